@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON: read into a Value tree, and written as a stream. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "data/value.h"
+
+/* Reads exactly one JSON value of any kind. Refused, with a sentence that names line and column: broken or non-UTF-8 text,
+ * duplicate keys, integers beyond 64 bits, NUL in keys, more than MAX_JSON_BYTES, deeper than MAX_JSON_DEPTH. */
+MUST int json_parse(const char *text, size_t size, Arena *arena, const Value **ret, Err *err);
+
+/* Writes one JSON value into a Buf, piece by piece; commas come by themselves. Too large: the Buf says `failed`.
+ *
+ *     JsonWriter w;
+ *     json_writer_init(&w, &buf);
+ *     json_object_begin(&w);
+ *     json_kv_string(&w, "name", "api");
+ *     json_key(&w, "ports");
+ *     json_array_begin(&w);
+ *     json_int(&w, 80);
+ *     json_array_end(&w);
+ *     json_object_end(&w);
+ */
+typedef struct JsonWriter {
+    Buf *out;
+    bool pretty;     /* 2 spaces per level; may be set after init, before the first value */
+    bool comma;      /* something stands before us on this level */
+    bool after_key;  /* the next value follows its key */
+    uint32_t depth;
+} JsonWriter;
+
+void json_writer_init(JsonWriter *w, Buf *out);
+
+void json_object_begin(JsonWriter *w);
+void json_object_end(JsonWriter *w);
+void json_array_begin(JsonWriter *w);
+void json_array_end(JsonWriter *w);
+void json_key(JsonWriter *w, const char *key);
+
+void json_string(JsonWriter *w, const char *text); /* NULL: null. What is not UTF-8 becomes U+FFFD */
+void json_stringn(JsonWriter *w, const char *bytes, size_t len);
+void json_stringf(JsonWriter *w, const char *format, ...) PRINTF(2, 3);
+void json_int(JsonWriter *w, int64_t n);
+void json_real(JsonWriter *w, double n); /* what JSON cannot say (nan, inf): null */
+void json_bool(JsonWriter *w, bool b);
+void json_null(JsonWriter *w);
+void json_raw(JsonWriter *w, const char *json, size_t len); /* one complete value, written as it is */
+void json_value(JsonWriter *w, const Value *v);             /* NULL: null */
+
+/* A member of an object. */
+void json_kv_string(JsonWriter *w, const char *key, const char *text);
+void json_kv_int(JsonWriter *w, const char *key, int64_t n);
+void json_kv_bool(JsonWriter *w, const char *key, bool b);
+void json_kv_null(JsonWriter *w, const char *key);
+void json_kv_object(JsonWriter *w, const char *key); /* key and json_object_begin */
+void json_kv_array(JsonWriter *w, const char *key);  /* key and json_array_begin */
