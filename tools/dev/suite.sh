@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# Runs the test suite: the unit programs of the build, then pytest. As root it runs twice, the second time as an ordinary
+# user, in a copy which that user owns. Sourced by ./dev, which sets root and logs.
+# shellcheck disable=SC2154
+
+test_user=thole-test
+suite_failed=0
+suite_passed=0
+
+# Something in $log went wrong: the end of it, where the failures are named
+show_failure() {
+    say "--- the end of $1"
+    grep -aE '(^|[^a-z])(FAIL|failed:|ERROR)' "$1" | head -n 20 >&2 || true
+    tail -n 40 "$1" >&2
+    say "---"
+}
+
+# run_units BUILD PATTERN [PREFIX...]
+run_units() {
+    local build=$1 pattern=$2 program log line
+    shift 2
+    while IFS= read -r program; do
+        log=$logs/$who.$(basename "$program").log
+        say "== $(basename "$program") ($who)"
+        if ! (cd "$source" && "$@" timeout 900 "$program" ${pattern:+"$pattern"}) >"$log" 2>&1; then
+            suite_failed=1
+            show_failure "$log"
+        fi
+        line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
+        [ -n "$line" ] || { suite_failed=1 && line="$(basename "$program") printed no closing line"; }
+        printf '%s\n' "$line"
+        case $line in [0-9]*) suite_passed=$((suite_passed + ${line%% *})) ;; esac
+    done < <(find "$build/tests/unit" -type f -name 'unit-*' -perm -u+x 2>/dev/null | sort)
+}
+
+# run_pytest PATTERN [PREFIX...]
+run_pytest() {
+    local pattern=$1 log=$logs/$who.pytest.log code=0 n
+    shift
+    say "== pytest ($who)"
+    (cd "$source" && "$@" timeout 1500 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short tests/e2e tests/tools \
+        ${pattern:+-k "$pattern"}) 2>&1 | tee "$log" || code=${PIPESTATUS[0]}
+    n=$(grep -aoE '[0-9]+ passed' "$log" | tail -n 1) || true
+    n=${n%% *}
+    suite_passed=$((suite_passed + ${n:-0}))
+    [ "$code" -eq 5 ] && [ -n "$pattern" ] && return 0 # nothing of this name here
+    [ "$code" -eq 0 ] || suite_failed=1
+}
+
+# run_suite WHO SOURCE BUILD PATTERN [PREFIX...]: one pass as somebody, with an environment that holds nothing by chance
+run_suite() {
+    who=$1 source=$2
+    local build=$3 pattern=$4
+    shift 4
+    local home=${suite_home:-$HOME}
+    local clean=("$@" env -i "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "HOME=$home" LANG=C.UTF-8
+        PYTHONDONTWRITEBYTECODE=1 "THOLE_SOURCE=$source" "THOLE_BUILD=$build" ${CI:+"CI=$CI"}
+        ${ASAN_OPTIONS:+"ASAN_OPTIONS=$ASAN_OPTIONS"} ${UBSAN_OPTIONS:+"UBSAN_OPTIONS=$UBSAN_OPTIONS"}
+        ${THOLE_ROUNDS:+"THOLE_ROUNDS=$THOLE_ROUNDS"})
+    run_units "$build" "$pattern" "${clean[@]}"
+    run_pytest "$pattern" "${clean[@]}"
+}
+
+ensure_user() {
+    id -u "$test_user" >/dev/null 2>&1 && return 0
+    useradd --system --create-home --shell /bin/sh "$test_user"
+}
+
+files_of_tree() {
+    if git -C "$root" -c safe.directory='*' rev-parse --git-dir >/dev/null 2>&1; then
+        git -C "$root" -c safe.directory='*' ls-files -z --cached --others --exclude-standard
+    else
+        (cd "$root" && find . -name 'build*' -prune -o -name .git -prune -o -type f -print0)
+    fi
+}
+
+# copy_tree TO BUILD: the sources, and the programs of the build, as the user's own
+copy_tree() {
+    mkdir -p "$1/build"
+    files_of_tree | tar -C "$root" --null -T - --ignore-failed-read -cf - 2>/dev/null | tar -C "$1" -xf -
+    (cd "$2" && find . -type f -perm -u+x -print0 | tar --null -T - -cf -) | tar -C "$1/build" -xf -
+    chown -R "$test_user:" "$1"
+}
+
+# with_user_copy BUILD FUNCTION...: calls FUNCTION with the copy's path and the words that make a command run as the user
+with_user_copy() {
+    local build=$1 copy code=0
+    shift
+    ensure_user
+    copy=$(mktemp -d /tmp/thole-user.XXXXXX)
+    chmod 755 "$copy"
+    copy_tree "$copy/thole" "$build"
+    "$@" "$copy/thole" setpriv "--reuid=$test_user" "--regid=$(id -g "$test_user")" --init-groups --inh-caps=-all || code=$?
+    rm -rf "$copy"
+    return "$code"
+}
+
+user_suite() {
+    local pattern=$1 copy=$2
+    shift 2
+    local suite_home
+    suite_home=$(getent passwd "$test_user" | cut -d: -f6)
+    run_suite "$test_user" "$copy" "$copy/build" "$pattern" "$@"
+}
+
+# suite BUILD PATTERN PASSES: the whole of it; PASSES is both or one
+suite() {
+    local began=$SECONDS
+    run_suite "$(id -un)" "$root" "$1" "$2"
+    if [ "$3" = both ] && [ "$(id -u)" -eq 0 ]; then
+        with_user_copy "$1" user_suite "$2"
+    fi
+    say "== $((SECONDS - began)) s; logs: $logs"
+    [ "$suite_passed" -gt 0 ] || die "no test ran${2:+, nothing matches: $2}"
+    [ "$suite_failed" -eq 0 ] || die "the suite failed"
+}
