@@ -25,7 +25,7 @@ def sample(tmp_path, files):
     return tmp_path
 
 
-@pytest.mark.parametrize("tool", ["layers.py", "lint.py"])
+@pytest.mark.parametrize("tool", ["layers.py", "lint.py", "links.py"])
 def test_tree_passes(tool):
     code, said = check(tool)
     assert code == 0, said
@@ -122,3 +122,14 @@ def test_lint_exceptions_must_be_needed(tmp_path):
     assert code == 1 and "not needed any more" in said
     (root / "tools/lint.allow").write_text("global src/base/a.c:count\n")
     assert "rule path[:name] reason" in check("lint.py", root)[1]
+
+
+def test_links_find(tmp_path):
+    text = "# A page\n[a](b.md) [c](b.md#two-words) [d](#a-page) [e](https://example.org/x)\n```\n[f](nowhere)\n```\n"
+    root = sample(tmp_path, {"docs/a.md": text, "docs/b.md": "## Two words\n"})
+    assert check("links.py", root)[0] == 0
+    (root / "docs/b.md").write_text("## Other words\n")
+    assert "docs/a.md: b.md#two-words: no such heading" in check("links.py", root)[1]
+    (root / "docs/b.md").unlink()
+    code, said = check("links.py", root)
+    assert code == 1 and "docs/a.md: b.md leads nowhere" in said
