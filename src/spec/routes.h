@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes of our HTTP API, as data. From this one table come the server's router (api/), discovery, the client's paths
+ * (client/), the page docs/api.md, and a test that walks every route. Needs libc alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct Buf Buf;
+
+#define TILT_API "/apis/tilt.dev/v1alpha1"
+#define THOLE_API "/apis/thole.dev/v1alpha1"
+
+typedef enum HttpMethod { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_METHODS } HttpMethod;
+
+const char *http_method_name(HttpMethod method); /* "GET" */
+
+typedef enum RouteId {
+    ROUTE_HEALTHZ,
+    ROUTE_LIVEZ,
+    ROUTE_READYZ,
+    ROUTE_VERSION,
+    ROUTE_CORE,      /* /api: we have no core group */
+    ROUTE_GROUPS,    /* /apis */
+    ROUTE_GROUP,     /* /apis/{group} */
+    ROUTE_RESOURCES, /* /apis/{group}/v1alpha1 */
+    ROUTE_SESSIONS,
+    ROUTE_SESSION_CREATE,
+    ROUTE_SESSION,
+    ROUTE_SESSION_STATUS,
+    ROUTE_SESSION_DELETE,
+    ROUTE_SESSION_START,
+    ROUTE_SESSION_HOLD,
+    ROUTE_SESSION_LOG,
+    ROUTE_ALL_TARGETS,
+    ROUTE_TARGETS,
+    ROUTE_TARGET,
+    ROUTE_TARGET_STATUS,
+    ROUTE_TARGET_START,
+    ROUTE_TARGET_STOP,
+    ROUTE_TARGET_RESTART,
+    ROUTE_TARGET_LOG,
+    ROUTE_REVIEW,
+    ROUTE_SERVER,
+    ROUTE_SERVER_STOP,
+    ROUTE_SERVER_RESTART,
+    ROUTES,
+} RouteId;
+
+/* A query parameter. */
+typedef struct RouteParam {
+    const char *name, *doc;
+} RouteParam;
+
+enum { ROUTE_PARAMS = 12, ROUTE_VARS = 2 };
+
+typedef struct Route {
+    HttpMethod method;
+    const char *path; /* {group} {session} {target} {name} stand for one segment each */
+    const char *doc;  /* one sentence */
+    const char *group, *resource, *subresource; /* what discovery says; NULL: nothing, or no subresource */
+    const char *verb;    /* of Kubernetes: get, list, create, delete */
+    const char *body;    /* what a POST's JSON object may have; NULL: no body */
+    const char *reply;   /* kind of the object answered, or what else; for the docs */
+    bool stream;         /* the reply goes on until one side ends it */
+    RouteParam params[ROUTE_PARAMS]; /* end with name NULL */
+} Route;
+
+extern const Route routes[ROUTES];
+
+/* What a resource is, for discovery. Its verbs are gathered from the routes. */
+typedef struct RouteResource {
+    const char *group, *name, *singular, *kind;
+    bool namespaced;
+    const char *short_name;
+    const char *categories[3]; /* end with NULL */
+} RouteResource;
+
+extern const RouteResource route_resources[]; /* ends with name NULL */
+extern const char *const route_groups[];      /* ends with NULL */
+
+/* ---- server ---- */
+typedef struct RouteMatch {
+    RouteId id;                   /* ROUTES: none */
+    const char *vars[ROUTE_VARS]; /* values of the {…}, in order; lent from the segments */
+    unsigned allowed;             /* no route for this method, but for these: 1u << HttpMethod */
+} RouteMatch;
+
+/* `segments`: the path split at '/', each one decoded: "/apis/tilt.dev" is {"apis", "tilt.dev"}. `method` < 0: none of ours. */
+RouteMatch route_match(int method, const char *const *segments, size_t n);
+
+/* ---- client ---- */
+/* The path of a route with its variables percent-encoded, in order; NULL where the route has fewer. Returns the length, or -1 when it
+ * does not fit. The query string is the caller's, with url_escape. */
+int route_path(RouteId id, const char *first, const char *second, char *ret, size_t size);
+/* Percent-encodes everything but [A-Za-z0-9._~-]. Returns the length, or -1 when it does not fit. */
+int url_escape(const char *text, char *ret, size_t size);
+
+/* ---- docs ---- */
+/* A Markdown section per group of routes. */
+void routes_markdown(Buf *out);
