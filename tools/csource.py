@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+ATTRIBUTE = re.compile(r"__attribute__\s*\(\(.*?\)\)|\bPRINTF\([^()]*\)", re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
@@ -39,7 +40,7 @@ def includes(text: str):
 
 
 def count_params(head: str) -> int:
-    inside = head[head.index("(") + 1:head.rindex(")")]
+    inside = re.sub(r",\s*(\.\.\.|va_list \w+)\s*$", "", head[head.index("(") + 1:head.rindex(")")])
     if inside.strip() in ("", "void"):
         return 0
     depth, commas = 0, 0
@@ -62,7 +63,8 @@ def functions(text: str):
         last = next((i for i in range(end, len(lines)) if lines[i].startswith("}")), len(lines) - 1)
         if lines[end].rstrip().endswith("}"):
             last = end
-        name = re.search(r"([A-Za-z_]\w*)\s*\(", re.sub(r"__attribute__\s*\(\(.*?\)\)", "", head))
+        head = ATTRIBUTE.sub("", head)
+        name = re.search(r"([A-Za-z_]\w*)\s*\(", head)
         yield Function(name.group(1) if name else "?", at + 1, last - at + 1, count_params(head))
         at = last + 1
 

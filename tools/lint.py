@@ -13,8 +13,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import csource  # noqa: E402
 
 FUNCTION_MAX, FILE_MAX, PARAMS_MAX, PIN_MAX = 100, 800, 5, 1500
-BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|strncpy|strncat|sprintf|vsprintf|strtok|atoi|atol|atof|strtol|strtoul|strtoll|strtoull|"
-                    r"gmtime|localtime|ctime|asctime|system|popen|alloca|mktemp|tmpnam|gets)\s*\(")
+BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|strncpy|sprintf|vsprintf|strtok|atoi|strtol|gmtime|localtime|system|popen|alloca|"
+                    r"mktemp|tmpnam|gets)\s*\(")
 SLEEP = re.compile(r"(?<!\w)(time\.sleep|sleep|usleep|nanosleep)\s*\(|^\s*sleep [0-9.]")
 TODO = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))")
 WHERE_BANNED = {"src/base/banned.h"}
