@@ -41,7 +41,7 @@ struct Connect {
     ConnectFn fn;
     void *arg;
     char *host;
-    int port;
+    uint16_t port;
     int64_t timeout_ms;
     bool over; /* fn is being called */
     Deferred *begin;
@@ -154,7 +154,7 @@ static void begin_next(Connect *c) {
 }
 
 static void begin_all(Connect *c) {
-    c->head_start = timer_new(c->loop, HEAD_START_MS, on_head_start, c);
+    c->head_start = timer_idle(c->loop, on_head_start, c);
     begin_next(c);
 }
 
@@ -171,8 +171,8 @@ static void add_address(Connect *c, const struct sockaddr *address, socklen_t si
 }
 
 static bool add_literal(Connect *c, const char *host) {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)c->port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)c->port)};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(c->port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(c->port)};
     if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
         add_address(c, (const struct sockaddr *)&v4, sizeof v4);
     else if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
@@ -238,17 +238,18 @@ static void on_begin(void *arg) {
     begin_all(c);
 }
 
-Connect *connect_new(Loop *loop, const ConnectAsk *ask, ConnectFn fn, void *arg) {
-    assert(fn && ask->port > 0 && ask->port <= UINT16_MAX);
+Connect *connect_new(Loop *loop, const char *host, uint16_t port, int64_t timeout_ms, ConnectFn fn,
+                     void *arg) {
+    assert(fn);
     Connect *c = xcalloc(1, sizeof *c);
     c->loop = loop;
     c->fn = fn;
     c->arg = arg;
-    c->host = xstrdup(ask->host);
-    c->port = ask->port;
-    c->timeout_ms = ask->timeout_ms;
+    c->host = xstrdup(host);
+    c->port = port;
+    c->timeout_ms = timeout_ms;
     c->begin = loop_defer(loop, on_begin, c);
-    c->timeout = timer_new(loop, ask->timeout_ms, on_timeout, c);
+    c->timeout = timer_new(loop, timeout_ms, on_timeout, c);
     return c;
 }
 

@@ -10,12 +10,7 @@ typedef struct Connect Connect;
 /* err: NULL, or why not; ERR_TIMEOUT after timeout_ms. Called exactly once, from the loop, unless freed before. */
 typedef void (*ConnectFn)(void *arg, const Err *err);
 
-typedef struct ConnectAsk {
-    const char *host; /* a name or an address, IPv6 without brackets */
-    int port;
-    int64_t timeout_ms;
-} ConnectAsk;
-
-/* Copies what `ask` points to. The returned handle is dead after fn has returned. */
-Connect *connect_new(Loop *loop, const ConnectAsk *ask, ConnectFn fn, void *arg);
+/* `host`: a name or an address, IPv6 without brackets; copied. The returned handle is dead after fn has returned. */
+Connect *connect_new(Loop *loop, const char *host, uint16_t port, int64_t timeout_ms, ConnectFn fn,
+                     void *arg);
 Connect *connect_free(Connect *connect);

@@ -264,8 +264,7 @@ static void start_curl(HttpClient *client) {
         log_error("cannot start the HTTP client");
         abort();
     }
-    client->timer = timer_new(client->loop, 0, on_due, client);
-    timer_clear(client->timer);
+    client->timer = timer_idle(client->loop, on_due, client);
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
     curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -354,7 +353,7 @@ HttpRequest *http_ask(HttpClient *client, const HttpAsk *ask, HttpFn fn, void *a
     request->follow = ask->follow;
     request->timeout_ms = ask->timeout_ms;
     request->what = xasprintf("%s %.150s", ask->method ? ask->method : "GET", ask->url);
-    request->body = buf_init(ask->max_body ? ask->max_body : MAX_BODY_DEFAULT);
+    buf_init(&request->body, ask->max_body ? ask->max_body : MAX_BODY_DEFAULT);
     request->easy = curl_easy_init();
     add_headers(request, ask->headers);
     set_what_to_ask(request, ask);

@@ -147,15 +147,19 @@ static void defer_rounds(Loop *loop) {
 
 /* ---- The end of a turn ---- */
 
-void loop_at_turn_end(Loop *loop, LoopFn fn, void *arg) {
-    loop->hooks = xreallocarray(loop->hooks, loop->hook_n + 1, sizeof *loop->hooks);
-    loop->hooks[loop->hook_n++] = (TurnHook){fn, arg};
+static void forget_hooks(Loop *loop, const void *arg) {
+    for (size_t i = 0; i < loop->hook_n; i++)
+        if (loop->hooks[i].arg == arg)
+            loop->hooks[i].fn = NULL; /* a turn's end may be going through them */
 }
 
-void loop_at_turn_end_forget(Loop *loop, LoopFn fn, void *arg) {
-    for (size_t i = 0; i < loop->hook_n; i++)
-        if (loop->hooks[i].fn == fn && loop->hooks[i].arg == arg)
-            loop->hooks[i].fn = NULL; /* a turn's end may be going through them */
+void loop_at_turn_end(Loop *loop, LoopFn fn, void *arg) {
+    if (!fn) {
+        forget_hooks(loop, arg);
+        return;
+    }
+    loop->hooks = xreallocarray(loop->hooks, loop->hook_n + 1, sizeof *loop->hooks);
+    loop->hooks[loop->hook_n++] = (TurnHook){fn, arg};
 }
 
 static void call_hooks(Loop *loop) {

@@ -32,13 +32,13 @@ int64_t loop_wall_us(Loop *loop); /* wall clock, read when asked */
 typedef struct Deferred Deferred;
 Deferred *loop_defer(Loop *loop, LoopFn fn, void *arg);
 Deferred *deferred_free(Deferred *deferred); /* cancel; NULL is fine; the pointer is dead once fn was called */
-/* Runs at the end of every turn in which anything happened ("tell watchers once per turn"). */
+/* Runs at the end of every turn in which anything happened ("tell watchers once per turn"). fn NULL: not any more, for this arg. */
 void loop_at_turn_end(Loop *loop, LoopFn fn, void *arg);
-void loop_at_turn_end_forget(Loop *loop, LoopFn fn, void *arg); /* never asked for: fine */
 
 /* ---- Timer: one shot. Kept in one heap behind one system timer: thousands cost nothing while they wait. ---- */
 typedef struct Timer Timer;
 Timer *timer_new(Loop *loop, int64_t delay_ms, LoopFn fn, void *arg);
+Timer *timer_idle(Loop *loop, LoopFn fn, void *arg); /* not armed yet */
 Timer *timer_free(Timer *timer); /* also right after it fired: it frees nothing by itself */
 void timer_set(Timer *timer, int64_t delay_ms); /* (re)arm */
 void timer_clear(Timer *timer);                 /* disarm; timer_set arms it again */

@@ -16,7 +16,7 @@ typedef struct Op Op;
 typedef void (*OpFn)(void *arg, const void *result, const Err *err);
 
 void op_cancel(Op *op);
-/* The caller loses interest: its OpFn is not called any more; the call itself goes on. NULL is fine. The handle is dead. */
+/* The caller loses interest: its OpFn is not called any more; the call itself goes on. NULL is fine. */
 void op_forget(Op *op);
 void op_drop(Op *op); /* op_cancel and op_forget; NULL is fine */
 

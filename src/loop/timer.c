@@ -95,11 +95,16 @@ int64_t timers_wait_ms(const Loop *loop) {
     return wait > 0 ? wait : 0;
 }
 
-Timer *timer_new(Loop *loop, int64_t delay_ms, LoopFn fn, void *arg) {
+Timer *timer_idle(Loop *loop, LoopFn fn, void *arg) {
     assert(fn);
     Timer *timer = xcalloc(1, sizeof *timer);
     *timer = (Timer){.loop = loop, .fn = fn, .arg = arg, .at = NOT_ARMED};
     loop->timer_n++;
+    return timer;
+}
+
+Timer *timer_new(Loop *loop, int64_t delay_ms, LoopFn fn, void *arg) {
+    Timer *timer = timer_idle(loop, fn, arg);
     timer_set(timer, delay_ms);
     return timer;
 }

@@ -346,7 +346,7 @@ TEST(the_hook_runs_once_per_turn_in_which_something_happened)
     CHECK(loop_turn(t.loop, 0));
     CHECK_EQ(called.count, 10);
     CHECK_EQ(t.count, 1);
-    loop_at_turn_end_forget(t.loop, count, &t);
+    loop_at_turn_end(t.loop, NULL, &t);
     loop_defer(t.loop, count, &called);
     CHECK(loop_turn(t.loop, 0));
     CHECK_EQ(t.count, 1);
@@ -356,7 +356,7 @@ TEST(the_hook_runs_once_per_turn_in_which_something_happened)
 static void forget_hook(void *arg) {
     Trace *t = arg;
     t->count++;
-    loop_at_turn_end_forget(t->loop, forget_hook, t);
+    loop_at_turn_end(t->loop, NULL, t);
 }
 
 TEST(a_hook_may_forget_itself)
