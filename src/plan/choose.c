@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which targets people mean by the names they give. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "plan/graph.h"
+
+typedef struct Chooser {
+    const Graph *graph;
+    unsigned char *chosen;
+    unsigned char *seen; /* per service: marked already */
+    uint32_t *todo;      /* services to be marked; each is there at most once */
+    size_t todo_n;
+} Chooser;
+
+static void chooser_init(Chooser *c, const Graph *graph, unsigned char *chosen) {
+    size_t n = graph->config->services.n + 1;
+    *c = (Chooser){.graph = graph, .chosen = chosen};
+    c->seen = xcalloc(n, sizeof *c->seen);
+    c->todo = xcalloc(n, sizeof *c->todo);
+}
+
+static void chooser_deinit(Chooser *c) {
+    free(c->seen);
+    free(c->todo);
+}
+
+static bool mark_target(const Graph *graph, const char *resource, const char *kind,
+                        unsigned char *chosen) {
+    char name[160];
+    snprintf(name, sizeof name, "%s:%s", resource, kind);
+    int64_t at = graph_find(graph, name);
+    if (at >= 0)
+        chosen[at] = 1;
+    return at >= 0;
+}
+
+static void add_service(Chooser *c, const Service *service) {
+    size_t at = (size_t)(service - c->graph->config->services.at);
+    if (c->seen[at])
+        return;
+    c->seen[at] = 1;
+    c->todo[c->todo_n++] = (uint32_t)at;
+}
+
+/* The targets of one service; of a group, those of all it depends on. */
+static void mark_service(Chooser *c, const Service *first) {
+    const Config *config = c->graph->config;
+    add_service(c, first);
+    while (c->todo_n > 0) {
+        const Service *s = &config->services.at[c->todo[--c->todo_n]];
+        bool update = mark_target(c->graph, s->name, "update", c->chosen);
+        bool serve = mark_target(c->graph, s->name, "serve", c->chosen);
+        for (size_t i = 0; !update && !serve && i < s->depends_on.n; i++) {
+            const Service *on = config_service(config, s->depends_on.at[i].name);
+            assert(on);
+            add_service(c, on);
+        }
+    }
+}
+
+static int unknown(const Graph *graph, const char *name, Err *err) {
+    size_t n = 0;
+    const char **names = xcalloc(graph->config->services.n + graph->n, sizeof *names);
+    for (size_t i = 0; i < graph->config->services.n; i++)
+        names[n++] = graph->config->services.at[i].name;
+    for (size_t i = 0; strchr(name, ':') && i < graph->n; i++) {
+        if (i != graph->tiltfile)
+            names[n++] = graph->targets[i].name;
+    }
+    const char *like = str_suggest(name, names, n);
+    err_set(err, ERR_NOT_FOUND, "there is no service or target named \"%.100s\"%s%s%s", name,
+            like ? "; did you mean \"" : "", like ? like : "", like ? "\"?" : "");
+    free(names);
+    return -1;
+}
+
+static int mark_name(Chooser *c, const char *name, Err *err) {
+    const Graph *graph = c->graph;
+    int64_t target = graph_find(graph, name);
+    if (target == (int64_t)graph->tiltfile)
+        return err_set(err, ERR_INVALID, "%s stands for the configuration file; it is not run",
+                       name);
+    if (target >= 0) {
+        c->chosen[target] = 1;
+        return 0;
+    }
+    const Service *service = config_service(graph->config, name);
+    if (!service)
+        return unknown(graph, name, err);
+    mark_service(c, service);
+    return 0;
+}
+
+int graph_mark(const Graph *graph, const char *name, unsigned char *chosen, Err *err) {
+    Chooser c;
+    chooser_init(&c, graph, chosen);
+    int r = mark_name(&c, name, err);
+    chooser_deinit(&c);
+    return r;
+}
+
+/* Dependants come before what they depend on: one pass backwards is enough. */
+static void mark_deps(const Graph *graph, unsigned char *chosen) {
+    for (size_t i = graph->n; i-- > 0;) {
+        const TargetSpec *spec = &graph->targets[graph->order[i]];
+        for (size_t d = 0; chosen[graph->order[i]] && d < spec->dep_n; d++)
+            chosen[spec->deps[d].target] = 1;
+    }
+}
+
+int graph_choose(const Graph *graph, const char *const *names, size_t n, unsigned char *chosen,
+                 Err *err) {
+    const Config *config = graph->config;
+    memset(chosen, 0, graph->n);
+    Chooser c;
+    chooser_init(&c, graph, chosen);
+    int r = 0;
+    for (size_t i = 0; names && i < n && r == 0; i++)
+        r = mark_name(&c, names[i], err);
+    for (size_t i = 0; !names && i < config->services.n; i++) {
+        if (config->services.at[i].auto_start)
+            mark_service(&c, &config->services.at[i]);
+    }
+    chooser_deinit(&c);
+    if (r == 0)
+        mark_deps(graph, chosen);
+    return r;
+}

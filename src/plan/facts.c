@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What callbacks tell: see plan.h. */
+#include <assert.h>
+
+#include "plan/plan.h"
+#include "plan/restart.h"
+#include "plan/words.h"
+
+/* The newest run is alive, and on its way out. */
+static bool ending(const TargetFacts *f) {
+    return f->run_state == RUN_STOPPING || f->stop_requested || f->timed_out || f->probe_failed;
+}
+
+/* Somebody asks: a stop that failed may be tried again, and the row of restarts is forgotten. */
+static void ask_again(TargetFacts *f, const char *note) {
+    if (f->stop_failed) {
+        f->stop_failed = false;
+        f->run_state = f->started_ms ? RUN_RUNNING : RUN_STARTING;
+    }
+    f->gone = false;
+    f->attempt = 0;
+    f->backoff_ms = 0;
+    f->not_before_ms = 0;
+    words_copy(f->note, note);
+}
+
+static void enqueue(TargetFacts *f, int64_t now_us) {
+    if (!f->queued)
+        f->trigger_us = now_us;
+    f->queued = true;
+}
+
+void fact_file_read(TargetFacts *f, int64_t started_us, int64_t ended_us, const char *problem) {
+    f->run_state = RUN_ENDED;
+    f->started_us = started_us;
+    f->ended_us = ended_us;
+    f->ever_succeeded |= problem == NULL;
+    words_copy(f->failure, problem);
+}
+
+void fact_wanted(TargetFacts *f, Want want, int64_t now_us, const char *note) {
+    ask_again(f, note);
+    f->want = want;
+    if (want != WANT_RUN)
+        f->queued = false;
+    else if (!facts_alive(f) || ending(f))
+        enqueue(f, now_us);
+}
+
+void fact_restart_asked(TargetFacts *f, int64_t now_us, const char *note) {
+    if (f->want == WANT_DOWN || f->want == WANT_DISABLED)
+        return;
+    ask_again(f, note);
+    f->want = WANT_RUN;
+    enqueue(f, now_us);
+}
+
+void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
+    assert(!facts_alive(f));
+    f->queued = false;
+    f->run_state = RUN_STARTING;
+    f->run = run;
+    f->pid = 0;
+    f->started_us = f->ended_us = f->started_ms = 0;
+    f->result = (RunResult){0};
+    f->stop_requested = f->timed_out = f->probe_failed = false;
+    f->ready = false;
+    f->last_ready_us = f->last_ready_ms = 0;
+    f->backoff_ms = f->not_before_ms = 0;
+    f->gave_up = f->grace_exceeded = false;
+    f->stop_asked_ms = 0;
+    f->stop_failed = f->gone = false;
+    f->failure[0] = f->note[0] = '\0';
+    if (f->attempt > 0)
+        f->restarts++;
+    else
+        f->asked_ms = world->now_ms;
+}
+
+static void become_ready(TargetFacts *f, const PlanWorld *world) {
+    f->ready = f->ever_ready = true;
+    f->last_ready_ms = world->now_ms;
+    f->last_ready_us = world->now_us;
+}
+
+void fact_started(TargetFacts *f, const TargetSpec *spec, int32_t pid, int64_t started_us,
+                  const PlanWorld *world) {
+    if (f->run_state != RUN_STARTING && f->run_state != RUN_STOPPING)
+        return;
+    int64_t ago_ms = (world->now_us - started_us) / 1000;
+    f->pid = pid;
+    f->started_us = started_us;
+    f->started_ms = world->now_ms - (ago_ms > 0 ? ago_ms : 0);
+    if (f->started_ms < 1)
+        f->started_ms = 1;
+    f->ever_started = true;
+    if (f->attempt == 0)
+        f->asked_ms = f->started_ms;
+    if (f->run_state == RUN_STOPPING)
+        return;
+    f->run_state = RUN_RUNNING;
+    if (spec->type == TARGET_SERVER && spec->service->ready.kind == PROBE_NONE)
+        become_ready(f, world);
+}
+
+void fact_stop_asked(TargetFacts *f, const PlanWorld *world) {
+    if (!facts_alive(f))
+        return;
+    f->run_state = RUN_STOPPING;
+    f->stop_requested = true;
+    f->stop_failed = false;
+    f->stop_asked_ms = world->now_ms;
+    f->ready = false;
+}
+
+void fact_stop_failed(TargetFacts *f, const char *survivors) {
+    if (f->run_state != RUN_STOPPING)
+        return;
+    f->stop_failed = true;
+    words_copy(f->note, survivors);
+}
+
+void fact_ready(TargetFacts *f, bool ready, const PlanWorld *world) {
+    if (f->run_state != RUN_RUNNING || ending(f))
+        return;
+    if (ready && !f->ready)
+        become_ready(f, world);
+    f->ready = ready;
+}
+
+void fact_timed_out(TargetFacts *f, const TargetSpec *spec, const char *detail) {
+    if (!facts_alive(f) || ending(f))
+        return;
+    if (spec->type == TARGET_JOB)
+        f->timed_out = true;
+    else
+        f->probe_failed = true;
+    words_for_timeout(f->failure, spec, detail);
+}
+
+static bool is_success(const TargetSpec *spec, const RunResult *result) {
+    if (spec->type != TARGET_JOB || result->kind != END_EXITED)
+        return false;
+    if (spec->service->success_exit_codes.n == 0)
+        return result->code == 0;
+    for (size_t i = 0; i < spec->service->success_exit_codes.n; i++) {
+        if (spec->service->success_exit_codes.at[i] == result->code)
+            return true;
+    }
+    return false;
+}
+
+/* Time the run was executing, not counting how long nobody was there to hear of its end. */
+static int64_t lived_ms(const TargetFacts *f, const PlanWorld *world) {
+    if (!f->started_ms)
+        return 0;
+    int64_t unheard_ms = (world->now_us - f->ended_us) / 1000;
+    return world->now_ms - f->started_ms - (unheard_ms > 0 ? unheard_ms : 0);
+}
+
+static void apply_policy(TargetFacts *f, const TargetSpec *spec, const PlanWorld *world) {
+    RestartAnswer answer;
+    restart_decide(spec, f, lived_ms(f, world), world, &answer);
+    f->gave_up = answer.gave_up;
+    f->grace_exceeded = answer.exceeded;
+    if (answer.gave_up)
+        words_add_gave_up(f->failure, f->attempt);
+    if (!answer.again)
+        return;
+    enqueue(f, world->now_us);
+    f->attempt = answer.attempt;
+    f->backoff_ms = answer.delay_ms;
+    f->not_before_ms = answer.delay_ms ? world->now_ms + answer.delay_ms : 0;
+}
+
+void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
+                const PlanWorld *world) {
+    if (!facts_alive(f))
+        return;
+    f->run_state = RUN_ENDED;
+    f->result = *result;
+    f->result.why = NULL;
+    f->ended_us = result->ended_us ? result->ended_us : world->now_us;
+    f->ready = false;
+    f->stop_failed = false;
+    if (!f->timed_out && !f->probe_failed && !f->stop_requested) {
+        if (is_success(spec, result)) {
+            f->ever_succeeded = true;
+            return;
+        }
+        f->stop_requested = f->want == WANT_STOPPED || f->want == WANT_DISABLED;
+        if (!f->stop_requested)
+            words_for_end(f->failure, spec, result);
+    }
+    if (f->failure[0])
+        apply_policy(f, spec, world);
+}
+
+void fact_gone(TargetFacts *f) {
+    f->gone = true;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What should happen next, as pure functions: no I/O, no clock, no memory of its own.
+ *
+ * The engine keeps one TargetFacts per target. A callback records a fact (fact_*), the engine then
+ * asks plan_target() what should be different and performs the act; performing it brings the next
+ * fact. Nothing else decides: starts, restarts, stops, reloads and adoption are all the same question
+ * asked of other facts.
+ *
+ * A target has at most one run at a time. Its life:
+ *
+ *      (none) --asked--> queued --ACT_START--> starting --started--> running --ended--> ended
+ *                          ^                      |                     |                 |
+ *                          |                      +------ACT_STOP-------+                 |
+ *                          +--------------- restart by policy, or asked again ------------+
+ *
+ * "queued" (facts.queued) is the wish for one further run. It outlives a run that is being stopped, so
+ * `restart` is: queue, and stop what runs. Two wishes are one wish: a target is never started twice
+ * for two simultaneous requests.
+ *
+ * Dependencies hold back a start until each was satisfied once (ever_started, ever_ready,
+ * ever_succeeded); what happens to them later does not stop or hold dependants again. A server's own
+ * build is held to more: while it is queued or runs, or when its newest run failed, the server is not
+ * started, nor stopped to be restarted; what runs goes on running. So `restart api` is: build, then
+ * replace the server, and a build that fails changes nothing.
+ *
+ * What the engine does, for each target whose facts changed or whose wake_ms has come:
+ *
+ *      plan_target(graph, facts, i, world with slots = 0, &v)
+ *      ACT_START: fact_start_asked(), backend start             -> fact_started() or fact_ended()
+ *      ACT_STOP:  if v.overdue fact_timed_out(); fact_stop_asked(), backend destroy -> fact_ended()
+ *      ACT_GONE:  fact_gone()
+ *
+ * and, when a target's facts changed, asks again about its dependents (they may start) and its
+ * dependencies (they may stop). `tests/unit/plan/sim.c` is a complete engine of this kind in 100 lines.
+ *
+ * Slots: jobs take one each from start to end, servers none, and they are the server's, not the
+ * session's. The engine keeps all targets whose hold is HOLD_SLOT in order of plan_slot_compare();
+ * while a slot is free it asks plan_target() about the first of them again, with slots = 1. That one
+ * starts, unless something else has come to hold it, and the next is asked. */
+#pragma once
+
+#include "plan/graph.h"
+
+typedef enum Want {
+    WANT_NOTHING, /* never asked for (auto: false, or not among the names given) */
+    WANT_RUN,
+    WANT_STOPPED,  /* stopped by request, now */
+    WANT_DOWN,     /* stopped with the session: after everything that depends on it is gone */
+    WANT_DISABLED, /* not to be executed at all */
+} Want;
+
+typedef enum RunState {
+    RUN_NONE,
+    RUN_STARTING, /* the backend was asked; the exec has not been seen */
+    RUN_RUNNING,
+    RUN_STOPPING, /* the backend was asked to stop it */
+    RUN_ENDED,
+} RunState;
+
+typedef enum EndKind {
+    END_EXITED,
+    END_SIGNALED,
+    END_FAILED,
+    END_LOST
+} EndKind; /* as wire.h RunEnd */
+
+/* How a run ended. `code`: exit code, signal, or errno. */
+typedef struct RunResult {
+    EndKind kind;
+    int code;
+    Tristate oom_killed;
+    int64_t ended_us;
+    /* END_FAILED, END_LOST: what went wrong, e.g. "no such file or directory: ./x"; NULL or "": as
+     * `code` says. fact_ended copies it into `failure`. */
+    const char *why;
+} RunResult;
+
+enum { FACTS_TEXT = 240, WAITING_ON_MAX = 8 };
+
+typedef struct TargetFacts {
+    Want want;
+    bool queued;        /* a run is wished for and has not been started */
+    int64_t trigger_us; /* when the wish arose */
+    RunState run_state; /* of the newest run */
+    uint32_t run;       /* its number; 0: there was none */
+    int32_t pid;
+    int64_t started_us, ended_us; /* wall clock, for people */
+    int64_t started_ms;           /* monotonic, for decisions; 0: its exec was not seen */
+    RunResult result;             /* of the newest run, when RUN_ENDED; its `why` is NULL */
+    bool stop_requested;          /* the newest run was asked to end: its end is no failure */
+    bool timed_out;               /* ... because its `timeout` passed: it is one */
+    bool probe_failed;            /* ... because it was not ready by its deadline: it is one */
+    bool ready;
+    int64_t last_ready_us, last_ready_ms; /* when the newest run last became ready; 0: never */
+    bool ever_started, ever_ready, ever_succeeded;
+    uint32_t restarts;  /* by policy, over the session's life */
+    uint32_t attempt;   /* restarts in a row, for the back-off; forgotten after reset_after of life
+                            * and when somebody asks */
+    int64_t backoff_ms; /* the delay that was chosen for the queued restart */
+    int64_t not_before_ms; /* its end; 0: none */
+    int64_t asked_ms;      /* start of the last run that was asked for, not restarted by policy */
+    bool gave_up;          /* the policy will not try again */
+    bool grace_exceeded;   /* ci: a restart was refused because the grace period had passed */
+    int64_t stop_asked_ms;
+    bool stop_failed;         /* the backend named survivors. Asking again tries again */
+    bool gone;                /* WANT_DOWN: nothing of it is left, nor of what depends on it */
+    char failure[FACTS_TEXT]; /* why the newest run failed, one sentence; "": it did not */
+    char note[FACTS_TEXT];    /* what people should know besides: "stopped by request" */
+} TargetFacts;
+
+typedef struct PlanWorld {
+    int64_t now_ms; /* monotonic */
+    int64_t now_us; /* wall */
+    bool ci;        /* the session's exit condition */
+    bool done;      /* a ci session that is over starts nothing any more */
+    int64_t ci_grace_ms;
+    int slots;       /* job slots free for this target */
+    uint32_t random; /* for the jitter of the back-off */
+} PlanWorld;
+
+typedef enum ActKind {
+    ACT_NONE,
+    ACT_START, /* start run facts.run + 1 */
+    ACT_STOP,  /* ask the backend to end the run, with the service's signal and grace */
+    ACT_GONE,  /* record fact_gone: what it depends on may be stopped */
+} ActKind;
+
+/* Why a queued target has not been started. */
+typedef enum Hold {
+    HOLD_NONE,
+    HOLD_DEP,      /* "waiting-for-dep": waiting_on names them */
+    HOLD_BUILD,    /* "waiting-for-build": its own update */
+    HOLD_SLOT,     /* "waiting-for-slot" */
+    HOLD_BACKOFF,  /* "backoff" */
+    HOLD_STOPPING, /* "stopping": its former run is still being ended */
+    HOLD_STARTING, /* "starting": asked for, the exec has not happened yet */
+} Hold;
+
+typedef struct Verdict {
+    ActKind act;
+    bool overdue; /* ACT_STOP, because the job's timeout or the server's deadline has passed */
+    Hold hold;
+    uint32_t waiting_on[WAITING_ON_MAX]; /* indices into the graph; the first few */
+    uint32_t waiting_on_n;               /* all of them may be more: waiting_on_total */
+    uint32_t waiting_on_total;
+    int64_t wake_ms; /* ask again then, if nothing happens before; 0: only facts matter */
+} Verdict;
+
+/* What should happen to target `i`. Costs its own deps, with WANT_DOWN its dependents. */
+void plan_target(const Graph *graph, const TargetFacts *facts, size_t i, const PlanWorld *world,
+                 Verdict *ret);
+
+/* Marks in `marks` (graph->n bytes, made zero first) what must be asked to run so that `i` can: `i`,
+ * and of all it depends on, transitively, what was never satisfied and neither runs nor is queued: a
+ * build that failed, a job that nobody asked for. For `thole start`; what is disabled is not marked. */
+void plan_needed(const Graph *graph, const TargetFacts *facts, size_t i, unsigned char *marks);
+
+/* Order in which targets that wait for a slot get one: the oldest wish first, then by name. < 0: a. */
+int plan_slot_compare(const TargetFacts *a, const char *a_name, const TargetFacts *b,
+                      const char *b_name);
+
+/* ---- Facts. Each returns nothing and decides nothing but what is written here. ---- */
+
+/* tiltfile:update: the file was read, with this problem or none (NULL). */
+void fact_file_read(TargetFacts *facts, int64_t started_us, int64_t ended_us, const char *problem);
+/* WANT_RUN queues a run unless one is alive (and not about to end) or queued; a back-off is over at
+ * once, and its row forgotten. Others clear the queue. Any retries a stop that failed. */
+void fact_wanted(TargetFacts *facts, Want want, int64_t now_us, const char *note);
+/* Want a fresh run: queue; a live run will be stopped by the plan. A target that is stopped or was
+ * never asked for is wanted from now on. Ignored for one that is disabled or going down. */
+void fact_restart_asked(TargetFacts *facts, int64_t now_us, const char *note);
+/* The backend was asked to start `run`. Everything about the former run is forgotten. */
+void fact_start_asked(TargetFacts *facts, uint32_t run, const PlanWorld *world);
+/* Its exec has happened, now or (adoption) some time ago. Without a readiness probe a server is ready
+ * now. A run that is being stopped goes on being stopped. */
+void fact_started(TargetFacts *facts, const TargetSpec *spec, int32_t pid, int64_t started_us,
+                  const PlanWorld *world);
+void fact_stop_asked(TargetFacts *facts, const PlanWorld *world);
+/* Nothing more is tried until somebody asks, or the run ends after all. */
+void fact_stop_failed(TargetFacts *facts, const char *survivors);
+/* Heard from a probe; ignored unless the run is executing and nobody asked it to end. */
+void fact_ready(TargetFacts *facts, bool ready, const PlanWorld *world);
+/* The job's timeout or the server's deadline has passed; `detail` (or NULL) is what the probe last said.
+ * Ignored when the run is being stopped already. */
+void fact_timed_out(TargetFacts *facts, const TargetSpec *spec, const char *detail);
+/* Records the end and applies the restart policy: queues a further run with its back-off, or gives up.
+ * Ignored unless a run is alive. */
+void fact_ended(TargetFacts *facts, const TargetSpec *spec, const RunResult *result,
+                const PlanWorld *world);
+void fact_gone(TargetFacts *facts);
+
+/* True while a run may have processes. */
+bool facts_alive(const TargetFacts *facts);
+/* True if the newest run is over and was a failure, and is not about to be followed by another. */
+bool facts_failed(const TargetFacts *facts);
+/* True if nothing of it holds back the stop of what it depends on. When a session goes down and this
+ * holds for all of its targets, it is down (but see stop_failed). */
+bool facts_gone(const TargetFacts *facts);
+/* A server's own build is done and of use: it may be started. Given the facts of the build. */
+bool facts_build_current(const TargetFacts *build);
+/* Was this dependency ever satisfied? Given the facts of dep->target. */
+bool facts_satisfy(const TargetFacts *facts, const Dep *dep);
+
+/* ---- What is shown ---- */
+
+/* "waiting-for-dep" and so on; NULL for HOLD_NONE. */
+const char *hold_reason(Hold hold);
+/* The object's state for facts and verdict. Strings in it live as long as facts and graph; `names`
+ * receives the names waiting_on points to. */
+void plan_show(const Graph *graph, const TargetFacts *facts, size_t i, const Verdict *verdict,
+               TargetState *ret, const char *names[WAITING_ON_MAX]);
+/* One sentence that names the cause ("waiting for migrate, which failed: exit code 1"); "" if there is
+ * nothing to say. */
+void plan_why(const Graph *graph, const TargetFacts *facts, size_t i, const Verdict *verdict,
+              char *text, size_t size);

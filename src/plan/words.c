@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/words.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/clock.h"
+
+/* What vsnprintf cut may end within a UTF-8 character: take off its beginning, too. */
+static void mend_end(char *text, size_t n) {
+    size_t at = n;
+    while (at > 0 && ((unsigned char)text[at - 1] & 0xC0) == 0x80)
+        at--;
+    if (at == 0 || (unsigned char)text[at - 1] < 0xC0)
+        return;
+    unsigned char lead = (unsigned char)text[at - 1];
+    size_t need = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (n - (at - 1) < need)
+        text[at - 1] = '\0';
+}
+
+static void words(char text[FACTS_TEXT], const char *format, ...) PRINTF(2, 3);
+static void words(char text[FACTS_TEXT], const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, FACTS_TEXT, format, args);
+    va_end(args);
+    if (n >= FACTS_TEXT)
+        mend_end(text, FACTS_TEXT - 1);
+}
+
+void words_copy(char text[FACTS_TEXT], const char *from) {
+    words(text, "%s", from ? from : "");
+}
+
+static void for_signal(char text[FACTS_TEXT], int number, Tristate oom) {
+    const char *name = sigabbrev_np(number);
+    const char *why = oom == YES ? " (out of memory)" : "";
+    if (name)
+        words(text, "killed by SIG%s%s", name, why);
+    else
+        words(text, "killed by signal %d%s", number, why);
+}
+
+static void for_exit(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result) {
+    if (spec->type == TARGET_SERVER && result->code == 0)
+        words(text, "server exited with code 0, but a server is expected to keep running");
+    else if (result->code == 0)
+        words(text, "exit code 0, which success_exit_codes does not list");
+    else
+        words(text, "exit code %d%s", result->code,
+              result->oom_killed == YES ? " (out of memory)" : "");
+}
+
+static void for_no_start(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result) {
+    if (result->why && result->why[0]) {
+        bool said = strncmp(result->why, "could not start", strlen("could not start")) == 0;
+        words(text, "%s%s", said ? "" : "could not start: ", result->why);
+        return;
+    }
+    const char *reason = result->code > 0 ? strerrordesc_np(result->code) : NULL;
+    const char *program = spec->command && spec->command->argv.n ? spec->command->argv.at[0] : "";
+    if (!reason)
+        reason = "nobody knows why";
+    words(text, "could not start: %c%s: %s", tolower((unsigned char)reason[0]), reason + 1,
+          program);
+}
+
+void words_for_end(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result) {
+    switch (result->kind) {
+    case END_EXITED: for_exit(text, spec, result); return;
+    case END_SIGNALED: for_signal(text, result->code, result->oom_killed); return;
+    case END_FAILED: for_no_start(text, spec, result); return;
+    case END_LOST:
+        words_copy(text, result->why && result->why[0] ? result->why
+                                                       : "its exit code is unknown: the process "
+                                                         "that watched it was killed");
+        return;
+    }
+    UNREACHABLE();
+}
+
+void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char *detail) {
+    char after[DURATION_TEXT];
+    const char *colon = detail && detail[0] ? ": " : "";
+    bool job = spec->type == TARGET_JOB;
+    duration_format_short(job ? spec->service->timeout_ms : spec->service->ready.deadline_ms,
+                          after);
+    words(text, "%s %s%s%s", job ? "timed out after" : "not ready within", after, colon,
+          detail ? detail : "");
+}
+
+void words_add_gave_up(char text[FACTS_TEXT], uint32_t restarts) {
+    char before[FACTS_TEXT];
+    words_copy(before, text);
+    words(text, "%.*s; gave up after %u restart%s in a row", FACTS_TEXT - 60, before, restarts,
+          restarts == 1 ? "" : "s");
+}

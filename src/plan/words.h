@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the end of a run reads: the sentences of `error`. Each writes into FACTS_TEXT bytes, cut between
+ * characters if need be. */
+#pragma once
+
+#include "plan/plan.h"
+
+/* "exit code 2", "killed by SIGKILL (out of memory)", "could not start: …", … */
+void words_for_end(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result);
+/* "timed out after 5s"; "not ready within 30s: connection refused" */
+void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char *detail);
+/* "exit code 3; gave up after 10 restarts in a row" */
+void words_add_gave_up(char text[FACTS_TEXT], uint32_t restarts);
+/* Copies; NULL is "". */
+void words_copy(char text[FACTS_TEXT], const char *from);
