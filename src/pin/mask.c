@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pin/mask.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { PIECES = 64 };
+
+static const char stars[] = "********";
+
+/* The pieces of one mask_feed, passed on when full. */
+typedef struct Pieces {
+    MaskFn fn;
+    void *arg;
+    int count;
+    struct iovec at[PIECES];
+} Pieces;
+
+static void pieces_flush(Pieces *p) {
+    if (p->count > 0)
+        p->fn(p->arg, p->at, p->count);
+    p->count = 0;
+}
+
+static void pieces_add(Pieces *p, const char *at, size_t size) {
+    if (size == 0)
+        return;
+    if (p->count == PIECES)
+        pieces_flush(p);
+    p->at[p->count++] = (struct iovec){.iov_base = (void *)(uintptr_t)at, .iov_len = size};
+}
+
+int mask_init(Mask *m, const char *strings, uint32_t count) {
+    if (count > MASK_SECRETS_MAX)
+        return errno = E2BIG, -1;
+    m->count = count;
+    m->shortest = UINT8_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t size = strlen(strings);
+        if (size == 0 || size > MASK_SECRET_BYTES_MAX)
+            return errno = size == 0 ? EINVAL : E2BIG, -1;
+        m->secrets[i] = (MaskSecret){strings, (uint32_t)size};
+        m->first[(uint8_t)strings[0]] = true;
+        m->shortest = size < m->shortest ? (uint32_t)size : m->shortest;
+        m->longest = size > m->longest ? (uint32_t)size : m->longest;
+        strings += size + 1;
+    }
+    memset(m->shift, (int)m->shortest, sizeof(m->shift));
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t k = 0; k < m->shortest; k++) {
+            uint8_t *shift = &m->shift[(uint8_t)m->secrets[i].at[k]];
+            uint32_t far = m->shortest - 1 - k;
+            *shift = far < *shift ? (uint8_t)far : *shift;
+        }
+    }
+    return 0;
+}
+
+size_t mask_prefix(const MaskHold *hold, char *text) {
+    if (hold->size > 0)
+        memcpy(text, hold->secret, hold->size);
+    return hold->size;
+}
+
+/* The longest secret that begins at text[at], or 0. */
+static size_t match(const Mask *m, const char *text, size_t size, size_t at) {
+    size_t longest = 0;
+    for (uint32_t i = 0; m->first[(uint8_t)text[at]] && i < m->count; i++) {
+        const MaskSecret *s = &m->secrets[i];
+        if (s->size > longest && s->size <= size - at && memcmp(text + at, s->at, s->size) == 0)
+            longest = s->size;
+    }
+    return longest;
+}
+
+/* The first place in [at, end) where a secret begins, else `end`. Horspool's search with a set of words. */
+static size_t find(const Mask *m, const char *text, size_t size, size_t at, size_t end) {
+    size_t last = size >= m->shortest ? size - m->shortest + 1 : 0;
+    end = end < last ? end : last;
+    while (at < end) {
+        size_t shift = m->shift[(uint8_t)text[at + m->shortest - 1]];
+        if (shift == 0 && match(m, text, size, at) > 0)
+            return at;
+        at += shift > 0 ? shift : 1;
+    }
+    return SIZE_MAX;
+}
+
+/* Where the longest end of the text begins that is a proper prefix of a secret, else `size`. */
+static size_t find_hold(const Mask *m, MaskHold *hold, const char *text, size_t size) {
+    for (size_t at = size >= m->longest ? size - m->longest + 1 : 0; at < size; at++) {
+        for (uint32_t i = 0; m->first[(uint8_t)text[at]] && i < m->count; i++) {
+            const MaskSecret *s = &m->secrets[i];
+            if (s->size <= size - at || memcmp(text + at, s->at, size - at) != 0)
+                continue;
+            *hold = (MaskHold){.secret = s->at, .size = (uint32_t)(size - at)};
+            return at;
+        }
+    }
+    *hold = (MaskHold){0};
+    return size;
+}
+
+/* `shown` is the end of what was passed on or hidden. A secret that begins before it prolongs the run it is in; one that
+ * begins where something is held back waits for the next piece. */
+void mask_feed(const Mask *m, MaskHold *hold, const MaskText *text, MaskFn fn, void *arg) {
+    Pieces pieces = {.fn = fn, .arg = arg};
+    size_t shown = hold->hidden, end = text->size;
+    *hold = (MaskHold){0};
+    if (!text->final)
+        end = find_hold(m, hold, text->at, text->size);
+    for (size_t at = 0; (at = find(m, text->at, text->size, at, end)) < end; at++) {
+        size_t past = at + match(m, text->at, text->size, at);
+        if (at >= shown) {
+            pieces_add(&pieces, text->at + shown, at - shown);
+            pieces_add(&pieces, stars, sizeof(stars) - 1);
+        }
+        shown = past > shown ? past : shown;
+    }
+    if (shown < end)
+        pieces_add(&pieces, text->at + shown, end - shown);
+    else
+        hold->hidden = (uint32_t)(shown - end);
+    pieces_flush(&pieces);
+}
