@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t now_us(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t clock_mono_us(void) {
+    return now_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_mono_ms(void) {
+    return clock_mono_us() / 1000;
+}
+
+int64_t clock_wall_us(void) {
+    return now_us(CLOCK_REALTIME);
+}
+
+/* --- points in time --- */
+
+static void split(int64_t us, bool local, struct tm *ret, int *ret_us) {
+    time_t seconds = us / 1000000;
+    int rest = (int)(us % 1000000);
+    if (rest < 0) {
+        rest += 1000000;
+        seconds--;
+    }
+    *ret_us = rest;
+    if (local)
+        localtime_r(&seconds, ret);
+    else
+        gmtime_r(&seconds, ret);
+}
+
+static int put_date(const struct tm *t, char *text) {
+    return snprintf(text, TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", t->tm_year + 1900, t->tm_mon + 1, t->tm_mday,
+                    t->tm_hour, t->tm_min, t->tm_sec);
+}
+
+void time_format_micro(int64_t us, char text[TIME_TEXT]) {
+    struct tm t;
+    int rest;
+    split(us, false, &t, &rest);
+    int n = put_date(&t, text);
+    snprintf(text + n, TIME_TEXT - (size_t)n, ".%06dZ", rest);
+}
+
+void time_format_seconds(int64_t us, char text[TIME_TEXT]) {
+    struct tm t;
+    int rest;
+    split(us, false, &t, &rest);
+    int n = put_date(&t, text);
+    snprintf(text + n, TIME_TEXT - (size_t)n, "Z");
+}
+
+void time_format_local(int64_t us, char text[TIME_TEXT]) {
+    struct tm t;
+    int rest;
+    split(us, true, &t, &rest);
+    snprintf(text, TIME_TEXT, "%02d:%02d:%02d.%03d", t.tm_hour, t.tm_min, t.tm_sec, rest / 1000);
+}
+
+/* ".123456789" → microseconds; moves on. */
+static int64_t fraction(const char **at) {
+    int64_t us = 0, unit = 100000;
+    if (**at != '.')
+        return 0;
+    for ((*at)++; **at >= '0' && **at <= '9'; (*at)++, unit /= 10)
+        us += unit * (**at - '0');
+    return us;
+}
+
+static int zone(const char *at, int64_t *ret_seconds) {
+    int hours, minutes, n = 0;
+    *ret_seconds = 0;
+    if ((*at == 'Z' || *at == 'z') && !at[1])
+        return 0;
+    if ((*at != '+' && *at != '-') || sscanf(at + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2 || n != 5 || at[6])
+        return -1;
+    *ret_seconds = (int64_t)(hours * 3600 + minutes * 60) * (*at == '-' ? -1 : 1);
+    return 0;
+}
+
+int time_parse(const char *text, int64_t *ret_us, Err *err) {
+    struct tm t = {0};
+    int n = 0;
+    int64_t offset;
+    int fields = sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
+                        &t.tm_min, &t.tm_sec, &n);
+    const char *at = text + n;
+    bool fits = fields == 6 && n == 19 && t.tm_mon >= 1 && t.tm_mon <= 12 && t.tm_mday >= 1 && t.tm_mday <= 31 &&
+                t.tm_hour <= 23 && t.tm_min <= 59 && t.tm_sec <= 60;
+    int64_t us = fits ? fraction(&at) : 0;
+    if (!fits || zone(at, &offset) < 0)
+        return err_set(err, ERR_INVALID, "\"%.60s\" is not a time such as 2006-01-02T15:04:05Z", text);
+    t.tm_year -= 1900;
+    t.tm_mon -= 1;
+    *ret_us = ((int64_t)timegm(&t) - offset) * 1000000 + us;
+    return 0;
+}
+
+/* --- durations --- */
+
+typedef struct Unit {
+    const char *name;
+    double size;
+} Unit;
+
+/* A number and its unit; moves on. -1: neither, or too large. */
+static int quantity(const char **at, const Unit *units, double *ret) {
+    double n = 0, scale = 0;
+    const char *from = *at;
+    for (; (**at >= '0' && **at <= '9') || (**at == '.' && scale == 0); (*at)++) {
+        if (**at == '.') {
+            scale = 1;
+        } else {
+            n = n * 10 + (**at - '0');
+            scale *= 10;
+        }
+    }
+    if (*at == from || n > 1e15)
+        return -1;
+    size_t length = strspn(*at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    for (const Unit *unit = units; unit->name; unit++) {
+        if (strlen(unit->name) == length && strncmp(unit->name, *at, length) == 0) {
+            *at += length;
+            *ret = n / (scale > 0 ? scale : 1) * unit->size;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+int duration_parse(const char *text, int64_t *ret_ms, Err *err) {
+    static const Unit units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
+    double sum = 0, part;
+    const char *at = text;
+    if (strcmp(text, "0") == 0) {
+        *ret_ms = 0;
+        return 0;
+    }
+    do {
+        if (quantity(&at, units, &part) < 0)
+            return err_set(err, ERR_INVALID, "\"%.60s\" is not a duration such as 300ms, 10s or 1h30m", text);
+        sum += part;
+    } while (*at);
+    if (sum > 1e14)
+        return err_set(err, ERR_INVALID, "\"%.60s\" is too long a duration", text);
+    *ret_ms = (int64_t)(sum + 0.5);
+    return 0;
+}
+
+void duration_format_go(int64_t ms, char text[DURATION_TEXT]) {
+    long long h = ms / 3600000, m = ms / 60000 % 60, s = ms / 1000 % 60, rest = ms % 1000;
+    char seconds[16];
+    if (rest)
+        snprintf(seconds, sizeof(seconds), "%lld.%03lld", s, rest);
+    else
+        snprintf(seconds, sizeof(seconds), "%lld", s);
+    for (size_t n = strlen(seconds); rest && seconds[n - 1] == '0'; n--)
+        seconds[n - 1] = '\0';
+    if (h)
+        snprintf(text, DURATION_TEXT, "%lldh%lldm%ss", h, m, seconds);
+    else if (m)
+        snprintf(text, DURATION_TEXT, "%lldm%ss", m, seconds);
+    else if (s == 0 && rest)
+        snprintf(text, DURATION_TEXT, "%lldms", rest);
+    else
+        snprintf(text, DURATION_TEXT, "%ss", seconds);
+}
+
+void duration_format_short(int64_t ms, char text[DURATION_TEXT]) {
+    long long s = ms / 1000;
+    if (ms < 1000)
+        snprintf(text, DURATION_TEXT, "%lldms", (long long)ms);
+    else if (s < 10)
+        snprintf(text, DURATION_TEXT, "%lld.%llds", s, (long long)(ms / 100 % 10));
+    else if (s < 60)
+        snprintf(text, DURATION_TEXT, "%llds", s);
+    else if (s < 3600)
+        snprintf(text, DURATION_TEXT, "%lldm%llds", s / 60, s % 60);
+    else if (s < 86400)
+        snprintf(text, DURATION_TEXT, "%lldh%lldm", s / 3600, s / 60 % 60);
+    else
+        snprintf(text, DURATION_TEXT, "%lldd%lldh", s / 86400, s / 3600 % 24);
+}
+
+/* --- sizes --- */
+
+int size_parse(const char *text, int64_t *ret_bytes, Err *err) {
+    static const Unit units[] = {{"", 1},          {"B", 1},         {"kB", 1e3},           {"MB", 1e6},
+                                 {"GB", 1e9},      {"KiB", 1 << 10}, {"MiB", 1 << 20},      {"GiB", 1 << 30},
+                                 {"TiB", 1099511627776.0}, {NULL, 0}};
+    double bytes;
+    const char *at = text;
+    if (quantity(&at, units, &bytes) < 0 || *at || bytes > 9e18)
+        return err_set(err, ERR_INVALID, "\"%.60s\" is not a size such as 64MiB, 512KiB or 1000", text);
+    *ret_bytes = (int64_t)bytes;
+    return 0;
+}
+
+void size_format(int64_t bytes, char text[DURATION_TEXT]) {
+    static const char *const names[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    while (bytes && bytes % 1024 == 0 && unit + 1 < COUNT(names)) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(text, DURATION_TEXT, "%lld%s", (long long)bytes, names[unit]);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every maximum there is, by name. What is beyond is refused with a sentence that names the limit. */
+#pragma once
+
+enum {
+    MAX_CONFIG_BYTES = 4 << 20,
+    MAX_JSON_BYTES = 64 << 20,
+    MAX_JSON_DEPTH = 200,
+    MAX_YAML_DEPTH = 100,
+    MAX_YAML_NODES = 1 << 20, /* after aliases are expanded */
+    MAX_STATE_BYTES = 64 << 20,
+    MAX_OBJECT_BYTES = 32 << 20,
+    MAX_REQUEST_BYTES = 20 << 20,
+    MAX_HEADER_BYTES = 64 << 10,
+    MAX_LOG_LINE = 1 << 20,
+    MAX_TARGETS = 20000,
+    MAX_PROBLEMS = 100, /* reported of one file */
+    SECRET_MIN = 4,     /* bytes; shorter values would mask ordinary text */
+};

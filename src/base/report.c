@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/report.h"
+
+#include <stdarg.h>
+
+#include "base/limits.h"
+
+void report_init(Report *report, Arena *arena) {
+    *report = (Report){.arena = arena};
+}
+
+static void keep(Report *report, const Problem *problem) {
+    if (report->n == MAX_PROBLEMS)
+        return;
+    if (report->n == report->cap) {
+        size_t cap = report->cap ? report->cap * 2 : 8;
+        Problem *at = arena_alloc(report->arena, cap * sizeof(*at));
+        if (report->n)
+            memcpy(at, report->at, report->n * sizeof(*at));
+        report->at = at;
+        report->cap = cap;
+    }
+    report->at[report->n++] = *problem;
+}
+
+static void put(Report *report, bool warning, const Place *place, const char *hint, const char *message) {
+    Arena *arena = report->arena;
+    Problem problem = {
+        .place = *place,
+        .warning = warning,
+        .message = message,
+        .hint = hint ? arena_strdup(arena, hint) : NULL,
+    };
+    problem.place.file = place->file ? arena_strdup(arena, place->file) : "";
+    problem.place.path = place->path ? arena_strdup(arena, place->path) : "";
+    keep(report, &problem);
+    if (warning)
+        report->warnings++;
+    else
+        report->errors++;
+}
+
+void report_add(Report *report, const Place *place, const char *hint, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    put(report, false, place, hint, arena_vprintf(report->arena, format, args));
+    va_end(args);
+}
+
+void report_warn(Report *report, const Place *place, const char *hint, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    put(report, true, place, hint, arena_vprintf(report->arena, format, args));
+    va_end(args);
+}
+
+const char *report_line(const Problem *problem, Arena *arena) {
+    const Place *p = &problem->place;
+    const char *at = p->line ? arena_printf(arena, "%s:%u:%u", p->file, p->line, p->column) : p->file;
+    const char *key = p->path && p->path[0] ? arena_printf(arena, "%s: ", p->path) : "";
+    const char *hint = problem->hint ? arena_printf(arena, "; %s", problem->hint) : "";
+    return arena_printf(arena, "%s: %s%s%s%s", at, problem->warning ? "warning: " : "", key, problem->message, hint);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool str_starts(const char *text, const char *prefix) {
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool str_ends(const char *text, const char *suffix) {
+    size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && strcmp(text + n - m, suffix) == 0;
+}
+
+bool str_same(const char *a, const char *b) {
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+enum { SUGGEST_MAX = 64 };
+
+static size_t least(size_t a, size_t b, size_t c) {
+    size_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+/* Levenshtein distance, with a swap of neighbours counted as one. */
+static size_t distance(const char *a, const char *b) {
+    size_t rows[3][SUGGEST_MAX + 1], n = strlen(a), m = strlen(b);
+    if (n > SUGGEST_MAX || m > SUGGEST_MAX)
+        return SUGGEST_MAX;
+    for (size_t j = 0; j <= m; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t *now = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            now[j] = least(up[j] + 1, now[j - 1] + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < now[j])
+                now[j] = up2[j - 2] + 1;
+        }
+    }
+    return rows[n % 3][m];
+}
+
+const char *str_suggest(const char *word, const char *const *candidates, size_t n) {
+    const char *best = NULL;
+    size_t limit = strlen(word) / 3 + 1;
+    for (size_t i = 0; i < n; i++) {
+        if (!candidates[i])
+            continue;
+        size_t d = distance(word, candidates[i]);
+        if (d <= limit && d < strlen(candidates[i])) {
+            best = candidates[i];
+            limit = d ? d - 1 : 0;
+            if (d == 0)
+                break;
+        }
+    }
+    return best;
+}
+
+int number_parse(const char *text, int64_t min, int64_t max, int64_t *ret) {
+    char *end;
+    errno = 0;
+    if (!(*text >= '0' && *text <= '9') && *text != '-')
+        return -1;
+    long long n = strtoll(text, &end, 10);
+    if (errno || end == text || *end || n < min || n > max)
+        return -1;
+    *ret = n;
+    return 0;
+}
+
+/* Length of the sequence that begins with `lead`; 0: none does. */
+static size_t sequence(unsigned char lead) {
+    if (lead < 0x80)
+        return 1;
+    if (lead >= 0xc2 && lead <= 0xdf)
+        return 2;
+    if ((lead & 0xf0) == 0xe0)
+        return 3;
+    return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+}
+
+/* Overlong forms, surrogates and what is beyond U+10FFFF show in the second byte. */
+static bool second_fits(unsigned char lead, unsigned char second) {
+    unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    return second >= low && second <= high;
+}
+
+bool utf8_valid(const char *bytes, size_t size) {
+    const unsigned char *p = (const unsigned char *)bytes, *end = p + size;
+    while (p < end) {
+        size_t n = sequence(*p);
+        if (n == 0 || (size_t)(end - p) < n || (n > 1 && !second_fits(p[0], p[1])))
+            return false;
+        for (size_t i = 2; i < n; i++)
+            if ((p[i] & 0xc0) != 0x80)
+                return false;
+        p += n;
+    }
+    return true;
+}

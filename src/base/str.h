@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small things about strings. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+bool str_starts(const char *text, const char *prefix);
+bool str_ends(const char *text, const char *suffix);
+bool str_same(const char *a, const char *b); /* NULL equals only NULL */
+
+/* The candidate that `word` was probably meant to be, or NULL ("did you mean"). NULL candidates are skipped. */
+const char *str_suggest(const char *word, const char *const *candidates, size_t n);
+
+/* A whole decimal number within [min, max]. -1: it is none. */
+MUST int number_parse(const char *text, int64_t min, int64_t max, int64_t *ret);
+
+bool utf8_valid(const char *bytes, size_t size);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the *-faults programs do at each call and point of base/sys.h. Linked into those alone. */
+#include "base/sys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Fault {
+    char name[32]; /* of a call, "any", or of a point */
+    long at;       /* the how-manieth */
+    int number;    /* errno */
+    long seen;
+} Fault;
+
+static struct {
+    bool read;
+    char program[16];
+    Fault fault, crash;
+} state;
+
+static int number_of(const char *text) {
+    static const struct {
+        const char *name;
+        int number;
+    } names[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO},       {"EMFILE", EMFILE}, {"ENOMEM", ENOMEM},
+                 {"EAGAIN", EAGAIN}, {"EACCES", EACCES}, {"EPERM", EPERM},   {"EDQUOT", EDQUOT}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i].name, text) == 0)
+            return names[i].number;
+    int number = (int)strtol(text, NULL, 10);
+    return number > 0 ? number : EIO;
+}
+
+/* "<name>:<n>[:<errno>]" */
+static void fault_read(const char *variable, Fault *ret) {
+    const char *text = getenv(variable);
+    char number[16] = "EIO";
+    memset(ret, 0, sizeof(*ret));
+    if (text && sscanf(text, "%31[^:]:%ld:%15s", ret->name, &ret->at, number) >= 2)
+        ret->number = number_of(number);
+    else
+        ret->name[0] = '\0';
+}
+
+static void setup(void) {
+    const char *only = getenv("THOLE_FAULT_PROGRAM");
+    state.read = true;
+    memset(&state.fault, 0, sizeof(state.fault));
+    memset(&state.crash, 0, sizeof(state.crash));
+    if (only && strcmp(only, state.program) != 0)
+        return;
+    fault_read("THOLE_FAULT", &state.fault);
+    fault_read("THOLE_CRASH", &state.crash);
+}
+
+static void note(const char *what) {
+    const char *path = getenv("THOLE_FAULT_FILE");
+    char line[96];
+    int n = snprintf(line, sizeof(line), "%s %s %d\n", state.program[0] ? state.program : "-", what, (int)getpid());
+    int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+    if (fd < 0)
+        return;
+    (void)!write(fd, line, (size_t)n);
+    close(fd);
+}
+
+void sys_program(const char *name) {
+    snprintf(state.program, sizeof(state.program), "%s", name);
+    setup();
+}
+
+bool sys_fault(const char *call) {
+    Fault *fault = &state.fault;
+    if (!state.read)
+        setup();
+    if (!fault->name[0] || (strcmp(fault->name, "any") != 0 && strcmp(fault->name, call) != 0))
+        return false;
+    if (++fault->seen != fault->at)
+        return false;
+    note(call);
+    errno = fault->number;
+    return true;
+}
+
+void sys_point(const char *name) {
+    Fault *crash = &state.crash;
+    if (!state.read)
+        setup();
+    if (!crash->name[0] || strcmp(crash->name, name) != 0 || ++crash->seen != crash->at)
+        return;
+    note(name);
+    kill(getpid(), SIGKILL);
+}
