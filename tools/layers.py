@@ -79,7 +79,19 @@ def check(root: pathlib.Path):
                     problems.append(f"{file}:{line}: {why}")
             elif not SYSTEM.search(included):
                 seen.setdefault(library(included), {}).setdefault(layer, f"{file}:{line}")
-    return problems + third_party(seen)
+    return problems + third_party(seen) + search_paths(root)
+
+
+def search_paths(root: pathlib.Path):
+    """Libraries whose own folder is searched for <limits.h>."""
+    problems = []
+    for file in csource.tree(root, "src/*meson.build"):
+        text = (root / file).read_text()
+        for match in re.finditer(r"^[^#\n]*\b(static_library|executable)\(", text, re.M):
+            if "implicit_include_directories: false" not in text[match.end():].split("\n)")[0].split(")\n")[0]:
+                line = text.count("\n", 0, match.start()) + 1
+                problems.append(f"{file}:{line}: needs implicit_include_directories: false (see src/meson.build)")
+    return problems
 
 
 def third_party(seen: dict):

@@ -64,6 +64,14 @@ def test_layers_ignore_comments(tmp_path):
     assert check("layers.py", sample(tmp_path, {"src/base/a.c": SPDX + '/*\n#include "engine/node.h"\n*/\n'}))[0] == 0
 
 
+def test_layers_find_a_library_that_searches_its_own_folder(tmp_path):
+    good = "a = static_library('a', files('a.c'),\n    include_directories: inc, implicit_include_directories: false)\n"
+    assert check("layers.py", sample(tmp_path, {"src/base/meson.build": good}))[0] == 0
+    bad = good + "b = static_library('b', files('b.c'), include_directories: inc)\n"
+    code, said = check("layers.py", sample(tmp_path, {"src/base/meson.build": bad}))
+    assert code == 1 and "src/base/meson.build:3: needs implicit" in said
+
+
 def test_layers_find_a_library_in_two_directories(tmp_path):
     code, said = check("layers.py", sample(tmp_path, {"src/base/a.c": "#include <foo/a.h>\n", "src/data/b.c": "#include <foo/b.h>\n"}))
     assert code == 1 and "several directories: base, data" in said
