@@ -3,12 +3,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "base/err.h"
-#include "data/value.h"
-
-/* Reads exactly one JSON value of any kind. Refused, with a sentence that names line and column: broken or non-UTF-8 text,
- * duplicate keys, integers beyond 64 bits, NUL in keys, more than MAX_JSON_BYTES, deeper than MAX_JSON_DEPTH. */
-MUST int json_parse(const char *text, size_t size, Arena *arena, const Value **ret, Err *err);
+#include "data/json_parse.h"
 
 /* Writes one JSON value into a Buf, piece by piece; commas come by themselves. Too large: the Buf says `failed`.
  *
@@ -32,19 +27,22 @@ typedef struct JsonWriter {
 
 void json_writer_init(JsonWriter *w, Buf *out);
 
+/* jansson exports functions of these four names, and would call ours instead of its own; ours have another name for the linker. */
+#define JSON_LABEL(name) __asm__("json_writer_" name)
+
 void json_object_begin(JsonWriter *w);
 void json_object_end(JsonWriter *w);
 void json_array_begin(JsonWriter *w);
 void json_array_end(JsonWriter *w);
 void json_key(JsonWriter *w, const char *key);
 
-void json_string(JsonWriter *w, const char *text); /* NULL: null. What is not UTF-8 becomes U+FFFD */
-void json_stringn(JsonWriter *w, const char *bytes, size_t len);
+void json_string(JsonWriter *w, const char *text) JSON_LABEL("string"); /* NULL: null. What is not UTF-8 becomes U+FFFD */
+void json_stringn(JsonWriter *w, const char *bytes, size_t len) JSON_LABEL("stringn");
 void json_stringf(JsonWriter *w, const char *format, ...) PRINTF(2, 3);
 void json_int(JsonWriter *w, int64_t n);
-void json_real(JsonWriter *w, double n); /* what JSON cannot say (nan, inf): null */
+void json_real(JsonWriter *w, double n) JSON_LABEL("real"); /* what JSON cannot say (nan, inf): null */
 void json_bool(JsonWriter *w, bool b);
-void json_null(JsonWriter *w);
+void json_null(JsonWriter *w) JSON_LABEL("null");
 void json_raw(JsonWriter *w, const char *json, size_t len); /* one complete value, written as it is */
 void json_value(JsonWriter *w, const Value *v);             /* NULL: null */
 

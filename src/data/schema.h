@@ -62,6 +62,8 @@ typedef enum FieldFlag {
     FIELD_KEY = 1 << 5,      /* the member holds the key of the map it is in; not written inside */
     FIELD_INTERNAL = 1 << 6, /* no key of the file: only in what we store ourselves */
     FIELD_SET_BITS = 1 << 7, /* uint64_t: bit i is on if field i was given */
+    FIELD_OPTIONAL = 1 << 8, /* not shown unless given; the struct has presence bits */
+    FIELD_LINE = 1 << 9,     /* int64_t: the line where the struct begins */
 } FieldFlag;
 
 struct Field {
@@ -71,9 +73,11 @@ struct Field {
     const char *dflt;  /* a scalar as it would be written, or JSON of a list; NULL: zero */
     size_t offset, size;
     unsigned flags;
-    int64_t min, max; /* of a number (ms, bytes), or of the length of a string or list; both 0: no bounds but >= 0 for times and sizes */
+    /* Of a number (ms, bytes), of each number of a list, of the length of a string. Both 0: none, but times and sizes are never negative. */
+    int64_t min, max;
     /* A further rule for a string or for each string of a list or name of a map. NULL: fine, else what is wrong with it. */
     const char *(*check)(const char *text);
+    const char *aka; /* what other tools call it, separated by spaces: for hints only */
 };
 
 typedef struct EnumName { int value; const char *name; const char *doc; } EnumName;
@@ -118,10 +122,10 @@ typedef StrMap t_env_is;
 #define FIELD(S, m, key, T, ...) FIELD_RAW(S, m, key, T, SCHEMA_SAME(SCHEMA_MEMBER(S, m), T##_is), __VA_ARGS__)
 /* A member struct { E *at; size_t n; } for a list or map whose items are of type E. */
 #define FIELD_LIST(S, m, key, T, ...) FIELD_RAW(S, m, key, T, SCHEMA_SAME(SCHEMA_MEMBER(S, m.at), T##_is *), __VA_ARGS__)
-/* The presence bits of a struct. */
+/* The presence bits of a struct, and the line where it begins. */
 #define FIELD_SET(S)                                                                                                   \
-    { .name = "set", .offset = offsetof(S, set), .size = sizeof(uint64_t),                                             \
-      .flags = FIELD_INTERNAL | FIELD_SET_BITS, .type = &t_int }
+    FIELD_RAW(S, set, "set", t_int, SCHEMA_SAME(SCHEMA_MEMBER(S, set), uint64_t), .flags = FIELD_INTERNAL | FIELD_SET_BITS)
+#define FIELD_AT(S) FIELD(S, line, "line", t_int, .flags = FIELD_INTERNAL | FIELD_LINE)
 
 /* Defines the Type T of struct S. Also write `typedef S T##_is;`, before a table uses it (SCHEMA_DECLARE). */
 #define SCHEMA_DECLARE(T, C) extern const Type T; typedef C T##_is
@@ -158,7 +162,6 @@ struct Decoder {
     size_t path_len;
     size_t problems; /* errors reported so far */
     uint32_t line, column; /* of the innermost value that has a position */
-    const Field *field;
 };
 
 /* Decodes `v` (NULL: absent) as `type` into `ret` (type->size bytes, made zero first), with defaults, also of what is absent. All
@@ -178,6 +181,10 @@ typedef struct EncodeOptions {
     bool mask;     /* SECRET fields that are set become "********" */
     bool internal; /* with INTERNAL fields: what we store ourselves and read back */
 } EncodeOptions;
+
+/* `low` overlaid with `high`: structs and maps by key, lists replaced or (FIELD_APPEND) appended, the rest replaced; null takes a
+ * key away. */
+const Value *schema_merge(const Type *type, const Value *low, const Value *high, Arena *arena);
 
 void schema_encode(const Type *type, const void *object, const EncodeOptions *options, JsonWriter *out);
 /* max_delay → maxDelay. */

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Structs into JSON: the way back from schema_decode.c. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "data/schema.h"
+#include "data/schema_private.h"
+
+#define MASKED "********"
+
+typedef struct Encoder {
+    const EncodeOptions *options;
+    JsonWriter *out;
+} Encoder;
+
+static void encode_any(const Encoder *e, const Type *type, const void *at);
+
+static int64_t number_at(const void *at) {
+    int64_t n;
+    memcpy(&n, at, sizeof(n));
+    return n;
+}
+
+static const char *string_at(const void *at) {
+    const char *text;
+    memcpy(&text, at, sizeof(text));
+    return text;
+}
+
+static Items items_at(const void *at) {
+    Items items;
+    memcpy(&items, at, sizeof(items));
+    return items;
+}
+
+/* Only our API's names are computed; the keys of a map are data and stay. */
+static void encode_key(const Encoder *e, const char *name) {
+    if (!e->options->camel) {
+        json_key(e->out, name);
+        return;
+    }
+    Arena arena;
+    arena_init(&arena);
+    json_key(e->out, schema_camel(name, &arena));
+    arena_deinit(&arena);
+}
+
+/* Exact, and as people write it: 300ms, 10s, 1h30m. */
+static void encode_duration(const Encoder *e, int64_t ms) {
+    static const struct { const char *unit; int64_t ms; } units[] = {
+        {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    char text[64] = "";
+    for (size_t i = 0; i < COUNT(units); i++) {
+        size_t len = strlen(text);
+        if (ms / units[i].ms > 0)
+            snprintf(text + len, sizeof(text) - len, "%" PRId64 "%s", ms / units[i].ms, units[i].unit);
+        ms %= units[i].ms;
+    }
+    json_string(e->out, *text ? text : "0s");
+}
+
+/* In binary units where that is exact. */
+static void encode_size(const Encoder *e, int64_t bytes) {
+    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    while (bytes && bytes % 1024 == 0 && unit + 1 < COUNT(units)) {
+        bytes /= 1024;
+        unit++;
+    }
+    if (unit == 0)
+        json_int(e->out, bytes);
+    else
+        json_stringf(e->out, "%" PRId64 "%s", bytes, units[unit]);
+}
+
+static void encode_enum(const Encoder *e, const Type *type, const void *at) {
+    int value;
+    memcpy(&value, at, sizeof(value));
+    for (const EnumName *name = type->names; name->name; name++)
+        if (name->value == value) {
+            json_string(e->out, name->name);
+            return;
+        }
+    json_null(e->out);
+}
+
+static void encode_strings(const Encoder *e, const void *at) {
+    StrList list;
+    memcpy(&list, at, sizeof(list));
+    json_array_begin(e->out);
+    for (size_t i = 0; i < list.n; i++)
+        json_string(e->out, list.at[i]);
+    json_array_end(e->out);
+}
+
+static void encode_string_map(const Encoder *e, const void *at) {
+    StrMap map;
+    memcpy(&map, at, sizeof(map));
+    json_object_begin(e->out);
+    for (size_t i = 0; i < map.n; i++)
+        json_kv_string(e->out, map.at[i].name, map.at[i].value);
+    json_object_end(e->out);
+}
+
+static void encode_list(const Encoder *e, const Type *type, const void *at) {
+    Items items = items_at(at);
+    json_array_begin(e->out);
+    for (size_t i = 0; i < items.n; i++)
+        encode_any(e, type->of, items.at + i * type->of->size);
+    json_array_end(e->out);
+}
+
+static void encode_map(const Encoder *e, const Type *type, const void *at) {
+    Items items = items_at(at);
+    const Field *key = field_with(type->of, FIELD_KEY);
+    json_object_begin(e->out);
+    for (size_t i = 0; i < items.n; i++) {
+        const char *item = items.at + i * type->of->size;
+        json_key(e->out, string_at(item + key->offset));
+        encode_any(e, type->of, item);
+    }
+    json_object_end(e->out);
+}
+
+static bool empty(const Type *type, const void *at) {
+    switch (type->kind) {
+    case TYPE_STRING: return !string_at(at);
+    case TYPE_STRINGS:
+    case TYPE_STRING_MAP:
+    case TYPE_LIST:
+    case TYPE_MAP: return items_at(at).n == 0;
+    case TYPE_STRUCT:
+        if (!type->only_short)
+            return false;
+        for (size_t i = 0; i < type->field_n; i++)
+            if (!empty(type->fields[i].type, (const char *)at + type->fields[i].offset))
+                return false;
+        return true;
+    case TYPE_BOOL:
+    case TYPE_INT:
+    case TYPE_DURATION:
+    case TYPE_SIZE:
+    case TYPE_ENUM:
+    case TYPE_CUSTOM: return false;
+    }
+    UNREACHABLE();
+}
+
+static void encode_bits(const Encoder *e, const Type *type, uint64_t set) {
+    json_array_begin(e->out);
+    for (size_t i = 0; i < type->field_n; i++)
+        if (set >> i & 1)
+            json_string(e->out, type->fields[i].name);
+    json_array_end(e->out);
+}
+
+/* Is the member to be written? What is empty goes without saying, unless it is not so by default. */
+static bool shown(const Encoder *e, const Type *type, const Field *field, const void *object) {
+    if (field->flags & FIELD_KEY || (field->flags & FIELD_INTERNAL && !e->options->internal))
+        return false;
+    if (field->flags & FIELD_OPTIONAL && !schema_has(type, object, field->name))
+        return false;
+    return field->dflt || !empty(field->type, field_at(field, object));
+}
+
+static void encode_member(const Encoder *e, const Type *type, const Field *field,
+                          const void *object) {
+    const void *at = field_at(field, object);
+    encode_key(e, field->name);
+    if (field->flags & FIELD_SET_BITS)
+        encode_bits(e, type, (uint64_t)number_at(at));
+    else if (field->flags & FIELD_SECRET && e->options->mask)
+        json_string(e->out, MASKED);
+    else
+        encode_any(e, field->type, at);
+}
+
+static void encode_short(const Encoder *e, const Type *type, const void *object) {
+    const Field *scalar = field_find(type, type->scalar);
+    const Field *list = field_find(type, type->list);
+    const Field *field = empty(scalar->type, field_at(scalar, object)) ? list : scalar;
+    encode_any(e, field->type, field_at(field, object));
+}
+
+static void encode_struct(const Encoder *e, const Type *type, const void *object) {
+    if (type->only_short) {
+        encode_short(e, type, object);
+        return;
+    }
+    json_object_begin(e->out);
+    for (size_t i = 0; i < type->field_n; i++)
+        if (shown(e, type, &type->fields[i], object))
+            encode_member(e, type, &type->fields[i], object);
+    json_object_end(e->out);
+}
+
+static void encode_any(const Encoder *e, const Type *type, const void *at) {
+    switch (type->kind) {
+    case TYPE_BOOL: json_bool(e->out, *(const bool *)at); return;
+    case TYPE_INT: json_int(e->out, number_at(at)); return;
+    case TYPE_DURATION: encode_duration(e, number_at(at)); return;
+    case TYPE_SIZE: encode_size(e, number_at(at)); return;
+    case TYPE_STRING: json_string(e->out, string_at(at)); return;
+    case TYPE_STRINGS: encode_strings(e, at); return;
+    case TYPE_STRING_MAP: encode_string_map(e, at); return;
+    case TYPE_ENUM: encode_enum(e, type, at); return;
+    case TYPE_STRUCT: encode_struct(e, type, at); return;
+    case TYPE_LIST: encode_list(e, type, at); return;
+    case TYPE_MAP: encode_map(e, type, at); return;
+    case TYPE_CUSTOM: type->encode(at, e->out); return;
+    }
+    UNREACHABLE();
+}
+
+void schema_encode(const Type *type, const void *object, const EncodeOptions *options,
+                   JsonWriter *out) {
+    const Encoder e = {.options = options, .out = out};
+    encode_any(&e, type, object);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thole.yaml as plain structs. config_load() reads, checks and resolves one file; everything in a Config lives in its arena
+ * and never changes afterwards: a reload builds another Config (a "generation") and swaps it.
+ * The descriptor tables in config.c are the only list of keys: decoding, defaults, bounds, overlays, `thole config`, the
+ * reference page and the JSON Schema all come from them. */
+#pragma once
+
+#include "data/schema.h"
+
+typedef struct Report Report;
+
+typedef enum ServiceType { SERVICE_SERVER, SERVICE_JOB } ServiceType;
+typedef enum RestartPolicy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS } RestartPolicy;
+typedef enum DepCondition { DEP_DEFAULT, DEP_STARTED, DEP_READY, DEP_COMPLETED } DepCondition;
+typedef enum ProbeScheme { PROBE_HTTP, PROBE_HTTPS } ProbeScheme;
+
+/* A string is for the shell, a list is executed as it is. Empty argv: absent. */
+typedef struct Command {
+    const char *script; /* NULL if it was a list */
+    StrList argv;       /* after resolution: the shell's argv with the script, or the list */
+} Command;
+
+typedef struct DependsOn {
+    uint64_t set;
+    const char *name; /* key: a resource */
+    DepCondition condition; /* DEP_DEFAULT: not written */
+} DependsOn;
+
+typedef struct HttpProbe {
+    uint64_t set;
+    const char *path; /* "/" */
+    int64_t port;
+    ProbeScheme scheme;
+    StrMap headers;
+    int64_t status; /* 0: 200 to 399 */
+    const char *host; /* "localhost": every address it has is tried */
+} HttpProbe;
+
+typedef struct TcpProbe {
+    int64_t port;
+    const char *host;
+} TcpProbe;
+
+typedef struct LogProbe {
+    const char *match; /* POSIX extended regular expression, checked when loaded */
+} LogProbe;
+
+typedef enum ProbeKind { PROBE_NONE, PROBE_KIND_HTTP, PROBE_KIND_TCP, PROBE_KIND_EXEC, PROBE_KIND_LOG } ProbeKind;
+
+typedef struct Probe {
+    uint64_t set;   /* presence bits */
+    ProbeKind kind; /* which one of the four; set by config_load */
+    HttpProbe http;
+    TcpProbe tcp;
+    Command exec;
+    LogProbe log;
+    int64_t period_ms;         /* 1s */
+    int64_t timeout_ms;        /* 1s */
+    int64_t success_threshold; /* 1 */
+    int64_t failure_threshold; /* 3 */
+    int64_t deadline_ms;       /* 0: none. Not ready after this long: the run has failed */
+} Probe;
+
+typedef struct Restart {
+    uint64_t set;
+    RestartPolicy policy;   /* on-failure */
+    int64_t delay_ms;       /* 500ms */
+    int64_t max_delay_ms;   /* 30s */
+    int64_t max_restarts;   /* 10 in a row; 0: no limit */
+    int64_t reset_after_ms; /* 60s of life forgets the row */
+} Restart;
+
+typedef struct Stop {
+    uint64_t set;
+    int64_t signal;   /* TERM */
+    int64_t grace_ms; /* 10s */
+} Stop;
+
+typedef struct Service {
+    uint64_t set;     /* presence bits: schema_has(&type_service, s, "restart") */
+    const char *name; /* key */
+    const char *description;
+    ServiceType type;
+    const char *path; /* absolute after resolution */
+    Command build;    /* <name>:update */
+    Command command;  /* <name>:serve, or with type job <name>:update */
+    StrList shell;    /* [sh, -c] */
+    StrMap env;       /* after resolution: env_from and env of the project, then of the service, merged */
+    StrList env_from;
+    struct { DependsOn *at; size_t n; } depends_on;
+    Probe ready;
+    Restart restart;
+    bool restart_written; /* the file says how: then `ci` restarts too */
+    struct { int64_t *at; size_t n; } success_exit_codes; /* [0] */
+    Stop stop;
+    int64_t timeout_ms; /* jobs; 0: none */
+    StrList secrets;    /* names of variables whose values are masked */
+    bool auto_start;    /* key `auto` */
+    bool linger;
+    StrMap labels;
+    int64_t line; /* where the service begins, for messages */
+} Service;
+
+typedef struct CiConfig {
+    uint64_t set;
+    int64_t timeout_ms;           /* 30m; 0: none */
+    int64_t readiness_timeout_ms; /* 5m; 0: none */
+    int64_t grace_ms;             /* 0s */
+    int64_t soak_ms;              /* 0s */
+} CiConfig;
+
+typedef struct LogsConfig {
+    uint64_t set;
+    int64_t max_size; /* 64MiB per target; 0: no cap */
+} LogsConfig;
+
+typedef struct Config {
+    uint64_t set;
+    int64_t version; /* 1 */
+    const char *name; /* default: the directory's name */
+    const char *file; /* absolute, links resolved */
+    const char *root; /* its directory */
+    const char *slug; /* DESIGN 2 */
+    StrMap env; /* after resolution: env_from, then env */
+    StrList env_from;
+    int64_t parallelism; /* 0: default (CPUs, at least 4) */
+    CiConfig ci;
+    LogsConfig logs;
+    struct { Service *at; size_t n; } services; /* in name order */
+    StrList warnings; /* kept for `thole vet`: e.g. nothing to run */
+} Config;
+
+SCHEMA_DECLARE(type_config, Config); /* the whole file; docs and schema are generated from here */
+SCHEMA_DECLARE(type_service, Service);
+SCHEMA_DECLARE(type_probe, Probe);
+SCHEMA_DECLARE(type_restart, Restart);
+
+/* Reads and resolves `file` (absolute path). Every problem found goes to `report`; returns NULL if there was one that stops.
+ * The Config and all it points to live in `arena`. Blocking file reads. */
+MUST const Config *config_load(const char *file, Arena *arena, Report *report);
+
+/* The same for text that was read already (`file` names it in messages and gives the root). */
+MUST const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena, Report *report);
+
+const Service *config_service(const Config *config, const char *name);
+
+/* `name-<6 hex of SHA-256(file)>` by the rule of devrig's identity (lower case, runs of other bytes are one '-', 24 bytes, ...). */
+const char *config_slug(const char *name, const char *file, Arena *arena);
+
+/* Encodes the resolved config for `thole config` and spec.<gen>.json; secrets' values masked when `mask`. */
+void config_encode(const Config *config, bool mask, JsonWriter *out);
+/* Reads back what config_encode wrote unmasked (spec.<gen>.json). */
+MUST const Config *config_decode(const char *json, size_t size, Arena *arena, Err *err);

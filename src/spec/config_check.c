@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spec/config_check.h"
+
+#include <inttypes.h>
+#include <regex.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+
+/* A problem with a key of a service ("" for the service itself). */
+#define PROBLEM(source, service, key, hint, ...)                                                  \
+    source_problem(source, key_path(source, service, key), hint, __VA_ARGS__)
+
+static const char *key_path(const Source *source, const Service *service, const char *key) {
+    return arena_printf(source->arena, "services.%s%s%s", service->name, *key ? "." : "", key);
+}
+
+static bool has(const Service *service, const char *key) {
+    return schema_has(&type_service, service, key);
+}
+
+static bool has_job(const Service *service) {
+    return has(service, "build") || service->type == SERVICE_JOB;
+}
+
+/* --- commands --- */
+
+static bool blank(const char *text) {
+    return text[strspn(text, " \t\r\n")] == 0;
+}
+
+static void check_command(const Source *source, const Service *service, const char *key,
+                          const Command *command) {
+    if (command->script && blank(command->script))
+        PROBLEM(source, service, key, NULL, "the command is empty");
+    else if (!command->script && command->argv.n == 0)
+        PROBLEM(source, service, key, "name the program first", "the list is empty");
+    else if (!command->script && blank(command->argv.at[0]))
+        PROBLEM(source, service, key, NULL, "the name of the program is empty");
+}
+
+static void check_commands(const Source *source, const Service *service) {
+    static const char *const of_command[] = {"ready", "restart", "stop", "linger"};
+    if (has(service, "build"))
+        check_command(source, service, "build", &service->build);
+    if (has(service, "command"))
+        check_command(source, service, "command", &service->command);
+    if (service->shell.n == 0 || blank(service->shell.at[0]))
+        PROBLEM(source, service, "shell", "the default is [sh, -c]", "the list names no program");
+    if (has(service, "command")) {
+        if (service->type == SERVICE_JOB && has(service, "build"))
+            PROBLEM(source, service, "build",
+                    "do both in `command`, or make the build a job of its own and depend on it",
+                    "a job has one command, here are `build` and `command`");
+        return;
+    }
+    if (service->type == SERVICE_JOB) {
+        PROBLEM(source, service, "type", has(service, "build") ? "rename `build` to `command`" : NULL,
+                "a job needs a `command`");
+        return;
+    }
+    size_t n = has(service, "build") ? 2 : COUNT(of_command); /* `stop` and `linger` suit a build */
+    for (size_t i = 0; i < n; i++)
+        if (has(service, of_command[i]))
+            PROBLEM(source, service, of_command[i], "add a `command`, or remove this key",
+                    "`%s` is given, but there is no `command` that it could be about",
+                    of_command[i]);
+}
+
+static void check_job_keys(const Source *source, const Service *service) {
+    if (has(service, "success_exit_codes") && !has_job(service))
+        PROBLEM(source, service, "success_exit_codes",
+                "remove it, or say `type: job` if the command is meant to end",
+                "only a job succeeds with an exit code; a server is expected to keep running");
+    if (service->success_exit_codes.n == 0)
+        PROBLEM(source, service, "success_exit_codes", "name at least one code, such as [0]",
+                "without any code the job could never succeed");
+    if (has(service, "timeout") && !has_job(service))
+        PROBLEM(source, service, "timeout",
+                "use `ready: {deadline: ...}` for the time it has to become ready",
+                "only a job has a timeout; a server is expected to keep running");
+    if (service->type == SERVICE_JOB && service->restart.policy == RESTART_ALWAYS)
+        PROBLEM(source, service, "restart", "use on-failure, or make it a server",
+                "a job that is always started again never completes");
+}
+
+static void check_restart(const Source *source, const Service *service) {
+    const Restart *restart = &service->restart;
+    if (restart->delay_ms > restart->max_delay_ms)
+        PROBLEM(source, service, "restart.max_delay", "make it at least as long as `delay`",
+                "`max_delay` is shorter than `delay`");
+}
+
+/* --- ready --- */
+
+static void check_probe_kind(const Source *source, const Service *service) {
+    static const char *const kinds[] = {"http", "tcp", "exec", "log"};
+    char given[64] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        if (schema_has(&type_probe, &service->ready, kinds[i])) {
+            size_t len = strlen(given);
+            snprintf(given + len, sizeof(given) - len, "%s%s", n++ ? " and " : "", kinds[i]);
+        }
+    if (n == 0)
+        PROBLEM(source, service, "ready", "add one of http, tcp, exec or log",
+                "it is not said how to know that it is ready");
+    else if (n > 1)
+        PROBLEM(source, service, "ready", "keep one of them",
+                "one probe is allowed, here are %s", given);
+}
+
+static void check_headers(const Source *source, const Service *service) {
+    const StrMap *headers = &service->ready.http.headers;
+    for (size_t i = 0; i < headers->n; i++)
+        if (strpbrk(headers->at[i].value, "\r\n"))
+            PROBLEM(source, service, "ready.http.headers", NULL,
+                    "the value of %s contains a line break", headers->at[i].name);
+}
+
+static void check_match(const Source *source, const Service *service) {
+    regex_t regex;
+    int rc = regcomp(&regex, service->ready.log.match, REG_EXTENDED | REG_NOSUB);
+    if (rc == 0) {
+        regfree(&regex);
+        return;
+    }
+    char why[120];
+    regerror(rc, &regex, why, sizeof(why));
+    PROBLEM(source, service, "ready.log.match", "it is a POSIX extended regular expression",
+            "\"%s\" is no regular expression: %s", service->ready.log.match, why);
+}
+
+static void check_ready(const Source *source, const Service *service) {
+    if (!has(service, "ready"))
+        return;
+    if (service->type == SERVICE_JOB) {
+        PROBLEM(source, service, "ready", "remove it, or remove `type: job`",
+                "a job is never ready: it completes");
+        return;
+    }
+    check_probe_kind(source, service);
+    check_headers(source, service);
+    if (service->ready.log.match)
+        check_match(source, service);
+    if (schema_has(&type_probe, &service->ready, "exec"))
+        check_command(source, service, "ready.exec", &service->ready.exec);
+}
+
+/* --- depends_on --- */
+
+static void unknown_service(const Config *config, const Source *source, const char *path,
+                            const char *name) {
+    const char **names = arena_alloc(source->arena, (config->services.n + 1) * sizeof(*names));
+    for (size_t i = 0; i < config->services.n; i++)
+        names[i] = config->services.at[i].name;
+    const char *near = str_suggest(name, names, config->services.n);
+    source_problem(source, path, near ? arena_printf(source->arena, "did you mean %s?", near) : NULL,
+                   "there is no service \"%s\"", name);
+}
+
+/* Can the other service ever be what is waited for? */
+static void check_condition(const Source *source, const char *path, const DependsOn *dep,
+                            const Service *other) {
+    bool job = has_job(other);
+    bool server = other->type == SERVICE_SERVER && has(other, "command");
+    if (dep->condition == DEP_DEFAULT)
+        return;
+    if (!job && !server)
+        source_problem(source, path, "leave the condition out: it stands for what it depends on",
+                       "%s runs nothing itself", dep->name);
+    else if (dep->condition == DEP_COMPLETED && !job)
+        source_problem(source, path, "use ready or started, or say `type: job` there",
+                       "%s is a server, which never completes", dep->name);
+    else if (dep->condition == DEP_READY && !server)
+        source_problem(source, path, "use completed",
+                       "%s is a job, which completes and is never ready", dep->name);
+}
+
+static void check_dependencies(const Config *config, const Source *source,
+                               const Service *service) {
+    for (size_t i = 0; i < service->depends_on.n; i++) {
+        const DependsOn *dep = &service->depends_on.at[i];
+        const char *path = key_path(source, service,
+                                    arena_printf(source->arena, "depends_on.%s", dep->name));
+        const Service *other = config_service(config, dep->name);
+        if (other == service)
+            source_problem(source, path, "remove it", "%s depends on itself", service->name);
+        else if (!other)
+            unknown_service(config, source, path, dep->name);
+        else
+            check_condition(source, path, dep, other);
+    }
+}
+
+/* --- cycles --- */
+
+/* A walk down depends_on: the services from the start to where we are, and the next dependency of each. */
+typedef struct Walk {
+    const Config *config;
+    const Source *source;
+    unsigned char *seen; /* per service: 0 not yet, 1 on the path, 2 done */
+    size_t *path, *next;
+    size_t depth;
+} Walk;
+
+static void report_cycle(const Walk *w, size_t back_to) {
+    const Service *services = w->config->services.at;
+    size_t from = w->depth - 1;
+    while (w->path[from] != back_to)
+        from--;
+    const char *text = services[w->path[from]].name;
+    for (size_t i = from + 1; i < w->depth; i++)
+        text = arena_printf(w->source->arena, "%s -> %s", text, services[w->path[i]].name);
+    const Service *last = &services[w->path[w->depth - 1]];
+    const char *name = services[back_to].name;
+    const char *key = arena_printf(w->source->arena, "depends_on.%s", name);
+    PROBLEM(w->source, last, key, "one of them must not wait for the next",
+            "these wait for each other: %s -> %s", text, name);
+}
+
+static void walk_from(Walk *w, size_t start) {
+    const Service *services = w->config->services.at;
+    w->path[0] = start;
+    w->next[0] = 0;
+    w->depth = 1;
+    w->seen[start] = 1;
+    while (w->depth > 0) {
+        const Service *here = &services[w->path[w->depth - 1]];
+        size_t i = w->next[w->depth - 1]++;
+        if (i == here->depends_on.n) {
+            w->seen[w->path[--w->depth]] = 2;
+            continue;
+        }
+        const Service *other = config_service(w->config, here->depends_on.at[i].name);
+        if (!other || other == here)
+            continue; /* told already */
+        size_t to = (size_t)(other - services);
+        if (w->seen[to] == 1)
+            report_cycle(w, to);
+        if (w->seen[to])
+            continue;
+        w->seen[to] = 1;
+        w->path[w->depth] = to;
+        w->next[w->depth++] = 0;
+    }
+}
+
+static void check_cycles(const Config *config, const Source *source) {
+    size_t n = config->services.n;
+    Walk w = {
+        .config = config,
+        .source = source,
+        .seen = arena_alloc(source->arena, n + 1),
+        .path = arena_alloc(source->arena, (n + 1) * sizeof(size_t)),
+        .next = arena_alloc(source->arena, (n + 1) * sizeof(size_t)),
+    };
+    for (size_t i = 0; i < n; i++)
+        if (!w.seen[i])
+            walk_from(&w, i);
+}
+
+void config_check_graph(const Config *config, const Source *source) {
+    if (config->services.n * 2 + 1 > MAX_TARGETS)
+        source_problem(source, "services", NULL, "%zu services are more than the limit of %d",
+                       config->services.n, MAX_TARGETS / 2 - 1);
+    for (size_t i = 0; i < config->services.n; i++)
+        check_dependencies(config, source, &config->services.at[i]);
+    check_cycles(config, source);
+}
+
+void config_check_services(const Config *config, const Source *source) {
+    bool anything = false;
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
+        check_commands(source, service);
+        check_job_keys(source, service);
+        check_restart(source, service);
+        check_ready(source, service);
+        anything = anything || has(service, "command") || has(service, "build");
+    }
+    if (!anything)
+        source_warning(source, "services", "add a service with a `command`", "nothing to run");
+}
+
+void config_check_secrets(const Config *config, const Source *source) {
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
+        for (size_t k = 0; k < service->secrets.n; k++) {
+            const char *name = service->secrets.at[k];
+            const char *value = strmap_get(&service->env, name);
+            if (value && strlen(value) < SECRET_MIN)
+                PROBLEM(source, service, arena_printf(source->arena, "secrets.%s", name),
+                        "give it a longer value, or do not list it",
+                        "the value of %s has %zu bytes; under %d, masking it would hide ordinary text",
+                        name, strlen(value), SECRET_MIN);
+        }
+    }
+}

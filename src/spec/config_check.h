@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules that concern more than one key. Each is one sentence with its place and the way out. */
+#pragma once
+
+#include "spec/config.h"
+#include "spec/source.h"
+
+/* Names in depends_on: that they exist, and that nothing waits for itself. */
+void config_check_graph(const Config *config, const Source *source);
+/* What fits a service of its kind. */
+void config_check_services(const Config *config, const Source *source);
+/* After the environment is known: the values of `secrets`. */
+void config_check_secrets(const Config *config, const Source *source);

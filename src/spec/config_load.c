@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a file to a Config: read, parse, decode, check, resolve. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "data/yaml.h"
+#include "spec/config.h"
+#include "spec/config_check.h"
+#include "spec/env_file.h"
+#include "spec/resolve.h"
+
+enum { CONFIG_VERSION = 1 };
+
+const Service *config_service(const Config *config, const char *name) {
+    size_t low = 0, high = config->services.n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(config->services.at[middle].name, name);
+        if (order == 0)
+            return &config->services.at[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* --- environment --- */
+
+/* Reads a file that must be a plain one: nothing else ends by itself. NULL: reported. */
+static char *read_plain(const char *path, size_t *ret_size, Err *err) {
+    struct stat st;
+    char *text = NULL;
+    if (stat(path, &st) < 0)
+        (void)err_sys(err, errno, "%s", path);
+    else if (!S_ISREG(st.st_mode))
+        (void)err_set(err, ERR_INVALID, "%s: %s", path,
+                      S_ISDIR(st.st_mode) ? "is a directory" : "is no plain file");
+    else if (file_read(path, MAX_CONFIG_BYTES, &text, ret_size, err) < 0)
+        text = NULL;
+    return text;
+}
+
+/* Overlays `env` with the files, in their order. `key` is the path of env_from. */
+static void overlay_files(const Source *source, const Config *config, const char *key,
+                          const StrList *files, StrMap *env) {
+    for (size_t i = 0; i < files->n; i++) {
+        AUTO_FREE char *path = path_join(config->root, files->at[i]);
+        size_t size;
+        Err err;
+        AUTO_FREE char *text = read_plain(path, &size, &err);
+        if (!text) {
+            source_problem(source, arena_printf(source->arena, "%s.%s", key, files->at[i]),
+                           "paths are relative to the project", "cannot read %s", err.msg);
+            continue;
+        }
+        StrMap more;
+        if (env_file_parse(path, text, size, source->report, &more) == 0)
+            *env = strmap_merge(env, &more, source->arena);
+    }
+}
+
+static void resolve_env(Config *config, const Source *source) {
+    StrMap project = {0};
+    overlay_files(source, config, "env_from", &config->env_from, &project);
+    config->env = strmap_merge(&project, &config->env, source->arena);
+    for (size_t i = 0; i < config->services.n; i++) {
+        Service *service = &config->services.at[i];
+        StrMap env = config->env;
+        const char *key = arena_printf(source->arena, "services.%s.env_from", service->name);
+        overlay_files(source, config, key, &service->env_from, &env);
+        service->env = strmap_merge(&env, &service->env, source->arena);
+    }
+}
+
+/* --- paths --- */
+
+static void resolve_path(const Config *config, const Source *source, Service *service) {
+    const char *key = arena_printf(source->arena, "services.%s.path", service->name);
+    AUTO_FREE char *joined = path_join(config->root, service->path);
+    AUTO_FREE char *real = realpath(joined, NULL);
+    struct stat st;
+    if (!real) {
+        source_problem(source, key, "paths are relative to the project", "cannot use %s: %s", joined,
+                       strerror(errno));
+        return;
+    }
+    if (stat(real, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        source_problem(source, key, NULL, "%s is not a directory", real);
+        return;
+    }
+    if (!path_below(real, config->root)) {
+        source_problem(source, key, "use a directory inside the project, or `cd` in the command",
+                       "%s is outside the project %s", real, config->root);
+        return;
+    }
+    service->path = arena_strdup(source->arena, real);
+}
+
+/* --- what follows from what is written --- */
+
+static void resolve_command(Command *command, const StrList *shell, Arena *arena) {
+    if (!command->script)
+        return;
+    StrList argv = {.at = arena_alloc(arena, (shell->n + 2) * sizeof(char *))};
+    for (size_t i = 0; i < shell->n; i++)
+        argv.at[argv.n++] = shell->at[i];
+    argv.at[argv.n++] = command->script;
+    command->argv = argv;
+}
+
+static ProbeKind kind_of(const Probe *probe) {
+    static const struct { const char *key; ProbeKind kind; } kinds[] = {
+        {"http", PROBE_KIND_HTTP}, {"tcp", PROBE_KIND_TCP}, {"exec", PROBE_KIND_EXEC}, {"log", PROBE_KIND_LOG}};
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        if (schema_has(&type_probe, probe, kinds[i].key))
+            return kinds[i].kind;
+    return PROBE_NONE;
+}
+
+void resolve_service(Service *service, Arena *arena) {
+    resolve_command(&service->build, &service->shell, arena);
+    resolve_command(&service->command, &service->shell, arena);
+    resolve_command(&service->ready.exec, &service->shell, arena);
+    service->ready.kind = kind_of(&service->ready);
+    service->restart_written = schema_has(&type_service, service, "restart");
+}
+
+/* A longer first delay than the default maximum is meant as it is. */
+static void widen_delay(Service *service) {
+    Restart *restart = &service->restart;
+    if (restart->delay_ms > restart->max_delay_ms &&
+        !schema_has(&type_restart, restart, "max_delay"))
+        restart->max_delay_ms = restart->delay_ms;
+}
+
+static void keep_warnings(Config *config, const Report *report, Arena *arena) {
+    config->warnings.at = arena_alloc(arena, (report->n + 1) * sizeof(char *));
+    for (size_t i = 0; i < report->n; i++)
+        if (report->at[i].warning)
+            config->warnings.at[config->warnings.n++] = report_line(&report->at[i], arena);
+}
+
+static void resolve(Config *config, const Source *source) {
+    for (size_t i = 0; i < config->services.n; i++) {
+        resolve_service(&config->services.at[i], source->arena);
+        resolve_path(config, source, &config->services.at[i]);
+    }
+    resolve_env(config, source);
+    config_check_secrets(config, source);
+    config->slug = config_slug(config->name, config->file, source->arena);
+    keep_warnings(config, source->report, source->arena);
+}
+
+/* --- the pipeline --- */
+
+/* A file of another version may mean anything: nothing more is said about it. */
+static int check_version(const Source *source) {
+    const Value *version = value_get(source->value, "version");
+    if (!value_is(version, VALUE_INT) || version->integer == CONFIG_VERSION)
+        return 0;
+    return source_problem(source, "version",
+                          version->integer > CONFIG_VERSION ? "a newer thole may know it"
+                                                            : "write `version: 1`",
+                          "version %s is unknown; this thole reads version %d", version->text,
+                          CONFIG_VERSION);
+}
+
+static void name_project(Config *config, const char *file, Arena *arena) {
+    config->file = arena_strdup(arena, file);
+    const char *slash = strrchr(file, '/');
+    size_t len = slash && slash > file ? (size_t)(slash - file) : 1;
+    config->root = arena_strndup(arena, slash ? file : ".", len);
+    if (!config->name) {
+        const char *base = strrchr(config->root, '/');
+        config->name = base && base[1] ? base + 1 : config->root;
+    }
+}
+
+static int decode(const Source *source, Config *config) {
+    Decoder d = {.arena = source->arena, .report = source->report, .file = source->file,
+                 .unknown = UNKNOWN_ERROR};
+    int rc = schema_decode(&d, &type_config, source->value, config);
+    config_check_graph(config, source);
+    return rc;
+}
+
+const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
+                           Report *report) {
+    Source source = {.file = file, .report = report, .arena = arena};
+    size_t errors = report->errors;
+    if (yaml_parse(file, text, size, arena, report, &source.value) < 0)
+        return NULL;
+    if (source.value->kind != VALUE_MAP) {
+        source_problem(&source, "", "begin with `version: 1` and `services:`", "the file is %s",
+                       source.value->kind == VALUE_NULL ? "empty" : "no map of keys");
+        return NULL;
+    }
+    if (check_version(&source) < 0)
+        return NULL;
+    Config *config = arena_alloc(arena, sizeof(*config));
+    if (decode(&source, config) < 0)
+        return NULL;
+    for (size_t i = 0; i < config->services.n; i++)
+        widen_delay(&config->services.at[i]);
+    config_check_services(config, &source);
+    name_project(config, file, arena);
+    resolve(config, &source);
+    return report->errors == errors ? config : NULL;
+}
+
+const Config *config_load(const char *file, Arena *arena, Report *report) {
+    AUTO_FREE char *real = realpath(file, NULL);
+    Place place = {.file = file};
+    if (!real) {
+        report_add(report, &place, NULL, "cannot read it: %s", strerror(errno));
+        return NULL;
+    }
+    Err err;
+    size_t size;
+    AUTO_FREE char *text = read_plain(real, &size, &err);
+    if (!text) {
+        report_add(report, &place, NULL, "cannot read it: %s", err.msg);
+        return NULL;
+    }
+    return config_parse(real, text, size, arena, report);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A resolved Config as JSON and back. */
+#include <string.h>
+
+#include "spec/config.h"
+#include "spec/resolve.h"
+
+#define MASKED "********"
+
+static bool listed(const StrList *names, const char *name) {
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->at[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* A variable that any of these services calls a secret is one wherever it is shown. */
+static bool secret(const Service *services, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (listed(&services[i].secrets, name))
+            return true;
+    return false;
+}
+
+static StrMap masked_env(const StrMap *env, const Service *services, size_t n, Arena *arena) {
+    StrMap copy = {.at = arena_alloc(arena, (env->n + 1) * sizeof(StrPair)), .n = env->n};
+    for (size_t i = 0; i < env->n; i++) {
+        copy.at[i] = env->at[i];
+        if (secret(services, n, env->at[i].name))
+            copy.at[i].value = MASKED;
+    }
+    return copy;
+}
+
+static Config masked_copy(const Config *config, Arena *arena) {
+    Config copy = *config;
+    size_t n = config->services.n;
+    copy.env = masked_env(&config->env, config->services.at, n, arena);
+    copy.services.at = arena_alloc(arena, (n + 1) * sizeof(Service));
+    for (size_t i = 0; i < n; i++) {
+        copy.services.at[i] = config->services.at[i];
+        copy.services.at[i].env =
+            masked_env(&config->services.at[i].env, &config->services.at[i], 1, arena);
+    }
+    return copy;
+}
+
+void config_encode(const Config *config, bool mask, JsonWriter *out) {
+    if (!mask) {
+        schema_encode(&type_config, config, &(EncodeOptions){.internal = true}, out);
+        return;
+    }
+    Arena arena;
+    arena_init(&arena);
+    Config copy = masked_copy(config, &arena);
+    schema_encode(&type_config, &copy, &(EncodeOptions){.mask = true}, out);
+    arena_deinit(&arena);
+}
+
+const Config *config_decode(const char *json, size_t size, Arena *arena, Err *err) {
+    const Value *v;
+    if (json_parse(json, size, arena, &v, err) < 0)
+        return NULL;
+    Report report;
+    report_init(&report, arena);
+    Decoder d = {.arena = arena, .report = &report, .file = "stored config",
+                 .unknown = UNKNOWN_SILENT, .internal = true};
+    Config *config = arena_alloc(arena, sizeof(*config));
+    if (schema_decode(&d, &type_config, v, config) < 0) {
+        (void)err_set(err, ERR_INVALID, "%s", report_line(&report.at[0], arena));
+        return NULL;
+    }
+    for (size_t i = 0; i < config->services.n; i++)
+        resolve_service(&config->services.at[i], arena);
+    return config;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spec/env_file.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "spec/names.h"
+
+typedef struct Scan {
+    const char *file;
+    const char *p, *end; /* what is left */
+    const char *line_start;
+    uint32_t line;
+    Report *report;
+    Arena *arena;
+    StrPair *at; /* in the order of the file */
+    size_t n, cap;
+} Scan;
+
+PRINTF(3, 4)
+static int fail(const Scan *s, const char *hint, const char *format, ...) {
+    Place place = {.file = s->file, .line = s->line, .column = (uint32_t)(s->p - s->line_start) + 1};
+    va_list args;
+    va_start(args, format);
+    report_add(s->report, &place, hint, "%s", arena_vprintf(s->arena, format, args));
+    va_end(args);
+    return -1;
+}
+
+static int peek(const Scan *s) {
+    return s->p < s->end ? (unsigned char)*s->p : -1;
+}
+
+static void skip_blanks(Scan *s) {
+    while (peek(s) == ' ' || peek(s) == '\t')
+        s->p++;
+}
+
+static bool at_line_end(const Scan *s) {
+    return s->p == s->end || *s->p == '\n' || (*s->p == '\r' && s->p + 1 < s->end && s->p[1] == '\n');
+}
+
+/* Over the end of the line, and whatever stands before it. */
+static void skip_line(Scan *s) {
+    while (s->p < s->end && *s->p != '\n')
+        s->p++;
+    if (s->p < s->end)
+        s->p++;
+    s->line++;
+    s->line_start = s->p;
+}
+
+static const char *read_name(Scan *s) {
+    const char *from = s->p;
+    while (s->p < s->end && *s->p != '=' && *s->p != ' ' && *s->p != '\t' && !at_line_end(s))
+        s->p++;
+    return arena_strndup(s->arena, from, (size_t)(s->p - from));
+}
+
+/* Up to the end of the line or a comment, without the spaces before that. */
+static const char *read_bare(Scan *s) {
+    const char *from = s->p, *end = s->p;
+    bool spaced = true; /* a `#` right at the start is a comment too */
+    while (!at_line_end(s)) {
+        if (*s->p == '#' && spaced)
+            break;
+        spaced = *s->p == ' ' || *s->p == '\t';
+        if (!spaced)
+            end = s->p + 1;
+        s->p++;
+    }
+    return arena_strndup(s->arena, from, (size_t)(end - from));
+}
+
+static bool escaped(const Scan *s, char quote) {
+    return quote == '"' && *s->p == '\\' && s->p + 1 < s->end && strchr("\"\\$`", s->p[1]);
+}
+
+/* NULL: reported. */
+static const char *read_quoted(Scan *s) {
+    const Scan start = *s;
+    char quote = *s->p++;
+    char *value = arena_alloc(s->arena, (size_t)(s->end - s->p) + 1);
+    size_t n = 0;
+    while (s->p < s->end && *s->p != quote) {
+        if (escaped(s, quote))
+            s->p++;
+        value[n++] = *s->p;
+        if (*s->p++ == '\n') {
+            s->line++;
+            s->line_start = s->p;
+        }
+    }
+    if (s->p == s->end) {
+        (void)fail(&start, "close it on the line where it shall end", "the quote is never closed");
+        return NULL;
+    }
+    s->p++;
+    skip_blanks(s);
+    if (!at_line_end(s) && *s->p != '#') {
+        (void)fail(s, "quote the whole value", "there is more text after the closing quote");
+        return NULL;
+    }
+    return value;
+}
+
+static void keep(Scan *s, const char *name, const char *value) {
+    if (s->n == s->cap) {
+        size_t cap = s->cap ? s->cap * 2 : 16;
+        StrPair *at = arena_alloc(s->arena, cap * sizeof(*at));
+        if (s->n)
+            memcpy(at, s->at, s->n * sizeof(*at));
+        s->at = at;
+        s->cap = cap;
+    }
+    s->at[s->n++] = (StrPair){.name = name, .value = value};
+}
+
+static bool skip_export(Scan *s) {
+    if (s->end - s->p < 7 || memcmp(s->p, "export", 6) != 0 || (s->p[6] != ' ' && s->p[6] != '\t'))
+        return false;
+    s->p += 6;
+    skip_blanks(s);
+    return true;
+}
+
+static int read_line(Scan *s) {
+    skip_blanks(s);
+    if (at_line_end(s) || *s->p == '#')
+        return 0;
+    (void)skip_export(s);
+    const Scan start = *s;
+    const char *name = read_name(s);
+    skip_blanks(s);
+    if (peek(s) != '=')
+        return fail(&start, NULL, "expected NAME=value");
+    const char *wrong = check_env_name(name);
+    if (wrong)
+        return fail(&start, NULL, "\"%.60s\": %s", name, wrong);
+    s->p++;
+    skip_blanks(s);
+    bool quoted = peek(s) == '"' || peek(s) == '\'';
+    const char *value = quoted ? read_quoted(s) : read_bare(s);
+    if (!value)
+        return -1;
+    keep(s, name, value);
+    return 0;
+}
+
+/* By name, and a later line after an earlier one. */
+static int by_name(const void *a, const void *b) {
+    const StrPair *const *x = a, *const *y = b;
+    int order = strcmp((*x)->name, (*y)->name);
+    return order ? order : (*x > *y) - (*x < *y);
+}
+
+static StrMap last_of_each(const Scan *s) {
+    const StrPair **sorted = arena_alloc(s->arena, (s->n + 1) * sizeof(*sorted));
+    for (size_t i = 0; i < s->n; i++)
+        sorted[i] = &s->at[i];
+    qsort(sorted, s->n, sizeof(*sorted), by_name);
+    StrMap map = {.at = arena_alloc(s->arena, (s->n + 1) * sizeof(StrPair))};
+    for (size_t i = 0; i < s->n; i++)
+        if (i + 1 == s->n || strcmp(sorted[i]->name, sorted[i + 1]->name) != 0)
+            map.at[map.n++] = *sorted[i];
+    return map;
+}
+
+int env_file_parse(const char *file, const char *text, size_t size, Report *report, StrMap *ret) {
+    Scan s = {.file = file, .p = text, .end = text + size, .line_start = text, .line = 1,
+              .report = report, .arena = report->arena};
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        s.p += 3;
+    if (!utf8_valid(text, size))
+        return fail(&s, "save it as UTF-8", "the file is not UTF-8");
+    if (memchr(text, 0, size))
+        return fail(&s, NULL, "the file contains a NUL character, which no program could be given");
+    int rc = 0;
+    while (s.p < s.end) {
+        if (read_line(&s) < 0)
+            rc = -1;
+        skip_line(&s);
+    }
+    if (rc == 0)
+        *ret = last_of_each(&s);
+    return rc;
+}

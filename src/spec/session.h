@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Session and Target objects as the API serves them (seed: tilt.dev/v1alpha1 Session, and what we add beside it).
+ * Plain values; the engine fills them, session.c encodes them. Times are wall-clock microseconds, 0: absent (JSON null). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct JsonWriter JsonWriter;
+
+typedef enum TargetType { TARGET_JOB, TARGET_SERVER } TargetType;
+
+/* Exactly one of the four, or none: {} is "inactive" (never asked for, or stopped). */
+typedef enum TargetPhase { PHASE_NONE, PHASE_WAITING, PHASE_ACTIVE, PHASE_TERMINATED, PHASE_DISABLED } TargetPhase;
+
+typedef enum Tristate { UNKNOWN = -1, NO = 0, YES = 1 } Tristate;
+
+typedef struct TargetState {
+    TargetPhase phase;
+    /* waiting */
+    const char *wait_reason;
+    const char *const *waiting_on; /* names of targets */
+    size_t waiting_on_n;
+    int64_t trigger_us;
+    /* active, terminated */
+    uint32_t run;
+    int32_t pid;
+    uint32_t restarts;
+    int64_t start_us;
+    bool ready;
+    int64_t last_ready_us;
+    /* terminated */
+    int64_t finish_us;
+    const char *error;        /* NULL: it succeeded */
+    const char *grace_status; /* "", "Tolerated", "Exceeded" */
+    int exit_code;            /* -1: none (a signal, or unknown) */
+    int signal;               /* 0: none */
+    Tristate oom_killed;
+} TargetState;
+
+typedef struct TargetStatus {
+    const char *name;     /* "api:serve" */
+    const char *resource; /* "api"; "(Tiltfile)" for the file's own target */
+    TargetType type;
+    TargetState state;
+    const char *message; /* why, in one sentence; NULL: nothing to say */
+} TargetStatus;
+
+typedef struct SessionSpec {
+    const char *tiltfile_path;
+    const char *exit_condition; /* "manual" | "ci" */
+    int64_t ci_timeout_ms, ci_readiness_timeout_ms, ci_grace_ms, ci_soak_ms;
+} SessionSpec;
+
+typedef struct SessionStatus {
+    int64_t pid;
+    int64_t start_us;
+    const TargetStatus *targets; /* in byte order of their names */
+    size_t target_n;
+    bool done;
+    const char *error; /* NULL: none */
+} SessionStatus;
+
+void session_encode_spec(const SessionSpec *spec, JsonWriter *out);
+void session_encode_status(const SessionStatus *status, JsonWriter *out);
+void target_encode_state(const TargetState *state, JsonWriter *out);
+void target_encode_status(const TargetStatus *status, JsonWriter *out);
+
+const char *target_type_name(TargetType type);
+const char *target_phase_name(TargetPhase phase); /* "none" "waiting" "active" "terminated" "disabled" */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file that a Config came from, so that what is wrong with the Config can be told at its place in the text. */
+#pragma once
+
+#include "base/report.h"
+#include "data/value.h"
+
+typedef struct Source {
+    const char *file;
+    const Value *value; /* of the whole file */
+    Report *report;
+    Arena *arena;
+} Source;
+
+/* Reports a problem with the key `path` ("services.api.depends_on.db"; as much of it as exists gives the place). Returns -1. */
+int source_problem(const Source *source, const char *path, const char *hint, const char *format, ...)
+    PRINTF(4, 5);
+void source_warning(const Source *source, const char *path, const char *hint, const char *format,
+                    ...) PRINTF(4, 5);
