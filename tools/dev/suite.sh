@@ -30,7 +30,7 @@ run_units() {
         [ -n "$line" ] || { suite_failed=1 && line="$(basename "$program") printed no closing line"; }
         printf '%s\n' "$line"
         case $line in [0-9]*) suite_passed=$((suite_passed + ${line%% *})) ;; esac
-    done < <(find "$build/tests/unit" -type f -name 'unit-*' -perm -u+x 2>/dev/null | sort)
+    done < <(find "$build/tests" -type f -name 'unit-*' -perm -u+x 2>/dev/null | sort)
 }
 
 # run_pytest PATTERN [PREFIX...]
