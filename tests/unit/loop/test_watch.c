@@ -127,7 +127,7 @@ TEST(a_descriptor_number_may_be_used_again_at_once)
     CHECK_EQ(write(fds[1], "x", 1), 1);
     CHECK(loop_turn(s.loop, 5000));
     while (s.count < 2)
-        CHECK(loop_turn(s.loop, 5000));
+        ASSERT(loop_turn(s.loop, 5000));
     CHECK_EQ(s.events, POLL_READ);
     poll_free(s.poll);
     loop_free(s.loop);

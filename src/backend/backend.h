@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Backend: where steps run. The contract of seed 003, asynchronous: each call completes later from the loop, exactly once.
+ *
+ * A step is named by (task, step, run). All state is keyed by it; many tasks run at once on one Backend. Everything a
+ * backend creates is found again from that key without us remembering: run directories, labels. Whoever was killed between
+ * any two calls can repeat the last one: setup, destroy and resume are idempotent; start is refused for a key that exists
+ * (ERR_CONFLICT).
+ *
+ * The functions below are wrappers: they check arguments and limits and answer ERR_UNAVAILABLE "… is not supported by the
+ * backend …" for what an implementation leaves NULL. Strings and structs given are copied where they must outlive the call. */
+#pragma once
+
+#include "loop/op.h"
+#include "spec/session.h"
+#include "spec/step.h"
+
+typedef struct Backend Backend;
+
+typedef struct StepId {
+    const char *task; /* a session's slug, a workflow's uuid; [A-Za-z0-9._:@-]+ but opaque */
+    const char *step; /* a target's name, a step's uuid */
+    uint32_t run;     /* from 1 */
+} StepId;
+
+typedef enum StepPhase {
+    STEP_NEVER,   /* it never was started, and never will be (resume only): a new run may be */
+    STEP_RUNNING,
+    STEP_ENDED,
+} StepPhase;
+
+typedef enum StepEnd { STEP_EXITED, STEP_SIGNALED, STEP_FAILED, STEP_LOST } StepEnd;
+
+/* Result of start_step (phase RUNNING, or ENDED when it could not start), wait_step (ENDED) and resume_step (any). */
+typedef struct StepState {
+    StepPhase phase;
+    StepEnd end;
+    int code;             /* exit code, signal number; errno of STEP_FAILED */
+    Tristate oom_killed;
+    int64_t pid;          /* local: of the process; else 0 */
+    const char *container; /* engine's id or pod name; "" for local */
+    int64_t started_us, ended_us;
+    uint64_t log_size;    /* logical end of the log at the end */
+    uint32_t restarts, attempt; /* as given at the start (resume) */
+    uint32_t lingering;   /* helpers left alone */
+    char error[256];      /* STEP_FAILED, STEP_LOST: one sentence */
+    char note[256];       /* e.g. the names of lingering helpers */
+} StepState;
+
+typedef struct StopHow {
+    int signal;        /* first */
+    uint32_t grace_ms; /* then SIGKILL */
+    const char *const *command; /* NULL, or argv of a command to run instead of the signal (NULL-terminated) */
+} StopHow;
+
+/* A piece of a step's log, as stored: masked, exact within a stream. */
+typedef struct LogPiece {
+    uint64_t at;     /* logical offset in the run's log */
+    int64_t time_us; /* when it was read from the process */
+    int stream;      /* 1, 2; 0: a gap of `size` bytes */
+    const char *data; /* NULL for a gap */
+    size_t size;
+    const char *gap; /* why bytes are missing, a sentence */
+} LogPiece;
+
+/* Return false to be held back; op_tail_resume continues. */
+typedef bool (*LogFn)(void *arg, const LogPiece *piece);
+
+typedef struct BackendFlag { const char *name, *env, *dflt, *doc; } BackendFlag;
+
+typedef struct DiscoveredStep {
+    const char *task, *step;
+    uint32_t run;
+    const char *container;
+    int64_t pid;
+} DiscoveredStep;
+typedef struct Discovered { const DiscoveredStep *at; size_t n; } Discovered; /* ordered by task, step, run */
+
+typedef struct BackendOps {
+    void (*free)(Backend *);                                                        /* MUST */
+    bool (*available)(Backend *, Err *why);                                         /* MUST: cheap, no side effects */
+    Op *(*load)(Backend *, OpFn, void *);                                           /* MUST */
+    /* `dir`: the task's own directory; runs, logs and records go below. Idempotent. */
+    Op *(*setup_workflow)(Backend *, const char *task, const char *dir, const WorkflowConfig *, OpFn, void *); /* MUST */
+    Op *(*start_step)(Backend *, StepId, const Step *, OpFn, void *);               /* MUST: StepState */
+    Op *(*tail_step)(Backend *, StepId, uint64_t from, LogFn, OpFn, void *);        /* MUST: done at the end of the log of an ended run */
+    void (*tail_resume)(Backend *, Op *tail);                                       /* MUST */
+    Op *(*wait_step)(Backend *, StepId, OpFn, void *);                              /* MUST: StepState; many may wait */
+    Op *(*destroy_step)(Backend *, StepId, const StopHow *, OpFn, void *);          /* MUST: done when nothing of it is left; unknown is fine; ERR_DENIED names survivors */
+    Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn, void *); /* MUST: config may be NULL */
+    Op *(*signal_step)(Backend *, StepId, int signal, OpFn, void *);                /* MAY */
+    Op *(*exec_step)(Backend *, StepId, const Step *, int64_t timeout_ms, OpFn, void *); /* MAY: run to its end beside the step: ExecResult */
+    Op *(*attach_step)(Backend *, StepId, OpFn, void *);                            /* MAY */
+    Op *(*capture_step)(Backend *, StepId, OpFn, void *);                           /* MAY: path of a 0600 file with its stdout */
+    Op *(*discover)(Backend *, OpFn, void *);                                       /* MAY: Discovered */
+    Op *(*resume_step)(Backend *, StepId, OpFn, void *);                            /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void */
+} BackendOps;
+
+typedef struct ExecResult {
+    bool timed_out;
+    StepEnd end;
+    int code;
+    char output[512]; /* the last of what it wrote, for messages */
+} ExecResult;
+
+struct Backend {
+    const BackendOps *ops;
+    const char *name;     /* "local" */
+    const char *platform; /* "linux/amd64", after load */
+    const BackendFlag *flags;
+    size_t flag_n;
+    Loop *loop;
+};
+
+Backend *backend_free(Backend *backend); /* forgets; stops nothing */
+bool backend_available(Backend *backend, Err *why);
+Op *backend_load(Backend *backend, OpFn fn, void *arg);
+Op *backend_setup_workflow(Backend *backend, const char *task, const char *dir, const WorkflowConfig *config, OpFn fn, void *arg);
+Op *backend_start_step(Backend *backend, StepId id, const Step *step, OpFn fn, void *arg);
+Op *backend_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn, void *arg);
+void backend_tail_resume(Backend *backend, Op *tail);
+Op *backend_wait_step(Backend *backend, StepId id, OpFn fn, void *arg);
+Op *backend_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg);
+Op *backend_destroy_workflow(Backend *backend, const char *task, const WorkflowConfig *config, OpFn fn, void *arg);
+Op *backend_signal_step(Backend *backend, StepId id, int signal, OpFn fn, void *arg);
+Op *backend_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn, void *arg);
+Op *backend_attach_step(Backend *backend, StepId id, OpFn fn, void *arg);
+Op *backend_capture_step(Backend *backend, StepId id, OpFn fn, void *arg);
+Op *backend_discover(Backend *backend, OpFn fn, void *arg);
+Op *backend_resume_step(Backend *backend, StepId id, OpFn fn, void *arg);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fake backend: no processes. Steps do what their environment says (the dummy of spec/workflows.md 6.4, plus ours), on the
+ * loop's clock, so that scripted loops make scenarios without waiting. For tests and demonstrations. */
+#pragma once
+
+#include "backend/backend.h"
+
+Backend *fake_backend_new(Loop *loop);
+
+/* ---- Scripting, for tests ---- */
+/* What a step does, by its name in `task` (NULL: any): consulted at each start, before its environment. */
+typedef struct FakeScript {
+    int64_t start_delay_ms; /* until start_step completes */
+    int64_t life_ms;        /* until it ends by itself; -1: never */
+    StepEnd end;
+    int code;
+    const char *start_error; /* not NULL: cannot be started, with this sentence */
+    bool ignores_stop;       /* ends only by SIGKILL */
+    bool survives_kill;      /* destroy_step fails with ERR_DENIED */
+    const char *output;      /* written at once */
+} FakeScript;
+void fake_script(Backend *backend, const char *task, const char *step, const FakeScript *script);
+void fake_end(Backend *backend, StepId id, StepEnd end, int code); /* ends a running step now */
+void fake_write(Backend *backend, StepId id, int stream, const char *text);
+void fake_crash_server(Backend *backend); /* every call in flight is dropped; running steps go on and can be discovered and resumed */
+size_t fake_running(const Backend *backend); /* live runs */
+uint32_t fake_starts(const Backend *backend, const char *task, const char *step); /* how often it was really started */
