@@ -41,8 +41,8 @@ static void split(int64_t us, bool local, struct tm *ret, int *ret_us) {
 }
 
 static int put_date(const struct tm *t, char *text) {
-    return snprintf(text, TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", t->tm_year + 1900, t->tm_mon + 1, t->tm_mday,
-                    t->tm_hour, t->tm_min, t->tm_sec);
+    return snprintf(text, TIME_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", t->tm_year + 1900,
+                    t->tm_mon + 1, t->tm_mday, t->tm_hour, t->tm_min, t->tm_sec);
 }
 
 void time_format_micro(int64_t us, char text[TIME_TEXT]) {
@@ -68,41 +68,79 @@ void time_format_local(int64_t us, char text[TIME_TEXT]) {
     snprintf(text, TIME_TEXT, "%02d:%02d:%02d.%03d", t.tm_hour, t.tm_min, t.tm_sec, rest / 1000);
 }
 
+static bool digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* Does `text` begin like `shape`? A 0 there is any digit, a T also a t or a blank, the rest itself. */
+static bool shaped(const char *text, const char *shape) {
+    for (; *shape; text++, shape++) {
+        bool fits = *shape == '0'   ? digit(*text)
+                    : *shape == 'T' ? *text && strchr("Tt ", *text)
+                                    : *text == *shape;
+        if (!fits)
+            return false;
+    }
+    return true;
+}
+
+static int number(const char *text, int size) {
+    int n = 0;
+    for (; size > 0; size--, text++)
+        n = n * 10 + (*text - '0');
+    return n;
+}
+
 /* ".123456789" → microseconds; moves on. */
 static int64_t fraction(const char **at) {
     int64_t us = 0, unit = 100000;
-    if (**at != '.')
+    if (!shaped(*at, ".0"))
         return 0;
-    for ((*at)++; **at >= '0' && **at <= '9'; (*at)++, unit /= 10)
+    for ((*at)++; digit(**at); (*at)++, unit /= 10)
         us += unit * (**at - '0');
     return us;
 }
 
 static int zone(const char *at, int64_t *ret_seconds) {
-    int hours, minutes, n = 0;
     *ret_seconds = 0;
     if ((*at == 'Z' || *at == 'z') && !at[1])
         return 0;
-    if ((*at != '+' && *at != '-') || sscanf(at + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2 || n != 5 || at[6])
+    if ((*at != '+' && *at != '-') || !shaped(at + 1, "00:00") || at[6])
         return -1;
+    int hours = number(at + 1, 2), minutes = number(at + 4, 2);
     *ret_seconds = (int64_t)(hours * 3600 + minutes * 60) * (*at == '-' ? -1 : 1);
-    return 0;
+    return hours <= 23 && minutes <= 59 ? 0 : -1;
+}
+
+/* Is there such a day and time? 60 seconds are a leap second. */
+static bool exists(const struct tm *t) {
+    struct tm day = {.tm_year = t->tm_year, .tm_mon = t->tm_mon, .tm_mday = t->tm_mday};
+    timegm(&day); /* the 30th of February becomes one of March */
+    return day.tm_mon == t->tm_mon && day.tm_mday == t->tm_mday && t->tm_hour <= 23 &&
+           t->tm_min <= 59 && t->tm_sec <= 60;
 }
 
 int time_parse(const char *text, int64_t *ret_us, Err *err) {
+    static const char shape[] = "0000-00-00T00:00:00";
+    const char *at = text + sizeof(shape) - 1;
     struct tm t = {0};
-    int n = 0;
-    int64_t offset;
-    int fields = sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
-                        &t.tm_min, &t.tm_sec, &n);
-    const char *at = text + n;
-    bool fits = fields == 6 && n == 19 && t.tm_mon >= 1 && t.tm_mon <= 12 && t.tm_mday >= 1 && t.tm_mday <= 31 &&
-                t.tm_hour <= 23 && t.tm_min <= 59 && t.tm_sec <= 60;
-    int64_t us = fits ? fraction(&at) : 0;
-    if (!fits || zone(at, &offset) < 0)
-        return err_set(err, ERR_INVALID, "\"%.60s\" is not a time such as 2006-01-02T15:04:05Z", text);
-    t.tm_year -= 1900;
-    t.tm_mon -= 1;
+    int64_t us = 0, offset = 0;
+    bool fits = shaped(text, shape);
+    if (fits) {
+        t = (struct tm){
+            .tm_year = number(text, 4) - 1900,
+            .tm_mon = number(text + 5, 2) - 1,
+            .tm_mday = number(text + 8, 2),
+            .tm_hour = number(text + 11, 2),
+            .tm_min = number(text + 14, 2),
+            .tm_sec = number(text + 17, 2),
+        };
+        us = fraction(&at);
+        fits = exists(&t) && zone(at, &offset) == 0;
+    }
+    if (!fits)
+        return err_set(err, ERR_INVALID, "\"%.60s\" is not a time such as 2006-01-02T15:04:05Z",
+                       text);
     *ret_us = ((int64_t)timegm(&t) - offset) * 1000000 + us;
     return 0;
 }
@@ -117,16 +155,17 @@ typedef struct Unit {
 /* A number and its unit; moves on. -1: neither, or too large. */
 static int quantity(const char **at, const Unit *units, double *ret) {
     double n = 0, scale = 0;
-    const char *from = *at;
+    int digits = 0;
     for (; (**at >= '0' && **at <= '9') || (**at == '.' && scale == 0); (*at)++) {
         if (**at == '.') {
             scale = 1;
         } else {
             n = n * 10 + (**at - '0');
             scale *= 10;
+            digits++;
         }
     }
-    if (*at == from || n > 1e15)
+    if (digits == 0 || n > 1e15)
         return -1;
     size_t length = strspn(*at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
     for (const Unit *unit = units; unit->name; unit++) {
@@ -149,7 +188,8 @@ int duration_parse(const char *text, int64_t *ret_ms, Err *err) {
     }
     do {
         if (quantity(&at, units, &part) < 0)
-            return err_set(err, ERR_INVALID, "\"%.60s\" is not a duration such as 300ms, 10s or 1h30m", text);
+            return err_set(err, ERR_INVALID,
+                           "\"%.60s\" is not a duration such as 300ms, 10s or 1h30m", text);
         sum += part;
     } while (*at);
     if (sum > 1e14)
@@ -159,6 +199,7 @@ int duration_parse(const char *text, int64_t *ret_ms, Err *err) {
 }
 
 void duration_format_go(int64_t ms, char text[DURATION_TEXT]) {
+    ms = ms < 0 ? 0 : ms;
     long long h = ms / 3600000, m = ms / 60000 % 60, s = ms / 1000 % 60, rest = ms % 1000;
     char seconds[16];
     if (rest)
@@ -178,6 +219,7 @@ void duration_format_go(int64_t ms, char text[DURATION_TEXT]) {
 }
 
 void duration_format_short(int64_t ms, char text[DURATION_TEXT]) {
+    ms = ms < 0 ? 0 : ms;
     long long s = ms / 1000;
     if (ms < 1000)
         snprintf(text, DURATION_TEXT, "%lldms", (long long)ms);
@@ -196,13 +238,15 @@ void duration_format_short(int64_t ms, char text[DURATION_TEXT]) {
 /* --- sizes --- */
 
 int size_parse(const char *text, int64_t *ret_bytes, Err *err) {
-    static const Unit units[] = {{"", 1},          {"B", 1},         {"kB", 1e3},           {"MB", 1e6},
-                                 {"GB", 1e9},      {"KiB", 1 << 10}, {"MiB", 1 << 20},      {"GiB", 1 << 30},
-                                 {"TiB", 1099511627776.0}, {NULL, 0}};
+    static const Unit units[] = {{"", 1},          {"B", 1},         {"kB", 1e3},
+                                 {"MB", 1e6},      {"GB", 1e9},      {"KiB", 1 << 10},
+                                 {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1099511627776.0},
+                                 {NULL, 0}};
     double bytes;
     const char *at = text;
-    if (quantity(&at, units, &bytes) < 0 || *at || bytes > 9e18)
-        return err_set(err, ERR_INVALID, "\"%.60s\" is not a size such as 64MiB, 512KiB or 1000", text);
+    if (quantity(&at, units, &bytes) < 0 || *at || bytes > 9e18 || bytes != (double)(int64_t)bytes)
+        return err_set(err, ERR_INVALID, "\"%.60s\" is not a size such as 64MiB, 512KiB or 1000",
+                       text);
     *ret_bytes = (int64_t)bytes;
     return 0;
 }

@@ -49,31 +49,23 @@ ErrKind err_kind_of(int number) {
     switch (number) {
     case ENOENT:
     case ENOTDIR:
-    case ESRCH:
-        return ERR_NOT_FOUND;
+    case ESRCH: return ERR_NOT_FOUND;
     case EEXIST:
     case EBUSY:
-    case EADDRINUSE:
-        return ERR_CONFLICT;
+    case EADDRINUSE: return ERR_CONFLICT;
     case EACCES:
     case EPERM:
-    case EROFS:
-        return ERR_DENIED;
+    case EROFS: return ERR_DENIED;
     case EINVAL:
     case ENAMETOOLONG:
     case ELOOP:
-    case EISDIR:
-        return ERR_INVALID;
-    case ETIMEDOUT:
-        return ERR_TIMEOUT;
-    case ECANCELED:
-        return ERR_CANCELLED;
+    case EISDIR: return ERR_INVALID;
+    case ETIMEDOUT: return ERR_TIMEOUT;
+    case ECANCELED: return ERR_CANCELLED;
     case E2BIG:
     case EFBIG:
-    case EMSGSIZE:
-        return ERR_LIMIT;
-    default:
-        return ERR_UNAVAILABLE;
+    case EMSGSIZE: return ERR_LIMIT;
+    default: return ERR_UNAVAILABLE;
     }
 }
 

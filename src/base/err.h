@@ -12,9 +12,9 @@
 
 typedef enum ErrKind {
     ERR_NONE,
-    ERR_INVALID,     /* what was given is wrong */
+    ERR_INVALID, /* what was given is wrong */
     ERR_NOT_FOUND,
-    ERR_CONFLICT,    /* it exists already, or is busy with something else */
+    ERR_CONFLICT, /* it exists already, or is busy with something else */
     ERR_DENIED,
     ERR_UNAVAILABLE, /* something we need is not there (now) */
     ERR_TIMEOUT,
@@ -30,10 +30,11 @@ typedef struct Err {
 
 /* All three return -1. */
 int err_set(Err *err, ErrKind kind, const char *format, ...) PRINTF(3, 4);
-int err_sys(Err *err, int number, const char *format, ...) PRINTF(3, 4); /* "open x: no such file or directory" */
-int err_in(Err *err, const char *format, ...) PRINTF(2, 3);              /* puts "context: " in front */
+int err_sys(Err *err, int number, const char *format, ...)
+    PRINTF(3, 4); /* "open x: no such file or directory" */
+int err_in(Err *err, const char *format, ...) PRINTF(2, 3); /* puts "context: " in front */
 
 ErrKind err_kind_of(int number);      /* of an errno */
 const char *err_reason(ErrKind kind); /* of a Kubernetes Status: "NotFound" */
 int err_http(ErrKind kind);
-int err_exit_code(ErrKind kind);      /* DESIGN 11 */
+int err_exit_code(ErrKind kind); /* DESIGN 11 */

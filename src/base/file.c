@@ -13,7 +13,9 @@
 
 int file_read_fd(int fd, const char *name, size_t max, char **ret, size_t *ret_size, Err *err) {
     struct stat st;
-    size_t cap = fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size < max ? (size_t)st.st_size + 1 : 4096;
+    size_t cap = fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size < max
+                     ? (size_t)st.st_size + 1
+                     : 4096;
     AUTO_FREE char *bytes = xmalloc(cap + 1);
     size_t n = 0;
     for (;;) {
@@ -38,9 +40,14 @@ int file_read_fd(int fd, const char *name, size_t max, char **ret, size_t *ret_s
 }
 
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size, Err *err) {
-    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    struct stat st;
+    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
     if (fd < 0)
         return err_sys(err, errno, "open %s", path);
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "look at %s", path);
+    if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
+        return err_set(err, ERR_INVALID, "%s is a pipe or socket, not a file", path);
     return file_read_fd(fd, path, max, ret, ret_size, err);
 }
 
@@ -62,30 +69,42 @@ int file_write(const char *path, const void *bytes, size_t size, mode_t mode, Er
     return write_all(fd, path, bytes, size, err);
 }
 
-static int fill(const char *path, const void *bytes, size_t size, mode_t mode, bool sync, Err *err) {
-    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    if (fd < 0)
-        return err_sys(err, errno, "create %s", path);
-    if (write_all(fd, path, bytes, size, err) < 0)
-        return -1;
-    if (sync && sys_fsync(fd) < 0)
-        return err_sys(err, errno, "sync %s", path);
-    return 0;
+/* What a writer that was killed left there goes, and so does a link that somebody put there. */
+static int create_new(const char *path, mode_t mode) {
+    enum { FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC };
+    int fd = sys_openat(AT_FDCWD, path, FLAGS, mode);
+    if (fd < 0 && errno == EEXIST && sys_unlinkat(AT_FDCWD, path, 0) == 0)
+        fd = sys_openat(AT_FDCWD, path, FLAGS, mode);
+    return fd;
 }
 
-int file_write_atomic(const char *path, const void *bytes, size_t size, mode_t mode, bool sync, Err *err) {
+static int sync_directory_of(const char *path, Err *err) {
+    AUTO_FREE char *parent = xstrdup(path);
+    char *slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    AUTO_CLOSE int fd =
+        sys_openat(AT_FDCWD, slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    return fd < 0 || sys_fsync(fd) < 0 ? err_sys(err, errno, "sync the directory of %s", path) : 0;
+}
+
+int file_write_atomic(const char *path, const void *bytes, size_t size, mode_t mode, bool sync,
+                      Err *err) {
     AUTO_FREE char *temporary = xasprintf("%s.tmp", path);
-    if (fill(temporary, bytes, size, mode, sync, err) < 0) {
-        sys_unlinkat(AT_FDCWD, temporary, 0);
-        return -1;
-    }
+    AUTO_CLOSE int fd = create_new(temporary, mode);
+    if (fd < 0)
+        return err_sys(err, errno, "create %s", temporary);
+    int r = write_all(fd, temporary, bytes, size, err);
+    if (r == 0 && sync && sys_fsync(fd) < 0)
+        r = err_sys(err, errno, "sync %s", temporary);
     sys_point("rename");
-    if (sys_renameat(AT_FDCWD, temporary, AT_FDCWD, path) < 0) {
-        err_sys(err, errno, "rename %s into place", temporary);
+    if (r == 0 && sys_renameat(AT_FDCWD, temporary, AT_FDCWD, path) < 0)
+        r = err_sys(err, errno, "rename %s into place", temporary);
+    if (r < 0)
         sys_unlinkat(AT_FDCWD, temporary, 0);
-        return -1;
-    }
-    return 0;
+    else if (sync)
+        r = sync_directory_of(path, err);
+    return r;
 }
 
 int file_lock(const char *path, bool wait, int *ret_fd, Err *err) {

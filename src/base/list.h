@@ -44,13 +44,13 @@ static inline void list_remove(List *member) {
     ((__typeof__(var))((char *)(node)-offsetof(__typeof__(*(var)), member)))
 
 /* The body must not remove `var`. */
-#define LIST_FOREACH(var, head, member) \
+#define LIST_FOREACH(var, head, member)                                           \
     for ((var) = LIST_ENTRY((head)->next, var, member); &(var)->member != (head); \
          (var) = LIST_ENTRY((var)->member.next, var, member))
 
 /* The body may remove and free `var`, but no other member. */
-#define LIST_FOREACH_SAFE(var, head, member) \
-    for (__typeof__(var) next_##var = \
-             ((var) = LIST_ENTRY((head)->next, var, member), LIST_ENTRY((var)->member.next, var, member)); \
-         &(var)->member != (head); \
+#define LIST_FOREACH_SAFE(var, head, member)                                          \
+    for (__typeof__(var) next_##var = ((var) = LIST_ENTRY((head)->next, var, member), \
+                                      LIST_ENTRY((var)->member.next, var, member));   \
+         &(var)->member != (head);                                                    \
          (var) = next_##var, next_##var = LIST_ENTRY((var)->member.next, var, member))

@@ -35,14 +35,18 @@ static bool is_dir(const char *path) {
 int path_mkdirs(const char *path, mode_t mode, Err *err) {
     if (is_dir(path))
         return 0;
+    if (!path[0])
+        return err_set(err, ERR_INVALID, "the path of a directory is empty");
     AUTO_FREE char *copy = xstrdup(path);
     for (char *at = copy + 1;; at++) {
         if (*at && *at != '/')
             continue;
         char saved = *at;
         *at = '\0';
-        if (mkdir(copy, mode) < 0 && errno != EEXIST)
-            return err_sys(err, errno, "make the directory %s", copy);
+        int number = mkdir(copy, mode) < 0 ? errno : 0;
+        if (number && number != EEXIST &&
+            !is_dir(copy)) /* some file systems refuse before they look */
+            return err_sys(err, number, "make the directory %s", copy);
         *at = saved;
         if (!saved)
             break;
@@ -54,30 +58,43 @@ int path_mkdirs(const char *path, mode_t mode, Err *err) {
 
 static int remove_at(int dir, const char *name, Err *err);
 
+/* Opens a directory whose entries we may remove, if we can make it such a one. */
+static DIR *open_dir(int dir, const char *name) {
+    enum { FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+    int fd = openat(dir, name, FLAGS);
+    if (fd < 0 && errno == EACCES &&
+        fchmodat(dir, name, 0700, 0) == 0) /* a directory: the caller tried unlink */
+        fd = openat(dir, name, FLAGS);
+    if (fd < 0)
+        return NULL;
+    struct stat st;
+    if (fstat(fd, &st) == 0 && (st.st_mode & 0300) != 0300)
+        (void)fchmod(fd, 0700);
+    DIR *list = fdopendir(fd);
+    if (!list)
+        close(fd);
+    return list;
+}
+
 static int remove_children(int dir, const char *name, Err *err) {
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    DIR *list = open_dir(dir, name);
     int r = 0;
-    if (!list) {
-        int saved = errno;
-        if (fd >= 0)
-            close(fd);
-        return err_sys(err, saved, "open %s", name);
-    }
+    if (!list)
+        return err_sys(err, errno, "open %s", name);
     for (struct dirent *entry; (entry = readdir(list));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (remove_at(fd, entry->d_name, r == 0 ? err : NULL) < 0)
+        if (remove_at(dirfd(list), entry->d_name, r == 0 ? err : NULL) < 0)
             r = -1;
     }
     closedir(list);
-    return r;
+    return r == 0 ? 0 : err_in(err, "in %s", name);
 }
 
 static int remove_at(int dir, const char *name, Err *err) {
     if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
         return 0;
-    if (errno != EISDIR && errno != EPERM)
+    if (errno != EISDIR)
         return err_sys(err, errno, "remove %s", name);
     int r = remove_children(dir, name, err);
     if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT && r == 0)
@@ -96,25 +113,34 @@ static const char *from_env(const char *name) {
     return value && value[0] ? value : NULL;
 }
 
+/* A relative one is to be ignored, says the specification of XDG. */
+static const char *from_xdg(const char *name) {
+    const char *value = from_env(name);
+    return value && value[0] == '/' ? value : NULL;
+}
+
 static char *home(void) {
     const char *dir = from_env("HOME");
     struct passwd *who = dir ? NULL : getpwuid(getuid());
     return xstrdup(dir ? dir : who ? who->pw_dir : "/");
 }
 
-/* Takes `path`. Others could plant files in a directory that is not ours alone. */
-static char *own_dir(char *path, const char *way_out, Err *err) {
+/* Takes `path`. Others could plant files in a directory that is not ours alone. We do not make it so: it may be /tmp. */
+static char *own_dir(char *path, int look, const char *way_out, Err *err) {
     struct stat st;
     if (path[0] != '/') {
         err_set(err, ERR_INVALID, "%s is not an absolute path; %s", path, way_out);
     } else if (path_mkdirs(path, 0700, err) < 0) {
         err_in(err, "%s", way_out);
-    } else if (lstat(path, &st) < 0) {
+    } else if (fstatat(AT_FDCWD, path, &st, look) < 0) {
         err_sys(err, errno, "look at %s", path);
     } else if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid()) {
-        err_set(err, ERR_DENIED, "%s is not a directory of uid %u; %s", path, (unsigned)geteuid(), way_out);
-    } else if ((st.st_mode & 077) && chmod(path, 0700) < 0) {
-        err_sys(err, errno, "make %s private (0700)", path);
+        err_set(err, ERR_DENIED, "%s is not a directory of uid %u; %s", path, (unsigned)geteuid(),
+                way_out);
+    } else if ((st.st_mode & 0777) != 0700) {
+        err_set(err, ERR_DENIED,
+                "%s has mode %04o, but must be private; if it is thole's alone: chmod 700 %s", path,
+                (unsigned)st.st_mode & 07777, path);
     } else {
         return path;
     }
@@ -123,16 +149,21 @@ static char *own_dir(char *path, const char *way_out, Err *err) {
 }
 
 char *path_state_dir(Err *err) {
-    const char *own = from_env("THOLE_STATE_DIR"), *xdg = from_env("XDG_STATE_HOME");
+    const char *own = from_env("THOLE_STATE_DIR"), *xdg = from_xdg("XDG_STATE_HOME");
     AUTO_FREE char *at_home = home();
-    char *path = own ? xstrdup(own) : xdg ? path_join(xdg, "thole") : path_join(at_home, ".local/state/thole");
-    return own_dir(path, "set THOLE_STATE_DIR to a directory of your own", err);
+    char *path = own   ? xstrdup(own)
+                 : xdg ? path_join(xdg, "thole")
+                       : path_join(at_home, ".local/state/thole");
+    return own_dir(path, 0, "set THOLE_STATE_DIR to a directory of your own", err);
 }
 
 char *path_runtime_dir(Err *err) {
-    const char *own = from_env("THOLE_RUNTIME_DIR"), *xdg = from_env("XDG_RUNTIME_DIR"), *tmp = from_env("TMPDIR");
-    char *path = own                ? xstrdup(own)
-                 : xdg && is_dir(xdg) ? path_join(xdg, "thole")
-                                    : xasprintf("%s/thole-%u", tmp ? tmp : "/tmp", (unsigned)geteuid());
-    return own_dir(path, "set THOLE_RUNTIME_DIR to a directory of your own", err);
+    const char *own = from_env("THOLE_RUNTIME_DIR"), *xdg = from_xdg("XDG_RUNTIME_DIR"),
+               *tmp = from_env("TMPDIR");
+    char *path = own ? xstrdup(own)
+                 : xdg && is_dir(xdg)
+                     ? path_join(xdg, "thole")
+                     : xasprintf("%s/thole-%u", tmp ? tmp : "/tmp", (unsigned)geteuid());
+    return own_dir(path, AT_SYMLINK_NOFOLLOW, "set THOLE_RUNTIME_DIR to a directory of your own",
+                   err);
 }

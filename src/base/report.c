@@ -10,8 +10,6 @@ void report_init(Report *report, Arena *arena) {
 }
 
 static void keep(Report *report, const Problem *problem) {
-    if (report->n == MAX_PROBLEMS)
-        return;
     if (report->n == report->cap) {
         size_t cap = report->cap ? report->cap * 2 : 8;
         Problem *at = arena_alloc(report->arena, cap * sizeof(*at));
@@ -23,41 +21,47 @@ static void keep(Report *report, const Problem *problem) {
     report->at[report->n++] = *problem;
 }
 
-static void put(Report *report, bool warning, const Place *place, const char *hint, const char *message) {
-    Arena *arena = report->arena;
-    Problem problem = {
-        .place = *place,
-        .warning = warning,
-        .message = message,
-        .hint = hint ? arena_strdup(arena, hint) : NULL,
-    };
-    problem.place.file = place->file ? arena_strdup(arena, place->file) : "";
-    problem.place.path = place->path ? arena_strdup(arena, place->path) : "";
-    keep(report, &problem);
-    if (warning)
+/* Problems beyond the maximum are only counted. */
+static void add(Report *report, const Problem *problem, const char *format, va_list args) {
+    if (problem->warning)
         report->warnings++;
     else
         report->errors++;
+    if (report->n == MAX_PROBLEMS)
+        return;
+    Arena *arena = report->arena;
+    const Place *place = &problem->place;
+    Problem own = {
+        .place = {.line = place->line, .column = place->column},
+        .warning = problem->warning,
+        .message = arena_vprintf(arena, format, args),
+        .hint = problem->hint ? arena_strdup(arena, problem->hint) : NULL,
+    };
+    own.place.file = arena_strdup(arena, place->file ? place->file : "");
+    own.place.path = arena_strdup(arena, place->path ? place->path : "");
+    keep(report, &own);
 }
 
 void report_add(Report *report, const Place *place, const char *hint, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    put(report, false, place, hint, arena_vprintf(report->arena, format, args));
+    add(report, &(Problem){.place = *place, .hint = hint}, format, args);
     va_end(args);
 }
 
 void report_warn(Report *report, const Place *place, const char *hint, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    put(report, true, place, hint, arena_vprintf(report->arena, format, args));
+    add(report, &(Problem){.place = *place, .warning = true, .hint = hint}, format, args);
     va_end(args);
 }
 
 const char *report_line(const Problem *problem, Arena *arena) {
     const Place *p = &problem->place;
-    const char *at = p->line ? arena_printf(arena, "%s:%u:%u", p->file, p->line, p->column) : p->file;
+    const char *at =
+        p->line ? arena_printf(arena, "%s:%u:%u", p->file, p->line, p->column) : p->file;
     const char *key = p->path && p->path[0] ? arena_printf(arena, "%s: ", p->path) : "";
     const char *hint = problem->hint ? arena_printf(arena, "; %s", problem->hint) : "";
-    return arena_printf(arena, "%s: %s%s%s%s", at, problem->warning ? "warning: " : "", key, problem->message, hint);
+    return arena_printf(arena, "%s: %s%s%s%s", at, problem->warning ? "warning: " : "", key,
+                        problem->message, hint);
 }

@@ -7,7 +7,7 @@
 typedef struct Place {
     const char *file;
     uint32_t line, column; /* from 1; 0: unknown */
-    const char *path;      /* of the key: "services.api.ready.http.port"; NULL or "": the file itself */
+    const char *path; /* of the key: "services.api.ready.http.port"; NULL or "": the file itself */
 } Place;
 
 typedef struct Problem {
@@ -25,7 +25,9 @@ typedef struct Report {
 } Report;
 
 void report_init(Report *report, Arena *arena);
-void report_add(Report *report, const Place *place, const char *hint, const char *format, ...) PRINTF(4, 5);
-void report_warn(Report *report, const Place *place, const char *hint, const char *format, ...) PRINTF(4, 5);
+void report_add(Report *report, const Place *place, const char *hint, const char *format, ...)
+    PRINTF(4, 5);
+void report_warn(Report *report, const Place *place, const char *hint, const char *format, ...)
+    PRINTF(4, 5);
 /* "thole.yaml:3:5: services.api.port: 99999 is outside 1..65535 (hint)" without a newline. */
 const char *report_line(const Problem *problem, Arena *arena);

@@ -29,7 +29,7 @@ static size_t least(size_t a, size_t b, size_t c) {
 static size_t distance(const char *a, const char *b) {
     size_t rows[3][SUGGEST_MAX + 1], n = strlen(a), m = strlen(b);
     if (n > SUGGEST_MAX || m > SUGGEST_MAX)
-        return SUGGEST_MAX;
+        return SIZE_MAX;
     for (size_t j = 0; j <= m; j++)
         rows[0][j] = j;
     for (size_t i = 1; i <= n; i++) {
@@ -37,7 +37,8 @@ static size_t distance(const char *a, const char *b) {
         now[0] = i;
         for (size_t j = 1; j <= m; j++) {
             now[j] = least(up[j] + 1, now[j - 1] + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < now[j])
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                up2[j - 2] + 1 < now[j])
                 now[j] = up2[j - 2] + 1;
         }
     }

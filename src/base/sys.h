@@ -68,13 +68,13 @@ static inline int64_t sys_earlier(int64_t a, int64_t b) {
 /* --- files --- */
 
 /* Repeats `call` while it is interrupted. */
-#define SYS_RETRY(call) \
-    ({ \
-        __typeof__(call) result_; \
-        do \
-            result_ = (call); \
+#define SYS_RETRY(call)                        \
+    ({                                         \
+        __typeof__(call) result_;              \
+        do                                     \
+            result_ = (call);                  \
         while (result_ < 0 && errno == EINTR); \
-        result_; \
+        result_;                               \
     })
 
 static inline int sys_openat(int dir, const char *path, int flags, mode_t mode) {
@@ -106,6 +106,9 @@ static inline int sys_chdir(const char *path) {
 }
 static inline int sys_dup2(int from, int to) {
     return sys_fault("dup2") ? -1 : SYS_RETRY(dup2(from, to));
+}
+static inline int sys_dup3(int from, int to, int flags) {
+    return sys_fault("dup3") ? -1 : SYS_RETRY(dup3(from, to, flags));
 }
 static inline int sys_pipe2(int fds[2], int flags) {
     return sys_fault("pipe2") ? -1 : pipe2(fds, flags);
@@ -185,7 +188,9 @@ static inline int sys_pidfd_open(pid_t pid) {
     return sys_fault("pidfd_open") ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 }
 static inline int sys_pidfd_send_signal(int pidfd, int signal) {
-    return sys_fault("pidfd_send_signal") ? -1 : (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+    return sys_fault("pidfd_send_signal")
+               ? -1
+               : (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 static inline int sys_waitid(idtype_t type, id_t id, siginfo_t *info, int options) {
     if (sys_fault("waitid"))

@@ -27,7 +27,7 @@ static int number_of(const char *text) {
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(names[i].name, text) == 0)
             return names[i].number;
-    int number = (int)strtol(text, NULL, 10);
+    int number = (int)strtoll(text, NULL, 10);
     return number > 0 ? number : EIO;
 }
 
@@ -56,7 +56,8 @@ static void setup(void) {
 static void note(const char *what) {
     const char *path = getenv("THOLE_FAULT_FILE");
     char line[96];
-    int n = snprintf(line, sizeof(line), "%s %s %d\n", state.program[0] ? state.program : "-", what, (int)getpid());
+    int n = snprintf(line, sizeof(line), "%s %s %d\n", state.program[0] ? state.program : "-", what,
+                     (int)getpid());
     int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
     if (fd < 0)
         return;

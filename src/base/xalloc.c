@@ -48,10 +48,7 @@ char *xstrdup(const char *text) {
 }
 
 char *xstrndup(const char *text, size_t size) {
-    char *copy = xmalloc(size + 1);
-    memcpy(copy, text, size);
-    copy[size] = '\0';
-    return copy;
+    return need(strndup(text, size));
 }
 
 char *xvasprintf(const char *format, va_list args) {

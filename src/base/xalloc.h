@@ -13,6 +13,6 @@ void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *old, size_t size);
 void *xreallocarray(void *old, size_t count, size_t size);
 char *xstrdup(const char *text);
-char *xstrndup(const char *text, size_t size);
+char *xstrndup(const char *text, size_t size); /* at most `size` bytes */
 char *xasprintf(const char *format, ...) PRINTF(1, 2);
 char *xvasprintf(const char *format, va_list args);
