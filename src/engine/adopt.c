@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A server begins: what was asked is read from disk, what runs is asked for at the backend, and the facts are put together as
+ * if nothing had happened. No target is planned before all of its session have been looked up. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "engine/run_files.h"
+#include "engine/session.h"
+
+/* What an earlier server knew of the newest run. */
+static void was_started(Target *target, const StepState *state) {
+    TargetFacts *facts = target_facts(target);
+    PlanWorld world = session_world(target->session);
+    facts->restarts = state->restarts;
+    facts->attempt = state->attempt;
+    world.now_us = state->started_us;
+    world.now_ms -= (loop_wall_us(target->session->engine->loop) - state->started_us) / 1000;
+    Want want = facts->want;
+    fact_start_asked(facts, facts->run, &world);
+    fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
+    facts->want = want;
+    int64_t ready_us = run_files_ready_us(target->session->dir, target_spec(target)->name, facts->run);
+    if (ready_us && !facts->ready) {
+        world.now_us = ready_us;
+        fact_ready(facts, true, &world);
+    }
+}
+
+static void found_ended(Target *target, const StepState *state) {
+    TargetFacts *facts = target_facts(target);
+    PlanWorld world = session_world(target->session);
+    RunResult end = { .kind = (EndKind)state->end, .code = state->code, .oom_killed = state->oom_killed,
+                      .ended_us = state->ended_us, .why = state->error };
+    if (state->pid > 0 || state->started_us)
+        was_started(target, state);
+    else
+        fact_start_asked(facts, facts->run, &world);
+    if (facts->want != WANT_RUN) {
+        facts->stop_requested = true;
+        facts->run_state = RUN_STOPPING;
+    }
+    fact_ended(facts, target_spec(target), &end, &world);
+}
+
+static void found(Target *target, const StepState *state) {
+    Session *session = target->session;
+    TargetFacts *facts = target_facts(target);
+    switch (state->phase) {
+    case STEP_NEVER: /* announced, never begun: as if its run had not been asked for */
+        facts->run_state = RUN_NONE;
+        facts->queued = facts->want == WANT_RUN;
+        break;
+    case STEP_RUNNING:
+        was_started(target, state);
+        session->alive++;
+        target_watch_run(target);
+        break;
+    case STEP_ENDED:
+        found_ended(target, state);
+        break;
+    }
+    if (target->queued_after && target->queued_after == facts->run && facts->want == WANT_RUN)
+        fact_restart_asked(facts, loop_wall_us(session->engine->loop), "restarted by request");
+}
+
+static void looked_up(Session *session) {
+    if (--session->adopting > 0)
+        return;
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (i != session->graph.tiltfile)
+            target_mark(&session->targets[i]);
+    engine_changed(session->engine, session);
+    log_info("%s: adopted, %zu running", session->slug, session->alive);
+}
+
+static void on_resumed(void *arg, const void *result, const Err *err) {
+    Target *target = arg;
+    const StepState *state = result;
+    target->resume = NULL;
+    if (err) {
+        StepState lost = { .phase = STEP_ENDED, .end = STEP_LOST, .oom_killed = UNKNOWN,
+                           .ended_us = loop_wall_us(target->session->engine->loop) };
+        snprintf(lost.error, sizeof(lost.error), "%s", err->msg);
+        log_warn("%s %s: %s", target->session->slug, target_spec(target)->name, err->msg);
+        found(target, &lost);
+    } else {
+        found(target, state);
+    }
+    looked_up(target->session);
+}
+
+static void look_up(Target *target) {
+    Session *session = target->session;
+    TargetFacts *facts = target_facts(target);
+    if (facts->run == 0) {
+        facts->queued = facts->want == WANT_RUN;
+        facts->trigger_us = session->started_us;
+        return;
+    }
+    session->adopting++;
+    target->resume = backend_resume_step(session->engine->backend, target_step_id(target, facts->run), on_resumed, target);
+}
+
+static void on_setup(void *arg, const void *result, const Err *err) {
+    (void)result;
+    Session *session = arg;
+    session->setup = NULL;
+    if (err)
+        log_error("%s: %s", session->slug, err->msg);
+    session->ready = true;
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (i != session->graph.tiltfile)
+            look_up(&session->targets[i]);
+    looked_up(session); /* our own share, taken in adopt() */
+}
+
+static void adopt(Session *session) {
+    Engine *engine = session->engine;
+    session->adopting = 1;
+    session_publish(session);
+    session->setup = backend_setup_workflow(engine->backend, session->slug, session->dir, NULL, on_setup, session);
+    session_hold(session, 0);
+}
+
+int engine_adopt(Engine *engine, Err *err) {
+    AUTO_FREE char *path = path_join(engine->state_dir, "sessions");
+    if (path_mkdirs(path, 0700, err) < 0)
+        return -1;
+    DIR *dir = opendir(path);
+    if (!dir)
+        return err_sys(err, errno, "open %s", path);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        Session *session;
+        Err why;
+        if (entry->d_name[0] == '.')
+            continue;
+        int r = session_load(engine, entry->d_name, &session, &why);
+        if (r < 0 && why.kind != ERR_NOT_FOUND)
+            log_error("session %s is not adopted: %s", entry->d_name, why.msg);
+        if (r == 0)
+            adopt(session);
+    }
+    closedir(dir);
+    return 0;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "engine/session.h"
+
+enum { SLOTS_LEAST = 4 };
+
+static int default_slots(void) {
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return cpus > SLOTS_LEAST ? (int)cpus : SLOTS_LEAST;
+}
+
+Engine *engine_new(const EngineOptions *options) {
+    Engine *engine = xcalloc(1, sizeof(*engine));
+    engine->options = *options;
+    engine->loop = options->loop;
+    engine->backend = options->backend;
+    engine->state_dir = xstrdup(options->state_dir);
+    engine->objects = objects_new(options->loop);
+    engine->http = options->scripted ? NULL : http_client_new(options->loop);
+    engine->slots = default_slots();
+    engine->random = options->scripted ? 1 : (uint32_t)clock_wall_us();
+    list_init(&engine->sessions);
+    list_init(&engine->dirty);
+    list_init(&engine->slot_wait);
+    list_init(&engine->unsettled);
+    return engine;
+}
+
+Engine *engine_free(Engine *engine) {
+    if (!engine)
+        return NULL;
+    Session *session;
+    LIST_FOREACH_SAFE(session, &engine->sessions, link) {
+        session_unpublish(session);
+        session_free(session);
+    }
+    deferred_free(engine->drain);
+    engine->http = http_client_free(engine->http);
+    objects_free(engine->objects);
+    free(engine->state_dir);
+    free(engine);
+    return NULL;
+}
+
+Objects *engine_objects(Engine *engine) { return engine->objects; }
+
+/* xorshift32: jitter needs no more, and scripted tests want the same each time. */
+uint32_t engine_random(Engine *engine) {
+    uint32_t x = engine->random ? engine->random : 1;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return engine->random = x;
+}
+
+/* ---- the drain ---- */
+
+static void on_drain(void *arg) {
+    Engine *engine = arg;
+    engine->drain = NULL;
+    engine_drain(engine);
+}
+
+void engine_wants_drain(Engine *engine) {
+    if (!engine->drain)
+        engine->drain = loop_defer(engine->loop, on_drain, engine);
+}
+
+void engine_changed(Engine *engine, Session *session) {
+    if (list_empty(&session->unsettled))
+        list_append(&engine->unsettled, &session->unsettled);
+    engine_wants_drain(engine);
+}
+
+static void drain_targets(Engine *engine) {
+    while (!list_empty(&engine->dirty)) {
+        Target *target = container_of(engine->dirty.next, Target, dirty);
+        list_remove(&target->dirty);
+        if (target->session->ready && !target->session->adopting)
+            target_drain(target, 0);
+    }
+}
+
+/* Gives free slots to those who have waited longest. */
+static bool drain_slots(Engine *engine) {
+    bool any = false;
+    while (engine->slots_used < engine->slots && !list_empty(&engine->slot_wait)) {
+        Target *target = container_of(engine->slot_wait.next, Target, slot_wait);
+        list_remove(&target->slot_wait);
+        target_drain(target, 1);
+        any = true;
+    }
+    return any;
+}
+
+void engine_drain(Engine *engine) {
+    do {
+        drain_targets(engine);
+        if (!list_empty(&engine->unsettled)) {
+            Session *session = container_of(engine->unsettled.next, Session, unsettled);
+            list_remove(&session->unsettled);
+            session_settle(session); /* may free it */
+        }
+    } while (drain_slots(engine) || !list_empty(&engine->dirty) || !list_empty(&engine->unsettled));
+}
+
+/* ---- looking things up ---- */
+
+Session *session_find(Engine *engine, const char *slug) {
+    Session *session;
+    LIST_FOREACH(session, &engine->sessions, link) {
+        if (strcmp(session->slug, slug) == 0)
+            return session;
+    }
+    return NULL;
+}
+
+bool engine_idle(const Engine *engine) {
+    const Session *session;
+    LIST_FOREACH(session, &engine->sessions, link) {
+        if (session->alive || session->deleting || session->adopting || !session->ready)
+            return false;
+        for (size_t i = 0; i < session->graph.n; i++)
+            if (session->facts[i].queued && session->facts[i].want == WANT_RUN)
+                return false;
+    }
+    return true;
+}
+
+bool engine_empty(const Engine *engine) {
+    return list_empty(&engine->sessions);
+}
+
+void engine_stop_all(Engine *engine) {
+    Session *session;
+    LIST_FOREACH(session, &engine->sessions, link)
+        session_delete(session, -1, false);
+}
+
+/* ---- what people ask of targets ---- */
+
+static int refuse_while_stopping(const Target *target, Err *err) {
+    const Session *session = target->session;
+    if (target_spec(target)->command == NULL)
+        return err_set(err, ERR_INVALID, "%s is the config file itself and cannot be started or stopped",
+                       target_spec(target)->name);
+    if (session->deleting)
+        return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
+    if (session->done)
+        return err_set(err, ERR_CONFLICT, "session %s is done; start it again with `thole ci`", session->slug);
+    return 0;
+}
+
+static int asked(Target *target, Err *err) {
+    target_mark(target);
+    return session_save(target->session, err);
+}
+
+int target_start(Target *target, Err *err) {
+    if (refuse_while_stopping(target, err) < 0)
+        return -1;
+    Session *session = target->session;
+    unsigned char *marks = xcalloc(session->graph.n, 1);
+    plan_needed(&session->graph, session->facts, target->index, marks);
+    session_want(session, marks);
+    free(marks);
+    return session_save(session, err);
+}
+
+int target_stop(Target *target, Err *err) {
+    if (refuse_while_stopping(target, err) < 0)
+        return -1;
+    TargetFacts *facts = target_facts(target);
+    if (facts->stop_failed)
+        target_kill(target);
+    fact_wanted(facts, WANT_STOPPED, loop_wall_us(target->session->engine->loop), "stopped by request");
+    return asked(target, err);
+}
+
+int target_restart(Target *target, Err *err) {
+    if (refuse_while_stopping(target, err) < 0)
+        return -1;
+    target->session->chosen[target->index] = 1;
+    fact_restart_asked(target_facts(target), loop_wall_us(target->session->engine->loop), "restarted by request");
+    return asked(target, err);
+}
+
+/* ---- review ---- */
+
+int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved, Err *err) {
+    (void)engine;
+    Arena arena;
+    arena_init(&arena);
+    const Config *config = config_load(file, &arena, report);
+    if (config)
+        config_encode(config, true, resolved);
+    arena_deinit(&arena);
+    return config ? 0 : err_set(err, ERR_INVALID, "%s is not valid", file);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine: sessions and their targets. Facts come in, plan/ is asked, backends are told; what everybody may see is in objects.h.
+ * All calls return at once; what they lead to shows in the objects. Strings given are copied. */
+#pragma once
+
+#include "backend/backend.h"
+#include "base/report.h"
+#include "engine/objects.h"
+
+typedef struct Engine Engine;
+typedef struct Session Session;
+typedef struct Target Target;
+
+typedef struct EngineOptions {
+    Loop *loop;
+    const char *state_dir;
+    Backend *backend;   /* where sessions' steps run */
+    const char *version;
+    bool scripted;      /* tests: no state file of the project is written */
+} EngineOptions;
+
+Engine *engine_new(const EngineOptions *options);
+Engine *engine_free(Engine *engine); /* leaves everything running */
+
+/* Reads sessions from disk and adopts what runs. Call once, before serving. A file of a newer format is left untouched and named. */
+MUST int engine_adopt(Engine *engine, Err *err);
+
+Objects *engine_objects(Engine *engine);
+
+/* True when nothing runs or waits: the server may leave. */
+bool engine_idle(const Engine *engine);
+bool engine_empty(const Engine *engine); /* no session at all */
+
+/* ---- Sessions ---- */
+/* The client whose environment, limits, ... the session's processes inherit. */
+typedef struct ClientSetup {
+    StrMap env;
+    ProcessSetup process;
+    int32_t pid;
+} ClientSetup;
+
+typedef struct SessionAsk {
+    const char *file;    /* absolute path of the config file */
+    const char *session; /* further session of the same file (--session); NULL: the first */
+    bool ci;             /* exit condition */
+    int64_t ci_timeout_ms, ci_readiness_timeout_ms; /* -1: as the file says */
+    StrList names;       /* resources or targets; empty: all that are `auto` */
+    StrMap labels;       /* -l: only resources that carry all of these */
+    const ClientSetup *client;
+    bool hold;           /* the session ends when nobody has held it for 30 s (ci without -d) */
+} SessionAsk;
+
+/* ERR_CONFLICT if the file's session exists already; ERR_INVALID with `report` for a bad file: then nothing was started. */
+MUST Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err);
+/* Starts what the names choose in a session that exists (`up` again, `start`). client: NULL, or replaces the stored one (--env-refresh). */
+MUST int session_start(Session *session, const StrList *names, const StrMap *labels, const ClientSetup *client, Err *err);
+/* Graceful stop of everything in reverse order of dependence (grace_ms < 0: each its own; 0: kill), then the object goes. purge: also its files. */
+void session_delete(Session *session, int64_t grace_ms, bool purge);
+/* A client that holds a session (SessionAsk.hold) came or went. */
+void session_hold(Session *session, int change);
+
+Session *session_find(Engine *engine, const char *slug); /* living ones */
+Session *session_of(Object *object);
+Object *session_object(Session *session);
+const char *session_slug(const Session *session);
+
+/* Reads and checks a file for `vet` and `config`; the result's JSON (resolved, secrets masked) is written when it is good. */
+MUST int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved, Err *err);
+
+/* ---- Targets ---- */
+Target *target_of(Object *object);
+MUST int target_start(Target *target, Err *err);   /* with what it depends on */
+MUST int target_stop(Target *target, Err *err);
+MUST int target_restart(Target *target, Err *err);
+
+/* ---- Logs: engine/log_hub.h ---- */
+
+/* ---- The server as a whole ---- */
+void engine_stop_all(Engine *engine); /* every session, gracefully */

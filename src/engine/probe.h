@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A readiness probe of one run: asks at once, then after 50 ms, doubling up to `period`, until it was first ready; then every
+ * `period`. (A log probe listens instead, and is done at its first match.) Counts thresholds; tells every change. */
+#pragma once
+
+#include "backend/backend.h"
+#include "loop/http_client.h"
+#include "spec/config.h"
+
+typedef struct ReadyProbe ReadyProbe;
+
+/* ready or not, and what the last try said ("connection refused on port 8080"). May free the probe. */
+typedef void (*ProbeFn)(void *arg, bool ready, const char *why);
+
+typedef struct ProbeAsk {
+    Loop *loop;
+    HttpClient *http;
+    Backend *backend;
+    StepId step;
+    const Probe *spec;       /* must outlive the probe */
+    Op *(*exec)(void *exec_arg, OpFn fn, void *arg); /* runs the command of an exec probe: ExecResult */
+    void *exec_arg;
+    bool was_ready;          /* adopted: it had been ready already */
+} ProbeAsk;
+
+ReadyProbe *ready_probe_new(const ProbeAsk *ask, ProbeFn fn, void *arg);
+ReadyProbe *ready_probe_free(ReadyProbe *probe);
+/* The last answer, for people; "" before the first. */
+const char *ready_probe_why(const ReadyProbe *probe);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/run_files.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+
+#define READY_MARK "ready"
+
+/* A directory's name as a run number; 0: it is none. */
+static uint32_t run_number(const char *name) {
+    uint64_t n = 0;
+    for (const char *p = name; *p; p++) {
+        if (*p < '0' || *p > '9' || n > UINT32_MAX / 10)
+            return 0;
+        n = n * 10 + (uint64_t)(*p - '0');
+    }
+    return n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *ret, uint32_t max) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s", session_dir, target);
+    DIR *dir = opendir(path);
+    uint32_t n = 0;
+    if (!dir)
+        return 0;
+    for (struct dirent *entry; n < max && (entry = readdir(dir));) {
+        uint32_t run = run_number(entry->d_name);
+        if (run)
+            ret[n++] = run;
+    }
+    closedir(dir);
+    qsort(ret, n, sizeof(*ret), by_number);
+    return n;
+}
+
+StrList run_files_targets(const char *runs, Arena *arena) {
+    StrList names = { 0 };
+    size_t cap = 0;
+    DIR *dir = opendir(runs);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        if (names.n == cap) {
+            cap = cap ? cap * 2 : 16;
+            const char **larger = arena_alloc(arena, cap * sizeof(*larger));
+            if (names.n)
+                memcpy(larger, names.at, names.n * sizeof(*larger));
+            names.at = larger;
+        }
+        names.at[names.n++] = arena_strdup(arena, entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    return names;
+}
+
+uint32_t run_files_newest(const char *session_dir, const char *target) {
+    enum { MOST = 4096 };
+    uint32_t runs[MOST];
+    uint32_t n = run_files_list(session_dir, target, runs, MOST);
+    return n ? runs[n - 1] : 0;
+}
+
+void run_files_retain(const char *session_dir, const char *target, uint32_t newest) {
+    if (newest <= RUNS_KEPT)
+        return;
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, newest - RUNS_KEPT);
+    Err err;
+    (void)path_remove_tree(path, &err); /* what cannot be removed only takes room */
+}
+
+static char *mark_path(const char *session_dir, const char *target, uint32_t run) {
+    return xasprintf("%s/runs/%s/%u/" READY_MARK, session_dir, target, run);
+}
+
+void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, int64_t ready_us) {
+    AUTO_FREE char *path = mark_path(session_dir, target, run);
+    char text[24];
+    int n = snprintf(text, sizeof(text), "%lld\n", (long long)ready_us);
+    Err err;
+    (void)file_write(path, text, (size_t)n, 0600, &err); /* lost: it is probed again */
+}
+
+int64_t run_files_ready_us(const char *session_dir, const char *target, uint32_t run) {
+    AUTO_FREE char *path = mark_path(session_dir, target, run);
+    AUTO_FREE char *text = NULL;
+    Err err;
+    if (file_read(path, 64, &text, NULL, &err) < 0)
+        return 0;
+    return strtoll(text, NULL, 10);
+}

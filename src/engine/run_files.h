@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the engine itself reads and writes below runs/: the numbers of runs, and the mark that a server once was ready.
+ * A session's directory holds runs/<target>/<n>/ (the backend's), <n> from 1. */
+#pragma once
+
+#include "data/schema.h"
+
+enum { RUNS_KEPT = 10 };
+
+/* The newest run's number on disk; 0: none. */
+uint32_t run_files_newest(const char *session_dir, const char *target);
+/* The numbers on disk in order; returns how many, at most `max`. */
+uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *ret, uint32_t max);
+/* Names of the targets that have a directory in `runs`. */
+StrList run_files_targets(const char *runs, Arena *arena);
+/* Removes the run that falls out of the RUNS_KEPT newest. */
+void run_files_retain(const char *session_dir, const char *target, uint32_t newest);
+void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, int64_t ready_us);
+int64_t run_files_ready_us(const char *session_dir, const char *target, uint32_t run); /* 0: it never was */

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session: the targets of one config file, what was asked of them, and when it is over. */
+#include "engine/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "engine/run_files.h"
+
+enum { HOLD_MS = 30 * 1000 };
+
+const char *session_slug(const Session *session) { return session->slug; }
+Object *session_object(Session *session) { return &session->object; }
+
+Session *session_of(Object *object) {
+    assert(object->kind == OBJECT_SESSION);
+    return container_of(object, Session, object);
+}
+
+PlanWorld session_world(const Session *session) {
+    Engine *engine = session->engine;
+    return (PlanWorld){
+        .now_ms = loop_now_ms(engine->loop),
+        .now_us = loop_wall_us(engine->loop),
+        .ci = session->ci,
+        .done = session->done,
+        .ci_grace_ms = session->ci_config.grace_ms,
+        .random = engine_random(engine),
+    };
+}
+
+/* ---- the object ---- */
+
+static void encode(const Object *object, JsonWriter *out) {
+    const Session *session = container_of(object, Session, object);
+    SessionSpec spec = {
+        .tiltfile_path = session->config->file,
+        .exit_condition = session->ci ? "ci" : "manual",
+        .ci_timeout_ms = session->ci_config.timeout_ms,
+        .ci_readiness_timeout_ms = session->ci_config.readiness_timeout_ms,
+        .ci_grace_ms = session->ci_config.grace_ms,
+        .ci_soak_ms = session->ci_config.soak_ms,
+    };
+    SessionStatus status = {
+        .pid = getpid(),
+        .start_us = session->started_us,
+        .targets = session->statuses,
+        .target_n = session->graph.n,
+        .done = session->done,
+        .error = session->done && session->error[0] ? session->error : NULL,
+    };
+    json_key(out, "spec");
+    session_encode_spec(&spec, out);
+    json_key(out, "status");
+    session_encode_status(&status, out);
+}
+
+void session_touch(Session *session) {
+    session->touched = true;
+    object_touch(session->engine->objects, &session->object);
+    engine_changed(session->engine, session);
+}
+
+/* ---- making ---- */
+
+Session *session_new(Engine *engine, const char *slug) {
+    Session *session = xcalloc(1, sizeof(*session));
+    session->engine = engine;
+    arena_init(&session->arena);
+    arena_init(&session->client_arena);
+    session->slug = arena_strdup(&session->arena, slug);
+    char *sessions = path_join(engine->state_dir, "sessions");
+    session->dir = path_join(sessions, slug);
+    free(sessions);
+    session->object = (Object){ .kind = OBJECT_SESSION, .name = session->slug, .encode = encode };
+    list_init(&session->link);
+    list_init(&session->unsettled);
+    return session;
+}
+
+Session *session_free(Session *session) {
+    if (!session)
+        return NULL;
+    for (size_t i = 0; i < session->graph.n; i++)
+        target_deinit(&session->targets[i]);
+    session->exit_timer = timer_free(session->exit_timer);
+    session->hold_timer = timer_free(session->hold_timer);
+    op_forget(session->setup);
+    list_remove(&session->link);
+    list_remove(&session->unsettled);
+    free(session->object.json);
+    free(session->dir);
+    arena_deinit(&session->arena);
+    arena_deinit(&session->client_arena);
+    free(session);
+    return NULL;
+}
+
+void session_set_config(Session *session, const Config *config) {
+    Arena *arena = &session->arena;
+    session->config = config;
+    graph_build(config, arena, &session->graph);
+    size_t n = session->graph.n;
+    session->facts = arena_alloc(arena, n * sizeof(*session->facts));
+    session->targets = arena_alloc(arena, n * sizeof(*session->targets));
+    session->statuses = arena_alloc(arena, n * sizeof(*session->statuses));
+    session->chosen = arena_alloc(arena, n);
+    for (uint32_t i = 0; i < n; i++) {
+        target_init(&session->targets[i], session, i);
+        session->facts[i].run = run_files_newest(session->dir, session->graph.targets[i].name);
+    }
+}
+
+void session_file_read(Session *session, int64_t started_us) {
+    TargetFacts *facts = &session->facts[session->graph.tiltfile];
+    fact_file_read(facts, started_us, loop_wall_us(session->engine->loop), NULL);
+    target_mark(&session->targets[session->graph.tiltfile]);
+}
+
+void session_publish(Session *session) {
+    Objects *objects = session->engine->objects;
+    list_append(&session->engine->sessions, &session->link);
+    object_add(objects, &session->object);
+    for (size_t i = 0; i < session->graph.n; i++)
+        object_add(objects, &session->targets[i].object);
+}
+
+/* Takes it out of sight and memory; what is on disk stays. */
+void session_unpublish(Session *session) {
+    Objects *objects = session->engine->objects;
+    for (size_t i = 0; i < session->graph.n; i++)
+        object_remove(objects, &session->targets[i].object);
+    object_remove(objects, &session->object);
+}
+
+/* ---- what was asked ---- */
+
+static bool has_labels(const Service *service, const StrMap *labels) {
+    for (size_t i = 0; i < labels->n; i++) {
+        const char *value = strmap_get(&service->labels, labels->at[i].name);
+        if (!value || strcmp(value, labels->at[i].value) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* What names and labels choose, in `chosen` (graph.n bytes). */
+static int choose(const Session *session, const StrList *names, const StrMap *labels, unsigned char *chosen, Err *err) {
+    const Graph *graph = &session->graph;
+    if (!labels || !labels->n)
+        return graph_choose(graph, names->n ? names->at : NULL, names->n, chosen, err);
+    Arena arena;
+    arena_init(&arena);
+    const char **labelled = arena_alloc(&arena, (graph->n + names->n + 1) * sizeof(*labelled));
+    size_t n = 0;
+    for (size_t i = 0; i < names->n; i++)
+        labelled[n++] = names->at[i];
+    for (size_t i = 0; i < graph->n; i++)
+        if (graph->targets[i].service && has_labels(graph->targets[i].service, labels))
+            labelled[n++] = graph->targets[i].name;
+    int r = n ? graph_choose(graph, labelled, n, chosen, err)
+              : err_set(err, ERR_NOT_FOUND, "no service of %s carries the label %s=%s", session->config->file,
+                        labels->at[0].name, labels->at[0].value);
+    arena_deinit(&arena);
+    return r;
+}
+
+void session_want(Session *session, const unsigned char *chosen) {
+    int64_t now_us = loop_wall_us(session->engine->loop);
+    for (size_t i = 0; i < session->graph.n; i++) {
+        if (!chosen[i])
+            continue;
+        session->chosen[i] = 1;
+        fact_wanted(&session->facts[i], WANT_RUN, now_us, "");
+        target_mark(&session->targets[i]);
+    }
+}
+
+static void copy_client(Session *session, const ClientSetup *client) {
+    Arena *arena = &session->client_arena;
+    arena_reset(arena);
+    ClientSetup *own = &session->client;
+    *own = *client;
+    own->env = strmap_merge(&client->env, &(StrMap){ 0 }, arena);
+    for (size_t i = 0; i < own->env.n; i++) {
+        own->env.at[i].name = arena_strdup(arena, own->env.at[i].name);
+        own->env.at[i].value = arena_strdup(arena, own->env.at[i].value);
+    }
+    ProcessLimit *limits = arena_alloc(arena, (client->process.limit_n + 1) * sizeof(*limits));
+    if (client->process.limit_n)
+        memcpy(limits, client->process.limits, client->process.limit_n * sizeof(*limits));
+    own->process.limits = limits;
+}
+
+/* ---- create ---- */
+
+static Session *find_by_file(Engine *engine, const char *file, const char *name) {
+    Session *session;
+    LIST_FOREACH(session, &engine->sessions, link) {
+        if (strcmp(session->config->file, file) == 0 && strcmp(session->name ? session->name : "", name ? name : "") == 0)
+            return session;
+    }
+    return NULL;
+}
+
+/* A ci session that is over gives way to the next one of its file. */
+static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
+    Session *old = find_by_file(engine, ask->file, ask->session);
+    if (!old)
+        return 0;
+    if (old->deleting)
+        return err_set(err, ERR_CONFLICT, "session %s is being stopped; wait until `thole ps` no longer shows it", old->slug);
+    if (!(old->ci && old->done && old->alive == 0))
+        return err_set(err, ERR_CONFLICT, "session %s of %s exists already", old->slug, ask->file);
+    session_unpublish(old);
+    session_free(old);
+    return 0;
+}
+
+static void on_setup(void *arg, const void *result, const Err *err) {
+    (void)result;
+    Session *session = arg;
+    session->setup = NULL;
+    session->ready = !err;
+    if (err) {
+        session->done = true;
+        snprintf(session->error, sizeof(session->error), "could not set up: %s", err->msg);
+        session_touch(session);
+        return;
+    }
+    for (size_t i = 0; i < session->graph.n; i++)
+        target_mark(&session->targets[i]);
+}
+
+static void set_up(Session *session) {
+    session->setup = backend_setup_workflow(session->engine->backend, session->slug, session->dir, NULL, on_setup, session);
+}
+
+static void take_settings(Session *session, const SessionAsk *ask) {
+    session->ci = ask->ci;
+    session->hold = ask->hold;
+    session->ci_config = session->config->ci;
+    if (ask->ci_timeout_ms >= 0)
+        session->ci_config.timeout_ms = ask->ci_timeout_ms;
+    if (ask->ci_readiness_timeout_ms >= 0)
+        session->ci_config.readiness_timeout_ms = ask->ci_readiness_timeout_ms;
+    session->started_us = loop_wall_us(session->engine->loop);
+    session->started_ms = loop_now_ms(session->engine->loop);
+}
+
+static int prepare(Session *session, const Config *config, const SessionAsk *ask, unsigned char *chosen, Err *err) {
+    if (path_mkdirs(session->dir, 0700, err) < 0)
+        return -1;
+    session_set_config(session, config);
+    take_settings(session, ask);
+    copy_client(session, ask->client);
+    session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
+    if (choose(session, &ask->names, &ask->labels, chosen, err) < 0 || step_check_secrets(session, err) < 0)
+        return -1;
+    return 0;
+}
+
+static void hold_changed(Session *session);
+
+Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err) {
+    if (make_room(engine, ask, err) < 0)
+        return NULL;
+    Arena arena;
+    arena_init(&arena);
+    int64_t started_us = loop_wall_us(engine->loop);
+    const Config *config = config_load(ask->file, &arena, report);
+    if (!config) {
+        arena_deinit(&arena);
+        err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+        return NULL;
+    }
+    const char *slug = ask->session ? arena_printf(&arena, "%s-%s", config->slug, ask->session) : config->slug;
+    Session *session = session_new(engine, slug);
+    arena_adopt(&session->arena, &arena);
+    unsigned char *chosen = arena_alloc(&session->arena, config->services.n * 2 + 1); /* at most so many targets */
+    if (prepare(session, config, ask, chosen, err) < 0)
+        return session_free(session);
+    session_file_read(session, started_us);
+    session->spec_generation = session_newest_spec(session) + 1;
+    session_want(session, chosen);
+    if (session_save_spec(session, err) < 0 || session_save_client(session, err) < 0 || session_save(session, err) < 0)
+        return session_free(session);
+    session_publish(session);
+    set_up(session);
+    hold_changed(session);
+    log_info("%s: created for %s (%s)", session->slug, config->file, session->ci ? "ci" : "manual");
+    engine_changed(engine, session);
+    return session;
+}
+
+int session_start(Session *session, const StrList *names, const StrMap *labels, const ClientSetup *client, Err *err) {
+    if (session->deleting)
+        return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
+    unsigned char *chosen = xcalloc(session->graph.n, 1);
+    int r = choose(session, names, labels, chosen, err);
+    if (r == 0) {
+        if (client) {
+            copy_client(session, client);
+            r = session_save_client(session, err);
+        }
+        session_want(session, chosen);
+        if (r == 0)
+            r = session_save(session, err);
+    }
+    free(chosen);
+    session_touch(session);
+    return r;
+}
+
+/* ---- the end ---- */
+
+static void want_down(Session *session, const char *note) {
+    int64_t now_us = loop_wall_us(session->engine->loop);
+    for (size_t i = 0; i < session->graph.n; i++) {
+        if (i == session->graph.tiltfile)
+            continue;
+        fact_wanted(&session->facts[i], WANT_DOWN, now_us, note);
+        target_mark(&session->targets[i]);
+    }
+}
+
+static void retry_survivors(Session *session) {
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (session->facts[i].stop_failed)
+            target_kill(&session->targets[i]);
+}
+
+void session_delete(Session *session, int64_t grace_ms, bool purge) {
+    Err err;
+    session->purge |= purge;
+    if (!session->deleting) {
+        session->deleting = true;
+        session->object.deleted_us = loop_wall_us(session->engine->loop);
+        if (session_save(session, &err) < 0)
+            log_warn("%s: %s", session->slug, err.msg);
+        want_down(session, "stopped with its session");
+    } else {
+        retry_survivors(session);
+    }
+    if (grace_ms == 0)
+        for (size_t i = 0; i < session->graph.n; i++)
+            target_kill(&session->targets[i]);
+    session_touch(session);
+}
+
+static void finish_delete(Session *session) {
+    Err err;
+    session->down = true;
+    if (session->purge)
+        (void)path_remove_tree(session->dir, &err);
+    else if (session_save(session, &err) < 0)
+        log_warn("%s: %s", session->slug, err.msg);
+    log_info("%s: gone", session->slug);
+    engine_changed(session->engine, session);
+    session_unpublish(session);
+    session_free(session);
+}
+
+static void on_exit_timer(void *arg) { engine_changed(((Session *)arg)->engine, arg); }
+
+static void check_exit(Session *session) {
+    ExitVerdict verdict;
+    ExitInput input = { .graph = &session->graph, .facts = session->facts, .chosen = session->chosen,
+                        .shown = session->statuses, .started_ms = session->started_ms,
+                        .healthy_since_ms = session->healthy_since_ms, .now_ms = loop_now_ms(session->engine->loop),
+                        .ci = &session->ci_config };
+    exit_check(&input, &verdict);
+    session->healthy_since_ms = verdict.healthy_since_ms;
+    session->exit_timer = timer_free(session->exit_timer);
+    if (!verdict.done) {
+        if (verdict.wake_ms)
+            session->exit_timer = timer_new(session->engine->loop, verdict.wake_ms - input.now_ms, on_exit_timer, session);
+        return;
+    }
+    Err err;
+    session->done = true;
+    snprintf(session->error, sizeof(session->error), "%s", verdict.error);
+    log_info("%s: done%s%s", session->slug, verdict.error[0] ? ": " : "", verdict.error);
+    if (session_save(session, &err) < 0)
+        log_warn("%s: %s", session->slug, err.msg);
+    object_touch(session->engine->objects, &session->object);
+    want_down(session, "stopped: the session is done");
+}
+
+void session_settle(Session *session) {
+    if (session->touched) {
+        session->touched = false;
+        object_touch(session->engine->objects, &session->object);
+    }
+    if (session->adopting)
+        return;
+    if (session->ci && !session->done && !session->deleting)
+        check_exit(session);
+    if (session->deleting && session->alive == 0)
+        finish_delete(session);
+}
+
+/* ---- held by a client ---- */
+
+static void on_unheld(void *arg) {
+    Session *session = arg;
+    session->hold_timer = timer_free(session->hold_timer);
+    log_info("%s: its client has been gone for %d s", session->slug, HOLD_MS / 1000);
+    session_delete(session, -1, false);
+}
+
+static void hold_changed(Session *session) {
+    session->hold_timer = timer_free(session->hold_timer);
+    if (session->hold && session->holders == 0 && !session->deleting)
+        session->hold_timer = timer_new(session->engine->loop, HOLD_MS, on_unheld, session);
+}
+
+void session_hold(Session *session, int change) {
+    session->holders += change;
+    assert(session->holders >= 0);
+    hold_changed(session);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the engine: what a Session and its Targets are made of.
+ *
+ * One direction only: callbacks (a run started, ended, a probe answered, somebody asked) record facts with fact_*() and call
+ * target_mark(); engine_drain() asks plan_target() for every marked target and performs the act; target_show() is the only
+ * writer of what the API sees. Nothing else starts or stops anything. */
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/probe.h"
+#include "plan/exit.h"
+
+struct Target {
+    Session *session;
+    uint32_t index; /* into graph.targets and facts */
+    Object object;
+    StrMap labels;
+    List dirty;     /* Engine.dirty, while marked */
+    List slot_wait; /* Engine.slot_wait, while it waits for a job slot */
+    bool has_slot;
+    bool adopting;  /* its newest run is being looked up: no plan yet */
+    Timer *wake;    /* the plan wants to be asked again */
+    uint32_t queued_after; /* adoption: a run was still to come after this one */
+    Op *start, *wait, *destroy, *resume; /* calls in flight */
+    ReadyProbe *probe;
+    TargetState shown;
+    const char *waiting_on[8]; /* what shown.waiting_on points to */
+    char error[FACTS_TEXT], why[2 * FACTS_TEXT], probe_why[FACTS_TEXT], stop_failed[FACTS_TEXT];
+};
+
+struct Session {
+    List link;      /* Engine.sessions */
+    List unsettled; /* Engine.unsettled */
+    Engine *engine;
+    Object object;
+    Arena arena;            /* the generation: config, graph, and everything below that is not freed by itself */
+    const Config *config;
+    Graph graph;
+    TargetFacts *facts;     /* parallel to graph.targets */
+    Target *targets;
+    unsigned char *chosen;  /* targets somebody asked for */
+    TargetStatus *statuses; /* parallel: what is shown */
+    const char *slug, *name; /* name: of `--session`, or NULL */
+    char *dir;
+    uint64_t spec_generation;
+    bool ci;
+    CiConfig ci_config;     /* with what the client said */
+    Arena client_arena;
+    ClientSetup client;
+    int64_t started_us, started_ms;
+    int64_t healthy_since_ms;
+    bool done, timeout;
+    char error[1024];
+    bool ready;             /* the backend has set it up */
+    bool deleting, purge;   /* goes once nothing of it is alive */
+    bool down;              /* ... and has gone: only its files are left */
+    bool hold;
+    int holders;
+    size_t adopting;        /* targets still being looked up */
+    size_t alive;           /* targets with a live run */
+    Timer *exit_timer, *hold_timer;
+    Op *setup;
+    bool touched;           /* in this drain */
+};
+
+struct Engine {
+    EngineOptions options;
+    Loop *loop;
+    char *state_dir;
+    Backend *backend;
+    Objects *objects;
+    HttpClient *http;
+    List sessions; /* Session.link */
+    List dirty;    /* Target.dirty */
+    List unsettled; /* Session.unsettled */
+    List slot_wait; /* Target.slot_wait, in order of plan_slot_compare */
+    int slots, slots_used;
+    Deferred *drain;
+    uint32_t random;
+};
+
+/* Plan again for `target` and all whose plan may depend on it, at the next drain. */
+void target_mark(Target *target);
+/* Records what is shown now and tells watchers if it changed. The only writer of Target.shown. */
+void target_show(Target *target, const Verdict *verdict);
+TargetFacts *target_facts(Target *target);
+const TargetSpec *target_spec(const Target *target);
+void target_init(Target *target, Session *session, uint32_t index);
+void target_deinit(Target *target);
+/* Asks the plan and performs its act. */
+void target_drain(Target *target, int slots);
+/* Its newest run is alive already (adoption): listen to it. */
+void target_watch_run(Target *target);
+void target_kill(Target *target); /* hasten a stop: no grace left */
+
+/* ---- engine.c ---- */
+void engine_drain(Engine *engine);
+void engine_wants_drain(Engine *engine);
+/* The session is looked at (session_settle) in the next drain. */
+void engine_changed(Engine *engine, Session *session);
+uint32_t engine_random(Engine *engine);
+
+PlanWorld session_world(const Session *session);
+StepId target_step_id(const Target *target, uint32_t run);
+
+/* step_build.c: the Step of a target's next run, in `arena`. */
+void step_build(const Target *target, Arena *arena, Step *ret);
+/* The environment and directory its exec probe shares. */
+void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret);
+/* Names in `secrets` must be set and long enough. */
+MUST int step_check_secrets(const Session *session, Err *err);
+
+/* session_files.c: session.json, spec.<generation>.json, client.json. Written before acting. */
+MUST int session_save(Session *session, Err *err);
+MUST int session_save_spec(Session *session, Err *err);
+MUST int session_save_client(Session *session, Err *err);
+uint64_t session_newest_spec(const Session *session); /* generation on disk; 0: none */
+MUST int session_load(Engine *engine, const char *slug, Session **ret, Err *err); /* 1: it is down (not loaded), 0: loaded, -1 */
+
+/* session.c */
+Session *session_new(Engine *engine, const char *slug);
+Session *session_free(Session *session);
+void session_set_config(Session *session, const Config *config); /* graph, facts, targets; takes no ownership (arena) */
+void session_publish(Session *session);  /* objects become visible */
+void session_settle(Session *session);   /* after a drain: exit condition, deletion, news */
+/* tiltfile:update: the file was read, well. */
+void session_file_read(Session *session, int64_t started_us);
+/* The marked targets are wanted to run. */
+void session_want(Session *session, const unsigned char *marks);
+void session_unpublish(Session *session);
+void session_touch(Session *session);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session's intent on disk (DESIGN 6): written to a temporary name and renamed, before anything is done about it.
+ *
+ *   session.json       who it is and what was asked: small, rewritten at each request
+ *   spec.<gen>.json    the resolved config of a generation: written once
+ *   client.json        environment, limits, ... its processes inherit: written once, or by --env-refresh */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "data/json.h"
+#include "engine/run_files.h"
+#include "engine/session.h"
+
+enum { SESSION_FORMAT = 1 };
+
+/* ---- writing ---- */
+
+static int write_json(const Session *session, const char *name, Buf *buf, Err *err) {
+    AUTO_FREE char *path = path_join(session->dir, name);
+    int r = buf->failed ? err_set(err, ERR_LIMIT, "%s would be too large", path)
+                        : file_write_atomic(path, buf_cstr(buf), buf->n, 0600, false, err);
+    buf_deinit(buf);
+    return r;
+}
+
+static void begin(Buf *buf, JsonWriter *out) {
+    buf_init(buf, MAX_STATE_BYTES);
+    json_writer_init(out, buf);
+    json_object_begin(out);
+    json_kv_int(out, "format", SESSION_FORMAT);
+}
+
+static void write_names(const Session *session, const char *key, bool (*pick)(const Session *, size_t), JsonWriter *out) {
+    json_kv_array(out, key);
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (pick(session, i))
+            json_string(out, session->graph.targets[i].name);
+    json_array_end(out);
+}
+
+static bool is_chosen(const Session *session, size_t i) { return session->chosen[i]; }
+static bool is_stopped(const Session *session, size_t i) {
+    return session->facts[i].want == WANT_STOPPED || session->facts[i].want == WANT_DISABLED;
+}
+
+/* A run that is still to come, and after which: if the newest run is a later one, it has come. */
+static void write_queued(const Session *session, JsonWriter *out) {
+    json_kv_object(out, "queued");
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (session->facts[i].queued && session->facts[i].run > 0)
+            json_kv_int(out, session->graph.targets[i].name, session->facts[i].run);
+    json_object_end(out);
+}
+
+int session_save(Session *session, Err *err) {
+    Buf buf;
+    JsonWriter out;
+    begin(&buf, &out);
+    json_kv_string(&out, "uid", session->object.uid);
+    json_kv_string(&out, "slug", session->slug);
+    json_kv_string(&out, "file", session->config->file);
+    json_kv_string(&out, "session", session->name);
+    json_kv_int(&out, "generation", (int64_t)session->spec_generation);
+    json_kv_bool(&out, "ci", session->ci);
+    json_kv_int(&out, "ci_timeout_ms", session->ci_config.timeout_ms);
+    json_kv_int(&out, "ci_readiness_timeout_ms", session->ci_config.readiness_timeout_ms);
+    json_kv_int(&out, "started_us", session->started_us);
+    json_kv_int(&out, "created_us", session->object.created_us);
+    json_kv_bool(&out, "hold", session->hold);
+    json_kv_bool(&out, "done", session->done);
+    json_kv_string(&out, "error", session->error);
+    json_kv_bool(&out, "deleting", session->deleting);
+    json_kv_bool(&out, "purge", session->purge);
+    json_kv_bool(&out, "down", session->down);
+    json_kv_int(&out, "changed_us", loop_wall_us(session->engine->loop));
+    write_names(session, "chosen", is_chosen, &out);
+    write_names(session, "stopped", is_stopped, &out);
+    write_queued(session, &out);
+    json_object_end(&out);
+    return write_json(session, "session.json", &buf, err);
+}
+
+int session_save_spec(Session *session, Err *err) {
+    Buf buf;
+    JsonWriter out;
+    char name[40];
+    buf_init(&buf, MAX_STATE_BYTES);
+    json_writer_init(&out, &buf);
+    config_encode(session->config, false, &out);
+    snprintf(name, sizeof(name), "spec.%llu.json", (unsigned long long)session->spec_generation);
+    return write_json(session, name, &buf, err);
+}
+
+/* What need not be UTF-8: as it is where it is, else {"hex": "…"}. */
+static void write_bytes(JsonWriter *out, const char *bytes) {
+    size_t n = strlen(bytes);
+    if (utf8_valid(bytes, n)) {
+        json_string(out, bytes);
+        return;
+    }
+    AUTO_FREE char *hex = xmalloc(2 * n + 1);
+    for (size_t i = 0; i < n; i++)
+        snprintf(hex + 2 * i, 3, "%02x", (unsigned char)bytes[i]);
+    json_object_begin(out);
+    json_kv_string(out, "hex", hex);
+    json_object_end(out);
+}
+
+static const char *read_bytes(const Value *v, Arena *arena) {
+    const char *text = value_str(v), *hex = value_get_str(v, "hex");
+    if (text || !hex)
+        return text ? text : "";
+    size_t n = strlen(hex) / 2;
+    char *bytes = arena_alloc(arena, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        char digits[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
+        bytes[i] = (char)strtol(digits, NULL, 16);
+    }
+    return bytes;
+}
+
+int session_save_client(Session *session, Err *err) {
+    const ClientSetup *client = &session->client;
+    Buf buf;
+    JsonWriter out;
+    begin(&buf, &out);
+    json_kv_int(&out, "umask", client->process.umask);
+    json_kv_int(&out, "nice", client->process.nice);
+    json_kv_array(&out, "limits");
+    for (size_t i = 0; i < client->process.limit_n; i++) {
+        const ProcessLimit *limit = &client->process.limits[i];
+        json_array_begin(&out);
+        json_int(&out, limit->resource);
+        json_int(&out, (int64_t)limit->soft); /* RLIM_INFINITY is -1 */
+        json_int(&out, (int64_t)limit->hard);
+        json_array_end(&out);
+    }
+    json_array_end(&out);
+    json_kv_array(&out, "env"); /* name, value, name, value …: odd names are no keys */
+    for (size_t i = 0; i < client->env.n; i++) {
+        write_bytes(&out, client->env.at[i].name);
+        write_bytes(&out, client->env.at[i].value);
+    }
+    json_array_end(&out);
+    json_object_end(&out);
+    return write_json(session, "client.json", &buf, err);
+}
+
+/* ---- reading ---- */
+
+static int read_json(const char *dir, const char *name, Arena *arena, const Value **ret, Err *err) {
+    AUTO_FREE char *path = path_join(dir, name);
+    AUTO_FREE char *text = NULL;
+    size_t size;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
+        return -1;
+    if (json_parse(arena_strndup(arena, text, size), size, arena, ret, err) < 0)
+        return err_in(err, "%s", path);
+    int64_t format = value_get_int(*ret, "format", 0);
+    if (format > SESSION_FORMAT)
+        return err_set(err, ERR_UNAVAILABLE, "%s is of format %lld, written by a newer thole: it is left as it is; use that version",
+                       path, (long long)format);
+    return 0;
+}
+
+static void load_client(Session *session, const Value *v) {
+    Arena *arena = &session->client_arena;
+    const Value *env = value_get(v, "env"), *limits = value_get(v, "limits");
+    ClientSetup *client = &session->client;
+    client->process.umask = (uint32_t)value_get_int(v, "umask", 022);
+    client->process.nice = (int32_t)value_get_int(v, "nice", 0);
+    ProcessLimit *own = arena_alloc(arena, (value_count(limits) + 1) * sizeof(*own));
+    for (size_t i = 0; i < value_count(limits); i++) {
+        const Value *limit = value_at(limits, i);
+        own[i] = (ProcessLimit){ .resource = (int)value_int(value_at(limit, 0), 0),
+                                 .soft = (uint64_t)value_int(value_at(limit, 1), -1),
+                                 .hard = (uint64_t)value_int(value_at(limit, 2), -1) };
+    }
+    client->process.limits = own;
+    client->process.limit_n = value_count(limits);
+    client->env.n = value_count(env) / 2;
+    client->env.at = arena_alloc(arena, (client->env.n + 1) * sizeof(*client->env.at));
+    for (size_t i = 0; i < client->env.n; i++)
+        client->env.at[i] = (StrPair){ .name = read_bytes(value_at(env, 2 * i), arena),
+                                       .value = read_bytes(value_at(env, 2 * i + 1), arena) };
+}
+
+static void load_wants(Session *session, const Value *v) {
+    const Value *chosen = value_get(v, "chosen"), *stopped = value_get(v, "stopped"), *queued = value_get(v, "queued");
+    for (size_t i = 0; i < value_count(chosen); i++) {
+        int64_t t = graph_find(&session->graph, value_str(value_at(chosen, i)));
+        if (t < 0)
+            continue;
+        session->chosen[t] = 1;
+        session->facts[t].want = session->deleting || session->done ? WANT_DOWN : WANT_RUN;
+    }
+    for (size_t i = 0; i < value_count(stopped); i++) {
+        int64_t t = graph_find(&session->graph, value_str(value_at(stopped, i)));
+        if (t >= 0)
+            fact_wanted(&session->facts[t], WANT_STOPPED, 0, "stopped by request");
+    }
+    for (size_t i = 0; queued && i < value_count(queued); i++) {
+        int64_t t = graph_find(&session->graph, queued->map.at[i].key);
+        if (t >= 0)
+            session->targets[t].queued_after = (uint32_t)value_int(queued->map.at[i].value, 0);
+    }
+}
+
+static void load_head(Session *session, const Value *v) {
+    const char *name = value_get_str(v, "session"), *error = value_get_str(v, "error"), *uid = value_get_str(v, "uid");
+    session->name = name ? arena_strdup(&session->arena, name) : NULL;
+    session->spec_generation = (uint64_t)value_get_int(v, "generation", 1);
+    session->object.generation = session->spec_generation;
+    session->ci = value_get_bool(v, "ci", false);
+    session->started_us = value_get_int(v, "started_us", 0);
+    session->started_ms = loop_now_ms(session->engine->loop) - (loop_wall_us(session->engine->loop) - session->started_us) / 1000;
+    session->object.created_us = value_get_int(v, "created_us", session->started_us);
+    session->hold = value_get_bool(v, "hold", false);
+    session->done = value_get_bool(v, "done", false);
+    session->deleting = value_get_bool(v, "deleting", false);
+    session->purge = value_get_bool(v, "purge", false);
+    snprintf(session->error, sizeof(session->error), "%s", error ? error : "");
+    snprintf(session->object.uid, sizeof(session->object.uid), "%s", uid ? uid : "");
+    if (session->deleting)
+        session->object.deleted_us = value_get_int(v, "changed_us", session->started_us);
+}
+
+static int load_into(Session *session, Err *err) {
+    Arena *arena = &session->arena;
+    const Value *head, *client;
+    char name[40];
+    size_t size;
+    if (read_json(session->dir, "session.json", arena, &head, err) < 0)
+        return -1;
+    if (value_get_bool(head, "down", false))
+        return 1;
+    load_head(session, head);
+    snprintf(name, sizeof(name), "spec.%llu.json", (unsigned long long)session->spec_generation);
+    AUTO_FREE char *path = path_join(session->dir, name);
+    AUTO_FREE char *text = NULL;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
+        return -1;
+    const Config *config = config_decode(arena_strndup(arena, text, size), size, arena, err);
+    if (!config)
+        return err_in(err, "%s", path);
+    if (read_json(session->dir, "client.json", &session->client_arena, &client, err) < 0)
+        return -1;
+    load_client(session, client);
+    session_set_config(session, config);
+    session->ci_config = config->ci;
+    session->ci_config.timeout_ms = value_get_int(head, "ci_timeout_ms", config->ci.timeout_ms);
+    session->ci_config.readiness_timeout_ms = value_get_int(head, "ci_readiness_timeout_ms", config->ci.readiness_timeout_ms);
+    load_wants(session, head);
+    return 0;
+}
+
+int session_load(Engine *engine, const char *slug, Session **ret, Err *err) {
+    Session *session = session_new(engine, slug);
+    int r = load_into(session, err);
+    if (r != 0) {
+        session_free(session);
+        return r;
+    }
+    *ret = session;
+    return 0;
+}
+
+uint64_t session_newest_spec(const Session *session) {
+    DIR *dir = opendir(session->dir);
+    uint64_t newest = 0;
+    if (!dir)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        unsigned long long n;
+        char tail;
+        if (sscanf(entry->d_name, "spec.%llu.jso%c", &n, &tail) == 2 && n > newest)
+            newest = n;
+    }
+    closedir(dir);
+    return newest;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a target to the Step its next run is: whose environment, what is masked, how it ends. */
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/xalloc.h"
+#include "engine/session.h"
+
+/* Low to high: the client's, then what the file says (config_load merged project and service), then ours. */
+static StrMap environment(const Target *target, Arena *arena) {
+    const Session *session = target->session;
+    const TargetSpec *spec = target_spec(target);
+    StrPair own[] = {
+        { "THOLE_RESOURCE", spec->resource },
+        { "THOLE_SESSION", session->slug },
+        { "THOLE_TARGET", spec->name },
+    };
+    StrMap injected = { .at = own, .n = COUNT(own) };
+    StrMap file = strmap_merge(&session->client.env, &spec->service->env, arena);
+    return strmap_merge(&file, &injected, arena);
+}
+
+static bool seen(const StrList *list, const char *value) {
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->at[i], value) == 0)
+            return true;
+    return false;
+}
+
+/* Every part of a value that stands on a line of its own is masked by itself: programs print line by line. */
+static void add_secret(StrList *list, const char *value, Arena *arena) {
+    for (const char *at = value; *at;) {
+        size_t n = strcspn(at, "\r\n");
+        if (n >= SECRET_MIN) {
+            const char *part = arena_strndup(arena, at, n);
+            if (!seen(list, part))
+                list->at[list->n++] = part;
+        }
+        at += n;
+        at += strspn(at, "\r\n");
+    }
+}
+
+static StrList secret_values(const StrList *names, const StrMap *env, Arena *arena) {
+    size_t room = 1;
+    for (size_t i = 0; i < names->n; i++) {
+        const char *value = strmap_get(env, names->at[i]);
+        for (const char *p = value; p && *p; p++)
+            room += *p == '\n' || *p == '\r';
+        room++;
+    }
+    StrList list = { .at = arena_alloc(arena, room * sizeof(*list.at)) };
+    for (size_t i = 0; i < names->n; i++) {
+        const char *value = strmap_get(env, names->at[i]);
+        if (value)
+            add_secret(&list, value, arena);
+    }
+    return list;
+}
+
+int step_check_secrets(const Session *session, Err *err) {
+    for (size_t i = 0; i < session->config->services.n; i++) {
+        const Service *service = &session->config->services.at[i];
+        for (size_t j = 0; j < service->secrets.n; j++) {
+            const char *name = service->secrets.at[j];
+            const char *value = strmap_get(&service->env, name);
+            if (!value)
+                value = strmap_get(&session->client.env, name);
+            if (!value)
+                return err_set(err, ERR_INVALID, "services.%s.secrets: %s is not set; set it in env, in a file of env_from, or "
+                               "in the environment of the command", service->name, name);
+            if (strlen(value) < SECRET_MIN)
+                return err_set(err, ERR_INVALID, "services.%s.secrets: the value of %s is shorter than %d bytes and would mask "
+                               "ordinary text; use a longer one", service->name, name, SECRET_MIN);
+        }
+    }
+    return 0;
+}
+
+static const char *cause_of(const TargetFacts *facts, Arena *arena) {
+    if (facts->attempt > 0)
+        return arena_printf(arena, "restart %u: %s", facts->attempt, facts->failure);
+    return facts->note[0] ? arena_strdup(arena, facts->note) : "asked for";
+}
+
+static void fill(const Target *target, const Command *command, Arena *arena, Step *ret) {
+    const Session *session = target->session;
+    const Service *service = target_spec(target)->service;
+    *ret = (Step){
+        .name = target_spec(target)->name,
+        .uuid = target_spec(target)->name,
+        .type = STEP_PROCESS,
+        .working_dir = service->path,
+        .environment = environment(target, arena),
+        .entrypoint = command->argv,
+        .on_success = true,
+        .linger = service->linger,
+        .end_signal = (int32_t)service->stop.signal,
+        .end_grace_ms = (uint32_t)service->stop.grace_ms,
+        .log_max = session->config->logs.max_size,
+        .process = session->client.process,
+    };
+    ret->secrets = secret_values(&service->secrets, &ret->environment, arena);
+}
+
+void step_build(const Target *target, Arena *arena, Step *ret) {
+    const TargetSpec *spec = target_spec(target);
+    const TargetFacts *facts = &target->session->facts[target->index];
+    fill(target, spec->command, arena, ret);
+    ret->restarts = facts->restarts;
+    ret->attempt = facts->attempt;
+    ret->cause = cause_of(facts, arena);
+    ret->title = arena_printf(arena, "%s %s %u", target->session->config->name, spec->name, facts->run);
+}
+
+void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret) {
+    fill(target, command, arena, ret);
+    ret->no_log = true;
+    ret->title = arena_printf(arena, "%s %s probe", target->session->config->name, target_spec(target)->name);
+}

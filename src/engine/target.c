@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One target: facts in, plan asked, backend told, state shown. */
+#include <assert.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/run_files.h"
+#include "engine/session.h"
+
+TargetFacts *target_facts(Target *target) { return &target->session->facts[target->index]; }
+
+const TargetSpec *target_spec(const Target *target) {
+    return &target->session->graph.targets[target->index];
+}
+
+StepId target_step_id(const Target *target, uint32_t run) {
+    return (StepId){ .task = target->session->slug, .step = target_spec(target)->name, .run = run };
+}
+
+Target *target_of(Object *object) {
+    assert(object->kind == OBJECT_TARGET);
+    return container_of(object, Target, object);
+}
+
+/* ---- marking ---- */
+
+static void mark(Target *target) {
+    Engine *engine = target->session->engine;
+    if (list_empty(&target->dirty))
+        list_append(&engine->dirty, &target->dirty);
+    engine_wants_drain(engine);
+}
+
+void target_mark(Target *target) {
+    const TargetSpec *spec = target_spec(target);
+    Target *all = target->session->targets;
+    mark(target);
+    for (size_t i = 0; i < spec->dependent_n; i++)
+        mark(&all[spec->dependents[i]]);
+    for (size_t i = 0; i < spec->dep_n; i++) /* a dependency that is to go down waits for us */
+        mark(&all[spec->deps[i].target]);
+}
+
+/* ---- job slots ---- */
+
+static bool slot_before(Target *a, Target *b) {
+    return plan_slot_compare(target_facts(a), target_spec(a)->name, target_facts(b), target_spec(b)->name) < 0;
+}
+
+static void slot_queue(Target *target, bool waits) {
+    list_remove(&target->slot_wait);
+    if (!waits)
+        return;
+    List *head = &target->session->engine->slot_wait, *at = head->prev;
+    while (at != head && slot_before(target, container_of(at, Target, slot_wait)))
+        at = at->prev;
+    list_insert_after(at, &target->slot_wait);
+}
+
+static void slot_take(Target *target) {
+    if (target_spec(target)->type == TARGET_SERVER)
+        return;
+    target->has_slot = true;
+    target->session->engine->slots_used++;
+}
+
+static void slot_release(Target *target) {
+    Engine *engine = target->session->engine;
+    if (!target->has_slot)
+        return;
+    target->has_slot = false;
+    engine->slots_used--;
+    engine_wants_drain(engine);
+}
+
+/* ---- a run: started, ready, timed out, ended ---- */
+
+static void run_over(Target *target, const RunResult *result) {
+    Session *session = target->session;
+    PlanWorld world = session_world(session);
+    bool was_alive = facts_alive(target_facts(target));
+    target->probe = ready_probe_free(target->probe);
+    target->probe_why[0] = '\0';
+    slot_release(target);
+    fact_ended(target_facts(target), target_spec(target), result, &world);
+    if (was_alive)
+        session->alive--;
+    run_files_retain(session->dir, target_spec(target)->name, target_facts(target)->run);
+    target_mark(target);
+}
+
+static RunResult result_of(const StepState *state) {
+    static const EndKind ends[] = { [STEP_EXITED] = END_EXITED, [STEP_SIGNALED] = END_SIGNALED,
+                                    [STEP_FAILED] = END_FAILED, [STEP_LOST] = END_LOST };
+    return (RunResult){ .kind = ends[state->end], .code = state->code, .oom_killed = state->oom_killed,
+                        .ended_us = state->ended_us, .why = state->error };
+}
+
+static RunResult result_of_error(Loop *loop, const Err *err) {
+    return (RunResult){ .kind = END_FAILED, .oom_killed = UNKNOWN, .ended_us = loop_wall_us(loop), .why = err->msg };
+}
+
+static void on_wait(void *arg, const void *result, const Err *err) {
+    Target *target = arg;
+    target->wait = NULL;
+    RunResult end = err ? result_of_error(target->session->engine->loop, err) : result_of(result);
+    if (err)
+        end.kind = END_LOST;
+    run_over(target, &end);
+}
+
+static void on_probe(void *arg, bool ready, const char *why) {
+    Target *target = arg;
+    TargetFacts *facts = target_facts(target);
+    PlanWorld world = session_world(target->session);
+    snprintf(target->probe_why, sizeof(target->probe_why), "%s", why);
+    if (ready && !facts->last_ready_us)
+        run_files_mark_ready(target->session->dir, target_spec(target)->name, facts->run, world.now_us);
+    fact_ready(facts, ready, &world);
+    target_mark(target);
+}
+
+static Op *exec_probe(void *exec_arg, OpFn fn, void *arg) {
+    Target *target = exec_arg;
+    Backend *backend = target->session->engine->backend;
+    const Probe *spec = &target_spec(target)->service->ready;
+    Arena arena;
+    Step step;
+    arena_init(&arena);
+    step_build_probe(target, &spec->exec, &arena, &step);
+    Op *op = backend_exec_step(backend, target_step_id(target, target_facts(target)->run), &step, spec->timeout_ms, fn, arg);
+    arena_deinit(&arena);
+    return op;
+}
+
+static void start_probe(Target *target) {
+    Engine *engine = target->session->engine;
+    const TargetSpec *spec = target_spec(target);
+    TargetFacts *facts = target_facts(target);
+    if (spec->type != TARGET_SERVER || spec->service->ready.kind == PROBE_NONE)
+        return;
+    ProbeAsk ask = { .loop = engine->loop, .http = engine->http, .backend = engine->backend,
+                     .step = target_step_id(target, facts->run), .spec = &spec->service->ready,
+                     .exec = exec_probe, .exec_arg = target, .was_ready = facts->ready };
+    target->probe = ready_probe_new(&ask, on_probe, target);
+}
+
+void target_watch_run(Target *target) {
+    Engine *engine = target->session->engine;
+    target->wait = backend_wait_step(engine->backend, target_step_id(target, target_facts(target)->run), on_wait, target);
+    start_probe(target);
+}
+
+static void on_start(void *arg, const void *result, const Err *err) {
+    Target *target = arg;
+    const StepState *state = result;
+    PlanWorld world = session_world(target->session);
+    target->start = NULL;
+    if (err || state->phase != STEP_RUNNING) {
+        RunResult end = err ? result_of_error(target->session->engine->loop, err) : result_of(state);
+        run_over(target, &end);
+        return;
+    }
+    fact_started(target_facts(target), target_spec(target), (int32_t)state->pid, state->started_us, &world);
+    target_watch_run(target);
+    target_mark(target);
+}
+
+/* ---- acts ---- */
+
+static void act_start(Target *target) {
+    Session *session = target->session;
+    Engine *engine = session->engine;
+    TargetFacts *facts = target_facts(target);
+    PlanWorld world = session_world(session);
+    Arena arena;
+    Step step;
+    arena_init(&arena);
+    fact_start_asked(facts, facts->run + 1, &world);
+    session->alive++;
+    target->stop_failed[0] = '\0';
+    slot_take(target);
+    step_build(target, &arena, &step);
+    target->start = backend_start_step(engine->backend, target_step_id(target, facts->run), &step, on_start, target);
+    arena_deinit(&arena);
+}
+
+static void on_destroy(void *arg, const void *result, const Err *err) {
+    (void)result;
+    Target *target = arg;
+    target->destroy = NULL;
+    if (!err) /* the end itself comes through wait_step */
+        return;
+    snprintf(target->stop_failed, sizeof(target->stop_failed), "%s", err->msg);
+    fact_stop_failed(target_facts(target), err->msg);
+    target_mark(target);
+}
+
+static void stop_run(Target *target, int signal, uint32_t grace_ms) {
+    Engine *engine = target->session->engine;
+    StopHow how = { .signal = signal, .grace_ms = grace_ms };
+    op_forget(target->destroy);
+    target->destroy =
+        backend_destroy_step(engine->backend, target_step_id(target, target_facts(target)->run), &how, on_destroy, target);
+}
+
+static void act_stop(Target *target, bool overdue) {
+    const Stop *stop = &target_spec(target)->service->stop;
+    PlanWorld world = session_world(target->session);
+    if (overdue)
+        fact_timed_out(target_facts(target), target_spec(target), target->probe_why[0] ? target->probe_why : NULL);
+    fact_stop_asked(target_facts(target), &world);
+    target->probe = ready_probe_free(target->probe);
+    stop_run(target, (int)stop->signal, (uint32_t)stop->grace_ms);
+}
+
+void target_kill(Target *target) {
+    PlanWorld world = session_world(target->session);
+    if (!facts_alive(target_facts(target)))
+        return;
+    if (target_facts(target)->run_state != RUN_STOPPING)
+        fact_stop_asked(target_facts(target), &world);
+    target->probe = ready_probe_free(target->probe);
+    stop_run(target, SIGKILL, 0);
+    target_mark(target);
+}
+
+static void on_wake(void *arg) { mark(arg); }
+
+static bool act(Target *target, const Verdict *verdict) {
+    switch (verdict->act) {
+    case ACT_NONE: return false;
+    case ACT_START: act_start(target); return true;
+    case ACT_STOP: act_stop(target, verdict->overdue); return true;
+    case ACT_GONE:
+        fact_gone(target_facts(target));
+        target_mark(target);
+        return true;
+    }
+    UNREACHABLE();
+}
+
+void target_drain(Target *target, int slots) {
+    Session *session = target->session;
+    Loop *loop = session->engine->loop;
+    Verdict verdict = { 0 };
+    do { /* an act changes the facts: ask again, to show what is */
+        PlanWorld world = session_world(session);
+        world.slots = slots;
+        plan_target(&session->graph, session->facts, target->index, &world, &verdict);
+    } while (act(target, &verdict));
+    slot_queue(target, verdict.hold == HOLD_SLOT);
+    target->wake = timer_free(target->wake);
+    if (verdict.wake_ms) {
+        int64_t left = verdict.wake_ms - loop_now_ms(loop);
+        target->wake = timer_new(loop, left > 0 ? left : 0, on_wake, target);
+    }
+    target_show(target, &verdict);
+}
+
+/* ---- what others see ---- */
+
+static bool same_state(const TargetState *a, const TargetState *b) {
+    if (a->phase != b->phase || !str_same(a->wait_reason, b->wait_reason) || a->waiting_on_n != b->waiting_on_n ||
+        a->trigger_us != b->trigger_us || a->run != b->run || a->pid != b->pid || a->restarts != b->restarts ||
+        a->start_us != b->start_us || a->ready != b->ready || a->last_ready_us != b->last_ready_us)
+        return false;
+    for (size_t i = 0; i < a->waiting_on_n; i++)
+        if (!str_same(a->waiting_on[i], b->waiting_on[i]))
+            return false;
+    return a->finish_us == b->finish_us && str_same(a->error, b->error) && str_same(a->grace_status, b->grace_status) &&
+           a->exit_code == b->exit_code && a->signal == b->signal && a->oom_killed == b->oom_killed;
+}
+
+static void describe(Target *target, const Verdict *verdict, char *why, size_t size) {
+    plan_why(&target->session->graph, target->session->facts, target->index, verdict, why, size);
+    const TargetFacts *facts = target_facts(target);
+    if (facts->run_state == RUN_RUNNING && !facts->ready && target->probe_why[0] && !why[0])
+        snprintf(why, size, "not ready: %s", target->probe_why);
+}
+
+void target_show(Target *target, const Verdict *verdict) {
+    Session *session = target->session;
+    TargetState state = { 0 };
+    const char *names[8];
+    char why[sizeof(target->why)];
+    plan_show(&session->graph, session->facts, target->index, verdict, &state, names);
+    describe(target, verdict, why, sizeof(why));
+    if (same_state(&state, &target->shown) && strcmp(why, target->why) == 0)
+        return;
+    if (state.phase != target->shown.phase)
+        log_info("%s %s: %s -> %s%s%s%s", session->slug, target_spec(target)->name, target_phase_name(target->shown.phase),
+                 target_phase_name(state.phase), why[0] ? " (" : "", why, why[0] ? ")" : "");
+    memcpy(target->waiting_on, names, sizeof(names));
+    snprintf(target->error, sizeof(target->error), "%s", state.error ? state.error : "");
+    snprintf(target->why, sizeof(target->why), "%s", why);
+    state.waiting_on = target->waiting_on;
+    state.error = state.error ? target->error : NULL;
+    target->shown = state;
+    TargetStatus *status = &session->statuses[target->index];
+    status->state = state;
+    status->message = target->why[0] ? target->why : NULL;
+    object_touch(session->engine->objects, &target->object);
+    session->touched = true;
+    engine_changed(session->engine, session);
+}
+
+static void encode(const Object *object, JsonWriter *out) {
+    const Target *target = container_of(object, Target, object);
+    const TargetSpec *spec = target_spec(target);
+    const TargetStatus *status = &target->session->statuses[target->index];
+    json_kv_object(out, "spec");
+    json_kv_string(out, "target", spec->name);
+    json_kv_string(out, "resource", status->resource);
+    json_kv_string(out, "type", target_type_name(spec->type));
+    json_kv_string(out, "session", target->session->slug);
+    if (spec->service && spec->service->description)
+        json_kv_string(out, "description", spec->service->description);
+    json_kv_array(out, "dependsOn");
+    for (size_t i = 0; i < spec->dep_n; i++)
+        json_string(out, target->session->graph.targets[spec->deps[i].target].name);
+    json_array_end(out);
+    json_object_end(out);
+    json_kv_object(out, "status");
+    json_key(out, "state");
+    target_encode_state(&status->state, out);
+    if (status->message)
+        json_kv_string(out, "message", status->message);
+    if (target->stop_failed[0])
+        json_kv_string(out, "stopFailed", target->stop_failed);
+    json_object_end(out);
+}
+
+/* ---- life ---- */
+
+void target_init(Target *target, Session *session, uint32_t index) {
+    const TargetSpec *spec = &session->graph.targets[index];
+    *target = (Target){ .session = session, .index = index };
+    list_init(&target->dirty);
+    list_init(&target->slot_wait);
+    target->object = (Object){ .kind = OBJECT_TARGET, .space = session->slug, .name = spec->object, .encode = encode,
+                               .labels = spec->service ? &spec->service->labels : NULL };
+    session->statuses[index] = (TargetStatus){
+        .name = spec->name, .resource = spec->service ? spec->resource : "(Tiltfile)", .type = spec->type };
+}
+
+void target_deinit(Target *target) {
+    list_remove(&target->dirty);
+    list_remove(&target->slot_wait);
+    target->wake = timer_free(target->wake);
+    target->probe = ready_probe_free(target->probe);
+    op_forget(target->start); /* what was asked for goes on */
+    op_drop(target->wait);
+    op_forget(target->destroy);
+    op_drop(target->resume);
+    if (target->has_slot)
+        target->session->engine->slots_used--;
+    free(target->object.json);
+    target->object.json = NULL;
+}

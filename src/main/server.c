@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* thole-server: the composition root. The only file that names the concrete backend and puts the parts together.
+ *
+ * One per user and state directory (a lock says which). It owns no process: TERM, HUP and INT mean "leave, everything goes
+ * on". It leaves by itself when there has been nothing to watch for a while. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "backend/local/local.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "base/xalloc.h"
+#include "config.h"
+#include "engine/engine.h"
+
+enum { IDLE_MS = 60 * 1000, SIGNALS = 3 };
+
+typedef struct App {
+    Loop *loop;
+    Backend *backend;
+    Engine *engine;
+    Api *api;
+    char *program, *pin_program, *state_dir, *runtime_dir, *socket, *rail_log;
+    SignalWatch *signals[SIGNALS];
+    Watcher watcher; /* looks for idleness when something changed */
+    Timer *idle;
+    bool leaving; /* once every session is gone */
+    bool again;   /* make room for another: the rail starts it */
+    int ready_fd, lock;
+} App;
+
+/* ---- leaving ---- */
+
+static void leave(App *app) {
+    if (!app->again)
+        local_backend_say_bye(app->backend);
+    loop_stop(app->loop);
+}
+
+static void on_signal(void *arg, int signal) {
+    log_info("%s: leaving; what runs goes on", strsignal(signal));
+    leave(arg);
+}
+
+static void on_leave(void *arg, ApiLeave how) {
+    App *app = arg;
+    switch (how) {
+    case API_STOP:
+        leave(app);
+        break;
+    case API_STOP_ALL:
+        app->leaving = true;
+        timer_set(app->idle, 0);
+        break;
+    case API_RESTART:
+        app->again = true;
+        leave(app);
+        break;
+    }
+}
+
+static bool nothing_to_watch(App *app) {
+    return engine_idle(app->engine) && api_clients(app->api) == 0;
+}
+
+static void on_idle(void *arg) {
+    App *app = arg;
+    if (app->leaving ? engine_empty(app->engine) : nothing_to_watch(app))
+        leave(app);
+    else if (!app->leaving && engine_idle(app->engine)) /* a client looks on */
+        timer_set(app->idle, IDLE_MS);
+}
+
+/* Armed only while there is nothing to watch: a server with something to do has no timer of ours. */
+static void on_change(void *arg) {
+    App *app = arg;
+    if (app->leaving && engine_empty(app->engine))
+        timer_set(app->idle, 0);
+    else if (!app->leaving && engine_idle(app->engine))
+        timer_set(app->idle, IDLE_MS);
+    else if (!app->leaving)
+        timer_clear(app->idle);
+}
+
+/* ---- arriving ---- */
+
+/* Tells whoever started us: "ready", or why not. */
+static void say_ready(const App *app, const char *text) {
+    if (app->ready_fd < 0)
+        return;
+    (void)!write(app->ready_fd, text, strlen(text));
+    (void)!write(app->ready_fd, "\n", 1);
+    close(app->ready_fd);
+}
+
+static char *own_path(void) {
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (n < 0)
+        return xstrdup("thole-server");
+    path[n] = '\0';
+    char *deleted = strstr(path, " (deleted)"); /* replaced by an upgrade: the new one has the name */
+    if (deleted && deleted[strlen(" (deleted)")] == '\0')
+        *deleted = '\0';
+    return xstrdup(path);
+}
+
+/* The pin that belongs to this server: beside it, with the same suffix ("-faults"). */
+static char *pin_path(const char *program) {
+    const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
+    const char *suffix = str_starts(name, "thole-server") ? name + strlen("thole-server") : "";
+    return xasprintf("%.*sthole-pin%s", (int)(name - program), program, suffix);
+}
+
+static void raise_limits(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static int find_places(App *app, Err *err) {
+    app->state_dir = path_state_dir(err);
+    app->runtime_dir = app->state_dir ? path_runtime_dir(err) : NULL;
+    if (!app->runtime_dir)
+        return -1;
+    app->socket = path_join(app->runtime_dir, "server.sock");
+    app->rail_log = path_join(app->state_dir, "rail.log");
+    app->program = own_path();
+    app->pin_program = pin_path(app->program);
+    if (access(app->pin_program, X_OK) < 0)
+        return err_sys(err, errno, "%s, which belongs beside thole-server", app->pin_program);
+    return 0;
+}
+
+static int start(App *app, Err *err) {
+    static const int signals[SIGNALS] = {SIGTERM, SIGHUP, SIGINT};
+    const char *argv[] = {app->program, NULL};
+    LocalOptions local = {.state_dir = app->state_dir,
+                          .pin_program = app->pin_program,
+                          .server_argv = argv,
+                          .rail_log = app->rail_log};
+    app->loop = loop_new();
+    for (size_t i = 0; i < SIGNALS; i++)
+        app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
+    app->backend = local_backend_new(app->loop, &local);
+    EngineOptions options = {
+        .loop = app->loop, .state_dir = app->state_dir, .backend = app->backend, .version = THOLE_VERSION};
+    app->engine = engine_new(&options);
+    app->idle = timer_idle(app->loop, on_idle, app);
+    app->watcher = (Watcher){.fn = on_change, .arg = app};
+    watcher_add(engine_objects(app->engine), &app->watcher);
+    if (engine_adopt(app->engine, err) < 0)
+        return -1;
+    ApiOptions api = {.loop = app->loop,
+                      .engine = app->engine,
+                      .socket_path = app->socket,
+                      .state_dir = app->state_dir,
+                      .version = THOLE_VERSION,
+                      .leave = on_leave,
+                      .arg = app};
+    app->api = api_new(&api, err);
+    on_change(app);
+    return app->api ? 0 : -1;
+}
+
+static void stop(App *app) {
+    api_free(app->api);
+    if (app->engine) {
+        watcher_remove(&app->watcher);
+        timer_free(app->idle);
+        engine_free(app->engine);
+    }
+    backend_free(app->backend);
+    for (size_t i = 0; i < SIGNALS; i++)
+        signal_watch_free(app->signals[i]);
+    loop_free(app->loop);
+    free(app->program);
+    free(app->pin_program);
+    free(app->state_dir);
+    free(app->runtime_dir);
+    free(app->socket);
+    free(app->rail_log);
+}
+
+static int usage(void) {
+    fputs("usage: thole-server [--ready-fd N]\nStarted by thole when it is needed; see `thole server --help`.\n", stderr);
+    return 2;
+}
+
+static int parse(App *app, int argc, char **argv) {
+    int64_t fd;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--version") == 0) {
+            puts("thole-server " THOLE_VERSION);
+            exit(0);
+        }
+        if (strcmp(argv[i], "--ready-fd") != 0 || i + 1 == argc || number_parse(argv[++i], 0, INT_MAX, &fd) < 0)
+            return -1;
+        app->ready_fd = (int)fd;
+    }
+    return 0;
+}
+
+/* 1: another server has the state directory. */
+static int take_lock(App *app, Err *err) {
+    AUTO_FREE char *path = path_join(app->state_dir, "server.lock");
+    if (file_lock(path, false, &app->lock, err) == 0)
+        return 0;
+    return err->kind == ERR_CONFLICT ? 1 : -1;
+}
+
+int main(int argc, char **argv) {
+    App app = {.ready_fd = -1, .lock = -1};
+    Err err = {0};
+    if (parse(&app, argc, argv) < 0)
+        return usage();
+    signal(SIGPIPE, SIG_IGN);
+    sys_program("server");
+    umask(077);
+    raise_limits();
+    int r = find_places(&app, &err);
+    if (r == 0)
+        r = take_lock(&app, &err);
+    if (r == 0)
+        r = start(&app, &err);
+    if (r < 0)
+        log_error("%s", err.msg);
+    say_ready(&app, r < 0 ? err.msg : "ready"); /* 1: the other one answers */
+    if (r == 0) {
+        log_info("thole-server %s serves %s", THOLE_VERSION, app.socket);
+        loop_run(app.loop);
+    }
+    stop(&app);
+    return r < 0 ? 3 : 0;
+}
