@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ending runs: by a signal, by a command of the step's own, and all those of a workflow. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/local/inside.h"
+#include "base/xalloc.h"
+
+enum { CLEAR_GRACE_MS = 10000 };
+
+/* A stop command at work. The step has until the end of the grace, however long the command takes. */
+typedef struct Stopper {
+    Run *run;
+    Op *exec;
+    Timer *timer;
+    int signal; /* sent when the command fails */
+    int64_t until_ms;
+} Stopper;
+
+void stopper_free(Run *run) {
+    Stopper *stopper = run->stopper;
+    if (!stopper)
+        return;
+    run->stopper = NULL;
+    op_drop(stopper->exec);
+    timer_free(stopper->timer);
+    free(stopper);
+}
+
+static void on_grace_over(void *arg) {
+    Stopper *stopper = arg;
+    run_stop(stopper->run, SIGKILL, 0);
+}
+
+static void on_command_done(void *arg, const void *result, const Err *err) {
+    Stopper *stopper = arg;
+    const ExecResult *done = result;
+    stopper->exec = NULL;
+    if (!err && !done->timed_out && done->end == STEP_EXITED && done->code == 0)
+        return; /* it is up to the step now */
+    int64_t left = stopper->until_ms - loop_now_ms(stopper->run->local->base.loop);
+    run_stop(stopper->run, stopper->signal, left > 0 ? (uint32_t)left : 0);
+}
+
+static void stop_by_command(Run *run, StepId id, const StopHow *how) {
+    Loop *loop = run->local->base.loop;
+    int64_t until = loop_now_ms(loop) + how->grace_ms;
+    Stopper *stopper = run->stopper;
+    if (stopper) { /* again: may only hasten it */
+        stopper->until_ms = until < stopper->until_ms ? until : stopper->until_ms;
+        timer_set(stopper->timer, stopper->until_ms - loop_now_ms(loop));
+        return;
+    }
+    size_t n = 0;
+    while (how->command[n])
+        n++;
+    Step step = {.name = "stop", .type = STEP_PROCESS, .cause = "stop"};
+    AUTO_FREE const char **argv = xcalloc(n + 1, sizeof *argv);
+    memcpy(argv, how->command, n * sizeof *argv);
+    step.entrypoint = (StrList){.at = argv, .n = n};
+    stopper = run->stopper = xcalloc(1, sizeof *stopper);
+    stopper->run = run;
+    stopper->signal = how->signal;
+    stopper->until_ms = until;
+    stopper->timer = timer_new(loop, how->grace_ms, on_grace_over, stopper);
+    stopper->exec = local_exec_step(&run->local->base, id, &step, how->grace_ms, on_command_done, stopper);
+}
+
+Op *local_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg) {
+    Local *local = local_of(backend);
+    Err err = {0};
+    Run *run = local_known_run(local, id, &err);
+    if (!run && err.kind == ERR_NOT_FOUND)
+        return local_succeed(local, fn, arg);
+    if (!run)
+        return local_refuse(local, fn, arg, &err);
+    bool over = run->state == RUN_VOID || (run->state == RUN_ENDED && run->fd < 0);
+    if (!over && how->command && how->command[0] && how->grace_ms > 0 && run->state != RUN_ENDED)
+        stop_by_command(run, id, how);
+    else if (!over)
+        run_stop(run, how->signal, how->grace_ms);
+    return run_call(run, CALL_DESTROY, fn, arg);
+}
+
+/* ---- A whole workflow ---- */
+
+typedef struct Clear {
+    List link; /* Local.clears */
+    Local *local;
+    char *task;
+    Op *op;
+    size_t left; /* parts at work */
+    Err first;
+} Clear;
+
+static void clear_part_done(Clear *clear) {
+    if (--clear->left > 0)
+        return;
+    Task *task = map_remove(&clear->local->tasks, clear->task);
+    if (task) {
+        free(task->name);
+        free(task->dir);
+        free(task);
+    }
+    op_finish(clear->op, NULL, 0, clear->first.kind ? &clear->first : NULL);
+    list_remove(&clear->link);
+    free(clear->task);
+    free(clear);
+}
+
+static void on_part(void *arg, const void *result, const Err *err) {
+    Clear *clear = arg;
+    (void)result;
+    if (err && clear->first.kind == ERR_NONE)
+        clear->first = *err;
+    clear_part_done(clear);
+}
+
+static void clear_run(Clear *clear, Run *run) {
+    clear->left++;
+    if (run->state != RUN_VOID)
+        run_stop(run, SIGTERM, CLEAR_GRACE_MS);
+    run_call(run, CALL_DESTROY, on_part, clear);
+}
+
+/* Runs that only the disk knows become known. */
+static void know_all(void *arg, const FoundRun *found) {
+    Clear *clear = arg;
+    Err ignored;
+    if (!found->ended)
+        (void)!local_known_run(clear->local, (StepId){clear->task, found->step, found->run}, &ignored);
+}
+
+Op *local_destroy_workflow(Backend *backend, const char *name, const WorkflowConfig *config, OpFn fn, void *arg) {
+    Local *local = local_of(backend);
+    Task *task = local_task(local, name);
+    (void)config;
+    if (!task)
+        return local_succeed(local, fn, arg);
+    Clear *clear = xcalloc(1, sizeof *clear);
+    clear->local = local;
+    clear->task = xstrdup(name);
+    clear->left = 1;
+    list_append(&local->clears, &clear->link);
+    Op *op = clear->op = local_op(local, fn, arg, NULL, NULL);
+    task_each_run(task, know_all, clear);
+    local_execs_kill(local, name);
+    Run *run;
+    LIST_FOREACH (run, &local->all, link)
+        if (strcmp(run->task, name) == 0 && !run->forgotten)
+            clear_run(clear, run);
+    clear_part_done(clear);
+    return op;
+}
+
+void local_clears_free(Local *local) {
+    Clear *clear;
+    LIST_FOREACH_SAFE (clear, &local->clears, link) {
+        list_remove(&clear->link);
+        free(clear->task);
+        free(clear);
+    }
+}
