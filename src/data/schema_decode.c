@@ -233,30 +233,63 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
 }
 
+/* A name of a string map, at its place. */
+static bool check_name(Decoder *d, const Field *field, uint32_t line, uint32_t column,
+                       const char *name) {
+    const char *wrong = field && field->check ? field->check(name) : NULL;
+    if (wrong)
+        problem_at(d, line, column, NULL, "%s", wrong);
+    return !wrong;
+}
+
+static void decode_pairs(Decoder *d, const Field *field, const Value *v, StrMap *ret) {
+    for (size_t i = 0; i < v->map.n; i++) {
+        const ValuePair *pair = &v->map.at[i];
+        size_t before = path_push(d, pair->key);
+        bool named = check_name(d, field, pair->line, pair->column, pair->key);
+        const char *text = NULL;
+        if (pair->value->kind == VALUE_NULL)
+            decode_problem(d, pair->value, "write \"\" for an empty one", "has no value");
+        else
+            text = text_of(d, pair->value, "a value");
+        if (text && named)
+            ret->at[ret->n++] = (StrPair){.name = pair->key, .value = text};
+        path_pop(d, before);
+    }
+}
+
+/* Names alone, each with an empty value. */
+static void decode_names(Decoder *d, const Field *field, const Value *v, StrMap *ret) {
+    for (size_t i = 0; i < v->list.n; i++) {
+        const Value *item = v->list.at[i];
+        size_t before = path_push_index(d, i);
+        const char *name = text_of(d, item, "a name");
+        if (name && check_name(d, field, item->line, item->column, name))
+            ret->at[ret->n++] = (StrPair){.name = name, .value = ""};
+        path_pop(d, before);
+    }
+}
+
 static void decode_string_map(Decoder *d, const Type *type, const Field *field, const Value *v,
                               StrMap *ret) {
+    bool listed = type->keys && v->kind == VALUE_LIST;
     if (v->kind == VALUE_NULL)
         return;
-    if (v->kind != VALUE_MAP) {
+    if (v->kind != VALUE_MAP && !listed) {
         decode_problem(d, v, v->kind == VALUE_LIST ? "write NAME: value, without the dash" : NULL,
                        "expected %s, got %s", type->expected, found(d, v));
         return;
     }
-    ret->at = arena_alloc(d->arena, (v->map.n + 1) * sizeof(StrPair));
+    ret->at = arena_alloc(d->arena, (value_count(v) + 1) * sizeof(StrPair));
     ret->n = 0;
-    for (size_t i = 0; i < v->map.n; i++) {
-        const ValuePair *pair = &v->map.at[i];
-        size_t before = path_push(d, pair->key);
-        const char *wrong = field && field->check ? field->check(pair->key) : NULL;
-        if (wrong)
-            problem_at(d, pair->line, pair->column, NULL, "%s", wrong);
-        const char *text =
-            text_of(d, pair->value, "a value (write \"\" for an empty one)");
-        if (text && !wrong)
-            ret->at[ret->n++] = (StrPair){.name = pair->key, .value = text};
-        path_pop(d, before);
-    }
+    if (listed)
+        decode_names(d, field, v, ret);
+    else
+        decode_pairs(d, field, v, ret);
     qsort(ret->at, ret->n, sizeof(ret->at[0]), by_name);
+    for (size_t i = 1; i < ret->n; i++)
+        if (strcmp(ret->at[i - 1].name, ret->at[i].name) == 0)
+            decode_problem(d, v, NULL, "\"%s\" is listed twice", ret->at[i].name);
 }
 
 /* --- lists and maps of things --- */

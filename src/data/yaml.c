@@ -151,7 +151,7 @@ static bool tag_fits(const char *tag, ValueKind kind) {
 static Value *bad_tag(Reader *r, const char *tag, ValueKind kind) {
     const char *core = "tag:yaml.org,2002:";
     bool ours = strncmp(tag, core, strlen(core)) == 0;
-    (void)FAIL(r, NULL, "the tag %s%.60s does not fit a %s", ours ? "!!" : "",
+    (void)FAIL(r, NULL, "the tag %s%.60s does not fit this %s", ours ? "!!" : "",
                ours ? tag + strlen(core) : tag, value_kind_name(kind));
     return NULL;
 }
@@ -240,7 +240,7 @@ static bool has_key(const ValuePair **pairs, size_t n, const char *key) {
 static int merge_map(Reader *r, Value *map, const Value *from) {
     if (from->kind != VALUE_MAP)
         return fail_at(r, from->line, from->column, NULL,
-                       "\"<<\" takes a map or a list of maps, not a %s", value_kind_name(from->kind));
+                       "\"<<\" takes a map or a list of maps, not this %s", value_kind_name(from->kind));
     const ValuePair **own = sorted(r, map);
     size_t own_n = map->map.n;
     /* `own` points into an array that value_set may leave behind; in an arena it stays readable. */

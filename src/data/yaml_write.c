@@ -27,13 +27,14 @@ static bool reserved_word(const char *text, size_t len) {
     return false;
 }
 
-/* Numbers of every YAML reader, base-60, dates and underscores included, begin like this. */
+/* What some reader could take for a number: base 60, dates, hexadecimal and underscores included. */
 static bool number_like(const char *text) {
-    if (*text == '+' || *text == '-')
-        text++;
-    if (*text == '.')
-        text++;
-    return isdigit((unsigned char)*text);
+    const char *p = text;
+    if (*p == '+' || *p == '-')
+        p++;
+    if (*p == '.')
+        p++;
+    return isdigit((unsigned char)*p) && !text[strspn(text, "0123456789abcdefABCDEFxXoO+-._:tTzZ ")];
 }
 
 static bool plain_char(const char *text, size_t i, size_t len) {
@@ -70,7 +71,9 @@ static unsigned code_point(const char *text, size_t n) {
 static bool plain(const char *text, size_t len) {
     if (len == 0 || reserved_word(text, len) || number_like(text))
         return false;
-    if (strchr(" -?:,[]{}#&*!|>'\"%@`=<", text[0]) || text[len - 1] == ' ')
+    if (strchr(" ?:,[]{}#&*!|>'\"%@`=<", text[0]) || text[len - 1] == ' ')
+        return false;
+    if (text[0] == '-' && (len == 1 || text[1] == ' ' || text[1] == '-'))
         return false;
     if (strncmp(text, "...", 3) == 0)
         return false;
