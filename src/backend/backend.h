@@ -62,7 +62,7 @@ typedef struct LogPiece {
     const char *gap; /* why bytes are missing, a sentence */
 } LogPiece;
 
-/* Return false to be held back; op_tail_resume continues. */
+/* Return false to be held back after this piece, which counts as taken; backend_tail_resume continues. May cancel or drop its tail. */
 typedef bool (*LogFn)(void *arg, const LogPiece *piece);
 
 typedef struct BackendFlag { const char *name, *env, *dflt, *doc; } BackendFlag;
@@ -92,7 +92,7 @@ typedef struct BackendOps {
     Op *(*attach_step)(Backend *, StepId, OpFn, void *);                            /* MAY */
     Op *(*capture_step)(Backend *, StepId, OpFn, void *);                           /* MAY: path of a 0600 file with its stdout */
     Op *(*discover)(Backend *, OpFn, void *);                                       /* MAY: Discovered */
-    Op *(*resume_step)(Backend *, StepId, OpFn, void *);                            /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void */
+    Op *(*resume_step)(Backend *, StepId, OpFn, void *);                            /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known at all is STEP_NEVER too */
 } BackendOps;
 
 typedef struct ExecResult {
@@ -111,7 +111,7 @@ struct Backend {
     Loop *loop;
 };
 
-Backend *backend_free(Backend *backend); /* forgets; stops nothing */
+Backend *backend_free(Backend *backend); /* forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are dead */
 bool backend_available(Backend *backend, Err *why);
 Op *backend_load(Backend *backend, OpFn fn, void *arg);
 Op *backend_setup_workflow(Backend *backend, const char *task, const char *dir, const WorkflowConfig *config, OpFn fn, void *arg);

@@ -217,7 +217,7 @@ static Op *fake_exec_step(Backend *backend, StepId id, const Step *step, int64_t
         return refuse(fake, &err, fn, arg);
     }
     FakeCall *call = fake_call_new(fake, &fake->execs, fn, arg);
-    fake_plan_make(fake, id, step->name ? step->name : "", step, &call->plan);
+    fake_plan_make(fake, (StepId){.task = id.task}, step, &call->plan);
     int64_t life_ms = call->plan.start_error ? 0 : call->plan.life_ms;
     call->timed_out = timeout_ms > 0 && (life_ms < 0 || life_ms > timeout_ms);
     Op *op = call->op;

@@ -115,7 +115,8 @@ FakeCall *fake_call_free(FakeCall *call); /* leaves its op alone */
 FakeRun *fake_run(Fake *fake, StepId id); /* NULL: there is none */
 
 /* ---- fake_plan.c ---- */
-void fake_plan_make(Fake *fake, StepId id, const char *name, const Step *step, FakePlan *ret);
+/* By the step of the id, then by the step's own name; id.step NULL: by the name alone. */
+void fake_plan_make(Fake *fake, StepId id, const Step *step, FakePlan *ret);
 void fake_plan_clear(FakePlan *plan);
 FakeRule *fake_rule_free(FakeRule *rule);
 

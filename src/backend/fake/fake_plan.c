@@ -101,8 +101,10 @@ static const FakeScript *find_script(Fake *fake, const char *task, const char *n
     return any;
 }
 
-void fake_plan_make(Fake *fake, StepId id, const char *name, const Step *step, FakePlan *ret) {
-    const FakeScript *script = find_script(fake, id.task, name);
+void fake_plan_make(Fake *fake, StepId id, const Step *step, FakePlan *ret) {
+    const FakeScript *script = id.step ? find_script(fake, id.task, id.step) : NULL;
+    if (!script && step->name)
+        script = find_script(fake, id.task, step->name);
     if (script)
         plan_of_script(script, ret);
     else

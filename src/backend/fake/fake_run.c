@@ -191,7 +191,7 @@ FakeRun *fake_run_new(Fake *fake, StepId id, const Step *step) {
     list_init(&run->waits);
     list_init(&run->stops);
     list_init(&run->tails);
-    fake_plan_make(fake, id, id.step, step, &run->plan);
+    fake_plan_make(fake, id, step, &run->plan);
     list_append(&fake->runs, &run->link);
     run->timer = timer_new(fake->base.loop, run->plan.start_delay_ms, on_start, run);
     return run;

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of conformance_*.c share. */
+#include "unit/backend/conformance.h"
+
+#include <signal.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+#include "harness/test.h"
+
+enum { PATIENCE_MS = 20000, TURNS_TO_SETTLE = 8, SHOWN_MAX = 64 << 20 };
+
+/* ---- Worlds ---- */
+
+bool world_waits(World *world, int64_t *deadline) {
+    if (*deadline == 0)
+        *deadline = clock_mono_ms() + PATIENCE_MS;
+    conformance.turn(world);
+    return clock_mono_ms() < *deadline;
+}
+
+static void load(World *world) {
+    Heard heard = {0};
+    backend_load(world->backend, hear, &heard);
+    UNTIL(world, heard.called);
+    ASSERT(heard.err.kind == ERR_NONE);
+}
+
+World *world_open(void) {
+    World *world = xcalloc(1, sizeof(*world));
+    arena_init(&world->arena);
+    conformance.open(world);
+    load(world);
+    return world;
+}
+
+void world_close(World *world) {
+    conformance.close(world);
+    arena_deinit(&world->arena);
+    free(world);
+}
+
+void world_crash(World *world) {
+    conformance.crash(world);
+    load(world);
+}
+
+void world_settle(World *world) {
+    for (int i = 0; i < TURNS_TO_SETTLE; i++)
+        conformance.turn(world);
+}
+
+void world_setup(World *world, const char *task) {
+    Heard heard = {0};
+    static const char hex[] = "0123456789abcdef";
+    char name[600] = "t"; /* of a directory, whatever the task is called */
+    size_t n = 1;
+    for (const char *c = task; *c && n + 3 < sizeof(name); c++) {
+        name[n++] = hex[(unsigned char)*c >> 4];
+        name[n++] = hex[*c & 15];
+    }
+    name[n] = '\0';
+    backend_setup_workflow(world->backend, task,
+                           arena_printf(&world->arena, "%s/%s", world->dir, name), NULL, hear,
+                           &heard);
+    CHECK_EQ(heard.called, 0);
+    UNTIL(world, heard.called);
+    CHECK_STR(heard.err.msg, "");
+}
+
+StepId step_id(const char *task, const char *step, uint32_t run) {
+    return (StepId){.task = task, .step = step, .run = run};
+}
+
+/* ---- Hearing ---- */
+
+void hear(void *arg, const void *result, const Err *err) {
+    Heard *heard = arg;
+    heard->called++;
+    heard->result = result != NULL;
+    if (err) {
+        CHECK(err->kind != ERR_NONE && err->msg[0]);
+        CHECK(!result);
+        heard->err = *err;
+    }
+}
+
+void hear_state(void *arg, const void *result, const Err *err) {
+    Heard *heard = arg;
+    hear(arg, result, err);
+    CHECK(result || err);
+    if (result)
+        heard->state = *(const StepState *)result;
+    heard->state.container = NULL; /* was lent */
+}
+
+void hear_exec(void *arg, const void *result, const Err *err) {
+    Heard *heard = arg;
+    hear(arg, result, err);
+    CHECK(result || err);
+    if (result)
+        heard->exec = *(const ExecResult *)result;
+}
+
+void hear_found(void *arg, const void *result, const Err *err) {
+    Heard *heard = arg;
+    const Discovered *found = result;
+    size_t n = 0;
+    hear(arg, result, err);
+    CHECK(result || err);
+    heard->names[0] = '\0';
+    for (size_t i = 0; found && i < found->n && n < sizeof(heard->names); i++)
+        n += (size_t)snprintf(heard->names + n, sizeof(heard->names) - n, "%s/%s/%u ",
+                              found->at[i].task, found->at[i].step, found->at[i].run);
+    heard->found = found ? found->n : 0;
+}
+
+/* ---- Doing ---- */
+
+void start(World *world, StepId id, const Act *act, Heard *heard) {
+    backend_start_step(world->backend, id, conformance.step(world, act), hear_state, heard);
+    CHECK_EQ(heard->called, 0); /* never inside the call */
+}
+
+void start_now(World *world, StepId id, const Act *act) {
+    Heard heard = {0};
+    start(world, id, act, &heard);
+    UNTIL(world, heard.called);
+    CHECK_STR(heard.err.msg, "");
+    ASSERT(heard.result);
+    ASSERT(heard.state.phase == STEP_RUNNING);
+    CHECK(heard.state.started_us > 0);
+}
+
+void wait_now(World *world, StepId id, Heard *heard) {
+    *heard = (Heard){0};
+    backend_wait_step(world->backend, id, hear_state, heard);
+    CHECK_EQ(heard->called, 0);
+    UNTIL(world, heard->called);
+    CHECK_STR(heard->err.msg, "");
+    CHECK_EQ(heard->state.phase, STEP_ENDED);
+}
+
+void destroy_now(World *world, StepId id, int signal, uint32_t grace_ms) {
+    Heard heard = {0};
+    StopHow how = {.signal = signal, .grace_ms = grace_ms};
+    backend_destroy_step(world->backend, id, &how, hear, &heard);
+    CHECK_EQ(heard.called, 0);
+    UNTIL(world, heard.called);
+    CHECK_STR(heard.err.msg, "");
+}
+
+static bool show(void *arg, const LogPiece *piece) {
+    Shown *shown = arg;
+    CHECK(piece->size > 0);
+    if (shown->pieces++ == 0)
+        shown->first = shown->next = piece->at;
+    shown->wrong += piece->at != shown->next || shown->heard.called > 0;
+    shown->next = piece->at + piece->size;
+    if (piece->data)
+        buf_put(&shown->text, piece->data, piece->size);
+    if (shown->drop)
+        op_drop(shown->op);
+    return !shown->hold;
+}
+
+static void hear_end(void *arg, const void *result, const Err *err) {
+    hear(&((Shown *)arg)->heard, result, err);
+}
+
+void tail(World *world, StepId id, uint64_t from, Shown *shown) {
+    shown->world = world;
+    buf_init(&shown->text, SHOWN_MAX);
+    shown->op = backend_tail_step(world->backend, id, from, show, hear_end, shown);
+    CHECK_EQ(shown->heard.called, 0);
+    CHECK_EQ(shown->pieces, 0);
+}
+
+void shown_clear(Shown *shown) {
+    buf_deinit(&shown->text);
+}
