@@ -14,8 +14,8 @@
 enum { MAX_STOPPED = 10000, MAX_SLUG = 100 };
 
 bool is_slug(const char *text) {
-    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_");
-    return n > 0 && n <= MAX_SLUG && !text[n];
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_.");
+    return n > 0 && n <= MAX_SLUG && !text[n] && text[0] != '.';
 }
 
 static char *session_path(const char *state_dir, const char *slug, Arena *arena) {

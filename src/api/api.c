@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/api_inside.h"
+#include "api/peer.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+const RouteHandler route_handlers[ROUTES] = {
+    [ROUTE_HEALTHZ] = serve_ok,
+    [ROUTE_LIVEZ] = serve_ok,
+    [ROUTE_READYZ] = serve_ok,
+    [ROUTE_VERSION] = serve_version,
+    [ROUTE_CORE] = serve_core,
+    [ROUTE_GROUPS] = serve_groups,
+    [ROUTE_GROUP] = serve_group,
+    [ROUTE_RESOURCES] = serve_resources,
+    [ROUTE_SESSIONS] = serve_list,
+    [ROUTE_SESSION_CREATE] = serve_session_create,
+    [ROUTE_SESSION] = serve_object,
+    [ROUTE_SESSION_STATUS] = serve_object,
+    [ROUTE_SESSION_DELETE] = serve_session_delete,
+    [ROUTE_SESSION_START] = serve_session_start,
+    [ROUTE_SESSION_HOLD] = serve_session_hold,
+    [ROUTE_SESSION_LOG] = serve_log,
+    [ROUTE_ALL_TARGETS] = serve_list,
+    [ROUTE_TARGETS] = serve_list,
+    [ROUTE_TARGET] = serve_object,
+    [ROUTE_TARGET_STATUS] = serve_object,
+    [ROUTE_TARGET_START] = serve_target_action,
+    [ROUTE_TARGET_STOP] = serve_target_action,
+    [ROUTE_TARGET_RESTART] = serve_target_action,
+    [ROUTE_TARGET_LOG] = serve_log,
+    [ROUTE_REVIEW] = serve_review,
+    [ROUTE_SERVER] = serve_server,
+    [ROUTE_SERVER_STOP] = serve_server_leave,
+    [ROUTE_SERVER_RESTART] = serve_server_leave,
+};
+
+/* ---- helpers of handlers ---- */
+
+ObjectKind route_kind(RouteId id) {
+    return str_same(routes[id].resource, "targets") ? OBJECT_TARGET : OBJECT_SESSION;
+}
+
+Object *find_object(Api *api, Request *request, const RouteMatch *match) {
+    ObjectKind kind = route_kind(match->id);
+    bool target = kind == OBJECT_TARGET;
+    const char *space = target ? match->vars[0] : NULL, *name = match->vars[target];
+    Object *object = object_find(api->objects, kind, space, name);
+    if (!object)
+        reply_not_found(request, object_group(kind), object_plural(kind), name);
+    return object;
+}
+
+void reply_json(Request *request, int status, Buf *buf) {
+    buf_putc(buf, '\n');
+    request_reply(request, status, NULL, buf);
+}
+
+void reply_object(Request *request, int status, Object *object) {
+    size_t size;
+    const char *json = object_json(object, &size);
+    Buf buf;
+    buf_init(&buf, MAX_REPLY_BYTES);
+    buf_put(&buf, json, size);
+    reply_json(request, status, &buf);
+}
+
+static bool is_json_type(const char *type) {
+    static const char json[] = "application/json";
+    if (!type || strncasecmp(type, json, strlen(json)) != 0)
+        return false;
+    type += strlen(json);
+    return !*type || *type == ';' || *type == ' ';
+}
+
+int request_json(Request *request, const Value **ret) {
+    Err err;
+    *ret = NULL;
+    if (!request->body_size)
+        return 0;
+    if (!is_json_type(request_header(request, "Content-Type"))) {
+        reply_status(request, 415, "UnsupportedMediaType",
+                     "the body of the request was in an unknown format - accepted media types include: application/json");
+        return -1;
+    }
+    if (json_parse(request->body, request->body_size, request->arena, ret, &err) < 0) {
+        reply_status(request, 400, "BadRequest", "the body of the request is no JSON: %s", err.msg);
+        return -1;
+    }
+    if (!value_is(*ret, VALUE_MAP)) {
+        reply_status(request, 400, "BadRequest", "the body of the request is a JSON %s, not an object",
+                     value_kind_name((*ret)->kind));
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- dispatch ---- */
+
+static int method_of(const char *name) {
+    for (int method = 0; method < HTTP_METHODS; method++)
+        if (strcmp(http_method_name((HttpMethod)method), name) == 0)
+            return method;
+    return -1;
+}
+
+static void reply_not_allowed(Request *request, unsigned allowed) {
+    char text[64] = "";
+    size_t n = 0;
+    for (int method = 0; method < HTTP_METHODS; method++)
+        if (allowed & 1u << method)
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "", http_method_name((HttpMethod)method));
+    request_set_header(request, "Allow", text);
+    reply_status(request, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+}
+
+static void handle(void *arg, Request *request) {
+    Api *api = arg;
+    if (request->denied) {
+        request_set_header(request, "Connection", "close");
+        reply_status(request, 403, "Forbidden", "%s", request->denied);
+        return;
+    }
+    RouteMatch match = route_match(method_of(request->method), request->uri.path.at, request->uri.path.n);
+    if (match.id != ROUTES)
+        route_handlers[match.id](api, request, &match);
+    else if (match.allowed)
+        reply_not_allowed(request, match.allowed);
+    else
+        reply_no_page(request);
+}
+
+/* ---- life ---- */
+
+static int admit(void *arg, const Peer *peer, Err *err) {
+    return peer_check(peer, err);
+}
+
+static void on_socket(void *arg, int fd) {
+    Api *api = arg;
+    http_server_listen(api->http, fd);
+}
+
+static void free_options(ApiOptions *options) {
+    free((char *)options->socket_path);
+    free((char *)options->state_dir);
+    free((char *)options->version);
+}
+
+Api *api_new(const ApiOptions *options, Err *err) {
+    Api *api = xcalloc(1, sizeof(*api));
+    api->options = *options;
+    api->options.socket_path = xstrdup(options->socket_path);
+    api->options.state_dir = xstrdup(options->state_dir);
+    api->options.version = xstrdup(options->version);
+    api->objects = engine_objects(options->engine);
+    api->started_us = loop_wall_us(options->loop);
+    list_init(&api->hands);
+    api->socket = socket_file_new(options->loop, options->socket_path, on_socket, api, err);
+    if (!api->socket) {
+        free_options(&api->options);
+        free(api);
+        return NULL;
+    }
+    api->http = http_server_new(&(HttpServerOptions){ .loop = options->loop, .handle = handle, .admit = admit, .arg = api });
+    http_server_listen(api->http, socket_file_fd(api->socket));
+    return api;
+}
+
+Api *api_free(Api *api) {
+    if (!api)
+        return NULL;
+    http_server_free(api->http);
+    socket_file_free(api->socket);
+    server_hands_free(api);
+    event_cache_clear(&api->events);
+    free_options(&api->options);
+    free(api);
+    return NULL;
+}
+
+size_t api_clients(const Api *api) {
+    return http_server_connections(api->http);
+}
+
+void api_serve(Api *api, int fd) {
+    http_server_add(api->http, fd);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this directory share, and nobody else sees. A handler answers one route, before it returns. */
+#pragma once
+
+#include "api/api.h"
+#include "api/event.h"
+#include "api/http_server.h"
+#include "api/socket_file.h"
+#include "api/status.h"
+#include "spec/routes.h"
+
+struct Api {
+    ApiOptions options;
+    HttpServer *http;
+    SocketFile *socket;
+    Objects *objects;
+    EventCache events;
+    int64_t started_us;
+    List hands; /* Hand.link: those who asked us to leave and have not got their answer yet */
+};
+
+typedef void (*RouteHandler)(Api *api, Request *request, const RouteMatch *match);
+
+/* By RouteId; one for each. */
+extern const RouteHandler route_handlers[ROUTES];
+
+/* discovery.c */
+void serve_ok(Api *api, Request *request, const RouteMatch *match);
+void serve_version(Api *api, Request *request, const RouteMatch *match);
+void serve_core(Api *api, Request *request, const RouteMatch *match);
+void serve_groups(Api *api, Request *request, const RouteMatch *match);
+void serve_group(Api *api, Request *request, const RouteMatch *match);
+void serve_resources(Api *api, Request *request, const RouteMatch *match);
+/* listing.c */
+void serve_list(Api *api, Request *request, const RouteMatch *match);
+void serve_object(Api *api, Request *request, const RouteMatch *match);
+/* watch.c: the stream that serve_list turns into */
+struct ListAsk;
+void serve_watch(Api *api, Request *request, const struct ListAsk *ask);
+/* session_actions.c */
+void serve_session_create(Api *api, Request *request, const RouteMatch *match);
+void serve_session_delete(Api *api, Request *request, const RouteMatch *match);
+void serve_session_start(Api *api, Request *request, const RouteMatch *match);
+/* hold.c */
+void serve_session_hold(Api *api, Request *request, const RouteMatch *match);
+/* target_actions.c */
+void serve_target_action(Api *api, Request *request, const RouteMatch *match);
+/* logs.c */
+void serve_log(Api *api, Request *request, const RouteMatch *match);
+/* server_info.c */
+void serve_review(Api *api, Request *request, const RouteMatch *match);
+void serve_server(Api *api, Request *request, const RouteMatch *match);
+void serve_server_leave(Api *api, Request *request, const RouteMatch *match);
+void server_hands_free(Api *api);
+
+/* ---- helpers, in api.c ---- */
+/* The kind that a route is about. */
+ObjectKind route_kind(RouteId id);
+/* The object that the path names; NULL: answered with 404. */
+Object *find_object(Api *api, Request *request, const RouteMatch *match);
+void reply_object(Request *request, int status, Object *object);
+/* The body as a JSON object: 0; an absent one is NULL. -1: answered with 400 or 415. */
+MUST int request_json(Request *request, const Value **ret);
+/* A finished JSON value in `out`'s Buf. */
+void reply_json(Request *request, int status, Buf *buf);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Logs as a stream: JSON lines with the place of each, or raw bytes. Read from disk as fast as the client takes it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api_inside.h"
+#include "api/base64.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "engine/log_hub.h"
+#include "engine/stopped.h"
+
+typedef struct Flow {
+    LogStream *log;
+    HttpStream *stream;
+    Buf out; /* rendered and not yet taken */
+    size_t at;
+    bool raw, ended;
+} Flow;
+
+/* ---- lines ---- */
+
+static void put_text(JsonWriter *out, const LogLine *line) {
+    if (utf8_valid(line->text, line->size)) {
+        json_key(out, "text");
+        json_stringn(out, line->text, line->size);
+        return;
+    }
+    Buf encoded;
+    buf_init(&encoded, 2 * MAX_LOG_LINE);
+    base64_put(&encoded, line->text, line->size);
+    json_kv_string(out, "base64", buf_cstr(&encoded));
+    buf_deinit(&encoded);
+}
+
+static void put_json(Flow *flow, const LogLine *line) {
+    static const char *const streams[] = { "gap", "out", "err" };
+    char time[TIME_TEXT];
+    JsonWriter out;
+    json_writer_init(&out, &flow->out);
+    time_format_micro(line->time_us, time);
+    json_object_begin(&out);
+    json_kv_string(&out, "target", line->target);
+    json_kv_string(&out, "object", line->object);
+    json_kv_int(&out, "run", line->run);
+    json_kv_int(&out, "offset", (int64_t)line->offset);
+    json_kv_string(&out, "time", time);
+    json_kv_string(&out, "stream", streams[line->stream]);
+    put_text(&out, line);
+    if (line->partial)
+        json_kv_bool(&out, "partial", true);
+    json_object_end(&out);
+    buf_putc(&flow->out, '\n');
+}
+
+static void put_raw(Flow *flow, const LogLine *line) {
+    if (line->stream == 0)
+        return; /* it is about what was written */
+    buf_put(&flow->out, line->text, line->size);
+    if (!line->partial)
+        buf_putc(&flow->out, '\n');
+}
+
+/* Renders until `size` bytes wait, or there is no more for now. */
+static void pull(Flow *flow, size_t size) {
+    LogLine line;
+    while (!flow->ended && flow->out.n - flow->at < size) {
+        int got = log_stream_next(flow->log, &line);
+        if (got < 0)
+            flow->ended = true;
+        if (got <= 0)
+            return;
+        if (flow->raw)
+            put_raw(flow, &line);
+        else
+            put_json(flow, &line);
+    }
+}
+
+static ssize_t fill(void *arg, char *to, size_t size) {
+    Flow *flow = arg;
+    pull(flow, size);
+    size_t waiting = flow->out.n - flow->at, n = waiting < size ? waiting : size;
+    if (n)
+        memcpy(to, flow->out.p + flow->at, n);
+    flow->at += n;
+    if (flow->at == flow->out.n) {
+        buf_reset(&flow->out);
+        flow->at = 0;
+    }
+    return n == 0 && flow->ended ? STREAM_END : (ssize_t)n;
+}
+
+static void on_more(void *arg) {
+    Flow *flow = arg;
+    http_stream_wake(flow->stream);
+}
+
+static void on_close(void *arg) {
+    Flow *flow = arg;
+    log_stream_free(flow->log);
+    buf_deinit(&flow->out);
+    free(flow);
+}
+
+/* ---- what is asked ---- */
+
+static int bad_param(Request *request, const char *name, const char *text, const char *expected) {
+    reply_status(request, 400, "BadRequest", "%s: Invalid value: \"%s\": %s", name, text, expected);
+    return -1;
+}
+
+static int parse_time(Request *request, const char *name, int64_t *ret) {
+    const char *text = request_param(request, name);
+    Err err;
+    if (text && time_parse(text, ret, &err) < 0)
+        return bad_param(request, name, text, err.msg);
+    return 0;
+}
+
+static int parse_count(Request *request, const char *name, int64_t min, int64_t *ret) {
+    const char *text = request_param(request, name);
+    if (text && number_parse(text, min, UINT32_MAX, ret) < 0)
+        return bad_param(request, name, text, min ? "it is a number from 1" : "it is a number from 0");
+    return 0;
+}
+
+/* "<object>:<run>:<offset>" */
+static int parse_cursor(Request *request, const char *text, LogCursor *ret) {
+    const char *first = strchr(text, ':'), *second = first ? strchr(first + 1, ':') : NULL;
+    int64_t run, offset;
+    if (!second || first == text || number_parse(arena_strndup(request->arena, first + 1, (size_t)(second - first - 1)), 0, UINT32_MAX, &run) < 0 ||
+        number_parse(second + 1, 0, INT64_MAX, &offset) < 0)
+        return bad_param(request, "after", text, "it is <object>:<run>:<offset>, as a line says");
+    *ret = (LogCursor){ arena_strndup(request->arena, text, (size_t)(first - text)), (uint32_t)run, (uint64_t)offset };
+    return 0;
+}
+
+static int parse_lists(Request *request, LogAsk *ask) {
+    LogCursor *after = arena_alloc(request->arena, MAX_URI_PARAMS * sizeof(*after));
+    const char **targets = arena_alloc(request->arena, MAX_URI_PARAMS * sizeof(*targets));
+    for (size_t i = 0; i < request->uri.query_n; i++) {
+        const StrPair *pair = &request->uri.query[i];
+        if (strcmp(pair->name, "target") == 0)
+            targets[ask->targets.n++] = pair->value;
+        else if (strcmp(pair->name, "after") == 0 && parse_cursor(request, pair->value, &after[ask->after_n++]) < 0)
+            return -1;
+    }
+    ask->targets.at = targets;
+    ask->after = after;
+    return 0;
+}
+
+static int parse_ask(Request *request, LogAsk *ask) {
+    const char *stream = request_param(request, "stream");
+    int64_t run = 0;
+    ask->tail = -1;
+    ask->follow = request_flag(request, "follow");
+    if (stream && strcmp(stream, "out") != 0 && strcmp(stream, "err") != 0)
+        return bad_param(request, "stream", stream, "it is out or err");
+    ask->stream = !stream ? 0 : stream[0] == 'o' ? 1 : 2;
+    if (parse_count(request, "tail", 0, &ask->tail) < 0 || parse_count(request, "run", 1, &run) < 0 ||
+        parse_time(request, "since", &ask->since_us) < 0 || parse_time(request, "until", &ask->until_us) < 0 ||
+        parse_lists(request, ask) < 0)
+        return -1;
+    ask->run = (uint32_t)run;
+    return 0;
+}
+
+/* A target's own log: by the name that the engine knows it by, while it lives. */
+static void choose_target(Api *api, Request *request, const RouteMatch *match, LogAsk *ask) {
+    Object *object = object_find(api->objects, OBJECT_TARGET, match->vars[0], match->vars[1]);
+    const char **at = arena_alloc(request->arena, sizeof(*at));
+    const Value *v;
+    size_t size;
+    at[0] = match->vars[1];
+    if (object) {
+        const char *json = object_json(object, &size);
+        if (json_parse(json, size, request->arena, &v, NULL) == 0 && value_get_str(value_get(v, "spec"), "target"))
+            at[0] = value_get_str(value_get(v, "spec"), "target");
+    }
+    ask->targets = (StrList){ at, 1 };
+}
+
+static bool session_exists(Api *api, Request *request, const char *slug) {
+    StoppedSession stopped;
+    return object_find(api->objects, OBJECT_SESSION, NULL, slug) ||
+           stopped_find(api->options.state_dir, slug, request->arena, &stopped) == 0;
+}
+
+void serve_log(Api *api, Request *request, const RouteMatch *match) {
+    LogAsk ask = { .slug = match->vars[0] };
+    const char *format = request_param(request, "format");
+    Err err;
+    if (!session_exists(api, request, ask.slug)) {
+        reply_not_found(request, "tilt.dev", "sessions", ask.slug);
+        return;
+    }
+    if (format && strcmp(format, "json") != 0 && strcmp(format, "raw") != 0) {
+        bad_param(request, "format", format, "it is json or raw");
+        return;
+    }
+    if (parse_ask(request, &ask) < 0)
+        return;
+    if (match->id == ROUTE_TARGET_LOG)
+        choose_target(api, request, match, &ask);
+    Flow *flow = xcalloc(1, sizeof(*flow));
+    flow->raw = str_same(format, "raw");
+    buf_init(&flow->out, 8 * MAX_LOG_LINE);
+    flow->log = log_stream_new(api->options.engine, &ask, on_more, flow, &err);
+    if (!flow->log) {
+        free(flow);
+        reply_err(request, &err);
+        return;
+    }
+    flow->stream = request_stream(request, &(StreamAsk){ .type = flow->raw ? "application/octet-stream" : NULL, .fill = fill,
+                                                         .close = on_close, .arg = flow });
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* labelSelector and fieldSelector of a list or watch. */
+#pragma once
+
+#include "engine/objects.h"
+
+typedef enum LabelOp { LABEL_IN, LABEL_NOT_IN, LABEL_EXISTS, LABEL_ABSENT } LabelOp;
+typedef struct LabelRule {
+    const char *key;
+    LabelOp op;
+    StrList values;
+} LabelRule;
+
+typedef enum FieldKey { FIELD_OF_NAME, FIELD_OF_SPACE, FIELD_OF_FILE } FieldKey;
+typedef struct FieldRule {
+    FieldKey key;
+    bool not;
+    const char *value;
+    const char *needle; /* FIELD_OF_FILE: the member as it stands in the object's JSON */
+} FieldRule;
+
+typedef struct Selector {
+    LabelRule *labels;
+    size_t label_n;
+    FieldRule *fields;
+    size_t field_n;
+} Selector;
+
+enum { MAX_SELECTOR_RULES = 32, MAX_SELECTOR_VALUES = 64 };
+
+/* Either text may be NULL. Values live in `arena`. ERR_INVALID says what is wrong. */
+MUST int selector_parse(const char *labels, const char *fields, ObjectKind kind, Arena *arena, Selector *ret, Err *err);
+
+typedef struct SelectorFacts {
+    const char *space, *name;
+    const char *json; /* only looked at when selector_needs_json() */
+    size_t json_size;
+} SelectorFacts;
+
+/* Fields never change in the life of an object. */
+bool selector_fields_match(const Selector *selector, const SelectorFacts *facts);
+bool selector_needs_json(const Selector *selector);
+/* Sessions of this config file. */
+FieldRule selector_file_rule(const char *path, Arena *arena);
+bool selector_labels_match(const Selector *selector, const StrMap *labels);

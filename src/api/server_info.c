@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server itself: what it is, making it leave; and reviews of config files, which leave no object behind. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api_inside.h"
+#include "base/clock.h"
+#include "base/xalloc.h"
+
+/* ---- reviews ---- */
+
+static void write_review(const char *file, const Report *report, const Buf *config, JsonWriter *out) {
+    json_object_begin(out);
+    json_kv_string(out, "kind", "ConfigReview");
+    json_kv_string(out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_object(out, "metadata");
+    json_object_end(out);
+    json_kv_object(out, "spec");
+    json_kv_string(out, "tiltfilePath", file);
+    json_object_end(out);
+    json_kv_object(out, "status");
+    json_kv_bool(out, "valid", config != NULL);
+    json_key(out, "problems");
+    problems_write(report, false, out);
+    json_key(out, "warnings");
+    problems_write(report, true, out);
+    if (config) {
+        json_key(out, "config");
+        json_raw(out, buf_cstr(config), config->n);
+    }
+    json_object_end(out);
+    json_object_end(out);
+}
+
+static void review(Api *api, Request *request, const char *file) {
+    Buf config, buf;
+    JsonWriter resolved, out;
+    Report report;
+    Err err = { .kind = ERR_NONE };
+    report_init(&report, request->arena);
+    buf_init(&config, MAX_REPLY_BYTES);
+    json_writer_init(&resolved, &config);
+    bool good = engine_review(api->options.engine, file, &report, &resolved, &err) == 0;
+    if (!good && !report.errors) {
+        buf_deinit(&config);
+        reply_err(request, &err);
+        return;
+    }
+    buf_init(&buf, MAX_REPLY_BYTES);
+    json_writer_init(&out, &buf);
+    write_review(file, &report, good ? &config : NULL, &out);
+    buf_deinit(&config);
+    reply_json(request, 201, &buf);
+}
+
+void serve_review(Api *api, Request *request, const RouteMatch *match) {
+    const Value *body;
+    if (request_json(request, &body) < 0)
+        return;
+    const char *file = value_get_str(value_get(body, "spec"), "tiltfilePath");
+    if (file && file[0] == '/') {
+        review(api, request, file);
+        return;
+    }
+    const Cause cause = { file ? "FieldValueInvalid" : "FieldValueRequired", file ? "it is not an absolute path" : "Required value",
+                          "spec.tiltfilePath" };
+    const char *message = arena_printf(request->arena, "ConfigReview.thole.dev \"\" is invalid: %s: %s", cause.field, cause.message);
+    reply_status_full(request, &(Status){ .code = 422, .reason = "Invalid", .message = message, .group = "thole.dev",
+                                          .kind = "ConfigReview", .name = "", .causes = &cause, .cause_n = 1 });
+}
+
+/* ---- the server ---- */
+
+static bool is_local(Request *request, const RouteMatch *match) {
+    if (strcmp(match->vars[0], "local") == 0)
+        return true;
+    reply_not_found(request, "thole.dev", "servers", match->vars[0]);
+    return false;
+}
+
+static bool is_active(Object *target, Arena *arena) {
+    size_t size;
+    const Value *v;
+    const char *json = object_json(target, &size);
+    return json_parse(json, size, arena, &v, NULL) == 0 && value_get(value_get(value_get(v, "status"), "state"), "active");
+}
+
+static const char *file_of(Object *session, Arena *arena) {
+    size_t size;
+    const Value *v;
+    const char *json = object_json(session, &size);
+    return json_parse(json, size, arena, &v, NULL) == 0 ? value_get_str(value_get(v, "spec"), "tiltfilePath") : NULL;
+}
+
+static void write_session(Api *api, Object *session, Arena *arena, JsonWriter *out) {
+    int64_t targets = 0, active = 0;
+    for (Object *target = NULL; (target = object_next(api->objects, OBJECT_TARGET, session->name, target)); targets++)
+        active += is_active(target, arena);
+    json_object_begin(out);
+    json_kv_string(out, "name", session->name);
+    json_kv_string(out, "tiltfilePath", file_of(session, arena));
+    json_kv_int(out, "targets", targets);
+    json_kv_int(out, "active", active);
+    json_object_end(out);
+}
+
+static void write_server(Api *api, Arena *arena, JsonWriter *out) {
+    char started[TIME_TEXT];
+    time_format_micro(api->started_us, started);
+    json_kv_int(out, "pid", getpid());
+    json_kv_string(out, "version", api->options.version);
+    json_kv_string(out, "socket", api->options.socket_path);
+    json_kv_string(out, "startTime", started);
+    json_kv_string(out, "stateDir", api->options.state_dir);
+    json_kv_array(out, "sessions");
+    for (Object *session = NULL; (session = object_next(api->objects, OBJECT_SESSION, NULL, session));)
+        write_session(api, session, arena, out);
+    json_array_end(out);
+}
+
+void serve_server(Api *api, Request *request, const RouteMatch *match) {
+    Buf buf;
+    JsonWriter out;
+    if (!is_local(request, match))
+        return;
+    buf_init(&buf, MAX_REPLY_BYTES);
+    json_writer_init(&out, &buf);
+    json_object_begin(&out);
+    json_kv_string(&out, "kind", "Server");
+    json_kv_string(&out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_object(&out, "metadata");
+    json_kv_string(&out, "name", "local");
+    json_object_end(&out);
+    json_kv_object(&out, "status");
+    write_server(api, request->arena, &out);
+    json_object_end(&out);
+    json_object_end(&out);
+    reply_json(request, 200, &buf);
+}
+
+/* ---- leaving ---- */
+
+/* A wish to leave, until its answer is out. */
+typedef struct Hand {
+    List link; /* Api.hands */
+    Api *api;
+    ApiLeave how;
+} Hand;
+
+static void on_answered(void *arg) {
+    Hand *hand = arg;
+    Api *api = hand->api;
+    ApiLeave how = hand->how;
+    list_remove(&hand->link);
+    free(hand);
+    api->options.leave(api->options.arg, how);
+}
+
+void server_hands_free(Api *api) {
+    Hand *hand;
+    LIST_FOREACH_SAFE(hand, &api->hands, link)
+        free(hand);
+}
+
+void serve_server_leave(Api *api, Request *request, const RouteMatch *match) {
+    const Value *body;
+    if (!is_local(request, match) || request_json(request, &body) < 0)
+        return;
+    bool all = match->id == ROUTE_SERVER_STOP && value_get_bool(body, "all", false);
+    Hand *hand = xcalloc(1, sizeof(*hand));
+    hand->api = api;
+    hand->how = match->id == ROUTE_SERVER_RESTART ? API_RESTART : all ? API_STOP_ALL : API_STOP;
+    list_append(&api->hands, &hand->link);
+    if (all)
+        engine_stop_all(api->options.engine);
+    reply_status_full(request, &(Status){ .code = 200, .group = "thole.dev", .kind = "servers", .name = "local" });
+    request_after(request, on_answered, hand);
+}

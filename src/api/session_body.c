@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/session_body.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/base64.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+enum { MAX_SESSION_NAME = 32 };
+
+typedef struct Reader {
+    Arena *arena;
+    SessionBody *body;
+} Reader;
+
+/* ---- problems ---- */
+
+static void add_cause(Reader *r, const char *reason, const char *field, const char *message) {
+    if (r->body->cause_n < MAX_BODY_CAUSES)
+        r->body->causes[r->body->cause_n++] = (Cause){ reason, message, field };
+}
+
+static void bad(Reader *r, const char *field, const char *format, ...) PRINTF(3, 4);
+static void bad(Reader *r, const char *field, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    add_cause(r, "FieldValueInvalid", field, arena_vprintf(r->arena, format, args));
+    va_end(args);
+}
+
+static bool is_among(const char *key, const char *const *known) {
+    for (; *known; known++)
+        if (strcmp(*known, key) == 0)
+            return true;
+    return false;
+}
+
+static void check_known(Reader *r, const Value *map, const char *path, const char *const *known) {
+    for (size_t i = 0; value_is(map, VALUE_MAP) && i < map->map.n; i++)
+        if (!is_among(map->map.at[i].key, known) && r->body->unknown_n < MAX_BODY_CAUSES)
+            r->body->unknown[r->body->unknown_n++] =
+                arena_printf(r->arena, "%s%s%s", path, path[0] ? "." : "", map->map.at[i].key);
+}
+
+/* A member that is there and no null must be of this kind; else NULL, and a problem. */
+static const Value *member(Reader *r, const Value *map, const char *path, const char *key, ValueKind kind) {
+    const Value *v = value_get(map, key);
+    if (!v || v->kind == VALUE_NULL)
+        return NULL;
+    if (v->kind == kind)
+        return v;
+    const char *field = arena_printf(r->arena, "%s%s%s", path, path[0] ? "." : "", key);
+    bad(r, field, "expected a %s, not a %s", value_kind_name(kind), value_kind_name(v->kind));
+    return NULL;
+}
+
+/* A string without NUL. */
+static const char *string_member(Reader *r, const Value *map, const char *path, const char *key) {
+    const Value *v = member(r, map, path, key, VALUE_STRING);
+    if (v && strlen(v->text) != v->len) {
+        bad(r, arena_printf(r->arena, "%s.%s", path, key), "it has a NUL");
+        return NULL;
+    }
+    return v ? v->text : NULL;
+}
+
+/* ---- what both bodies have ---- */
+
+static void read_names(Reader *r, const Value *start, const char *path) {
+    const Value *v = member(r, start, path, "names", VALUE_LIST);
+    const char **at = arena_alloc(r->arena, (value_count(v) + 1) * sizeof(*at));
+    for (size_t i = 0; i < value_count(v); i++) {
+        at[i] = value_str(value_at(v, i));
+        if (!at[i]) {
+            bad(r, "names", "expected a list of strings");
+            return;
+        }
+    }
+    r->body->ask.names = (StrList){ at, value_count(v) };
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
+}
+
+/* The readers of JSON refuse double keys, so that sorting makes a proper StrMap. */
+static void sort_pairs(StrMap *map) {
+    if (map->n)
+        qsort(map->at, map->n, sizeof(*map->at), by_name);
+}
+
+static void read_labels(Reader *r, const Value *start, const char *path) {
+    const Value *v = member(r, start, path, "labels", VALUE_MAP);
+    StrMap *labels = &r->body->ask.labels;
+    labels->at = arena_alloc(r->arena, (value_count(v) + 1) * sizeof(*labels->at));
+    for (size_t i = 0; i < value_count(v); i++) {
+        const char *value = value_str(v->map.at[i].value);
+        if (!value)
+            bad(r, "labels", "expected a map of strings");
+        labels->at[labels->n++] = (StrPair){ v->map.at[i].key, value ? value : "" };
+    }
+    sort_pairs(labels);
+}
+
+/* ---- the client ---- */
+
+/* A string, or {"base64": …} for bytes that are no UTF-8. */
+static const char *env_value(Reader *r, const char *name, const Value *v) {
+    const char *encoded = value_is(v, VALUE_MAP) ? value_get_str(v, "base64") : NULL;
+    const char *text = value_str(v);
+    if (encoded)
+        text = base64_text(encoded, r->arena);
+    if (!text || (!encoded && strlen(text) != v->len)) {
+        bad(r, arena_printf(r->arena, "client.env.%s", name), "expected a string, or {\"base64\": …} without NUL");
+        return NULL;
+    }
+    return text;
+}
+
+static void read_env(Reader *r, const Value *client) {
+    const Value *v = member(r, client, "client", "env", VALUE_MAP);
+    StrMap *env = &r->body->client.env;
+    env->at = arena_alloc(r->arena, (value_count(v) + 1) * sizeof(*env->at));
+    for (size_t i = 0; i < value_count(v); i++) {
+        const char *name = v->map.at[i].key, *value = env_value(r, name, v->map.at[i].value);
+        if (!name[0] || strchr(name, '='))
+            bad(r, "client.env", "\"%s\" cannot be the name of a variable", name);
+        if (value)
+            env->at[env->n++] = (StrPair){ name, value };
+    }
+    sort_pairs(env);
+}
+
+static void read_limits(Reader *r, const Value *client) {
+    const Value *v = member(r, client, "client", "limits", VALUE_LIST);
+    ProcessLimit *limits = arena_alloc(r->arena, (value_count(v) + 1) * sizeof(*limits));
+    for (size_t i = 0; i < value_count(v); i++) {
+        const Value *limit = value_at(v, i);
+        int64_t resource = value_get_int(limit, "resource", -1);
+        if (resource < 0 || resource > 63 || !value_is(value_get(limit, "soft"), VALUE_INT) ||
+            !value_is(value_get(limit, "hard"), VALUE_INT)) {
+            bad(r, "client.limits", "expected {resource, soft, hard}, numbers, -1 for no limit");
+            return;
+        }
+        limits[i] = (ProcessLimit){ (int)resource, (uint64_t)value_get_int(limit, "soft", -1),
+                                    (uint64_t)value_get_int(limit, "hard", -1) };
+    }
+    r->body->client.process.limits = limits;
+    r->body->client.process.limit_n = value_count(v);
+}
+
+static int64_t number_in(Reader *r, const Value *client, const char *key, int64_t otherwise, int64_t min, int64_t max) {
+    const Value *v = member(r, client, "client", key, VALUE_INT);
+    int64_t n = value_int(v, otherwise);
+    if (n < min || n > max)
+        bad(r, arena_printf(r->arena, "client.%s", key), "%lld is outside %lld..%lld", (long long)n, (long long)min, (long long)max);
+    return n;
+}
+
+static void read_client(Reader *r, const Value *start, const char *path) {
+    static const char *const known[] = { "env", "umask", "nice", "limits", "pid", NULL };
+    const Value *client = member(r, start, path, "client", VALUE_MAP);
+    r->body->client.process.umask = 022;
+    if (!client)
+        return;
+    r->body->has_client = true;
+    check_known(r, client, "client", known);
+    read_env(r, client);
+    read_limits(r, client);
+    r->body->client.process.umask = (uint32_t)number_in(r, client, "umask", 022, 0, 0777);
+    r->body->client.process.nice = (int32_t)number_in(r, client, "nice", 0, -20, 19);
+}
+
+/* A client that says nothing of itself gets what the server has. */
+static void use_own_env(Reader *r) {
+    StrMap *env = &r->body->client.env;
+    size_t n = 0;
+    while (environ[n])
+        n++;
+    env->at = arena_alloc(r->arena, (n + 1) * sizeof(*env->at));
+    for (size_t i = 0; i < n; i++) {
+        const char *equals = strchr(environ[i], '=');
+        if (equals && equals > environ[i])
+            env->at[env->n++] = (StrPair){ arena_strndup(r->arena, environ[i], (size_t)(equals - environ[i])), equals + 1 };
+    }
+    sort_pairs(env);
+    size_t kept = 0;
+    for (size_t i = 0; i < env->n; i++)
+        if (i == 0 || strcmp(env->at[kept - 1].name, env->at[i].name) != 0)
+            env->at[kept++] = env->at[i];
+    env->n = kept;
+}
+
+/* ---- bodies ---- */
+
+static int64_t duration_member(Reader *r, const Value *ci, const char *key) {
+    const char *text = string_member(r, ci, "spec.ci", key);
+    int64_t ms = -1;
+    Err err;
+    if (text && duration_parse(text, &ms, &err) < 0) {
+        bad(r, arena_printf(r->arena, "spec.ci.%s", key), "%s", err.msg);
+        return -1;
+    }
+    return ms;
+}
+
+static void read_ci(Reader *r, const Value *spec) {
+    static const char *const known[] = { "timeout", "readinessTimeout", "grace", "soak", NULL };
+    const Value *ci = member(r, spec, "spec", "ci", VALUE_MAP);
+    check_known(r, ci, "spec.ci", known);
+    r->body->ask.ci_timeout_ms = duration_member(r, ci, "timeout");
+    r->body->ask.ci_readiness_timeout_ms = duration_member(r, ci, "readinessTimeout");
+    if (value_get(ci, "grace"))
+        add_cause(r, "FieldValueForbidden", "spec.ci.grace", "Forbidden: it is set in the config file");
+    if (value_get(ci, "soak"))
+        add_cause(r, "FieldValueForbidden", "spec.ci.soak", "Forbidden: it is set in the config file");
+}
+
+static void read_spec(Reader *r, const Value *body) {
+    static const char *const known[] = { "tiltfilePath", "exitCondition", "ci", NULL };
+    const Value *spec = member(r, body, "", "spec", VALUE_MAP);
+    const char *file = string_member(r, spec, "spec", "tiltfilePath");
+    const char *condition = string_member(r, spec, "spec", "exitCondition");
+    check_known(r, spec, "spec", known);
+    if (!file || !file[0])
+        add_cause(r, "FieldValueRequired", "spec.tiltfilePath", "Required value");
+    else if (file[0] != '/')
+        bad(r, "spec.tiltfilePath", "\"%s\" is not an absolute path", file);
+    if (condition && strcmp(condition, "manual") != 0 && strcmp(condition, "ci") != 0)
+        add_cause(r, "FieldValueNotSupported", "spec.exitCondition",
+                  arena_printf(r->arena, "Unsupported value: \"%s\": supported values: \"manual\", \"ci\"", condition));
+    r->body->ask.file = file;
+    r->body->ask.ci = str_same(condition, "ci");
+    read_ci(r, spec);
+}
+
+static void check_session_name(Reader *r, const char *name) {
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    if (n == 0 || name[n] || n > MAX_SESSION_NAME || name[0] == '-' || name[n - 1] == '-')
+        bad(r, "start.session", "\"%s\" cannot be the name of a session: use a-z, 0-9 and -, at most %d of them", name,
+            MAX_SESSION_NAME);
+}
+
+static void read_start(Reader *r, const Value *body) {
+    static const char *const known[] = { "session", "names", "labels", "hold", "client", NULL };
+    const Value *start = member(r, body, "", "start", VALUE_MAP);
+    check_known(r, start, "start", known);
+    r->body->ask.session = string_member(r, start, "start", "session");
+    r->body->ask.hold = value_bool(member(r, start, "start", "hold", VALUE_BOOL), false);
+    if (r->body->ask.session)
+        check_session_name(r, r->body->ask.session);
+    read_names(r, start, "start");
+    read_labels(r, start, "start");
+    read_client(r, start, "start");
+}
+
+void session_body_read(const Value *body, Arena *arena, SessionBody *ret) {
+    static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", "start", NULL };
+    Reader r = { arena, ret };
+    *ret = (SessionBody){ .cause_n = 0 };
+    check_known(&r, body, "", known);
+    read_spec(&r, body);
+    read_start(&r, body);
+    if (!ret->has_client)
+        use_own_env(&r);
+    ret->ask.client = &ret->client;
+}
+
+void start_body_read(const Value *body, Arena *arena, SessionBody *ret) {
+    static const char *const known[] = { "names", "labels", "client", NULL };
+    Reader r = { arena, ret };
+    *ret = (SessionBody){ .cause_n = 0 };
+    check_known(&r, body, "", known);
+    read_names(&r, body, "");
+    read_labels(&r, body, "");
+    read_client(&r, body, "");
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The body of a POST to sessions, or to a session's start, as an ask for the engine. All problems are collected. */
+#pragma once
+
+#include "api/status.h"
+#include "engine/engine.h"
+
+enum { MAX_BODY_CAUSES = 32 };
+
+typedef struct SessionBody {
+    SessionAsk ask;
+    ClientSetup client;
+    bool has_client;
+    Cause causes[MAX_BODY_CAUSES];
+    size_t cause_n;
+    const char *unknown[MAX_BODY_CAUSES]; /* paths of fields that nobody knows */
+    size_t unknown_n;
+} SessionBody;
+
+/* Everything lives in `arena`, or in the Value. */
+void session_body_read(const Value *body, Arena *arena, SessionBody *ret);
+/* {names, labels, client} */
+void start_body_read(const Value *body, Arena *arena, SessionBody *ret);
