@@ -95,15 +95,16 @@ static void expected(Decoder *d, const char *what, const Value *v) {
 
 static void check_bounds(Decoder *d, const Field *field, const Value *v, int64_t n,
                          int64_t *ret) {
-    if (field && (field->min || field->max) && (n < field->min || n > field->max)) {
-        if (field->max == INT64_MAX)
-            decode_problem(d, v, NULL, "%s is less than %" PRId64, v->text, field->min);
-        else
-            decode_problem(d, v, NULL, "%s is outside %" PRId64 "..%" PRId64, v->text, field->min,
-                           field->max);
+    if (!field || (!field->min && !field->max) || (n >= field->min && n <= field->max)) {
+        *ret = n;
         return;
     }
-    *ret = n;
+    const char *unit = field->type->kind == TYPE_DURATION ? "ms" : "";
+    if (field->max == INT64_MAX)
+        decode_problem(d, v, NULL, "%s is less than %" PRId64 "%s", v->text, field->min, unit);
+    else
+        decode_problem(d, v, NULL, "%s is outside %" PRId64 "..%" PRId64 "%s", v->text, field->min,
+                       field->max, unit);
 }
 
 static void decode_bool(Decoder *d, const Value *v, bool *ret) {
@@ -389,30 +390,45 @@ static void decode_map(Decoder *d, const Type *type, const Value *v, Items *ret)
 
 /* --- structs --- */
 
-static bool word_in(const char *words, const char *word) {
-    size_t len = strlen(word);
-    for (const char *p = words; p && *p;) {
-        size_t n = strcspn(p, " ");
-        if (n == len && memcmp(p, word, n) == 0)
-            return true;
-        p += n + strspn(p + n, " ");
-    }
-    return false;
+enum { MAX_WORDS = 256 };
+
+/* The keys of a struct and what else people call them: each word, and the key it means. */
+typedef struct Words {
+    const char *words[MAX_WORDS], *keys[MAX_WORDS];
+    size_t n;
+} Words;
+
+static void add_word(Words *all, const char *word, const char *key) {
+    assert(all->n < MAX_WORDS);
+    all->words[all->n] = word;
+    all->keys[all->n++] = key;
 }
 
-static const char *near_key(const Type *type, const char *key) {
-    const char *names[64];
-    size_t n = 0;
+static void collect_words(Decoder *d, const Type *type, Words *all) {
     for (size_t i = 0; i < type->field_n; i++) {
         const Field *field = &type->fields[i];
-        if (!field_public(field))
-            continue;
-        if (word_in(field->aka, key))
-            return field->name;
-        assert(n < COUNT(names));
-        names[n++] = field->name;
+        if (field_public(field))
+            add_word(all, field->name, field->name);
     }
-    return str_suggest(key, names, n);
+    for (size_t i = 0; i < type->field_n; i++)
+        for (const char *p = type->fields[i].aka; p && *p;) {
+            size_t n = strcspn(p, " ");
+            add_word(all, arena_strndup(d->arena, p, n), type->fields[i].name);
+            p += n + strspn(p + n, " ");
+        }
+}
+
+static const char *near_key(Decoder *d, const Type *type, const char *key) {
+    Words all = {.n = 0};
+    collect_words(d, type, &all);
+    for (size_t i = 0; i < all.n; i++)
+        if (strcmp(all.words[i], key) == 0)
+            return all.keys[i];
+    const char *near = str_suggest(key, all.words, all.n);
+    for (size_t i = 0; near && i < all.n; i++)
+        if (all.words[i] == near)
+            return all.keys[i];
+    return NULL;
 }
 
 static const char *all_keys(Decoder *d, const Type *type) {
@@ -428,7 +444,7 @@ static const char *all_keys(Decoder *d, const Type *type) {
 static void unknown_key(Decoder *d, const Type *type, const ValuePair *pair) {
     if (d->unknown == UNKNOWN_SILENT || strncmp(pair->key, "x-", 2) == 0)
         return;
-    const char *near = near_key(type, pair->key);
+    const char *near = near_key(d, type, pair->key);
     const char *hint =
         near ? arena_printf(d->arena, "did you mean %s?", near) : all_keys(d, type);
     if (d->unknown == UNKNOWN_ERROR) {

@@ -52,7 +52,7 @@ static const EnumName probe_kinds[] = {
 SCHEMA_ENUM(t_probe_kind, ProbeKind, "probe", probe_kinds);
 
 static const Field command_fields[] = {
-    FIELD(Command, script, "script", t_string, .min = 1, .doc = "run by the shell"),
+    FIELD(Command, script, "script", t_string, .doc = "run by the shell"),
     FIELD(Command, argv, "argv", t_strings, .doc = "program and arguments"),
 };
 SCHEMA_STRUCT(t_shell_or_list, Command, "command", command_fields, .scalar = "script", .list = "argv",
@@ -113,7 +113,8 @@ static const Field probe_fields[] = {
     FIELD(Probe, deadline_ms, "deadline", t_duration, .dflt = "0s", .aka = "start_period",
           .doc = "not ready after this long: the run has failed; 0: no limit"),
 };
-SCHEMA_STRUCT(type_probe, Probe, "ready", probe_fields);
+SCHEMA_STRUCT(type_probe, Probe, "ready", probe_fields,
+              .expected = "a map with one of http, tcp, exec or log");
 
 /* --- restart, stop, depends_on --- */
 

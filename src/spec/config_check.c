@@ -291,7 +291,7 @@ void config_check_secrets(const Config *config, const Source *source) {
             const char *name = service->secrets.at[k];
             const char *value = strmap_get(&service->env, name);
             if (value && strlen(value) < SECRET_MIN)
-                PROBLEM(source, service, arena_printf(source->arena, "secrets.%s", name),
+                PROBLEM(source, service, arena_printf(source->arena, "secrets[%zu]", k),
                         "give it a longer value, or do not list it",
                         "the value of %s has %zu bytes; under %d, masking it would hide ordinary text",
                         name, strlen(value), SECRET_MIN);

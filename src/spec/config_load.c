@@ -58,7 +58,7 @@ static void overlay_files(const Source *source, const Config *config, const char
         Err err;
         AUTO_FREE char *text = read_plain(path, &size, &err);
         if (!text) {
-            source_problem(source, arena_printf(source->arena, "%s.%s", key, files->at[i]),
+            source_problem(source, arena_printf(source->arena, "%s[%zu]", key, i),
                            "paths are relative to the project", "cannot read %s", err.msg);
             continue;
         }
@@ -89,8 +89,9 @@ static void resolve_path(const Config *config, const Source *source, Service *se
     AUTO_FREE char *real = realpath(joined, NULL);
     struct stat st;
     if (!real) {
-        source_problem(source, key, "paths are relative to the project", "cannot use %s: %s", joined,
-                       strerror(errno));
+        Err err;
+        (void)err_sys(&err, errno, "%s", joined);
+        source_problem(source, key, "paths are relative to the project", "cannot use %s", err.msg);
         return;
     }
     if (stat(real, &st) < 0 || !S_ISDIR(st.st_mode)) {
@@ -221,7 +222,9 @@ const Config *config_load(const char *file, Arena *arena, Report *report) {
     AUTO_FREE char *real = realpath(file, NULL);
     Place place = {.file = file};
     if (!real) {
-        report_add(report, &place, NULL, "cannot read it: %s", strerror(errno));
+        Err why;
+        (void)err_sys(&why, errno, "cannot read it");
+        report_add(report, &place, NULL, "%s", why.msg);
         return NULL;
     }
     Err err;

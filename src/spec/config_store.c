@@ -1,32 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A resolved Config as JSON and back. */
-#include <string.h>
-
+#include "base/map.h"
 #include "spec/config.h"
 #include "spec/resolve.h"
 
 #define MASKED "********"
 
-static bool listed(const StrList *names, const char *name) {
-    for (size_t i = 0; i < names->n; i++)
-        if (strcmp(names->at[i], name) == 0)
-            return true;
-    return false;
+/* A variable that one service calls a secret is one wherever it is shown. */
+static void collect_secrets(const Config *config, Map *names) {
+    for (size_t i = 0; i < config->services.n; i++) {
+        const StrList *secrets = &config->services.at[i].secrets;
+        for (size_t k = 0; k < secrets->n; k++)
+            (void)map_put(names, secrets->at[k], names);
+    }
 }
 
-/* A variable that any of these services calls a secret is one wherever it is shown. */
-static bool secret(const Service *services, size_t n, const char *name) {
-    for (size_t i = 0; i < n; i++)
-        if (listed(&services[i].secrets, name))
-            return true;
-    return false;
-}
-
-static StrMap masked_env(const StrMap *env, const Service *services, size_t n, Arena *arena) {
+static StrMap masked_env(const StrMap *env, const Map *secrets, Arena *arena) {
     StrMap copy = {.at = arena_alloc(arena, (env->n + 1) * sizeof(StrPair)), .n = env->n};
     for (size_t i = 0; i < env->n; i++) {
         copy.at[i] = env->at[i];
-        if (secret(services, n, env->at[i].name))
+        if (map_get(secrets, env->at[i].name))
             copy.at[i].value = MASKED;
     }
     return copy;
@@ -34,14 +27,16 @@ static StrMap masked_env(const StrMap *env, const Service *services, size_t n, A
 
 static Config masked_copy(const Config *config, Arena *arena) {
     Config copy = *config;
-    size_t n = config->services.n;
-    copy.env = masked_env(&config->env, config->services.at, n, arena);
-    copy.services.at = arena_alloc(arena, (n + 1) * sizeof(Service));
-    for (size_t i = 0; i < n; i++) {
+    Map secrets;
+    map_init(&secrets);
+    collect_secrets(config, &secrets);
+    copy.env = masked_env(&config->env, &secrets, arena);
+    copy.services.at = arena_alloc(arena, (config->services.n + 1) * sizeof(Service));
+    for (size_t i = 0; i < config->services.n; i++) {
         copy.services.at[i] = config->services.at[i];
-        copy.services.at[i].env =
-            masked_env(&config->services.at[i].env, &config->services.at[i], 1, arena);
+        copy.services.at[i].env = masked_env(&config->services.at[i].env, &secrets, arena);
     }
+    map_deinit(&secrets);
     return copy;
 }
 

@@ -2,6 +2,7 @@
 #include "spec/source.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void take_place(Place *place, const Value *v, uint32_t line, uint32_t column) {
@@ -10,23 +11,36 @@ static void take_place(Place *place, const Value *v, uint32_t line, uint32_t col
     place->column = at_key && line ? column : v->column;
 }
 
-/* One step down: the member of a map, or the item of a list that reads like the segment. NULL: no such. */
-static const Value *descend(const Value *v, const char *segment, size_t len, Place *place) {
-    for (size_t i = 0; value_is(v, VALUE_MAP) && i < v->map.n; i++) {
-        const ValuePair *pair = &v->map.at[i];
+static const Value *member(const Value *map, const char *segment, size_t len, Place *place) {
+    for (size_t i = 0; i < map->map.n; i++) {
+        const ValuePair *pair = &map->map.at[i];
         if (strlen(pair->key) == len && memcmp(pair->key, segment, len) == 0) {
             take_place(place, pair->value, pair->line, pair->column);
             return pair->value;
         }
     }
-    for (size_t i = 0; value_is(v, VALUE_LIST) && i < v->list.n; i++) {
-        const Value *item = v->list.at[i];
-        if (item->len == len && memcmp(item->text, segment, len) == 0) {
-            take_place(place, item, 0, 0);
-            return item;
+    return NULL;
+}
+
+/* `[2]`, or the item that reads like the segment. */
+static const Value *item(const Value *list, const char *segment, size_t len, Place *place) {
+    for (size_t i = 0; i < list->list.n; i++) {
+        const Value *v = list->list.at[i];
+        bool wanted = *segment == '[' ? strtoul(segment + 1, NULL, 10) == i
+                                      : v->len == len && memcmp(v->text, segment, len) == 0;
+        if (wanted) {
+            take_place(place, v, 0, 0);
+            return v;
         }
     }
     return NULL;
+}
+
+/* One step down; NULL: there is nothing of that name. */
+static const Value *descend(const Value *v, const char *segment, size_t len, Place *place) {
+    if (value_is(v, VALUE_MAP))
+        return member(v, segment, len, place);
+    return value_is(v, VALUE_LIST) ? item(v, segment, len, place) : NULL;
 }
 
 static Place place_of(const Source *source, const char *path) {
@@ -37,7 +51,7 @@ static Place place_of(const Source *source, const char *path) {
         place.column = v->column;
     }
     for (const char *p = path; v && *p;) {
-        size_t len = strcspn(p, ".");
+        size_t len = *p == '[' ? strcspn(p, ".") : strcspn(p, ".[");
         v = descend(v, p, len, &place);
         p += len + (p[len] == '.');
     }

@@ -12,7 +12,8 @@ typedef struct Source {
     Arena *arena;
 } Source;
 
-/* Reports a problem with the key `path` ("services.api.depends_on.db"; as much of it as exists gives the place). Returns -1. */
+/* Reports a problem with the key `path` ("services.api.depends_on.db", "env_from[0]"; as much
+ * of it as exists gives the place). Returns -1. */
 int source_problem(const Source *source, const char *path, const char *hint, const char *format, ...)
     PRINTF(4, 5);
 void source_warning(const Source *source, const char *path, const char *hint, const char *format,

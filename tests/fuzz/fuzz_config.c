@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     arena_init(&arena);
     report_init(&report, &arena);
     const Config *config =
-        config_parse("/nowhere/thole.yaml", (const char *)data, size, &arena, &report);
+        config_parse("/thole.yaml", (const char *)data, size, &arena, &report);
     if (config)
         round_trip(config, &arena);
     else if (report.errors == 0)
