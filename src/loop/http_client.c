@@ -153,19 +153,24 @@ static bool follow(HttpRequest *request) {
     return true;
 }
 
+/* The URL is wrong, rather than what is behind it. */
+static bool is_bad_url(HttpRequest *request, CURLcode code) {
+    char *peer = NULL;
+    curl_easy_getinfo(request->easy, CURLINFO_PRIMARY_IP, &peer);
+    return code == CURLE_URL_MALFORMAT ||
+           (code == CURLE_UNSUPPORTED_PROTOCOL && (!peer || !peer[0]));
+}
+
 static void set_failure(HttpRequest *request, CURLcode code) {
     long error = 0;
     const char *why = request->error[0] ? request->error : curl_easy_strerror(code);
-    if (code == CURLE_COULDNT_CONNECT) {
+    if (code == CURLE_COULDNT_CONNECT)
         curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &error);
-        if (error)
-            why = strerror((int)error);
-    }
-    (void)err_set(&request->err,
-                  code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL
-                      ? ERR_INVALID
-                      : ERR_UNAVAILABLE,
-                  "%s: %s", request->what, why);
+    if (error)
+        (void)err_sys(&request->err, (int)error, "%s", request->what);
+    else
+        (void)err_set(&request->err, is_bad_url(request, code) ? ERR_INVALID : ERR_UNAVAILABLE,
+                      "%s: %s", request->what, why);
 }
 
 static void transfer_ended(CURL *easy, CURLcode code) {

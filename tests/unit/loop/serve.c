@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit/loop/serve.h"
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+
+enum { CLIENTS_MAX = 16, REQUEST_MAX = 64 * 1024, CHUNK = 16 * 1024 };
+
+typedef struct Client {
+    Serve *serve;
+    int fd;
+    Poll *poll;
+    bool answering;
+} Client;
+
+struct Serve {
+    Loop *loop;
+    ServeAsk ask;
+    int fd, port, count, open;
+    Poll *poll;
+    Client clients[CLIENTS_MAX];
+    size_t client_n;
+    char heard[REQUEST_MAX];
+    size_t heard_n;
+};
+
+static void hang_up(Client *client) {
+    if (client->fd < 0)
+        return;
+    client->poll = poll_free(client->poll);
+    close(client->fd);
+    client->fd = -1;
+    client->serve->open--;
+}
+
+static bool request_is_whole(const char *heard, size_t n) {
+    const char *end = strstr(heard, "\r\n\r\n");
+    const char *length = strstr(heard, "Content-Length: ");
+    size_t body = 0;
+    if (end && length && length < end)
+        (void)!sscanf(length, "Content-Length: %zu", &body);
+    return end && n - (size_t)(end + 4 - heard) >= body;
+}
+
+static void answer(Client *client) {
+    Serve *serve = client->serve;
+    const char *reply =
+        serve->count > 1 && serve->ask.second ? serve->ask.second : serve->ask.reply;
+    if (!reply)
+        return; /* for ever */
+    size_t size = strlen(reply);
+    if (!client->answering && write(client->fd, reply, size) != (ssize_t)size)
+        hang_up(client);
+    client->answering = true;
+    if (serve->ask.endless && client->fd >= 0)
+        poll_set(client->poll, POLL_READ | POLL_WRITE);
+    else
+        hang_up(client);
+}
+
+static void on_client(void *arg, int events) {
+    Client *client = arg;
+    Serve *serve = client->serve;
+    if (events & POLL_READ) {
+        ssize_t n =
+            read(client->fd, serve->heard + serve->heard_n, REQUEST_MAX - 1 - serve->heard_n);
+        if (n <= 0) {
+            hang_up(client);
+            return;
+        }
+        serve->heard_n += (size_t)n;
+        serve->heard[serve->heard_n] = '\0';
+        if (request_is_whole(serve->heard, serve->heard_n)) {
+            serve->count++;
+            serve->heard_n = 0;
+            answer(client);
+        }
+    } else if (events & POLL_WRITE) {
+        static char chunk[CHUNK];
+        memset(chunk, 'x', sizeof(chunk));
+        if (write(client->fd, chunk, sizeof(chunk)) < 0)
+            hang_up(client);
+    }
+}
+
+static void on_accept(void *arg, int events) {
+    Serve *serve = arg;
+    (void)events;
+    assert(serve->client_n < CLIENTS_MAX);
+    Client *client = &serve->clients[serve->client_n++];
+    client->serve = serve;
+    client->fd = accept(serve->fd, NULL, NULL);
+    assert(client->fd >= 0);
+    client->poll = poll_new(serve->loop, client->fd, POLL_READ, on_client, client);
+    serve->open++;
+}
+
+static int listen_on(const ServeAsk *ask) {
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    int fd = socket(ask->family, SOCK_STREAM | SOCK_CLOEXEC, 0), bad;
+    assert(fd >= 0);
+    if (ask->family == AF_UNIX) {
+        snprintf(local.sun_path, sizeof(local.sun_path), "%s", ask->path);
+        bad = bind(fd, (const struct sockaddr *)&local, sizeof(local));
+    } else if (ask->family == AF_INET6) {
+        bad = bind(fd, (const struct sockaddr *)&v6, sizeof(v6));
+    } else {
+        bad = bind(fd, (const struct sockaddr *)&v4, sizeof(v4));
+    }
+    bad |= listen(fd, CLIENTS_MAX);
+    assert(!bad);
+    return fd;
+}
+
+Serve *serve_new(Loop *loop, const ServeAsk *ask) {
+    Serve *serve = xcalloc(1, sizeof(*serve));
+    struct sockaddr_in6 address = {0};
+    socklen_t size = sizeof(address);
+    serve->loop = loop;
+    serve->ask = *ask;
+    serve->fd = listen_on(ask);
+    if (ask->family != AF_UNIX)
+        getsockname(serve->fd, (struct sockaddr *)&address, &size);
+    serve->port = ntohs(address.sin6_port); /* at the same place in both families */
+    serve->poll = poll_new(loop, serve->fd, POLL_READ, on_accept, serve);
+    return serve;
+}
+
+Serve *serve_free(Serve *serve) {
+    for (size_t i = 0; i < serve->client_n; i++)
+        hang_up(&serve->clients[i]);
+    poll_free(serve->poll);
+    close(serve->fd);
+    free(serve);
+    return NULL;
+}
+
+int serve_port(const Serve *serve) {
+    return serve->port;
+}
+
+const char *serve_heard(const Serve *serve) {
+    return serve->heard;
+}
+
+int serve_count(const Serve *serve) {
+    return serve->count;
+}
+
+int serve_open(const Serve *serve) {
+    return serve->open;
+}
