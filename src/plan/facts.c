@@ -117,7 +117,7 @@ void fact_stop_failed(TargetFacts *f, const char *survivors) {
     if (f->run_state != RUN_STOPPING)
         return;
     f->stop_failed = true;
-    words_copy(f->note, survivors);
+    words_for_survivors(f->note, survivors);
 }
 
 void fact_ready(TargetFacts *f, bool ready, const PlanWorld *world) {
@@ -182,6 +182,8 @@ void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
     f->result.why = NULL;
     f->ended_us = result->ended_us ? result->ended_us : world->now_us;
     f->ready = false;
+    if (f->stop_failed)
+        f->note[0] = '\0'; /* the survivors are gone after all */
     f->stop_failed = false;
     if (!f->timed_out && !f->probe_failed && !f->stop_requested) {
         if (is_success(spec, result)) {

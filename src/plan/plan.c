@@ -25,9 +25,9 @@ bool facts_failed(const TargetFacts *facts) {
 }
 
 bool facts_gone(const TargetFacts *facts) {
-    if (facts_alive(facts))
-        return facts->stop_failed;
-    return facts->want != WANT_DOWN || facts->gone;
+    if (facts->want == WANT_DOWN)
+        return facts->gone;
+    return !facts_alive(facts) || facts->stop_failed;
 }
 
 bool facts_build_current(const TargetFacts *build) {
@@ -85,6 +85,12 @@ static bool dependents_gone(const Ask *a) {
     return true;
 }
 
+/* Going down, nothing of it is left that could be ended. */
+static ActKind leave(const Ask *a) {
+    bool going = a->own->want == WANT_DOWN && !a->own->gone;
+    return going && dependents_gone(a) ? ACT_GONE : ACT_NONE;
+}
+
 /* How long the run may go on as it is; 0: for ever. */
 static int64_t patience_ms(const TargetSpec *spec, const TargetFacts *own) {
     if (spec->type == TARGET_JOB)
@@ -109,6 +115,7 @@ static void plan_alive(const Ask *a) {
     Verdict *v = a->ret;
     if (a->own->run_state == RUN_STOPPING) {
         v->hold = a->own->queued ? HOLD_STOPPING : HOLD_NONE;
+        v->act = a->own->stop_failed ? leave(a) : ACT_NONE;
         return;
     }
     if (a->own->want == WANT_DOWN) {
@@ -121,7 +128,7 @@ static void plan_alive(const Ask *a) {
     }
     if (overdue(a)) {
         v->act = ACT_STOP;
-        v->overdue = true;
+        v->overdue = !a->own->stop_requested; /* else it was to end anyway */
     } else if (a->own->queued && !held_by_build(a)) {
         v->act = ACT_STOP;
         v->hold = HOLD_STOPPING;
@@ -134,7 +141,7 @@ static void plan_alive(const Ask *a) {
 static void plan_idle(const Ask *a) {
     Verdict *v = a->ret;
     if (a->own->want == WANT_DOWN) {
-        v->act = !a->own->gone && dependents_gone(a) ? ACT_GONE : ACT_NONE;
+        v->act = leave(a);
         return;
     }
     if (!a->own->queued || a->own->want != WANT_RUN || a->world->done || !a->spec->service)

@@ -45,7 +45,8 @@ typedef enum Want {
     WANT_NOTHING, /* never asked for (auto: false, or not among the names given) */
     WANT_RUN,
     WANT_STOPPED,  /* stopped by request, now */
-    WANT_DOWN,     /* stopped with the session: after everything that depends on it is gone */
+    WANT_DOWN,     /* stopped with the session, asked of all its targets at once: each ends after
+                    * everything that depends on it is gone */
     WANT_DISABLED, /* not to be executed at all */
 } Want;
 
@@ -102,8 +103,9 @@ typedef struct TargetFacts {
     bool gave_up;          /* the policy will not try again */
     bool grace_exceeded;   /* ci: a restart was refused because the grace period had passed */
     int64_t stop_asked_ms;
-    bool stop_failed;         /* the backend named survivors. Asking again tries again */
-    bool gone;                /* WANT_DOWN: nothing of it is left, nor of what depends on it */
+    bool stop_failed; /* the backend named survivors. Asking again tries again */
+    bool gone;        /* WANT_DOWN: nothing of it is left that can be ended, nor of what depends
+                               * on it */
     char failure[FACTS_TEXT]; /* why the newest run failed, one sentence; "": it did not */
     char note[FACTS_TEXT];    /* what people should know besides: "stopped by request" */
 } TargetFacts;
@@ -122,7 +124,7 @@ typedef enum ActKind {
     ACT_NONE,
     ACT_START, /* start run facts.run + 1 */
     ACT_STOP,  /* ask the backend to end the run, with the service's signal and grace */
-    ACT_GONE,  /* record fact_gone: what it depends on may be stopped */
+    ACT_GONE,  /* record fact_gone(): what it depends on may be stopped */
 } ActKind;
 
 /* Why a queued target has not been started. */

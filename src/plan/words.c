@@ -87,8 +87,7 @@ void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char
     char after[DURATION_TEXT];
     const char *colon = detail && detail[0] ? ": " : "";
     bool job = spec->type == TARGET_JOB;
-    duration_format_short(job ? spec->service->timeout_ms : spec->service->ready.deadline_ms,
-                          after);
+    duration_format_go(job ? spec->service->timeout_ms : spec->service->ready.deadline_ms, after);
     words(text, "%s %s%s%s", job ? "timed out after" : "not ready within", after, colon,
           detail ? detail : "");
 }
@@ -98,4 +97,8 @@ void words_add_gave_up(char text[FACTS_TEXT], uint32_t restarts) {
     words_copy(before, text);
     words(text, "%.*s; gave up after %u restart%s in a row", FACTS_TEXT - 60, before, restarts,
           restarts == 1 ? "" : "s");
+}
+
+void words_for_survivors(char text[FACTS_TEXT], const char *survivors) {
+    words(text, "could not be stopped: %s", survivors);
 }

@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 
-enum { SERVICES_MAX = 64, DEPS_MAX = 16 };
+enum { SERVICES_MAX = 12, DEPS_MAX = 8 };
 
 void sim_init(Sim *sim) {
     *sim = (Sim){.parallelism = 4};
@@ -53,7 +53,12 @@ void sim_depend(Sim *sim, Service *service, const char *on, DepCondition conditi
         (DependsOn){.name = arena_strdup(&sim->arena, on), .condition = condition};
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const Service *)a)->name, ((const Service *)b)->name);
+}
+
 void sim_build(Sim *sim) {
+    qsort(sim->config.services.at, sim->config.services.n, sizeof(Service), by_name);
     graph_build(&sim->config, &sim->arena, &sim->graph);
     sim->facts = arena_alloc(&sim->arena, sim->graph.n * sizeof *sim->facts);
     sim->verdicts = arena_alloc(&sim->arena, sim->graph.n * sizeof *sim->verdicts);
@@ -169,14 +174,17 @@ void sim_exec(Sim *sim, size_t i) {
     sim_drain(sim);
 }
 
-void sim_end(Sim *sim, size_t i, EndKind kind, int code) {
-    SimRun *run = &sim->runs[i];
-    assert(run->live);
-    run->live = false;
-    RunResult result = {
-        .kind = kind, .code = code, .oom_killed = NO, .ended_us = sim->world.now_us};
-    fact_ended(&sim->facts[i], &sim->graph.targets[i], &result, &sim->world);
+void sim_ended(Sim *sim, size_t i, const RunResult *result) {
+    assert(sim->runs[i].live);
+    sim->runs[i].live = false;
+    fact_ended(&sim->facts[i], &sim->graph.targets[i], result, &sim->world);
     sim_drain(sim);
+}
+
+void sim_end(Sim *sim, size_t i, EndKind kind, int code) {
+    sim_ended(
+        sim, i,
+        &(RunResult){.kind = kind, .code = code, .oom_killed = NO, .ended_us = sim->world.now_us});
 }
 
 void sim_ready(Sim *sim, size_t i, bool ready) {

@@ -33,7 +33,7 @@ struct Sim {
 /* An empty config; add services, then build. */
 void sim_init(Sim *sim);
 void sim_deinit(Sim *sim);
-/* A service with the defaults of thole.yaml; lives until sim_build, names in byte order. */
+/* A service with the defaults of thole.yaml; the pointer is good until sim_build. */
 Service *sim_service(Sim *sim, const char *name);
 void sim_command(Sim *sim, Command *ret, const char *script);
 void sim_depend(Sim *sim, Service *service, const char *on, DepCondition condition);
@@ -49,6 +49,7 @@ void sim_pass(Sim *sim, int64_t ms); /* time passes, then drain */
 /* The backend answers; each drains. */
 void sim_exec(Sim *sim, size_t i);
 void sim_end(Sim *sim, size_t i, EndKind kind, int code);
+void sim_ended(Sim *sim, size_t i, const RunResult *result);
 void sim_ready(Sim *sim, size_t i, bool ready);
 void sim_survivors(Sim *sim, size_t i, const char *names);
 /* People ask; each drains. */
