@@ -76,7 +76,8 @@ Op *local_discover(Backend *backend, OpFn fn, void *arg) {
     Discovery discovery = {.arena = op_arena(op)};
     size_t at = 0;
     void *task;
-    while (map_next(&local->tasks, &at, NULL, &task)) {
+    const char *name;
+    while (map_next(&local->tasks, &at, &name, &task)) {
         discovery.task = task;
         task_each_run(task, consider, &discovery);
     }

@@ -59,7 +59,7 @@ char *step_from_name(const char *name) {
 }
 
 char *local_run_key(StepId id) {
-    return xasprintf("%u\n%s\n%s", id.run, id.step, id.task);
+    return xasprintf("%u:%zu:%s%s", id.run, strlen(id.step), id.step, id.task);
 }
 
 char *local_run_dir(const Task *task, StepId id) {
@@ -374,7 +374,8 @@ static void local_free(Backend *backend) {
     op_list_abandon(&local->calls);
     size_t at = 0;
     void *value;
-    while (map_next(&local->tasks, &at, NULL, &value)) {
+    const char *name;
+    while (map_next(&local->tasks, &at, &name, &value)) {
         Task *task = value;
         free(task->name);
         free(task->dir);

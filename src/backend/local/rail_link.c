@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "backend/local/pin_socket.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
@@ -331,12 +332,27 @@ bool rail_link_sweep(RailLink *link, uint64_t tag) {
     return link->phase == LINK_UP && pin_socket_send(link->fd, &sweep, sizeof sweep, NULL, 0) == 0;
 }
 
+/* A rail that we have started and not met yet would wait for us. */
+static void meet(RailLink *link) {
+    int64_t until = clock_mono_ms() + BYE_MS;
+    Err ignored;
+    while (link->fd < 0 && clock_mono_ms() < until) {
+        link->fd = pin_socket_connect(link->name, &ignored);
+        if (link->fd < 0)
+            poll(NULL, 0, 1);
+    }
+    if (link->fd >= 0)
+        say_hello(link);
+}
+
 void rail_link_bye(RailLink *link) {
     link->leaving = true;
-    if (link->phase != LINK_UP) {
+    if (link->phase == LINK_CONNECTING && link->started)
+        meet(link);
+    if (link->phase != LINK_UP)
         set_phase(link, LINK_DOWN, -1);
+    if (link->fd < 0)
         return;
-    }
     WireHead bye = {WIRE_BYE, sizeof bye};
     while (pin_socket_send(link->fd, &bye, sizeof bye, NULL, 0) < 0 && errno == EAGAIN) {
         struct pollfd room = {.fd = link->fd, .events = POLLOUT};

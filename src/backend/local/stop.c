@@ -7,7 +7,7 @@
 #include "backend/local/inside.h"
 #include "base/xalloc.h"
 
-enum { CLEAR_GRACE_MS = 10000 };
+enum { CLEAR_GRACE_MS = 5000 };
 
 /* A stop command at work. The step has until the end of the grace, however long the command takes. */
 typedef struct Stopper {

@@ -3,6 +3,7 @@
 #include "unit/backend/conformance.h"
 
 #include <signal.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -131,6 +132,8 @@ void start_now(World *world, StepId id, const Act *act) {
     ASSERT(heard.result);
     ASSERT(heard.state.phase == STEP_RUNNING);
     CHECK(heard.state.started_us > 0);
+    if (act->out && act->ignores_term)
+        written(world, id, act->out);
 }
 
 void wait_now(World *world, StepId id, Heard *heard) {
@@ -175,6 +178,14 @@ void tail(World *world, StepId id, uint64_t from, Shown *shown) {
     shown->op = backend_tail_step(world->backend, id, from, show, hear_end, shown);
     CHECK_EQ(shown->heard.called, 0);
     CHECK_EQ(shown->pieces, 0);
+}
+
+void written(World *world, StepId id, const char *text) {
+    Shown shown = {0};
+    tail(world, id, 0, &shown);
+    UNTIL(world, strstr(buf_cstr(&shown.text), text));
+    op_drop(shown.heard.called ? NULL : shown.op);
+    shown_clear(&shown);
 }
 
 void shown_clear(Shown *shown) {

@@ -80,7 +80,9 @@ void hear_exec(void *arg, const void *result, const Err *err);
 void hear_found(void *arg, const void *result, const Err *err);
 
 void start(World *world, StepId id, const Act *act, Heard *heard); /* asks */
-void start_now(World *world, StepId id, const Act *act); /* and waits until it runs (asserted) */
+/* ... and waits until it runs (asserted); one that ignores signals has written `out` then */
+void start_now(World *world, StepId id, const Act *act);
+void written(World *world, StepId id, const char *text); /* waits until its log holds the text */
 void wait_now(World *world, StepId id, Heard *heard);    /* waits for its end */
 void destroy_now(World *world, StepId id, int signal,
                  uint32_t grace_ms); /* and waits, without error */

@@ -10,7 +10,7 @@ enum { SHORT_MS = 30, GRACE_MS = 10 * 60 * 1000 };
 
 static const Act brief = {.name = "brief", .out = "hello\n"};
 static const Act server = {.name = "server", .out = "up\n", .life_ms = -1};
-static const Act stubborn = {.name = "stubborn", .life_ms = -1, .ignores_term = true};
+static const Act stubborn = {.name = "stubborn", .out = "deaf\n", .life_ms = -1, .ignores_term = true};
 
 /* ---- Who it is ---- */
 
@@ -192,6 +192,7 @@ TEST(conf_a_key_is_started_once)
     CHECK_EQ(first.state.phase, STEP_RUNNING);
     CHECK_EQ(second.err.kind, ERR_CONFLICT);
     expect_conflict(w, id); /* while it runs */
+    written(w, id, "up");
     destroy_now(w, id, SIGTERM, GRACE_MS);
     expect_conflict(w, id); /* after it ended */
     wait_now(w, id, &end);
@@ -406,6 +407,7 @@ TEST(conf_a_command_runs_beside_the_step)
     Act slow = {.name = "slow", .life_ms = -1};
     world_setup(w, "t");
     start_now(w, id, &server);
+    written(w, id, "up");
     exec_now(w, id, &probe, 10000, &heard);
     if (supported((const void *)(uintptr_t)w->backend->ops->exec_step)) {
         CHECK_STR(heard.err.msg, "");

@@ -10,7 +10,7 @@
 enum { GRACE_MS = 10 * 60 * 1000 };
 
 static const Act server = {.name = "server", .out = "up\n", .life_ms = -1, .restarts = 4};
-static const Act stubborn = {.name = "stubborn", .life_ms = -1, .ignores_term = true};
+static const Act stubborn = {.name = "stubborn", .out = "deaf\n", .life_ms = -1, .ignores_term = true};
 
 static void destroy_task(World *w, const char *task) {
     Heard heard = {0};
