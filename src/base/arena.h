@@ -28,4 +28,4 @@ void *arena_dup(Arena *arena, const void *bytes, size_t size);
 char *arena_strdup(Arena *arena, const char *text);
 char *arena_strndup(Arena *arena, const char *text, size_t size); /* `size` bytes and a NUL */
 char *arena_printf(Arena *arena, const char *format, ...) PRINTF(2, 3);
-char *arena_vprintf(Arena *arena, const char *format, va_list args);
+char *arena_vprintf(Arena *arena, const char *format, va_list args) PRINTF(2, 0);

@@ -33,5 +33,5 @@ void auto_close(int *fd); /* -1 is fine; keeps errno */
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define container_of(pointer, type, member) \
-    ((type *)((char *)(1 ? (pointer) : &((type *)0)->member) - offsetof(type, member)))
+    ((type *)(void *)((char *)(1 ? (pointer) : &((type *)0)->member) - offsetof(type, member)))
 #define UNREACHABLE() __builtin_trap()

@@ -21,7 +21,7 @@ bool buf_put(Buf *buf, const void *bytes, size_t size);
 bool buf_puts(Buf *buf, const char *text);
 bool buf_putc(Buf *buf, char c);
 bool buf_printf(Buf *buf, const char *format, ...) PRINTF(2, 3);
-bool buf_vprintf(Buf *buf, const char *format, va_list args);
+bool buf_vprintf(Buf *buf, const char *format, va_list args) PRINTF(2, 0);
 char *buf_take(Buf *buf);             /* returns owned, NUL-terminated; the buffer is empty then */
 const char *buf_cstr(const Buf *buf); /* never NULL */
 void buf_drop(Buf *buf, size_t size); /* the first `size` bytes go */

@@ -41,7 +41,7 @@ static inline void list_remove(List *member) {
 }
 
 #define LIST_ENTRY(node, var, member) \
-    ((__typeof__(var))((char *)(node)-offsetof(__typeof__(*(var)), member)))
+    ((__typeof__(var))((void *)((char *)(node)-offsetof(__typeof__(*(var)), member))))
 
 /* The body must not remove `var`. */
 #define LIST_FOREACH(var, head, member)                                           \

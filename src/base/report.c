@@ -22,6 +22,7 @@ static void keep(Report *report, const Problem *problem) {
 }
 
 /* Problems beyond the maximum are only counted. */
+PRINTF(3, 0)
 static void add(Report *report, const Problem *problem, const char *format, va_list args) {
     if (problem->warning)
         report->warnings++;

@@ -15,4 +15,4 @@ void *xreallocarray(void *old, size_t count, size_t size);
 char *xstrdup(const char *text);
 char *xstrndup(const char *text, size_t size); /* at most `size` bytes */
 char *xasprintf(const char *format, ...) PRINTF(1, 2);
-char *xvasprintf(const char *format, va_list args);
+char *xvasprintf(const char *format, va_list args) PRINTF(1, 0);
