@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unit-fuzz-<name> [PATTERN]: every file of the corpus (whose name contains PATTERN) as a test of its own, in a process of its
- * own: as it is, and changed a little in a few hundred ways that are the same in every run. */
+ * own: as it is, and changed a little in a few thousand ways that are the same in every run. */
 #include "fuzz/fuzz.h"
 
 #include <dirent.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { INPUT_MAX = 1 << 20, MUTATIONS = 300, SECONDS = 60, PATH_SIZE = 4096 };
+enum { INPUT_MAX = 1 << 20, MUTATIONS = 3000, SECONDS = 60, PATH_SIZE = 4096 };
 
 static uint64_t random_next(uint64_t *state) {
     *state ^= *state << 13;
