@@ -8,6 +8,8 @@
 
 #include "base/attr.h"
 
+/* Copies what fits, always ends it, never in the middle of a UTF-8 sequence. */
+void str_copy(char *to, size_t size, const char *text);
 bool str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
 bool str_same(const char *a, const char *b); /* NULL equals only NULL */

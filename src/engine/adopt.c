@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
 
@@ -84,7 +85,7 @@ static void on_resumed(void *arg, const void *result, const Err *err) {
     if (err) {
         StepState lost = { .phase = STEP_ENDED, .end = STEP_LOST, .oom_killed = UNKNOWN,
                            .ended_us = loop_wall_us(target->session->engine->loop) };
-        snprintf(lost.error, sizeof(lost.error), "%s", err->msg);
+        str_copy(lost.error, sizeof(lost.error), err->msg);
         log_warn("%s %s: %s", target->session->slug, target_spec(target)->name, err->msg);
         found(target, &lost);
     } else {

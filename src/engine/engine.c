@@ -19,6 +19,17 @@ static int default_slots(void) {
     return cpus > SLOTS_LEAST ? (int)cpus : SLOTS_LEAST;
 }
 
+void engine_count_slots(Engine *engine) {
+    int64_t most = 0;
+    Session *session;
+    LIST_FOREACH (session, &engine->sessions, link) {
+        int64_t own = session->config->parallelism ? session->config->parallelism : default_slots();
+        if (own > most)
+            most = own;
+    }
+    engine->slots = most ? (int)most : default_slots();
+}
+
 Engine *engine_new(const EngineOptions *options) {
     Engine *engine = xcalloc(1, sizeof(*engine));
     engine->options = *options;
@@ -27,12 +38,12 @@ Engine *engine_new(const EngineOptions *options) {
     engine->state_dir = xstrdup(options->state_dir);
     engine->objects = objects_new(options->loop);
     engine->http = options->scripted ? NULL : http_client_new(options->loop);
-    engine->slots = default_slots();
     engine->random = options->scripted ? 1 : (uint32_t)clock_wall_us();
     list_init(&engine->sessions);
     list_init(&engine->dirty);
     list_init(&engine->slot_wait);
     list_init(&engine->unsettled);
+    engine_count_slots(engine);
     return engine;
 }
 

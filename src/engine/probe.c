@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
 #include "engine/probe.h"
 
 #include <regex.h>
@@ -42,7 +43,7 @@ static void again(ReadyProbe *probe) {
 /* One answer. Says so when a threshold is crossed; the callback may free the probe. */
 static void answer(ReadyProbe *probe, bool success, const char *why) {
     const Probe *spec = probe->ask.spec;
-    snprintf(probe->why, sizeof(probe->why), "%s", why);
+    str_copy(probe->why, sizeof(probe->why), why);
     probe->successes = success ? probe->successes + 1 : 0;
     probe->failures = success ? 0 : probe->failures + 1;
     again(probe);

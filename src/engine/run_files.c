@@ -76,7 +76,7 @@ void run_files_retain(const char *session_dir, const char *target, uint32_t newe
         return;
     AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, newest - RUNS_KEPT);
     Err err;
-    (void)path_remove_tree(path, &err); /* what cannot be removed only takes room */
+    (void)!path_remove_tree(path, &err); /* what cannot be removed only takes room */
 }
 
 static char *mark_path(const char *session_dir, const char *target, uint32_t run) {
@@ -88,7 +88,7 @@ void run_files_mark_ready(const char *session_dir, const char *target, uint32_t 
     char text[24];
     int n = snprintf(text, sizeof(text), "%lld\n", (long long)ready_us);
     Err err;
-    (void)file_write(path, text, (size_t)n, 0600, &err); /* lost: it is probed again */
+    (void)!file_write(path, text, (size_t)n, 0600, &err); /* lost: it is probed again */
 }
 
 int64_t run_files_ready_us(const char *session_dir, const char *target, uint32_t run) {

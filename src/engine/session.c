@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A session: the targets of one config file, what was asked of them, and when it is over. */
+#include "base/str.h"
 #include "engine/session.h"
 
 #include <assert.h>
@@ -129,6 +130,7 @@ void session_publish(Session *session) {
     object_add(objects, &session->object);
     for (size_t i = 0; i < session->graph.n; i++)
         object_add(objects, &session->targets[i].object);
+    engine_count_slots(session->engine);
 }
 
 /* Takes it out of sight and memory; what is on disk stays. */
@@ -137,6 +139,8 @@ void session_unpublish(Session *session) {
     for (size_t i = 0; i < session->graph.n; i++)
         object_remove(objects, &session->targets[i].object);
     object_remove(objects, &session->object);
+    list_remove(&session->link);
+    engine_count_slots(session->engine);
 }
 
 /* ---- what was asked ---- */
@@ -357,12 +361,10 @@ void session_delete(Session *session, int64_t grace_ms, bool purge) {
 static void finish_delete(Session *session) {
     Err err;
     session->down = true;
-    if (session->purge)
-        (void)path_remove_tree(session->dir, &err);
-    else if (session_save(session, &err) < 0)
+    int r = session->purge ? path_remove_tree(session->dir, &err) : session_save(session, &err);
+    if (r < 0)
         log_warn("%s: %s", session->slug, err.msg);
     log_info("%s: gone", session->slug);
-    engine_changed(session->engine, session);
     session_unpublish(session);
     session_free(session);
 }
@@ -385,7 +387,7 @@ static void check_exit(Session *session) {
     }
     Err err;
     session->done = true;
-    snprintf(session->error, sizeof(session->error), "%s", verdict.error);
+    str_copy(session->error, sizeof(session->error), verdict.error);
     log_info("%s: done%s%s", session->slug, verdict.error[0] ? ": " : "", verdict.error);
     if (session_save(session, &err) < 0)
         log_warn("%s: %s", session->slug, err.msg);
@@ -400,7 +402,7 @@ void session_settle(Session *session) {
     }
     if (session->adopting)
         return;
-    if (session->ci && !session->done && !session->deleting)
+    if (session->ci && session->ready && !session->done && !session->deleting)
         check_exit(session);
     if (session->deleting && session->alive == 0)
         finish_delete(session);

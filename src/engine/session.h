@@ -99,6 +99,8 @@ void engine_wants_drain(Engine *engine);
 /* The session is looked at (session_settle) in the next drain. */
 void engine_changed(Engine *engine, Session *session);
 uint32_t engine_random(Engine *engine);
+/* Jobs at once: the most that a living session's file allows, or the default. */
+void engine_count_slots(Engine *engine);
 
 PlanWorld session_world(const Session *session);
 StepId target_step_id(const Target *target, uint32_t run);

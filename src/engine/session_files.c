@@ -227,8 +227,8 @@ static void load_head(Session *session, const Value *v) {
     session->done = value_get_bool(v, "done", false);
     session->deleting = value_get_bool(v, "deleting", false);
     session->purge = value_get_bool(v, "purge", false);
-    snprintf(session->error, sizeof(session->error), "%s", error ? error : "");
-    snprintf(session->object.uid, sizeof(session->object.uid), "%s", uid ? uid : "");
+    str_copy(session->error, sizeof(session->error), error ? error : "");
+    str_copy(session->object.uid, sizeof(session->object.uid), uid ? uid : "");
     if (session->deleting)
         session->object.deleted_us = value_get_int(v, "changed_us", session->started_us);
 }

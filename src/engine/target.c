@@ -118,7 +118,7 @@ static void on_probe(void *arg, bool ready, const char *why) {
     Target *target = arg;
     TargetFacts *facts = target_facts(target);
     PlanWorld world = session_world(target->session);
-    snprintf(target->probe_why, sizeof(target->probe_why), "%s", why);
+    str_copy(target->probe_why, sizeof(target->probe_why), why);
     if (ready && !facts->last_ready_us)
         run_files_mark_ready(target->session->dir, target_spec(target)->name, facts->run, world.now_us);
     fact_ready(facts, ready, &world);
@@ -196,7 +196,7 @@ static void on_destroy(void *arg, const void *result, const Err *err) {
     target->destroy = NULL;
     if (!err) /* the end itself comes through wait_step */
         return;
-    snprintf(target->stop_failed, sizeof(target->stop_failed), "%s", err->msg);
+    str_copy(target->stop_failed, sizeof(target->stop_failed), err->msg);
     fact_stop_failed(target_facts(target), err->msg);
     target_mark(target);
 }
@@ -297,8 +297,8 @@ void target_show(Target *target, const Verdict *verdict) {
         log_info("%s %s: %s -> %s%s%s%s", session->slug, target_spec(target)->name, target_phase_name(target->shown.phase),
                  target_phase_name(state.phase), why[0] ? " (" : "", why, why[0] ? ")" : "");
     memcpy(target->waiting_on, names, sizeof(names));
-    snprintf(target->error, sizeof(target->error), "%s", state.error ? state.error : "");
-    snprintf(target->why, sizeof(target->why), "%s", why);
+    str_copy(target->error, sizeof(target->error), state.error ? state.error : "");
+    str_copy(target->why, sizeof(target->why), why);
     state.waiting_on = target->waiting_on;
     state.error = state.error ? target->error : NULL;
     target->shown = state;

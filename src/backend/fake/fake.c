@@ -8,6 +8,7 @@
 
 #include "backend/fake/fake_inside.h"
 #include "base/arena.h"
+#include "base/path.h"
 #include "base/xalloc.h"
 
 static const BackendOps fake_ops;
@@ -94,14 +95,30 @@ static Op *fake_load(Backend *backend, OpFn fn, void *arg) {
 static Op *fake_setup_workflow(Backend *backend, const char *task, const char *dir,
                                const WorkflowConfig *config, OpFn fn, void *arg) {
     Fake *fake = fake_of(backend);
-    (void)dir, (void)config;
+    (void)config;
     if (strcmp(task, "WorkflowSetupShouldFail") == 0) {
         Err err = {0};
         (void)err_set(&err, ERR_UNAVAILABLE, "expected fail to setup workflow");
         return refuse(fake, &err, fn, arg);
     }
-    map_put(&fake->tasks, task, fake);
+    free(map_put(&fake->tasks, task, xstrdup(dir)));
     return done(fake, fn, arg);
+}
+
+/* Whoever adopts finds a run by its directory, as with every backend. */
+static void make_run_dir(const char *dir, StepId id) {
+    if (strchr(id.step, '/') || id.step[0] == '.')
+        return; /* no name for one */
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", dir, id.step, id.run);
+    (void)!path_mkdirs(path, 0700, NULL);
+}
+
+static void forget_tasks(Fake *fake) {
+    const char *task;
+    void *dir;
+    for (size_t at = 0; map_next(&fake->tasks, &at, &task, &dir);)
+        free(dir);
+    map_deinit(&fake->tasks);
 }
 
 static Op *fake_start_step(Backend *backend, StepId id, const Step *step, OpFn fn, void *arg) {
@@ -114,6 +131,7 @@ static Op *fake_start_step(Backend *backend, StepId id, const Step *step, OpFn f
                       id.task);
     if (err.kind != ERR_NONE)
         return refuse(fake, &err, fn, arg);
+    make_run_dir(map_get(&fake->tasks, id.task), id);
     FakeRun *run = fake_run_new(fake, id, step);
     run->start = fake_op(fake, fn, arg, NULL, NULL);
     return run->start;
@@ -158,7 +176,7 @@ static Op *fake_destroy_workflow(Backend *backend, const char *task, const Workf
     bool living = false;
     FakeRun *run;
     (void)config;
-    map_remove(&fake->tasks, task);
+    free(map_remove(&fake->tasks, task));
     LIST_FOREACH (run, &fake->runs, link) {
         if (strcmp(run->task, task) != 0)
             continue;
@@ -294,7 +312,7 @@ void fake_crash_server(Backend *backend) {
     while (!list_empty(&fake->ends))
         fake_call_free(LIST_ENTRY(fake->ends.next, (FakeCall *)NULL, link));
     op_list_abandon(&fake->calls);
-    map_deinit(&fake->tasks);
+    forget_tasks(fake);
     map_init(&fake->tasks);
 }
 
@@ -315,7 +333,7 @@ static void fake_free(Backend *backend) {
     while (!list_empty(&fake->rules))
         fake_rule_free(LIST_ENTRY(fake->rules.next, (FakeRule *)NULL, link));
     free_counts(fake);
-    map_deinit(&fake->tasks);
+    forget_tasks(fake);
     free(fake);
 }
 

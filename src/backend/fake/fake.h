@@ -8,8 +8,8 @@
 Backend *fake_backend_new(Loop *loop);
 
 /* ---- Scripting, for tests ---- */
-/* What a step does: the script for its id's step, else for the step's own name (the only one for exec), in `task` (NULL: any).
- * Consulted at each start; without one its environment says it (fake_plan.c). Calls in flight are finished by nobody after a crash or
+/* What a step does: the script for its id's step, else for the step's own name (the only one for exec), in `task`. NULL is any,
+ * the most exact script goes first. Consulted at each start; without one its environment says it (fake_plan.c). Calls in flight are finished by nobody after a crash or
  * backend_free. */
 typedef struct FakeScript {
     int64_t start_delay_ms; /* until start_step completes */

@@ -27,7 +27,7 @@ typedef struct FakePlan {
 
 typedef struct FakeRule {
     List link;
-    char *task, *step; /* task NULL: any */
+    char *task, *step; /* NULL: any */
     FakeScript script; /* its strings are ours */
 } FakeRule;
 
@@ -102,7 +102,7 @@ struct Fake {
     List counts;  /* FakeCount.link */
     List execs;   /* FakeCall.link */
     List ends;    /* FakeCall.link: destroy_workflow */
-    Map tasks;    /* name → itself: those that this server set up */
+    Map tasks;    /* name → directory (owned): those that this server set up */
     int64_t last_pid;
 };
 

@@ -86,19 +86,23 @@ static void plan_of_script(const FakeScript *script, FakePlan *plan) {
     };
 }
 
-/* One that names the task goes before one that does not. */
+static bool fits(const char *rule, const char *name) {
+    return !rule || strcmp(rule, name) == 0;
+}
+
+/* The most exact one: a task counts for more than a step. */
 static const FakeScript *find_script(Fake *fake, const char *task, const char *name) {
-    const FakeScript *any = NULL;
+    const FakeScript *best = NULL;
+    int most = -1;
     FakeRule *rule;
     LIST_FOREACH (rule, &fake->rules, link) {
-        if (strcmp(rule->step, name) != 0)
+        int exact = (rule->task ? 2 : 0) + (rule->step ? 1 : 0);
+        if (!fits(rule->task, task) || !fits(rule->step, name) || exact <= most)
             continue;
-        if (rule->task && strcmp(rule->task, task) == 0)
-            return &rule->script;
-        if (!rule->task)
-            any = &rule->script;
+        best = &rule->script;
+        most = exact;
     }
-    return any;
+    return best;
 }
 
 void fake_plan_make(Fake *fake, StepId id, const Step *step, FakePlan *ret) {
@@ -134,12 +138,12 @@ void fake_script(Backend *backend, const char *task, const char *step, const Fak
     Fake *fake = fake_of(backend);
     FakeRule *rule;
     LIST_FOREACH_SAFE (rule, &fake->rules, link) {
-        if (str_same(rule->task, task) && strcmp(rule->step, step) == 0)
+        if (str_same(rule->task, task) && str_same(rule->step, step))
             fake_rule_free(rule);
     }
     rule = xcalloc(1, sizeof(*rule));
     rule->task = task ? xstrdup(task) : NULL;
-    rule->step = xstrdup(step);
+    rule->step = step ? xstrdup(step) : NULL;
     rule->script = *script;
     rule->script.start_error = script->start_error ? xstrdup(script->start_error) : NULL;
     rule->script.output = script->output ? xstrdup(script->output) : NULL;

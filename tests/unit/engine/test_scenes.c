@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine on the fake backend: what users are promised, in scenes. */
+#include "unit/engine/scene.h"
+
+static const FakeScript runs_on = {.life_ms = -1};
+
+static StepId step(const Scene *scene, const char *target, uint32_t run) {
+    return (StepId){.task = session_slug(scene->session), .step = target, .run = run};
+}
+
+TEST(a_server_waits_for_its_job) {
+    Scene *scene = scene_new("services:\n"
+                             "  migrate: {type: job, command: migrate}\n"
+                             "  api: {command: api, depends_on: [migrate]}\n");
+    fake_script(scene->backend, NULL, "migrate:update", &(FakeScript){.life_ms = 500});
+    fake_script(scene->backend, NULL, "api:serve", &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    CHECK_STR(scene_state(scene, "migrate:update"), "active");
+    CHECK_STR(scene_state(scene, "api:serve"), "waiting waiting-for-dep");
+    CHECK_HAS(scene_message(scene, "api:serve"), "migrate");
+    loop_advance(scene->loop, 499);
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "api:serve"), 0);
+    loop_advance(scene->loop, 2);
+    CHECK_STR(scene_state(scene, "migrate:update"), "terminated ok");
+    CHECK_STR(scene_state(scene, "api:serve"), "active ready");
+    CHECK_STR(scene_state(scene, "tiltfile:update"), "terminated ok");
+    scene_free(scene);
+}
+
+TEST(a_crashed_server_waits_for_its_back_off_and_runs_again) {
+    Scene *scene = scene_new("services:\n  api: {command: api, restart: {delay: 1s}}\n");
+    fake_script(scene->backend, NULL, "api:serve", &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    fake_end(scene->backend, step(scene, "api:serve", 1), STEP_EXITED, 3);
+    loop_advance(scene->loop, 0);
+    CHECK_STR(scene_state(scene, "api:serve"), "waiting backoff");
+    CHECK_HAS(scene_message(scene, "api:serve"), "exit");
+    loop_advance(scene->loop, 1001);
+    CHECK_STR(scene_state(scene, "api:serve"), "active ready");
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "api:serve"), 2);
+    scene_free(scene);
+}
+
+TEST(down_stops_in_reverse_order_and_the_objects_go) {
+    Scene *scene = scene_new("services:\n"
+                             "  db: {command: db}\n"
+                             "  api: {command: api, depends_on: [db]}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    fake_script(scene->backend, NULL, "api:serve", &(FakeScript){.life_ms = -1, .ignores_stop = true});
+    ASSERT(scene_up(scene, NULL));
+    CHECK_EQ(fake_running(scene->backend), 2);
+    session_delete(scene->session, -1, false);
+    loop_advance(scene->loop, 5000); /* api has 10 s of grace and ignores TERM; db must wait for it */
+    CHECK_STR(scene_state(scene, "db:serve"), "active ready");
+    loop_advance(scene->loop, 6000);
+    CHECK_EQ(fake_running(scene->backend), 0);
+    CHECK_STR(scene_state(scene, "db:serve"), "gone");
+    CHECK(object_next(engine_objects(scene->engine), OBJECT_SESSION, NULL, NULL) == NULL);
+    CHECK(engine_empty(scene->engine));
+    scene_free(scene);
+}
+
+TEST(a_killed_server_process_adopts_and_starts_nothing_twice) {
+    Scene *scene = scene_new("services:\n"
+                             "  migrate: {type: job, command: migrate}\n"
+                             "  api: {command: api, depends_on: [migrate]}\n");
+    fake_script(scene->backend, NULL, "migrate:update", &(FakeScript){.life_ms = 500});
+    fake_script(scene->backend, NULL, "api:serve", &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    scene_crash(scene);
+    ASSERT(scene->session);
+    CHECK_STR(scene_state(scene, "migrate:update"), "active");
+    loop_advance(scene->loop, 600);
+    CHECK_STR(scene_state(scene, "migrate:update"), "terminated ok");
+    CHECK_STR(scene_state(scene, "api:serve"), "active ready");
+    scene_crash(scene);
+    CHECK_STR(scene_state(scene, "migrate:update"), "terminated ok");
+    CHECK_STR(scene_state(scene, "api:serve"), "active ready");
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "migrate:update"), 1);
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "api:serve"), 1);
+    scene_free(scene);
+}
+
+TEST(what_was_stopped_stays_stopped_over_a_crash) {
+    Scene *scene = scene_new("services:\n  a: {command: a}\n  b: {command: b}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    ASSERT(target_stop(scene_target(scene, "a:serve"), &scene->err) == 0);
+    loop_advance(scene->loop, 100);
+    CHECK_STR(scene_state(scene, "a:serve"), "none");
+    CHECK_HAS(scene_message(scene, "a:serve"), "stopped");
+    scene_crash(scene);
+    CHECK_STR(scene_state(scene, "a:serve"), "none");
+    CHECK_STR(scene_state(scene, "b:serve"), "active ready");
+    ASSERT(target_start(scene_target(scene, "a:serve"), &scene->err) == 0);
+    loop_advance(scene->loop, 0);
+    CHECK_STR(scene_state(scene, "a:serve"), "active ready");
+    scene_free(scene);
+}
+
+TEST(a_hundred_restarts_at_once_are_one) {
+    Scene *scene = scene_new("services:\n  a: {command: a}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    for (int i = 0; i < 100; i++)
+        ASSERT(target_restart(scene_target(scene, "a:serve"), &scene->err) == 0);
+    loop_advance(scene->loop, 1000);
+    CHECK_EQ(fake_running(scene->backend), 1);
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "a:serve"), 2);
+    scene_free(scene);
+}
+
+TEST(ci_ends_well) {
+    Scene *scene = scene_new("services:\n"
+                             "  test: {type: job, command: t}\n"
+                             "  api: {command: api}\n");
+    fake_script(scene->backend, NULL, "test:update", &(FakeScript){.life_ms = 200});
+    fake_script(scene->backend, NULL, "api:serve", &runs_on);
+    ASSERT(scene_ci(scene));
+    loop_advance(scene->loop, 300);
+    Arena arena;
+    arena_init(&arena);
+    const Value *status = value_get(scene_json(scene, session_object(scene->session), &arena), "status");
+    CHECK(value_get_bool(status, "done", false));
+    CHECK(value_get(status, "error") == NULL);
+    CHECK_EQ(fake_running(scene->backend), 0); /* what served is stopped */
+    arena_deinit(&arena);
+    scene_free(scene);
+}
+
+TEST(ci_ends_with_the_first_failure) {
+    Scene *scene = scene_new("services:\n"
+                             "  a: {type: job, command: a}\n"
+                             "  b: {type: job, command: b}\n");
+    fake_script(scene->backend, NULL, "a:update", &(FakeScript){.life_ms = 300, .code = 1});
+    fake_script(scene->backend, NULL, "b:update", &(FakeScript){.life_ms = 200, .code = 2});
+    ASSERT(scene_ci(scene));
+    loop_advance(scene->loop, 400);
+    Arena arena;
+    arena_init(&arena);
+    const Value *status = value_get(scene_json(scene, session_object(scene->session), &arena), "status");
+    CHECK(value_get_bool(status, "done", false));
+    CHECK_HAS(value_get_str(status, "error"), "2");
+    arena_deinit(&arena);
+    scene_free(scene);
+}
+
+TEST(jobs_share_the_slots_of_the_server) {
+    Scene *scene = scene_new("services:\n"
+                             "  a: {type: job, command: x}\n  b: {type: job, command: x}\n  c: {type: job, command: x}\n"
+                             "  d: {type: job, command: x}\n  e: {type: job, command: x}\nparallelism: 2\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = 100});
+    ASSERT(scene_up(scene, NULL));
+    CHECK_EQ(fake_running(scene->backend), 2);
+    CHECK_STR(scene_state(scene, "c:update"), "waiting waiting-for-slot");
+    loop_advance(scene->loop, 101);
+    CHECK_EQ(fake_running(scene->backend), 2);
+    CHECK_STR(scene_state(scene, "d:update"), "active");
+    loop_advance(scene->loop, 300);
+    CHECK_STR(scene_state(scene, "e:update"), "terminated ok");
+    scene_free(scene);
+}
+
+TEST(a_second_session_of_a_file_is_refused) {
+    Scene *scene = scene_new("services:\n  a: {command: a}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    Session *first = scene_up(scene, NULL);
+    ASSERT(first);
+    CHECK(scene_up(scene, NULL) == NULL);
+    CHECK_EQ(scene->err.kind, ERR_CONFLICT);
+    CHECK_HAS(scene->err.msg, session_slug(first));
+    scene_free(scene);
+}
+
+TEST(a_broken_file_starts_nothing) {
+    Scene *scene = scene_new("services:\n  a: {comand: a}\n");
+    CHECK(scene_up(scene, NULL) == NULL);
+    CHECK_EQ(scene->err.kind, ERR_INVALID);
+    CHECK(engine_empty(scene->engine));
+    scene_free(scene);
+}
+
+TEST(a_survivor_is_named_and_the_session_stays) {
+    Scene *scene = scene_new("services:\n  a: {command: a}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1, .survives_kill = true});
+    ASSERT(scene_up(scene, NULL));
+    session_delete(scene->session, -1, false);
+    loop_advance(scene->loop, 60000);
+    CHECK(!engine_empty(scene->engine));
+    Arena arena;
+    arena_init(&arena);
+    Object *object = object_next(engine_objects(scene->engine), OBJECT_TARGET, NULL, NULL);
+    const Value *status = value_get(scene_json(scene, object, &arena), "status");
+    CHECK(value_get_str(status, "stopFailed") != NULL);
+    arena_deinit(&arena);
+    scene_free(scene);
+}
+
+TEST(a_session_nobody_holds_ends) {
+    Scene *scene = scene_new("services:\n  a: {type: job, command: a}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1});
+    ASSERT(scene_ci(scene));
+    loop_advance(scene->loop, 31000);
+    CHECK_STR(scene_state(scene, "a:update"), "active"); /* nobody asked for it to be held */
+    scene_free(scene);
+}
