@@ -67,7 +67,8 @@ static bool passes(const Test *test) {
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
         fprintf(stderr, "  took longer than %u s\n", test->timeout_s);
     else if (WIFSIGNALED(status))
-        fprintf(stderr, "  killed by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        fprintf(stderr, "  killed by signal %d (%s)\n", WTERMSIG(status),
+                strsignal(WTERMSIG(status)));
     fprintf(stderr, "FAIL %s (%s)\n", test->name, test->file);
     return false;
 }

@@ -19,44 +19,47 @@ typedef struct Test {
 } Test;
 
 void test_register(Test *test);
-void test_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void test_fail(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* A directory of this test's own, removed after it; the same at each call. */
 const char *test_dir(void);
 
-#define TEST_TIMEOUT(test_name, seconds) \
-    static void test_##test_name(void); \
-    static Test test_##test_name##_entry = {#test_name, __FILE__, test_##test_name, seconds, NULL}; \
-    __attribute__((constructor)) static void test_##test_name##_register(void) { \
-        test_register(&test_##test_name##_entry); \
-    } \
+#define TEST_TIMEOUT(test_name, seconds)                                                     \
+    static void test_##test_name(void);                                                      \
+    static Test test_##test_name##_entry = {#test_name, __FILE__, test_##test_name, seconds, \
+                                            NULL};                                           \
+    __attribute__((constructor)) static void test_##test_name##_register(void) {             \
+        test_register(&test_##test_name##_entry);                                            \
+    }                                                                                        \
     static void test_##test_name(void)
 #define TEST(test_name) TEST_TIMEOUT(test_name, 30)
 
 /* A failed CHECK is noted and the test goes on; a failed ASSERT ends it. */
-#define CHECK(cond) \
-    ((cond) ? (void)0 : test_fail(__FILE__, __LINE__, "%s", #cond))
-#define CHECK_EQ(a, b) \
-    do { \
-        long long a_ = (long long)(a), b_ = (long long)(b); \
-        if (a_ != b_) \
+#define CHECK(cond) ((cond) ? (void)0 : test_fail(__FILE__, __LINE__, "%s", #cond))
+#define CHECK_EQ(a, b)                                                                  \
+    do {                                                                                \
+        long long a_ = (long long)(a), b_ = (long long)(b);                             \
+        if (a_ != b_)                                                                   \
             test_fail(__FILE__, __LINE__, "%s is %lld, not %s (%lld)", #a, a_, #b, b_); \
     } while (0)
-#define CHECK_STR(a, b) \
-    do { \
-        const char *a_ = (a), *b_ = (b); \
-        if (a_ != b_ && (!a_ || !b_ || strcmp(a_, b_) != 0)) \
-            test_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)", b_ ? b_ : "(null)"); \
+#define CHECK_STR(a, b)                                                                       \
+    do {                                                                                      \
+        const char *a_ = (a), *b_ = (b);                                                      \
+        if (a_ != b_ && (!a_ || !b_ || strcmp(a_, b_) != 0))                                  \
+            test_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)", \
+                      b_ ? b_ : "(null)");                                                    \
     } while (0)
-#define CHECK_HAS(text, part) \
-    do { \
-        const char *text_ = (text), *part_ = (part); \
-        if (!text_ || !strstr(text_, part_)) \
-            test_fail(__FILE__, __LINE__, "\"%s\" does not contain \"%s\"", text_ ? text_ : "(null)", part_); \
+#define CHECK_HAS(text, part)                                               \
+    do {                                                                    \
+        const char *text_ = (text), *part_ = (part);                        \
+        if (!text_ || !strstr(text_, part_))                                \
+            test_fail(__FILE__, __LINE__, "\"%s\" does not contain \"%s\"", \
+                      text_ ? text_ : "(null)", part_);                     \
     } while (0)
-#define ASSERT(cond) \
-    do { \
-        if (!(cond)) { \
+#define ASSERT(cond)                                    \
+    do {                                                \
+        if (!(cond)) {                                  \
             test_fail(__FILE__, __LINE__, "%s", #cond); \
-            exit(1); \
-        } \
+            exit(1);                                    \
+        }                                               \
     } while (0)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/test.h"
+
+#include "base/str.h"
+
+TEST(str_starts_ends_same)
+{
+    CHECK(str_starts("thole", "tho"));
+    CHECK(str_starts("thole", ""));
+    CHECK(!str_starts("tho", "thole"));
+    CHECK(str_ends("a.yaml", ".yaml"));
+    CHECK(str_ends("a", ""));
+    CHECK(!str_ends("yaml", ".yaml"));
+    CHECK(str_same("a", "a"));
+    CHECK(!str_same("a", "b"));
+    CHECK(str_same(NULL, NULL));
+    CHECK(!str_same(NULL, ""));
+    CHECK(!str_same("", NULL));
+}
+
+static void copied(const char *text, size_t size, const char *want) {
+    char to[16];
+    memset(to, 'x', sizeof(to));
+    str_copy(to, size, text);
+    CHECK_STR(to, want);
+    CHECK_EQ(to[size], 'x'); /* nothing beyond */
+}
+
+TEST(str_copy_cuts_between_characters)
+{
+    copied("thole", 6, "thole");
+    copied("thole", 5, "thol");
+    copied("thole", 1, "");
+    copied("", 1, "");
+    copied("a\xc3\xbc", 4, "a\xc3\xbc");
+    copied("a\xc3\xbc", 3, "a");
+    copied("\xf0\x9f\x9a\xa3", 4, "");
+}
+
+TEST(str_suggest_finds_the_near_one)
+{
+    static const char *const keys[] = {"command", "depends_on", NULL,      "ready",
+                                       "restart", "env",        "env_from"};
+    CHECK_STR(str_suggest("comand", keys, COUNT(keys)), "command");
+    CHECK_STR(str_suggest("dependson", keys, COUNT(keys)), "depends_on");
+    CHECK_STR(str_suggest("raedy", keys, COUNT(keys)), "ready"); /* a swap is one mistake */
+    CHECK_STR(str_suggest("env", keys, COUNT(keys)), "env");
+    CHECK_STR(str_suggest("envfrom", keys, COUNT(keys)), "env_from");
+    CHECK_STR(str_suggest("image", keys, COUNT(keys)), NULL);
+    CHECK_STR(str_suggest("", keys, COUNT(keys)), NULL);
+    CHECK_STR(str_suggest("x", NULL, 0), NULL);
+}
+
+TEST(str_suggest_prefers_the_nearest)
+{
+    static const char *const names[] = {"worker-1", "worker-22", "worker"};
+    CHECK_STR(str_suggest("workr", names, COUNT(names)), "worker");
+    CHECK_STR(str_suggest("worker-2", names, COUNT(names)), "worker-1"); /* a tie: the first */
+}
+
+TEST(str_suggest_does_not_guess_at_very_long_words)
+{
+    char word[400], other[100];
+    memset(word, 'a', sizeof(word) - 1);
+    word[sizeof(word) - 1] = '\0';
+    memset(other, 'b', sizeof(other) - 1);
+    other[sizeof(other) - 1] = '\0';
+    const char *const names[] = {other};
+    CHECK_STR(str_suggest(word, names, 1), NULL);
+}
+
+static bool number_is(const char *text, int64_t min, int64_t max, int64_t want) {
+    int64_t got = 77;
+    return number_parse(text, min, max, &got) == 0 && got == want;
+}
+
+static bool number_refused(const char *text, int64_t min, int64_t max) {
+    int64_t got = 77;
+    return number_parse(text, min, max, &got) < 0 && got == 77; /* untouched */
+}
+
+TEST(number_parse_takes_whole_numbers_within_bounds)
+{
+    CHECK(number_is("0", 0, 10, 0));
+    CHECK(number_is("10", 0, 10, 10));
+    CHECK(number_is("-5", -10, 10, -5));
+    CHECK(number_is("007", 0, 10, 7));
+    CHECK(number_is("9223372036854775807", 0, INT64_MAX, INT64_MAX));
+    CHECK(number_is("-9223372036854775808", INT64_MIN, 0, INT64_MIN));
+    CHECK(number_refused("11", 0, 10));
+    CHECK(number_refused("-1", 0, 10));
+    CHECK(number_refused("9223372036854775808", 0, INT64_MAX));
+    static const char *const none[] = {"",  " ",   "x",   "1x",   " 1",  "1 ", "+1",
+                                       "-", "--1", "- 1", "0x10", "1.0", "1e3"};
+    for (size_t i = 0; i < COUNT(none); i++) {
+        if (!number_refused(none[i], INT64_MIN, INT64_MAX))
+            test_fail(__FILE__, __LINE__, "accepted: \"%s\"", none[i]);
+    }
+}
+
+TEST(utf8_valid_takes_what_is)
+{
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\x7f",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xef\xbf\xbf",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       "gr\xc3\xbc\xc3\x9f \xf0\x9f\x9a\xa3"};
+    for (size_t i = 0; i < COUNT(good); i++) {
+        if (!utf8_valid(good[i], strlen(good[i])))
+            test_fail(__FILE__, __LINE__, "refused number %zu", i);
+    }
+    CHECK(utf8_valid("a\0b", 3));
+}
+
+TEST(utf8_valid_refuses_what_is_not)
+{
+    static const char *const bad[] = {"\x80",
+                                      "\xbf",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2"
+                                      "a",
+                                      "\xe0\x9f\xbf",
+                                      "\xe1\x80",
+                                      "\xe1\x80"
+                                      "a",
+                                      "\xed\xa0\x80",
+                                      "\xed\xbf\xbf",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf0\x90\x80",
+                                      "\xf0\x90\x80"
+                                      "a",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "ok\xfe"};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        if (utf8_valid(bad[i], strlen(bad[i])))
+            test_fail(__FILE__, __LINE__, "accepted number %zu", i);
+    }
+    CHECK(!utf8_valid("\xc3\xbc", 1)); /* the size counts, not the NUL */
+}
