@@ -4,6 +4,7 @@
 
 #include "backend/fake/fake.h"
 #include "base/buf.h"
+#include "harness/test.h"
 #include "unit/backend/conformance.h"
 
 enum { TURN_MS = 10, OUTPUT_MAX = 1 << 20 };
@@ -11,7 +12,7 @@ enum { TURN_MS = 10, OUTPUT_MAX = 1 << 20 };
 static void open_world(World *world) {
     world->loop = loop_new_scripted(1000, 1700000000000000);
     world->backend = fake_backend_new(world->loop);
-    world->dir = "/nowhere"; /* the fake keeps nothing on disk */
+    world->dir = test_dir();
 }
 
 static void close_world(World *world) {
