@@ -8,6 +8,21 @@
 #include <string.h>
 #include <time.h>
 
+/* Some are macros of the C library (with clang, with _FORTIFY_SOURCE). */
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
+#undef sprintf
+#undef vsprintf
+#undef strtok
+#undef atoi
+#undef gmtime
+#undef localtime
+#undef popen
+#undef system
+#undef alloca
+
 #define strcpy      use_memcpy_or_snprintf_instead_of_strcpy
 #define strcat      use_Buf_instead_of_strcat
 #define strncpy     use_snprintf_instead_of_strncpy
@@ -20,5 +35,4 @@
 #define localtime   use_localtime_r_instead_of_localtime
 #define popen       run_a_step_instead_of_popen
 #define system(...) run_a_step_instead_of_system
-#undef alloca
 #define alloca(...) use_an_Arena_instead_of_alloca
