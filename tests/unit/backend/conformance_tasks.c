@@ -7,10 +7,16 @@
 #include "harness/test.h"
 #include "unit/backend/conformance.h"
 
+#define LONG_NAME                                                                               \
+    "a-name-that-is-as-long-as-a-name-may-sensibly-be-and-then-some-more-of-it-so-that-nobody-" \
+    "can-"                                                                                      \
+    "say-that-it-is-short"
+
 enum { GRACE_MS = 10 * 60 * 1000 };
 
 static const Act server = {.name = "server", .out = "up\n", .life_ms = -1, .restarts = 4};
-static const Act stubborn = {.name = "stubborn", .out = "deaf\n", .life_ms = -1, .ignores_term = true};
+static const Act stubborn = {
+    .name = "stubborn", .out = "deaf\n", .life_ms = -1, .ignores_term = true};
 
 static void destroy_task(World *w, const char *task) {
     Heard heard = {0};
@@ -49,8 +55,7 @@ static bool resumes(World *w) {
 
 /* ---- Tasks ---- */
 
-TEST(conf_tasks_do_not_touch_each_other)
-{
+TEST(conf_tasks_do_not_touch_each_other) {
     World *w = world_open();
     StepId a = step_id("a", "server", 1), b = step_id("b", "server", 1);
     Heard end = {0};
@@ -69,8 +74,7 @@ TEST(conf_tasks_do_not_touch_each_other)
     world_close(w);
 }
 
-TEST(conf_names_may_be_strange)
-{
+TEST(conf_names_may_be_strange) {
     static const char *const names[] = {"11301",
                                         "01KGD2Z7C6A1B2C3D4E5F6G7H8",
                                         "invalid_task_uuid!",
@@ -87,8 +91,7 @@ TEST(conf_names_may_be_strange)
                                         "*",
                                         "$HOME",
                                         "\n",
-                                        "a-name-that-is-as-long-as-a-name-may-sensibly-be-and-then-"
-                                        "some-more-of-it-so-that-nobody-can-say-that-it-is-short"};
+                                        LONG_NAME};
     enum { NAMES = sizeof(names) / sizeof(names[0]) };
     World *w = world_open();
     for (int i = 0; i < NAMES; i++) {
@@ -108,8 +111,7 @@ TEST(conf_names_may_be_strange)
     world_close(w);
 }
 
-TEST(conf_a_task_ends_without_its_config)
-{
+TEST(conf_a_task_ends_without_its_config) {
     World *w = world_open();
     Heard ends[3] = {0};
     world_setup(w, "t");
@@ -131,8 +133,7 @@ TEST(conf_a_task_ends_without_its_config)
 
 /* ---- Discovery ---- */
 
-TEST(conf_discovery_lists_what_runs_in_order)
-{
+TEST(conf_discovery_lists_what_runs_in_order) {
     World *w = world_open();
     Heard found = {0}, end = {0};
     Act gone = {.name = "gone"};
@@ -164,8 +165,7 @@ TEST(conf_discovery_lists_what_runs_in_order)
 
 /* ---- After a server was killed ---- */
 
-TEST(conf_nobody_hears_of_calls_of_a_dead_server)
-{
+TEST(conf_nobody_hears_of_calls_of_a_dead_server) {
     World *w = world_open();
     Heard heard[4] = {0};
     Shown shown = {0};
@@ -188,8 +188,7 @@ TEST(conf_nobody_hears_of_calls_of_a_dead_server)
     world_close(w);
 }
 
-TEST(conf_a_running_step_is_resumed)
-{
+TEST(conf_a_running_step_is_resumed) {
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard started = {0}, again = {0}, end = {0};
@@ -221,8 +220,7 @@ TEST(conf_a_running_step_is_resumed)
     world_close(w);
 }
 
-TEST(conf_a_start_is_refused_for_what_another_server_started)
-{
+TEST(conf_a_start_is_refused_for_what_another_server_started) {
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard heard = {0};
@@ -237,8 +235,7 @@ TEST(conf_a_start_is_refused_for_what_another_server_started)
     world_close(w);
 }
 
-TEST(conf_what_ended_meanwhile_has_its_exit_code_and_log)
-{
+TEST(conf_what_ended_meanwhile_has_its_exit_code_and_log) {
     World *w = world_open();
     StepId id = step_id("t", "job", 1);
     Act act = {.name = "job", .out = "done\n", .life_ms = 50, .code = 42};
@@ -265,8 +262,7 @@ TEST(conf_what_ended_meanwhile_has_its_exit_code_and_log)
     world_close(w);
 }
 
-TEST(conf_resuming_creates_nothing)
-{
+TEST(conf_resuming_creates_nothing) {
     World *w = world_open();
     Heard again = {0}, found = {0};
     if (resumes(w)) {
@@ -282,8 +278,7 @@ TEST(conf_resuming_creates_nothing)
 }
 
 /* The server is killed in the midst of a start: the step runs, or it never will. */
-TEST(conf_a_start_cut_short_happened_or_never_will)
-{
+TEST(conf_a_start_cut_short_happened_or_never_will) {
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard never = {0}, again = {0}, found = {0};
@@ -309,8 +304,7 @@ TEST(conf_a_start_cut_short_happened_or_never_will)
     world_close(w);
 }
 
-TEST(conf_a_stop_works_without_resuming)
-{
+TEST(conf_a_stop_works_without_resuming) {
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard found = {0};

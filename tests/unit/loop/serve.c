@@ -103,12 +103,12 @@ static void on_accept(void *arg, int events) {
     serve->open++;
 }
 
-static int listen_on(const ServeAsk *ask) {
+/* -1 if the family is not there. */
+static int bound_to(const ServeAsk *ask) {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     int fd = socket(ask->family, SOCK_STREAM | SOCK_CLOEXEC, 0), bad;
-    assert(fd >= 0);
     if (ask->family == AF_UNIX) {
         snprintf(local.sun_path, sizeof(local.sun_path), "%s", ask->path);
         bad = bind(fd, (const struct sockaddr *)&local, sizeof(local));
@@ -117,9 +117,25 @@ static int listen_on(const ServeAsk *ask) {
     } else {
         bad = bind(fd, (const struct sockaddr *)&v4, sizeof(v4));
     }
-    bad |= listen(fd, CLIENTS_MAX);
+    if (!bad)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static int listen_on(const ServeAsk *ask) {
+    int fd = bound_to(ask);
+    int bad = listen(fd, CLIENTS_MAX);
     assert(!bad);
     return fd;
+}
+
+bool serve_can(int family) {
+    int fd = bound_to(&(ServeAsk){.family = family});
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
 }
 
 Serve *serve_new(Loop *loop, const ServeAsk *ask) {

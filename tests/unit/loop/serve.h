@@ -14,6 +14,8 @@ typedef struct ServeAsk {
     bool endless;       /* then `reply` is followed by 'x' for ever */
 } ServeAsk;
 
+/* Machines without IPv6 have no ::1 to listen on; what is asked of it cannot come up there. */
+bool serve_can(int family);
 Serve *serve_new(Loop *loop, const ServeAsk *ask);
 Serve *serve_free(Serve *serve);
 int serve_port(const Serve *serve);

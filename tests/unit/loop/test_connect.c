@@ -34,7 +34,7 @@ static void ask(Loop *loop, const char *host, int port, int64_t timeout_ms, Hear
 TEST(connect_reaches_whoever_listens) {
     static const int families[] = {AF_INET, AF_INET6};
     static const char *const literals[] = {"127.0.0.1", "::1"};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < (serve_can(AF_INET6) ? 2 : 1); i++) {
         Loop *loop = loop_new();
         Heard h;
         Serve *serve = serve_new(loop, &(ServeAsk){.family = families[i]});

@@ -98,7 +98,7 @@ TEST(http_reads_an_error_status_as_an_answer) {
 
 TEST(http_finds_localhost_on_either_family) {
     static const int families[] = {AF_INET, AF_INET6};
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < (serve_can(AF_INET6) ? 2 : 1); i++) {
         Web web = open_web(&(ServeAsk){.family = families[i], .reply = OK_REPLY}, "localhost");
         Heard h;
         ask_and_wait(&web, &(HttpAsk){.url = web.url, .timeout_ms = 10000}, &h);
