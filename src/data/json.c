@@ -167,6 +167,9 @@ void json_real(JsonWriter *w, double n) {
         if (sscanf(text, "%lf", &back) == 1 && back == n)
             break;
     }
+    /* Without any of these it would be read as an integer. */
+    if (!strpbrk(text, ".e"))
+        len += snprintf(text + len, sizeof(text) - (size_t)len, ".0");
     json_raw(w, text, (size_t)len);
 }
 

@@ -58,8 +58,8 @@ int json_parse(const char *text, size_t size, Arena *arena, const Value **ret, E
                        MAX_JSON_BYTES);
     json_error_t why;
     AUTO(json_decrefp)
-    json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                              &why);
+    json_t *json =
+        json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     if (!json)
         return err_set(err, ERR_INVALID, "not valid JSON: line %d, column %d: %s", why.line,
                        why.column, why.text);

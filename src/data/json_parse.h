@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "data/value.h"
 
-/* Reads exactly one JSON value of any kind. Refused, with a sentence that names line and column: broken or non-UTF-8 text,
- * duplicate keys, integers beyond 64 bits, NUL in keys, more than MAX_JSON_BYTES, deeper than MAX_JSON_DEPTH. */
+/* Reads exactly one JSON value of any kind. Refused, with a sentence that names line and column:
+ * broken or non-UTF-8 text, duplicate keys, integers beyond 64 bits, NUL in keys, more than
+ * MAX_JSON_BYTES, deeper than MAX_JSON_DEPTH. */
 MUST int json_parse(const char *text, size_t size, Arena *arena, const Value **ret, Err *err);

@@ -8,27 +8,41 @@
 
 #include "data/schema_private.h"
 
-const Type t_bool = {
-    .kind = TYPE_BOOL, .name = "boolean", .size = sizeof(bool), .align = _Alignof(bool),
-    .expected = "true or false"};
-const Type t_int = {
-    .kind = TYPE_INT, .name = "integer", .size = sizeof(int64_t), .align = _Alignof(int64_t),
-    .expected = "an integer"};
-const Type t_duration = {
-    .kind = TYPE_DURATION, .name = "duration", .size = sizeof(int64_t), .align = _Alignof(int64_t),
-    .expected = "a duration such as 300ms, 10s or 1h30m"};
-const Type t_size = {
-    .kind = TYPE_SIZE, .name = "size", .size = sizeof(int64_t), .align = _Alignof(int64_t),
-    .expected = "a size such as 512KiB or 64MiB, or a number of bytes"};
-const Type t_string = {
-    .kind = TYPE_STRING, .name = "string", .size = sizeof(char *), .align = _Alignof(char *),
-    .expected = "a string"};
-const Type t_strings = {
-    .kind = TYPE_STRINGS, .name = "list of strings", .size = sizeof(StrList),
-    .align = _Alignof(StrList), .expected = "a list of strings"};
-const Type t_env = {
-    .kind = TYPE_STRING_MAP, .name = "map of strings", .size = sizeof(StrMap),
-    .align = _Alignof(StrMap), .expected = "a map of names and their values"};
+const Type t_bool = {.kind = TYPE_BOOL,
+                     .name = "boolean",
+                     .size = sizeof(bool),
+                     .align = _Alignof(bool),
+                     .expected = "true or false"};
+const Type t_int = {.kind = TYPE_INT,
+                    .name = "integer",
+                    .size = sizeof(int64_t),
+                    .align = _Alignof(int64_t),
+                    .expected = "an integer"};
+const Type t_duration = {.kind = TYPE_DURATION,
+                         .name = "duration",
+                         .size = sizeof(int64_t),
+                         .align = _Alignof(int64_t),
+                         .expected = "a duration such as 300ms, 10s or 1h30m"};
+const Type t_size = {.kind = TYPE_SIZE,
+                     .name = "size",
+                     .size = sizeof(int64_t),
+                     .align = _Alignof(int64_t),
+                     .expected = "a size such as 512KiB or 64MiB, or a number of bytes"};
+const Type t_string = {.kind = TYPE_STRING,
+                       .name = "string",
+                       .size = sizeof(char *),
+                       .align = _Alignof(char *),
+                       .expected = "a string"};
+const Type t_strings = {.kind = TYPE_STRINGS,
+                        .name = "list of strings",
+                        .size = sizeof(StrList),
+                        .align = _Alignof(StrList),
+                        .expected = "a list of strings"};
+const Type t_env = {.kind = TYPE_STRING_MAP,
+                    .name = "map of strings",
+                    .size = sizeof(StrMap),
+                    .align = _Alignof(StrMap),
+                    .expected = "a map of names and their values"};
 
 const char *strmap_get(const StrMap *map, const char *name) {
     size_t low = 0, high = map->n;
@@ -49,9 +63,7 @@ StrMap strmap_merge(const StrMap *low, const StrMap *high, Arena *arena) {
     StrMap all = {.at = arena_alloc(arena, (low->n + high->n + 1) * sizeof(StrPair))};
     size_t i = 0, j = 0;
     while (i < low->n || j < high->n) {
-        int order = i == low->n    ? 1
-                    : j == high->n ? -1
-                                   : strcmp(low->at[i].name, high->at[j].name);
+        int order = i == low->n ? 1 : j == high->n ? -1 : strcmp(low->at[i].name, high->at[j].name);
         if (order == 0)
             i++; /* overlaid */
         all.at[all.n++] = order < 0 ? low->at[i++] : high->at[j++];

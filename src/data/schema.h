@@ -6,15 +6,22 @@
  *     static const Field stop_fields[] = {
  *         FIELD_SET(Stop),
  *         FIELD(Stop, signal, "signal", t_signal, .dflt = "TERM", .doc = "what is sent first"),
- *         FIELD(Stop, grace_ms, "grace", t_duration, .dflt = "10s", .doc = "how long to wait before KILL"),
+ *         FIELD(Stop, grace_ms, "grace", t_duration, .dflt = "10s", .doc = "time before KILL"),
  *     };
  *     SCHEMA_STRUCT(t_stop, Stop, "Stop", stop_fields);
  *
- * From the table come decoding with positions, defaults, bounds, encoding, the JSON Schema and the reference page. A member whose C
- * type is not the descriptor's is a compile error; a member that no field describes is found by schema_uncovered().
+ * From the table come decoding with positions, defaults, bounds, encoding, the JSON Schema and the
+ * reference page. A member whose C type is not the descriptor's is a compile error; a member that
+ * no field describes is found by schema_uncovered().
  *
- * C type per descriptor: t_bool bool · t_int, t_duration (ms), t_size (bytes) int64_t · t_string const char * · t_strings StrList ·
- * t_env StrMap · enums the enum · structs the struct · lists of T and maps of T by name: struct { T *at; size_t n; }. */
+ * C type per descriptor:
+ *     t_bool                              bool
+ *     t_int, t_duration (ms), t_size      int64_t
+ *     t_string                            const char *
+ *     t_strings                           StrList
+ *     t_env                               StrMap
+ *     enums, structs                      the enum, the struct
+ *     lists of T, maps of T by name       struct { T *at; size_t n; } */
 #pragma once
 
 #include "base/arena.h"
@@ -25,10 +32,18 @@
 #include "data/json.h"
 #include "data/value.h"
 
-typedef struct StrList { const char **at; size_t n; } StrList;
-typedef struct StrPair { const char *name, *value; } StrPair;
+typedef struct StrList {
+    const char **at;
+    size_t n;
+} StrList;
+typedef struct StrPair {
+    const char *name, *value;
+} StrPair;
 /* Pairs in byte order of their names, none twice. */
-typedef struct StrMap { StrPair *at; size_t n; } StrMap;
+typedef struct StrMap {
+    StrPair *at;
+    size_t n;
+} StrMap;
 
 const char *strmap_get(const StrMap *map, const char *name); /* NULL: absent */
 /* `low` overlaid with `high`, sorted. Strings are shared. */
@@ -58,7 +73,8 @@ typedef enum FieldFlag {
     FIELD_SECRET = 1 << 1,   /* masked when shown */
     FIELD_TEMPLATE = 1 << 2, /* {{ … }} is expanded in it */
     FIELD_RESTARTS = 1 << 3, /* change impact: what runs must be started anew */
-    FIELD_APPEND = 1 << 4,   /* merge rule of a list: an overlay's items are added; default: they replace */
+    FIELD_APPEND =
+        1 << 4, /* merge rule of a list: an overlay's items are added; default: they replace */
     FIELD_KEY = 1 << 5,      /* the member holds the key of the map it is in; not written inside */
     FIELD_INTERNAL = 1 << 6, /* no key of the file: only in what we store ourselves */
     FIELD_SET_BITS = 1 << 7, /* uint64_t: bit i is on if field i was given */
@@ -70,17 +86,23 @@ struct Field {
     const char *name; /* the key */
     const Type *type;
     const char *doc;
-    const char *dflt;  /* a scalar as it would be written, or JSON of a list; NULL: zero */
+    const char *dflt; /* a scalar as it would be written, or JSON of a list; NULL: zero */
     size_t offset, size;
     unsigned flags;
-    /* Of a number (ms, bytes), of each number of a list, of the length of a string. Both 0: none, but times and sizes are never negative. */
+    /* Of a number (ms, bytes), of each number of a list, of the length of a string. Both 0: none,
+     * but times and sizes are never negative. */
     int64_t min, max;
-    /* A further rule for a string or for each string of a list or name of a map. NULL: fine, else what is wrong with it. */
+    /* A further rule for a string or for each string of a list or name of a map. NULL: fine, else
+     * what is wrong with it. */
     const char *(*check)(const char *text);
     const char *aka; /* what other tools call it, separated by spaces: for hints only */
 };
 
-typedef struct EnumName { int value; const char *name; const char *doc; } EnumName;
+typedef struct EnumName {
+    int value;
+    const char *name;
+    const char *doc;
+} EnumName;
 
 struct Type {
     TypeKind kind;
@@ -91,10 +113,11 @@ struct Type {
     size_t field_n;
     const EnumName *names; /* enum, ends with name NULL */
     const Type *of;        /* list, map */
-    /* Shorthands: a scalar (a list) where a struct is expected is the value of this one field; a list where a map is expected is its keys. */
+    /* Shorthands: a scalar (a list) where a struct is expected is the value of this one field; a
+     * list where a map is expected is its keys. */
     const char *scalar, *list;
     bool keys;
-    bool only_short; /* the struct has no map form */
+    bool only_short;      /* the struct has no map form */
     const char *expected; /* "a duration such as 300ms, 10s or 1h30m" */
     /* custom */
     int (*decode)(Decoder *d, const Value *v, void *ret);
@@ -110,36 +133,64 @@ typedef StrList t_strings_is;
 typedef StrMap t_env_is;
 
 /* sizeof of a struct that cannot be compiled if `cond` is false; 0 otherwise. */
-#define SCHEMA_ASSERT(cond, text) (sizeof(struct { int x; _Static_assert(cond, text); }) * 0)
-#define SCHEMA_SAME(A, B) __builtin_types_compatible_p(A, B)
+#define SCHEMA_ASSERT(cond, text)    \
+    (sizeof(struct {                 \
+         int x;                      \
+         _Static_assert(cond, text); \
+     }) *                            \
+     0)
+#define SCHEMA_SAME(A, B)   __builtin_types_compatible_p(A, B)
 #define SCHEMA_MEMBER(S, m) __typeof__(((S *)0)->m)
 
-#define FIELD_RAW(S, m, key, T, cond, ...)                                                                             \
-    { .name = key, .type = &T,                                                                                         \
-      .offset = offsetof(S, m) + SCHEMA_ASSERT(cond, #S "." #m " does not have the type of " #T),                      \
-      .size = sizeof(SCHEMA_MEMBER(S, m)), __VA_ARGS__ }
+#define FIELD_RAW(S, m, key, T, cond, ...)                                                    \
+    {                                                                                         \
+        .name = key, .type = &T,                                                              \
+        .offset =                                                                             \
+            offsetof(S, m) + SCHEMA_ASSERT(cond, #S "." #m " does not have the type of " #T), \
+        .size = sizeof(SCHEMA_MEMBER(S, m)), __VA_ARGS__                                      \
+    }
 /* A member of the type that T describes. */
-#define FIELD(S, m, key, T, ...) FIELD_RAW(S, m, key, T, SCHEMA_SAME(SCHEMA_MEMBER(S, m), T##_is), __VA_ARGS__)
+#define FIELD(S, m, key, T, ...) \
+    FIELD_RAW(S, m, key, T, SCHEMA_SAME(SCHEMA_MEMBER(S, m), T##_is), __VA_ARGS__)
 /* A member struct { E *at; size_t n; } for a list or map whose items are of type E. */
-#define FIELD_LIST(S, m, key, T, ...) FIELD_RAW(S, m, key, T, SCHEMA_SAME(SCHEMA_MEMBER(S, m.at), T##_is *), __VA_ARGS__)
+#define FIELD_LIST(S, m, key, T, ...) \
+    FIELD_RAW(S, m, key, T, SCHEMA_SAME(SCHEMA_MEMBER(S, m.at), T##_is *), __VA_ARGS__)
 /* The presence bits of a struct, and the line where it begins. */
-#define FIELD_SET(S)                                                                                                   \
-    FIELD_RAW(S, set, "set", t_int, SCHEMA_SAME(SCHEMA_MEMBER(S, set), uint64_t), .flags = FIELD_INTERNAL | FIELD_SET_BITS)
+#define FIELD_SET(S)                                                              \
+    FIELD_RAW(S, set, "set", t_int, SCHEMA_SAME(SCHEMA_MEMBER(S, set), uint64_t), \
+              .flags = FIELD_INTERNAL | FIELD_SET_BITS)
 #define FIELD_AT(S) FIELD(S, line, "line", t_int, .flags = FIELD_INTERNAL | FIELD_LINE)
 
-/* Defines the Type T of struct S. Also write `typedef S T##_is;`, before a table uses it (SCHEMA_DECLARE). */
-#define SCHEMA_DECLARE(T, C) extern const Type T; typedef C T##_is
-#define SCHEMA_STRUCT(T, S, title, table, ...)                                                                         \
-    const Type T = { .kind = TYPE_STRUCT, .name = title, .size = sizeof(S), .align = _Alignof(S), .fields = table,     \
-                     .field_n = sizeof(table) / sizeof((table)[0]), __VA_ARGS__ }
-#define SCHEMA_ENUM(T, E, title, table)                                                                                \
-    const Type T = { .kind = TYPE_ENUM, .name = title, .size = sizeof(E), .align = _Alignof(E), .names = table }
+/* Defines the Type T of struct S. Also write `typedef S T##_is;`, before a table uses it
+ * (SCHEMA_DECLARE). */
+#define SCHEMA_DECLARE(T, C) \
+    extern const Type T;     \
+    typedef C T##_is
+#define SCHEMA_STRUCT(T, S, title, table, ...)                     \
+    const Type T = {.kind = TYPE_STRUCT,                           \
+                    .name = title,                                 \
+                    .size = sizeof(S),                             \
+                    .align = _Alignof(S),                          \
+                    .fields = table,                               \
+                    .field_n = sizeof(table) / sizeof((table)[0]), \
+                    __VA_ARGS__}
+#define SCHEMA_ENUM(T, E, title, table) \
+    const Type T = {                    \
+        .kind = TYPE_ENUM, .name = title, .size = sizeof(E), .align = _Alignof(E), .names = table}
 /* Lists and maps of the struct or scalar `item`; T##_is is the item's C type. */
-#define SCHEMA_LIST(T, item)                                                                                           \
-    const Type T = { .kind = TYPE_LIST, .name = "list", .size = sizeof(StrList), .align = _Alignof(StrList), .of = &item }
-#define SCHEMA_MAP(T, item, ...)                                                                                       \
-    const Type T = { .kind = TYPE_MAP, .name = "map", .size = sizeof(StrList), .align = _Alignof(StrList), .of = &item,  \
-                     __VA_ARGS__ }
+#define SCHEMA_LIST(T, item)                    \
+    const Type T = {.kind = TYPE_LIST,          \
+                    .name = "list",             \
+                    .size = sizeof(StrList),    \
+                    .align = _Alignof(StrList), \
+                    .of = &item}
+#define SCHEMA_MAP(T, item, ...)                \
+    const Type T = {.kind = TYPE_MAP,           \
+                    .name = "map",              \
+                    .size = sizeof(StrList),    \
+                    .align = _Alignof(StrList), \
+                    .of = &item,                \
+                    __VA_ARGS__}
 
 /* --- decoding --- */
 
@@ -156,20 +207,22 @@ struct Decoder {
     Report *report;
     const char *file;
     UnknownKeys unknown;
-    bool internal;  /* reading what we stored: INTERNAL fields are accepted */
+    bool internal; /* reading what we stored: INTERNAL fields are accepted */
     /* private */
     char path[SCHEMA_PATH_MAX];
     size_t path_len;
-    size_t problems; /* errors reported so far */
+    size_t problems;       /* errors reported so far */
     uint32_t line, column; /* of the innermost value that has a position */
 };
 
-/* Decodes `v` (NULL: absent) as `type` into `ret` (type->size bytes, made zero first), with defaults, also of what is absent. All
- * problems go to the report; -1 if there was an error. Strings point into `v` or the arena: both must outlive the result. */
+/* Decodes `v` (NULL: absent) as `type` into `ret` (type->size bytes, made zero first), with
+ * defaults, also of what is absent. All problems go to the report; -1 if there was an error.
+ * Strings point into `v` or the arena: both must outlive the result. */
 MUST int schema_decode(Decoder *d, const Type *type, const Value *v, void *ret);
 
 /* For custom decoders: a problem at `v`, under the current path. Returns -1. */
-int decode_problem(Decoder *d, const Value *v, const char *hint, const char *format, ...) PRINTF(4, 5);
+int decode_problem(Decoder *d, const Value *v, const char *hint, const char *format, ...)
+    PRINTF(4, 5);
 
 /* Was this key of the struct written? Asserts that the struct has presence bits and such a key. */
 bool schema_has(const Type *type, const void *object, const char *key);
@@ -182,11 +235,12 @@ typedef struct EncodeOptions {
     bool internal; /* with INTERNAL fields: what we store ourselves and read back */
 } EncodeOptions;
 
-/* `low` overlaid with `high`: structs and maps by key, lists replaced or (FIELD_APPEND) appended, the rest replaced; null takes a
- * key away. */
+/* `low` overlaid with `high`: structs and maps by key, lists replaced or (FIELD_APPEND) appended,
+ * the rest replaced; null takes a key away. */
 const Value *schema_merge(const Type *type, const Value *low, const Value *high, Arena *arena);
 
-void schema_encode(const Type *type, const void *object, const EncodeOptions *options, JsonWriter *out);
+void schema_encode(const Type *type, const void *object, const EncodeOptions *options,
+                   JsonWriter *out);
 /* max_delay → maxDelay. */
 const char *schema_camel(const char *name, Arena *arena);
 
@@ -196,6 +250,7 @@ const char *schema_camel(const char *name, Arena *arena);
 void schema_json_schema(const Type *type, const char *title, JsonWriter *out);
 /* A Markdown section with a table per struct, `type` first. */
 void schema_markdown(const Type *type, Buf *out);
-/* The offset of the first byte that no field describes although it is no padding; -1: all are covered. Recursive. A small member in
- * what would otherwise be padding is not found. `ret_type` is the struct. */
+/* The offset of the first byte that no field describes although it is no padding; -1: all are
+ * covered. Recursive. A small member in what would otherwise be padding is not found. `ret_type`
+ * is the struct. */
 int64_t schema_uncovered(const Type *type, const Type **ret_type);

@@ -10,7 +10,10 @@
 
 enum { MAX_STRUCTS = 64 };
 
-typedef struct Structs { const Type *at[MAX_STRUCTS]; size_t n; } Structs;
+typedef struct Structs {
+    const Type *at[MAX_STRUCTS];
+    size_t n;
+} Structs;
 
 /* All structs with keys of their own that can occur in `type`, itself first, each once. */
 static void collect(const Type *type, Structs *all) {
@@ -236,7 +239,7 @@ static void link_to(const Type *type, Buf *out) {
 static void put_type(const Type *type, Buf *out);
 
 static void put_struct_type(const Type *type, Buf *out) {
-    const char *or = "";
+    const char * or = "";
     if (!type->only_short) {
         link_to(type, out);
         or = " or ";
@@ -263,7 +266,9 @@ static void put_type(const Type *type, Buf *out) {
     case TYPE_STRING:
     case TYPE_STRING_MAP:
     case TYPE_CUSTOM: buf_puts(out, type->name); return;
-    case TYPE_STRINGS: buf_puts(out, type->scalar ? "string or list of strings" : type->name); return;
+    case TYPE_STRINGS:
+        buf_puts(out, type->scalar ? "string or list of strings" : type->name);
+        return;
     case TYPE_ENUM:
         for (const EnumName *name = type->names; name->name; name++)
             buf_printf(out, "%s`%s`", name == type->names ? "" : ", ", name->name);

@@ -48,13 +48,16 @@ static void encode_key(const Encoder *e, const char *name) {
 
 /* Exact, and as people write it: 300ms, 10s, 1h30m. */
 static void encode_duration(const Encoder *e, int64_t ms) {
-    static const struct { const char *unit; int64_t ms; } units[] = {
-        {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
     char text[64] = "";
     for (size_t i = 0; i < COUNT(units); i++) {
         size_t len = strlen(text);
         if (ms / units[i].ms > 0)
-            snprintf(text + len, sizeof(text) - len, "%" PRId64 "%s", ms / units[i].ms, units[i].unit);
+            snprintf(text + len, sizeof(text) - len, "%" PRId64 "%s", ms / units[i].ms,
+                     units[i].unit);
         ms %= units[i].ms;
     }
     json_string(e->out, *text ? text : "0s");
@@ -155,7 +158,8 @@ static void encode_bits(const Encoder *e, const Type *type, uint64_t set) {
     json_array_end(e->out);
 }
 
-/* Is the member to be written? What is empty goes without saying, unless it is not so by default. */
+/* Is the member to be written? What is empty goes without saying, unless it is not so by
+ * default. */
 static bool shown(const Encoder *e, const Type *type, const Field *field, const void *object) {
     if (field->flags & FIELD_KEY || (field->flags & FIELD_INTERNAL && !e->options->internal))
         return false;

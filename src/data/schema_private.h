@@ -5,7 +5,10 @@
 #include "data/schema.h"
 
 /* The generic form of every list and map member. */
-typedef struct Items { char *at; size_t n; } Items;
+typedef struct Items {
+    char *at;
+    size_t n;
+} Items;
 
 static inline void *field_at(const Field *field, const void *object) {
     return (char *)(uintptr_t)object + field->offset;

@@ -157,7 +157,8 @@ Value *value_new_bytes(Arena *arena, const char *bytes, size_t len) {
     return v;
 }
 
-/* Room for one more item in an array of an arena: twice as much each time, the old one is left behind. */
+/* Room for one more item in an array of an arena: twice as much each time, the old one is left
+ * behind. */
 static void *grow(Arena *arena, void *at, size_t n, size_t *cap, size_t size) {
     if (n < *cap)
         return at;

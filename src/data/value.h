@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tree of values, as YAML and JSON know them. Everything lives in an Arena and goes with it; a tree that was read is not
- * changed afterwards. Each node knows where it stood in its text. Three things differ and stay apart: absent (a NULL pointer),
- * null (VALUE_NULL) and empty (a string, list or map of length 0). All readers accept NULL. */
+/* A tree of values, as YAML and JSON know them. Everything lives in an Arena and goes with it; a
+ * tree that was read is not changed afterwards. Each node knows where it stood in its text. Three
+ * things differ and stay apart: absent (a NULL pointer), null (VALUE_NULL) and empty (a string,
+ * list or map of length 0). All readers accept NULL. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,15 +34,22 @@ typedef struct ValuePair {
 struct Value {
     ValueKind kind;
     uint32_t line, column; /* from 1, column in characters; 0: unknown (JSON, made by us) */
-    /* Scalars: what was written, NUL-terminated. The bytes of a string, and "1.10" for the real 1.1. Strings may contain NUL. */
+    /* Scalars: what was written, NUL-terminated. The bytes of a string, and "1.10" for the real
+     * 1.1. Strings may contain NUL. */
     const char *text;
     size_t len; /* of text */
     union {
         bool boolean;
         int64_t integer;
         double real;
-        struct { Value **at; size_t n, cap; } list;
-        struct { ValuePair *at; size_t n, cap; } map; /* in the order of the text */
+        struct {
+            Value **at;
+            size_t n, cap;
+        } list;
+        struct {
+            ValuePair *at;
+            size_t n, cap;
+        } map; /* in the order of the text */
     };
 };
 
@@ -50,7 +58,8 @@ const char *value_kind_name(ValueKind kind);
 
 /* --- reading --- */
 
-/* The member of a map. NULL: absent, or `map` is no map. Linear: for maps of data, walk `map.at`. */
+/* The member of a map. NULL: absent, or `map` is no map. Linear: for maps of data, walk
+ * `map.at`. */
 const Value *value_get(const Value *map, const char *key);
 /* Number of items of a list or map; 0 for everything else. */
 size_t value_count(const Value *v);
@@ -80,5 +89,6 @@ Value *value_new_real(Arena *arena, double real);
 Value *value_new_string(Arena *arena, const char *text); /* copies */
 Value *value_new_bytes(Arena *arena, const char *bytes, size_t len);
 void value_add(Arena *arena, Value *list, Value *v);
-/* Appends; the caller sees to it that the key is new. Copies the key, lends back the pair until the next call. */
+/* Appends; the caller sees to it that the key is new. Copies the key, lends back the pair until
+ * the next call. */
 ValuePair *value_set(Arena *arena, Value *map, const char *key, Value *v);

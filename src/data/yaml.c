@@ -25,8 +25,7 @@ typedef struct Reader {
     yaml_event_t event; /* the current one */
     Arena *arena;
     Report *report;
-    const char *file, *text;
-    size_t size;
+    const YamlText *source;
     Map anchors; /* name → Anchor, in the arena */
     size_t nodes;
     size_t deepest; /* level reached since it was last set */
@@ -44,12 +43,13 @@ static int fail_at(Reader *r, size_t line, size_t column, const char *hint, cons
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    Place place = {.file = r->file, .line = (uint32_t)line, .column = (uint32_t)column, .path = ""};
+    Place place = {
+        .file = r->source->file, .line = (uint32_t)line, .column = (uint32_t)column, .path = ""};
     report_add(r->report, &place, hint, "%s", text);
     return -1;
 }
 
-#define FAIL(r, hint, ...)                                                                        \
+#define FAIL(r, hint, ...) \
     fail_at(r, (r)->event.start_mark.line + 1, (r)->event.start_mark.column + 1, hint, __VA_ARGS__)
 
 /* Sentences for what libyaml says most often. */
@@ -83,11 +83,18 @@ static const char *explain(const char *problem, char at, const char **ret_hint) 
     return problem;
 }
 
+/* The byte where the n-th character begins; 0: there are not as many. */
+static char char_at(const YamlText *source, size_t n) {
+    size_t at = 0;
+    for (; n > 0 && at < source->size; n--)
+        at += utf8_length(source->text + at, source->size - at); /* it was checked: never 0 */
+    return at < source->size ? source->text[at] : 0;
+}
+
 static int parser_failed(Reader *r) {
     const yaml_parser_t *p = &r->parser;
     const yaml_mark_t *mark = &p->problem_mark;
-    char at = mark->index < r->size ? r->text[mark->index] : 0;
-    /* The index counts characters; only where all before it is ASCII it is that of the byte. It serves a hint alone. */
+    char at = char_at(r->source, mark->index);
     const char *hint;
     const char *text = explain(p->problem ? p->problem : "broken text", at, &hint);
     if (p->context && p->context_mark.line != mark->line)
@@ -124,9 +131,10 @@ static int count(Reader *r, size_t nodes, size_t depth) {
 }
 
 static const char *event_tag(const yaml_event_t *event) {
-    const yaml_char_t *tag = event->type == YAML_SCALAR_EVENT           ? event->data.scalar.tag
-                             : event->type == YAML_SEQUENCE_START_EVENT ? event->data.sequence_start.tag
-                                                                        : event->data.mapping_start.tag;
+    const yaml_char_t *tag = event->type == YAML_SCALAR_EVENT ? event->data.scalar.tag
+                             : event->type == YAML_SEQUENCE_START_EVENT
+                                 ? event->data.sequence_start.tag
+                                 : event->data.mapping_start.tag;
     return (const char *)tag;
 }
 
@@ -141,7 +149,7 @@ static const char *event_anchor(const yaml_event_t *event) {
 /* Is the tag one that a node of this kind may have? NULL: there is no tag. */
 static bool tag_fits(const char *tag, ValueKind kind) {
     static const char *const tags[] = {
-        [VALUE_NULL] = YAML_NULL_TAG, [VALUE_BOOL] = YAML_BOOL_TAG, [VALUE_INT] = YAML_INT_TAG,
+        [VALUE_NULL] = YAML_NULL_TAG,  [VALUE_BOOL] = YAML_BOOL_TAG,  [VALUE_INT] = YAML_INT_TAG,
         [VALUE_REAL] = YAML_FLOAT_TAG, [VALUE_STRING] = YAML_STR_TAG, [VALUE_LIST] = YAML_SEQ_TAG,
         [VALUE_MAP] = YAML_MAP_TAG,
     };
@@ -240,7 +248,8 @@ static bool has_key(const ValuePair **pairs, size_t n, const char *key) {
 static int merge_map(Reader *r, Value *map, const Value *from) {
     if (from->kind != VALUE_MAP)
         return fail_at(r, from->line, from->column, NULL,
-                       "\"<<\" takes a map or a list of maps, not this %s", value_kind_name(from->kind));
+                       "\"<<\" takes a map or a list of maps, not this %s",
+                       value_kind_name(from->kind));
     const ValuePair **own = sorted(r, map);
     size_t own_n = map->map.n;
     /* `own` points into an array that value_set may leave behind; in an arena it stays readable. */
@@ -371,7 +380,8 @@ static Value *read_node(Reader *r, size_t depth) {
 
 /* --- the document --- */
 
-/* Characters that YAML allows in a text; the rest would be refused by libyaml without a position. */
+/* Characters that YAML allows in a text; the rest would be refused by libyaml without a
+ * position. */
 static bool allowed(const unsigned char *p, size_t n) {
     if (n == 1)
         return *p == '\t' || *p == '\n' || *p == '\r' || (*p >= 0x20 && *p < 0x7f);
@@ -382,9 +392,9 @@ static bool allowed(const unsigned char *p, size_t n) {
 
 static int check_text(Reader *r) {
     size_t line = 1, column = 1;
-    for (size_t i = 0; i < r->size;) {
-        const unsigned char *p = (const unsigned char *)r->text + i;
-        size_t n = utf8_length(r->text + i, r->size - i);
+    for (size_t i = 0; i < r->source->size;) {
+        const unsigned char *p = (const unsigned char *)r->source->text + i;
+        size_t n = utf8_length(r->source->text + i, r->source->size - i);
         if (n == 0)
             return fail_at(r, line, column, "save the file as UTF-8",
                            "the byte 0x%02x here is not UTF-8", *p);
@@ -416,9 +426,9 @@ static const Value *read_stream(Reader *r) {
     return v;
 }
 
-int yaml_parse(const char *file, const char *text, size_t size, Arena *arena, Report *report,
-               const Value **ret) {
-    Reader r = {.arena = arena, .report = report, .file = file, .text = text, .size = size};
+int yaml_parse(const YamlText *source, Arena *arena, Report *report, const Value **ret) {
+    size_t size = source->size;
+    Reader r = {.arena = arena, .report = report, .source = source};
     if (size > MAX_CONFIG_BYTES)
         return fail_at(&r, 1, 1, NULL, "%zu bytes are more than the limit of %d", size,
                        MAX_CONFIG_BYTES);
@@ -427,7 +437,7 @@ int yaml_parse(const char *file, const char *text, size_t size, Arena *arena, Re
     if (!yaml_parser_initialize(&r.parser))
         abort();
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, size);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)source->text, size);
     map_init(&r.anchors);
     const Value *v = read_stream(&r);
     map_deinit(&r.anchors);

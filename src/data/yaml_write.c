@@ -19,22 +19,24 @@ static void put_indent(Buf *out, size_t n) {
 
 /* Words that some reader takes for null, a boolean or a number, in any case of their letters. */
 static bool reserved_word(const char *text, size_t len) {
-    static const char *const words[] = {"null", "true", "false", "yes",   "no",   "on", "off", "y",
-                                        "n",    "~",    ".inf",  "-.inf", "+.inf", ".nan"};
+    static const char *const words[] = {"null", "true", "false", "yes",  "no",    "on",    "off",
+                                        "y",    "n",    "~",     ".inf", "-.inf", "+.inf", ".nan"};
     for (size_t i = 0; i < COUNT(words); i++)
         if (strlen(words[i]) == len && strncasecmp(words[i], text, len) == 0)
             return true;
     return false;
 }
 
-/* What some reader could take for a number: base 60, dates, hexadecimal and underscores included. */
+/* What some reader could take for a number: base 60, dates, hexadecimal and underscores
+ * included. */
 static bool number_like(const char *text) {
     const char *p = text;
     if (*p == '+' || *p == '-')
         p++;
     if (*p == '.')
         p++;
-    return isdigit((unsigned char)*p) && !text[strspn(text, "0123456789abcdefABCDEFxXoO+-._:tTzZ ")];
+    return isdigit((unsigned char)*p) &&
+           !text[strspn(text, "0123456789abcdefABCDEFxXoO+-._:tTzZ ")];
 }
 
 static bool plain_char(const char *text, size_t i, size_t len) {
@@ -48,8 +50,8 @@ static bool plain_char(const char *text, size_t i, size_t len) {
     return c < 0x80 || utf8_length(text + i, len - i) > 0;
 }
 
-/* Characters beyond ASCII that are a line break or unprintable to some reader: U+0080 to U+00A0, U+2028, U+2029, U+FEFF, U+FFFE,
- * U+FFFF. */
+/* Characters beyond ASCII that are a line break or unprintable to some reader: U+0080 to U+00A0,
+ * U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF. */
 static bool unprintable(const char *text, size_t n) {
     const unsigned char *p = (const unsigned char *)text;
     if (n == 2)
@@ -88,7 +90,8 @@ static bool plain(const char *text, size_t len) {
     return true;
 }
 
-/* Lines that can be written as a `|` block: printable, no line with spaces at its end, no leading space. */
+/* Lines that can be written as a `|` block: printable, no line with spaces at its end, no leading
+ * space. */
 static bool block_text(const char *text, size_t len) {
     if (len < 2 || !memchr(text, '\n', len - 1) || text[0] == ' ' || text[0] == '\n')
         return false;
@@ -198,7 +201,8 @@ static void write_list(const Value *v, Buf *out, size_t indent) {
     }
 }
 
-/* Maps and lists end with their line; scalars leave that to the caller. We stand at column `indent`. */
+/* Maps and lists end with their line; scalars leave that to the caller. We stand at column
+ * `indent`. */
 static void write_node(const Value *v, Buf *out, size_t indent) {
     if (!v) {
         buf_puts(out, "null");

@@ -26,10 +26,17 @@ SCHEMA_DECLARE(t_ci, CiConfig);
 SCHEMA_DECLARE(t_logs, LogsConfig);
 SCHEMA_DECLARE(t_services, Service);
 
-const Type t_files = {.kind = TYPE_STRINGS, .name = "list of files", .size = sizeof(StrList),
-                      .align = _Alignof(StrList), .scalar = "", .expected = "a list of files"};
-const Type t_labels = {.kind = TYPE_STRING_MAP, .name = "map or list of labels",
-                       .size = sizeof(StrMap), .align = _Alignof(StrMap), .keys = true,
+const Type t_files = {.kind = TYPE_STRINGS,
+                      .name = "list of files",
+                      .size = sizeof(StrList),
+                      .align = _Alignof(StrList),
+                      .scalar = "",
+                      .expected = "a list of files"};
+const Type t_labels = {.kind = TYPE_STRING_MAP,
+                       .name = "map or list of labels",
+                       .size = sizeof(StrMap),
+                       .align = _Alignof(StrMap),
+                       .keys = true,
                        .expected = "a map or a list of labels"};
 
 static const EnumName service_types[] = {{SERVICE_SERVER, "server"}, {SERVICE_JOB, "job"}, {0}};
@@ -46,17 +53,18 @@ SCHEMA_ENUM(t_condition, DepCondition, "condition", conditions);
 static const EnumName schemes[] = {{PROBE_HTTP, "http"}, {PROBE_HTTPS, "https"}, {0}};
 SCHEMA_ENUM(t_scheme, ProbeScheme, "scheme", schemes);
 
-static const EnumName probe_kinds[] = {
-    {PROBE_NONE, "none"},      {PROBE_KIND_HTTP, "http"}, {PROBE_KIND_TCP, "tcp"},
-    {PROBE_KIND_EXEC, "exec"}, {PROBE_KIND_LOG, "log"},   {0}};
+static const EnumName probe_kinds[] = {{PROBE_NONE, "none"},    {PROBE_KIND_HTTP, "http"},
+                                       {PROBE_KIND_TCP, "tcp"}, {PROBE_KIND_EXEC, "exec"},
+                                       {PROBE_KIND_LOG, "log"}, {0}};
 SCHEMA_ENUM(t_probe_kind, ProbeKind, "probe", probe_kinds);
 
 static const Field command_fields[] = {
     FIELD(Command, script, "script", t_string, .doc = "run by the shell"),
     FIELD(Command, argv, "argv", t_strings, .doc = "program and arguments"),
 };
-SCHEMA_STRUCT(t_shell_or_list, Command, "command", command_fields, .scalar = "script", .list = "argv",
-              .only_short = true, .expected = "a command: a string for the shell, or a list to execute");
+SCHEMA_STRUCT(t_shell_or_list, Command, "command", command_fields, .scalar = "script",
+              .list = "argv", .only_short = true,
+              .expected = "a command: a string for the shell, or a list to execute");
 
 /* --- ready --- */
 
@@ -64,8 +72,8 @@ static const Field http_fields[] = {
     FIELD_SET(HttpProbe),
     FIELD(HttpProbe, path, "path", t_string, .dflt = "/", .check = check_url_path,
           .doc = "what to ask for, with its query"),
-    FIELD(HttpProbe, port, "port", t_int, .min = 1, .max = 65535, .flags = FIELD_REQUIRED | FIELD_OPTIONAL,
-          .doc = "the TCP port it listens on"),
+    FIELD(HttpProbe, port, "port", t_int, .min = 1, .max = 65535,
+          .flags = FIELD_REQUIRED | FIELD_OPTIONAL, .doc = "the TCP port it listens on"),
     FIELD(HttpProbe, scheme, "scheme", t_scheme, .dflt = "http",
           .doc = "with `https` the certificate is not checked"),
     FIELD(HttpProbe, headers, "headers", t_env, .check = check_header, .doc = "headers to send"),
@@ -103,7 +111,8 @@ static const Field probe_fields[] = {
           .doc = "ready when the service has logged this"),
     FIELD(Probe, period_ms, "period", t_duration, .dflt = "1s", .min = 10, .max = INT64_MAX,
           .aka = "interval period_seconds",
-          .doc = "time between two probes; until first ready they come at once, then after 50ms, doubling up to this"),
+          .doc = "time between two probes; until first ready they come at once, then after 50ms, "
+                 "doubling up to this"),
     FIELD(Probe, timeout_ms, "timeout", t_duration, .dflt = "1s", .min = 1, .max = INT64_MAX,
           .doc = "a probe that takes longer has failed"),
     FIELD(Probe, success_threshold, "success_threshold", t_int, .dflt = "1", .min = 1, .max = 1000,
@@ -121,10 +130,12 @@ SCHEMA_STRUCT(type_probe, Probe, "ready", probe_fields,
 static const Field restart_fields[] = {
     FIELD_SET(Restart),
     FIELD(Restart, policy, "policy", t_restart_policy, .dflt = "on-failure",
-          .doc = "when to start it again; a server has failed whenever it exits unasked, with 0 too"),
+          .doc =
+              "when to start it again; a server has failed whenever it exits unasked, with 0 too"),
     FIELD(Restart, delay_ms, "delay", t_duration, .dflt = "500ms", .aka = "backoff initial_delay",
           .doc = "before the first restart; it doubles with each, with jitter"),
-    FIELD(Restart, max_delay_ms, "max_delay", t_duration, .dflt = "30s", .doc = "the longest delay"),
+    FIELD(Restart, max_delay_ms, "max_delay", t_duration, .dflt = "30s",
+          .doc = "the longest delay"),
     FIELD(Restart, max_restarts, "max_restarts", t_int, .dflt = "10", .min = 0, .max = INT64_MAX,
           .aka = "max_attempts", .doc = "restarts in a row before it is given up; 0: no limit"),
     FIELD(Restart, reset_after_ms, "reset_after", t_duration, .dflt = "60s", .aka = "window",
@@ -135,8 +146,10 @@ SCHEMA_STRUCT(type_restart, Restart, "restart", restart_fields, .scalar = "polic
 
 static const Field stop_fields[] = {
     FIELD_SET(Stop),
-    FIELD(Stop, signal, "signal", t_signal, .dflt = "TERM", .doc = "the signal that asks it to stop"),
-    FIELD(Stop, grace_ms, "grace", t_duration, .dflt = "10s", .aka = "timeout grace_period stop_grace_period",
+    FIELD(Stop, signal, "signal", t_signal, .dflt = "TERM",
+          .doc = "the signal that asks it to stop"),
+    FIELD(Stop, grace_ms, "grace", t_duration, .dflt = "10s",
+          .aka = "timeout grace_period stop_grace_period",
           .doc = "how long it may take before it is killed"),
 };
 SCHEMA_STRUCT(t_stop, Stop, "stop", stop_fields, .scalar = "signal");
@@ -145,7 +158,8 @@ static const Field dependency_fields[] = {
     FIELD_SET(DependsOn),
     FIELD(DependsOn, name, "name", t_string, .flags = FIELD_KEY),
     FIELD(DependsOn, condition, "condition", t_condition, .flags = FIELD_OPTIONAL,
-          .doc = "`started`: its program runs; `ready`: its probe says so; `completed`: the job has succeeded. "
+          .doc = "`started`: its program runs; `ready`: its probe says so; `completed`: the job "
+                 "has succeeded. "
                  "Default: a job has completed, a server is ready"),
 };
 SCHEMA_STRUCT(t_dependency, DependsOn, "dependency", dependency_fields, .scalar = "condition");
@@ -163,37 +177,47 @@ static const Field service_fields[] = {
     FIELD(Service, path, "path", t_string, .dflt = ".", .min = 1, .flags = FIELD_RESTARTS,
           .aka = "cwd dir working_dir working_directory directory",
           .doc = "its working directory, inside the project"),
-    FIELD(Service, build, "build", t_shell_or_list, .flags = FIELD_RESTARTS, .aka = "prepare update_cmd",
+    FIELD(Service, build, "build", t_shell_or_list, .flags = FIELD_RESTARTS,
+          .aka = "prepare update_cmd",
           .doc = "a job that must succeed before `command` starts: target `<name>:update`"),
     FIELD(Service, command, "command", t_shell_or_list, .flags = FIELD_RESTARTS,
           .aka = "cmd run serve serve_cmd entrypoint script shell_command",
-          .doc = "what to run: a string is for the shell, a list is executed as it is. Target `<name>:serve`, of a job "
+          .doc = "what to run: a string is for the shell, a list is executed as it is. Target "
+                 "`<name>:serve`, of a job "
                  "`<name>:update`"),
     FIELD(Service, shell, "shell", t_strings, .dflt = "[\"sh\", \"-c\"]", .flags = FIELD_RESTARTS,
           .doc = "what runs a command that is a string"),
     FIELD(Service, env, "env", t_env, .check = check_env_name, .flags = FIELD_RESTARTS,
           .aka = "environment", .doc = "environment variables"),
-    FIELD(Service, env_from, "env_from", t_files, .min = 1, .flags = FIELD_RESTARTS, .aka = "env_file envfile dotenv",
+    FIELD(Service, env_from, "env_from", t_files, .min = 1, .flags = FIELD_RESTARTS,
+          .aka = "env_file envfile dotenv",
           .doc = "`.env` files to read, in order; a later one wins, and `env` wins over them"),
-    FIELD_LIST(Service, depends_on, "depends_on", t_dependencies, .aka = "needs requires after deps resource_deps",
+    FIELD_LIST(Service, depends_on, "depends_on", t_dependencies,
+               .aka = "needs requires after deps resource_deps",
                .doc = "what must be there before it starts"),
     FIELD(Service, ready, "ready", type_probe, .flags = FIELD_OPTIONAL,
-          .aka = "healthcheck readiness_probe readinessProbe ready_check health probe", .doc = "how to know that a server is ready; without it, when it has started"),
+          .aka = "healthcheck readiness_probe readinessProbe ready_check health probe",
+          .doc = "how to know that a server is ready; without it, when it has started"),
     FIELD(Service, restart, "restart", type_restart, .aka = "autorestart availability",
           .doc = "when to start it again"),
     FIELD(Service, restart_written, "restart_written", t_bool, .flags = FIELD_INTERNAL),
-    FIELD_LIST(Service, success_exit_codes, "success_exit_codes", t_codes, .dflt = "[0]", .min = 0, .max = 255,
-               .aka = "exit_codes success_codes", .doc = "exit codes with which a job has succeeded"),
+    FIELD_LIST(Service, success_exit_codes, "success_exit_codes", t_codes, .dflt = "[0]", .min = 0,
+               .max = 255, .aka = "exit_codes success_codes",
+               .doc = "exit codes with which a job has succeeded"),
     FIELD(Service, stop, "stop", t_stop, .aka = "shutdown", .doc = "how to stop it"),
     FIELD(Service, timeout_ms, "timeout", t_duration, .dflt = "0s",
           .doc = "a job that takes longer is stopped and has failed; 0: no limit"),
     FIELD(Service, secrets, "secrets", t_strings, .check = check_env_name,
-          .doc = "names of environment variables whose values are masked in logs and output; at least 4 bytes each"),
-    FIELD(Service, auto_start, "auto", t_bool, .dflt = "true", .aka = "autostart auto_init disabled",
+          .doc = "names of environment variables whose values are masked in logs and output; at "
+                 "least 4 bytes each"),
+    FIELD(Service, auto_start, "auto", t_bool, .dflt = "true",
+          .aka = "autostart auto_init disabled",
           .doc = "`false`: starts only when asked for by name"),
     FIELD(Service, linger, "linger", t_bool, .dflt = "false",
-          .doc = "`true`: processes it leaves behind when it ends by itself live on and are listed"),
-    FIELD(Service, labels, "labels", t_labels, .check = check_label, .doc = "for `-l`; a list gives names without values"),
+          .doc =
+              "`true`: processes it leaves behind when it ends by itself live on and are listed"),
+    FIELD(Service, labels, "labels", t_labels, .check = check_label,
+          .doc = "for `-l`; a list gives names without values"),
     FIELD_AT(Service),
 };
 SCHEMA_STRUCT(type_service, Service, "service", service_fields);
@@ -208,7 +232,8 @@ static const Field ci_fields[] = {
     FIELD(CiConfig, readiness_timeout_ms, "readiness_timeout", t_duration, .dflt = "5m",
           .doc = "... or if a server that runs is not ready for this long; 0: no limit"),
     FIELD(CiConfig, grace_ms, "grace", t_duration, .dflt = "0s",
-          .doc = "a server that fails within this time of its start is restarted by its policy; any other failure ends the session"),
+          .doc = "a server that fails within this time of its start is restarted by its policy; "
+                 "any other failure ends the session"),
     FIELD(CiConfig, soak_ms, "soak", t_duration, .dflt = "0s",
           .doc = "everything must be well for this long before the session has succeeded"),
 };
@@ -223,8 +248,10 @@ SCHEMA_STRUCT(t_logs, LogsConfig, "logs", logs_fields);
 
 static const Field config_fields[] = {
     FIELD_SET(Config),
-    FIELD(Config, version, "version", t_int, .flags = FIELD_REQUIRED, .doc = "the version of this language: 1"),
-    FIELD(Config, name, "name", t_string, .min = 1, .max = 255, .doc = "of the project; default: the name of its directory"),
+    FIELD(Config, version, "version", t_int, .flags = FIELD_REQUIRED,
+          .doc = "the version of this language: 1"),
+    FIELD(Config, name, "name", t_string, .min = 1, .max = 255,
+          .doc = "of the project; default: the name of its directory"),
     FIELD(Config, file, "file", t_string, .flags = FIELD_INTERNAL),
     FIELD(Config, root, "root", t_string, .flags = FIELD_INTERNAL),
     FIELD(Config, slug, "slug", t_string, .flags = FIELD_INTERNAL),
@@ -232,8 +259,10 @@ static const Field config_fields[] = {
           .doc = "environment variables of all services"),
     FIELD(Config, env_from, "env_from", t_files, .min = 1, .aka = "env_file envfile dotenv",
           .doc = "`.env` files to read, in order; `env` wins over them"),
-    FIELD(Config, parallelism, "parallelism", t_int, .min = 1, .max = 10000, .flags = FIELD_OPTIONAL,
-          .doc = "jobs that may run at once, of all sessions together; default: the number of CPUs, at least 4"),
+    FIELD(Config, parallelism, "parallelism", t_int, .min = 1, .max = 10000,
+          .flags = FIELD_OPTIONAL,
+          .doc = "jobs that may run at once, of all sessions together; default: the number of "
+                 "CPUs, at least 4"),
     FIELD(Config, ci, "ci", t_ci, .doc = "rules of `thole ci`"),
     FIELD(Config, logs, "logs", t_logs, .doc = "what is kept of logs"),
     FIELD_LIST(Config, services, "services", t_services, .aka = "processes procs resources",

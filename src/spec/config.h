@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thole.yaml as plain structs. config_load() reads, checks and resolves one file; everything in a Config lives in its arena
- * and never changes afterwards: a reload builds another Config (a "generation") and swaps it.
- * The descriptor tables in config.c are the only list of keys: decoding, defaults, bounds, overlays, `thole config`, the
- * reference page and the JSON Schema all come from them. */
+/* thole.yaml as plain structs. config_load() reads, checks and resolves one file; everything in a
+ * Config lives in its arena and never changes afterwards: a reload builds another Config (a
+ * "generation") and swaps it. The descriptor tables in config.c are the only list of keys:
+ * decoding, defaults, bounds, overlays, `thole config`, the reference page and the JSON Schema all
+ * come from them. */
 #pragma once
 
 #include "data/schema.h"
@@ -22,7 +23,7 @@ typedef struct Command {
 
 typedef struct DependsOn {
     uint64_t set;
-    const char *name; /* key: a resource */
+    const char *name;       /* key: a resource */
     DepCondition condition; /* DEP_DEFAULT: not written */
 } DependsOn;
 
@@ -32,7 +33,7 @@ typedef struct HttpProbe {
     int64_t port;
     ProbeScheme scheme;
     StrMap headers;
-    int64_t status; /* 0: 200 to 399 */
+    int64_t status;   /* 0: 200 to 399 */
     const char *host; /* "localhost": every address it has is tried */
 } HttpProbe;
 
@@ -45,7 +46,13 @@ typedef struct LogProbe {
     const char *match; /* POSIX extended regular expression, checked when loaded */
 } LogProbe;
 
-typedef enum ProbeKind { PROBE_NONE, PROBE_KIND_HTTP, PROBE_KIND_TCP, PROBE_KIND_EXEC, PROBE_KIND_LOG } ProbeKind;
+typedef enum ProbeKind {
+    PROBE_NONE,
+    PROBE_KIND_HTTP,
+    PROBE_KIND_TCP,
+    PROBE_KIND_EXEC,
+    PROBE_KIND_LOG
+} ProbeKind;
 
 typedef struct Probe {
     uint64_t set;   /* presence bits */
@@ -85,13 +92,19 @@ typedef struct Service {
     Command build;    /* <name>:update */
     Command command;  /* <name>:serve, or with type job <name>:update */
     StrList shell;    /* [sh, -c] */
-    StrMap env;       /* after resolution: env_from and env of the project, then of the service, merged */
+    StrMap env; /* after resolution: env_from and env of the project, then of the service, merged */
     StrList env_from;
-    struct { DependsOn *at; size_t n; } depends_on;
+    struct {
+        DependsOn *at;
+        size_t n;
+    } depends_on;
     Probe ready;
     Restart restart;
     bool restart_written; /* the file says how: then `ci` restarts too */
-    struct { int64_t *at; size_t n; } success_exit_codes; /* [0] */
+    struct {
+        int64_t *at;
+        size_t n;
+    } success_exit_codes; /* [0] */
     Stop stop;
     int64_t timeout_ms; /* jobs; 0: none */
     StrList secrets;    /* names of variables whose values are masked */
@@ -116,17 +129,20 @@ typedef struct LogsConfig {
 
 typedef struct Config {
     uint64_t set;
-    int64_t version; /* 1 */
+    int64_t version;  /* 1 */
     const char *name; /* default: the directory's name */
     const char *file; /* absolute, links resolved */
     const char *root; /* its directory */
     const char *slug; /* DESIGN 2 */
-    StrMap env; /* after resolution: env_from, then env */
+    StrMap env;       /* after resolution: env_from, then env */
     StrList env_from;
     int64_t parallelism; /* 0: default (CPUs, at least 4) */
     CiConfig ci;
     LogsConfig logs;
-    struct { Service *at; size_t n; } services; /* in name order */
+    struct {
+        Service *at;
+        size_t n;
+    } services;       /* in name order */
     StrList warnings; /* kept for `thole vet`: e.g. nothing to run */
 } Config;
 
@@ -135,19 +151,23 @@ SCHEMA_DECLARE(type_service, Service);
 SCHEMA_DECLARE(type_probe, Probe);
 SCHEMA_DECLARE(type_restart, Restart);
 
-/* Reads and resolves `file` (absolute path). Every problem found goes to `report`; returns NULL if there was one that stops.
- * The Config and all it points to live in `arena`. Blocking file reads. */
+/* Reads and resolves `file` (absolute path). Every problem found goes to `report`; returns NULL if
+ * there was one that stops. The Config and all it points to live in `arena`. Blocking file
+ * reads. */
 MUST const Config *config_load(const char *file, Arena *arena, Report *report);
 
 /* The same for text that was read already (`file` names it in messages and gives the root). */
-MUST const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena, Report *report);
+MUST const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
+                                Report *report);
 
 const Service *config_service(const Config *config, const char *name);
 
-/* `name-<6 hex of SHA-256(file)>` by the rule of devrig's identity (lower case, runs of other bytes are one '-', 24 bytes, ...). */
+/* `name-<6 hex of SHA-256(file)>` by the rule of devrig's identity (lower case, runs of other
+ * bytes are one '-', 24 bytes, ...). */
 const char *config_slug(const char *name, const char *file, Arena *arena);
 
-/* Encodes the resolved config for `thole config` and spec.<gen>.json; secrets' values masked when `mask`. */
+/* Encodes the resolved config for `thole config` and spec.<gen>.json; secrets' values masked when
+ * `mask`. */
 void config_encode(const Config *config, bool mask, JsonWriter *out);
 /* Reads back what config_encode wrote unmasked (spec.<gen>.json). */
 MUST const Config *config_decode(const char *json, size_t size, Arena *arena, Err *err);

@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 /* A problem with a key of a service ("" for the service itself). */
-#define PROBLEM(source, service, key, hint, ...)                                                  \
+#define PROBLEM(source, service, key, hint, ...) \
     source_problem(source, key_path(source, service, key), hint, __VA_ARGS__)
 
 static const char *key_path(const Source *source, const Service *service, const char *key) {
@@ -56,7 +56,8 @@ static void check_commands(const Source *source, const Service *service) {
         return;
     }
     if (service->type == SERVICE_JOB) {
-        PROBLEM(source, service, "type", has(service, "build") ? "rename `build` to `command`" : NULL,
+        PROBLEM(source, service, "type",
+                has(service, "build") ? "rename `build` to `command`" : NULL,
                 "a job needs a `command`");
         return;
     }
@@ -107,8 +108,8 @@ static void check_probe_kind(const Source *source, const Service *service) {
         PROBLEM(source, service, "ready", "add one of http, tcp, exec or log",
                 "it is not said how to know that it is ready");
     else if (n > 1)
-        PROBLEM(source, service, "ready", "keep one of them",
-                "one probe is allowed, here are %s", given);
+        PROBLEM(source, service, "ready", "keep one of them", "one probe is allowed, here are %s",
+                given);
 }
 
 static void check_headers(const Source *source, const Service *service) {
@@ -156,7 +157,8 @@ static void unknown_service(const Config *config, const Source *source, const ch
     for (size_t i = 0; i < config->services.n; i++)
         names[i] = config->services.at[i].name;
     const char *near = str_suggest(name, names, config->services.n);
-    source_problem(source, path, near ? arena_printf(source->arena, "did you mean %s?", near) : NULL,
+    source_problem(source, path,
+                   near ? arena_printf(source->arena, "did you mean %s?", near) : NULL,
                    "there is no service \"%s\"", name);
 }
 
@@ -178,12 +180,11 @@ static void check_condition(const Source *source, const char *path, const Depend
                        "%s is a job, which completes and is never ready", dep->name);
 }
 
-static void check_dependencies(const Config *config, const Source *source,
-                               const Service *service) {
+static void check_dependencies(const Config *config, const Source *source, const Service *service) {
     for (size_t i = 0; i < service->depends_on.n; i++) {
         const DependsOn *dep = &service->depends_on.at[i];
-        const char *path = key_path(source, service,
-                                    arena_printf(source->arena, "depends_on.%s", dep->name));
+        const char *path =
+            key_path(source, service, arena_printf(source->arena, "depends_on.%s", dep->name));
         const Service *other = config_service(config, dep->name);
         if (other == service)
             source_problem(source, path, "remove it", "%s depends on itself", service->name);
@@ -196,7 +197,8 @@ static void check_dependencies(const Config *config, const Source *source,
 
 /* --- cycles --- */
 
-/* A walk down depends_on: the services from the start to where we are, and the next dependency of each. */
+/* A walk down depends_on: the services from the start to where we are, and the next dependency of
+ * each. */
 typedef struct Walk {
     const Config *config;
     const Source *source;
@@ -291,10 +293,11 @@ void config_check_secrets(const Config *config, const Source *source) {
             const char *name = service->secrets.at[k];
             const char *value = strmap_get(&service->env, name);
             if (value && strlen(value) < SECRET_MIN)
-                PROBLEM(source, service, arena_printf(source->arena, "secrets[%zu]", k),
-                        "give it a longer value, or do not list it",
-                        "the value of %s has %zu bytes; under %d, masking it would hide ordinary text",
-                        name, strlen(value), SECRET_MIN);
+                PROBLEM(
+                    source, service, arena_printf(source->arena, "secrets[%zu]", k),
+                    "give it a longer value, or do not list it",
+                    "the value of %s has %zu bytes; under %d, masking it would hide ordinary text",
+                    name, strlen(value), SECRET_MIN);
         }
     }
 }

@@ -119,8 +119,13 @@ static void resolve_command(Command *command, const StrList *shell, Arena *arena
 }
 
 static ProbeKind kind_of(const Probe *probe) {
-    static const struct { const char *key; ProbeKind kind; } kinds[] = {
-        {"http", PROBE_KIND_HTTP}, {"tcp", PROBE_KIND_TCP}, {"exec", PROBE_KIND_EXEC}, {"log", PROBE_KIND_LOG}};
+    static const struct {
+        const char *key;
+        ProbeKind kind;
+    } kinds[] = {{"http", PROBE_KIND_HTTP},
+                 {"tcp", PROBE_KIND_TCP},
+                 {"exec", PROBE_KIND_EXEC},
+                 {"log", PROBE_KIND_LOG}};
     for (size_t i = 0; i < COUNT(kinds); i++)
         if (schema_has(&type_probe, probe, kinds[i].key))
             return kinds[i].kind;
@@ -168,11 +173,10 @@ static int check_version(const Source *source) {
     const Value *version = value_get(source->value, "version");
     if (!value_is(version, VALUE_INT) || version->integer == CONFIG_VERSION)
         return 0;
-    return source_problem(source, "version",
-                          version->integer > CONFIG_VERSION ? "a newer thole may know it"
-                                                            : "write `version: 1`",
-                          "version %s is unknown; this thole reads version %d", version->text,
-                          CONFIG_VERSION);
+    return source_problem(
+        source, "version",
+        version->integer > CONFIG_VERSION ? "a newer thole may know it" : "write `version: 1`",
+        "version %s is unknown; this thole reads version %d", version->text, CONFIG_VERSION);
 }
 
 static void name_project(Config *config, const char *file, Arena *arena) {
@@ -187,7 +191,9 @@ static void name_project(Config *config, const char *file, Arena *arena) {
 }
 
 static int decode(const Source *source, Config *config) {
-    Decoder d = {.arena = source->arena, .report = source->report, .file = source->file,
+    Decoder d = {.arena = source->arena,
+                 .report = source->report,
+                 .file = source->file,
                  .unknown = UNKNOWN_ERROR};
     int rc = schema_decode(&d, &type_config, source->value, config);
     config_check_graph(config, source);
@@ -198,7 +204,7 @@ const Config *config_parse(const char *file, const char *text, size_t size, Aren
                            Report *report) {
     Source source = {.file = file, .report = report, .arena = arena};
     size_t errors = report->errors;
-    if (yaml_parse(file, text, size, arena, report, &source.value) < 0)
+    if (yaml_parse(&(YamlText){file, text, size}, arena, report, &source.value) < 0)
         return NULL;
     if (source.value->kind != VALUE_MAP) {
         source_problem(&source, "", "begin with `version: 1` and `services:`", "the file is %s",

@@ -58,8 +58,11 @@ const Config *config_decode(const char *json, size_t size, Arena *arena, Err *er
         return NULL;
     Report report;
     report_init(&report, arena);
-    Decoder d = {.arena = arena, .report = &report, .file = "stored config",
-                 .unknown = UNKNOWN_SILENT, .internal = true};
+    Decoder d = {.arena = arena,
+                 .report = &report,
+                 .file = "stored config",
+                 .unknown = UNKNOWN_SILENT,
+                 .internal = true};
     Config *config = arena_alloc(arena, sizeof(*config));
     if (schema_decode(&d, &type_config, v, config) < 0) {
         (void)err_set(err, ERR_INVALID, "%s", report_line(&report.at[0], arena));

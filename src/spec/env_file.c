@@ -21,7 +21,8 @@ typedef struct Scan {
 
 PRINTF(3, 4)
 static int fail(const Scan *s, const char *hint, const char *format, ...) {
-    Place place = {.file = s->file, .line = s->line, .column = (uint32_t)(s->p - s->line_start) + 1};
+    Place place = {
+        .file = s->file, .line = s->line, .column = (uint32_t)(s->p - s->line_start) + 1};
     va_list args;
     va_start(args, format);
     report_add(s->report, &place, hint, "%s", arena_vprintf(s->arena, format, args));
@@ -39,7 +40,8 @@ static void skip_blanks(Scan *s) {
 }
 
 static bool at_line_end(const Scan *s) {
-    return s->p == s->end || *s->p == '\n' || (*s->p == '\r' && s->p + 1 < s->end && s->p[1] == '\n');
+    return s->p == s->end || *s->p == '\n' ||
+           (*s->p == '\r' && s->p + 1 < s->end && s->p[1] == '\n');
 }
 
 /* Over the end of the line, and whatever stands before it. */
@@ -169,8 +171,13 @@ static StrMap last_of_each(const Scan *s) {
 }
 
 int env_file_parse(const char *file, const char *text, size_t size, Report *report, StrMap *ret) {
-    Scan s = {.file = file, .p = text, .end = text + size, .line_start = text, .line = 1,
-              .report = report, .arena = report->arena};
+    Scan s = {.file = file,
+              .p = text,
+              .end = text + size,
+              .line_start = text,
+              .line = 1,
+              .report = report,
+              .arena = report->arena};
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         s.p += 3;
     if (!utf8_valid(text, size))

@@ -7,11 +7,14 @@
  *     several lines'
  *     NAME="as it is, but \" \\ \$ and \` stand for the character itself"
  *
- * Values are literal: a `$` in them is a dollar sign, whatever the quotes. A later line wins. Files of Windows are fine. */
+ * Values are literal: a `$` in them is a dollar sign, whatever the quotes. A later line wins.
+ * Files of Windows are fine. */
 #pragma once
 
 #include "base/report.h"
 #include "data/schema.h"
 
-/* Reads what `text` says into `ret` (in the arena). -1: a problem was reported with the place in `file`. */
-MUST int env_file_parse(const char *file, const char *text, size_t size, Report *report, StrMap *ret);
+/* Reads what `text` says into `ret` (in the arena). -1: a problem was reported with the place in
+ * `file`. */
+MUST int env_file_parse(const char *file, const char *text, size_t size, Report *report,
+                        StrMap *ret);

@@ -4,5 +4,6 @@
 
 #include "spec/config.h"
 
-/* Fills in what follows from other members: argv of scripts, the kind of the probe, restart_written. */
+/* Fills in what follows from other members: argv of scripts, the kind of the probe,
+ * restart_written. */
 void resolve_service(Service *service, Arena *arena);

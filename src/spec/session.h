@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Session and Target objects as the API serves them (seed: tilt.dev/v1alpha1 Session, and what we add beside it).
- * Plain values; the engine fills them, session.c encodes them. Times are wall-clock microseconds, 0: absent (JSON null). */
+/* The Session and Target objects as the API serves them (seed: tilt.dev/v1alpha1 Session, and what
+ * we add beside it). Plain values; the engine fills them, session.c encodes them. Times are
+ * wall-clock microseconds, 0: absent (JSON null). */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +13,13 @@ typedef struct JsonWriter JsonWriter;
 typedef enum TargetType { TARGET_JOB, TARGET_SERVER } TargetType;
 
 /* Exactly one of the four, or none: {} is "inactive" (never asked for, or stopped). */
-typedef enum TargetPhase { PHASE_NONE, PHASE_WAITING, PHASE_ACTIVE, PHASE_TERMINATED, PHASE_DISABLED } TargetPhase;
+typedef enum TargetPhase {
+    PHASE_NONE,
+    PHASE_WAITING,
+    PHASE_ACTIVE,
+    PHASE_TERMINATED,
+    PHASE_DISABLED
+} TargetPhase;
 
 typedef enum Tristate { UNKNOWN = -1, NO = 0, YES = 1 } Tristate;
 
@@ -68,4 +75,5 @@ void target_encode_state(const TargetState *state, JsonWriter *out);
 void target_encode_status(const TargetStatus *status, JsonWriter *out);
 
 const char *target_type_name(TargetType type);
-const char *target_phase_name(TargetPhase phase); /* "none" "waiting" "active" "terminated" "disabled" */
+const char *target_phase_name(
+    TargetPhase phase); /* "none" "waiting" "active" "terminated" "disabled" */

@@ -3,8 +3,9 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/str.h"
 
 const char *signal_name(int number, char text[16]) {
     const char *name = sigabbrev_np(number);
@@ -17,24 +18,22 @@ const char *signal_name(int number, char text[16]) {
     return text;
 }
 
+/* RTMIN or RTMIN+n. */
 static int real_time(const char *name) {
+    int64_t n = 0;
     if (strncasecmp(name, "RTMIN", 5) != 0)
         return -1;
-    char *end;
-    long n = name[5] == '+' ? strtol(name + 6, &end, 10) : 0;
     if (name[5] == 0)
         return SIGRTMIN;
-    return name[5] == '+' && name[6] && !*end && n >= 0 && n <= SIGRTMAX - SIGRTMIN
-               ? SIGRTMIN + (int)n
-               : -1;
+    if (name[5] != '+' || number_parse(name + 6, 0, SIGRTMAX - SIGRTMIN, &n) < 0)
+        return -1;
+    return SIGRTMIN + (int)n;
 }
 
 int signal_number(const char *name) {
-    if (*name >= '0' && *name <= '9') {
-        char *end;
-        long n = strtol(name, &end, 10);
-        return !*end && n >= 1 && n <= SIGRTMAX ? (int)n : -1;
-    }
+    int64_t n;
+    if (*name >= '0' && *name <= '9')
+        return number_parse(name, 1, SIGRTMAX, &n) < 0 ? -1 : (int)n;
     if (strncasecmp(name, "SIG", 3) == 0)
         name += 3;
     for (int i = 1; i < SIGRTMIN; i++) {
@@ -54,8 +53,8 @@ static int decode_signal(Decoder *d, const Value *v, void *ret) {
                                      : "expected the name of a signal%s",
                               scalar ? v->text : "");
     if (number == SIGSTOP)
-        return decode_problem(d, v, "use TERM, or KILL", "STOP pauses a process and never ends it%s",
-                              "");
+        return decode_problem(d, v, "use TERM, or KILL",
+                              "STOP pauses a process and never ends it%s", "");
     *(int64_t *)ret = number;
     return 0;
 }

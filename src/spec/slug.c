@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The identity of a project: its name made harmless, and six digits that its config file decides. The rule is that of devrig, "devrig"
- * for a name without any letter included, so that its projects keep their slugs. */
+/* The identity of a project: its name made harmless, and six digits that its config file decides.
+ * The rule is that of devrig, "devrig" for a name without any letter included, so that its
+ * projects keep their slugs. */
 #include <nettle/sha2.h>
 #include <string.h>
 

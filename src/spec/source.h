@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file that a Config came from, so that what is wrong with the Config can be told at its place in the text. */
+/* The file that a Config came from, so that what is wrong with the Config can be told at its place
+ * in the text. */
 #pragma once
 
 #include "base/report.h"
@@ -14,7 +15,7 @@ typedef struct Source {
 
 /* Reports a problem with the key `path` ("services.api.depends_on.db", "env_from[0]"; as much
  * of it as exists gives the place). Returns -1. */
-int source_problem(const Source *source, const char *path, const char *hint, const char *format, ...)
-    PRINTF(4, 5);
+int source_problem(const Source *source, const char *path, const char *hint, const char *format,
+                   ...) PRINTF(4, 5);
 void source_warning(const Source *source, const char *path, const char *hint, const char *format,
                     ...) PRINTF(4, 5);

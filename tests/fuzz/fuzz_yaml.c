@@ -9,8 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const Value *value = NULL;
     arena_init(&arena);
     report_init(&report, &arena);
-    if (yaml_parse("fuzz.yaml", (const char *)data, size, &arena, &report, &value) < 0 &&
-        report.errors == 0)
+    YamlText text = {"fuzz.yaml", (const char *)data, size};
+    if (yaml_parse(&text, &arena, &report, &value) < 0 && report.errors == 0)
         __builtin_trap(); /* refused without saying why */
     arena_deinit(&arena);
     return 0;

@@ -21,32 +21,35 @@ static const char *again(Arena *arena, const char *text, size_t size) {
     return copy;
 }
 
-#define AGAIN(text, expected)                                                                     \
-    do {                                                                                          \
-        Arena arena;                                                                              \
-        arena_init(&arena);                                                                       \
-        CHECK_STR(again(&arena, text, sizeof(text) - 1), expected);                               \
-        arena_deinit(&arena);                                                                     \
+#define AGAIN(text, expected)                                       \
+    do {                                                            \
+        Arena arena;                                                \
+        arena_init(&arena);                                         \
+        CHECK_STR(again(&arena, text, sizeof(text) - 1), expected); \
+        arena_deinit(&arena);                                       \
     } while (0)
 
-#define REFUSED(text, part)                                                                       \
-    do {                                                                                          \
-        Arena arena;                                                                              \
-        arena_init(&arena);                                                                       \
-        CHECK_HAS(again(&arena, text, sizeof(text) - 1), part);                                   \
-        arena_deinit(&arena);                                                                     \
+#define REFUSED(text, part)                                     \
+    do {                                                        \
+        Arena arena;                                            \
+        arena_init(&arena);                                     \
+        CHECK_HAS(again(&arena, text, sizeof(text) - 1), part); \
+        arena_deinit(&arena);                                   \
     } while (0)
 
-TEST(json_reads_and_writes_every_kind) {
+TEST(json_reads_and_writes_every_kind)
+{
     AGAIN("{\"b\": [1, -2, 1.5, true, false, null, \"x\"], \"a\": {}}",
           "{\"b\":[1,-2,1.5,true,false,null,\"x\"],\"a\":{}}");
     AGAIN("9223372036854775807", "9223372036854775807");
     AGAIN("0.1", "0.1");
+    AGAIN("[1.0, -0.0, 1e2, -92231E-036854]", "[1.0,-0.0,100.0,-0.0]");
     AGAIN("\"a\\u0000b\\n\\u00e9\"", "\"a\\u0000b\\n\xc3\xa9\"");
     AGAIN("[]", "[]");
 }
 
-TEST(json_refuses_with_a_place) {
+TEST(json_refuses_with_a_place)
+{
     REFUSED("{\"a\": 1,\n \"a\": 2}", "line 2, column 4: duplicate object key");
     REFUSED("{\"a\" 1}", "line 1");
     REFUSED("", "not valid JSON");
@@ -57,7 +60,8 @@ TEST(json_refuses_with_a_place) {
     REFUSED("[1,]", "line 1, column 4");
 }
 
-TEST(json_refuses_what_is_too_deep) {
+TEST(json_refuses_what_is_too_deep)
+{
     char text[2 * MAX_JSON_DEPTH + 3];
     Arena arena;
     arena_init(&arena);
@@ -79,7 +83,8 @@ static JsonWriter writer(void) {
     return w;
 }
 
-TEST(json_writer_sets_commas) {
+TEST(json_writer_sets_commas)
+{
     JsonWriter w = writer();
     json_object_begin(&w);
     json_kv_string(&w, "a", "x");
@@ -96,12 +101,14 @@ TEST(json_writer_sets_commas) {
     json_object_end(&w);
     json_kv_string(&w, "g", NULL);
     json_object_end(&w);
-    CHECK_STR(buf_cstr(&buf), "{\"a\":\"x\",\"b\":-5,\"c\":true,\"d\":null,\"e\":[[],\"5%\",{\"z\":1}],"
-                              "\"f\":{},\"g\":null}");
+    CHECK_STR(buf_cstr(&buf),
+              "{\"a\":\"x\",\"b\":-5,\"c\":true,\"d\":null,\"e\":[[],\"5%\",{\"z\":1}],"
+              "\"f\":{},\"g\":null}");
     buf_deinit(&buf);
 }
 
-TEST(json_writer_indents_when_pretty) {
+TEST(json_writer_indents_when_pretty)
+{
     JsonWriter w = writer();
     w.pretty = true;
     json_object_begin(&w);
@@ -113,21 +120,22 @@ TEST(json_writer_indents_when_pretty) {
     json_kv_array(&w, "c");
     json_array_end(&w);
     json_object_end(&w);
-    CHECK_STR(buf_cstr(&buf),
-              "{\n  \"a\": 1,\n  \"b\": [\n    1,\n    2\n  ],\n  \"c\": []\n}");
+    CHECK_STR(buf_cstr(&buf), "{\n  \"a\": 1,\n  \"b\": [\n    1,\n    2\n  ],\n  \"c\": []\n}");
     buf_deinit(&buf);
 }
 
-TEST(json_writer_makes_valid_utf8_of_anything) {
+TEST(json_writer_makes_valid_utf8_of_anything)
+{
     JsonWriter w = writer();
     static const char bytes[] = "a\xff\xc3\xa9\xed\xa0\x80\0\x1f\x7f\"\\\t";
     json_stringn(&w, bytes, sizeof(bytes) - 1);
-    CHECK_STR(buf_cstr(&buf),
-              "\"a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\u0000\\u001f\\u007f\\\"\\\\\\t\"");
+    CHECK_STR(buf_cstr(&buf), "\"a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\u0000\\"
+                              "u001f\\u007f\\\"\\\\\\t\"");
     buf_deinit(&buf);
 }
 
-TEST(json_writer_numbers) {
+TEST(json_writer_numbers)
+{
     JsonWriter w = writer();
     json_array_begin(&w);
     json_int(&w, INT64_MIN);
@@ -141,7 +149,8 @@ TEST(json_writer_numbers) {
     buf_deinit(&buf);
 }
 
-TEST(json_writer_stops_at_the_maximum) {
+TEST(json_writer_stops_at_the_maximum)
+{
     JsonWriter w;
     buf_init(&buf, 16);
     json_writer_init(&w, &buf);

@@ -26,9 +26,18 @@ typedef struct Tree {
     StrList words, files;
     StrMap env, tags;
     Leaf leaf;
-    struct { int64_t *at; size_t n; } codes;
-    struct { Item *at; size_t n; } items;
-    struct { Leaf *at; size_t n; } leaves;
+    struct {
+        int64_t *at;
+        size_t n;
+    } codes;
+    struct {
+        Item *at;
+        size_t n;
+    } items;
+    struct {
+        Leaf *at;
+        size_t n;
+    } leaves;
 } Tree;
 
 SCHEMA_DECLARE(t_colour, Colour);
@@ -46,7 +55,8 @@ SCHEMA_ENUM(t_colour, Colour, "colour", colours);
 
 static const Field leaf_fields[] = {
     FIELD_SET(Leaf),
-    FIELD(Leaf, port, "port", t_int, .min = 1, .max = 65535, .flags = FIELD_REQUIRED | FIELD_OPTIONAL, .doc = "a port"),
+    FIELD(Leaf, port, "port", t_int, .min = 1, .max = 65535,
+          .flags = FIELD_REQUIRED | FIELD_OPTIONAL, .doc = "a port"),
     FIELD(Leaf, host, "host", t_string, .dflt = "localhost", .min = 1, .doc = "a host"),
 };
 SCHEMA_STRUCT(t_leaf, Leaf, "leaf", leaf_fields, .scalar = "port");
@@ -63,27 +73,39 @@ SCHEMA_STRUCT(t_item, Item, "item", item_fields, .scalar = "on");
 SCHEMA_MAP(t_item_map, t_item, .keys = true);
 SCHEMA_LIST(t_numbers, t_int);
 SCHEMA_LIST(t_leaf_list, t_leaf);
-const Type t_one_or_more = {.kind = TYPE_STRINGS, .name = "files", .size = sizeof(StrList),
-                            .align = _Alignof(StrList), .scalar = "", .expected = "a list of files"};
-const Type t_tag_map = {.kind = TYPE_STRING_MAP, .name = "tags", .size = sizeof(StrMap),
-                        .align = _Alignof(StrMap), .keys = true, .expected = "tags"};
+const Type t_one_or_more = {.kind = TYPE_STRINGS,
+                            .name = "files",
+                            .size = sizeof(StrList),
+                            .align = _Alignof(StrList),
+                            .scalar = "",
+                            .expected = "a list of files"};
+const Type t_tag_map = {.kind = TYPE_STRING_MAP,
+                        .name = "tags",
+                        .size = sizeof(StrMap),
+                        .align = _Alignof(StrMap),
+                        .keys = true,
+                        .expected = "tags"};
 
 static const Field tree_fields[] = {
     FIELD_SET(Tree),
     FIELD(Tree, count, "count", t_int, .dflt = "3", .min = 1, .max = INT64_MAX, .doc = "a count"),
-    FIELD(Tree, wait_ms, "max_wait", t_duration, .dflt = "10s", .aka = "timeout delay", .doc = "a time"),
+    FIELD(Tree, wait_ms, "max_wait", t_duration, .dflt = "10s", .aka = "timeout delay",
+          .doc = "a time"),
     FIELD(Tree, bytes, "bytes", t_size, .dflt = "64MiB", .doc = "a size"),
-    FIELD(Tree, title, "title", t_string, .flags = FIELD_REQUIRED, .min = 2, .max = 8, .doc = "a title"),
+    FIELD(Tree, title, "title", t_string, .flags = FIELD_REQUIRED, .min = 2, .max = 8,
+          .doc = "a title"),
     FIELD(Tree, token, "token", t_string, .flags = FIELD_SECRET, .doc = "a token"),
     FIELD(Tree, stored, "stored", t_string, .flags = FIELD_INTERNAL),
     FIELD(Tree, flag, "flag", t_bool, .doc = "a flag"),
     FIELD(Tree, colour, "colour", t_colour, .dflt = "green", .doc = "a colour"),
-    FIELD(Tree, words, "words", t_strings, .dflt = "[\"sh\", \"-c\"]", .flags = FIELD_APPEND, .doc = "words"),
+    FIELD(Tree, words, "words", t_strings, .dflt = "[\"sh\", \"-c\"]", .flags = FIELD_APPEND,
+          .doc = "words"),
     FIELD(Tree, files, "files", t_one_or_more, .doc = "files"),
     FIELD(Tree, env, "env", t_env, .check = check_item, .doc = "variables"),
     FIELD(Tree, tags, "tags", t_tag_map, .doc = "tags"),
     FIELD(Tree, leaf, "leaf", t_leaf, .flags = FIELD_OPTIONAL, .doc = "a leaf"),
-    FIELD_LIST(Tree, codes, "codes", t_numbers, .dflt = "[0]", .min = 0, .max = 255, .doc = "codes"),
+    FIELD_LIST(Tree, codes, "codes", t_numbers, .dflt = "[0]", .min = 0, .max = 255,
+               .doc = "codes"),
     FIELD_LIST(Tree, items, "items", t_item_map, .doc = "items"),
     FIELD_LIST(Tree, leaves, "leaves", t_leaf_list, .doc = "leaves"),
 };
@@ -96,7 +118,7 @@ static Tree tree;
 static int decode_as(const char *text, UnknownKeys unknown) {
     const Value *v = NULL;
     report_init(&report, &arena);
-    ASSERT(yaml_parse("t", text, strlen(text), &arena, &report, &v) == 0);
+    ASSERT(yaml_parse(&(YamlText){"t", text, strlen(text)}, &arena, &report, &v) == 0);
     Decoder d = {.arena = &arena, .report = &report, .file = "t", .unknown = unknown};
     return schema_decode(&d, &t_tree, v, &tree);
 }
@@ -124,7 +146,8 @@ static const char *encode(const EncodeOptions *options) {
     return copy;
 }
 
-TEST(schema_fills_in_defaults) {
+TEST(schema_fills_in_defaults)
+{
     arena_init(&arena);
     accept("title: xx");
     CHECK_EQ(tree.count, 3);
@@ -141,11 +164,14 @@ TEST(schema_fills_in_defaults) {
     arena_deinit(&arena);
 }
 
-TEST(schema_reads_every_kind) {
+TEST(schema_reads_every_kind)
+{
     arena_init(&arena);
-    accept("title: 1.10\ncount: 7\nmax_wait: 1h30m\nbytes: 100\nflag: true\ncolour: red\nwords: [a, 1, true]\n"
-           "files: one\nenv: {B: 1.50, A: x}\ntags: [q, p]\nleaf: {port: 80, host: h}\ncodes: [1, 2]\n"
-           "items: {b: {on: false}, a: }\nleaves: [{port: 1}, 2]\nx-mine: {anything: goes}\n");
+    accept(
+        "title: 1.10\ncount: 7\nmax_wait: 1h30m\nbytes: 100\nflag: true\ncolour: red\nwords: [a, "
+        "1, true]\n"
+        "files: one\nenv: {B: 1.50, A: x}\ntags: [q, p]\nleaf: {port: 80, host: h}\ncodes: [1, 2]\n"
+        "items: {b: {on: false}, a: }\nleaves: [{port: 1}, 2]\nx-mine: {anything: goes}\n");
     CHECK_STR(tree.title, "1.10");
     CHECK_EQ(tree.wait_ms, 5400000);
     CHECK_EQ(tree.bytes, 100);
@@ -171,7 +197,8 @@ TEST(schema_reads_every_kind) {
     arena_deinit(&arena);
 }
 
-TEST(schema_shorthands) {
+TEST(schema_shorthands)
+{
     arena_init(&arena);
     accept("title: xx\nleaf: 80\nitems: [b, a]\n");
     CHECK_EQ(tree.leaf.port, 80);
@@ -184,7 +211,8 @@ TEST(schema_shorthands) {
     arena_deinit(&arena);
 }
 
-TEST(schema_problems_have_place_path_and_hint) {
+TEST(schema_problems_have_place_path_and_hint)
+{
     arena_init(&arena);
     REFUSES("cuont: 1", "2:1: unknown key \"cuont\"; did you mean count?");
     REFUSES("timeout: 1s", "2:1: unknown key \"timeout\"; did you mean max_wait?");
@@ -193,29 +221,39 @@ TEST(schema_problems_have_place_path_and_hint) {
     REFUSES("count: x", "2:8: count: expected an integer, got \"x\"");
     REFUSES("count: 0", "2:8: count: 0 is less than 1");
     REFUSES("count: 1.5", "2:8: count: expected an integer, got the number 1.5");
-    REFUSES("count:", "2:7: count: has no value; expected an integer; give it one, or remove the key");
+    REFUSES("count:",
+            "2:7: count: has no value; expected an integer; give it one, or remove the key");
     REFUSES("leaf: {port: 99999}", "2:14: leaf.port: 99999 is outside 1..65535");
     REFUSES("leaf: {host: x}", "2:7: leaf: \"port\" is missing: a port");
     REFUSES("leaf: {port: 1, host: ''}", "2:23: leaf.host: must not be empty");
     REFUSES("leaf: []", "2:7: leaf: expected a map of keys, got a list");
-    REFUSES("leaf:", "2:6: leaf: has no value; expected a map of keys; give it one, or remove the key");
-    REFUSES("max_wait: 10", "2:11: max_wait: 10 has no unit; expected a duration such as 300ms, 10s or 1h30m; "
-                            "write 10s if you mean seconds");
-    REFUSES("max_wait: soon", "2:11: max_wait: expected a duration such as 300ms, 10s or 1h30m, got \"soon\"");
-    REFUSES("max_wait: -1s", "2:11: max_wait: expected a duration such as 300ms, 10s or 1h30m, got \"-1s\"");
-    REFUSES("bytes: 1.5", "2:8: bytes: 1.5 has no unit; expected a size such as 512KiB or 64MiB, or a number of bytes; "
+    REFUSES("leaf:",
+            "2:6: leaf: has no value; expected a map of keys; give it one, or remove the key");
+    REFUSES("max_wait: 10",
+            "2:11: max_wait: 10 has no unit; expected a duration such as 300ms, 10s or 1h30m; "
+            "write 10s if you mean seconds");
+    REFUSES("max_wait: soon",
+            "2:11: max_wait: expected a duration such as 300ms, 10s or 1h30m, got \"soon\"");
+    REFUSES("max_wait: -1s",
+            "2:11: max_wait: expected a duration such as 300ms, 10s or 1h30m, got \"-1s\"");
+    REFUSES("bytes: 1.5", "2:8: bytes: 1.5 has no unit; expected a size such as 512KiB or 64MiB, "
+                          "or a number of bytes; "
                           "write 1.5MiB, or whole bytes");
-    REFUSES("bytes: -1", "2:8: bytes: -1 is negative; expected a size such as 512KiB or 64MiB, or a number of bytes");
+    REFUSES("bytes: -1", "2:8: bytes: -1 is negative; expected a size such as 512KiB or 64MiB, or "
+                         "a number of bytes");
     REFUSES("flag: yes", "2:7: flag: expected true or false, got \"yes\"; write true or false");
     REFUSES("flag: 1", "2:7: flag: expected true or false, got the number 1");
-    REFUSES("colour: gren", "2:9: colour: expected one of red, green, got \"gren\"; did you mean green?");
+    REFUSES("colour: gren",
+            "2:9: colour: expected one of red, green, got \"gren\"; did you mean green?");
     REFUSES("words: x", "2:8: words: expected a list of strings, got \"x\"");
     REFUSES("words: [a, ]\ntoken: [b, [c]]", "3:8: token: expected a string, got a list");
     REFUSES("words: [a, [b]]", "2:12: words[1]: expected a string, got a list");
-    REFUSES("env: [A=1]", "2:6: env: expected a map of names and their values, got a list; write NAME: value, without the dash");
+    REFUSES("env: [A=1]", "2:6: env: expected a map of names and their values, got a list; write "
+                          "NAME: value, without the dash");
     REFUSES("env: {A: }", "2:10: env.A: has no value; write \"\" for an empty one");
     REFUSES("env: {LONG: 1}", "2:7: env.LONG: the name is too long");
-    REFUSES("env: {A: \"\\0\"}", "2:10: env.A: contains a NUL character, which no program could be given");
+    REFUSES("env: {A: \"\\0\"}",
+            "2:10: env.A: contains a NUL character, which no program could be given");
     REFUSES("codes: [1, 256]", "2:12: codes[1]: 256 is outside 0..255");
     REFUSES("items: {long: {}}", "2:9: items.long: the name is too long");
     REFUSES("items: [a, b, a]", "2:15: items: \"a\" is listed twice");
@@ -229,14 +267,16 @@ TEST(schema_problems_have_place_path_and_hint) {
     arena_deinit(&arena);
 }
 
-TEST(schema_collects_all_problems) {
+TEST(schema_collects_all_problems)
+{
     arena_init(&arena);
     (void)refuse("a: 1\nb: 2\ncount: x\nitems: {a: {on: 1}, b: {on: 2}}\n");
     CHECK_EQ(report.errors, 6);
     arena_deinit(&arena);
 }
 
-TEST(schema_unknown_keys_are_a_policy) {
+TEST(schema_unknown_keys_are_a_policy)
+{
     arena_init(&arena);
     CHECK_EQ(decode_as("title: xx\ncolor: 1\n", UNKNOWN_WARN), 0);
     CHECK_EQ(report.warnings, 1);
@@ -247,16 +287,21 @@ TEST(schema_unknown_keys_are_a_policy) {
     arena_deinit(&arena);
 }
 
-TEST(schema_encodes_and_reads_back) {
+TEST(schema_encodes_and_reads_back)
+{
     arena_init(&arena);
-    accept("title: xx\ntoken: secret\nleaf: 80\nitems: [b, a]\nmax_wait: 1h0m1s5ms\nbytes: 1536\nenv: {A: 1}");
+    accept("title: xx\ntoken: secret\nleaf: 80\nitems: [b, a]\nmax_wait: 1h0m1s5ms\nbytes: "
+           "1536\nenv: {A: 1}");
     tree.stored = "ours";
     const char *full = encode(&(EncodeOptions){.internal = true});
-    CHECK_STR(full, "{\"set\":[\"max_wait\",\"bytes\",\"title\",\"token\",\"env\",\"leaf\",\"items\"],\"count\":3,"
-                    "\"max_wait\":\"1h1s5ms\",\"bytes\":1536,\"title\":\"xx\",\"token\":\"secret\","
-                    "\"stored\":\"ours\",\"flag\":false,\"colour\":\"green\",\"words\":[\"sh\",\"-c\"],"
-                    "\"env\":{\"A\":\"1\"},\"leaf\":{\"set\":[\"port\"],\"port\":80,\"host\":\"localhost\"},"
-                    "\"codes\":[0],\"items\":{\"a\":{\"on\":true,\"line\":4},\"b\":{\"on\":true,\"line\":4}}}");
+    CHECK_STR(
+        full,
+        "{\"set\":[\"max_wait\",\"bytes\",\"title\",\"token\",\"env\",\"leaf\",\"items\"],"
+        "\"count\":3,"
+        "\"max_wait\":\"1h1s5ms\",\"bytes\":1536,\"title\":\"xx\",\"token\":\"secret\","
+        "\"stored\":\"ours\",\"flag\":false,\"colour\":\"green\",\"words\":[\"sh\",\"-c\"],"
+        "\"env\":{\"A\":\"1\"},\"leaf\":{\"set\":[\"port\"],\"port\":80,\"host\":\"localhost\"},"
+        "\"codes\":[0],\"items\":{\"a\":{\"on\":true,\"line\":4},\"b\":{\"on\":true,\"line\":4}}}");
     const Value *stored = NULL;
     Err err;
     ASSERT(json_parse(full, strlen(full), &arena, &stored, &err) == 0);
@@ -274,7 +319,8 @@ TEST(schema_encodes_and_reads_back) {
     arena_deinit(&arena);
 }
 
-TEST(schema_strmap_merge) {
+TEST(schema_strmap_merge)
+{
     arena_init(&arena);
     StrPair a[] = {{"A", "1"}, {"C", "1"}}, b[] = {{"B", "2"}, {"C", "2"}, {"D", "2"}};
     StrMap low = {a, 2}, high = {b, 3}, none = {0};
@@ -287,28 +333,32 @@ TEST(schema_strmap_merge) {
     arena_deinit(&arena);
 }
 
-TEST(schema_merges_overlays) {
+TEST(schema_merges_overlays)
+{
     arena_init(&arena);
     Report r;
     const Value *low, *high;
-    const char *a = "count: 1\nwords: [a]\nfiles: [a]\nleaf: {port: 1, host: x}\nflag: true\nitems: {p: {on: true}}";
+    const char *a = "count: 1\nwords: [a]\nfiles: [a]\nleaf: {port: 1, host: x}\nflag: "
+                    "true\nitems: {p: {on: true}}";
     const char *b = "words: [b]\nfiles: [b]\nleaf: {port: 2}\nflag:\nitems: {q: {}}\ntitle: xx";
     report_init(&r, &arena);
-    ASSERT(yaml_parse("a", a, strlen(a), &arena, &r, &low) == 0);
-    ASSERT(yaml_parse("b", b, strlen(b), &arena, &r, &high) == 0);
+    ASSERT(yaml_parse(&(YamlText){"a", a, strlen(a)}, &arena, &r, &low) == 0);
+    ASSERT(yaml_parse(&(YamlText){"b", b, strlen(b)}, &arena, &r, &high) == 0);
     Buf buf;
     buf_init(&buf, 1000);
     JsonWriter w;
     json_writer_init(&w, &buf);
     json_value(&w, schema_merge(&t_tree, low, high, &arena));
-    CHECK_STR(buf_cstr(&buf), "{\"count\":1,\"words\":[\"a\",\"b\"],\"files\":[\"b\"],"
-                              "\"leaf\":{\"port\":2,\"host\":\"x\"},\"items\":{\"p\":{\"on\":true},\"q\":{}},"
-                              "\"title\":\"xx\"}");
+    CHECK_STR(buf_cstr(&buf),
+              "{\"count\":1,\"words\":[\"a\",\"b\"],\"files\":[\"b\"],"
+              "\"leaf\":{\"port\":2,\"host\":\"x\"},\"items\":{\"p\":{\"on\":true},\"q\":{}},"
+              "\"title\":\"xx\"}");
     buf_deinit(&buf);
     arena_deinit(&arena);
 }
 
-TEST(schema_camel_names) {
+TEST(schema_camel_names)
+{
     arena_init(&arena);
     CHECK_STR(schema_camel("max_restarts_x", &arena), "maxRestartsX");
     CHECK_STR(schema_camel("env", &arena), "env");
@@ -333,7 +383,8 @@ static const Field end_fields[] = {FIELD(Hole, a, "a", t_int)};
 extern const Type t_end;
 SCHEMA_STRUCT(t_end, Hole, "end", end_fields);
 
-TEST(schema_finds_a_member_that_no_field_describes) {
+TEST(schema_finds_a_member_that_no_field_describes)
+{
     const Type *where = NULL;
     CHECK_EQ(schema_uncovered(&t_tree, &where), -1);
     CHECK_EQ(schema_uncovered(&t_hole, &where), offsetof(Hole, forgotten));
@@ -341,7 +392,8 @@ TEST(schema_finds_a_member_that_no_field_describes) {
     CHECK_EQ(schema_uncovered(&t_end, &where), offsetof(Hole, forgotten));
 }
 
-TEST(schema_json_schema_is_json) {
+TEST(schema_json_schema_is_json)
+{
     arena_init(&arena);
     Buf buf;
     buf_init(&buf, 1 << 16);
@@ -363,7 +415,8 @@ TEST(schema_json_schema_is_json) {
     arena_deinit(&arena);
 }
 
-TEST(schema_markdown_has_a_row_per_key) {
+TEST(schema_markdown_has_a_row_per_key)
+{
     Buf buf;
     buf_init(&buf, 1 << 16);
     schema_markdown(&t_tree, &buf);

@@ -19,7 +19,8 @@ static Value *sample(void) {
     return map;
 }
 
-TEST(value_reads_members) {
+TEST(value_reads_members)
+{
     const Value *map = sample();
     CHECK_STR(value_get_str(map, "name"), "api");
     CHECK_EQ(value_get_int(map, "port", -1), 80);
@@ -31,7 +32,8 @@ TEST(value_reads_members) {
     arena_deinit(&arena);
 }
 
-TEST(value_tells_absent_null_and_empty_apart) {
+TEST(value_tells_absent_null_and_empty_apart)
+{
     const Value *map = sample();
     CHECK(value_get(map, "other") == NULL);
     CHECK(value_is(value_get(map, "none"), VALUE_NULL));
@@ -43,7 +45,8 @@ TEST(value_tells_absent_null_and_empty_apart) {
     arena_deinit(&arena);
 }
 
-TEST(value_gives_the_default_for_another_kind) {
+TEST(value_gives_the_default_for_another_kind)
+{
     const Value *map = sample();
     CHECK_EQ(value_get_int(map, "name", 7), 7);
     CHECK_STR(value_get_str(map, "port"), NULL);
@@ -54,7 +57,8 @@ TEST(value_gives_the_default_for_another_kind) {
     arena_deinit(&arena);
 }
 
-TEST(value_equality_ignores_the_order_of_maps) {
+TEST(value_equality_ignores_the_order_of_maps)
+{
     arena_init(&arena);
     Value *a = value_new(&arena, VALUE_MAP), *b = value_new(&arena, VALUE_MAP);
     value_set(&arena, a, "x", value_new_int(&arena, 1));
@@ -68,8 +72,12 @@ TEST(value_equality_ignores_the_order_of_maps) {
     arena_deinit(&arena);
 }
 
-TEST(utf8_takes_exactly_what_is_well_formed) {
-    static const struct { const char *bytes; size_t n, length; } rows[] = {
+TEST(utf8_takes_exactly_what_is_well_formed)
+{
+    static const struct {
+        const char *bytes;
+        size_t n, length;
+    } rows[] = {
         {"a", 1, 1},
         {"\xc3\xa9", 2, 2},
         {"\xe2\x82\xac", 3, 3},

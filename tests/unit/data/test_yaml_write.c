@@ -20,12 +20,13 @@ static const Value *parsed(const char *text) {
     Report report;
     const Value *v = NULL;
     report_init(&report, &arena);
-    if (yaml_parse("t", text, strlen(text), &arena, &report, &v) < 0)
+    if (yaml_parse(&(YamlText){"t", text, strlen(text)}, &arena, &report, &v) < 0)
         test_fail(__FILE__, __LINE__, "%s in\n%s", report_line(&report.at[0], &arena), text);
     return v;
 }
 
-TEST(yaml_write_is_what_people_write) {
+TEST(yaml_write_is_what_people_write)
+{
     arena_init(&arena);
     const char *text = "a: 1\n"
                        "b:\n"
@@ -53,15 +54,78 @@ TEST(yaml_write_is_what_people_write) {
     arena_deinit(&arena);
 }
 
-TEST(yaml_write_quotes_what_could_be_misread) {
-    static const char *const texts[] = {
-        "",        " x",    "x ",     "yes",    "No",    "ON",      "null",  "~",         "true",   "1",
-        "-1",      "1.5",   "0x1F",   "1e3",    ".5",    "12:30:45", "1_000", "2001-01-01", "- x",    "-",
-        "a: b",    "a:",    "a #b",   "#a",     "&a",    "*a",      "!a",    "|",         ">",      "'a'",
-        "\"a\"",   "%a",    "@a",     "`a",     "[a",    "{a",      "?",     "---",       "...",    "<<",
-        "=",       ".inf",  "-.INF",  ".nan",   "y",     "n",       "a\tb",  "\n",        "a\n\n",  " a\nb",
-        "a\nb ",   "\x7f",  "\xc2\x85", "\xe2\x80\xa8x", "\xef\xbb\xbfx", "\xc2\xa0", "a\x1b[0m", "x\r\ny", "\\", "a\nb\\",
-        "0o17",    "+",     "+1",     "-x",     "a,b",   "a]",      ":a",    "é ü",       "--x",    "a\n b\n"};
+TEST(yaml_write_quotes_what_could_be_misread)
+{
+    static const char *const texts[] = {"",
+                                        " x",
+                                        "x ",
+                                        "yes",
+                                        "No",
+                                        "ON",
+                                        "null",
+                                        "~",
+                                        "true",
+                                        "1",
+                                        "-1",
+                                        "1.5",
+                                        "0x1F",
+                                        "1e3",
+                                        ".5",
+                                        "12:30:45",
+                                        "1_000",
+                                        "2001-01-01",
+                                        "- x",
+                                        "-",
+                                        "a: b",
+                                        "a:",
+                                        "a #b",
+                                        "#a",
+                                        "&a",
+                                        "*a",
+                                        "!a",
+                                        "|",
+                                        ">",
+                                        "'a'",
+                                        "\"a\"",
+                                        "%a",
+                                        "@a",
+                                        "`a",
+                                        "[a",
+                                        "{a",
+                                        "?",
+                                        "---",
+                                        "...",
+                                        "<<",
+                                        "=",
+                                        ".inf",
+                                        "-.INF",
+                                        ".nan",
+                                        "y",
+                                        "n",
+                                        "a\tb",
+                                        "\n",
+                                        "a\n\n",
+                                        " a\nb",
+                                        "a\nb ",
+                                        "\x7f",
+                                        "\xc2\x85",
+                                        "\xe2\x80\xa8x",
+                                        "\xef\xbb\xbfx",
+                                        "\xc2\xa0",
+                                        "a\x1b[0m",
+                                        "x\r\ny",
+                                        "\\",
+                                        "a\nb\\",
+                                        "0o17",
+                                        "+",
+                                        "+1",
+                                        "-x",
+                                        "a,b",
+                                        "a]",
+                                        ":a",
+                                        "é ü",
+                                        "--x",
+                                        "a\n b\n"};
     arena_init(&arena);
     for (size_t i = 0; i < COUNT(texts); i++) {
         Value *list = value_new(&arena, VALUE_LIST);
@@ -78,16 +142,20 @@ TEST(yaml_write_quotes_what_could_be_misread) {
     arena_deinit(&arena);
 }
 
-TEST(yaml_write_bytes_become_utf8) {
+TEST(yaml_write_bytes_become_utf8)
+{
     arena_init(&arena);
     CHECK_STR(written(value_new_bytes(&arena, "a\xff", 2)), "\"a\xef\xbf\xbd\"\n");
     CHECK_STR(written(value_new_bytes(&arena, "a\0b", 3)), "\"a\\u0000b\"\n");
     arena_deinit(&arena);
 }
 
-TEST(yaml_write_numbers) {
+TEST(yaml_write_numbers)
+{
     arena_init(&arena);
     const char *text = written(parsed("[1, -2, 1.5, 2.0, 1e300, 0x10, .inf, -.inf, .nan]"));
-    CHECK_STR(text, "- 1\n- -2\n- 1.5\n- 2.0\n- 1.0000000000000001e+300\n- 16\n- .inf\n- -.inf\n- .nan\n");
+    CHECK_STR(
+        text,
+        "- 1\n- -2\n- 1.5\n- 2.0\n- 1.0000000000000001e+300\n- 16\n- .inf\n- -.inf\n- .nan\n");
     arena_deinit(&arena);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the sources are: THOLE_SOURCE, or the working directory. Both need `tests/golden` below it. */
+/* Where the sources are: THOLE_SOURCE, or the working directory. Both need `tests/golden` below
+ * it. */
 #pragma once
 
 #include <stdbool.h>

@@ -40,7 +40,8 @@ static void begin(void) {
     arena_init(&arena);
 }
 
-TEST(config_finds_out_where_it_is) {
+TEST(config_finds_out_where_it_is)
+{
     begin();
     ASSERT(mkdir(at("My Project"), 0700) == 0);
     put("My Project/thole.yaml", "version: 1\nservices: {a: {command: x}}\n");
@@ -54,7 +55,8 @@ TEST(config_finds_out_where_it_is) {
     arena_deinit(&arena);
 }
 
-TEST(config_is_the_same_through_a_link) {
+TEST(config_is_the_same_through_a_link)
+{
     begin();
     ASSERT(mkdir(at("real"), 0700) == 0);
     ASSERT(symlink(at("real"), at("link")) == 0);
@@ -66,7 +68,8 @@ TEST(config_is_the_same_through_a_link) {
     arena_deinit(&arena);
 }
 
-TEST(config_that_cannot_be_read) {
+TEST(config_that_cannot_be_read)
+{
     begin();
     CHECK(load("missing.yaml") == NULL);
     CHECK_HAS(first(), "missing.yaml: cannot read it: no such file or directory");
@@ -82,7 +85,8 @@ TEST(config_that_cannot_be_read) {
     arena_deinit(&arena);
 }
 
-TEST(config_of_ten_megabytes_is_refused) {
+TEST(config_of_ten_megabytes_is_refused)
+{
     begin();
     size_t size = 10 << 20;
     char *text = xmalloc(size);
@@ -97,15 +101,18 @@ TEST(config_of_ten_megabytes_is_refused) {
     arena_deinit(&arena);
 }
 
-TEST(config_commands_become_argv) {
+TEST(config_commands_become_argv)
+{
     begin();
     const Config *config = load_text("version: 1\n"
                                      "services:\n"
-                                     "  a: {command: echo $A | cat, build: [make, -j2], shell: [bash, -e, -c], ready: {exec: test -e x}}\n"
+                                     "  a: {command: echo $A | cat, build: [make, -j2], shell: "
+                                     "[bash, -e, -c], ready: {exec: test -e x}}\n"
                                      "  b: {command: ls}\n"
                                      "  c: {}\n");
     ASSERT(config);
-    const Service *a = config_service(config, "a"), *b = config_service(config, "b"), *c = config_service(config, "c");
+    const Service *a = config_service(config, "a"), *b = config_service(config, "b"),
+                  *c = config_service(config, "c");
     ASSERT(a && b && c);
     CHECK_EQ(a->command.argv.n, 4);
     CHECK_STR(a->command.argv.at[0], "bash");
@@ -121,17 +128,19 @@ TEST(config_commands_become_argv) {
     arena_deinit(&arena);
 }
 
-TEST(config_layers_the_environment) {
+TEST(config_layers_the_environment)
+{
     begin();
     put("one.env", "A=one\nB=one\nC=one\nD=one\nE=one\n");
     put("two.env", "B=two\n");
     put("mine.env", "D=mine\nE=mine\n");
-    const Config *config = load_text("version: 1\n"
-                                     "env_from: [one.env, two.env]\n"
-                                     "env: {C: project, D: project}\n"
-                                     "services:\n"
-                                     "  a: {command: x, env_from: mine.env, env: {E: service, F: service}}\n"
-                                     "  b: {command: x}\n");
+    const Config *config =
+        load_text("version: 1\n"
+                  "env_from: [one.env, two.env]\n"
+                  "env: {C: project, D: project}\n"
+                  "services:\n"
+                  "  a: {command: x, env_from: mine.env, env: {E: service, F: service}}\n"
+                  "  b: {command: x}\n");
     ASSERT(config);
     const StrMap *a = &config->services.at[0].env, *b = &config->services.at[1].env;
     CHECK_STR(strmap_get(a, "A"), "one");
@@ -147,9 +156,11 @@ TEST(config_layers_the_environment) {
     arena_deinit(&arena);
 }
 
-TEST(config_paths_stay_inside) {
+TEST(config_paths_stay_inside)
+{
     begin();
-    ASSERT(mkdir(at("in"), 0700) == 0 && mkdir(at("in/sub"), 0700) == 0 && mkdir(at("out"), 0700) == 0);
+    ASSERT(mkdir(at("in"), 0700) == 0 && mkdir(at("in/sub"), 0700) == 0 &&
+           mkdir(at("out"), 0700) == 0);
     ASSERT(symlink("../out", at("in/escape")) == 0 && symlink("sub", at("in/alias")) == 0);
     put("in/thole.yaml", "version: 1\nservices: {a: {command: x, path: ./sub/../alias/}}\n");
     const Config *config = load("in/thole.yaml");
@@ -158,16 +169,19 @@ TEST(config_paths_stay_inside) {
     put("in/thole.yaml", "version: 1\nservices: {a: {command: x, path: escape}}\n");
     CHECK(load("in/thole.yaml") == NULL);
     CHECK_HAS(first(), "is outside the project");
-    put("in/thole.yaml", arena_printf(&arena, "version: 1\nservices: {a: {command: x, path: %s}}\n", at("in/sub")));
+    put("in/thole.yaml",
+        arena_printf(&arena, "version: 1\nservices: {a: {command: x, path: %s}}\n", at("in/sub")));
     CHECK(load("in/thole.yaml") != NULL);
     /* A neighbour whose name begins alike is no inside. */
     ASSERT(mkdir(at("in-other"), 0700) == 0);
-    put("in/thole.yaml", arena_printf(&arena, "version: 1\nservices: {a: {command: x, path: %s}}\n", at("in-other")));
+    put("in/thole.yaml", arena_printf(&arena, "version: 1\nservices: {a: {command: x, path: %s}}\n",
+                                      at("in-other")));
     CHECK(load("in/thole.yaml") == NULL);
     arena_deinit(&arena);
 }
 
-TEST(config_knows_what_was_written) {
+TEST(config_knows_what_was_written)
+{
     begin();
     const Config *config = load_text("version: 1\n"
                                      "services:\n"
@@ -185,7 +199,8 @@ TEST(config_knows_what_was_written) {
     arena_deinit(&arena);
 }
 
-TEST(config_defaults_are_those_of_the_page) {
+TEST(config_defaults_are_those_of_the_page)
+{
     begin();
     const Config *config = load_text("version: 1\nservices: {a: {command: x, ready: {tcp: 1}}}\n");
     ASSERT(config);
@@ -215,16 +230,22 @@ TEST(config_defaults_are_those_of_the_page) {
     arena_deinit(&arena);
 }
 
-TEST(config_secrets_of_known_values) {
+TEST(config_secrets_of_known_values)
+{
     begin();
     put("p.env", "SHORT=abc\nLONG=abcd\n");
-    CHECK(load_text("version: 1\nenv_from: p.env\nservices: {a: {command: x, secrets: [LONG, OF_THE_CLIENT]}}\n") != NULL);
-    CHECK(load_text("version: 1\nenv_from: p.env\nservices: {a: {command: x, secrets: [LONG, SHORT]}}\n") == NULL);
+    CHECK(load_text("version: 1\nenv_from: p.env\nservices: {a: {command: x, secrets: [LONG, "
+                    "OF_THE_CLIENT]}}\n") != NULL);
+    CHECK(
+        load_text(
+            "version: 1\nenv_from: p.env\nservices: {a: {command: x, secrets: [LONG, SHORT]}}\n") ==
+        NULL);
     CHECK_HAS(first(), "thole.yaml:3:44: services.a.secrets[1]: the value of SHORT has 3 bytes");
     arena_deinit(&arena);
 }
 
-TEST(config_keeps_warnings_for_vet) {
+TEST(config_keeps_warnings_for_vet)
+{
     begin();
     const Config *config = load_text("version: 1\nservices: {a: {depends_on: []}}\n");
     ASSERT(config);
@@ -233,23 +254,25 @@ TEST(config_keeps_warnings_for_vet) {
     arena_deinit(&arena);
 }
 
-TEST(config_survives_being_stored) {
+TEST(config_survives_being_stored)
+{
     begin();
     put("x.env", "A='b c'\n");
-    const Config *config = load_text("version: 1\n"
-                                     "name: N\n"
-                                     "env_from: [x.env]\n"
-                                     "services:\n"
-                                     "  a:\n"
-                                     "    command: x $A\n"
-                                     "    ready: {http: {port: 80, headers: {X: y}}, deadline: 10s}\n"
-                                     "    restart: always\n"
-                                     "    env: {SECRET: hunter22}\n"
-                                     "    secrets: [SECRET]\n"
-                                     "    stop: {signal: QUIT}\n"
-                                     "    depends_on: {b: started}\n"
-                                     "  b: {command: [x, y], labels: [l]}\n"
-                                     "  j: {command: j, type: job, success_exit_codes: [0, 7], timeout: 1m}\n");
+    const Config *config =
+        load_text("version: 1\n"
+                  "name: N\n"
+                  "env_from: [x.env]\n"
+                  "services:\n"
+                  "  a:\n"
+                  "    command: x $A\n"
+                  "    ready: {http: {port: 80, headers: {X: y}}, deadline: 10s}\n"
+                  "    restart: always\n"
+                  "    env: {SECRET: hunter22}\n"
+                  "    secrets: [SECRET]\n"
+                  "    stop: {signal: QUIT}\n"
+                  "    depends_on: {b: started}\n"
+                  "  b: {command: [x, y], labels: [l]}\n"
+                  "  j: {command: j, type: job, success_exit_codes: [0, 7], timeout: 1m}\n");
     ASSERT(config);
     Buf first_text, second;
     buf_init(&first_text, 1 << 20);
@@ -283,11 +306,13 @@ TEST(config_survives_being_stored) {
     arena_deinit(&arena);
 }
 
-TEST(config_masks_secrets_wherever_they_are_shown) {
+TEST(config_masks_secrets_wherever_they_are_shown)
+{
     begin();
-    const Config *config = load_text("version: 1\n"
-                                     "env: {TOKEN: hunter22}\n"
-                                     "services: {a: {command: x, secrets: [TOKEN]}, b: {command: x}}\n");
+    const Config *config =
+        load_text("version: 1\n"
+                  "env: {TOKEN: hunter22}\n"
+                  "services: {a: {command: x, secrets: [TOKEN]}, b: {command: x}}\n");
     ASSERT(config);
     Buf text;
     buf_init(&text, 1 << 20);
@@ -302,7 +327,8 @@ TEST(config_masks_secrets_wherever_they_are_shown) {
 }
 
 /* 10,000 services in a chain: no recursion that deep, no quadratic search. */
-TEST(config_of_many_services) {
+TEST(config_of_many_services)
+{
     begin();
     Buf text;
     buf_init(&text, MAX_CONFIG_BYTES);
@@ -312,7 +338,8 @@ TEST(config_of_many_services) {
     const Config *config = load_text(buf_cstr(&text));
     ASSERT(config);
     CHECK_EQ(config->services.n, 9000);
-    buf_puts(&text, "  s9000: {command: x, depends_on: [s8999, s9001]}\n  s9001: {command: x, depends_on: [s9000]}\n");
+    buf_puts(&text, "  s9000: {command: x, depends_on: [s8999, s9001]}\n  s9001: {command: x, "
+                    "depends_on: [s9000]}\n");
     CHECK(load_text(buf_cstr(&text)) == NULL);
     CHECK_HAS(first(), "these wait for each other: s9000 -> s9001 -> s9000");
     for (int i = 9002; i < 10100; i++)
@@ -323,7 +350,8 @@ TEST(config_of_many_services) {
     arena_deinit(&arena);
 }
 
-TEST(config_parse_has_no_file) {
+TEST(config_parse_has_no_file)
+{
     begin();
     report_init(&report, &arena);
     const char *text = "version: 1\nservices: {a: {command: x}}\n";

@@ -18,8 +18,11 @@ static int parse(const char *text) {
     return parse_n(text, strlen(text));
 }
 
-TEST(env_file_values_are_literal) {
-    static const struct { const char *text, *value; } rows[] = {
+TEST(env_file_values_are_literal)
+{
+    static const struct {
+        const char *text, *value;
+    } rows[] = {
         {"A=b", "b"},
         {"A=", ""},
         {"A=''", ""},
@@ -43,7 +46,9 @@ TEST(env_file_values_are_literal) {
         {"A=\"x # y\"", "x # y"},
         {"A='one\ntwo'", "one\ntwo"},
         {"A=b\r\n", "b"},
-        {"\xef\xbb\xbf" "A=b", "b"},
+        {"\xef\xbb\xbf"
+         "A=b",
+         "b"},
         {"A=1\nA=2\n", "2"},
         {"exported=1\nA=b", "b"},
         {"A=\xc3\xa9", "\xc3\xa9"},
@@ -57,7 +62,8 @@ TEST(env_file_values_are_literal) {
     arena_deinit(&arena);
 }
 
-TEST(env_file_skips_what_says_nothing) {
+TEST(env_file_skips_what_says_nothing)
+{
     arena_init(&arena);
     CHECK_EQ(parse("\n# comment\n   \n\t# indented\nB=1\n\nA=2"), 0);
     CHECK_EQ(env.n, 2);
@@ -67,16 +73,21 @@ TEST(env_file_skips_what_says_nothing) {
     arena_deinit(&arena);
 }
 
-TEST(env_file_problems_have_a_line) {
-    static const struct { const char *text, *line; } rows[] = {
+TEST(env_file_problems_have_a_line)
+{
+    static const struct {
+        const char *text, *line;
+    } rows[] = {
         {"A=1\nB\n", ".env:2:1: expected NAME=value"},
         {"A B=1", ".env:1:1: expected NAME=value"},
         {"=1", ".env:1:1: \"\": not a name for an environment variable: use letters, digits and _, "
                "not beginning with a digit"},
-        {"  1A=1", ".env:1:3: \"1A\": not a name for an environment variable: use letters, digits and _, not "
-                   "beginning with a digit"},
+        {"  1A=1",
+         ".env:1:3: \"1A\": not a name for an environment variable: use letters, digits and _, not "
+         "beginning with a digit"},
         {"A-B=1", ".env:1:1: \"A-B\": not a name"},
-        {"A='x\n\n", ".env:1:3: the quote is never closed; close it on the line where it shall end"},
+        {"A='x\n\n",
+         ".env:1:3: the quote is never closed; close it on the line where it shall end"},
         {"A=\"", ".env:1:3: the quote is never closed"},
         {"A='x' y", ".env:1:7: there is more text after the closing quote; quote the whole value"},
         {"A='a\nb'\nC", ".env:3:1: expected NAME=value"},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/golden/config/{good,bad}/<case>.yaml beside <case>.expect: the warnings and the resolved config, or the problems. With
- * THOLE_UPDATE=1 in the environment the .expect files are written anew. */
+/* tests/golden/config/{good,bad}/<case>.yaml beside <case>.expect: the warnings and the resolved
+ * config, or the problems. With THOLE_UPDATE=1 in the environment the .expect files are written
+ * anew. */
 #include <dirent.h>
 #include <string.h>
 
@@ -97,10 +98,8 @@ static void check_folder(const char *which, bool good) {
     CHECK(cases > 5);
 }
 
-TEST(golden_good_configs) {
-    check_folder("good", true);
-}
+TEST(golden_good_configs)
+{ check_folder("good", true); }
 
-TEST(golden_bad_configs) {
-    check_folder("bad", false);
-}
+TEST(golden_bad_configs)
+{ check_folder("bad", false); }

@@ -9,7 +9,8 @@
 #include "spec/config_doc.h"
 #include "unit/spec/golden.h"
 
-TEST(keys_page_is_up_to_date) {
+TEST(keys_page_is_up_to_date)
+{
     AUTO_FREE char *path = xasprintf("%s/docs/keys.md", source_root());
     AUTO_FREE char *there = NULL;
     Buf page;
@@ -21,7 +22,8 @@ TEST(keys_page_is_up_to_date) {
     if (file_read(path, 1 << 20, &there, NULL, &err) < 0)
         test_fail(__FILE__, __LINE__, "%s (THOLE_UPDATE=1 writes it)", err.msg);
     else if (strcmp(there, buf_cstr(&page)) != 0)
-        test_fail(__FILE__, __LINE__, "docs/keys.md is not what the tables say; THOLE_UPDATE=1 writes it");
+        test_fail(__FILE__, __LINE__,
+                  "docs/keys.md is not what the tables say; THOLE_UPDATE=1 writes it");
     buf_deinit(&page);
 }
 
@@ -38,7 +40,8 @@ static void check_type(const Type *type, int depth) {
     }
 }
 
-TEST(keys_are_all_described) {
+TEST(keys_are_all_described)
+{
     const Type *where = NULL;
     check_type(&type_config, 0);
     int64_t at = schema_uncovered(&type_config, &where);
@@ -46,7 +49,8 @@ TEST(keys_are_all_described) {
         test_fail(__FILE__, __LINE__, "no field describes byte %d of %s", (int)at, where->name);
 }
 
-TEST(keys_schema_accepts_what_is_documented) {
+TEST(keys_schema_accepts_what_is_documented)
+{
     Arena arena;
     Buf text;
     Err err;

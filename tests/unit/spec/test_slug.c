@@ -2,8 +2,11 @@
 #include "harness/test.h"
 #include "spec/config.h"
 
-TEST(slug_of_the_worked_rows) {
-    static const struct { const char *name, *file, *slug; } rows[] = {
+TEST(slug_of_the_worked_rows)
+{
+    static const struct {
+        const char *name, *file, *slug;
+    } rows[] = {
         {"TheOven", "/Users/x/code/theoven/devrig.toml", "theoven-9adfd0"},
         {"demo", "/work/demo/devrig.toml", "demo-54bc7b"},
         {"My_App 2.0!", "/srv/My_App/devrig.toml", "my-app-2-0-f181df"},
