@@ -72,8 +72,7 @@ static void looked_up(Session *session) {
     if (--session->adopting > 0)
         return;
     for (size_t i = 0; i < session->graph.n; i++)
-        if (i != session->graph.tiltfile)
-            target_mark(&session->targets[i]);
+        target_mark(&session->targets[i]);
     engine_changed(session->engine, session);
     log_info("%s: adopted, %zu running", session->slug, session->alive);
 }

@@ -102,7 +102,7 @@ static void drain_targets(Engine *engine) {
     }
 }
 
-/* Gives free slots to those who have waited longest. */
+/* Gives free slots to those who have waited longest, then shows the others as waiting. */
 static bool drain_slots(Engine *engine) {
     bool any = false;
     while (engine->slots_used < engine->slots && !list_empty(&engine->slot_wait)) {
@@ -111,18 +111,27 @@ static bool drain_slots(Engine *engine) {
         target_drain(target, 1);
         any = true;
     }
+    for (List *at = engine->slot_wait.next, *next; at != &engine->slot_wait; at = next) {
+        Target *target = container_of(at, Target, slot_wait);
+        next = at->next;
+        if (target->slot_pending)
+            target_drain(target, 0);
+    }
     return any;
 }
 
+/* Targets first, and who gets a slot; only then sessions, whose end is judged by what their targets show. */
 void engine_drain(Engine *engine) {
-    do {
+    for (;;) {
         drain_targets(engine);
-        if (!list_empty(&engine->unsettled)) {
-            Session *session = container_of(engine->unsettled.next, Session, unsettled);
-            list_remove(&session->unsettled);
-            session_settle(session); /* may free it */
-        }
-    } while (drain_slots(engine) || !list_empty(&engine->dirty) || !list_empty(&engine->unsettled));
+        if (drain_slots(engine))
+            continue;
+        if (list_empty(&engine->unsettled))
+            return;
+        Session *session = container_of(engine->unsettled.next, Session, unsettled);
+        list_remove(&session->unsettled);
+        session_settle(session); /* may free it */
+    }
 }
 
 /* ---- looking things up ---- */

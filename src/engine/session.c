@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -118,9 +119,10 @@ void session_set_config(Session *session, const Config *config) {
     }
 }
 
-void session_file_read(Session *session, int64_t started_us) {
-    TargetFacts *facts = &session->facts[session->graph.tiltfile];
-    fact_file_read(facts, started_us, loop_wall_us(session->engine->loop), NULL);
+void session_file_read(Session *session, int64_t started_us, int64_t ended_us) {
+    session->read_started_us = started_us;
+    session->read_ended_us = ended_us;
+    fact_file_read(&session->facts[session->graph.tiltfile], started_us, ended_us, NULL);
     target_mark(&session->targets[session->graph.tiltfile]);
 }
 
@@ -261,6 +263,8 @@ static void take_settings(Session *session, const SessionAsk *ask) {
 static int prepare(Session *session, const Config *config, const SessionAsk *ask, unsigned char *chosen, Err *err) {
     if (path_mkdirs(session->dir, 0700, err) < 0)
         return -1;
+    random_uuid(session->object.uid);
+    session->object.created_us = loop_wall_us(session->engine->loop);
     session_set_config(session, config);
     take_settings(session, ask);
     copy_client(session, ask->client);
@@ -290,7 +294,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     unsigned char *chosen = arena_alloc(&session->arena, config->services.n * 2 + 1); /* at most so many targets */
     if (prepare(session, config, ask, chosen, err) < 0)
         return session_free(session);
-    session_file_read(session, started_us);
+    session_file_read(session, started_us, loop_wall_us(engine->loop));
     session->spec_generation = session_newest_spec(session) + 1;
     session_want(session, chosen);
     if (session_save_spec(session, err) < 0 || session_save_client(session, err) < 0 || session_save(session, err) < 0)

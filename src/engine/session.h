@@ -18,6 +18,7 @@ struct Target {
     List dirty;     /* Engine.dirty, while marked */
     List slot_wait; /* Engine.slot_wait, while it waits for a job slot */
     bool has_slot;
+    bool slot_pending; /* not shown yet: a slot is free and about to be offered */
     bool adopting;  /* its newest run is being looked up: no plan yet */
     Timer *wake;    /* the plan wants to be asked again */
     uint32_t queued_after; /* adoption: a run was still to come after this one */
@@ -48,6 +49,7 @@ struct Session {
     Arena client_arena;
     ClientSetup client;
     int64_t started_us, started_ms;
+    int64_t read_started_us, read_ended_us; /* of the file */
     int64_t healthy_since_ms;
     bool done, timeout;
     char error[1024];
@@ -126,7 +128,7 @@ void session_set_config(Session *session, const Config *config); /* graph, facts
 void session_publish(Session *session);  /* objects become visible */
 void session_settle(Session *session);   /* after a drain: exit condition, deletion, news */
 /* tiltfile:update: the file was read, well. */
-void session_file_read(Session *session, int64_t started_us);
+void session_file_read(Session *session, int64_t started_us, int64_t ended_us);
 /* The marked targets are wanted to run. */
 void session_want(Session *session, const unsigned char *marks);
 void session_unpublish(Session *session);

@@ -74,6 +74,8 @@ int session_save(Session *session, Err *err) {
     json_kv_int(&out, "ci_readiness_timeout_ms", session->ci_config.readiness_timeout_ms);
     json_kv_int(&out, "started_us", session->started_us);
     json_kv_int(&out, "created_us", session->object.created_us);
+    json_kv_int(&out, "read_started_us", session->read_started_us);
+    json_kv_int(&out, "read_ended_us", session->read_ended_us);
     json_kv_bool(&out, "hold", session->hold);
     json_kv_bool(&out, "done", session->done);
     json_kv_string(&out, "error", session->error);
@@ -259,6 +261,8 @@ static int load_into(Session *session, Err *err) {
     session->ci_config.timeout_ms = value_get_int(head, "ci_timeout_ms", config->ci.timeout_ms);
     session->ci_config.readiness_timeout_ms = value_get_int(head, "ci_readiness_timeout_ms", config->ci.readiness_timeout_ms);
     load_wants(session, head);
+    session_file_read(session, value_get_int(head, "read_started_us", session->started_us),
+                      value_get_int(head, "read_ended_us", session->started_us));
     return 0;
 }
 

@@ -62,6 +62,10 @@ static void slot_queue(Target *target, bool waits) {
     list_insert_after(at, &target->slot_wait);
 }
 
+static int free_slots(const Engine *engine) {
+    return engine->slots - engine->slots_used;
+}
+
 static void slot_take(Target *target) {
     if (target_spec(target)->type == TARGET_SERVER)
         return;
@@ -255,6 +259,9 @@ void target_drain(Target *target, int slots) {
         plan_target(&session->graph, session->facts, target->index, &world, &verdict);
     } while (act(target, &verdict));
     slot_queue(target, verdict.hold == HOLD_SLOT);
+    target->slot_pending = verdict.hold == HOLD_SLOT && slots == 0 && free_slots(session->engine) > 0;
+    if (target->slot_pending) /* this drain offers it one before anybody looks */
+        return;
     target->wake = timer_free(target->wake);
     if (verdict.wake_ms) {
         int64_t left = verdict.wake_ms - loop_now_ms(loop);
@@ -338,6 +345,18 @@ static void encode(const Object *object, JsonWriter *out) {
 
 /* ---- life ---- */
 
+/* A target's uid follows from its session's and its name, so it is the same for every server: a session's with its last 16
+ * digits mixed with a hash of the name (FNV-1a). */
+static void derive_uid(const char *session_uid, const char *name, char uid[37]) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (const char *p = session_uid; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    for (const char *p = name; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    snprintf(uid, 37, "%.19s%04x-%012llx", session_uid, (unsigned)(hash >> 48),
+             (unsigned long long)(hash & 0xffffffffffffu));
+}
+
 void target_init(Target *target, Session *session, uint32_t index) {
     const TargetSpec *spec = &session->graph.targets[index];
     *target = (Target){ .session = session, .index = index };
@@ -345,6 +364,8 @@ void target_init(Target *target, Session *session, uint32_t index) {
     list_init(&target->slot_wait);
     target->object = (Object){ .kind = OBJECT_TARGET, .space = session->slug, .name = spec->object, .encode = encode,
                                .labels = spec->service ? &spec->service->labels : NULL };
+    derive_uid(session->object.uid, spec->name, target->object.uid);
+    target->object.created_us = session->object.created_us;
     session->statuses[index] = (TargetStatus){
         .name = spec->name, .resource = spec->service ? spec->resource : "(Tiltfile)", .type = spec->type };
 }
