@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/client.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "data/json.h"
+
+enum { AGAIN_MS = 50 };
+
+int client_init(Client *client, Err *err) {
+    *client = (Client){.may_start = true};
+    client->state_dir = path_state_dir(err);
+    client->runtime_dir = client->state_dir ? path_runtime_dir(err) : NULL;
+    if (!client->runtime_dir) {
+        client_deinit(client);
+        return -1;
+    }
+    client->socket = path_join(client->runtime_dir, "server.sock");
+    return 0;
+}
+
+void client_deinit(Client *client) {
+    free(client->state_dir);
+    free(client->runtime_dir);
+    free(client->socket);
+    *client = (Client){0};
+}
+
+static HttpCall call_of(const Client *client, const char *method, const char *path, const char *body) {
+    return (HttpCall){.socket = client->socket,
+                      .method = method,
+                      .path = path,
+                      .body = body,
+                      .body_size = body ? strlen(body) : 0,
+                      .timeout_ms = client->timeout_ms ? client->timeout_ms : CLIENT_TIMEOUT_MS};
+}
+
+/* A server that is being replaced is there again in a moment. Only what changes nothing is asked twice once it was sent. */
+static bool ask_again(Client *client, const char *method, int64_t deadline_ms, bool *started, Err *err) {
+    if (err->kind != ERR_UNAVAILABLE || clock_mono_ms() >= deadline_ms)
+        return false;
+    bool nobody = strstr(err->msg, "connect to ") != NULL;
+    if (!nobody && strcmp(method, "GET") != 0)
+        return false;
+    if (nobody && client->may_start && !*started) {
+        *started = true;
+        return server_start(client, err) == 0;
+    }
+    if (nobody && !client->may_start)
+        return false;
+    poll(NULL, 0, AGAIN_MS);
+    return true;
+}
+
+int client_raw(Client *client, const char *method, const char *path, const char *body, HttpAnswer *ret, Err *err) {
+    HttpCall call = call_of(client, method, path, body);
+    int64_t deadline_ms = clock_mono_ms() + CLIENT_PATIENCE_MS;
+    bool started = false;
+    while (http_call(&call, ret, err) < 0)
+        if (!ask_again(client, method, deadline_ms, &started, err))
+            return -1;
+    return 0;
+}
+
+static ErrKind kind_of_status(int status) {
+    switch (status) {
+    case 403:
+        return ERR_DENIED;
+    case 404:
+        return ERR_NOT_FOUND;
+    case 409:
+        return ERR_CONFLICT;
+    case 413:
+        return ERR_LIMIT;
+    case 504:
+        return ERR_TIMEOUT;
+    default:
+        return status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
+    }
+}
+
+int client_ask(Client *client, const char *method, const char *path, const char *body, Arena *arena, const Value **ret,
+               Err *err) {
+    HttpAnswer answer;
+    char message[400];
+    *ret = NULL;
+    if (client_raw(client, method, path, body, &answer, err) < 0)
+        return -1;
+    char *text = arena_strndup(arena, answer.body, answer.size);
+    int r = json_parse(text, answer.size, arena, ret, err);
+    if (answer.status >= 400) {
+        http_status_message(&answer, message, sizeof(message));
+        r = err_set(err, kind_of_status(answer.status), "%s", message);
+    }
+    http_answer_free(&answer);
+    return r;
+}
+
+HttpLines *client_lines(Client *client, const char *path, Err *err) {
+    HttpCall call = call_of(client, "GET", path, NULL);
+    int64_t deadline_ms = clock_mono_ms() + CLIENT_PATIENCE_MS;
+    bool started = false;
+    HttpLines *lines;
+    while (!(lines = http_lines_open(&call, err)))
+        if (!ask_again(client, "GET", deadline_ms, &started, err))
+            return NULL;
+    return lines;
+}
+
+void client_segment(Buf *path, const char *text) {
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("-._~:", c))
+            buf_putc(path, *text);
+        else
+            buf_printf(path, "%%%02X", c);
+    }
+}
+
+void client_param(Buf *path, const char *name, const char *value) {
+    buf_putc(path, path->p && strchr(path->p, '?') ? '&' : '?');
+    client_segment(path, name);
+    buf_putc(path, '=');
+    client_segment(path, value);
+}

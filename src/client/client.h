@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The typed way to our server: starts it if none answers, asks again where asking twice is safe, and turns Status replies
+ * into errors. */
+#pragma once
+
+#include "base/arena.h"
+#include "client/http.h"
+#include "data/value.h"
+
+typedef struct Client {
+    char *runtime_dir, *state_dir, *socket;
+    int timeout_ms;  /* of one request; 0: CLIENT_TIMEOUT_MS */
+    bool may_start;  /* a server, if none answers */
+} Client;
+
+enum { CLIENT_TIMEOUT_MS = 60 * 1000, CLIENT_PATIENCE_MS = 15 * 1000 };
+
+MUST int client_init(Client *client, Err *err);
+void client_deinit(Client *client);
+
+/* One request. The reply's body as a tree in `arena`. A status of 400 or more is an error with the server's sentence; the
+ * tree is there all the same (`*ret` NULL if it was no JSON). */
+MUST int client_ask(Client *client, const char *method, const char *path, const char *body, Arena *arena, const Value **ret,
+                    Err *err);
+/* The same, as it came. */
+MUST int client_raw(Client *client, const char *method, const char *path, const char *body, HttpAnswer *ret, Err *err);
+/* A stream of lines. */
+HttpLines *client_lines(Client *client, const char *path, Err *err);
+
+/* `path?name=value&…`: appends one parameter, percent-encoded. */
+void client_param(Buf *path, const char *name, const char *value);
+/* One segment of a path, percent-encoded. */
+void client_segment(Buf *path, const char *text);
+
+/* server_start.c: starts a server and waits until it answers, at most 10 s. Another one that is faster is fine too. */
+MUST int server_start(const Client *client, Err *err);

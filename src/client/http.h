@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to our own server over its unix socket. No request waits without a bound; a server that was replaced is asked
+ * again by whoever may ask twice (client.h). */
+#pragma once
+
+#include "client/http_parser.h"
+
+typedef struct HttpCall {
+    const char *socket; /* path */
+    const char *method;
+    const char *path; /* with the query, encoded */
+    const char *body; /* JSON, or NULL */
+    size_t body_size;
+    int timeout_ms; /* for the whole of it; streams: until the head has come */
+} HttpCall;
+
+typedef struct HttpAnswer {
+    int status;
+    char *body; /* owned, NUL-terminated */
+    size_t size;
+} HttpAnswer;
+
+/* ERR_UNAVAILABLE: nobody listens, or it broke off. A status is no error. */
+MUST int http_call(const HttpCall *call, HttpAnswer *ret, Err *err);
+void http_answer_free(HttpAnswer *answer);
+
+/* A reply that goes on: lines of JSON. */
+typedef struct HttpLines HttpLines;
+/* Returns when the head has come. A status other than 200 is an error with the Status' message. */
+HttpLines *http_lines_open(const HttpCall *call, Err *err);
+HttpLines *http_lines_close(HttpLines *lines);
+int http_lines_fd(const HttpLines *lines); /* readable: call http_lines_fill */
+/* Reads what is there without waiting. 1: go on, 0: the stream has ended, -1: it broke off. */
+MUST int http_lines_fill(HttpLines *lines, Err *err);
+/* The next complete line, without its newline; NULL: none yet. Lent until the next call. */
+const char *http_lines_next(HttpLines *lines, size_t *ret_size);
+
+/* The sentence of a Status object, or what stands for it. */
+void http_status_message(const HttpAnswer *answer, char *text, size_t size);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting a server: away from our terminal, session and directory, with a pipe through which it says "ready" or why not. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "client/client.h"
+
+enum { START_MS = 10 * 1000, READY_FD = 3 };
+
+/* Beside our own program, else in libexec/ beside its directory, else on the PATH. */
+static char *server_program(void) {
+    char own[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+    if (n > 0) {
+        own[n] = '\0';
+        int dir = (int)(strrchr(own, '/') - own);
+        AUTO_FREE char *beside = xasprintf("%.*s/thole-server", dir, own);
+        AUTO_FREE char *libexec = xasprintf("%.*s/../libexec/thole/thole-server", dir, own);
+        if (access(beside, X_OK) == 0)
+            return TAKE(beside);
+        if (access(libexec, X_OK) == 0)
+            return TAKE(libexec);
+    }
+    return xstrdup("thole-server");
+}
+
+/* In the grandchild: nothing of ours stays open but the pipe and the server's own log. */
+static void become_server(const char *program, int ready, int log) {
+    char *argv[] = {(char *)program, "--ready-fd", "3", NULL};
+    int null = open("/dev/null", O_RDWR);
+    (void)!chdir("/");
+    dup2(null, STDIN_FILENO);
+    dup2(log >= 0 ? log : null, STDOUT_FILENO);
+    dup2(log >= 0 ? log : null, STDERR_FILENO);
+    if (ready != READY_FD)
+        dup2(ready, READY_FD);
+    else
+        fcntl(ready, F_SETFD, 0);
+    close_range(READY_FD + 1, ~0u, 0);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int i = 1; i < 32; i++)
+        signal(i, SIG_DFL);
+    execvp(program, argv);
+    dprintf(READY_FD, "%s cannot be started: %s\n", program, strerror(errno));
+    _exit(127);
+}
+
+static int spawn(const Client *client, int ready, Err *err) {
+    AUTO_FREE char *program = server_program();
+    AUTO_FREE char *log_path = path_join(client->state_dir, "server.log");
+    AUTO_CLOSE int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    pid_t pid = fork();
+    if (pid < 0)
+        return err_sys(err, errno, "start the server");
+    if (pid == 0) {
+        setsid();
+        if (fork() == 0)
+            become_server(program, ready, log);
+        _exit(0);
+    }
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return 0;
+}
+
+/* What the server says: "ready", or a sentence. */
+static int hear(int fd, const Client *client, Err *err) {
+    char text[500];
+    size_t n = 0;
+    int64_t deadline_ms = clock_mono_ms() + START_MS;
+    while (n < sizeof(text) - 1) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int64_t left = deadline_ms - clock_mono_ms();
+        if (left <= 0 || (poll(&p, 1, (int)left) == 0))
+            return err_set(err, ERR_TIMEOUT, "the server has not started within %d s; see %s/server.log", START_MS / 1000,
+                           client->state_dir);
+        ssize_t got = read(fd, text + n, sizeof(text) - 1 - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+    }
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    if (strcmp(text, "ready") == 0)
+        return 0;
+    return err_set(err, ERR_INTERNAL, "the server did not start: %s", text[0] ? text : "it ended without a word; see server.log");
+}
+
+int server_start(const Client *client, Err *err) {
+    int pipe[2];
+    if (pipe2(pipe, O_CLOEXEC) < 0)
+        return err_sys(err, errno, "start the server");
+    int r = spawn(client, pipe[1], err);
+    close(pipe[1]);
+    if (r == 0)
+        r = hear(pipe[0], client, err);
+    close(pipe[0]);
+    return r;
+}
