@@ -20,5 +20,13 @@ typedef struct Child {
     int error;    /* write end, close-on-exec */
 } Child;
 
-/* In the forked child: becomes the process. argv and envp are made here, in memory that is not the pin's. */
+/* In the forked child: becomes the process. argv and envp are made here, in memory that is not the pin's. The program is
+ * found as execvp would, in PATH of the new environment. */
 noreturn void child_exec(const Child *c);
+
+/* Fills `to` with pointers to `count` consecutive strings (those before `end`, unless that is NULL) and NULL. Returns where
+ * more may follow. */
+char **child_point(char **to, const char *strings, const char *end, uint32_t count);
+
+/* Default dispositions, nothing blocked: what a program expects. */
+void child_reset_signals(void);

@@ -4,33 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PIECES = 64 };
-
 static const char stars[] = "********";
 
-/* The pieces of one mask_feed, passed on when full. */
-typedef struct Pieces {
-    MaskFn fn;
-    void *arg;
-    int count;
-    struct iovec at[PIECES];
-} Pieces;
-
-static void pieces_flush(Pieces *p) {
-    if (p->count > 0)
-        p->fn(p->arg, p->at, p->count);
-    p->count = 0;
-}
-
-static void pieces_add(Pieces *p, const char *at, size_t size) {
-    if (size == 0)
-        return;
-    if (p->count == PIECES)
-        pieces_flush(p);
-    p->at[p->count++] = (struct iovec){.iov_base = (void *)(uintptr_t)at, .iov_len = size};
-}
-
 int mask_init(Mask *m, const char *strings, uint32_t count) {
+    if (count == 0)
+        return 0;
     if (count > MASK_SECRETS_MAX)
         return errno = E2BIG, -1;
     m->count = count;
@@ -56,12 +34,6 @@ int mask_init(Mask *m, const char *strings, uint32_t count) {
     return 0;
 }
 
-size_t mask_prefix(const MaskHold *hold, char *text) {
-    if (hold->size > 0)
-        memcpy(text, hold->secret, hold->size);
-    return hold->size;
-}
-
 /* The longest secret that begins at text[at], or 0. */
 static size_t match(const Mask *m, const char *text, size_t size, size_t at) {
     size_t longest = 0;
@@ -77,11 +49,10 @@ static size_t match(const Mask *m, const char *text, size_t size, size_t at) {
 static size_t find(const Mask *m, const char *text, size_t size, size_t at, size_t end) {
     size_t last = size >= m->shortest ? size - m->shortest + 1 : 0;
     end = end < last ? end : last;
-    while (at < end) {
-        size_t shift = m->shift[(uint8_t)text[at + m->shortest - 1]];
+    for (size_t shift = 0; at<end; at += shift> 0 ? shift : 1) {
+        shift = m->shift[(uint8_t)text[at + m->shortest - 1]];
         if (shift == 0 && match(m, text, size, at) > 0)
             return at;
-        at += shift > 0 ? shift : 1;
     }
     return SIZE_MAX;
 }
@@ -97,29 +68,25 @@ static size_t find_hold(const Mask *m, MaskHold *hold, const char *text, size_t 
             return at;
         }
     }
-    *hold = (MaskHold){0};
     return size;
 }
 
 /* `shown` is the end of what was passed on or hidden. A secret that begins before it prolongs the run it is in; one that
  * begins where something is held back waits for the next piece. */
 void mask_feed(const Mask *m, MaskHold *hold, const MaskText *text, MaskFn fn, void *arg) {
-    Pieces pieces = {.fn = fn, .arg = arg};
-    size_t shown = hold->hidden, end = text->size;
+    size_t shown = hold->hidden, at = 0;
     *hold = (MaskHold){0};
-    if (!text->final)
-        end = find_hold(m, hold, text->at, text->size);
-    for (size_t at = 0; (at = find(m, text->at, text->size, at, end)) < end; at++) {
+    size_t end = text->final ? text->size : find_hold(m, hold, text->at, text->size);
+    while ((at = find(m, text->at, text->size, at, end)) < end) {
         size_t past = at + match(m, text->at, text->size, at);
-        if (at >= shown) {
-            pieces_add(&pieces, text->at + shown, at - shown);
-            pieces_add(&pieces, stars, sizeof(stars) - 1);
-        }
+        if (at > shown)
+            fn(arg, text->at + shown, at - shown);
+        if (at >= shown)
+            fn(arg, stars, sizeof(stars) - 1);
         shown = past > shown ? past : shown;
+        at++;
     }
     if (shown < end)
-        pieces_add(&pieces, text->at + shown, end - shown);
-    else
-        hold->hidden = (uint32_t)(shown - end);
-    pieces_flush(&pieces);
+        fn(arg, text->at + shown, end - shown);
+    hold->hidden = shown > end ? (uint32_t)(shown - end) : 0;
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
+#include <string.h>
 
 enum {
     MASK_SECRETS_MAX = 256,
@@ -37,19 +37,26 @@ typedef struct MaskHold {
     uint32_t hidden;
 } MaskHold;
 
-/* Takes pieces to be written, in order; they point into the text given to mask_feed or to constants. */
-typedef void (*MaskFn)(void *arg, struct iovec *pieces, int count);
-
-/* Reads `count` NUL-terminated strings. They must outlive the mask. -1 with errno E2BIG or EINVAL (an empty one). */
-int mask_init(Mask *m, const char *strings, uint32_t count);
-
-/* Copies what is held back to `text` and returns its size; the caller puts the next bytes of the stream behind it. */
-size_t mask_prefix(const MaskHold *hold, char *text);
-
-/* Passes on text[0, size), which begins with what mask_prefix gave. `final`: nothing is held back any more. */
+/* `final`: nothing is held back any more. */
 typedef struct MaskText {
     const char *at;
     size_t size;
     bool final;
 } MaskText;
+
+/* Takes what is to be written, in order: pieces of the text given to mask_feed, and constants. */
+typedef void (*MaskFn)(void *arg, const char *at, size_t size);
+
+/* Reads `count` NUL-terminated strings into a zeroed mask. They must outlive it. -1 with errno E2BIG or EINVAL (an empty
+ * one). */
+int mask_init(Mask *m, const char *strings, uint32_t count);
+
+/* Copies what is held back to `text` and returns its size; the caller puts the next bytes of the stream behind it. */
+static inline size_t mask_prefix(const MaskHold *hold, char *text) {
+    if (hold->size > 0)
+        memcpy(text, hold->secret, hold->size);
+    return hold->size;
+}
+
+/* Passes on the text, which begins with what mask_prefix gave. */
 void mask_feed(const Mask *m, MaskHold *hold, const MaskText *text, MaskFn fn, void *arg);

@@ -2,7 +2,6 @@
 /* What the process writes: read from its pipes, captured, masked, logged. */
 #pragma once
 
-#include "base/attr.h"
 #include "pin/log.h"
 #include "pin/mask.h"
 #include "pin/wire.h"
@@ -29,11 +28,15 @@ typedef struct Stream {
 typedef struct Output {
     Stream streams[OUTPUT_STREAMS]; /* stdout, stderr */
     Log log;
-    bool logged;        /* not with LAUNCH_NO_LOG */
-    int dir, capture;   /* capture: -1 if none */
-    char *buffer;       /* OUTPUT_BUFFER bytes, page-aligned */
-    const Mask *mask;   /* NULL: no secrets */
-    int64_t idle_at;    /* when the buffer is given back; 0: it is clean */
+    bool logged;      /* not with LAUNCH_NO_LOG */
+    int dir, capture; /* capture: -1 if none */
+    char *buffer;     /* OUTPUT_BUFFER bytes, page-aligned */
+    const Mask *mask; /* NULL: no secrets */
+    int64_t idle_at;  /* when the buffer is given back; 0: it is clean */
+    int stream;       /* what was read last, in pieces on their way into one entry of the log */
+    int count;
+    int64_t time_us;
+    struct iovec parts[64];
 } Output;
 
 /* Reads once from a stream that poll says is readable or at its end. */
@@ -42,6 +45,13 @@ void output_read(Output *o, Stream *s, int64_t now);
 /* Does what is due: writes held bytes, gives memory back. Returns when it next wants to be called, 0: not. */
 int64_t output_tick(Output *o, int64_t now);
 
-bool output_open(const Output *o);                /* some stream is not at its end */
-void output_read_waiting(Output *o, int64_t now); /* reads what is in the pipes now, with a bound; does not block */
-void output_end(Output *o, bool keep);            /* writes what is held; closes the pipes unless `keep` */
+/* Reads what is in the pipes now, with a bound; does not block. */
+void output_read_waiting(Output *o, int64_t now);
+
+/* Writes what is held; closes the pipes unless `keep`. */
+void output_end(Output *o, bool keep);
+
+/* Some stream is not at its end. */
+static inline bool output_open(const Output *o) {
+    return o->streams[0].fd >= 0 || o->streams[1].fd >= 0;
+}

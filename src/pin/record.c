@@ -1,20 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pin/record.h"
-
 #include "base/sys.h"
-#include "pin/launch.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define RUN_TEMPORARY RUN_RECORD ".tmp"
-#define EXIT_TEMPORARY EXIT_RECORD ".tmp"
+/* `count` NUL-terminated strings of at most `longest` bytes lie inside the file, from offset `at` on. */
+static bool holds(const Launch *l, size_t size, uint32_t count, size_t at, size_t longest) {
+    for (uint32_t i = 0; i < count; i++) {
+        const char *text = (const char *)l + at;
+        const char *end = at >= l->size && at < size ? memchr(text, 0, size - at) : NULL;
+        if (!end || (size_t)(end - text) >= longest)
+            return false;
+        at += (size_t)(end - text) + 1;
+    }
+    return true;
+}
+
+static bool is_launch(const Launch *l, size_t size) {
+    uint32_t texts[] = {l->id_at, l->cwd_at, l->title_at, l->cause_at};
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        if (!holds(l, size, 1, texts[i], LAUNCH_TEXT_MAX))
+            return false;
+    }
+    const char *id = launch_text(l, l->id_at);
+    size_t hex = strspn(id, "0123456789abcdef");
+    return l->argc > 0 && l->limitc <= LAUNCH_LIMITS_MAX && hex > 0 && hex < WIRE_ID_MAX &&
+           id[hex] == '\0' && holds(l, size, l->argc, l->argv_at, size) &&
+           holds(l, size, l->envc, l->env_at, size) &&
+           holds(l, size, l->secretc, l->secrets_at, size);
+}
+
+int launch_map(int dir, const Launch **ret_launch, size_t *ret_size) {
+    struct stat file;
+    int fd = sys_openat(dir, RUN_LAUNCH, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    size_t size = fstat(fd, &file) == 0 && S_ISREG(file.st_mode) ? (size_t)file.st_size : 0;
+    const Launch *l = MAP_FAILED;
+    errno = EINVAL;
+    if (size >= sizeof(Launch) && size <= UINT32_MAX)
+        l = sys_mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (l == MAP_FAILED)
+        return -1;
+    bool known = l->magic == LAUNCH_MAGIC && l->size >= sizeof(Launch);
+    if (!known || l->format != LAUNCH_FORMAT || !is_launch(l, size))
+        return errno = known && l->format > LAUNCH_FORMAT ? EPROTO : EINVAL, -1;
+    *ret_launch = l;
+    *ret_size = size;
+    return 0;
+}
+
+const char *record_read(int dir, const char *path, char *text, size_t size) {
+    int fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC, 0);
+    ssize_t done = fd < 0 ? -1 : sys_read(fd, text, size - 1);
+    close(fd); /* -1 does no harm */
+    text[done > 0 ? done : 0] = '\0';
+    return text;
+}
+
+void machine_read(Machine *ret_machine) {
+    struct stat ns = {0};
+    char *id = ret_machine->boot_id;
+    record_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", id, sizeof(ret_machine->boot_id));
+    id[strcspn(id, "\n")] = '\0';
+    stat("/proc/self/ns/pid", &ns);
+    ret_machine->pidns = ns.st_ino;
+}
+
+int record_claim(int dir) {
+    char text[24];
+    int fd = sys_openat(dir, RUN_CLAIM, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    int size = snprintf(text, sizeof(text), "pin %d\n", getpid());
+    (void)!sys_write(fd, text,
+                     (size_t)size); /* the file is the claim; on a full disk it stays empty */
+    close(fd);
+    return 0;
+}
 
 /* A JSON text in the making. Running out of room shows in the size. */
 typedef struct Json {
@@ -31,42 +96,16 @@ static void put(Json *j, const char *format, ...) {
     va_end(arguments);
 }
 
-static void put_string(Json *j, const char *text) {
-    put(j, "\"");
-    while (*text != '\0') {
-        size_t plain = 0;
-        while ((uint8_t)text[plain] >= ' ' && text[plain] != '"' && text[plain] != '\\')
+static void put_cause(Json *j, const char *text) {
+    put(j, "\"cause\":\"");
+    for (size_t plain = 0; *text != '\0'; text += plain) {
+        for (plain = 0; (uint8_t)text[plain] >= ' ' && text[plain] != '"' && text[plain] != '\\';)
             plain++;
         put(j, "%.*s", (int)plain, text);
-        text += plain;
-        if (*text != '\0')
-            put(j, "\\u%04x", *text++);
+        if (text[plain] != '\0')
+            put(j, "\\u%04x", text[plain++]);
     }
-    put(j, "\"");
-}
-
-void machine_read(Machine *ret_machine) {
-    Machine m = {0};
-    struct stat ns = {0};
-    int fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC, 0);
-    ssize_t size = fd < 0 ? 0 : sys_read(fd, m.boot_id, sizeof(m.boot_id) - 1);
-    if (fd >= 0)
-        close(fd);
-    m.boot_id[size > 0 ? strcspn(m.boot_id, "\n") : 0] = '\0';
-    stat("/proc/self/ns/pid", &ns);
-    m.pidns = ns.st_ino;
-    *ret_machine = m;
-}
-
-int record_claim(int dir) {
-    char text[24];
-    int fd = sys_openat(dir, RUN_CLAIM, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -1;
-    int size = snprintf(text, sizeof(text), "pin %d\n", getpid());
-    (void)!sys_write(fd, text, (size_t)size); /* the file is the claim; on a full disk it stays empty */
-    close(fd);
-    return 0;
+    put(j, "\"}\n");
 }
 
 static int write_whole(int dir, const char *name, int flags, const Json *j) {
@@ -77,62 +116,54 @@ static int write_whole(int dir, const char *name, int flags, const Json *j) {
         return -1;
     ssize_t size = sys_write(fd, j->at, j->size);
     int error = size < 0 ? errno : size < (ssize_t)j->size ? ENOSPC : 0;
-    if (error == 0 && ftruncate(fd, (off_t)j->size) < 0)
+    if (error == 0 && !(flags & O_TRUNC) && ftruncate(fd, size) < 0)
         error = errno;
     close(fd);
     return error == 0 ? 0 : (errno = error, -1);
 }
 
-int record_run(int dir, const RecordRun *run, char *room) {
-    const Launch *l = run->launch;
-    Json j = {.at = room};
-    put(&j, "{\"format\":1,\"id\":");
-    put_string(&j, launch_text(l, l->id_at));
-    put(&j, ",\"run\":%u,\"boot_id\":\"%s\",\"pidns\":%" PRIu64, l->run, run->machine->boot_id,
-        run->machine->pidns);
-    put(&j, ",\"pin\":%d,\"pin_start_ticks\":%" PRIu64, run->pin, run->pin_start_ticks);
-    put(&j, ",\"pid\":%d,\"start_ticks\":%" PRIu64, run->pid, run->start_ticks);
-    put(&j, ",\"started_us\":%" PRId64 ",\"restarts\":%u,\"cause\":", run->started_us, l->restarts);
-    put_string(&j, launch_text(l, l->cause_at));
-    put(&j, "}\n");
-    if (write_whole(dir, RUN_TEMPORARY, O_CREAT | O_TRUNC, &j) < 0)
-        return -1;
-    sys_point("record");
-    if (sys_renameat(dir, RUN_TEMPORARY, dir, RUN_RECORD) < 0)
-        return -1;
-    sys_point("recorded");
-    return 0;
-}
-
-static const char *const end_names[] = {
-    [RUN_END_EXITED] = "exited",
-    [RUN_END_SIGNALED] = "signaled",
-    [RUN_END_FAILED] = "failed",
-    [RUN_END_LOST] = "lost",
-};
-
-static void put_exit(Json *j, const WireEnded *e) {
-    const char *oom = e->oom == RUN_OOM_YES ? "true" : e->oom == RUN_OOM_NO ? "false" : "null";
-    put(j, "{\"format\":1,\"end\":\"%s\",\"code\":%d,\"stage\":%u", end_names[e->end], e->code, e->stage);
-    put(j, ",\"oom\":%s,\"started_us\":%" PRId64 ",\"ended_us\":%" PRId64, oom, e->started_us, e->ended_us);
-    put(j, ",\"user_us\":%" PRIu64 ",\"system_us\":%" PRIu64, e->user_us, e->system_us);
-    put(j, ",\"max_rss_kib\":%" PRIu64 ",\"log_size\":%" PRIu64, e->max_rss_kib, e->log_size);
-    put(j, ",\"lingering\":%u,\"killed\":%u}\n", e->lingering, e->killed);
-}
-
-int record_exit(int dir, const WireEnded *ended, bool spare, char *room) {
-    Json j = {.at = room};
-    const char *written = EXIT_TEMPORARY;
-    put_exit(&j, ended);
-    if (write_whole(dir, written, O_CREAT | O_TRUNC, &j) < 0) {
+/* Temporary name, crash point, rename, crash point. */
+static int publish(int dir, const Json *j, const char *const names[4], bool spare) {
+    const char *written = names[0];
+    if (write_whole(dir, written, O_CREAT | O_TRUNC, j) < 0) {
         sys_unlinkat(dir, written, 0);
         written = RUN_LAUNCH;
-        if (!spare || write_whole(dir, written, 0, &j) < 0)
+        if (!spare || write_whole(dir, written, 0, j) < 0)
             return -1;
     }
-    sys_point("exit");
-    if (sys_renameat(dir, written, dir, EXIT_RECORD) < 0)
+    sys_point(names[1]);
+    if (sys_renameat(dir, written, dir, names[2]) < 0)
         return -1;
-    sys_point("exited");
+    sys_point(names[3]);
     return 0;
+}
+
+int record_run(int dir, const RecordRun *run, char *room) {
+    static const char *const names[] = {RUN_RECORD ".tmp", "record", RUN_RECORD, "recorded"};
+    const Launch *l = run->launch;
+    Json j = {.at = room};
+    put(&j, "{\"format\":1,\"id\":\"%s\",\"run\":%u,", launch_text(l, l->id_at), l->run);
+    put(&j, "\"boot_id\":\"%s\",\"pidns\":%" PRIu64 ",", run->machine->boot_id,
+        run->machine->pidns);
+    put(&j, "\"pin\":%d,\"pin_start_ticks\":%" PRIu64 ",", run->pin, run->pin_start_ticks);
+    put(&j, "\"pid\":%d,\"start_ticks\":%" PRIu64 ",", run->started->pid,
+        run->started->start_ticks);
+    put(&j, "\"started_us\":%" PRId64 ",\"restarts\":%u,", run->started->started_us, l->restarts);
+    put_cause(&j, launch_text(l, l->cause_at));
+    return publish(dir, &j, names, false);
+}
+
+int record_exit(int dir, const WireEnded *e, bool spare, char *room) {
+    static const char *const ends[] = {"", "exited", "signaled", "failed", "lost"};
+    static const char *const oom[] = {"null", "false", "true"};
+    static const char *const names[] = {EXIT_RECORD ".tmp", "exit", EXIT_RECORD, "exited"};
+    Json j = {.at = room};
+    put(&j, "{\"format\":1,\"end\":\"%s\",\"code\":%d,\"stage\":%u,", ends[e->end], e->code,
+        e->stage);
+    put(&j, "\"oom\":%s,\"started_us\":%" PRId64 ",", oom[e->oom], e->started_us);
+    put(&j, "\"ended_us\":%" PRId64 ",\"user_us\":%" PRIu64 ",", e->ended_us, e->user_us);
+    put(&j, "\"system_us\":%" PRIu64 ",\"max_rss_kib\":%" PRIu64 ",", e->system_us, e->max_rss_kib);
+    put(&j, "\"log_size\":%" PRIu64 ",", e->log_size);
+    put(&j, "\"lingering\":%u,\"killed\":%u}\n", e->lingering, e->killed);
+    return publish(dir, &j, names, spare);
 }

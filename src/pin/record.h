@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The small files of a run directory: the claim, who runs there, how it ended. See wire.h. */
+/* The small files of a run directory: what is asked, the claim, who runs there, how it ended. See wire.h. */
 #pragma once
 
 #include "base/attr.h"
@@ -9,7 +9,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { RECORD_BYTES_MAX = 32 * 1024 };
+enum {
+    LAUNCH_TEXT_MAX = 4096, /* id, title, cause, working directory */
+    RECORD_BYTES_MAX = 32 * 1024,
+};
+
+/* Maps and checks RUN_LAUNCH; strings point into the file's pages. -1 with errno: EINVAL it is not one, EPROTO it is of a
+ * newer format. */
+MUST int launch_map(int dir, const Launch **ret_launch, size_t *ret_size);
+
+/* The string or list of strings at an offset of it. */
+static inline const char *launch_text(const Launch *l, uint32_t at) {
+    return (const char *)l + at;
+}
+
+/* Reads a small text file and terminates it; "" with errno if there is none. Returns the text. */
+const char *record_read(int dir, const char *path, char *text, size_t size);
 
 /* What does not change while the rail lives, asked once. */
 typedef struct Machine {
@@ -25,9 +40,9 @@ MUST int record_claim(int dir);
 typedef struct RecordRun {
     const Machine *machine;
     const Launch *launch;
-    pid_t pin, pid;
-    uint64_t pin_start_ticks, start_ticks;
-    int64_t started_us;
+    pid_t pin;
+    uint64_t pin_start_ticks;
+    const WireStarted *started;
 } RecordRun;
 
 /* Write RUN_RECORD and EXIT_RECORD; `room` is RECORD_BYTES_MAX bytes of anybody's. With `spare` the launch file is not

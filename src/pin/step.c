@@ -1,83 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a pin does next. Each function is one step: it looks at the facts, acts, and names the step that follows; its own
- * name means "wait", until a fact changes or `due`. `fresh` is true the first time. */
-#include "pin/launch.h"
+ * name means "wait", until a fact changes or `due`. */
 #include "pin/pin.h"
-
 #include "base/sys.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static bool tree_gone(const Pin *p) {
     return (p->pid == 0 || p->dead) && !tree_has_child();
 }
 
-void pin_fail(Pin *p, RunStage stage, int error) {
-    if (p->ended.end == RUN_END_FAILED)
-        return;
+PinStep pin_fail(Pin *p, RunStage stage, int error) {
     p->ended.end = RUN_END_FAILED;
     p->ended.stage = stage;
     p->ended.code = error;
+    return PIN_KILL;
 }
 
 /* The group's number is ours as long as the leader is not reaped. A stopped process cannot act on a signal. */
 static void signal_group(const Pin *p, int signal) {
-    if (p->reaped || p->pid == 0)
+    if (p->pid == 0 || p->reaped)
         return;
     sys_kill(-p->pid, signal);
-    if (signal != SIGKILL)
-        sys_kill(-p->pid, SIGCONT);
+    sys_kill(-p->pid, SIGCONT);
 }
 
 static int signal_tree(Pin *p, int signal, WireSurvivors *left) {
-    TreeSignal how = {.signal = signal, .self = p->self, .left = left};
-    int alive = tree_signal(p->start.tree, &how);
-    if (p->dead && alive > (int)p->ended.killed && signal != 0)
+    int alive =
+        tree_signal(p->start.tree, &(TreeSignal){.signal = signal, .self = p->self, .left = left});
+    if (p->dead && signal != 0 && alive > (int)p->ended.killed)
         p->ended.killed = (uint32_t)alive;
     return alive;
 }
 
 void pin_stop(Pin *p, int signal, int64_t kill_at) {
-    bool again = p->stop_asked && p->stop_signal == signal;
-    if (signal == SIGKILL)
-        kill_at = 0;
+    if (p->step == PIN_GRACE && !p->dead && signal != p->stop_signal)
+        signal_group(p, signal);
     if (!p->stop_asked || kill_at < p->stop_at)
         p->stop_at = kill_at;
+    if (signal == SIGKILL)
+        p->stop_at = 0;
     p->stop_asked = true;
     p->stop_signal = signal;
-    if (p->step == PIN_GRACE && !again && !p->dead)
-        signal_group(p, signal);
-    if (p->step == PIN_STUCK)
-        p->step = PIN_KILL;
-}
-
-/* Who still holds the way when the leader is gone: told once, to end. */
-static void tell_rest(Pin *p) {
-    if (p->rest_told)
-        return;
-    p->rest_told = true;
-    signal_tree(p, p->rest_signal, NULL);
+    p->step = p->step == PIN_STUCK ? PIN_KILL : p->step;
 }
 
 static PinStep step_exec(Pin *p, int64_t now) {
     p->due = p->stop_asked ? p->stop_at : 0;
     if (!p->exec_known)
         return p->stop_asked && p->stop_at <= now ? PIN_KILL : PIN_EXEC;
-    if (p->failure.stage != RUN_STAGE_NONE) {
-        pin_fail(p, p->failure.stage, p->failure.error);
-        return PIN_KILL;
-    }
-    talk_owe(p, NEWS_STARTED);
+    if (p->failure.stage != RUN_STAGE_NONE)
+        return pin_fail(p, p->failure.stage, p->failure.error);
+    pin_owe(p, NEWS_STARTED);
     return PIN_RUN;
+}
+
+/* Nobody counted: they are just ending. */
+static PinStep linger(Pin *p, int64_t now) {
+    int alive = signal_tree(p, 0, NULL);
+    p->lingers = alive != 0;
+    p->ended.lingering = alive > 0 ? (uint32_t)alive : 0;
+    p->due = now + PIN_ROUND_MS;
+    return p->lingers ? PIN_DRAIN : PIN_RUN;
 }
 
 static PinStep step_run(Pin *p, int64_t now) {
@@ -85,47 +69,36 @@ static PinStep step_run(Pin *p, int64_t now) {
         return PIN_RUN;
     if (tree_gone(p))
         return PIN_DRAIN;
-    if (p->stop_asked) {
+    if (!p->stop_asked && p->may_linger)
+        return linger(p, now);
+    if (p->stop_asked)
         signal_group(p, p->stop_signal);
-        return PIN_GRACE;
-    }
-    if (p->launch->flags & LAUNCH_LINGER) {
-        int alive = signal_tree(p, 0, NULL);
-        p->lingers = alive != 0;
-        p->ended.lingering = alive > 0 ? (uint32_t)alive : 0;
-        p->due = now + PIN_ROUND_MS; /* they are just ending */
-        return p->lingers ? PIN_DRAIN : PIN_RUN;
-    }
-    pin_stop(p, p->rest_signal, now + p->launch->end_grace_ms);
+    else
+        pin_stop(p, p->rest_signal, now + p->rest_grace_ms);
     return PIN_GRACE;
 }
-
+/* When the leader is gone, what is left of its tree is told as well, once. */
 static PinStep step_grace(Pin *p, int64_t now) {
     if (tree_gone(p))
         return PIN_DRAIN;
     if (p->stop_at <= now)
         return PIN_KILL;
-    if (p->dead)
-        tell_rest(p);
+    if (p->dead && !p->rest_told)
+        signal_tree(p, p->rest_signal, NULL);
+    p->rest_told = p->dead;
     p->due = p->stop_at;
     return PIN_GRACE;
 }
 
-static void kill_cgroup(const Pin *p) {
-    int fd = p->leaf < 0 ? -1 : sys_openat(p->leaf, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    (void)!sys_write(fd, "1", 1);
-    close(fd);
-}
-
 static int kill_round(Pin *p) {
+    int fd = p->leaf < 0 ? -1 : sys_openat(p->leaf, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)!sys_write(fd, "1", 1);
+        close(fd);
+    }
     p->killed = true;
-    p->survivors = (WireSurvivors){.head = {WIRE_SURVIVORS, sizeof(WireSurvivors)}};
+    p->survivors = WIRE(WIRE_SURVIVORS, WireSurvivors);
     signal_group(p, SIGKILL);
-    if (!p->dead)
-        sys_pidfd_send_signal(p->pidfd, SIGKILL);
-    kill_cgroup(p);
     return signal_tree(p, SIGKILL, &p->survivors);
 }
 
@@ -141,7 +114,7 @@ static PinStep step_kill(Pin *p, int64_t now) {
     p->due = now + PIN_ROUND_MS;
     if (now < p->limit)
         return PIN_KILL;
-    talk_owe(p, NEWS_SURVIVORS);
+    pin_owe(p, NEWS_SURVIVORS);
     return PIN_STUCK;
 }
 
@@ -159,64 +132,55 @@ static PinStep step_drain(Pin *p, int64_t now) {
     return p->recorded ? PIN_LEAVE : PIN_RECORD;
 }
 
+/* Exact where the kernel counted for us alone; a SIGKILL that was not ours may have been the kernel's. */
 static RunOom oom(const Pin *p) {
     char text[512];
-    int fd = p->leaf < 0 ? -1 : sys_openat(p->leaf, "memory.events", O_RDONLY | O_CLOEXEC, 0);
-    ssize_t size = fd < 0 ? -1 : sys_read(fd, text, sizeof(text) - 1);
-    if (fd >= 0)
-        close(fd);
-    text[size > 0 ? size : 0] = '\0';
-    const char *kills = strstr(text, "oom_kill ");
-    if (kills)
-        return strtoul(kills + strlen("oom_kill "), NULL, 10) > 0 ? RUN_OOM_YES : RUN_OOM_NO;
+    const char *line =
+        strstr(record_read(p->leaf, "memory.events", text, sizeof(text)), "oom_kill ");
+    if (line)
+        return strncmp(line, "oom_kill 0\n", 11) != 0 ? RUN_OOM_YES : RUN_OOM_NO;
     bool unknown = p->ended.end == RUN_END_SIGNALED && p->ended.code == SIGKILL && !p->killed;
     return unknown ? RUN_OOM_UNKNOWN : RUN_OOM_NO;
 }
 
-static uint64_t micros(struct timeval t) {
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_usec;
-}
-
-/* The leader is reaped here, after all else, because its number is also its group's. */
+/* Reaped here, after all else, because the leader's number is also its group's. */
 static void reap_leader(Pin *p) {
     int status = 0;
     struct rusage usage = {0};
     WireEnded *e = &p->ended;
-    if (p->pid != 0 && wait4(p->pid, &status, 0, &usage) == p->pid && e->end != RUN_END_FAILED) {
+    bool waited = p->pid != 0 && wait4(p->pid, &status, 0, &usage) == p->pid;
+    if (waited && e->end != RUN_END_FAILED) {
         e->end = WIFSIGNALED(status) ? RUN_END_SIGNALED : RUN_END_EXITED;
         e->code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
     }
     p->reaped = true;
     e->started_us = e->end == RUN_END_FAILED ? 0 : p->started.started_us;
     e->ended_us = sys_wall_us();
-    e->user_us = micros(usage.ru_utime);
-    e->system_us = micros(usage.ru_stime);
+    e->user_us = (uint64_t)usage.ru_utime.tv_sec * 1000000 + (uint64_t)usage.ru_utime.tv_usec;
+    e->system_us = (uint64_t)usage.ru_stime.tv_sec * 1000000 + (uint64_t)usage.ru_stime.tv_usec;
     e->max_rss_kib = (uint64_t)usage.ru_maxrss;
     e->oom = oom(p);
 }
 
-static bool is_removed(int dir) {
-    struct stat now;
-    return fstat(dir, &now) == 0 && now.st_nlink == 0;
-}
-
-/* Without a claim the run is nobody's: no record, and the launch file stays for whoever decides about it. */
+/* Without a claim the run is nobody's: no record, and the launch file stays for whoever decides about it. A record that
+ * cannot be written is tried again for as long as its directory is there. */
 static PinStep step_record(Pin *p, int64_t now) {
+    struct stat dir = {.st_nlink = 1};
     if (!p->reaped)
         reap_leader(p);
     if (!p->lingers)
         log_close(&p->output.log);
     p->ended.log_size = p->output.log.size;
-    if (p->claimed && record_exit(p->start.dir, &p->ended, !p->lingers, p->start.buffer) < 0 &&
-        !is_removed(p->start.dir)) {
+    if (p->claimed && record_exit(PIN_DIR, &p->ended, !p->lingers, p->start.buffer) < 0) {
         p->due = now + PIN_RETRY_MS;
-        return PIN_RECORD;
+        if (fstat(PIN_DIR, &dir) < 0 || dir.st_nlink > 0)
+            return PIN_RECORD;
     }
     p->recorded = true;
     if (p->claimed)
-        sys_unlinkat(p->start.dir, RUN_LAUNCH, 0);
+        sys_unlinkat(PIN_DIR, RUN_LAUNCH, 0);
     sys_point("reply");
-    talk_owe(p, NEWS_ENDED);
+    pin_owe(p, NEWS_ENDED);
     return p->lingers ? PIN_LINGER : PIN_LEAVE;
 }
 
@@ -233,24 +197,17 @@ static PinStep step_leave(Pin *p, int64_t now) {
         p->due = now + PIN_LEAVE_MS;
         log_close(&p->output.log);
         if (p->leaf >= 0)
-            sys_unlinkat(p->start.cgroup, p->start.id, AT_REMOVEDIR);
+            sys_unlinkat(PIN_CGROUP, p->start.id, AT_REMOVEDIR);
     }
-    talk_tell(p);
-    uint32_t owed = 0;
-    for (PinConn *c = p->conns; c < p->conns + PIN_CONNS_MAX; c++)
-        owed |= c->owed;
-    return owed != 0 && now < p->due ? PIN_LEAVE : PIN_GONE;
+    return !pin_tell(p) && now < p->due ? PIN_LEAVE : PIN_GONE;
 }
 
-typedef PinStep (*StepFn)(Pin *p, int64_t now);
-
-static const StepFn steps[] = {
-    [PIN_EXEC] = step_exec,   [PIN_RUN] = step_run,       [PIN_GRACE] = step_grace,
-    [PIN_KILL] = step_kill,   [PIN_STUCK] = step_stuck,   [PIN_DRAIN] = step_drain,
-    [PIN_RECORD] = step_record, [PIN_LINGER] = step_linger, [PIN_LEAVE] = step_leave,
-};
-
 void pin_step(Pin *p, int64_t now) {
+    static PinStep (*const steps[])(Pin *, int64_t) = {
+        [PIN_EXEC] = step_exec,     [PIN_RUN] = step_run,       [PIN_GRACE] = step_grace,
+        [PIN_KILL] = step_kill,     [PIN_STUCK] = step_stuck,   [PIN_DRAIN] = step_drain,
+        [PIN_RECORD] = step_record, [PIN_LINGER] = step_linger, [PIN_LEAVE] = step_leave,
+    };
     PinStep before;
     do {
         before = p->step;

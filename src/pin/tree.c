@@ -1,124 +1,119 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pin/tree.h"
-
 #include "base/sys.h"
-#include "pin/proc.h"
+#include "pin/record.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <inttypes.h>
+
+/* State, parent and, 18 fields on, the start. */
+#define STAT_FIELDS \
+    " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64
+
+/* "12 (a (b) c) S 1 12 ...": the name may hold anything, so it ends at the last parenthesis. */
+int tree_stat(pid_t pid, TreeStat *ret_stat) {
+    TreeStat *s = ret_stat;
+    char path[32], line[512];
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    const char *open = strchr(record_read(AT_FDCWD, path, line, sizeof(line)), '('),
+               *end = strrchr(line, ')');
+    if (!open || sscanf(end + 1, STAT_FIELDS, &s->state, &s->parent, &s->start_ticks) != 3)
+        return errno = ESRCH, -1;
+    snprintf(s->name, sizeof(s->name), "%.*s", (int)(end - open) - 1, open + 1);
+    return 0;
+}
 
 static bool is_below(const Tree *t, pid_t pid) {
     return pid > 0 && pid < TREE_PIDS && (t->below[pid / 64] >> (pid % 64) & 1);
 }
 
-/* Marks a process if its parent is marked or is us; true if that is news. */
-static bool mark(Tree *t, const TreeSignal *how, const TreeProcess *p) {
-    if (p->pid >= TREE_PIDS || is_below(t, p->pid))
+/* Marks a process whose parent is marked or us; true if that is news. */
+static bool mark(Tree *t, const TreeSignal *how, pid_t pid, pid_t parent) {
+    if (pid >= TREE_PIDS || is_below(t, pid))
         return false;
-    bool child = p->parent == how->self && !(how->skip && how->skip(how->arg, p->pid));
-    if (!child && !is_below(t, p->parent))
+    bool child = parent == how->self && !(how->skip && how->skip(how->arg, pid));
+    if (!child && !is_below(t, parent))
         return false;
-    uint32_t word = (uint32_t)p->pid / 64;
-    t->below[word] |= UINT64_C(1) << (p->pid % 64);
-    t->words = word >= t->words ? word + 1 : t->words;
+    t->below[pid / 64] |= UINT64_C(1) << (pid % 64);
+    t->words = pid / 64 >= t->words ? pid / 64 + 1 : t->words;
     return true;
 }
 
-static void look_at(Tree *t, const TreeSignal *how, int proc, const char *name) {
-    ProcStat stat;
+static void look_at(Tree *t, const TreeSignal *how, const char *name) {
+    TreeStat stat;
     pid_t pid = (pid_t)strtoul(name, NULL, 10);
-    if (pid <= 0 || pid == how->self || proc_stat(proc, pid, &stat) < 0)
+    if (pid <= 0 || pid == how->self || tree_stat(pid, &stat) < 0)
         return;
-    TreeProcess p = {pid, stat.parent};
-    mark(t, how, &p);
-    if (t->count < TREE_PROCESSES)
-        t->seen[t->count++] = p;
+    mark(t, how, pid, stat.parent);
+    if (t->count == TREE_PROCESSES)
+        return;
+    t->seen[t->count].pid = pid;
+    t->seen[t->count++].parent = stat.parent;
 }
 
-/* A parent may have a higher pid than its child: go on until nothing is new. */
-static void close_over(Tree *t, const TreeSignal *how) {
-    for (bool news = true; news;) {
-        news = false;
-        for (uint32_t i = 0; i < t->count; i++)
-            news |= mark(t, how, &t->seen[i]);
-    }
-}
-
-static int look(Tree *t, const TreeSignal *how, int proc) {
-    ssize_t size;
-    while ((size = sys_getdents64(proc, t->entries, sizeof(t->entries))) > 0) {
-        for (ssize_t at = 0; at < size;) {
-            const struct dirent64 *entry = (const void *)(t->entries + at);
-            look_at(t, how, proc, entry->d_name);
-            at += entry->d_reclen;
+static int look(Tree *t, const TreeSignal *how) {
+    ssize_t size = -1;
+    int proc = sys_openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    while (proc >= 0 && (size = sys_getdents64(proc, t->entries, sizeof(t->entries))) > 0) {
+        const struct dirent64 *entry;
+        for (ssize_t at = 0; at < size; at += entry->d_reclen) {
+            entry = (const void *)(t->entries + at);
+            look_at(t, how, entry->d_name);
         }
     }
-    close_over(t, how);
+    close(proc);                    /* -1 does no harm */
+    for (bool news = true; news;) { /* a parent may have a higher pid than its child */
+        news = false;
+        for (uint32_t i = 0; i < t->count; i++)
+            news |= mark(t, how, t->seen[i].pid, t->seen[i].parent);
+    }
     return size < 0 ? -1 : 0;
 }
 
-static void name_survivor(int proc, pid_t pid, const ProcStat *stat, WireSurvivors *left) {
-    left->count++;
-    if (left->named == WIRE_SURVIVORS_MAX)
-        return;
-    WireSurvivor *who = &left->who[left->named++];
+static void name_survivor(pid_t pid, const TreeStat *seen, WireSurvivors *left) {
+    char path[32];
     struct stat owner = {0};
-    char name[16];
-    snprintf(name, sizeof(name), "%d", pid);
-    fstatat(proc, name, &owner, 0);
+    if (left->count++ >= WIRE_SURVIVORS_MAX)
+        return;
+    snprintf(path, sizeof(path), "/proc/%d", pid);
+    stat(path, &owner);
+    WireSurvivor *who = &left->who[left->named++];
     who->pid = pid;
     who->uid = owner.st_uid;
-    memcpy(who->name, stat->name, sizeof(who->name));
+    memcpy(who->name, seen->name, sizeof(who->name));
 }
 
-static void deliver(pid_t pid, int fd, int signal) {
-    if (fd >= 0)
-        sys_pidfd_send_signal(fd, signal);
-    else
-        sys_kill(pid, signal);
-}
-
-/* True if it was alive and is still one of ours. */
-static bool signal_one(const Tree *t, const TreeSignal *how, int proc, pid_t pid) {
-    ProcStat stat;
+/* 1 if it is alive and still one of ours. A direct child cannot be mistaken; for others the pidfd was opened before the
+ * look. Without one the look alone must do. */
+static int signal_one(const Tree *t, const TreeSignal *how, pid_t pid) {
+    TreeStat stat;
     int fd = sys_pidfd_open(pid);
-    bool ours = proc_stat(proc, pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X' &&
+    bool ours = tree_stat(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X' &&
                 (stat.parent == how->self || is_below(t, stat.parent));
     if (ours && how->left)
-        name_survivor(proc, pid, &stat, how->left);
-    if (ours && how->signal != 0)
-        deliver(pid, fd, how->signal);
-    if (ours && how->signal != 0 && how->signal != SIGKILL)
-        deliver(pid, fd, SIGCONT); /* a stopped process cannot act on it */
-    if (fd >= 0)
-        close(fd);
+        name_survivor(pid, &stat, how->left);
+    int signals[] = {how->signal, how->signal == SIGKILL ? 0 : SIGCONT};
+    for (int i = 0; ours && how->signal != 0 && i < 2; i++) {
+        if (fd < 0)
+            sys_kill(pid, signals[i]);
+        else
+            sys_pidfd_send_signal(fd, signals[i]);
+    }
+    close(fd);
     return ours;
 }
 
 int tree_signal(Tree *t, const TreeSignal *how) {
-    int proc = sys_openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (proc < 0)
-        return -1;
-    int alive = 0, result = look(t, how, proc);
-    for (uint32_t word = 0; word < t->words; word++) {
+    int alive = 0, result = look(t, how);
+    for (int word = 0; word < t->words; word++) {
         for (uint64_t bits = t->below[word]; bits != 0; bits &= bits - 1)
-            alive += signal_one(t, how, proc, (pid_t)(word * 64 + (uint32_t)__builtin_ctzll(bits)));
+            alive += signal_one(t, how, word * 64 + __builtin_ctzll(bits));
     }
-    close(proc);
-    madvise(t, sizeof(*t), MADV_DONTNEED); /* zeroed again */
+    madvise(t, sizeof(*t), MADV_DONTNEED); /* zero again */
     return result < 0 ? -1 : alive;
 }
 
-/* A wait for stopped children fails with ECHILD when all children are zombies, and takes nothing from anybody. */
+/* A wait for stopped children fails with ECHILD if all are zombies, and takes nothing from anybody. */
 bool tree_has_child(void) {
     siginfo_t info;
     return sys_waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;

@@ -3,6 +3,7 @@
  * daemonizes or loses its parent stays below it. */
 #pragma once
 
+#include "base/attr.h"
 #include "pin/wire.h"
 
 #include <stdbool.h>
@@ -10,37 +11,46 @@
 #include <sys/types.h>
 
 enum {
-    TREE_PROCESSES = 1 << 16, /* remembered in one look; those beyond are found if their parent was seen first */
-    TREE_PIDS = 1 << 22,      /* the kernel's limit */
+    TREE_PROCESSES =
+        1 << 16, /* remembered in one look; those beyond are found if their parent was seen first */
+    TREE_PIDS = 1 << 22, /* the kernel's limit */
 };
-
-typedef struct TreeProcess {
-    int32_t pid, parent;
-} TreeProcess;
 
 /* A megabyte that is address space only: pages are touched by a look, in proportion to what runs, and given back. */
 typedef struct Tree {
     _Alignas(4096) uint32_t count;
-    uint32_t words; /* of `below` that may have a bit */
-    TreeProcess seen[TREE_PROCESSES];
+    int words; /* of `below` that may have a bit */
+    struct {
+        pid_t pid, parent;
+    } seen[TREE_PROCESSES];
     uint64_t below[TREE_PIDS / 64]; /* a bit per pid */
     char entries[16 * 1024];
 } Tree;
 
-/* Says that a direct child, with all that is below it, is not meant. */
-typedef bool (*TreeSkipFn)(const void *arg, pid_t child);
-
 typedef struct TreeSignal {
-    int signal;      /* 0: only count */
-    pid_t self;      /* getpid() */
-    TreeSkipFn skip; /* may be NULL */
+    int signal; /* 0: only count. Another than SIGKILL is followed by SIGCONT: a stopped process cannot act on it */
+    pid_t self; /* getpid() */
+    bool (*skip)(
+        const void *arg,
+        pid_t child); /* this direct child and what is below it is not meant; may be NULL */
     const void *arg;
     WireSurvivors *left; /* filled with those who are alive; may be NULL */
 } TreeSignal;
 
-/* Looks once at all processes and signals those below us, each through a pidfd after a second look at who it is (direct
- * children cannot be mistaken). Zombies do not count. Returns how many live ones there were. -1: /proc cannot be read. */
+/* Looks once at all processes and signals those below us, each through a pidfd after a second look at who it is. Zombies
+ * do not count. Returns how many live ones there were. -1: /proc cannot be read. */
 int tree_signal(Tree *t, const TreeSignal *how);
 
 /* Whether a child is alive: one system call, no look at /proc. Children that are zombies do not count. */
 bool tree_has_child(void);
+
+/* One line of /proc/<pid>/stat. */
+typedef struct TreeStat {
+    pid_t parent;
+    char state; /* R S D T t Z X I */
+    char name[WIRE_NAME_MAX];
+    uint64_t start_ticks; /* since boot; with the pid it names a process for ever */
+} TreeStat;
+
+/* -1 if there is no such process. */
+MUST int tree_stat(pid_t pid, TreeStat *ret_stat);
