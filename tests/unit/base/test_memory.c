@@ -226,6 +226,11 @@ TEST(auto_close_closes_and_keeps_errno)
         errno = EXDEV;
     }
     CHECK_EQ(errno, EXDEV);
+    {
+        AUTO_CLOSE int closed = seen; /* fails, and keeps errno still */
+        CHECK_EQ(closed, seen);
+    }
+    CHECK_EQ(errno, EXDEV);
     CHECK(fcntl(seen, F_GETFD) < 0);
 }
 

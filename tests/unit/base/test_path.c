@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -164,10 +165,22 @@ static void allow_descriptors(int n) {
     ASSERT(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
+/* Which of these names the kernel lists first. */
+static char first_of(const char *path, const char *names) {
+    DIR *list = opendir(path);
+    char found = 0;
+    ASSERT(list);
+    for (struct dirent *entry; !found && (entry = readdir(list));)
+        if (strchr(names, entry->d_name[0]) && !entry->d_name[1])
+            found = entry->d_name[0];
+    closedir(list);
+    return found;
+}
+
 TEST(path_remove_tree_goes_on_and_names_the_first)
 {
     Err err = {0};
-    static const char *const dirs[] = {"tree/a/b/deep", "tree/c/d"};
+    static const char *const dirs[] = {"tree/a/b/deep", "tree/e/b/deep", "tree/c/d"};
     static const char *const gone[] = {"tree/1", "tree/a/2", "tree/zz", "tree/c/d/3"};
     AUTO_FREE char *tree = in_dir("tree");
     for (size_t i = 0; i < COUNT(dirs); i++) {
@@ -180,10 +193,12 @@ TEST(path_remove_tree_goes_on_and_names_the_first)
     }
     AUTO_FREE char *kept_path = in_dir("tree/a/b/deep/4");
     touch(kept_path);
+    char first = first_of(tree, "ae");
     allow_descriptors(3); /* tree, a, b; not deep */
     CHECK_EQ(path_remove_tree(tree, &err), -1);
     CHECK_EQ(err.kind, ERR_UNAVAILABLE);
-    CHECK_HAS(err.msg, "in a: in b: open deep: too many open files");
+    CHECK_HAS(err.msg, first == 'a' ? "in a: in b: open deep: too many open files"
+                                    : "in e: in b: open deep: too many open files");
     for (size_t i = 0; i < COUNT(gone); i++) {
         AUTO_FREE char *path = in_dir(gone[i]);
         CHECK(access(path, F_OK) < 0);

@@ -54,7 +54,9 @@ TEST(str_suggest_finds_the_near_one)
 TEST(str_suggest_prefers_the_nearest)
 {
     static const char *const names[] = {"worker-1", "worker-22", "worker"};
+    static const char *const better_last[] = {"server1", "server"};
     CHECK_STR(str_suggest("workr", names, COUNT(names)), "worker");
+    CHECK_STR(str_suggest("serve", better_last, COUNT(better_last)), "server");
     CHECK_STR(str_suggest("worker-2", names, COUNT(names)), "worker-1"); /* a tie: the first */
 }
 
