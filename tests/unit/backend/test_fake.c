@@ -224,6 +224,11 @@ TEST(fake_launch_in_a_crash_is_void_once_asked_for) {
     backend_resume_step(w->backend, step_id("t", "s", 1), hear_state, &heard);
     UNTIL(w, heard.called);
     CHECK_EQ(heard.state.phase, STEP_NEVER);
+    destroy_now(w, step_id("t", "s", 1), SIGTERM, 0); /* there is nothing to wait for */
+    heard = (Heard){0};
+    backend_wait_step(w->backend, step_id("t", "s", 1), hear_state, &heard);
+    UNTIL(w, heard.called);
+    CHECK_EQ(heard.err.kind, ERR_NOT_FOUND);
     loop_advance(w->loop, 1000);
     CHECK_EQ(fake_starts(w->backend, "t", "s"),
              1); /* the second, of which nobody asked, came to be */

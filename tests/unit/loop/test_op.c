@@ -92,6 +92,8 @@ TEST(a_cancel_may_take_its_time_or_come_too_late) {
     int asked = 0;
     Op *op = op_new(c.loop, on_done, &c, cancel_later, &asked);
     op_cancel(op);
+    op_cancel(op);
+    CHECK_EQ(asked, 1);
     CHECK(!loop_turn(c.loop, 0));
     op_fail(op, ERR_CANCELLED, "stopped");
     CHECK(loop_turn(c.loop, 1000));

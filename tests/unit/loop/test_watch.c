@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "loop/loop.h"
 
 typedef struct Seen {
@@ -126,6 +127,19 @@ TEST(a_descriptor_number_may_be_used_again_at_once) {
         ASSERT(loop_turn(s.loop, 5000));
     CHECK_EQ(s.events, POLL_READ);
     poll_free(s.poll);
+    loop_free(s.loop);
+}
+
+TEST(closing_what_was_freed_is_nothing_that_happened) {
+    int fds[2];
+    Seen s = {.loop = loop_new()};
+    Timer *far = timer_new(s.loop, 3600 * 1000, (LoopFn)abort, NULL);
+    pair(fds);
+    poll_free(poll_new(s.loop, fds[0], POLL_READ, on_events, &s));
+    int64_t before = clock_mono_ms();
+    CHECK(!loop_turn(s.loop, 30)); /* waits all the same */
+    CHECK(clock_mono_ms() - before >= 29);
+    timer_free(far);
     loop_free(s.loop);
 }
 
