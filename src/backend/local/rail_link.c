@@ -157,11 +157,12 @@ static bool reap(RailLink *link, Err *err) {
     if (link->child <= 0 || waitpid(link->child, &status, WNOHANG) != link->child)
         return true;
     link->child = 0;
-    if (!link->started || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OTHER_RAIL))
+    if (WIFSIGNALED(status))
+        link->started = false; /* somebody killed it: another one is started */
+    if (!link->started || WEXITSTATUS(status) == EXIT_OTHER_RAIL)
         return true;
-    int how = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-    err_set(err, ERR_UNAVAILABLE, "%s could not be started as the rail: it ended with %s %d",
-            link->options->pin_program, WIFEXITED(status) ? "exit code" : "signal", how);
+    err_set(err, ERR_UNAVAILABLE, "%s could not be started as the rail: it ended with exit code %d",
+            link->options->pin_program, WEXITSTATUS(status));
     return false;
 }
 
@@ -200,13 +201,15 @@ static void look(RailLink *link) {
         went_up(link, fd);
         return;
     }
-    bool absent = err.kind == ERR_NOT_FOUND;
-    if (err.kind == ERR_DENIED || !reap(link, &err) ||
-        (absent && !link->started && start_rail(link, &err) < 0)) {
+    bool absent = err.kind == ERR_NOT_FOUND, hopeless = err.kind == ERR_DENIED || !reap(link, &err);
+    if (!hopeless && absent && !link->started && link->child == 0) {
+        hopeless = start_rail(link, &err) < 0;
+        link->started = true;
+    }
+    if (hopeless) {
         give_up(link, &err);
         return;
     }
-    link->started = link->started || absent;
     if (loop_now_ms(link->loop) - link->since_ms > START_MS) {
         err_set(&err, ERR_UNAVAILABLE, "the rail did not listen within %d s", START_MS / 1000);
         give_up(link, &err);

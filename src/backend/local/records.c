@@ -140,7 +140,7 @@ bool records_pin_lives(const RunRecord *record) {
 
 int records_void(const char *dir, Err *err) {
     AUTO_FREE char *path = xasprintf("%s/" RUN_CLAIM, dir);
-    AUTO_FREE char *mine = xasprintf("%s/" RUN_CLAIM ".void", dir);
+    AUTO_FREE char *mine = xasprintf("%s/" RUN_CLAIM ".%d", dir, (int)getpid());
     /* Linked into place with its text, so that no reader takes it for a pin's. */
     AUTO_CLOSE int fd = open(mine, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
