@@ -35,7 +35,7 @@ static char *server_program(void) {
 
 /* In the grandchild: nothing of ours stays open but the pipe and the server's own log. */
 static void become_server(const char *program, int ready, int log) {
-    char *argv[] = {(char *)program, "--ready-fd", "3", NULL};
+    const char *argv[] = {program, "--ready-fd", "3", NULL};
     int null = open("/dev/null", O_RDWR);
     (void)!chdir("/");
     dup2(null, STDIN_FILENO);
@@ -51,7 +51,7 @@ static void become_server(const char *program, int ready, int log) {
     sigprocmask(SIG_SETMASK, &none, NULL);
     for (int i = 1; i < 32; i++)
         signal(i, SIG_DFL);
-    execvp(program, argv);
+    execvp(program, (char *const *)argv);
     dprintf(READY_FD, "%s cannot be started: %s\n", program, strerror(errno));
     _exit(127);
 }

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "base/arena.h"
+
+/* What is no base64 ends it. */
+const char *base64_decode(const char *text, Arena *arena, size_t *ret_size);

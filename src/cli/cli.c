@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "spec/routes.h"
+
+void cli_say(const char *format, ...) {
+    va_list args;
+    fputs("thole: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+int cli_fail(const Err *err) {
+    cli_say("%s", err->msg);
+    return err_exit_code(err->kind);
+}
+
+const char *cli_output(const Cli *cli) {
+    static char dflt[16];
+    if (cli->json)
+        return "json";
+    if (cli->output)
+        return cli->output;
+    const char *outputs = cli->command->outputs ? cli->command->outputs : "";
+    snprintf(dflt, sizeof(dflt), "%.*s", (int)strcspn(outputs, "|"), outputs);
+    return dflt;
+}
+
+/* ---- the project ---- */
+
+static int given_file(Cli *cli, Err *err) {
+    char path[PATH_MAX];
+    if (!realpath(cli->file, path))
+        return err_sys(err, errno, "--file %s", cli->file);
+    cli->config_file = xstrdup(path);
+    return 0;
+}
+
+/* thole.yaml, or previewctl.yaml, here or above. */
+static char *search(const char *from) {
+    static const char *const names[] = {"thole.yaml", "previewctl.yaml"};
+    AUTO_FREE char *dir = xstrdup(from);
+    for (;;) {
+        for (size_t i = 0; i < COUNT(names); i++) {
+            AUTO_FREE char *path = path_join(dir[0] ? dir : "/", names[i]);
+            char real[PATH_MAX];
+            if (access(path, F_OK) == 0 && realpath(path, real))
+                return xstrdup(real);
+        }
+        char *slash = strrchr(dir, '/');
+        if (!slash || !dir[0])
+            return NULL;
+        *slash = '\0';
+    }
+}
+
+int cli_project(Cli *cli, Err *err) {
+    char here[PATH_MAX];
+    if (cli->config_file)
+        return 0;
+    if (cli->file)
+        return given_file(cli, err);
+    if (!getcwd(here, sizeof(here)))
+        return err_sys(err, errno, "the working directory is gone");
+    cli->config_file = search(here);
+    if (!cli->config_file)
+        return err_set(err, ERR_NOT_FOUND, "there is no thole.yaml in %s or above; write one (README), or name it with --file", here);
+    return 0;
+}
+
+/* ---- its session ---- */
+
+/* `--session NAME` is the end of the slug. */
+static bool is_meant(const Cli *cli, const Value *session) {
+    const char *slug = value_get_str(value_get(session, "metadata"), "name");
+    size_t base = slug ? strlen(slug) : 0;
+    if (!slug)
+        return false;
+    AUTO_FREE char *suffix = xasprintf("-%s", cli->session ? cli->session : "");
+    if (cli->session)
+        return str_ends(slug, suffix);
+    return base > 7 && slug[base - 7] == '-' && strspn(slug + base - 6, "0123456789abcdef") == 6;
+}
+
+const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
+    const Value *list;
+    Buf path;
+    if (cli_project(cli, err) < 0)
+        return NULL;
+    AUTO_FREE char *selector = xasprintf("spec.tiltfilePath=%s", cli->config_file);
+    buf_init(&path, 16384);
+    buf_puts(&path, TILT_API "/sessions");
+    client_param(&path, "fieldSelector", selector);
+    if (stopped)
+        client_param(&path, "stopped", "true");
+    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, arena, &list, err);
+    buf_deinit(&path);
+    if (r < 0)
+        return NULL;
+    const Value *items = value_get(list, "items");
+    for (size_t i = 0; i < value_count(items); i++)
+        if (is_meant(cli, value_at(items, i)))
+            return value_at(items, i);
+    err_set(err, ERR_NOT_FOUND, "nothing of %s is running%s; start it with `thole up`", cli->config_file,
+            cli->session ? " under that --session" : "");
+    return NULL;
+}
+
+const char *cli_session(Cli *cli, Arena *arena, bool *stopped, Err *err) {
+    const Value *session = cli_find_session(cli, arena, stopped != NULL, err);
+    const Value *metadata = value_get(session, "metadata");
+    if (stopped)
+        *stopped = value_get_str(value_get(metadata, "annotations"), "thole.dev/stopped") != NULL;
+    return value_get_str(metadata, "name");
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every command of `thole` shares. One file per command, named after it; the table is commands.c. */
+#pragma once
+
+#include "cli/options.h"
+#include "client/client.h"
+
+typedef struct Command Command;
+
+typedef struct Cli {
+    /* before (or after) the command */
+    const char *dir, *file, *session, *output;
+    bool help, json;
+    /* made from them */
+    const Command *command;
+    TextList names;    /* what stands after the command */
+    Client client;
+    char *config_file; /* absolute; cli_project() finds it */
+    bool color;
+} Cli;
+
+struct Command {
+    const char *name, *args, *doc;
+    const char *outputs; /* for -o; the first is the default. NULL: it has none */
+    const Option *options;
+    size_t option_n;
+    size_t options_size; /* of its struct of options */
+    void (*prepare)(void *options);      /* defaults that are not zero; may be NULL */
+    int (*run)(Cli *cli, void *options); /* exit code */
+    bool no_names;       /* takes no words */
+};
+
+extern const Command *const commands[]; /* ends with NULL */
+
+/* Exit codes (DESIGN 11). */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TROUBLE = 3, EXIT_TIMEOUT = 4, EXIT_INTERRUPTED = 130, EXIT_TERMINATED = 143 };
+
+/* "thole: <sentence>" on stderr; returns the exit code that belongs to it. */
+int cli_fail(const Err *err);
+void cli_say(const char *format, ...) PRINTF(1, 2); /* talk: stderr */
+const char *cli_output(const Cli *cli); /* what -o says, or the command's default */
+
+/* Finds the project's config file: --file, or walking up from the working directory. */
+MUST int cli_project(Cli *cli, Err *err);
+/* The slug of the project's session; NULL: there is none (err says so and how to start it). In `arena`. Also one that is down
+ * if `stopped` is not NULL, which then says whether it is. */
+const char *cli_session(Cli *cli, Arena *arena, bool *stopped, Err *err);
+/* The whole object. NULL: none. */
+const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err);

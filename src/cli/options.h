@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line as data: each command lists its options once; parsing, --help and did-you-mean come from the list. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+typedef enum OptionKind {
+    OPTION_FLAG,     /* bool */
+    OPTION_TEXT,     /* const char * */
+    OPTION_NUMBER,   /* int64_t, not negative */
+    OPTION_DURATION, /* int64_t ms */
+    OPTION_TEXTS,    /* TextList; may be given several times */
+} OptionKind;
+
+typedef struct TextList {
+    const char **at;
+    size_t n;
+} TextList;
+
+typedef struct Option {
+    const char *name; /* "timeout" for --timeout */
+    char letter;      /* 0: none */
+    OptionKind kind;
+    size_t offset;   /* in the struct of options */
+    const char *arg; /* what stands for the value: "DURATION" */
+    const char *doc;
+    const char *choices; /* OPTION_TEXT: "table|wide|json"; NULL: anything */
+} Option;
+
+typedef struct OptionSet {
+    const Option *at;
+    size_t n;
+    void *into;
+} OptionSet;
+
+/* Takes the options out of argv (argc entries, argv[0] not looked at) into the structs of the sets; what is left, in order, goes
+ * to `rest` (room for argc). "--" ends the options. With `stop_at_word` the first word that is no option ends them too. */
+MUST int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc, bool stop_at_word, TextList *rest, Err *err);
+
+/* The lines of --help: "  -n, --tail N   the last N lines". */
+void options_print(const OptionSet *sets, size_t set_n);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/request.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "data/json.h"
+
+extern char **environ;
+
+/* What is not UTF-8 cannot be said in JSON: such a variable is left out. */
+static void write_env(JsonWriter *out) {
+    json_kv_object(out, "env");
+    for (char **at = environ; *at; at++) {
+        const char *equals = strchr(*at, '=');
+        if (!equals || equals == *at || !utf8_valid(*at, strlen(*at)))
+            continue;
+        AUTO_FREE char *name = xstrndup(*at, (size_t)(equals - *at));
+        json_kv_string(out, name, equals + 1);
+    }
+    json_object_end(out);
+}
+
+static void write_limits(JsonWriter *out) {
+    json_kv_array(out, "limits");
+    for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+        struct rlimit limit;
+        if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+            continue;
+        json_object_begin(out);
+        json_kv_int(out, "resource", resource);
+        json_kv_int(out, "soft", (int64_t)limit.rlim_cur); /* -1: no limit */
+        json_kv_int(out, "hard", (int64_t)limit.rlim_max);
+        json_object_end(out);
+    }
+    json_array_end(out);
+}
+
+static void write_client(JsonWriter *out) {
+    mode_t mask = umask(0);
+    umask(mask);
+    json_kv_object(out, "client");
+    write_env(out);
+    json_kv_int(out, "umask", mask);
+    json_kv_int(out, "nice", getpriority(PRIO_PROCESS, 0));
+    write_limits(out);
+    json_object_end(out);
+}
+
+static int write_choice(const Cli *cli, const TextList *labels, JsonWriter *out, Err *err) {
+    json_kv_array(out, "names");
+    for (size_t i = 0; i < cli->names.n; i++)
+        json_string(out, cli->names.at[i]);
+    json_array_end(out);
+    json_kv_object(out, "labels");
+    for (size_t i = 0; i < labels->n; i++) {
+        const char *equals = strchr(labels->at[i], '=');
+        if (!equals || equals == labels->at[i])
+            return err_set(err, ERR_INVALID, "-l takes KEY=VALUE, not \"%.60s\"", labels->at[i]);
+        AUTO_FREE char *key = xstrndup(labels->at[i], (size_t)(equals - labels->at[i]));
+        json_kv_string(out, key, equals + 1);
+    }
+    json_object_end(out);
+    return 0;
+}
+
+static void write_duration(JsonWriter *out, const char *key, int64_t ms) {
+    char text[DURATION_TEXT];
+    if (ms < 0)
+        return;
+    duration_format_go(ms, text);
+    json_kv_string(out, key, text);
+}
+
+static void write_spec(const Cli *cli, const UpAsk *ask, JsonWriter *out) {
+    json_kv_string(out, "apiVersion", "tilt.dev/v1alpha1");
+    json_kv_string(out, "kind", "Session");
+    json_kv_object(out, "spec");
+    json_kv_string(out, "tiltfilePath", cli->config_file);
+    json_kv_string(out, "exitCondition", ask->ci ? "ci" : "manual");
+    json_kv_object(out, "ci");
+    write_duration(out, "timeout", ask->timeout_ms);
+    write_duration(out, "readinessTimeout", ask->readiness_timeout_ms);
+    json_object_end(out);
+    json_object_end(out);
+}
+
+char *request_up(const Cli *cli, const UpAsk *ask, bool start, Err *err) {
+    Buf buf;
+    JsonWriter out;
+    buf_init(&buf, MAX_REQUEST_BYTES);
+    json_writer_init(&out, &buf);
+    json_object_begin(&out);
+    if (!start) {
+        write_spec(cli, ask, &out);
+        json_kv_object(&out, "start");
+        if (cli->session)
+            json_kv_string(&out, "session", cli->session);
+        json_kv_bool(&out, "hold", ask->hold);
+    }
+    int r = write_choice(cli, &ask->labels, &out, err);
+    if (ask->with_client)
+        write_client(&out);
+    if (!start)
+        json_object_end(&out);
+    json_object_end(&out);
+    if (r == 0 && buf.failed)
+        r = err_set(err, ERR_LIMIT, "the environment is too large to be sent (%d bytes at most)", MAX_REQUEST_BYTES);
+    char *text = r == 0 ? buf_take(&buf) : NULL;
+    buf_deinit(&buf);
+    return text;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/vec.h"
+#include "base/xalloc.h"
+
+enum { COLUMNS_MOST = 12, COLORED = 1 };
+
+typedef struct Row {
+    char *cells[COLUMNS_MOST];
+    const char *color;
+} Row;
+
+struct Table {
+    size_t n, width[COLUMNS_MOST];
+    bool color;
+    VEC(Row) rows;
+};
+
+/* Columns of a terminal: one per character that is no continuation byte. */
+static size_t width_of(const char *text) {
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+Table *table_new(const char *const *columns, size_t n, bool color) {
+    Table *table = xcalloc(1, sizeof(*table));
+    table->n = n;
+    table->color = color;
+    table_row(table, columns, NULL);
+    return table;
+}
+
+void table_row(Table *table, const char *const *cells, const char *color) {
+    Row row = {.color = color};
+    for (size_t i = 0; i < table->n; i++) {
+        row.cells[i] = xstrdup(cells[i] ? cells[i] : "");
+        if (width_of(row.cells[i]) > table->width[i])
+            table->width[i] = width_of(row.cells[i]);
+    }
+    VEC_PUSH(table->rows, row);
+}
+
+static void print_row(const Table *table, const Row *row) {
+    for (size_t i = 0; i < table->n; i++) {
+        bool colored = table->color && row->color && i == COLORED;
+        printf("%s%s%s", colored ? row->color : "", row->cells[i], colored ? "\033[0m" : "");
+        if (i + 1 < table->n)
+            printf("%*s", (int)(table->width[i] - width_of(row->cells[i]) + 2), "");
+    }
+    putchar('\n');
+}
+
+Table *table_print(Table *table) {
+    for (size_t r = 0; r < table->rows.n; r++) {
+        print_row(table, &table->rows.at[r]);
+        for (size_t i = 0; i < table->n; i++)
+            free(table->rows.at[r].cells[i]);
+    }
+    VEC_FREE(table->rows);
+    free(table);
+    return NULL;
+}
