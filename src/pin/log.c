@@ -64,24 +64,18 @@ static void trim(Log *log) {
     }
 }
 
-static int write_entry(Log *log, const LogChunk *entry) {
-    ssize_t size = sys_write(log->index, entry, sizeof(*entry));
-    if (size != (ssize_t)sizeof(*entry))
+/* The entry of `size` bytes just written, after the gap that is owed. */
+static int write_entries(Log *log, int stream, int64_t time_us, uint32_t size) {
+    uint32_t lost = log->lost > UINT32_MAX ? UINT32_MAX : (uint32_t)log->lost, count = 0;
+    LogChunk entries[2];
+    if (lost > 0)
+        entries[count++] = (LogChunk){log->size, time_us, lost, LOG_GAP, LOG_GAP_DISK};
+    if (size > 0)
+        entries[count++] = (LogChunk){log->size, time_us, size, LOG_BYTES, (uint16_t)stream};
+    ssize_t bytes = (ssize_t)(count * sizeof(*entries));
+    if (sys_write(log->index, entries, (size_t)bytes) != bytes)
         return (void)!ftruncate(log->index, (off_t)log->indexed), -1;
-    log->indexed += sizeof(*entry);
-    return 0;
-}
-
-/* Has a segment open, and in it the gap that is owed. */
-static int prepare(Log *log, int64_t time_us) {
-    if (log->data < 0 || log->size - log->start >= log->segment)
-        open_segment(log);
-    if (log->data < 0)
-        return -1;
-    uint32_t lost = log->lost > UINT32_MAX ? UINT32_MAX : (uint32_t)log->lost;
-    if (lost > 0 &&
-        write_entry(log, &(LogChunk){log->size, time_us, lost, LOG_GAP, LOG_GAP_DISK}) < 0)
-        return -1;
+    log->indexed += (uint64_t)bytes;
     log->lost -= lost;
     return 0;
 }
@@ -92,19 +86,23 @@ void log_put(Log *log, int stream, int64_t time_us, const struct iovec *parts, i
     uint64_t size = 0;
     for (int i = 0; i < count; i++)
         size += parts[i].iov_len;
-    ssize_t done = size > 0 && prepare(log, time_us) == 0 ? sys_writev(log->data, parts, count) : 0;
-    LogChunk entry = {log->size, time_us, (uint32_t)done, LOG_BYTES, (uint16_t)stream};
-    if (done > 0 && write_entry(log, &entry) < 0) {
+    if (size > 0 && (log->data < 0 || log->size - log->start >= log->segment))
+        open_segment(log);
+    ssize_t bytes = size > 0 ? sys_writev(log->data, parts, count) : 0;
+    uint32_t done = bytes > 0 ? (uint32_t)bytes : 0;
+    if (done > 0 && write_entries(log, stream, time_us, done) < 0) {
         (void)!ftruncate(log->data, (off_t)(log->size - log->start));
         done = 0;
     }
-    log->size += done > 0 ? (uint64_t)done : 0;
-    log->lost += size - (done > 0 ? (uint64_t)done : 0);
+    log->size += done;
+    log->lost += size - done;
     trim(log);
 }
 
 void log_close(Log *log) {
+    if (log->lost > 0 && log->data < 0)
+        open_segment(log);
     if (log->lost > 0)
-        (void)!prepare(log, sys_wall_us());
+        (void)write_entries(log, 0, sys_wall_us(), 0);
     close_files(log);
 }
