@@ -84,7 +84,8 @@ int request_json(Request *request, const Value **ret) {
         return 0;
     if (!is_json_type(request_header(request, "Content-Type"))) {
         reply_status(request, 415, "UnsupportedMediaType",
-                     "the body of the request was in an unknown format - accepted media types include: application/json");
+                     "the body of the request was in an unknown format - accepted media types "
+                     "include: application/json");
         return -1;
     }
     if (json_parse(request->body, request->body_size, request->arena, ret, &err) < 0) {
@@ -92,7 +93,8 @@ int request_json(Request *request, const Value **ret) {
         return -1;
     }
     if (!value_is(*ret, VALUE_MAP)) {
-        reply_status(request, 400, "BadRequest", "the body of the request is a JSON %s, not an object",
+        reply_status(request, 400, "BadRequest",
+                     "the body of the request is a JSON %s, not an object",
                      value_kind_name((*ret)->kind));
         return -1;
     }
@@ -113,9 +115,11 @@ static void reply_not_allowed(Request *request, unsigned allowed) {
     size_t n = 0;
     for (int method = 0; method < HTTP_METHODS; method++)
         if (allowed & 1u << method)
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "", http_method_name((HttpMethod)method));
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "",
+                                  http_method_name((HttpMethod)method));
     request_set_header(request, "Allow", text);
-    reply_status(request, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+    reply_status(request, 405, "MethodNotAllowed",
+                 "the server does not allow this method on the requested resource");
 }
 
 static void handle(void *arg, Request *request) {
@@ -125,7 +129,8 @@ static void handle(void *arg, Request *request) {
         reply_status(request, 403, "Forbidden", "%s", request->denied);
         return;
     }
-    RouteMatch match = route_match(method_of(request->method), request->uri.path.at, request->uri.path.n);
+    RouteMatch match =
+        route_match(method_of(request->method), request->uri.path.at, request->uri.path.n);
     if (match.id != ROUTES)
         route_handlers[match.id](api, request, &match);
     else if (match.allowed)
@@ -166,7 +171,8 @@ Api *api_new(const ApiOptions *options, Err *err) {
         free(api);
         return NULL;
     }
-    api->http = http_server_new(&(HttpServerOptions){ .loop = options->loop, .handle = handle, .admit = admit, .arg = api });
+    api->http = http_server_new(
+        &(HttpServerOptions){.loop = options->loop, .handle = handle, .admit = admit, .arg = api});
     http_server_listen(api->http, socket_file_fd(api->socket));
     return api;
 }

@@ -14,8 +14,9 @@ void base64_put(Buf *out, const char *bytes, size_t size) {
             three |= (uint32_t)p[i + 1] << 8;
         if (i + 2 < size)
             three |= p[i + 2];
-        char four[4] = { digits[three >> 18], digits[three >> 12 & 63], i + 1 < size ? digits[three >> 6 & 63] : '=',
-                         i + 2 < size ? digits[three & 63] : '=' };
+        char four[4] = {digits[three >> 18], digits[three >> 12 & 63],
+                        i + 1 < size ? digits[three >> 6 & 63] : '=',
+                        i + 2 < size ? digits[three & 63] : '='};
         buf_put(out, four, 4);
     }
 }

@@ -5,8 +5,8 @@
 #include "api/api_inside.h"
 #include "base/str.h"
 
-#define VERSION "v1alpha1"
-#define AGGREGATED "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+#define VERSION         "v1alpha1"
+#define AGGREGATED      "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 #define AGGREGATED_BETA "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
 
 static void open_reply(Buf *buf, JsonWriter *out) {
@@ -63,14 +63,15 @@ static const char *aggregated_version(const Request *request) {
 static bool has_verb(const RouteResource *resource, const char *subresource, const char *verb) {
     const char *served = strcmp(verb, "watch") == 0 ? "list" : verb;
     for (RouteId id = 0; id < ROUTES; id++)
-        if (str_same(routes[id].group, resource->group) && str_same(routes[id].resource, resource->name) &&
+        if (str_same(routes[id].group, resource->group) &&
+            str_same(routes[id].resource, resource->name) &&
             str_same(routes[id].subresource, subresource) && str_same(routes[id].verb, served))
             return true;
     return false;
 }
 
 static void write_verbs(const RouteResource *resource, const char *subresource, JsonWriter *out) {
-    static const char *const verbs[] = { "create", "delete", "get", "list", "watch" };
+    static const char *const verbs[] = {"create", "delete", "get", "list", "watch"};
     json_kv_array(out, "verbs");
     for (size_t i = 0; i < COUNT(verbs); i++)
         if (has_verb(resource, subresource, verbs[i]))
@@ -101,20 +102,22 @@ static void write_response_kind(const RouteResource *resource, JsonWriter *out) 
 }
 
 /* Calls for each subresource once. */
-typedef void (*SubresourceFn)(const RouteResource *resource, const char *subresource, JsonWriter *out);
+typedef void (*SubresourceFn)(const RouteResource *resource, const char *subresource,
+                              JsonWriter *out);
 static void each_subresource(const RouteResource *resource, SubresourceFn fn, JsonWriter *out) {
     const char *last = NULL;
     for (RouteId id = 0; id < ROUTES; id++) {
         const Route *route = &routes[id];
-        if (!route->subresource || !str_same(route->group, resource->group) || !str_same(route->resource, resource->name) ||
-            str_same(route->subresource, last))
+        if (!route->subresource || !str_same(route->group, resource->group) ||
+            !str_same(route->resource, resource->name) || str_same(route->subresource, last))
             continue;
         fn(resource, route->subresource, out);
         last = route->subresource;
     }
 }
 
-static void write_aggregated_sub(const RouteResource *resource, const char *subresource, JsonWriter *out) {
+static void write_aggregated_sub(const RouteResource *resource, const char *subresource,
+                                 JsonWriter *out) {
     json_object_begin(out);
     json_kv_string(out, "subresource", subresource);
     write_response_kind(resource, out);

@@ -9,8 +9,7 @@
 #include "base/xalloc.h"
 
 static const char *const type_names[] = {
-    [EVENT_ADDED] = "ADDED", [EVENT_MODIFIED] = "MODIFIED", [EVENT_DELETED] = "DELETED"
-};
+    [EVENT_ADDED] = "ADDED", [EVENT_MODIFIED] = "MODIFIED", [EVENT_DELETED] = "DELETED"};
 
 Event *event_ref(Event *event) {
     event->refs++;
@@ -25,7 +24,7 @@ Event *event_unref(Event *event) {
 
 Event *event_text(const Buf *line) {
     Event *event = xmalloc(sizeof(*event) + line->n);
-    *event = (Event){ .refs = 1, .size = line->n };
+    *event = (Event){.refs = 1, .size = line->n};
     memcpy(event->bytes, line->p, line->n);
     return event;
 }
@@ -41,8 +40,11 @@ static Event *render(const EventAsk *ask) {
     if (ask->form == FORM_OBJECT) {
         json_raw(&out, ask->json, ask->json_size);
     } else {
-        table_begin(&(TableHead){ .kind = ask->kind, .version = ask->version, .remaining = -1,
-                                  .columns = ask->form == FORM_TABLE_HEAD }, &out);
+        table_begin(&(TableHead){.kind = ask->kind,
+                                 .version = ask->version,
+                                 .remaining = -1,
+                                 .columns = ask->form == FORM_TABLE_HEAD},
+                    &out);
         table_row(ask->kind, ask->json, ask->json_size, (TableInclude)ask->include, &out);
         table_end(&out);
     }
@@ -76,8 +78,8 @@ static void keep(EventCache *cache, Event *event) {
 Event *event_get(EventCache *cache, const EventAsk *ask) {
     for (size_t i = 1; i <= EVENT_CACHE_SLOTS; i++) {
         Event *event = cache->at[(cache->next + EVENT_CACHE_SLOTS - i) % EVENT_CACHE_SLOTS];
-        if (event && event->version == ask->version && event->type == ask->type && event->form == ask->form &&
-            event->include == ask->include)
+        if (event && event->version == ask->version && event->type == ask->type &&
+            event->form == ask->form && event->include == ask->include)
             return event_ref(event);
     }
     Event *event = render(ask);

@@ -46,8 +46,9 @@ void serve_session_hold(Api *api, Request *request, const RouteMatch *match) {
     hold->api = api;
     hold->slug = xstrdup(object->name);
     memcpy(hold->uid, object->uid, sizeof(hold->uid));
-    hold->stream = request_stream(request, &(StreamAsk){ .fill = fill, .close = on_close, .arg = hold });
-    hold->watcher = (Watcher){ .fn = on_news, .arg = hold };
+    hold->stream =
+        request_stream(request, &(StreamAsk){.fill = fill, .close = on_close, .arg = hold});
+    hold->watcher = (Watcher){.fn = on_news, .arg = hold};
     watcher_add(api->objects, &hold->watcher);
     session_hold(session_of(object), 1);
 }

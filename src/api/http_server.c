@@ -24,9 +24,9 @@
 #include "base/xalloc.h"
 
 enum {
-    ACCEPT_BATCH = 64,   /* per turn, before others get their chance */
-    CLOSE_ROUNDS = 64,   /* to bring the last bytes of streams out */
-    RETRY_MS = 100,      /* when the system as a whole is out of something */
+    ACCEPT_BATCH = 64, /* per turn, before others get their chance */
+    CLOSE_ROUNDS = 64, /* to bring the last bytes of streams out */
+    RETRY_MS = 100,    /* when the system as a whole is out of something */
     MAX_SET_HEADERS = 4,
 };
 
@@ -76,8 +76,8 @@ struct HttpServer {
     Timer *timer, *retry;
     Deferred *soon, *answered;
     VEC(Call) calls; /* request_after, of requests that are over */
-    List conns;   /* Conn.link */
-    List streams; /* HttpStream.link */
+    List conns;      /* Conn.link */
+    List streams;    /* HttpStream.link */
     size_t conn_n;
     Conn *accepting;
     bool running, stopping;
@@ -196,7 +196,8 @@ void request_reply(Request *request, int status, const char *type, Buf *body) {
     }
     size_t size = body->n;
     char *bytes = buf_take(body);
-    queue(request->inside, status, MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_MUST_FREE), type);
+    queue(request->inside, status,
+          MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_MUST_FREE), type);
 }
 
 HttpStream *request_stream(Request *request, const StreamAsk *ask) {
@@ -206,20 +207,24 @@ HttpStream *request_stream(Request *request, const StreamAsk *ask) {
     stream->open = true;
     list_append(&x->conn->server->streams, &stream->link);
     queue(x, MHD_HTTP_OK,
-          MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, MAX_HEADER_BYTES, on_read, stream, NULL), ask->type);
+          MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, MAX_HEADER_BYTES, on_read, stream,
+                                            NULL),
+          ask->type);
     MHD_set_connection_option(x->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-    stream->hangup = poll_new(x->conn->server->options.loop, x->conn->fd, POLL_HANGUP, on_hangup, stream);
+    stream->hangup =
+        poll_new(x->conn->server->options.loop, x->conn->fd, POLL_HANGUP, on_hangup, stream);
     return stream;
 }
 
 void request_set_header(Request *request, const char *name, const char *value) {
     Exchange *x = request->inside;
     assert(x->header_n < MAX_SET_HEADERS);
-    x->headers[x->header_n++] = (StrPair){ arena_strdup(&x->arena, name), arena_strdup(&x->arena, value) };
+    x->headers[x->header_n++] =
+        (StrPair){arena_strdup(&x->arena, name), arena_strdup(&x->arena, value)};
 }
 
 void request_after(Request *request, LoopFn fn, void *arg) {
-    request->inside->after = (Call){ fn, arg };
+    request->inside->after = (Call){fn, arg};
 }
 
 const char *request_header(const Request *request, const char *name) {
@@ -246,7 +251,8 @@ typedef struct Framing {
 
 static bool is_token(const char *name, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f || strchr("()<>@,;:\\\"/[]?={}", name[i]))
+        if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f ||
+            strchr("()<>@,;:\\\"/[]?={}", name[i]))
             return false;
     return n > 0;
 }
@@ -263,8 +269,8 @@ static uint64_t length_of(const char *digits) {
     return n;
 }
 
-static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_n,
-                                      const char *value, size_t value_n) {
+static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_n, const char *value, size_t value_n) {
     Framing *framing = arg;
     if (!is_token(name, name_n))
         framing->problem = "a header's name has a character that may not be there";
@@ -274,7 +280,8 @@ static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const 
         framing->hosts++;
     else if (is_name(name, name_n, "Content-Length") && ++framing->lengths)
         framing->length = length_of(value);
-    else if (is_name(name, name_n, "Transfer-Encoding") && ++framing->encodings && strcasecmp(value, "chunked") != 0)
+    else if (is_name(name, name_n, "Transfer-Encoding") && ++framing->encodings &&
+             strcasecmp(value, "chunked") != 0)
         framing->problem = "the only transfer encoding is chunked";
     return MHD_YES;
 }
@@ -305,7 +312,7 @@ static void refuse_too_big(Exchange *x) {
 
 /* The head is complete. */
 static void begin(Exchange *x, const char *method, const char *version) {
-    Framing framing = { .hosts = 0 };
+    Framing framing = {.hosts = 0};
     x->request.method = method;
     MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, look_at_header, &framing);
     const char *problem = framing_problem(x, &framing, version);
@@ -337,8 +344,9 @@ static void finish(Exchange *x, const char *method) {
     assert(x->answered);
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url, const char *method,
-                                  const char *version, const char *data, size_t *size, void **context) {
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **context) {
     Exchange *x = *context;
     if (!x->started) {
         x->started = true;
@@ -371,7 +379,7 @@ static void *on_uri(void *arg, const char *uri, struct MHD_Connection *mhd) {
     x->uri_at = uri;
     buf_init(&x->body, MAX_REQUEST_BYTES);
     arena_init(&x->arena);
-    x->request = (Request){ .arena = &x->arena, .inside = x, .body = "" };
+    x->request = (Request){.arena = &x->arena, .inside = x, .body = ""};
     x->stream.exchange = x;
     return x;
 }
@@ -391,14 +399,16 @@ static void call_soon(HttpServer *server, Call call) {
         server->answered = loop_defer(server->options.loop, on_answered, server);
 }
 
-static void on_completed(void *arg, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code) {
+static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
+                         enum MHD_RequestTerminationCode code) {
     Exchange *x = *context;
     HttpServer *server = arg;
     if (!x)
         return;
     *context = NULL;
     if (x->stream.open)
-        MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, server->options.idle_timeout_s);
+        MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT,
+                                  server->options.idle_timeout_s);
     stream_close(&x->stream);
     if (x->after.fn)
         call_soon(server, x->after);
@@ -424,8 +434,9 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 }
 
 static void refuse_busy(int fd) {
-    static const char reply[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\n"
-                                "Content-Length: 26\r\n\r\nthe server has no room now";
+    static const char reply[] =
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 26\r\n\r\nthe server has no room now";
     if (send(fd, reply, sizeof(reply) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         errno = 0; /* nothing more can be done for it */
     close(fd);
@@ -434,9 +445,9 @@ static void refuse_busy(int fd) {
 static void find_peer(int fd, Peer *ret) {
     struct ucred cred;
     socklen_t size = sizeof(cred);
-    *ret = (Peer){ .uid = (uid_t)-1 };
+    *ret = (Peer){.uid = (uid_t)-1};
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) == 0)
-        *ret = (Peer){ .uid = cred.uid, .pid = cred.pid };
+        *ret = (Peer){.uid = cred.uid, .pid = cred.pid};
 }
 
 static Conn *conn_new(HttpServer *server, int fd) {
@@ -444,7 +455,8 @@ static Conn *conn_new(HttpServer *server, int fd) {
     conn->server = server;
     conn->fd = fd;
     find_peer(fd, &conn->peer);
-    if (server->options.admit && server->options.admit(server->options.arg, &conn->peer, &conn->denied) < 0)
+    if (server->options.admit &&
+        server->options.admit(server->options.arg, &conn->peer, &conn->denied) < 0)
         conn->refused = true;
     list_append(&server->conns, &conn->link);
     server->conn_n++;
@@ -452,13 +464,14 @@ static Conn *conn_new(HttpServer *server, int fd) {
 }
 
 void http_server_add(HttpServer *server, int fd) {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (server->conn_n >= server->options.max_connections) {
         refuse_busy(fd);
         return;
     }
     Conn *conn = server->accepting = conn_new(server, fd);
-    MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address, sizeof(sa_family_t)); /* closes fd if it fails */
+    MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address,
+                       sizeof(sa_family_t)); /* closes fd if it fails */
     if (server->accepting == conn) {
         server->accepting = NULL;
         list_remove(&conn->link);
@@ -505,6 +518,8 @@ static void on_accept(void *arg, int events) {
 }
 
 void http_server_listen(HttpServer *server, int fd) {
+    if (server->accept && fd >= 0)
+        on_accept(server, 0); /* who has connected to the former one */
     server->accept = poll_free(server->accept);
     server->listen_fd = fd;
     if (fd >= 0)
@@ -518,12 +533,14 @@ size_t http_server_connections(const HttpServer *server) {
 /* ---- life ---- */
 
 static struct MHD_Daemon *start_daemon(HttpServer *server) {
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MAX_HEADER_BYTES,
-        MHD_OPTION_CONNECTION_LIMIT, server->options.max_connections + 8u, MHD_OPTION_CONNECTION_TIMEOUT,
-        server->options.idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
+                            NULL, NULL, on_request, server, MHD_OPTION_NOTIFY_COMPLETED,
+                            on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+                            server, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MAX_HEADER_BYTES,
+                            MHD_OPTION_CONNECTION_LIMIT, server->options.max_connections + 8u,
+                            MHD_OPTION_CONNECTION_TIMEOUT, server->options.idle_timeout_s,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
 HttpServer *http_server_new(const HttpServerOptions *options) {
@@ -540,10 +557,8 @@ HttpServer *http_server_new(const HttpServerOptions *options) {
     server->daemon = start_daemon(server);
     if (!server->daemon)
         abort(); /* out of memory or descriptors before anything began */
-    server->timer = timer_new(options->loop, 0, on_timer, server);
-    timer_clear(server->timer);
-    server->retry = timer_new(options->loop, 0, on_retry, server);
-    timer_clear(server->retry);
+    server->timer = timer_idle(options->loop, on_timer, server);
+    server->retry = timer_idle(options->loop, on_retry, server);
     int fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     server->epoll = poll_new(options->loop, fd, POLL_READ, on_epoll, server);
     return server;
@@ -552,7 +567,7 @@ HttpServer *http_server_new(const HttpServerOptions *options) {
 /* Lets streams end as they should; a client that takes nothing any more is not waited for. */
 static void end_streams(HttpServer *server) {
     HttpStream *stream;
-    LIST_FOREACH(stream, &server->streams, link)
+    LIST_FOREACH (stream, &server->streams, link)
         http_stream_wake(stream);
     for (int i = 0; i < CLOSE_ROUNDS && !list_empty(&server->streams); i++)
         MHD_run(server->daemon);

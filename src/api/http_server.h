@@ -27,8 +27,9 @@ typedef struct Request {
     const char *body; /* NUL-terminated; "" when there was none */
     size_t body_size;
     Peer peer;
-    const char *denied; /* why this client may ask nothing (HttpServerOptions.admit); NULL: it may */
-    Arena *arena;       /* lives as long as the request */
+    const char
+        *denied;  /* why this client may ask nothing (HttpServerOptions.admit); NULL: it may */
+    Arena *arena; /* lives as long as the request */
     Exchange *inside;
 } Request;
 
@@ -40,8 +41,8 @@ typedef struct HttpServerOptions {
     /* Once per connection: 0, or -1 with the reason, which each of its requests gets as `denied`. May be NULL. */
     int (*admit)(void *arg, const Peer *peer, Err *err);
     void *arg;
-    unsigned max_connections;  /* 0: MAX_CONNECTIONS */
-    unsigned idle_timeout_s;   /* of a connection that is not streaming; 0: HTTP_IDLE_S */
+    unsigned max_connections; /* 0: MAX_CONNECTIONS */
+    unsigned idle_timeout_s;  /* of a connection that is not streaming; 0: HTTP_IDLE_S */
 } HttpServerOptions;
 
 enum { MAX_CONNECTIONS = 4096, HTTP_IDLE_S = 30, MAX_REPLY_BYTES = 256 << 20 };
@@ -59,8 +60,9 @@ size_t http_server_connections(const HttpServer *server);
 
 /* ---- inside a handler ---- */
 const char *request_header(const Request *request, const char *name); /* NULL: absent */
-const char *request_param(const Request *request, const char *name);  /* of the query; NULL: absent */
-bool request_flag(const Request *request, const char *name);          /* "true", "1", or without a value */
+const char *request_param(const Request *request,
+                          const char *name);                 /* of the query; NULL: absent */
+bool request_flag(const Request *request, const char *name); /* "true", "1", or without a value */
 /* A header of the reply. Call before the reply. The value must be free of control characters. */
 void request_set_header(Request *request, const char *name, const char *value);
 

@@ -24,7 +24,8 @@ static const char *decode(const char *text, size_t n, bool query, Arena *arena, 
             int high = i + 2 < n ? hex(text[i + 1]) : -1;
             int low = i + 2 < n ? hex(text[i + 2]) : -1;
             if (high < 0 || low < 0 || high + low == 0) {
-                err_set(err, ERR_INVALID, "the path has a percent sign that does not begin a character");
+                err_set(err, ERR_INVALID,
+                        "the path has a percent sign that does not begin a character");
                 return NULL;
             }
             *to++ = (char)(high * 16 + low);
@@ -37,7 +38,8 @@ static const char *decode(const char *text, size_t n, bool query, Arena *arena, 
 static int check_bytes(const char *text, Err *err) {
     for (const unsigned char *p = (const unsigned char *)text; *p; p++)
         if (*p <= ' ' || *p == 0x7f || *p == '#')
-            return err_set(err, ERR_INVALID, "the path has a character that must be percent-encoded (%02x)", *p);
+            return err_set(err, ERR_INVALID,
+                           "the path has a character that must be percent-encoded (%02x)", *p);
     return 0;
 }
 
@@ -57,7 +59,7 @@ static int parse_path(const char *text, size_t n, Arena *arena, StrList *ret, Er
         if (!at[count++])
             return -1;
     }
-    *ret = (StrList){ at, count };
+    *ret = (StrList){at, count};
     return 0;
 }
 
@@ -81,7 +83,7 @@ static int parse_query(const char *text, Arena *arena, Uri *ret, Err *err) {
 }
 
 int uri_parse(const char *text, Arena *arena, Uri *ret, Err *err) {
-    Uri uri = { .query_n = 0 };
+    Uri uri = {.query_n = 0};
     if (text[0] != '/')
         return err_set(err, ERR_INVALID, "the request line must name a path that begins with /");
     if (check_bytes(text, err) < 0)

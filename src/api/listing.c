@@ -13,7 +13,9 @@
 /* ---- what is asked ---- */
 
 static int bad_version(Request *request, const char *text) {
-    reply_status(request, 400, "BadRequest", "resourceVersion: Invalid value: \"%s\": it is a number that a list or watch gave", text);
+    reply_status(request, 400, "BadRequest",
+                 "resourceVersion: Invalid value: \"%s\": it is a number that a list or watch gave",
+                 text);
     return -1;
 }
 
@@ -29,7 +31,8 @@ static int parse_version(Request *request, ListAsk *ask) {
 static int parse_number(Request *request, const char *name, int64_t *ret) {
     const char *text = request_param(request, name);
     if (text && text[0] && number_parse(text, 0, INT32_MAX, ret) < 0) {
-        reply_status(request, 400, "BadRequest", "%s: Invalid value: \"%s\": it is a number from 0", name, text);
+        reply_status(request, 400, "BadRequest", "%s: Invalid value: \"%s\": it is a number from 0",
+                     name, text);
         return -1;
     }
     return 0;
@@ -43,8 +46,10 @@ static int parse_continue(Request *request, ListAsk *ask) {
     const char *dot = strchr(text, '.'), *slash = dot ? strchr(dot, '/') : NULL;
     int64_t version;
     if (!slash || !slash[1] ||
-        number_parse(arena_strndup(request->arena, text, (size_t)(dot - text)), 1, INT64_MAX, &version) < 0) {
-        reply_status(request, 400, "BadRequest", "invalid continue token: \"%s\" was never given", text);
+        number_parse(arena_strndup(request->arena, text, (size_t)(dot - text)), 1, INT64_MAX,
+                     &version) < 0) {
+        reply_status(request, 400, "BadRequest", "invalid continue token: \"%s\" was never given",
+                     text);
         return -1;
     }
     ask->after_version = (uint64_t)version;
@@ -54,31 +59,42 @@ static int parse_continue(Request *request, ListAsk *ask) {
 }
 
 static int check_initial_events(Request *request) {
-    static const char forbidden[] = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+    static const char forbidden[] =
+        "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
     if (str_same(request_param(request, "resourceVersionMatch"), "NotOlderThan"))
         return 0;
-    const Cause cause = { "FieldValueForbidden", forbidden, "resourceVersionMatch" };
-    const char *message = arena_printf(request->arena, "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: %s", forbidden);
-    reply_status_full(request, &(Status){ .code = 422, .reason = "Invalid", .message = message, .group = "meta.k8s.io",
-                                          .kind = "ListOptions", .causes = &cause, .cause_n = 1 });
+    const Cause cause = {"FieldValueForbidden", forbidden, "resourceVersionMatch"};
+    const char *message = arena_printf(
+        request->arena, "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: %s",
+        forbidden);
+    reply_status_full(request, &(Status){.code = 422,
+                                         .reason = "Invalid",
+                                         .message = message,
+                                         .group = "meta.k8s.io",
+                                         .kind = "ListOptions",
+                                         .causes = &cause,
+                                         .cause_n = 1});
     return -1;
 }
 
 static int parse_ask(Request *request, const RouteMatch *match, ListAsk *ask) {
     Err err;
-    *ask = (ListAsk){ .kind = route_kind(match->id), .space = match->id == ROUTE_TARGETS ? match->vars[0] : NULL };
+    *ask = (ListAsk){.kind = route_kind(match->id),
+                     .space = match->id == ROUTE_TARGETS ? match->vars[0] : NULL};
     ask->table = table_wanted(request);
     ask->include = table_include(request);
     ask->bookmarks = request_flag(request, "allowWatchBookmarks");
     ask->initial_events = request_flag(request, "sendInitialEvents");
     ask->stopped = match->id == ROUTE_SESSIONS && request_flag(request, "stopped");
     if (parse_version(request, ask) < 0 || parse_number(request, "limit", &ask->limit) < 0 ||
-        parse_number(request, "timeoutSeconds", &ask->timeout_s) < 0 || parse_continue(request, ask) < 0)
+        parse_number(request, "timeoutSeconds", &ask->timeout_s) < 0 ||
+        parse_continue(request, ask) < 0)
         return -1;
     if (ask->initial_events && check_initial_events(request) < 0)
         return -1;
-    if (selector_parse(request_param(request, "labelSelector"), request_param(request, "fieldSelector"), ask->kind,
-                       request->arena, &ask->selector, &err) < 0) {
+    if (selector_parse(request_param(request, "labelSelector"),
+                       request_param(request, "fieldSelector"), ask->kind, request->arena,
+                       &ask->selector, &err) < 0) {
         reply_status(request, 400, "BadRequest", "%s", err.msg);
         return -1;
     }
@@ -92,7 +108,7 @@ bool list_ask_fits(const ListAsk *ask, Object *object) {
         return false;
     if (!ask->selector.field_n)
         return true;
-    SelectorFacts facts = { .space = object->space, .name = object->name };
+    SelectorFacts facts = {.space = object->space, .name = object->name};
     if (selector_needs_json(&ask->selector))
         facts.json = object_json(object, &facts.json_size);
     return selector_fields_match(&ask->selector, &facts);
@@ -101,7 +117,8 @@ bool list_ask_fits(const ListAsk *ask, Object *object) {
 bool list_ask_fits_tombstone(const ListAsk *ask, const Tombstone *tombstone) {
     if (tombstone->kind != ask->kind || (ask->space && !str_same(ask->space, tombstone->space)))
         return false;
-    SelectorFacts facts = { tombstone->space, tombstone->name, tombstone->json, tombstone->json_size };
+    SelectorFacts facts = {tombstone->space, tombstone->name, tombstone->json,
+                           tombstone->json_size};
     return selector_fields_match(&ask->selector, &facts);
 }
 
@@ -123,10 +140,12 @@ typedef struct Page {
 } Page;
 
 static Page collect(Api *api, const ListAsk *ask, Arena *arena) {
-    Page page = { .cap = 64 };
+    Page page = {.cap = 64};
     page.at = arena_alloc(arena, page.cap * sizeof(*page.at));
-    for (Object *object = NULL; (object = object_next(api->objects, ask->kind, ask->space, object));) {
-        if (is_before(ask, object) || !list_ask_fits(ask, object) || !selector_labels_match(&ask->selector, object->labels))
+    for (Object *object = NULL;
+         (object = object_next(api->objects, ask->kind, ask->space, object));) {
+        if (is_before(ask, object) || !list_ask_fits(ask, object) ||
+            !selector_labels_match(&ask->selector, object->labels))
             continue;
         if (ask->limit && page.n == (size_t)ask->limit) {
             page.more_n++;
@@ -147,13 +166,15 @@ static const char *continue_token(const Page *page, uint64_t version, Arena *are
     if (!page->more_n)
         return NULL;
     const Object *last = page->at[page->n - 1];
-    return arena_printf(arena, "%" PRIu64 ".%s/%s", version, last->space ? last->space : "", last->name);
+    return arena_printf(arena, "%" PRIu64 ".%s/%s", version, last->space ? last->space : "",
+                        last->name);
 }
 
 /* Writes each stopped session as an object. */
 typedef void (*ItemFn)(const ListAsk *ask, const char *json, size_t size, JsonWriter *out);
 
-static void each_stopped(Api *api, Request *request, const ListAsk *ask, ItemFn fn, JsonWriter *out) {
+static void each_stopped(Api *api, Request *request, const ListAsk *ask, ItemFn fn,
+                         JsonWriter *out) {
     StoppedList list;
     if (!ask->stopped)
         return;
@@ -166,8 +187,9 @@ static void each_stopped(Api *api, Request *request, const ListAsk *ask, ItemFn 
         buf_init(&buf, MAX_REPLY_BYTES);
         json_writer_init(&item, &buf);
         stopped_encode(&list.at[i], &item);
-        SelectorFacts facts = { NULL, list.at[i].slug, buf_cstr(&buf), buf.n };
-        if (selector_fields_match(&ask->selector, &facts) && selector_labels_match(&ask->selector, NULL))
+        SelectorFacts facts = {NULL, list.at[i].slug, buf_cstr(&buf), buf.n};
+        if (selector_fields_match(&ask->selector, &facts) &&
+            selector_labels_match(&ask->selector, NULL))
             fn(ask, facts.json, facts.json_size, out);
         buf_deinit(&buf);
     }
@@ -200,7 +222,7 @@ static void begin_plain(const ListAsk *ask, const TableHead *head, JsonWriter *o
 
 static void reply_list(Api *api, Request *request, const ListAsk *ask) {
     Page page = collect(api, ask, request->arena);
-    TableHead head = { .kind = ask->kind, .columns = true, .remaining = page.more_n };
+    TableHead head = {.kind = ask->kind, .columns = true, .remaining = page.more_n};
     head.version = ask->after_version ? ask->after_version : objects_version(api->objects);
     head.next = continue_token(&page, head.version, request->arena);
     ItemFn put = ask->table ? put_row : put_plain;
@@ -224,12 +246,17 @@ static void reply_list(Api *api, Request *request, const ListAsk *ask) {
 }
 
 static void reply_too_new(Request *request, const ListAsk *ask, uint64_t version) {
-    const Cause cause = { "ResourceVersionTooLarge", "Too large resource version", NULL };
-    const char *message = arena_printf(request->arena, "Timeout: Too large resource version: %" PRIu64 ", current: %" PRIu64,
-                                       ask->version, version);
+    const Cause cause = {"ResourceVersionTooLarge", "Too large resource version", NULL};
+    const char *message = arena_printf(
+        request->arena, "Timeout: Too large resource version: %" PRIu64 ", current: %" PRIu64,
+        ask->version, version);
     request_set_header(request, "Retry-After", "1");
-    reply_status_full(request, &(Status){ .code = 504, .reason = "Timeout", .message = message, .causes = &cause,
-                                          .cause_n = 1, .retry_after_s = 1 });
+    reply_status_full(request, &(Status){.code = 504,
+                                         .reason = "Timeout",
+                                         .message = message,
+                                         .causes = &cause,
+                                         .cause_n = 1,
+                                         .retry_after_s = 1});
 }
 
 void serve_list(Api *api, Request *request, const RouteMatch *match) {
@@ -241,8 +268,10 @@ void serve_list(Api *api, Request *request, const RouteMatch *match) {
     else if (ask.version > objects_version(api->objects))
         reply_too_new(request, &ask, objects_version(api->objects));
     else if (ask.after_version && ask.after_version < objects_oldest(api->objects))
-        reply_status(request, 410, "Expired", "the continue token is too old: it was given by an earlier server, or too much "
-                                              "has changed; list again from the start");
+        reply_status(
+            request, 410, "Expired",
+            "the continue token is too old: it was given by an earlier server, or too much "
+            "has changed; list again from the start");
     else
         reply_list(api, request, &ask);
 }
@@ -261,7 +290,10 @@ void serve_object(Api *api, Request *request, const RouteMatch *match) {
     const char *json = object_json(object, &size);
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&out, &buf);
-    table_begin(&(TableHead){ .kind = object->kind, .version = object->version, .remaining = -1, .columns = true }, &out);
+    table_begin(
+        &(TableHead){
+            .kind = object->kind, .version = object->version, .remaining = -1, .columns = true},
+        &out);
     table_row(object->kind, json, size, table_include(request), &out);
     table_end(&out);
     reply_json(request, 200, &buf);

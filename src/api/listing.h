@@ -11,13 +11,13 @@ typedef struct ListAsk {
     Selector selector;
     bool table;
     TableInclude include;
-    int64_t limit;      /* 0: none */
-    uint64_t version;   /* resourceVersion; 0: none */
+    int64_t limit;    /* 0: none */
+    uint64_t version; /* resourceVersion; 0: none */
     bool bookmarks, initial_events, stopped;
-    int64_t timeout_s;  /* 0: none */
+    int64_t timeout_s;                    /* 0: none */
     const char *after_space, *after_name; /* continue behind this; NULL: from the start */
     uint64_t after_version;
 } ListAsk;
 
-bool list_ask_fits(const ListAsk *ask, Object *object);       /* scope and fields, not labels */
+bool list_ask_fits(const ListAsk *ask, Object *object); /* scope and fields, not labels */
 bool list_ask_fits_tombstone(const ListAsk *ask, const Tombstone *tombstone);

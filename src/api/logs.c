@@ -37,7 +37,7 @@ static void put_text(JsonWriter *out, const LogLine *line) {
 }
 
 static void put_json(Flow *flow, const LogLine *line) {
-    static const char *const streams[] = { "gap", "out", "err" };
+    static const char *const streams[] = {"gap", "out", "err"};
     char time[TIME_TEXT];
     JsonWriter out;
     json_writer_init(&out, &flow->out);
@@ -124,7 +124,8 @@ static int parse_time(Request *request, const char *name, int64_t *ret) {
 static int parse_count(Request *request, const char *name, int64_t min, int64_t *ret) {
     const char *text = request_param(request, name);
     if (text && number_parse(text, min, UINT32_MAX, ret) < 0)
-        return bad_param(request, name, text, min ? "it is a number from 1" : "it is a number from 0");
+        return bad_param(request, name, text,
+                         min ? "it is a number from 1" : "it is a number from 0");
     return 0;
 }
 
@@ -132,10 +133,13 @@ static int parse_count(Request *request, const char *name, int64_t min, int64_t 
 static int parse_cursor(Request *request, const char *text, LogCursor *ret) {
     const char *first = strchr(text, ':'), *second = first ? strchr(first + 1, ':') : NULL;
     int64_t run, offset;
-    if (!second || first == text || number_parse(arena_strndup(request->arena, first + 1, (size_t)(second - first - 1)), 0, UINT32_MAX, &run) < 0 ||
+    if (!second || first == text ||
+        number_parse(arena_strndup(request->arena, first + 1, (size_t)(second - first - 1)), 0,
+                     UINT32_MAX, &run) < 0 ||
         number_parse(second + 1, 0, INT64_MAX, &offset) < 0)
         return bad_param(request, "after", text, "it is <object>:<run>:<offset>, as a line says");
-    *ret = (LogCursor){ arena_strndup(request->arena, text, (size_t)(first - text)), (uint32_t)run, (uint64_t)offset };
+    *ret = (LogCursor){arena_strndup(request->arena, text, (size_t)(first - text)), (uint32_t)run,
+                       (uint64_t)offset};
     return 0;
 }
 
@@ -146,7 +150,8 @@ static int parse_lists(Request *request, LogAsk *ask) {
         const StrPair *pair = &request->uri.query[i];
         if (strcmp(pair->name, "target") == 0)
             targets[ask->targets.n++] = pair->value;
-        else if (strcmp(pair->name, "after") == 0 && parse_cursor(request, pair->value, &after[ask->after_n++]) < 0)
+        else if (strcmp(pair->name, "after") == 0 &&
+                 parse_cursor(request, pair->value, &after[ask->after_n++]) < 0)
             return -1;
     }
     ask->targets.at = targets;
@@ -162,9 +167,10 @@ static int parse_ask(Request *request, LogAsk *ask) {
     if (stream && strcmp(stream, "out") != 0 && strcmp(stream, "err") != 0)
         return bad_param(request, "stream", stream, "it is out or err");
     ask->stream = !stream ? 0 : stream[0] == 'o' ? 1 : 2;
-    if (parse_count(request, "tail", 0, &ask->tail) < 0 || parse_count(request, "run", 1, &run) < 0 ||
-        parse_time(request, "since", &ask->since_us) < 0 || parse_time(request, "until", &ask->until_us) < 0 ||
-        parse_lists(request, ask) < 0)
+    if (parse_count(request, "tail", 0, &ask->tail) < 0 ||
+        parse_count(request, "run", 1, &run) < 0 ||
+        parse_time(request, "since", &ask->since_us) < 0 ||
+        parse_time(request, "until", &ask->until_us) < 0 || parse_lists(request, ask) < 0)
         return -1;
     ask->run = (uint32_t)run;
     return 0;
@@ -179,10 +185,11 @@ static void choose_target(Api *api, Request *request, const RouteMatch *match, L
     at[0] = match->vars[1];
     if (object) {
         const char *json = object_json(object, &size);
-        if (json_parse(json, size, request->arena, &v, NULL) == 0 && value_get_str(value_get(v, "spec"), "target"))
+        if (json_parse(json, size, request->arena, &v, NULL) == 0 &&
+            value_get_str(value_get(v, "spec"), "target"))
             at[0] = value_get_str(value_get(v, "spec"), "target");
     }
-    ask->targets = (StrList){ at, 1 };
+    ask->targets = (StrList){at, 1};
 }
 
 static bool session_exists(Api *api, Request *request, const char *slug) {
@@ -192,7 +199,7 @@ static bool session_exists(Api *api, Request *request, const char *slug) {
 }
 
 void serve_log(Api *api, Request *request, const RouteMatch *match) {
-    LogAsk ask = { .slug = match->vars[0] };
+    LogAsk ask = {.slug = match->vars[0]};
     const char *format = request_param(request, "format");
     Err err;
     if (!session_exists(api, request, ask.slug)) {
@@ -216,6 +223,9 @@ void serve_log(Api *api, Request *request, const RouteMatch *match) {
         reply_err(request, &err);
         return;
     }
-    flow->stream = request_stream(request, &(StreamAsk){ .type = flow->raw ? "application/octet-stream" : NULL, .fill = fill,
-                                                         .close = on_close, .arg = flow });
+    flow->stream =
+        request_stream(request, &(StreamAsk){.type = flow->raw ? "application/octet-stream" : NULL,
+                                             .fill = fill,
+                                             .close = on_close,
+                                             .arg = flow});
 }

@@ -37,8 +37,11 @@ static bool take(Scan *scan, const char *sign) {
 
 static int confused(const Scan *scan, const char *expected) {
     if (*scan->at)
-        return err_set(scan->err, ERR_INVALID, "unable to parse the selector: found '%.20s', expected: %s", scan->at, expected);
-    return err_set(scan->err, ERR_INVALID, "unable to parse the selector: found its end, expected: %s", expected);
+        return err_set(scan->err, ERR_INVALID,
+                       "unable to parse the selector: found '%.20s', expected: %s", scan->at,
+                       expected);
+    return err_set(scan->err, ERR_INVALID,
+                   "unable to parse the selector: found its end, expected: %s", expected);
 }
 
 /* "(a, b)" */
@@ -49,19 +52,20 @@ static int parse_set(Scan *scan, StrList *ret) {
         return confused(scan, "'('");
     do {
         if (n == MAX_SELECTOR_VALUES)
-            return err_set(scan->err, ERR_LIMIT, "a selector may have %d values", MAX_SELECTOR_VALUES);
+            return err_set(scan->err, ERR_LIMIT, "a selector may have %d values",
+                           MAX_SELECTOR_VALUES);
         at[n++] = word(scan);
     } while (take(scan, ","));
     if (!take(scan, ")"))
         return confused(scan, "',' or ')'");
-    *ret = (StrList){ at, n };
+    *ret = (StrList){at, n};
     return 0;
 }
 
 static void one_value(Scan *scan, StrList *ret) {
     const char **at = arena_alloc(scan->arena, sizeof(*at));
     at[0] = word(scan);
-    *ret = (StrList){ at, 1 };
+    *ret = (StrList){at, 1};
 }
 
 static int parse_label(Scan *scan, LabelRule *rule) {
@@ -96,7 +100,8 @@ static int parse_labels(Scan *scan, Selector *ret) {
     ret->labels = arena_alloc(scan->arena, MAX_SELECTOR_RULES * sizeof(*ret->labels));
     while (*scan->at) {
         if (ret->label_n == MAX_SELECTOR_RULES)
-            return err_set(scan->err, ERR_LIMIT, "a selector may have %d rules", MAX_SELECTOR_RULES);
+            return err_set(scan->err, ERR_LIMIT, "a selector may have %d rules",
+                           MAX_SELECTOR_RULES);
         if (parse_label(scan, &ret->labels[ret->label_n++]) < 0)
             return -1;
         skip_space(scan);
@@ -119,7 +124,7 @@ static const char *file_needle(const char *path, Arena *arena) {
 }
 
 FieldRule selector_file_rule(const char *path, Arena *arena) {
-    return (FieldRule){ .key = FIELD_OF_FILE, .value = path, .needle = file_needle(path, arena) };
+    return (FieldRule){.key = FIELD_OF_FILE, .value = path, .needle = file_needle(path, arena)};
 }
 
 static int parse_field_key(Scan *scan, const char *key, ObjectKind kind, FieldRule *rule) {
@@ -149,12 +154,15 @@ static int parse_fields(Scan *scan, ObjectKind kind, Selector *ret) {
     ret->fields = arena_alloc(scan->arena, MAX_SELECTOR_RULES * sizeof(*ret->fields));
     while (*scan->at) {
         if (ret->field_n == MAX_SELECTOR_RULES)
-            return err_set(scan->err, ERR_LIMIT, "a selector may have %d rules", MAX_SELECTOR_RULES);
+            return err_set(scan->err, ERR_LIMIT, "a selector may have %d rules",
+                           MAX_SELECTOR_RULES);
         FieldRule *rule = &ret->fields[ret->field_n++];
         const char *key = word(scan);
         rule->not = take(scan, "!=");
-        if (!rule->not && !take(scan, "==") && !take(scan, "="))
-            return err_set(scan->err, ERR_INVALID, "invalid field selector: \"%s\"; a rule is name=value or name!=value", key);
+        if (!rule->not &&!take(scan, "==") && !take(scan, "="))
+            return err_set(scan->err, ERR_INVALID,
+                           "invalid field selector: \"%s\"; a rule is name=value or name!=value",
+                           key);
         if (parse_field_key(scan, key, kind, rule) < 0)
             return -1;
         rule->value = field_value(scan);
@@ -165,9 +173,10 @@ static int parse_fields(Scan *scan, ObjectKind kind, Selector *ret) {
     return 0;
 }
 
-int selector_parse(const char *labels, const char *fields, ObjectKind kind, Arena *arena, Selector *ret, Err *err) {
-    Selector selector = { .label_n = 0 };
-    Scan scan = { labels ? labels : "", arena, err };
+int selector_parse(const char *labels, const char *fields, ObjectKind kind, Arena *arena,
+                   Selector *ret, Err *err) {
+    Selector selector = {.label_n = 0};
+    Scan scan = {labels ? labels : "", arena, err};
     if (parse_labels(&scan, &selector) < 0)
         return -1;
     scan.at = fields ? fields : "";
@@ -181,14 +190,15 @@ static bool field_matches(const FieldRule *rule, const SelectorFacts *facts) {
     switch (rule->key) {
     case FIELD_OF_NAME: return strcmp(rule->value, facts->name) == 0;
     case FIELD_OF_SPACE: return strcmp(rule->value, facts->space ? facts->space : "") == 0;
-    case FIELD_OF_FILE: return memmem(facts->json, facts->json_size, rule->needle, strlen(rule->needle)) != NULL;
+    case FIELD_OF_FILE:
+        return memmem(facts->json, facts->json_size, rule->needle, strlen(rule->needle)) != NULL;
     }
     UNREACHABLE();
 }
 
 bool selector_fields_match(const Selector *selector, const SelectorFacts *facts) {
     for (size_t i = 0; i < selector->field_n; i++)
-        if (field_matches(&selector->fields[i], facts) == selector->fields[i].not)
+        if (field_matches(&selector->fields[i], facts) == selector->fields[i].not )
             return false;
     return true;
 }

@@ -14,7 +14,7 @@ typedef struct LabelRule {
 typedef enum FieldKey { FIELD_OF_NAME, FIELD_OF_SPACE, FIELD_OF_FILE } FieldKey;
 typedef struct FieldRule {
     FieldKey key;
-    bool not;
+    bool not ;
     const char *value;
     const char *needle; /* FIELD_OF_FILE: the member as it stands in the object's JSON */
 } FieldRule;
@@ -29,7 +29,8 @@ typedef struct Selector {
 enum { MAX_SELECTOR_RULES = 32, MAX_SELECTOR_VALUES = 64 };
 
 /* Either text may be NULL. Values live in `arena`. ERR_INVALID says what is wrong. */
-MUST int selector_parse(const char *labels, const char *fields, ObjectKind kind, Arena *arena, Selector *ret, Err *err);
+MUST int selector_parse(const char *labels, const char *fields, ObjectKind kind, Arena *arena,
+                        Selector *ret, Err *err);
 
 typedef struct SelectorFacts {
     const char *space, *name;

@@ -10,7 +10,8 @@
 
 /* ---- reviews ---- */
 
-static void write_review(const char *file, const Report *report, const Buf *config, JsonWriter *out) {
+static void write_review(const char *file, const Report *report, const Buf *config,
+                         JsonWriter *out) {
     json_object_begin(out);
     json_kv_string(out, "kind", "ConfigReview");
     json_kv_string(out, "apiVersion", "thole.dev/v1alpha1");
@@ -37,7 +38,7 @@ static void review(Api *api, Request *request, const char *file) {
     Buf config, buf;
     JsonWriter resolved, out;
     Report report;
-    Err err = { .kind = ERR_NONE };
+    Err err = {.kind = ERR_NONE};
     report_init(&report, request->arena);
     buf_init(&config, MAX_REPLY_BYTES);
     json_writer_init(&resolved, &config);
@@ -63,11 +64,20 @@ void serve_review(Api *api, Request *request, const RouteMatch *match) {
         review(api, request, file);
         return;
     }
-    const Cause cause = { file ? "FieldValueInvalid" : "FieldValueRequired", file ? "it is not an absolute path" : "Required value",
-                          "spec.tiltfilePath" };
-    const char *message = arena_printf(request->arena, "ConfigReview.thole.dev \"\" is invalid: %s: %s", cause.field, cause.message);
-    reply_status_full(request, &(Status){ .code = 422, .reason = "Invalid", .message = message, .group = "thole.dev",
-                                          .kind = "ConfigReview", .name = "", .causes = &cause, .cause_n = 1 });
+    const Cause cause = {file ? "FieldValueInvalid" : "FieldValueRequired",
+                         file ? "it is not an absolute path" : "Required value",
+                         "spec.tiltfilePath"};
+    const char *message =
+        arena_printf(request->arena, "ConfigReview.thole.dev \"\" is invalid: %s: %s", cause.field,
+                     cause.message);
+    reply_status_full(request, &(Status){.code = 422,
+                                         .reason = "Invalid",
+                                         .message = message,
+                                         .group = "thole.dev",
+                                         .kind = "ConfigReview",
+                                         .name = "",
+                                         .causes = &cause,
+                                         .cause_n = 1});
 }
 
 /* ---- the server ---- */
@@ -83,19 +93,23 @@ static bool is_active(Object *target, Arena *arena) {
     size_t size;
     const Value *v;
     const char *json = object_json(target, &size);
-    return json_parse(json, size, arena, &v, NULL) == 0 && value_get(value_get(value_get(v, "status"), "state"), "active");
+    return json_parse(json, size, arena, &v, NULL) == 0 &&
+           value_get(value_get(value_get(v, "status"), "state"), "active");
 }
 
 static const char *file_of(Object *session, Arena *arena) {
     size_t size;
     const Value *v;
     const char *json = object_json(session, &size);
-    return json_parse(json, size, arena, &v, NULL) == 0 ? value_get_str(value_get(v, "spec"), "tiltfilePath") : NULL;
+    return json_parse(json, size, arena, &v, NULL) == 0
+               ? value_get_str(value_get(v, "spec"), "tiltfilePath")
+               : NULL;
 }
 
 static void write_session(Api *api, Object *session, Arena *arena, JsonWriter *out) {
     int64_t targets = 0, active = 0;
-    for (Object *target = NULL; (target = object_next(api->objects, OBJECT_TARGET, session->name, target)); targets++)
+    for (Object *target = NULL;
+         (target = object_next(api->objects, OBJECT_TARGET, session->name, target)); targets++)
         active += is_active(target, arena);
     json_object_begin(out);
     json_kv_string(out, "name", session->name);
@@ -114,7 +128,8 @@ static void write_server(Api *api, Arena *arena, JsonWriter *out) {
     json_kv_string(out, "startTime", started);
     json_kv_string(out, "stateDir", api->options.state_dir);
     json_kv_array(out, "sessions");
-    for (Object *session = NULL; (session = object_next(api->objects, OBJECT_SESSION, NULL, session));)
+    for (Object *session = NULL;
+         (session = object_next(api->objects, OBJECT_SESSION, NULL, session));)
         write_session(api, session, arena, out);
     json_array_end(out);
 }
@@ -159,7 +174,7 @@ static void on_answered(void *arg) {
 
 void server_hands_free(Api *api) {
     Hand *hand;
-    LIST_FOREACH_SAFE(hand, &api->hands, link)
+    LIST_FOREACH_SAFE (hand, &api->hands, link)
         free(hand);
 }
 
@@ -174,6 +189,7 @@ void serve_server_leave(Api *api, Request *request, const RouteMatch *match) {
     list_append(&api->hands, &hand->link);
     if (all)
         engine_stop_all(api->options.engine);
-    reply_status_full(request, &(Status){ .code = 200, .group = "thole.dev", .kind = "servers", .name = "local" });
+    reply_status_full(
+        request, &(Status){.code = 200, .group = "thole.dev", .kind = "servers", .name = "local"});
     request_after(request, on_answered, hand);
 }

@@ -14,11 +14,14 @@ static int check_type(Request *request, const Value *body) {
     const char *version = value_get_str(body, "apiVersion"), *kind = value_get_str(body, "kind");
     if (version && strcmp(version, "tilt.dev/v1alpha1") != 0) {
         reply_status(request, 400, "BadRequest",
-                     "the API version in the data (%s) does not match the expected API version (tilt.dev/v1alpha1)", version);
+                     "the API version in the data (%s) does not match the expected API version "
+                     "(tilt.dev/v1alpha1)",
+                     version);
         return -1;
     }
     if (kind && strcmp(kind, "Session") != 0) {
-        reply_status(request, 400, "BadRequest", "the kind in the data (%s) does not match the expected kind (Session)", kind);
+        reply_status(request, 400, "BadRequest",
+                     "the kind in the data (%s) does not match the expected kind (Session)", kind);
         return -1;
     }
     return 0;
@@ -31,7 +34,8 @@ static int check_unknown(Request *request, const SessionBody *body) {
         return 0;
     if (str_same(how, "Strict")) {
         reply_status(request, 400, "BadRequest",
-                     "Session in version \"v1alpha1\" cannot be handled as a Session: strict decoding error: unknown field \"%s\"",
+                     "Session in version \"v1alpha1\" cannot be handled as a Session: strict "
+                     "decoding error: unknown field \"%s\"",
                      body->unknown[0]);
         return -1;
     }
@@ -40,7 +44,8 @@ static int check_unknown(Request *request, const SessionBody *body) {
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&out, &buf);
     json_stringf(&out, "unknown field \"%.100s\"", body->unknown[0]);
-    request_set_header(request, "Warning", arena_printf(request->arena, "299 - %s", buf_cstr(&buf)));
+    request_set_header(request, "Warning",
+                       arena_printf(request->arena, "299 - %s", buf_cstr(&buf)));
     buf_deinit(&buf);
     return 0;
 }
@@ -49,12 +54,20 @@ static void reply_invalid(Request *request, const SessionBody *body, const char 
     Buf text;
     buf_init(&text, MAX_REPLY_BYTES);
     for (size_t i = 0; i < body->cause_n; i++)
-        buf_printf(&text, "%s%s: %s", i ? ", " : "", body->causes[i].field, body->causes[i].message);
-    const char *message = arena_printf(request->arena, "Session.tilt.dev \"%s\" is invalid: %s%s%s", name,
-                                       body->cause_n > 1 ? "[" : "", buf_cstr(&text), body->cause_n > 1 ? "]" : "");
+        buf_printf(&text, "%s%s: %s", i ? ", " : "", body->causes[i].field,
+                   body->causes[i].message);
+    const char *message =
+        arena_printf(request->arena, "Session.tilt.dev \"%s\" is invalid: %s%s%s", name,
+                     body->cause_n > 1 ? "[" : "", buf_cstr(&text), body->cause_n > 1 ? "]" : "");
     buf_deinit(&text);
-    reply_status_full(request, &(Status){ .code = 422, .reason = "Invalid", .message = message, .group = "tilt.dev",
-                                          .kind = "Session", .name = name, .causes = body->causes, .cause_n = body->cause_n });
+    reply_status_full(request, &(Status){.code = 422,
+                                         .reason = "Invalid",
+                                         .message = message,
+                                         .group = "tilt.dev",
+                                         .kind = "Session",
+                                         .name = name,
+                                         .causes = body->causes,
+                                         .cause_n = body->cause_n});
 }
 
 /* ---- create ---- */
@@ -64,13 +77,15 @@ static Object *find_same(Api *api, Request *request, const SessionAsk *ask) {
     Object *found = NULL;
     const char *end = ask->session ? arena_printf(request->arena, "-%s", ask->session) : NULL;
     FieldRule rule = selector_file_rule(ask->file, request->arena);
-    Selector selector = { .fields = &rule, .field_n = 1 };
-    for (Object *object = NULL; (object = object_next(api->objects, OBJECT_SESSION, NULL, object));) {
-        SelectorFacts facts = { .name = object->name };
+    Selector selector = {.fields = &rule, .field_n = 1};
+    for (Object *object = NULL;
+         (object = object_next(api->objects, OBJECT_SESSION, NULL, object));) {
+        SelectorFacts facts = {.name = object->name};
         facts.json = object_json(object, &facts.json_size);
         if (!selector_fields_match(&selector, &facts))
             continue;
-        bool better = end ? str_ends(object->name, end) : !found || strlen(object->name) < strlen(found->name);
+        bool better = end ? str_ends(object->name, end)
+                          : !found || strlen(object->name) < strlen(found->name);
         if (better)
             found = object;
     }
@@ -81,20 +96,32 @@ static void reply_exists(Api *api, Request *request, const SessionAsk *ask, cons
     Object *object = find_same(api, request, ask);
     const char *name = object ? object->name : "";
     bool leaving = object && object->deleted_us;
-    const char *message = leaving || !object ? err->msg
-                                             : arena_printf(request->arena, "sessions.tilt.dev \"%s\" already exists", name);
-    reply_status_full(request, &(Status){ .code = 409, .reason = leaving ? "Conflict" : "AlreadyExists", .message = message,
-                                          .group = "tilt.dev", .kind = "sessions", .name = name });
+    const char *message =
+        leaving || !object
+            ? err->msg
+            : arena_printf(request->arena, "sessions.tilt.dev \"%s\" already exists", name);
+    reply_status_full(request, &(Status){.code = 409,
+                                         .reason = leaving ? "Conflict" : "AlreadyExists",
+                                         .message = message,
+                                         .group = "tilt.dev",
+                                         .kind = "sessions",
+                                         .name = name});
 }
 
-static void reply_create_failed(Api *api, Request *request, SessionBody *body, const Report *report, const Err *err) {
+static void reply_create_failed(Api *api, Request *request, SessionBody *body, const Report *report,
+                                const Err *err) {
     if (err->kind == ERR_CONFLICT) {
         reply_exists(api, request, &body->ask, err);
     } else if (err->kind == ERR_INVALID && report->errors) {
-        reply_status_full(request, &(Status){ .code = 422, .reason = "Invalid", .message = err->msg, .group = "tilt.dev",
-                                              .kind = "Session", .name = "", .problems = report });
+        reply_status_full(request, &(Status){.code = 422,
+                                             .reason = "Invalid",
+                                             .message = err->msg,
+                                             .group = "tilt.dev",
+                                             .kind = "Session",
+                                             .name = "",
+                                             .problems = report});
     } else if (err->kind == ERR_NOT_FOUND) {
-        body->causes[0] = (Cause){ "FieldValueNotFound", err->msg, "start.names" };
+        body->causes[0] = (Cause){"FieldValueNotFound", err->msg, "start.names"};
         body->cause_n = 1;
         reply_invalid(request, body, "");
     } else {
@@ -116,7 +143,7 @@ void serve_session_create(Api *api, Request *request, const RouteMatch *match) {
         return;
     }
     Report report;
-    Err err = { .kind = ERR_NONE };
+    Err err = {.kind = ERR_NONE};
     report_init(&report, request->arena);
     Session *session = session_create(api->options.engine, &body->ask, &report, &err);
     if (session)
@@ -156,7 +183,8 @@ static int64_t grace_seconds(Request *request, const Value *body) {
     const char *text = request_param(request, "gracePeriodSeconds");
     int64_t seconds = value_get_int(body, "gracePeriodSeconds", -1);
     if (text && number_parse(text, 0, INT32_MAX, &seconds) < 0) {
-        reply_status(request, 400, "BadRequest", "gracePeriodSeconds: Invalid value: \"%s\": it is a number from 0", text);
+        reply_status(request, 400, "BadRequest",
+                     "gracePeriodSeconds: Invalid value: \"%s\": it is a number from 0", text);
         return -2;
     }
     return seconds;
@@ -166,13 +194,18 @@ static bool uid_differs(Request *request, const Value *body, const Object *objec
     const char *uid = value_get_str(value_get(body, "preconditions"), "uid");
     if (!uid || strcmp(uid, object->uid) == 0)
         return false;
-    const char *message = arena_printf(
-        request->arena,
-        "Operation cannot be fulfilled on Session.tilt.dev \"%s\": the UID in the precondition (%s) does not match the UID in "
-        "record (%s). The object might have been deleted and then recreated",
-        object->name, uid, object->uid);
-    reply_status_full(request, &(Status){ .code = 409, .reason = "Conflict", .message = message, .group = "tilt.dev",
-                                          .kind = "Session", .name = object->name });
+    const char *message =
+        arena_printf(request->arena,
+                     "Operation cannot be fulfilled on Session.tilt.dev \"%s\": the UID in the "
+                     "precondition (%s) does not match the UID in "
+                     "record (%s). The object might have been deleted and then recreated",
+                     object->name, uid, object->uid);
+    reply_status_full(request, &(Status){.code = 409,
+                                         .reason = "Conflict",
+                                         .message = message,
+                                         .group = "tilt.dev",
+                                         .kind = "Session",
+                                         .name = object->name});
     return true;
 }
 
@@ -187,8 +220,11 @@ static void purge_stopped(Api *api, Request *request, const char *slug) {
     if (stopped_purge(api->options.state_dir, slug, &err) < 0)
         reply_err(request, &err);
     else
-        reply_status_full(request, &(Status){ .code = 200, .group = "tilt.dev", .kind = "sessions", .name = slug,
-                                              .uid = stopped.uid });
+        reply_status_full(request, &(Status){.code = 200,
+                                             .group = "tilt.dev",
+                                             .kind = "sessions",
+                                             .name = slug,
+                                             .uid = stopped.uid});
 }
 
 void serve_session_delete(Api *api, Request *request, const RouteMatch *match) {
@@ -212,5 +248,8 @@ void serve_session_delete(Api *api, Request *request, const RouteMatch *match) {
     if (object)
         reply_object(request, 200, object);
     else
-        reply_status_full(request, &(Status){ .code = 200, .group = "tilt.dev", .kind = "sessions", .name = match->vars[0] });
+        reply_status_full(request, &(Status){.code = 200,
+                                             .group = "tilt.dev",
+                                             .kind = "sessions",
+                                             .name = match->vars[0]});
 }

@@ -20,7 +20,7 @@ typedef struct Reader {
 
 static void add_cause(Reader *r, const char *reason, const char *field, const char *message) {
     if (r->body->cause_n < MAX_BODY_CAUSES)
-        r->body->causes[r->body->cause_n++] = (Cause){ reason, message, field };
+        r->body->causes[r->body->cause_n++] = (Cause){reason, message, field};
 }
 
 static void bad(Reader *r, const char *field, const char *format, ...) PRINTF(3, 4);
@@ -46,7 +46,8 @@ static void check_known(Reader *r, const Value *map, const char *path, const cha
 }
 
 /* A member that is there and no null must be of this kind; else NULL, and a problem. */
-static const Value *member(Reader *r, const Value *map, const char *path, const char *key, ValueKind kind) {
+static const Value *member(Reader *r, const Value *map, const char *path, const char *key,
+                           ValueKind kind) {
     const Value *v = value_get(map, key);
     if (!v || v->kind == VALUE_NULL)
         return NULL;
@@ -79,7 +80,7 @@ static void read_names(Reader *r, const Value *start, const char *path) {
             return;
         }
     }
-    r->body->ask.names = (StrList){ at, value_count(v) };
+    r->body->ask.names = (StrList){at, value_count(v)};
 }
 
 static int by_name(const void *a, const void *b) {
@@ -100,7 +101,7 @@ static void read_labels(Reader *r, const Value *start, const char *path) {
         const char *value = value_str(v->map.at[i].value);
         if (!value)
             bad(r, "labels", "expected a map of strings");
-        labels->at[labels->n++] = (StrPair){ v->map.at[i].key, value ? value : "" };
+        labels->at[labels->n++] = (StrPair){v->map.at[i].key, value ? value : ""};
     }
     sort_pairs(labels);
 }
@@ -114,7 +115,8 @@ static const char *env_value(Reader *r, const char *name, const Value *v) {
     if (encoded)
         text = base64_text(encoded, r->arena);
     if (!text || (!encoded && strlen(text) != v->len)) {
-        bad(r, arena_printf(r->arena, "client.env.%s", name), "expected a string, or {\"base64\": …} without NUL");
+        bad(r, arena_printf(r->arena, "client.env.%s", name),
+            "expected a string, or {\"base64\": …} without NUL");
         return NULL;
     }
     return text;
@@ -129,7 +131,7 @@ static void read_env(Reader *r, const Value *client) {
         if (!name[0] || strchr(name, '='))
             bad(r, "client.env", "\"%s\" cannot be the name of a variable", name);
         if (value)
-            env->at[env->n++] = (StrPair){ name, value };
+            env->at[env->n++] = (StrPair){name, value};
     }
     sort_pairs(env);
 }
@@ -145,23 +147,25 @@ static void read_limits(Reader *r, const Value *client) {
             bad(r, "client.limits", "expected {resource, soft, hard}, numbers, -1 for no limit");
             return;
         }
-        limits[i] = (ProcessLimit){ (int)resource, (uint64_t)value_get_int(limit, "soft", -1),
-                                    (uint64_t)value_get_int(limit, "hard", -1) };
+        limits[i] = (ProcessLimit){(int)resource, (uint64_t)value_get_int(limit, "soft", -1),
+                                   (uint64_t)value_get_int(limit, "hard", -1)};
     }
     r->body->client.process.limits = limits;
     r->body->client.process.limit_n = value_count(v);
 }
 
-static int64_t number_in(Reader *r, const Value *client, const char *key, int64_t otherwise, int64_t min, int64_t max) {
+static int64_t number_in(Reader *r, const Value *client, const char *key, int64_t otherwise,
+                         int64_t min, int64_t max) {
     const Value *v = member(r, client, "client", key, VALUE_INT);
     int64_t n = value_int(v, otherwise);
     if (n < min || n > max)
-        bad(r, arena_printf(r->arena, "client.%s", key), "%lld is outside %lld..%lld", (long long)n, (long long)min, (long long)max);
+        bad(r, arena_printf(r->arena, "client.%s", key), "%lld is outside %lld..%lld", (long long)n,
+            (long long)min, (long long)max);
     return n;
 }
 
 static void read_client(Reader *r, const Value *start, const char *path) {
-    static const char *const known[] = { "env", "umask", "nice", "limits", "pid", NULL };
+    static const char *const known[] = {"env", "umask", "nice", "limits", "pid", NULL};
     const Value *client = member(r, start, path, "client", VALUE_MAP);
     r->body->client.process.umask = 022;
     if (!client)
@@ -184,7 +188,8 @@ static void use_own_env(Reader *r) {
     for (size_t i = 0; i < n; i++) {
         const char *equals = strchr(environ[i], '=');
         if (equals && equals > environ[i])
-            env->at[env->n++] = (StrPair){ arena_strndup(r->arena, environ[i], (size_t)(equals - environ[i])), equals + 1 };
+            env->at[env->n++] = (StrPair){
+                arena_strndup(r->arena, environ[i], (size_t)(equals - environ[i])), equals + 1};
     }
     sort_pairs(env);
     size_t kept = 0;
@@ -208,19 +213,21 @@ static int64_t duration_member(Reader *r, const Value *ci, const char *key) {
 }
 
 static void read_ci(Reader *r, const Value *spec) {
-    static const char *const known[] = { "timeout", "readinessTimeout", "grace", "soak", NULL };
+    static const char *const known[] = {"timeout", "readinessTimeout", "grace", "soak", NULL};
     const Value *ci = member(r, spec, "spec", "ci", VALUE_MAP);
     check_known(r, ci, "spec.ci", known);
     r->body->ask.ci_timeout_ms = duration_member(r, ci, "timeout");
     r->body->ask.ci_readiness_timeout_ms = duration_member(r, ci, "readinessTimeout");
     if (value_get(ci, "grace"))
-        add_cause(r, "FieldValueForbidden", "spec.ci.grace", "Forbidden: it is set in the config file");
+        add_cause(r, "FieldValueForbidden", "spec.ci.grace",
+                  "Forbidden: it is set in the config file");
     if (value_get(ci, "soak"))
-        add_cause(r, "FieldValueForbidden", "spec.ci.soak", "Forbidden: it is set in the config file");
+        add_cause(r, "FieldValueForbidden", "spec.ci.soak",
+                  "Forbidden: it is set in the config file");
 }
 
 static void read_spec(Reader *r, const Value *body) {
-    static const char *const known[] = { "tiltfilePath", "exitCondition", "ci", NULL };
+    static const char *const known[] = {"tiltfilePath", "exitCondition", "ci", NULL};
     const Value *spec = member(r, body, "", "spec", VALUE_MAP);
     const char *file = string_member(r, spec, "spec", "tiltfilePath");
     const char *condition = string_member(r, spec, "spec", "exitCondition");
@@ -231,7 +238,9 @@ static void read_spec(Reader *r, const Value *body) {
         bad(r, "spec.tiltfilePath", "\"%s\" is not an absolute path", file);
     if (condition && strcmp(condition, "manual") != 0 && strcmp(condition, "ci") != 0)
         add_cause(r, "FieldValueNotSupported", "spec.exitCondition",
-                  arena_printf(r->arena, "Unsupported value: \"%s\": supported values: \"manual\", \"ci\"", condition));
+                  arena_printf(r->arena,
+                               "Unsupported value: \"%s\": supported values: \"manual\", \"ci\"",
+                               condition));
     r->body->ask.file = file;
     r->body->ask.ci = str_same(condition, "ci");
     read_ci(r, spec);
@@ -240,12 +249,13 @@ static void read_spec(Reader *r, const Value *body) {
 static void check_session_name(Reader *r, const char *name) {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
     if (n == 0 || name[n] || n > MAX_SESSION_NAME || name[0] == '-' || name[n - 1] == '-')
-        bad(r, "start.session", "\"%s\" cannot be the name of a session: use a-z, 0-9 and -, at most %d of them", name,
+        bad(r, "start.session",
+            "\"%s\" cannot be the name of a session: use a-z, 0-9 and -, at most %d of them", name,
             MAX_SESSION_NAME);
 }
 
 static void read_start(Reader *r, const Value *body) {
-    static const char *const known[] = { "session", "names", "labels", "hold", "client", NULL };
+    static const char *const known[] = {"session", "names", "labels", "hold", "client", NULL};
     const Value *start = member(r, body, "", "start", VALUE_MAP);
     check_known(r, start, "start", known);
     r->body->ask.session = string_member(r, start, "start", "session");
@@ -258,9 +268,10 @@ static void read_start(Reader *r, const Value *body) {
 }
 
 void session_body_read(const Value *body, Arena *arena, SessionBody *ret) {
-    static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", "start", NULL };
-    Reader r = { arena, ret };
-    *ret = (SessionBody){ .cause_n = 0 };
+    static const char *const known[] = {"apiVersion", "kind",  "metadata", "spec",
+                                        "status",     "start", NULL};
+    Reader r = {arena, ret};
+    *ret = (SessionBody){.cause_n = 0};
     check_known(&r, body, "", known);
     read_spec(&r, body);
     read_start(&r, body);
@@ -270,9 +281,9 @@ void session_body_read(const Value *body, Arena *arena, SessionBody *ret) {
 }
 
 void start_body_read(const Value *body, Arena *arena, SessionBody *ret) {
-    static const char *const known[] = { "names", "labels", "client", NULL };
-    Reader r = { arena, ret };
-    *ret = (SessionBody){ .cause_n = 0 };
+    static const char *const known[] = {"names", "labels", "client", NULL};
+    Reader r = {arena, ret};
+    *ret = (SessionBody){.cause_n = 0};
     check_known(&r, body, "", known);
     read_names(&r, body, "");
     read_labels(&r, body, "");

@@ -19,7 +19,8 @@
 enum {
     BACKLOG = 1024,
     LOOK_AGAIN_MS = 30 * 1000, /* only where the kernel has no watch left for us */
-    DIR_EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF,
+    DIR_EVENTS =
+        IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF,
 };
 
 struct SocketFile {
@@ -39,7 +40,7 @@ struct SocketFile {
 /* ---- making it ---- */
 
 static int connect_to(const char *path) {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, path, strlen(path));
     AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -64,7 +65,7 @@ static int check_place(const SocketFile *file, Err *err) {
 
 /* Bound and listening under a temporary name, found through the descriptor of the directory: that name is short. */
 static int listen_at(int dir, const char *temporary, Err *err) {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir, temporary);
     AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -96,7 +97,8 @@ static int make(SocketFile *file, Err *err) {
     AUTO_CLOSE int fd = listen_at(dir, temporary, err);
     if (fd < 0)
         return err_in(err, "%s", file->path);
-    if (fstatat(dir, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 || renameat(dir, temporary, dir, file->name) < 0) {
+    if (fstatat(dir, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        renameat(dir, temporary, dir, file->name) < 0) {
         int why = errno;
         unlinkat(dir, temporary, 0);
         return err_sys(err, why, "make %s", file->path);
@@ -117,8 +119,8 @@ static bool is_ours(const SocketFile *file) {
 static void watch(SocketFile *file) {
     char *path = xstrdup(file->dir);
     int watched;
-    while ((watched = inotify_add_watch(file->notify, path, DIR_EVENTS | IN_ONLYDIR)) < 0 && errno == ENOENT &&
-           strlen(path) > 1) {
+    while ((watched = inotify_add_watch(file->notify, path, DIR_EVENTS | IN_ONLYDIR)) < 0 &&
+           errno == ENOENT && strlen(path) > 1) {
         char *slash = strrchr(path, '/');
         slash[slash == path] = '\0';
     }
@@ -178,17 +180,26 @@ int socket_file_fd(const SocketFile *file) {
 SocketFile *socket_file_new(Loop *loop, const char *path, SocketFileFn fn, void *arg, Err *err) {
     const char *slash = strrchr(path, '/');
     if (strlen(path) > MAX_SOCKET_PATH) {
-        err_set(err, ERR_INVALID, "the path of the socket is longer than %d bytes: %s; set THOLE_RUNTIME_DIR to a shorter one",
+        err_set(err, ERR_INVALID,
+                "the path of the socket is longer than %d bytes: %s; set THOLE_RUNTIME_DIR to a "
+                "shorter one",
                 MAX_SOCKET_PATH, path);
         return NULL;
     }
     if (path[0] != '/' || slash == path || !slash[1]) {
-        err_set(err, ERR_INVALID, "the path of the socket must be absolute and inside a directory: %s", path);
+        err_set(err, ERR_INVALID,
+                "the path of the socket must be absolute and inside a directory: %s", path);
         return NULL;
     }
     SocketFile *file = xcalloc(1, sizeof(*file));
-    *file = (SocketFile){ .loop = loop, .path = xstrdup(path), .dir = xstrndup(path, (size_t)(slash - path)),
-                          .fn = fn, .arg = arg, .fd = -1, .notify = -1, .watched = -1 };
+    *file = (SocketFile){.loop = loop,
+                         .path = xstrdup(path),
+                         .dir = xstrndup(path, (size_t)(slash - path)),
+                         .fn = fn,
+                         .arg = arg,
+                         .fd = -1,
+                         .notify = -1,
+                         .watched = -1};
     file->name = strrchr(file->path, '/') + 1;
     file->fd = make(file, err);
     if (file->fd < 0)

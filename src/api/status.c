@@ -4,8 +4,8 @@
 #include <string.h>
 
 static bool has_details(const Status *status) {
-    return status->group || status->kind || status->name || status->uid || status->cause_n || status->problems ||
-           status->retry_after_s;
+    return status->group || status->kind || status->name || status->uid || status->cause_n ||
+           status->problems || status->retry_after_s;
 }
 
 static void write_cause(const Cause *cause, JsonWriter *out) {
@@ -26,7 +26,9 @@ static void write_causes(const Status *status, JsonWriter *out) {
         write_cause(&status->causes[i], out);
     for (size_t i = 0; report && i < report->n; i++)
         if (!report->at[i].warning)
-            write_cause(&(Cause){ "FieldValueInvalid", report->at[i].message, report->at[i].place.path }, out);
+            write_cause(
+                &(Cause){"FieldValueInvalid", report->at[i].message, report->at[i].place.path},
+                out);
     json_array_end(out);
 }
 
@@ -101,7 +103,7 @@ void reply_status(Request *request, int code, const char *reason, const char *fo
     va_start(args, format);
     const char *message = arena_vprintf(request->arena, format, args);
     va_end(args);
-    reply_status_full(request, &(Status){ .code = code, .reason = reason, .message = message });
+    reply_status_full(request, &(Status){.code = code, .reason = reason, .message = message});
 }
 
 void reply_err(Request *request, const Err *err) {
@@ -109,9 +111,14 @@ void reply_err(Request *request, const Err *err) {
 }
 
 void reply_not_found(Request *request, const char *group, const char *plural, const char *name) {
-    const char *message = arena_printf(request->arena, "%s.%s \"%s\" not found", plural, group, name);
-    reply_status_full(request, &(Status){ .code = 404, .reason = "NotFound", .message = message, .group = group,
-                                          .kind = plural, .name = name });
+    const char *message =
+        arena_printf(request->arena, "%s.%s \"%s\" not found", plural, group, name);
+    reply_status_full(request, &(Status){.code = 404,
+                                         .reason = "NotFound",
+                                         .message = message,
+                                         .group = group,
+                                         .kind = plural,
+                                         .name = name});
 }
 
 void reply_no_page(Request *request) {

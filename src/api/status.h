@@ -14,7 +14,7 @@ typedef struct Cause {
 
 typedef struct Status {
     int code;
-    const char *reason, *message; /* reason NULL: none */
+    const char *reason, *message;          /* reason NULL: none */
     const char *group, *kind, *name, *uid; /* details; NULL: absent */
     const Cause *causes;
     size_t cause_n;
@@ -24,7 +24,8 @@ typedef struct Status {
 
 void status_write(const Status *status, JsonWriter *out);
 void reply_status_full(Request *request, const Status *status);
-void reply_status(Request *request, int code, const char *reason, const char *format, ...) PRINTF(4, 5);
+void reply_status(Request *request, int code, const char *reason, const char *format, ...)
+    PRINTF(4, 5);
 /* An Err that the engine returned. */
 void reply_err(Request *request, const Err *err);
 void reply_not_found(Request *request, const char *group, const char *plural, const char *name);

@@ -27,8 +27,8 @@ static void cell_age(const Value *object, JsonWriter *out) {
         return;
     }
     int64_t ms = (clock_wall_us() - us) / 1000;
-    duration_format_short(ms < 1000 ? 0 : ms - ms % 1000, text);
-    json_string(out, text);
+    duration_format_short(ms - ms % 1000, text);
+    json_string(out, ms < 1000 ? "0s" : text);
 }
 
 static const Value *targets_of(const Value *session) {
@@ -42,7 +42,8 @@ static void cell_targets(const Value *session, JsonWriter *out) {
 /* Up and ready, or done without an error. */
 static bool is_well(const Value *target) {
     const Value *state = value_get(target, "state"), *ended = value_get(state, "terminated");
-    return ended ? !value_get_str(ended, "error") : value_get_bool(value_get(state, "active"), "ready", false);
+    return ended ? !value_get_str(ended, "error")
+                 : value_get_bool(value_get(state, "active"), "ready", false);
 }
 
 static void cell_session_ready(const Value *session, JsonWriter *out) {
@@ -98,26 +99,38 @@ static void cell_message(const Value *target, JsonWriter *out) {
 /* ---- columns ---- */
 
 static const Column session_columns[] = {
-    { "Name", "string", "name", "the slug of the session", 0, { "metadata", "name" }, NULL },
-    { "Condition", "string", "", "when it is over: manual or ci", 0, { "spec", "exitCondition" }, NULL },
-    { "Done", "boolean", "", "is it over?", 0, { "status", "done" }, NULL },
-    { "Targets", "integer", "", "how many it has", 0, { NULL }, cell_targets },
-    { "Ready", "string", "", "targets that are ready or have done their job, of all", 0, { NULL }, cell_session_ready },
-    { "Age", "string", "", "since it was created", 0, { NULL }, cell_age },
-    { "File", "string", "", "its config file", 1, { "spec", "tiltfilePath" }, NULL },
-    { "Error", "string", "", "why it failed", 1, { "status", "error" }, NULL },
+    {"Name", "string", "name", "the slug of the session", 0, {"metadata", "name"}, NULL},
+    {"Condition",
+     "string",
+     "",
+     "when it is over: manual or ci",
+     0,
+     {"spec", "exitCondition"},
+     NULL},
+    {"Done", "boolean", "", "is it over?", 0, {"status", "done"}, NULL},
+    {"Targets", "integer", "", "how many it has", 0, {NULL}, cell_targets},
+    {"Ready",
+     "string",
+     "",
+     "targets that are ready or have done their job, of all",
+     0,
+     {NULL},
+     cell_session_ready},
+    {"Age", "string", "", "since it was created", 0, {NULL}, cell_age},
+    {"File", "string", "", "its config file", 1, {"spec", "tiltfilePath"}, NULL},
+    {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL},
 };
 
 static const Column target_columns[] = {
-    { "Name", "string", "name", "the name of the target's object", 0, { "metadata", "name" }, NULL },
-    { "Type", "string", "", "job or server", 0, { "spec", "type" }, NULL },
-    { "State", "string", "", "waiting, active, terminated, disabled or none", 0, { NULL }, cell_state },
-    { "Ready", "boolean", "", "is it up and ready?", 0, { NULL }, cell_ready },
-    { "Run", "integer", "", "the number of its newest run", 0, { NULL }, cell_run },
-    { "Restarts", "integer", "", "by its restart policy", 0, { NULL }, cell_restarts },
-    { "Age", "string", "", "since it was created", 0, { NULL }, cell_age },
-    { "Pid", "integer", "", "of its process", 1, { NULL }, cell_pid },
-    { "Message", "string", "", "why it is as it is", 1, { NULL }, cell_message },
+    {"Name", "string", "name", "the name of the target's object", 0, {"metadata", "name"}, NULL},
+    {"Type", "string", "", "job or server", 0, {"spec", "type"}, NULL},
+    {"State", "string", "", "waiting, active, terminated, disabled or none", 0, {NULL}, cell_state},
+    {"Ready", "boolean", "", "is it up and ready?", 0, {NULL}, cell_ready},
+    {"Run", "integer", "", "the number of its newest run", 0, {NULL}, cell_run},
+    {"Restarts", "integer", "", "by its restart policy", 0, {NULL}, cell_restarts},
+    {"Age", "string", "", "since it was created", 0, {NULL}, cell_age},
+    {"Pid", "integer", "", "of its process", 1, {NULL}, cell_pid},
+    {"Message", "string", "", "why it is as it is", 1, {NULL}, cell_message},
 };
 
 typedef struct Columns {
@@ -127,8 +140,8 @@ typedef struct Columns {
 
 static Columns columns_of(ObjectKind kind) {
     switch (kind) {
-    case OBJECT_SESSION: return (Columns){ session_columns, COUNT(session_columns) };
-    case OBJECT_TARGET: return (Columns){ target_columns, COUNT(target_columns) };
+    case OBJECT_SESSION: return (Columns){session_columns, COUNT(session_columns)};
+    case OBJECT_TARGET: return (Columns){target_columns, COUNT(target_columns)};
     case OBJECT_KINDS: break;
     }
     UNREACHABLE();
@@ -181,7 +194,8 @@ static void write_cell(const Column *column, const Value *object, JsonWriter *ou
     json_value(out, value);
 }
 
-static void write_row_object(const Value *object, const char *json, size_t size, TableInclude include, JsonWriter *out) {
+static void write_row_object(const Value *object, const char *json, size_t size,
+                             TableInclude include, JsonWriter *out) {
     json_key(out, "object");
     switch (include) {
     case INCLUDE_NONE: json_null(out); return;
@@ -196,7 +210,8 @@ static void write_row_object(const Value *object, const char *json, size_t size,
     json_object_end(out);
 }
 
-void table_row(ObjectKind kind, const char *json, size_t size, TableInclude include, JsonWriter *out) {
+void table_row(ObjectKind kind, const char *json, size_t size, TableInclude include,
+               JsonWriter *out) {
     Columns columns = columns_of(kind);
     Arena arena;
     const Value *object;
@@ -234,7 +249,8 @@ static bool is_table(const char *item, size_t n) {
 }
 
 static bool is_plain(const char *item, size_t n) {
-    return (n == 16 && strncmp(item, "application/json", n) == 0) || (n == 3 && strncmp(item, "*/*", n) == 0);
+    return (n == 16 && strncmp(item, "application/json", n) == 0) ||
+           (n == 3 && strncmp(item, "*/*", n) == 0);
 }
 
 bool table_wanted(const Request *request) {

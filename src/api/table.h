@@ -21,5 +21,6 @@ typedef struct TableHead {
     bool columns;      /* false: as null, in a watch's later events */
 } TableHead;
 void table_begin(const TableHead *head, JsonWriter *out);
-void table_row(ObjectKind kind, const char *json, size_t size, TableInclude include, JsonWriter *out);
+void table_row(ObjectKind kind, const char *json, size_t size, TableInclude include,
+               JsonWriter *out);
 void table_end(JsonWriter *out);

@@ -4,7 +4,7 @@
 
 void serve_target_action(Api *api, Request *request, const RouteMatch *match) {
     const Value *body;
-    Err err = { .kind = ERR_NONE };
+    Err err = {.kind = ERR_NONE};
     Object *object = find_object(api, request, match);
     if (!object || request_json(request, &body) < 0)
         return;

@@ -28,7 +28,7 @@ typedef struct Watch {
     bool headed;          /* a Table's columns were sent */
     bool initial_end_due; /* the bookmark behind the initial events */
     bool bookmark_due;
-    bool ended;           /* after what is being sent */
+    bool ended; /* after what is being sent */
 } Watch;
 
 /* ---- what the client believes to fit ---- */
@@ -46,8 +46,10 @@ static bool note_seen(Watch *watch, const char *space, const char *name, bool fi
 /* ---- events ---- */
 
 static Event *object_event(Watch *watch, Object *object, EventType type) {
-    EventAsk ask = { .type = type, .kind = object->kind, .version = object->version,
-                     .include = (unsigned char)watch->ask.include };
+    EventAsk ask = {.type = type,
+                    .kind = object->kind,
+                    .version = object->version,
+                    .include = (unsigned char)watch->ask.include};
     if (watch->ask.table)
         ask.form = watch->headed ? FORM_TABLE : FORM_TABLE_HEAD;
     watch->headed = true;
@@ -56,8 +58,12 @@ static Event *object_event(Watch *watch, Object *object, EventType type) {
 }
 
 static Event *tombstone_event(Watch *watch, const Tombstone *tombstone) {
-    EventAsk ask = { .type = EVENT_DELETED, .kind = tombstone->kind, .version = tombstone->version, .json = tombstone->json,
-                     .json_size = tombstone->json_size, .include = (unsigned char)watch->ask.include };
+    EventAsk ask = {.type = EVENT_DELETED,
+                    .kind = tombstone->kind,
+                    .version = tombstone->version,
+                    .json = tombstone->json,
+                    .json_size = tombstone->json_size,
+                    .include = (unsigned char)watch->ask.include};
     if (watch->ask.table)
         ask.form = watch->headed ? FORM_TABLE : FORM_TABLE_HEAD;
     watch->headed = true;
@@ -97,13 +103,14 @@ static Event *expired_event(uint64_t asked, uint64_t oldest) {
     char message[120];
     Buf buf;
     JsonWriter out;
-    snprintf(message, sizeof(message), "too old resource version: %" PRIu64 " (%" PRIu64 ")", asked, oldest);
+    snprintf(message, sizeof(message), "too old resource version: %" PRIu64 " (%" PRIu64 ")", asked,
+             oldest);
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&out, &buf);
     json_object_begin(&out);
     json_kv_string(&out, "type", "ERROR");
     json_key(&out, "object");
-    status_write(&(Status){ .code = 410, .reason = "Expired", .message = message }, &out);
+    status_write(&(Status){.code = 410, .reason = "Expired", .message = message}, &out);
     json_object_end(&out);
     buf_putc(&buf, '\n');
     Event *event = event_text(&buf);
@@ -129,7 +136,8 @@ static Event *news_of_object(Watch *watch, Object *object, uint64_t cursor) {
 static Event *news_of_tombstone(Watch *watch, const Tombstone *tombstone, uint64_t cursor) {
     if (!list_ask_fits_tombstone(&watch->ask, tombstone))
         return NULL;
-    bool known = watch->by_labels ? note_seen(watch, tombstone->space, tombstone->name, false) : tombstone->added <= cursor;
+    bool known = watch->by_labels ? note_seen(watch, tombstone->space, tombstone->name, false)
+                                  : tombstone->added <= cursor;
     return known ? tombstone_event(watch, tombstone) : NULL; /* came and went unseen */
 }
 
@@ -235,8 +243,10 @@ static void on_close(void *arg) {
 static void begin_with_all(Watch *watch) {
     Objects *objects = watch->api->objects;
     watch->cursor = objects_version(objects);
-    for (Object *object = NULL; (object = object_next(objects, watch->ask.kind, watch->ask.space, object));) {
-        if (!list_ask_fits(&watch->ask, object) || !selector_labels_match(&watch->ask.selector, object->labels))
+    for (Object *object = NULL;
+         (object = object_next(objects, watch->ask.kind, watch->ask.space, object));) {
+        if (!list_ask_fits(&watch->ask, object) ||
+            !selector_labels_match(&watch->ask.selector, object->labels))
             continue;
         if (watch->by_labels)
             note_seen(watch, object->space, object->name, true);
@@ -252,9 +262,11 @@ static void begin_behind(Watch *watch) {
     if (!watch->by_labels)
         return;
     Objects *objects = watch->api->objects;
-    for (Object *object = NULL; (object = object_next(objects, watch->ask.kind, watch->ask.space, object));)
+    for (Object *object = NULL;
+         (object = object_next(objects, watch->ask.kind, watch->ask.space, object));)
         if (object->added <= watch->cursor &&
-            (object->version > watch->cursor || selector_labels_match(&watch->ask.selector, object->labels)))
+            (object->version > watch->cursor ||
+             selector_labels_match(&watch->ask.selector, object->labels)))
             note_seen(watch, object->space, object->name, true);
 }
 
@@ -265,7 +277,8 @@ static void begin(Watch *watch) {
         begin_with_all(watch);
     else
         begin_behind(watch);
-    if (watch->cursor > objects_version(watch->api->objects)) { /* of a server whose clock was ahead of ours */
+    if (watch->cursor >
+        objects_version(watch->api->objects)) { /* of a server whose clock was ahead of ours */
         watch->event = expired_event(watch->cursor, objects_version(watch->api->objects));
         watch->ended = true;
     }
@@ -278,8 +291,9 @@ void serve_watch(Api *api, Request *request, const ListAsk *ask) {
     watch->by_labels = ask->selector.label_n > 0;
     map_init(&watch->seen);
     begin(watch);
-    watch->stream = request_stream(request, &(StreamAsk){ .fill = fill, .close = on_close, .arg = watch });
-    watch->watcher = (Watcher){ .fn = on_news, .arg = watch };
+    watch->stream =
+        request_stream(request, &(StreamAsk){.fill = fill, .close = on_close, .arg = watch});
+    watch->watcher = (Watcher){.fn = on_news, .arg = watch};
     watcher_add(api->objects, &watch->watcher);
     if (ask->bookmarks)
         watch->bookmark = timer_new(api->options.loop, BOOKMARK_MS, on_bookmark, watch);

@@ -27,15 +27,22 @@ int stopped_find(const char *state_dir, const char *slug, Arena *arena, StoppedS
     size_t size;
     const Value *v;
     if (!is_slug(slug) ||
-        file_read(arena_printf(arena, "%s/session.json", session_path(state_dir, slug, arena)), MAX_STATE_BYTES, &text, &size, NULL) < 0 ||
-        json_parse(arena_strndup(arena, text, size), size, arena, &v, NULL) < 0 || value_get_int(v, "format", 0) > 1 ||
-        !value_get_bool(v, "down", false))
+        file_read(arena_printf(arena, "%s/session.json", session_path(state_dir, slug, arena)),
+                  MAX_STATE_BYTES, &text, &size, NULL) < 0 ||
+        json_parse(arena_strndup(arena, text, size), size, arena, &v, NULL) < 0 ||
+        value_get_int(v, "format", 0) > 1 || !value_get_bool(v, "down", false))
         return -1;
-    const char *uid = value_get_str(v, "uid"), *file = value_get_str(v, "file"), *error = value_get_str(v, "error");
+    const char *uid = value_get_str(v, "uid"), *file = value_get_str(v, "file"),
+               *error = value_get_str(v, "error");
     *ret = (StoppedSession){
-        .slug = arena_strdup(arena, slug), .uid = uid ? uid : "", .file = file ? file : "", .error = error ? error : "",
-        .ci = value_get_bool(v, "ci", false), .done = value_get_bool(v, "done", false),
-        .started_us = value_get_int(v, "started_us", 0), .ci_timeout_ms = value_get_int(v, "ci_timeout_ms", 0),
+        .slug = arena_strdup(arena, slug),
+        .uid = uid ? uid : "",
+        .file = file ? file : "",
+        .error = error ? error : "",
+        .ci = value_get_bool(v, "ci", false),
+        .done = value_get_bool(v, "done", false),
+        .started_us = value_get_int(v, "started_us", 0),
+        .ci_timeout_ms = value_get_int(v, "ci_timeout_ms", 0),
         .ci_readiness_timeout_ms = value_get_int(v, "ci_readiness_timeout_ms", 0),
     };
     ret->created_us = value_get_int(v, "created_us", ret->started_us);
@@ -50,7 +57,7 @@ void stopped_list(const char *state_dir, Arena *arena, StoppedList *ret) {
     AUTO_FREE char *path = path_join(state_dir, "sessions");
     DIR *dir = opendir(path);
     size_t cap = 0;
-    *ret = (StoppedList){ .n = 0 };
+    *ret = (StoppedList){.n = 0};
     for (struct dirent *entry; dir && ret->n < MAX_STOPPED && (entry = readdir(dir));) {
         StoppedSession session;
         if (stopped_find(state_dir, entry->d_name, arena, &session) < 0)
@@ -84,10 +91,13 @@ static void write_meta(const StoppedSession *session, JsonWriter *out) {
 }
 
 void stopped_encode(const StoppedSession *session, JsonWriter *out) {
-    SessionSpec spec = { .tiltfile_path = session->file, .exit_condition = session->ci ? "ci" : "manual",
-                         .ci_timeout_ms = session->ci_timeout_ms, .ci_readiness_timeout_ms = session->ci_readiness_timeout_ms };
-    SessionStatus status = { .start_us = session->started_us, .done = session->done,
-                             .error = session->error[0] ? session->error : NULL };
+    SessionSpec spec = {.tiltfile_path = session->file,
+                        .exit_condition = session->ci ? "ci" : "manual",
+                        .ci_timeout_ms = session->ci_timeout_ms,
+                        .ci_readiness_timeout_ms = session->ci_readiness_timeout_ms};
+    SessionStatus status = {.start_us = session->started_us,
+                            .done = session->done,
+                            .error = session->error[0] ? session->error : NULL};
     json_object_begin(out);
     json_kv_string(out, "apiVersion", "tilt.dev/v1alpha1");
     json_kv_string(out, "kind", "Session");

@@ -8,7 +8,7 @@
 
 typedef struct Buf Buf;
 
-#define TILT_API "/apis/tilt.dev/v1alpha1"
+#define TILT_API  "/apis/tilt.dev/v1alpha1"
 #define THOLE_API "/apis/thole.dev/v1alpha1"
 
 typedef enum HttpMethod { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_METHODS } HttpMethod;
@@ -58,11 +58,12 @@ typedef struct Route {
     HttpMethod method;
     const char *path; /* {group} {session} {target} {name} stand for one segment each */
     const char *doc;  /* one sentence */
-    const char *group, *resource, *subresource; /* what discovery says; NULL: nothing, or no subresource */
-    const char *verb;    /* of Kubernetes: get, list, create, delete */
-    const char *body;    /* what a POST's JSON object may have; NULL: no body */
-    const char *reply;   /* kind of the object answered, or what else; for the docs */
-    bool stream;         /* the reply goes on until one side ends it */
+    const char *group, *resource,
+        *subresource;                /* what discovery says; NULL: nothing, or no subresource */
+    const char *verb;                /* of Kubernetes: get, list, create, delete */
+    const char *body;                /* what a POST's JSON object may have; NULL: no body */
+    const char *reply;               /* kind of the object answered, or what else; for the docs */
+    bool stream;                     /* the reply goes on until one side ends it */
     RouteParam params[ROUTE_PARAMS]; /* end with name NULL */
 } Route;
 

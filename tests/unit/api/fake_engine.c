@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake_engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "harness/test.h"
+
+struct LogStream {
+    Engine *engine;
+    bool follow;
+    size_t at;
+    LoopFn more;
+    void *arg;
+};
+
+/* ---- objects ---- */
+
+static void encode_session(const Object *object, JsonWriter *out) {
+    const Session *session = container_of(object, Session, object);
+    json_kv_object(out, "spec");
+    json_kv_string(out, "tiltfilePath", session->file);
+    json_kv_string(out, "exitCondition", session->ci ? "ci" : "manual");
+    json_object_end(out);
+    json_kv_object(out, "status");
+    json_kv_array(out, "targets");
+    for (size_t i = 0; i < session->target_n; i++) {
+        json_object_begin(out);
+        json_kv_string(out, "name", session->targets[i]->target);
+        json_key(out, "state");
+        json_raw(out, session->targets[i]->state, strlen(session->targets[i]->state));
+        json_object_end(out);
+    }
+    json_array_end(out);
+    json_kv_bool(out, "done", session->done);
+    json_object_end(out);
+}
+
+static void encode_target(const Object *object, JsonWriter *out) {
+    const Target *target = container_of(object, Target, object);
+    json_kv_object(out, "spec");
+    json_kv_string(out, "target", target->target);
+    json_kv_string(out, "type", "server");
+    json_object_end(out);
+    json_kv_object(out, "status");
+    json_key(out, "state");
+    json_raw(out, target->state, strlen(target->state));
+    json_object_end(out);
+}
+
+Engine *fake_engine_new(Loop *loop) {
+    Engine *engine = xcalloc(1, sizeof(*engine));
+    engine->loop = loop;
+    engine->objects = objects_new(loop);
+    list_init(&engine->sessions);
+    return engine;
+}
+
+Engine *fake_engine_free(Engine *engine) {
+    Session *session;
+    LIST_FOREACH_SAFE (session, &engine->sessions, link)
+        fake_remove(session);
+    objects_free(engine->objects);
+    free(engine);
+    return NULL;
+}
+
+Session *fake_session(Engine *engine, const char *slug, const char *file) {
+    Session *session = xcalloc(1, sizeof(*session));
+    session->engine = engine;
+    snprintf(session->slug, sizeof(session->slug), "%s", slug);
+    snprintf(session->file, sizeof(session->file), "%s", file);
+    session->object =
+        (Object){.kind = OBJECT_SESSION, .name = session->slug, .encode = encode_session};
+    list_append(&engine->sessions, &session->link);
+    object_add(engine->objects, &session->object);
+    return session;
+}
+
+Target *fake_target(Session *session, const char *name, const char *state) {
+    Target *target = xcalloc(1, sizeof(*target));
+    target->session = session;
+    snprintf(target->target, sizeof(target->target), "%s", name);
+    snprintf(target->name, sizeof(target->name), "%s", name);
+    *strchr(target->name, ':') = '.';
+    snprintf(target->state, sizeof(target->state), "%s", state);
+    target->object = (Object){.kind = OBJECT_TARGET,
+                              .space = session->slug,
+                              .name = target->name,
+                              .labels = &target->labels,
+                              .encode = encode_target};
+    session->targets[session->target_n++] = target;
+    object_add(session->engine->objects, &target->object);
+    return target;
+}
+
+void fake_set(Target *target, const char *state) {
+    snprintf(target->state, sizeof(target->state), "%s", state);
+    object_touch(target->session->engine->objects, &target->object);
+    object_touch(target->session->engine->objects, &target->session->object);
+}
+
+void fake_label(Target *target, const char *name, const char *value) {
+    target->labels.n = 0;
+    free(target->labels.at);
+    target->labels.at = xcalloc(1, sizeof(StrPair));
+    if (name)
+        target->labels.at[target->labels.n++] = (StrPair){name, value};
+    object_touch(target->session->engine->objects, &target->object);
+}
+
+void fake_remove_target(Target *target) {
+    Session *session = target->session;
+    object_remove(session->engine->objects, &target->object);
+    for (size_t i = 0; i < session->target_n; i++)
+        if (session->targets[i] == target)
+            session->targets[i] = session->targets[--session->target_n];
+    free(target->labels.at);
+    free(target);
+}
+
+void fake_remove(Session *session) {
+    while (session->target_n)
+        fake_remove_target(session->targets[0]);
+    object_remove(session->engine->objects, &session->object);
+    list_remove(&session->link);
+    free(session);
+}
+
+/* ---- engine.h ---- */
+
+Objects *engine_objects(Engine *engine) {
+    return engine->objects;
+}
+
+static void append(char *text, size_t size, const char *more) {
+    size_t n = strlen(text);
+    snprintf(text + n, size - n, "%s", more);
+}
+
+static void remember(Engine *engine, const SessionAsk *ask) {
+    const ClientSetup *client = ask->client;
+    const char *seen = strmap_get(&client->env, "SEEN");
+    engine->asked = *ask;
+    snprintf(engine->env_seen, sizeof(engine->env_seen), "%s", seen ? seen : "(none)");
+    engine->umask_seen = client->process.umask;
+    engine->soft_seen = client->process.limit_n ? (int64_t)client->process.limits[0].soft : -2;
+    engine->names_seen[0] = '\0';
+    for (size_t i = 0; i < ask->names.n; i++)
+        append(engine->names_seen, sizeof(engine->names_seen), ask->names.at[i]);
+}
+
+Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err) {
+    Session *session;
+    remember(engine, ask);
+    LIST_FOREACH (session, &engine->sessions, link)
+        if (strcmp(session->file, ask->file) == 0 && !ask->session) {
+            err_set(err, ERR_CONFLICT, "session %s exists", session->slug);
+            return NULL;
+        }
+    if (strstr(ask->file, "broken")) {
+        Place place = {ask->file, 3, 5, "services.api.port"};
+        report_add(report, &place, "use 80", "%s", "99999 is outside 1..65535");
+        err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+        return NULL;
+    }
+    if (ask->names.n && strcmp(ask->names.at[0], "nobody") == 0) {
+        err_set(err, ERR_NOT_FOUND, "there is no resource or target \"nobody\"");
+        return NULL;
+    }
+    session = fake_session(engine, ask->session ? "made-second" : "made-1", ask->file);
+    session->ci = ask->ci;
+    return session;
+}
+
+int session_start(Session *session, const StrList *names, const StrMap *labels,
+                  const ClientSetup *client, Err *err) {
+    if (names->n && strcmp(names->at[0], "nobody") == 0)
+        return err_set(err, ERR_NOT_FOUND, "there is no resource or target \"nobody\"");
+    snprintf(session->engine->names_seen, sizeof(session->engine->names_seen), "%s%s%s",
+             names->n ? names->at[0] : "", labels->n ? labels->at[0].value : "",
+             client ? "+client" : "");
+    return 0;
+}
+
+void session_delete(Session *session, int64_t grace_ms, bool purge) {
+    session->deleted = true;
+    session->deleted_grace_ms = grace_ms;
+    session->purge = purge;
+    session->object.deleted_us = loop_wall_us(session->engine->loop);
+    object_touch(session->engine->objects, &session->object);
+}
+
+void session_hold(Session *session, int change) {
+    session->holders += change;
+}
+
+Session *session_find(Engine *engine, const char *slug) {
+    Session *session;
+    LIST_FOREACH (session, &engine->sessions, link)
+        if (strcmp(session->slug, slug) == 0)
+            return session;
+    return NULL;
+}
+
+Session *session_of(Object *object) {
+    return container_of(object, Session, object);
+}
+
+Object *session_object(Session *session) {
+    return &session->object;
+}
+
+int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved,
+                  Err *err) {
+    Place place = {file, 1, 1, ""};
+    if (strstr(file, "broken")) {
+        report_add(report, &place, NULL, "%s", "it is broken");
+        return err_set(err, ERR_INVALID, "%s is not valid", file);
+    }
+    report_warn(report, &place, "add one", "%s", "nothing to run");
+    json_object_begin(resolved);
+    json_kv_string(resolved, "name", "shop");
+    json_object_end(resolved);
+    return 0;
+}
+
+void engine_stop_all(Engine *engine) {
+    engine->stopped_all = true;
+}
+
+Target *target_of(Object *object) {
+    return container_of(object, Target, object);
+}
+
+int target_start(Target *target, Err *err) {
+    target->starts++;
+    return 0;
+}
+
+int target_stop(Target *target, Err *err) {
+    target->stops++;
+    return 0;
+}
+
+int target_restart(Target *target, Err *err) {
+    target->restarts++;
+    return strstr(target->name, "stuck")
+               ? err_set(err, ERR_CONFLICT, "%s cannot be restarted", target->target)
+               : 0;
+}
+
+/* ---- log_hub.h ---- */
+
+LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *arg, Err *err) {
+    engine->log_asked = *ask;
+    engine->log_targets[0] = '\0';
+    for (size_t i = 0; i < ask->targets.n; i++) {
+        append(engine->log_targets, sizeof(engine->log_targets), ask->targets.at[i]);
+        append(engine->log_targets, sizeof(engine->log_targets), ",");
+    }
+    if (ask->targets.n && strcmp(ask->targets.at[0], "nobody") == 0) {
+        err_set(err, ERR_NOT_FOUND, "there is no resource or target \"nobody\"");
+        return NULL;
+    }
+    LogStream *stream = xcalloc(1, sizeof(*stream));
+    *stream = (LogStream){engine, ask->follow, 0, more, arg};
+    engine->stream = stream;
+    return stream;
+}
+
+LogStream *log_stream_free(LogStream *stream) {
+    if (stream)
+        stream->engine->stream = NULL;
+    free(stream);
+    return NULL;
+}
+
+int log_stream_next(LogStream *stream, LogLine *ret) {
+    if (stream->at == stream->engine->line_n)
+        return stream->follow ? 0 : -1;
+    const FakeLine *line = &stream->engine->lines[stream->at++];
+    *ret = (LogLine){.target = line->target,
+                     .object = "api.serve",
+                     .run = line->run,
+                     .offset = 10 * stream->at,
+                     .time_us = 1700000000123456,
+                     .stream = line->stream,
+                     .text = line->text,
+                     .size = line->size ? line->size : strlen(line->text),
+                     .partial = line->partial};
+    return 1;
+}
+
+void fake_log_more(Engine *engine, const FakeLine *lines, size_t n) {
+    engine->lines = lines;
+    engine->line_n = n;
+    if (engine->stream) {
+        engine->stream->at = 0;
+        engine->stream->more(engine->stream->arg);
+    }
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An engine that only remembers: objects are real (engine/objects.c), everything else is what a test set. */
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/log_hub.h"
+
+typedef struct FakeLine {
+    const char *target, *text;
+    int stream;
+    uint32_t run;
+    bool partial;
+    size_t size;
+} FakeLine;
+
+struct Target {
+    Object object;
+    Session *session;
+    char target[64], name[64], state[512];
+    StrMap labels;
+    int starts, stops, restarts;
+};
+
+struct Session {
+    List link;
+    Engine *engine;
+    Object object;
+    char slug[64], file[200];
+    bool ci, done;
+    int holders;
+    int64_t deleted_grace_ms;
+    bool deleted, purge;
+    Target *targets[64];
+    size_t target_n;
+};
+
+struct Engine {
+    Loop *loop;
+    Objects *objects;
+    List sessions;    /* Session.link */
+    SessionAsk asked; /* of the last create */
+    char env_seen[256], names_seen[256];
+    uint32_t umask_seen;
+    int64_t soft_seen;
+    bool stopped_all;
+    const FakeLine *lines; /* what logs have */
+    size_t line_n;
+    LogAsk log_asked;
+    char log_targets[256];
+    LogStream *stream; /* the one that is open */
+};
+
+Engine *fake_engine_new(Loop *loop);
+Engine *fake_engine_free(Engine *engine);
+Session *fake_session(Engine *engine, const char *slug, const char *file);
+Target *fake_target(Session *session, const char *target, const char *state_json);
+void fake_set(Target *target, const char *state_json); /* touches target and session */
+void fake_label(Target *target, const char *name, const char *value);
+void fake_remove_target(Target *target);
+void fake_remove(Session *session);
+void fake_log_more(Engine *engine, const FakeLine *lines, size_t n); /* and tells the stream */

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of routes: each is served; what is not in it is refused as Kubernetes refuses; discovery says what there is. */
+#include "api/api_inside.h"
+#include "client.h"
+
+#include "base/file.h"
+#include "base/str.h"
+
+#define AGGREGATED "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+static const char *const bodies[ROUTES] = {
+    [ROUTE_SESSION_CREATE] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
+    [ROUTE_REVIEW] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
+};
+
+/* The path of a route with variables that exist. */
+static void path_of(RouteId id, char *ret, size_t size) {
+    bool group = id == ROUTE_GROUP || id == ROUTE_RESOURCES,
+         server = str_same(routes[id].resource, "servers");
+    ASSERT(route_path(id,
+                      group    ? "tilt.dev"
+                      : server ? "local"
+                               : "shop-1",
+                      "api.serve", ret, size) > 0);
+}
+
+static Front *front_with_shop(void) {
+    Front *front = front_new();
+    fake_target(fake_session(front->engine, "shop-1", "/shop/thole.yaml"), "api:serve", "{}");
+    return front;
+}
+
+TEST(every_route_has_a_handler_and_answers)
+{
+    for (RouteId id = 0; id < ROUTES; id++) {
+        Front *front = front_with_shop();
+        char path[300];
+        CHECK(route_handlers[id] != NULL);
+        CHECK(routes[id].path && routes[id].doc && routes[id].reply);
+        path_of(id, path, sizeof(path));
+        if (id == ROUTE_SESSION_HOLD) { /* it says nothing */
+            Client *client = stream_open(front, path, "");
+            client_free(client);
+            front_free(front);
+            continue;
+        }
+        Answer answer = ask(front, http_method_name(routes[id].method), path,
+                            "Content-Type: application/json\r\n", bodies[id]);
+        bool fine =
+            id == ROUTE_CORE ? answer.status == 404 : answer.status == 200 || answer.status == 201;
+        if (!fine)
+            test_fail(__FILE__, __LINE__, "%s %s: %d %s", http_method_name(routes[id].method), path,
+                      answer.status, answer.body);
+        answer_free(&answer);
+        front_free(front);
+    }
+}
+
+TEST(every_route_refuses_other_methods)
+{
+    static const char *const methods[] = {"GET",   "POST",    "DELETE", "PUT",
+                                          "PATCH", "OPTIONS", "HEAD",   "BREW"};
+    Front *front = front_with_shop();
+    for (RouteId id = 0; id < ROUTES; id++) {
+        char path[300];
+        path_of(id, path, sizeof(path));
+        for (size_t i = 0; i < COUNT(methods) - 2; i++) {
+            Uri uri;
+            Arena arena;
+            arena_init(&arena);
+            ASSERT(uri_parse(path, &arena, &uri, NULL) == 0);
+            RouteMatch match = route_match(i < HTTP_METHODS ? (int)i : -1, uri.path.at, uri.path.n);
+            arena_deinit(&arena);
+            if (match.id != ROUTES)
+                continue;
+            Answer answer = ask(front, methods[i], path, "Content-Type: application/json\r\n",
+                                i == 0 ? NULL : "{}");
+            if (answer.status != 405)
+                test_fail(__FILE__, __LINE__, "%s %s: %d", methods[i], path, answer.status);
+            CHECK_HAS(answer.head, "Allow: ");
+            CHECK_HAS(answer.body, "\"reason\":\"MethodNotAllowed\"");
+            answer_free(&answer);
+        }
+    }
+    front_free(front);
+}
+
+TEST(bodies_must_be_json_and_objects)
+{
+    static const RouteId with_body[] = {
+        ROUTE_SESSION_CREATE, ROUTE_SESSION_START, ROUTE_TARGET_START, ROUTE_TARGET_STOP,
+        ROUTE_TARGET_RESTART, ROUTE_REVIEW,        ROUTE_SERVER_STOP,  ROUTE_SERVER_RESTART};
+    Front *front = front_with_shop();
+    for (size_t i = 0; i < COUNT(with_body); i++) {
+        static const char *const types[] = {"", "Content-Type: text/plain\r\n",
+                                            "Content-Type: application/x-www-form-urlencoded\r\n",
+                                            "Content-Type: application/jsonp\r\n"};
+        char path[300];
+        path_of(with_body[i], path, sizeof(path));
+        for (size_t t = 0; t < COUNT(types); t++) {
+            Answer answer = ask(front, "POST", path, types[t],
+                                "{\"spec\":{\"tiltfilePath\":\"/x/thole.yaml\"}}");
+            CHECK_EQ(answer.status, 415);
+            CHECK_HAS(answer.body, "\"reason\":\"UnsupportedMediaType\"");
+            answer_free(&answer);
+        }
+        Answer answer =
+            ask(front, "POST", path, "Content-Type: application/json\r\n", "{\"spec\":");
+        CHECK_EQ(answer.status, 400);
+        CHECK_HAS(answer.body, "\"reason\":\"BadRequest\"");
+        answer_free(&answer);
+        answer =
+            ask(front, "POST", path, "Content-Type: application/json; charset=utf-8\r\n", "[]");
+        CHECK_EQ(answer.status, 400);
+        CHECK_HAS(answer.body, "not an object");
+        answer_free(&answer);
+    }
+    CHECK_EQ(front->left, 0);
+    front_free(front);
+}
+
+TEST(unknown_objects_and_pages)
+{
+    static const struct {
+        const char *path;
+        int status;
+        const char *part;
+    } cases[] = {
+        {"/apis/tilt.dev/v1alpha1/sessions/nope", 404,
+         "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
+         "\"message\":\"sessions.tilt.dev "
+         "\\\"nope\\\" not "
+         "found\",\"reason\":\"NotFound\",\"details\":{\"name\":\"nope\",\"group\":\"tilt.dev\","
+         "\"kind\":"
+         "\"sessions\"},\"code\":404}"},
+        {"/apis/thole.dev/v1alpha1/namespaces/shop-1/targets/nope", 404,
+         "targets.thole.dev \\\"nope\\\" not found"},
+        {"/apis/thole.dev/v1alpha1/namespaces/nope/targets/api.serve", 404, "not found"},
+        {"/apis/tilt.dev/v1alpha1/sessions/nope/log", 404,
+         "sessions.tilt.dev \\\"nope\\\" not found"},
+        {"/apis/tilt.dev/v1alpha1/sessions/..%2F..%2Fetc/log", 404, "not found"},
+        {"/apis/tilt.dev/v1alpha1/sessions/nope/hold", 404, "not found"},
+        {"/apis/thole.dev/v1alpha1/servers/other", 404,
+         "servers.thole.dev \\\"other\\\" not found"},
+        {"/", 404, "404 page not found"},
+        {"/nothing", 404, "404 page not found"},
+        {"/apis/other.dev", 404, "404 page not found"},
+        {"/apis/tilt.dev/v2", 404, "404 page not found"},
+        {"/apis/tilt.dev/v1alpha1/pods", 404, "404 page not found"},
+        {"/apis/thole.dev/v1alpha1/sessions", 404, "404 page not found"},
+        {"/apis/tilt.dev/v1alpha1/sessions/shop-1/scale", 404, "404 page not found"},
+    };
+    Front *front = front_with_shop();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        Answer answer = ask_get(front, cases[i].path);
+        if (answer.status != cases[i].status)
+            test_fail(__FILE__, __LINE__, "%s: %d", cases[i].path, answer.status);
+        CHECK_HAS(answer.body, cases[i].part);
+        answer_free(&answer);
+    }
+    front_free(front);
+}
+
+TEST(lists_take_selectors_and_pages)
+{
+    Front *front = front_with_shop();
+    Session *session = session_find(front->engine, "shop-1");
+    fake_target(session, "db:serve", "{}");
+    fake_label(fake_target(session, "web:serve", "{}"), "tier", "front");
+    static const struct {
+        const char *query;
+        int status;
+        const char *part, *not ;
+    } cases[] = {
+        {"", 200,
+         "{\"kind\":\"TargetList\",\"apiVersion\":\"thole.dev/"
+         "v1alpha1\",\"metadata\":{\"resourceVersion\":\"",
+         "continue"},
+        {"?limit=2", 200, "\"remainingItemCount\":1", "web.serve"},
+        {"?labelSelector=tier%3Dfront", 200, "web.serve", "db.serve"},
+        {"?labelSelector=tier!%3Dfront", 200, "db.serve", "web.serve"},
+        {"?fieldSelector=metadata.name%3Ddb.serve", 200, "db.serve", "web.serve"},
+        {"?fieldSelector=metadata.name!%3Ddb.serve", 200, "web.serve", "db.serve"},
+        {"?fieldSelector=status.done%3Dtrue", 400, "field label not supported: status.done",
+         "items"},
+        {"?labelSelector=%28", 400, "unable to parse the selector", "items"},
+        {"?limit=-1", 400, "limit: Invalid value", "items"},
+        {"?resourceVersion=abc", 400, "resourceVersion: Invalid value: \\\"abc\\\"", "items"},
+        {"?resourceVersion=9000000000000000000", 504, "\"reason\":\"ResourceVersionTooLarge\"",
+         "items"},
+        {"?continue=x", 400, "invalid continue token", "items"},
+        {"?continue=5.shop-1/a&limit=1", 410, "\"reason\":\"Expired\"", "items"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char path[300];
+        snprintf(path, sizeof(path), THOLE_API "/namespaces/shop-1/targets%s", cases[i].query);
+        Answer answer = ask_get(front, path);
+        if (answer.status != cases[i].status || !strstr(answer.body, cases[i].part) ||
+            strstr(answer.body, cases[i].not ))
+            test_fail(__FILE__, __LINE__, "%s: %d %s", cases[i].query, answer.status, answer.body);
+        answer_free(&answer);
+    }
+    front_free(front);
+}
+
+TEST(pages_follow_each_other)
+{
+    Front *front = front_with_shop();
+    Session *session = session_find(front->engine, "shop-1");
+    for (int i = 0; i < 9; i++) {
+        char name[20];
+        snprintf(name, sizeof(name), "s%d:serve", i);
+        fake_target(session, name, "{}");
+    }
+    char path[400] = THOLE_API "/targets?limit=4", seen[400] = "";
+    for (int page = 0; page < 3; page++) {
+        Arena arena;
+        arena_init(&arena);
+        Answer answer = ask_get(front, path);
+        const Value *v = answer_json(&answer, &arena), *items = value_get(v, "items");
+        CHECK_EQ(value_count(items), page < 2 ? 4 : 3);
+        for (size_t i = 0; i < value_count(items); i++)
+            snprintf(seen + strlen(seen), 20, "%s ",
+                     value_get_str(value_get(value_at(items, i), "metadata"), "name"));
+        const char *next = value_get_str(value_get(v, "metadata"), "continue");
+        CHECK((next != NULL) == (page < 2));
+        char escaped[200] = "";
+        CHECK(url_escape(next ? next : "", escaped, sizeof(escaped)) >= 0);
+        snprintf(path, sizeof(path), THOLE_API "/targets?limit=4&continue=%s", escaped);
+        if (page == 0)
+            fake_remove_target(
+                session->targets
+                    [3]); /* s2, the last of the first page: the next one begins behind it */
+        answer_free(&answer);
+        arena_deinit(&arena);
+        if (page == 0)
+            fake_target(session, "z:serve", "{}");
+    }
+    CHECK_STR(seen, "api.serve s0.serve s1.serve s2.serve s3.serve s4.serve s5.serve s6.serve "
+                    "s7.serve s8.serve z.serve ");
+    front_free(front);
+}
+
+TEST(tables)
+{
+    static const char *const accept =
+        "Accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;"
+        "g=meta.k8s.io,application/json\r\n";
+    Front *front = front_with_shop();
+    Session *session = session_find(front->engine, "shop-1");
+    fake_target(session, "job:update", "{\"terminated\":{}}");
+    object_touch(front->engine->objects, &session->object);
+    Answer answer = ask(front, "GET", TILT_API "/sessions?limit=500", accept, NULL);
+    CHECK_HAS(answer.body, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
+                           "v1\",\"metadata\":{\"resourceVersion\":\"");
+    CHECK_HAS(answer.body,
+              "\"cells\":[\"shop-1\",\"manual\",false,2,\"1/2\",\"0s\",\"/shop/thole.yaml\",null]");
+    CHECK_HAS(answer.body, "\"object\":{\"kind\":\"PartialObjectMetadata\"");
+    answer_free(&answer);
+    answer = ask(front, "GET", TILT_API "/sessions/shop-1?includeObject=None", accept, NULL);
+    CHECK_HAS(answer.body, "\"object\":null");
+    answer_free(&answer);
+    answer = ask(front, "GET", TILT_API "/sessions?includeObject=Object", accept, NULL);
+    CHECK_HAS(answer.body, "\"object\":{\"apiVersion\":\"tilt.dev/v1alpha1\",\"kind\":\"Session\"");
+    answer_free(&answer);
+    answer =
+        ask(front, "GET", TILT_API "/sessions",
+            "Accept: application/json, application/json;as=Table;v=v1;g=meta.k8s.io\r\n", NULL);
+    CHECK_HAS(answer.body, "\"kind\":\"SessionList\"");
+    answer_free(&answer);
+    front_free(front);
+}
+
+TEST(discovery)
+{
+    Front *front = front_new();
+    Answer answer = ask_get(front, "/apis");
+    CHECK_HAS(
+        answer.body,
+        "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[{\"name\":\"tilt.dev\","
+        "\"versions\":"
+        "[{\"groupVersion\":\"tilt.dev/v1alpha1\",\"version\":\"v1alpha1\"}],\"preferredVersion\":"
+        "{\"groupVersion\":\"tilt.dev/"
+        "v1alpha1\",\"version\":\"v1alpha1\"}},{\"name\":\"thole.dev\"");
+    answer_free(&answer);
+    answer = ask_get(front, TILT_API);
+    CHECK_STR(answer.body, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
+                           "\"tilt.dev/v1alpha1\",\"resources\":["
+                           "{\"name\":\"sessions\",\"singularName\":\"session\",\"namespaced\":"
+                           "false,\"kind\":\"Session\",\"verbs\":[\"create\","
+                           "\"delete\",\"get\",\"list\",\"watch\"],\"shortNames\":[\"sess\"],"
+                           "\"categories\":[\"tilt\",\"thole\"]},"
+                           "{\"name\":\"sessions/"
+                           "status\",\"singularName\":\"\",\"namespaced\":false,\"kind\":"
+                           "\"Session\",\"verbs\":[\"get\"]},"
+                           "{\"name\":\"sessions/"
+                           "start\",\"singularName\":\"\",\"namespaced\":false,\"kind\":"
+                           "\"Session\",\"verbs\":[\"create\"]},"
+                           "{\"name\":\"sessions/"
+                           "hold\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"Session\","
+                           "\"verbs\":[\"get\"]},"
+                           "{\"name\":\"sessions/"
+                           "log\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"Session\","
+                           "\"verbs\":[\"get\"]}]}\n");
+    answer_free(&answer);
+    answer = ask(front, "GET", "/apis", "Accept: " AGGREGATED ",application/json\r\n", NULL);
+    CHECK_HAS(answer.head, "Content-Type: " AGGREGATED "\r\n");
+    CHECK_HAS(answer.head, "Vary: Accept\r\n");
+    CHECK_HAS(answer.body, "\"resource\":\"targets\",\"responseKind\":{\"group\":\"thole.dev\","
+                           "\"version\":\"v1alpha1\",\"kind\":"
+                           "\"Target\"},\"scope\":\"Namespaced\",\"singularResource\":\"target\","
+                           "\"verbs\":[\"get\",\"list\",\"watch\"]");
+    answer_free(&answer);
+    answer = ask(front, "GET", "/api", "Accept: " AGGREGATED "\r\n", NULL);
+    CHECK_EQ(answer.status, 200);
+    CHECK_HAS(answer.body, "\"items\":[]");
+    answer_free(&answer);
+    front_free(front);
+}
+
+TEST(paths_are_made_of_routes)
+{
+    char path[100];
+    CHECK(route_path(ROUTE_TARGET_LOG, "shop-1", "a/b (c)", path, sizeof(path)) > 0);
+    CHECK_STR(path, "/apis/thole.dev/v1alpha1/namespaces/shop-1/targets/a%2Fb%20%28c%29/log");
+    CHECK(route_path(ROUTE_TARGET_LOG, "shop-1", "api.serve", path, 20) < 0);
+    CHECK(url_escape("abc", path, 3) < 0);
+    CHECK_EQ(url_escape("abc", path, 4), 3);
+}
+
+/* docs/api.md has the routes between two marks; run with THOLE_UPDATE=1 to write them. */
+TEST(the_docs_list_the_routes)
+{
+    static const char begin[] = "<!-- routes -->\n", end[] = "<!-- end of routes -->\n";
+    char *text;
+    Buf wanted;
+    Err err;
+    ASSERT(file_read(API_DOC, 1 << 20, &text, NULL, &err) == 0);
+    char *start = strstr(text, begin), *stop = strstr(text, end);
+    ASSERT(start && stop && start < stop);
+    start += strlen(begin);
+    buf_init(&wanted, 1 << 20);
+    buf_put(&wanted, text, (size_t)(start - text));
+    routes_markdown(&wanted);
+    buf_puts(&wanted, stop);
+    if (getenv("THOLE_UPDATE"))
+        ASSERT(file_write(API_DOC, wanted.p, wanted.n, 0644, &err) == 0);
+    else if (strcmp(wanted.p, text) != 0)
+        test_fail(__FILE__, __LINE__,
+                  "docs/api.md is out of date: THOLE_UPDATE=1 unit-api the_docs_list_the_routes");
+    free(text);
+    buf_deinit(&wanted);
+}
