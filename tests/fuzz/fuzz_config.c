@@ -36,8 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Report report;
     arena_init(&arena);
     report_init(&report, &arena);
-    const Config *config =
-        config_parse("/thole.yaml", (const char *)data, size, &arena, &report);
+    const Config *config = config_parse("/thole.yaml", (const char *)data, size, &arena, &report);
     if (config)
         round_trip(config, &arena);
     else if (report.errors == 0)

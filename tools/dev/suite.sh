@@ -52,8 +52,7 @@ run_suite() {
     who=$1 source=$2
     local build=$3 pattern=$4
     shift 4
-    local home=${suite_home:-$HOME}
-    local clean=("$@" env -i "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "HOME=$home" LANG=C.UTF-8
+    local clean=("$@" env -i "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "HOME=$HOME" LANG=C.UTF-8
         PYTHONDONTWRITEBYTECODE=1 "THOLE_SOURCE=$source" "THOLE_BUILD=$build" ${CI:+"CI=$CI"}
         ${ASAN_OPTIONS:+"ASAN_OPTIONS=$ASAN_OPTIONS"} ${UBSAN_OPTIONS:+"UBSAN_OPTIONS=$UBSAN_OPTIONS"}
         ${THOLE_ROUNDS:+"THOLE_ROUNDS=$THOLE_ROUNDS"})
@@ -74,33 +73,21 @@ files_of_tree() {
     fi
 }
 
-# copy_tree TO BUILD: the sources, and the programs of the build, as the user's own
-copy_tree() {
-    mkdir -p "$1/build"
-    files_of_tree | tar -C "$root" --null -T - --ignore-failed-read -cf - 2>/dev/null | tar -C "$1" -xf -
-    (cd "$2" && find . -type f -perm -u+x -print0 | tar --null -T - -cf -) | tar -C "$1/build" -xf -
-    chown -R "$test_user:" "$1"
-}
-
-# with_user_copy BUILD FUNCTION...: calls FUNCTION with the copy's path and the words that make a command run as the user
-with_user_copy() {
-    local build=$1 copy code=0
-    shift
+# as_user COMMAND…: ./dev COMMAND… once more, as the ordinary user, in a copy of the sources which that user owns and builds
+as_user() {
+    local copy code=0
     ensure_user
     copy=$(mktemp -d /tmp/thole-user.XXXXXX)
-    chmod 755 "$copy"
-    copy_tree "$copy/thole" "$build"
-    "$@" "$copy/thole" setpriv "--reuid=$test_user" "--regid=$(id -g "$test_user")" --init-groups --inh-caps=-all || code=$?
+    mkdir "$copy/thole" "$copy/logs"
+    files_of_tree | tar -C "$root" --null -T - --ignore-failed-read -cf - 2>/dev/null | tar -C "$copy/thole" -xf -
+    chown -R "$test_user:" "$copy"
+    setpriv "--reuid=$test_user" "--regid=$(id -g "$test_user")" --init-groups --inh-caps=-all \
+        env -i "PATH=$PATH" "HOME=$(getent passwd "$test_user" | cut -d: -f6)" LANG=C.UTF-8 "THOLE_DEV_LOGS=$copy/logs" \
+        ${CI:+"CI=$CI"} ${THOLE_ROUNDS:+"THOLE_ROUNDS=$THOLE_ROUNDS"} "$copy/thole/dev" "$@" || code=$?
+    mkdir -p "$logs/$test_user"
+    cp "$copy/logs/"* "$logs/$test_user/" 2>/dev/null || true
     rm -rf "$copy"
     return "$code"
-}
-
-user_suite() {
-    local pattern=$1 copy=$2
-    shift 2
-    local suite_home
-    suite_home=$(getent passwd "$test_user" | cut -d: -f6)
-    run_suite "$test_user" "$copy" "$copy/build" "$pattern" "$@"
 }
 
 # suite BUILD PATTERN PASSES: the whole of it; PASSES is both or one
@@ -108,7 +95,7 @@ suite() {
     local began=$SECONDS
     run_suite "$(id -un)" "$root" "$1" "$2"
     if [ "$3" = both ] && [ "$(id -u)" -eq 0 ]; then
-        with_user_copy "$1" user_suite "$2"
+        as_user test ${2:+"$2"} || suite_failed=1
     fi
     say "== $((SECONDS - began)) s; logs: $logs"
     [ "$suite_passed" -gt 0 ] || die "no test ran${2:+, nothing matches: $2}"
