@@ -24,7 +24,8 @@ static void was_started(Target *target, const StepState *state) {
     fact_start_asked(facts, facts->run, &world);
     fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
     facts->want = want;
-    int64_t ready_us = run_files_ready_us(target->session->dir, target_spec(target)->name, facts->run);
+    int64_t ready_us =
+        run_files_ready_us(target->session->dir, target_spec(target)->name, facts->run);
     if (ready_us && !facts->ready) {
         world.now_us = ready_us;
         fact_ready(facts, true, &world);
@@ -34,8 +35,11 @@ static void was_started(Target *target, const StepState *state) {
 static void found_ended(Target *target, const StepState *state) {
     TargetFacts *facts = target_facts(target);
     PlanWorld world = session_world(target->session);
-    RunResult end = { .kind = (EndKind)state->end, .code = state->code, .oom_killed = state->oom_killed,
-                      .ended_us = state->ended_us, .why = state->error };
+    RunResult end = {.kind = (EndKind)state->end,
+                     .code = state->code,
+                     .oom_killed = state->oom_killed,
+                     .ended_us = state->ended_us,
+                     .why = state->error};
     if (state->pid > 0 || state->started_us)
         was_started(target, state);
     else
@@ -60,9 +64,7 @@ static void found(Target *target, const StepState *state) {
         session->alive++;
         target_watch_run(target);
         break;
-    case STEP_ENDED:
-        found_ended(target, state);
-        break;
+    case STEP_ENDED: found_ended(target, state); break;
     }
     if (target->queued_after && target->queued_after == facts->run && facts->want == WANT_RUN)
         fact_restart_asked(facts, loop_wall_us(session->engine->loop), "restarted by request");
@@ -82,8 +84,10 @@ static void on_resumed(void *arg, const void *result, const Err *err) {
     const StepState *state = result;
     target->resume = NULL;
     if (err) {
-        StepState lost = { .phase = STEP_ENDED, .end = STEP_LOST, .oom_killed = UNKNOWN,
-                           .ended_us = loop_wall_us(target->session->engine->loop) };
+        StepState lost = {.phase = STEP_ENDED,
+                          .end = STEP_LOST,
+                          .oom_killed = UNKNOWN,
+                          .ended_us = loop_wall_us(target->session->engine->loop)};
         str_copy(lost.error, sizeof(lost.error), err->msg);
         log_warn("%s %s: %s", target->session->slug, target_spec(target)->name, err->msg);
         found(target, &lost);
@@ -102,7 +106,8 @@ static void look_up(Target *target) {
         return;
     }
     session->adopting++;
-    target->resume = backend_resume_step(session->engine->backend, target_step_id(target, facts->run), on_resumed, target);
+    target->resume = backend_resume_step(session->engine->backend,
+                                         target_step_id(target, facts->run), on_resumed, target);
 }
 
 static void on_setup(void *arg, const void *result, const Err *err) {
@@ -122,7 +127,8 @@ static void adopt(Session *session) {
     Engine *engine = session->engine;
     session->adopting = 1;
     session_publish(session);
-    session->setup = backend_setup_workflow(engine->backend, session->slug, session->dir, NULL, on_setup, session);
+    session->setup = backend_setup_workflow(engine->backend, session->slug, session->dir, NULL,
+                                            on_setup, session);
     session_hold(session, 0);
 }
 

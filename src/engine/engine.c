@@ -51,7 +51,7 @@ Engine *engine_free(Engine *engine) {
     if (!engine)
         return NULL;
     Session *session;
-    LIST_FOREACH_SAFE(session, &engine->sessions, link) {
+    LIST_FOREACH_SAFE (session, &engine->sessions, link) {
         session_unpublish(session);
         session_free(session);
     }
@@ -63,7 +63,9 @@ Engine *engine_free(Engine *engine) {
     return NULL;
 }
 
-Objects *engine_objects(Engine *engine) { return engine->objects; }
+Objects *engine_objects(Engine *engine) {
+    return engine->objects;
+}
 
 /* xorshift32: jitter needs no more, and scripted tests want the same each time. */
 uint32_t engine_random(Engine *engine) {
@@ -138,7 +140,7 @@ void engine_drain(Engine *engine) {
 
 Session *session_find(Engine *engine, const char *slug) {
     Session *session;
-    LIST_FOREACH(session, &engine->sessions, link) {
+    LIST_FOREACH (session, &engine->sessions, link) {
         if (strcmp(session->slug, slug) == 0)
             return session;
     }
@@ -147,7 +149,7 @@ Session *session_find(Engine *engine, const char *slug) {
 
 bool engine_idle(const Engine *engine) {
     const Session *session;
-    LIST_FOREACH(session, &engine->sessions, link) {
+    LIST_FOREACH (session, &engine->sessions, link) {
         if (session->alive || session->deleting || session->adopting || !session->ready)
             return false;
         for (size_t i = 0; i < session->graph.n; i++)
@@ -163,7 +165,7 @@ bool engine_empty(const Engine *engine) {
 
 void engine_stop_all(Engine *engine) {
     Session *session;
-    LIST_FOREACH(session, &engine->sessions, link)
+    LIST_FOREACH (session, &engine->sessions, link)
         session_delete(session, -1, false);
 }
 
@@ -172,12 +174,14 @@ void engine_stop_all(Engine *engine) {
 static int refuse_while_stopping(const Target *target, Err *err) {
     const Session *session = target->session;
     if (target_spec(target)->command == NULL)
-        return err_set(err, ERR_INVALID, "%s is the config file itself and cannot be started or stopped",
+        return err_set(err, ERR_INVALID,
+                       "%s is the config file itself and cannot be started or stopped",
                        target_spec(target)->name);
     if (session->deleting)
         return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
     if (session->done)
-        return err_set(err, ERR_CONFLICT, "session %s is done; start it again with `thole ci`", session->slug);
+        return err_set(err, ERR_CONFLICT, "session %s is done; start it again with `thole ci`",
+                       session->slug);
     return 0;
 }
 
@@ -203,7 +207,8 @@ int target_stop(Target *target, Err *err) {
     TargetFacts *facts = target_facts(target);
     if (facts->stop_failed)
         target_kill(target);
-    fact_wanted(facts, WANT_STOPPED, loop_wall_us(target->session->engine->loop), "stopped by request");
+    fact_wanted(facts, WANT_STOPPED, loop_wall_us(target->session->engine->loop),
+                "stopped by request");
     return asked(target, err);
 }
 
@@ -211,13 +216,15 @@ int target_restart(Target *target, Err *err) {
     if (refuse_while_stopping(target, err) < 0)
         return -1;
     target->session->chosen[target->index] = 1;
-    fact_restart_asked(target_facts(target), loop_wall_us(target->session->engine->loop), "restarted by request");
+    fact_restart_asked(target_facts(target), loop_wall_us(target->session->engine->loop),
+                       "restarted by request");
     return asked(target, err);
 }
 
 /* ---- review ---- */
 
-int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved, Err *err) {
+int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved,
+                  Err *err) {
     (void)engine;
     Arena arena;
     arena_init(&arena);

@@ -14,9 +14,9 @@ typedef struct Target Target;
 typedef struct EngineOptions {
     Loop *loop;
     const char *state_dir;
-    Backend *backend;   /* where sessions' steps run */
+    Backend *backend; /* where sessions' steps run */
     const char *version;
-    bool scripted;      /* tests: no state file of the project is written */
+    bool scripted; /* tests: no state file of the project is written */
 } EngineOptions;
 
 Engine *engine_new(const EngineOptions *options);
@@ -44,16 +44,17 @@ typedef struct SessionAsk {
     const char *session; /* further session of the same file (--session); NULL: the first */
     bool ci;             /* exit condition */
     int64_t ci_timeout_ms, ci_readiness_timeout_ms; /* -1: as the file says */
-    StrList names;       /* resources or targets; empty: all that are `auto` */
-    StrMap labels;       /* -l: only resources that carry all of these */
+    StrList names; /* resources or targets; empty: all that are `auto` */
+    StrMap labels; /* -l: only resources that carry all of these */
     const ClientSetup *client;
-    bool hold;           /* the session ends when nobody has held it for 30 s (ci without -d) */
+    bool hold; /* the session ends when nobody has held it for 30 s (ci without -d) */
 } SessionAsk;
 
 /* ERR_CONFLICT if the file's session exists already; ERR_INVALID with `report` for a bad file: then nothing was started. */
 MUST Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err);
 /* Starts what the names choose in a session that exists (`up` again, `start`). client: NULL, or replaces the stored one (--env-refresh). */
-MUST int session_start(Session *session, const StrList *names, const StrMap *labels, const ClientSetup *client, Err *err);
+MUST int session_start(Session *session, const StrList *names, const StrMap *labels,
+                       const ClientSetup *client, Err *err);
 /* Graceful stop of everything in reverse order of dependence (grace_ms < 0: each its own; 0: kill), then the object goes. purge: also its files. */
 void session_delete(Session *session, int64_t grace_ms, bool purge);
 /* A client that holds a session (SessionAsk.hold) came or went. */
@@ -65,11 +66,12 @@ Object *session_object(Session *session);
 const char *session_slug(const Session *session);
 
 /* Reads and checks a file for `vet` and `config`; the result's JSON (resolved, secrets masked) is written when it is good. */
-MUST int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved, Err *err);
+MUST int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved,
+                       Err *err);
 
 /* ---- Targets ---- */
 Target *target_of(Object *object);
-MUST int target_start(Target *target, Err *err);   /* with what it depends on */
+MUST int target_start(Target *target, Err *err); /* with what it depends on */
 MUST int target_stop(Target *target, Err *err);
 MUST int target_restart(Target *target, Err *err);
 

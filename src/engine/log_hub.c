@@ -20,8 +20,10 @@ struct LogStream {
     void *arg;
     LogSource **sources; /* in order of name */
     size_t n;
-    struct { size_t *at, n; } heap; /* of sources with a line, the oldest line first */
-    bool *queued;                   /* per source: it is in the heap */
+    struct {
+        size_t *at, n;
+    } heap;       /* of sources with a line, the oldest line first */
+    bool *queued; /* per source: it is in the heap */
     Watcher watcher;
     bool watching;
     bool taken; /* the first line of the heap was handed out */
@@ -32,7 +34,8 @@ struct LogStream {
 /* ---- the heap: by time, then by name ---- */
 
 static bool before(LogStream *stream, size_t a, size_t b) {
-    int64_t at = log_source_peek(stream->sources[a])->time_us, bt = log_source_peek(stream->sources[b])->time_us;
+    int64_t at = log_source_peek(stream->sources[a])->time_us,
+            bt = log_source_peek(stream->sources[b])->time_us;
     return at != bt ? at < bt : a < b;
 }
 
@@ -43,13 +46,15 @@ static void swap(LogStream *stream, size_t i, size_t j) {
 }
 
 static void sift_up(LogStream *stream, size_t i) {
-    for (; i > 0 && before(stream, stream->heap.at[i], stream->heap.at[(i - 1) / 2]); i = (i - 1) / 2)
+    for (; i > 0 && before(stream, stream->heap.at[i], stream->heap.at[(i - 1) / 2]);
+         i = (i - 1) / 2)
         swap(stream, i, (i - 1) / 2);
 }
 
 static void sift_down(LogStream *stream) {
     for (size_t i = 0, child; (child = 2 * i + 1) < stream->heap.n; i = child) {
-        if (child + 1 < stream->heap.n && before(stream, stream->heap.at[child + 1], stream->heap.at[child]))
+        if (child + 1 < stream->heap.n &&
+            before(stream, stream->heap.at[child + 1], stream->heap.at[child]))
             child++;
         if (!before(stream, stream->heap.at[child], stream->heap.at[i]))
             return;
@@ -129,7 +134,8 @@ static int by_name(const void *a, const void *b) {
 static bool is_asked(const StrList *names, const char *target) {
     size_t n = strcspn(target, ":");
     for (size_t i = 0; i < names->n; i++)
-        if (strcmp(names->at[i], target) == 0 || (strlen(names->at[i]) == n && strncmp(names->at[i], target, n) == 0))
+        if (strcmp(names->at[i], target) == 0 ||
+            (strlen(names->at[i]) == n && strncmp(names->at[i], target, n) == 0))
             return true;
     return names->n == 0;
 }
@@ -159,8 +165,9 @@ static int list_targets(LogStream *stream, const StrList *names, Err *err) {
             hits += is_asked(&one, all.at[t]);
         if (hits == 0) {
             const char *like = str_suggest(names->at[i], all.at, all.n);
-            return err_set(err, ERR_NOT_FOUND, "session %s has no log of \"%.100s\"%s%s%s", stream->ask.slug, names->at[i],
-                           like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+            return err_set(err, ERR_NOT_FOUND, "session %s has no log of \"%.100s\"%s%s%s",
+                           stream->ask.slug, names->at[i], like ? "; did you mean " : "",
+                           like ? like : "", like ? "?" : "");
         }
     }
     return 0;

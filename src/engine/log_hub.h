@@ -8,33 +8,33 @@
 typedef struct LogStream LogStream;
 
 typedef struct LogCursor { /* continue after this, per target */
-    const char *target; /* object name */
+    const char *target;    /* object name */
     uint32_t run;
     uint64_t offset;
 } LogCursor;
 
 typedef struct LogAsk {
-    const char *slug;          /* session; also one that is down */
-    StrList targets;           /* names of resources or targets; empty: all */
+    const char *slug; /* session; also one that is down */
+    StrList targets;  /* names of resources or targets; empty: all */
     bool follow;
-    int64_t tail;              /* last n lines of each target; -1: all */
+    int64_t tail;               /* last n lines of each target; -1: all */
     int64_t since_us, until_us; /* 0: no bound */
-    int stream;                /* 1, 2; 0: both */
-    uint32_t run;              /* 0: all runs that are on disk (with tail: the newest ones) */
+    int stream;                 /* 1, 2; 0: both */
+    uint32_t run;               /* 0: all runs that are on disk (with tail: the newest ones) */
     const LogCursor *after;
     size_t after_n;
 } LogAsk;
 
 typedef struct LogLine {
-    const char *target;   /* "api:serve" */
-    const char *object;   /* "api.serve" */
+    const char *target; /* "api:serve" */
+    const char *object; /* "api.serve" */
     uint32_t run;
-    uint64_t offset;      /* of the byte after it, in its run: the cursor */
+    uint64_t offset; /* of the byte after it, in its run: the cursor */
     int64_t time_us;
-    int stream;           /* 1, 2; 0: a gap, `text` says which */
-    const char *text;     /* without the newline; any bytes */
+    int stream;       /* 1, 2; 0: a gap, `text` says which */
+    const char *text; /* without the newline; any bytes */
     size_t size;
-    bool partial;         /* no newline followed yet (the end of a run, or a line beyond the limit) */
+    bool partial; /* no newline followed yet (the end of a run, or a line beyond the limit) */
 } LogLine;
 
 /* Says when there may be more to read. */

@@ -52,7 +52,8 @@ static void add_line(LogSource *source, const LogPiece *piece, const Line *line,
     own.text_at = source->text.n;
     if (source->stream && own.stream && own.stream != source->stream)
         return;
-    if ((source->since_us && own.time_us < source->since_us) || (source->until_us && own.time_us > source->until_us))
+    if ((source->since_us && own.time_us < source->since_us) ||
+        (source->until_us && own.time_us > source->until_us))
         return;
     buf_put(&source->text, text, own.size);
     VEC_PUSH(source->lines, own);
@@ -115,7 +116,8 @@ static bool pending(const LogSource *source) {
 }
 
 static StepId step_id(const LogSource *source) {
-    return (StepId){.task = source->slug, .step = source->target, .run = source->runs[source->run_at]};
+    return (StepId){
+        .task = source->slug, .step = source->target, .run = source->runs[source->run_at]};
 }
 
 /* Steps on to the next run, if there is one. */
@@ -143,7 +145,8 @@ static void on_tail_end(void *arg, const void *result, const Err *err) {
     LogSource *source = arg;
     source->tail = NULL;
     source->alive = source->alive && source->newest != source->runs[source->run_at];
-    flush(source, source->live_at, source->lines.n ? source->lines.at[source->lines.n - 1].time_us : 0);
+    flush(source, source->live_at,
+          source->lines.n ? source->lines.at[source->lines.n - 1].time_us : 0);
     next_run(source);
     source->more(source->arg);
 }
@@ -151,7 +154,8 @@ static void on_tail_end(void *arg, const void *result, const Err *err) {
 /* At the end of what is on disk of a run that is alive: the rest as it comes. */
 static void go_live(LogSource *source, uint64_t from) {
     source->live_at = from;
-    source->tail = backend_tail_step(source->backend, step_id(source), from, on_piece, on_tail_end, source);
+    source->tail =
+        backend_tail_step(source->backend, step_id(source), from, on_piece, on_tail_end, source);
 }
 
 static void end_of_disk(LogSource *source, int64_t time_us) {
@@ -218,7 +222,8 @@ void log_source_newest(LogSource *source, uint32_t run, bool alive) {
         return;
     source->newest = run;
     if (source->run_n == RUNS_MOST) { /* those that were read make room */
-        memmove(source->runs, source->runs + source->run_at, (source->run_n - source->run_at) * sizeof(*source->runs));
+        memmove(source->runs, source->runs + source->run_at,
+                (source->run_n - source->run_at) * sizeof(*source->runs));
         source->run_n -= source->run_at;
         source->run_at = 0;
     }
@@ -247,7 +252,8 @@ static void begin_tail(LogSource *source, size_t lines) {
     for (uint32_t at = source->run_n; at > 0; at--) {
         uint64_t first = 0, end = 0;
         LogReader *reader = open_run(source, source->runs[at - 1]);
-        bool placed = log_reader_seek_tail(reader, lines, &err) == 0 && log_reader_bounds(reader, &first, &end, &err) == 0;
+        bool placed = log_reader_seek_tail(reader, lines, &err) == 0 &&
+                      log_reader_bounds(reader, &first, &end, &err) == 0;
         uint64_t from = log_reader_tell(reader);
         source->run_at = at - 1;
         log_reader_free(source->reader);
@@ -284,13 +290,15 @@ static void begin(LogSource *source, const LogAsk *ask) {
         begin_tail(source, (size_t)ask->tail);
         return;
     }
-    while (cursor && source->run_at + 1 < source->run_n && source->runs[source->run_at] < cursor->run)
+    while (cursor && source->run_at + 1 < source->run_n &&
+           source->runs[source->run_at] < cursor->run)
         source->run_at++;
     source->reader = open_run(source, source->runs[source->run_at]);
     if (cursor && source->runs[source->run_at] == cursor->run)
         log_reader_seek(source->reader, cursor->offset);
     else if (ask->since_us)
-        (void)!log_reader_seek_time(source->reader, ask->since_us, &err); /* add_line drops what is older */
+        (void)!log_reader_seek_time(source->reader, ask->since_us,
+                                    &err); /* add_line drops what is older */
 }
 
 static void list_runs(LogSource *source, uint32_t only) {

@@ -17,7 +17,10 @@ struct Objects {
     Loop *loop;
     uint64_t version, oldest;
     List all; /* Object.by_version, newest last */
-    struct { Object **at; size_t n, cap; } sorted[OBJECT_KINDS]; /* by (space, name) */
+    struct {
+        Object **at;
+        size_t n, cap;
+    } sorted[OBJECT_KINDS];      /* by (space, name) */
     Tombstone tombs[TOMBSTONES]; /* ring */
     size_t tomb_next, tomb_n;
     List watchers; /* Watcher.link */
@@ -25,14 +28,22 @@ struct Objects {
     Deferred *turn; /* sees to it that the turn has an end */
 };
 
-static const struct { const char *kind, *plural, *group; } kinds[OBJECT_KINDS] = {
-    [OBJECT_SESSION] = { "Session", "sessions", "tilt.dev" },
-    [OBJECT_TARGET] = { "Target", "targets", "thole.dev" },
+static const struct {
+    const char *kind, *plural, *group;
+} kinds[OBJECT_KINDS] = {
+    [OBJECT_SESSION] = {"Session", "sessions", "tilt.dev"},
+    [OBJECT_TARGET] = {"Target", "targets", "thole.dev"},
 };
 
-const char *object_kind_name(ObjectKind kind) { return kinds[kind].kind; }
-const char *object_plural(ObjectKind kind) { return kinds[kind].plural; }
-const char *object_group(ObjectKind kind) { return kinds[kind].group; }
+const char *object_kind_name(ObjectKind kind) {
+    return kinds[kind].kind;
+}
+const char *object_plural(ObjectKind kind) {
+    return kinds[kind].plural;
+}
+const char *object_group(ObjectKind kind) {
+    return kinds[kind].group;
+}
 
 /* ---- telling watchers ---- */
 
@@ -42,12 +53,16 @@ static void tell(void *arg) {
         return;
     objects->changed = false;
     Watcher *watcher;
-    LIST_FOREACH_SAFE(watcher, &objects->watchers, link)
+    LIST_FOREACH_SAFE (watcher, &objects->watchers, link)
         watcher->fn(watcher->arg);
 }
 
-void watcher_add(Objects *objects, Watcher *watcher) { list_append(&objects->watchers, &watcher->link); }
-void watcher_remove(Watcher *watcher) { list_remove(&watcher->link); }
+void watcher_add(Objects *objects, Watcher *watcher) {
+    list_append(&objects->watchers, &watcher->link);
+}
+void watcher_remove(Watcher *watcher) {
+    list_remove(&watcher->link);
+}
 
 Objects *objects_new(Loop *loop) {
     Objects *objects = xcalloc(1, sizeof(*objects));
@@ -199,8 +214,12 @@ void object_remove(Objects *objects, Object *object) {
     object->json_version = 0;
 }
 
-uint64_t objects_version(const Objects *objects) { return objects->version; }
-uint64_t objects_oldest(const Objects *objects) { return objects->oldest; }
+uint64_t objects_version(const Objects *objects) {
+    return objects->version;
+}
+uint64_t objects_oldest(const Objects *objects) {
+    return objects->oldest;
+}
 
 Object *object_newer(Objects *objects, uint64_t version) {
     Object *found = NULL;
@@ -221,7 +240,8 @@ Object *object_after(Objects *objects, Object *object) {
 const Tombstone *tombstone_newer(Objects *objects, uint64_t version) {
     const Tombstone *found = NULL;
     for (size_t i = 0; i < TOMBSTONES; i++) {
-        const Tombstone *tomb = &objects->tombs[(objects->tomb_next + TOMBSTONES - 1 - i) % TOMBSTONES];
+        const Tombstone *tomb =
+            &objects->tombs[(objects->tomb_next + TOMBSTONES - 1 - i) % TOMBSTONES];
         if (!tomb->json || tomb->version <= version)
             break;
         found = tomb;

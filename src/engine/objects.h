@@ -57,7 +57,9 @@ void object_touch(Objects *objects, Object *object);
 void object_remove(Objects *objects, Object *object); /* leaves a tombstone */
 
 uint64_t objects_version(const Objects *objects); /* newest */
-uint64_t objects_oldest(const Objects *objects);  /* watching from before this is Gone: tombstones were dropped, or another server's */
+uint64_t objects_oldest(
+    const Objects *
+        objects); /* watching from before this is Gone: tombstones were dropped, or another server's */
 
 Object *object_find(Objects *objects, ObjectKind kind, const char *space, const char *name);
 /* In order of (space, name); `space` NULL: all. NULL after the last. */
@@ -70,9 +72,9 @@ const Tombstone *tombstone_newer(Objects *objects, uint64_t version);
 
 /* The whole object as JSON (one line); kept until it changes. */
 const char *object_json(Object *object, size_t *ret_size);
-const char *object_kind_name(ObjectKind kind);   /* "Session" */
-const char *object_plural(ObjectKind kind);      /* "sessions" */
-const char *object_group(ObjectKind kind);       /* "tilt.dev" */
+const char *object_kind_name(ObjectKind kind); /* "Session" */
+const char *object_plural(ObjectKind kind);    /* "sessions" */
+const char *object_group(ObjectKind kind);     /* "tilt.dev" */
 
 /* ---- Watchers ---- */
 typedef struct Watcher {

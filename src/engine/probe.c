@@ -67,16 +67,22 @@ static void on_http(void *arg, const HttpReply *reply, const Err *err) {
         answer(probe, false, err->msg);
         return;
     }
-    bool good = spec->status ? reply->status == spec->status : reply->status >= 200 && reply->status < 400;
-    snprintf(why, sizeof(why), "GET %s on port %lld answered %ld", spec->path, (long long)spec->port, reply->status);
+    bool good =
+        spec->status ? reply->status == spec->status : reply->status >= 200 && reply->status < 400;
+    snprintf(why, sizeof(why), "GET %s on port %lld answered %ld", spec->path,
+             (long long)spec->port, reply->status);
     answer(probe, good, why);
 }
 
 static void try_http(ReadyProbe *probe) {
     const HttpProbe *spec = &probe->ask.spec->http;
-    AUTO_FREE char *url = xasprintf("%s://%s:%lld%s", spec->scheme == PROBE_HTTPS ? "https" : "http",
-                                    spec->host ? spec->host : "localhost", (long long)spec->port, spec->path);
-    HttpAsk ask = { .url = url, .headers = &spec->headers, .timeout_ms = probe->ask.spec->timeout_ms, .follow = true };
+    AUTO_FREE char *url =
+        xasprintf("%s://%s:%lld%s", spec->scheme == PROBE_HTTPS ? "https" : "http",
+                  spec->host ? spec->host : "localhost", (long long)spec->port, spec->path);
+    HttpAsk ask = {.url = url,
+                   .headers = &spec->headers,
+                   .timeout_ms = probe->ask.spec->timeout_ms,
+                   .follow = true};
     probe->http = http_ask(probe->ask.http, &ask, on_http, probe);
 }
 
@@ -84,14 +90,16 @@ static void on_connect(void *arg, const Err *err) {
     ReadyProbe *probe = arg;
     char why[WHY_MAX];
     probe->connect = NULL;
-    snprintf(why, sizeof(why), "port %lld accepts connections", (long long)probe->ask.spec->tcp.port);
+    snprintf(why, sizeof(why), "port %lld accepts connections",
+             (long long)probe->ask.spec->tcp.port);
     answer(probe, !err, err ? err->msg : why);
 }
 
 static void try_tcp(ReadyProbe *probe) {
     const TcpProbe *spec = &probe->ask.spec->tcp;
-    probe->connect = connect_new(probe->ask.loop, spec->host ? spec->host : "localhost", (uint16_t)spec->port,
-                                 probe->ask.spec->timeout_ms, on_connect, probe);
+    probe->connect =
+        connect_new(probe->ask.loop, spec->host ? spec->host : "localhost", (uint16_t)spec->port,
+                    probe->ask.spec->timeout_ms, on_connect, probe);
 }
 
 static void on_exec(void *arg, const void *result, const Err *err) {
@@ -102,10 +110,12 @@ static void on_exec(void *arg, const void *result, const Err *err) {
     if (err)
         snprintf(why, sizeof(why), "the probe's command: %s", err->msg);
     else if (exec->timed_out)
-        snprintf(why, sizeof(why), "the probe's command took longer than %lld ms", (long long)probe->ask.spec->timeout_ms);
+        snprintf(why, sizeof(why), "the probe's command took longer than %lld ms",
+                 (long long)probe->ask.spec->timeout_ms);
     else
-        snprintf(why, sizeof(why), "the probe's command %s %d%s%.120s", exec->end == STEP_EXITED ? "exited with" : "was killed by signal",
-                 exec->code, exec->output[0] ? ": " : "", exec->output);
+        snprintf(why, sizeof(why), "the probe's command %s %d%s%.120s",
+                 exec->end == STEP_EXITED ? "exited with" : "was killed by signal", exec->code,
+                 exec->output[0] ? ": " : "", exec->output);
     answer(probe, !err && !exec->timed_out && exec->end == STEP_EXITED && exec->code == 0, why);
 }
 
@@ -142,7 +152,8 @@ static bool on_piece(void *arg, const LogPiece *piece) {
         if (!line_matches(probe))
             continue;
         probe->ready = probe->ever_ready = true;
-        timer_set(probe->next, 0); /* tell from the loop: telling may free us, and the tail with us */
+        timer_set(probe->next,
+                  0); /* tell from the loop: telling may free us, and the tail with us */
     }
     return !probe->ready;
 }
@@ -160,12 +171,15 @@ static void on_tail_end(void *arg, const void *result, const Err *err) {
 }
 
 static void listen_log(ReadyProbe *probe) {
-    probe->has_match = regcomp(&probe->match, probe->ask.spec->log.match, REG_EXTENDED | REG_NOSUB) == 0;
+    probe->has_match =
+        regcomp(&probe->match, probe->ask.spec->log.match, REG_EXTENDED | REG_NOSUB) == 0;
     buf_init(&probe->line, MAX_LOG_LINE);
-    snprintf(probe->why, sizeof(probe->why), "no line of its log matches %s yet", probe->ask.spec->log.match);
+    snprintf(probe->why, sizeof(probe->why), "no line of its log matches %s yet",
+             probe->ask.spec->log.match);
     probe->next = timer_idle(probe->ask.loop, tell_match, probe);
     if (!probe->ready)
-        probe->tail = backend_tail_step(probe->ask.backend, probe->ask.step, 0, on_piece, on_tail_end, probe);
+        probe->tail =
+            backend_tail_step(probe->ask.backend, probe->ask.step, 0, on_piece, on_tail_end, probe);
 }
 
 /* ---- life ---- */
@@ -173,8 +187,12 @@ static void listen_log(ReadyProbe *probe) {
 ReadyProbe *ready_probe_new(const ProbeAsk *ask, ProbeFn fn, void *arg) {
     ReadyProbe *probe = xcalloc(1, sizeof(*probe));
     const Probe *spec = ask->spec;
-    *probe = (ReadyProbe){ .ask = *ask, .fn = fn, .arg = arg, .ready = ask->was_ready, .ever_ready = ask->was_ready,
-                           .delay_ms = FIRST_DELAY_MS };
+    *probe = (ReadyProbe){.ask = *ask,
+                          .fn = fn,
+                          .arg = arg,
+                          .ready = ask->was_ready,
+                          .ever_ready = ask->was_ready,
+                          .delay_ms = FIRST_DELAY_MS};
     arena_init(&probe->arena);
     probe->ask.step.task = arena_strdup(&probe->arena, ask->step.task);
     probe->ask.step.step = arena_strdup(&probe->arena, ask->step.step);
@@ -202,4 +220,6 @@ ReadyProbe *ready_probe_free(ReadyProbe *probe) {
     return NULL;
 }
 
-const char *ready_probe_why(const ReadyProbe *probe) { return probe->why; }
+const char *ready_probe_why(const ReadyProbe *probe) {
+    return probe->why;
+}

@@ -17,10 +17,11 @@ typedef struct ProbeAsk {
     HttpClient *http;
     Backend *backend;
     StepId step;
-    const Probe *spec;       /* must outlive the probe */
-    Op *(*exec)(void *exec_arg, OpFn fn, void *arg); /* runs the command of an exec probe: ExecResult */
+    const Probe *spec; /* must outlive the probe */
+    Op *(*exec)(void *exec_arg, OpFn fn,
+                void *arg); /* runs the command of an exec probe: ExecResult */
     void *exec_arg;
-    bool was_ready;          /* adopted: it had been ready already */
+    bool was_ready; /* adopted: it had been ready already */
 } ProbeAsk;
 
 ReadyProbe *ready_probe_new(const ProbeAsk *ask, ProbeFn fn, void *arg);

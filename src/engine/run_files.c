@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 
 #define READY_MARK "ready"
@@ -44,7 +45,7 @@ uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *r
 }
 
 StrList run_files_targets(const char *runs, Arena *arena) {
-    StrList names = { 0 };
+    StrList names = {0};
     size_t cap = 0;
     DIR *dir = opendir(runs);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
@@ -83,7 +84,8 @@ static char *mark_path(const char *session_dir, const char *target, uint32_t run
     return xasprintf("%s/runs/%s/%u/" READY_MARK, session_dir, target, run);
 }
 
-void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, int64_t ready_us) {
+void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run,
+                          int64_t ready_us) {
     AUTO_FREE char *path = mark_path(session_dir, target, run);
     char text[24];
     int n = snprintf(text, sizeof(text), "%lld\n", (long long)ready_us);
@@ -97,5 +99,7 @@ int64_t run_files_ready_us(const char *session_dir, const char *target, uint32_t
     Err err;
     if (file_read(path, 64, &text, NULL, &err) < 0)
         return 0;
-    return strtoll(text, NULL, 10);
+    int64_t us;
+    text[strcspn(text, "\n")] = '\0';
+    return number_parse(text, 0, INT64_MAX, &us) < 0 ? 0 : us;
 }

@@ -15,5 +15,7 @@ uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *r
 StrList run_files_targets(const char *runs, Arena *arena);
 /* Removes the run that falls out of the RUNS_KEPT newest. */
 void run_files_retain(const char *session_dir, const char *target, uint32_t newest);
-void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, int64_t ready_us);
-int64_t run_files_ready_us(const char *session_dir, const char *target, uint32_t run); /* 0: it never was */
+void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run,
+                          int64_t ready_us);
+int64_t run_files_ready_us(const char *session_dir, const char *target,
+                           uint32_t run); /* 0: it never was */

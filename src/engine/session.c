@@ -17,8 +17,12 @@
 
 enum { HOLD_MS = 30 * 1000 };
 
-const char *session_slug(const Session *session) { return session->slug; }
-Object *session_object(Session *session) { return &session->object; }
+const char *session_slug(const Session *session) {
+    return session->slug;
+}
+Object *session_object(Session *session) {
+    return &session->object;
+}
 
 Session *session_of(Object *object) {
     assert(object->kind == OBJECT_SESSION);
@@ -80,7 +84,7 @@ Session *session_new(Engine *engine, const char *slug) {
     char *sessions = path_join(engine->state_dir, "sessions");
     session->dir = path_join(sessions, slug);
     free(sessions);
-    session->object = (Object){ .kind = OBJECT_SESSION, .name = session->slug, .encode = encode };
+    session->object = (Object){.kind = OBJECT_SESSION, .name = session->slug, .encode = encode};
     list_init(&session->link);
     list_init(&session->unsettled);
     return session;
@@ -157,7 +161,8 @@ static bool has_labels(const Service *service, const StrMap *labels) {
 }
 
 /* What names and labels choose, in `chosen` (graph.n bytes). */
-static int choose(const Session *session, const StrList *names, const StrMap *labels, unsigned char *chosen, Err *err) {
+static int choose(const Session *session, const StrList *names, const StrMap *labels,
+                  unsigned char *chosen, Err *err) {
     const Graph *graph = &session->graph;
     if (!labels || !labels->n)
         return graph_choose(graph, names->n ? names->at : NULL, names->n, chosen, err);
@@ -171,8 +176,8 @@ static int choose(const Session *session, const StrList *names, const StrMap *la
         if (graph->targets[i].service && has_labels(graph->targets[i].service, labels))
             labelled[n++] = graph->targets[i].name;
     int r = n ? graph_choose(graph, labelled, n, chosen, err)
-              : err_set(err, ERR_NOT_FOUND, "no service of %s carries the label %s=%s", session->config->file,
-                        labels->at[0].name, labels->at[0].value);
+              : err_set(err, ERR_NOT_FOUND, "no service of %s carries the label %s=%s",
+                        session->config->file, labels->at[0].name, labels->at[0].value);
     arena_deinit(&arena);
     return r;
 }
@@ -193,7 +198,7 @@ static void copy_client(Session *session, const ClientSetup *client) {
     arena_reset(arena);
     ClientSetup *own = &session->client;
     *own = *client;
-    own->env = strmap_merge(&client->env, &(StrMap){ 0 }, arena);
+    own->env = strmap_merge(&client->env, &(StrMap){0}, arena);
     for (size_t i = 0; i < own->env.n; i++) {
         own->env.at[i].name = arena_strdup(arena, own->env.at[i].name);
         own->env.at[i].value = arena_strdup(arena, own->env.at[i].value);
@@ -208,8 +213,9 @@ static void copy_client(Session *session, const ClientSetup *client) {
 
 static Session *find_by_file(Engine *engine, const char *file, const char *name) {
     Session *session;
-    LIST_FOREACH(session, &engine->sessions, link) {
-        if (strcmp(session->config->file, file) == 0 && strcmp(session->name ? session->name : "", name ? name : "") == 0)
+    LIST_FOREACH (session, &engine->sessions, link) {
+        if (strcmp(session->config->file, file) == 0 &&
+            strcmp(session->name ? session->name : "", name ? name : "") == 0)
             return session;
     }
     return NULL;
@@ -221,7 +227,9 @@ static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
     if (!old)
         return 0;
     if (old->deleting)
-        return err_set(err, ERR_CONFLICT, "session %s is being stopped; wait until `thole ps` no longer shows it", old->slug);
+        return err_set(err, ERR_CONFLICT,
+                       "session %s is being stopped; wait until `thole ps` no longer shows it",
+                       old->slug);
     if (!(old->ci && old->done && old->alive == 0))
         return err_set(err, ERR_CONFLICT, "session %s of %s exists already", old->slug, ask->file);
     session_unpublish(old);
@@ -245,7 +253,8 @@ static void on_setup(void *arg, const void *result, const Err *err) {
 }
 
 static void set_up(Session *session) {
-    session->setup = backend_setup_workflow(session->engine->backend, session->slug, session->dir, NULL, on_setup, session);
+    session->setup = backend_setup_workflow(session->engine->backend, session->slug, session->dir,
+                                            NULL, on_setup, session);
 }
 
 static void take_settings(Session *session, const SessionAsk *ask) {
@@ -260,7 +269,8 @@ static void take_settings(Session *session, const SessionAsk *ask) {
     session->started_ms = loop_now_ms(session->engine->loop);
 }
 
-static int prepare(Session *session, const Config *config, const SessionAsk *ask, unsigned char *chosen, Err *err) {
+static int prepare(Session *session, const Config *config, const SessionAsk *ask,
+                   unsigned char *chosen, Err *err) {
     if (path_mkdirs(session->dir, 0700, err) < 0)
         return -1;
     random_uuid(session->object.uid);
@@ -269,7 +279,8 @@ static int prepare(Session *session, const Config *config, const SessionAsk *ask
     take_settings(session, ask);
     copy_client(session, ask->client);
     session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
-    if (choose(session, &ask->names, &ask->labels, chosen, err) < 0 || step_check_secrets(session, err) < 0)
+    if (choose(session, &ask->names, &ask->labels, chosen, err) < 0 ||
+        step_check_secrets(session, err) < 0)
         return -1;
     return 0;
 }
@@ -288,16 +299,19 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
         err_set(err, ERR_INVALID, "%s is not valid", ask->file);
         return NULL;
     }
-    const char *slug = ask->session ? arena_printf(&arena, "%s-%s", config->slug, ask->session) : config->slug;
+    const char *slug =
+        ask->session ? arena_printf(&arena, "%s-%s", config->slug, ask->session) : config->slug;
     Session *session = session_new(engine, slug);
     arena_adopt(&session->arena, &arena);
-    unsigned char *chosen = arena_alloc(&session->arena, config->services.n * 2 + 1); /* at most so many targets */
+    unsigned char *chosen =
+        arena_alloc(&session->arena, config->services.n * 2 + 1); /* at most so many targets */
     if (prepare(session, config, ask, chosen, err) < 0)
         return session_free(session);
     session_file_read(session, started_us, loop_wall_us(engine->loop));
     session->spec_generation = session_newest_spec(session) + 1;
     session_want(session, chosen);
-    if (session_save_spec(session, err) < 0 || session_save_client(session, err) < 0 || session_save(session, err) < 0)
+    if (session_save_spec(session, err) < 0 || session_save_client(session, err) < 0 ||
+        session_save(session, err) < 0)
         return session_free(session);
     session_publish(session);
     set_up(session);
@@ -307,7 +321,8 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     return session;
 }
 
-int session_start(Session *session, const StrList *names, const StrMap *labels, const ClientSetup *client, Err *err) {
+int session_start(Session *session, const StrList *names, const StrMap *labels,
+                  const ClientSetup *client, Err *err) {
     if (session->deleting)
         return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
     unsigned char *chosen = xcalloc(session->graph.n, 1);
@@ -373,20 +388,27 @@ static void finish_delete(Session *session) {
     session_free(session);
 }
 
-static void on_exit_timer(void *arg) { engine_changed(((Session *)arg)->engine, arg); }
+static void on_exit_timer(void *arg) {
+    engine_changed(((Session *)arg)->engine, arg);
+}
 
 static void check_exit(Session *session) {
     ExitVerdict verdict;
-    ExitInput input = { .graph = &session->graph, .facts = session->facts, .chosen = session->chosen,
-                        .shown = session->statuses, .started_ms = session->started_ms,
-                        .healthy_since_ms = session->healthy_since_ms, .now_ms = loop_now_ms(session->engine->loop),
-                        .ci = &session->ci_config };
+    ExitInput input = {.graph = &session->graph,
+                       .facts = session->facts,
+                       .chosen = session->chosen,
+                       .shown = session->statuses,
+                       .started_ms = session->started_ms,
+                       .healthy_since_ms = session->healthy_since_ms,
+                       .now_ms = loop_now_ms(session->engine->loop),
+                       .ci = &session->ci_config};
     exit_check(&input, &verdict);
     session->healthy_since_ms = verdict.healthy_since_ms;
     session->exit_timer = timer_free(session->exit_timer);
     if (!verdict.done) {
         if (verdict.wake_ms)
-            session->exit_timer = timer_new(session->engine->loop, verdict.wake_ms - input.now_ms, on_exit_timer, session);
+            session->exit_timer = timer_new(session->engine->loop, verdict.wake_ms - input.now_ms,
+                                            on_exit_timer, session);
         return;
     }
     Err err;

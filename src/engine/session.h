@@ -18,10 +18,10 @@ struct Target {
     List dirty;     /* Engine.dirty, while marked */
     List slot_wait; /* Engine.slot_wait, while it waits for a job slot */
     bool has_slot;
-    bool slot_pending; /* not shown yet: a slot is free and about to be offered */
-    bool adopting;  /* its newest run is being looked up: no plan yet */
-    Timer *wake;    /* the plan wants to be asked again */
-    uint32_t queued_after; /* adoption: a run was still to come after this one */
+    bool slot_pending;                   /* not shown yet: a slot is free and about to be offered */
+    bool adopting;                       /* its newest run is being looked up: no plan yet */
+    Timer *wake;                         /* the plan wants to be asked again */
+    uint32_t queued_after;               /* adoption: a run was still to come after this one */
     Op *start, *wait, *destroy, *resume; /* calls in flight */
     ReadyProbe *probe;
     TargetState shown;
@@ -34,18 +34,19 @@ struct Session {
     List unsettled; /* Engine.unsettled */
     Engine *engine;
     Object object;
-    Arena arena;            /* the generation: config, graph, and everything below that is not freed by itself */
+    Arena
+        arena; /* the generation: config, graph, and everything below that is not freed by itself */
     const Config *config;
     Graph graph;
-    TargetFacts *facts;     /* parallel to graph.targets */
+    TargetFacts *facts; /* parallel to graph.targets */
     Target *targets;
-    unsigned char *chosen;  /* targets somebody asked for */
-    TargetStatus *statuses; /* parallel: what is shown */
+    unsigned char *chosen;   /* targets somebody asked for */
+    TargetStatus *statuses;  /* parallel: what is shown */
     const char *slug, *name; /* name: of `--session`, or NULL */
     char *dir;
     uint64_t spec_generation;
     bool ci;
-    CiConfig ci_config;     /* with what the client said */
+    CiConfig ci_config; /* with what the client said */
     Arena client_arena;
     ClientSetup client;
     int64_t started_us, started_ms;
@@ -53,16 +54,16 @@ struct Session {
     int64_t healthy_since_ms;
     bool done, timeout;
     char error[1024];
-    bool ready;             /* the backend has set it up */
-    bool deleting, purge;   /* goes once nothing of it is alive */
-    bool down;              /* ... and has gone: only its files are left */
+    bool ready;           /* the backend has set it up */
+    bool deleting, purge; /* goes once nothing of it is alive */
+    bool down;            /* ... and has gone: only its files are left */
     bool hold;
     int holders;
-    size_t adopting;        /* targets still being looked up */
-    size_t alive;           /* targets with a live run */
+    size_t adopting; /* targets still being looked up */
+    size_t alive;    /* targets with a live run */
     Timer *exit_timer, *hold_timer;
     Op *setup;
-    bool touched;           /* in this drain */
+    bool touched; /* in this drain */
 };
 
 struct Engine {
@@ -72,8 +73,8 @@ struct Engine {
     Backend *backend;
     Objects *objects;
     HttpClient *http;
-    List sessions; /* Session.link */
-    List dirty;    /* Target.dirty */
+    List sessions;  /* Session.link */
+    List dirty;     /* Target.dirty */
     List unsettled; /* Session.unsettled */
     List slot_wait; /* Target.slot_wait, in order of plan_slot_compare */
     int slots, slots_used;
@@ -119,14 +120,16 @@ MUST int session_save(Session *session, Err *err);
 MUST int session_save_spec(Session *session, Err *err);
 MUST int session_save_client(Session *session, Err *err);
 uint64_t session_newest_spec(const Session *session); /* generation on disk; 0: none */
-MUST int session_load(Engine *engine, const char *slug, Session **ret, Err *err); /* 1: it is down (not loaded), 0: loaded, -1 */
+MUST int session_load(Engine *engine, const char *slug, Session **ret,
+                      Err *err); /* 1: it is down (not loaded), 0: loaded, -1 */
 
 /* session.c */
 Session *session_new(Engine *engine, const char *slug);
 Session *session_free(Session *session);
-void session_set_config(Session *session, const Config *config); /* graph, facts, targets; takes no ownership (arena) */
-void session_publish(Session *session);  /* objects become visible */
-void session_settle(Session *session);   /* after a drain: exit condition, deletion, news */
+void session_set_config(
+    Session *session, const Config *config); /* graph, facts, targets; takes no ownership (arena) */
+void session_publish(Session *session);      /* objects become visible */
+void session_settle(Session *session);       /* after a drain: exit condition, deletion, news */
 /* tiltfile:update: the file was read, well. */
 void session_file_read(Session *session, int64_t started_us, int64_t ended_us);
 /* The marked targets are wanted to run. */

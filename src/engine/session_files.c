@@ -38,7 +38,8 @@ static void begin(Buf *buf, JsonWriter *out) {
     json_kv_int(out, "format", SESSION_FORMAT);
 }
 
-static void write_names(const Session *session, const char *key, bool (*pick)(const Session *, size_t), JsonWriter *out) {
+static void write_names(const Session *session, const char *key,
+                        bool (*pick)(const Session *, size_t), JsonWriter *out) {
     json_kv_array(out, key);
     for (size_t i = 0; i < session->graph.n; i++)
         if (pick(session, i))
@@ -46,7 +47,9 @@ static void write_names(const Session *session, const char *key, bool (*pick)(co
     json_array_end(out);
 }
 
-static bool is_chosen(const Session *session, size_t i) { return session->chosen[i]; }
+static bool is_chosen(const Session *session, size_t i) {
+    return session->chosen[i];
+}
 static bool is_stopped(const Session *session, size_t i) {
     return session->facts[i].want == WANT_STOPPED || session->facts[i].want == WANT_DISABLED;
 }
@@ -116,16 +119,18 @@ static void write_bytes(JsonWriter *out, const char *bytes) {
     json_object_end(out);
 }
 
+static unsigned nibble(char digit) {
+    return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10) & 0xf;
+}
+
 static const char *read_bytes(const Value *v, Arena *arena) {
     const char *text = value_str(v), *hex = value_get_str(v, "hex");
     if (text || !hex)
         return text ? text : "";
     size_t n = strlen(hex) / 2;
     char *bytes = arena_alloc(arena, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        char digits[3] = { hex[2 * i], hex[2 * i + 1], '\0' };
-        bytes[i] = (char)strtol(digits, NULL, 16);
-    }
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
     return bytes;
 }
 
@@ -168,8 +173,10 @@ static int read_json(const char *dir, const char *name, Arena *arena, const Valu
         return err_in(err, "%s", path);
     int64_t format = value_get_int(*ret, "format", 0);
     if (format > SESSION_FORMAT)
-        return err_set(err, ERR_UNAVAILABLE, "%s is of format %lld, written by a newer thole: it is left as it is; use that version",
-                       path, (long long)format);
+        return err_set(
+            err, ERR_UNAVAILABLE,
+            "%s is of format %lld, written by a newer thole: it is left as it is; use that version",
+            path, (long long)format);
     return 0;
 }
 
@@ -182,21 +189,22 @@ static void load_client(Session *session, const Value *v) {
     ProcessLimit *own = arena_alloc(arena, (value_count(limits) + 1) * sizeof(*own));
     for (size_t i = 0; i < value_count(limits); i++) {
         const Value *limit = value_at(limits, i);
-        own[i] = (ProcessLimit){ .resource = (int)value_int(value_at(limit, 0), 0),
-                                 .soft = (uint64_t)value_int(value_at(limit, 1), -1),
-                                 .hard = (uint64_t)value_int(value_at(limit, 2), -1) };
+        own[i] = (ProcessLimit){.resource = (int)value_int(value_at(limit, 0), 0),
+                                .soft = (uint64_t)value_int(value_at(limit, 1), -1),
+                                .hard = (uint64_t)value_int(value_at(limit, 2), -1)};
     }
     client->process.limits = own;
     client->process.limit_n = value_count(limits);
     client->env.n = value_count(env) / 2;
     client->env.at = arena_alloc(arena, (client->env.n + 1) * sizeof(*client->env.at));
     for (size_t i = 0; i < client->env.n; i++)
-        client->env.at[i] = (StrPair){ .name = read_bytes(value_at(env, 2 * i), arena),
-                                       .value = read_bytes(value_at(env, 2 * i + 1), arena) };
+        client->env.at[i] = (StrPair){.name = read_bytes(value_at(env, 2 * i), arena),
+                                      .value = read_bytes(value_at(env, 2 * i + 1), arena)};
 }
 
 static void load_wants(Session *session, const Value *v) {
-    const Value *chosen = value_get(v, "chosen"), *stopped = value_get(v, "stopped"), *queued = value_get(v, "queued");
+    const Value *chosen = value_get(v, "chosen"), *stopped = value_get(v, "stopped"),
+                *queued = value_get(v, "queued");
     for (size_t i = 0; i < value_count(chosen); i++) {
         int64_t t = graph_find(&session->graph, value_str(value_at(chosen, i)));
         if (t < 0)
@@ -217,13 +225,15 @@ static void load_wants(Session *session, const Value *v) {
 }
 
 static void load_head(Session *session, const Value *v) {
-    const char *name = value_get_str(v, "session"), *error = value_get_str(v, "error"), *uid = value_get_str(v, "uid");
+    const char *name = value_get_str(v, "session"), *error = value_get_str(v, "error"),
+               *uid = value_get_str(v, "uid");
     session->name = name ? arena_strdup(&session->arena, name) : NULL;
     session->spec_generation = (uint64_t)value_get_int(v, "generation", 1);
     session->object.generation = session->spec_generation;
     session->ci = value_get_bool(v, "ci", false);
     session->started_us = value_get_int(v, "started_us", 0);
-    session->started_ms = loop_now_ms(session->engine->loop) - (loop_wall_us(session->engine->loop) - session->started_us) / 1000;
+    session->started_ms = loop_now_ms(session->engine->loop) -
+                          (loop_wall_us(session->engine->loop) - session->started_us) / 1000;
     session->object.created_us = value_get_int(v, "created_us", session->started_us);
     session->hold = value_get_bool(v, "hold", false);
     session->done = value_get_bool(v, "done", false);
@@ -259,7 +269,8 @@ static int load_into(Session *session, Err *err) {
     session_set_config(session, config);
     session->ci_config = config->ci;
     session->ci_config.timeout_ms = value_get_int(head, "ci_timeout_ms", config->ci.timeout_ms);
-    session->ci_config.readiness_timeout_ms = value_get_int(head, "ci_readiness_timeout_ms", config->ci.readiness_timeout_ms);
+    session->ci_config.readiness_timeout_ms =
+        value_get_int(head, "ci_readiness_timeout_ms", config->ci.readiness_timeout_ms);
     load_wants(session, head);
     session_file_read(session, value_get_int(head, "read_started_us", session->started_us),
                       value_get_int(head, "read_ended_us", session->started_us));

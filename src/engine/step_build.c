@@ -11,11 +11,11 @@ static StrMap environment(const Target *target, Arena *arena) {
     const Session *session = target->session;
     const TargetSpec *spec = target_spec(target);
     StrPair own[] = {
-        { "THOLE_RESOURCE", spec->resource },
-        { "THOLE_SESSION", session->slug },
-        { "THOLE_TARGET", spec->name },
+        {"THOLE_RESOURCE", spec->resource},
+        {"THOLE_SESSION", session->slug},
+        {"THOLE_TARGET", spec->name},
     };
-    StrMap injected = { .at = own, .n = COUNT(own) };
+    StrMap injected = {.at = own, .n = COUNT(own)};
     StrMap file = strmap_merge(&session->client.env, &spec->service->env, arena);
     return strmap_merge(&file, &injected, arena);
 }
@@ -49,7 +49,7 @@ static StrList secret_values(const StrList *names, const StrMap *env, Arena *are
             room += *p == '\n' || *p == '\r';
         room++;
     }
-    StrList list = { .at = arena_alloc(arena, room * sizeof(*list.at)) };
+    StrList list = {.at = arena_alloc(arena, room * sizeof(*list.at))};
     for (size_t i = 0; i < names->n; i++) {
         const char *value = strmap_get(env, names->at[i]);
         if (value)
@@ -67,11 +67,17 @@ int step_check_secrets(const Session *session, Err *err) {
             if (!value)
                 value = strmap_get(&session->client.env, name);
             if (!value)
-                return err_set(err, ERR_INVALID, "services.%s.secrets: %s is not set; set it in env, in a file of env_from, or "
-                               "in the environment of the command", service->name, name);
+                return err_set(
+                    err, ERR_INVALID,
+                    "services.%s.secrets: %s is not set; set it in env, in a file of env_from, or "
+                    "in the environment of the command",
+                    service->name, name);
             if (strlen(value) < SECRET_MIN)
-                return err_set(err, ERR_INVALID, "services.%s.secrets: the value of %s is shorter than %d bytes and would mask "
-                               "ordinary text; use a longer one", service->name, name, SECRET_MIN);
+                return err_set(
+                    err, ERR_INVALID,
+                    "services.%s.secrets: the value of %s is shorter than %d bytes and would mask "
+                    "ordinary text; use a longer one",
+                    service->name, name, SECRET_MIN);
         }
     }
     return 0;
@@ -110,11 +116,13 @@ void step_build(const Target *target, Arena *arena, Step *ret) {
     ret->restarts = facts->restarts;
     ret->attempt = facts->attempt;
     ret->cause = cause_of(facts, arena);
-    ret->title = arena_printf(arena, "%s %s %u", target->session->config->name, spec->name, facts->run);
+    ret->title =
+        arena_printf(arena, "%s %s %u", target->session->config->name, spec->name, facts->run);
 }
 
 void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret) {
     fill(target, command, arena, ret);
     ret->no_log = true;
-    ret->title = arena_printf(arena, "%s %s probe", target->session->config->name, target_spec(target)->name);
+    ret->title = arena_printf(arena, "%s %s probe", target->session->config->name,
+                              target_spec(target)->name);
 }

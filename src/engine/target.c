@@ -12,14 +12,16 @@
 #include "engine/run_files.h"
 #include "engine/session.h"
 
-TargetFacts *target_facts(Target *target) { return &target->session->facts[target->index]; }
+TargetFacts *target_facts(Target *target) {
+    return &target->session->facts[target->index];
+}
 
 const TargetSpec *target_spec(const Target *target) {
     return &target->session->graph.targets[target->index];
 }
 
 StepId target_step_id(const Target *target, uint32_t run) {
-    return (StepId){ .task = target->session->slug, .step = target_spec(target)->name, .run = run };
+    return (StepId){.task = target->session->slug, .step = target_spec(target)->name, .run = run};
 }
 
 Target *target_of(Object *object) {
@@ -49,7 +51,8 @@ void target_mark(Target *target) {
 /* ---- job slots ---- */
 
 static bool slot_before(Target *a, Target *b) {
-    return plan_slot_compare(target_facts(a), target_spec(a)->name, target_facts(b), target_spec(b)->name) < 0;
+    return plan_slot_compare(target_facts(a), target_spec(a)->name, target_facts(b),
+                             target_spec(b)->name) < 0;
 }
 
 static void slot_queue(Target *target, bool waits) {
@@ -99,14 +102,20 @@ static void run_over(Target *target, const RunResult *result) {
 }
 
 static RunResult result_of(const StepState *state) {
-    static const EndKind ends[] = { [STEP_EXITED] = END_EXITED, [STEP_SIGNALED] = END_SIGNALED,
-                                    [STEP_FAILED] = END_FAILED, [STEP_LOST] = END_LOST };
-    return (RunResult){ .kind = ends[state->end], .code = state->code, .oom_killed = state->oom_killed,
-                        .ended_us = state->ended_us, .why = state->error };
+    static const EndKind ends[] = {[STEP_EXITED] = END_EXITED,
+                                   [STEP_SIGNALED] = END_SIGNALED,
+                                   [STEP_FAILED] = END_FAILED,
+                                   [STEP_LOST] = END_LOST};
+    return (RunResult){.kind = ends[state->end],
+                       .code = state->code,
+                       .oom_killed = state->oom_killed,
+                       .ended_us = state->ended_us,
+                       .why = state->error};
 }
 
 static RunResult result_of_error(Loop *loop, const Err *err) {
-    return (RunResult){ .kind = END_FAILED, .oom_killed = UNKNOWN, .ended_us = loop_wall_us(loop), .why = err->msg };
+    return (RunResult){
+        .kind = END_FAILED, .oom_killed = UNKNOWN, .ended_us = loop_wall_us(loop), .why = err->msg};
 }
 
 static void on_wait(void *arg, const void *result, const Err *err) {
@@ -124,7 +133,8 @@ static void on_probe(void *arg, bool ready, const char *why) {
     PlanWorld world = session_world(target->session);
     str_copy(target->probe_why, sizeof(target->probe_why), why);
     if (ready && !facts->last_ready_us)
-        run_files_mark_ready(target->session->dir, target_spec(target)->name, facts->run, world.now_us);
+        run_files_mark_ready(target->session->dir, target_spec(target)->name, facts->run,
+                             world.now_us);
     fact_ready(facts, ready, &world);
     target_mark(target);
 }
@@ -137,7 +147,8 @@ static Op *exec_probe(void *exec_arg, OpFn fn, void *arg) {
     Step step;
     arena_init(&arena);
     step_build_probe(target, &spec->exec, &arena, &step);
-    Op *op = backend_exec_step(backend, target_step_id(target, target_facts(target)->run), &step, spec->timeout_ms, fn, arg);
+    Op *op = backend_exec_step(backend, target_step_id(target, target_facts(target)->run), &step,
+                               spec->timeout_ms, fn, arg);
     arena_deinit(&arena);
     return op;
 }
@@ -148,15 +159,21 @@ static void start_probe(Target *target) {
     TargetFacts *facts = target_facts(target);
     if (spec->type != TARGET_SERVER || spec->service->ready.kind == PROBE_NONE)
         return;
-    ProbeAsk ask = { .loop = engine->loop, .http = engine->http, .backend = engine->backend,
-                     .step = target_step_id(target, facts->run), .spec = &spec->service->ready,
-                     .exec = exec_probe, .exec_arg = target, .was_ready = facts->ready };
+    ProbeAsk ask = {.loop = engine->loop,
+                    .http = engine->http,
+                    .backend = engine->backend,
+                    .step = target_step_id(target, facts->run),
+                    .spec = &spec->service->ready,
+                    .exec = exec_probe,
+                    .exec_arg = target,
+                    .was_ready = facts->ready};
     target->probe = ready_probe_new(&ask, on_probe, target);
 }
 
 void target_watch_run(Target *target) {
     Engine *engine = target->session->engine;
-    target->wait = backend_wait_step(engine->backend, target_step_id(target, target_facts(target)->run), on_wait, target);
+    target->wait = backend_wait_step(
+        engine->backend, target_step_id(target, target_facts(target)->run), on_wait, target);
     start_probe(target);
 }
 
@@ -166,11 +183,13 @@ static void on_start(void *arg, const void *result, const Err *err) {
     PlanWorld world = session_world(target->session);
     target->start = NULL;
     if (err || state->phase != STEP_RUNNING) {
-        RunResult end = err ? result_of_error(target->session->engine->loop, err) : result_of(state);
+        RunResult end =
+            err ? result_of_error(target->session->engine->loop, err) : result_of(state);
         run_over(target, &end);
         return;
     }
-    fact_started(target_facts(target), target_spec(target), (int32_t)state->pid, state->started_us, &world);
+    fact_started(target_facts(target), target_spec(target), (int32_t)state->pid, state->started_us,
+                 &world);
     target_watch_run(target);
     target_mark(target);
 }
@@ -190,7 +209,8 @@ static void act_start(Target *target) {
     target->stop_failed[0] = '\0';
     slot_take(target);
     step_build(target, &arena, &step);
-    target->start = backend_start_step(engine->backend, target_step_id(target, facts->run), &step, on_start, target);
+    target->start = backend_start_step(engine->backend, target_step_id(target, facts->run), &step,
+                                       on_start, target);
     arena_deinit(&arena);
 }
 
@@ -207,17 +227,19 @@ static void on_destroy(void *arg, const void *result, const Err *err) {
 
 static void stop_run(Target *target, int signal, uint32_t grace_ms) {
     Engine *engine = target->session->engine;
-    StopHow how = { .signal = signal, .grace_ms = grace_ms };
+    StopHow how = {.signal = signal, .grace_ms = grace_ms};
     op_forget(target->destroy);
     target->destroy =
-        backend_destroy_step(engine->backend, target_step_id(target, target_facts(target)->run), &how, on_destroy, target);
+        backend_destroy_step(engine->backend, target_step_id(target, target_facts(target)->run),
+                             &how, on_destroy, target);
 }
 
 static void act_stop(Target *target, bool overdue) {
     const Stop *stop = &target_spec(target)->service->stop;
     PlanWorld world = session_world(target->session);
     if (overdue)
-        fact_timed_out(target_facts(target), target_spec(target), target->probe_why[0] ? target->probe_why : NULL);
+        fact_timed_out(target_facts(target), target_spec(target),
+                       target->probe_why[0] ? target->probe_why : NULL);
     fact_stop_asked(target_facts(target), &world);
     target->probe = ready_probe_free(target->probe);
     stop_run(target, (int)stop->signal, (uint32_t)stop->grace_ms);
@@ -234,7 +256,9 @@ void target_kill(Target *target) {
     target_mark(target);
 }
 
-static void on_wake(void *arg) { mark(arg); }
+static void on_wake(void *arg) {
+    mark(arg);
+}
 
 static bool act(Target *target, const Verdict *verdict) {
     switch (verdict->act) {
@@ -252,14 +276,15 @@ static bool act(Target *target, const Verdict *verdict) {
 void target_drain(Target *target, int slots) {
     Session *session = target->session;
     Loop *loop = session->engine->loop;
-    Verdict verdict = { 0 };
+    Verdict verdict = {0};
     do { /* an act changes the facts: ask again, to show what is */
         PlanWorld world = session_world(session);
         world.slots = slots;
         plan_target(&session->graph, session->facts, target->index, &world, &verdict);
     } while (act(target, &verdict));
     slot_queue(target, verdict.hold == HOLD_SLOT);
-    target->slot_pending = verdict.hold == HOLD_SLOT && slots == 0 && free_slots(session->engine) > 0;
+    target->slot_pending =
+        verdict.hold == HOLD_SLOT && slots == 0 && free_slots(session->engine) > 0;
     if (target->slot_pending) /* this drain offers it one before anybody looks */
         return;
     target->wake = timer_free(target->wake);
@@ -273,15 +298,17 @@ void target_drain(Target *target, int slots) {
 /* ---- what others see ---- */
 
 static bool same_state(const TargetState *a, const TargetState *b) {
-    if (a->phase != b->phase || !str_same(a->wait_reason, b->wait_reason) || a->waiting_on_n != b->waiting_on_n ||
-        a->trigger_us != b->trigger_us || a->run != b->run || a->pid != b->pid || a->restarts != b->restarts ||
-        a->start_us != b->start_us || a->ready != b->ready || a->last_ready_us != b->last_ready_us)
+    if (a->phase != b->phase || !str_same(a->wait_reason, b->wait_reason) ||
+        a->waiting_on_n != b->waiting_on_n || a->trigger_us != b->trigger_us || a->run != b->run ||
+        a->pid != b->pid || a->restarts != b->restarts || a->start_us != b->start_us ||
+        a->ready != b->ready || a->last_ready_us != b->last_ready_us)
         return false;
     for (size_t i = 0; i < a->waiting_on_n; i++)
         if (!str_same(a->waiting_on[i], b->waiting_on[i]))
             return false;
-    return a->finish_us == b->finish_us && str_same(a->error, b->error) && str_same(a->grace_status, b->grace_status) &&
-           a->exit_code == b->exit_code && a->signal == b->signal && a->oom_killed == b->oom_killed;
+    return a->finish_us == b->finish_us && str_same(a->error, b->error) &&
+           str_same(a->grace_status, b->grace_status) && a->exit_code == b->exit_code &&
+           a->signal == b->signal && a->oom_killed == b->oom_killed;
 }
 
 static void describe(Target *target, const Verdict *verdict, char *why, size_t size) {
@@ -293,7 +320,7 @@ static void describe(Target *target, const Verdict *verdict, char *why, size_t s
 
 void target_show(Target *target, const Verdict *verdict) {
     Session *session = target->session;
-    TargetState state = { 0 };
+    TargetState state = {0};
     const char *names[8];
     char why[sizeof(target->why)];
     plan_show(&session->graph, session->facts, target->index, verdict, &state, names);
@@ -301,8 +328,9 @@ void target_show(Target *target, const Verdict *verdict) {
     if (same_state(&state, &target->shown) && strcmp(why, target->why) == 0)
         return;
     if (state.phase != target->shown.phase)
-        log_info("%s %s: %s -> %s%s%s%s", session->slug, target_spec(target)->name, target_phase_name(target->shown.phase),
-                 target_phase_name(state.phase), why[0] ? " (" : "", why, why[0] ? ")" : "");
+        log_info("%s %s: %s -> %s%s%s%s", session->slug, target_spec(target)->name,
+                 target_phase_name(target->shown.phase), target_phase_name(state.phase),
+                 why[0] ? " (" : "", why, why[0] ? ")" : "");
     memcpy(target->waiting_on, names, sizeof(names));
     str_copy(target->error, sizeof(target->error), state.error ? state.error : "");
     str_copy(target->why, sizeof(target->why), why);
@@ -359,15 +387,20 @@ static void derive_uid(const char *session_uid, const char *name, char uid[37]) 
 
 void target_init(Target *target, Session *session, uint32_t index) {
     const TargetSpec *spec = &session->graph.targets[index];
-    *target = (Target){ .session = session, .index = index };
+    *target = (Target){.session = session, .index = index};
     list_init(&target->dirty);
     list_init(&target->slot_wait);
-    target->object = (Object){ .kind = OBJECT_TARGET, .space = session->slug, .name = spec->object, .encode = encode,
-                               .labels = spec->service ? &spec->service->labels : NULL };
+    target->object = (Object){.kind = OBJECT_TARGET,
+                              .space = session->slug,
+                              .name = spec->object,
+                              .encode = encode,
+                              .labels = spec->service ? &spec->service->labels : NULL};
     derive_uid(session->object.uid, spec->name, target->object.uid);
     target->object.created_us = session->object.created_us;
-    session->statuses[index] = (TargetStatus){
-        .name = spec->name, .resource = spec->service ? spec->resource : "(Tiltfile)", .type = spec->type };
+    session->statuses[index] =
+        (TargetStatus){.name = spec->name,
+                       .resource = spec->service ? spec->resource : "(Tiltfile)",
+                       .type = spec->type};
 }
 
 void target_deinit(Target *target) {

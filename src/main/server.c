@@ -54,9 +54,7 @@ static void on_signal(void *arg, int signal) {
 static void on_leave(void *arg, ApiLeave how) {
     App *app = arg;
     switch (how) {
-    case API_STOP:
-        leave(app);
-        break;
+    case API_STOP: leave(app); break;
     case API_STOP_ALL:
         app->leaving = true;
         timer_set(app->idle, 0);
@@ -108,7 +106,8 @@ static char *own_path(void) {
     if (n < 0)
         return xstrdup("thole-server");
     path[n] = '\0';
-    char *deleted = strstr(path, " (deleted)"); /* replaced by an upgrade: the new one has the name */
+    char *deleted =
+        strstr(path, " (deleted)"); /* replaced by an upgrade: the new one has the name */
     if (deleted && deleted[strlen(" (deleted)")] == '\0')
         *deleted = '\0';
     return xstrdup(path);
@@ -154,8 +153,10 @@ static int start(App *app, Err *err) {
     for (size_t i = 0; i < SIGNALS; i++)
         app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
     app->backend = local_backend_new(app->loop, &local);
-    EngineOptions options = {
-        .loop = app->loop, .state_dir = app->state_dir, .backend = app->backend, .version = THOLE_VERSION};
+    EngineOptions options = {.loop = app->loop,
+                             .state_dir = app->state_dir,
+                             .backend = app->backend,
+                             .version = THOLE_VERSION};
     app->engine = engine_new(&options);
     app->idle = timer_idle(app->loop, on_idle, app);
     app->watcher = (Watcher){.fn = on_change, .arg = app};
@@ -194,7 +195,9 @@ static void stop(App *app) {
 }
 
 static int usage(void) {
-    fputs("usage: thole-server [--ready-fd N]\nStarted by thole when it is needed; see `thole server --help`.\n", stderr);
+    fputs("usage: thole-server [--ready-fd N]\nStarted by thole when it is needed; see `thole "
+          "server --help`.\n",
+          stderr);
     return 2;
 }
 
@@ -205,7 +208,8 @@ static int parse(App *app, int argc, char **argv) {
             puts("thole-server " THOLE_VERSION);
             exit(0);
         }
-        if (strcmp(argv[i], "--ready-fd") != 0 || i + 1 == argc || number_parse(argv[++i], 0, INT_MAX, &fd) < 0)
+        if (strcmp(argv[i], "--ready-fd") != 0 || i + 1 == argc ||
+            number_parse(argv[++i], 0, INT_MAX, &fd) < 0)
             return -1;
         app->ready_fd = (int)fd;
     }

@@ -8,8 +8,11 @@
 #include "data/json.h"
 
 static void begin(Scene *scene) {
-    EngineOptions options = {.loop = scene->loop, .state_dir = scene->state, .backend = scene->backend,
-                             .version = "test", .scripted = true};
+    EngineOptions options = {.loop = scene->loop,
+                             .state_dir = scene->state,
+                             .backend = scene->backend,
+                             .version = "test",
+                             .scripted = true};
     scene->engine = engine_new(&options);
 }
 
@@ -42,7 +45,11 @@ static Session *create(Scene *scene, const char *const *names, bool ci) {
     ClientSetup client = {.process = {.umask = 022}};
     StrPair env[] = {{"FROM_CLIENT", "yes"}, {"PATH", "/usr/bin:/bin"}};
     client.env = (StrMap){.at = env, .n = 2};
-    SessionAsk ask = {.file = scene->file, .ci = ci, .ci_timeout_ms = -1, .ci_readiness_timeout_ms = -1, .client = &client};
+    SessionAsk ask = {.file = scene->file,
+                      .ci = ci,
+                      .ci_timeout_ms = -1,
+                      .ci_readiness_timeout_ms = -1,
+                      .client = &client};
     const char *at[16];
     for (; names && names[ask.names.n]; ask.names.n++)
         at[ask.names.n] = names[ask.names.n];
@@ -83,7 +90,8 @@ static Object *find(Scene *scene, const char *target) {
     char *colon = strchr(name, ':');
     if (colon)
         *colon = '.';
-    for (Object *object = NULL; (object = object_next(engine_objects(scene->engine), OBJECT_TARGET, NULL, object));)
+    for (Object *object = NULL;
+         (object = object_next(engine_objects(scene->engine), OBJECT_TARGET, NULL, object));)
         if (strcmp(object->name, name) == 0)
             return object;
     return NULL;
@@ -124,7 +132,8 @@ const char *scene_state(Scene *scene, const char *target) {
         return "gone";
     Arena arena;
     arena_init(&arena);
-    describe(value_get(value_get(scene_json(scene, object, &arena), "status"), "state"), text, sizeof(text));
+    describe(value_get(value_get(scene_json(scene, object, &arena), "status"), "state"), text,
+             sizeof(text));
     arena_deinit(&arena);
     return text;
 }
@@ -135,7 +144,8 @@ const char *scene_message(Scene *scene, const char *target) {
     Arena arena;
     arena_init(&arena);
     const char *message =
-        object ? value_get_str(value_get(scene_json(scene, object, &arena), "status"), "message") : NULL;
+        object ? value_get_str(value_get(scene_json(scene, object, &arena), "status"), "message")
+               : NULL;
     snprintf(text, sizeof(text), "%s", message ? message : "");
     arena_deinit(&arena);
     return text;

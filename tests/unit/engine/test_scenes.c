@@ -8,7 +8,8 @@ static StepId step(const Scene *scene, const char *target, uint32_t run) {
     return (StepId){.task = session_slug(scene->session), .step = target, .run = run};
 }
 
-TEST(a_server_waits_for_its_job) {
+TEST(a_server_waits_for_its_job)
+{
     Scene *scene = scene_new("services:\n"
                              "  migrate: {type: job, command: migrate}\n"
                              "  api: {command: api, depends_on: [migrate]}\n");
@@ -27,7 +28,8 @@ TEST(a_server_waits_for_its_job) {
     scene_free(scene);
 }
 
-TEST(a_crashed_server_waits_for_its_back_off_and_runs_again) {
+TEST(a_crashed_server_waits_for_its_back_off_and_runs_again)
+{
     Scene *scene = scene_new("services:\n  api: {command: api, restart: {delay: 1s}}\n");
     fake_script(scene->backend, NULL, "api:serve", &runs_on);
     ASSERT(scene_up(scene, NULL));
@@ -41,16 +43,19 @@ TEST(a_crashed_server_waits_for_its_back_off_and_runs_again) {
     scene_free(scene);
 }
 
-TEST(down_stops_in_reverse_order_and_the_objects_go) {
+TEST(down_stops_in_reverse_order_and_the_objects_go)
+{
     Scene *scene = scene_new("services:\n"
                              "  db: {command: db}\n"
                              "  api: {command: api, depends_on: [db]}\n");
     fake_script(scene->backend, NULL, NULL, &runs_on);
-    fake_script(scene->backend, NULL, "api:serve", &(FakeScript){.life_ms = -1, .ignores_stop = true});
+    fake_script(scene->backend, NULL, "api:serve",
+                &(FakeScript){.life_ms = -1, .ignores_stop = true});
     ASSERT(scene_up(scene, NULL));
     CHECK_EQ(fake_running(scene->backend), 2);
     session_delete(scene->session, -1, false);
-    loop_advance(scene->loop, 5000); /* api has 10 s of grace and ignores TERM; db must wait for it */
+    loop_advance(scene->loop,
+                 5000); /* api has 10 s of grace and ignores TERM; db must wait for it */
     CHECK_STR(scene_state(scene, "db:serve"), "active ready");
     loop_advance(scene->loop, 6000);
     CHECK_EQ(fake_running(scene->backend), 0);
@@ -60,7 +65,8 @@ TEST(down_stops_in_reverse_order_and_the_objects_go) {
     scene_free(scene);
 }
 
-TEST(a_killed_server_process_adopts_and_starts_nothing_twice) {
+TEST(a_killed_server_process_adopts_and_starts_nothing_twice)
+{
     Scene *scene = scene_new("services:\n"
                              "  migrate: {type: job, command: migrate}\n"
                              "  api: {command: api, depends_on: [migrate]}\n");
@@ -81,7 +87,8 @@ TEST(a_killed_server_process_adopts_and_starts_nothing_twice) {
     scene_free(scene);
 }
 
-TEST(what_was_stopped_stays_stopped_over_a_crash) {
+TEST(what_was_stopped_stays_stopped_over_a_crash)
+{
     Scene *scene = scene_new("services:\n  a: {command: a}\n  b: {command: b}\n");
     fake_script(scene->backend, NULL, NULL, &runs_on);
     ASSERT(scene_up(scene, NULL));
@@ -98,7 +105,8 @@ TEST(what_was_stopped_stays_stopped_over_a_crash) {
     scene_free(scene);
 }
 
-TEST(a_hundred_restarts_at_once_are_one) {
+TEST(a_hundred_restarts_at_once_are_one)
+{
     Scene *scene = scene_new("services:\n  a: {command: a}\n");
     fake_script(scene->backend, NULL, NULL, &runs_on);
     ASSERT(scene_up(scene, NULL));
@@ -110,7 +118,8 @@ TEST(a_hundred_restarts_at_once_are_one) {
     scene_free(scene);
 }
 
-TEST(ci_ends_well) {
+TEST(ci_ends_well)
+{
     Scene *scene = scene_new("services:\n"
                              "  test: {type: job, command: t}\n"
                              "  api: {command: api}\n");
@@ -120,7 +129,8 @@ TEST(ci_ends_well) {
     loop_advance(scene->loop, 300);
     Arena arena;
     arena_init(&arena);
-    const Value *status = value_get(scene_json(scene, session_object(scene->session), &arena), "status");
+    const Value *status =
+        value_get(scene_json(scene, session_object(scene->session), &arena), "status");
     CHECK(value_get_bool(status, "done", false));
     CHECK(value_get(status, "error") == NULL);
     CHECK_EQ(fake_running(scene->backend), 0); /* what served is stopped */
@@ -128,7 +138,8 @@ TEST(ci_ends_well) {
     scene_free(scene);
 }
 
-TEST(ci_ends_with_the_first_failure) {
+TEST(ci_ends_with_the_first_failure)
+{
     Scene *scene = scene_new("services:\n"
                              "  a: {type: job, command: a}\n"
                              "  b: {type: job, command: b}\n");
@@ -138,17 +149,20 @@ TEST(ci_ends_with_the_first_failure) {
     loop_advance(scene->loop, 400);
     Arena arena;
     arena_init(&arena);
-    const Value *status = value_get(scene_json(scene, session_object(scene->session), &arena), "status");
+    const Value *status =
+        value_get(scene_json(scene, session_object(scene->session), &arena), "status");
     CHECK(value_get_bool(status, "done", false));
     CHECK_HAS(value_get_str(status, "error"), "2");
     arena_deinit(&arena);
     scene_free(scene);
 }
 
-TEST(jobs_share_the_slots_of_the_server) {
-    Scene *scene = scene_new("services:\n"
-                             "  a: {type: job, command: x}\n  b: {type: job, command: x}\n  c: {type: job, command: x}\n"
-                             "  d: {type: job, command: x}\n  e: {type: job, command: x}\nparallelism: 2\n");
+TEST(jobs_share_the_slots_of_the_server)
+{
+    Scene *scene = scene_new(
+        "services:\n"
+        "  a: {type: job, command: x}\n  b: {type: job, command: x}\n  c: {type: job, command: x}\n"
+        "  d: {type: job, command: x}\n  e: {type: job, command: x}\nparallelism: 2\n");
     fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = 100});
     ASSERT(scene_up(scene, NULL));
     CHECK_EQ(fake_running(scene->backend), 2);
@@ -161,7 +175,8 @@ TEST(jobs_share_the_slots_of_the_server) {
     scene_free(scene);
 }
 
-TEST(a_second_session_of_a_file_is_refused) {
+TEST(a_second_session_of_a_file_is_refused)
+{
     Scene *scene = scene_new("services:\n  a: {command: a}\n");
     fake_script(scene->backend, NULL, NULL, &runs_on);
     Session *first = scene_up(scene, NULL);
@@ -172,7 +187,8 @@ TEST(a_second_session_of_a_file_is_refused) {
     scene_free(scene);
 }
 
-TEST(a_broken_file_starts_nothing) {
+TEST(a_broken_file_starts_nothing)
+{
     Scene *scene = scene_new("services:\n  a: {comand: a}\n");
     CHECK(scene_up(scene, NULL) == NULL);
     CHECK_EQ(scene->err.kind, ERR_INVALID);
@@ -180,7 +196,8 @@ TEST(a_broken_file_starts_nothing) {
     scene_free(scene);
 }
 
-TEST(a_survivor_is_named_and_the_session_stays) {
+TEST(a_survivor_is_named_and_the_session_stays)
+{
     Scene *scene = scene_new("services:\n  a: {command: a}\n");
     fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1, .survives_kill = true});
     ASSERT(scene_up(scene, NULL));
@@ -196,7 +213,8 @@ TEST(a_survivor_is_named_and_the_session_stays) {
     scene_free(scene);
 }
 
-TEST(a_session_nobody_holds_ends) {
+TEST(a_session_nobody_holds_ends)
+{
     Scene *scene = scene_new("services:\n  a: {type: job, command: a}\n");
     fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1});
     ASSERT(scene_ci(scene));
