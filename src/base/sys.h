@@ -6,6 +6,8 @@
  * programs named *-faults) each first asks sys_fault():
  *   THOLE_FAULT=<call>:<n>[:<errno>]  the n-th such call of this program fails ("any": any call; "write:3:ENOSPC")
  *   THOLE_CRASH=<point>:<n>           SIGKILL to itself at the n-th arrival at sys_point("<point>")
+ *   THOLE_CRASH_DIR=<path>            likewise whoever arrives first once there is a file <path>/<program>.<point>,
+ *                                     which it removes: for programs that are running already
  *   THOLE_FAULT_PROGRAM=<name>        only in the program that called sys_program("<name>")
  *   THOLE_FAULT_FILE=<path>           each fault that fires appends "<program> <call or point> <pid>" */
 #pragma once
