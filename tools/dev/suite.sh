@@ -47,12 +47,11 @@ run_pytest() {
     [ "$code" -eq 0 ] || suite_failed=1
 }
 
-# run_suite WHO SOURCE BUILD PATTERN [PREFIX...]: one pass as somebody, with an environment that holds nothing by chance
+# run_suite SOURCE BUILD PATTERN: one pass, with an environment that holds nothing by chance
 run_suite() {
-    who=$1 source=$2
-    local build=$3 pattern=$4
-    shift 4
-    local clean=("$@" env -i "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "HOME=$HOME" LANG=C.UTF-8
+    who=$(id -un) source=$1
+    local build=$2 pattern=$3
+    local clean=(env -i "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "HOME=$HOME" LANG=C.UTF-8
         PYTHONDONTWRITEBYTECODE=1 "THOLE_SOURCE=$source" "THOLE_BUILD=$build" ${CI:+"CI=$CI"}
         ${ASAN_OPTIONS:+"ASAN_OPTIONS=$ASAN_OPTIONS"} ${UBSAN_OPTIONS:+"UBSAN_OPTIONS=$UBSAN_OPTIONS"}
         ${THOLE_ROUNDS:+"THOLE_ROUNDS=$THOLE_ROUNDS"})
@@ -93,7 +92,7 @@ as_user() {
 # suite BUILD PATTERN PASSES: the whole of it; PASSES is both or one
 suite() {
     local began=$SECONDS
-    run_suite "$(id -un)" "$root" "$1" "$2"
+    run_suite "$root" "$1" "$2"
     if [ "$3" = both ] && [ "$(id -u)" -eq 0 ]; then
         as_user test ${2:+"$2"} || suite_failed=1
     fi
