@@ -256,7 +256,8 @@ int main(int argc, char **argv) {
         return RAIL_FAILED;
     if (peers_listen(&r->peers, argv[2]) < 0)
         return errno == EADDRINUSE ? RAIL_HELD : RAIL_FAILED;
-    size_t size = sizeof(RailPin) * RAIL_PINS_MAX, title = (size_t)(argv[argc - 1] - argv[0]);
+    size_t size = sizeof(RailPin) * RAIL_PINS_MAX;
+    size_t title = (size_t)(argv[argc - 1] - argv[0]) + strlen(argv[argc - 1]);
     r->pins = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (r->pins == MAP_FAILED)
         return RAIL_FAILED;

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays the server against a real rail and its pins, in directories of the test's own. See src/pin/wire.h."""
 
-import ctypes
-import errno
 import json
 import os
 import pathlib
@@ -13,7 +11,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -174,7 +171,7 @@ class Run:
         self.conn.send(pack(STOP, "iI", number, grace_ms))
 
     def attach(self):
-        conn = connect(f"thole/{os.geteuid()}/{self.id}")
+        conn = connect(f"thole/{self.rail.uid}/{self.id}")
         conn.send(pack(ATTACH))
         return conn
 
@@ -205,13 +202,15 @@ class Run:
 class Rail:
     """A rail of the test's own. `server` is the argv it starts when the server is gone."""
 
-    def __init__(self, server=("/bin/false",), program="thole-pin", env=None, connect_now=True, stderr=subprocess.DEVNULL):
+    def __init__(self, server=("/bin/false",), program="thole-pin", env=None, connect_now=True, stderr=subprocess.DEVNULL, user=None):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="thole-pin-"))
-        self.name = f"thole/{os.geteuid()}/rail-{secrets.token_hex(8)}"
+        self.uid = os.geteuid() if user is None else user
+        self.name = f"thole/{self.uid}/rail-{secrets.token_hex(8)}"
         self.server, self.conn = list(server), None
         self.stamp = f"THOLE_TEST_STAMP={secrets.token_hex(8)}"
         key, value = self.stamp.split("=")
-        self.process = subprocess.Popen([BUILD / program, "rail", self.name, *self.server], stderr=stderr,
+        self.root.chmod(0o755)
+        self.process = subprocess.Popen([BUILD / program, "rail", self.name, *self.server], stderr=stderr, user=user,
                                         env={**os.environ, **(env or {}), key: value})
         if connect_now:
             self.conn = self.hello()
