@@ -30,14 +30,10 @@ static void chooser_deinit(Chooser *c) {
     free(c->todo);
 }
 
-static bool mark_target(const Graph *graph, const char *resource, const char *kind,
-                        unsigned char *chosen) {
-    char name[160];
-    snprintf(name, sizeof name, "%s:%s", resource, kind);
-    int64_t at = graph_find(graph, name);
-    if (at >= 0)
-        chosen[at] = 1;
-    return at >= 0;
+static bool mark_target(const Chooser *c, uint32_t target) {
+    if (target != TARGET_NONE)
+        c->chosen[target] = 1;
+    return target != TARGET_NONE;
 }
 
 static void add_service(Chooser *c, const Service *service) {
@@ -53,9 +49,10 @@ static void mark_service(Chooser *c, const Service *first) {
     const Config *config = c->graph->config;
     add_service(c, first);
     while (c->todo_n > 0) {
-        const Service *s = &config->services.at[c->todo[--c->todo_n]];
-        bool update = mark_target(c->graph, s->name, "update", c->chosen);
-        bool serve = mark_target(c->graph, s->name, "serve", c->chosen);
+        uint32_t at = c->todo[--c->todo_n];
+        const Service *s = &config->services.at[at];
+        bool update = mark_target(c, c->graph->of[at].update);
+        bool serve = mark_target(c, c->graph->of[at].serve);
         for (size_t i = 0; !update && !serve && i < s->depends_on.n; i++) {
             const Service *on = config_service(config, s->depends_on.at[i].name);
             assert(on);

@@ -7,21 +7,12 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
-#include "base/err.h"
-#include "base/str.h"
 #include "base/xalloc.h"
+#include "plan/names.h"
 
-enum { NONE = UINT32_MAX };
-
-/* What is known of a service while the graph is built. */
-typedef struct Made {
-    uint32_t update, serve; /* indices of its targets, or NONE */
-    unsigned char seen;     /* bit c: expanded for the target at hand with condition c */
-} Made;
-
-/* A group (or service) still to be expanded, with the condition that was written on the way. */
+/* A group that stands for what it depends on, with the condition that was written on the way there. */
 typedef struct Way {
-    uint32_t service;
+    uint32_t group;
     DepCondition condition;
 } Way;
 
@@ -29,14 +20,16 @@ typedef struct Builder {
     const Config *config;
     Arena *arena;
     Graph *graph;
-    Made *made;      /* parallel to config->services */
-    uint32_t *place; /* per target: where it is in `deps`, plus one; 0: not there */
-    Dep *deps;       /* of the service at hand */
+    Names names;
+    ServiceTargets *of;   /* parallel to config->services */
+    unsigned char *seen;  /* per service: bit c: it is in `ways` with condition c */
+    uint32_t *place;      /* per target: where it is in `deps`, plus one; 0: not there */
+    uint32_t *dependents; /* per target: how many it has */
+    uint32_t *missing;    /* per target: how many of its deps are not in the order yet */
+    Dep *deps;            /* of the service at hand */
     size_t dep_n, dep_cap;
     Way *ways;
     size_t way_n, way_cap;
-    uint32_t *touched; /* services whose `seen` must be cleared */
-    size_t touched_n;
 } Builder;
 
 /* ---- names ---- */
@@ -45,9 +38,15 @@ typedef struct Builder {
  * "api.serve". In others '_' becomes '-', a last '-' gets an 'x', and a label of its own says where
  * ('u', or 'x' if one was appended, and a bit mask), so that different names never meet:
  * "my_app" is "my-app.u4.serve", "a-" is "a-x.x0.serve". */
-static const char *object_name(const char *resource, const char *kind, Arena *arena) {
+static const char *object_name(const char *name, const char *resource, const char *kind,
+                               Arena *arena) {
     size_t n = strlen(resource);
     assert(n > 0 && n <= 64);
+    if (!strchr(resource, '_') && resource[n - 1] != '-') {
+        char *object = arena_strdup(arena, name);
+        object[n] = '.';
+        return object;
+    }
     char label[66];
     uint64_t mask = 0;
     for (size_t i = 0; i < n; i++) {
@@ -58,10 +57,17 @@ static const char *object_name(const char *resource, const char *kind, Arena *ar
     if (appended)
         label[n++] = 'x';
     label[n] = '\0';
-    if (!appended && mask == 0)
-        return arena_printf(arena, "%s.%s", label, kind);
     return arena_printf(arena, "%s.%c%llx.%s", label, appended ? 'x' : 'u',
                         (unsigned long long)mask, kind);
+}
+
+static const char *target_name(const char *resource, const char *kind, Arena *arena) {
+    size_t n = strlen(resource), k = strlen(kind);
+    char *name = arena_alloc(arena, n + 1 + k + 1);
+    memcpy(name, resource, n);
+    name[n] = ':';
+    memcpy(name + n + 1, kind, k);
+    return name;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -95,9 +101,10 @@ static bool has_serve(const Service *s) {
 
 static void add_target(Builder *b, const Service *s, TargetType type, const Command *command) {
     const char *kind = type == TARGET_JOB ? "update" : "serve";
+    const char *name = target_name(s->name, kind, b->arena);
     b->graph->targets[b->graph->n++] = (TargetSpec){
-        .name = arena_printf(b->arena, "%s:%s", s->name, kind),
-        .object = object_name(s->name, kind, b->arena),
+        .name = name,
+        .object = object_name(name, s->name, kind, b->arena),
         .resource = s->name,
         .type = type,
         .service = s,
@@ -105,58 +112,78 @@ static void add_target(Builder *b, const Service *s, TargetType type, const Comm
     };
 }
 
-static void make_targets(Builder *b) {
-    const Config *c = b->config;
-    Graph *g = b->graph;
-    g->targets = arena_alloc(b->arena, (2 * c->services.n + 1) * sizeof *g->targets);
-    g->targets[g->n++] = (TargetSpec){
+static void add_file(Builder *b) {
+    b->graph->targets[b->graph->n++] = (TargetSpec){
         .name = "tiltfile:update",
         .object = "tiltfile.update",
         .resource = "(Tiltfile)",
         .type = TARGET_JOB,
     };
+}
+
+/* Services are in name order, so targets nearly are: "a-b:serve" comes before "a:serve". */
+static void sort_targets(Graph *g) {
+    for (size_t i = 1; i < g->n; i++) {
+        if (by_name(&g->targets[i - 1], &g->targets[i]) > 0) {
+            qsort(g->targets, g->n, sizeof *g->targets, by_name);
+            return;
+        }
+    }
+}
+
+static void make_targets(Builder *b) {
+    const Config *c = b->config;
+    Graph *g = b->graph;
+    bool file = false;
+    g->targets = arena_alloc(b->arena, (2 * c->services.n + 1) * sizeof *g->targets);
     for (size_t i = 0; i < c->services.n; i++) {
         const Service *s = &c->services.at[i];
         assert(i == 0 || strcmp(c->services.at[i - 1].name, s->name) < 0);
         assert(s->type == SERVICE_SERVER || s->build.argv.n == 0);
-        if (has_update(s))
-            add_target(b, s, TARGET_JOB, s->type == SERVICE_JOB ? &s->command : &s->build);
+        if (!file && strcmp("tiltfile", s->name) < 0) {
+            add_file(b);
+            file = true;
+        }
         if (has_serve(s))
             add_target(b, s, TARGET_SERVER, &s->command);
+        if (has_update(s))
+            add_target(b, s, TARGET_JOB, s->type == SERVICE_JOB ? &s->command : &s->build);
     }
-    qsort(g->targets, g->n, sizeof *g->targets, by_name);
+    if (!file)
+        add_file(b);
+    sort_targets(g);
 }
 
 /* After the sort: where each service's targets are. */
 static void find_targets(Builder *b) {
-    for (size_t i = 0; i < b->config->services.n; i++)
-        b->made[i] = (Made){.update = NONE, .serve = NONE};
+    const Config *c = b->config;
+    b->of = arena_alloc(b->arena, c->services.n * sizeof *b->of);
+    for (size_t i = 0; i < c->services.n; i++)
+        b->of[i] = (ServiceTargets){.update = TARGET_NONE, .serve = TARGET_NONE};
     for (uint32_t t = 0; t < b->graph->n; t++) {
         const TargetSpec *spec = &b->graph->targets[t];
         if (!spec->service) {
             b->graph->tiltfile = t;
             continue;
         }
-        Made *m = &b->made[spec->service - b->config->services.at];
-        *(spec->type == TARGET_JOB ? &m->update : &m->serve) = t;
+        ServiceTargets *of = &b->of[spec->service - c->services.at];
+        *(spec->type == TARGET_JOB ? &of->update : &of->serve) = t;
     }
+    b->graph->of = b->of;
 }
 
 /* ---- dependencies ---- */
 
-static void push_way(Builder *b, uint32_t service, DepCondition condition) {
-    Made *m = &b->made[service];
+static void add_way(Builder *b, uint32_t group, DepCondition condition) {
     unsigned char bit = (unsigned char)(1u << condition);
-    if (m->seen & bit)
+    if (b->seen[group] & bit)
         return;
-    if (!m->seen)
-        b->touched[b->touched_n++] = service;
-    m->seen |= bit;
+    b->seen[group] |= bit;
     if (b->way_n == b->way_cap) {
         b->way_cap = b->way_cap ? b->way_cap * 2 : 64;
         b->ways = xreallocarray(b->ways, b->way_cap, sizeof *b->ways);
     }
-    b->ways[b->way_n++] = (Way){service, condition};
+    b->ways[b->way_n++] = (Way){group, condition};
 }
 
 static void add_dep(Builder *b, uint32_t target, DepCondition condition) {
@@ -182,25 +209,33 @@ static DepCondition fitting(DepCondition condition, TargetType type) {
     return type == TARGET_JOB ? DEP_COMPLETED : DEP_READY;
 }
 
-static void add_ways_of(Builder *b, const Service *s, DepCondition written) {
+static void depend(Builder *b, uint32_t service, DepCondition condition) {
+    const ServiceTargets *on = &b->of[service];
+    if (on->serve == TARGET_NONE && on->update == TARGET_NONE)
+        add_way(b, service, condition);
+    else if (on->serve == TARGET_NONE || (condition == DEP_COMPLETED && on->update != TARGET_NONE))
+        add_dep(b, on->update, fitting(condition, TARGET_JOB));
+    else
+        add_dep(b, on->serve, fitting(condition, TARGET_SERVER));
+}
+
+static void depend_on_all_of(Builder *b, const Service *s, DepCondition written) {
     for (size_t i = 0; i < s->depends_on.n; i++) {
         const DependsOn *d = &s->depends_on.at[i];
-        const Service *on = config_service(b->config, d->name);
-        assert(on);
-        push_way(b, (uint32_t)(on - b->config->services.at),
-                 written != DEP_DEFAULT ? written : d->condition);
+        depend(b, names_find(&b->names, d->name), written != DEP_DEFAULT ? written : d->condition);
     }
 }
 
-static void expand(Builder *b, Way way) {
-    const Made *m = &b->made[way.service];
-    bool job = m->serve == NONE || (way.condition == DEP_COMPLETED && m->update != NONE);
-    if (m->serve == NONE && m->update == NONE)
-        add_ways_of(b, &b->config->services.at[way.service], way.condition);
-    else if (job)
-        add_dep(b, m->update, fitting(way.condition, TARGET_JOB));
-    else
-        add_dep(b, m->serve, fitting(way.condition, TARGET_SERVER));
+/* Into b->deps. */
+static void collect_deps(Builder *b, const Service *s) {
+    b->dep_n = b->way_n = 0;
+    depend_on_all_of(b, s, DEP_DEFAULT);
+    for (size_t i = 0; i < b->way_n; i++)
+        depend_on_all_of(b, &b->config->services.at[b->ways[i].group], b->ways[i].condition);
+    for (size_t i = 0; i < b->way_n; i++)
+        b->seen[b->ways[i].group] = 0;
+    for (size_t i = 0; i < b->dep_n; i++)
+        b->place[b->deps[i].target] = 0;
 }
 
 static int by_target(const void *a, const void *b) {
@@ -208,74 +243,83 @@ static int by_target(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+/* In most files they are few. */
+static void sort_deps(Dep *deps, size_t n) {
+    if (n > 16) {
+        qsort(deps, n, sizeof *deps, by_target);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        Dep dep = deps[i];
+        size_t at = i;
+        for (; at > 0 && deps[at - 1].target > dep.target; at--)
+            deps[at] = deps[at - 1];
+        deps[at] = dep;
+    }
+}
+
+static void give_deps(Builder *b, uint32_t target, const Dep *deps, size_t n) {
+    b->graph->targets[target].deps = deps;
+    b->graph->targets[target].dep_n = n;
+    b->missing[target] = (uint32_t)n;
+    for (size_t i = 0; i < n; i++)
+        b->dependents[deps[i].target]++;
+}
+
 /* The deps of one service, for both of its targets: a server's own build comes last, and is not among
  * those of the build. */
 static void make_deps(Builder *b, uint32_t service) {
-    Made *m = &b->made[service];
-    if (m->update == NONE && m->serve == NONE)
+    const ServiceTargets *m = &b->of[service];
+    if (m->update == TARGET_NONE && m->serve == TARGET_NONE)
         return;
-    b->dep_n = 0;
-    add_ways_of(b, &b->config->services.at[service], DEP_DEFAULT);
-    while (b->way_n > 0)
-        expand(b, b->ways[--b->way_n]);
-    for (size_t i = 0; i < b->dep_n; i++)
-        b->place[b->deps[i].target] = 0;
-    while (b->touched_n > 0)
-        b->made[b->touched[--b->touched_n]].seen = 0;
-    if (b->dep_n > 1)
-        qsort(b->deps, b->dep_n, sizeof *b->deps, by_target);
+    collect_deps(b, &b->config->services.at[service]);
+    sort_deps(b->deps, b->dep_n);
     Dep *deps = arena_alloc(b->arena, (b->dep_n + 1) * sizeof *deps);
     if (b->dep_n > 0)
         memcpy(deps, b->deps, b->dep_n * sizeof *deps);
     deps[b->dep_n] = (Dep){.target = m->update, .condition = DEP_COMPLETED, .own_build = true};
-    TargetSpec *targets = b->graph->targets;
-    if (m->update != NONE)
-        targets[m->update].deps = deps, targets[m->update].dep_n = b->dep_n;
-    if (m->serve != NONE)
-        targets[m->serve].deps = deps, targets[m->serve].dep_n = b->dep_n + (m->update != NONE);
+    if (m->update != TARGET_NONE)
+        give_deps(b, m->update, deps, b->dep_n);
+    if (m->serve != TARGET_NONE)
+        give_deps(b, m->serve, deps, b->dep_n + (m->update != TARGET_NONE));
 }
 
+/* b->dependents holds how many each has; on the way it becomes where its next one goes. */
 static void make_dependents(Builder *b) {
     Graph *g = b->graph;
+    uint32_t *at = b->dependents;
     size_t total = 0;
+    for (size_t i = 0; i < g->n; i++)
+        total += at[i];
+    uint32_t *all = arena_alloc(b->arena, (total + 1) * sizeof *all), *next = all;
     for (size_t i = 0; i < g->n; i++) {
-        total += g->targets[i].dep_n;
-        for (size_t d = 0; d < g->targets[i].dep_n; d++)
-            g->targets[g->targets[i].deps[d].target].dependent_n++;
-    }
-    uint32_t *all = arena_alloc(b->arena, (total + 1) * sizeof *all);
-    for (size_t i = 0; i < g->n; i++) {
-        g->targets[i].dependents = all;
-        all += g->targets[i].dependent_n;
-        g->targets[i].dependent_n = 0;
+        g->targets[i].dependents = next;
+        g->targets[i].dependent_n = at[i];
+        at[i] = (uint32_t)(next - all);
+        next += g->targets[i].dependent_n;
     }
     for (uint32_t i = 0; i < g->n; i++) {
-        for (size_t d = 0; d < g->targets[i].dep_n; d++) {
-            TargetSpec *on = &g->targets[g->targets[i].deps[d].target];
-            ((uint32_t *)on->dependents)[on->dependent_n++] = i;
-        }
+        for (size_t d = 0; d < g->targets[i].dep_n; d++)
+            all[at[g->targets[i].deps[d].target]++] = i;
     }
 }
 
 static void make_order(Builder *b) {
     Graph *g = b->graph;
     uint32_t *order = arena_alloc(b->arena, g->n * sizeof *order);
-    uint32_t *missing = xcalloc(g->n, sizeof *missing);
     size_t n = 0;
     for (uint32_t i = 0; i < g->n; i++) {
-        missing[i] = (uint32_t)g->targets[i].dep_n;
-        if (missing[i] == 0)
+        if (b->missing[i] == 0)
             order[n++] = i;
     }
     for (size_t at = 0; at < n; at++) {
         const TargetSpec *spec = &g->targets[order[at]];
         for (size_t d = 0; d < spec->dependent_n; d++) {
-            if (--missing[spec->dependents[d]] == 0)
+            if (--b->missing[spec->dependents[d]] == 0)
                 order[n++] = spec->dependents[d];
         }
     }
     assert(n == g->n); /* no cycle */
-    free(missing);
     g->order = order;
 }
 
@@ -284,17 +328,21 @@ void graph_build(const Config *config, Arena *arena, Graph *ret) {
     size_t services = config->services.n;
     Builder b = {.config = config, .arena = arena, .graph = ret};
     make_targets(&b);
-    b.made = xcalloc(services + 1, sizeof *b.made);
-    b.touched = xcalloc(services + 1, sizeof *b.touched);
+    names_init(&b.names, config);
+    b.seen = xcalloc(services + 1, sizeof *b.seen);
     b.place = xcalloc(ret->n, sizeof *b.place);
+    b.dependents = xcalloc(ret->n, sizeof *b.dependents);
+    b.missing = xcalloc(ret->n, sizeof *b.missing);
     find_targets(&b);
     for (uint32_t i = 0; i < services; i++)
         make_deps(&b, i);
     make_dependents(&b);
     make_order(&b);
-    free(b.made);
-    free(b.touched);
+    names_deinit(&b.names);
+    free(b.seen);
     free(b.place);
+    free(b.dependents);
+    free(b.missing);
     free(b.deps);
     free(b.ways);
 }

@@ -34,9 +34,17 @@ typedef struct TargetSpec {
     size_t dependent_n;
 } TargetSpec;
 
+enum { TARGET_NONE = UINT32_MAX };
+
+/* The targets of a service: indices, or TARGET_NONE. */
+typedef struct ServiceTargets {
+    uint32_t update, serve;
+} ServiceTargets;
+
 typedef struct Graph {
     const Config *config;
-    TargetSpec *targets; /* in byte order of their names */
+    const ServiceTargets *of; /* parallel to config->services */
+    TargetSpec *targets;      /* in byte order of their names */
     size_t n;
     size_t tiltfile;       /* index of tiltfile:update */
     const uint32_t *order; /* all indices, dependencies before what depends on them */

@@ -79,33 +79,37 @@ typedef struct RunResult {
 enum { FACTS_TEXT = 240, WAITING_ON_MAX = 8 };
 
 typedef struct TargetFacts {
+    /* What plan_target asks of a target and of all it depends on: kept within a cache line. */
     Want want;
-    bool queued;        /* a run is wished for and has not been started */
-    int64_t trigger_us; /* when the wish arose */
-    RunState run_state; /* of the newest run */
-    uint32_t run;       /* its number; 0: there was none */
-    int32_t pid;
-    int64_t started_us, ended_us; /* wall clock, for people */
-    int64_t started_ms;           /* monotonic, for decisions; 0: its exec was not seen */
-    RunResult result;             /* of the newest run, when RUN_ENDED; its `why` is NULL */
-    bool stop_requested;          /* the newest run was asked to end: its end is no failure */
-    bool timed_out;               /* ... because its `timeout` passed: it is one */
-    bool probe_failed;            /* ... because it was not ready by its deadline: it is one */
-    bool ready;
-    int64_t last_ready_us, last_ready_ms; /* when the newest run last became ready; 0: never */
+    RunState run_state;  /* of the newest run */
+    bool queued;         /* a run is wished for and has not been started */
+    bool stop_requested; /* the newest run was asked to end: its end is no failure */
+    bool timed_out;      /* ... because its `timeout` passed: it is one */
+    bool probe_failed;   /* ... because it was not ready by its deadline: it is one */
+    bool stop_failed;    /* the backend named survivors. Asking again tries again */
+    bool gone;           /* WANT_DOWN: nothing of it is left that can be ended, nor of what depends
+                          * on it */
     bool ever_started, ever_ready, ever_succeeded;
-    uint32_t restarts;  /* by policy, over the session's life */
-    uint32_t attempt;   /* restarts in a row, for the back-off; forgotten after reset_after of life
-                            * and when somebody asks */
-    int64_t backoff_ms; /* the delay that was chosen for the queued restart */
-    int64_t not_before_ms; /* its end; 0: none */
-    int64_t asked_ms;      /* start of the last run that was asked for, not restarted by policy */
+    bool ready;
     bool gave_up;          /* the policy will not try again */
     bool grace_exceeded;   /* ci: a restart was refused because the grace period had passed */
+    uint32_t run;          /* number of the newest run; 0: there was none */
+    int32_t pid;           /* of it */
+    int64_t started_ms;    /* monotonic, for decisions; 0: its exec was not seen */
+    int64_t last_ready_ms; /* when the newest run last became ready; 0: never */
+    int64_t not_before_ms; /* the end of the back-off; 0: none */
+
+    int64_t trigger_us;           /* when the wish arose */
+    int64_t started_us, ended_us; /* wall clock, for people */
+    int64_t last_ready_us;
     int64_t stop_asked_ms;
-    bool stop_failed; /* the backend named survivors. Asking again tries again */
-    bool gone;        /* WANT_DOWN: nothing of it is left that can be ended, nor of what depends
-                               * on it */
+    int64_t asked_ms;   /* start of the last run that was asked for, not restarted by policy */
+    int64_t backoff_ms; /* the delay that was chosen for the queued restart */
+    uint32_t restarts;  /* by policy, over the session's life */
+    uint32_t
+        attempt; /* restarts in a row, for the back-off; forgotten after reset_after of life and
+                         * when somebody asks */
+    RunResult result;         /* of the newest run, when RUN_ENDED; its `why` is NULL */
     char failure[FACTS_TEXT]; /* why the newest run failed, one sentence; "": it did not */
     char note[FACTS_TEXT];    /* what people should know besides: "stopped by request" */
 } TargetFacts;

@@ -33,7 +33,10 @@ static void words(char text[FACTS_TEXT], const char *format, ...) {
 }
 
 void words_copy(char text[FACTS_TEXT], const char *from) {
-    words(text, "%s", from ? from : "");
+    if (from && from[0])
+        words(text, "%s", from);
+    else
+        text[0] = '\0';
 }
 
 static void for_signal(char text[FACTS_TEXT], int number, Tristate oom) {
