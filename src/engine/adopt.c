@@ -9,45 +9,48 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
 
 /* What an earlier server knew of the newest run. */
+/* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours. */
+static PlanWorld world_at(const Session *session, int64_t us) {
+    PlanWorld world = session_world(session);
+    if (us > 0 && us < world.now_us) {
+        world.now_ms -= (world.now_us - us) / 1000;
+        world.now_us = us;
+    }
+    return world;
+}
+
 static void was_started(Target *target, const StepState *state) {
     TargetFacts *facts = target_facts(target);
-    PlanWorld world = session_world(target->session);
+    PlanWorld world = world_at(target->session, state->started_us);
+    Want want = facts->want;
     facts->restarts = state->restarts;
     facts->attempt = state->attempt;
-    world.now_us = state->started_us;
-    world.now_ms -= (loop_wall_us(target->session->engine->loop) - state->started_us) / 1000;
-    Want want = facts->want;
     fact_start_asked(facts, facts->run, &world);
     fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
     facts->want = want;
     int64_t ready_us =
         run_files_ready_us(target->session->dir, target_spec(target)->name, facts->run);
     if (ready_us && !facts->ready) {
-        world.now_us = ready_us;
+        world = world_at(target->session, ready_us);
         fact_ready(facts, true, &world);
     }
 }
 
 static void found_ended(Target *target, const StepState *state) {
     TargetFacts *facts = target_facts(target);
-    PlanWorld world = session_world(target->session);
-    RunResult end = {.kind = (EndKind)state->end,
-                     .code = state->code,
-                     .oom_killed = state->oom_killed,
-                     .ended_us = state->ended_us,
-                     .why = state->error};
-    if (state->pid > 0 || state->started_us)
+    PlanWorld world = world_at(target->session, state->ended_us);
+    RunResult end = target_result(state);
+    if (state->started_us)
         was_started(target, state);
     else
         fact_start_asked(facts, facts->run, &world);
-    if (facts->want != WANT_RUN) {
-        facts->stop_requested = true;
-        facts->run_state = RUN_STOPPING;
-    }
+    if (facts->want != WANT_RUN)
+        fact_stop_asked(facts, &world);
     fact_ended(facts, target_spec(target), &end, &world);
 }
 
@@ -83,6 +86,7 @@ static void on_resumed(void *arg, const void *result, const Err *err) {
     Target *target = arg;
     const StepState *state = result;
     target->resume = NULL;
+    sys_point("adopt");
     if (err) {
         StepState lost = {.phase = STEP_ENDED,
                           .end = STEP_LOST,
@@ -100,7 +104,7 @@ static void on_resumed(void *arg, const void *result, const Err *err) {
 static void look_up(Target *target) {
     Session *session = target->session;
     TargetFacts *facts = target_facts(target);
-    if (facts->run == 0) {
+    if (facts->run <= target->base_run) {
         facts->queued = facts->want == WANT_RUN;
         facts->trigger_us = session->started_us;
         return;

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/run_files.h"
 
@@ -119,7 +120,8 @@ void session_set_config(Session *session, const Config *config) {
     session->chosen = arena_alloc(arena, n);
     for (uint32_t i = 0; i < n; i++) {
         target_init(&session->targets[i], session, i);
-        session->facts[i].run = run_files_newest(session->dir, session->graph.targets[i].name);
+        session->facts[i].run = session->targets[i].base_run =
+            run_files_newest(session->dir, session->graph.targets[i].name);
     }
 }
 
@@ -318,6 +320,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     hold_changed(session);
     log_info("%s: created for %s (%s)", session->slug, config->file, session->ci ? "ci" : "manual");
     engine_changed(engine, session);
+    sys_point("created");
     return session;
 }
 
@@ -380,6 +383,7 @@ void session_delete(Session *session, int64_t grace_ms, bool purge) {
 static void finish_delete(Session *session) {
     Err err;
     session->down = true;
+    sys_point("down");
     int r = session->purge ? path_remove_tree(session->dir, &err) : session_save(session, &err);
     if (r < 0)
         log_warn("%s: %s", session->slug, err.msg);

@@ -22,6 +22,7 @@ struct Target {
     bool adopting;                       /* its newest run is being looked up: no plan yet */
     Timer *wake;                         /* the plan wants to be asked again */
     uint32_t queued_after;               /* adoption: a run was still to come after this one */
+    uint32_t base_run;     /* newest run of earlier sessions */
     Op *start, *wait, *destroy, *resume; /* calls in flight */
     ReadyProbe *probe;
     TargetState shown;
@@ -94,6 +95,7 @@ void target_deinit(Target *target);
 void target_drain(Target *target, int slots);
 /* Its newest run is alive already (adoption): listen to it. */
 void target_watch_run(Target *target);
+RunResult target_result(const StepState *state);
 void target_kill(Target *target); /* hasten a stop: no grace left */
 
 /* ---- engine.c ---- */

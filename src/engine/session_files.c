@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "base/xalloc.h"
 #include "data/json.h"
 #include "engine/run_files.h"
@@ -54,12 +55,24 @@ static bool is_stopped(const Session *session, size_t i) {
     return session->facts[i].want == WANT_STOPPED || session->facts[i].want == WANT_DISABLED;
 }
 
-/* A run that is still to come, and after which: if the newest run is a later one, it has come. */
+/* A run that somebody asked for and that is still to come, and after which: if the newest run is a later one, it has come.
+ * (One that waits for its back-off is found again from the end of the run before.) */
 static void write_queued(const Session *session, JsonWriter *out) {
     json_kv_object(out, "queued");
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const TargetFacts *facts = &session->facts[i];
+        if (facts->queued && !facts->not_before_ms && facts->run > session->targets[i].base_run)
+            json_kv_int(out, session->graph.targets[i].name, facts->run);
+    }
+    json_object_end(out);
+}
+
+/* Runs up to these are of earlier sessions of the same file. */
+static void write_base(const Session *session, JsonWriter *out) {
+    json_kv_object(out, "base");
     for (size_t i = 0; i < session->graph.n; i++)
-        if (session->facts[i].queued && session->facts[i].run > 0)
-            json_kv_int(out, session->graph.targets[i].name, session->facts[i].run);
+        if (session->targets[i].base_run)
+            json_kv_int(out, session->graph.targets[i].name, session->targets[i].base_run);
     json_object_end(out);
 }
 
@@ -89,8 +102,11 @@ int session_save(Session *session, Err *err) {
     write_names(session, "chosen", is_chosen, &out);
     write_names(session, "stopped", is_stopped, &out);
     write_queued(session, &out);
+    write_base(session, &out);
     json_object_end(&out);
-    return write_json(session, "session.json", &buf, err);
+    int r = write_json(session, "session.json", &buf, err);
+    sys_point("saved");
+    return r;
 }
 
 int session_save_spec(Session *session, Err *err) {
@@ -204,7 +220,7 @@ static void load_client(Session *session, const Value *v) {
 
 static void load_wants(Session *session, const Value *v) {
     const Value *chosen = value_get(v, "chosen"), *stopped = value_get(v, "stopped"),
-                *queued = value_get(v, "queued");
+                *queued = value_get(v, "queued"), *base = value_get(v, "base");
     for (size_t i = 0; i < value_count(chosen); i++) {
         int64_t t = graph_find(&session->graph, value_str(value_at(chosen, i)));
         if (t < 0)
@@ -217,10 +233,10 @@ static void load_wants(Session *session, const Value *v) {
         if (t >= 0)
             fact_wanted(&session->facts[t], WANT_STOPPED, 0, "stopped by request");
     }
-    for (size_t i = 0; queued && i < value_count(queued); i++) {
-        int64_t t = graph_find(&session->graph, queued->map.at[i].key);
-        if (t >= 0)
-            session->targets[t].queued_after = (uint32_t)value_int(queued->map.at[i].value, 0);
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const char *name = session->graph.targets[i].name;
+        session->targets[i].queued_after = (uint32_t)value_get_int(queued, name, 0);
+        session->targets[i].base_run = (uint32_t)value_get_int(base, name, 0);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
 
@@ -101,7 +102,7 @@ static void run_over(Target *target, const RunResult *result) {
     target_mark(target);
 }
 
-static RunResult result_of(const StepState *state) {
+RunResult target_result(const StepState *state) {
     static const EndKind ends[] = {[STEP_EXITED] = END_EXITED,
                                    [STEP_SIGNALED] = END_SIGNALED,
                                    [STEP_FAILED] = END_FAILED,
@@ -121,7 +122,8 @@ static RunResult result_of_error(Loop *loop, const Err *err) {
 static void on_wait(void *arg, const void *result, const Err *err) {
     Target *target = arg;
     target->wait = NULL;
-    RunResult end = err ? result_of_error(target->session->engine->loop, err) : result_of(result);
+    sys_point("ended");
+    RunResult end = err ? result_of_error(target->session->engine->loop, err) : target_result(result);
     if (err)
         end.kind = END_LOST;
     run_over(target, &end);
@@ -182,9 +184,10 @@ static void on_start(void *arg, const void *result, const Err *err) {
     const StepState *state = result;
     PlanWorld world = session_world(target->session);
     target->start = NULL;
+    sys_point("started");
     if (err || state->phase != STEP_RUNNING) {
         RunResult end =
-            err ? result_of_error(target->session->engine->loop, err) : result_of(state);
+            err ? result_of_error(target->session->engine->loop, err) : target_result(state);
         run_over(target, &end);
         return;
     }

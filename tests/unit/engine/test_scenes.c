@@ -222,3 +222,65 @@ TEST(a_session_nobody_holds_ends)
     CHECK_STR(scene_state(scene, "a:update"), "active"); /* nobody asked for it to be held */
     scene_free(scene);
 }
+
+TEST(runs_of_an_earlier_session_count_for_nothing) {
+    Scene *scene = scene_new("services:\n"
+                             "  migrate: {type: job, command: migrate}\n"
+                             "  api: {command: api, depends_on: [migrate]}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    fake_script(scene->backend, NULL, "migrate:update", &(FakeScript){.life_ms = 500});
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 600);
+    session_delete(scene->session, -1, false);
+    loop_advance(scene->loop, 100);
+    ASSERT(engine_empty(scene->engine));
+    fake_script(scene->backend, NULL, "migrate:update",
+                &(FakeScript){.life_ms = 500, .start_delay_ms = 1000});
+    ASSERT(scene_up(scene, NULL));
+    scene_crash(scene); /* before the second migrate is seen to run: the first one, long over, is no answer */
+    loop_advance(scene->loop, 10);
+    CHECK_STR(scene_state(scene, "api:serve"), "waiting waiting-for-dep");
+    loop_advance(scene->loop, 2000);
+    CHECK_STR(scene_state(scene, "api:serve"), "active ready");
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "migrate:update"), 2);
+    scene_free(scene);
+}
+
+TEST(a_restart_that_was_asked_for_is_not_forgotten) {
+    Scene *scene = scene_new("services:\n  a: {command: a, stop: {grace: 5s}}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1, .ignores_stop = true});
+    ASSERT(scene_up(scene, NULL));
+    ASSERT(target_restart(scene_target(scene, "a:serve"), &scene->err) == 0);
+    loop_advance(scene->loop, 1000); /* it is being stopped */
+    scene_crash(scene);
+    loop_advance(scene->loop, 11000);
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "a:serve"), 2);
+    CHECK_STR(scene_state(scene, "a:serve"), "active ready");
+    scene_free(scene);
+}
+
+TEST(a_session_that_was_going_down_goes_on_going_down) {
+    Scene *scene = scene_new("services:\n  a: {command: a, stop: {grace: 5s}}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1, .ignores_stop = true});
+    ASSERT(scene_up(scene, NULL));
+    session_delete(scene->session, -1, false);
+    loop_advance(scene->loop, 1000);
+    scene_crash(scene);
+    loop_advance(scene->loop, 6000);
+    CHECK(engine_empty(scene->engine));
+    CHECK_EQ(fake_running(scene->backend), 0);
+    scene_free(scene);
+}
+
+TEST(restarts_in_a_row_are_counted_over_a_crash) {
+    Scene *scene = scene_new("services:\n  a: {command: a, restart: {delay: 1s, max_restarts: 2}}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = 100, .code = 7});
+    ASSERT(scene_up(scene, NULL));
+    for (int i = 0; i < 20; i++) {
+        loop_advance(scene->loop, 500);
+        scene_crash(scene);
+    }
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "a:serve"), 3);
+    CHECK_HAS(scene_state(scene, "a:serve"), "terminated");
+    scene_free(scene);
+}
