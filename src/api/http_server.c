@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "api/http_stream.h"
 #include "api/status.h"
 #include "base/limits.h"
 #include "base/list.h"
@@ -28,6 +29,7 @@ enum {
     CLOSE_ROUNDS = 64, /* to bring the last bytes of streams out */
     RETRY_MS = 100,    /* when the system as a whole is out of something */
     MAX_SET_HEADERS = 4,
+    STREAM_BLOCK = 1024, /* the library's own buffer, which we do not use */
 };
 
 typedef struct Conn {
@@ -39,14 +41,6 @@ typedef struct Conn {
     Err denied;
 } Conn;
 
-struct HttpStream {
-    List link; /* HttpServer.streams */
-    Exchange *exchange;
-    StreamAsk ask;
-    Poll *hangup;
-    bool open, suspended, gone;
-};
-
 typedef struct Call {
     LoopFn fn;
     void *arg;
@@ -57,7 +51,7 @@ struct Exchange {
     struct MHD_Connection *mhd;
     char *uri;          /* as it was sent, up to a NUL */
     const char *uri_at; /* where the library has it */
-    bool started, answered, too_big;
+    bool started, answered, too_big, chunks;
     Buf body;
     Arena arena;
     Request request;
@@ -78,6 +72,7 @@ struct HttpServer {
     VEC(Call) calls; /* request_after, of requests that are over */
     List conns;      /* Conn.link */
     List streams;    /* HttpStream.link */
+    Pump pump;
     size_t conn_n;
     Conn *accepting;
     bool running, stopping;
@@ -125,49 +120,31 @@ static void on_epoll(void *arg, int events) {
     run(arg);
 }
 
-/* ---- streams ---- */
+/* ---- streams: http_stream.c, while the library sleeps ---- */
 
-static void on_hangup(void *arg, int events) {
-    HttpStream *stream = arg;
-    stream->gone = true;
-    stream->hangup = poll_free(stream->hangup);
-    http_stream_wake(stream);
-}
-
+/* Asked for the first bytes once the head is out, and again at the end. */
 static ssize_t on_read(void *arg, uint64_t at, char *to, size_t size) {
-    HttpStream *stream = arg;
-    if (stream->gone)
+    Exchange *x = arg;
+    HttpStream *stream = &x->stream;
+    if (stream->broken)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (stream->exchange->conn->server->stopping)
+    if (stream->ended)
         return MHD_CONTENT_READER_END_OF_STREAM;
-    ssize_t n = stream->ask.fill(stream->ask.arg, to, size);
-    if (n == STREAM_END)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    if (n < 0)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (n == 0) {
-        MHD_suspend_connection(stream->exchange->mhd);
-        stream->suspended = true;
-    }
-    return n;
+    if (x->conn->server->stopping)
+        return stream->rest ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
+    MHD_suspend_connection(x->mhd);
+    stream_flow(stream);
+    return 0;
 }
 
-void http_stream_wake(HttpStream *stream) {
-    if (!stream->suspended)
-        return;
-    stream->suspended = false;
-    MHD_resume_connection(stream->exchange->mhd);
-    schedule_soon(stream->exchange->conn->server);
+static void resume(Exchange *x) {
+    x->stream.flowing = false;
+    MHD_resume_connection(x->mhd);
+    schedule_soon(x->conn->server);
 }
 
-static void stream_close(HttpStream *stream) {
-    if (!stream->open)
-        return;
-    stream->open = false;
-    list_remove(&stream->link);
-    stream->hangup = poll_free(stream->hangup);
-    if (stream->ask.close)
-        stream->ask.close(stream->ask.arg);
+static void on_over(HttpStream *stream) {
+    resume(container_of(stream, Exchange, stream));
 }
 
 /* ---- replies ---- */
@@ -203,16 +180,13 @@ void request_reply(Request *request, int status, const char *type, Buf *body) {
 HttpStream *request_stream(Request *request, const StreamAsk *ask) {
     Exchange *x = request->inside;
     HttpStream *stream = &x->stream;
-    stream->ask = *ask;
-    stream->open = true;
-    list_append(&x->conn->server->streams, &stream->link);
+    *stream = (HttpStream){.ask = *ask, .fd = x->conn->fd, .chunked = x->chunks, .over = on_over};
     queue(x, MHD_HTTP_OK,
-          MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, MAX_HEADER_BYTES, on_read, stream,
-                                            NULL),
+          MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, x, NULL),
           ask->type);
     MHD_set_connection_option(x->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0u);
-    stream->hangup =
-        poll_new(x->conn->server->options.loop, x->conn->fd, POLL_HANGUP, on_hangup, stream);
+    stream_begin(stream, &x->conn->server->pump);
+    list_append(&x->conn->server->streams, &stream->link);
     return stream;
 }
 
@@ -314,6 +288,7 @@ static void refuse_too_big(Exchange *x) {
 static void begin(Exchange *x, const char *method, const char *version) {
     Framing framing = {.hosts = 0};
     x->request.method = method;
+    x->chunks = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
     MHD_get_connection_values_n(x->mhd, MHD_HEADER_KIND, look_at_header, &framing);
     const char *problem = framing_problem(x, &framing, version);
     if (problem)
@@ -380,7 +355,6 @@ static void *on_uri(void *arg, const char *uri, struct MHD_Connection *mhd) {
     buf_init(&x->body, MAX_REQUEST_BYTES);
     arena_init(&x->arena);
     x->request = (Request){.arena = &x->arena, .inside = x, .body = ""};
-    x->stream.exchange = x;
     return x;
 }
 
@@ -471,7 +445,7 @@ void http_server_add(HttpServer *server, int fd) {
     }
     Conn *conn = server->accepting = conn_new(server, fd);
     MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address,
-                       sizeof(sa_family_t)); /* closes fd if it fails */
+                       sizeof(address)); /* closes fd if it fails */
     if (server->accepting == conn) {
         server->accepting = NULL;
         list_remove(&conn->link);
@@ -552,6 +526,7 @@ HttpServer *http_server_new(const HttpServerOptions *options) {
         server->options.idle_timeout_s = HTTP_IDLE_S;
     list_init(&server->conns);
     list_init(&server->streams);
+    pump_init(&server->pump, options->loop);
     server->listen_fd = -1;
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->daemon = start_daemon(server);
@@ -568,7 +543,8 @@ HttpServer *http_server_new(const HttpServerOptions *options) {
 static void end_streams(HttpServer *server) {
     HttpStream *stream;
     LIST_FOREACH (stream, &server->streams, link)
-        http_stream_wake(stream);
+        if (stream->flowing)
+            resume(container_of(stream, Exchange, stream));
     for (int i = 0; i < CLOSE_ROUNDS && !list_empty(&server->streams); i++)
         MHD_run(server->daemon);
 }
@@ -587,6 +563,7 @@ HttpServer *http_server_free(HttpServer *server) {
     deferred_free(server->soon);
     deferred_free(server->answered);
     VEC_FREE(server->calls);
+    pump_deinit(&server->pump);
     if (server->spare_fd >= 0)
         close(server->spare_fd);
     free(server);

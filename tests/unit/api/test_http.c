@@ -45,7 +45,7 @@ static const Abuse abuses[] = {
     {"half an escape", "GET /healthz%4 HTTP/1.1\r\nHost: x\r\n\r\n", 0, 400},
     {"no escape", "GET /healthz%zz HTTP/1.1\r\nHost: x\r\n\r\n", 0, 400},
     {"fragment", "GET /healthz#a HTTP/1.1\r\nHost: x\r\n\r\n", 0, 400},
-    {"NUL in the path", "GET /healthz\0/x HTTP/1.1\r\nHost: x\r\n\r\n", 39, 400},
+    {"NUL in the path", "GET /healthz\0/x HTTP/1.1\r\nHost: x\r\n\r\n", 37, 400},
     {"control character", "GET /health\x01 HTTP/1.1\r\nHost: x\r\n\r\n", 0, 400},
     {"space before the colon", GET "Content-Length : 5\r\n\r\n", 0, 400},
     {"version 2.9", "GET /healthz HTTP/2.9\r\nHost: x\r\n\r\n", 0, -1},
@@ -292,5 +292,54 @@ TEST(an_idle_connection_is_closed)
     CHECK(front_wait(front, one_connection, server));
     close(pair[1]);
     http_server_free(server);
+    front_free(front);
+}
+
+static const FakeLine log_lines[] = {{"api:serve", "one", 1, 1, false, 0},
+                                     {"api:serve", "two", 1, 1, false, 0}};
+
+/* However a client wants it framed, it gets the whole stream and then its end. */
+TEST(streams_are_framed_as_the_client_speaks)
+{
+    static const struct {
+        const char *version, *header;
+        bool chunked, kept;
+    } cases[] = {
+        {"1.1", "", true, true},
+        {"1.1", "Connection: close\r\n", true, false},
+        {"1.0", "", false, false},
+        {"1.0", "Connection: keep-alive\r\n", false, false},
+    };
+    Front *front = front_new();
+    fake_session(front->engine, "shop-1", "/shop/thole.yaml");
+    front->engine->lines = log_lines;
+    front->engine->line_n = COUNT(log_lines);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char request[300];
+        snprintf(request, sizeof(request),
+                 "GET /apis/tilt.dev/v1alpha1/sessions/shop-1/log?format=raw HTTP/%s\r\nHost: "
+                 "x\r\n%s\r\n",
+                 cases[i].version, cases[i].header);
+        Client *client = client_new(front);
+        client_text(client, request);
+        Answer answer = client_answer(client);
+        CHECK_EQ(answer.status, 200);
+        CHECK_EQ(strstr(answer.head, "Transfer-Encoding: chunked") != NULL, cases[i].chunked);
+        if (cases[i].chunked)
+            CHECK_STR(answer.body, "one\ntwo\n");
+        answer_free(&answer);
+        if (!cases[i].chunked) {
+            answer = client_answer(client); /* until the end of the connection */
+            CHECK_STR(buf_cstr(&client->in), "one\ntwo\n");
+            answer_free(&answer);
+        }
+        if (cases[i].kept) {
+            client_text(client, GET "\r\n");
+            answer = client_answer(client);
+            CHECK_EQ(answer.status, 200);
+            answer_free(&answer);
+        }
+        client_free(client);
+    }
     front_free(front);
 }
