@@ -99,24 +99,31 @@ static bool chunk_reaches(const LogChunk *chunk, uint64_t offset) {
     return chunk->kind == LOG_GAP ? chunk->at >= offset : chunk->at + chunk->size > offset;
 }
 
+typedef struct Sought {
+    uint64_t segment;
+    bool (*reaches)(const LogChunk *chunk, uint64_t value);
+    uint64_t value;
+} Sought;
+
 /* The first entry of the segment's index for which `reaches` is true; they are true from some entry on. */
-static int entry_find(LogReader *reader, uint64_t segment, bool (*reaches)(const LogChunk *, uint64_t),
-                      uint64_t sought, uint64_t *ret, Err *err) {
+static int entry_find(LogReader *reader, const Sought *sought, uint64_t *ret, Err *err) {
     uint64_t size, low = 0;
-    if (log_index_size(reader->dir, segment, &size, err) < 0)
+    if (log_index_size(reader->dir, sought->segment, &size, err) < 0)
         return -1;
     uint64_t high = size / sizeof(LogChunk);
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         LogChunk chunk;
-        LogRead read = {.prefix = LOG_INDEX, .segment = segment, .from = middle * sizeof chunk};
+        LogRead read = {
+            .prefix = LOG_INDEX, .segment = sought->segment, .from = middle * sizeof chunk};
         read.into = &chunk;
         read.size = sizeof chunk;
         ssize_t n = log_segment_read(reader->dir, &read, err);
         if (n < 0)
             return -1;
-        bool blank = n < (ssize_t)sizeof chunk || chunk.time_us == 0; /* a power cut left zeros at the end */
-        if (blank || reaches(&chunk, sought))
+        bool blank =
+            n < (ssize_t)sizeof chunk || chunk.time_us == 0; /* a power cut left zeros at the end */
+        if (blank || sought->reaches(&chunk, sought->value))
             high = middle;
         else
             low = middle + 1;
@@ -175,7 +182,8 @@ static const char *gap_reason(const LogChunk *chunk) {
 /* What the chunk still has at or after the position; 0: nothing (the caller goes on to the next), or its data is not there. */
 static int give_chunk(LogReader *reader, const LogChunk *chunk, LogPiece *ret, Err *err) {
     *ret = (LogPiece){.time_us = chunk->time_us, .stream = 1};
-    if (chunk->at > reader->at) /* bytes that no entry speaks of: a pin that died between two writes */
+    if (chunk->at >
+        reader->at) /* bytes that no entry speaks of: a pin that died between two writes */
         return give_bytes(reader, chunk->at, ret, err);
     if (chunk->kind == LOG_GAP) {
         reader->entry++;
@@ -206,7 +214,8 @@ static int place(LogReader *reader, LogPiece *ret, Err *err) {
         reader->segment = found.at[i].at;
         reader->closed = i + 1 < found.n;
         window_drop(reader);
-        result = entry_find(reader, reader->segment, chunk_reaches, reader->at, &reader->entry, err);
+        result = entry_find(reader, &(Sought){reader->segment, chunk_reaches, reader->at},
+                            &reader->entry, err);
         reader->placed = result == 0;
         result = result == 0 ? 1 : -1;
     }
@@ -253,7 +262,8 @@ static int beyond_index(LogReader *reader, LogPiece *ret, Err *err) {
     int follows = segment_after(reader, &next, err);
     if (follows < 0)
         return -1;
-    if (!reader->closed && (follows || ended(reader))) { /* only from now on the index is known to be complete */
+    if (!reader->closed &&
+        (follows || ended(reader))) { /* only from now on the index is known to be complete */
         reader->closed = true;
         return 1;
     }
@@ -280,7 +290,8 @@ static int data_short(LogReader *reader, const LogChunk *chunk, LogPiece *ret, E
     int there = log_segment_stat(reader->dir, reader->segment, &segment, err);
     if (there < 0)
         return -1;
-    uint64_t end = chunk->kind == LOG_GAP || chunk->at > reader->at ? chunk->at : chunk->at + chunk->size;
+    uint64_t end =
+        chunk->kind == LOG_GAP || chunk->at > reader->at ? chunk->at : chunk->at + chunk->size;
     if (there && segment.at + segment.size > reader->at)
         return 1; /* it was there a moment later */
     if (!there) {
@@ -333,7 +344,8 @@ static int segment_time(LogReader *reader, uint64_t segment, int64_t *ret, Err *
     LogRead read = {.prefix = LOG_INDEX, .segment = segment, .into = &chunk, .size = sizeof chunk};
     ssize_t n = log_segment_read(reader->dir, &read, err);
     LogSegment stat = {0};
-    if (n < 0 || (n < (ssize_t)sizeof chunk && log_segment_stat(reader->dir, segment, &stat, err) < 0))
+    if (n < 0 ||
+        (n < (ssize_t)sizeof chunk && log_segment_stat(reader->dir, segment, &stat, err) < 0))
         return -1;
     *ret = n == (ssize_t)sizeof chunk ? chunk.time_us : stat.mtime_us;
     return 0;
@@ -367,14 +379,17 @@ int log_reader_seek_time(LogReader *reader, int64_t time_us, Err *err) {
     int result = 0;
     int64_t begins;
     size_t i = found.n;
-    while (i > 0) { /* the last segment that begins before the time holds the piece, or ends right before it */
+    while (
+        i >
+        0) { /* the last segment that begins before the time holds the piece, or ends right before it */
         result = segment_time(reader, found.at[--i].at, &begins, err);
         if (result < 0 || begins < time_us)
             break;
     }
     uint64_t entry;
     if (result == 0 && found.n)
-        result = entry_find(reader, found.at[i].at, chunk_not_older, (uint64_t)time_us, &entry, err);
+        result = entry_find(reader, &(Sought){found.at[i].at, chunk_not_older, (uint64_t)time_us},
+                            &entry, err);
     if (result == 0 && found.n)
         result = seek_entry(reader, found.at[i].at, entry, err);
     else if (result == 0)
@@ -384,12 +399,14 @@ int log_reader_seek_time(LogReader *reader, int64_t time_us, Err *err) {
 }
 
 /* The offset behind the n-th newline from `end` backwards, not before the segment; `lines` counts down. */
-static int back_over_lines(LogReader *reader, uint64_t segment, uint64_t *end, size_t *lines, Err *err) {
+static int back_over_lines(LogReader *reader, uint64_t segment, uint64_t *end, size_t *lines,
+                           Err *err) {
     Window *w = window(reader);
     w->data_n = 0;
     while (*end > segment) {
         uint64_t from = *end - segment > PIECE_MAX ? *end - PIECE_MAX : segment;
-        LogRead read = {.prefix = LOG_DATA, .segment = segment, .from = from - segment, .into = w->data};
+        LogRead read = {
+            .prefix = LOG_DATA, .segment = segment, .from = from - segment, .into = w->data};
         read.size = (size_t)(*end - from);
         ssize_t n = log_segment_read(reader->dir, &read, err);
         if (n < 0)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sys.h"
 #include "base/xalloc.h"
 #include "pin/wire.h"
 
@@ -20,7 +21,8 @@ typedef struct SegmentPath {
     char text[PATH_MAX];
 } SegmentPath;
 
-static const char *segment_path(SegmentPath *path, const char *dir, const char *prefix, uint64_t at) {
+static const char *segment_path(SegmentPath *path, const char *dir, const char *prefix,
+                                uint64_t at) {
     snprintf(path->text, sizeof path->text, "%s/%s%016llx", dir, prefix, (unsigned long long)at);
     return path->text;
 }
@@ -43,7 +45,8 @@ static int by_offset(const void *a, const void *b) {
 
 static int open_segment(const char *dir, const char *prefix, uint64_t at, Err *err) {
     SegmentPath path;
-    int fd = open(segment_path(&path, dir, prefix, at), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = sys_openat(AT_FDCWD, segment_path(&path, dir, prefix, at),
+                        O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (fd < 0 && errno != ENOENT)
         err_sys(err, errno, "read %s", path.text);
     return fd;
@@ -105,7 +108,8 @@ ssize_t log_segment_read(const char *dir, const LogRead *read, Err *err) {
         return errno == ENOENT ? 0 : -1;
     size_t done = 0;
     while (done < read->size) {
-        ssize_t n = pread(fd, (char *)read->into + done, read->size - done, (off_t)(read->from + done));
+        ssize_t n =
+            pread(fd, (char *)read->into + done, read->size - done, (off_t)(read->from + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {

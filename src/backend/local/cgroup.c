@@ -70,7 +70,8 @@ int cgroup_open(void) {
         return -1;
     const char *below = below_root(self, root);
     AUTO_FREE char *path = NULL;
-    if (!below || asprintf(&path, "%s%s/thole-%u", point, strcmp(below, "/") == 0 ? "" : below, (unsigned)geteuid()) < 0)
+    if (!below || asprintf(&path, "%s%s/thole-%u", point, strcmp(below, "/") == 0 ? "" : below,
+                           (unsigned)geteuid()) < 0)
         return -1;
     if (mkdir(path, 0755) < 0 && access(path, W_OK) < 0)
         return -1;

@@ -21,7 +21,8 @@ static void each_number(const char *dir, const char *step, FoundRunFn fn, void *
             continue;
         AUTO_FREE char *run = xasprintf("%s/%s", dir, entry->d_name);
         AUTO_FREE char *record = xasprintf("%s/" EXIT_RECORD, run);
-        FoundRun found = {.step = step, .dir = run, .run = (uint32_t)number, .ended = access(record, F_OK) == 0};
+        FoundRun found = {
+            .step = step, .dir = run, .run = (uint32_t)number, .ended = access(record, F_OK) == 0};
         fn(arg, &found);
     }
     if (stream)
@@ -53,7 +54,8 @@ static void consider(void *arg, const FoundRun *found) {
     Discovery *discovery = arg;
     RunRecord record;
     Err ignored;
-    if (found->ended || records_run(found->dir, &record, &ignored) <= 0 || !records_pin_lives(&record))
+    if (found->ended || records_run(found->dir, &record, &ignored) <= 0 ||
+        !records_pin_lives(&record))
         return;
     DiscoveredStep step = {.task = arena_strdup(discovery->arena, discovery->task->name),
                            .step = arena_strdup(discovery->arena, found->step),

@@ -141,7 +141,8 @@ static Run *prepare_beside(Local *local, StepId id, const Step *step, Err *err) 
     return run;
 }
 
-Op *local_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn, void *arg) {
+Op *local_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn,
+                    void *arg) {
     Local *local = local_of(backend);
     Err err = {0};
     Run *run = prepare_beside(local, id, step, &err);

@@ -41,7 +41,8 @@ static void describe_exec(const Failure *f, char *ret, size_t size) {
     bool there = f->program && program_stat(f, &st);
     bool looked = f->program && !has_slash(f->program);
     if (f->error == ENOENT && there)
-        snprintf(ret, size, "not executable: %s (the interpreter it names does not exist)", program);
+        snprintf(ret, size, "not executable: %s (the interpreter it names does not exist)",
+                 program);
     else if (f->error == ENOENT || f->error == ENOTDIR)
         snprintf(ret, size, "command not found: %s%s", program, looked ? " (looked in PATH)" : "");
     else if ((f->error == EACCES || f->error == EISDIR) && there && S_ISDIR(st.st_mode))
@@ -49,10 +50,12 @@ static void describe_exec(const Failure *f, char *ret, size_t size) {
     else if (f->error == EACCES || f->error == EPERM)
         snprintf(ret, size, "not executable: %s", program);
     else if (f->error == ENOEXEC)
-        snprintf(ret, size, "not executable: %s (no program the system knows, and no #! line)", program);
+        snprintf(ret, size, "not executable: %s (no program the system knows, and no #! line)",
+                 program);
     else if (f->error == E2BIG && f->environment)
-        snprintf(ret, size, "the environment is too large (E2BIG) for %s: %zu bytes with the arguments", program,
-                 f->environment);
+        snprintf(ret, size,
+                 "the environment is too large (E2BIG) for %s: %zu bytes with the arguments",
+                 program, f->environment);
     else if (f->error == E2BIG)
         snprintf(ret, size, "the environment is too large (E2BIG) for %s", program);
     else
@@ -75,13 +78,17 @@ void failure_describe(const Failure *f, char *ret, size_t size) {
     else if (f->stage == RUN_STAGE_CHDIR)
         describe_chdir(f, ret, size);
     else if (f->stage == RUN_STAGE_FORK && f->error == EAGAIN)
-        snprintf(ret, size, "no more processes: the limit of processes (ulimit -u, or of the control group) is reached");
+        snprintf(ret, size,
+                 "no more processes: the limit of processes (ulimit -u, or of the control group) "
+                 "is reached");
     else if (f->stage == RUN_STAGE_FORK && f->error == ENOMEM)
         snprintf(ret, size, "no more processes: the system is out of memory");
     else if (f->error == EMFILE || f->error == ENFILE)
-        snprintf(ret, size, "%s: too many open files", stage_names[f->stage < COUNT(stage_names) ? f->stage : 0]);
+        snprintf(ret, size, "%s: too many open files",
+                 stage_names[f->stage < COUNT(stage_names) ? f->stage : 0]);
     else
-        snprintf(ret, size, "%s: %s", stage_names[f->stage < COUNT(stage_names) ? f->stage : 0], strerror(f->error));
+        snprintf(ret, size, "%s: %s", stage_names[f->stage < COUNT(stage_names) ? f->stage : 0],
+                 strerror(f->error));
 }
 
 const char *lost_describe(LostHow how) {

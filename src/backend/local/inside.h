@@ -17,7 +17,7 @@ typedef struct Task {
 } Task;
 
 struct Local {
-    Backend base; /* first */
+    Backend base;         /* first */
     LocalOptions options; /* our own copies */
     Map tasks;            /* name → Task */
     Map runs;             /* run_key() → Run, without ephemeral ones */
@@ -27,35 +27,36 @@ struct Local {
     List clears;          /* Clear.link, stop.c */
     OpList calls;         /* every call in flight, of whatever kind */
     RailLink *rail;
-    int cgroup;           /* directory for control groups, -1 */
+    int cgroup; /* directory for control groups, -1 */
     uint64_t last_tag;
-    Timer *queue_timer;   /* while descriptors are short */
-    Timer *sweep_timer;   /* while runs are being swept */
-    Deferred *burial;     /* frees runs that were let go, when nobody stands on them */
+    Timer *queue_timer; /* while descriptors are short */
+    Timer *sweep_timer; /* while runs are being swept */
+    Deferred *burial;   /* frees runs that were let go, when nobody stands on them */
 };
 
 /* The only way down from the contract. */
 Local *local_of(Backend *backend);
 
-Task *local_task(Local *local, const char *name);     /* NULL: it was not set up */
-Run *local_run(Local *local, StepId id);              /* NULL: not known in memory */
+Task *local_task(Local *local, const char *name);        /* NULL: it was not set up */
+Run *local_run(Local *local, StepId id);                 /* NULL: not known in memory */
 Run *local_known_run(Local *local, StepId id, Err *err); /* in memory or found on disk; NULL: err */
-Op *local_succeed(Local *local, OpFn fn, void *arg);  /* a call that is done at once */
-char *local_run_dir(const Task *task, StepId id);     /* returns owned */
-char *local_run_key(StepId id);                       /* returns owned */
-void local_flush(Local *local);                       /* hands queued runs to the rail */
-Op *local_op(Local *local, OpFn fn, void *arg, OpCancelFn cancel, void *state); /* op_new, and in local->calls */
+Op *local_succeed(Local *local, OpFn fn, void *arg);     /* a call that is done at once */
+char *local_run_dir(const Task *task, StepId id);        /* returns owned */
+char *local_run_key(StepId id);                          /* returns owned */
+void local_flush(Local *local);                          /* hands queued runs to the rail */
+Op *local_op(Local *local, OpFn fn, void *arg, OpCancelFn cancel,
+             void *state); /* op_new, and in local->calls */
 Op *local_refuse(Local *local, OpFn fn, void *arg, const Err *err); /* a call that fails at once */
 
 /* ---- run.c: one execution ---- */
 
 typedef enum RunState {
-    RUN_ASKED,    /* a pin was, or will be, asked for; nothing was heard of it yet */
-    RUN_SEEKING,  /* adoption: its pin is being looked for */
+    RUN_ASKED,   /* a pin was, or will be, asked for; nothing was heard of it yet */
+    RUN_SEEKING, /* adoption: its pin is being looked for */
     RUN_RUNNING,
     RUN_SWEEPING, /* its pin is gone without an exit record; what it left behind is being ended */
-    RUN_ENDED,    /* its exit record is on disk; helpers may linger (then its socket is still there) */
-    RUN_VOID,     /* it never started and never will */
+    RUN_ENDED, /* its exit record is on disk; helpers may linger (then its socket is still there) */
+    RUN_VOID,  /* it never started and never will */
 } RunState;
 
 typedef struct StopAsk {
@@ -72,25 +73,25 @@ struct Run {
     char *dir;
     uint32_t number;
     char id[WIRE_ID_MAX];
-    uint64_t tag;             /* of the request at the rail, and of a sweep */
+    uint64_t tag; /* of the request at the rail, and of a sweep */
     RunState state;
-    bool asked_again;         /* the one second chance of a start whose pin never claimed is used up */
-    bool forgotten;           /* goes when nobody wants anything of it any more */
-    int64_t since_ms;         /* of the state */
-    int fd;                   /* -1: no connection to its pin */
+    bool asked_again; /* the one second chance of a start whose pin never claimed is used up */
+    bool forgotten;   /* goes when nobody wants anything of it any more */
+    int64_t since_ms; /* of the state */
+    int fd;           /* -1: no connection to its pin */
     Poll *poll;
-    Timer *timer;             /* SEEKING: next look; SWEEPING: the rail need not be waited for any longer */
-    StopAsk stop;             /* what is to be sent once it runs */
+    Timer *timer; /* SEEKING: next look; SWEEPING: the rail need not be waited for any longer */
+    StopAsk stop; /* what is to be sent once it runs */
     bool stop_wanted;
     StepState now;
-    char *program, *cwd;      /* for the sentence of a failed start; gone when it has started */
-    size_t environment;       /* bytes of it, for the same */
-    uint32_t lost;            /* LostHow, while SWEEPING */
-    bool swept;               /* the rail has ended what was below its pin */
-    uint32_t left;            /* processes of it that the last look found; `left_names` names them */
+    char *program, *cwd; /* for the sentence of a failed start; gone when it has started */
+    size_t environment;  /* bytes of it, for the same */
+    uint32_t lost;       /* LostHow, while SWEEPING */
+    bool swept;          /* the rail has ended what was below its pin */
+    uint32_t left;       /* processes of it that the last look found; `left_names` names them */
     char left_names[128];
-    uint64_t log_told;        /* size of its log, as its pin said last */
-    struct Stopper *stopper;  /* a stop command at work, stop.c */
+    uint64_t log_told;       /* size of its log, as its pin said last */
+    struct Stopper *stopper; /* a stop command at work, stop.c */
 };
 
 typedef enum CallKind { CALL_START, CALL_WAIT, CALL_DESTROY, CALL_RESUME } CallKind;
@@ -100,19 +101,20 @@ Run *run_free(Run *run);   /* forgets it; its process is not touched. Calls in f
 void run_let_go(Run *run); /* frees it, later, when the last call and tail is answered */
 Op *run_call(Run *run, CallKind kind, OpFn fn, void *arg);
 void run_set_state(Run *run, RunState state);
-RailSent run_ask(Run *run);               /* asks the rail for its pin */
+RailSent run_ask(Run *run);                    /* asks the rail for its pin */
 void run_fail_start(Run *run, const Err *err); /* it was never claimed, and will not be */
 void run_fail_fork(Run *run, int error);       /* likewise, since no process could be made */
 void run_attach(Run *run, int fd);             /* takes the socket to its pin */
-void run_stop(Run *run, int signal, uint32_t grace_ms); /* now, or as soon as it runs */
+void run_stop(Run *run, int signal, uint32_t grace_ms);   /* now, or as soon as it runs */
 int run_tell(Run *run, const void *message, size_t size); /* to its pin; -1: nobody there */
 void run_ended(Run *run, const WireEnded *ended);
-void run_give_up(Run *run, const Err *err);    /* every call fails; nothing is known of the run any more */
+void run_give_up(Run *run,
+                 const Err *err); /* every call fails; nothing is known of the run any more */
 
 /* ---- resume.c: whose run is it, after somebody died? ---- */
 
-void run_seek(Run *run);                /* looks on disk and for its pin, and sets the state */
-void run_pin_gone(Run *run);            /* its socket ended without WIRE_ENDED */
+void run_seek(Run *run);     /* looks on disk and for its pin, and sets the state */
+void run_pin_gone(Run *run); /* its socket ended without WIRE_ENDED */
 void local_pin_died(Local *local, const WirePinDied *died);
 void local_swept(Local *local, uint64_t tag);
 
@@ -120,28 +122,32 @@ void local_swept(Local *local, uint64_t tag);
 
 Op *local_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn, void *arg);
 void local_tail_resume(Backend *backend, Op *tail);
-void tails_wake(Run *run);              /* there is more, or the run has ended */
+void tails_wake(Run *run); /* there is more, or the run has ended */
 void tails_abandon(Run *run);
 
 /* ---- exec.c, stop.c, discover.c ---- */
 
-Op *local_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn, void *arg);
-void local_exec_tidy(Local *local, const Task *task); /* ends and removes what a killed server left in exec/ */
+Op *local_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn,
+                    void *arg);
+void local_exec_tidy(Local *local,
+                     const Task *task); /* ends and removes what a killed server left in exec/ */
 void local_execs_free(Local *local);
 void local_execs_kill(Local *local, const char *task);
 void local_clears_free(Local *local);
 void stopper_free(Run *run);
 Op *local_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg);
-Op *local_destroy_workflow(Backend *backend, const char *task, const WorkflowConfig *config, OpFn fn, void *arg);
+Op *local_destroy_workflow(Backend *backend, const char *task, const WorkflowConfig *config,
+                           OpFn fn, void *arg);
 
 typedef struct FoundRun {
     const char *step; /* lent */
     const char *dir;  /* lent */
     uint32_t run;
-    bool ended;       /* it has an exit record */
+    bool ended; /* it has an exit record */
 } FoundRun;
 typedef void (*FoundRunFn)(void *arg, const FoundRun *found);
-void task_each_run(const Task *task, FoundRunFn fn, void *arg); /* what lies below its runs/, in no order */
+void task_each_run(const Task *task, FoundRunFn fn,
+                   void *arg); /* what lies below its runs/, in no order */
 Op *local_discover(Backend *backend, OpFn fn, void *arg);
 
 /* A step's name as a directory's, and back. */

@@ -16,8 +16,9 @@
 #include "base/xalloc.h"
 
 enum {
-    LAUNCH_BYTES_MAX = 16 * 1024 * 1024, /* the kernel takes 6 MiB of arguments and environment at most */
-    TEXT_MAX = 1000,                     /* title and cause: the rest is cut off */
+    LAUNCH_BYTES_MAX =
+        16 * 1024 * 1024, /* the kernel takes 6 MiB of arguments and environment at most */
+    TEXT_MAX = 1000,      /* title and cause: the rest is cut off */
 };
 
 typedef struct Writer {
@@ -113,13 +114,16 @@ int launch_check(const LaunchPlan *plan, Err *err) {
     const Step *step = plan->step;
     const char *cwd = directory(plan);
     if (step->type != STEP_PROCESS)
-        return err_set(err, ERR_INVALID, "the local backend does not run steps of this kind yet: %s", step->name);
+        return err_set(err, ERR_INVALID,
+                       "the local backend does not run steps of this kind yet: %s", step->name);
     if (step->entrypoint.n == 0 || !*step->entrypoint.at[0])
         return err_set(err, ERR_INVALID, "nothing to run: %s has no command", step->name);
     if (!cwd || *cwd != '/')
-        return err_set(err, ERR_INVALID, "the working directory is not absolute: %s", cwd ? cwd : "(none)");
+        return err_set(err, ERR_INVALID, "the working directory is not absolute: %s",
+                       cwd ? cwd : "(none)");
     if (strlen(cwd) >= PATH_MAX)
-        return err_set(err, ERR_INVALID, "the path of the working directory is too long: %.40s...", cwd);
+        return err_set(err, ERR_INVALID, "the path of the working directory is too long: %.40s...",
+                       cwd);
     return 0;
 }
 
@@ -149,7 +153,8 @@ static void fill(Writer *w, const LaunchPlan *plan) {
 }
 
 static int write_file(const char *path, const Writer *w, Err *err) {
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    AUTO_CLOSE int fd =
+        sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_sys(err, errno, "write %s", path);
     struct iovec parts[2] = {
@@ -172,10 +177,12 @@ int launch_write(const char *dir, const LaunchPlan *plan, bool again, size_t *re
     AUTO_FREE char *path = xasprintf("%s/" RUN_LAUNCH, dir);
     AUTO_FREE char *fresh = again ? xasprintf("%s/" RUN_LAUNCH ".new", dir) : NULL;
     if (w.text.failed)
-        result = err_set(err, ERR_LIMIT, "the environment is too large (E2BIG): more than 16 MiB with the arguments");
+        result =
+            err_set(err, ERR_LIMIT,
+                    "the environment is too large (E2BIG): more than 16 MiB with the arguments");
     else
         result = write_file(again ? fresh : path, &w, err);
-    if (result == 0 && again && rename(fresh, path) < 0)
+    if (result == 0 && again && sys_renameat(AT_FDCWD, fresh, AT_FDCWD, path) < 0)
         result = err_sys(err, errno, "write %s", path);
     if (result < 0)
         unlink(again ? fresh : path);
@@ -192,7 +199,9 @@ const char *launch_string(const Launch *launch, uint32_t at) {
 static bool holds(const Launch *launch, size_t size, uint32_t n, uint32_t at) {
     size_t offset = at;
     for (uint32_t i = 0; i < n; i++) {
-        const char *nul = offset < size ? memchr(launch_string(launch, (uint32_t)offset), '\0', size - offset) : NULL;
+        const char *nul = offset < size
+                              ? memchr(launch_string(launch, (uint32_t)offset), '\0', size - offset)
+                              : NULL;
         if (!nul)
             return false;
         offset = (size_t)(nul - (const char *)launch) + 1;
@@ -201,17 +210,20 @@ static bool holds(const Launch *launch, size_t size, uint32_t n, uint32_t at) {
 }
 
 static bool sound(const Launch *launch, size_t size) {
-    return launch->magic == LAUNCH_MAGIC && launch->format == LAUNCH_FORMAT && launch->limitc <= LAUNCH_LIMITS_MAX &&
-           holds(launch, size, launch->argc, launch->argv_at) && holds(launch, size, launch->envc, launch->env_at) &&
-           holds(launch, size, launch->secretc, launch->secrets_at) && holds(launch, size, 1, launch->id_at) &&
-           holds(launch, size, 1, launch->cwd_at) && holds(launch, size, 1, launch->title_at) &&
-           holds(launch, size, 1, launch->cause_at) && strlen(launch_string(launch, launch->id_at)) < WIRE_ID_MAX;
+    return launch->magic == LAUNCH_MAGIC && launch->format == LAUNCH_FORMAT &&
+           launch->limitc <= LAUNCH_LIMITS_MAX &&
+           holds(launch, size, launch->argc, launch->argv_at) &&
+           holds(launch, size, launch->envc, launch->env_at) &&
+           holds(launch, size, launch->secretc, launch->secrets_at) &&
+           holds(launch, size, 1, launch->id_at) && holds(launch, size, 1, launch->cwd_at) &&
+           holds(launch, size, 1, launch->title_at) && holds(launch, size, 1, launch->cause_at) &&
+           strlen(launch_string(launch, launch->id_at)) < WIRE_ID_MAX;
 }
 
 int launch_read(const char *dir, Launch **ret, Err *err) {
     AUTO_FREE char *path = xasprintf("%s/" RUN_LAUNCH, dir);
     struct stat st;
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (fd < 0 || fstat(fd, &st) < 0)
         return errno == ENOENT ? 0 : err_sys(err, errno, "read %s", path);
     if (st.st_size < (off_t)sizeof(Launch) || st.st_size > LAUNCH_BYTES_MAX + (off_t)sizeof(Launch))

@@ -14,14 +14,16 @@ typedef struct LaunchPlan {
     const char *id; /* of the run; the stamp in its environment */
     uint32_t run;
     const Step *step;
-    const Launch *base; /* NULL, or the launch whose environment, directory and limits stand in for what the step leaves out */
+    const Launch *
+        base; /* NULL, or the launch whose environment, directory and limits stand in for what the step leaves out */
 } LaunchPlan;
 
 /* A step that cannot be launched at all: no command, no directory. */
 MUST int launch_check(const LaunchPlan *plan, Err *err);
 
 /* Writes RUN_LAUNCH into the run directory; `again`: over one that a pin may have open. Tells its size, for messages. */
-MUST int launch_write(const char *dir, const LaunchPlan *plan, bool again, size_t *ret_size, Err *err);
+MUST int launch_write(const char *dir, const LaunchPlan *plan, bool again, size_t *ret_size,
+                      Err *err);
 
 /* Reads one back; free() it. 1: there is one, 0: there is none, or a torn one; -1: err. */
 MUST int launch_read(const char *dir, Launch **ret, Err *err);

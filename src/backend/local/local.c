@@ -17,6 +17,7 @@
 #include "base/boot.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/sys.h"
 #include "base/xalloc.h"
 
 enum {
@@ -27,7 +28,8 @@ enum {
 /* ---- Names ---- */
 
 static bool plain(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("._:@+=,-", c));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("._:@+=,-", c));
 }
 
 char *step_to_name(const char *step) {
@@ -48,7 +50,8 @@ char *step_from_name(const char *name) {
     char *at = step;
     while (*name) {
         unsigned byte = (unsigned char)*name++;
-        if (byte == '%' && (sscanf(name, "%2x", &byte) != 1 || byte == 0 || strspn(name, "0123456789abcdef") < 2))
+        if (byte == '%' &&
+            (sscanf(name, "%2x", &byte) != 1 || byte == 0 || strspn(name, "0123456789abcdef") < 2))
             return NULL;
         else if (name[-1] == '%')
             name += 2;
@@ -183,8 +186,11 @@ static bool local_available(Backend *backend, Err *why) {
 }
 
 static const char *machine_name(const char *machine) {
-    static const char *const names[][2] = {
-        {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"i686", "386"}, {"armv7l", "arm"}, {"ppc64le", "ppc64le"}};
+    static const char *const names[][2] = {{"x86_64", "amd64"},
+                                           {"aarch64", "arm64"},
+                                           {"i686", "386"},
+                                           {"armv7l", "arm"},
+                                           {"ppc64le", "ppc64le"}};
     for (size_t i = 0; i < COUNT(names); i++)
         if (strcmp(names[i][0], machine) == 0)
             return names[i][1];
@@ -205,8 +211,8 @@ static Op *local_load(Backend *backend, OpFn fn, void *arg) {
     return local_succeed(local, fn, arg);
 }
 
-static Op *local_setup_workflow(Backend *backend, const char *name, const char *dir, const WorkflowConfig *config,
-                                OpFn fn, void *arg) {
+static Op *local_setup_workflow(Backend *backend, const char *name, const char *dir,
+                                const WorkflowConfig *config, OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Err err = {0};
     (void)config;
@@ -231,13 +237,13 @@ static int make_dir(const char *dir, char id[WIRE_ID_MAX], bool *ret_again, Err 
     Launch *launch = NULL;
     *ret_again = false;
     random_hex(id, 16);
-    if (mkdir(dir, 0700) == 0)
+    if (sys_mkdirat(AT_FDCWD, dir, 0700) == 0)
         return 0;
-    if (errno == ENOENT) {
+    if (errno == ENOENT) { /* its first run, or the first of all */
         AUTO_FREE char *parent = xstrndup(dir, (size_t)(strrchr(dir, '/') - dir));
-        if (path_mkdirs(parent, 0700, err) < 0)
+        if (sys_mkdirat(AT_FDCWD, parent, 0700) < 0 && path_mkdirs(parent, 0700, err) < 0)
             return -1;
-        if (mkdir(dir, 0700) == 0)
+        if (sys_mkdirat(AT_FDCWD, dir, 0700) == 0)
             return 0;
     }
     if (errno != EEXIST)
@@ -269,6 +275,7 @@ static Run *prepare_run(Local *local, const Task *task, StepId id, const Step *s
         rmdir(dir);
         return NULL;
     }
+    sys_point("launched");
     Run *run = run_new(local, dir, id);
     memcpy(run->id, run_id, sizeof run->id);
     run->program = xstrdup(step->entrypoint.at[0]);
@@ -277,6 +284,13 @@ static Run *prepare_run(Local *local, const Task *task, StepId id, const Step *s
     run->now.restarts = step->restarts;
     run->now.attempt = step->attempt;
     return run;
+}
+
+/* What is on disk need not be remembered: of each step the newest run is enough. */
+static void forget_before(Local *local, StepId id) {
+    Run *old = local_run(local, (StepId){id.task, id.step, id.run - 1});
+    if (old && old->state == RUN_ENDED && old->fd < 0)
+        run_let_go(old);
 }
 
 static Op *local_start_step(Backend *backend, StepId id, const Step *step, OpFn fn, void *arg) {
@@ -292,6 +306,7 @@ static Op *local_start_step(Backend *backend, StepId id, const Step *step, OpFn 
         run = prepare_run(local, task, id, step, &err);
     if (!run)
         return local_refuse(local, fn, arg, &err);
+    forget_before(local, id);
     Op *op = run_call(run, CALL_START, fn, arg);
     list_append(&local->queue, &run->queued);
     local_flush(local);
@@ -355,7 +370,8 @@ static Op *local_capture_step(Backend *backend, StepId id, OpFn fn, void *arg) {
     AUTO_FREE char *path = dir ? xasprintf("%s/" RUN_CAPTURE, dir) : NULL;
     Err err = {0};
     if (!path || access(path, F_OK) < 0) {
-        err_set(&err, ERR_NOT_FOUND, "the output of run %u of %s was not captured", id.run, id.step);
+        err_set(&err, ERR_NOT_FOUND, "the output of run %u of %s was not captured", id.run,
+                id.step);
         return local_refuse(local, fn, arg, &err);
     }
     Op *op = local_op(local, fn, arg, NULL, NULL);

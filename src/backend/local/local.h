@@ -6,16 +6,13 @@
 #include "backend/backend.h"
 
 typedef struct LocalOptions {
-    const char *state_dir;    /* names the rail's socket */
-    const char *pin_program;  /* absolute path of thole-pin */
+    const char *state_dir;          /* names the rail's socket */
+    const char *pin_program;        /* absolute path of thole-pin */
     const char *const *server_argv; /* how the rail starts the server again; NULL-terminated */
-    const char *rail_log;     /* file for the rail's stderr; NULL: none */
+    const char *rail_log;           /* file for the rail's stderr; NULL: none */
 } LocalOptions;
 
 Backend *local_backend_new(Loop *loop, const LocalOptions *options);
 
 /* Tells the rail that the server leaves on purpose: no other is to be started. */
 void local_backend_say_bye(Backend *backend);
-
-/* Processes that carry the stamp of a run (environment THOLE_RUN_ID) and are no longer below a pin, by /proc: what a dead pin and
- * a dead rail left. Ends them; counts and names those it may not. For adoption and `stop`. */

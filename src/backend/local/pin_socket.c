@@ -28,18 +28,19 @@ void pin_socket_pin_name(const char *id, char *ret, size_t size) {
 static bool is_ours(int fd) {
     struct ucred peer;
     socklen_t size = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
 }
 
 int pin_socket_connect(const char *name, Err *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t n = strnlen(name, sizeof address.sun_path - 1);
     memcpy(address.sun_path + 1, name, n);
-    AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    AUTO_CLOSE int fd = sys_socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_sys(err, errno, "socket");
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n);
-    if (connect(fd, (struct sockaddr *)&address, size) < 0) {
+    if (sys_connect(fd, (struct sockaddr *)&address, size) < 0) {
         if (errno == ECONNREFUSED || errno == ENOENT)
             return err_set(err, ERR_NOT_FOUND, "nobody listens on @%s", name);
         return err_set(err, ERR_UNAVAILABLE, "connect to @%s: %s", name, strerror(errno));

@@ -20,14 +20,14 @@
 #include "base/xalloc.h"
 
 enum {
-    START_MS = 5000,       /* a rail that does not listen within this time is given up */
+    START_MS = 5000, /* a rail that does not listen within this time is given up */
     START_POLL_MAX_MS = 50,
-    SETTLED_MS = 1000,     /* a link that lived so long is made again at once when it ends */
+    SETTLED_MS = 1000, /* a link that lived so long is made again at once when it ends */
     AGAIN_MIN_MS = 100,
     AGAIN_MAX_MS = 10000,
-    NO_ROOM_MS = 5,        /* too many descriptors are on their way */
+    NO_ROOM_MS = 5, /* too many descriptors are on their way */
     BYE_MS = 1000,
-    EXIT_OTHER_RAIL = 3,   /* exit code of a rail that found another one */
+    EXIT_OTHER_RAIL = 3, /* exit code of a rail that found another one */
 };
 
 typedef enum LinkPhase {
@@ -47,12 +47,13 @@ struct RailLink {
     bool leaving;
     int fd; /* -1 */
     Poll *poll;
-    Timer *timer;      /* CONNECTING: next look; PAUSED: next try; UP: room for descriptors may be there again */
-    int64_t since_ms;  /* of the phase */
-    int64_t poll_ms;   /* CONNECTING: until the next look */
-    int64_t again_ms;  /* until the next try, doubled each time */
-    pid_t child;       /* a rail we started and have not reaped; 0 */
-    bool started;      /* CONNECTING: we have started one */
+    Timer *
+        timer; /* CONNECTING: next look; PAUSED: next try; UP: room for descriptors may be there again */
+    int64_t since_ms; /* of the phase */
+    int64_t poll_ms;  /* CONNECTING: until the next look */
+    int64_t again_ms; /* until the next try, doubled each time */
+    pid_t child;      /* a rail we started and have not reaped; 0 */
+    bool started;     /* CONNECTING: we have started one */
 };
 
 static void on_timer(void *arg);
@@ -104,7 +105,8 @@ static void lost(RailLink *link) {
 
 /* ---- Starting a rail ---- */
 
-static int spawn_prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, const char *log) {
+static int spawn_prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
+                         const char *log) {
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
@@ -141,7 +143,8 @@ static int start_rail(RailLink *link, Err *err) {
     int error = spawn_prepare(&actions, &attributes, options->rail_log);
     pid_t pid = 0;
     if (error == 0)
-        error = posix_spawn(&pid, argv[0], &actions, &attributes, (char **)(uintptr_t)argv, environ);
+        error =
+            posix_spawn(&pid, argv[0], &actions, &attributes, (char **)(uintptr_t)argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (error)
@@ -172,7 +175,9 @@ static void say_hello(RailLink *link) {
     union {
         WireHello hello;
         char bytes[WIRE_MAX];
-    } packet = {.hello = {.head = {WIRE_HELLO, sizeof(WireHello)}, .protocol = WIRE_PROTOCOL, .pid = getpid()}};
+    } packet = {.hello = {.head = {WIRE_HELLO, sizeof(WireHello)},
+                          .protocol = WIRE_PROTOCOL,
+                          .pid = getpid()}};
     size_t size = sizeof packet.hello;
     for (const char *const *arg = link->options->server_argv; *arg; arg++) {
         size_t n = strlen(*arg) + 1;
@@ -285,7 +290,8 @@ static void on_ready(void *arg, int events) {
 
 /* ---- Calls ---- */
 
-RailLink *rail_link_new(Loop *loop, const LocalOptions *options, const RailEvents *events, void *arg) {
+RailLink *rail_link_new(Loop *loop, const LocalOptions *options, const RailEvents *events,
+                        void *arg) {
     RailLink *link = xcalloc(1, sizeof *link);
     link->loop = loop;
     link->options = options;

@@ -12,6 +12,7 @@
 #include "backend/log_segments.h"
 #include "base/boot.h"
 #include "base/file.h"
+#include "base/sys.h"
 #include "base/xalloc.h"
 #include "data/json.h"
 
@@ -113,10 +114,10 @@ int records_claim(const char *dir, Claim *ret, Err *err) {
     AUTO_FREE char *path = xasprintf("%s/" RUN_CLAIM, dir);
     char text[64];
     *ret = (Claim){.kind = CLAIM_NONE};
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
     if (fd < 0)
         return errno == ENOENT ? 0 : err_sys(err, errno, "read %s", path);
-    ssize_t n = read(fd, text, sizeof text - 1);
+    ssize_t n = sys_read(fd, text, sizeof text - 1);
     if (n < 0)
         return err_sys(err, errno, "read %s", path);
     text[n] = '\0';
@@ -142,10 +143,11 @@ int records_void(const char *dir, Err *err) {
     AUTO_FREE char *path = xasprintf("%s/" RUN_CLAIM, dir);
     AUTO_FREE char *mine = xasprintf("%s/" RUN_CLAIM ".%d", dir, (int)getpid());
     /* Linked into place with its text, so that no reader takes it for a pin's. */
-    AUTO_CLOSE int fd = open(mine, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    AUTO_CLOSE int fd =
+        sys_openat(AT_FDCWD, mine, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return errno == ENOENT ? 1 : err_sys(err, errno, "write %s", mine);
-    if (write(fd, "void\n", 5) != 5) {
+    if (sys_write(fd, "void\n", 5) != 5) {
         unlink(mine);
         return err_sys(err, errno, "write %s", mine);
     }
@@ -158,19 +160,21 @@ int records_void(const char *dir, Err *err) {
 int records_write_exit(const char *dir, const WireEnded *e, Err *err) {
     char text[1024];
     const char *oom = e->oom == RUN_OOM_YES ? "true" : e->oom == RUN_OOM_NO ? "false" : "null";
-    int n = snprintf(text, sizeof text,
-                     "{\"format\":1,\"end\":\"%s\",\"code\":%d,\"stage\":%u,\"oom\":%s,\"started_us\":%" PRId64
-                     ",\"ended_us\":%" PRId64 ",\"user_us\":%" PRIu64 ",\"system_us\":%" PRIu64
-                     ",\"max_rss_kib\":%" PRIu64 ",\"log_size\":%" PRIu64 ",\"lingering\":%u,\"killed\":%u}\n",
-                     end_names[e->end], e->code, e->stage, oom, e->started_us, e->ended_us, e->user_us, e->system_us,
-                     e->max_rss_kib, e->log_size, e->lingering, e->killed);
+    int n = snprintf(
+        text, sizeof text,
+        "{\"format\":1,\"end\":\"%s\",\"code\":%d,\"stage\":%u,\"oom\":%s,\"started_us\":%" PRId64
+        ",\"ended_us\":%" PRId64 ",\"user_us\":%" PRIu64 ",\"system_us\":%" PRIu64
+        ",\"max_rss_kib\":%" PRIu64 ",\"log_size\":%" PRIu64 ",\"lingering\":%u,\"killed\":%u}\n",
+        end_names[e->end], e->code, e->stage, oom, e->started_us, e->ended_us, e->user_us,
+        e->system_us, e->max_rss_kib, e->log_size, e->lingering, e->killed);
     AUTO_FREE char *path = xasprintf("%s/" EXIT_RECORD, dir);
     return file_write_atomic(path, text, (size_t)n, 0600, false, err);
 }
 
 static int append(const char *dir, uint64_t segment, const LogChunk *chunks, size_t n, Err *err) {
     AUTO_FREE char *path = xasprintf("%s/" LOG_INDEX "%016llx", dir, (unsigned long long)segment);
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    AUTO_CLOSE int fd =
+        sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     uint64_t size = 0;
     if (fd < 0)
         return err_sys(err, errno, "write %s", path);
@@ -178,7 +182,9 @@ static int append(const char *dir, uint64_t segment, const LogChunk *chunks, siz
         return -1;
     size -= size % sizeof *chunks; /* a torn entry is overwritten */
     ssize_t done = pwrite(fd, chunks, n * sizeof *chunks, (off_t)size);
-    return done == (ssize_t)(n * sizeof *chunks) ? 0 : err_sys(err, done < 0 ? errno : ENOSPC, "write %s", path);
+    return done == (ssize_t)(n * sizeof *chunks)
+               ? 0
+               : err_sys(err, done < 0 ? errno : ENOSPC, "write %s", path);
 }
 
 /* Where the bytes that have an entry end. */
@@ -189,7 +195,8 @@ static int indexed_end(const char *dir, const LogSegment *last, uint64_t *ret, E
     if (log_index_size(dir, last->at, &size, err) < 0)
         return -1;
     for (uint64_t i = size / sizeof chunk; i > 0; i--) {
-        LogRead read = {.prefix = LOG_INDEX, .segment = last->at, .into = &chunk, .size = sizeof chunk};
+        LogRead read = {
+            .prefix = LOG_INDEX, .segment = last->at, .into = &chunk, .size = sizeof chunk};
         read.from = (i - 1) * sizeof chunk;
         if (log_segment_read(dir, &read, err) < 0)
             return -1;

@@ -16,14 +16,15 @@
 #include "backend/local/survivors.h"
 #include "base/boot.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "base/vec.h"
 
 enum {
     SEEK_POLL_MS = 5,
-    SEEK_MS = 5000,   /* a pin that lives but does not answer is given up */
-    SWEEP_MS = 3000,  /* how long the rail may take to end the orphans of a pin */
+    SEEK_MS = 5000,  /* a pin that lives but does not answer is given up */
+    SWEEP_MS = 3000, /* how long the rail may take to end the orphans of a pin */
     KILL_POLL_MS = 5,
-    KILL_MS = 2000,   /* then what is left is named */
+    KILL_MS = 2000, /* then what is left is named */
 };
 
 static void lose(Run *run, LostHow how);
@@ -93,7 +94,8 @@ static void found_record(Run *run, const RunRecord *record) {
 
 static bool is_pin(pid_t pid) {
     ProcStat stat;
-    return pid > 0 && proc_stat(pid, &stat) == 0 && stat.state != 'Z' && strcmp(stat.name, "thole-pin") == 0;
+    return pid > 0 && proc_stat(pid, &stat) == 0 && stat.state != 'Z' &&
+           strcmp(stat.name, "thole-pin") == 0;
 }
 
 /* A launch without a claim: whoever makes the claim decides. */
@@ -183,16 +185,19 @@ void run_pin_gone(Run *run) {
 static void finish(Run *run) {
     Err err = {0};
     Loop *loop = run->local->base.loop;
-    WireEnded ended = {.end = RUN_END_LOST, .code = (int32_t)run->lost, .started_us = run->now.started_us};
+    WireEnded ended = {
+        .end = RUN_END_LOST, .code = (int32_t)run->lost, .started_us = run->now.started_us};
     ended.ended_us = loop_wall_us(loop);
     ended.killed = run->left;
+    sys_point("lost");
     if (records_log_gap(run->dir, ended.ended_us, &ended.log_size, &err) < 0 ||
         records_write_exit(run->dir, &ended, &err) < 0)
         log_warn("%s", err.msg);
     AUTO_FREE char *launch = xasprintf("%s/" RUN_LAUNCH, run->dir);
     unlink(launch);
     if (run->left)
-        snprintf(run->now.error, sizeof run->now.error, "%s; still alive: %s", lost_describe(run->lost), run->left_names);
+        snprintf(run->now.error, sizeof run->now.error, "%s; still alive: %s",
+                 lost_describe(run->lost), run->left_names);
     cgroup_remove(run->local->cgroup, run->id);
     run_ended(run, &ended);
 }
@@ -211,8 +216,8 @@ static void on_survivor(void *arg, const Survivor *survivor, bool killed) {
         if (run->state != RUN_SWEEPING || strcmp(run->id, survivor->id) != 0)
             continue;
         size_t n = strlen(run->left_names);
-        snprintf(run->left_names + n, sizeof run->left_names - n, "%s%d (%s, uid %u)", n ? ", " : "", survivor->pid,
-                 survivor->name, survivor->uid);
+        snprintf(run->left_names + n, sizeof run->left_names - n, "%s%d (%s, uid %u)",
+                 n ? ", " : "", survivor->pid, survivor->name, survivor->uid);
         run->left++;
     }
     (void)killed; /* the next look tells */

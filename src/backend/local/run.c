@@ -13,6 +13,7 @@
 #include "backend/local/pin_socket.h"
 #include "backend/local/records.h"
 #include "base/log.h"
+#include "base/sys.h"
 #include "base/xalloc.h"
 
 /* One caller waiting for something of a run. */
@@ -140,8 +141,8 @@ static bool answer(Run *run, Call *call) {
         break;
     case RUN_VOID:
         if (call->kind == CALL_START || call->kind == CALL_WAIT) {
-            err_set(&err, call->kind == CALL_START ? ERR_CONFLICT : ERR_NOT_FOUND, "run %u never started, and never will",
-                    run->number);
+            err_set(&err, call->kind == CALL_START ? ERR_CONFLICT : ERR_NOT_FOUND,
+                    "run %u never started, and never will", run->number);
             call_finish(call, NULL, &err);
             return true;
         }
@@ -193,8 +194,8 @@ void run_give_up(Run *run, const Err *err) {
 /* ---- State ---- */
 
 static const char *const state_names[] = {
-    [RUN_ASKED] = "asked", [RUN_SEEKING] = "seeking", [RUN_RUNNING] = "running",
-    [RUN_SWEEPING] = "sweeping", [RUN_ENDED] = "ended", [RUN_VOID] = "void",
+    [RUN_ASKED] = "asked",       [RUN_SEEKING] = "seeking", [RUN_RUNNING] = "running",
+    [RUN_SWEEPING] = "sweeping", [RUN_ENDED] = "ended",     [RUN_VOID] = "void",
 };
 
 static StepPhase phase_of(RunState state) {
@@ -241,7 +242,8 @@ static void on_started(Run *run, const PinPacket *packet) {
 static void on_state(Run *run, const PinPacket *packet) {
     WireState state;
     pin_packet_body(packet, &state, sizeof state);
-    if (run->state != RUN_SEEKING || state.phase == RUN_PHASE_STARTING || state.phase == RUN_PHASE_ENDED)
+    if (run->state != RUN_SEEKING || state.phase == RUN_PHASE_STARTING ||
+        state.phase == RUN_PHASE_ENDED)
         return; /* WIRE_STARTED or WIRE_ENDED follows */
     run->now.pid = state.pid;
     run->now.started_us = state.started_us;
@@ -263,11 +265,12 @@ static void on_survivors(Run *run, const PinPacket *packet) {
     pin_packet_body(packet, &left, sizeof left);
     for (uint32_t i = 0; i < left.named && i < WIRE_SURVIVORS_MAX && n < sizeof names; i++) {
         const WireSurvivor *who = &left.who[i];
-        n += (size_t)snprintf(names + n, sizeof names - n, "%s%d (%.15s, uid %u)", i ? ", " : "", who->pid, who->name,
-                              who->uid);
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%d (%.15s, uid %u)", i ? ", " : "",
+                              who->pid, who->name, who->uid);
     }
     Err err;
-    err_set(&err, ERR_DENIED, "%u process%s could not be ended: %s", left.count, left.count == 1 ? "" : "es", names);
+    err_set(&err, ERR_DENIED, "%u process%s could not be ended: %s", left.count,
+            left.count == 1 ? "" : "es", names);
     fail_calls(run, CALL_DESTROY, &err);
 }
 
@@ -331,7 +334,7 @@ int run_tell(Run *run, const void *message, size_t size) {
 
 RailSent run_ask(Run *run) {
     int pair[2];
-    int dir = open(run->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = sys_openat(AT_FDCWD, run->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (dir < 0)
         return RAIL_FAILED;
     if (pin_socket_pair(pair) < 0) {
@@ -346,10 +349,12 @@ RailSent run_ask(Run *run) {
     int error = errno;
     close(pair[1]);
     close(dir);
-    if (sent == RAIL_SENT)
+    if (sent == RAIL_SENT) {
         run_attach(run, pair[0]);
-    else
+        sys_point("asked");
+    } else {
         close(pair[0]);
+    }
     errno = error;
     return sent;
 }
@@ -380,7 +385,8 @@ void run_fail_start(Run *run, const Err *err) {
 
 void run_fail_fork(Run *run, int error) {
     Err err = {0};
-    WireEnded ended = {.end = RUN_END_FAILED, .code = error, .stage = RUN_STAGE_FORK, .oom = RUN_OOM_NO};
+    WireEnded ended = {
+        .end = RUN_END_FAILED, .code = error, .stage = RUN_STAGE_FORK, .oom = RUN_OOM_NO};
     ended.ended_us = loop_wall_us(run->local->base.loop);
     hang_up(run);
     if (!declare_void(run)) {
@@ -441,6 +447,7 @@ void run_stop(Run *run, int signal, uint32_t grace_ms) {
     run->stop_wanted = true;
     WireStop stop = {.head = {WIRE_STOP, sizeof stop}, .signal = signal, .grace_ms = grace_ms};
     bool asks = run->state == RUN_RUNNING || run->state == RUN_ENDED;
-    if (asks && run->fd >= 0 && run_tell(run, &stop, sizeof stop) < 0 && errno != EPIPE && errno != ECONNRESET)
+    if (asks && run->fd >= 0 && run_tell(run, &stop, sizeof stop) < 0 && errno != EPIPE &&
+        errno != ECONNRESET)
         log_warn("could not tell the pin of %s to stop: %s", run->dir, strerror(errno));
 }

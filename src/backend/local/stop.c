@@ -64,7 +64,8 @@ static void stop_by_command(Run *run, StepId id, const StopHow *how) {
     stopper->signal = how->signal;
     stopper->until_ms = until;
     stopper->timer = timer_new(loop, how->grace_ms, on_grace_over, stopper);
-    stopper->exec = local_exec_step(&run->local->base, id, &step, how->grace_ms, on_command_done, stopper);
+    stopper->exec =
+        local_exec_step(&run->local->base, id, &step, how->grace_ms, on_command_done, stopper);
 }
 
 Op *local_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg) {
@@ -129,10 +130,12 @@ static void know_all(void *arg, const FoundRun *found) {
     Clear *clear = arg;
     Err ignored;
     if (!found->ended)
-        (void)!local_known_run(clear->local, (StepId){clear->task, found->step, found->run}, &ignored);
+        (void)!local_known_run(clear->local, (StepId){clear->task, found->step, found->run},
+                               &ignored);
 }
 
-Op *local_destroy_workflow(Backend *backend, const char *name, const WorkflowConfig *config, OpFn fn, void *arg) {
+Op *local_destroy_workflow(Backend *backend, const char *name, const WorkflowConfig *config,
+                           OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Task *task = local_task(local, name);
     (void)config;

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "pin/wire.h"
 
@@ -59,10 +60,10 @@ static const char *stamp_find(const Look *look, int fd) {
     }
 }
 
-static void describe(int proc, const char *pid, Survivor *ret) {
+static void describe(int proc, const char *pid, pid_t number, Survivor *ret) {
     char path[64];
     struct stat st;
-    ret->pid = (pid_t)strtol(pid, NULL, 10);
+    ret->pid = number;
     if (fstatat(proc, pid, &st, 0) == 0)
         ret->uid = st.st_uid;
     snprintf(path, sizeof path, "%.20s/comm", pid);
@@ -76,18 +77,21 @@ static void describe(int proc, const char *pid, Survivor *ret) {
 
 static void look_at(const Look *look, int proc, const char *pid) {
     char path[64];
+    int64_t number;
+    if (number_parse(pid, 1, INT32_MAX, &number) < 0)
+        return;
     snprintf(path, sizeof path, "%.20s/environ", pid);
     AUTO_CLOSE int environment = openat(proc, path, O_RDONLY | O_CLOEXEC);
     if (environment < 0)
         return; /* another user's, or gone */
     /* The descriptor stays with the process that was opened, also when the number is given to another one: the pidfd made
      * after it is of the same process if the environment can still be read afterwards. */
-    AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)strtol(pid, NULL, 10), 0);
+    AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)number, 0);
     const char *id = pidfd < 0 ? NULL : stamp_find(look, environment);
     if (!id)
         return;
     Survivor survivor = {.id = id};
-    describe(proc, pid, &survivor);
+    describe(proc, pid, (pid_t)number, &survivor);
     if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) == 0)
         look->fn(look->arg, &survivor, true);
     else if (errno != ESRCH)
@@ -101,8 +105,7 @@ void survivors_kill(const char *const *ids, size_t n, SurvivorFn fn, void *arg) 
     DIR *proc = opendir("/proc");
     struct dirent *entry;
     while (proc && (entry = readdir(proc)))
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-            look_at(&look, dirfd(proc), entry->d_name);
+        look_at(&look, dirfd(proc), entry->d_name);
     if (proc)
         closedir(proc);
 }

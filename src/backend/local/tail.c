@@ -109,7 +109,8 @@ static void on_turn(void *arg) {
     wake(tail);
 }
 
-Op *local_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn, void *arg) {
+Op *local_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn,
+                    void *arg) {
     Local *local = local_of(backend);
     Err err = {0};
     Run *run = local_known_run(local, id, &err);

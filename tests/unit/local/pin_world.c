@@ -26,8 +26,10 @@ static const char *pin_program(void) {
 
 static Backend *new_backend(World *world) {
     AUTO_FREE char *log = xasprintf("%s/rail.log", world->dir);
-    LocalOptions options = {
-        .state_dir = world->dir, .pin_program = pin_program(), .server_argv = server_argv, .rail_log = log};
+    LocalOptions options = {.state_dir = world->dir,
+                            .pin_program = pin_program(),
+                            .server_argv = server_argv,
+                            .rail_log = log};
     return local_backend_new(world->loop, &options);
 }
 
@@ -110,13 +112,15 @@ static const Step *act_step(World *world, const Act *act) {
     if (act->ignores_term)
         buf_puts(&script, "trap '' TERM\n");
     if (act->out)
-        buf_printf(&script, "printf '%.*s%s'\n", (int)strcspn(act->out, "\n"), act->out, strchr(act->out, '\n') ? "\\n" : "");
+        buf_printf(&script, "printf '%.*s%s'\n", (int)strcspn(act->out, "\n"), act->out,
+                   strchr(act->out, '\n') ? "\\n" : "");
     if (act->lines)
         buf_printf(&script, "seq 1 %d\n", act->lines);
     if (act->life_ms < 0)
         buf_puts(&script, "exec sleep 100000\n");
     else if (act->life_ms)
-        buf_printf(&script, "sleep %d.%03d\n", (int)(act->life_ms / 1000), (int)(act->life_ms % 1000));
+        buf_printf(&script, "sleep %d.%03d\n", (int)(act->life_ms / 1000),
+                   (int)(act->life_ms % 1000));
     if (act->dies_of)
         buf_printf(&script, "kill -%d $$\n", act->dies_of);
     buf_printf(&script, "exit %d\n", act->code);
@@ -195,4 +199,32 @@ pid_t world_pin(World *world, StepId id) {
     Err err = {0};
     UNTIL(world, records_run(world_run_dir(world, id), &record, &err) > 0);
     return (pid_t)record.pin;
+}
+
+/* ---- Runs ---- */
+
+void run_begin(World *w, StepId id, const Step *step, Heard *heard) {
+    backend_start_step(w->backend, id, step, hear_state, heard);
+}
+
+void run_begin_now(World *w, StepId id, const Step *step) {
+    Heard heard = {0};
+    run_begin(w, id, step, &heard);
+    UNTIL(w, heard.called);
+    CHECK_STR(heard.err.msg, "");
+    CHECK_STR(heard.state.error, "");
+    ASSERT(heard.state.phase == STEP_RUNNING);
+}
+
+void run_resume(World *w, StepId id, Heard *heard) {
+    *heard = (Heard){0};
+    backend_resume_step(w->backend, id, hear_state, heard);
+    UNTIL(w, heard->called);
+}
+
+const char *run_stamp(World *w, StepId id) {
+    RunRecord record;
+    Err err = {0};
+    UNTIL(w, records_run(world_run_dir(w, id), &record, &err) > 0);
+    return arena_printf(&w->arena, "THOLE_RUN_ID=%s", record.id);
 }

@@ -27,7 +27,8 @@ static void put_file(const char *name, const char *text) {
 
 static const char *argv_texts[] = {"prog", "an argument", ""};
 static const char *secret_texts[] = {"hunter22", "line\ttwo"};
-static StrPair env_pairs[] = {{"A", "1"}, {"BASH_FUNC_x%%", "() {  echo hi\n}"}, {"EMPTY", ""}, {RUN_STAMP, "outer"}};
+static StrPair env_pairs[] = {
+    {"A", "1"}, {"BASH_FUNC_x%%", "() {  echo hi\n}"}, {"EMPTY", ""}, {RUN_STAMP, "outer"}};
 static ProcessLimit limit_values[] = {{.resource = 7, .soft = 1024, .hard = 4096}};
 
 static Step full_step(void) {
@@ -67,7 +68,8 @@ static const char *nth(const Launch *launch, uint32_t at, uint32_t i) {
     return text;
 }
 
-TEST(launch_holds_the_whole_step) {
+TEST(launch_holds_the_whole_step)
+{
     Step step = full_step();
     LaunchPlan plan = {.id = "0123456789abcdef", .run = 3, .step = &step};
     AUTO_FREE Launch *l = write_and_read(&plan);
@@ -76,7 +78,8 @@ TEST(launch_holds_the_whole_step) {
     CHECK_STR(nth(l, l->argv_at, 1), "an argument");
     CHECK_STR(nth(l, l->argv_at, 2), "");
     CHECK_EQ(l->envc, 4);
-    CHECK_STR(nth(l, l->env_at, 0), RUN_STAMP "=0123456789abcdef"); /* ours instead of the outer one */
+    CHECK_STR(nth(l, l->env_at, 0),
+              RUN_STAMP "=0123456789abcdef"); /* ours instead of the outer one */
     CHECK_STR(nth(l, l->env_at, 2), "BASH_FUNC_x%%=() {  echo hi\n}");
     CHECK_STR(nth(l, l->env_at, 3), "EMPTY=");
     CHECK_EQ(l->secretc, 2);
@@ -97,7 +100,8 @@ TEST(launch_holds_the_whole_step) {
     CHECK_EQ(l->limits[0].hard, 4096);
 }
 
-TEST(launch_is_private) {
+TEST(launch_is_private)
+{
     Step step = full_step();
     LaunchPlan plan = {.id = "a", .run = 1, .step = &step};
     struct stat st;
@@ -108,7 +112,8 @@ TEST(launch_is_private) {
     CHECK_EQ(st.st_mode & 07777, 0600);
 }
 
-TEST(launch_beside_takes_what_is_left_out) {
+TEST(launch_beside_takes_what_is_left_out)
+{
     Step step = full_step();
     LaunchPlan plan = {.id = "aaaa", .run = 1, .step = &step};
     AUTO_FREE Launch *base = write_and_read(&plan);
@@ -125,7 +130,8 @@ TEST(launch_beside_takes_what_is_left_out) {
     CHECK_EQ(l->limitc, 1);
 }
 
-TEST(launch_refuses_what_cannot_be) {
+TEST(launch_refuses_what_cannot_be)
+{
     Step step = full_step();
     LaunchPlan plan = {.id = "a", .run = 1, .step = &step};
     Err err = {0};
@@ -140,7 +146,8 @@ TEST(launch_refuses_what_cannot_be) {
     CHECK_EQ(launch_check(&plan, &err), -1);
 }
 
-TEST(launch_too_large) {
+TEST(launch_too_large)
+{
     Step step = full_step();
     LaunchPlan plan = {.id = "a", .run = 1, .step = &step};
     Err err = {0};
@@ -156,7 +163,8 @@ TEST(launch_too_large) {
 }
 
 /* Whatever is cut off or changed, what is read back is whole or nothing. */
-TEST(launch_torn_or_foreign_is_none) {
+TEST(launch_torn_or_foreign_is_none)
+{
     Step step = full_step();
     LaunchPlan plan = {.id = "a", .run = 1, .step = &step};
     AUTO_FREE Launch *whole = write_and_read(&plan);
@@ -175,12 +183,15 @@ TEST(launch_torn_or_foreign_is_none) {
 
 /* ---- Records ---- */
 
-TEST(record_of_a_run) {
+TEST(record_of_a_run)
+{
     RunRecord record = {0};
     Err err = {0};
     CHECK_EQ(records_run(test_dir(), &record, &err), 0);
-    put_file(RUN_RECORD, "{\"format\":1,\"id\":\"abc\",\"run\":2,\"boot_id\":\"b\",\"pidns\":7,\"pin\":10,\"pin_start_ticks\":11,"
-                         "\"pid\":12,\"start_ticks\":13,\"started_us\":14,\"restarts\":15,\"attempt\":16,\"cause\":\"x\",\"new\":1}");
+    put_file(RUN_RECORD, "{\"format\":1,\"id\":\"abc\",\"run\":2,\"boot_id\":\"b\",\"pidns\":7,"
+                         "\"pin\":10,\"pin_start_ticks\":11,"
+                         "\"pid\":12,\"start_ticks\":13,\"started_us\":14,\"restarts\":15,"
+                         "\"attempt\":16,\"cause\":\"x\",\"new\":1}");
     ASSERT(records_run(test_dir(), &record, &err) == 1);
     CHECK_STR(record.id, "abc");
     CHECK_EQ(record.pidns, 7);
@@ -195,7 +206,8 @@ TEST(record_of_a_run) {
     CHECK(!records_pin_lives(&record));
 }
 
-TEST(record_empty_or_torn_is_none) {
+TEST(record_empty_or_torn_is_none)
+{
     RunRecord record;
     WireEnded ended;
     Err err = {0};
@@ -205,7 +217,8 @@ TEST(record_empty_or_torn_is_none) {
     CHECK_EQ(records_exit(test_dir(), &ended, &err), 0);
 }
 
-TEST(record_of_a_newer_format_is_refused) {
+TEST(record_of_a_newer_format_is_refused)
+{
     WireEnded ended;
     Err err = {0};
     put_file(EXIT_RECORD, "{\"format\":2,\"end\":\"exited\"}");
@@ -213,9 +226,19 @@ TEST(record_of_a_newer_format_is_refused) {
     CHECK_HAS(err.msg, "newer");
 }
 
-TEST(record_of_an_end_goes_round) {
-    WireEnded given = {.end = RUN_END_SIGNALED, .code = 9, .oom = RUN_OOM_YES, .started_us = 5, .ended_us = 6,
-                       .user_us = 7, .system_us = 8, .max_rss_kib = 9, .log_size = 10, .lingering = 2, .killed = 3};
+TEST(record_of_an_end_goes_round)
+{
+    WireEnded given = {.end = RUN_END_SIGNALED,
+                       .code = 9,
+                       .oom = RUN_OOM_YES,
+                       .started_us = 5,
+                       .ended_us = 6,
+                       .user_us = 7,
+                       .system_us = 8,
+                       .max_rss_kib = 9,
+                       .log_size = 10,
+                       .lingering = 2,
+                       .killed = 3};
     WireEnded read = {0};
     Err err = {0};
     ASSERT(records_write_exit(test_dir(), &given, &err) == 0);
@@ -228,7 +251,8 @@ TEST(record_of_an_end_goes_round) {
     CHECK_EQ(read.oom, RUN_OOM_UNKNOWN);
 }
 
-TEST(claim_is_made_once) {
+TEST(claim_is_made_once)
+{
     Claim claim;
     Err err = {0};
     CHECK_EQ(records_claim(test_dir(), &claim, &err), 0);
@@ -239,7 +263,8 @@ TEST(claim_is_made_once) {
     CHECK_EQ(claim.kind, CLAIM_VOID);
 }
 
-TEST(claim_of_a_pin_stands) {
+TEST(claim_of_a_pin_stands)
+{
     Claim claim;
     Err err = {0};
     put_file(RUN_CLAIM, "pin 1234\n");
@@ -254,7 +279,8 @@ TEST(claim_of_a_pin_stands) {
 }
 
 /* Of many who claim at once exactly one wins, whatever they declare. */
-TEST(claim_race_has_one_winner) {
+TEST(claim_race_has_one_winner)
+{
     enum { RACERS = 16 };
     int winners = 0;
     pid_t pids[RACERS];
@@ -280,7 +306,8 @@ TEST(claim_race_has_one_winner) {
     CHECK_EQ(winners, 1);
 }
 
-TEST(gap_at_the_end_of_a_lost_log) {
+TEST(gap_at_the_end_of_a_lost_log)
+{
     LogChunk chunk = {.at = 0, .size = 5, .stream = 2, .time_us = 9};
     AUTO_FREE char *index = xasprintf("%s/" LOG_INDEX "%016x", test_dir(), 0);
     uint64_t size = 0;
@@ -313,21 +340,27 @@ static const char *say(Failure failure) {
     return text;
 }
 
-TEST(failures_name_their_cause) {
+TEST(failures_name_their_cause)
+{
     AUTO_FREE char *file = xasprintf("%s/script", test_dir());
     put_file("script", "#!/nonexistent/interpreter\n");
     ASSERT(chmod(file, 0700) == 0);
-    CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, "foo", "/", 0}), "command not found: foo (looked in PATH)");
+    CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, "foo", "/", 0}),
+              "command not found: foo (looked in PATH)");
     CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, "./foo", "/", 0}), "command not found: ./foo");
     CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, "./script", test_dir(), 0}),
               "not executable: ./script (the interpreter it names does not exist)");
-    CHECK_STR(say((Failure){RUN_STAGE_EXEC, EACCES, "./script", test_dir(), 0}), "not executable: ./script");
+    CHECK_STR(say((Failure){RUN_STAGE_EXEC, EACCES, "./script", test_dir(), 0}),
+              "not executable: ./script");
     CHECK_STR(say((Failure){RUN_STAGE_EXEC, EACCES, "./", test_dir(), 0}), "is a directory: ./");
     CHECK_STR(say((Failure){RUN_STAGE_EXEC, E2BIG, "x", "/", 4096}),
               "the environment is too large (E2BIG) for x: 4096 bytes with the arguments");
-    CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, NULL, NULL, 0}), "command not found: the program");
-    CHECK_STR(say((Failure){RUN_STAGE_CHDIR, ENOENT, "x", "/gone", 0}), "working directory does not exist: /gone");
-    CHECK_HAS(say((Failure){RUN_STAGE_CHDIR, EACCES, "x", "/root", 0}), "working directory cannot be entered: /root");
+    CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, NULL, NULL, 0}),
+              "command not found: the program");
+    CHECK_STR(say((Failure){RUN_STAGE_CHDIR, ENOENT, "x", "/gone", 0}),
+              "working directory does not exist: /gone");
+    CHECK_HAS(say((Failure){RUN_STAGE_CHDIR, EACCES, "x", "/root", 0}),
+              "working directory cannot be entered: /root");
     CHECK_HAS(say((Failure){RUN_STAGE_FORK, EAGAIN, "x", "/", 0}), "no more processes");
     CHECK_HAS(say((Failure){RUN_STAGE_PIPE, EMFILE, "x", "/", 0}), "too many open files");
     CHECK_HAS(say((Failure){RUN_STAGE_RECORD, ENOSPC, "x", "/", 0}), "No space left");
@@ -346,7 +379,8 @@ static pid_t stamped(const char *id) {
     pid_t pid = fork();
     if (pid == 0) {
         char *env[] = {padding, stamp, NULL};
-        fcntl(ready[1], F_SETFD, FD_CLOEXEC); /* its end closes when the new environment is in place */
+        fcntl(ready[1], F_SETFD,
+              FD_CLOEXEC); /* its end closes when the new environment is in place */
         close(ready[0]);
         execle("/bin/sleep", "sleep", "1000", (char *)NULL, env);
         _exit(127);
@@ -373,7 +407,8 @@ static void see(void *arg, const Survivor *survivor, bool killed) {
     snprintf(seen->name, sizeof seen->name, "%s", survivor->name);
 }
 
-TEST(survivors_are_found_by_their_stamp) {
+TEST(survivors_are_found_by_their_stamp)
+{
     const char *ids[] = {"5eed0000000000000000000000000001", "5eed0000000000000000000000000002"};
     pid_t ours = stamped(ids[1]), other = stamped("5eed00000000000000000000000000ff");
     Seen seen = {0};
@@ -395,7 +430,8 @@ TEST(survivors_are_found_by_their_stamp) {
 
 /* ---- Control groups: there or not, never an error ---- */
 
-TEST(cgroup_is_a_bonus) {
+TEST(cgroup_is_a_bonus)
+{
     int dir = cgroup_open();
     cgroup_remove(dir, "no-such-run");
     cgroup_remove(-1, "no-such-run");

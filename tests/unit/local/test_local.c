@@ -5,43 +5,20 @@
 #include <nettle/sha2.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "backend/local/failure.h"
 #include "backend/local/pin_socket.h"
 #include "backend/local/records.h"
+#include "base/boot.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "harness/test.h"
 #include "unit/local/pin_world.h"
-
-static void begin(World *w, StepId id, const Step *step, Heard *heard) {
-    backend_start_step(w->backend, id, step, hear_state, heard);
-}
-
-static void begin_now(World *w, StepId id, const Step *step) {
-    Heard heard = {0};
-    begin(w, id, step, &heard);
-    UNTIL(w, heard.called);
-    CHECK_STR(heard.err.msg, "");
-    CHECK_STR(heard.state.error, "");
-    ASSERT(heard.state.phase == STEP_RUNNING);
-}
-
-static void resume(World *w, StepId id, Heard *heard) {
-    *heard = (Heard){0};
-    backend_resume_step(w->backend, id, hear_state, heard);
-    UNTIL(w, heard->called);
-}
-
-static const char *run_id_of(World *w, StepId id) {
-    RunRecord record;
-    Err err = {0};
-    UNTIL(w, records_run(world_run_dir(w, id), &record, &err) > 0);
-    return arena_printf(&w->arena, "THOLE_RUN_ID=%s", record.id);
-}
 
 /* ---- Starts that fail ---- */
 
@@ -50,7 +27,7 @@ static const char *failure_of(World *w, uint32_t run, const char *program, const
     Step *step = (Step *)(uintptr_t)script_step(w, "broken", "");
     step->entrypoint.at[0] = program;
     step->working_dir = cwd;
-    begin(w, step_id("t", "broken", run), step, &heard);
+    run_begin(w, step_id("t", "broken", run), step, &heard);
     UNTIL(w, heard.called);
     CHECK_STR(heard.err.msg, "");
     CHECK_EQ(heard.state.phase, STEP_ENDED);
@@ -58,22 +35,28 @@ static const char *failure_of(World *w, uint32_t run, const char *program, const
     return arena_strdup(&w->arena, heard.state.error);
 }
 
-TEST(local_failed_starts_name_the_cause) {
+TEST(local_failed_starts_name_the_cause)
+{
     World *w = world_open();
     Err err = {0};
     AUTO_FREE char *file = xasprintf("%s/plain", w->dir);
     ASSERT(file_write(file, "no program\n", 11, 0600, &err) == 0);
     world_setup(w, "t");
-    CHECK_STR(failure_of(w, 1, "no-such-command", "/"), "command not found: no-such-command (looked in PATH)");
-    CHECK_STR(failure_of(w, 2, "./no-such-command", w->dir), "command not found: ./no-such-command");
+    CHECK_STR(failure_of(w, 1, "no-such-command", "/"),
+              "command not found: no-such-command (looked in PATH)");
+    CHECK_STR(failure_of(w, 2, "./no-such-command", w->dir),
+              "command not found: ./no-such-command");
     CHECK_STR(failure_of(w, 3, "./plain", w->dir), "not executable: ./plain");
     CHECK_STR(failure_of(w, 4, "./", w->dir), "is a directory: ./");
-    CHECK_STR(failure_of(w, 5, "/bin/sh", "/no/such/dir"), "working directory does not exist: /no/such/dir");
-    CHECK_STR(failure_of(w, 6, "/bin/sh", file), arena_printf(&w->arena, "working directory is not a directory: %s", file));
+    CHECK_STR(failure_of(w, 5, "/bin/sh", "/no/such/dir"),
+              "working directory does not exist: /no/such/dir");
+    CHECK_STR(failure_of(w, 6, "/bin/sh", file),
+              arena_printf(&w->arena, "working directory is not a directory: %s", file));
     world_close(w);
 }
 
-TEST(local_too_large_environment) {
+TEST(local_too_large_environment)
+{
     World *w = world_open();
     Heard heard = {0};
     Step *step = (Step *)(uintptr_t)script_step(w, "broken", "");
@@ -83,58 +66,67 @@ TEST(local_too_large_environment) {
     StrPair pairs[] = {{"HUGE", huge}};
     step->environment = (StrMap){.at = pairs, .n = 1};
     world_setup(w, "t");
-    begin(w, step_id("t", "broken", 1), step, &heard);
+    run_begin(w, step_id("t", "broken", 1), step, &heard);
     UNTIL(w, heard.called);
     CHECK_EQ(heard.state.end, STEP_FAILED);
     CHECK_HAS(heard.state.error, "the environment is too large (E2BIG)");
     world_close(w);
 }
 
-TEST(local_hundred_kilobytes_of_environment_are_fine) {
+TEST(local_hundred_kilobytes_of_environment_are_fine)
+{
     World *w = world_open();
     Heard end = {0};
     char *large = arena_alloc(&w->arena, 100001);
     memset(large, 'x', 100000);
-    StrPair pairs[] = {{"BASH_FUNC_x%%", "() {  echo hi\n}"}, {"LARGE", large}, {"PATH", "/usr/bin:/bin"}};
+    StrPair pairs[] = {
+        {"BASH_FUNC_x%%", "() {  echo hi\n}"}, {"LARGE", large}, {"PATH", "/usr/bin:/bin"}};
     Step *step = (Step *)(uintptr_t)script_step(w, "large", "test ${#LARGE} = 100000");
     step->environment = (StrMap){.at = pairs, .n = 3};
     world_setup(w, "t");
-    begin_now(w, step_id("t", "large", 1), step);
+    run_begin_now(w, step_id("t", "large", 1), step);
     wait_now(w, step_id("t", "large", 1), &end);
     CHECK_EQ(end.state.code, 0);
     world_close(w);
 }
 
-TEST(local_a_step_needs_a_command) {
+TEST(local_a_step_needs_a_command)
+{
     World *w = world_open();
     Heard heard = {0};
     Step *step = (Step *)(uintptr_t)script_step(w, "empty", "");
     step->entrypoint.n = 0;
     world_setup(w, "t");
-    begin(w, step_id("t", "empty", 1), step, &heard);
+    run_begin(w, step_id("t", "empty", 1), step, &heard);
     UNTIL(w, heard.called);
     CHECK_EQ(heard.err.kind, ERR_INVALID);
-    CHECK_EQ(access(world_run_dir(w, step_id("t", "empty", 1)), F_OK), -1); /* nothing half-started */
+    CHECK_EQ(access(world_run_dir(w, step_id("t", "empty", 1)), F_OK),
+             -1); /* nothing half-started */
     world_close(w);
 }
 
 /* ---- Stop means gone ---- */
 
-TEST(local_a_stop_ends_what_escaped) {
+TEST(local_a_stop_ends_what_escaped)
+{
     World *w = world_open();
     StepId id = step_id("t", "fork", 1);
     world_setup(w, "t");
-    begin_now(w, id, script_step(w, "fork", "trap '' TERM; setsid sh -c 'trap \"\" TERM; (sleep 9999 &) ; sleep 9998' & "
-                                            "(setsid sleep 9997 &); echo forked; exec sleep 9996"));
+    run_begin_now(
+        w, id,
+        script_step(w, "fork",
+                    "trap '' TERM; setsid sh -c 'trap \"\" TERM; (sleep 9999 &) ; sleep 9998' & "
+                    "(setsid sleep 9997 &); echo forked; exec sleep 9996"));
     written(w, id, "forked");
-    const char *stamp = run_id_of(w, id);
+    const char *stamp = run_stamp(w, id);
     UNTIL(w, processes_of(stamp) >= 4);
     destroy_now(w, id, SIGTERM, 100);
     CHECK_EQ(processes_of(stamp), 0);
     world_close(w);
 }
 
-TEST(local_a_stop_command_ends_the_step) {
+TEST(local_a_stop_command_ends_the_step)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard stop = {0}, end = {0};
@@ -143,11 +135,13 @@ TEST(local_a_stop_command_ends_the_step) {
     static StrPair env[] = {{"PATH", "/usr/bin:/bin"}, {"WORD", "please"}};
     const char *command[] = {"/bin/sh", "-c", touch, NULL};
     StopHow how = {.signal = SIGTERM, .grace_ms = 20000, .command = command};
-    AUTO_FREE char *script = xasprintf("trap '' TERM; mkfifo %s; echo up; read word < %s; test \"$word\" = please && exit 7", flag, flag);
+    AUTO_FREE char *script = xasprintf(
+        "trap '' TERM; mkfifo %s; echo up; read word < %s; test \"$word\" = please && exit 7", flag,
+        flag);
     Step *step = (Step *)(uintptr_t)script_step(w, "server", script);
     step->environment = (StrMap){.at = env, .n = 2};
     world_setup(w, "t");
-    begin_now(w, id, step);
+    run_begin_now(w, id, step);
     written(w, id, "up");
     backend_destroy_step(w->backend, id, &how, hear, &stop);
     UNTIL(w, stop.called);
@@ -158,14 +152,15 @@ TEST(local_a_stop_command_ends_the_step) {
     world_close(w);
 }
 
-TEST(local_a_stop_command_that_fails_falls_back_to_the_signal) {
+TEST(local_a_stop_command_that_fails_falls_back_to_the_signal)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard stop = {0}, end = {0};
     const char *command[] = {"/no/such/command", NULL};
     StopHow how = {.signal = SIGINT, .grace_ms = 20000, .command = command};
     world_setup(w, "t");
-    begin_now(w, id, script_step(w, "server", "exec sleep 9999"));
+    run_begin_now(w, id, script_step(w, "server", "exec sleep 9999"));
     backend_destroy_step(w->backend, id, &how, hear, &stop);
     UNTIL(w, stop.called);
     wait_now(w, id, &end);
@@ -173,14 +168,15 @@ TEST(local_a_stop_command_that_fails_falls_back_to_the_signal) {
     world_close(w);
 }
 
-TEST(local_a_stop_command_that_hangs_has_the_grace) {
+TEST(local_a_stop_command_that_hangs_has_the_grace)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard stop = {0}, end = {0};
     const char *command[] = {"/bin/sleep", "9999", NULL};
     StopHow how = {.signal = SIGTERM, .grace_ms = 100, .command = command};
     world_setup(w, "t");
-    begin_now(w, id, script_step(w, "server", "exec sleep 9999"));
+    run_begin_now(w, id, script_step(w, "server", "exec sleep 9999"));
     backend_destroy_step(w->backend, id, &how, hear, &stop);
     UNTIL(w, stop.called);
     wait_now(w, id, &end);
@@ -188,19 +184,20 @@ TEST(local_a_stop_command_that_hangs_has_the_grace) {
     world_close(w);
 }
 
-TEST(local_helpers_may_linger) {
+TEST(local_helpers_may_linger)
+{
     World *w = world_open();
     StepId id = step_id("t", "build", 1);
     Heard end = {0};
     Step *step = (Step *)(uintptr_t)script_step(w, "build", "sleep 9999 & exit 3");
     step->linger = true;
     world_setup(w, "t");
-    begin_now(w, id, step);
+    run_begin_now(w, id, step);
     wait_now(w, id, &end);
     CHECK_EQ(end.state.code, 3);
     CHECK_EQ(end.state.lingering, 1);
     CHECK_HAS(end.state.note, "1 helper was left running");
-    const char *stamp = run_id_of(w, id);
+    const char *stamp = run_stamp(w, id);
     CHECK_EQ(processes_of(stamp), 1);
     world_crash(w);
     world_setup(w, "t");
@@ -224,7 +221,8 @@ static size_t execs_on_disk(World *w, const char *task) {
     return stat(dir, &st) == 0 ? (size_t)st.st_nlink - 2 : 0;
 }
 
-TEST(local_exec_has_the_environment_of_the_step) {
+TEST(local_exec_has_the_environment_of_the_step)
+{
     World *w = world_open();
     StepId id = step_id("t", "db", 1);
     Heard heard = {0};
@@ -235,7 +233,7 @@ TEST(local_exec_has_the_environment_of_the_step) {
     probe->environment = (StrMap){0};
     probe->working_dir = NULL;
     world_setup(w, "t");
-    begin_now(w, id, step);
+    run_begin_now(w, id, step);
     exec_now(w, id, probe, 5000, &heard);
     AUTO_FREE char *expect = xasprintf("/data\n%s\n", w->dir);
     CHECK_STR(heard.exec.output, expect);
@@ -244,7 +242,8 @@ TEST(local_exec_has_the_environment_of_the_step) {
     world_close(w);
 }
 
-TEST(local_exec_shows_the_last_it_wrote) {
+TEST(local_exec_shows_the_last_it_wrote)
+{
     World *w = world_open();
     Heard heard = {0};
     world_setup(w, "t");
@@ -261,11 +260,13 @@ TEST(local_exec_shows_the_last_it_wrote) {
     world_close(w);
 }
 
-TEST(local_exec_that_was_cancelled_is_gone) {
+TEST(local_exec_that_was_cancelled_is_gone)
+{
     World *w = world_open();
     Heard heard = {0};
     world_setup(w, "t");
-    Op *op = backend_exec_step(w->backend, step_id("t", "x", 1), script_step(w, "probe", "exec sleep 9999"), 0, hear_exec, &heard);
+    Op *op = backend_exec_step(w->backend, step_id("t", "x", 1),
+                               script_step(w, "probe", "exec sleep 9999"), 0, hear_exec, &heard);
     UNTIL(w, execs_on_disk(w, "t") == 1);
     op_cancel(op);
     UNTIL(w, heard.called);
@@ -274,7 +275,8 @@ TEST(local_exec_that_was_cancelled_is_gone) {
     world_close(w);
 }
 
-TEST(local_exec_of_a_dead_server_is_tidied) {
+TEST(local_exec_of_a_dead_server_is_tidied)
+{
     World *w = world_open();
     world_setup(w, "t");
     AUTO_FREE char *mark = xasprintf("MARK=%s", w->dir);
@@ -291,7 +293,8 @@ TEST(local_exec_of_a_dead_server_is_tidied) {
     world_close(w);
 }
 
-TEST(local_capture_is_whole_and_private) {
+TEST(local_capture_is_whole_and_private)
+{
     World *w = world_open();
     StepId id = step_id("t", "job", 1);
     Heard end = {0};
@@ -301,7 +304,7 @@ TEST(local_capture_is_whole_and_private) {
     step->secrets = (StrList){.at = secrets, .n = 1};
     step->capture = true;
     world_setup(w, "t");
-    begin_now(w, id, step);
+    run_begin_now(w, id, step);
     wait_now(w, id, &end);
     AUTO_FREE char *path = xasprintf("%s/" RUN_CAPTURE, world_run_dir(w, id));
     AUTO_FREE char *text = NULL;
@@ -322,18 +325,20 @@ TEST(local_capture_is_whole_and_private) {
 
 /* ---- Who may be killed ---- */
 
-TEST(local_the_rail_is_killed_and_replaced) {
+TEST(local_the_rail_is_killed_and_replaced)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard end = {0}, more = {0};
     world_setup(w, "t");
-    begin_now(w, id, script_step(w, "server", "echo up; read x; exit 0"));
+    run_begin_now(w, id, script_step(w, "server", "echo up; read x; exit 0"));
     Heard state = {0};
-    begin_now(w, step_id("t", "server", 2), script_step(w, "server", "exec sleep 9999"));
+    run_begin_now(w, step_id("t", "server", 2), script_step(w, "server", "exec sleep 9999"));
     backend_wait_step(w->backend, step_id("t", "server", 2), hear_state, &more);
     pid_t rail = world_rail(w);
     kill(rail, SIGKILL);
-    begin_now(w, step_id("t", "server", 3), script_step(w, "server", "exit 5")); /* by a new one */
+    run_begin_now(w, step_id("t", "server", 3),
+                  script_step(w, "server", "exit 5")); /* by a new one */
     wait_now(w, step_id("t", "server", 3), &end);
     CHECK_EQ(end.state.code, 5);
     CHECK(world_rail(w) != rail);
@@ -341,7 +346,7 @@ TEST(local_the_rail_is_killed_and_replaced) {
     destroy_now(w, step_id("t", "server", 2), SIGTERM, 5000);
     CHECK_EQ(more.called, 1);
     CHECK_EQ(more.state.code, SIGTERM);
-    resume(w, id, &state);
+    run_resume(w, id, &state);
     CHECK_EQ(state.state.phase, STEP_ENDED);
     world_close(w);
 }
@@ -359,7 +364,7 @@ TEST_TIMEOUT(local_the_rail_is_killed_amid_starts, 60) {
         StrPair env[] = {{"N", arena_printf(&w->arena, "%u", i)}, {"PATH", "/usr/bin:/bin"}};
         Step *step = (Step *)(uintptr_t)script_step(w, "server", script);
         step->environment = (StrMap){.at = env, .n = 2};
-        begin(w, step_id("t", "server", i + 1), step, &started[i]);
+        run_begin(w, step_id("t", "server", i + 1), step, &started[i]);
         if (i == RUNS / 2)
             kill(rail, SIGKILL);
     }
@@ -387,15 +392,16 @@ static void kill_pin(World *w, StepId id, const char *stamp, Heard *end) {
     CHECK_STR(end->state.error, "its exit code is unknown: the pin was killed");
 }
 
-TEST(local_a_killed_pin_is_told_when_its_tree_is_gone) {
+TEST(local_a_killed_pin_is_told_when_its_tree_is_gone)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard end = {0}, again = {0};
     Shown shown = {0};
     world_setup(w, "t");
-    begin_now(w, id, script_step(w, "server", "setsid sleep 9999 & echo up; exec sleep 9998"));
+    run_begin_now(w, id, script_step(w, "server", "setsid sleep 9999 & echo up; exec sleep 9998"));
     written(w, id, "up");
-    const char *stamp = run_id_of(w, id);
+    const char *stamp = run_stamp(w, id);
     UNTIL(w, processes_of(stamp) == 2);
     tail(w, id, 0, &shown);
     kill_pin(w, id, stamp, &end);
@@ -405,129 +411,80 @@ TEST(local_a_killed_pin_is_told_when_its_tree_is_gone) {
     shown_clear(&shown);
     world_crash(w);
     world_setup(w, "t");
-    resume(w, id, &again);
+    run_resume(w, id, &again);
     CHECK_EQ(again.state.end, STEP_LOST);
     CHECK_STR(again.state.error, end.state.error);
     world_close(w);
 }
 
-TEST(local_pin_and_rail_are_killed) {
+TEST(local_pin_and_rail_are_killed)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard end = {0};
     world_setup(w, "t");
-    begin_now(w, id, script_step(w, "server", "setsid sleep 9999 & echo up; exec sleep 9998"));
+    run_begin_now(w, id, script_step(w, "server", "setsid sleep 9999 & echo up; exec sleep 9998"));
     written(w, id, "up");
-    const char *stamp = run_id_of(w, id);
+    const char *stamp = run_stamp(w, id);
     UNTIL(w, processes_of(stamp) == 2);
     kill(world_rail(w), SIGKILL);
     kill_pin(w, id, stamp, &end);
     world_close(w);
 }
 
-TEST(local_pin_and_server_are_killed) {
+TEST(local_pin_and_server_are_killed)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard again = {0};
     world_setup(w, "t");
-    begin_now(w, id, script_step(w, "server", "setsid sleep 9999 & echo up; exec sleep 9998"));
+    run_begin_now(w, id, script_step(w, "server", "setsid sleep 9999 & echo up; exec sleep 9998"));
     written(w, id, "up");
-    const char *stamp = run_id_of(w, id);
+    const char *stamp = run_stamp(w, id);
     pid_t pin = world_pin(w, id), rail = world_rail(w);
     kill(rail, SIGKILL);
     kill(pin, SIGKILL);
     world_crash(w);
     world_setup(w, "t");
-    resume(w, id, &again);
+    run_resume(w, id, &again);
     CHECK_EQ(again.state.phase, STEP_ENDED);
     CHECK_EQ(again.state.end, STEP_LOST);
     CHECK_EQ(processes_of(stamp), 0);
     world_close(w);
 }
 
-/* ---- Adoption, by hand-made directories ---- */
+/* ---- Leaving ---- */
 
-static char *make_run(World *w, StepId id) {
-    char *dir = world_run_dir(w, id);
-    Err err = {0};
-    ASSERT(path_mkdirs(dir, 0700, &err) == 0);
-    return dir;
-}
-
-static void put_file(World *w, const char *dir, const char *name, const char *text) {
-    Err err = {0};
-    ASSERT(file_write(arena_printf(&w->arena, "%s/%s", dir, name), text, strlen(text), 0600, &err) == 0);
-}
-
-TEST(local_a_run_of_before_the_restart_of_the_machine_is_lost) {
+TEST(local_a_rail_without_pins_ends_after_a_bye)
+{
     World *w = world_open();
-    StepId id = step_id("t", "server", 1);
-    Heard again = {0};
-    world_setup(w, "t");
-    char *dir = make_run(w, id);
-    put_file(w, dir, RUN_CLAIM, "pin 1\n");
-    put_file(w, dir, RUN_RECORD,
-             "{\"format\":1,\"id\":\"abcd\",\"boot_id\":\"another\",\"pin\":1,\"pid\":1,\"started_us\":5,\"restarts\":2}");
-    resume(w, id, &again);
-    CHECK_EQ(again.state.end, STEP_LOST);
-    CHECK_HAS(again.state.error, "the machine was restarted");
-    CHECK_EQ(again.state.restarts, 2);
-    WireEnded ended;
-    Err err = {0};
-    CHECK_EQ(records_exit(dir, &ended, &err), 1);
-    CHECK_EQ(ended.end, RUN_END_LOST);
-    world_close(w);
+    Loop *loop = w->loop;
+    pid_t rail = world_rail(w);
+    world_settle(w);
+    local_backend_say_bye(w->backend);
+    backend_free(w->backend);
+    for (int64_t until = clock_mono_ms() + 10000; process_lives(rail) && clock_mono_ms() < until;)
+        loop_turn(loop, 10);
+    CHECK(!process_lives(rail));
+    loop_free(loop);
+    arena_deinit(&w->arena);
+    free(w);
 }
 
-TEST(local_a_claim_without_a_pin_is_lost) {
+TEST(local_ended_runs_need_no_memory)
+{
     World *w = world_open();
-    StepId id = step_id("t", "server", 1);
-    Heard again = {0};
+    Local *local = local_of(w->backend);
+    Heard end = {0};
     world_setup(w, "t");
-    char *dir = make_run(w, id);
-    put_file(w, dir, RUN_CLAIM, "pin 999999999\n");
-    resume(w, id, &again);
-    CHECK_EQ(again.state.phase, STEP_ENDED);
-    CHECK_EQ(again.state.end, STEP_LOST);
-    CHECK_HAS(again.state.error, "while it was starting");
-    world_close(w);
-}
-
-TEST(local_a_launch_nobody_claimed_never_starts) {
-    World *w = world_open();
-    StepId id = step_id("t", "server", 1);
-    Heard again = {0}, second = {0};
-    Claim claim;
-    Err err = {0};
-    world_setup(w, "t");
-    char *dir = make_run(w, id);
-    begin_now(w, step_id("t", "other", 1), script_step(w, "other", "sleep 9999"));
-    AUTO_FREE char *copy = xasprintf("cp %s/" RUN_LAUNCH " %s/", world_run_dir(w, step_id("t", "other", 1)), dir);
-    begin_now(w, step_id("t", "cp", 1), script_step(w, "cp", copy));
-    wait_now(w, step_id("t", "cp", 1), &again);
-    resume(w, id, &again);
-    CHECK_EQ(again.state.phase, STEP_NEVER);
-    CHECK_EQ(records_claim(dir, &claim, &err), 1);
-    CHECK_EQ(claim.kind, CLAIM_VOID);
-    begin(w, id, script_step(w, "server", "exit 0"), &second);
-    UNTIL(w, second.called);
-    CHECK_EQ(second.err.kind, ERR_CONFLICT); /* for ever */
-    resume(w, id, &again);
-    CHECK_EQ(again.state.phase, STEP_NEVER);
-    world_close(w);
-}
-
-TEST(local_a_directory_without_a_launch_may_be_used) {
-    World *w = world_open();
-    StepId id = step_id("t", "server", 1);
-    Heard again = {0}, end = {0};
-    world_setup(w, "t");
-    make_run(w, id);
-    resume(w, id, &again);
-    CHECK_EQ(again.state.phase, STEP_NEVER);
-    begin_now(w, id, script_step(w, "server", "exit 4"));
-    wait_now(w, id, &end);
-    CHECK_EQ(end.state.code, 4);
+    for (uint32_t run = 1; run <= 20; run++) {
+        run_begin_now(w, step_id("t", "job", run), script_step(w, "job", "exit 2"));
+        wait_now(w, step_id("t", "job", run), &end);
+    }
+    world_settle(w);
+    CHECK_EQ(local->runs.n, 1);
+    wait_now(w, step_id("t", "job", 7), &end); /* the disk knows */
+    CHECK_EQ(end.state.code, 2);
     world_close(w);
 }
 
@@ -540,7 +497,7 @@ TEST_TIMEOUT(local_a_hundred_at_once, 60) {
     world_setup(w, "t");
     for (uint32_t i = 0; i < RUNS; i++) {
         AUTO_FREE char *script = xasprintf("echo line %u; exit %u", i, i);
-        begin(w, step_id("t", "job", i + 1), script_step(w, "job", script), &started[i]);
+        run_begin(w, step_id("t", "job", i + 1), script_step(w, "job", script), &started[i]);
         backend_wait_step(w->backend, step_id("t", "job", i + 1), hear_state, &ends[i]);
     }
     for (uint32_t i = 0; i < RUNS; i++) {
@@ -561,7 +518,8 @@ TEST_TIMEOUT(local_few_descriptors_delay_and_lose_nothing, 60) {
     limit.rlim_cur = 40;
     ASSERT(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     for (uint32_t i = 0; i < RUNS; i++) {
-        op_forget(backend_start_step(w->backend, step_id("t", "job", i + 1), script_step(w, "job", "exit 3"), hear_state, NULL));
+        op_forget(backend_start_step(w->backend, step_id("t", "job", i + 1),
+                                     script_step(w, "job", "exit 3"), hear_state, NULL));
         backend_wait_step(w->backend, step_id("t", "job", i + 1), hear_state, &ends[i]);
     }
     for (uint32_t i = 0; i < RUNS; i++) {
@@ -610,7 +568,7 @@ TEST_TIMEOUT(local_a_tail_keeps_up_with_a_busy_writer, 60) {
     sha256_digest(&sha, sizeof expect, expect);
     world_setup(w, "t");
     AUTO_FREE char *script = xasprintf("yes %.99s | head -c %d", line, BYTES);
-    begin_now(w, id, script_step(w, "gen", script));
+    run_begin_now(w, id, script_step(w, "gen", script));
     backend_tail_step(w->backend, id, 0, digest_piece, digest_end, &digest);
     UNTIL(w, digest.end.called);
     CHECK_STR(digest.end.err.msg, "");
@@ -621,11 +579,12 @@ TEST_TIMEOUT(local_a_tail_keeps_up_with_a_busy_writer, 60) {
 }
 
 /* Nobody reads the log: nobody says anything about it. */
-TEST(local_silence_while_nobody_follows) {
+TEST(local_silence_while_nobody_follows)
+{
     World *w = world_open();
     StepId id = step_id("t", "talker", 1);
     world_setup(w, "t");
-    begin_now(w, id, script_step(w, "talker", "while :; do echo line; sleep 0.005; done"));
+    run_begin_now(w, id, script_step(w, "talker", "while :; do echo line; sleep 0.005; done"));
     written(w, id, "line");
     world_settle(w);
     while (loop_turn(w->loop, 0))

@@ -12,7 +12,8 @@
 /* ---- Writing a log ---- */
 
 static void append(const char *prefix, uint64_t segment, const void *bytes, size_t size) {
-    AUTO_FREE char *path = xasprintf("%s/%s%016llx", test_dir(), prefix, (unsigned long long)segment);
+    AUTO_FREE char *path =
+        xasprintf("%s/%s%016llx", test_dir(), prefix, (unsigned long long)segment);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
     ASSERT(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
     close(fd);
@@ -25,12 +26,16 @@ static void put_index(uint64_t segment, LogChunk chunk) {
 static uint64_t put(uint64_t segment, uint64_t at, int stream, int64_t time_us, const char *text) {
     size_t n = strlen(text);
     append(LOG_DATA, segment, text, n);
-    put_index(segment, (LogChunk){.at = at, .time_us = time_us, .size = (uint32_t)n, .stream = (uint16_t)stream});
+    put_index(
+        segment,
+        (LogChunk){.at = at, .time_us = time_us, .size = (uint32_t)n, .stream = (uint16_t)stream});
     return at + n;
 }
 
 static void put_gap(uint64_t segment, uint64_t at, uint32_t size, LogGap why) {
-    put_index(segment, (LogChunk){.at = at, .time_us = 1, .size = size, .kind = LOG_GAP, .stream = (uint16_t)why});
+    put_index(
+        segment,
+        (LogChunk){.at = at, .time_us = 1, .size = size, .kind = LOG_GAP, .stream = (uint16_t)why});
 }
 
 static void run_has_ended(void) {
@@ -89,7 +94,8 @@ static const char *read_since(int64_t time_us) {
 
 /* ---- Tests ---- */
 
-TEST(log_without_directory) {
+TEST(log_without_directory)
+{
     Err err;
     uint64_t first, end;
     LogPiece piece;
@@ -103,7 +109,8 @@ TEST(log_without_directory) {
     log_reader_free(reader);
 }
 
-TEST(log_streams_in_order) {
+TEST(log_streams_in_order)
+{
     uint64_t at = put(0, 0, 1, 10, "one\n");
     at = put(0, at, 2, 20, "two\n");
     put(0, at, 1, 30, "three\n");
@@ -114,7 +121,8 @@ TEST(log_streams_in_order) {
     CHECK_STR(read_from(99), "");
 }
 
-TEST(log_piece_carries_time_and_offset) {
+TEST(log_piece_carries_time_and_offset)
+{
     LogPiece piece;
     Err err;
     put(0, put(0, 0, 1, 1000, "abc"), 2, 2000, "defg");
@@ -128,7 +136,8 @@ TEST(log_piece_carries_time_and_offset) {
     log_reader_free(reader);
 }
 
-TEST(log_is_followed) {
+TEST(log_is_followed)
+{
     LogReader *reader = log_reader_new(test_dir());
     CHECK_STR(read_on(reader), "");
     uint64_t at = put(0, 0, 1, 1, "a");
@@ -141,7 +150,8 @@ TEST(log_is_followed) {
     log_reader_free(reader);
 }
 
-TEST(log_data_is_not_shown_before_its_entry) {
+TEST(log_data_is_not_shown_before_its_entry)
+{
     uint64_t at = put(0, 0, 1, 1, "whole|");
     append(LOG_DATA, 0, "being written", 13);
     LogReader *reader = log_reader_new(test_dir());
@@ -151,7 +161,8 @@ TEST(log_data_is_not_shown_before_its_entry) {
     log_reader_free(reader);
 }
 
-TEST(log_rest_without_entry_after_the_end) {
+TEST(log_rest_without_entry_after_the_end)
+{
     struct stat st;
     LogPiece piece;
     Err err;
@@ -168,7 +179,8 @@ TEST(log_rest_without_entry_after_the_end) {
     log_reader_free(reader);
 }
 
-TEST(log_torn_last_entry) {
+TEST(log_torn_last_entry)
+{
     uint64_t at = put(0, 0, 1, 1, "good|");
     LogChunk torn = {.at = at, .size = 4, .stream = 2};
     append(LOG_DATA, 0, "torn", 4);
@@ -178,7 +190,8 @@ TEST(log_torn_last_entry) {
     CHECK_STR(read_from(0), "1:good||1:torn");
 }
 
-TEST(log_index_missing) {
+TEST(log_index_missing)
+{
     append(LOG_DATA, 0, "first ", 6);
     append(LOG_DATA, 6, "second", 6);
     put_index(6, (LogChunk){.at = 6, .size = 6, .stream = 2, .time_us = 1});
@@ -186,7 +199,8 @@ TEST(log_index_missing) {
     CHECK_STR(read_from(3), "1:st |2:second");
 }
 
-TEST(log_index_of_zeros_after_a_power_cut) {
+TEST(log_index_of_zeros_after_a_power_cut)
+{
     uint64_t at = put(0, 0, 1, 1, "good|");
     (void)at;
     put_index(0, (LogChunk){0});
@@ -196,7 +210,8 @@ TEST(log_index_of_zeros_after_a_power_cut) {
     CHECK_STR(read_from(0), "1:good||1:tail");
 }
 
-TEST(log_data_missing_after_a_power_cut) {
+TEST(log_data_missing_after_a_power_cut)
+{
     put(0, 0, 1, 1, "good|");
     put_index(0, (LogChunk){.at = 5, .size = 10, .stream = 1, .time_us = 1});
     append(LOG_DATA, 0, "abc", 3);
@@ -204,14 +219,16 @@ TEST(log_data_missing_after_a_power_cut) {
     CHECK_STR(read_from(0), "1:good||1:abc|0:7 bytes are missing on the disk");
 }
 
-TEST(log_capped) {
+TEST(log_capped)
+{
     put(1000, 1000, 1, 1, "kept\n");
     CHECK_STR(read_from(0), "0:1000 bytes were dropped by the cap|1:kept\n");
     CHECK_STR(read_from(999), "0:1 bytes were dropped by the cap|1:kept\n");
     CHECK_STR(read_from(1000), "1:kept\n");
 }
 
-TEST(log_capped_under_the_reader) {
+TEST(log_capped_under_the_reader)
+{
     put(0, 0, 1, 1, "aaaa");
     put(4, 4, 1, 1, "bbbb");
     LogReader *reader = log_reader_new(test_dir());
@@ -221,15 +238,18 @@ TEST(log_capped_under_the_reader) {
     const uint64_t gone[] = {0, 4};
     put(8, 8, 1, 1, "cccc");
     for (size_t i = 0; i < 2; i++) {
-        AUTO_FREE char *data = xasprintf("%s/" LOG_DATA "%016llx", test_dir(), (unsigned long long)gone[i]);
-        AUTO_FREE char *index = xasprintf("%s/" LOG_INDEX "%016llx", test_dir(), (unsigned long long)gone[i]);
+        AUTO_FREE char *data =
+            xasprintf("%s/" LOG_DATA "%016llx", test_dir(), (unsigned long long)gone[i]);
+        AUTO_FREE char *index =
+            xasprintf("%s/" LOG_INDEX "%016llx", test_dir(), (unsigned long long)gone[i]);
         ASSERT(unlink(data) == 0 && unlink(index) == 0);
     }
     CHECK_STR(read_on(reader), "0:4 bytes were dropped by the cap|1:cccc");
     log_reader_free(reader);
 }
 
-TEST(log_gaps_are_told) {
+TEST(log_gaps_are_told)
+{
     uint64_t at = put(0, 0, 1, 1, "a");
     put_gap(0, at, 512, LOG_GAP_DISK);
     at = put(0, at, 1, 2, "b");
@@ -240,14 +260,16 @@ TEST(log_gaps_are_told) {
                             "0:bytes may be missing here: its pin was killed");
 }
 
-TEST(log_gap_after_bytes_without_entry) {
+TEST(log_gap_after_bytes_without_entry)
+{
     put(0, 0, 2, 1, "a");
     append(LOG_DATA, 0, "bc", 2);
     put_gap(0, 3, 9, LOG_GAP_DISK);
     CHECK_STR(read_from(0), "2:a|1:bc|0:9 bytes were lost: the disk did not take them");
 }
 
-TEST(log_many_segments) {
+TEST(log_many_segments)
+{
     char expect[4096] = "";
     size_t n = 0;
     uint64_t at = 0;
@@ -255,14 +277,16 @@ TEST(log_many_segments) {
         AUTO_FREE char *text = xasprintf("line %d\n", i);
         uint64_t segment = at;
         at = put(segment, at, 1 + i % 2, i, text);
-        n += (size_t)snprintf(expect + n, sizeof expect - n, "%s%d:%s", i ? "|" : "", 1 + i % 2, text);
+        n += (size_t)snprintf(expect + n, sizeof expect - n, "%s%d:%s", i ? "|" : "", 1 + i % 2,
+                              text);
     }
     CHECK_STR(read_from(0), expect);
     CHECK_STR(read_tail(2), "1:line 48\n|2:line 49\n");
     CHECK_STR(read_since(48), "1:line 48\n|2:line 49\n");
 }
 
-TEST(log_tail_counts_lines) {
+TEST(log_tail_counts_lines)
+{
     put(0, put(0, 0, 1, 1, "one\ntwo\n"), 2, 2, "three\nfour");
     CHECK_STR(read_tail(0), "");
     CHECK_STR(read_tail(1), "2:four");
@@ -271,14 +295,16 @@ TEST(log_tail_counts_lines) {
     CHECK_STR(read_tail(9), "1:one\ntwo\n|2:three\nfour");
 }
 
-TEST(log_tail_of_whole_lines) {
+TEST(log_tail_of_whole_lines)
+{
     put(0, 0, 1, 1, "one\ntwo\n");
     CHECK_STR(read_tail(1), "1:two\n");
     CHECK_STR(read_tail(2), "1:one\ntwo\n");
     CHECK_STR(read_tail(3), "1:one\ntwo\n");
 }
 
-TEST(log_since) {
+TEST(log_since)
+{
     uint64_t at = put(0, 0, 1, 100, "a");
     at = put(0, at, 1, 200, "b");
     at = put(at, at, 1, 300, "c");
@@ -291,7 +317,8 @@ TEST(log_since) {
     CHECK_STR(read_since(401), "");
 }
 
-TEST(log_pieces_are_bounded) {
+TEST(log_pieces_are_bounded)
+{
     size_t size = 200 * 1024, seen = 0;
     char *big = xmalloc(size + 1);
     for (size_t i = 0; i < size; i++)
@@ -324,7 +351,8 @@ static uint64_t bytes_read(void) {
 }
 
 /* The last lines of 64 MiB cost a block or two, wherever they are. */
-TEST(log_tail_costs_what_it_shows) {
+TEST(log_tail_costs_what_it_shows)
+{
     enum { CHUNK = 64 * 1024, CHUNKS = 1024 };
     char *block = xmalloc(CHUNK);
     for (size_t i = 0; i < CHUNK; i++)
@@ -332,7 +360,8 @@ TEST(log_tail_costs_what_it_shows) {
     LogChunk *chunks = xcalloc(CHUNKS, sizeof *chunks);
     for (size_t i = 0; i < CHUNKS; i++) {
         append(LOG_DATA, 0, block, CHUNK);
-        chunks[i] = (LogChunk){.at = i * CHUNK, .size = CHUNK, .stream = 1, .time_us = 1 + (int64_t)i};
+        chunks[i] =
+            (LogChunk){.at = i * CHUNK, .size = CHUNK, .stream = 1, .time_us = 1 + (int64_t)i};
     }
     append(LOG_INDEX, 0, chunks, CHUNKS * sizeof *chunks);
     uint64_t before = bytes_read();
@@ -355,7 +384,8 @@ TEST(log_tail_costs_what_it_shows) {
 }
 
 /* No descriptor is kept: a thousand followers need none. */
-TEST(log_reader_keeps_no_descriptor) {
+TEST(log_reader_keeps_no_descriptor)
+{
     put(0, 0, 1, 1, "a");
     LogReader *reader = log_reader_new(test_dir());
     int before = dup(0);
