@@ -148,7 +148,8 @@ int record_run(int dir, const RecordRun *run, char *room) {
     put(&j, "\"pin\":%d,\"pin_start_ticks\":%" PRIu64 ",", run->pin, run->pin_start_ticks);
     put(&j, "\"pid\":%d,\"start_ticks\":%" PRIu64 ",", run->started->pid,
         run->started->start_ticks);
-    put(&j, "\"started_us\":%" PRId64 ",\"restarts\":%u,", run->started->started_us, l->restarts);
+    put(&j, "\"started_us\":%" PRId64 ",\"restarts\":%u,\"attempt\":%u,", run->started->started_us,
+        l->restarts, l->attempt);
     put_cause(&j, launch_text(l, l->cause_at));
     return publish(dir, &j, names, false);
 }
