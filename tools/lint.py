@@ -132,7 +132,7 @@ class Lint:
 
 def mutable_global(line: str):
     """The name, when this line defines a variable that outlives its function and can change."""
-    match = re.match(r"(?:static |_Thread_local )*(?!static|typedef|extern|struct \w+ \{|enum|union|return|else|case|goto)"
+    match = re.match(r"(?:static |_Thread_local )*(?!static|typedef|extern|struct \w+ \{|struct \w+;|enum|union|return|else|case|goto)"
                      r"([A-Za-z_][\w ]*[ *]+)(\w+)(\[[^\]]*\])*\s*(=|;)", line)
     if not match:
         local = re.match(r"\s+static (?!inline)([\w ]*[ *]+)(\w+)(\[[^\]]*\])*\s*(=|;)", line)

@@ -29,7 +29,6 @@ static int hear(Ears *ears, int timeout_ms) {
     struct epoll_event events[BATCH];
     char buffer[65536];
     int n = epoll_wait(ears->epoll, events, BATCH, timeout_ms), first = 0;
-    int64_t now = now_ns();
     for (int i = 0; i < n; i++) {
         ssize_t size = read((int)(uint32_t)events[i].data.u64, buffer, sizeof(buffer));
         errno = size < 0 ? errno : EPIPE;
@@ -38,7 +37,7 @@ static int hear(Ears *ears, int timeout_ms) {
         ears->bytes += size;
         int64_t *heard = &ears->heard_ns[events[i].data.u64 >> 32];
         first += *heard == 0;
-        *heard = *heard == 0 ? now : *heard;
+        *heard = *heard == 0 ? now_ns() : *heard;
     }
     return n <= 0 ? -1 : first;
 }

@@ -83,6 +83,7 @@ def function(lines, head="int f(void) {"):
 
 def test_lint_accepts(tmp_path):
     variadic = "PRINTF(5, 6)\nvoid say(int a, int b, int c, int d, const char *f, ...) {\n}\n"
+    variadic += "struct Later;\n"
     good = SPDX + variadic + "#include <stdio.h>\n\nstatic const char *const names[] = {\"a\"};\nstatic const int n = 3;\n\n" + function(100) + \
         "\nstatic int five(int a, int b, int c, int d, void (*e)(int, int)) {\n    return \"system(strcpy(\"[0];\n}\n"
     code, said = check("lint.py", sample(tmp_path, {"src/base/a.c": good}))
