@@ -202,12 +202,14 @@ void duration_format_go(int64_t ms, char text[DURATION_TEXT]) {
     ms = ms < 0 ? 0 : ms;
     long long h = ms / 3600000, m = ms / 60000 % 60, s = ms / 1000 % 60, rest = ms % 1000;
     char seconds[16];
+    int digits = rest % 10 ? 3 : rest % 100 ? 2 : 1; /* no zeros at the end */
     if (rest)
-        snprintf(seconds, sizeof(seconds), "%lld.%03lld", s, rest);
+        snprintf(seconds, sizeof(seconds), "%lld.%0*lld", s, digits,
+                 rest / (digits == 3   ? 1
+                         : digits == 2 ? 10
+                                       : 100));
     else
         snprintf(seconds, sizeof(seconds), "%lld", s);
-    for (size_t n = strlen(seconds); rest && seconds[n - 1] == '0'; n--)
-        seconds[n - 1] = '\0';
     if (h)
         snprintf(text, DURATION_TEXT, "%lldh%lldm%ss", h, m, seconds);
     else if (m)
