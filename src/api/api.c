@@ -159,14 +159,15 @@ static void free_options(ApiOptions *options) {
 Api *api_new(const ApiOptions *options, Err *err) {
     Api *api = xcalloc(1, sizeof(*api));
     api->options = *options;
-    api->options.socket_path = xstrdup(options->socket_path);
+    api->options.socket_path = options->socket_path ? xstrdup(options->socket_path) : NULL;
     api->options.state_dir = xstrdup(options->state_dir);
     api->options.version = xstrdup(options->version);
     api->objects = engine_objects(options->engine);
     api->started_us = loop_wall_us(options->loop);
     list_init(&api->hands);
-    api->socket = socket_file_new(options->loop, options->socket_path, on_socket, api, err);
-    if (!api->socket) {
+    if (options->socket_path)
+        api->socket = socket_file_new(options->loop, options->socket_path, on_socket, api, err);
+    if (options->socket_path && !api->socket) {
         free_options(&api->options);
         free(api);
         return NULL;

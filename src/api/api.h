@@ -15,7 +15,8 @@ typedef enum ApiLeave {
 typedef struct ApiOptions {
     Loop *loop;
     Engine *engine;
-    const char *socket_path, *state_dir, *version;
+    const char *socket_path; /* NULL: none; clients come by api_serve */
+    const char *state_dir, *version;
     /* A client asked the server to leave, and has its answer. */
     void (*leave)(void *arg, ApiLeave how);
     void *arg;

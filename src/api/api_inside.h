@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/event.h"
 #include "api/http_server.h"
+#include "api/listing.h"
 #include "api/socket_file.h"
 #include "api/status.h"
 #include "spec/routes.h"
@@ -35,8 +36,7 @@ void serve_resources(Api *api, Request *request, const RouteMatch *match);
 void serve_list(Api *api, Request *request, const RouteMatch *match);
 void serve_object(Api *api, Request *request, const RouteMatch *match);
 /* watch.c: the stream that serve_list turns into */
-struct ListAsk;
-void serve_watch(Api *api, Request *request, const struct ListAsk *ask);
+void serve_watch(Api *api, Request *request, const ListAsk *ask);
 /* session_actions.c */
 void serve_session_create(Api *api, Request *request, const RouteMatch *match);
 void serve_session_delete(Api *api, Request *request, const RouteMatch *match);

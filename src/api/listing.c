@@ -92,9 +92,9 @@ static int parse_ask(Request *request, const RouteMatch *match, ListAsk *ask) {
         return -1;
     if (ask->initial_events && check_initial_events(request) < 0)
         return -1;
-    if (selector_parse(request_param(request, "labelSelector"),
-                       request_param(request, "fieldSelector"), ask->kind, request->arena,
-                       &ask->selector, &err) < 0) {
+    SelectorTexts texts = {request_param(request, "labelSelector"),
+                           request_param(request, "fieldSelector"), ask->kind};
+    if (selector_parse(&texts, request->arena, &ask->selector, &err) < 0) {
         reply_status(request, 400, "BadRequest", "%s", err.msg);
         return -1;
     }

@@ -173,14 +173,13 @@ static int parse_fields(Scan *scan, ObjectKind kind, Selector *ret) {
     return 0;
 }
 
-int selector_parse(const char *labels, const char *fields, ObjectKind kind, Arena *arena,
-                   Selector *ret, Err *err) {
+int selector_parse(const SelectorTexts *texts, Arena *arena, Selector *ret, Err *err) {
     Selector selector = {.label_n = 0};
-    Scan scan = {labels ? labels : "", arena, err};
+    Scan scan = {texts->labels ? texts->labels : "", arena, err};
     if (parse_labels(&scan, &selector) < 0)
         return -1;
-    scan.at = fields ? fields : "";
-    if (parse_fields(&scan, kind, &selector) < 0)
+    scan.at = texts->fields ? texts->fields : "";
+    if (parse_fields(&scan, texts->kind, &selector) < 0)
         return -1;
     *ret = selector;
     return 0;

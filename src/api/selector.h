@@ -26,11 +26,15 @@ typedef struct Selector {
     size_t field_n;
 } Selector;
 
+typedef struct SelectorTexts {
+    const char *labels, *fields; /* NULL: none */
+    ObjectKind kind;
+} SelectorTexts;
+
 enum { MAX_SELECTOR_RULES = 32, MAX_SELECTOR_VALUES = 64 };
 
-/* Either text may be NULL. Values live in `arena`. ERR_INVALID says what is wrong. */
-MUST int selector_parse(const char *labels, const char *fields, ObjectKind kind, Arena *arena,
-                        Selector *ret, Err *err);
+/* Values live in `arena`. ERR_INVALID says what is wrong. */
+MUST int selector_parse(const SelectorTexts *texts, Arena *arena, Selector *ret, Err *err);
 
 typedef struct SelectorFacts {
     const char *space, *name;

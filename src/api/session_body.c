@@ -154,13 +154,17 @@ static void read_limits(Reader *r, const Value *client) {
     r->body->client.process.limit_n = value_count(v);
 }
 
-static int64_t number_in(Reader *r, const Value *client, const char *key, int64_t otherwise,
-                         int64_t min, int64_t max) {
-    const Value *v = member(r, client, "client", key, VALUE_INT);
-    int64_t n = value_int(v, otherwise);
-    if (n < min || n > max)
-        bad(r, arena_printf(r->arena, "client.%s", key), "%lld is outside %lld..%lld", (long long)n,
-            (long long)min, (long long)max);
+typedef struct Range {
+    const char *key;
+    int64_t min, max, otherwise;
+} Range;
+
+static int64_t number_in(Reader *r, const Value *client, const Range *range) {
+    const Value *v = member(r, client, "client", range->key, VALUE_INT);
+    int64_t n = value_int(v, range->otherwise);
+    if (n < range->min || n > range->max)
+        bad(r, arena_printf(r->arena, "client.%s", range->key), "%lld is outside %lld..%lld",
+            (long long)n, (long long)range->min, (long long)range->max);
     return n;
 }
 
@@ -174,8 +178,8 @@ static void read_client(Reader *r, const Value *start, const char *path) {
     check_known(r, client, "client", known);
     read_env(r, client);
     read_limits(r, client);
-    r->body->client.process.umask = (uint32_t)number_in(r, client, "umask", 022, 0, 0777);
-    r->body->client.process.nice = (int32_t)number_in(r, client, "nice", 0, -20, 19);
+    r->body->client.process.umask = (uint32_t)number_in(r, client, &(Range){"umask", 0, 0777, 022});
+    r->body->client.process.nice = (int32_t)number_in(r, client, &(Range){"nice", -20, 19, 0});
 }
 
 /* A client that says nothing of itself gets what the server has. */

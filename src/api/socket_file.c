@@ -174,7 +174,7 @@ static void start_watching(SocketFile *file) {
 /* ---- life ---- */
 
 int socket_file_fd(const SocketFile *file) {
-    return file->fd;
+    return file ? file->fd : -1;
 }
 
 SocketFile *socket_file_new(Loop *loop, const char *path, SocketFileFn fn, void *arg, Err *err) {

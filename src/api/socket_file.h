@@ -15,4 +15,4 @@ typedef void (*SocketFileFn)(void *arg, int fd);
 /* A leftover of a server that is gone is replaced. ERR_CONFLICT: somebody answers there. ERR_DENIED: it is no socket, or not ours. */
 SocketFile *socket_file_new(Loop *loop, const char *path, SocketFileFn fn, void *arg, Err *err);
 SocketFile *socket_file_free(SocketFile *file); /* removes it, if it is still ours */
-int socket_file_fd(const SocketFile *file);
+int socket_file_fd(const SocketFile *file);     /* -1: none; NULL is fine */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "harness/test.h"
 
 struct LogStream {
     Engine *engine;

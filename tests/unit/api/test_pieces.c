@@ -78,7 +78,7 @@ static bool labels_fit(const char *text, const StrMap *labels) {
     Selector selector;
     Err err;
     arena_init(&arena);
-    if (selector_parse(text, NULL, OBJECT_TARGET, &arena, &selector, &err) < 0) {
+    if (selector_parse(&(SelectorTexts){text, NULL, OBJECT_TARGET}, &arena, &selector, &err) < 0) {
         test_fail(__FILE__, __LINE__, "%s: %s", text, err.msg);
         return false;
     }
@@ -129,14 +129,16 @@ TEST(bad_selectors_are_named)
     for (size_t i = 0; i < COUNT(bad); i++) {
         Err err = {.kind = ERR_NONE};
         arena_init(&arena);
-        if (selector_parse(bad[i], NULL, OBJECT_TARGET, &arena, &selector, &err) == 0)
+        if (selector_parse(&(SelectorTexts){bad[i], NULL, OBJECT_TARGET}, &arena, &selector,
+                           &err) == 0)
             test_fail(__FILE__, __LINE__, "accepted: %s", bad[i]);
         arena_deinit(&arena);
     }
     for (size_t i = 0; i < COUNT(bad_fields); i++) {
         Err err = {.kind = ERR_NONE};
         arena_init(&arena);
-        if (selector_parse(NULL, bad_fields[i], OBJECT_TARGET, &arena, &selector, &err) == 0)
+        if (selector_parse(&(SelectorTexts){NULL, bad_fields[i], OBJECT_TARGET}, &arena, &selector,
+                           &err) == 0)
             test_fail(__FILE__, __LINE__, "accepted: %s", bad_fields[i]);
         arena_deinit(&arena);
     }
@@ -148,16 +150,18 @@ TEST(field_selectors)
     SelectorFacts facts = {"space", "name", json, sizeof(json) - 1};
     Selector selector;
     arena_init(&arena);
-    ASSERT(selector_parse(NULL, "metadata.name=name,metadata.namespace!=x", OBJECT_SESSION, &arena,
-                          &selector, NULL) == 0);
+    ASSERT(selector_parse(
+               &(SelectorTexts){NULL, "metadata.name=name,metadata.namespace!=x", OBJECT_SESSION},
+               &arena, &selector, NULL) == 0);
     CHECK(selector_fields_match(&selector, &facts));
     CHECK(!selector_needs_json(&selector));
-    ASSERT(selector_parse(NULL, "spec.tiltfilePath=/a\\, b/\"c\"/thole.yaml", OBJECT_SESSION,
-                          &arena, &selector, NULL) == 0);
+    ASSERT(selector_parse(
+               &(SelectorTexts){NULL, "spec.tiltfilePath=/a\\, b/\"c\"/thole.yaml", OBJECT_SESSION},
+               &arena, &selector, NULL) == 0);
     CHECK(selector_needs_json(&selector));
     CHECK(selector_fields_match(&selector, &facts));
-    ASSERT(selector_parse(NULL, "spec.tiltfilePath=/a", OBJECT_SESSION, &arena, &selector, NULL) ==
-           0);
+    ASSERT(selector_parse(&(SelectorTexts){NULL, "spec.tiltfilePath=/a", OBJECT_SESSION}, &arena,
+                          &selector, NULL) == 0);
     CHECK(!selector_fields_match(&selector, &facts));
     arena_deinit(&arena);
 }
