@@ -58,6 +58,13 @@ static bool attach(Run *run) {
     return true;
 }
 
+/* Its pin has left the exit record, but perhaps not cleared away what holds the environment. */
+static void found_end(Run *run, const WireEnded *ended) {
+    AUTO_FREE char *launch = xasprintf("%s/" RUN_LAUNCH, run->dir);
+    unlink(launch);
+    run_ended(run, ended);
+}
+
 /* Its pin does not answer. It may be starting, or about to exit; if it is no more, the run is lost. */
 static void unanswered(Run *run, bool pin_lives, LostHow how) {
     WireEnded ended;
@@ -69,7 +76,7 @@ static void unanswered(Run *run, bool pin_lives, LostHow how) {
     }
     int there = records_exit(run->dir, &ended, &err);
     if (there > 0) {
-        run_ended(run, &ended);
+        found_end(run, &ended);
     } else if (there < 0) {
         run_give_up(run, &err);
     } else if (pin_lives) {
@@ -150,7 +157,7 @@ static void look(Run *run) {
         run->now.attempt = record.attempt;
         if (ended.lingering)
             attach(run); /* to those that are left; they may have gone too */
-        run_ended(run, &ended);
+        found_end(run, &ended);
     } else if (known) {
         found_record(run, &record);
     } else {
