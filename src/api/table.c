@@ -27,8 +27,12 @@ static void cell_age(const Value *object, JsonWriter *out) {
         return;
     }
     int64_t ms = (clock_wall_us() - us) / 1000;
+    if (ms < 10 * 1000) {
+        json_stringf(out, "%llds", ms < 0 ? 0 : (long long)ms / 1000);
+        return;
+    }
     duration_format_short(ms - ms % 1000, text);
-    json_string(out, ms < 1000 ? "0s" : text);
+    json_string(out, text);
 }
 
 static const Value *targets_of(const Value *session) {
