@@ -142,6 +142,11 @@ static int find_places(App *app, Err *err) {
     return 0;
 }
 
+static void on_loaded(void *arg, const void *result, const Err *err) {
+    if (err)
+        log_error("the local backend: %s", err->msg);
+}
+
 static int start(App *app, Err *err) {
     static const int signals[SIGNALS] = {SIGTERM, SIGHUP, SIGINT};
     const char *argv[] = {app->program, NULL};
@@ -153,6 +158,7 @@ static int start(App *app, Err *err) {
     for (size_t i = 0; i < SIGNALS; i++)
         app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
     app->backend = local_backend_new(app->loop, &local);
+    backend_load(app->backend, on_loaded, app); /* also meets the rail, which would start another server */
     EngineOptions options = {.loop = app->loop,
                              .state_dir = app->state_dir,
                              .backend = app->backend,
