@@ -158,7 +158,7 @@ static int start(App *app, Err *err) {
     for (size_t i = 0; i < SIGNALS; i++)
         app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
     app->backend = local_backend_new(app->loop, &local);
-    backend_load(app->backend, on_loaded, app); /* also meets the rail, which would start another server */
+    backend_load(app->backend, on_loaded, app); /* meets the rail, which waits for a server */
     EngineOptions options = {.loop = app->loop,
                              .state_dir = app->state_dir,
                              .backend = app->backend,
