@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Crash rounds: server, rail, pins and processes are killed with -9, at named points and at any moment. THOLE_CRASH_ROUNDS says how
+many rounds (200); THOLE_CRASH_SEED repeats a run."""
+
+import collections
+import json
+import os
+import random
+import time
+
+import pytest
+
+from driver import alive, comm, wait_until
+from ledger import KILL, Shop, end_of, server_pid_or_0, stamped
+
+ROUNDS = int(os.environ.get("THOLE_CRASH_ROUNDS", "200"))
+SEED = int(os.environ.get("THOLE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+EACH = 10  # times that each point is hit at least
+
+PIN_POINTS = ["pin.claim", "pin.spawn", "pin.record", "pin.recorded", "pin.exit", "pin.exited", "pin.reply", "rail.rail-spawn"]
+SERVER_POINTS = ["server.rename", "server.saved", "server.created", "server.launched", "server.asked", "server.started",
+                 "server.ended", "server.lost", "server.adopt", "server.down"]
+
+
+class Rounds:
+    """Rounds on one Thole. What is armed is a file that the program which arrives there removes before it dies."""
+
+    def __init__(self, thole):
+        self.thole, self.number = thole, 0
+        self.points, self.hits = thole.base / "points", thole.base / "hits"
+        self.points.mkdir()
+        thole.use_faults("server", "pin")
+        thole.env.update(THOLE_CRASH_DIR=str(self.points), THOLE_FAULT_FILE=str(self.hits))
+        self.random = random.Random(SEED)
+
+    def counts(self):
+        lines = self.hits.read_text().splitlines() if self.hits.exists() else []
+        return collections.Counter(".".join(line.split()[:2]) for line in lines)
+
+    def arm(self, points):
+        for point in points:
+            (self.points / point).touch()
+
+    def disarm(self):
+        for path in self.points.iterdir():
+            path.unlink(missing_ok=True)
+
+    # -- what a user does
+
+    def up(self, shop):
+        """`up -d`, again when the server was killed before it could answer."""
+        wait_until(lambda: self.thole.run("up", "-d", cwd=shop.dir, code=None).code == 0, 20, "up -d")
+
+    def settle(self, shop):
+        def ask():
+            self.thole.run("ps", cwd=shop.dir, code=None)  # starts a server if none is there
+            return shop.settled()
+        return wait_until(ask, 20, f"{shop.dir.name} to be settled")
+
+    def down(self, shop):
+        """`down`, again when the server was killed before it could answer."""
+        def ask():
+            result = self.thole.run("down", cwd=shop.dir, code=None, timeout=5)
+            assert not self.present(shop), result
+            return True
+        wait_until(ask, 20, f"{shop.dir.name} to be down")
+
+    def present(self, shop):
+        return not json.loads((shop.session_dir() / "session.json").read_text())["down"]
+
+    # -- kills at any moment
+
+    def victim(self, what, shop):
+        """pid, or 0 when there is none of the kind now."""
+        if what == "server":
+            return server_pid_or_0(self.thole)
+        if what == "process":
+            living = [pid for kind, _, _, pid in shop.ledger() if kind == "start" and alive(pid)]
+            return self.random.choice(living) if living else 0
+        found = [pid for pid in self.thole.named("thole-rail" if what == "rail" else "thole-pin")]
+        return self.random.choice(found) if found else 0
+
+    def kill(self, what, shop):
+        pid = self.victim(what, shop)
+        if pid:
+            try:
+                os.kill(pid, KILL)
+            except ProcessLookupError:
+                pid = 0
+        return bool(pid)
+
+    # -- a round
+
+    def round(self, points=(), kill=None, when="up"):
+        self.number += 1
+        shop = Shop(self.thole, self.number)
+        before = self.counts()
+        killed = set()
+        try:
+            if when == "up":
+                self.arm(points)
+            live = self.thole.popen("up", "-d", cwd=shop.dir)
+            if kill and when == "up":
+                time.sleep(self.random.uniform(0, 0.03))  # any moment
+                killed |= {kill} if self.kill(kill, shop) else set()
+            live.wait()
+            self.thole.live.remove(live)
+            self.up(shop)
+            shop.check_watched(self.settle(shop))
+            shop.check_once()
+            if when == "down":
+                self.arm(points)
+                if kill:
+                    live = self.thole.popen("down", cwd=shop.dir)
+                    time.sleep(self.random.uniform(0, 0.01))
+                    killed |= {kill} if self.kill(kill, shop) else set()
+                    live.wait()
+                    self.thole.live.remove(live)
+            self.down(shop)
+            hit = {point.partition(".")[0] for point in self.counts() - before}
+            shop.check_gone(killed | hit)
+            left = [pid for pid in stamped(self.thole)]
+            assert not left, f"left behind: {[(pid, comm(pid)) for pid in left]}"
+        except BaseException as error:
+            raise AssertionError(f"seed {SEED}, round {self.number}: points {points}, kill {kill} during {when}, hit "
+                                 f"{self.counts() - before}, killed {killed}, {shop.dir.name}: {shop.ledger()}: {error}") from error
+        finally:
+            self.disarm()
+
+
+@pytest.fixture
+def rounds(thole):
+    yield Rounds(thole)
+    end_of(thole)
+
+
+@pytest.mark.deadline(1800)
+def test_killed_at_named_points(rounds):
+    """Half of the rounds; two points each, so that two die in one story. Each point is hit ten times at least."""
+    pairs = [(PIN_POINTS[i % len(PIN_POINTS)], SERVER_POINTS[i % len(SERVER_POINTS)]) for i in range(max(ROUNDS // 2, EACH))]
+    for pin, server in pairs:
+        late = pin in ("pin.exit", "pin.exited", "pin.reply") or server == "server.down"
+        points = [pin, server] + (["server.asked"] if server == "server.adopt" else [])
+        rounds.round(points, when="down" if late and rounds.random.random() < 0.5 or server == "server.down" else "up")
+    for point in PIN_POINTS + SERVER_POINTS:
+        for _ in range(5 * EACH):
+            if rounds.counts()[point] >= EACH:
+                break
+            company = {"server.lost": ["pin.recorded"], "server.adopt": ["server.started"]}.get(point, [])
+            rounds.round([point, *company], when="down" if point == "server.down" else "up")
+    counts = rounds.counts()
+    assert all(counts[point] >= EACH for point in PIN_POINTS + SERVER_POINTS), counts
+    print(f"{rounds.number} rounds, {sum(counts.values())} kills at named points: {dict(counts)}")
+
+
+@pytest.mark.deadline(1800)
+def test_killed_at_any_moment(rounds):
+    kinds = ["server", "rail", "pin", "process"]
+    for i in range(ROUNDS // 2):
+        rounds.round(kill=kinds[i % len(kinds)], when="up" if i % 3 else "down")
+    print(f"{rounds.number} rounds")
