@@ -38,6 +38,7 @@ Engine *engine_new(const EngineOptions *options) {
     engine->state_dir = xstrdup(options->state_dir);
     engine->objects = objects_new(options->loop);
     engine->http = options->scripted ? NULL : http_client_new(options->loop);
+    engine->worker = options->scripted ? NULL : worker_new(options->loop);
     engine->random = options->scripted ? 1 : (uint32_t)clock_wall_us();
     list_init(&engine->sessions);
     list_init(&engine->dirty);
@@ -55,6 +56,7 @@ Engine *engine_free(Engine *engine) {
         session_unpublish(session);
         session_free(session);
     }
+    worker_free(engine->worker); /* what was to be written is */
     deferred_free(engine->drain);
     engine->http = http_client_free(engine->http);
     objects_free(engine->objects);

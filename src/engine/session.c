@@ -61,6 +61,7 @@ static void encode(const Object *object, JsonWriter *out) {
         .target_n = session->graph.n,
         .done = session->done,
         .error = session->done && session->error[0] ? session->error : NULL,
+        .culprit = session->done ? session->culprit : NULL,
     };
     json_key(out, "spec");
     session_encode_spec(&spec, out);
@@ -96,6 +97,7 @@ Session *session_free(Session *session) {
         return NULL;
     for (size_t i = 0; i < session->graph.n; i++)
         target_deinit(&session->targets[i]);
+    session->view = state_view_free(session->view);
     session->exit_timer = timer_free(session->exit_timer);
     session->hold_timer = timer_free(session->hold_timer);
     op_forget(session->setup);
@@ -138,6 +140,9 @@ void session_publish(Session *session) {
     object_add(objects, &session->object);
     for (size_t i = 0; i < session->graph.n; i++)
         object_add(objects, &session->targets[i].object);
+    if (session->engine->worker)
+        session->view = state_view_new(session);
+    state_view_changed(session->view);
     engine_count_slots(session->engine);
 }
 
@@ -418,6 +423,8 @@ static void check_exit(Session *session) {
     Err err;
     session->done = true;
     str_copy(session->error, sizeof(session->error), verdict.error);
+    if (verdict.culprit >= 0)
+        session->culprit = session->graph.targets[verdict.culprit].name;
     log_info("%s: done%s%s", session->slug, verdict.error[0] ? ": " : "", verdict.error);
     if (session_save(session, &err) < 0)
         log_warn("%s: %s", session->slug, err.msg);
@@ -429,12 +436,14 @@ void session_settle(Session *session) {
     if (session->touched) {
         session->touched = false;
         object_touch(session->engine->objects, &session->object);
+        state_view_changed(session->view);
     }
     if (session->adopting)
         return;
     if (session->ci && session->ready && !session->done && !session->deleting)
         check_exit(session);
-    if (session->deleting && session->alive == 0)
+    if (session->deleting && session->alive == 0 &&
+        state_view_finish(session->view, session->purge))
         finish_delete(session);
 }
 

@@ -8,6 +8,8 @@
 
 #include "engine/engine.h"
 #include "engine/probe.h"
+#include "engine/state_view.h"
+#include "loop/worker.h"
 #include "plan/exit.h"
 
 struct Target {
@@ -54,7 +56,8 @@ struct Session {
     int64_t read_started_us, read_ended_us; /* of the file */
     int64_t healthy_since_ms;
     bool done, timeout;
-    char error[1024];
+    char error[EXIT_TEXT];
+    const char *culprit; /* a target's name, or NULL */
     bool ready;           /* the backend has set it up */
     bool deleting, purge; /* goes once nothing of it is alive */
     bool down;            /* ... and has gone: only its files are left */
@@ -65,6 +68,7 @@ struct Session {
     Timer *exit_timer, *hold_timer;
     Op *setup;
     bool touched; /* in this drain */
+    StateView *view; /* its project's state file; NULL: none is kept */
 };
 
 struct Engine {
@@ -74,6 +78,7 @@ struct Engine {
     Backend *backend;
     Objects *objects;
     HttpClient *http;
+    Worker *worker; /* writes state files; NULL: scripted */
     List sessions;  /* Session.link */
     List dirty;     /* Target.dirty */
     List unsettled; /* Session.unsettled */

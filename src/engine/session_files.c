@@ -95,6 +95,7 @@ int session_save(Session *session, Err *err) {
     json_kv_bool(&out, "hold", session->hold);
     json_kv_bool(&out, "done", session->done);
     json_kv_string(&out, "error", session->error);
+    json_kv_string(&out, "culprit", session->culprit);
     json_kv_bool(&out, "deleting", session->deleting);
     json_kv_bool(&out, "purge", session->purge);
     json_kv_bool(&out, "down", session->down);
@@ -241,9 +242,11 @@ static void load_wants(Session *session, const Value *v) {
 }
 
 static void load_head(Session *session, const Value *v) {
+    const char *culprit = value_get_str(v, "culprit");
     const char *name = value_get_str(v, "session"), *error = value_get_str(v, "error"),
                *uid = value_get_str(v, "uid");
     session->name = name ? arena_strdup(&session->arena, name) : NULL;
+    session->culprit = culprit ? arena_strdup(&session->arena, culprit) : NULL;
     session->spec_generation = (uint64_t)value_get_int(v, "generation", 1);
     session->object.generation = session->spec_generation;
     session->ci = value_get_bool(v, "ci", false);

@@ -96,6 +96,7 @@ static void run_over(Target *target, const RunResult *result) {
     target->probe_why[0] = '\0';
     slot_release(target);
     fact_ended(target_facts(target), target_spec(target), result, &world);
+    state_view_ended(session->view, target->index);
     if (was_alive)
         session->alive--;
     run_files_retain(session->dir, target_spec(target)->name, target_facts(target)->run);
@@ -317,8 +318,8 @@ static bool same_state(const TargetState *a, const TargetState *b) {
 static void describe(Target *target, const Verdict *verdict, char *why, size_t size) {
     plan_why(&target->session->graph, target->session->facts, target->index, verdict, why, size);
     const TargetFacts *facts = target_facts(target);
-    if (facts->run_state == RUN_RUNNING && !facts->ready && target->probe_why[0] && !why[0])
-        snprintf(why, size, "not ready: %s", target->probe_why);
+    if (facts->run_state == RUN_RUNNING && !facts->ready && target->probe_why[0])
+        snprintf(why, size, "not ready yet: %s", target->probe_why);
 }
 
 void target_show(Target *target, const Verdict *verdict) {

@@ -148,5 +148,6 @@ void session_encode_status(const SessionStatus *status, JsonWriter *out) {
     json_array_end(out);
     json_kv_bool(out, "done", status->done);
     put_text(out, "error", status->error);
+    put_text(out, "culprit", status->culprit);
     json_object_end(out);
 }

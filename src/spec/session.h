@@ -66,7 +66,8 @@ typedef struct SessionStatus {
     const TargetStatus *targets; /* in byte order of their names */
     size_t target_n;
     bool done;
-    const char *error; /* NULL: none */
+    const char *error;   /* NULL: none */
+    const char *culprit; /* the target whose failure that is; NULL: none */
 } SessionStatus;
 
 void session_encode_spec(const SessionSpec *spec, JsonWriter *out);
