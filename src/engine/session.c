@@ -329,6 +329,16 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     return session;
 }
 
+/* `up` again: a job that has succeeded is done, and is not run once more. */
+static void leave_done(Session *session, unsigned char *chosen) {
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const TargetFacts *facts = &session->facts[i];
+        if (session->graph.targets[i].type == TARGET_JOB && facts->ever_succeeded &&
+            facts->want == WANT_RUN && !facts->failure[0])
+            chosen[i] = 0;
+    }
+}
+
 int session_start(Session *session, const StrList *names, const StrMap *labels,
                   const ClientSetup *client, Err *err) {
     if (session->deleting)
@@ -340,6 +350,7 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
             copy_client(session, client);
             r = session_save_client(session, err);
         }
+        leave_done(session, chosen);
         session_want(session, chosen);
         if (r == 0)
             r = session_save(session, err);

@@ -284,3 +284,25 @@ TEST(restarts_in_a_row_are_counted_over_a_crash) {
     CHECK_HAS(scene_state(scene, "a:serve"), "terminated");
     scene_free(scene);
 }
+
+TEST(up_again_runs_nothing_that_is_done) {
+    Scene *scene = scene_new("services:\n"
+                             "  migrate: {type: job, command: migrate}\n"
+                             "  broken: {type: job, command: broken}\n"
+                             "  api: {command: api, depends_on: [migrate]}\n");
+    fake_script(scene->backend, NULL, "migrate:update", &(FakeScript){.life_ms = 100});
+    fake_script(scene->backend, NULL, "broken:update", &(FakeScript){.life_ms = 100, .code = 1});
+    fake_script(scene->backend, NULL, "api:serve", &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 200);
+    ASSERT(session_start(scene->session, &(StrList){0}, NULL, NULL, &scene->err) == 0);
+    loop_advance(scene->loop, 200);
+    const char *slug = session_slug(scene->session);
+    CHECK_EQ(fake_starts(scene->backend, slug, "migrate:update"), 1);
+    CHECK_EQ(fake_starts(scene->backend, slug, "api:serve"), 1);
+    CHECK_EQ(fake_starts(scene->backend, slug, "broken:update"), 2); /* what failed is tried again */
+    ASSERT(target_start(scene_target(scene, "migrate:update"), &scene->err) == 0);
+    loop_advance(scene->loop, 200);
+    CHECK_EQ(fake_starts(scene->backend, slug, "migrate:update"), 2); /* who names it means it */
+    scene_free(scene);
+}
