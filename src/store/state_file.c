@@ -278,7 +278,7 @@ static int save_locked(const char *dir, const ProjectState *state, Err *err) {
     buf_init(&text, MAX_STATE_BYTES);
     int r = read_old(path, &arena, &old, err);
     if (r == 0 && old.found == FOUND_NEWER)
-        r = err_set(err, ERR_CONFLICT,
+        r = err_set(err, ERR_UNAVAILABLE,
                     "%s is of a newer format, written by a newer thole: it is left as it is", path);
     if (r == 0)
         r = render(state, &old, &arena, &text, err);

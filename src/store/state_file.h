@@ -56,7 +56,7 @@ char *state_dir(const char *config_file, const char *file_slug, const char *sess
 const ProjectState *state_load(const char *dir, Arena *arena);
 
 /* Writes it, and makes the directory if the project's is there. `logs`: what the link leads to, or NULL. 1: what was there is
- * broken; it is kept as state.json.broken. -1: ERR_CONFLICT another holds the lock, or it is of a newer format (left as it is). */
+ * broken; it is kept as state.json.broken. -1: ERR_CONFLICT another holds the lock, ERR_UNAVAILABLE it is of a newer format and left as it is, .... */
 MUST int state_save(const char *dir, const ProjectState *state, const char *logs, Err *err);
 
 /* Removes what state_save has made, and the directory if nothing else is in it. What is not there is fine. */

@@ -240,7 +240,7 @@ TEST(a_newer_format_is_left_as_it_is)
     put(desk, "state.json", "{\"format\":2,\"slug\":\"later\"}");
     CHECK(!state_load(desk->dir, &desk->arena));
     CHECK_EQ(save(desk), -1);
-    CHECK_EQ(desk->err.kind, ERR_CONFLICT);
+    CHECK_EQ(desk->err.kind, ERR_UNAVAILABLE);
     CHECK_STR(get(desk, "state.json"), "{\"format\":2,\"slug\":\"later\"}");
     desk_free(desk);
 }
