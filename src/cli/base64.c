@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "base/xalloc.h"
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 const char *base64_decode(const char *text, Arena *arena, size_t *ret_size) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     char *bytes = arena_alloc(arena, strlen(text) / 4 * 3 + 3);
     unsigned bits = 0, have = 0;
     size_t n = 0;
@@ -18,4 +21,20 @@ const char *base64_decode(const char *text, Arena *arena, size_t *ret_size) {
     }
     *ret_size = n;
     return bytes;
+}
+
+char *base64_encode(const char *bytes, size_t size) {
+    char *text = xmalloc((size + 2) / 3 * 4 + 1), *to = text;
+    for (size_t i = 0; i < size; i += 3) {
+        size_t n = size - i < 3 ? size - i : 3;
+        unsigned bits = (unsigned)(unsigned char)bytes[i] << 16;
+        bits |= n > 1 ? (unsigned)(unsigned char)bytes[i + 1] << 8 : 0u;
+        bits |= n > 2 ? (unsigned)(unsigned char)bytes[i + 2] : 0u;
+        *to++ = digits[bits >> 18];
+        *to++ = digits[bits >> 12 & 63];
+        *to++ = n > 1 ? digits[bits >> 6 & 63] : '=';
+        *to++ = n > 2 ? digits[bits & 63] : '=';
+    }
+    *to = '\0';
+    return text;
 }

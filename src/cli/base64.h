@@ -5,3 +5,4 @@
 
 /* What is no base64 ends it. */
 const char *base64_decode(const char *text, Arena *arena, size_t *ret_size);
+char *base64_encode(const char *bytes, size_t size); /* returns owned */

@@ -8,9 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/report_print.h"
+#include "data/json.h"
+#include "data/yaml_write.h"
 #include "spec/routes.h"
 
 void cli_say(const char *format, ...) {
@@ -36,6 +40,27 @@ const char *cli_output(const Cli *cli) {
     const char *outputs = cli->command->outputs ? cli->command->outputs : "";
     snprintf(dflt, sizeof(dflt), "%.*s", (int)strcspn(outputs, "|"), outputs);
     return dflt;
+}
+
+void cli_print(const Cli *cli, const Value *v) {
+    Buf buf;
+    JsonWriter out;
+    buf_init(&buf, MAX_JSON_BYTES);
+    json_writer_init(&out, &buf);
+    if (strcmp(cli_output(cli), "yaml") == 0) {
+        yaml_write(v, &buf);
+    } else {
+        out.pretty = true;
+        json_value(&out, v);
+        buf_putc(&buf, '\n');
+    }
+    fwrite(buf_cstr(&buf), 1, buf.n, stdout);
+    buf_deinit(&buf);
+}
+
+int cli_refused(const Cli *cli, const Value *reply, const Err *err) {
+    report_print(cli, reply);
+    return cli_fail(err);
 }
 
 /* ---- the project ---- */
@@ -76,7 +101,10 @@ int cli_project(Cli *cli, Err *err) {
         return err_sys(err, errno, "the working directory is gone");
     cli->config_file = search(here);
     if (!cli->config_file)
-        return err_set(err, ERR_NOT_FOUND, "there is no thole.yaml in %s or above; write one (README), or name it with --file", here);
+        return err_set(
+            err, ERR_NOT_FOUND,
+            "there is no thole.yaml in %s or above; write one (README), or name it with --file",
+            here);
     return 0;
 }
 
@@ -113,8 +141,13 @@ const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
     for (size_t i = 0; i < value_count(items); i++)
         if (is_meant(cli, value_at(items, i)))
             return value_at(items, i);
-    err_set(err, ERR_NOT_FOUND, "nothing of %s is running%s; start it with `thole up`", cli->config_file,
-            cli->session ? " under that --session" : "");
+    if (cli->session)
+        err_set(err, ERR_NOT_FOUND,
+                "%s has no session \"%.40s\"; start it with `thole --session %.40s up`",
+                cli->config_file, cli->session, cli->session);
+    else
+        err_set(err, ERR_NOT_FOUND, "nothing of %s is running; start it with `thole up`",
+                cli->config_file);
     return NULL;
 }
 

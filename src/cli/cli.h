@@ -13,10 +13,11 @@ typedef struct Cli {
     bool help, json;
     /* made from them */
     const Command *command;
-    TextList names;    /* what stands after the command */
+    TextList names; /* what stands after the command */
     Client client;
-    char *config_file; /* absolute; cli_project() finds it */
-    bool color;
+    char *config_file;     /* absolute; cli_project() finds it */
+    bool terminal;         /* stdout is one */
+    bool color, color_err; /* of stdout, stderr */
 } Cli;
 
 struct Command {
@@ -24,21 +25,47 @@ struct Command {
     const char *outputs; /* for -o; the first is the default. NULL: it has none */
     const Option *options;
     size_t option_n;
-    size_t options_size; /* of its struct of options */
+    size_t options_size;                 /* of its struct of options */
     void (*prepare)(void *options);      /* defaults that are not zero; may be NULL */
     int (*run)(Cli *cli, void *options); /* exit code */
-    bool no_names;       /* takes no words */
+    bool no_names;                       /* takes no words */
+    bool offline;                        /* needs no client */
 };
 
-extern const Command *const commands[]; /* ends with NULL */
+extern const Command *const commands[];        /* ends with NULL */
+const Command *command_find(const char *name); /* NULL: there is none */
+/* "there is no command x; did you mean y?" */
+int command_unknown(const char *name, Err *err);
+
+/* Options that every command has; they may also stand before it. */
+enum { GLOBAL_OPTION_N = 6 };
+extern const Option global_options[GLOBAL_OPTION_N];
+
+/* The whole program (run.c). Returns the exit code. */
+int cli_run(int argc, char **argv);
+void help_commands(void);
+void help_command(const Command *command);
 
 /* Exit codes (DESIGN 11). */
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TROUBLE = 3, EXIT_TIMEOUT = 4, EXIT_INTERRUPTED = 130, EXIT_TERMINATED = 143 };
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_TROUBLE = 3,
+    EXIT_TIMEOUT = 4,
+    EXIT_INTERRUPTED = 130,
+    EXIT_TERMINATED = 143
+};
 
 /* "thole: <sentence>" on stderr; returns the exit code that belongs to it. */
 int cli_fail(const Err *err);
 void cli_say(const char *format, ...) PRINTF(1, 2); /* talk: stderr */
-const char *cli_output(const Cli *cli); /* what -o says, or the command's default */
+const char *cli_output(const Cli *cli);             /* what -o says, or the command's default */
+
+/* Puts a tree on stdout as JSON or YAML, whichever -o says. */
+void cli_print(const Cli *cli, const Value *v);
+/* The message of an error that a reply brought, with the problems of a config file if it has any. */
+int cli_refused(const Cli *cli, const Value *reply, const Err *err);
 
 /* Finds the project's config file: --file, or walking up from the working directory. */
 MUST int cli_project(Cli *cli, Err *err);

@@ -2,5 +2,21 @@
 #include "cli/commands.h"
 
 const Command *const commands[] = {
-    &command_up, &command_ci, &command_down, &command_ps, &command_status, &command_help, NULL,
+    &command_up,
+    &command_ci,
+    &command_down,
+    &command_ps,
+    &command_status,
+    &command_logs,
+    &command_start,
+    &command_stop,
+    &command_restart,
+    &command_wait,
+    &command_vet,
+    &command_config,
+    &command_server,
+    &command_api,
+    &command_version,
+    &command_help,
+    NULL,
 };

@@ -4,6 +4,7 @@
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
+#include "cli/presence.h"
 #include "spec/routes.h"
 
 typedef struct DownOptions {
@@ -13,52 +14,84 @@ typedef struct DownOptions {
 
 static const Option options[] = {
     {"all", 0, OPTION_FLAG, offsetof(DownOptions, all), NULL, "every session of this user", NULL},
-    {"purge", 0, OPTION_FLAG, offsetof(DownOptions, purge), NULL, "also remove logs and records", NULL},
-    {"timeout", 0, OPTION_DURATION, offsetof(DownOptions, timeout_ms), "DURATION", "give up waiting after this long (4)", NULL},
+    {"purge", 0, OPTION_FLAG, offsetof(DownOptions, purge), NULL, "also remove logs and records",
+     NULL},
+    {"timeout", 0, OPTION_DURATION, offsetof(DownOptions, timeout_ms), "DURATION",
+     "give up waiting after this long (4)", NULL},
 };
 
-static int stop(Cli *cli, const DownOptions *ask, const char *slug) {
+static int ask_for_it(Cli *cli, const DownOptions *ask, const char *slug) {
     Arena arena;
     const Value *reply;
     Err err;
-    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s%s", slug, ask->purge ? "?purge=true" : "");
+    AUTO_FREE char *path =
+        xasprintf(TILT_API "/sessions/%s%s", slug, ask->purge ? "?purge=true" : "");
     arena_init(&arena);
     int r = client_ask(&cli->client, "DELETE", path, NULL, &arena, &reply, &err);
     arena_deinit(&arena);
-    if (r < 0)
-        return err.kind == ERR_NOT_FOUND ? EXIT_DONE : cli_fail(&err);
-    FollowAsk follow_ask = {.slug = slug, .until = FOLLOW_GONE, .quiet = true, .timeout_ms = ask->timeout_ms, .stop = true};
-    r = follow(cli, &follow_ask);
-    if (r == EXIT_DONE)
-        cli_say("%s is down", slug);
+    return r < 0 && err.kind != ERR_NOT_FOUND ? cli_fail(&err) : EXIT_DONE;
+}
+
+static int look_on(Cli *cli, const DownOptions *ask, const char *slug) {
+    FollowAsk follow_ask = {.slug = slug,
+                            .until = FOLLOW_GONE,
+                            .quiet = true,
+                            .timeout_ms = ask->timeout_ms,
+                            .stop = true};
+    int r = follow(cli, &follow_ask);
+    if (r == EXIT_DONE) {
+        presence_forget(&cli->client, slug);
+        cli_say("%s is down%s", slug, ask->purge ? " and its files are removed" : "");
+    }
     return r;
 }
 
+static int stop(Cli *cli, const DownOptions *ask, const char *slug) {
+    int r = ask_for_it(cli, ask, slug);
+    return r == EXIT_DONE ? look_on(cli, ask, slug) : r;
+}
+
+static const char *slug_of(const Value *session) {
+    return value_get_str(value_get(session, "metadata"), "name");
+}
+
+/* All at once; then each is seen to its end. */
 static int stop_all(Cli *cli, const DownOptions *ask, Arena *arena, Err *err) {
     const Value *list;
-    int worst = EXIT_DONE;
-    if (client_ask(&cli->client, "GET", TILT_API "/sessions", NULL, arena, &list, err) < 0)
+    int worst = EXIT_DONE, r;
+    const char *path = ask->purge ? TILT_API "/sessions?stopped=true" : TILT_API "/sessions";
+    if (client_ask(&cli->client, "GET", path, NULL, arena, &list, err) < 0)
         return -1;
     const Value *items = value_get(list, "items");
-    for (size_t i = 0; i < value_count(items); i++) {
-        int r = stop(cli, ask, value_get_str(value_get(value_at(items, i), "metadata"), "name"));
-        worst = r > worst ? r : worst;
-    }
+    for (size_t i = 0; i < value_count(items); i++)
+        if ((r = ask_for_it(cli, ask, slug_of(value_at(items, i)))) > worst)
+            worst = r;
+    for (size_t i = 0; i < value_count(items); i++)
+        if ((r = look_on(cli, ask, slug_of(value_at(items, i)))) > worst)
+            worst = r;
     return worst;
+}
+
+/* That nothing runs is what was wanted. */
+static int stop_one(Cli *cli, const DownOptions *ask, Arena *arena, Err *err) {
+    bool stopped;
+    if (cli_project(cli, err) < 0)
+        return -1;
+    const char *slug = cli_session(cli, arena, ask->purge ? &stopped : NULL, err);
+    if (slug)
+        return stop(cli, ask, slug);
+    if (err->kind != ERR_NOT_FOUND)
+        return -1;
+    cli_say("nothing of %s is running", cli->config_file);
+    return EXIT_DONE;
 }
 
 static int run(Cli *cli, void *given) {
     const DownOptions *ask = given;
     Arena arena;
     Err err;
-    int r;
     arena_init(&arena);
-    if (ask->all) {
-        r = stop_all(cli, ask, &arena, &err);
-    } else {
-        const char *slug = cli_session(cli, &arena, NULL, &err);
-        r = slug ? stop(cli, ask, slug) : -1;
-    }
+    int r = ask->all ? stop_all(cli, ask, &arena, &err) : stop_one(cli, ask, &arena, &err);
     if (r < 0)
         r = cli_fail(&err);
     arena_deinit(&arena);
@@ -66,6 +99,12 @@ static int run(Cli *cli, void *given) {
 }
 
 const Command command_down = {
-    .name = "down", .args = "[--all] [--purge]", .doc = "Stops the session, in reverse order of dependence",
-    .options = options, .option_n = COUNT(options), .options_size = sizeof(DownOptions), .run = run, .no_names = true,
+    .name = "down",
+    .args = "[--all] [--purge] [--timeout D]",
+    .doc = "Stops the session, in reverse order of dependence",
+    .options = options,
+    .option_n = COUNT(options),
+    .options_size = sizeof(DownOptions),
+    .run = run,
+    .no_names = true,
 };

@@ -12,110 +12,124 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/last_words.h"
+#include "cli/log_feed.h"
 #include "cli/prefix.h"
+#include "cli/progress.h"
+#include "cli/summary.h"
+#include "cli/targets.h"
 #include "data/json.h"
 #include "spec/routes.h"
 
-enum { LOG_FD, WATCH_FD, HOLD_FD, SIGNAL_FD, FDS, AGAIN_MS = 100 };
+enum { LOG_FD, TARGETS_FD, SESSION_FD, HOLD_FD, SIGNAL_FD, FDS };
+enum { SURVIVOR_MS = 2000 }; /* a stop that had failed before is tried again meanwhile */
 
 typedef struct Follow {
     Cli *cli;
     const FollowAsk *ask;
-    HttpLines *log, *watch, *hold;
-    int signals;
+    Targets targets;
+    Outcome outcome;
+    LogFeed feed;
     Prefix prefix;
-    int64_t deadline_ms;
-    bool gone, done, settled, failed, stopping;
+    Progress progress;
+    HttpLines *session, *hold;
+    int signals;
+    int64_t began_ms, deadline_ms;
+    bool done, choose;
     int interrupts;
-    int code; /* -1: go on */
-    char last_time[TIME_TEXT]; /* of the newest log line */
-    char error[1024];
+    int code;         /* -1: go on */
+    char error[1024]; /* of the session */
 } Follow;
 
-/* ---- streams, opened again when the server was replaced ---- */
+/* ---- what happens ---- */
 
-static HttpLines *open_log(Follow *f, Err *err) {
-    Buf path;
-    buf_init(&path, 4096);
-    buf_printf(&path, TILT_API "/sessions/%s/log?follow=true", f->ask->slug);
-    if (f->last_time[0])
-        client_param(&path, "since", f->last_time);
-    else if (f->ask->since)
-        client_param(&path, "since", f->ask->since);
-    HttpLines *lines = client_lines(&f->cli->client, buf_cstr(&path), err);
-    buf_deinit(&path);
-    return lines;
+static bool is_stopping(const Follow *f) {
+    return f->ask->stop || f->interrupts || f->done;
 }
 
-static HttpLines *open_watch(Follow *f, Err *err) {
-    AUTO_FREE char *path = xasprintf(TILT_API "/sessions?watch=true&fieldSelector=metadata.name%%3D%s", f->ask->slug);
-    return client_lines(&f->cli->client, path, err);
+static void on_target(void *arg, Seen *seen, const char *before) {
+    Follow *f = arg;
+    bool fresh = !before[0];
+    f->choose |= fresh;
+    prefix_widen(&f->prefix, seen->view.name);
+    progress_touch(&f->progress);
+    summary_note(seen);
+    if (strcmp(before, seen->word) == 0 || is_stopping(f) || f->ask->quiet ||
+        (fresh && !f->ask->owner))
+        return;
+    if (!seen_is(seen, "failed") && !seen_is(seen, "backoff"))
+        return;
+    progress_clear(&f->progress);
+    cli_say("%s %s: %s", seen->view.name, seen_is(seen, "failed") ? "failed" : "is to be restarted",
+            target_why(&seen->view));
 }
 
-static HttpLines *open_hold(Follow *f, Err *err) {
-    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/hold", f->ask->slug);
-    return client_lines(&f->cli->client, path, err);
+static void on_line(void *arg, const LogEntry *entry) {
+    Follow *f = arg;
+    progress_clear(&f->progress);
+    prefix_print(&f->prefix, entry, stdout);
 }
 
-static int connect_all(Follow *f, Err *err) {
-    if (!f->watch && !(f->watch = open_watch(f, err)))
-        return -1;
-    if (!f->ask->quiet && !f->log && !(f->log = open_log(f, err)))
-        return -1;
-    if (f->ask->hold && !f->hold && !(f->hold = open_hold(f, err)))
-        return -1;
-    return 0;
-}
-
-/* ---- what the session says ---- */
-
-static bool is_settled(const Value *target, bool *ret_failed) {
-    const Value *state = value_get(target, "state"), *active = value_get(state, "active"), *ended = value_get(state, "terminated");
-    bool job = str_same(value_get_str(target, "type"), "job");
-    if (value_get_str(ended, "error"))
-        *ret_failed = true;
-    if (value_get(state, "waiting"))
-        return false;
-    return !active || (!job && value_get_bool(active, "ready", false));
-}
-
-static void hear_session(Follow *f, const Value *session) {
-    const Value *status = value_get(session, "status"), *targets = value_get(status, "targets");
-    const char *error = value_get_str(status, "error");
-    f->done = value_get_bool(status, "done", false);
-    f->settled = value_count(targets) > 0;
-    f->failed = false;
-    str_copy(f->error, sizeof(f->error), error ? error : "");
-    for (size_t i = 0; i < value_count(targets); i++) {
-        bool failed = false, settled = is_settled(value_at(targets, i), &failed);
-        f->settled = f->settled && settled;
-        if (failed && !f->failed) {
-            f->failed = true;
-            if (f->ask->until == FOLLOW_SETTLED)
-                snprintf(f->error, sizeof(f->error), "%s: %s", value_get_str(value_at(targets, i), "name"),
-                         value_get_str(value_get(value_get(value_at(targets, i), "state"), "terminated"), "error"));
-        }
-    }
-}
-
-static void hear_watch(Follow *f, const char *json, size_t size) {
+static void hear_session(Follow *f, const char *json, size_t size) {
     Arena arena;
     const Value *event;
     arena_init(&arena);
     if (json_parse(json, size, &arena, &event, NULL) == 0) {
-        const char *type = value_get_str(event, "type");
-        if (str_same(type, "DELETED"))
-            f->gone = true;
-        else if (str_same(type, "ADDED") || str_same(type, "MODIFIED"))
-            hear_session(f, value_get(event, "object"));
+        const Value *status = value_get(value_get(event, "object"), "status");
+        const char *type = value_get_str(event, "type"), *error = value_get_str(status, "error");
+        if (str_same(type, "ADDED") || str_same(type, "MODIFIED")) {
+            f->done = value_get_bool(status, "done", false);
+            str_copy(f->error, sizeof(f->error), error ? error : "");
+        }
     }
     arena_deinit(&arena);
 }
 
-static void remember_time(Follow *f, const char *json) {
-    const char *at = strstr(json, "\"time\":\"");
-    if (at)
-        snprintf(f->last_time, sizeof(f->last_time), "%.27s", at + strlen("\"time\":\""));
+static void pump_session(Follow *f) {
+    size_t size;
+    int r = http_lines_fill(f->session, NULL);
+    for (const char *line; (line = http_lines_next(f->session, &size));)
+        hear_session(f, line, size);
+    if (r <= 0)
+        f->session = http_lines_close(f->session);
+}
+
+/* ---- streams, opened again when the server was replaced ---- */
+
+/* The Session has all targets in it, and changes with each of them: it is watched only when it may
+ * be over. */
+static bool wants_session(const Follow *f) {
+    return f->ask->until == FOLLOW_DONE && (f->outcome.failed || !f->outcome.pending);
+}
+
+static HttpLines *open_lines(Follow *f, const char *before, const char *after, Err *err) {
+    AUTO_FREE char *path = xasprintf(TILT_API "/sessions%s%s%s", before, f->ask->slug, after);
+    return client_lines(&f->cli->client, path, err);
+}
+
+static int connect_all(Follow *f, Err *err) {
+    if (targets_watch(&f->targets, err) < 0)
+        return -1;
+    if (f->targets.gone)
+        return 0;
+    if (!f->ask->quiet && log_feed_open(&f->feed, err) < 0)
+        return -1;
+    if (wants_session(f) && !f->session &&
+        !(f->session = open_lines(f, "?watch=true&fieldSelector=metadata.name%3D", "", err)))
+        return -1;
+    if (f->ask->hold && !f->hold && !(f->hold = open_lines(f, "/", "/hold", err)))
+        return -1;
+    return 0;
+}
+
+/* What has ended is seen in the targets; until then a stream that broke off is opened again. */
+static int keep_connected(Follow *f, Err *err) {
+    if (connect_all(f, err) == 0)
+        return 0;
+    if (err->kind != ERR_NOT_FOUND)
+        return -1;
+    f->targets.gone = true;
+    return 0;
 }
 
 /* ---- signals ---- */
@@ -124,119 +138,30 @@ static void stop_session(Follow *f, bool kill) {
     Arena arena;
     const Value *reply;
     Err err;
-    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s%s", f->ask->slug, kill ? "?gracePeriodSeconds=0" : "");
+    AUTO_FREE char *path =
+        xasprintf(TILT_API "/sessions/%s%s", f->ask->slug, kill ? "?gracePeriodSeconds=0" : "");
     arena_init(&arena);
-    if (client_ask(&f->cli->client, "DELETE", path, NULL, &arena, &reply, &err) < 0 && err.kind != ERR_NOT_FOUND)
+    if (client_ask(&f->cli->client, "DELETE", path, NULL, &arena, &reply, &err) < 0 &&
+        err.kind != ERR_NOT_FOUND)
         cli_say("%s", err.msg);
     arena_deinit(&arena);
 }
 
 static void on_signal(Follow *f, int signal) {
+    progress_clear(&f->progress);
     if (signal == SIGINT && f->ask->owner) {
         f->interrupts++;
-        f->stopping = true;
         cli_say(f->interrupts == 1 ? "stopping; ^C again kills" : "killing");
         stop_session(f, f->interrupts > 1);
         return;
     }
-    if (signal != SIGHUP)
+    if (f->ask->stop)
+        cli_say("the session is still being stopped");
+    else if (f->ask->hold)
+        cli_say("detached; the session ends in 30 s unless somebody holds it");
+    else if (signal != SIGHUP)
         cli_say("detached; the session goes on: `thole down` stops it");
-    f->code = signal == SIGINT ? EXIT_DONE : EXIT_TERMINATED;
-}
-
-/* ---- the loop ---- */
-
-static int pump(HttpLines **lines, Err *err) {
-    int r = http_lines_fill(*lines, err);
-    return r;
-}
-
-static void lost(HttpLines **lines) {
-    *lines = http_lines_close(*lines);
-}
-
-static void pump_log(Follow *f) {
-    Err err;
-    int r = pump(&f->log, &err);
-    size_t size;
-    for (const char *line; (line = http_lines_next(f->log, &size));) {
-        remember_time(f, line);
-        prefix_print(&f->prefix, line, size, false);
-    }
-    fflush(stdout);
-    if (r <= 0)
-        lost(&f->log);
-}
-
-static void pump_watch(Follow *f) {
-    Err err;
-    int r = pump(&f->watch, &err);
-    size_t size;
-    for (const char *line; (line = http_lines_next(f->watch, &size));)
-        hear_watch(f, line, size);
-    if (r <= 0)
-        lost(&f->watch);
-}
-
-static int verdict(Follow *f) {
-    const FollowAsk *ask = f->ask;
-    if (f->code >= 0)
-        return f->code;
-    if (f->gone)
-        return f->interrupts ? EXIT_INTERRUPTED : ask->until == FOLLOW_GONE ? EXIT_DONE : EXIT_FAILED;
-    if (ask->until == FOLLOW_DONE && f->done && !f->stopping) {
-        bool timeout = str_starts(f->error, "Timeout ") || str_starts(f->error, "Readiness timeout ");
-        return !f->error[0] ? EXIT_DONE : timeout ? EXIT_TIMEOUT : EXIT_FAILED;
-    }
-    if (ask->until == FOLLOW_SETTLED && (f->settled || f->failed))
-        return f->failed ? EXIT_FAILED : EXIT_DONE;
-    if (f->deadline_ms && clock_mono_ms() >= f->deadline_ms)
-        return EXIT_TIMEOUT;
-    return -1;
-}
-
-static int timeout_of(const Follow *f) {
-    if (!f->deadline_ms)
-        return -1;
-    int64_t left = f->deadline_ms - clock_mono_ms();
-    return left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
-}
-
-static int fd_of(const HttpLines *lines) {
-    return lines ? http_lines_fd(lines) : -1;
-}
-
-static void turn(Follow *f) {
-    struct pollfd fds[FDS] = {[LOG_FD] = {fd_of(f->log), POLLIN, 0}, [WATCH_FD] = {fd_of(f->watch), POLLIN, 0},
-                              [HOLD_FD] = {fd_of(f->hold), POLLIN, 0}, [SIGNAL_FD] = {f->signals, POLLIN, 0}};
-    if (poll(fds, FDS, timeout_of(f)) < 0)
-        return;
-    if (fds[LOG_FD].revents)
-        pump_log(f);
-    if (fds[WATCH_FD].revents)
-        pump_watch(f);
-    if (fds[HOLD_FD].revents) {
-        Err err;
-        if (pump(&f->hold, &err) <= 0)
-            lost(&f->hold);
-    }
-    if (fds[SIGNAL_FD].revents) {
-        struct signalfd_siginfo info;
-        if (read(f->signals, &info, sizeof(info)) == sizeof(info))
-            on_signal(f, (int)info.ssi_signo);
-    }
-}
-
-/* The end of a session is seen by the watch; until it says so, a stream that broke off is opened again. */
-static int keep_connected(Follow *f, Err *err) {
-    if (f->watch && (f->log || f->ask->quiet) && (f->hold || !f->ask->hold))
-        return 0;
-    if (connect_all(f, err) == 0)
-        return 0;
-    if (err->kind != ERR_NOT_FOUND)
-        return -1;
-    f->gone = true;
-    return 0;
+    f->code = signal != SIGINT ? EXIT_TERMINATED : f->ask->stop ? EXIT_INTERRUPTED : EXIT_DONE;
 }
 
 static int catch_signals(void) {
@@ -249,25 +174,188 @@ static int catch_signals(void) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-int follow(Cli *cli, const FollowAsk *ask) {
-    Follow f = {.cli = cli, .ask = ask, .code = -1, .prefix = {.color = cli->color, .width = 8}};
-    Err err;
-    int r;
-    f.signals = catch_signals();
-    f.deadline_ms = ask->timeout_ms ? clock_mono_ms() + ask->timeout_ms : 0;
-    cli->client.may_start = true;
-    while ((r = verdict(&f)) < 0) {
-        if (keep_connected(&f, &err) < 0) {
-            r = cli_fail(&err);
-            break;
-        }
-        if (!f.gone)
-            turn(&f);
+/* ---- the end ---- */
+
+static bool anything_active(const Follow *f) {
+    for (size_t i = 0; i < f->targets.all.n; i++)
+        if (f->targets.all.at[i]->view.phase == PHASE_ACTIVE && !f->targets.all.at[i]->deleted)
+            return true;
+    return false;
+}
+
+static int say_survivors(Follow *f) {
+    for (size_t i = 0; i < f->targets.all.n; i++) {
+        const TargetView *view = &f->targets.all.at[i]->view;
+        if (view->stop_failed)
+            cli_say("%s: %s", view->name, view->stop_failed);
     }
-    if (f.error[0] && r != EXIT_DONE && !f.interrupts)
-        cli_say("%s", f.error);
-    http_lines_close(f.log);
-    http_lines_close(f.watch);
+    return EXIT_TROUBLE;
+}
+
+static int say_failed(Follow *f) {
+    const TargetView *view = &f->outcome.failed->view;
+    cli_say("%s failed: %s", view->name, target_why(view));
+    if (f->ask->quiet)
+        last_words(&f->cli->client, f->ask->slug, view->name);
+    return EXIT_FAILED;
+}
+
+static int say_late(Follow *f) {
+    cli_say("the time is up");
+    for (size_t i = 0; i < f->targets.all.n; i++) {
+        const Seen *seen = f->targets.all.at[i];
+        if (seen->chosen && seen_pending(seen))
+            cli_say("  %s is %s%s%s", seen->view.name, seen->word,
+                    target_why(&seen->view)[0] ? ": " : "", target_why(&seen->view));
+    }
+    return EXIT_TIMEOUT;
+}
+
+static int say_done(Follow *f) {
+    bool timeout = str_starts(f->error, "Timeout ") || str_starts(f->error, "Readiness timeout ");
+    summary_print(&f->targets, f->cli->color_err);
+    if (f->error[0])
+        cli_say("%s", f->error);
+    else
+        cli_say("done: everything succeeded");
+    return !f->error[0] ? EXIT_DONE : timeout ? EXIT_TIMEOUT : EXIT_FAILED;
+}
+
+static int after_gone(Follow *f) {
+    if (f->interrupts)
+        return EXIT_INTERRUPTED;
+    if (f->ask->until == FOLLOW_GONE)
+        return EXIT_DONE;
+    cli_say("session %s was stopped meanwhile", f->ask->slug);
+    return EXIT_FAILED;
+}
+
+static bool has_survivors(const Follow *f) {
+    return is_stopping(f) && f->outcome.survivor && clock_mono_ms() >= f->began_ms + SURVIVOR_MS;
+}
+
+/* What is to be done, as a function that also says it; NULL: go on. */
+typedef int (*EndFn)(Follow *f);
+
+static int say_nothing(Follow *f) {
+    return f->code < 0 ? EXIT_DONE : f->code;
+}
+
+static EndFn verdict(const Follow *f) {
+    const FollowAsk *ask = f->ask;
+    if (f->code >= 0)
+        return say_nothing;
+    if (f->targets.gone)
+        return after_gone;
+    if (has_survivors(f))
+        return say_survivors;
+    if (ask->until == FOLLOW_DONE && f->done && !f->interrupts && !anything_active(f))
+        return say_done;
+    if (ask->until == FOLLOW_SETTLED && !f->interrupts && f->outcome.failed)
+        return say_failed;
+    if (ask->until == FOLLOW_SETTLED && !f->interrupts && !f->outcome.pending)
+        return say_nothing;
+    if (f->deadline_ms && clock_mono_ms() >= f->deadline_ms)
+        return say_late;
+    return NULL;
+}
+
+/* ---- the loop ---- */
+
+static void weigh(Follow *f) {
+    static const TextList none;
+    Err err;
+    if (f->choose) { /* the names are known to be good: the server took them */
+        (void)!targets_choose(&f->targets, f->ask->names ? f->ask->names : &none, f->ask->labels,
+                              &err);
+        targets_add_dependencies(&f->targets);
+        f->choose = false;
+    }
+    targets_outcome(&f->targets, &f->outcome);
+}
+
+static int sooner(int a, int64_t b) {
+    int ms = b < 0 ? 0 : b > INT32_MAX ? INT32_MAX : (int)b;
+    return a < 0 || ms < a ? ms : a;
+}
+
+static int timeout_of(const Follow *f) {
+    int timeout = progress_timeout(&f->progress);
+    if (f->deadline_ms)
+        timeout = sooner(timeout, f->deadline_ms - clock_mono_ms());
+    if (is_stopping(f) && f->outcome.survivor)
+        timeout = sooner(timeout, f->began_ms + SURVIVOR_MS - clock_mono_ms());
+    return timeout;
+}
+
+static int fd_of(const HttpLines *lines) {
+    return lines ? http_lines_fd(lines) : -1;
+}
+
+static void hear_signal(Follow *f) {
+    struct signalfd_siginfo info;
+    if (read(f->signals, &info, sizeof(info)) == sizeof(info))
+        on_signal(f, (int)info.ssi_signo);
+}
+
+static void turn(Follow *f) {
+    struct pollfd fds[FDS] = {[LOG_FD] = {log_feed_fd(&f->feed), POLLIN, 0},
+                              [TARGETS_FD] = {targets_fd(&f->targets), POLLIN, 0},
+                              [SESSION_FD] = {fd_of(f->session), POLLIN, 0},
+                              [HOLD_FD] = {fd_of(f->hold), POLLIN, 0},
+                              [SIGNAL_FD] = {f->signals, POLLIN, 0}};
+    fflush(stdout);
+    if (poll(fds, FDS, timeout_of(f)) < 0)
+        return;
+    if (fds[LOG_FD].revents)
+        log_feed_pump(&f->feed);
+    if (fds[TARGETS_FD].revents)
+        targets_pump(&f->targets);
+    if (fds[SESSION_FD].revents)
+        pump_session(f);
+    if (fds[HOLD_FD].revents && http_lines_fill(f->hold, NULL) <= 0)
+        f->hold = http_lines_close(f->hold);
+    if (fds[SIGNAL_FD].revents)
+        hear_signal(f);
+}
+
+static int look_on(Follow *f) {
+    EndFn end;
+    Err err;
+    for (;;) {
+        if (keep_connected(f, &err) < 0) {
+            progress_clear(&f->progress);
+            return cli_fail(&err);
+        }
+        weigh(f);
+        if ((end = verdict(f)))
+            break;
+        progress_draw(&f->progress, &f->targets);
+        turn(f);
+    }
+    progress_clear(&f->progress);
+    if (!f->ask->quiet && f->code < 0)
+        log_feed_finish(&f->feed);
+    fflush(stdout);
+    return end(f);
+}
+
+int follow(Cli *cli, const FollowAsk *ask) {
+    Follow f = {.cli = cli, .ask = ask, .code = -1};
+    LogAsk log_ask = {.slug = ask->slug, .follow = true, .tail = -1, .since = ask->since};
+    f.signals = catch_signals();
+    f.began_ms = clock_mono_ms();
+    f.deadline_ms = ask->timeout_ms > 0 ? f.began_ms + ask->timeout_ms : 0;
+    f.prefix = (Prefix){.terminal = cli->terminal, .color = cli->color};
+    progress_init(&f.progress, cli->color_err);
+    targets_init(&f.targets, &cli->client, ask->slug);
+    f.targets.changed = on_target;
+    f.targets.arg = &f;
+    log_feed_init(&f.feed, &cli->client, &log_ask, on_line, &f);
+    int r = look_on(&f);
+    log_feed_deinit(&f.feed);
+    targets_deinit(&f.targets);
+    http_lines_close(f.session);
     http_lines_close(f.hold);
     close(f.signals);
     return r;

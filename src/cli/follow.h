@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking on at a session: its log on stdout, what waits and why on stderr, until it is over, a signal comes or what was
- * waited for has happened. */
+/* Looking on at a session: its log on stdout, what waits and why on stderr, until it is over, a
+ * signal comes or what was waited for has happened. */
 #pragma once
 
 #include "cli/cli.h"
 
 typedef enum FollowUntil {
     FOLLOW_GONE,    /* the session is */
-    FOLLOW_DONE,    /* status.done (ci) */
-    FOLLOW_SETTLED, /* every target is ready, ended, or was not asked for */
+    FOLLOW_DONE,    /* status.done (ci), and nothing runs any more */
+    FOLLOW_SETTLED, /* what was chosen is ready or has ended */
 } FollowUntil;
 
 typedef struct FollowAsk {
     const char *slug;
     FollowUntil until;
-    bool owner;         /* this client created the session: ^C stops it */
-    bool quiet;         /* no log */
+    const TextList *names, *labels; /* FOLLOW_SETTLED: what is waited for; empty: everything */
+    bool owner;                     /* this client created the session: ^C stops it */
+    bool quiet;                     /* no log */
     bool stop;          /* it is being stopped by us: a survivor ends the looking on (3) */
     bool hold;          /* the session lives only as long as somebody looks on */
     const char *since;  /* log lines from this time on (RFC 3339); NULL: all */

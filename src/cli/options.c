@@ -11,7 +11,8 @@
 
 enum { NAMES_MOST = 64, HELP_COLUMN = 28 };
 
-static const Option *find_name(const OptionSet *sets, size_t set_n, const char *name, size_t size, void **ret_into) {
+static const Option *find_name(const OptionSet *sets, size_t set_n, const char *name, size_t size,
+                               void **ret_into) {
     for (size_t s = 0; s < set_n; s++)
         for (size_t i = 0; i < sets[s].n; i++) {
             const Option *option = &sets[s].at[i];
@@ -23,7 +24,8 @@ static const Option *find_name(const OptionSet *sets, size_t set_n, const char *
     return NULL;
 }
 
-static const Option *find_letter(const OptionSet *sets, size_t set_n, char letter, void **ret_into) {
+static const Option *find_letter(const OptionSet *sets, size_t set_n, char letter,
+                                 void **ret_into) {
     for (size_t s = 0; s < set_n; s++)
         for (size_t i = 0; i < sets[s].n; i++)
             if (sets[s].at[i].letter == letter) {
@@ -40,8 +42,8 @@ static int unknown(const OptionSet *sets, size_t set_n, const char *given, Err *
         for (size_t i = 0; i < sets[s].n && n < NAMES_MOST; i++)
             names[n++] = sets[s].at[i].name;
     const char *like = str_starts(given, "--") ? str_suggest(given + 2, names, n) : NULL;
-    return err_set(err, ERR_INVALID, "there is no option %.80s%s%s%s", given, like ? "; did you mean --" : "", like ? like : "",
-                   like ? "?" : "");
+    return err_set(err, ERR_INVALID, "there is no option %.80s%s%s%s", given,
+                   like ? "; did you mean --" : "", like ? like : "", like ? "?" : "");
 }
 
 static bool is_choice(const char *choices, const char *value) {
@@ -58,17 +60,17 @@ static bool is_choice(const char *choices, const char *value) {
 static int store(const Option *option, void *into, const char *value, Err *err) {
     void *member = (char *)into + option->offset;
     switch (option->kind) {
-    case OPTION_FLAG:
-        *(bool *)member = true;
-        return 0;
+    case OPTION_FLAG: *(bool *)member = true; return 0;
     case OPTION_TEXT:
         if (option->choices && !is_choice(option->choices, value))
-            return err_set(err, ERR_INVALID, "--%s takes %s, not \"%.60s\"", option->name, option->choices, value);
+            return err_set(err, ERR_INVALID, "--%s takes %s, not \"%.60s\"", option->name,
+                           option->choices, value);
         *(const char **)member = value;
         return 0;
     case OPTION_NUMBER:
         if (number_parse(value, 0, INT64_MAX, member) < 0)
-            return err_set(err, ERR_INVALID, "--%s takes a number, not \"%.60s\"", option->name, value);
+            return err_set(err, ERR_INVALID, "--%s takes a number, not \"%.60s\"", option->name,
+                           value);
         return 0;
     case OPTION_DURATION:
         return duration_parse(value, member, err) < 0 ? err_in(err, "--%s", option->name) : 0;
@@ -83,23 +85,34 @@ static int store(const Option *option, void *into, const char *value, Err *err) 
 }
 
 /* `inline_value`: what stood in the same word ("--tail=5", "-n5"), or NULL. */
-static int take(const Option *option, void *into, const char *inline_value, char **argv, int argc, int *at, Err *err) {
+static int take(const Option *option, void *into, const char *inline_value, char **argv, int argc,
+                int *at, Err *err) {
     if (option->kind == OPTION_FLAG)
-        return inline_value ? err_set(err, ERR_INVALID, "--%s takes no value", option->name) : store(option, into, NULL, err);
+        return inline_value ? err_set(err, ERR_INVALID, "--%s takes no value", option->name)
+                            : store(option, into, NULL, err);
     if (!inline_value && *at + 1 >= argc)
-        return err_set(err, ERR_INVALID, "--%s needs a value: --%s %s", option->name, option->name, option->arg);
+        return err_set(err, ERR_INVALID, "--%s needs a value: --%s %s", option->name, option->name,
+                       option->arg);
+    if (!inline_value && argv[*at + 1][0] == '-' && argv[*at + 1][1])
+        return err_set(err, ERR_INVALID,
+                       "--%s needs a value, and %.60s is an option; --%s=%.60s makes it one",
+                       option->name, argv[*at + 1], option->name, argv[*at + 1]);
     return store(option, into, inline_value ? inline_value : argv[++*at], err);
 }
 
-static int take_long(const OptionSet *sets, size_t set_n, char **argv, int argc, int *at, Err *err) {
+static int take_long(const OptionSet *sets, size_t set_n, char **argv, int argc, int *at,
+                     Err *err) {
     const char *word = argv[*at] + 2, *equals = strchr(word, '=');
     void *into;
-    const Option *option = find_name(sets, set_n, word, equals ? (size_t)(equals - word) : strlen(word), &into);
-    return option ? take(option, into, equals ? equals + 1 : NULL, argv, argc, at, err) : unknown(sets, set_n, argv[*at], err);
+    const Option *option =
+        find_name(sets, set_n, word, equals ? (size_t)(equals - word) : strlen(word), &into);
+    return option ? take(option, into, equals ? equals + 1 : NULL, argv, argc, at, err)
+                  : unknown(sets, set_n, argv[*at], err);
 }
 
 /* -d, -n 5, -n5, -dn5 */
-static int take_letters(const OptionSet *sets, size_t set_n, char **argv, int argc, int *at, Err *err) {
+static int take_letters(const OptionSet *sets, size_t set_n, char **argv, int argc, int *at,
+                        Err *err) {
     for (const char *letter = argv[*at] + 1; *letter; letter++) {
         void *into;
         const Option *option = find_letter(sets, set_n, *letter, &into);
@@ -113,23 +126,26 @@ static int take_letters(const OptionSet *sets, size_t set_n, char **argv, int ar
     return 0;
 }
 
-int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc, bool stop_at_word, TextList *rest, Err *err) {
+int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc, bool stop_at_word,
+                  TextList *rest, Err *err) {
     bool words = false;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         int r = 0;
         if (words || word[0] != '-' || !word[1]) {
+            if (stop_at_word)
+                return i;
             rest->at[rest->n++] = word;
-            words |= stop_at_word;
         } else if (strcmp(word, "--") == 0) {
             words = true;
         } else {
-            r = word[1] == '-' ? take_long(sets, set_n, argv, argc, &i, err) : take_letters(sets, set_n, argv, argc, &i, err);
+            r = word[1] == '-' ? take_long(sets, set_n, argv, argc, &i, err)
+                               : take_letters(sets, set_n, argv, argc, &i, err);
         }
         if (r < 0)
             return -1;
     }
-    return 0;
+    return argc;
 }
 
 void options_print(const OptionSet *sets, size_t set_n) {
@@ -137,8 +153,9 @@ void options_print(const OptionSet *sets, size_t set_n) {
         for (size_t i = 0; i < sets[s].n; i++) {
             const Option *option = &sets[s].at[i];
             char left[80];
-            snprintf(left, sizeof(left), "  %c%c%s--%s %s", option->letter ? '-' : ' ', option->letter ? option->letter : ' ',
-                     option->letter ? ", " : "  ", option->name, option->arg ? option->arg : "");
+            snprintf(left, sizeof(left), "  %c%c%s--%s %s", option->letter ? '-' : ' ',
+                     option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
+                     option->name, option->arg ? option->arg : "");
             printf("%-*s %s\n", HELP_COLUMN, left, option->doc);
         }
 }

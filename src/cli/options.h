@@ -38,8 +38,9 @@ typedef struct OptionSet {
 } OptionSet;
 
 /* Takes the options out of argv (argc entries, argv[0] not looked at) into the structs of the sets; what is left, in order, goes
- * to `rest` (room for argc). "--" ends the options. With `stop_at_word` the first word that is no option ends them too. */
-MUST int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc, bool stop_at_word, TextList *rest, Err *err);
+ * to `rest` (room for argc). "--" ends the options. With `stop_at_word` the first word that is no option ends the whole: its index is returned, else argc. */
+MUST int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc,
+                       bool stop_at_word, TextList *rest, Err *err);
 
 /* The lines of --help: "  -n, --tail N   the last N lines". */
 void options_print(const OptionSet *sets, size_t set_n);

@@ -1,51 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/prefix.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
-#include "cli/base64.h"
-#include "data/json.h"
+enum { WIDTH_MOST = 24 };
 
 static const char *color_of(const char *name) {
-    static const char *const colors[] = {"\033[36m", "\033[33m", "\033[32m", "\033[35m", "\033[34m",
-                                         "\033[96m", "\033[93m", "\033[92m", "\033[95m", "\033[94m"};
+    static const char *const colors[] = {"\033[36m", "\033[33m", "\033[32m", "\033[35m",
+                                         "\033[34m", "\033[96m", "\033[93m", "\033[92m",
+                                         "\033[95m", "\033[94m"};
     unsigned hash = 5381;
     for (; *name; name++)
         hash = hash * 33 + (unsigned char)*name;
     return colors[hash % COUNT(colors)];
 }
 
-static void print_name(Prefix *prefix, const char *name, bool gap) {
+void prefix_widen(Prefix *prefix, const char *name) {
     size_t n = strlen(name);
     if (n > prefix->width)
-        prefix->width = n;
-    if (prefix->color)
-        printf("%s%-*s\033[0m \033[2m%s\033[0m ", color_of(name), (int)prefix->width, name, gap ? "┆" : "│");
-    else
-        printf("%-*s | ", (int)prefix->width, name);
+        prefix->width = n < WIDTH_MOST ? n : WIDTH_MOST;
 }
 
-bool prefix_print(Prefix *prefix, const char *json, size_t size, bool only_one) {
-    Arena arena;
-    const Value *line;
-    arena_init(&arena);
-    bool good = json_parse(json, size, &arena, &line, NULL) == 0 && value_get_str(line, "target");
-    if (good) {
-        const char *stream = value_get_str(line, "stream"), *coded = value_get_str(line, "base64");
-        const Value *text = value_get(line, "text");
-        bool gap = stream && strcmp(stream, "gap") == 0;
-        size_t n = value_is(text, VALUE_STRING) ? text->len : 0;
-        const char *bytes = coded ? base64_decode(coded, &arena, &n) : value_str(text);
-        if (!only_one)
-            print_name(prefix, value_get_str(line, "target"), gap);
-        if (gap)
-            fputs("[thole: ", stdout);
-        if (bytes)
-            fwrite(bytes, 1, n, stdout);
-        fputs(gap ? "]\n" : "\n", stdout);
+static void print_name(Prefix *prefix, const char *name, bool gap, FILE *to) {
+    if (!prefix->terminal) {
+        fprintf(to, "%s | ", name);
+        return;
     }
-    arena_deinit(&arena);
-    return good;
+    prefix_widen(prefix, name);
+    const char *bar = gap ? "┆" : "│";
+    if (prefix->color)
+        fprintf(to, "%s%-*s\033[0m \033[2m%s\033[0m ", color_of(name), (int)prefix->width, name,
+                bar);
+    else
+        fprintf(to, "%-*s %s ", (int)prefix->width, name, bar);
+}
+
+/* In a terminal: of what a carriage return overwrites only the last; colours end with the line. */
+static void print_text(const Prefix *prefix, const char *bytes, size_t size, FILE *to) {
+    if (prefix->terminal) {
+        while (size && bytes[size - 1] == '\r')
+            size--;
+        const char *last = size ? memrchr(bytes, '\r', size) : NULL;
+        if (last) {
+            size -= (size_t)(last + 1 - bytes);
+            bytes = last + 1;
+        }
+    }
+    fwrite(bytes, 1, size, to);
+    if (prefix->terminal && size && memchr(bytes, '\033', size))
+        fputs("\033[0m", to);
+}
+
+void prefix_print(Prefix *prefix, const LogEntry *entry, FILE *to) {
+    bool gap = entry->stream == LOG_GAP;
+    print_name(prefix, entry->target, gap, to);
+    if (gap)
+        fputs("[thole: ", to);
+    print_text(prefix, entry->bytes, entry->size, to);
+    fputs(gap ? "]\n" : "\n", to);
 }

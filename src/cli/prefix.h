@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log lines of many targets on one screen: "api:serve │ text", names aligned, one colour each. */
+/* Log lines of many targets on one stream: "api:serve │ text" in a terminal, names aligned and in a
+ * colour each; "api:serve | text" elsewhere. */
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdio.h>
+
+#include "cli/log_feed.h"
 
 typedef struct Prefix {
+    bool terminal; /* align, and keep what would spoil the screen away */
     bool color;
     size_t width;
 } Prefix;
 
-/* Prints one JSON line of a log stream to stdout. Widens the column when a longer name comes. false: it was none. */
-bool prefix_print(Prefix *prefix, const char *json, size_t size, bool only_one);
+/* Makes room for a name, so that the column does not jump when it first says something. */
+void prefix_widen(Prefix *prefix, const char *name);
+void prefix_print(Prefix *prefix, const LogEntry *entry, FILE *to);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/cli.h"
+#include "base/vec.h"
 #include "cli/commands.h"
+#include "cli/presence.h"
 #include "cli/table.h"
 #include "cli/target_view.h"
 #include "spec/routes.h"
@@ -16,80 +18,203 @@ static const Option options[] = {
     {"all", 'a', OPTION_FLAG, offsetof(PsOptions, all), NULL, "every session of this user", NULL},
 };
 
+/* The columns, and who has them. */
+typedef enum Column {
+    NAME,
+    STATE,
+    WHY,
+    READY,
+    RUN,
+    PID,
+    UPTIME,
+    RESTARTS,
+    EXIT,
+    STARTED,
+    SESSION,
+    COLUMNS
+} Column;
+
+static const struct {
+    const char *title;
+    bool wide, all; /* only with -o wide, only with -a */
+} columns[COLUMNS] = {
+    [NAME] = {"NAME", false, false},      [STATE] = {"STATE", false, false},
+    [WHY] = {"WHY", false, false},        [READY] = {"READY", false, false},
+    [RUN] = {"RUN", false, false},        [PID] = {"PID", false, false},
+    [UPTIME] = {"UPTIME", false, false},  [RESTARTS] = {"RESTARTS", false, false},
+    [EXIT] = {"EXIT", true, false},       [STARTED] = {"STARTED", true, false},
+    [SESSION] = {"SESSION", false, true},
+};
+
+typedef struct Ps {
+    Cli *cli;
+    bool all, wide;
+    Table *table;
+} Ps;
+
+enum { CELL = 64, WHY_WIDTH = 60 };
+
+static bool is_shown(const Ps *ps, size_t column) {
+    return (ps->wide || !columns[column].wide) && (ps->all || !columns[column].all);
+}
+
+/* ---- cells ---- */
+
 static void age(const char *since, const char *until, char text[DURATION_TEXT]) {
     int64_t from_us, to_us = clock_wall_us();
     text[0] = '\0';
-    if (!since || time_parse(since, &from_us, NULL) < 0 || (until && time_parse(until, &to_us, NULL) < 0))
+    if (!since || time_parse(since, &from_us, NULL) < 0 ||
+        (until && time_parse(until, &to_us, NULL) < 0))
         return;
     duration_format_short((to_us - from_us) / 1000, text);
 }
 
-static void add_row(Table *table, const TargetView *view, bool all) {
-    char run[24] = "", pid[24] = "", restarts[24] = "", uptime[DURATION_TEXT];
-    bool active = strcmp(view->state, "active") == 0;
-    age(view->start, view->finish, uptime);
-    if (view->run)
-        snprintf(run, sizeof(run), "%lld", (long long)view->run);
-    if (view->pid && active)
-        snprintf(pid, sizeof(pid), "%lld", (long long)view->pid);
-    if (view->run)
-        snprintf(restarts, sizeof(restarts), "%lld", (long long)view->restarts);
-    const char *ready = !active || view->job ? "-" : view->ready ? "yes" : "no";
-    const char *why = view->stop_failed ? view->stop_failed : view->error ? view->error : view->message;
-    const char *cells[] = {view->name, target_word(view), ready, run, pid, uptime, restarts, all ? view->space : why, why};
-    table_row(table, cells, target_color(view));
+static void number(int64_t n, bool there, char text[CELL]) {
+    text[0] = '\0';
+    if (there)
+        snprintf(text, CELL, "%lld", (long long)n);
 }
 
-static int print_table(Cli *cli, const Value *items, bool all) {
-    static const char *const one[] = {"NAME", "STATE", "READY", "RUN", "PID", "UPTIME", "RESTARTS", "WHY"};
-    static const char *const many[] = {"NAME", "STATE", "READY", "RUN", "PID", "UPTIME", "RESTARTS", "SESSION", "WHY"};
-    Table *table = table_new(all ? many : one, all ? COUNT(many) : COUNT(one), cli->color);
+/* In a table that people read, long reasons are cut; `-o wide` has them whole. */
+static char *reason(const Ps *ps, const TargetView *view) {
+    const char *why = target_why(view);
+    size_t n = strlen(why);
+    if (ps->wide || n <= WHY_WIDTH)
+        return xstrdup(why);
+    for (n = WHY_WIDTH - 1; ((unsigned char)why[n] & 0xc0) == 0x80;)
+        n--;
+    return xasprintf("%.*s…", (int)n, why);
+}
+
+static void add_row(Ps *ps, const TargetView *view) {
+    char run[CELL], pid[CELL], restarts[CELL], code[CELL], uptime[DURATION_TEXT];
+    bool active = view->phase == PHASE_ACTIVE, ended = view->phase == PHASE_TERMINATED;
+    AUTO_FREE char *why = reason(ps, view);
+    number(view->run, view->run > 0, run);
+    number(view->pid, view->pid && active, pid);
+    number(view->restarts, view->run > 0, restarts);
+    number(view->exit_code, ended && view->exit_code >= 0, code);
+    age(active || ended ? view->start : NULL, view->finish, uptime);
+    const char *all[COLUMNS] = {
+        [NAME] = view->name,
+        [STATE] = target_word(view),
+        [WHY] = why,
+        [READY] = !active || view->job ? "-"
+                  : view->ready        ? "yes"
+                                       : "no",
+        [RUN] = run,
+        [PID] = pid,
+        [UPTIME] = uptime,
+        [RESTARTS] = restarts,
+        [EXIT] = ended && view->signal ? view->signal : code,
+        [STARTED] = active || ended ? view->start : "",
+        [SESSION] = view->space,
+    };
+    const char *cells[COLUMNS];
+    size_t n = 0;
+    for (size_t i = 0; i < COLUMNS; i++)
+        if (is_shown(ps, i))
+            cells[n++] = all[i];
+    table_row(ps->table, cells, word_color(target_word(view)));
+}
+
+static void print_table(Ps *ps, const Value *items) {
+    const char *titles[COLUMNS];
+    size_t n = 0;
+    for (size_t i = 0; i < COLUMNS; i++)
+        if (is_shown(ps, i))
+            titles[n++] = columns[i].title;
+    ps->table = table_new(titles, n, ps->cli->color);
     for (size_t i = 0; i < value_count(items); i++) {
         TargetView view;
         target_view(value_at(items, i), &view);
-        if (view.name && strcmp(view.name, "tiltfile:update") != 0)
-            add_row(table, &view, all);
+        if (view.name && (ps->wide || strcmp(view.name, "tiltfile:update") != 0))
+            add_row(ps, &view);
     }
-    table_print(table);
-    return EXIT_DONE;
+    table_print(ps->table);
 }
 
-static int run(Cli *cli, void *given) {
-    PsOptions *ask = given;
-    Arena arena;
-    Buf path;
-    Err err;
-    const Value *list = NULL;
+/* ---- asking ---- */
+
+static int print_json(Cli *cli, const char *path, Err *err) {
     HttpAnswer raw;
+    char message[400];
+    if (client_raw(&cli->client, "GET", path, NULL, &raw, err) < 0)
+        return -1;
     int r = EXIT_DONE;
-    arena_init(&arena);
-    buf_init(&path, 16384);
+    if (raw.status == 200) {
+        fwrite(raw.body, 1, raw.size, stdout);
+        if (raw.size && raw.body[raw.size - 1] != '\n')
+            putchar('\n');
+    } else {
+        http_status_message(&raw, message, sizeof(message));
+        r = err_set(err, ERR_UNAVAILABLE, "%s", message);
+    }
+    http_answer_free(&raw);
+    return r;
+}
+
+static void say_abandoned(Cli *cli, const Value *items) {
+    const char *last = "";
+    for (size_t i = 0; i < value_count(items); i++) {
+        const char *slug = value_get_str(value_get(value_at(items, i), "metadata"), "namespace");
+        if (slug && strcmp(slug, last) != 0)
+            presence_check(&cli->client, slug);
+        last = slug ? slug : last;
+    }
+}
+
+static int show(Ps *ps, const char *slug, Arena *arena, Err *err) {
+    const Value *list;
+    Buf path;
+    buf_init(&path, 4096);
     buf_puts(&path, THOLE_API);
-    const char *slug = ask->all ? NULL : cli_session(cli, &arena, NULL, &err);
     if (slug)
         buf_printf(&path, "/namespaces/%s", slug);
     buf_puts(&path, "/targets");
-    if (!slug && !ask->all) {
-        r = cli_fail(&err);
-    } else if (strcmp(cli_output(cli), "json") == 0) {
-        if (client_raw(&cli->client, "GET", buf_cstr(&path), NULL, &raw, &err) < 0) {
-            r = cli_fail(&err);
-        } else {
-            puts(raw.body);
-            http_answer_free(&raw);
-        }
-    } else if (client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &arena, &list, &err) < 0) {
-        r = cli_fail(&err);
+    int r;
+    if (strcmp(cli_output(ps->cli), "json") == 0) {
+        r = print_json(ps->cli, buf_cstr(&path), err);
     } else {
-        r = print_table(cli, value_get(list, "items"), ask->all);
+        r = client_ask(&ps->cli->client, "GET", buf_cstr(&path), NULL, arena, &list, err);
+        if (r == 0) {
+            print_table(ps, value_get(list, "items"));
+            say_abandoned(ps->cli, value_get(list, "items"));
+        }
     }
     buf_deinit(&path);
+    return r;
+}
+
+static int run(Cli *cli, void *given) {
+    const PsOptions *ask = given;
+    Ps ps = {.cli = cli, .all = ask->all, .wide = strcmp(cli_output(cli), "wide") == 0};
+    Arena arena;
+    Err err;
+    bool stopped = false;
+    int r = -1;
+    arena_init(&arena);
+    const char *slug = ask->all ? NULL : cli_session(cli, &arena, &stopped, &err);
+    if (stopped)
+        err_set(&err, ERR_NOT_FOUND,
+                "session %s is down; `thole up` starts it again, `thole logs` shows what it wrote",
+                slug);
+    else if (slug || ask->all)
+        r = show(&ps, slug, &arena, &err);
+    if (r < 0)
+        r = cli_fail(&err);
     arena_deinit(&arena);
     return r;
 }
 
 const Command command_ps = {
-    .name = "ps", .args = "[-a] [-o table|wide|json]", .doc = "Shows the targets of the session: state, why, ready, run, pid",
-    .outputs = "table|wide|json", .options = options, .option_n = COUNT(options), .options_size = sizeof(PsOptions),
-    .run = run, .no_names = true,
+    .name = "ps",
+    .args = "[-a] [-o table|wide|json]",
+    .doc = "Shows the targets: state, why, ready, run, pid, uptime, restarts",
+    .outputs = "table|wide|json",
+    .options = options,
+    .option_n = COUNT(options),
+    .options_size = sizeof(PsOptions),
+    .run = run,
+    .no_names = true,
 };

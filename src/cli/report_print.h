@@ -3,5 +3,6 @@
 
 #include "cli/cli.h"
 
-/* The problems of a config file in a Status' details (or a review's status), each on stderr like a compiler says it. */
+/* The problems of a config file in a Status' details, or problems and warnings of a review's status,
+ * each on stderr as a compiler says it. In a terminal with the line they are about. */
 void report_print(const Cli *cli, const Value *reply);

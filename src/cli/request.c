@@ -7,23 +7,58 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/base64.h"
 #include "data/json.h"
 
 extern char **environ;
 
-/* What is not UTF-8 cannot be said in JSON: such a variable is left out. */
+/* The first of several variables of one name counts, as for getenv. JSON holds UTF-8 alone: other
+ * values are written as {"base64": …}, and variables whose very name is none in `envBytes`. */
+static void write_variable(JsonWriter *out, const char *name, const char *value) {
+    size_t n = strlen(value);
+    if (utf8_valid(value, n)) {
+        json_kv_string(out, name, value);
+        return;
+    }
+    AUTO_FREE char *coded = base64_encode(value, n);
+    json_kv_object(out, name);
+    json_kv_string(out, "base64", coded);
+    json_object_end(out);
+}
+
 static void write_env(JsonWriter *out) {
+    Map seen;
+    map_init(&seen);
     json_kv_object(out, "env");
     for (char **at = environ; *at; at++) {
         const char *equals = strchr(*at, '=');
-        if (!equals || equals == *at || !utf8_valid(*at, strlen(*at)))
+        if (!equals || equals == *at || !utf8_valid(*at, (size_t)(equals - *at)))
             continue;
         AUTO_FREE char *name = xstrndup(*at, (size_t)(equals - *at));
-        json_kv_string(out, name, equals + 1);
+        if (!map_put(&seen, name, *at))
+            write_variable(out, name, equals + 1);
     }
     json_object_end(out);
+    map_deinit(&seen);
+}
+
+static void write_env_bytes(JsonWriter *out) {
+    bool any = false;
+    for (char **at = environ; *at; at++) {
+        const char *equals = strchr(*at, '=');
+        if (!equals || equals == *at || utf8_valid(*at, (size_t)(equals - *at)))
+            continue;
+        if (!any)
+            json_kv_array(out, "envBytes");
+        any = true;
+        AUTO_FREE char *coded = base64_encode(*at, strlen(*at));
+        json_string(out, coded);
+    }
+    if (any)
+        json_array_end(out);
 }
 
 static void write_limits(JsonWriter *out) {
@@ -46,6 +81,7 @@ static void write_client(JsonWriter *out) {
     umask(mask);
     json_kv_object(out, "client");
     write_env(out);
+    write_env_bytes(out);
     json_kv_int(out, "umask", mask);
     json_kv_int(out, "nice", getpriority(PRIO_PROCESS, 0));
     write_limits(out);
@@ -110,7 +146,8 @@ char *request_up(const Cli *cli, const UpAsk *ask, bool start, Err *err) {
         json_object_end(&out);
     json_object_end(&out);
     if (r == 0 && buf.failed)
-        r = err_set(err, ERR_LIMIT, "the environment is too large to be sent (%d bytes at most)", MAX_REQUEST_BYTES);
+        r = err_set(err, ERR_LIMIT, "the environment is too large to be sent (%d bytes at most)",
+                    MAX_REQUEST_BYTES);
     char *text = r == 0 ? buf_take(&buf) : NULL;
     buf_deinit(&buf);
     return text;

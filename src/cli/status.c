@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
-#include "base/limits.h"
+#include "base/str.h"
 #include "cli/commands.h"
-#include "data/json.h"
-#include "data/yaml_write.h"
+
+static bool is_down(const Value *session) {
+    const Value *annotations = value_get(value_get(session, "metadata"), "annotations");
+    return value_get_str(annotations, "thole.dev/stopped") != NULL;
+}
 
 static int run(Cli *cli, void *options) {
     (void)options;
     Arena arena;
-    Buf buf;
     Err err;
+    int r = EXIT_DONE;
     arena_init(&arena);
-    buf_init(&buf, MAX_JSON_BYTES);
     const Value *session = cli_find_session(cli, &arena, true, &err);
-    if (session && strcmp(cli_output(cli), "yaml") == 0) {
-        yaml_write(session, &buf);
-    } else if (session) {
-        JsonWriter out;
-        json_writer_init(&out, &buf);
-        out.pretty = true;
-        json_value(&out, session);
-        buf_putc(&buf, '\n');
-    }
-    fputs(buf_cstr(&buf), stdout);
-    buf_deinit(&buf);
+    if (!session)
+        r = cli_fail(&err);
+    else
+        cli_print(cli, session);
+    if (is_down(session))
+        cli_say("this session is down; `thole up` starts a new one");
     arena_deinit(&arena);
-    return session ? EXIT_DONE : cli_fail(&err);
+    return r;
 }
 
 const Command command_status = {
-    .name = "status", .args = "[-o json|yaml]", .doc = "Prints the Session object, as the API serves it", .outputs = "json|yaml",
-    .run = run, .no_names = true,
+    .name = "status",
+    .args = "[-o json|yaml]",
+    .doc = "Prints the Session object, as the API serves it",
+    .outputs = "json|yaml",
+    .run = run,
+    .no_names = true,
 };

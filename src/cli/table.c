@@ -8,7 +8,7 @@
 #include "base/vec.h"
 #include "base/xalloc.h"
 
-enum { COLUMNS_MOST = 12, COLORED = 1 };
+enum { COLUMNS_MOST = 16, COLORED = 1 };
 
 typedef struct Row {
     char *cells[COLUMNS_MOST];
@@ -48,10 +48,13 @@ void table_row(Table *table, const char *const *cells, const char *color) {
 }
 
 static void print_row(const Table *table, const Row *row) {
-    for (size_t i = 0; i < table->n; i++) {
+    size_t last = table->n - 1;
+    while (last > 0 && !row->cells[last][0]) /* no blanks at the end */
+        last--;
+    for (size_t i = 0; i <= last; i++) {
         bool colored = table->color && row->color && i == COLORED;
         printf("%s%s%s", colored ? row->color : "", row->cells[i], colored ? "\033[0m" : "");
-        if (i + 1 < table->n)
+        if (i < last)
             printf("%*s", (int)(table->width[i] - width_of(row->cells[i]) + 2), "");
     }
     putchar('\n');

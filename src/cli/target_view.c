@@ -3,48 +3,82 @@
 
 #include <string.h>
 
-void target_view(const Value *target, TargetView *ret) {
-    static const char *const states[] = {"waiting", "active", "terminated", "disabled"};
-    const Value *metadata = value_get(target, "metadata"), *spec = value_get(target, "spec");
-    const Value *status = value_get(target, "status"), *all = value_get(status, "state"), *state = NULL;
-    const char *message = value_get_str(status, "message");
-    *ret = (TargetView){.name = value_get_str(spec, "target"), .object = value_get_str(metadata, "name"),
-                        .space = value_get_str(metadata, "namespace"), .type = value_get_str(spec, "type"),
-                        .state = "none", .message = message ? message : "",
-                        .stop_failed = value_get_str(status, "stopFailed")};
-    for (size_t i = 0; i < COUNT(states); i++)
-        if (value_get(all, states[i])) {
-            ret->state = states[i];
-            state = value_get(all, states[i]);
+#include "base/str.h"
+
+static const char *const phases[] = {"none", "waiting", "active", "terminated", "disabled"};
+
+const char *phase_name(Phase phase) {
+    return phases[phase];
+}
+
+static void read_state(const Value *all, TargetView *ret) {
+    const Value *state = NULL;
+    for (size_t i = PHASE_WAITING; i < COUNT(phases); i++)
+        if (value_is(value_get(all, phases[i]), VALUE_MAP)) {
+            ret->phase = (Phase)i;
+            state = value_get(all, phases[i]);
         }
-    ret->job = ret->type && strcmp(ret->type, "job") == 0;
     ret->reason = value_get_str(state, "waitReason");
     ret->error = value_get_str(state, "error");
     ret->ready = value_get_bool(state, "ready", false);
     ret->run = value_get_int(state, "run", 0);
     ret->pid = value_get_int(state, "pid", 0);
     ret->restarts = value_get_int(state, "restarts", 0);
+    ret->exit_code = value_get_int(state, "exitCode", -1);
+    ret->signal = value_get_str(state, "signal");
     ret->start = value_get_str(state, "startTime");
     ret->finish = value_get_str(state, "finishTime");
+    ret->trigger = value_get_str(state, "triggerTime");
+    ret->waiting_on = value_get(state, "waitingOn");
+    if (ret->error && !ret->error[0])
+        ret->error = NULL;
+}
+
+void target_view(const Value *target, TargetView *ret) {
+    const Value *metadata = value_get(target, "metadata"), *spec = value_get(target, "spec");
+    const Value *status = value_get(target, "status"), *labels = value_get(metadata, "labels");
+    const char *message = value_get_str(status, "message");
+    *ret = (TargetView){.name = value_get_str(spec, "target"),
+                        .object = value_get_str(metadata, "name"),
+                        .space = value_get_str(metadata, "namespace"),
+                        .uid = value_get_str(metadata, "uid"),
+                        .resource = value_get_str(spec, "resource"),
+                        .job = str_same(value_get_str(spec, "type"), "job"),
+                        .message = message ? message : "",
+                        .stop_failed = value_get_str(status, "stopFailed"),
+                        .depends_on = value_get(spec, "dependsOn"),
+                        .labels = value_is(labels, VALUE_MAP) ? labels : NULL};
+    read_state(value_get(status, "state"), ret);
+    ret->stopping = ret->phase == PHASE_ACTIVE && (strstr(ret->message, "being stopped") != NULL ||
+                                                   str_starts(ret->message, "going to be stopped"));
 }
 
 const char *target_word(const TargetView *view) {
-    if (strcmp(view->state, "active") == 0)
+    switch (view->phase) {
+    case PHASE_WAITING: return str_same(view->reason, "backoff") ? "backoff" : "waiting";
+    case PHASE_ACTIVE:
+        if (view->stopping)
+            return "stopping";
         return view->job ? "running" : view->ready ? "ready" : "starting";
-    if (strcmp(view->state, "terminated") == 0)
-        return view->error ? "failed" : "done";
-    if (strcmp(view->state, "waiting") == 0)
-        return view->reason && strcmp(view->reason, "backoff") == 0 ? "backoff" : "waiting";
-    return strcmp(view->state, "none") == 0 ? (view->message[0] ? "stopped" : "-") : view->state;
+    case PHASE_TERMINATED: return view->error ? "failed" : "done";
+    case PHASE_DISABLED: return "disabled";
+    case PHASE_NONE: return str_starts(view->message, "stopped") ? "stopped" : "-";
+    }
+    UNREACHABLE();
 }
 
-const char *target_color(const TargetView *view) {
-    const char *word = target_word(view);
-    if (strcmp(word, "ready") == 0 || strcmp(word, "done") == 0)
-        return "\033[32m";
-    if (strcmp(word, "failed") == 0)
-        return "\033[31m";
-    if (strcmp(word, "stopped") == 0 || strcmp(word, "-") == 0)
-        return "\033[2m";
+const char *word_color(const char *word) {
+    static const struct {
+        const char *word, *color;
+    } colors[] = {{"ready", "\033[32m"},   {"done", "\033[32m"},   {"failed", "\033[31m"},
+                  {"-", "\033[2m"},        {"stopped", "\033[2m"}, {"disabled", "\033[2m"},
+                  {"stopping", "\033[35m"}};
+    for (size_t i = 0; i < COUNT(colors); i++)
+        if (strcmp(word, colors[i].word) == 0)
+            return colors[i].color;
     return "\033[33m";
+}
+
+const char *target_why(const TargetView *view) {
+    return view->stop_failed ? view->stop_failed : view->error ? view->error : view->message;
 }

@@ -1,22 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Target as served, read for people. */
+/* A Target as served, read for people. What it points to belongs to the tree it was read from. */
 #pragma once
 
 #include "data/value.h"
 
+typedef enum Phase {
+    PHASE_NONE,
+    PHASE_WAITING,
+    PHASE_ACTIVE,
+    PHASE_TERMINATED,
+    PHASE_DISABLED,
+} Phase;
+
 typedef struct TargetView {
-    const char *name, *object, *space, *type; /* "api:serve", "api.serve", the slug, "server" */
-    const char *state;   /* waiting active terminated disabled none */
+    const char *name, *object, *space, *uid; /* "api:serve", "api.serve", the slug */
+    const char *resource;                    /* "api" */
+    Phase phase;
     const char *message; /* or "" */
     const char *reason;  /* of waiting */
     const char *error;   /* of terminated; NULL: it went well */
     const char *stop_failed;
     bool ready, job;
+    bool stopping; /* active, and on its way out */
     int64_t run, pid, restarts;
-    const char *start, *finish;
+    const char *start, *finish, *trigger;
+    int64_t exit_code; /* -1: none */
+    const char *signal;
+    const Value *waiting_on, *depends_on, *labels;
 } TargetView;
 
 void target_view(const Value *target, TargetView *ret);
-/* What `ps` shows as its state: "ready", "running", "waiting", "done", "failed", "stopped", … */
+/* What `ps` shows as its state, a literal: "ready", "running", "waiting", "done", "failed", … */
 const char *target_word(const TargetView *view);
-const char *target_color(const TargetView *view); /* SGR */
+const char *word_color(const char *word); /* SGR */
+/* Why it is as it is, in one sentence, or "". */
+const char *target_why(const TargetView *view);
+const char *phase_name(Phase phase);

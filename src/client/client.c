@@ -30,68 +30,72 @@ void client_deinit(Client *client) {
     *client = (Client){0};
 }
 
-static HttpCall call_of(const Client *client, const char *method, const char *path, const char *body) {
-    return (HttpCall){.socket = client->socket,
-                      .method = method,
-                      .path = path,
-                      .body = body,
-                      .body_size = body ? strlen(body) : 0,
-                      .timeout_ms = client->timeout_ms ? client->timeout_ms : CLIENT_TIMEOUT_MS};
+/* One wish, however many calls it takes. */
+typedef struct Attempt {
+    HttpCall call;
+    int64_t deadline_ms;
+    bool connected, started;
+} Attempt;
+
+static void attempt_init(Attempt *attempt, const Client *client, const char *method,
+                         const char *path, const char *body) {
+    *attempt = (Attempt){.deadline_ms = clock_mono_ms() + CLIENT_PATIENCE_MS};
+    attempt->call =
+        (HttpCall){.socket = client->socket,
+                   .method = method,
+                   .path = path,
+                   .body = body,
+                   .body_size = body ? strlen(body) : 0,
+                   .timeout_ms = client->timeout_ms ? client->timeout_ms : CLIENT_TIMEOUT_MS,
+                   .connected = &attempt->connected};
 }
 
-/* A server that is being replaced is there again in a moment. Only what changes nothing is asked twice once it was sent. */
-static bool ask_again(Client *client, const char *method, int64_t deadline_ms, bool *started, Err *err) {
-    if (err->kind != ERR_UNAVAILABLE || clock_mono_ms() >= deadline_ms)
+/* A server that is being replaced is there again in a moment. What changes something is not asked
+ * twice once somebody took the call. */
+static bool ask_again(Client *client, Attempt *attempt, Err *err) {
+    if (err->kind != ERR_UNAVAILABLE || clock_mono_ms() >= attempt->deadline_ms)
         return false;
-    bool nobody = strstr(err->msg, "connect to ") != NULL;
-    if (!nobody && strcmp(method, "GET") != 0)
+    if (attempt->connected && strcmp(attempt->call.method, "GET") != 0)
         return false;
-    if (nobody && client->may_start && !*started) {
-        *started = true;
+    if (!attempt->connected && !client->may_start)
+        return false;
+    if (!attempt->connected && !attempt->started) {
+        attempt->started = true;
         return server_start(client, err) == 0;
     }
-    if (nobody && !client->may_start)
-        return false;
     poll(NULL, 0, AGAIN_MS);
     return true;
 }
 
-int client_raw(Client *client, const char *method, const char *path, const char *body, HttpAnswer *ret, Err *err) {
-    HttpCall call = call_of(client, method, path, body);
-    int64_t deadline_ms = clock_mono_ms() + CLIENT_PATIENCE_MS;
-    bool started = false;
-    while (http_call(&call, ret, err) < 0)
-        if (!ask_again(client, method, deadline_ms, &started, err))
+int client_raw(Client *client, const char *method, const char *path, const char *body,
+               HttpAnswer *ret, Err *err) {
+    Attempt attempt;
+    attempt_init(&attempt, client, method, path, body);
+    while (http_call(&attempt.call, ret, err) < 0)
+        if (!ask_again(client, &attempt, err))
             return -1;
     return 0;
 }
 
 static ErrKind kind_of_status(int status) {
     switch (status) {
-    case 403:
-        return ERR_DENIED;
-    case 404:
-        return ERR_NOT_FOUND;
-    case 409:
-        return ERR_CONFLICT;
-    case 413:
-        return ERR_LIMIT;
-    case 504:
-        return ERR_TIMEOUT;
-    default:
-        return status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
+    case 403: return ERR_DENIED;
+    case 404: return ERR_NOT_FOUND;
+    case 409: return ERR_CONFLICT;
+    case 413: return ERR_LIMIT;
+    case 504: return ERR_TIMEOUT;
+    default: return status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
     }
 }
 
-int client_ask(Client *client, const char *method, const char *path, const char *body, Arena *arena, const Value **ret,
-               Err *err) {
+int client_ask(Client *client, const char *method, const char *path, const char *body, Arena *arena,
+               const Value **ret, Err *err) {
     HttpAnswer answer;
     char message[400];
     *ret = NULL;
     if (client_raw(client, method, path, body, &answer, err) < 0)
         return -1;
-    char *text = arena_strndup(arena, answer.body, answer.size);
-    int r = json_parse(text, answer.size, arena, ret, err);
+    int r = json_parse(answer.body, answer.size, arena, ret, err);
     if (answer.status >= 400) {
         http_status_message(&answer, message, sizeof(message));
         r = err_set(err, kind_of_status(answer.status), "%s", message);
@@ -101,12 +105,11 @@ int client_ask(Client *client, const char *method, const char *path, const char 
 }
 
 HttpLines *client_lines(Client *client, const char *path, Err *err) {
-    HttpCall call = call_of(client, "GET", path, NULL);
-    int64_t deadline_ms = clock_mono_ms() + CLIENT_PATIENCE_MS;
-    bool started = false;
+    Attempt attempt;
     HttpLines *lines;
-    while (!(lines = http_lines_open(&call, err)))
-        if (!ask_again(client, "GET", deadline_ms, &started, err))
+    attempt_init(&attempt, client, "GET", path, NULL);
+    while (!(lines = http_lines_open(&attempt.call, err)))
+        if (!ask_again(client, &attempt, err))
             return NULL;
     return lines;
 }
@@ -114,7 +117,8 @@ HttpLines *client_lines(Client *client, const char *path, Err *err) {
 void client_segment(Buf *path, const char *text) {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || strchr("-._~:", c))
+        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+            strchr("-._~:", c))
             buf_putc(path, *text);
         else
             buf_printf(path, "%%%02X", c);

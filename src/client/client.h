@@ -9,8 +9,8 @@
 
 typedef struct Client {
     char *runtime_dir, *state_dir, *socket;
-    int timeout_ms;  /* of one request; 0: CLIENT_TIMEOUT_MS */
-    bool may_start;  /* a server, if none answers */
+    int timeout_ms; /* of one request; 0: CLIENT_TIMEOUT_MS */
+    bool may_start; /* a server, if none answers */
 } Client;
 
 enum { CLIENT_TIMEOUT_MS = 60 * 1000, CLIENT_PATIENCE_MS = 15 * 1000 };
@@ -20,10 +20,11 @@ void client_deinit(Client *client);
 
 /* One request. The reply's body as a tree in `arena`. A status of 400 or more is an error with the server's sentence; the
  * tree is there all the same (`*ret` NULL if it was no JSON). */
-MUST int client_ask(Client *client, const char *method, const char *path, const char *body, Arena *arena, const Value **ret,
-                    Err *err);
+MUST int client_ask(Client *client, const char *method, const char *path, const char *body,
+                    Arena *arena, const Value **ret, Err *err);
 /* The same, as it came. */
-MUST int client_raw(Client *client, const char *method, const char *path, const char *body, HttpAnswer *ret, Err *err);
+MUST int client_raw(Client *client, const char *method, const char *path, const char *body,
+                    HttpAnswer *ret, Err *err);
 /* A stream of lines. */
 HttpLines *client_lines(Client *client, const char *path, Err *err);
 

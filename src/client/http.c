@@ -19,11 +19,14 @@
 
 enum { PIECE = 64 * 1024 };
 
-static int open_socket(const char *path, Err *err) {
+static int connect_to(const char *path, Err *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(address.sun_path))
-        return err_set(err, ERR_INVALID, "the path %s is too long for a socket (at most %zu bytes); set THOLE_RUNTIME_DIR to a "
-                       "shorter one", path, sizeof(address.sun_path) - 1);
+        return err_set(
+            err, ERR_INVALID,
+            "the path %s is too long for a socket (at most %zu bytes); set THOLE_RUNTIME_DIR to a "
+            "shorter one",
+            path, sizeof(address.sun_path) - 1);
     memcpy(address.sun_path, path, strlen(path));
     AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -40,13 +43,22 @@ static int open_socket(const char *path, Err *err) {
     return TAKE_FD(fd);
 }
 
+static int open_socket(const HttpCall *call, Err *err) {
+    int fd = connect_to(call->socket, err);
+    if (call->connected)
+        *call->connected = fd >= 0;
+    return fd;
+}
+
 /* 0: ready; -1: the deadline has passed. */
 static int wait_for(int fd, short events, int64_t deadline_ms, Err *err) {
     for (;;) {
         int64_t left = deadline_ms - clock_mono_ms();
         struct pollfd p = {.fd = fd, .events = events};
         if (left <= 0)
-            return err_set(err, ERR_TIMEOUT, "the server does not answer; `thole server restart` replaces it and leaves what runs alone");
+            return err_set(err, ERR_TIMEOUT,
+                           "the server does not answer; `thole server restart` replaces it and "
+                           "leaves what runs alone");
         int n = poll(&p, 1, left > INT32_MAX ? INT32_MAX : (int)left);
         if (n > 0)
             return 0;
@@ -79,12 +91,16 @@ static int send_all(int fd, const char *bytes, size_t size, int64_t deadline_ms,
 static int ask(int fd, const HttpCall *call, bool stream, int64_t deadline_ms, Err *err) {
     Buf head;
     buf_init(&head, MAX_HEADER_BYTES);
-    buf_printf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: thole\r\nAccept: application/json\r\n%s", call->method,
-               call->path, stream ? "" : "Connection: close\r\n");
+    buf_printf(
+        &head,
+        "%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: thole\r\nAccept: application/json\r\n%s",
+        call->method, call->path, stream ? "" : "Connection: close\r\n");
     if (call->body)
-        buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n", call->body_size);
+        buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                   call->body_size);
     buf_puts(&head, "\r\n");
-    int r = head.failed ? err_set(err, ERR_LIMIT, "the request is too long") : send_all(fd, head.p, head.n, deadline_ms, err);
+    int r = head.failed ? err_set(err, ERR_LIMIT, "the request is too long")
+                        : send_all(fd, head.p, head.n, deadline_ms, err);
     if (r == 0 && call->body)
         r = send_all(fd, call->body, call->body_size, deadline_ms, err);
     buf_deinit(&head);
@@ -110,7 +126,7 @@ static int read_piece(int fd, HttpParser *parser, Err *err) {
 int http_call(const HttpCall *call, HttpAnswer *ret, Err *err) {
     int64_t deadline_ms = clock_mono_ms() + call->timeout_ms;
     HttpParser parser;
-    AUTO_CLOSE int fd = open_socket(call->socket, err);
+    AUTO_CLOSE int fd = open_socket(call, err);
     if (fd < 0)
         return -1;
     http_parser_init(&parser, MAX_JSON_BYTES);
@@ -138,7 +154,9 @@ void http_status_message(const HttpAnswer *answer, char *text, size_t size) {
     Arena arena;
     const Value *v = NULL;
     arena_init(&arena);
-    const char *message = json_parse(answer->body, answer->size, &arena, &v, NULL) == 0 ? value_get_str(v, "message") : NULL;
+    const char *message = json_parse(answer->body, answer->size, &arena, &v, NULL) == 0
+                              ? value_get_str(v, "message")
+                              : NULL;
     if (message)
         str_copy(text, size, message);
     else
@@ -166,14 +184,18 @@ static HttpLines *refused(HttpLines *lines, int64_t deadline_ms, Err *err) {
     answer.body = buf_take(&lines->parser.body);
     char message[400];
     http_status_message(&answer, message, sizeof(message));
-    err_set(err, answer.status == 404 ? ERR_NOT_FOUND : answer.status < 500 ? ERR_INVALID : ERR_UNAVAILABLE, "%s", message);
+    err_set(err,
+            answer.status == 404  ? ERR_NOT_FOUND
+            : answer.status < 500 ? ERR_INVALID
+                                  : ERR_UNAVAILABLE,
+            "%s", message);
     http_answer_free(&answer);
     return http_lines_close(lines);
 }
 
 HttpLines *http_lines_open(const HttpCall *call, Err *err) {
     int64_t deadline_ms = clock_mono_ms() + call->timeout_ms;
-    int fd = open_socket(call->socket, err);
+    int fd = open_socket(call, err);
     if (fd < 0)
         return NULL;
     HttpLines *lines = xcalloc(1, sizeof(*lines));
@@ -208,7 +230,14 @@ int http_lines_fill(HttpLines *lines, Err *err) {
         return 0;
     if (read_piece(lines->fd, &lines->parser, err) < 0)
         return -1;
-    return 1;
+    return lines->parser.done ? 0 : 1;
+}
+
+const char *http_lines_rest(HttpLines *lines, size_t *ret_size) {
+    Buf *body = &lines->parser.body;
+    buf_drop(body, lines->used);
+    *ret_size = lines->used = body->n;
+    return buf_cstr(body);
 }
 
 const char *http_lines_next(HttpLines *lines, size_t *ret_size) {

@@ -11,7 +11,8 @@ typedef struct HttpCall {
     const char *path; /* with the query, encoded */
     const char *body; /* JSON, or NULL */
     size_t body_size;
-    int timeout_ms; /* for the whole of it; streams: until the head has come */
+    int timeout_ms;  /* for the whole of it; streams: until the head has come */
+    bool *connected; /* set to whether somebody took the call; may be NULL */
 } HttpCall;
 
 typedef struct HttpAnswer {
@@ -30,8 +31,11 @@ typedef struct HttpLines HttpLines;
 HttpLines *http_lines_open(const HttpCall *call, Err *err);
 HttpLines *http_lines_close(HttpLines *lines);
 int http_lines_fd(const HttpLines *lines); /* readable: call http_lines_fill */
-/* Reads what is there without waiting. 1: go on, 0: the stream has ended, -1: it broke off. */
+/* Reads what is there without waiting. 1: go on, 0: the stream has ended (but
+ * its last lines are still to be taken), -1: it broke off. */
 MUST int http_lines_fill(HttpLines *lines, Err *err);
+/* What has come behind the last complete line; ends what http_lines_next lent. For streams that are no lines. */
+const char *http_lines_rest(HttpLines *lines, size_t *ret_size);
 /* The next complete line, without its newline; NULL: none yet. Lent until the next call. */
 const char *http_lines_next(HttpLines *lines, size_t *ret_size);
 

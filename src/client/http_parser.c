@@ -26,8 +26,8 @@ static int no_http(Err *err) {
 
 static int status_line(HttpParser *parser, Err *err) {
     const char *line = buf_cstr(&parser->line);
-    if (!str_starts(line, "HTTP/1.") || sscanf(line + strlen("HTTP/1."), "%*1d %3d", &parser->status) != 1 ||
-        parser->status < 100)
+    if (!str_starts(line, "HTTP/1.") ||
+        sscanf(line + strlen("HTTP/1."), "%*1d %3d", &parser->status) != 1 || parser->status < 100)
         return no_http(err);
     parser->at = AT_HEADER;
     return 0;
@@ -89,15 +89,10 @@ static int chunk_size_line(HttpParser *parser, Err *err) {
 
 static int whole_line(HttpParser *parser, Err *err) {
     switch (parser->at) {
-    case AT_STATUS:
-        return status_line(parser, err);
-    case AT_HEADER:
-        return header_line(parser, err);
-    case AT_CHUNK_SIZE:
-        return chunk_size_line(parser, err);
-    case AT_CHUNK_END:
-        parser->at = AT_CHUNK_SIZE;
-        return parser->line.n ? no_http(err) : 0;
+    case AT_STATUS: return status_line(parser, err);
+    case AT_HEADER: return header_line(parser, err);
+    case AT_CHUNK_SIZE: return chunk_size_line(parser, err);
+    case AT_CHUNK_END: parser->at = AT_CHUNK_SIZE; return parser->line.n ? no_http(err) : 0;
     default: /* AT_TRAILER */
         if (!parser->line.n)
             finish(parser);
@@ -112,7 +107,8 @@ static int feed_line(HttpParser *parser, const char **at, const char *end, Err *
     buf_put(&parser->line, *at, (size_t)(stop - *at));
     *at = newline ? newline + 1 : end;
     if (parser->line.failed || (!parser->head_done && parser->head_bytes > MAX_HEADER_BYTES))
-        return err_set(err, ERR_LIMIT, "the server's reply has a head of more than %d bytes", MAX_HEADER_BYTES);
+        return err_set(err, ERR_LIMIT, "the server's reply has a head of more than %d bytes",
+                       MAX_HEADER_BYTES);
     if (!newline)
         return 0;
     if (parser->line.n && parser->line.p[parser->line.n - 1] == '\r')
@@ -128,7 +124,8 @@ static int feed_body(HttpParser *parser, const char **at, const char *end, Err *
     if (bounded && size > parser->left)
         size = (size_t)parser->left;
     if (!buf_put(&parser->body, *at, size))
-        return err_set(err, ERR_LIMIT, "the server's reply is larger than %zu bytes", parser->body.max);
+        return err_set(err, ERR_LIMIT, "the server's reply is larger than %zu bytes",
+                       parser->body.max);
     *at += size;
     if (!bounded)
         return 0;
@@ -156,5 +153,6 @@ int http_parser_feed(HttpParser *parser, const char *bytes, size_t size, Err *er
 int http_parser_end(HttpParser *parser, Err *err) {
     if (parser->at == AT_BODY && !parser->sized)
         finish(parser);
-    return parser->done ? 0 : err_set(err, ERR_UNAVAILABLE, "the server's reply ended in the middle");
+    return parser->done ? 0
+                        : err_set(err, ERR_UNAVAILABLE, "the server's reply ended in the middle");
 }

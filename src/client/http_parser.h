@@ -8,13 +8,13 @@
 #include "base/err.h"
 
 typedef struct HttpParser {
-    int at;         /* where in the reply we are (http_parser.c) */
-    int status;     /* 0 until the head is complete */
+    int at;     /* where in the reply we are (http_parser.c) */
+    int status; /* 0 until the head is complete */
     bool head_done, done;
     bool chunked, sized;
-    uint64_t left;  /* of the body, or of the chunk */
-    Buf line;       /* of the head, or a chunk's size */
-    Buf body;       /* what has come and was not taken; the caller drops what it has used */
+    uint64_t left; /* of the body, or of the chunk */
+    Buf line;      /* of the head, or a chunk's size */
+    Buf body;      /* what has come and was not taken; the caller drops what it has used */
     size_t head_bytes;
 } HttpParser;
 

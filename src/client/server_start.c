@@ -83,8 +83,9 @@ static int hear(int fd, const Client *client, Err *err) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         int64_t left = deadline_ms - clock_mono_ms();
         if (left <= 0 || (poll(&p, 1, (int)left) == 0))
-            return err_set(err, ERR_TIMEOUT, "the server has not started within %d s; see %s/server.log", START_MS / 1000,
-                           client->state_dir);
+            return err_set(err, ERR_TIMEOUT,
+                           "the server has not started within %d s; see %s/server.log",
+                           START_MS / 1000, client->state_dir);
         ssize_t got = read(fd, text + n, sizeof(text) - 1 - n);
         if (got < 0 && errno == EINTR)
             continue;
@@ -96,7 +97,8 @@ static int hear(int fd, const Client *client, Err *err) {
     text[strcspn(text, "\n")] = '\0';
     if (strcmp(text, "ready") == 0)
         return 0;
-    return err_set(err, ERR_INTERNAL, "the server did not start: %s", text[0] ? text : "it ended without a word; see server.log");
+    return err_set(err, ERR_INTERNAL, "the server did not start: %s",
+                   text[0] ? text : "it ended without a word; see server.log");
 }
 
 int server_start(const Client *client, Err *err) {

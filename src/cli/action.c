@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/action.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "cli/last_words.h"
+#include "cli/request.h"
+#include "cli/targets.h"
+#include "spec/routes.h"
+
+const Option action_options[ACTION_OPTION_N] = {
+    {"timeout", 0, OPTION_DURATION, offsetof(ActionOptions, timeout_ms), "DURATION",
+     "give up waiting after this long (4)", NULL},
+};
+
+typedef struct Wish {
+    Cli *cli;
+    Action action;
+    const char *slug;
+    Targets targets;
+    int64_t *runs; /* of each target, before */
+} Wish;
+
+/* ---- asking ---- */
+
+static int post(Wish *w, const char *path, const char *body, Err *err) {
+    Arena arena;
+    const Value *reply;
+    arena_init(&arena);
+    int r = client_ask(&w->cli->client, "POST", path, body, &arena, &reply, err);
+    arena_deinit(&arena);
+    return r;
+}
+
+static int post_target(Wish *w, const Seen *seen, const char *verb, Err *err) {
+    AUTO_FREE char *path =
+        xasprintf(THOLE_API "/namespaces/%s/targets/%s/%s", w->slug, seen->view.object, verb);
+    return post(w, path, "{}", err);
+}
+
+/* With its dependencies, which is why the session is asked. */
+static int post_start(Wish *w, Err *err) {
+    UpAsk ask = {.timeout_ms = -1, .readiness_timeout_ms = -1};
+    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/start", w->slug);
+    AUTO_FREE char *body = request_up(w->cli, &ask, true, err);
+    return body ? post(w, path, body, err) : -1;
+}
+
+/* A resource is restarted by its server, if it has one; its build is a target of its own. */
+static void leave_builds(Wish *w) {
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        Seen *job = w->targets.all.at[i];
+        if (!job->chosen || !job->view.job)
+            continue;
+        bool named = false;
+        for (size_t n = 0; n < w->cli->names.n; n++)
+            named |= strcmp(w->cli->names.at[n], job->view.name) == 0;
+        for (size_t s = 0; s < w->targets.all.n && !named; s++) {
+            const Seen *server = w->targets.all.at[s];
+            if (server->chosen && !server->view.job &&
+                str_same(server->view.resource, job->view.resource))
+                job->chosen = false;
+        }
+    }
+}
+
+static int wish(Wish *w, Err *err) {
+    if (w->action == ACTION_RESTART)
+        leave_builds(w);
+    for (size_t i = 0; i < w->targets.all.n; i++)
+        w->runs[i] = w->targets.all.at[i]->view.run;
+    if (w->action == ACTION_START)
+        return post_start(w, err);
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        if (seen->chosen &&
+            post_target(w, seen, w->action == ACTION_STOP ? "stop" : "restart", err) < 0)
+            return err_in(err, "%s", seen->view.name);
+    }
+    return 0;
+}
+
+/* ---- waiting ---- */
+
+typedef enum Come { COME_NOT_YET, COME_TRUE, COME_FAILED, COME_SURVIVED } Come;
+
+static Come started(const Seen *seen, int64_t before, bool fresh) {
+    const TargetView *view = &seen->view;
+    bool is_new = view->run > before;
+    if (view->phase == PHASE_ACTIVE && !view->stopping && (is_new || !fresh))
+        return COME_TRUE;
+    if (view->phase == PHASE_TERMINATED && is_new)
+        return view->error ? COME_FAILED : COME_TRUE;
+    if (view->phase == PHASE_TERMINATED && view->error && view->run == before &&
+        !strstr(view->message, "being"))
+        return COME_NOT_YET;
+    return COME_NOT_YET;
+}
+
+static Come state_of(const Wish *w, size_t i) {
+    const Seen *seen = w->targets.all.at[i];
+    if (seen->view.stop_failed && w->action != ACTION_START)
+        return COME_SURVIVED;
+    switch (w->action) {
+    case ACTION_START: return started(seen, w->runs[i], seen->view.job);
+    case ACTION_RESTART: return started(seen, w->runs[i], true);
+    case ACTION_STOP:
+        return seen->view.phase == PHASE_ACTIVE || seen->view.phase == PHASE_WAITING ? COME_NOT_YET
+                                                                                     : COME_TRUE;
+    }
+    UNREACHABLE();
+}
+
+static int report(Wish *w, const Seen *seen, Come come) {
+    if (come == COME_SURVIVED) {
+        cli_say("%s: %s", seen->view.name, seen->view.stop_failed);
+        return EXIT_TROUBLE;
+    }
+    cli_say("%s failed: %s", seen->view.name, target_why(&seen->view));
+    last_words(&w->cli->client, w->slug, seen->view.name);
+    return EXIT_FAILED;
+}
+
+/* -1: not yet. */
+static int look(Wish *w) {
+    int worst = EXIT_DONE;
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        if (!seen->chosen)
+            continue;
+        Come come = state_of(w, i);
+        if (come == COME_NOT_YET)
+            return -1;
+        if (come != COME_TRUE)
+            worst = report(w, seen, come);
+    }
+    return worst;
+}
+
+static void say_waiting(const Wish *w) {
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        if (seen->chosen && state_of(w, i) == COME_NOT_YET)
+            cli_say("%s is %s%s%s", seen->view.name, seen->word,
+                    target_why(&seen->view)[0] ? ": " : "", target_why(&seen->view));
+    }
+}
+
+static int wait_for(Wish *w, int64_t timeout_ms, Err *err) {
+    int64_t deadline_ms = timeout_ms ? clock_mono_ms() + timeout_ms : 0;
+    int r;
+    while ((r = look(w)) < 0) {
+        if (w->targets.gone)
+            return w->action == ACTION_STOP
+                       ? EXIT_DONE
+                       : err_set(err, ERR_CONFLICT, "session %s was stopped meanwhile", w->slug);
+        if (targets_wait(&w->targets, deadline_ms, err) < 0) {
+            if (err->kind == ERR_TIMEOUT)
+                say_waiting(w);
+            return -1;
+        }
+    }
+    return r;
+}
+
+static int act(Wish *w, const ActionOptions *options, Err *err) {
+    if (targets_read(&w->targets, err) < 0 ||
+        targets_choose(&w->targets, &w->cli->names, NULL, err) < 0)
+        return -1;
+    w->runs = xcalloc(w->targets.all.n + 1, sizeof(*w->runs));
+    int r = wish(w, err);
+    if (r == 0)
+        r = targets_watch(&w->targets, err);
+    return r < 0 ? r : wait_for(w, options->timeout_ms, err);
+}
+
+int action_run(Cli *cli, Action action, const ActionOptions *options) {
+    Wish w = {.cli = cli, .action = action};
+    Arena arena;
+    Err err;
+    int r = -1;
+    arena_init(&arena);
+    if (!cli->names.n)
+        err_set(&err, ERR_INVALID, "thole %s needs a NAME: a resource or a target",
+                cli->command->name);
+    else if ((w.slug = cli_session(cli, &arena, NULL, &err))) {
+        targets_init(&w.targets, &cli->client, w.slug);
+        r = act(&w, options, &err);
+        targets_deinit(&w.targets);
+        free(w.runs);
+    }
+    if (r < 0)
+        r = cli_fail(&err);
+    arena_deinit(&arena);
+    return r;
+}

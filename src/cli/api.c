@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "cli/commands.h"
+
+static bool goes_on(const char *path) {
+    return strstr(path, "watch=true") || strstr(path, "follow=true") || strstr(path, "/hold");
+}
+
+/* What has no end is printed as it comes. */
+static int stream(Cli *cli, const char *path, Err *err) {
+    HttpLines *lines = client_lines(&cli->client, path, err);
+    int r;
+    if (!lines)
+        return -1;
+    do {
+        struct pollfd p = {.fd = http_lines_fd(lines), .events = POLLIN};
+        size_t size;
+        (void)!poll(&p, 1, -1);
+        r = http_lines_fill(lines, err);
+        const char *bytes = http_lines_rest(lines, &size);
+        fwrite(bytes, 1, size, stdout);
+    } while (r > 0 && fflush(stdout) == 0);
+    http_lines_close(lines);
+    return r;
+}
+
+/* The reply goes to stdout whatever it is; what it says of itself decides the exit code. */
+static int ask(Cli *cli, const char *method, const char *path, const char *body, Err *err) {
+    HttpAnswer answer;
+    char message[400];
+    if (client_raw(&cli->client, method, path, body, &answer, err) < 0)
+        return -1;
+    fwrite(answer.body, 1, answer.size, stdout);
+    if (answer.size && answer.body[answer.size - 1] != '\n')
+        putchar('\n');
+    int r = EXIT_DONE;
+    if (answer.status >= 400) {
+        http_status_message(&answer, message, sizeof(message));
+        cli_say("%d: %s", answer.status, message);
+        r = answer.status < 500 ? EXIT_USAGE : EXIT_TROUBLE;
+    }
+    http_answer_free(&answer);
+    return r;
+}
+
+static int run(Cli *cli, void *options) {
+    (void)options;
+    Err err;
+    const char *method = cli->names.n ? cli->names.at[0] : "";
+    const char *path = cli->names.n > 1 ? cli->names.at[1] : "";
+    bool get = strcasecmp(method, "GET") == 0, delete = strcasecmp(method, "DELETE") == 0;
+    bool post = strcasecmp(method, "POST") == 0;
+    int r = -1;
+    if ((!get && !post && !delete) || path[0] != '/' || cli->names.n > (post ? 3u : 2u))
+        err_set(&err, ERR_INVALID,
+                "use it as `thole api GET /PATH`, `thole api POST /PATH [JSON]` "
+                "or `thole api DELETE /PATH`");
+    else if (strpbrk(path, " \t\r\n"))
+        err_set(&err, ERR_INVALID, "a path has no spaces; write %%20");
+    else if (get && goes_on(path))
+        r = stream(cli, path, &err);
+    else
+        r = ask(cli,
+                get    ? "GET"
+                : post ? "POST"
+                       : "DELETE",
+                path,
+                !post              ? NULL
+                : cli->names.n > 2 ? cli->names.at[2]
+                                   : "{}",
+                &err);
+    return r < 0 ? cli_fail(&err) : r;
+}
+
+const Command command_api = {
+    .name = "api",
+    .args = "GET|POST|DELETE PATH [JSON]",
+    .doc = "Asks the server's API directly and prints what it answers",
+    .run = run,
+};

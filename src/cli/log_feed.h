@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log of a session as a stream of lines that goes on where it was when the server is replaced:
+ * nothing twice, nothing lost. */
+#pragma once
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "cli/options.h"
+#include "client/client.h"
+
+typedef enum LogStreamKind { LOG_GAP, LOG_OUT, LOG_ERR } LogStreamKind;
+
+/* One line. `bytes` may be anything; for a gap they say why something is missing. */
+typedef struct LogEntry {
+    const char *target, *object, *time;
+    int64_t run, offset;
+    LogStreamKind stream;
+    const char *bytes;
+    size_t size;
+    bool partial;     /* no newline followed */
+    const char *json; /* the line as it came */
+    size_t json_size;
+} LogEntry;
+
+typedef void (*LogEntryFn)(void *arg, const LogEntry *entry);
+
+typedef struct LogAsk {
+    const char *slug;
+    const TextList *names; /* NULL: all */
+    bool follow;
+    int64_t tail;              /* -1: all */
+    int64_t run;               /* 0: all */
+    const char *since, *until; /* RFC 3339, or NULL */
+    const char *stream;        /* "out", "err", or NULL */
+} LogAsk;
+
+typedef struct LogFeed {
+    Client *client;
+    LogAsk ask;
+    HttpLines *lines; /* NULL: none open */
+    bool ended;       /* the server said all there is */
+    bool over;        /* the server ended a stream that followed: the session is gone */
+    unsigned opening; /* how many streams there were */
+    Map cursors;      /* object → Cursor */
+    int64_t newest_us, opened_us;
+    Arena arena; /* of the line in hand */
+    LogEntryFn fn;
+    void *arg;
+} LogFeed;
+
+void log_feed_init(LogFeed *feed, Client *client, const LogAsk *ask, LogEntryFn fn, void *arg);
+void log_feed_deinit(LogFeed *feed);
+/* Has the stream open, behind what was heard already. ERR_NOT_FOUND: no such session, or name. */
+MUST int log_feed_open(LogFeed *feed, Err *err);
+int log_feed_fd(const LogFeed *feed); /* -1: not open */
+/* Gives out what has come. When the stream ends it closes: `ended` if that was all there is,
+ * `over` if it ended by itself although it followed. */
+void log_feed_pump(LogFeed *feed);
+/* What is still to come of what was written until now, without following. */
+void log_feed_finish(LogFeed *feed);

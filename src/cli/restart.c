@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/action.h"
+#include "cli/commands.h"
+
+static int run(Cli *cli, void *options) {
+    return action_run(cli, ACTION_RESTART, options);
+}
+
+const Command command_restart = {
+    .name = "restart",
+    .args = "NAME… [--timeout D]",
+    .doc = "Starts fresh runs of targets",
+    .options = action_options,
+    .option_n = ACTION_OPTION_N,
+    .options_size = sizeof(ActionOptions),
+    .run = run,
+};

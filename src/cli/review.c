@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/review.h"
+
+#include "base/limits.h"
+#include "data/json.h"
+#include "spec/routes.h"
+
+int review_ask(Cli *cli, Arena *arena, const Value **ret, Err *err) {
+    Buf body;
+    JsonWriter out;
+    *ret = NULL;
+    if (cli_project(cli, err) < 0)
+        return -1;
+    buf_init(&body, MAX_REQUEST_BYTES);
+    json_writer_init(&out, &body);
+    json_object_begin(&out);
+    json_kv_object(&out, "spec");
+    json_kv_string(&out, "tiltfilePath", cli->config_file);
+    json_object_end(&out);
+    json_object_end(&out);
+    int r = client_ask(&cli->client, "POST", THOLE_API "/configreviews", buf_cstr(&body), arena,
+                       ret, err);
+    buf_deinit(&body);
+    return r;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the command, takes its options, runs it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+
+enum { COMMANDS_MOST = 64 };
+
+const Option global_options[GLOBAL_OPTION_N] = {
+    {"dir", 'C', OPTION_TEXT, offsetof(Cli, dir), "DIR", "work in DIR", NULL},
+    {"file", 0, OPTION_TEXT, offsetof(Cli, file), "FILE", "the project's config file", NULL},
+    {"session", 0, OPTION_TEXT, offsetof(Cli, session), "NAME",
+     "a further session of the same file", NULL},
+    {"output", 'o', OPTION_TEXT, offsetof(Cli, output), "FORMAT", "how it is printed", NULL},
+    {"json", 0, OPTION_FLAG, offsetof(Cli, json), NULL, "the same as -o json", NULL},
+    {"help", 'h', OPTION_FLAG, offsetof(Cli, help), NULL, "this text", NULL},
+};
+
+const Command *command_find(const char *name) {
+    for (const Command *const *at = commands; *at; at++)
+        if (strcmp((*at)->name, name) == 0)
+            return *at;
+    return NULL;
+}
+
+int command_unknown(const char *name, Err *err) {
+    const char *names[COMMANDS_MOST];
+    size_t n = 0;
+    for (const Command *const *at = commands; *at && n < COMMANDS_MOST; at++)
+        names[n++] = (*at)->name;
+    const char *like = str_suggest(name, names, n);
+    return err_set(err, ERR_INVALID, "there is no command \"%.60s\"%s%s%s; `thole help` lists them",
+                   name, like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+}
+
+static bool knows_output(const char *outputs, const char *output) {
+    size_t n = strlen(output);
+    for (const char *at = outputs; at && *at;) {
+        size_t size = strcspn(at, "|");
+        if (size == n && strncmp(at, output, n) == 0)
+            return true;
+        at += size + (at[size] == '|');
+    }
+    return false;
+}
+
+static int check_session(const Cli *cli, Err *err) {
+    const char *name = cli->session;
+    size_t n = name ? strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") : 1;
+    if (name && (n == 0 || name[n] || n > 32 || name[0] == '-' || name[n - 1] == '-'))
+        return err_set(err, ERR_INVALID,
+                       "--session \"%.40s\": use a-z, 0-9 and -, at most 32 of them", name);
+    return 0;
+}
+
+static int check(Cli *cli, Err *err) {
+    const Command *command = cli->command;
+    const char *output = cli->json ? "json" : cli->output;
+    if (output && !knows_output(command->outputs, output))
+        return err_set(err, ERR_INVALID, "thole %s has no output \"%.40s\"%s%s", command->name,
+                       output, command->outputs ? "; there is " : "",
+                       command->outputs ? command->outputs : "");
+    if (command->no_names && cli->names.n)
+        return err_set(err, ERR_INVALID, "thole %s takes no NAME (\"%.60s\")", command->name,
+                       cli->names.at[0]);
+    for (size_t i = 0; i < cli->names.n; i++)
+        if (!utf8_valid(cli->names.at[i], strlen(cli->names.at[i])) || !cli->names.at[i][0])
+            return err_set(err, ERR_INVALID, "thole %s: a word is %s", command->name,
+                           cli->names.at[i][0] ? "not UTF-8" : "empty");
+    if (check_session(cli, err) < 0)
+        return -1;
+    if (cli->dir && chdir(cli->dir) < 0)
+        return err_sys(err, errno, "-C %s", cli->dir);
+    return 0;
+}
+
+static int run_command(Cli *cli, int argc, char **argv, Err *err) {
+    const Command *command = cli->command;
+    AUTO_FREE void *options = xcalloc(1, command->options_size + 1);
+    OptionSet sets[] = {{command->options, command->option_n, options},
+                        {global_options, GLOBAL_OPTION_N, cli}};
+    if (command->prepare)
+        command->prepare(options);
+    if (options_parse(sets, COUNT(sets), argv, argc, false, &cli->names, err) < 0)
+        return err_in(err, "thole %s", command->name);
+    if (cli->help) {
+        help_command(command);
+        return EXIT_DONE;
+    }
+    if (check(cli, err) < 0 || (!command->offline && client_init(&cli->client, err) < 0))
+        return -1;
+    return command->run(cli, options);
+}
+
+static int run(Cli *cli, int argc, char **argv, Err *err) {
+    OptionSet global = {global_options, GLOBAL_OPTION_N, cli};
+    int at = options_parse(&global, 1, argv, argc, true, &cli->names, err);
+    if (at < 0)
+        return -1;
+    if (at == argc) {
+        help_commands();
+        return cli->help ? EXIT_DONE : EXIT_USAGE;
+    }
+    cli->command = command_find(argv[at]);
+    if (!cli->command)
+        return command_unknown(argv[at], err);
+    return run_command(cli, argc - at, argv + at, err);
+}
+
+int cli_run(int argc, char **argv) {
+    bool plain = getenv("NO_COLOR") && getenv("NO_COLOR")[0];
+    Cli cli = {.terminal = isatty(STDOUT_FILENO)};
+    AUTO_FREE const char **words = xcalloc((size_t)argc + 1, sizeof(*words));
+    Err err;
+    cli.color = cli.terminal && !plain;
+    cli.color_err = !plain && isatty(STDERR_FILENO);
+    cli.names.at = words;
+    int r = run(&cli, argc, argv, &err);
+    if (r < 0)
+        r = cli_fail(&err);
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        cli_say("could not write everything: %s", strerror(errno ? errno : EIO));
+        r = r == EXIT_DONE ? EXIT_TROUBLE : r;
+    }
+    client_deinit(&cli.client);
+    free(cli.config_file);
+    return r;
+}

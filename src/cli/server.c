@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "data/json.h"
+#include "spec/routes.h"
+
+#define LOCAL_SERVER THOLE_API "/servers/local"
+
+enum { AGAIN_MS = 20, SURVIVOR_MS = 2000, LEAVE_MS = 30 * 1000 };
+
+typedef struct ServerOptions {
+    bool all;
+    int64_t timeout_ms;
+} ServerOptions;
+
+static const Option options[] = {
+    {"all", 0, OPTION_FLAG, offsetof(ServerOptions, all), NULL,
+     "stop: every session of this user first", NULL},
+    {"timeout", 0, OPTION_DURATION, offsetof(ServerOptions, timeout_ms), "DURATION",
+     "give up waiting after this long (4)", NULL},
+};
+
+static int ask(Cli *cli, Arena *arena, const Value **ret_status, Err *err) {
+    const Value *server;
+    if (client_ask(&cli->client, "GET", LOCAL_SERVER, NULL, arena, &server, err) < 0)
+        return -1;
+    *ret_status = value_get(server, "status");
+    return 0;
+}
+
+/* ---- status ---- */
+
+static void print_status(const Cli *cli, const Value *status) {
+    static const char *const columns[] = {"SESSION", "TARGETS", "ACTIVE", "FILE"};
+    const Value *sessions = value_get(status, "sessions");
+    printf("thole-server %s, process %lld, since %s\n", value_get_str(status, "version"),
+           (long long)value_get_int(status, "pid", 0), value_get_str(status, "startTime"));
+    printf("socket %s\nstate  %s\n", value_get_str(status, "socket"),
+           value_get_str(status, "stateDir"));
+    if (value_count(sessions) == 0)
+        return;
+    putchar('\n');
+    Table *table = table_new(columns, COUNT(columns), cli->color);
+    for (size_t i = 0; i < value_count(sessions); i++) {
+        const Value *session = value_at(sessions, i);
+        char targets[24], active[24];
+        snprintf(targets, sizeof(targets), "%lld", (long long)value_get_int(session, "targets", 0));
+        snprintf(active, sizeof(active), "%lld", (long long)value_get_int(session, "active", 0));
+        const char *cells[] = {value_get_str(session, "name"), targets, active,
+                               value_get_str(session, "tiltfilePath")};
+        table_row(table, cells, NULL);
+    }
+    table_print(table);
+}
+
+static int show(Cli *cli, Arena *arena, Err *err) {
+    const Value *status;
+    if (ask(cli, arena, &status, err) < 0)
+        return -1;
+    if (strcmp(cli_output(cli), "json") == 0)
+        cli_print(cli, status);
+    else
+        print_status(cli, status);
+    return EXIT_DONE;
+}
+
+/* ---- stop ---- */
+
+/* Sessions on disk that a server would have to look at. */
+static bool any_session(const Client *client) {
+    AUTO_FREE char *path = path_join(client->state_dir, "sessions");
+    DIR *dir = opendir(path);
+    bool found = false;
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        found |= entry->d_name[0] != '.';
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+/* Names what could not be stopped. */
+static size_t say_survivors(Cli *cli) {
+    Arena arena;
+    const Value *list;
+    Err err;
+    size_t n = 0;
+    arena_init(&arena);
+    if (client_ask(&cli->client, "GET", THOLE_API "/targets", NULL, &arena, &list, &err) == 0) {
+        const Value *items = value_get(list, "items");
+        for (size_t i = 0; i < value_count(items); i++) {
+            const Value *target = value_at(items, i), *spec = value_get(target, "spec");
+            const char *why = value_get_str(value_get(target, "status"), "stopFailed");
+            if (why)
+                cli_say("%s %s: %s", value_get_str(spec, "session"), value_get_str(spec, "target"),
+                        why);
+            n += why != NULL;
+        }
+    }
+    arena_deinit(&arena);
+    return n;
+}
+
+static int wait_gone(Cli *cli, int server, const ServerOptions *given, Err *err) {
+    int64_t began_ms = clock_mono_ms();
+    int64_t limit_ms = given->timeout_ms ? given->timeout_ms : given->all ? 0 : LEAVE_MS;
+    for (;;) {
+        struct pollfd p = {.fd = server, .events = POLLIN};
+        int64_t left = limit_ms ? began_ms + limit_ms - clock_mono_ms() : SURVIVOR_MS;
+        if (left <= 0)
+            return err_set(err, ERR_TIMEOUT, "the server has not left within %lld ms",
+                           (long long)limit_ms);
+        if (poll(&p, 1, left < SURVIVOR_MS ? (int)left : SURVIVOR_MS) > 0)
+            return EXIT_DONE;
+        if (given->all && say_survivors(cli) > 0)
+            return EXIT_TROUBLE;
+    }
+}
+
+static int stop(Cli *cli, const ServerOptions *given, Arena *arena, Err *err) {
+    const Value *status, *reply;
+    cli->client.may_start = given->all && any_session(&cli->client);
+    if (ask(cli, arena, &status, err) < 0) {
+        if (err->kind != ERR_UNAVAILABLE || cli->client.may_start)
+            return -1;
+        cli_say("no server is running");
+        return EXIT_DONE;
+    }
+    AUTO_CLOSE int server = pidfd_open((pid_t)value_get_int(status, "pid", 0), 0);
+    if (server < 0 && errno != ESRCH)
+        return err_sys(err, errno, "watch the server");
+    if (client_ask(&cli->client, "POST", LOCAL_SERVER "/stop", given->all ? "{\"all\":true}" : "{}",
+                   arena, &reply, err) < 0)
+        return -1;
+    return server < 0 ? EXIT_DONE : wait_gone(cli, server, given, err);
+}
+
+/* ---- restart ---- */
+
+static int restart(Cli *cli, Arena *arena, Err *err) {
+    const Value *status, *reply;
+    int64_t deadline_ms = clock_mono_ms() + LEAVE_MS;
+    cli->client.may_start = false;
+    if (ask(cli, arena, &status, err) < 0)
+        return -1;
+    int64_t old = value_get_int(status, "pid", 0), now = old;
+    if (client_ask(&cli->client, "POST", LOCAL_SERVER "/restart", "{}", arena, &reply, err) < 0)
+        return -1;
+    cli->client.may_start = true; /* should nobody else */
+    while (now == old) {
+        if (clock_mono_ms() >= deadline_ms)
+            return err_set(err, ERR_TIMEOUT, "the server %lld has not made room", (long long)old);
+        poll(NULL, 0, AGAIN_MS);
+        if (ask(cli, arena, &status, err) < 0)
+            return -1;
+        now = value_get_int(status, "pid", 0);
+    }
+    cli_say("server %lld makes room for %lld", (long long)old, (long long)now);
+    return EXIT_DONE;
+}
+
+static int run(Cli *cli, void *given) {
+    const ServerOptions *ask_options = given;
+    static const char *const verbs[] = {"status", "stop", "restart"};
+    const char *verb = cli->names.n == 1 ? cli->names.at[0] : "";
+    Arena arena;
+    Err err;
+    int r = -1;
+    arena_init(&arena);
+    cli->client.may_start = false;
+    if (strcmp(verb, "status") == 0) {
+        r = show(cli, &arena, &err);
+    } else if (strcmp(verb, "stop") == 0) {
+        r = stop(cli, ask_options, &arena, &err);
+    } else if (strcmp(verb, "restart") == 0) {
+        r = restart(cli, &arena, &err);
+    } else {
+        const char *like = str_suggest(verb, verbs, COUNT(verbs));
+        err_set(&err, ERR_INVALID, "thole server takes status, stop or restart%s%s%s",
+                like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+    }
+    if (r < 0 && err.kind == ERR_UNAVAILABLE)
+        err_set(&err, ERR_UNAVAILABLE, "no server is running (nobody listens on %s)",
+                cli->client.socket);
+    if (r < 0)
+        r = cli_fail(&err);
+    arena_deinit(&arena);
+    return r;
+}
+
+const Command command_server = {
+    .name = "server",
+    .args = "status [-o text|json] | stop [--all] | restart",
+    .doc = "Looks at the server, or makes it leave: what runs goes on, unless --all stops it",
+    .outputs = "text|json",
+    .options = options,
+    .option_n = COUNT(options),
+    .options_size = sizeof(ServerOptions),
+    .run = run,
+};

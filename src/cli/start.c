@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/action.h"
+#include "cli/commands.h"
+
+static int run(Cli *cli, void *options) {
+    return action_run(cli, ACTION_START, options);
+}
+
+const Command command_start = {
+    .name = "start",
+    .args = "NAME… [--timeout D]",
+    .doc = "Starts targets, and what they depend on",
+    .options = action_options,
+    .option_n = ACTION_OPTION_N,
+    .options_size = sizeof(ActionOptions),
+    .run = run,
+};

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/action.h"
+#include "cli/commands.h"
+
+static int run(Cli *cli, void *options) {
+    return action_run(cli, ACTION_STOP, options);
+}
+
+const Command command_stop = {
+    .name = "stop",
+    .args = "NAME… [--timeout D]",
+    .doc = "Stops targets; what depends on them goes on",
+    .options = action_options,
+    .option_n = ACTION_OPTION_N,
+    .options_size = sizeof(ActionOptions),
+    .run = run,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/summary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum { WAS_READY = 1, WAS_ACTIVE = 2 };
+
+void summary_note(Seen *seen) {
+    if (seen->view.phase == PHASE_ACTIVE)
+        seen->marks |= WAS_ACTIVE | (seen->view.ready ? WAS_READY : 0u);
+}
+
+static void time_taken(const TargetView *view, char text[DURATION_TEXT]) {
+    int64_t from_us, to_us;
+    text[0] = '\0';
+    if (view->start && view->finish && time_parse(view->start, &from_us, NULL) == 0 &&
+        time_parse(view->finish, &to_us, NULL) == 0)
+        duration_format_short((to_us - from_us) / 1000, text);
+}
+
+static void print_target(const Seen *seen, int width, bool color) {
+    const TargetView *view = &seen->view;
+    char took[DURATION_TEXT];
+    const char *word = seen->word, *why = target_why(view);
+    time_taken(view, took);
+    if (view->phase == PHASE_NONE && !view->job && seen->marks & WAS_READY) {
+        word = "ready";
+        why = "";
+    } else if (view->phase == PHASE_NONE) {
+        word = seen->marks & WAS_ACTIVE ? "stopped" : "-";
+    } else if (view->phase == PHASE_TERMINATED && !view->error) {
+        why = took;
+    }
+    fprintf(stderr, "  %-*s  %s%-7s%s  %s\n", width, view->name, color ? word_color(word) : "",
+            word, color ? "\033[0m" : "", why);
+}
+
+void summary_print(const Targets *targets, bool color) {
+    int width = 0;
+    for (size_t i = 0; i < targets->all.n; i++)
+        if ((int)strlen(targets->all.at[i]->view.name) > width)
+            width = (int)strlen(targets->all.at[i]->view.name);
+    for (size_t i = 0; i < targets->all.n; i++)
+        if (strcmp(targets->all.at[i]->view.name, "tiltfile:update") != 0)
+            print_target(targets->all.at[i], width, color);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What became of each target of a `ci` that is over, a line each. */
+#pragma once
+
+#include "cli/targets.h"
+
+/* Remembers of a target what cannot be seen any more when it was stopped. */
+void summary_note(Seen *seen);
+void summary_print(const Targets *targets, bool color); /* on stderr */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/last_words.h"
+#include "cli/targets.h"
+
+typedef struct WaitOptions {
+    const char *until;
+    int64_t timeout_ms;
+} WaitOptions;
+
+static const Option options[] = {
+    {"for", 0, OPTION_TEXT, offsetof(WaitOptions, until), "WHAT",
+     "ready (servers are, jobs are done), terminated (however), done (well)",
+     "ready|terminated|done"},
+    {"timeout", 0, OPTION_DURATION, offsetof(WaitOptions, timeout_ms), "DURATION",
+     "give up waiting after this long (4)", NULL},
+};
+
+static void prepare(void *given) {
+    WaitOptions *ask = given;
+    ask->until = "ready";
+}
+
+static bool is_wanted(const Targets *targets, const Seen *seen) {
+    return seen->chosen && !seen->deleted &&
+           (targets->restricted ||
+            (seen->view.phase != PHASE_NONE && seen->view.phase != PHASE_DISABLED));
+}
+
+/* 1: so it is, 0: not yet, -1: it never will be. */
+static int holds(const Seen *seen, const char *until, bool named) {
+    const TargetView *view = &seen->view;
+    if (strcmp(until, "terminated") == 0)
+        return view->phase == PHASE_TERMINATED || view->phase == PHASE_NONE ||
+               (!named && !view->job);
+    if (view->phase == PHASE_TERMINATED)
+        return view->error ? -1 : 1;
+    if (strcmp(until, "ready") == 0)
+        return view->phase == PHASE_ACTIVE && !view->job && view->ready;
+    return !named && !view->job; /* servers are never done: only jobs count */
+}
+
+typedef struct Waiting {
+    Cli *cli;
+    const WaitOptions *ask;
+    const char *slug;
+    Targets targets;
+} Waiting;
+
+/* The exit code; -1: not yet. */
+static int look(Waiting *w) {
+    int r = EXIT_DONE;
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        if (!is_wanted(&w->targets, seen))
+            continue;
+        int now = holds(seen, w->ask->until, w->targets.restricted);
+        if (now < 0) {
+            cli_say("%s failed: %s", seen->view.name, target_why(&seen->view));
+            last_words(&w->cli->client, w->slug, seen->view.name);
+            return EXIT_FAILED;
+        }
+        if (now == 0)
+            r = -1;
+    }
+    return r;
+}
+
+static void say_late(const Waiting *w) {
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        if (is_wanted(&w->targets, seen) && holds(seen, w->ask->until, w->targets.restricted) == 0)
+            cli_say("%s is %s%s%s", seen->view.name, seen->word,
+                    target_why(&seen->view)[0] ? ": " : "", target_why(&seen->view));
+    }
+}
+
+static int after_gone(const Waiting *w, Err *err) {
+    if (strcmp(w->ask->until, "terminated") == 0)
+        return EXIT_DONE;
+    return err_set(err, ERR_CONFLICT, "session %s was stopped meanwhile", w->slug);
+}
+
+static int wait_for(Waiting *w, Err *err) {
+    int64_t deadline_ms = w->ask->timeout_ms ? clock_mono_ms() + w->ask->timeout_ms : 0;
+    int r;
+    if (targets_read(&w->targets, err) < 0 ||
+        targets_choose(&w->targets, &w->cli->names, NULL, err) < 0)
+        return -1;
+    while (!w->targets.gone && (r = look(w)) < 0)
+        if (targets_wait(&w->targets, deadline_ms, err) < 0) {
+            if (err->kind == ERR_TIMEOUT)
+                say_late(w);
+            return -1;
+        }
+    return w->targets.gone ? after_gone(w, err) : r;
+}
+
+static int run(Cli *cli, void *given) {
+    Waiting w = {.cli = cli, .ask = given};
+    Arena arena;
+    Err err;
+    int r = -1;
+    arena_init(&arena);
+    if ((w.slug = cli_session(cli, &arena, NULL, &err))) {
+        targets_init(&w.targets, &cli->client, w.slug);
+        r = wait_for(&w, &err);
+        targets_deinit(&w.targets);
+    }
+    if (r < 0)
+        r = cli_fail(&err);
+    arena_deinit(&arena);
+    return r;
+}
+
+const Command command_wait = {
+    .name = "wait",
+    .args = "[NAME…] [--for ready|terminated|done] [--timeout D]",
+    .doc = "Waits for targets, or for all that were asked for: 1 one failed, 4 the time is up",
+    .options = options,
+    .option_n = COUNT(options),
+    .options_size = sizeof(WaitOptions),
+    .prepare = prepare,
+    .run = run,
+};
