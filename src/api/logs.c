@@ -47,6 +47,8 @@ static void put_json(Flow *flow, const LogLine *line) {
     json_kv_string(&out, "object", line->object);
     json_kv_int(&out, "run", line->run);
     json_kv_int(&out, "offset", (int64_t)line->offset);
+    if (line->from != line->offset)
+        json_kv_int(&out, "from", (int64_t)line->from);
     json_kv_string(&out, "time", time);
     json_kv_string(&out, "stream", streams[line->stream]);
     put_text(&out, line);
@@ -129,11 +131,13 @@ static int parse_count(Request *request, const char *name, int64_t min, int64_t 
     return 0;
 }
 
-/* "<object>:<run>:<offset>" */
+/* "<object>:<run>:<offset>"; the target's own name will do, and has a colon */
 static int parse_cursor(Request *request, const char *text, LogCursor *ret) {
-    const char *first = strchr(text, ':'), *second = first ? strchr(first + 1, ':') : NULL;
+    const char *second = strrchr(text, ':');
+    const char *first =
+        second && second > text ? memrchr(text, ':', (size_t)(second - text)) : NULL;
     int64_t run, offset;
-    if (!second || first == text ||
+    if (!first || first == text ||
         number_parse(arena_strndup(request->arena, first + 1, (size_t)(second - first - 1)), 0,
                      UINT32_MAX, &run) < 0 ||
         number_parse(second + 1, 0, INT64_MAX, &offset) < 0)

@@ -122,10 +122,33 @@ static const char *env_value(Reader *r, const char *name, const Value *v) {
     return text;
 }
 
+/* NAME=value as base64, for a name that is no UTF-8. */
+static void read_env_bytes(Reader *r, const char *encoded) {
+    const char *text = encoded ? base64_text(encoded, r->arena) : NULL;
+    const char *equals = text ? strchr(text, '=') : NULL;
+    if (!equals || equals == text) {
+        bad(r, "client.envBytes", "expected a list of NAME=value in base64, without NUL");
+        return;
+    }
+    StrMap *env = &r->body->client.env;
+    const char *name = arena_strndup(r->arena, text, (size_t)(equals - text));
+    env->at[env->n++] = (StrPair){name, equals + 1};
+}
+
+/* Of what is sorted; the first counts. */
+static void drop_doubles(StrMap *map) {
+    size_t kept = 0;
+    for (size_t i = 0; i < map->n; i++)
+        if (i == 0 || strcmp(map->at[kept - 1].name, map->at[i].name) != 0)
+            map->at[kept++] = map->at[i];
+    map->n = kept;
+}
+
 static void read_env(Reader *r, const Value *client) {
     const Value *v = member(r, client, "client", "env", VALUE_MAP);
+    const Value *bytes = member(r, client, "client", "envBytes", VALUE_LIST);
     StrMap *env = &r->body->client.env;
-    env->at = arena_alloc(r->arena, (value_count(v) + 1) * sizeof(*env->at));
+    env->at = arena_alloc(r->arena, (value_count(v) + value_count(bytes) + 1) * sizeof(*env->at));
     for (size_t i = 0; i < value_count(v); i++) {
         const char *name = v->map.at[i].key, *value = env_value(r, name, v->map.at[i].value);
         if (!name[0] || strchr(name, '='))
@@ -133,7 +156,10 @@ static void read_env(Reader *r, const Value *client) {
         if (value)
             env->at[env->n++] = (StrPair){name, value};
     }
+    for (size_t i = 0; i < value_count(bytes); i++)
+        read_env_bytes(r, value_str(value_at(bytes, i)));
     sort_pairs(env);
+    drop_doubles(env);
 }
 
 static void read_limits(Reader *r, const Value *client) {
@@ -169,7 +195,7 @@ static int64_t number_in(Reader *r, const Value *client, const Range *range) {
 }
 
 static void read_client(Reader *r, const Value *start, const char *path) {
-    static const char *const known[] = {"env", "umask", "nice", "limits", "pid", NULL};
+    static const char *const known[] = {"env", "envBytes", "umask", "nice", "limits", "pid", NULL};
     const Value *client = member(r, start, path, "client", VALUE_MAP);
     r->body->client.process.umask = 022;
     if (!client)
@@ -196,11 +222,7 @@ static void use_own_env(Reader *r) {
                 arena_strndup(r->arena, environ[i], (size_t)(equals - environ[i])), equals + 1};
     }
     sort_pairs(env);
-    size_t kept = 0;
-    for (size_t i = 0; i < env->n; i++)
-        if (i == 0 || strcmp(env->at[kept - 1].name, env->at[i].name) != 0)
-            env->at[kept++] = env->at[i];
-    env->n = kept;
+    drop_doubles(env);
 }
 
 /* ---- bodies ---- */

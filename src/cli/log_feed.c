@@ -58,12 +58,12 @@ static void add_time(Buf *path, int64_t us) {
 
 static void add_cursors(const LogFeed *feed, Buf *path) {
     size_t at = 0;
-    const char *object;
+    const char *target;
     void *value;
-    while (map_next(&feed->cursors, &at, &object, &value)) {
+    while (map_next(&feed->cursors, &at, &target, &value)) {
         const Cursor *cursor = value;
         AUTO_FREE char *text =
-            xasprintf("%s:%lld:%lld", object, (long long)cursor->run, (long long)cursor->from);
+            xasprintf("%s:%lld:%lld", target, (long long)cursor->run, (long long)cursor->from);
         client_param(path, "after", text);
     }
 }
@@ -162,13 +162,13 @@ static bool is_known(const LogFeed *feed, const Cursor *cursor, const LogEntry *
 }
 
 static void give(LogFeed *feed, const LogEntry *entry, int64_t from) {
-    Cursor *cursor = map_get(&feed->cursors, entry->object);
+    Cursor *cursor = map_get(&feed->cursors, entry->target);
     int64_t us;
     if (cursor && is_known(feed, cursor, entry))
         return;
     if (!cursor) {
         cursor = xcalloc(1, sizeof(*cursor));
-        map_put(&feed->cursors, entry->object, cursor);
+        map_put(&feed->cursors, entry->target, cursor);
     }
     *cursor = (Cursor){entry->run, entry->offset, from, entry->stream == LOG_GAP, feed->opening};
     if (time_parse(entry->time, &us, NULL) == 0 && us > feed->newest_us)

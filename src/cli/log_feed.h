@@ -41,7 +41,7 @@ typedef struct LogFeed {
     bool ended;       /* the server said all there is */
     bool over;        /* the server ended a stream that followed: the session is gone */
     unsigned opening; /* how many streams there were */
-    Map cursors;      /* object → Cursor */
+    Map cursors;      /* target → Cursor */
     int64_t newest_us, opened_us;
     Arena arena; /* of the line in hand */
     LogEntryFn fn;

@@ -8,7 +8,7 @@
 typedef struct LogStream LogStream;
 
 typedef struct LogCursor { /* continue after this, per target */
-    const char *target;    /* object name */
+    const char *target;    /* its name, or its object's */
     uint32_t run;
     uint64_t offset;
 } LogCursor;
@@ -30,6 +30,8 @@ typedef struct LogLine {
     const char *object; /* "api.serve" */
     uint32_t run;
     uint64_t offset; /* of the byte after it, in its run: the cursor */
+    uint64_t from;   /* where to begin to see all that follows whole: before `offset` when the other
+                      stream's line was open there */
     int64_t time_us;
     int stream;       /* 1, 2; 0: a gap, `text` says which */
     const char *text; /* without the newline; any bytes */

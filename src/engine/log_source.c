@@ -15,7 +15,7 @@ enum { RUNS_MOST = 256, PENDING_MOST = 256 * 1024 };
 typedef struct Line { /* text_at: into LogSource.text */
     size_t text_at, size;
     uint32_t run;
-    uint64_t offset;
+    uint64_t offset, from;
     int64_t time_us;
     int stream;
     bool partial;
@@ -37,6 +37,7 @@ struct LogSource {
     uint64_t live_at;                        /* where the live part begins */
     bool held;                               /* the tail waits for us */
     Buf partial[2];                          /* a line that has no end yet, per stream */
+    uint64_t partial_at[2];                  /* where it began */
     Buf text;                                /* of the pending lines */
     VEC(Line) lines;
     size_t line_at;
@@ -45,11 +46,20 @@ struct LogSource {
 
 /* ---- lines out of pieces ---- */
 
+/* Who goes on behind a line must begin where the other stream's open line began. */
+static uint64_t resume_at(const LogSource *source, uint64_t offset) {
+    for (size_t i = 0; i < 2; i++)
+        if (source->partial[i].n && source->partial_at[i] < offset)
+            offset = source->partial_at[i];
+    return offset;
+}
+
 static void add_line(LogSource *source, const LogPiece *piece, const Line *line, const char *text) {
     Line own = *line;
     own.run = source->runs[source->run_at];
     own.time_us = piece->time_us;
     own.text_at = source->text.n;
+    own.from = resume_at(source, own.offset);
     if (source->stream && own.stream && own.stream != source->stream)
         return;
     if ((source->since_us && own.time_us < source->since_us) ||
@@ -60,10 +70,15 @@ static void add_line(LogSource *source, const LogPiece *piece, const Line *line,
 }
 
 static void end_line(LogSource *source, const LogPiece *piece, uint64_t offset, bool partial) {
-    Buf *open = &source->partial[piece->stream - 1];
-    Line line = {.size = open->n, .offset = offset, .stream = piece->stream, .partial = partial};
-    add_line(source, piece, &line, buf_cstr(open));
-    buf_reset(open);
+    Buf open = source->partial[piece->stream - 1];
+    Line line = {.size = open.n, .offset = offset, .stream = piece->stream, .partial = partial};
+    source->partial[piece->stream - 1].n = 0; /* so that `from` does not count it */
+    add_line(source, piece, &line, buf_cstr(&open));
+    buf_reset(&source->partial[piece->stream - 1]);
+}
+
+static uint64_t place_of(const LogPiece *piece, const char *at) {
+    return piece->at + (uint64_t)(at - piece->data);
 }
 
 static void add_bytes(LogSource *source, const LogPiece *piece) {
@@ -73,16 +88,18 @@ static void add_bytes(LogSource *source, const LogPiece *piece) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline ? newline : end;
         size_t room = MAX_LOG_LINE - open->n;
+        if (open->n == 0)
+            source->partial_at[piece->stream - 1] = place_of(piece, at);
         if ((size_t)(stop - at) > room) { /* too long for one line: in pieces */
             buf_put(open, at, room);
             at += room;
-            end_line(source, piece, piece->at + (uint64_t)(at - piece->data), true);
+            end_line(source, piece, place_of(piece, at), true);
             continue;
         }
         buf_put(open, at, (size_t)(stop - at));
         at = newline ? newline + 1 : end;
         if (newline)
-            end_line(source, piece, piece->at + (uint64_t)(at - piece->data), false);
+            end_line(source, piece, place_of(piece, at), false);
     }
 }
 
@@ -195,6 +212,7 @@ const LogLine *log_source_peek(LogSource *source) {
                              .object = source->object,
                              .run = line->run,
                              .offset = line->offset,
+                             .from = line->from,
                              .time_us = line->time_us,
                              .stream = line->stream,
                              .text = buf_cstr(&source->text) + line->text_at,
@@ -276,7 +294,8 @@ static void begin_tail(LogSource *source, size_t lines) {
 
 static const LogCursor *cursor_of(const LogSource *source, const LogAsk *ask) {
     for (size_t i = 0; i < ask->after_n; i++)
-        if (strcmp(ask->after[i].target, source->object) == 0)
+        if (strcmp(ask->after[i].target, source->object) == 0 ||
+            strcmp(ask->after[i].target, source->target) == 0)
             return &ask->after[i];
     return NULL;
 }

@@ -284,6 +284,7 @@ int log_stream_next(LogStream *stream, LogLine *ret) {
                      .object = "api.serve",
                      .run = line->run,
                      .offset = 10 * stream->at,
+                     .from = 10 * stream->at,
                      .time_us = 1700000000123456,
                      .stream = line->stream,
                      .text = line->text,
