@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import statistics
 import sys
 
@@ -78,6 +79,7 @@ def choose(names, rows):
 def main():
     options = arguments()
     os.environ["THOLE_BUILD"] = str(pathlib.Path(options.build).resolve())
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # rows end what they started
     import rows  # after the build is known
     if options.list:
         for row in rows.ROWS.values():

@@ -13,8 +13,14 @@ class TooLate(BaseException):
     """Not an Exception: nothing in a test may swallow it."""
 
 
+def interrupted(number, frame):
+    """Told to stop, pytest ends its fixtures first, and they what they started."""
+    raise KeyboardInterrupt
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "deadline(seconds): how long the test may take (default 60)")
+    signal.signal(signal.SIGTERM, interrupted)
 
 
 @pytest.hookimpl(hookwrapper=True)

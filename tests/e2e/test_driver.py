@@ -115,3 +115,19 @@ def test_a_test_that_hangs_fails(tmp_path):
     done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", str(tmp_path)], timeout=25,
                           env={**os.environ, "PYTHONPATH": os.path.dirname(driver.__file__)}, capture_output=True, text=True)
     assert "took longer than 1 s" in done.stdout and "1 failed" in done.stdout, done.stdout
+
+
+def test_pytest_that_is_stopped_ends_what_it_started(tmp_path):
+    (tmp_path / "test_slow.py").write_text(
+        "import subprocess, threading, driver\n"
+        "def test_slow(make_thole):\n"
+        "    thole = make_thole()\n"
+        "    sleeper = subprocess.Popen(['sleep', '1000'], env=thole.env, cwd='/', start_new_session=True)\n"
+        f"    open('{tmp_path}/pid', 'w').write(str(sleeper.pid) + '\\n')\n"
+        "    threading.Event().wait(30)\n")
+    run = subprocess.Popen([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", str(tmp_path)],
+                           env={**os.environ, "PYTHONPATH": os.path.dirname(driver.__file__)}, stdout=subprocess.DEVNULL)
+    pid = int(driver.wait_until(lambda: (tmp_path / "pid").read_text().endswith("\n") and (tmp_path / "pid").read_text()))
+    run.terminate()
+    driver.wait_until(lambda: not driver.alive(pid), 30, "the sleeper to be ended")
+    assert run.wait(30) != 0

@@ -83,3 +83,8 @@ def test_ci_ends_as_soon_as_it_is_ready(shop):
     shop.run("down")
     shop.run("ci", timeout=30)
     driver.wait_until(lambda: not shop.pins(), 10, "every pin to be gone")
+
+
+@pytest.mark.parametrize("project", [".", "examples/shop"])
+def test_our_own_files_are_in_order(thole, project):
+    assert thole.run("vet", cwd=driver.SOURCE / project).err == ""

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -81,6 +82,14 @@ def test_suite_passes_on_closing_lines(tmp_path):
 def test_suite_fails(tmp_path, program, why):
     code, said = suite(tmp_path, program)
     assert code == 1 and why in said, said
+
+
+def test_suite_fails_when_something_is_left_behind(tmp_path):
+    (tmp_path / "build").mkdir()
+    shutil.copy2("/bin/sleep", tmp_path / "build/thole-pin")
+    code, said = suite(tmp_path, f"{tmp_path}/build/thole-pin 1000 >/dev/null 2>&1 </dev/null &\necho '1 passed, 0 failed'\n")
+    assert code == 1 and "the unit tests left behind" in said and "thole-pin 1000" in said, said
+    assert subprocess.run(["pgrep", "-f", f"^{tmp_path}/build/thole-pin"], capture_output=True).stdout == b""
 
 
 def test_suite_fails_with_pytest(tmp_path):

@@ -47,6 +47,26 @@ run_pytest() {
     [ "$code" -eq 0 ] || suite_failed=1
 }
 
+# Pids of the build's programs
+left_behind() {
+    find /proc/[0-9]*/exe -maxdepth 0 -lname "$1/*" 2>/dev/null | cut -d/ -f3
+}
+
+# check_left BUILD WHAT: nothing that the tests started may outlive them; what does is named and ended
+check_left() {
+    local left deadline=$((SECONDS + 5)) pid
+    while left=$(left_behind "$1" || true) && [ -n "$left" ] && [ "$SECONDS" -lt "$deadline" ]; do
+        sleep 0.2
+    done
+    [ -n "$left" ] || return 0
+    suite_failed=1
+    say "FAIL $2 left behind:"
+    for pid in $left; do
+        say "  $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+        kill -9 "$pid" 2>/dev/null || true
+    done
+}
+
 # run_suite SOURCE BUILD PATTERN: one pass, with an environment that holds nothing by chance
 run_suite() {
     who=$(id -un) source=$1
@@ -56,7 +76,9 @@ run_suite() {
         ${ASAN_OPTIONS:+"ASAN_OPTIONS=$ASAN_OPTIONS"} ${UBSAN_OPTIONS:+"UBSAN_OPTIONS=$UBSAN_OPTIONS"}
         ${THOLE_ROUNDS:+"THOLE_ROUNDS=$THOLE_ROUNDS"})
     run_units "$build" "$pattern" "${clean[@]}"
+    check_left "$build" "the unit tests"
     run_pytest "$pattern" "${clean[@]}"
+    check_left "$build" "pytest"
 }
 
 ensure_user() {
