@@ -43,6 +43,12 @@ static void again(ReadyProbe *probe) {
 /* One answer. Says so when a threshold is crossed; the callback may free the probe. */
 static void answer(ReadyProbe *probe, bool success, const char *why) {
     const Probe *spec = probe->ask.spec;
+    char doubt[WHY_MAX];
+    if (success && !probe->ready && probe->ask.doubt &&
+        probe->ask.doubt(probe->ask.exec_arg, doubt, sizeof(doubt))) {
+        success = false;
+        why = doubt;
+    }
     str_copy(probe->why, sizeof(probe->why), why);
     probe->successes = success ? probe->successes + 1 : 0;
     probe->failures = success ? 0 : probe->failures + 1;

@@ -21,6 +21,8 @@ typedef struct ProbeAsk {
     Op *(*exec)(void *exec_arg, OpFn fn,
                 void *arg); /* runs the command of an exec probe: ExecResult */
     void *exec_arg;
+    /* Asked before a good answer makes it ready: is there reason to think that it is not the run's? `why` says so. */
+    bool (*doubt)(void *exec_arg, char *why, size_t size);
     bool was_ready; /* adopted: it had been ready already */
 } ProbeAsk;
 

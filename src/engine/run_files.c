@@ -2,8 +2,10 @@
 #include "engine/run_files.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/path.h"
@@ -72,12 +74,52 @@ uint32_t run_files_newest(const char *session_dir, const char *target) {
     return n ? runs[n - 1] : 0;
 }
 
-void run_files_retain(const char *session_dir, const char *target, uint32_t newest) {
-    if (newest <= RUNS_KEPT)
-        return;
-    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, newest - RUNS_KEPT);
+/* What the files of a run take. */
+static int64_t run_bytes(const char *session_dir, const char *target, uint32_t run) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    DIR *dir = opendir(path);
+    int64_t bytes = 0;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        struct stat st;
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode))
+            bytes += st.st_size;
+    }
+    if (dir)
+        closedir(dir);
+    return bytes;
+}
+
+static void remove_run(const char *session_dir, const char *target, uint32_t run) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, run);
     Err err;
     (void)!path_remove_tree(path, &err); /* what cannot be removed only takes room */
+}
+
+void run_files_retain(const char *session_dir, const char *target, uint32_t newest,
+                      int64_t max_bytes) {
+    enum { MOST = 4096 };
+    uint32_t runs[MOST];
+    if (newest <= 1)
+        return;
+    uint32_t n = run_files_list(session_dir, target, runs, MOST), kept = 0;
+    int64_t bytes = 0;
+    for (uint32_t i = n; i-- > 0;) {
+        bytes += max_bytes > 0 ? run_bytes(session_dir, target, runs[i]) : 0;
+        bool goes = kept >= RUNS_KEPT || (max_bytes > 0 && bytes > max_bytes);
+        if (goes && runs[i] < newest) {
+            for (uint32_t j = 0; j <= i; j++)
+                remove_run(session_dir, target, runs[j]);
+            return;
+        }
+        kept++;
+    }
+}
+
+void run_files_void(const char *session_dir, const char *target, uint32_t run) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    Err err;
+    (void)!path_mkdirs(path, 0700, &err); /* lost: the number is given again after a crash */
 }
 
 static char *mark_path(const char *session_dir, const char *target, uint32_t run) {

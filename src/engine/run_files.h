@@ -13,8 +13,12 @@ uint32_t run_files_newest(const char *session_dir, const char *target);
 uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *ret, uint32_t max);
 /* Names of the targets that have a directory in `runs`. */
 StrList run_files_targets(const char *runs, Arena *arena);
-/* Removes the run that falls out of the RUNS_KEPT newest. */
-void run_files_retain(const char *session_dir, const char *target, uint32_t newest);
+/* Of the runs before the newest: the oldest go first, until at most RUNS_KEPT are left, and all together take no more than
+ * `max_bytes` (0: no cap). The newest stays, whatever its size. */
+void run_files_retain(const char *session_dir, const char *target, uint32_t newest,
+                      int64_t max_bytes);
+/* A run that was never asked of the backend: its number is taken all the same. */
+void run_files_void(const char *session_dir, const char *target, uint32_t run);
 void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run,
                           int64_t ready_us);
 int64_t run_files_ready_us(const char *session_dir, const char *target,

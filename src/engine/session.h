@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/port_check.h"
 #include "engine/probe.h"
 #include "engine/state_view.h"
 #include "loop/worker.h"
@@ -26,6 +27,7 @@ struct Target {
     uint32_t queued_after;               /* adoption: a run was still to come after this one */
     uint32_t base_run;     /* newest run of earlier sessions */
     Op *start, *wait, *destroy, *resume; /* calls in flight */
+    PortClear *port; /* its next run waits for a port to be free */
     ReadyProbe *probe;
     TargetState shown;
     const char *waiting_on[8]; /* what shown.waiting_on points to */

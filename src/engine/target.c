@@ -99,7 +99,8 @@ static void run_over(Target *target, const RunResult *result) {
     state_view_ended(session->view, target->index);
     if (was_alive)
         session->alive--;
-    run_files_retain(session->dir, target_spec(target)->name, target_facts(target)->run);
+    run_files_retain(session->dir, target_spec(target)->name, target_facts(target)->run,
+                     session->config->logs.max_size);
     target_mark(target);
 }
 
@@ -124,7 +125,8 @@ static void on_wait(void *arg, const void *result, const Err *err) {
     Target *target = arg;
     target->wait = NULL;
     sys_point("ended");
-    RunResult end = err ? result_of_error(target->session->engine->loop, err) : target_result(result);
+    RunResult end =
+        err ? result_of_error(target->session->engine->loop, err) : target_result(result);
     if (err)
         end.kind = END_LOST;
     run_over(target, &end);
@@ -156,6 +158,14 @@ static Op *exec_probe(void *exec_arg, OpFn fn, void *arg) {
     return op;
 }
 
+/* Is it somebody else who answers on the port? */
+static bool doubt_probe(void *exec_arg, char *why, size_t size) {
+    Target *target = exec_arg;
+    uint16_t port = probe_port(&target_spec(target)->service->ready);
+    return port && !target->session->engine->options.scripted &&
+           port_stranger(port, target_facts(target)->pid, why, size);
+}
+
 static void start_probe(Target *target) {
     Engine *engine = target->session->engine;
     const TargetSpec *spec = target_spec(target);
@@ -169,6 +179,7 @@ static void start_probe(Target *target) {
                     .spec = &spec->service->ready,
                     .exec = exec_probe,
                     .exec_arg = target,
+                    .doubt = doubt_probe,
                     .was_ready = facts->ready};
     target->probe = ready_probe_new(&ask, on_probe, target);
 }
@@ -200,22 +211,51 @@ static void on_start(void *arg, const void *result, const Err *err) {
 
 /* ---- acts ---- */
 
+static void ask_backend(Target *target) {
+    Arena arena;
+    Step step;
+    arena_init(&arena);
+    step_build(target, &arena, &step);
+    target->start = backend_start_step(target->session->engine->backend,
+                                       target_step_id(target, target_facts(target)->run), &step,
+                                       on_start, target);
+    arena_deinit(&arena);
+}
+
+/* The run ends before it began: nothing was asked of the backend. Its number is not given again. */
+static void run_refused(Target *target, const char *why) {
+    RunResult end = {.kind = END_FAILED,
+                     .oom_killed = UNKNOWN,
+                     .ended_us = loop_wall_us(target->session->engine->loop),
+                     .why = why};
+    run_files_void(target->session->dir, target_spec(target)->name, target_facts(target)->run);
+    run_over(target, &end);
+}
+
+static void on_port(void *arg, const Err *err) {
+    Target *target = arg;
+    target->port = NULL;
+    if (err)
+        run_refused(target, err->msg);
+    else
+        ask_backend(target);
+}
+
 static void act_start(Target *target) {
     Session *session = target->session;
     Engine *engine = session->engine;
     TargetFacts *facts = target_facts(target);
+    const TargetSpec *spec = target_spec(target);
     PlanWorld world = session_world(session);
-    Arena arena;
-    Step step;
-    arena_init(&arena);
     fact_start_asked(facts, facts->run + 1, &world);
     session->alive++;
     target->stop_failed[0] = '\0';
     slot_take(target);
-    step_build(target, &arena, &step);
-    target->start = backend_start_step(engine->backend, target_step_id(target, facts->run), &step,
-                                       on_start, target);
-    arena_deinit(&arena);
+    uint16_t port = spec->type == TARGET_SERVER ? probe_port(&spec->service->ready) : 0;
+    if (port && !engine->options.scripted && port_in_use(port))
+        target->port = port_clear_new(engine->loop, port, on_port, target);
+    else
+        ask_backend(target);
 }
 
 static void on_destroy(void *arg, const void *result, const Err *err) {
@@ -238,6 +278,12 @@ static void stop_run(Target *target, int signal, uint32_t grace_ms) {
                              &how, on_destroy, target);
 }
 
+/* Asked to stop while it waited for its port. */
+static void forget_port(Target *target) {
+    target->port = port_clear_free(target->port);
+    run_refused(target, "stopped before it was started");
+}
+
 static void act_stop(Target *target, bool overdue) {
     const Stop *stop = &target_spec(target)->service->stop;
     PlanWorld world = session_world(target->session);
@@ -246,7 +292,10 @@ static void act_stop(Target *target, bool overdue) {
                        target->probe_why[0] ? target->probe_why : NULL);
     fact_stop_asked(target_facts(target), &world);
     target->probe = ready_probe_free(target->probe);
-    stop_run(target, (int)stop->signal, (uint32_t)stop->grace_ms);
+    if (target->port)
+        forget_port(target);
+    else
+        stop_run(target, (int)stop->signal, (uint32_t)stop->grace_ms);
 }
 
 void target_kill(Target *target) {
@@ -256,7 +305,10 @@ void target_kill(Target *target) {
     if (target_facts(target)->run_state != RUN_STOPPING)
         fact_stop_asked(target_facts(target), &world);
     target->probe = ready_probe_free(target->probe);
-    stop_run(target, SIGKILL, 0);
+    if (target->port)
+        forget_port(target);
+    else
+        stop_run(target, SIGKILL, 0);
     target_mark(target);
 }
 
@@ -412,6 +464,7 @@ void target_deinit(Target *target) {
     list_remove(&target->slot_wait);
     target->wake = timer_free(target->wake);
     target->probe = ready_probe_free(target->probe);
+    target->port = port_clear_free(target->port);
     op_forget(target->start); /* what was asked for goes on */
     op_drop(target->wait);
     op_forget(target->destroy);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which runs are kept on disk. */
+#include "harness/test.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/path.h"
+#include "engine/run_files.h"
+
+static void make_run(uint32_t run, int64_t bytes) {
+    char path[300];
+    snprintf(path, sizeof(path), "%s/runs/api:serve/%u", test_dir(), run);
+    ASSERT(path_mkdirs(path, 0700, NULL) == 0);
+    snprintf(path, sizeof(path), "%s/runs/api:serve/%u/log.0", test_dir(), run);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    ASSERT(fd >= 0 && ftruncate(fd, bytes) == 0);
+    close(fd);
+}
+
+static const char *kept(void) {
+    static char text[200];
+    uint32_t runs[100], n = run_files_list(test_dir(), "api:serve", runs, 100);
+    text[0] = '\0';
+    for (uint32_t i = 0; i < n; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%u", i ? " " : "", runs[i]);
+    return text;
+}
+
+TEST(the_newest_runs_are_kept)
+{
+    for (uint32_t run = 1; run <= 14; run++)
+        make_run(run, 1);
+    run_files_retain(test_dir(), "api:serve", 14, 0);
+    CHECK_STR(kept(), "5 6 7 8 9 10 11 12 13 14");
+    run_files_retain(test_dir(), "api:serve", 14, 1000);
+    CHECK_STR(kept(), "5 6 7 8 9 10 11 12 13 14");
+}
+
+TEST(all_runs_of_a_target_share_one_cap)
+{
+    for (uint32_t run = 1; run <= 4; run++)
+        make_run(run, 400);
+    run_files_retain(test_dir(), "api:serve", 4, 1000);
+    CHECK_STR(kept(), "3 4");
+    make_run(5, 5000); /* more than the cap by itself: it stays, alone */
+    run_files_retain(test_dir(), "api:serve", 5, 1000);
+    CHECK_STR(kept(), "5");
+}
+
+TEST(numbers_that_are_missing_do_not_count)
+{
+    make_run(2, 1);
+    make_run(90, 1);
+    run_files_retain(test_dir(), "api:serve", 90, 0);
+    CHECK_STR(kept(), "2 90");
+    run_files_retain(test_dir(), "nobody", 7, 0);
+}
+
+TEST(a_run_that_never_was_has_taken_its_number)
+{
+    run_files_void(test_dir(), "api:serve", 3);
+    CHECK_EQ(run_files_newest(test_dir(), "api:serve"), 3);
+}
