@@ -76,8 +76,8 @@ Session *scene_ci(Scene *scene) {
 void scene_crash(Scene *scene) {
     char slug[64];
     snprintf(slug, sizeof(slug), "%s", session_slug(scene->session));
-    fake_crash_server(scene->backend);
     engine_free(scene->engine);
+    fake_crash_server(scene->backend);
     begin(scene);
     ASSERT(engine_adopt(scene->engine, &scene->err) == 0);
     loop_advance(scene->loop, 0);
