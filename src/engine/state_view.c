@@ -406,7 +406,7 @@ StateView *state_view_new(Session *session) {
     const Config *config = session->config;
     view->session = session;
     list_init(&view->writes);
-    view->dir = state_dir(config->file, config->slug, session->name ? session->slug : NULL);
+    view->dir = state_dir_of(config->file, config->slug, session->name ? session->slug : NULL);
     view->logs = xasprintf("%s/runs", session->dir);
     view->memory = xcalloc(config->services.n + 1, sizeof(*view->memory));
     return view;

@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "spec/session.h"
+#include "store/state_file.h"
 
 enum { MAX_STOPPED = 10000, MAX_SLUG = 100 };
 
@@ -39,6 +41,7 @@ int stopped_find(const char *state_dir, const char *slug, Arena *arena, StoppedS
         .uid = uid ? uid : "",
         .file = file ? file : "",
         .error = error ? error : "",
+        .name = value_get_str(v, "session"),
         .ci = value_get_bool(v, "ci", false),
         .done = value_get_bool(v, "done", false),
         .started_us = value_get_int(v, "started_us", 0),
@@ -109,9 +112,24 @@ void stopped_encode(const StoppedSession *session, JsonWriter *out) {
     json_object_end(out);
 }
 
+/* What of it is in the project's directory. That may be gone by now, or not ours: no reason to keep the rest. */
+static void purge_project(const char *state_dir, const char *slug) {
+    Arena arena;
+    StoppedSession session;
+    Err err;
+    arena_init(&arena);
+    if (stopped_find(state_dir, slug, &arena, &session) == 0 && session.file[0] == '/') {
+        AUTO_FREE char *dir = state_dir_of(session.file, slug, session.name ? slug : NULL);
+        if (state_remove(dir, &err) < 0)
+            log_warn("%s: %s", slug, err.msg);
+    }
+    arena_deinit(&arena);
+}
+
 int stopped_purge(const char *state_dir, const char *slug, Err *err) {
     if (!is_slug(slug))
         return err_set(err, ERR_INVALID, "\"%s\" is no name of a session", slug);
+    purge_project(state_dir, slug);
     AUTO_FREE char *sessions = path_join(state_dir, "sessions");
     AUTO_FREE char *path = path_join(sessions, slug);
     return path_remove_tree(path, err);

@@ -7,6 +7,7 @@
 
 typedef struct StoppedSession {
     const char *slug, *uid, *file, *error; /* error "": none */
+    const char *name;                      /* of `--session`, or NULL */
     bool ci, done;
     int64_t created_us, started_us, ci_timeout_ms, ci_readiness_timeout_ms;
 } StoppedSession;
@@ -22,7 +23,7 @@ void stopped_list(const char *state_dir, Arena *arena, StoppedList *ret);
 MUST int stopped_find(const char *state_dir, const char *slug, Arena *arena, StoppedSession *ret);
 /* As a Session object, with the annotation thole.dev/stopped. */
 void stopped_encode(const StoppedSession *session, JsonWriter *out);
-/* Removes its files. */
+/* Removes its files, and the state file of its project. */
 MUST int stopped_purge(const char *state_dir, const char *slug, Err *err);
 /* Could this be the name of a session? (A name from outside never leaves the directory.) */
 bool is_slug(const char *text);

@@ -95,7 +95,7 @@ static bool default_name(const char *config_file, const char *project) {
     return strcmp(name, "previewctl.yaml") == 0 && access(ours, F_OK) < 0;
 }
 
-char *state_dir(const char *config_file, const char *file_slug, const char *session_slug) {
+char *state_dir_of(const char *config_file, const char *file_slug, const char *session_slug) {
     const char *slash = strrchr(config_file, '/');
     AUTO_FREE char *project =
         slash ? xstrndup(config_file, (size_t)(slash - config_file)) : xstrdup(".");

@@ -50,7 +50,7 @@ SCHEMA_DECLARE(type_project_state, ProjectState);
 enum { STATE_FORMAT = 1 };
 
 /* Where the state of a config file (an absolute path) is. `slug`: of a further session, or NULL. Returns owned. */
-char *state_dir(const char *config_file, const char *file_slug, const char *session_slug);
+char *state_dir_of(const char *config_file, const char *file_slug, const char *session_slug);
 
 /* What is there; NULL if it is absent, empty, broken or of a newer format. Lives in `arena`. */
 const ProjectState *state_load(const char *dir, Arena *arena);

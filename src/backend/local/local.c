@@ -293,11 +293,20 @@ static void forget_before(Local *local, StepId id) {
         run_let_go(old);
 }
 
+/* What was purged from the disk never was: its number is free again. */
+static void forget_purged(Local *local, StepId id) {
+    Run *old = local_run(local, id);
+    bool over = old && old->fd < 0 && (old->state == RUN_ENDED || old->state == RUN_VOID);
+    if (over && access(old->dir, F_OK) < 0)
+        run_let_go(old);
+}
+
 static Op *local_start_step(Backend *backend, StepId id, const Step *step, OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Task *task = local_task(local, id.task);
     Err err = {0};
     Run *run = NULL;
+    forget_purged(local, id);
     if (!task)
         err_set(&err, ERR_NOT_FOUND, "workflow %s was not set up", id.task);
     else if (local_run(local, id))

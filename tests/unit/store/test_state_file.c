@@ -370,7 +370,7 @@ static void check_dir(const char *file, const char *session, const char *expecte
     char path[300], want[300];
     snprintf(path, sizeof(path), "%s/shop/%s", test_dir(), file);
     snprintf(want, sizeof(want), "%s/shop/%s", test_dir(), expected);
-    AUTO_FREE char *dir = state_dir(path, "shop-abcdef", session);
+    AUTO_FREE char *dir = state_dir_of(path, "shop-abcdef", session);
     CHECK_STR(dir, want);
 }
 
@@ -385,7 +385,7 @@ TEST(every_file_and_session_has_its_own_directory)
     snprintf(ours, sizeof(ours), "%s/thole.yaml", desk->project);
     ASSERT(file_write(ours, "", 0, 0644, NULL) == 0);
     check_dir("previewctl.yaml", NULL, ".thole/shop-abcdef"); /* beside ours it is another file */
-    AUTO_FREE char *top = state_dir("/thole.yaml", "x", NULL);
+    AUTO_FREE char *top = state_dir_of("/thole.yaml", "x", NULL);
     CHECK_STR(top, "/.thole");
     desk_free(desk);
 }
