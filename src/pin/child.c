@@ -9,11 +9,9 @@
 
 void child_reset_signals(void) {
     struct sigaction usual = {.sa_handler = SIG_DFL};
-    sigset_t none;
     for (int signal = 1; signal < NSIG; signal++)
         sigaction(signal, &usual, NULL); /* those that may not be changed are as they should be */
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
 }
 
 /* Limits above what we may have become the most that we may have: a smaller limit beats no process. */
@@ -36,14 +34,12 @@ static int set_up(const Child *c) {
     child_reset_signals();
     for (uint32_t i = 0; done && i < l->limitc; i++)
         done = set_limit(&l->limits[i]) == 0;
-    done =
-        done && (setpriority(PRIO_PROCESS, 0, l->nice) == 0 || errno == EACCES || errno == EPERM);
+    setpriority(PRIO_PROCESS, 0, l->nice); /* nicer than asked for beats no process, too */
     umask((mode_t)l->umask & 0777);
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); /* as all are already */
     if (!done || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return -1;
-    if (getppid() != c->parent)
-        _exit(127);
-    return close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    return getppid() == c->parent ? 0 : -1;
 }
 
 char **child_point(char **to, const char *strings, const char *end, uint32_t count) {

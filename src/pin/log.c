@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pin/log.h"
-#include "base/attr.h"
 #include "base/sys.h"
 #include "pin/wire.h"
 

@@ -2,13 +2,8 @@
 #include "pin/mask.h"
 
 #include <errno.h>
-#include <string.h>
-
-static const char stars[] = "********";
 
 int mask_init(Mask *m, const char *strings, uint32_t count) {
-    if (count == 0)
-        return 0;
     if (count > MASK_SECRETS_MAX)
         return errno = E2BIG, -1;
     m->count = count;
@@ -24,12 +19,9 @@ int mask_init(Mask *m, const char *strings, uint32_t count) {
         strings += size + 1;
     }
     memset(m->shift, (int)m->shortest, sizeof(m->shift));
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t k = 0; k < m->shortest; k++) {
-            uint8_t *shift = &m->shift[(uint8_t)m->secrets[i].at[k]];
-            uint32_t far = m->shortest - 1 - k;
-            *shift = far < *shift ? (uint8_t)far : *shift;
-        }
+    for (uint32_t k = 0; k < m->shortest; k++) { /* the last of equal bytes counts */
+        for (uint32_t i = 0; i < count; i++)
+            m->shift[(uint8_t)m->secrets[i].at[k]] = (uint8_t)(m->shortest - 1 - k);
     }
     return 0;
 }
@@ -49,10 +41,11 @@ static size_t match(const Mask *m, const char *text, size_t size, size_t at) {
 static size_t find(const Mask *m, const char *text, size_t size, size_t at, size_t end) {
     size_t last = size >= m->shortest ? size - m->shortest + 1 : 0;
     end = end < last ? end : last;
-    for (size_t shift = 0; at<end; at += shift> 0 ? shift : 1) {
+    for (size_t shift = 0; at < end; at += shift) {
         shift = m->shift[(uint8_t)text[at + m->shortest - 1]];
         if (shift == 0 && match(m, text, size, at) > 0)
             return at;
+        shift += shift == 0;
     }
     return SIZE_MAX;
 }
@@ -82,7 +75,7 @@ void mask_feed(const Mask *m, MaskHold *hold, const MaskText *text, MaskFn fn, v
         if (at > shown)
             fn(arg, text->at + shown, at - shown);
         if (at >= shown)
-            fn(arg, stars, sizeof(stars) - 1);
+            fn(arg, "********", 8);
         shown = past > shown ? past : shown;
         at++;
     }

@@ -21,9 +21,7 @@ int peers_listen(Peers *p, const char *name) {
         return -1;
     if (sys_bind(fd, (struct sockaddr *)&address, size) == 0 && sys_listen(fd, PEERS_MAX) == 0)
         return p->listener = fd;
-    int error = errno;
-    close(fd);
-    return errno = error, -1;
+    return close(fd), -1; /* keeps errno */
 }
 
 int64_t peers_poll(Peers *p, struct pollfd *fds, int64_t now) {

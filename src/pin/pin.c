@@ -49,15 +49,6 @@ bool pin_tell(Pin *p) {
     return owed == 0;
 }
 
-static void send_signal(const Pin *p, const WireSignal *m) {
-    if (p->pid == 0 || !p->exec_known || p->reaped)
-        return;
-    if (m->group != 0)
-        sys_kill(-p->pid, m->signal);
-    else
-        sys_pidfd_send_signal(p->pidfd, m->signal);
-}
-
 static void hear_peer(void *arg, Peer *peer, const Packet *packet) {
     Pin *p = arg;
     union {
@@ -73,7 +64,10 @@ static void hear_peer(void *arg, Peer *peer, const Packet *packet) {
         peer->owed |= p->step == PIN_STUCK ? NEWS_SURVIVORS : 0;
         break;
     case WIRE_STOP: pin_stop(p, m.stop.signal, sys_mono_ms() + m.stop.grace_ms); break;
-    case WIRE_SIGNAL: send_signal(p, &m.signal); break;
+    case WIRE_SIGNAL:
+        if (p->exec_known && p->pid > 0 && !p->reaped)
+            sys_kill(m.signal.group ? -p->pid : p->pid, m.signal.signal);
+        break;
     case WIRE_WATCH_LOG:
         peer->watches = m.watch.on != 0;
         peer->number = m.watch.seen;
@@ -87,7 +81,12 @@ static void hear_signals(Pin *p) {
     struct signalfd_siginfo news;
     siginfo_t i;
     (void)!sys_read(PIN_SIGNALS, &news, sizeof(news));
-    while (sys_waitid(P_ALL, 0, &i, WEXITED | WNOHANG | WNOWAIT) == 0 && i.si_pid != 0) {
+    for (;;) {
+        int found = sys_waitid(P_ALL, 0, &i, WEXITED | WNOHANG | WNOWAIT);
+        if (found < 0 && errno != ECHILD) /* it said nothing, and the signal will not come again */
+            continue;
+        if (found < 0 || i.si_pid == 0)
+            return;
         p->dead |= i.si_pid == p->pid;
         if (i.si_pid == p->pid && !p->reaped)
             return;
@@ -139,7 +138,7 @@ noreturn void pin_main(Pin *p) {
     sys_program("pin");
     prctl(PR_SET_NAME, "thole-pin");
     p->self = getpid();
-    p->error = p->leaf = p->pidfd = -1;
+    p->error = p->leaf = -1;
     p->entered = PIN_GONE;
     p->ended = WIRE(WIRE_ENDED, WireEnded);
     p->output = (Output){.dir = PIN_DIR, .capture = -1, .buffer = p->start.buffer};

@@ -73,7 +73,6 @@ typedef struct Pin {
     int64_t limit;         /* of PIN_KILL: when survivors are given up, unless there is progress */
 
     pid_t self, pid;
-    int pidfd;
     bool exec_known, dead, reaped; /* of the leader, which is reaped last */
     bool claimed, recorded, may_linger, lingers;
     ChildFailure failure;

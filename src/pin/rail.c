@@ -49,8 +49,7 @@ static void tell(Rail *r) {
             server->owed = 1;
             return;
         }
-        pin->died = false;
-        pin->pid = 0;
+        *pin = (RailPin){0};
         r->died--;
     }
 }
@@ -64,7 +63,7 @@ static void end_orphans(Rail *r, int64_t now) {
 static void round_up(Rail *r, int64_t now) {
     int alive = tree_signal(r->pin.start.tree, &(TreeSignal){SIGKILL, r->self, is_known, r, NULL});
     r->round_at = alive != 0 && now < r->rounds_until ? now + RAIL_ROUND_MS : 0;
-    r->survivors = (uint32_t)alive;
+    r->survivors = alive > 0 ? (uint32_t)alive : 0;
 }
 
 /* A server that did not last is started again later. */
@@ -87,11 +86,12 @@ static void hear_signals(Rail *r, int64_t now) {
         if (!pin)
             continue;
         r->alive--;
-        pin->pid = status == 0 ? 0 : pid; /* 0: its exit record is written, its tree gone */
+        r->died += status != 0;
         pin->status = status;
         pin->died = status != 0;
-        r->died += status != 0;
-        if (status != 0)
+        if (status == 0) /* its exit record is written, its tree gone */
+            *pin = (RailPin){0};
+        else
             end_orphans(r, now);
     }
 }
@@ -112,13 +112,10 @@ static void spawn(Rail *r, const Peer *peer, const Packet *packet) {
     RailPin *slot = find(r, 0);
     if (!slot && r->used < RAIL_PINS_MAX)
         slot = &r->pins[r->used++];
-    pid_t pid = -1;
-    errno = packet->fd_count < 2 ? EBADF : EAGAIN;
-    if (slot && packet->fd_count >= 2) {
-        *slot = (RailPin){0};
-        sys_point("rail-spawn");
-        pid = sys_fork();
-    }
+    bool able = slot && packet->fd_count >= 2;
+    errno = slot ? EBADF : EAGAIN;
+    sys_point("rail-spawn");
+    pid_t pid = able ? sys_fork() : -1;
     if (pid == 0)
         become_pin(r, slot, packet);
     if (pid < 0) {
@@ -145,9 +142,11 @@ static void hello(Rail *r, Peer *peer, const Packet *packet) {
 }
 
 static void server_left(Rail *r, Peer *peer, int64_t now) {
-    r->resting = peer->hello > 0 ? peer->bye : r->resting;
-    bool last = peer->hello > 0 && (peer->hello = 0, !newest(r));
-    if (last && !r->resting && r->server_at == 0)
+    if (peer->hello == 0)
+        return;
+    peer->hello = 0;
+    r->resting = peer->bye;
+    if (!newest(r) && !r->resting && r->server_at == 0)
         r->server_at = now + r->backoff;
 }
 
@@ -219,11 +218,10 @@ static void serve(Rail *r) {
 }
 
 /* A process that nothing but SIGKILL ends, with a log file or nothing behind its standard descriptors. */
-static int detach(void) {
+static bool detach(void) {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
     struct stat log;
-    sigset_t child;
-    sigemptyset(&child);
+    sigset_t child = {0};
     sigaddset(&child, SIGCHLD);
     for (int signal = 1; signal < NSIG; signal++)
         sigaction(signal, signal == SIGCHLD ? &usual : &ignore, NULL);
@@ -234,25 +232,22 @@ static int detach(void) {
     for (int fd = STDIN_FILENO; null >= 0 && fd <= (logs ? STDOUT_FILENO : STDERR_FILENO); fd++)
         dup2(null, fd);
     close_range(STDERR_FILENO + 1, ~0U, 0);
-    bool done = null >= 0 && prctl(PR_SET_NAME, "thole-rail") == 0 && chdir("/") == 0 &&
-                prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 &&
-                signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK) == PIN_SIGNALS;
-    return done ? 0 : -1;
+    return null >= 0 && prctl(PR_SET_NAME, "thole-rail") == 0 && chdir("/") == 0 &&
+           prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 &&
+           signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK) == PIN_SIGNALS;
 }
 
 int main(int argc, char **argv) {
-    static Rail rail;
+    static Rail rail, *r = &rail;
     static Tree tree;
-    static Machine machine;
     static _Alignas(4096) char buffer[OUTPUT_BUFFER];
-    Rail *r = &rail;
     sys_program("rail");
     if (argc < 4 || strcmp(argv[1], "rail") != 0) {
         fputs("thole-pin is started by thole-server: thole-pin rail NAME SERVER...\n", stderr);
         return RAIL_USAGE;
     }
     peers_init(&r->peers, buffer);
-    if (detach() < 0)
+    if (!detach())
         return RAIL_FAILED;
     if (peers_listen(&r->peers, argv[2]) < 0)
         return errno == EADDRINUSE ? RAIL_HELD : RAIL_FAILED;
@@ -261,8 +256,8 @@ int main(int argc, char **argv) {
     r->pins = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (r->pins == MAP_FAILED)
         return RAIL_FAILED;
-    machine_read(&machine);
-    r->pin.start = (PinStart){&machine, NULL, argv[0], title, false, buffer, &tree};
+    machine_read(&r->machine);
+    r->pin.start = (PinStart){&r->machine, NULL, argv[0], title, false, buffer, &tree};
     r->argv = argv + 3;
     r->self = getpid();
     r->server_at = sys_mono_ms() + RAIL_FIRST_MS;

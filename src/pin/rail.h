@@ -44,6 +44,7 @@ typedef struct Rail {
     int64_t server_at, server_since, backoff; /* server_at: when to start one, 0: not */
     int64_t end_at;                           /* when we end, 0: not */
     int64_t round_at, rounds_until;           /* orphans: next look, 0: none; when to give up */
+    Machine machine;
     char **argv; /* of the server: our own arguments, then those of the newest hello */
     char *hello_argv[RAIL_ARGS_MAX + 1];
     char hello_text[WIRE_MAX];

@@ -71,12 +71,11 @@ void machine_read(Machine *ret_machine) {
 
 int record_claim(int dir) {
     char text[24];
+    int size = snprintf(text, sizeof(text), "pin %d\n", getpid());
     int fd = sys_openat(dir, RUN_CLAIM, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
-    int size = snprintf(text, sizeof(text), "pin %d\n", getpid());
-    (void)!sys_write(fd, text,
-                     (size_t)size); /* the file is the claim; on a full disk it stays empty */
+    (void)!sys_write(fd, text, (size_t)size); /* on a full disk it stays empty, and a claim */
     close(fd);
     return 0;
 }
@@ -114,12 +113,11 @@ static int write_whole(int dir, const char *name, int flags, const Json *j) {
     int fd = sys_openat(dir, name, O_WRONLY | O_CLOEXEC | flags, 0600);
     if (fd < 0)
         return -1;
-    ssize_t size = sys_write(fd, j->at, j->size);
-    int error = size < 0 ? errno : size < (ssize_t)j->size ? ENOSPC : 0;
-    if (error == 0 && !(flags & O_TRUNC) && ftruncate(fd, size) < 0)
-        error = errno;
+    errno = ENOSPC; /* if the write falls short */
+    bool done = sys_write(fd, j->at, j->size) == (ssize_t)j->size;
+    done = done && ((flags & O_TRUNC) || ftruncate(fd, (off_t)j->size) == 0);
     close(fd);
-    return error == 0 ? 0 : (errno = error, -1);
+    return done ? 0 : -1;
 }
 
 /* Temporary name, crash point, rename, crash point. */
@@ -141,15 +139,15 @@ static int publish(int dir, const Json *j, const char *const names[4], bool spar
 int record_run(int dir, const RecordRun *run, char *room) {
     static const char *const names[] = {RUN_RECORD ".tmp", "record", RUN_RECORD, "recorded"};
     const Launch *l = run->launch;
+    const Machine *m = run->machine;
+    const WireStarted *w = run->started;
     Json j = {.at = room};
     put(&j, "{\"format\":1,\"id\":\"%s\",\"run\":%u,", launch_text(l, l->id_at), l->run);
-    put(&j, "\"boot_id\":\"%s\",\"pidns\":%" PRIu64 ",", run->machine->boot_id,
-        run->machine->pidns);
-    put(&j, "\"pin\":%d,\"pin_start_ticks\":%" PRIu64 ",", run->pin, run->pin_start_ticks);
-    put(&j, "\"pid\":%d,\"start_ticks\":%" PRIu64 ",", run->started->pid,
-        run->started->start_ticks);
-    put(&j, "\"started_us\":%" PRId64 ",\"restarts\":%u,\"attempt\":%u,", run->started->started_us,
-        l->restarts, l->attempt);
+    put(&j, "\"boot_id\":\"%s\",\"pidns\":%" PRIu64 ",\"pin\":%d,", m->boot_id, m->pidns, run->pin);
+    put(&j, "\"pin_start_ticks\":%" PRIu64 ",\"pid\":%d,", run->pin_start_ticks, w->pid);
+    put(&j, "\"start_ticks\":%" PRIu64 ",\"started_us\":%" PRId64 ",", w->start_ticks,
+        w->started_us);
+    put(&j, "\"restarts\":%u,", l->restarts);
     put_cause(&j, launch_text(l, l->cause_at));
     return publish(dir, &j, names, false);
 }
@@ -159,12 +157,11 @@ int record_exit(int dir, const WireEnded *e, bool spare, char *room) {
     static const char *const oom[] = {"null", "false", "true"};
     static const char *const names[] = {EXIT_RECORD ".tmp", "exit", EXIT_RECORD, "exited"};
     Json j = {.at = room};
-    put(&j, "{\"format\":1,\"end\":\"%s\",\"code\":%d,\"stage\":%u,", ends[e->end], e->code,
-        e->stage);
-    put(&j, "\"oom\":%s,\"started_us\":%" PRId64 ",", oom[e->oom], e->started_us);
-    put(&j, "\"ended_us\":%" PRId64 ",\"user_us\":%" PRIu64 ",", e->ended_us, e->user_us);
-    put(&j, "\"system_us\":%" PRIu64 ",\"max_rss_kib\":%" PRIu64 ",", e->system_us, e->max_rss_kib);
-    put(&j, "\"log_size\":%" PRIu64 ",", e->log_size);
+    put(&j, "{\"format\":1,\"end\":\"%s\",\"code\":%d,", ends[e->end], e->code);
+    put(&j, "\"stage\":%u,\"oom\":%s,", e->stage, oom[e->oom]);
+    put(&j, "\"started_us\":%" PRId64 ",\"ended_us\":%" PRId64 ",", e->started_us, e->ended_us);
+    put(&j, "\"user_us\":%" PRIu64 ",\"system_us\":%" PRIu64 ",", e->user_us, e->system_us);
+    put(&j, "\"max_rss_kib\":%" PRIu64 ",\"log_size\":%" PRIu64 ",", e->max_rss_kib, e->log_size);
     put(&j, "\"lingering\":%u,\"killed\":%u}\n", e->lingering, e->killed);
     return publish(dir, &j, names, spare);
 }

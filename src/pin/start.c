@@ -25,12 +25,15 @@ static int make_pipes(Pin *p, const Launch *l, int pipes[PIPES][2]) {
     return 0;
 }
 
+/* A parent needs no pidfd: the number stays its child's until it is reaped. */
 static int fork_child(Pin *p, const Launch *l, int pipes[PIPES][2]) {
-    pid_t pid = sys_clone_pidfd(&p->pidfd, p->leaf);
+    int pidfd = -1;
+    pid_t pid = sys_clone_pidfd(&pidfd, p->leaf);
     if (pid == 0)
         child_exec(&(Child){l, p->self, pipes[OUT][1], pipes[ERR][1], pipes[ERROR][1]});
     if (pid < 0)
         return -1;
+    close(pidfd);
     p->pid = pid;
     sys_point("spawn");
     return 0;
@@ -73,8 +76,10 @@ RunStage pin_begin(Pin *p) {
         return RUN_STAGE_CLAIM;
     p->claimed = true;
     sys_point("claim");
-    if (bad || mask_init(&mask, launch_text(l, l->secrets_at), l->secretc) < 0)
-        return errno = bad ? bad : errno, RUN_STAGE_LAUNCH;
+    if (bad)
+        return errno = bad, RUN_STAGE_LAUNCH;
+    if (l->secretc > 0 && mask_init(&mask, launch_text(l, l->secrets_at), l->secretc) < 0)
+        return RUN_STAGE_LAUNCH;
     memset(p->start.title, 0, p->start.title_size);
     snprintf(p->start.title, p->start.title_size, "thole-pin %s", launch_text(l, l->title_at));
     snprintf(p->start.id, WIRE_ID_MAX, "%s", launch_text(l, l->id_at));

@@ -26,8 +26,8 @@ static void signal_group(const Pin *p, int signal) {
 }
 
 static int signal_tree(Pin *p, int signal, WireSurvivors *left) {
-    int alive =
-        tree_signal(p->start.tree, &(TreeSignal){.signal = signal, .self = p->self, .left = left});
+    TreeSignal how = {.signal = signal, .self = p->self, .left = left};
+    int alive = tree_signal(p->start.tree, &how);
     if (p->dead && signal != 0 && alive > (int)p->ended.killed)
         p->ended.killed = (uint32_t)alive;
     return alive;
@@ -77,6 +77,7 @@ static PinStep step_run(Pin *p, int64_t now) {
         pin_stop(p, p->rest_signal, now + p->rest_grace_ms);
     return PIN_GRACE;
 }
+
 /* When the leader is gone, what is left of its tree is told as well, once. */
 static PinStep step_grace(Pin *p, int64_t now) {
     if (tree_gone(p))
@@ -91,11 +92,9 @@ static PinStep step_grace(Pin *p, int64_t now) {
 }
 
 static int kill_round(Pin *p) {
-    int fd = p->leaf < 0 ? -1 : sys_openat(p->leaf, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0);
-    if (fd >= 0) {
-        (void)!sys_write(fd, "1", 1);
-        close(fd);
-    }
+    int fd = sys_openat(p->leaf, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0);
+    (void)!sys_write(fd, "1", 1); /* without a leaf this does no harm */
+    close(fd);
     p->killed = true;
     p->survivors = WIRE(WIRE_SURVIVORS, WireSurvivors);
     signal_group(p, SIGKILL);
@@ -105,8 +104,8 @@ static int kill_round(Pin *p) {
 static PinStep step_kill(Pin *p, int64_t now) {
     if (tree_gone(p))
         return PIN_DRAIN;
-    if (!p->fresh && now < p->due)
-        return PIN_KILL;
+    if (p->step == PIN_STUCK || (!p->fresh && now < p->due))
+        return p->step;
     int alive = kill_round(p);
     if (p->fresh || alive != p->alive)
         p->limit = now + PIN_STUCK_MS;
@@ -116,10 +115,6 @@ static PinStep step_kill(Pin *p, int64_t now) {
         return PIN_KILL;
     pin_owe(p, NEWS_SURVIVORS);
     return PIN_STUCK;
-}
-
-static PinStep step_stuck(Pin *p, int64_t now) {
-    return tree_gone(p) ? PIN_DRAIN : PIN_STUCK;
 }
 
 static PinStep step_drain(Pin *p, int64_t now) {
@@ -134,9 +129,8 @@ static PinStep step_drain(Pin *p, int64_t now) {
 
 /* Exact where the kernel counted for us alone; a SIGKILL that was not ours may have been the kernel's. */
 static RunOom oom(const Pin *p) {
-    char text[512];
-    const char *line =
-        strstr(record_read(p->leaf, "memory.events", text, sizeof(text)), "oom_kill ");
+    char t[512];
+    const char *line = strstr(record_read(p->leaf, "memory.events", t, sizeof(t)), "oom_kill ");
     if (line)
         return strncmp(line, "oom_kill 0\n", 11) != 0 ? RUN_OOM_YES : RUN_OOM_NO;
     bool unknown = p->ended.end == RUN_END_SIGNALED && p->ended.code == SIGKILL && !p->killed;
@@ -205,7 +199,7 @@ static PinStep step_leave(Pin *p, int64_t now) {
 void pin_step(Pin *p, int64_t now) {
     static PinStep (*const steps[])(Pin *, int64_t) = {
         [PIN_EXEC] = step_exec,     [PIN_RUN] = step_run,       [PIN_GRACE] = step_grace,
-        [PIN_KILL] = step_kill,     [PIN_STUCK] = step_stuck,   [PIN_DRAIN] = step_drain,
+        [PIN_KILL] = step_kill,     [PIN_STUCK] = step_kill,    [PIN_DRAIN] = step_drain,
         [PIN_RECORD] = step_record, [PIN_LINGER] = step_linger, [PIN_LEAVE] = step_leave,
     };
     PinStep before;

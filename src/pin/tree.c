@@ -15,8 +15,8 @@ int tree_stat(pid_t pid, TreeStat *ret_stat) {
     TreeStat *s = ret_stat;
     char path[32], line[512];
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    const char *open = strchr(record_read(AT_FDCWD, path, line, sizeof(line)), '('),
-               *end = strrchr(line, ')');
+    const char *open = strchr(record_read(AT_FDCWD, path, line, sizeof(line)), '(');
+    const char *end = strrchr(line, ')');
     if (!open || sscanf(end + 1, STAT_FIELDS, &s->state, &s->parent, &s->start_ticks) != 3)
         return errno = ESRCH, -1;
     snprintf(s->name, sizeof(s->name), "%.*s", (int)(end - open) - 1, open + 1);
@@ -92,12 +92,9 @@ static int signal_one(const Tree *t, const TreeSignal *how, pid_t pid) {
                 (stat.parent == how->self || is_below(t, stat.parent));
     if (ours && how->left)
         name_survivor(pid, &stat, how->left);
-    int signals[] = {how->signal, how->signal == SIGKILL ? 0 : SIGCONT};
     for (int i = 0; ours && how->signal != 0 && i < 2; i++) {
-        if (fd < 0)
-            sys_kill(pid, signals[i]);
-        else
-            sys_pidfd_send_signal(fd, signals[i]);
+        int signal = i == 0 ? how->signal : SIGCONT;
+        (void)(fd < 0 ? sys_kill(pid, signal) : sys_pidfd_send_signal(fd, signal));
     }
     close(fd);
     return ours;
