@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "data/json.h"
 
-enum { AGAIN_MS = 50 };
+enum { AGAIN_MS = 50, START_AGAIN_MS = 500 };
 
 int client_init(Client *client, Err *err) {
     *client = (Client){.may_start = true};
@@ -34,7 +34,8 @@ void client_deinit(Client *client) {
 typedef struct Attempt {
     HttpCall call;
     int64_t deadline_ms;
-    bool connected, started;
+    int64_t start_at_ms; /* when a server may be started (again) */
+    bool connected;
 } Attempt;
 
 static void attempt_init(Attempt *attempt, const Client *client, const char *method,
@@ -59,9 +60,10 @@ static bool ask_again(Client *client, Attempt *attempt, Err *err) {
         return false;
     if (!attempt->connected && !client->may_start)
         return false;
-    if (!attempt->connected && !attempt->started) {
-        attempt->started = true;
-        return server_start(client, err) == 0;
+    if (!attempt->connected && clock_mono_ms() >= attempt->start_at_ms) {
+        int r = server_start(client, err);
+        attempt->start_at_ms = clock_mono_ms() + START_AGAIN_MS;
+        return r == 0;
     }
     poll(NULL, 0, AGAIN_MS);
     return true;

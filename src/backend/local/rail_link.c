@@ -317,6 +317,10 @@ void rail_link_want(RailLink *link) {
     begin(link);
 }
 
+void rail_link_works(RailLink *link) {
+    link->again_ms = 0;
+}
+
 bool rail_link_up(const RailLink *link) {
     return link->phase == LINK_UP;
 }

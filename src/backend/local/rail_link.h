@@ -30,6 +30,8 @@ RailLink *rail_link_new(Loop *loop, const LocalOptions *options, const RailEvent
 RailLink *rail_link_free(RailLink *link);
 
 void rail_link_want(RailLink *link); /* connect, or start a rail, unless that is going on */
+void rail_link_works(
+    RailLink *link); /* a pin of it was heard of: when it dies, the next one is tried soon */
 bool rail_link_up(const RailLink *link);
 
 typedef enum RailSent { RAIL_SENT, RAIL_LATER, RAIL_FAILED } RailSent;

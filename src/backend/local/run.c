@@ -235,6 +235,7 @@ static void on_started(Run *run, const PinPacket *packet) {
     pin_packet_body(packet, &started, sizeof started);
     run->now.pid = started.pid;
     run->now.started_us = started.started_us;
+    rail_link_works(run->local->rail);
     if (run->state == RUN_ASKED || run->state == RUN_SEEKING)
         run_set_state(run, RUN_RUNNING);
 }
