@@ -13,6 +13,12 @@ static bool goes_on(const char *path) {
     return strstr(path, "watch=true") || strstr(path, "follow=true") || strstr(path, "/hold");
 }
 
+static int wait_more(HttpLines *lines, Err *err) {
+    struct pollfd p = {.fd = http_lines_fd(lines), .events = POLLIN};
+    (void)!poll(&p, 1, -1);
+    return http_lines_fill(lines, err) < 0 ? -1 : 1;
+}
+
 /* What has no end is printed as it comes. */
 static int stream(Cli *cli, const char *path, Err *err) {
     HttpLines *lines = client_lines(&cli->client, path, err);
@@ -20,13 +26,11 @@ static int stream(Cli *cli, const char *path, Err *err) {
     if (!lines)
         return -1;
     do {
-        struct pollfd p = {.fd = http_lines_fd(lines), .events = POLLIN};
         size_t size;
-        (void)!poll(&p, 1, -1);
-        r = http_lines_fill(lines, err);
         const char *bytes = http_lines_rest(lines, &size);
         fwrite(bytes, 1, size, stdout);
-    } while (r > 0 && fflush(stdout) == 0);
+        r = fflush(stdout) < 0 ? 0 : http_lines_done(lines) ? 0 : wait_more(lines, err);
+    } while (r > 0);
     http_lines_close(lines);
     return r;
 }

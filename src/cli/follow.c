@@ -22,7 +22,10 @@
 #include "spec/routes.h"
 
 enum { LOG_FD, TARGETS_FD, SESSION_FD, HOLD_FD, SIGNAL_FD, FDS };
-enum { SURVIVOR_MS = 2000 }; /* a stop that had failed before is tried again meanwhile */
+enum {
+    AGAIN_MS = 20,
+    SURVIVOR_MS = 2000
+}; /* a stop that had failed before is tried again meanwhile */
 
 typedef struct Follow {
     Cli *cli;
@@ -51,7 +54,8 @@ static void on_target(void *arg, Seen *seen, const char *before) {
     Follow *f = arg;
     bool fresh = !before[0];
     f->choose |= fresh;
-    prefix_widen(&f->prefix, seen->view.name);
+    if (strcmp(seen->view.name, "tiltfile:update") != 0)
+        prefix_widen(&f->prefix, seen->view.name);
     progress_touch(&f->progress);
     summary_note(seen);
     if (strcmp(before, seen->word) == 0 || is_stopping(f) || f->ask->quiet ||
@@ -85,12 +89,11 @@ static void hear_session(Follow *f, const char *json, size_t size) {
     arena_deinit(&arena);
 }
 
-static void pump_session(Follow *f) {
+static void take_session(Follow *f, bool broken) {
     size_t size;
-    int r = http_lines_fill(f->session, NULL);
     for (const char *line; (line = http_lines_next(f->session, &size));)
         hear_session(f, line, size);
-    if (r <= 0)
+    if (broken || http_lines_done(f->session))
         f->session = http_lines_close(f->session);
 }
 
@@ -114,9 +117,12 @@ static int connect_all(Follow *f, Err *err) {
         return 0;
     if (!f->ask->quiet && log_feed_open(&f->feed, err) < 0)
         return -1;
-    if (wants_session(f) && !f->session &&
-        !(f->session = open_lines(f, "?watch=true&fieldSelector=metadata.name%3D", "", err)))
-        return -1;
+    if (wants_session(f) && !f->session) {
+        f->session = open_lines(f, "?watch=true&fieldSelector=metadata.name%3D", "", err);
+        if (!f->session)
+            return -1;
+        take_session(f, false);
+    }
     if (f->ask->hold && !f->hold && !(f->hold = open_lines(f, "/", "/hold", err)))
         return -1;
     return 0;
@@ -213,7 +219,7 @@ static int say_late(Follow *f) {
 
 static int say_done(Follow *f) {
     bool timeout = str_starts(f->error, "Timeout ") || str_starts(f->error, "Readiness timeout ");
-    summary_print(&f->targets, f->cli->color_err);
+    summary_print(&f->targets, !f->error[0], f->cli->color_err);
     if (f->error[0])
         cli_say("%s", f->error);
     else
@@ -222,8 +228,10 @@ static int say_done(Follow *f) {
 }
 
 static int after_gone(Follow *f) {
-    if (f->interrupts)
+    if (f->interrupts) {
+        cli_say("%s is down", f->ask->slug);
         return EXIT_INTERRUPTED;
+    }
     if (f->ask->until == FOLLOW_GONE)
         return EXIT_DONE;
     cli_say("session %s was stopped meanwhile", f->ask->slug);
@@ -304,15 +312,16 @@ static void turn(Follow *f) {
                               [SESSION_FD] = {fd_of(f->session), POLLIN, 0},
                               [HOLD_FD] = {fd_of(f->hold), POLLIN, 0},
                               [SIGNAL_FD] = {f->signals, POLLIN, 0}};
+    bool broken = !f->targets.lines || (!f->ask->quiet && !f->feed.lines);
     fflush(stdout);
-    if (poll(fds, FDS, timeout_of(f)) < 0)
+    if (poll(fds, FDS, broken ? AGAIN_MS : timeout_of(f)) < 0)
         return;
     if (fds[LOG_FD].revents)
         log_feed_pump(&f->feed);
     if (fds[TARGETS_FD].revents)
         targets_pump(&f->targets);
     if (fds[SESSION_FD].revents)
-        pump_session(f);
+        take_session(f, http_lines_fill(f->session, NULL) < 0);
     if (fds[HOLD_FD].revents && http_lines_fill(f->hold, NULL) <= 0)
         f->hold = http_lines_close(f->hold);
     if (fds[SIGNAL_FD].revents)

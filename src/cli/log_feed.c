@@ -108,15 +108,6 @@ static char *path_of(const LogFeed *feed) {
     return text;
 }
 
-int log_feed_open(LogFeed *feed, Err *err) {
-    if (feed->lines || feed->ended)
-        return 0;
-    AUTO_FREE char *path = path_of(feed);
-    feed->lines = client_lines(feed->client, path, err);
-    feed->opening++;
-    return feed->lines ? 0 : -1;
-}
-
 int log_feed_fd(const LogFeed *feed) {
     return feed->lines ? http_lines_fd(feed->lines) : -1;
 }
@@ -176,19 +167,34 @@ static void give(LogFeed *feed, const LogEntry *entry, int64_t from) {
     feed->fn(feed->arg, entry);
 }
 
-void log_feed_pump(LogFeed *feed) {
+static void take(LogFeed *feed, bool broken) {
     LogEntry entry;
     int64_t from;
     size_t size;
-    int r = http_lines_fill(feed->lines, NULL);
     for (const char *line; (line = http_lines_next(feed->lines, &size));)
         if (read_entry(feed, line, size, &entry, &from))
             give(feed, &entry, from);
-    if (r > 0)
-        return;
-    feed->ended = r == 0 && !feed->ask.follow;
-    feed->over = r == 0 && feed->ask.follow;
-    feed->lines = http_lines_close(feed->lines);
+    bool done = http_lines_done(feed->lines);
+    feed->ended = done && !feed->ask.follow;
+    feed->over = done && feed->ask.follow;
+    if (done || broken)
+        feed->lines = http_lines_close(feed->lines);
+}
+
+int log_feed_open(LogFeed *feed, Err *err) {
+    if (feed->lines || feed->ended)
+        return 0;
+    AUTO_FREE char *path = path_of(feed);
+    feed->lines = client_lines(feed->client, path, err);
+    if (!feed->lines)
+        return -1;
+    feed->opening++;
+    take(feed, false);
+    return 0;
+}
+
+void log_feed_pump(LogFeed *feed) {
+    take(feed, http_lines_fill(feed->lines, NULL) < 0);
 }
 
 void log_feed_finish(LogFeed *feed) {
@@ -196,7 +202,7 @@ void log_feed_finish(LogFeed *feed) {
     Err err;
     feed->lines = http_lines_close(feed->lines);
     feed->ask.follow = feed->ended = false;
-    while (!feed->ended && log_feed_open(feed, &err) == 0) {
+    while (!feed->ended && log_feed_open(feed, &err) == 0 && !feed->ended) {
         struct pollfd p = {.fd = log_feed_fd(feed), .events = POLLIN};
         int64_t left = deadline_ms - clock_mono_ms();
         if (left <= 0 || poll(&p, 1, (int)left) <= 0)

@@ -51,9 +51,10 @@ static void cut(char *text, size_t width) {
 }
 
 static void draw_line(const Progress *progress, const Seen *seen, int name_width, size_t width) {
-    char text[LINE_BYTES], elapsed[DURATION_TEXT];
+    char text[LINE_BYTES], elapsed[DURATION_TEXT] = "";
     int64_t ms = clock_mono_ms() - seen->since_ms;
-    duration_format_short(ms - ms % 1000, elapsed);
+    if (ms >= TICK_MS)
+        duration_format_go(ms - ms % TICK_MS, elapsed);
     const char *why = target_why(&seen->view);
     int head = snprintf(text, sizeof(text), "%-*s ", name_width, seen->view.name);
     snprintf(text + head, sizeof(text) - (size_t)head, "%-*s %5s  %s", WORD_WIDTH, seen->word,

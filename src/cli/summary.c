@@ -21,12 +21,14 @@ static void time_taken(const TargetView *view, char text[DURATION_TEXT]) {
         duration_format_short((to_us - from_us) / 1000, text);
 }
 
-static void print_target(const Seen *seen, int width, bool color) {
+/* A session that went well stopped its servers because they were ready. */
+static void print_target(const Seen *seen, bool well, int width, bool color) {
     const TargetView *view = &seen->view;
     char took[DURATION_TEXT];
     const char *word = seen->word, *why = target_why(view);
     time_taken(view, took);
-    if (view->phase == PHASE_NONE && !view->job && seen->marks & WAS_READY) {
+    bool was_ready = seen->marks & WAS_READY || (well && strcmp(word, "stopped") == 0);
+    if (view->phase == PHASE_NONE && !view->job && was_ready) {
         word = "ready";
         why = "";
     } else if (view->phase == PHASE_NONE) {
@@ -38,12 +40,12 @@ static void print_target(const Seen *seen, int width, bool color) {
             word, color ? "\033[0m" : "", why);
 }
 
-void summary_print(const Targets *targets, bool color) {
+void summary_print(const Targets *targets, bool well, bool color) {
     int width = 0;
     for (size_t i = 0; i < targets->all.n; i++)
         if ((int)strlen(targets->all.at[i]->view.name) > width)
             width = (int)strlen(targets->all.at[i]->view.name);
     for (size_t i = 0; i < targets->all.n; i++)
         if (strcmp(targets->all.at[i]->view.name, "tiltfile:update") != 0)
-            print_target(targets->all.at[i], width, color);
+            print_target(targets->all.at[i], well, width, color);
 }

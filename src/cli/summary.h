@@ -6,4 +6,5 @@
 
 /* Remembers of a target what cannot be seen any more when it was stopped. */
 void summary_note(Seen *seen);
-void summary_print(const Targets *targets, bool color); /* on stderr */
+/* On stderr. `well`: the session succeeded. */
+void summary_print(const Targets *targets, bool well, bool color);

@@ -168,6 +168,15 @@ int targets_read(Targets *targets, Err *err) {
     return r;
 }
 
+static void take(Targets *targets, bool broken) {
+    size_t size;
+    bool good = true;
+    for (const char *line; good && (line = http_lines_next(targets->lines, &size));)
+        good = hear(targets, line, size);
+    if (!good || broken || http_lines_done(targets->lines))
+        targets->lines = http_lines_close(targets->lines);
+}
+
 int targets_watch(Targets *targets, Err *err) {
     if (targets->lines || targets->gone)
         return 0;
@@ -179,7 +188,10 @@ int targets_watch(Targets *targets, Err *err) {
     AUTO_FREE char *path = path_to(targets, query);
     targets->version[0] = '\0';
     targets->lines = client_lines(targets->client, path, err);
-    return targets->lines ? 0 : -1;
+    if (!targets->lines)
+        return -1;
+    take(targets, false);
+    return 0;
 }
 
 int targets_fd(const Targets *targets) {
@@ -187,18 +199,14 @@ int targets_fd(const Targets *targets) {
 }
 
 void targets_pump(Targets *targets) {
-    size_t size;
-    int r = http_lines_fill(targets->lines, NULL);
-    for (const char *line; r >= 0 && (line = http_lines_next(targets->lines, &size));)
-        r = hear(targets, line, size) ? r : -1;
-    if (r <= 0)
-        targets->lines = http_lines_close(targets->lines);
+    take(targets, http_lines_fill(targets->lines, NULL) < 0);
 }
 
 int targets_wait(Targets *targets, int64_t deadline_ms, Err *err) {
+    bool was_open = targets->lines != NULL;
     if (targets_watch(targets, err) < 0)
         return -1;
-    if (targets->gone)
+    if (!was_open || targets->gone) /* there may be news already */
         return 0;
     struct pollfd p = {.fd = targets_fd(targets), .events = POLLIN};
     int64_t left = deadline_ms ? deadline_ms - clock_mono_ms() : -1;

@@ -233,6 +233,10 @@ int http_lines_fill(HttpLines *lines, Err *err) {
     return lines->parser.done ? 0 : 1;
 }
 
+bool http_lines_done(const HttpLines *lines) {
+    return lines->parser.done;
+}
+
 const char *http_lines_rest(HttpLines *lines, size_t *ret_size) {
     Buf *body = &lines->parser.body;
     buf_drop(body, lines->used);

@@ -27,7 +27,8 @@ void http_answer_free(HttpAnswer *answer);
 
 /* A reply that goes on: lines of JSON. */
 typedef struct HttpLines HttpLines;
-/* Returns when the head has come. A status other than 200 is an error with the Status' message. */
+/* Returns when the head has come, and maybe some lines with it: take those before waiting for more. A
+ * status other than 200 is an error with the Status' message. */
 HttpLines *http_lines_open(const HttpCall *call, Err *err);
 HttpLines *http_lines_close(HttpLines *lines);
 int http_lines_fd(const HttpLines *lines); /* readable: call http_lines_fill */
@@ -36,6 +37,7 @@ int http_lines_fd(const HttpLines *lines); /* readable: call http_lines_fill */
 MUST int http_lines_fill(HttpLines *lines, Err *err);
 /* What has come behind the last complete line; ends what http_lines_next lent. For streams that are no lines. */
 const char *http_lines_rest(HttpLines *lines, size_t *ret_size);
+bool http_lines_done(const HttpLines *lines); /* the stream has ended */
 /* The next complete line, without its newline; NULL: none yet. Lent until the next call. */
 const char *http_lines_next(HttpLines *lines, size_t *ret_size);
 
