@@ -147,7 +147,7 @@ int record_run(int dir, const RecordRun *run, char *room) {
     put(&j, "\"pin_start_ticks\":%" PRIu64 ",\"pid\":%d,", run->pin_start_ticks, w->pid);
     put(&j, "\"start_ticks\":%" PRIu64 ",\"started_us\":%" PRId64 ",", w->start_ticks,
         w->started_us);
-    put(&j, "\"restarts\":%u,", l->restarts);
+    put(&j, "\"restarts\":%u,\"attempt\":%u,", l->restarts, l->attempt);
     put_cause(&j, launch_text(l, l->cause_at));
     return publish(dir, &j, names, false);
 }

@@ -81,7 +81,8 @@ def failing(tmp):
     script = tmp / "script"
     script.write_text("#!/bin/sh\n")
     big = ["x" * 200_000]
-    return [(["no-such-program"], {}, STAGE_EXEC, errno.ENOENT), (["/no/such/program"], {}, STAGE_EXEC, errno.ENOENT),
+    usual = {"env": {"PATH": "/usr/bin:/bin"}}  # a directory that may not be searched would be EACCES
+    return [(["no-such-program"], usual, STAGE_EXEC, errno.ENOENT), (["/no/such/program"], {}, STAGE_EXEC, errno.ENOENT),
             ([str(tmp)], {}, STAGE_EXEC, errno.EACCES), ([str(script)], {}, STAGE_EXEC, errno.EACCES),
             (["script"], {"env": {"PATH": str(tmp)}}, STAGE_EXEC, errno.EACCES),
             ([""], {}, STAGE_EXEC, errno.ENOENT), (["sh", *big], {}, STAGE_EXEC, errno.E2BIG),
@@ -289,9 +290,9 @@ def test_a_tree_of_sessions_is_ended(rail):
 
 @pytest.mark.deadline(120)
 def test_processes_that_fork_on_and_on_are_ended(rail):
-    bomb = "import os,time\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid(); time.sleep(0.002)"
-    run = rail.run([sys.executable, "-I", "-S", "-c", f"import os,time\nprint('up', flush=True)\nif os.fork() == 0:\n"
-                    f"    exec({bomb!r})\ntime.sleep(1000)"])
+    bomb = "import os,select\nwhile True:\n    if os.fork(): os._exit(0)\n    os.setsid(); select.select([], [], [], 0.002)"
+    run = rail.run([sys.executable, "-I", "-S", "-c", f"import os,signal\nprint('up', flush=True)\nif os.fork() == 0:\n"
+                    f"    exec({bomb!r})\nsignal.pause()"])
     run.started()
     run.stop(grace_ms=0)
     run.ended(60)

@@ -10,6 +10,7 @@ enum { TEXT = 4096, OUT = 4 * TEXT };
 typedef struct Out {
     char text[OUT];
     size_t size;
+    MaskHold hold;
 } Out;
 
 static void collect(void *arg, const char *at, size_t size) {
@@ -22,11 +23,11 @@ static void collect(void *arg, const char *at, size_t size) {
 }
 
 /* As output.c does it: what is held is put before the next piece. */
-static void feed(const Mask *m, MaskHold *hold, const char *piece, size_t size, bool final, Out *out) {
+static void feed(const Mask *m, Out *out, const char *piece, size_t size, bool final) {
     char buffer[2 * TEXT + 64];
-    size_t held = mask_prefix(hold, buffer);
+    size_t held = mask_prefix(&out->hold, buffer);
     memcpy(buffer + held, piece, size);
-    mask_feed(m, hold, &(MaskText){buffer, held + size, final}, collect, out);
+    mask_feed(m, &out->hold, &(MaskText){buffer, held + size, final}, collect, out);
 }
 
 static Mask *mask_of(const char *strings, uint32_t count) {
@@ -56,10 +57,9 @@ static void naive(const Mask *m, const char *text, size_t size, Out *out) {
 
 static const char *whole(const Mask *m, const char *text) {
     static Out out;
-    MaskHold hold = {0};
     memset(&out, 0, sizeof(out));
-    feed(m, &hold, text, strlen(text), true, &out);
-    CHECK_EQ(hold.size, 0);
+    feed(m, &out, text, strlen(text), true);
+    CHECK_EQ(out.hold.size, 0);
     return out.text;
 }
 
@@ -81,31 +81,29 @@ TEST(mask_takes_the_longest_and_joins_what_overlaps) {
 
 TEST(mask_holds_back_only_a_proper_prefix) {
     const Mask *m = mask_of("secret-one\0second", 2);
-    MaskHold hold = {0};
     Out out = {.size = 0};
-    feed(m, &hold, "say sec", 7, false, &out);
+    feed(m, &out, "say sec", 7, false);
     CHECK_EQ(out.size, 4);
-    CHECK_EQ(hold.size, 3);
-    feed(m, &hold, "ret-on", 6, false, &out);
+    CHECK_EQ(out.hold.size, 3);
+    feed(m, &out, "ret-on", 6, false);
     CHECK_EQ(out.size, 4);
-    CHECK_EQ(hold.size, 9);
-    feed(m, &hold, "e and secondly, se", 18, false, &out);
-    CHECK_EQ(hold.size, 2);
-    feed(m, &hold, "", 0, true, &out);
+    CHECK_EQ(out.hold.size, 9);
+    feed(m, &out, "e and secondly, se", 18, false);
+    CHECK_EQ(out.hold.size, 2);
+    feed(m, &out, "", 0, true);
     out.text[out.size] = '\0';
     CHECK_STR(out.text, "say ******** and ********ly, se");
 }
 
 TEST(mask_remembers_what_it_has_hidden_when_it_holds) {
     const Mask *m = mask_of("abcd\0cdefgh", 2);
-    MaskHold hold = {0};
     Out out = {.size = 0};
-    feed(m, &hold, "xabcd", 5, false, &out); /* stars are out, "cd" is held: it may begin the second secret */
-    CHECK_EQ(hold.size, 2);
-    CHECK_EQ(hold.hidden, 2);
-    feed(m, &hold, "efg", 3, false, &out);
-    CHECK_EQ(hold.size, 5);
-    feed(m, &hold, "z", 1, false, &out);
+    feed(m, &out, "xabcd", 5, false); /* stars are out, "cd" is held: it may begin the second secret */
+    CHECK_EQ(out.hold.size, 2);
+    CHECK_EQ(out.hold.hidden, 2);
+    feed(m, &out, "efg", 3, false);
+    CHECK_EQ(out.hold.size, 5);
+    feed(m, &out, "z", 1, false);
     out.text[out.size] = '\0';
     CHECK_STR(out.text, "x********efgz");
 }
@@ -138,15 +136,15 @@ static void round_of(unsigned seed) {
     for (size_t i = 0; i < size; i++)
         text[i] = (char)('a' + rand() % letters);
     const Mask *m = mask_of(strings, count);
-    MaskHold hold = {0};
     naive(m, text, size, &wanted);
     got.size = 0;
+    got.hold = (MaskHold){0};
     for (size_t from = 0, piece; from < size; from += piece) {
         piece = 1 + (size_t)rand() % 9;
         piece = piece < size - from ? piece : size - from;
-        feed(m, &hold, text + from, piece, false, &got);
+        feed(m, &got, text + from, piece, false);
     }
-    feed(m, &hold, "", 0, true, &got);
+    feed(m, &got, "", 0, true);
     if (got.size != wanted.size || memcmp(got.text, wanted.text, got.size) != 0)
         test_fail(__FILE__, __LINE__, "seed %u: %.*s, not %.*s, of %.*s", seed, (int)got.size, got.text, (int)wanted.size,
                   wanted.text, (int)size, text);

@@ -29,7 +29,7 @@ static const char *read_text(int dir, const char *name) {
 /* A launch file with a blob of strings. */
 static size_t make_launch(char *file) {
     static const char blob[] = "prog\0arg\0A=b\0secret\0abc123\0/tmp\0title\0because \"\\\n";
-    Launch l = {.magic = LAUNCH_MAGIC, .format = LAUNCH_FORMAT, .size = sizeof(l), .run = 3, .restarts = 2};
+    Launch l = {.magic = LAUNCH_MAGIC, .format = LAUNCH_FORMAT, .size = sizeof(l), .run = 3, .restarts = 2, .attempt = 4};
     uint32_t at = sizeof(l);
     l.argc = 2, l.argv_at = at;
     l.envc = 1, l.env_at = at + 9;
@@ -143,7 +143,7 @@ TEST(run_record_is_json) {
     CHECK_EQ(record_run(dir, &(RecordRun){&machine, l, 5, 6, &started}, room), 0);
     snprintf(wanted, sizeof(wanted), "%s%s",
              "{\"format\":1,\"id\":\"abc123\",\"run\":3,\"boot_id\":\"boot\",\"pidns\":42,\"pin\":5,\"pin_start_ticks\":6,",
-             "\"pid\":7,\"start_ticks\":8,\"started_us\":9,\"restarts\":2,\"cause\":\"because \\u0022\\u005c\\u000a\"}\n");
+             "\"pid\":7,\"start_ticks\":8,\"started_us\":9,\"restarts\":2,\"attempt\":4,\"cause\":\"because \\u0022\\u005c\\u000a\"}\n");
     CHECK_STR(read_text(dir, RUN_RECORD), wanted);
 }
 
