@@ -70,7 +70,7 @@ def test_without_a_restart_it_has_failed(thole, free_port, stranger):
     assert thole.run("up", "-d", "--wait", "--timeout", "20s", code=None).code != 0
     ended = thole.wait_target("web:serve", "terminated")
     assert str(other.pid) in ended["error"] and "is in use" in ended["error"]
-    assert thole.run("ci", "--session", "second", code=1, timeout=30).code == 1
+    assert thole.run("--session", "second", "ci", code=1, timeout=30).code == 1
     thole.run("down")
 
 
@@ -116,7 +116,7 @@ def test_a_living_run_of_another_session_is_no_orphan(thole, free_port):
     project(thole, web=server(port, restart="never"))
     thole.run("up", "-d", "--wait", "--timeout", "20s")
     first = thole.target("web:serve")["state"]["active"]["pid"]
-    thole.run("up", "-d", "--session", "b")
+    thole.run("--session", "b", "up", "-d")
     error = driver.wait_until(lambda: other_session(thole)["state"]["terminated"]["error"], 20, "the second to fail")
     assert f"port {port} is in use by pid {first}" in error and "which is web:serve of session" in error
     assert driver.alive(first)

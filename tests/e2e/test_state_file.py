@@ -165,7 +165,7 @@ def test_sessions_and_other_files_have_directories_of_their_own(thole):
     project(thole, api={"command": "sleep 1000"})
     thole.file("other.yaml", json.dumps({"version": 1, "services": {"db": {"command": "sleep 1000"}}}))
     thole.run("up", "-d")
-    thole.run("up", "-d", "--session", "b")
+    thole.run("--session", "b", "up", "-d")
     thole.run("--file", "other.yaml", "up", "-d")
     slugs = {item["metadata"]["name"]: item for item in thole.api("/apis/tilt.dev/v1alpha1/sessions")[1]["items"]}
     assert len(slugs) == 3

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose environment, which session, which runs: what is kept from one command to the next."""
+
+import driver
+from ledger import THOLE, TILT
+
+SAY = 'echo "$THOLE_TARGET $WHO" >>"$LEDGER"; '
+
+
+def project(thole, logs=None, **services):
+    thole.config({"version": 1, "services": services, **({"logs": logs} if logs else {})})
+
+
+def sessions(thole):
+    """{name: the Session object}, those that are down included."""
+    return {item["metadata"]["name"]: item for item in thole.api(TILT + "/sessions?stopped=true")[1]["items"]}
+
+
+def is_stopped(session):
+    return session["metadata"].get("annotations", {}).get("thole.dev/stopped") == "true"
+
+
+def test_the_environment_is_that_of_the_first_up_until_it_is_refreshed(thole):
+    project(thole, api={"command": SAY + "exec sleep 1000"})
+    thole.run("up", "-d", env={"WHO": "first"})
+    thole.wait_ledger("api:serve first")
+    thole.run("up", "-d", env={"WHO": "second"})
+    thole.run("restart", "api", env={"WHO": "third"})
+    thole.wait_ledger("api:serve first", times=2)
+    thole.run("up", "-d", "--env-refresh", env={"WHO": "fourth"})
+    thole.run("restart", "api")
+    thole.wait_ledger("api:serve fourth")
+    assert not {"api:serve second", "api:serve third"} & set(thole.ledger())
+
+
+def test_a_refreshed_environment_survives_the_server(thole):
+    project(thole, api={"command": SAY + "exec sleep 1000"})
+    thole.run("up", "-d", env={"WHO": "first"})
+    thole.wait_ledger("api:serve first")
+    thole.run("up", "-d", "--env-refresh", env={"WHO": "second"})
+    thole.kill(thole.server_pid())
+    driver.wait_until(lambda: thole.run("restart", "api", env={"WHO": "third"}), 20, "the next server to restart it")
+    thole.wait_ledger("api:serve second")
+    assert "api:serve third" not in thole.ledger()
+
+
+def test_sessions_of_one_file_live_side_by_side(thole):
+    project(thole, api={"command": SAY + "exec sleep 1000"})
+    thole.run("up", "-d", "--wait", "--timeout", "20s", env={"WHO": "a"})
+    thole.run("--session", "two", "up", "-d", "--wait", "--timeout", "20s", env={"WHO": "b"})
+    assert sorted(thole.wait_ledger("api:serve b")) == ["api:serve a", "api:serve b"]
+    first, second = sorted(sessions(thole), key=len)
+    assert second == first + "-two"
+    pids = {slug: thole.api(f"{THOLE}/namespaces/{slug}/targets/api.serve")[1]["status"]["state"]["active"]["pid"]
+            for slug in (first, second)}
+    assert pids[first] != pids[second]
+    thole.run("--session", "two", "restart", "api")
+    thole.wait_ledger("api:serve b", times=2)
+    assert thole.target("api:serve")["state"]["active"]["pid"] == pids[first]
+    thole.run("--session", "two", "down")
+    assert driver.alive(pids[first]) and not is_stopped(sessions(thole)[first])
+    assert is_stopped(sessions(thole)[second])
+    thole.run("down")
+
+
+def test_a_second_session_is_adopted_too(thole):
+    project(thole, api={"command": "exec sleep 1000"})
+    thole.run("--session", "two", "up", "-d", "--wait", "--timeout", "20s")
+    pid = thole.targets("--session", "two")["api:serve"]["state"]["active"]["pid"]
+    thole.kill(thole.server_pid())
+    again = driver.wait_until(lambda: thole.targets("--session", "two")["api:serve"]["state"]["active"], 20, "the next server")
+    assert again["pid"] == pid
+    thole.run("--session", "two", "up", "-d")
+    assert len(thole.pins()) == 1
+
+
+def test_what_is_down_is_listed_until_it_is_purged(thole):
+    project(thole, api={"command": "exec sleep 1000"})
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    other = thole.another_project("other")  # so that the server stays
+    thole.file("thole.yaml", '{"version": 1, "services": {"x": {"command": "exec sleep 1000"}}}', project=other)
+    thole.run("up", "-d", cwd=other)
+    slug = next(name for name in sessions(thole) if name.startswith("shop"))
+    thole.run("down")
+    assert is_stopped(sessions(thole)[slug]) and sessions(thole)[slug]["spec"]["tiltfilePath"].endswith("/thole.yaml")
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    assert not is_stopped(sessions(thole)[slug]) and thole.target("api:serve")["state"]["active"]["run"] == 2
+    thole.run("down", "--purge")
+    assert slug not in sessions(thole) and not (thole.state / "sessions" / slug).exists()
+
+
+def test_all_runs_of_a_target_share_the_cap_of_its_logs(thole):
+    project(thole, logs={"max_size": "100KiB"}, job={"type": "job", "command": "head -c 40000 /dev/zero | tr '\\0' x; echo"})
+    thole.run("up", "-d")
+    thole.wait_target("job:update", "terminated", run=1)
+    for run in range(2, 6):
+        thole.run("restart", "job")
+        thole.wait_target("job:update", "terminated", run=run)
+    runs = next(iter((thole.state / "sessions").iterdir())) / "runs" / "job:update"
+    left = driver.wait_until(lambda: len(list(runs.iterdir())) <= 2 and sorted(int(run.name) for run in runs.iterdir()), 20, "old runs to go")
+    assert left == [4, 5]
+    assert len(thole.run("logs", "--run", "5", "-o", "raw", "job").out) == 40001
