@@ -32,7 +32,7 @@ while :; do sleep 1000 & wait $!; done
 
 def services(delay="0s"):
     restart = {"policy": "on-failure", "delay": delay, "max_restarts": 100}
-    stop = {"grace": "200ms"}
+    stop = {"grace": "30ms"}
     return {"init": {"type": "job", "command": ["sh", "init.sh"], "success_exit_codes": [INIT_CODE], "restart": restart, "stop": stop},
             "api": {"command": ["sh", "api.sh"], "depends_on": ["init"], "restart": restart, "stop": stop}}
 
@@ -177,11 +177,17 @@ def stamped(thole):
     mark = f"THOLE_STATE_DIR={thole.state}".encode()
     found = []
     for name in os.listdir("/proc"):
-        if name.isdigit():
-            environ = read_proc(name, "environ")
-            if b"THOLE_RUN_ID=" in environ and mark in environ.split(b"\0") and alive(int(name)):
-                found.append(int(name))
+        environ = read_proc(name, "environ") if name.isdigit() else b""
+        if b"THOLE_RUN_ID=" in environ and mark in environ.split(b"\0") and alive(int(name)):
+            found.append(int(name))
     return found
+
+
+def named(thole, name):
+    """Rails or pins of this Thole; they inherit the environment of its server."""
+    mark = f"THOLE_STATE_DIR={thole.state}".encode()
+    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and read_proc(pid, "comm") == name.encode() + b"\n"
+            and mark in read_proc(pid, "environ").split(b"\0") and alive(int(pid))]
 
 
 def end_of(thole):

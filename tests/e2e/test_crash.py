@@ -11,7 +11,7 @@ import time
 import pytest
 
 from driver import alive, comm, wait_until
-from ledger import KILL, Shop, end_of, server_pid_or_0, stamped
+from ledger import KILL, Shop, end_of, named, server_pid_or_0, stamped
 
 ROUNDS = int(os.environ.get("THOLE_CRASH_ROUNDS", "200"))
 SEED = int(os.environ.get("THOLE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -54,8 +54,9 @@ class Rounds:
     def settle(self, shop):
         def ask():
             self.thole.run("ps", cwd=shop.dir, code=None)  # starts a server if none is there
-            return shop.settled()
-        return wait_until(ask, 20, f"{shop.dir.name} to be settled")
+            shop.check_watched(shop.settled())  # what was killed a moment ago may not be noticed yet
+            return True
+        wait_until(ask, 20, f"{shop.dir.name} to be settled")
 
     def down(self, shop):
         """`down`, again when the server was killed before it could answer."""
@@ -77,7 +78,7 @@ class Rounds:
         if what == "process":
             living = [pid for kind, _, _, pid in shop.ledger() if kind == "start" and alive(pid)]
             return self.random.choice(living) if living else 0
-        found = [pid for pid in self.thole.named("thole-rail" if what == "rail" else "thole-pin")]
+        found = named(self.thole, "thole-rail" if what == "rail" else "thole-pin")
         return self.random.choice(found) if found else 0
 
     def kill(self, what, shop):
@@ -106,7 +107,7 @@ class Rounds:
             live.wait()
             self.thole.live.remove(live)
             self.up(shop)
-            shop.check_watched(self.settle(shop))
+            self.settle(shop)
             shop.check_once()
             if when == "down":
                 self.arm(points)
