@@ -11,7 +11,7 @@ import time
 import pytest
 
 from driver import alive, comm, wait_until
-from ledger import KILL, Shop, end_of, named, server_pid_or_0, stamped
+from ledger import KILL, Shop, end_of, named, server_pid, server_pid_or_0, stamped
 
 ROUNDS = int(os.environ.get("THOLE_CRASH_ROUNDS", "200"))
 SEED = int(os.environ.get("THOLE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -160,3 +160,149 @@ def test_killed_at_any_moment(rounds):
     for i in range(ROUNDS // 2):
         rounds.round(kill=kinds[i % len(kinds)], when="up" if i % 3 else "down")
     print(f"{rounds.number} rounds")
+
+
+# -- DESIGN 3: who may be killed with -9, a row each
+
+
+class Row:
+    """A settled shop, and what is true of it before and after."""
+
+    def __init__(self, thole):
+        self.thole, self.shop = thole, Shop(thole, 0)
+        thole.run("up", "-d", cwd=self.shop.dir)
+        self.before = self.wait()["api:serve"]["active"]
+
+    def wait(self):
+        def ask():
+            targets = self.shop.settled()
+            self.shop.check_watched(targets)
+            return targets
+        return wait_until(ask, 20, "the shop to be settled")
+
+    def api(self):
+        return self.wait()["api:serve"]["active"]
+
+    def record(self):
+        return json.loads((self.shop.runs()[self.run_id()] / "run.json").read_text())
+
+    def run_id(self):
+        return self.shop.run_id("api:serve", self.api()["run"])
+
+    def check_untouched(self):
+        """The same process in the same run; nothing was started meanwhile."""
+        after = self.api()
+        assert (after["pid"], after["run"]) == (self.before["pid"], self.before["run"])
+        assert len(self.shop.ledger()) == 3, self.shop.ledger()
+
+    def end(self, *excused):
+        self.thole.run("down", cwd=self.shop.dir)
+        self.shop.check_gone(excused)
+        assert not stamped(self.thole)
+
+
+@pytest.fixture
+def row(thole):
+    yield Row(thole)
+    end_of(thole)
+
+
+def test_client_killed(thole, row):
+    client = thole.popen("up", cwd=row.shop.dir)
+    client.wait_for("attached", stream=2)
+    client.process.kill()
+    client.wait()
+    row.check_untouched()
+    row.end()
+
+
+def test_creating_client_killed(thole):
+    shop = Shop(thole, 1)
+    client = thole.popen("up", cwd=shop.dir)
+    wait_until(shop.settled, 20, "the shop to be settled")
+    client.process.kill()
+    client.wait()
+    shop.check_watched(shop.settled())
+    assert "is up" in thole.run("up", "-d", cwd=shop.dir).err
+    thole.run("down", cwd=shop.dir)
+    shop.check_gone()
+
+
+def test_server_killed_is_started_again_by_the_rail(thole, row):
+    before = server_pid(thole)
+    os.kill(before, KILL)
+    after = wait_until(lambda: (pid := server_pid(thole)) != before and pid, 20, "a server, without any client asking")
+    row.check_untouched()
+    assert after == server_pid(thole)
+    row.end()
+
+
+def test_process_ends_while_no_server_lives(thole, row):
+    """The exit code is exact although nobody but the pin was there to see it."""
+    os.kill(named(thole, "thole-rail")[0], KILL)  # nobody starts a server by itself
+    os.kill(server_pid(thole), KILL)
+    wait_until(lambda: not server_pid_or_0(thole), 20, "the server to be gone")
+    run = row.shop.session_dir() / "runs" / "api:serve" / str(row.before["run"])
+    os.kill(row.before["pid"], 10)  # USR1
+    wait_until((run / "exit.json").exists, 20, "the record of the end")
+    thole.run("up", "-d", cwd=row.shop.dir)
+    end = json.loads((run / "exit.json").read_text())
+    assert (end["end"], end["code"]) == ("signaled", 10)
+    assert row.api()["run"] == row.before["run"] + 1  # restart policy
+    row.shop.check_once()
+    row.end()
+
+
+def test_rail_killed(thole, row):
+    before = named(thole, "thole-rail")
+    os.kill(before[0], KILL)
+    thole.run("restart", "init", cwd=row.shop.dir)  # a new run needs a rail
+    wait_until(lambda: (rails := named(thole, "thole-rail")) and rails != before, 20, "another rail")
+    wait_until(lambda: row.shop.targets()["init:update"]["terminated"]["run"] == 2, 20, "the new run")
+    after = row.api()
+    assert (after["pid"], after["run"]) == (row.before["pid"], row.before["run"])
+    row.end()
+
+
+def test_pin_killed(thole, row):
+    path = row.shop.runs()[row.run_id()]
+    os.kill(row.record()["pin"], KILL)
+    wait_until(lambda: row.api()["run"] == row.before["run"] + 1, 20, "the restart")
+    assert not alive(row.before["pid"])
+    end = json.loads((path / "exit.json").read_text())
+    assert end["end"] == "lost"
+    assert path.name == "1" and len(stamped(thole)) == 3, "the helper of the first run is gone, that of the second lives"
+    log = thole.run("logs", "--run", "1", "api", cwd=row.shop.dir)
+    assert "pin was killed" in log.out + log.err, log
+    row.end("pin")
+
+
+def test_process_killed(thole, row):
+    path = row.shop.runs()[row.run_id()]
+    os.kill(row.before["pid"], KILL)
+    wait_until(lambda: row.api()["run"] == row.before["run"] + 1, 20, "the restart")
+    end = json.loads((path / "exit.json").read_text())
+    assert (end["end"], end["code"]) == ("signaled", 9)
+    row.end("process")
+
+
+def test_everything_killed_and_another_boot(thole, row):
+    """Power: what ran is gone and the boot id differs, so nothing of the old numbers is believed."""
+    for pid in [*named(thole, "thole-rail"), server_pid(thole), *named(thole, "thole-pin"), *stamped(thole)]:
+        try:
+            os.kill(pid, KILL)
+        except ProcessLookupError:
+            pass
+    wait_until(lambda: not stamped(thole) and not named(thole, "thole-pin"), 20, "everything to be gone")
+    path = row.shop.session_dir() / "runs" / "api:serve" / "1"
+    record = json.loads((path / "run.json").read_text())
+    bystander = thole.popen("logs", "-f", cwd=row.shop.dir)  # a process that now has the number
+    record.update(boot_id="00000000-0000-0000-0000-000000000000", pid=bystander.pid, pin=os.getpid())
+    (path / "run.json").write_text(json.dumps(record))
+    thole.run("up", "-d", cwd=row.shop.dir)
+    assert row.api()["run"] == 2
+    assert json.loads((path / "exit.json").read_text())["end"] == "lost"
+    assert bystander.process.poll() is None, "a process that we did not start was signalled"
+    bystander.close()
+    assert row.shop.targets()["init:update"]["terminated"]["run"] == 1, "the job's record was there"
+    row.end("pin")
