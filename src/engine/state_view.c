@@ -284,13 +284,11 @@ void state_view_ended(StateView *view, uint32_t target) {
         code = (OptInt){true, result->code};
     else if (result->kind == END_SIGNALED)
         code = (OptInt){true, 128 + result->code};
-    for (size_t i = 0; i < session->config->services.n; i++) {
-        const ServiceTargets *of = &session->graph.of[i];
-        if (target == (of->serve != TARGET_NONE ? of->serve : of->update)) {
-            view->memory[i].exit_code = code;
-            return;
-        }
-    }
+    const Service *service = session->graph.targets[target].service;
+    size_t i = (size_t)(service - session->config->services.at);
+    const ServiceTargets *of = &session->graph.of[i];
+    if (target == (of->serve != TARGET_NONE ? of->serve : of->update))
+        view->memory[i].exit_code = code;
 }
 
 /* ---- on the loop: when ---- */
