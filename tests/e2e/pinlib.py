@@ -142,8 +142,10 @@ class Run:
         self.dir = options.pop("dir", None) or rail.root / self.id
         self.dir.mkdir(exist_ok=True)
         options.setdefault("cwd", str(rail.root))
+        options.setdefault("env", {"PATH": os.environ["PATH"], **dict([rail.stamp.split("=")])})
         options.setdefault("title", "shop api:serve 1")
         options.setdefault("cause", "asked for")
+        self.env = options["env"]
         path = self.dir / "launch"
         path.write_bytes(options.pop("raw", None) or launch_bytes(argv, **options))
         path.chmod(0o600)
@@ -239,6 +241,11 @@ class Rail:
 
     def children(self):
         return [pid for pid, (ppid, _, _) in processes().items() if ppid == self.process.pid]
+
+    def left(self):
+        """What runs have left behind: processes with the stamp that are neither rail nor pin."""
+        ours = ("thole-pin", "thole-rail")
+        return [pid for pid in stamped(self.stamp) if alive(pid) and processes().get(pid, (0, "X", ours[0]))[2] not in ours]
 
     def close(self):
         """Ends all that is below it, and checks that nothing was left."""
