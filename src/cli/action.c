@@ -94,9 +94,6 @@ static Come started(const Seen *seen, int64_t before, bool fresh) {
         return COME_TRUE;
     if (view->phase == PHASE_TERMINATED && is_new)
         return view->error ? COME_FAILED : COME_TRUE;
-    if (view->phase == PHASE_TERMINATED && view->error && view->run == before &&
-        !strstr(view->message, "being"))
-        return COME_NOT_YET;
     return COME_NOT_YET;
 }
 
@@ -104,6 +101,8 @@ static Come state_of(const Wish *w, size_t i) {
     const Seen *seen = w->targets.all.at[i];
     if (seen->view.stop_failed && w->action != ACTION_START)
         return COME_SURVIVED;
+    if (seen_unknown(seen))
+        return COME_NOT_YET;
     switch (w->action) {
     case ACTION_START: return started(seen, w->runs[i], seen->view.job);
     case ACTION_RESTART: return started(seen, w->runs[i], true);

@@ -39,11 +39,16 @@ bool seen_is(const Seen *seen, const char *word) {
     return strcmp(seen->word, word) == 0;
 }
 
+/* Whatever the server knows to be inactive has a reason. */
+bool seen_unknown(const Seen *seen) {
+    return seen->view.phase == PHASE_NONE && !seen->view.message[0];
+}
+
 bool seen_pending(const Seen *seen) {
     const TargetView *view = &seen->view;
     if (seen->deleted)
         return false;
-    return view->phase == PHASE_WAITING ||
+    return seen_unknown(seen) || view->phase == PHASE_WAITING ||
            (view->phase == PHASE_ACTIVE && (view->job || !view->ready || view->stopping));
 }
 

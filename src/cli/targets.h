@@ -70,3 +70,5 @@ typedef struct Outcome {
 void targets_outcome(const Targets *targets, Outcome *ret);
 bool seen_is(const Seen *seen, const char *word);
 bool seen_pending(const Seen *seen); /* on its way to something */
+/* The server has not looked yet: it was just started, or the session was. */
+bool seen_unknown(const Seen *seen);

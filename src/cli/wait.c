@@ -27,13 +27,15 @@ static void prepare(void *given) {
 
 static bool is_wanted(const Targets *targets, const Seen *seen) {
     return seen->chosen && !seen->deleted &&
-           (targets->restricted ||
+           (targets->restricted || seen_unknown(seen) ||
             (seen->view.phase != PHASE_NONE && seen->view.phase != PHASE_DISABLED));
 }
 
 /* 1: so it is, 0: not yet, -1: it never will be. */
 static int holds(const Seen *seen, const char *until, bool named) {
     const TargetView *view = &seen->view;
+    if (seen_unknown(seen))
+        return 0;
     if (strcmp(until, "terminated") == 0)
         return view->phase == PHASE_TERMINATED || view->phase == PHASE_NONE ||
                (!named && !view->job);

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single targets: ps, status, start, stop, restart, wait."""
+
+import json
+import re
+
+import pytest
+
+import driver
+
+SHOP = """
+    version: 1
+    services:
+      db: {command: 'echo db; exec sleep 1000'}
+      job: {type: job, command: 'echo job >> $LEDGER', depends_on: [db]}
+      api: {build: 'echo build >> $LEDGER', command: 'echo api >> $LEDGER; exec sleep 1000', depends_on: [job]}
+      extra: {command: sleep 1000, auto: false}
+    """
+
+
+@pytest.fixture
+def shop(thole):
+    thole.config(SHOP)
+    thole.run("up", "-d", "--wait")
+    return thole
+
+
+def active(thole, name):
+    return thole.target(name)["state"]["active"]
+
+
+def test_ps(shop):
+    lines = shop.run("ps").lines
+    assert lines[0].split() == ["NAME", "STATE", "WHY", "READY", "RUN", "PID", "UPTIME", "RESTARTS"]
+    rows = {line.split()[0]: line.split() for line in lines[1:]}
+    assert set(rows) == {"api:serve", "api:update", "db:serve", "extra:serve", "job:update"}
+    pid = str(active(shop, "db:serve")["pid"])
+    assert rows["db:serve"][1:5] == ["ready", "yes", "1", pid] and rows["db:serve"][-1] == "0"
+    assert rows["job:update"][1:4] == ["done", "-", "1"]
+    extra = next(line for line in lines if line.startswith("extra:serve"))
+    assert "not started: its `auto` is false" in extra
+    starts = {line[lines[0].index("READY"):].split()[0] for line in lines[1:]}
+    assert starts <= {"yes", "-"}, "the columns stand below their titles"
+
+
+def test_ps_wide_and_json(shop):
+    wide = shop.run("ps", "-o", "wide").lines
+    assert wide[0].split()[-2:] == ["EXIT", "STARTED"] and any(line.startswith("tiltfile:update") for line in wide)
+    items = shop.run("ps", "--json").json()
+    assert items["kind"] == "TargetList" and {item["spec"]["target"] for item in items["items"]} >= {"db:serve", "api:update"}
+    again = json.loads(shop.run("api", "GET", f"/apis/thole.dev/v1alpha1/namespaces/{shop.session()['metadata']['name']}/targets").out)
+    assert again["items"] == items["items"], "as the API serves it"
+
+
+def test_ps_cuts_long_reasons(thole):
+    thole.config("version: 1\nservices: {a: {type: job, command: sleep 1000, description: x}}\n")
+    waiting = ", ".join(f"long-name-of-a-service-{i}" for i in range(6))
+    thole.config("version: 1\nservices:\n  z: {command: sleep 1, depends_on: [" + waiting + "]}\n" +
+                 "".join(f"  {name}: {{type: job, command: sleep 1000}}\n" for name in waiting.split(", ")))
+    thole.run("up", "-d")
+    thole.wait_target("z:serve", "waiting")
+    row = next(line for line in thole.run("ps").lines if line.startswith("z:serve"))
+    assert "…" in row and len(row) < 130
+    assert "and 3 more" in thole.run("ps", "-o", "wide").out
+
+
+def test_status(shop):
+    session = shop.run("status").json()
+    assert session["kind"] == "Session" and session["spec"]["tiltfilePath"] == f"{shop.project}/thole.yaml"
+    assert json.loads(shop.run("api", "GET", f"/apis/tilt.dev/v1alpha1/sessions/{session['metadata']['name']}").out)["metadata"]["uid"] == session["metadata"]["uid"]
+    assert re.search(r"^kind: Session$", shop.run("status", "-o", "yaml").out, re.M)
+    shop.run("down")
+    down = shop.run("status")
+    assert "is down" in down.err and down.json()["metadata"]["uid"] == session["metadata"]["uid"]
+
+
+def test_stop_and_start(shop):
+    pid = active(shop, "db:serve")["pid"]
+    shop.run("stop", "db")
+    assert not driver.alive(pid) and shop.target("db:serve")["state"] == {}
+    assert "stopped" in next(line for line in shop.run("ps").lines if line.startswith("db:serve"))
+    shop.run("stop", "db"), "stopping what is stopped is fine"
+    shop.run("start", "db:serve")
+    assert active(shop, "db:serve")["run"] == 2
+    before = active(shop, "db:serve")["pid"]
+    shop.run("start", "db")
+    assert active(shop, "db:serve")["pid"] == before, "what runs is left alone"
+    shop.run("start", "extra")
+    assert active(shop, "extra:serve")
+
+
+def test_restart(shop):
+    before = active(shop, "api:serve")["pid"]
+    shop.run("restart", "api")
+    assert active(shop, "api:serve")["run"] == 2 and not driver.alive(before)
+    assert shop.ledger().count("build") == 1, "the server alone"
+    shop.run("restart", "job", "api:update")
+    assert shop.ledger().count("job") == 2 and shop.ledger().count("build") == 2
+
+
+def test_start_of_what_fails(thole):
+    thole.config("""
+        version: 1
+        services:
+          bad: {type: job, command: 'echo because; exit 5', auto: false}
+          none: {command: [/nowhere/at/all], auto: false}
+          db: {command: sleep 1000}
+        """)
+    thole.run("up", "-d", "--wait")
+    result = thole.run("start", "bad", code=1)
+    assert "bad:update failed: exit code 5" in result.err and "bad:update | because" in result.err
+    assert "/nowhere/at/all" in thole.run("restart", "none", code=1).err
+
+
+def test_unknown_names(shop):
+    for command in ("start", "stop", "restart", "wait"):
+        result = shop.run(command, "dbb", code=2)
+        assert 'no resource or target "dbb"; did you mean db?' in result.err
+    shop.run("stop", "db", "nope", code=2)
+    assert active(shop, "db:serve"), "nothing half-done"
+
+
+def test_without_a_session(thole):
+    thole.config(SHOP)
+    for words in (["start", "db"], ["stop", "db"], ["restart", "db"], ["wait"], ["ps"], ["logs"], ["status"]):
+        assert "start it with `thole up`" in thole.run(*words, code=2).err
+
+
+def test_stop_has_a_limit(thole):
+    thole.config("""
+        version: 1
+        services:
+          deaf: {command: 'trap "" TERM; echo deaf; while :; do sleep 0.05; done', stop: {grace: 10m}, ready: {log: {match: deaf}}}
+        """)
+    thole.run("up", "-d", "--wait")
+    late = thole.run("stop", "deaf", "--timeout", "200ms", code=4)
+    assert "deaf:serve is stopping" in late.err
+    name = thole.session()["metadata"]["name"]
+    thole.run("api", "DELETE", f"/apis/tilt.dev/v1alpha1/sessions/{name}?gracePeriodSeconds=0")
+
+
+def test_wait(thole):
+    thole.config("""
+        version: 1
+        services:
+          gate: {type: job, command: 'until test -e go; do sleep 0.02; done'}
+          web: {command: sleep 1000, depends_on: [gate]}
+          bad: {type: job, command: 'until test -e go; do sleep 0.02; done; exit 9'}
+        """)
+    thole.run("up", "-d")
+    late = thole.run("wait", "web", "--timeout", "200ms", code=4)
+    assert "web:serve is waiting: waiting for gate" in late.err
+    thole.run("wait", "gate", "--for", "done", "--timeout", "200ms", code=4)
+    waiting = [thole.popen("wait", *words) for words in (["web"], ["gate", "--for", "done"], ["bad", "--for", "terminated"], ["bad"], [])]
+    thole.file("go", "")
+    assert [live.wait() for live in waiting] == [0, 0, 0, 1, 1]
+    assert "bad:update failed: exit code 9" in waiting[3].err
+
+
+def test_wait_over_the_death_of_the_server(thole):
+    thole.config("version: 1\nservices: {gate: {type: job, command: 'until test -e go; do sleep 0.02; done'}}\n")
+    thole.run("up", "-d")
+    waiting = thole.popen("wait", "gate")
+    for _ in range(3):
+        thole.wait_target("gate:update", "active")
+        thole.kill(thole.server_pid())
+        driver.wait_until(thole.server_pid, what="another server")
+    assert waiting.process.poll() is None, waiting
+    thole.file("go", "")
+    assert waiting.wait() == 0
+
+
+def test_wait_ends_with_the_session(thole):
+    thole.config("version: 1\nservices: {gate: {type: job, command: sleep 1000}}\n")
+    thole.run("up", "-d")
+    ready, ended = thole.popen("wait"), thole.popen("wait", "gate", "--for", "terminated")
+    thole.wait_target("gate:update", "active")
+    thole.run("down")
+    assert ended.wait() == 0
+    assert ready.wait() in (1, 3)
+
+
+def test_two_clients_start_one_server(thole):
+    thole.config(SHOP)
+    clients = [thole.popen("vet") for _ in range(8)]
+    assert [client.wait() for client in clients] == [0] * 8
+    assert len(thole.named("thole-server")) == 1
