@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/path.h"
@@ -96,6 +97,12 @@ static void remove_run(const char *session_dir, const char *target, uint32_t run
     (void)!path_remove_tree(path, &err); /* what cannot be removed only takes room */
 }
 
+/* What never was asked of the backend is an empty directory: it drives out no run that was. */
+static bool remove_void(const char *session_dir, const char *target, uint32_t run) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    return rmdir(path) == 0;
+}
+
 void run_files_retain(const char *session_dir, const char *target, uint32_t newest,
                       int64_t max_bytes) {
     enum { MOST = 4096 };
@@ -105,6 +112,8 @@ void run_files_retain(const char *session_dir, const char *target, uint32_t newe
     uint32_t n = run_files_list(session_dir, target, runs, MOST), kept = 0;
     int64_t bytes = 0;
     for (uint32_t i = n; i-- > 0;) {
+        if (runs[i] < newest && remove_void(session_dir, target, runs[i]))
+            continue;
         bytes += max_bytes > 0 ? run_bytes(session_dir, target, runs[i]) : 0;
         bool goes = kept >= RUNS_KEPT || (max_bytes > 0 && bytes > max_bytes);
         if (goes && runs[i] < newest) {

@@ -193,3 +193,16 @@ def test_a_stop_while_the_port_is_awaited_starts_nothing(thole, free_port):
     finally:
         orphan.kill()
         orphan.wait()
+
+
+def test_the_next_server_looks_again(thole, free_port, stranger):
+    port = free_port()
+    other = stranger(port)
+    project(thole, web=server(port, restart="never"))
+    thole.run("up", "-d")
+    thole.wait_target("web:serve", "terminated", run=1)
+    other.kill()
+    other.wait()
+    thole.kill(thole.server_pid())
+    driver.wait_until(lambda: thole.run("server", "status"), 20, "the next server")
+    assert thole.wait_target("web:serve", "active", ready=True)["run"] == 2

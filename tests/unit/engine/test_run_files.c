@@ -62,3 +62,14 @@ TEST(a_run_that_never_was_has_taken_its_number)
     run_files_void(test_dir(), "api:serve", 3);
     CHECK_EQ(run_files_newest(test_dir(), "api:serve"), 3);
 }
+
+TEST(runs_that_never_were_drive_out_no_logs)
+{
+    for (uint32_t run = 1; run <= 3; run++)
+        make_run(run, 1);
+    for (uint32_t run = 4; run <= 40; run++) {
+        run_files_void(test_dir(), "api:serve", run);
+        run_files_retain(test_dir(), "api:serve", run, 1000);
+    }
+    CHECK_STR(kept(), "1 2 3 40");
+}
