@@ -83,7 +83,7 @@ static int hear(int fd, const Client *client, Err *err) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         int64_t left = deadline_ms - clock_mono_ms();
         if (left <= 0 || (poll(&p, 1, (int)left) == 0))
-            return err_set(err, ERR_TIMEOUT,
+            return err_set(err, ERR_INTERNAL,
                            "the server has not started within %d s; see %s/server.log",
                            START_MS / 1000, client->state_dir);
         ssize_t got = read(fd, text + n, sizeof(text) - 1 - n);

@@ -128,11 +128,9 @@ static void on_setup(void *arg, const void *result, const Err *err) {
 }
 
 static void adopt(Session *session) {
-    Engine *engine = session->engine;
     session->adopting = 1;
     session_publish(session);
-    session->setup = backend_setup_workflow(engine->backend, session->slug, session->dir, NULL,
-                                            on_setup, session);
+    session_set_up(session, on_setup);
     session_hold(session, 0);
 }
 

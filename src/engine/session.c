@@ -259,9 +259,31 @@ static void on_setup(void *arg, const void *result, const Err *err) {
         target_mark(&session->targets[i]);
 }
 
-static void set_up(Session *session) {
+static void on_cleared(void *arg, const void *result, const Err *err) {
+    Session *session = arg;
+    Err why;
+    session->setup = NULL;
+    if (err)
+        log_warn("%s: of its former session: %s", session->slug, err->msg);
+    session->unclear = false;
+    if (session_save(session, &why) < 0)
+        log_warn("%s: %s", session->slug, why.msg);
+    session_set_up(session, session->when_set_up);
+}
+
+static void on_unclear(void *arg, const void *result, const Err *err) {
+    Session *session = arg;
+    if (err)
+        session->when_set_up(arg, result, err);
+    else
+        session->setup = backend_destroy_workflow(session->engine->backend, session->slug, NULL,
+                                                  on_cleared, session);
+}
+
+void session_set_up(Session *session, OpFn fn) {
+    session->when_set_up = fn;
     session->setup = backend_setup_workflow(session->engine->backend, session->slug, session->dir,
-                                            NULL, on_setup, session);
+                                            NULL, session->unclear ? on_unclear : fn, session);
 }
 
 static void take_settings(Session *session, const SessionAsk *ask) {
@@ -312,7 +334,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     arena_adopt(&session->arena, &arena);
     unsigned char *chosen =
         arena_alloc(&session->arena, config->services.n * 2 + 1); /* at most so many targets */
-    if (prepare(session, config, ask, chosen, err) < 0)
+    if (prepare(session, config, ask, chosen, err) < 0 || session_check_former(session, err) < 0)
         return session_free(session);
     session_file_read(session, started_us, loop_wall_us(engine->loop));
     session->spec_generation = session_newest_spec(session) + 1;
@@ -321,7 +343,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
         session_save(session, err) < 0)
         return session_free(session);
     session_publish(session);
-    set_up(session);
+    session_set_up(session, on_setup);
     hold_changed(session);
     log_info("%s: created for %s (%s)", session->slug, config->file, session->ci ? "ci" : "manual");
     engine_changed(engine, session);

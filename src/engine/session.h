@@ -25,9 +25,9 @@ struct Target {
     bool adopting;                       /* its newest run is being looked up: no plan yet */
     Timer *wake;                         /* the plan wants to be asked again */
     uint32_t queued_after;               /* adoption: a run was still to come after this one */
-    uint32_t base_run;     /* newest run of earlier sessions */
+    uint32_t base_run;                   /* newest run of earlier sessions */
     Op *start, *wait, *destroy, *resume; /* calls in flight */
-    PortClear *port; /* its next run waits for a port to be free */
+    PortClear *port;                     /* its next run waits for a port to be free */
     ReadyProbe *probe;
     TargetState shown;
     const char *waiting_on[8]; /* what shown.waiting_on points to */
@@ -59,7 +59,7 @@ struct Session {
     int64_t healthy_since_ms;
     bool done, timeout;
     char error[EXIT_TEXT];
-    const char *culprit; /* a target's name, or NULL */
+    const char *culprit;  /* a target's name, or NULL */
     bool ready;           /* the backend has set it up */
     bool deleting, purge; /* goes once nothing of it is alive */
     bool down;            /* ... and has gone: only its files are left */
@@ -68,8 +68,10 @@ struct Session {
     size_t adopting; /* targets still being looked up */
     size_t alive;    /* targets with a live run */
     Timer *exit_timer, *hold_timer;
+    bool unclear; /* a former session of the same place may have left something running */
     Op *setup;
-    bool touched; /* in this drain */
+    OpFn when_set_up;
+    bool touched;    /* in this drain */
     StateView *view; /* its project's state file; NULL: none is kept */
 };
 
@@ -128,6 +130,8 @@ MUST int step_check_secrets(const Session *session, Err *err);
 MUST int session_save(Session *session, Err *err);
 MUST int session_save_spec(Session *session, Err *err);
 MUST int session_save_client(Session *session, Err *err);
+/* Before a session is made: a file of a newer format in its place is refused; sets `unclear`. */
+MUST int session_check_former(Session *session, Err *err);
 uint64_t session_newest_spec(const Session *session); /* generation on disk; 0: none */
 MUST int session_load(Engine *engine, const char *slug, Session **ret,
                       Err *err); /* 1: it is down (not loaded), 0: loaded, -1 */
@@ -138,7 +142,9 @@ Session *session_free(Session *session);
 void session_set_config(
     Session *session, const Config *config); /* graph, facts, targets; takes no ownership (arena) */
 void session_publish(Session *session);      /* objects become visible */
-void session_settle(Session *session);       /* after a drain: exit condition, deletion, news */
+/* Tells the backend of it; what a former session may have left running is ended before `fn` is called. */
+void session_set_up(Session *session, OpFn fn);
+void session_settle(Session *session); /* after a drain: exit condition, deletion, news */
 /* tiltfile:update: the file was read, well. */
 void session_file_read(Session *session, int64_t started_us, int64_t ended_us);
 /* The marked targets are wanted to run. */

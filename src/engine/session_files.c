@@ -99,6 +99,7 @@ int session_save(Session *session, Err *err) {
     json_kv_bool(&out, "deleting", session->deleting);
     json_kv_bool(&out, "purge", session->purge);
     json_kv_bool(&out, "down", session->down);
+    json_kv_bool(&out, "unclear", session->unclear);
     json_kv_int(&out, "changed_us", loop_wall_us(session->engine->loop));
     write_names(session, "chosen", is_chosen, &out);
     write_names(session, "stopped", is_stopped, &out);
@@ -194,6 +195,31 @@ static int read_json(const char *dir, const char *name, Arena *arena, const Valu
             err, ERR_UNAVAILABLE,
             "%s is of format %lld, written by a newer thole: it is left as it is; use that version",
             path, (long long)format);
+    if ((*ret)->kind != VALUE_MAP)
+        return err_set(err, ERR_INVALID, "%s does not hold what thole writes there", path);
+    return 0;
+}
+
+int session_check_former(Session *session, Err *err) {
+    Arena arena;
+    const Value *head;
+    Err why = {.kind = ERR_NONE};
+    arena_init(&arena);
+    int r = read_json(session->dir, "session.json", &arena, &head, &why);
+    if (r == 0)
+        session->unclear =
+            value_get_bool(head, "unclear", false) ||
+            !(value_get_bool(head, "down", false) || value_get_bool(head, "done", false));
+    else
+        session->unclear = why.kind != ERR_NOT_FOUND || session_newest_spec(session) > 0;
+    arena_deinit(&arena);
+    if (r < 0 && why.kind == ERR_UNAVAILABLE) {
+        *err = why;
+        return -1;
+    }
+    if (r < 0 && session->unclear)
+        log_warn("%s: %s; what its former session left running is ended first", session->slug,
+                 why.msg);
     return 0;
 }
 
@@ -258,6 +284,7 @@ static void load_head(Session *session, const Value *v) {
     session->done = value_get_bool(v, "done", false);
     session->deleting = value_get_bool(v, "deleting", false);
     session->purge = value_get_bool(v, "purge", false);
+    session->unclear = value_get_bool(v, "unclear", false);
     str_copy(session->error, sizeof(session->error), error ? error : "");
     str_copy(session->object.uid, sizeof(session->object.uid), uid ? uid : "");
     if (session->deleting)
