@@ -12,7 +12,7 @@
 #include "base/xalloc.h"
 #include "engine/session.h"
 
-enum { SLOTS_LEAST = 4 };
+enum { SLOTS_LEAST = 4, CALM_MS = 300, TIDY_AT_ONCE = 64 };
 
 static int default_slots(void) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -30,6 +30,45 @@ void engine_count_slots(Engine *engine) {
     engine->slots = most ? (int)most : default_slots();
 }
 
+/* ---- when things have calmed down ---- */
+
+/* Why a target waits may lie far up: its sentence is made anew once something has changed there. */
+static void renew_whys(Engine *engine) {
+    Session *session;
+    LIST_FOREACH (session, &engine->sessions, link) {
+        for (size_t i = 0; session->restated && i < session->graph.n; i++)
+            if (session->statuses[i].state.phase == PHASE_WAITING)
+                target_mark_alone(&session->targets[i]);
+        session->restated = false;
+    }
+}
+
+static void on_calm(void *arg) {
+    Engine *engine = arg;
+    engine->calming = false;
+    renew_whys(engine);
+    for (int i = 0; i < TIDY_AT_ONCE && !list_empty(&engine->tidy); i++) {
+        Target *target = container_of(engine->tidy.next, Target, tidy);
+        list_remove(&target->tidy);
+        target_tidy(target);
+    }
+    if (!list_empty(&engine->tidy))
+        engine_calm_later(engine);
+}
+
+void engine_calm_later(Engine *engine) {
+    if (engine->calming)
+        return;
+    engine->calming = true;
+    timer_set(engine->calm, CALM_MS);
+}
+
+void engine_tidy_later(Engine *engine, Target *target) {
+    list_remove(&target->tidy);
+    list_append(&engine->tidy, &target->tidy);
+    engine_calm_later(engine);
+}
+
 Engine *engine_new(const EngineOptions *options) {
     Engine *engine = xcalloc(1, sizeof(*engine));
     engine->options = *options;
@@ -44,6 +83,8 @@ Engine *engine_new(const EngineOptions *options) {
     list_init(&engine->dirty);
     list_init(&engine->slot_wait);
     list_init(&engine->unsettled);
+    list_init(&engine->tidy);
+    engine->calm = timer_idle(engine->loop, on_calm, engine);
     engine_count_slots(engine);
     return engine;
 }
@@ -58,6 +99,7 @@ Engine *engine_free(Engine *engine) {
     }
     worker_free(engine->worker); /* what was to be written is */
     deferred_free(engine->drain);
+    timer_free(engine->calm);
     engine->http = http_client_free(engine->http);
     objects_free(engine->objects);
     free(engine->state_dir);

@@ -20,6 +20,7 @@ struct Target {
     StrMap labels;
     List dirty;     /* Engine.dirty, while marked */
     List slot_wait; /* Engine.slot_wait, while it waits for a job slot */
+    List tidy;      /* Engine.tidy, while its older runs are to be looked at */
     bool has_slot;
     bool slot_pending;                   /* not shown yet: a slot is free and about to be offered */
     bool adopting;                       /* its newest run is being looked up: no plan yet */
@@ -71,6 +72,7 @@ struct Session {
     bool unclear; /* a former session of the same place may have left something running */
     Op *setup;
     OpFn when_set_up;
+    bool restated; /* a phase has changed: what waits further down may do so for another reason */
     bool touched;    /* in this drain */
     StateView *view; /* its project's state file; NULL: none is kept */
 };
@@ -87,6 +89,9 @@ struct Engine {
     List dirty;     /* Target.dirty */
     List unsettled; /* Session.unsettled */
     List slot_wait; /* Target.slot_wait, in order of plan_slot_compare */
+    List tidy;      /* Target.tidy */
+    Timer *calm;    /* a moment after something changed */
+    bool calming;
     int slots, slots_used;
     Deferred *drain;
     uint32_t random;
@@ -94,6 +99,7 @@ struct Engine {
 
 /* Plan again for `target` and all whose plan may depend on it, at the next drain. */
 void target_mark(Target *target);
+void target_mark_alone(Target *target); /* ... for it and no other */
 /* Records what is shown now and tells watchers if it changed. The only writer of Target.shown. */
 void target_show(Target *target, const Verdict *verdict);
 TargetFacts *target_facts(Target *target);
@@ -105,6 +111,8 @@ void target_drain(Target *target, int slots);
 /* Its newest run is alive already (adoption): listen to it. */
 void target_watch_run(Target *target);
 RunResult target_result(const StepState *state);
+/* Older runs that fall out of what is kept go. */
+void target_tidy(Target *target);
 void target_kill(Target *target); /* hasten a stop: no grace left */
 
 /* ---- engine.c ---- */
@@ -113,6 +121,10 @@ void engine_wants_drain(Engine *engine);
 /* The session is looked at (session_settle) in the next drain. */
 void engine_changed(Engine *engine, Session *session);
 uint32_t engine_random(Engine *engine);
+/* A moment from now: what waits says anew why. */
+void engine_calm_later(Engine *engine);
+/* Its older runs are tidied when things have calmed down: not between one job and the next. */
+void engine_tidy_later(Engine *engine, Target *target);
 /* Jobs at once: the most that a living session's file allows, or the default. */
 void engine_count_slots(Engine *engine);
 

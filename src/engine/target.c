@@ -32,7 +32,7 @@ Target *target_of(Object *object) {
 
 /* ---- marking ---- */
 
-static void mark(Target *target) {
+void target_mark_alone(Target *target) {
     Engine *engine = target->session->engine;
     if (list_empty(&target->dirty))
         list_append(&engine->dirty, &target->dirty);
@@ -42,11 +42,11 @@ static void mark(Target *target) {
 void target_mark(Target *target) {
     const TargetSpec *spec = target_spec(target);
     Target *all = target->session->targets;
-    mark(target);
+    target_mark_alone(target);
     for (size_t i = 0; i < spec->dependent_n; i++)
-        mark(&all[spec->dependents[i]]);
+        target_mark_alone(&all[spec->dependents[i]]);
     for (size_t i = 0; i < spec->dep_n; i++) /* a dependency that is to go down waits for us */
-        mark(&all[spec->deps[i].target]);
+        target_mark_alone(&all[spec->deps[i].target]);
 }
 
 /* ---- job slots ---- */
@@ -99,9 +99,14 @@ static void run_over(Target *target, const RunResult *result) {
     state_view_ended(session->view, target->index);
     if (was_alive)
         session->alive--;
+    engine_tidy_later(session->engine, target);
+    target_mark(target);
+}
+
+void target_tidy(Target *target) {
+    const Session *session = target->session;
     run_files_retain(session->dir, target_spec(target)->name, target_facts(target)->run,
                      session->config->logs.max_size);
-    target_mark(target);
 }
 
 RunResult target_result(const StepState *state) {
@@ -313,7 +318,7 @@ void target_kill(Target *target) {
 }
 
 static void on_wake(void *arg) {
-    mark(arg);
+    target_mark_alone(arg);
 }
 
 static bool act(Target *target, const Verdict *verdict) {
@@ -383,6 +388,10 @@ void target_show(Target *target, const Verdict *verdict) {
     describe(target, verdict, why, sizeof(why));
     if (same_state(&state, &target->shown) && strcmp(why, target->why) == 0)
         return;
+    if (state.phase != target->shown.phase) {
+        session->restated = true;
+        engine_calm_later(session->engine);
+    }
     if (state.phase != target->shown.phase)
         log_info("%s %s: %s -> %s%s%s%s", session->slug, target_spec(target)->name,
                  target_phase_name(target->shown.phase), target_phase_name(state.phase),
@@ -446,6 +455,7 @@ void target_init(Target *target, Session *session, uint32_t index) {
     *target = (Target){.session = session, .index = index};
     list_init(&target->dirty);
     list_init(&target->slot_wait);
+    list_init(&target->tidy);
     target->object = (Object){.kind = OBJECT_TARGET,
                               .space = session->slug,
                               .name = spec->object,
@@ -462,6 +472,7 @@ void target_init(Target *target, Session *session, uint32_t index) {
 void target_deinit(Target *target) {
     list_remove(&target->dirty);
     list_remove(&target->slot_wait);
+    list_remove(&target->tidy);
     target->wake = timer_free(target->wake);
     target->probe = ready_probe_free(target->probe);
     target->port = port_clear_free(target->port);

@@ -3,6 +3,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -310,7 +311,11 @@ class Logs(Row):
         return self.rate(took)
 
     def thole(self):
-        took = self.timed("ci")[0][1]
+        """Nobody looks on: from the start of the process until its last byte is in the log, by the run's own record."""
+        self.thole_.run("up", "-d", timeout=120)
+        self.thole_.run("wait", "gen", "--for", "done", timeout=120)
+        record = json.loads(next(self.thole_.state.glob("sessions/logs-*/runs/gen:update/*/exit.json")).read_text())
+        took = (record["ended_us"] - record["started_us"]) * 1000
         self.verify()
         self.thole_.run("down", "--purge", code=None)
         return self.rate(took)

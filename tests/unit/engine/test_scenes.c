@@ -306,3 +306,16 @@ TEST(up_again_runs_nothing_that_is_done) {
     CHECK_EQ(fake_starts(scene->backend, slug, "migrate:update"), 2); /* who names it means it */
     scene_free(scene);
 }
+
+TEST(why_something_waits_is_said_anew_when_its_cause_far_up_changes) {
+    Scene *scene = scene_new("services:\n"
+                             "  a: {type: job, command: a}\n"
+                             "  b: {type: job, command: b, depends_on: [a]}\n"
+                             "  c: {type: job, command: c, depends_on: [b]}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = 10000, .start_delay_ms = 50});
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 1000); /* a runs, c waits for b */
+    CHECK_HAS(scene_message(scene, "c:update"), "a");
+    CHECK(strstr(scene_message(scene, "c:update"), "not started yet") == NULL);
+    scene_free(scene);
+}
