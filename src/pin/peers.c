@@ -98,5 +98,8 @@ bool peer_send(const Peer *peer, const void *head) {
     struct iovec part = {(void *)(uintptr_t)head, ((const WireHead *)head)->size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t size = sys_sendmsg(peer->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return size >= 0 || (errno != EAGAIN && errno != ENOBUFS); /* a peer that is gone is heard */
+    bool later = size < 0 && (errno == EAGAIN || errno == ENOBUFS);
+    if (size < 0 && !later)
+        shutdown(peer->fd, SHUT_RDWR); /* who cannot be told must not believe in silence */
+    return !later;
 }

@@ -61,7 +61,7 @@ static void end_orphans(Rail *r, int64_t now) {
 
 /* One look at orphans: the last, if nobody is left or time is up. */
 static void round_up(Rail *r, int64_t now) {
-    int alive = tree_signal(r->pin.start.tree, &(TreeSignal){SIGKILL, r->self, is_known, r, NULL});
+    int alive = tree_signal(r->pin.start.tree, &(TreeSignal){SIGKILL, getpid(), is_known, r, NULL});
     r->round_at = alive != 0 && now < r->rounds_until ? now + RAIL_ROUND_MS : 0;
     r->survivors = alive > 0 ? (uint32_t)alive : 0;
 }
@@ -138,7 +138,7 @@ static void hello(Rail *r, Peer *peer, const Packet *packet) {
     peer->hello = ++r->hellos;
     r->resting = false;
     r->server_at = 0;
-    peer_send(peer, &WIRE(WIRE_WELCOME, WireWelcome, WIRE_PROTOCOL, r->self, r->alive));
+    peer_send(peer, &WIRE(WIRE_WELCOME, WireWelcome, WIRE_PROTOCOL, getpid(), r->alive));
 }
 
 static void server_left(Rail *r, Peer *peer, int64_t now) {
@@ -259,7 +259,6 @@ int main(int argc, char **argv) {
     machine_read(&r->machine);
     r->pin.start = (PinStart){&r->machine, NULL, argv[0], title, false, buffer, &tree};
     r->argv = argv + 3;
-    r->self = getpid();
     r->server_at = sys_mono_ms() + RAIL_FIRST_MS;
     serve(r);
     return 0;

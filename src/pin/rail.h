@@ -39,7 +39,7 @@ typedef struct Rail {
     RailPin *pins;
     uint32_t used, alive, died; /* slots ever used; pins that live; that died and are not told of */
     uint32_t hellos, survivors;
-    pid_t self, server;                       /* server: the one we started, 0 if it is gone */
+    pid_t server;                             /* the one we started, 0 if it is gone */
     bool resting;                             /* the last server said bye */
     int64_t server_at, server_since, backoff; /* server_at: when to start one, 0: not */
     int64_t end_at;                           /* when we end, 0: not */

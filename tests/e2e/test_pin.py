@@ -771,6 +771,7 @@ def outcome(rail, run):
     told = []
     for message in iter(run.conn.receive, None):
         told.append(message.type)
+    wait_for(lambda: not [p for p in rail.children() if alive(p) and processes().get(p, (0, 0, ""))[2] == "thole-pin"], "the pin ends")
     rail.conn.send(pack(SWEEP, "Q", 5))
     rail.conn.until(SWEPT)
     started = run.dir / "ledger"
@@ -843,3 +844,77 @@ def test_any_failing_call_leads_to_a_defined_end(make_rail, call):
         if not fired.exists():
             assert number > 1 or call in ("mkdirat",), "no call was made"
             return
+
+
+@pytest.mark.parametrize("events, known", [("oom 1\noom_kill 1\n", True), ("oom 0\noom_kill 0\noom_group_kill 0\n", False)])
+def test_the_memory_controller_knows_about_oom(rail, events, known):
+    """A directory stands for the cgroup: what counts is what its memory.events says."""
+    place = rail.root / "cgroup"
+    place.mkdir()
+    run = rail.sh(f"until [ -e {rail.root}/go ]; do sleep 0.01; done; kill -9 $$", cgroup=place)
+    run.started()
+    (place / run.id / "memory.events").write_text(events)
+    (rail.root / "go").touch()
+    run.ended()
+    assert run.exit()["oom"] is known
+
+
+def test_a_rail_killed_before_it_forks_starts_nothing(make_rail):
+    rail = make_rail(program="thole-pin-faults", env={"THOLE_FAULT_PROGRAM": "rail", "THOLE_CRASH": "rail-spawn:1"})
+    run = rail.run(["sh", "-c", "echo ran"])
+    assert run.conn.receive() is None and rail.conn.receive() is None
+    assert rail.process.wait(20) == -9
+    assert sorted(p.name for p in run.dir.iterdir()) == ["launch"]
+
+
+@pytest.mark.deadline(300)
+@pytest.mark.parametrize("call", ["openat", "read", "socket", "bind", "listen", "mmap", "fork", "recvmsg", "sendmsg", "accept4",
+                                  "poll", "getdents64", "pidfd_open", "pidfd_send_signal"])
+def test_a_failing_call_does_not_stop_the_rail(make_rail, call):
+    """It ends at its start with a code, or goes on: the server tries again what was refused, and gets it."""
+    for number in range(1, 31):
+        fired = pathlib.Path(f"/tmp/thole-fired-{os.getpid()}")
+        fired.unlink(missing_ok=True)
+        rail = make_rail(program="thole-pin-faults", connect_now=False,
+                         env={"THOLE_FAULT_PROGRAM": "rail", "THOLE_FAULT": f"{call}:{number}:ENOMEM", "THOLE_FAULT_FILE": str(fired)})
+        wait_for(lambda: rail.process.poll() is not None or listens(rail), "it listens or has ended")
+        if rail.process.poll() is not None:
+            assert rail.process.returncode == 1 and fired.exists()
+            rail.close()
+            continue
+        orphan = serve_once(rail)
+        wait_for(lambda: not alive(orphan), "the orphan is ended")
+        done = not fired.exists()
+        rail.close()
+        if done:
+            return
+    assert call in ("openat", "read", "getdents64", "pidfd_open", "pidfd_send_signal")
+
+
+def listens(rail):
+    try:
+        connect(rail.name).close()
+    except OSError:
+        return False
+    return True
+
+
+def serve_once(rail):
+    """Gets a run done and a pin's orphan ended, with as many attempts as it takes a patient server."""
+    def attempt():
+        try:
+            rail.conn = rail.hello()
+            run = rail.sh("exit 3")
+            assert run.ended(5).code == 3
+            run = rail.sh(f"{stubborn(rail.root, 'setsid -f')} exec sleep 1000")
+            run.started()
+            child = int(line(rail.root / "child"))
+            kill(run.record()["pin"])
+            rail.conn.send(pack(SWEEP, "Q", 1))
+            return child
+        except (AssertionError, TimeoutError, OSError):
+            assert rail.process.poll() is None
+            return None
+    found = []
+    wait_for(lambda: found.append(attempt()) or found[-1], "the server is served")
+    return found[-1]
