@@ -87,10 +87,12 @@ static int wish(Wish *w, Err *err) {
 
 typedef enum Come { COME_NOT_YET, COME_TRUE, COME_FAILED, COME_SURVIVED } Come;
 
+/* A server has been started when it runs, a job when it has ended: so the outcome does not hang on who
+ * looks first. */
 static Come started(const Seen *seen, int64_t before, bool fresh) {
     const TargetView *view = &seen->view;
     bool is_new = view->run > before;
-    if (view->phase == PHASE_ACTIVE && !view->stopping && (is_new || !fresh))
+    if (view->phase == PHASE_ACTIVE && !view->job && !view->stopping && (is_new || !fresh))
         return COME_TRUE;
     if (view->phase == PHASE_TERMINATED && is_new)
         return view->error ? COME_FAILED : COME_TRUE;

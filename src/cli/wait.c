@@ -25,10 +25,14 @@ static void prepare(void *given) {
     ask->until = "ready";
 }
 
-static bool is_wanted(const Targets *targets, const Seen *seen) {
-    return seen->chosen && !seen->deleted &&
-           (targets->restricted || seen_unknown(seen) ||
-            (seen->view.phase != PHASE_NONE && seen->view.phase != PHASE_DISABLED));
+enum { WAS_WANTED = 1 };
+
+/* What was wanted once is waited for, also when somebody stops it meanwhile. */
+static bool is_wanted(const Targets *targets, Seen *seen) {
+    bool idle = seen->view.phase == PHASE_NONE || seen->view.phase == PHASE_DISABLED;
+    if (!idle || seen_unknown(seen))
+        seen->marks |= WAS_WANTED;
+    return seen->chosen && !seen->deleted && (targets->restricted || seen->marks & WAS_WANTED);
 }
 
 /* 1: so it is, 0: not yet, -1: it never will be. */
@@ -57,7 +61,7 @@ typedef struct Waiting {
 static int look(Waiting *w) {
     int r = EXIT_DONE;
     for (size_t i = 0; i < w->targets.all.n; i++) {
-        const Seen *seen = w->targets.all.at[i];
+        Seen *seen = w->targets.all.at[i];
         if (!is_wanted(&w->targets, seen))
             continue;
         int now = holds(seen, w->ask->until, w->targets.restricted);
@@ -74,7 +78,7 @@ static int look(Waiting *w) {
 
 static void say_late(const Waiting *w) {
     for (size_t i = 0; i < w->targets.all.n; i++) {
-        const Seen *seen = w->targets.all.at[i];
+        Seen *seen = w->targets.all.at[i];
         if (is_wanted(&w->targets, seen) && holds(seen, w->ask->until, w->targets.restricted) == 0)
             cli_say("%s is %s%s%s", seen->view.name, seen->word,
                     target_why(&seen->view)[0] ? ": " : "", target_why(&seen->view));

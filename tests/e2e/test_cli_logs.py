@@ -64,7 +64,7 @@ def test_forms(talk):
 
 
 def test_an_unknown_name(talk):
-    assert 'no log of "bb"; did you mean' in talk.run("logs", "bb", code=2).err
+    assert 'no log of "bite"; did you mean' in talk.run("logs", "bite", code=2).err
 
 
 def test_of_a_session_that_is_down(talk):
