@@ -42,6 +42,7 @@ typedef struct StepState {
     uint64_t log_size;    /* logical end of the log at the end */
     uint32_t restarts, attempt; /* as given at the start (resume) */
     uint32_t lingering;   /* helpers left alone */
+    bool rebooted;        /* STEP_LOST (resume): the machine was restarted while it ran */
     char error[256];      /* STEP_FAILED, STEP_LOST: one sentence */
     char note[256];       /* e.g. the names of lingering helpers */
 } StepState;

@@ -67,7 +67,12 @@ static void found(Target *target, const StepState *state) {
         session->alive++;
         target_watch_run(target);
         break;
-    case STEP_ENDED: found_ended(target, state); break;
+    case STEP_ENDED:
+        found_ended(target, state);
+        if (state->rebooted && target_spec(target)->type == TARGET_JOB && facts->want == WANT_RUN)
+            fact_wanted(facts, WANT_RUN, loop_wall_us(session->engine->loop),
+                        "run again: the machine was restarted while it ran");
+        break;
     }
     if (target->queued_after && target->queued_after == facts->run && facts->want == WANT_RUN)
         fact_restart_asked(facts, loop_wall_us(session->engine->loop), "restarted by request");

@@ -135,6 +135,8 @@ static void on_wait(void *arg, const void *result, const Err *err) {
     if (err)
         end.kind = END_LOST;
     run_over(target, &end);
+    if (!err && ((const StepState *)result)->note[0]) /* helpers it left running */
+        str_copy(target_facts(target)->note, FACTS_TEXT, ((const StepState *)result)->note);
 }
 
 static void on_probe(void *arg, bool ready, const char *why) {

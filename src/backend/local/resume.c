@@ -206,6 +206,7 @@ static void finish(Run *run) {
         snprintf(run->now.error, sizeof run->now.error, "%s; still alive: %s",
                  lost_describe(run->lost), run->left_names);
     cgroup_remove(run->local->cgroup, run->id);
+    run->now.rebooted = run->lost == LOST_BOOT;
     run_ended(run, &ended);
 }
 

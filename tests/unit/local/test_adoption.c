@@ -42,6 +42,7 @@ TEST(local_a_run_of_before_the_restart_of_the_machine_is_lost)
     run_resume(w, id, &again);
     CHECK_EQ(again.state.end, STEP_LOST);
     CHECK_HAS(again.state.error, "the machine was restarted");
+    CHECK(again.state.rebooted);
     CHECK_EQ(again.state.restarts, 2);
     WireEnded ended;
     Err err = {0};
