@@ -19,7 +19,6 @@ enum {
     UNSEEN_MS = 500,   /* how long a listener may be without an owner: it is about to end */
     KILL_MS = 3000,    /* an orphan that was asked to end is killed */
     GIVE_UP_MS = 8000, /* ... and could not be */
-    ANCESTORS_MAX = 1000,
 };
 
 uint16_t probe_port(const Probe *probe) {
@@ -157,19 +156,6 @@ PortClear *port_clear_free(PortClear *clear) {
 
 /* ---- who answers ---- */
 
-/* Below the leader, or below its pin, to which everything falls whose parent has ended. */
-static bool is_below(pid_t pid, pid_t leader, pid_t pin) {
-    ProcStat stat;
-    for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
-        if (pid == leader || pid == pin)
-            return true;
-        if (proc_stat(pid, &stat) < 0)
-            return false;
-        pid = stat.ppid;
-    }
-    return false;
-}
-
 /* Programs that listen on behalf of others: of containers, of other machines. */
 static bool forwards(const PortOwner *owner) {
     static const char *const names[] = {
@@ -187,10 +173,18 @@ static bool forwards(const PortOwner *owner) {
     return false;
 }
 
-static bool is_of_run(const PortOwner *owner, pid_t leader, pid_t pin) {
-    RunStamp own;
-    if (is_below(owner->pid, leader, pin))
+/* Below the leader, or below its pin, to which everything falls whose parent has ended. */
+static bool run_listens(pid_t leader, const Listener *listeners, size_t n) {
+    ProcStat stat;
+    if (process_listens(leader, listeners, n))
         return true;
+    if (proc_stat(leader, &stat) < 0)
+        return true; /* it is over: that is told elsewhere */
+    return tree_listens(stat.ppid > 1 ? stat.ppid : leader, listeners, n);
+}
+
+static bool same_run(const PortOwner *owner, pid_t leader) {
+    RunStamp own;
     run_stamp_read(leader, &own);
     return own.id[0] && strcmp(own.id, owner->stamp.id) == 0;
 }
@@ -198,16 +192,13 @@ static bool is_of_run(const PortOwner *owner, pid_t leader, pid_t pin) {
 bool port_stranger(uint16_t port, pid_t leader, char *why, size_t size) {
     Listener listeners[LISTENERS_MAX];
     PortOwner owner;
-    ProcStat stat;
     size_t n = port_listeners(port, listeners);
-    if (n == 0 || leader <= 0 || process_listens(leader, listeners, n))
+    if (n == 0 || leader <= 0 || run_listens(leader, listeners, n))
         return false; /* 0: whoever answers is not of this machine */
-    if (proc_stat(leader, &stat) < 0)
-        return false; /* it is over: that is told elsewhere */
     for (size_t i = 0; i < n; i++) {
         if (!port_owner(&listeners[i], 1, &owner) || !owner.command[0])
             return false; /* another user's, which it may well have started */
-        if (is_of_run(&owner, leader, stat.ppid) || forwards(&owner))
+        if (same_run(&owner, leader) || forwards(&owner))
             return false;
     }
     snprintf(why, size, "port %u is answered by pid %d (%s), not by this run", port, (int)owner.pid,

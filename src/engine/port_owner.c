@@ -12,9 +12,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "base/vec.h"
 #include "pin/wire.h"
 
 enum { STATE_LISTEN = 0x0A, MAX_ENVIRON = 8 << 20 };
@@ -143,6 +145,39 @@ bool port_owner(const Listener *listeners, size_t n, PortOwner *ret) {
     read_command(s.found, ret->command);
     run_stamp_read(s.found, &ret->stamp);
     return true;
+}
+
+/* ---- a tree of processes ---- */
+
+typedef struct Kin {
+    pid_t pid, parent;
+} Kin;
+
+typedef VEC(Kin) Kinship;
+
+static bool collect(void *arg, pid_t pid) {
+    Kinship *all = arg;
+    ProcStat stat;
+    if (proc_stat(pid, &stat) == 0)
+        VEC_PUSH(*all, (Kin){.pid = pid, .parent = stat.ppid});
+    return false;
+}
+
+bool tree_listens(pid_t root, const Listener *listeners, size_t n) {
+    Kinship all = {0};
+    VEC(pid_t) tree = {0};
+    bool found = false;
+    each_process(collect, &all);
+    VEC_PUSH(tree, root);
+    for (size_t i = 0; i < tree.n && !found; i++) {
+        found = process_listens(tree.at[i], listeners, n);
+        for (size_t j = 0; j < all.n && tree.n <= all.n; j++)
+            if (all.at[j].parent == tree.at[i])
+                VEC_PUSH(tree, all.at[j].pid);
+    }
+    VEC_FREE(tree);
+    VEC_FREE(all);
+    return found;
 }
 
 /* ---- stamps ---- */

@@ -33,6 +33,8 @@ typedef struct PortOwner {
 bool port_owner(const Listener *listeners, size_t n, PortOwner *ret);
 /* Has this very process one of them open? */
 bool process_listens(pid_t pid, const Listener *listeners, size_t n);
+/* Has `root`, or a process below it? Looks at the descriptors of those alone. */
+bool tree_listens(pid_t root, const Listener *listeners, size_t n);
 void run_stamp_read(pid_t pid, RunStamp *ret);
 /* Is there a pin for the run? */
 bool run_stamp_lives(const RunStamp *stamp);
