@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+#include "harness/test.h"
+
+typedef struct Given {
+    bool flag, other;
+    const char *text;
+    int64_t number, ms;
+    TextList list;
+} Given;
+
+static const Option table[] = {
+    {"flag", 'f', OPTION_FLAG, offsetof(Given, flag), NULL, "a flag", NULL},
+    {"other", 'o', OPTION_FLAG, offsetof(Given, other), NULL, "another", NULL},
+    {"text", 't', OPTION_TEXT, offsetof(Given, text), "TEXT", "some text", "one|two"},
+    {"number", 'n', OPTION_NUMBER, offsetof(Given, number), "N", "a number", NULL},
+    {"after", 0, OPTION_DURATION, offsetof(Given, ms), "D", "a duration", NULL},
+    {"list", 'l', OPTION_TEXTS, offsetof(Given, list), "X", "many", NULL},
+};
+
+static int parse(Given *given, TextList *rest, bool stop, Err *err, const char **argv) {
+    int argc = 0;
+    while (argv[argc])
+        argc++;
+    OptionSet set = {table, COUNT(table), given};
+    *given = (Given){0};
+    rest->n = 0;
+    return options_parse(&set, 1, (char **)(uintptr_t)argv, argc, stop, rest, err);
+}
+
+#define PARSE(...) parse(&given, &rest, false, &err, (const char *[]){"x", __VA_ARGS__, NULL})
+#define SETUP()                 \
+    const char *words[32];      \
+    TextList rest = {words, 0}; \
+    Given given;                \
+    Err err
+
+TEST(options_in_every_form)
+{
+    SETUP();
+    CHECK_EQ(PARSE("-fo", "a", "--text", "one", "-n5", "b", "--after=1m30s", "-l", "x", "--list=y"),
+             11);
+    CHECK(given.flag && given.other);
+    CHECK_STR(given.text, "one");
+    CHECK_EQ(given.number, 5);
+    CHECK_EQ(given.ms, 90000);
+    CHECK_EQ(given.list.n, 2);
+    CHECK_STR(given.list.at[1], "y");
+    CHECK_EQ(rest.n, 2);
+    CHECK_STR(rest.at[1], "b");
+    free(given.list.at);
+    CHECK_EQ(PARSE("-fn", "7", "-"), 4);
+    CHECK_EQ(given.number, 7);
+    CHECK_STR(rest.at[0], "-");
+}
+
+TEST(two_dashes_end_the_options)
+{
+    SETUP();
+    CHECK_EQ(PARSE("-f", "--", "-o", "--text"), 5);
+    CHECK(given.flag && !given.other);
+    CHECK_EQ(rest.n, 2);
+    CHECK_STR(rest.at[0], "-o");
+}
+
+TEST(a_word_ends_them_where_that_is_asked_for)
+{
+    SETUP();
+    CHECK_EQ(parse(&given, &rest, true, &err, (const char *[]){"x", "-f", "up", "-o", NULL}), 2);
+    CHECK(given.flag && !given.other);
+    CHECK_EQ(rest.n, 0);
+}
+
+TEST(wrong_options_say_what_is_wrong)
+{
+    static const struct {
+        const char *word, *next, *says;
+    } wrong[] = {{"--flagg", NULL, "did you mean --flag?"},
+                 {"-x", NULL, "there is no option -x"},
+                 {"--flag=1", NULL, "--flag takes no value"},
+                 {"--text", NULL, "--text needs a value: --text TEXT"},
+                 {"--text", "-f", "--text=-f makes it one"},
+                 {"--text", "three", "--text takes one|two, not \"three\""},
+                 {"--text", "on", "takes one|two"},
+                 {"-n", "x", "--number takes a number"},
+                 {"--number", "99999999999999999999", "takes a number"},
+                 {"--after", "5", "--after"},
+                 {"-fx", NULL, "-fx"}};
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        SETUP();
+        char word[40], next[40];
+        snprintf(word, sizeof(word), "%s", wrong[i].word);
+        snprintf(next, sizeof(next), "%s", wrong[i].next ? wrong[i].next : "");
+        CHECK_EQ(parse(&given, &rest, false, &err,
+                       (const char *[]){"x", word, wrong[i].next ? next : NULL, NULL}),
+                 -1);
+        CHECK_EQ(err.kind, ERR_INVALID);
+        CHECK_HAS(err.msg, wrong[i].says);
+    }
+}
+
+TEST(every_command_is_described_and_no_option_is_double)
+{
+    for (const Command *const *at = commands; *at; at++) {
+        const Command *command = *at;
+        CHECK(command->name[0] && command->args && command->doc && command->run);
+        CHECK(command_find(command->name) == command);
+        for (size_t i = 0; i < command->option_n; i++) {
+            const Option *option = &command->options[i];
+            CHECK((option->kind == OPTION_FLAG) == (option->arg == NULL));
+            CHECK(option->offset < command->options_size);
+            for (size_t g = 0; g < GLOBAL_OPTION_N; g++) {
+                CHECK(strcmp(option->name, global_options[g].name) != 0);
+                CHECK(!option->letter || option->letter != global_options[g].letter);
+            }
+        }
+    }
+    CHECK(!command_find("u"));
+}

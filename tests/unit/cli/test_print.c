@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/base64.h"
+#include "cli/prefix.h"
+#include "cli/table.h"
+#include "harness/test.h"
+
+static char *printed(Prefix *prefix, const LogEntry *entry) {
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    prefix_print(prefix, entry, to);
+    fclose(to);
+    return text;
+}
+
+static LogEntry line(const char *target, const char *text) {
+    return (LogEntry){.target = target, .bytes = text, .size = strlen(text), .stream = LOG_OUT};
+}
+
+static void check_line(Prefix *prefix, LogEntry entry, const char *expected) {
+    char *text = printed(prefix, &entry);
+    CHECK_STR(text, expected);
+    free(text);
+}
+
+TEST(lines_without_a_terminal_are_plain)
+{
+    Prefix prefix = {0};
+    check_line(&prefix, line("longer:serve", "hi"), "longer:serve | hi\n");
+    check_line(&prefix, line("a:serve", "x\ry\033[31m"), "a:serve | x\ry\033[31m\n");
+    LogEntry gap = line("a:serve", "5 bytes are missing");
+    gap.stream = LOG_GAP;
+    check_line(&prefix, gap, "a:serve | [thole: 5 bytes are missing]\n");
+}
+
+TEST(lines_in_a_terminal_are_aligned_and_harmless)
+{
+    Prefix prefix = {.terminal = true};
+    prefix_widen(&prefix, "longer:serve");
+    check_line(&prefix, line("a:serve", "hi"), "a:serve      │ hi\n");
+    check_line(&prefix, line("a:serve", "10%\r20%\r30%\r"), "a:serve      │ 30%\n");
+    check_line(&prefix, line("a:serve", "\033[31mred"), "a:serve      │ \033[31mred\033[0m\n");
+    prefix_widen(&prefix, "a-name-that-is-much-too-long-for-a-column:serve");
+    CHECK(prefix.width <= 24);
+}
+
+TEST(a_target_keeps_its_colour)
+{
+    Prefix prefix = {.terminal = true, .color = true};
+    LogEntry entry = line("a:serve", "hi");
+    char *first = printed(&prefix, &entry), *second = printed(&prefix, &entry);
+    CHECK_STR(first, second);
+    CHECK_HAS(first, "\033[0m");
+    free(first);
+    free(second);
+}
+
+TEST(columns_are_as_wide_as_their_widest_cell)
+{
+    static const char *const titles[] = {"NAME", "STATE", "WHY"};
+    char path[200], text[400] = "";
+    snprintf(path, sizeof(path), "%s/out", test_dir());
+    ASSERT(freopen(path, "w", stdout));
+    Table *table = table_new(titles, 3, false);
+    table_row(table, (const char *[]){"größer", "ok", "because"}, NULL);
+    table_row(table, (const char *[]){"x", "waiting", ""}, NULL);
+    table_print(table);
+    fflush(stdout);
+    FILE *from = fopen(path, "r");
+    text[fread(text, 1, sizeof(text) - 1, from)] = '\0';
+    fclose(from);
+    CHECK_STR(text, "NAME    STATE    WHY\ngrößer  ok       because\nx       waiting\n");
+    ASSERT(freopen("/dev/null", "w", stdout));
+}
+
+TEST(base64_there_and_back)
+{
+    char bytes[300];
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(i * 7);
+    for (size_t n = 0; n <= sizeof(bytes); n++) {
+        Arena arena;
+        size_t size;
+        arena_init(&arena);
+        char *coded = base64_encode(bytes, n);
+        const char *back = base64_decode(coded, &arena, &size);
+        CHECK_EQ(size, n);
+        CHECK(memcmp(back, bytes, n) == 0);
+        CHECK_EQ(strlen(coded) % 4, 0);
+        free(coded);
+        arena_deinit(&arena);
+    }
+    char *coded = base64_encode("caf\xe9", 4);
+    CHECK_STR(coded, "Y2Fm6Q==");
+    free(coded);
+}
