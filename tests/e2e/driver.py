@@ -209,7 +209,7 @@ class Thole:
     """One user's thole, in directories of its own."""
 
     def __init__(self):
-        self.base = pathlib.Path(tempfile.mkdtemp(prefix="th-", dir="/tmp"))  # short: socket paths have 107 bytes
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="th-", dir=os.environ.get("THOLE_TEST_DIR", "/tmp")))  # short: socket paths have 107 bytes
         self.project, self.state, self.runtime = self.base / "shop", self.base / "state", self.base / "run"
         for directory in (self.project, self.state, self.runtime, self.base / "home"):
             directory.mkdir(mode=0o700)
