@@ -87,6 +87,13 @@ static int wish(Wish *w, Err *err) {
 
 typedef enum Come { COME_NOT_YET, COME_TRUE, COME_FAILED, COME_SURVIVED } Come;
 
+enum { CHANGED = 1 }; /* since the wish */
+
+static void on_change(void *arg, Seen *seen, const char *before) {
+    (void)arg, (void)before;
+    seen->marks |= CHANGED;
+}
+
 /* A server has been started when it runs, a job when it has ended: so the outcome does not hang on who
  * looks first. */
 static Come started(const Seen *seen, int64_t before, bool fresh) {
@@ -94,6 +101,8 @@ static Come started(const Seen *seen, int64_t before, bool fresh) {
     bool is_new = view->run > before;
     if (view->phase == PHASE_ACTIVE && !view->job && !view->stopping && (is_new || !fresh))
         return COME_TRUE;
+    if (seen_is(seen, "backoff") && seen->marks & CHANGED)
+        return COME_FAILED; /* it is tried again, but that was not all well */
     if (view->phase == PHASE_TERMINATED && is_new)
         return view->error ? COME_FAILED : COME_TRUE;
     return COME_NOT_YET;
@@ -173,6 +182,7 @@ static int act(Wish *w, const ActionOptions *options, Err *err) {
         return -1;
     w->runs = xcalloc(w->targets.all.n + 1, sizeof(*w->runs));
     int r = wish(w, err);
+    w->targets.changed = on_change;
     if (r == 0)
         r = targets_watch(&w->targets, err);
     return r < 0 ? r : wait_for(w, options->timeout_ms, err);

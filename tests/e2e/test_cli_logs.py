@@ -64,7 +64,7 @@ def test_forms(talk):
 
 
 def test_an_unknown_name(talk):
-    assert 'no log of "bite"; did you mean' in talk.run("logs", "bite", code=2).err
+    assert 'no log of "bytes:updat"; did you mean' in talk.run("logs", "bytes:updat", code=2).err
 
 
 def test_of_a_session_that_is_down(talk):
