@@ -105,7 +105,8 @@ RailSent run_ask(Run *run);                    /* asks the rail for its pin */
 void run_fail_start(Run *run, const Err *err); /* it was never claimed, and will not be */
 void run_fail_fork(Run *run, int error);       /* likewise, since no process could be made */
 void run_attach(Run *run, int fd);             /* takes the socket to its pin */
-void run_stop(Run *run, int signal, uint32_t grace_ms);   /* now, or as soon as it runs */
+void run_stop(Run *run, int signal, uint32_t grace_ms); /* now, or as soon as it runs */
+void run_hang_up(Run *run); /* ends the connection to its pin, if there is one */
 int run_tell(Run *run, const void *message, size_t size); /* to its pin; -1: nobody there */
 void run_ended(Run *run, const WireEnded *ended);
 void run_give_up(Run *run,

@@ -54,8 +54,10 @@ static bool attach(Run *run) {
     if (fd < 0)
         return false;
     run_attach(run, fd);
-    run_tell(run, &hello, sizeof hello);
-    return true;
+    if (run_tell(run, &hello, sizeof hello) == 0)
+        return true;
+    run_hang_up(run); /* it would never answer */
+    return false;
 }
 
 /* Its pin has left the exit record, but perhaps not cleared away what holds the environment. */

@@ -47,7 +47,7 @@ Run *run_new(Local *local, const char *dir, StepId id) {
     return run;
 }
 
-static void hang_up(Run *run) {
+void run_hang_up(Run *run) {
     run->poll = poll_free(run->poll);
     if (run->fd >= 0)
         close(run->fd);
@@ -76,7 +76,7 @@ Run *run_free(Run *run) {
         free(call);
     }
     tails_abandon(run);
-    hang_up(run);
+    run_hang_up(run);
     stopper_free(run);
     timer_free(run->timer);
     forget_start(run);
@@ -183,7 +183,7 @@ static void fail_calls(Run *run, CallKind kind, const Err *err) {
 }
 
 void run_give_up(Run *run, const Err *err) {
-    hang_up(run);
+    run_hang_up(run);
     run->timer = timer_free(run->timer);
     for (CallKind kind = CALL_START; kind <= CALL_RESUME; kind++)
         fail_calls(run, kind, err);
@@ -279,7 +279,7 @@ static void on_ended(Run *run, const PinPacket *packet) {
     WireEnded ended;
     pin_packet_body(packet, &ended, sizeof ended);
     if (ended.end == RUN_END_FAILED && ended.stage == RUN_STAGE_CLAIM) {
-        hang_up(run); /* somebody else has claimed it: it is theirs, and we watch that one */
+        run_hang_up(run); /* somebody else has claimed it: it is theirs, and we watch that one */
         run_seek(run);
     } else if (run->state != RUN_ENDED) {
         run_ended(run, &ended);
@@ -301,7 +301,7 @@ static bool on_message(Run *run, const PinPacket *packet) {
 }
 
 static void on_hangup(Run *run) {
-    hang_up(run);
+    run_hang_up(run);
     if (run->state == RUN_ENDED)
         answer_all(run); /* the last helpers have gone with the pin */
     else
@@ -322,7 +322,7 @@ static void on_readable(void *arg, int events) {
 }
 
 void run_attach(Run *run, int fd) {
-    hang_up(run);
+    run_hang_up(run);
     run->fd = fd;
     run->poll = poll_new(run->local->base.loop, fd, POLL_READ, on_readable, run);
 }
@@ -374,7 +374,7 @@ static bool declare_void(Run *run) {
 }
 
 void run_fail_start(Run *run, const Err *err) {
-    hang_up(run);
+    run_hang_up(run);
     if (!declare_void(run)) {
         run_seek(run);
         return;
@@ -389,7 +389,7 @@ void run_fail_fork(Run *run, int error) {
     WireEnded ended = {
         .end = RUN_END_FAILED, .code = error, .stage = RUN_STAGE_FORK, .oom = RUN_OOM_NO};
     ended.ended_us = loop_wall_us(run->local->base.loop);
-    hang_up(run);
+    run_hang_up(run);
     if (!declare_void(run)) {
         run_seek(run);
         return;
@@ -439,7 +439,7 @@ void run_ended(Run *run, const WireEnded *ended) {
     now->lingering = ended->lingering;
     describe_end(run, ended);
     if (!ended->lingering)
-        hang_up(run);
+        run_hang_up(run);
     run_set_state(run, RUN_ENDED);
 }
 
@@ -448,7 +448,12 @@ void run_stop(Run *run, int signal, uint32_t grace_ms) {
     run->stop_wanted = true;
     WireStop stop = {.head = {WIRE_STOP, sizeof stop}, .signal = signal, .grace_ms = grace_ms};
     bool asks = run->state == RUN_RUNNING || run->state == RUN_ENDED;
-    if (asks && run->fd >= 0 && run_tell(run, &stop, sizeof stop) < 0 && errno != EPIPE &&
-        errno != ECONNRESET)
-        log_warn("could not tell the pin of %s to stop: %s", run->dir, strerror(errno));
+    if (!asks || run->fd < 0 || run_tell(run, &stop, sizeof stop) == 0 || errno == EPIPE ||
+        errno == ECONNRESET) /* these two: the hang-up is on its way to us */
+        return;
+    log_warn("could not tell the pin of %s to stop: %s", run->dir, strerror(errno));
+    if (run->state == RUN_RUNNING) { /* it is told on a new connection */
+        run_hang_up(run);
+        run_seek(run);
+    }
 }
