@@ -13,6 +13,8 @@
 #include "engine/log_hub.h"
 #include "engine/stopped.h"
 
+enum { OUT_MOST = 8 * MAX_LOG_LINE, OUT_KEPT = 256 * 1024 }; /* a line may grow sixfold in JSON */
+
 typedef struct Flow {
     LogStream *log;
     HttpStream *stream;
@@ -82,17 +84,27 @@ static void pull(Flow *flow, size_t size) {
     }
 }
 
+/* A long line is no reason to keep its room. */
+static void reset(Buf *out) {
+    if (out->cap > OUT_KEPT) {
+        buf_deinit(out);
+        buf_init(out, OUT_MOST);
+    } else {
+        buf_reset(out);
+    }
+}
+
 static ssize_t fill(void *arg, char *to, size_t size) {
     Flow *flow = arg;
-    pull(flow, size);
+    if (flow->at == flow->out.n) {
+        flow->at = 0;
+        reset(&flow->out);
+        pull(flow, size);
+    }
     size_t waiting = flow->out.n - flow->at, n = waiting < size ? waiting : size;
     if (n)
         memcpy(to, flow->out.p + flow->at, n);
     flow->at += n;
-    if (flow->at == flow->out.n) {
-        buf_reset(&flow->out);
-        flow->at = 0;
-    }
     return n == 0 && flow->ended ? STREAM_END : (ssize_t)n;
 }
 
@@ -131,19 +143,26 @@ static int parse_count(Request *request, const char *name, int64_t min, int64_t 
     return 0;
 }
 
-/* "<object>:<run>:<offset>"; the target's own name will do, and has a colon */
+/* "<object>:<run>:<offset>[:<from>]", as a line says; the target's own name will do, and has a colon. */
 static int parse_cursor(Request *request, const char *text, LogCursor *ret) {
-    const char *second = strrchr(text, ':');
-    const char *first =
-        second && second > text ? memrchr(text, ':', (size_t)(second - text)) : NULL;
-    int64_t run, offset;
-    if (!first || first == text ||
-        number_parse(arena_strndup(request->arena, first + 1, (size_t)(second - first - 1)), 0,
-                     UINT32_MAX, &run) < 0 ||
-        number_parse(second + 1, 0, INT64_MAX, &offset) < 0)
-        return bad_param(request, "after", text, "it is <object>:<run>:<offset>, as a line says");
-    *ret = (LogCursor){arena_strndup(request->arena, text, (size_t)(first - text)), (uint32_t)run,
-                       (uint64_t)offset};
+    const char *p = strchr(text, ':');
+    int64_t numbers[3] = {0};
+    size_t n = 0;
+    if (p && (p[1] < '0' || p[1] > '9'))
+        p = strchr(p + 1, ':');
+    size_t name_n = p ? (size_t)(p - text) : 0;
+    for (; p && n < 3; n++) {
+        size_t size = strcspn(p + 1, ":");
+        if (number_parse(arena_strndup(request->arena, p + 1, size), 0, n ? INT64_MAX : UINT32_MAX,
+                         &numbers[n]) < 0)
+            break;
+        p = p[1 + size] ? p + 1 + size : NULL;
+    }
+    if (p || n < 2 || name_n == 0)
+        return bad_param(request, "after", text,
+                         "it is <object>:<run>:<offset>[:<from>], as a line says");
+    *ret = (LogCursor){arena_strndup(request->arena, text, name_n), (uint32_t)numbers[0],
+                       (uint64_t)numbers[1], n == 3 ? (uint64_t)numbers[2] : (uint64_t)numbers[1]};
     return 0;
 }
 
@@ -220,7 +239,7 @@ void serve_log(Api *api, Request *request, const RouteMatch *match) {
         choose_target(api, request, match, &ask);
     Flow *flow = xcalloc(1, sizeof(*flow));
     flow->raw = str_same(format, "raw");
-    buf_init(&flow->out, 8 * MAX_LOG_LINE);
+    buf_init(&flow->out, OUT_MOST);
     flow->log = log_stream_new(api->options.engine, &ask, on_more, flow, &err);
     if (!flow->log) {
         free(flow);

@@ -11,6 +11,13 @@
 #include "engine/run_files.h"
 #include "engine/session.h"
 
+enum {
+    AHEAD = 256 * 1024,
+    AHEAD_ALL = 4 * 1024 * 1024,
+    AHEAD_LEAST = 4 * 1024,
+    LOOKS_AT_ONCE = 64
+};
+
 struct LogStream {
     Engine *engine;
     Arena arena; /* names, the ask */
@@ -19,16 +26,19 @@ struct LogStream {
     LoopFn more;
     void *arg;
     LogSource **sources; /* in order of name */
-    size_t n;
+    size_t n, over;      /* over: of which nothing will come any more */
     struct {
         size_t *at, n;
-    } heap;       /* of sources with a line, the oldest line first */
-    bool *queued; /* per source: it is in the heap */
+    } heap,
+        ready; /* heap: sources with a line, the oldest line first; ready: those that may have one */
+    enum { IDLE, READY, QUEUED, OVER } * where; /* per source */
     Watcher watcher;
+    uint64_t seen; /* version of the objects */
     bool watching;
     bool taken; /* the first line of the heap was handed out */
-    bool stale; /* something happened: look at all sources again */
-    bool gone;  /* the session is */
+    bool gone;  /* the session is, or the time that was asked for */
+    Deferred *soon;
+    Timer *until;
 };
 
 /* ---- the heap: by time, then by name ---- */
@@ -62,13 +72,48 @@ static void sift_down(LogStream *stream) {
     }
 }
 
-/* A source may have come to have a line. */
-static void offer(LogStream *stream, size_t source) {
-    if (stream->queued[source] || !log_source_peek(stream->sources[source]))
+/* ---- sources that may have a line ---- */
+
+static void make_ready(LogStream *stream, size_t source) {
+    if (stream->where[source] != IDLE)
         return;
-    stream->queued[source] = true;
-    stream->heap.at[stream->heap.n++] = source;
-    sift_up(stream, stream->heap.n - 1);
+    stream->where[source] = READY;
+    stream->ready.at[stream->ready.n++] = source;
+}
+
+/* False: it is to be asked again. */
+static bool look(LogStream *stream, size_t source) {
+    if (log_source_peek(stream->sources[source])) {
+        stream->where[source] = QUEUED;
+        stream->heap.at[stream->heap.n++] = source;
+        sift_up(stream, stream->heap.n - 1);
+    } else if (log_source_busy(stream->sources[source])) {
+        make_ready(stream, source);
+        return false;
+    } else if (log_source_over(stream->sources[source])) {
+        stream->where[source] = OVER;
+        stream->over++;
+    }
+    return true;
+}
+
+static void on_soon(void *arg) {
+    LogStream *stream = arg;
+    stream->soon = NULL;
+    stream->more(stream->arg);
+}
+
+/* The oldest line is known only when all have been asked. False: not yet, `more` follows. */
+static bool look_all(LogStream *stream) {
+    bool found = true;
+    for (int i = 0; i < LOOKS_AT_ONCE && found && stream->ready.n; i++) {
+        size_t source = stream->ready.at[--stream->ready.n];
+        stream->where[source] = IDLE;
+        found = look(stream, source);
+    }
+    if (stream->ready.n && !stream->soon)
+        stream->soon = loop_defer(stream->engine->loop, on_soon, stream);
+    return stream->ready.n == 0;
 }
 
 /* The line that was handed out last belongs to the first of the heap: it is done with now. */
@@ -76,67 +121,103 @@ static void take_first(LogStream *stream) {
     size_t source = stream->heap.at[0];
     log_source_take(stream->sources[source]);
     if (!log_source_peek(stream->sources[source])) {
-        stream->queued[source] = false;
+        stream->where[source] = IDLE;
         stream->heap.at[0] = stream->heap.at[--stream->heap.n];
+        make_ready(stream, source);
     }
     sift_down(stream);
-}
-
-/* ---- the future ---- */
-
-/* Runs that began since. False: the session is gone. */
-static bool renew(LogStream *stream) {
-    Session *session = session_find(stream->engine, stream->ask.slug);
-    if (!session)
-        return false;
-    for (size_t i = 0; i < stream->n; i++) {
-        int64_t t = graph_find(&session->graph, stream->ask.targets.at[i]);
-        const TargetFacts *facts = t < 0 ? NULL : &session->facts[t];
-        if (facts && facts->started_ms)
-            log_source_newest(stream->sources[i], facts->run, facts_alive(facts));
-    }
-    return true;
-}
-
-static void on_news(void *arg) {
-    LogStream *stream = arg;
-    stream->stale = true;
-    stream->more(stream->arg);
-}
-
-static void look_again(LogStream *stream) {
-    stream->stale = false;
-    stream->gone = stream->ask.follow && !renew(stream);
-    for (size_t i = 0; i < stream->n; i++)
-        offer(stream, i);
 }
 
 int log_stream_next(LogStream *stream, LogLine *ret) {
     if (stream->taken)
         take_first(stream);
     stream->taken = false;
-    if (stream->stale)
-        look_again(stream);
+    if (!look_all(stream))
+        return 0;
     if (stream->heap.n == 0)
-        return stream->ask.follow && !stream->gone ? 0 : -1;
+        return stream->over < stream->n || (stream->ask.follow && !stream->gone && !stream->ask.run)
+                   ? 0
+                   : -1;
     *ret = *log_source_peek(stream->sources[stream->heap.at[0]]);
     stream->taken = true;
     return 1;
 }
 
-/* ---- which logs ---- */
+/* ---- the future ---- */
+
+static void on_source(void *arg, size_t source) {
+    LogStream *stream = arg;
+    make_ready(stream, source);
+    stream->more(stream->arg);
+}
+
+static void close_all(LogStream *stream) {
+    if (stream->gone)
+        return;
+    stream->gone = true;
+    for (size_t i = 0; i < stream->n; i++) {
+        log_source_close(stream->sources[i]);
+        make_ready(stream, i);
+    }
+    stream->more(stream->arg);
+}
+
+static void on_until(void *arg) {
+    LogStream *stream = arg;
+    stream->until = NULL;
+    close_all(stream);
+}
 
 static int by_name(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* "api" stands for "api:update" and "api:serve". */
+static uint32_t started_run(const TargetFacts *facts) {
+    return facts->started_ms ? facts->run : 0;
+}
+
+static void hear_target(LogStream *stream, const Target *target) {
+    const StrList *names = &stream->ask.targets;
+    const char *name = target->session->graph.targets[target->index].name;
+    const char *const *at =
+        names->n ? bsearch(&name, names->at, names->n, sizeof(*names->at), by_name) : NULL;
+    const TargetFacts *facts = &target->session->facts[target->index];
+    if (!at || !started_run(facts))
+        return;
+    log_source_news(stream->sources[at - names->at], facts->run, facts_alive(facts));
+    make_ready(stream, (size_t)(at - names->at));
+}
+
+/* Looks at what has changed, alone. */
+static void on_change(void *arg) {
+    LogStream *stream = arg;
+    Objects *objects = stream->engine->objects;
+    Session *session = session_find(stream->engine, stream->ask.slug);
+    if (!session) {
+        close_all(stream);
+        return;
+    }
+    for (Object *object = object_newer(objects, stream->seen); object;
+         object = object_after(objects, object))
+        if (object->kind == OBJECT_TARGET && target_of(object)->session == session)
+            hear_target(stream, target_of(object));
+    stream->seen = objects_version(objects);
+    if (stream->ready.n)
+        stream->more(stream->arg);
+}
+
+/* ---- which logs ---- */
+
+/* "api" stands for "api:update" and "api:serve"; "api.serve" is the name of the latter's object. */
 static bool is_asked(const StrList *names, const char *target) {
     size_t n = strcspn(target, ":");
-    for (size_t i = 0; i < names->n; i++)
-        if (strcmp(names->at[i], target) == 0 ||
-            (strlen(names->at[i]) == n && strncmp(names->at[i], target, n) == 0))
+    for (size_t i = 0; i < names->n; i++) {
+        const char *name = names->at[i];
+        if (strncmp(name, target, n) == 0 &&
+            (name[n] == '\0' || ((name[n] == ':' || name[n] == '.') && target[n] &&
+                                 strcmp(name + n + 1, target + n + 1) == 0)))
             return true;
+    }
     return names->n == 0;
 }
 
@@ -173,44 +254,75 @@ static int list_targets(LogStream *stream, const StrList *names, Err *err) {
     return 0;
 }
 
+static const char *object_name(LogStream *stream, const char *target) {
+    char *name = arena_strdup(&stream->arena, target);
+    name[strcspn(name, ":")] = name[strcspn(name, ":")] ? '.' : '\0';
+    return name;
+}
+
 static void open_sources(LogStream *stream) {
     Session *session = session_find(stream->engine, stream->ask.slug);
-    stream->n = stream->ask.targets.n;
-    stream->sources = xcalloc(stream->n, sizeof(*stream->sources));
-    stream->queued = xcalloc(stream->n, sizeof(*stream->queued));
-    stream->heap.at = xcalloc(stream->n, sizeof(*stream->heap.at));
-    for (size_t i = 0; i < stream->n; i++) {
+    size_t n = stream->n = stream->ask.targets.n, share = AHEAD_ALL / (n ? n : 1);
+    stream->sources = xcalloc(n, sizeof(*stream->sources));
+    stream->where = xcalloc(n, sizeof(*stream->where));
+    stream->heap.at = xcalloc(n, sizeof(*stream->heap.at));
+    stream->ready.at = xcalloc(n, sizeof(*stream->ready.at));
+    for (size_t i = 0; i < n; i++) {
         const char *name = stream->ask.targets.at[i];
         int64_t t = session ? graph_find(&session->graph, name) : -1;
         LogSourceAsk ask = {.backend = stream->engine->backend,
                             .session_dir = stream->dir,
                             .slug = stream->ask.slug,
                             .target = name,
-                            .object = t < 0 ? name : session->graph.targets[t].object,
+                            .object = object_name(stream, name),
                             .ask = &stream->ask,
+                            .newest = t < 0 ? 0 : started_run(&session->facts[t]),
                             .alive = t >= 0 && facts_alive(&session->facts[t]),
-                            .more = on_news,
+                            .ahead = share > AHEAD         ? AHEAD
+                                     : share < AHEAD_LEAST ? AHEAD_LEAST
+                                                           : share,
+                            .index = i,
+                            .more = on_source,
                             .arg = stream};
         stream->sources[i] = log_source_new(&ask);
+        make_ready(stream, i);
     }
+}
+
+/* What was lent by the asker and is needed later. */
+static void keep_ask(LogStream *stream, const LogAsk *ask) {
+    LogCursor *after = arena_alloc(&stream->arena, (ask->after_n + 1) * sizeof(*after));
+    for (size_t i = 0; i < ask->after_n; i++) {
+        after[i] = ask->after[i];
+        after[i].target = arena_strdup(&stream->arena, ask->after[i].target);
+    }
+    stream->ask.after = after;
+    stream->ask.slug = arena_strdup(&stream->arena, ask->slug);
+}
+
+static void listen(LogStream *stream) {
+    int64_t left_us = stream->ask.until_us - loop_wall_us(stream->engine->loop);
+    if (stream->ask.until_us)
+        stream->until =
+            timer_new(stream->engine->loop, left_us > 0 ? left_us / 1000 + 1 : 0, on_until, stream);
+    stream->seen = objects_version(stream->engine->objects);
+    stream->watcher = (Watcher){.fn = on_change, .arg = stream};
+    watcher_add(stream->engine->objects, &stream->watcher);
+    stream->watching = true;
 }
 
 LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *arg, Err *err) {
     LogStream *stream = xcalloc(1, sizeof(*stream));
-    *stream = (LogStream){.engine = engine, .ask = *ask, .more = more, .arg = arg, .stale = true};
+    *stream = (LogStream){.engine = engine, .ask = *ask, .more = more, .arg = arg};
     arena_init(&stream->arena);
-    stream->ask.slug = arena_strdup(&stream->arena, ask->slug);
+    keep_ask(stream, ask);
+    stream->ask.follow = ask->follow && session_find(engine, ask->slug);
     stream->dir = xasprintf("%s/sessions/%s", engine->state_dir, ask->slug);
     if (list_targets(stream, &ask->targets, err) < 0)
         return log_stream_free(stream);
     open_sources(stream);
-    stream->ask.after = NULL; /* was the caller's */
-    stream->ask.after_n = 0;
-    if (ask->follow) {
-        stream->watcher = (Watcher){.fn = on_news, .arg = stream};
-        watcher_add(engine->objects, &stream->watcher);
-        stream->watching = true;
-    }
+    if (stream->ask.follow)
+        listen(stream);
     return stream;
 }
 
@@ -219,10 +331,13 @@ LogStream *log_stream_free(LogStream *stream) {
         return NULL;
     if (stream->watching)
         watcher_remove(&stream->watcher);
+    deferred_free(stream->soon);
+    timer_free(stream->until);
     for (size_t i = 0; i < stream->n; i++)
         log_source_free(stream->sources[i]);
     free(stream->sources);
-    free(stream->queued);
+    free(stream->where);
+    free(stream->ready.at);
     free(stream->heap.at);
     free(stream->dir);
     arena_deinit(&stream->arena);

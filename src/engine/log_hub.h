@@ -10,7 +10,9 @@ typedef struct LogStream LogStream;
 typedef struct LogCursor { /* continue after this, per target */
     const char *target;    /* its name, or its object's */
     uint32_t run;
-    uint64_t offset;
+    uint64_t offset; /* of a line; beyond the end of the run's log: nothing more of it */
+    uint64_t
+        from; /* as that line says it; at most `offset`; 0 is the beginning, `offset` itself when it is not known */
 } LogCursor;
 
 typedef struct LogAsk {
@@ -21,7 +23,7 @@ typedef struct LogAsk {
     int64_t since_us, until_us; /* 0: no bound */
     int stream;                 /* 1, 2; 0: both */
     uint32_t run;               /* 0: all runs that are on disk (with tail: the newest ones) */
-    const LogCursor *after;
+    const LogCursor *after;     /* targets without one: as the rest of the ask says */
     size_t after_n;
 } LogAsk;
 

@@ -5,366 +5,533 @@
 #include <string.h>
 
 #include "backend/log_reader.h"
-#include "base/limits.h"
-#include "base/vec.h"
 #include "base/xalloc.h"
+#include "engine/log_lines.h"
 #include "engine/run_files.h"
 
-enum { RUNS_MOST = 256, PENDING_MOST = 256 * 1024 };
+enum { RUNS_MOST = 4096, PIECE_MOST = 64 * 1024, QUEUE_MOST = 1024 * 1024, LOOK_BACK = 64 * 1024 };
+enum { REFILLS_AT_ONCE = 16 }; /* then others get their turn, though no line was found */
 
-typedef struct Line { /* text_at: into LogSource.text */
-    size_t text_at, size;
-    uint32_t run;
-    uint64_t offset, from;
+typedef enum Phase {
+    PHASE_NEW,  /* nothing was looked at yet */
+    PHASE_DISK, /* more of the run may be on disk */
+    PHASE_LIVE, /* the run is alive and all it wrote until `at` was heard; the tail tells of more */
+    PHASE_REST, /* all that there is was heard; a new run may come */
+    PHASE_OVER,
+} Phase;
+
+typedef struct Queued { /* a piece in a queue; its bytes (or the words of a gap) follow */
+    uint64_t at;
     int64_t time_us;
-    int stream;
-    bool partial;
-} Line;
+    uint32_t size;
+    int32_t stream;
+} Queued;
 
 struct LogSource {
-    Backend *backend;
-    char *session_dir, *slug, *target, *object;
-    int64_t since_us, until_us;
-    int stream;
-    bool follow;
-    LoopFn more;
-    void *arg;
-    uint32_t runs[RUNS_MOST], run_n, run_at; /* still to read; runs[run_at] is being read */
-    uint32_t newest;                         /* the newest run we know of */
-    bool alive;                              /* it is */
-    LogReader *reader;                       /* of runs[run_at]; NULL: at its end, or live */
-    Op *tail;                                /* it is followed live */
-    uint64_t live_at;                        /* where the live part begins */
-    bool held;                               /* the tail waits for us */
-    Buf partial[2];                          /* a line that has no end yet, per stream */
-    uint64_t partial_at[2];                  /* where it began */
-    Buf text;                                /* of the pending lines */
-    VEC(Line) lines;
-    size_t line_at;
+    LogSourceAsk ask;
+    Phase phase;
+    uint32_t run;    /* that is being read; 0: none yet */
+    uint32_t newest; /* that is known */
+    uint32_t ended;  /* the newest run known to have ended */
+    bool alive;      /* the newest run is */
+    bool follow, saw_older;
+    LogReader *reader; /* NULL: opened when needed, at `at` */
+    Op *tail;
+    uint64_t at; /* up to here the run's log is in the queue, or was */
+    Buf queue;   /* of pieces, being taken */
+    size_t queue_at;
+    Buf incoming;   /* what the tail brings meanwhile */
+    LogPiece piece; /* its data lie in the queue */
+    size_t piece_at;
+    bool has_piece;
+    LogLines lines;
+    size_t skip; /* lines to leave out: a tail begins behind them */
     LogLine head;
+    bool has_head;
+    int refills; /* left before others get their turn */
 };
 
-/* ---- lines out of pieces ---- */
+/* ---- queues of pieces ---- */
 
-/* Who goes on behind a line must begin where the other stream's open line began. */
-static uint64_t resume_at(const LogSource *source, uint64_t offset) {
-    for (size_t i = 0; i < 2; i++)
-        if (source->partial[i].n && source->partial_at[i] < offset)
-            offset = source->partial_at[i];
-    return offset;
+static void enqueue(Buf *queue, const LogPiece *piece, uint64_t at, size_t size) {
+    bool gap = piece->stream == 0;
+    Queued head = {at, piece->time_us, (uint32_t)(gap ? strlen(piece->gap) + 1 : size),
+                   piece->stream};
+    buf_put(queue, &head, sizeof head);
+    buf_put(queue, gap ? piece->gap : piece->data, head.size);
 }
 
-static void add_line(LogSource *source, const LogPiece *piece, const Line *line, const char *text) {
-    Line own = *line;
-    own.run = source->runs[source->run_at];
-    own.time_us = piece->time_us;
-    own.text_at = source->text.n;
-    own.from = resume_at(source, own.offset);
-    if (source->stream && own.stream && own.stream != source->stream)
-        return;
-    if ((source->since_us && own.time_us < source->since_us) ||
-        (source->until_us && own.time_us > source->until_us))
-        return;
-    buf_put(&source->text, text, own.size);
-    VEC_PUSH(source->lines, own);
-}
-
-static void end_line(LogSource *source, const LogPiece *piece, uint64_t offset, bool partial) {
-    Buf open = source->partial[piece->stream - 1];
-    Line line = {.size = open.n, .offset = offset, .stream = piece->stream, .partial = partial};
-    source->partial[piece->stream - 1].n = 0; /* so that `from` does not count it */
-    add_line(source, piece, &line, buf_cstr(&open));
-    buf_reset(&source->partial[piece->stream - 1]);
-}
-
-static uint64_t place_of(const LogPiece *piece, const char *at) {
-    return piece->at + (uint64_t)(at - piece->data);
-}
-
-static void add_bytes(LogSource *source, const LogPiece *piece) {
-    Buf *open = &source->partial[piece->stream - 1];
-    const char *at = piece->data, *end = at + piece->size;
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline ? newline : end;
-        size_t room = MAX_LOG_LINE - open->n;
-        if (open->n == 0)
-            source->partial_at[piece->stream - 1] = place_of(piece, at);
-        if ((size_t)(stop - at) > room) { /* too long for one line: in pieces */
-            buf_put(open, at, room);
-            at += room;
-            end_line(source, piece, place_of(piece, at), true);
-            continue;
-        }
-        buf_put(open, at, (size_t)(stop - at));
-        at = newline ? newline + 1 : end;
-        if (newline)
-            end_line(source, piece, place_of(piece, at), false);
-    }
-}
-
-static void add_piece(LogSource *source, const LogPiece *piece) {
-    if (piece->stream == 0) {
-        Line gap = {.size = strlen(piece->gap), .offset = piece->at, .stream = 0};
-        add_line(source, piece, &gap, piece->gap);
-    } else {
-        add_bytes(source, piece);
-    }
-}
-
-/* The run is over: what has no newline is a line all the same. */
-static void flush(LogSource *source, uint64_t end, int64_t time_us) {
-    for (int stream = 1; stream <= 2; stream++) {
-        LogPiece piece = {.stream = stream, .time_us = time_us};
-        if (source->partial[stream - 1].n)
-            end_line(source, &piece, end, true);
-    }
-}
-
-/* ---- reading what is there ---- */
-
-static LogReader *open_run(const LogSource *source, uint32_t run) {
-    AUTO_FREE char *dir = xasprintf("%s/runs/%s/%u", source->session_dir, source->target, run);
-    return log_reader_new(dir);
-}
-
-static bool pending(const LogSource *source) {
-    return source->line_at < source->lines.n;
-}
-
-static StepId step_id(const LogSource *source) {
-    return (StepId){
-        .task = source->slug, .step = source->target, .run = source->runs[source->run_at]};
-}
-
-/* Steps on to the next run, if there is one. */
-static bool next_run(LogSource *source) {
-    source->reader = log_reader_free(source->reader);
-    if (source->run_at + 1 == source->run_n)
+/* The next piece of the queue. */
+static bool dequeue(LogSource *source) {
+    Queued head;
+    if (source->queue_at == source->queue.n)
         return false;
-    source->run_at++;
-    source->reader = open_run(source, source->runs[source->run_at]);
+    memcpy(&head, source->queue.p + source->queue_at, sizeof head);
+    const char *bytes = source->queue.p + source->queue_at + sizeof head;
+    source->queue_at += sizeof head + head.size;
+    source->piece = (LogPiece){.at = head.at,
+                               .time_us = head.time_us,
+                               .stream = head.stream,
+                               .data = head.stream ? bytes : NULL,
+                               .size = head.size,
+                               .gap = head.stream ? NULL : bytes};
+    source->piece_at = 0;
+    source->has_piece = true;
     return true;
 }
 
+static void empty(Buf *queue) {
+    size_t max = queue->max;
+    buf_deinit(queue);
+    buf_init(queue, max);
+}
+
+/* ---- runs ---- */
+
+static LogReader *open_run(const LogSource *source, uint32_t run) {
+    AUTO_FREE char *dir =
+        xasprintf("%s/runs/%s/%u", source->ask.session_dir, source->ask.target, run);
+    return log_reader_new(dir);
+}
+
+static bool run_lives(const LogSource *source) {
+    return source->run == source->newest && source->alive && source->ended < source->run;
+}
+
+static uint32_t run_after(const LogSource *source) {
+    if (source->ask.ask->run || source->run >= source->newest)
+        return 0;
+    return source->run + 1;
+}
+
+static void begin_run(LogSource *source, uint32_t run) {
+    source->reader = log_reader_free(source->reader);
+    log_lines_reset(&source->lines);
+    source->run = run;
+    source->at = 0;
+    source->phase = PHASE_DISK;
+}
+
+/* What lies before `at` is wanted only as far as it is the beginning of a line that was open there: LOOK_BACK bytes are
+ * searched for it. shown: a line that ends at `at` was given out, so its stream has none open. */
+static void begin_at(LogSource *source, uint64_t at, bool shown) {
+    uint64_t base = at > LOOK_BACK ? at - LOOK_BACK : 0, first, end = 0, start[2] = {at, at};
+    bool open[2] = {false, false};
+    int last = 0; /* whose byte is the last before `at`; 0: there is none */
+    LogPiece piece;
+    Err err;
+    LogReader *reader = open_run(source, source->run);
+    if (log_reader_bounds(reader, &first, &end, &err) == 0 && first > base)
+        base = first;
+    log_reader_seek(reader, base);
+    while (log_reader_tell(reader) < at && log_reader_next(reader, &piece, &err) > 0) {
+        if (piece.stream == 0 || piece.at >= at)
+            continue;
+        int s = piece.stream - 1;
+        size_t size = at - piece.at < piece.size ? (size_t)(at - piece.at) : piece.size;
+        last = piece.at + size == at ? piece.stream : 0;
+        const char *newline = memrchr(piece.data, '\n', size);
+        uint64_t begin = newline ? piece.at + (uint64_t)(newline + 1 - piece.data) : piece.at;
+        if (newline || !open[s])
+            start[s] = begin;
+        open[s] = !newline || begin < piece.at + size;
+    }
+    log_reader_free(reader);
+    /* at the very end, an open line that was given out: so were all */
+    bool flushed = last && open[last - 1] && at == end && (base == 0 || start[last - 1] > base);
+    for (int s = 0; s < 2; s++) {
+        bool given = shown && (last == 0 || last == s + 1 || flushed);
+        source->lines.take_from[s] = open[s] && !given ? start[s] : at;
+    }
+    source->at = source->lines.take_from[0] < source->lines.take_from[1]
+                     ? source->lines.take_from[0]
+                     : source->lines.take_from[1];
+    source->lines.last = at;
+}
+
+/* Who knows where the open line began knows more than a search finds. */
+static void begin_behind(LogSource *source, const LogCursor *cursor) {
+    LogPiece piece;
+    Err err;
+    if (cursor->from >= cursor->offset) {
+        begin_at(source, cursor->offset, true);
+        return;
+    }
+    LogReader *reader = open_run(source, source->run);
+    log_reader_seek(reader, cursor->from);
+    int open = 0; /* whose line it is */
+    while (open == 0 && log_reader_next(reader, &piece, &err) > 0)
+        open = piece.stream;
+    log_reader_free(reader);
+    source->at = cursor->from;
+    source->lines.last = cursor->offset;
+    for (int s = 1; s <= 2; s++)
+        source->lines.take_from[s - 1] = open == s ? cursor->from : cursor->offset;
+}
+
+static void begin_since(LogSource *source) {
+    Err err;
+    LogReader *reader = open_run(source, source->run);
+    if (log_reader_seek_time(reader, source->ask.ask->since_us, &err) == 0 &&
+        log_reader_tell(reader) > 0)
+        begin_at(source, log_reader_tell(reader), false);
+    log_reader_free(reader);
+}
+
+static bool next_run(LogSource *source) {
+    uint32_t run = run_after(source);
+    if (run == 0)
+        return false;
+    begin_run(source, run);
+    if (source->ask.ask->since_us)
+        begin_since(source);
+    return true;
+}
+
+/* ---- live ---- */
+
 static bool on_piece(void *arg, const LogPiece *piece) {
     LogSource *source = arg;
-    add_piece(source, piece);
-    source->live_at = piece->at + (piece->stream ? piece->size : 0);
-    source->held = source->text.n > PENDING_MOST;
-    if (pending(source))
-        source->more(source->arg);
-    return !source->held;
+    size_t held = source->incoming.n + source->queue.n - source->queue_at;
+    if (piece->stream == 0 || held + piece->size > source->ask.ahead) {
+        op_drop(source->tail); /* read from disk when there is room for it */
+        source->tail = NULL;
+        source->phase = PHASE_DISK;
+    } else {
+        enqueue(&source->incoming, piece, piece->at, piece->size);
+        source->at = piece->at + piece->size;
+    }
+    source->ask.more(source->ask.arg, source->ask.index);
+    return true;
 }
 
 static void on_tail_end(void *arg, const void *result, const Err *err) {
-    (void)result, (void)err;
     LogSource *source = arg;
+    (void)result;
     source->tail = NULL;
-    source->alive = source->alive && source->newest != source->runs[source->run_at];
-    flush(source, source->live_at,
-          source->lines.n ? source->lines.at[source->lines.n - 1].time_us : 0);
-    next_run(source);
-    source->more(source->arg);
+    source->phase = err ? PHASE_REST : PHASE_DISK;
+    if (!err)
+        source->ended = source->run;
+    source->ask.more(source->ask.arg, source->ask.index);
 }
 
-/* At the end of what is on disk of a run that is alive: the rest as it comes. */
-static void go_live(LogSource *source, uint64_t from) {
-    source->live_at = from;
+static void go_live(LogSource *source) {
+    StepId id = {.task = source->ask.slug, .step = source->ask.target, .run = source->run};
+    source->phase = PHASE_LIVE;
+    source->reader = log_reader_free(source->reader);
+    empty(&source->queue);
+    source->queue_at = 0;
     source->tail =
-        backend_tail_step(source->backend, step_id(source), from, on_piece, on_tail_end, source);
+        backend_tail_step(source->ask.backend, id, source->at, on_piece, on_tail_end, source);
 }
 
-static void end_of_disk(LogSource *source, int64_t time_us) {
-    bool last = source->run_at + 1 == source->run_n;
-    uint64_t at = log_reader_tell(source->reader);
-    if (last && source->follow && source->alive && source->runs[source->run_at] == source->newest) {
-        source->reader = log_reader_free(source->reader);
-        go_live(source, at);
-    } else {
-        flush(source, at, time_us);
-        next_run(source);
-    }
-}
+/* ---- disk ---- */
 
-static void fill(LogSource *source) {
+/* Reads ahead. False: there is nothing more on disk. */
+static bool read_disk(LogSource *source) {
+    bool keeps = source->ask.ahead >= PIECE_MOST;
     LogPiece piece;
     Err err;
-    int64_t time_us = 0;
-    while (!pending(source) && source->reader) {
-        int r = log_reader_next(source->reader, &piece, &err);
-        if (r > 0) {
-            time_us = piece.time_us;
-            add_piece(source, &piece);
-        } else {
-            end_of_disk(source, time_us);
-        }
+    int got = 1;
+    size_t untimed = SIZE_MAX; /* a gap that takes its time from what follows it */
+    if (!source->reader) {
+        source->reader = open_run(source, source->run);
+        log_reader_seek(source->reader, source->at);
     }
+    while ((source->queue.n < source->ask.ahead || untimed != SIZE_MAX) &&
+           (got = log_reader_next(source->reader, &piece, &err)) > 0) {
+        size_t size = piece.size;
+        if (piece.stream && !keeps && size > source->ask.ahead)
+            size = source->ask.ahead;
+        bool whole = piece.stream == 0 || size == piece.size;
+        source->at = whole ? log_reader_tell(source->reader) : piece.at + size;
+        if (untimed != SIZE_MAX)
+            memcpy(source->queue.p + untimed + offsetof(Queued, time_us), &piece.time_us,
+                   sizeof piece.time_us);
+        untimed = piece.time_us || piece.stream ? SIZE_MAX : source->queue.n;
+        enqueue(&source->queue, &piece, piece.stream ? piece.at : source->at, size);
+    }
+    if (got < 0) { /* said where it would have stood */
+        char words[sizeof err.msg + 32];
+        snprintf(words, sizeof words, "the log cannot be read: %s", err.msg);
+        enqueue(&source->queue, &(LogPiece){.gap = words}, source->at, 0);
+        source->phase = PHASE_REST;
+    }
+    if (!keeps || got <= 0)
+        source->reader = log_reader_free(source->reader);
+    return source->queue.n > 0;
 }
 
+/* Fetches pieces. False: there are none, for now. */
+static bool refill(LogSource *source) {
+    source->queue_at = 0;
+    source->refills--;
+    buf_reset(&source->queue);
+    if (source->incoming.n) {
+        Buf full = source->incoming;
+        source->incoming = source->queue;
+        source->queue = full;
+        return true;
+    }
+    return source->phase == PHASE_DISK && read_disk(source);
+}
+
+/* ---- lines ---- */
+
+static bool wanted(LogSource *source, const LogLine *line) {
+    const LogAsk *ask = source->ask.ask;
+    if (ask->stream && line->stream && line->stream != ask->stream)
+        return false;
+    if (ask->since_us && line->time_us < ask->since_us) {
+        source->saw_older = true;
+        return false;
+    }
+    if (ask->until_us && line->time_us > ask->until_us)
+        return false;
+    if (source->skip == 0)
+        return true;
+    source->skip -= line->stream != 0;
+    return false;
+}
+
+/* The end of what is on disk. True: look again. */
+static bool at_end(LogSource *source, LogLine *ret, bool *ret_line) {
+    bool lives = run_lives(source);
+    if (lives && source->follow) {
+        go_live(source);
+        return false;
+    }
+    *ret_line = log_lines_flush(&source->lines, source->at, !lives, ret);
+    if (*ret_line || next_run(source))
+        return true;
+    source->phase = source->follow && !source->ask.ask->run ? PHASE_REST : PHASE_OVER;
+    empty(&source->queue);
+    empty(&source->incoming);
+    source->queue_at = 0;
+    return false;
+}
+
+/* One step towards a line. False: there is none, for now. */
+static bool step(LogSource *source, LogLine *ret, bool *ret_line) {
+    *ret_line = false;
+    if (source->has_piece) {
+        *ret_line = log_lines_next(&source->lines, &source->piece, &source->piece_at, ret);
+        source->has_piece = *ret_line;
+        return true;
+    }
+    if (dequeue(source) || refill(source))
+        return true;
+    return source->phase == PHASE_DISK && at_end(source, ret, ret_line);
+}
+
+static void begin(LogSource *source);
+
 const LogLine *log_source_peek(LogSource *source) {
-    if (!pending(source))
-        fill(source);
-    if (!pending(source))
-        return NULL;
-    const Line *line = &source->lines.at[source->line_at];
-    source->head = (LogLine){.target = source->target,
-                             .object = source->object,
-                             .run = line->run,
-                             .offset = line->offset,
-                             .from = line->from,
-                             .time_us = line->time_us,
-                             .stream = line->stream,
-                             .text = buf_cstr(&source->text) + line->text_at,
-                             .size = line->size,
-                             .partial = line->partial};
-    return &source->head;
+    LogLine line;
+    bool is_line;
+    if (source->phase == PHASE_NEW)
+        begin(source);
+    source->refills = REFILLS_AT_ONCE;
+    while (!source->has_head && source->refills > 0 && step(source, &line, &is_line)) {
+        if (!is_line || !wanted(source, &line))
+            continue;
+        source->head = line;
+        source->head.target = source->ask.target;
+        source->head.object = source->ask.object;
+        source->head.run = source->run;
+        source->has_head = true;
+    }
+    return source->has_head ? &source->head : NULL;
+}
+
+bool log_source_busy(const LogSource *source) {
+    return !source->has_head && source->refills <= 0;
 }
 
 void log_source_take(LogSource *source) {
-    source->line_at++;
-    if (pending(source))
-        return;
-    source->line_at = source->lines.n = 0;
-    buf_reset(&source->text);
-    if (source->held && source->tail) {
-        source->held = false;
-        backend_tail_resume(source->backend, source->tail);
-    }
-}
-
-void log_source_newest(LogSource *source, uint32_t run, bool alive) {
-    bool idle = !source->reader && !source->tail;
-    source->alive = alive;
-    if (run <= source->newest)
-        return;
-    source->newest = run;
-    if (source->run_n == RUNS_MOST) { /* those that were read make room */
-        memmove(source->runs, source->runs + source->run_at,
-                (source->run_n - source->run_at) * sizeof(*source->runs));
-        source->run_n -= source->run_at;
-        source->run_at = 0;
-    }
-    source->runs[source->run_n++] = run;
-    if (idle) {
-        source->run_at = source->run_n - 1;
-        source->reader = open_run(source, run);
-    }
+    source->has_head = false;
 }
 
 /* ---- where to begin ---- */
 
-static size_t count_lines(LogReader *reader) {
-    LogPiece piece;
-    Err err;
+static void init(LogSource *source, const LogSourceAsk *ask) {
+    *source = (LogSource){.ask = *ask, .alive = ask->alive, .newest = ask->newest};
+    log_lines_init(&source->lines);
+    buf_init(&source->queue, QUEUE_MOST);
+    buf_init(&source->incoming, QUEUE_MOST);
+}
+
+static void deinit(LogSource *source) {
+    op_drop(source->tail);
+    log_reader_free(source->reader);
+    log_lines_deinit(&source->lines);
+    buf_deinit(&source->queue);
+    buf_deinit(&source->incoming);
+}
+
+/* How many of the lines asked for lie in `run` behind `at`. */
+static size_t count_lines(const LogSource *source, uint32_t run, uint64_t at, bool *ret_older) {
+    LogSource probe;
+    LogSourceAsk ask = source->ask;
+    LogAsk one = *ask.ask;
     size_t n = 0;
-    while (log_reader_next(reader, &piece, &err) > 0)
-        for (size_t i = 0; piece.data && i < piece.size; i++)
-            n += piece.data[i] == '\n';
+    one.run = run;
+    ask.ask = &one;
+    ask.ahead = PIECE_MOST;
+    init(&probe, &ask);
+    begin_run(&probe, run);
+    begin_at(&probe, at, false);
+    do {
+        for (const LogLine *line; (line = log_source_peek(&probe)); log_source_take(&probe))
+            n += line->stream != 0;
+    } while (log_source_busy(&probe));
+    *ret_older = probe.saw_older;
+    deinit(&probe);
     return n;
 }
 
-/* As many of the newest runs as hold the last `lines` lines; the reader stands where they begin. */
-static void begin_tail(LogSource *source, size_t lines) {
+/* Begins in the run where its last `lines` lines begin; returns how many it has, at most that. */
+static size_t begin_tail_of(LogSource *source, uint32_t run, size_t lines) {
+    uint64_t first = 0, end = 0, at;
+    size_t n = 0;
+    bool older = false;
     Err err;
-    for (uint32_t at = source->run_n; at > 0; at--) {
-        uint64_t first = 0, end = 0;
-        LogReader *reader = open_run(source, source->runs[at - 1]);
-        bool placed = log_reader_seek_tail(reader, lines, &err) == 0 &&
-                      log_reader_bounds(reader, &first, &end, &err) == 0;
-        uint64_t from = log_reader_tell(reader);
-        source->run_at = at - 1;
-        log_reader_free(source->reader);
-        source->reader = reader;
-        if (!placed || from > first)
-            return;
-        size_t n = count_lines(reader);
-        log_reader_seek(reader, from);
-        if (n >= lines)
-            return;
-        lines -= n;
+    LogReader *reader = open_run(source, run);
+    begin_run(source, run);
+    for (size_t raw = lines;; raw *= 4) { /* more than asked for, while some of them do not count */
+        if (log_reader_seek_tail(reader, raw, &err) < 0 ||
+            log_reader_bounds(reader, &first, &end, &err) < 0)
+            break;
+        at = log_reader_tell(reader);
+        n = count_lines(source, run, at, &older);
+        if (n >= lines || at <= first || older) {
+            begin_at(source, at, false);
+            break;
+        }
     }
-    /* fewer than asked for: begin with the oldest */
-    if (source->run_n && source->reader) {
-        log_reader_free(source->reader);
-        source->run_at = 0;
-        source->reader = open_run(source, source->runs[0]);
+    log_reader_free(reader);
+    source->skip = n > lines ? n - lines : 0;
+    return n > lines ? lines : n;
+}
+
+/* Only what comes from now on. */
+static void begin_now(LogSource *source) {
+    uint64_t first, end;
+    Err err;
+    begin_run(source, source->newest);
+    LogReader *reader = open_run(source, source->run);
+    if (log_reader_bounds(reader, &first, &end, &err) < 0)
+        source->phase = PHASE_REST;
+    else if (run_lives(source) && source->follow)
+        begin_at(source, end, false);
+    else
+        source->at = end;
+    log_reader_free(reader);
+}
+
+static void begin_tail(LogSource *source, uint32_t oldest, size_t lines) {
+    if (lines == 0) {
+        begin_now(source);
+        return;
+    }
+    for (uint32_t run = source->newest;; run--) {
+        lines -= begin_tail_of(source, run, lines);
+        if (lines == 0 || run <= oldest)
+            return;
     }
 }
 
-static const LogCursor *cursor_of(const LogSource *source, const LogAsk *ask) {
+static const LogCursor *cursor_of(const LogSource *source) {
+    const LogAsk *ask = source->ask.ask;
     for (size_t i = 0; i < ask->after_n; i++)
-        if (strcmp(ask->after[i].target, source->object) == 0 ||
-            strcmp(ask->after[i].target, source->target) == 0)
+        if (strcmp(ask->after[i].target, source->ask.object) == 0 ||
+            strcmp(ask->after[i].target, source->ask.target) == 0)
             return &ask->after[i];
     return NULL;
 }
 
-static void begin(LogSource *source, const LogAsk *ask) {
-    const LogCursor *cursor = cursor_of(source, ask);
-    Err err;
-    if (source->run_n == 0)
-        return;
-    if (ask->tail >= 0 && !cursor) {
-        begin_tail(source, (size_t)ask->tail);
-        return;
-    }
-    while (cursor && source->run_at + 1 < source->run_n &&
-           source->runs[source->run_at] < cursor->run)
-        source->run_at++;
-    source->reader = open_run(source, source->runs[source->run_at]);
-    if (cursor && source->runs[source->run_at] == cursor->run)
-        log_reader_seek(source->reader, cursor->offset);
-    else if (ask->since_us)
-        (void)!log_reader_seek_time(source->reader, ask->since_us,
-                                    &err); /* add_line drops what is older */
+/* The oldest run there is; 0: none. What is on disk may be newer than what was told. */
+static uint32_t find_runs(LogSource *source) {
+    uint32_t *runs = xcalloc(RUNS_MOST, sizeof *runs), only = source->ask.ask->run;
+    uint32_t n = run_files_list(source->ask.session_dir, source->ask.target, runs, RUNS_MOST);
+    uint32_t oldest = n ? runs[0] : source->newest;
+    if (source->newest == 0 && n)
+        source->newest = runs[n - 1];
+    free(runs);
+    return only ? only : oldest;
 }
 
-static void list_runs(LogSource *source, uint32_t only) {
-    if (only) {
-        source->runs[source->run_n++] = only;
-        source->newest = UINT32_MAX; /* later ones are not asked for */
+static void begin(LogSource *source) {
+    const LogAsk *ask = source->ask.ask;
+    const LogCursor *cursor = cursor_of(source);
+    uint32_t oldest = find_runs(source);
+    source->follow = ask->follow;
+    source->phase = source->follow ? PHASE_REST : PHASE_OVER;
+    if (source->newest == 0 || (ask->run && ask->run > source->newest))
         return;
+    if (ask->run) {
+        source->alive = source->alive && ask->run == source->newest;
+        source->newest = ask->run;
     }
-    source->run_n = run_files_list(source->session_dir, source->target, source->runs, RUNS_MOST);
-    source->newest = source->run_n ? source->runs[source->run_n - 1] : 0;
+    if (cursor && cursor->run >= oldest) {
+        if (cursor->run > source->newest) {
+            source->run = source->newest;
+            return;
+        }
+        begin_run(source, cursor->run);
+        begin_behind(source, cursor);
+    } else if (ask->tail >= 0 && !cursor) {
+        begin_tail(source, oldest, (size_t)ask->tail);
+    } else {
+        begin_run(source, oldest);
+        if (ask->since_us)
+            begin_since(source);
+    }
+}
+
+/* ---- news ---- */
+
+void log_source_news(LogSource *source, uint32_t run, bool alive) {
+    uint32_t only = source->ask.ask->run;
+    if (only && run > only) {
+        run = only;
+        alive = false;
+    }
+    if (source->phase == PHASE_OVER || run < source->newest || (only && run != only))
+        return;
+    source->newest = run;
+    source->alive = alive;
+    if (source->phase == PHASE_REST && source->run == 0)
+        begin_run(source, find_runs(source));
+    else if (source->phase == PHASE_REST)
+        source->phase = PHASE_DISK; /* at its end the next run begins */
+}
+
+void log_source_close(LogSource *source) {
+    source->follow = source->alive = false;
+    op_drop(source->tail);
+    source->tail = NULL;
+    if (source->phase == PHASE_LIVE)
+        source->phase = PHASE_DISK;
+    else if (source->phase == PHASE_REST)
+        source->phase = PHASE_OVER;
+}
+
+bool log_source_over(const LogSource *source) {
+    return source->phase == PHASE_OVER && !source->has_head && !source->has_piece &&
+           source->queue_at == source->queue.n;
 }
 
 LogSource *log_source_new(const LogSourceAsk *ask) {
-    LogSource *source = xcalloc(1, sizeof(*source));
-    *source = (LogSource){.backend = ask->backend,
-                          .session_dir = xstrdup(ask->session_dir),
-                          .slug = xstrdup(ask->slug),
-                          .target = xstrdup(ask->target),
-                          .object = xstrdup(ask->object),
-                          .since_us = ask->ask->since_us,
-                          .until_us = ask->ask->until_us,
-                          .stream = ask->ask->stream,
-                          .follow = ask->ask->follow,
-                          .alive = ask->alive,
-                          .more = ask->more,
-                          .arg = ask->arg};
-    buf_init(&source->partial[0], MAX_LOG_LINE);
-    buf_init(&source->partial[1], MAX_LOG_LINE);
-    buf_init(&source->text, 4 * (size_t)MAX_LOG_LINE);
-    list_runs(source, ask->ask->run);
-    begin(source, ask->ask);
+    LogSource *source = xmalloc(sizeof *source);
+    init(source, ask);
     return source;
 }
 
 LogSource *log_source_free(LogSource *source) {
-    if (!source)
-        return NULL;
-    op_drop(source->tail);
-    log_reader_free(source->reader);
-    buf_deinit(&source->partial[0]);
-    buf_deinit(&source->partial[1]);
-    buf_deinit(&source->text);
-    VEC_FREE(source->lines);
-    free(source->session_dir);
-    free(source->slug);
-    free(source->target);
-    free(source->object);
-    free(source);
+    if (source) {
+        deinit(source);
+        free(source);
+    }
     return NULL;
 }
