@@ -62,6 +62,7 @@ void log_reader_seek(LogReader *reader, uint64_t offset) {
 static Window *window(LogReader *reader) {
     if (!reader->window) {
         reader->window = xmalloc(sizeof *reader->window);
+        reader->window->data_at = reader->window->entry = 0;
         reader->window->data_n = reader->window->chunk_n = 0;
     }
     return reader->window;

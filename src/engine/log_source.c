@@ -255,7 +255,7 @@ static bool read_disk(LogSource *source) {
         char words[sizeof err.msg + 32];
         snprintf(words, sizeof words, "the log cannot be read: %s", err.msg);
         enqueue(&source->queue, &(LogPiece){.gap = words}, source->at, 0);
-        source->phase = PHASE_REST;
+        source->phase = source->follow ? PHASE_REST : PHASE_OVER;
     }
     if (!keeps || got <= 0)
         source->reader = log_reader_free(source->reader);
