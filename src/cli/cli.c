@@ -32,14 +32,9 @@ int cli_fail(const Err *err) {
 }
 
 const char *cli_output(const Cli *cli) {
-    static char dflt[16];
     if (cli->json)
         return "json";
-    if (cli->output)
-        return cli->output;
-    const char *outputs = cli->command->outputs ? cli->command->outputs : "";
-    snprintf(dflt, sizeof(dflt), "%.*s", (int)strcspn(outputs, "|"), outputs);
-    return dflt;
+    return cli->output ? cli->output : cli->usual_output;
 }
 
 void cli_print(const Cli *cli, const Value *v) {

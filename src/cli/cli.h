@@ -11,6 +11,7 @@ typedef struct Cli {
     /* before (or after) the command */
     const char *dir, *file, *session, *output;
     bool help, json;
+    char usual_output[16]; /* without -o: the command's first */
     /* made from them */
     const Command *command;
     TextList names; /* what stands after the command */

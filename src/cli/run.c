@@ -84,6 +84,9 @@ static int run_command(Cli *cli, int argc, char **argv, Err *err) {
     AUTO_FREE void *options = xcalloc(1, command->options_size + 1);
     OptionSet sets[] = {{command->options, command->option_n, options},
                         {global_options, GLOBAL_OPTION_N, cli}};
+    if (command->outputs)
+        snprintf(cli->usual_output, sizeof(cli->usual_output), "%.*s",
+                 (int)strcspn(command->outputs, "|"), command->outputs);
     if (command->prepare)
         command->prepare(options);
     if (options_parse(sets, COUNT(sets), argv, argc, false, &cli->names, err) < 0)

@@ -102,7 +102,7 @@ class Rounds:
                 self.arm(points)
             live = self.thole.popen("up", "-d", cwd=shop.dir)
             if kill and when == "up":
-                time.sleep(self.random.uniform(0, 0.03))  # any moment
+                time.sleep(self.random.uniform(0, 0.03))  # sleep: the kill comes at any moment
                 killed |= {kill} if self.kill(kill, shop) else set()
             live.wait()
             self.thole.live.remove(live)
@@ -113,7 +113,7 @@ class Rounds:
                 self.arm(points)
                 if kill:
                     live = self.thole.popen("down", cwd=shop.dir)
-                    time.sleep(self.random.uniform(0, 0.01))
+                    time.sleep(self.random.uniform(0, 0.01))  # sleep: the kill comes at any moment
                     killed |= {kill} if self.kill(kill, shop) else set()
                     live.wait()
                     self.thole.live.remove(live)
