@@ -176,6 +176,12 @@ static uint32_t started_run(const TargetFacts *facts) {
     return facts->started_ms ? facts->run : 0;
 }
 
+/* As far as is known: a run that is being started or looked up may well be. */
+static bool lives(const Session *session, size_t t) {
+    const Target *target = &session->targets[t];
+    return facts_alive(&session->facts[t]) || target->adopting || target->start || target->resume;
+}
+
 static void hear_target(LogStream *stream, const Target *target) {
     const StrList *names = &stream->ask.targets;
     const char *name = target->session->graph.targets[target->index].name;
@@ -184,7 +190,8 @@ static void hear_target(LogStream *stream, const Target *target) {
     const TargetFacts *facts = &target->session->facts[target->index];
     if (!at || !started_run(facts))
         return;
-    log_source_news(stream->sources[at - names->at], facts->run, facts_alive(facts));
+    log_source_news(stream->sources[at - names->at], facts->run,
+                    lives(target->session, target->index));
     make_ready(stream, (size_t)(at - names->at));
 }
 
@@ -277,7 +284,7 @@ static void open_sources(LogStream *stream) {
                             .object = object_name(stream, name),
                             .ask = &stream->ask,
                             .newest = t < 0 ? 0 : started_run(&session->facts[t]),
-                            .alive = t >= 0 && facts_alive(&session->facts[t]),
+                            .alive = t >= 0 && lives(session, (size_t)t),
                             .ahead = share > AHEAD         ? AHEAD
                                      : share < AHEAD_LEAST ? AHEAD_LEAST
                                                            : share,

@@ -511,7 +511,7 @@ void log_source_close(LogSource *source) {
     source->follow = source->alive = false;
     op_drop(source->tail);
     source->tail = NULL;
-    if (source->phase == PHASE_LIVE)
+    if (source->phase == PHASE_LIVE || (source->phase == PHASE_REST && source->run))
         source->phase = PHASE_DISK;
     else if (source->phase == PHASE_REST)
         source->phase = PHASE_OVER;
