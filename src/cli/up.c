@@ -60,6 +60,8 @@ static int attach(Cli *cli, const char *slug, const UpAsk *ask, Arena *arena, Er
 
 typedef struct Begun {
     const char *slug;
+    const char
+        *since; /* of a session that was created: its start. What older ones wrote is not shown */
     bool owner; /* it was created */
 } Begun;
 
@@ -70,7 +72,9 @@ static int begin(Cli *cli, UpAsk *ask, bool env_refresh, Arena *arena, Begun *re
     if (!body)
         return -1;
     if (client_ask(&cli->client, "POST", TILT_API "/sessions", body, arena, &reply, err) == 0) {
-        *ret = (Begun){value_get_str(value_get(reply, "metadata"), "name"), true};
+        *ret = (Begun){.slug = value_get_str(value_get(reply, "metadata"), "name"),
+                       .since = value_get_str(value_get(reply, "status"), "startTime"),
+                       .owner = true};
         return 0;
     }
     const char *slug = err->kind == ERR_CONFLICT ? existing(reply) : NULL;
@@ -81,7 +85,7 @@ static int begin(Cli *cli, UpAsk *ask, bool env_refresh, Arena *arena, Begun *re
                        "`thole --session NAME ci`, or stop that with `thole down`",
                        cli->config_file, slug);
     if (slug && slug[0] && !leaving) {
-        *ret = (Begun){slug, false};
+        *ret = (Begun){.slug = slug};
         ask->with_client = env_refresh;
         return attach(cli, slug, ask, arena, err);
     }
@@ -100,6 +104,7 @@ static int look_on(Cli *cli, const UpOptions *options, const UpAsk *ask, const B
                                      : options->wait ? FOLLOW_SETTLED
                                                      : FOLLOW_GONE};
     char since[TIME_TEXT];
+    follow_ask.since = begun->since;
     if (options->wait && options->timeout_ms > 0)
         follow_ask.timeout_ms = options->timeout_ms;
     if (!begun->owner) {

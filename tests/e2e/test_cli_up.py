@@ -264,6 +264,13 @@ def test_ci_that_succeeds(thole):
     assert not thole.pins(), "what ran is down when it returns"
 
 
+def test_ci_shows_nothing_that_an_earlier_one_wrote(thole):
+    thole.config({"version": 1, "services": {"job": {"type": "job", "command": 'echo "said by $WHO"'}}})
+    assert "said by first" in thole.run("ci", env={"WHO": "first"}).out
+    again = thole.run("ci", env={"WHO": "second"}).out
+    assert "said by second" in again and "said by first" not in again
+
+
 def test_ci_that_fails(thole):
     thole.config("version: 1\nservices: {ok: {command: sleep 1000}, bad: {type: job, command: 'echo why; exit 3'}}\n")
     result = thole.run("ci", code=1)
