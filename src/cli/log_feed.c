@@ -62,8 +62,8 @@ static void add_cursors(const LogFeed *feed, Buf *path) {
     void *value;
     while (map_next(&feed->cursors, &at, &target, &value)) {
         const Cursor *cursor = value;
-        AUTO_FREE char *text =
-            xasprintf("%s:%lld:%lld", target, (long long)cursor->run, (long long)cursor->from);
+        AUTO_FREE char *text = xasprintf("%s:%lld:%lld:%lld", target, (long long)cursor->run,
+                                         (long long)cursor->offset, (long long)cursor->from);
         client_param(path, "after", text);
     }
 }
