@@ -23,8 +23,10 @@ run_units() {
         log=$logs/$who.$(basename "$program").log
         say "== $(basename "$program") ($who)"
         if ! (cd "$source" && "$@" timeout 900 "$program" ${pattern:+"$pattern"}) >"$log" 2>&1; then
-            suite_failed=1
             show_failure "$log"
+            # shellcheck disable=SC2015
+            [ -n "${CI:-}" ] && (cd "$source" && "$@" timeout 900 "$program" ${pattern:+"$pattern"}) >"$log" 2>&1 &&
+                say "UNSTABLE $(basename "$program") ($who): passed when it ran again" || suite_failed=1
         fi
         line=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
         [ -n "$line" ] || { suite_failed=1 && line="$(basename "$program") printed no closing line"; }
@@ -44,7 +46,20 @@ run_pytest() {
     n=${n%% *}
     suite_passed=$((suite_passed + ${n:-0}))
     [ "$code" -eq 5 ] && [ -n "$pattern" ] && return 0 # nothing of this name here
-    [ "$code" -eq 0 ] || suite_failed=1
+    [ "$code" -eq 0 ] || second_chance "$code" "$log" "$@" || suite_failed=1
+}
+
+# On machines that others load too: what failed runs once more, alone. It is named, so that it can be mended; outside CI a
+# failure is a failure.
+second_chance() {
+    local code=$1 log=$2 again
+    shift 2
+    [ -n "${CI:-}" ] && [ "$code" -eq 1 ] || return 1
+    mapfile -t again < <(grep -aoE '^(FAILED|ERROR) [^ ]+' "$log" | cut -d' ' -f2 | sort -u)
+    [ "${#again[@]}" -gt 0 ] && [ "${#again[@]}" -le 5 ] || return 1
+    say "== pytest ($who), once more: ${again[*]}"
+    (cd "$source" && "$@" timeout 600 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short "${again[@]}") || return 1
+    say "UNSTABLE ${again[*]} ($who): passed when run again"
 }
 
 # Pids of the build's programs
@@ -54,7 +69,7 @@ left_behind() {
 
 # check_left BUILD WHAT: nothing that the tests started may outlive them; what does is named and ended
 check_left() {
-    local left deadline=$((SECONDS + 5)) pid
+    local left deadline=$((SECONDS + 15)) pid
     while left=$(left_behind "$1" || true) && [ -n "$left" ] && [ "$SECONDS" -lt "$deadline" ]; do
         sleep 0.2
     done
