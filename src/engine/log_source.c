@@ -38,6 +38,7 @@ struct LogSource {
     LogReader *reader; /* NULL: opened when needed, at `at` */
     Op *tail;
     uint64_t at; /* up to here the run's log is in the queue, or was */
+    size_t gaps; /* that have no size and lie at `at`: given already */
     Buf queue;   /* of pieces, being taken */
     size_t queue_at;
     Buf incoming;   /* what the tail brings meanwhile */
@@ -109,6 +110,7 @@ static void begin_run(LogSource *source, uint32_t run) {
     log_lines_reset(&source->lines);
     source->run = run;
     source->at = 0;
+    source->gaps = 0;
     source->phase = PHASE_DISK;
 }
 
@@ -227,12 +229,24 @@ static void go_live(LogSource *source) {
 
 /* ---- disk ---- */
 
+/* A gap without a size does not move the reader on, so one that is opened again meets it again. True: it was given. */
+static bool gap_again(LogSource *source, const LogPiece *piece, size_t *seen) {
+    bool still =
+        piece->stream == 0 && piece->size == 0 && log_reader_tell(source->reader) == source->at;
+    if (still && ++*seen <= source->gaps)
+        return true;
+    *seen = still ? *seen : 0;
+    source->gaps = *seen;
+    return false;
+}
+
 /* Reads ahead. False: there is nothing more on disk. */
 static bool read_disk(LogSource *source) {
     bool keeps = source->ask.ahead >= PIECE_MOST;
     LogPiece piece;
     Err err;
     int got = 1;
+    size_t seen = source->reader ? source->gaps : 0; /* such gaps, at `at` */
     size_t untimed = SIZE_MAX; /* a gap that takes its time from what follows it */
     if (!source->reader) {
         source->reader = open_run(source, source->run);
@@ -240,6 +254,8 @@ static bool read_disk(LogSource *source) {
     }
     while ((source->queue.n < source->ask.ahead || untimed != SIZE_MAX) &&
            (got = log_reader_next(source->reader, &piece, &err)) > 0) {
+        if (gap_again(source, &piece, &seen))
+            continue;
         size_t size = piece.size;
         if (piece.stream && !keeps && size > source->ask.ahead)
             size = source->ask.ahead;
