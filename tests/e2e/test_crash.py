@@ -271,7 +271,8 @@ def test_pin_killed(thole, row):
     assert not alive(row.before["pid"])
     end = json.loads((path / "exit.json").read_text())
     assert end["end"] == "lost"
-    assert path.name == "1" and len(stamped(thole)) == 3, "the helper of the first run is gone, that of the second lives"
+    assert path.name == "1"
+    wait_until(lambda: len(stamped(thole)) == 3, 20, "the helper of the first run to be gone and that of the second to live")
     log = thole.run("logs", "--run", "1", "api", cwd=row.shop.dir)
     assert "pin was killed" in log.out + log.err, log
     row.end("pin")
