@@ -209,4 +209,13 @@ def server_pid_or_0(thole):
         return 0
 
 
+def kill_for_good(thole):
+    """Server and rail, so that neither starts the other again."""
+    server = server_pid(thole)
+    os.kill(server, signal.SIGSTOP)
+    for pid in [*named(thole, "thole-rail"), server]:
+        os.kill(pid, KILL)
+    wait_until(lambda: not alive(server) and not named(thole, "thole-rail"), 20, "server and rail to be gone")
+
+
 KILL = signal.SIGKILL

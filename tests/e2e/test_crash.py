@@ -11,7 +11,7 @@ import time
 import pytest
 
 from driver import alive, comm, wait_until
-from ledger import KILL, Shop, end_of, named, server_pid, server_pid_or_0, stamped
+from ledger import KILL, Shop, end_of, kill_for_good, named, server_pid, server_pid_or_0, stamped
 
 ROUNDS = int(os.environ.get("THOLE_CRASH_ROUNDS", "200"))
 SEED = int(os.environ.get("THOLE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -239,9 +239,7 @@ def test_server_killed_is_started_again_by_the_rail(thole, row):
 
 def test_process_ends_while_no_server_lives(thole, row):
     """The exit code is exact although nobody but the pin was there to see it."""
-    os.kill(named(thole, "thole-rail")[0], KILL)  # nobody starts a server by itself
-    os.kill(server_pid(thole), KILL)
-    wait_until(lambda: not server_pid_or_0(thole), 20, "the server to be gone")
+    kill_for_good(thole)
     run = row.shop.session_dir() / "runs" / "api:serve" / str(row.before["run"])
     os.kill(row.before["pid"], 10)  # USR1
     wait_until((run / "exit.json").exists, 20, "the record of the end")
@@ -289,7 +287,8 @@ def test_process_killed(thole, row):
 
 def test_everything_killed_and_another_boot(thole, row):
     """Power: what ran is gone and the boot id differs, so nothing of the old numbers is believed."""
-    for pid in [*named(thole, "thole-rail"), server_pid(thole), *named(thole, "thole-pin"), *stamped(thole)]:
+    kill_for_good(thole)
+    for pid in [*named(thole, "thole-pin"), *stamped(thole)]:
         try:
             os.kill(pid, KILL)
         except ProcessLookupError:

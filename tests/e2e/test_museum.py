@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from driver import ROOT, alive, read_proc, wait_until
-from ledger import KILL, Shop, end_of, named, server_pid, server_pid_or_0, stamped
+from ledger import KILL, Shop, end_of, kill_for_good, named, server_pid, server_pid_or_0, stamped
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def down(shop, *excused):
 
 def kill_all(thole):
     """As a power cut does."""
-    for pid in [*named(thole, "thole-rail"), server_pid_or_0(thole), *named(thole, "thole-pin"), *stamped(thole)]:
+    kill_for_good(thole)
+    for pid in [*named(thole, "thole-pin"), *stamped(thole)]:
         try:
-            if pid:
-                os.kill(pid, KILL)
+            os.kill(pid, KILL)
         except ProcessLookupError:
             pass
     wait_until(lambda: not stamped(thole) and not named(thole, "thole-pin") and not server_pid_or_0(thole), 20, "everything to be gone")
@@ -59,8 +59,7 @@ def test_nothing_of_ours_is_open_in_a_process(shop):
     assert sorted(os.listdir(f"/proc/{pid}/fd")) in (["0", "1", "2"], ["0", "1", "10", "2"])  # 10: sh's own script
     kept = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     assert not any(".lock" in path or "socket" in path for path in kept), kept
-    os.kill(named(shop.thole, "thole-rail")[0], KILL)
-    os.kill(server_pid(shop.thole), KILL)
+    kill_for_good(shop.thole)
     assert "is up" in shop.thole.run("up", "-d", cwd=shop.dir).err
     assert settled(shop)["api:serve"]["active"]["pid"] == pid
     down(shop)
@@ -105,8 +104,7 @@ def test_a_torn_state_file_while_everything_runs(shop, text):
     thole, path = shop.thole, None
     pid = up(shop)["api:serve"]["active"]["pid"]
     path = shop.session_dir() / "session.json"
-    os.kill(named(thole, "thole-rail")[0], KILL)
-    os.kill(server_pid(thole), KILL)
+    kill_for_good(thole)
     path.unlink() if text is None else path.write_bytes(text)
     assert settled_again(shop)["api:serve"]["active"]["run"] == 2
     assert not alive(pid)
