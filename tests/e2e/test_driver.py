@@ -127,7 +127,7 @@ def test_pytest_that_is_stopped_ends_what_it_started(tmp_path):
         "    threading.Event().wait(30)\n")
     run = subprocess.Popen([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", str(tmp_path)],
                            env={**os.environ, "PYTHONPATH": os.path.dirname(driver.__file__)}, stdout=subprocess.DEVNULL)
-    pid = int(driver.wait_until(lambda: (tmp_path / "pid").read_text().endswith("\n") and (tmp_path / "pid").read_text()))
+    pid = int(driver.wait_until(lambda: (tmp_path / "pid").read_text().endswith("\n") and (tmp_path / "pid").read_text(), 90))
     run.terminate()
     driver.wait_until(lambda: not driver.alive(pid), 30, "the sleeper to be ended")
     assert run.wait(30) != 0
