@@ -112,7 +112,8 @@ def test_free_port_is_free():
 
 def test_a_test_that_hangs_fails(tmp_path):
     (tmp_path / "test_slow.py").write_text("import threading, pytest\n@pytest.mark.deadline(1)\ndef test_slow():\n    threading.Event().wait(30)\n")
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", str(tmp_path)], timeout=25,
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest",
+                            f"--rootdir={tmp_path}", str(tmp_path)],  # its fixtures count below its own root alone timeout=25,
                           env={**os.environ, "PYTHONPATH": os.path.dirname(driver.__file__)}, capture_output=True, text=True)
     assert "took longer than 1 s" in done.stdout and "1 failed" in done.stdout, done.stdout
 
@@ -125,7 +126,9 @@ def test_pytest_that_is_stopped_ends_what_it_started(tmp_path):
         "    sleeper = subprocess.Popen(['sleep', '1000'], env=thole.env, cwd='/', start_new_session=True)\n"
         f"    open('{tmp_path}/pid', 'w').write(str(sleeper.pid) + '\\n')\n"
         "    threading.Event().wait(30)\n")
-    run = subprocess.Popen([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", str(tmp_path)],
+    # Its root is named: the fixtures of a plugin called conftest count only below their own folder otherwise.
+    run = subprocess.Popen([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest",
+                            f"--rootdir={tmp_path}", str(tmp_path)],
                            env={**os.environ, "PYTHONPATH": os.path.dirname(driver.__file__)}, stdout=subprocess.DEVNULL)
     pid = int(driver.wait_until(lambda: (tmp_path / "pid").read_text().endswith("\n") and (tmp_path / "pid").read_text(), 90))
     run.terminate()
