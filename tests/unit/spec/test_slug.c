@@ -8,7 +8,6 @@ TEST(slug_of_the_worked_rows)
         const char *name, *file, *slug;
     } rows[] = {
         {"TheOven", "/Users/x/code/theoven/devrig.toml", "theoven-9adfd0"},
-        {"demo", "/work/demo/devrig.toml", "demo-54bc7b"},
         {"My_App 2.0!", "/srv/My_App/devrig.toml", "my-app-2-0-f181df"},
         {"---", "/a/devrig.toml", "devrig-7d8238"},
         {"a-very-long-project-name-indeed", "/b/devrig.toml", "a-very-long-project-name-d19771"},

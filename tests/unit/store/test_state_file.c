@@ -74,7 +74,7 @@ static ServiceState services[] = {
 
 static ProjectState sample(void) {
     return (ProjectState){.slug = "demo-54bc7b",
-                          .config_path = "/work/demo/thole.yaml",
+                          .config_path = "/srv/demo/thole.yaml",
                           .started_at = "2026-06-18T09:00:00Z",
                           .services = {services, 2},
                           .pid = {true, 4000},
@@ -99,7 +99,7 @@ TEST(the_file_has_the_shape_of_the_seed)
     ASSERT(save(desk) == 0);
     const Value *v = read_json(desk, "state.json");
     static const char expected[] =
-        "{\"slug\":\"demo-54bc7b\",\"config_path\":\"/work/demo/"
+        "{\"slug\":\"demo-54bc7b\",\"config_path\":\"/srv/demo/"
         "thole.yaml\",\"started_at\":\"2026-06-18T09:00:00Z\","
         "\"services\":{\"api\":{\"pid\":4321,\"start_time_ms\":1781773200123,\"port\":3000,\"port_"
         "auto\":false,"
