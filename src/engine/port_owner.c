@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,18 +108,21 @@ static void each_process(PidFn fn, void *arg) {
         closedir(proc);
 }
 
+/* Without the directory of the program: paths are long, and what follows them says more. */
 static void read_command(pid_t pid, char ret[PORT_COMMAND]) {
-    char path[64], text[PORT_COMMAND + 4] = {0};
+    char path[64], text[PATH_MAX + PORT_COMMAND] = {0};
     snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+    const char *slash = strrchr(text, '/'); /* the first argument ends at its NUL */
+    const char *command = slash ? slash + 1 : text;
     while (n > 0 && text[n - 1] == '\0')
         n--;
     for (ssize_t i = 0; i < n; i++)
         if ((unsigned char)text[i] < ' ')
             text[i] = ' ';
-    str_copy(ret, PORT_COMMAND, n > 0 ? text : "");
-    if (n >= PORT_COMMAND)
+    str_copy(ret, PORT_COMMAND, command);
+    if (strlen(command) >= PORT_COMMAND)
         str_copy(ret + PORT_COMMAND - 4, 4, "...");
 }
 

@@ -35,7 +35,7 @@ class Story:
         first = self.run("up", "-d", "--wait", "--timeout", "20s", env=self.failing)
         if first.code != 0:
             self.run("up", "-d", codes=(0,))
-            init = wait_until(lambda: self.shop.targets()["init:update"], 10)
+            init = wait_until(self.init_at_rest, 10)
             if not init.get("terminated") or init["terminated"].get("error"):
                 self.run("restart", "init", codes=(0,))
         wait_until(self.started_what_failed, 20, "everything to run")
@@ -53,6 +53,10 @@ class Story:
         wait_until(lambda: not server_pid_or_0(self.thole), 10, "the server to leave")
         shutil.rmtree(self.shop.session_dir())  # else the next server has more to read
         return self.hits.exists()
+
+    def init_at_rest(self):
+        state = self.shop.targets()["init:update"]
+        return not state.get("active") and not state.get("waiting") and state
 
     def is_down(self):
         return json.loads((self.shop.session_dir() / "session.json").read_text())["down"]
