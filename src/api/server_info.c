@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api/api_inside.h"
+#include "api/session_body.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
 
@@ -34,7 +35,7 @@ static void write_review(const char *file, const Report *report, const Buf *conf
     json_object_end(out);
 }
 
-static void review(Api *api, Request *request, const char *file) {
+static void review(Request *request, const char *file, const StrMap *client) {
     Buf config, buf;
     JsonWriter resolved, out;
     Report report;
@@ -42,7 +43,7 @@ static void review(Api *api, Request *request, const char *file) {
     report_init(&report, request->arena);
     buf_init(&config, MAX_REPLY_BYTES);
     json_writer_init(&resolved, &config);
-    bool good = engine_review(api->options.engine, file, &report, &resolved, &err) == 0;
+    bool good = engine_review(file, client, &report, &resolved, &err) == 0;
     if (!good && !report.errors) {
         buf_deinit(&config);
         reply_err(request, &err);
@@ -55,29 +56,30 @@ static void review(Api *api, Request *request, const char *file) {
     reply_json(request, 201, &buf);
 }
 
-void serve_review(Api *api, Request *request, const RouteMatch *match) {
-    const Value *body;
-    if (request_json(request, &body) < 0)
-        return;
-    const char *file = value_get_str(value_get(body, "spec"), "tiltfilePath");
-    if (file && file[0] == '/') {
-        review(api, request, file);
-        return;
-    }
-    const Cause cause = {file ? "FieldValueInvalid" : "FieldValueRequired",
-                         file ? "it is not an absolute path" : "Required value",
-                         "spec.tiltfilePath"};
+static void refuse_review(Request *request, const Cause *cause) {
     const char *message =
-        arena_printf(request->arena, "ConfigReview.thole.dev \"\" is invalid: %s: %s", cause.field,
-                     cause.message);
+        arena_printf(request->arena, "ConfigReview.thole.dev \"\" is invalid: %s: %s", cause->field,
+                     cause->message);
     reply_status_full(request, &(Status){.code = 422,
                                          .reason = "Invalid",
                                          .message = message,
                                          .group = "thole.dev",
                                          .kind = "ConfigReview",
                                          .name = "",
-                                         .causes = &cause,
+                                         .causes = cause,
                                          .cause_n = 1});
+}
+
+void serve_review(Api *api, Request *request, const RouteMatch *match) {
+    const Value *v;
+    if (request_json(request, &v) < 0)
+        return;
+    SessionBody *body = arena_alloc(request->arena, sizeof(*body));
+    review_body_read(v, request->arena, body);
+    if (body->cause_n)
+        refuse_review(request, &body->causes[0]);
+    else
+        review(request, body->ask.file, body->has_client ? &body->client.env : NULL);
 }
 
 /* ---- the server ---- */

@@ -252,22 +252,26 @@ static void read_ci(Reader *r, const Value *spec) {
                   "Forbidden: it is set in the config file");
 }
 
-static void read_spec(Reader *r, const Value *body) {
-    static const char *const known[] = {"tiltfilePath", "exitCondition", "ci", NULL};
-    const Value *spec = member(r, body, "", "spec", VALUE_MAP);
+static void read_file(Reader *r, const Value *spec) {
     const char *file = string_member(r, spec, "spec", "tiltfilePath");
-    const char *condition = string_member(r, spec, "spec", "exitCondition");
-    check_known(r, spec, "spec", known);
     if (!file || !file[0])
         add_cause(r, "FieldValueRequired", "spec.tiltfilePath", "Required value");
     else if (file[0] != '/')
         bad(r, "spec.tiltfilePath", "\"%s\" is not an absolute path", file);
+    r->body->ask.file = file;
+}
+
+static void read_spec(Reader *r, const Value *body) {
+    static const char *const known[] = {"tiltfilePath", "exitCondition", "ci", NULL};
+    const Value *spec = member(r, body, "", "spec", VALUE_MAP);
+    const char *condition = string_member(r, spec, "spec", "exitCondition");
+    check_known(r, spec, "spec", known);
+    read_file(r, spec);
     if (condition && strcmp(condition, "manual") != 0 && strcmp(condition, "ci") != 0)
         add_cause(r, "FieldValueNotSupported", "spec.exitCondition",
                   arena_printf(r->arena,
                                "Unsupported value: \"%s\": supported values: \"manual\", \"ci\"",
                                condition));
-    r->body->ask.file = file;
     r->body->ask.ci = str_same(condition, "ci");
     read_ci(r, spec);
 }
@@ -313,5 +317,12 @@ void start_body_read(const Value *body, Arena *arena, SessionBody *ret) {
     check_known(&r, body, "", known);
     read_names(&r, body, "");
     read_labels(&r, body, "");
+    read_client(&r, body, "");
+}
+
+void review_body_read(const Value *body, Arena *arena, SessionBody *ret) {
+    Reader r = {arena, ret};
+    *ret = (SessionBody){.cause_n = 0};
+    read_file(&r, member(&r, body, "", "spec", VALUE_MAP));
     read_client(&r, body, "");
 }

@@ -21,3 +21,5 @@ typedef struct SessionBody {
 void session_body_read(const Value *body, Arena *arena, SessionBody *ret);
 /* {names, labels, client} */
 void start_body_read(const Value *body, Arena *arena, SessionBody *ret);
+/* {spec{tiltfilePath}, client} */
+void review_body_read(const Value *body, Arena *arena, SessionBody *ret);

@@ -23,7 +23,7 @@ typedef struct StepId {
 } StepId;
 
 typedef enum StepPhase {
-    STEP_NEVER,   /* it never was started, and never will be (resume only): a new run may be */
+    STEP_NEVER, /* it never was started, and never will be (resume only): a new run may be */
     STEP_RUNNING,
     STEP_ENDED,
 } StepPhase;
@@ -34,30 +34,31 @@ typedef enum StepEnd { STEP_EXITED, STEP_SIGNALED, STEP_FAILED, STEP_LOST } Step
 typedef struct StepState {
     StepPhase phase;
     StepEnd end;
-    int code;             /* exit code, signal number; errno of STEP_FAILED */
+    int code; /* exit code, signal number; errno of STEP_FAILED */
     Tristate oom_killed;
-    int64_t pid;          /* local: of the process; else 0 */
+    int64_t pid;           /* local: of the process; else 0 */
     const char *container; /* engine's id or pod name; "" for local */
     int64_t started_us, ended_us;
-    uint64_t log_size;    /* logical end of the log at the end */
+    uint64_t log_size;          /* logical end of the log at the end */
     uint32_t restarts, attempt; /* as given at the start (resume) */
-    uint32_t lingering;   /* helpers left alone */
-    bool rebooted;        /* STEP_LOST (resume): the machine was restarted while it ran */
-    char error[256];      /* STEP_FAILED, STEP_LOST: one sentence */
-    char note[256];       /* e.g. the names of lingering helpers */
+    uint32_t lingering;         /* helpers left alone */
+    bool rebooted;              /* STEP_LOST (resume): the machine was restarted while it ran */
+    char error[256];            /* STEP_FAILED, STEP_LOST: one sentence */
+    char note[256];             /* e.g. the names of lingering helpers */
 } StepState;
 
 typedef struct StopHow {
     int signal;        /* first */
     uint32_t grace_ms; /* then SIGKILL */
-    const char *const *command; /* NULL, or argv of a command to run instead of the signal (NULL-terminated) */
+    const char *const
+        *command; /* NULL, or argv of a command to run instead of the signal (NULL-terminated) */
 } StopHow;
 
 /* A piece of a step's log, as stored: masked, exact within a stream. */
 typedef struct LogPiece {
-    uint64_t at;     /* logical offset in the run's log */
-    int64_t time_us; /* when it was read from the process */
-    int stream;      /* 1, 2; 0: a gap of `size` bytes */
+    uint64_t at;      /* logical offset in the run's log */
+    int64_t time_us;  /* when it was read from the process */
+    int stream;       /* 1, 2; 0: a gap of `size` bytes */
     const char *data; /* NULL for a gap */
     size_t size;
     const char *gap; /* why bytes are missing, a sentence */
@@ -66,7 +67,9 @@ typedef struct LogPiece {
 /* Return false to be held back after this piece, which counts as taken; backend_tail_resume continues. May cancel or drop its tail. */
 typedef bool (*LogFn)(void *arg, const LogPiece *piece);
 
-typedef struct BackendFlag { const char *name, *env, *dflt, *doc; } BackendFlag;
+typedef struct BackendFlag {
+    const char *name, *env, *dflt, *doc;
+} BackendFlag;
 
 typedef struct DiscoveredStep {
     const char *task, *step;
@@ -74,26 +77,40 @@ typedef struct DiscoveredStep {
     const char *container;
     int64_t pid;
 } DiscoveredStep;
-typedef struct Discovered { const DiscoveredStep *at; size_t n; } Discovered; /* ordered by task, step, run */
+typedef struct Discovered {
+    const DiscoveredStep *at;
+    size_t n;
+} Discovered; /* ordered by task, step, run */
 
 typedef struct BackendOps {
-    void (*free)(Backend *);                                                        /* MUST */
-    bool (*available)(Backend *, Err *why);                                         /* MUST: cheap, no side effects */
-    Op *(*load)(Backend *, OpFn, void *);                                           /* MUST */
+    void (*free)(Backend *);                /* MUST */
+    bool (*available)(Backend *, Err *why); /* MUST: cheap, no side effects */
+    Op *(*load)(Backend *, OpFn, void *);   /* MUST */
     /* `dir`: the task's own directory; runs, logs and records go below. Idempotent. */
-    Op *(*setup_workflow)(Backend *, const char *task, const char *dir, const WorkflowConfig *, OpFn, void *); /* MUST */
-    Op *(*start_step)(Backend *, StepId, const Step *, OpFn, void *);               /* MUST: StepState */
-    Op *(*tail_step)(Backend *, StepId, uint64_t from, LogFn, OpFn, void *);        /* MUST: done at the end of the log of an ended run */
-    void (*tail_resume)(Backend *, Op *tail);                                       /* MUST */
-    Op *(*wait_step)(Backend *, StepId, OpFn, void *);                              /* MUST: StepState; many may wait */
-    Op *(*destroy_step)(Backend *, StepId, const StopHow *, OpFn, void *);          /* MUST: done when nothing of it is left; unknown is fine; ERR_DENIED names survivors */
-    Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn, void *); /* MUST: config may be NULL */
-    Op *(*signal_step)(Backend *, StepId, int signal, OpFn, void *);                /* MAY */
-    Op *(*exec_step)(Backend *, StepId, const Step *, int64_t timeout_ms, OpFn, void *); /* MAY: run to its end beside the step: ExecResult */
-    Op *(*attach_step)(Backend *, StepId, OpFn, void *);                            /* MAY */
-    Op *(*capture_step)(Backend *, StepId, OpFn, void *);                           /* MAY: path of a 0600 file with its stdout */
-    Op *(*discover)(Backend *, OpFn, void *);                                       /* MAY: Discovered */
-    Op *(*resume_step)(Backend *, StepId, OpFn, void *);                            /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known at all is STEP_NEVER too */
+    Op *(*setup_workflow)(Backend *, const char *task, const char *dir, const WorkflowConfig *,
+                          OpFn, void *);                              /* MUST */
+    Op *(*start_step)(Backend *, StepId, const Step *, OpFn, void *); /* MUST: StepState */
+    Op *(*tail_step)(Backend *, StepId, uint64_t from, LogFn, OpFn,
+                     void *);                 /* MUST: done at the end of the log of an ended run */
+    void (*tail_resume)(Backend *, Op *tail); /* MUST */
+    Op *(*wait_step)(Backend *, StepId, OpFn, void *); /* MUST: StepState; many may wait */
+    Op *(*destroy_step)(
+        Backend *, StepId, const StopHow *, OpFn,
+        void
+            *); /* MUST: done when nothing of it is left; unknown is fine; ERR_DENIED names survivors */
+    Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn,
+                            void *);                                 /* MUST: config may be NULL */
+    Op *(*signal_step)(Backend *, StepId, int signal, OpFn, void *); /* MAY */
+    Op *(*exec_step)(Backend *, StepId, const Step *, int64_t timeout_ms, OpFn,
+                     void *); /* MAY: run to its end beside the step: ExecResult */
+    Op *(*attach_step)(Backend *, StepId, OpFn, void *); /* MAY */
+    Op *(*capture_step)(Backend *, StepId, OpFn,
+                        void *);              /* MAY: path of a 0600 file with its stdout */
+    Op *(*discover)(Backend *, OpFn, void *); /* MAY: Discovered */
+    Op *(*resume_step)(
+        Backend *, StepId, OpFn,
+        void
+            *); /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known at all is STEP_NEVER too */
 } BackendOps;
 
 typedef struct ExecResult {
@@ -112,18 +129,24 @@ struct Backend {
     Loop *loop;
 };
 
-Backend *backend_free(Backend *backend); /* forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are dead */
+Backend *backend_free(
+    Backend *
+        backend); /* forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are dead */
 bool backend_available(Backend *backend, Err *why);
 Op *backend_load(Backend *backend, OpFn fn, void *arg);
-Op *backend_setup_workflow(Backend *backend, const char *task, const char *dir, const WorkflowConfig *config, OpFn fn, void *arg);
+Op *backend_setup_workflow(Backend *backend, const char *task, const char *dir,
+                           const WorkflowConfig *config, OpFn fn, void *arg);
 Op *backend_start_step(Backend *backend, StepId id, const Step *step, OpFn fn, void *arg);
-Op *backend_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn, void *arg);
+Op *backend_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn,
+                      void *arg);
 void backend_tail_resume(Backend *backend, Op *tail);
 Op *backend_wait_step(Backend *backend, StepId id, OpFn fn, void *arg);
 Op *backend_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg);
-Op *backend_destroy_workflow(Backend *backend, const char *task, const WorkflowConfig *config, OpFn fn, void *arg);
+Op *backend_destroy_workflow(Backend *backend, const char *task, const WorkflowConfig *config,
+                             OpFn fn, void *arg);
 Op *backend_signal_step(Backend *backend, StepId id, int signal, OpFn fn, void *arg);
-Op *backend_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn, void *arg);
+Op *backend_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn,
+                      void *arg);
 Op *backend_attach_step(Backend *backend, StepId id, OpFn fn, void *arg);
 Op *backend_capture_step(Backend *backend, StepId id, OpFn fn, void *arg);
 Op *backend_discover(Backend *backend, OpFn fn, void *arg);

@@ -2,10 +2,12 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -60,24 +62,28 @@ int cli_refused(const Cli *cli, const Value *reply, const Err *err) {
 
 /* ---- the project ---- */
 
-static int given_file(Cli *cli, Err *err) {
-    char path[PATH_MAX];
-    if (!realpath(cli->file, path))
-        return err_sys(err, errno, "--file %s", cli->file);
-    cli->config_file = xstrdup(path);
+static int take_file(Cli *cli, const char *path, const char *said, Err *err) {
+    char real[PATH_MAX];
+    if (!realpath(path, real)) {
+        struct stat st;
+        int number = errno;
+        bool dangling = number == ENOENT && lstat(path, &st) == 0;
+        return dangling ? err_set(err, ERR_NOT_FOUND, "%s is a link that leads nowhere", said)
+                        : err_sys(err, number, "%s", said);
+    }
+    cli->config_file = xstrdup(real);
     return 0;
 }
 
-/* thole.yaml, or previewctl.yaml, here or above. */
+/* thole.yaml, or previewctl.yaml, here or above; also a link that leads nowhere, so that it is named. */
 static char *search(const char *from) {
     static const char *const names[] = {"thole.yaml", "previewctl.yaml"};
     AUTO_FREE char *dir = xstrdup(from);
     for (;;) {
         for (size_t i = 0; i < COUNT(names); i++) {
             AUTO_FREE char *path = path_join(dir[0] ? dir : "/", names[i]);
-            char real[PATH_MAX];
-            if (access(path, F_OK) == 0 && realpath(path, real))
-                return xstrdup(real);
+            if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return TAKE(path);
         }
         char *slash = strrchr(dir, '/');
         if (!slash || !dir[0])
@@ -90,17 +96,19 @@ int cli_project(Cli *cli, Err *err) {
     char here[PATH_MAX];
     if (cli->config_file)
         return 0;
-    if (cli->file)
-        return given_file(cli, err);
+    if (cli->file) {
+        AUTO_FREE char *said = xasprintf("--file %s", cli->file);
+        return take_file(cli, cli->file, said, err);
+    }
     if (!getcwd(here, sizeof(here)))
         return err_sys(err, errno, "the working directory is gone");
-    cli->config_file = search(here);
-    if (!cli->config_file)
+    AUTO_FREE char *found = search(here);
+    if (!found)
         return err_set(
             err, ERR_NOT_FOUND,
             "there is no thole.yaml in %s or above; write one (README), or name it with --file",
             here);
-    return 0;
+    return take_file(cli, found, found, err);
 }
 
 /* ---- its session ---- */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/vec.h"
@@ -52,7 +54,7 @@ typedef struct Ps {
     Table *table;
 } Ps;
 
-enum { CELL = 64, WHY_WIDTH = 60 };
+enum { CELL = 64 };
 
 static bool is_shown(const Ps *ps, size_t column) {
     return (ps->wide || !columns[column].wide) && (ps->all || !columns[column].all);
@@ -75,21 +77,9 @@ static void number(int64_t n, bool there, char text[CELL]) {
         snprintf(text, CELL, "%lld", (long long)n);
 }
 
-/* In a table that people read, long reasons are cut; `-o wide` has them whole. */
-static char *reason(const Ps *ps, const TargetView *view) {
-    const char *why = target_why(view);
-    size_t n = strlen(why);
-    if (ps->wide || n <= WHY_WIDTH)
-        return xstrdup(why);
-    for (n = WHY_WIDTH - 1; ((unsigned char)why[n] & 0xc0) == 0x80;)
-        n--;
-    return xasprintf("%.*s…", (int)n, why);
-}
-
 static void add_row(Ps *ps, const TargetView *view) {
     char run[CELL], pid[CELL], restarts[CELL], code[CELL], uptime[DURATION_TEXT];
     bool active = view->phase == PHASE_ACTIVE, ended = view->phase == PHASE_TERMINATED;
-    AUTO_FREE char *why = reason(ps, view);
     number(view->run, view->run > 0, run);
     number(view->pid, view->pid && active, pid);
     number(view->restarts, view->run > 0, restarts);
@@ -98,7 +88,7 @@ static void add_row(Ps *ps, const TargetView *view) {
     const char *all[COLUMNS] = {
         [NAME] = view->name,
         [STATE] = target_word(view),
-        [WHY] = why,
+        [WHY] = target_why(view),
         [READY] = !active || view->job ? "-"
                   : view->ready        ? "yes"
                                        : "no",
@@ -118,6 +108,14 @@ static void add_row(Ps *ps, const TargetView *view) {
     table_row(ps->table, cells, word_color(target_word(view)));
 }
 
+/* On a terminal, reasons are cut so that a row fits a line; `-o wide` has them whole. */
+static void fit(Ps *ps) {
+    struct winsize window = {0};
+    if (!ps->wide && ps->cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 &&
+        window.ws_col)
+        table_fit(ps->table, WHY, window.ws_col);
+}
+
 static void print_table(Ps *ps, const Value *items) {
     const char *titles[COLUMNS];
     size_t n = 0;
@@ -131,6 +129,7 @@ static void print_table(Ps *ps, const Value *items) {
         if (view.name && (ps->wide || strcmp(view.name, "tiltfile:update") != 0))
             add_row(ps, &view);
     }
+    fit(ps);
     table_print(ps->table);
 }
 

@@ -11,7 +11,6 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/base64.h"
-#include "data/json.h"
 
 extern char **environ;
 
@@ -76,7 +75,7 @@ static void write_limits(JsonWriter *out) {
     json_array_end(out);
 }
 
-static void write_client(JsonWriter *out) {
+void request_client(JsonWriter *out) {
     mode_t mask = umask(0);
     umask(mask);
     json_kv_object(out, "client");
@@ -141,7 +140,7 @@ char *request_up(const Cli *cli, const UpAsk *ask, bool start, Err *err) {
     }
     int r = write_choice(cli, &ask->labels, &out, err);
     if (ask->with_client)
-        write_client(&out);
+        request_client(&out);
     if (!start)
         json_object_end(&out);
     json_object_end(&out);

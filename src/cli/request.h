@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/cli.h"
+#include "data/json.h"
 
 typedef struct UpAsk {
     bool ci, hold;
@@ -10,6 +11,9 @@ typedef struct UpAsk {
     TextList labels;                          /* "key=value" */
     bool with_client;                         /* environment, umask, nice, limits of this process */
 } UpAsk;
+
+/* The member `client` of an object that is being written: environment, umask, nice, limits of this process. */
+void request_client(JsonWriter *out);
 
 /* The body of POST sessions, or (start) of POST sessions/{name}/start. Returns owned. NULL: a label is no key=value. */
 char *request_up(const Cli *cli, const UpAsk *ask, bool start, Err *err);

@@ -2,7 +2,7 @@
 #include "cli/review.h"
 
 #include "base/limits.h"
-#include "data/json.h"
+#include "cli/request.h"
 #include "spec/routes.h"
 
 int review_ask(Cli *cli, Arena *arena, const Value **ret, Err *err) {
@@ -17,6 +17,7 @@ int review_ask(Cli *cli, Arena *arena, const Value **ret, Err *err) {
     json_kv_object(&out, "spec");
     json_kv_string(&out, "tiltfilePath", cli->config_file);
     json_object_end(&out);
+    request_client(&out);
     json_object_end(&out);
     int r = client_ask(&cli->client, "POST", THOLE_API "/configreviews", buf_cstr(&body), arena,
                        ret, err);

@@ -8,7 +8,7 @@
 #include "base/vec.h"
 #include "base/xalloc.h"
 
-enum { COLUMNS_MOST = 16, COLORED = 1 };
+enum { COLUMNS_MOST = 16, COLORED = 1, GAP = 2, FIT_LEAST = 10 };
 
 typedef struct Row {
     char *cells[COLUMNS_MOST];
@@ -55,9 +55,37 @@ static void print_row(const Table *table, const Row *row) {
         bool colored = table->color && row->color && i == COLORED;
         printf("%s%s%s", colored ? row->color : "", row->cells[i], colored ? "\033[0m" : "");
         if (i < last)
-            printf("%*s", (int)(table->width[i] - width_of(row->cells[i]) + 2), "");
+            printf("%*s", (int)(table->width[i] - width_of(row->cells[i]) + GAP), "");
     }
     putchar('\n');
+}
+
+/* Ends the text with an ellipsis in its last column. */
+static char *cut(const char *text, size_t columns) {
+    const char *at = text;
+    for (size_t n = 0; *at && n + 1 < columns; n++)
+        do
+            at++;
+        while (((unsigned char)*at & 0xc0) == 0x80);
+    return xasprintf("%.*s…", (int)(at - text), text);
+}
+
+void table_fit(Table *table, size_t column, size_t width) {
+    size_t all = GAP * (table->n - 1), *own = &table->width[column];
+    for (size_t i = 0; i < table->n; i++)
+        all += table->width[i];
+    if (all <= width || *own <= FIT_LEAST)
+        return;
+    size_t excess = all - width;
+    *own = *own > FIT_LEAST + excess ? *own - excess : FIT_LEAST;
+    for (size_t r = 0; r < table->rows.n; r++) {
+        char **cell = &table->rows.at[r].cells[column];
+        if (width_of(*cell) <= *own)
+            continue;
+        char *shorter = cut(*cell, *own);
+        free(*cell);
+        *cell = shorter;
+    }
 }
 
 Table *table_print(Table *table) {

@@ -126,7 +126,8 @@ static int count(Reader *r, size_t nodes, size_t depth) {
         return FAIL(r, NULL, "nested more than %d deep", MAX_YAML_DEPTH);
     r->nodes += nodes;
     if (r->nodes > MAX_YAML_NODES)
-        return FAIL(r, NULL, "more than %d values, aliases expanded", MAX_YAML_NODES);
+        return FAIL(r, NULL, "with its aliases expanded, the file has more than %d values",
+                    MAX_YAML_NODES);
     return 0;
 }
 
@@ -255,7 +256,8 @@ static int merge_map(Reader *r, Value *map, const Value *from) {
     /* `own` points into an array that value_set may leave behind; in an arena it stays readable. */
     r->nodes += own_n + from->map.n;
     if (r->nodes > MAX_YAML_NODES)
-        return fail_at(r, map->line, map->column, NULL, "more than %d values, aliases expanded",
+        return fail_at(r, map->line, map->column, NULL,
+                       "with its aliases expanded, the file has more than %d values",
                        MAX_YAML_NODES);
     for (size_t i = 0; i < from->map.n; i++) {
         const ValuePair *pair = &from->map.at[i];

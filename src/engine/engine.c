@@ -267,12 +267,11 @@ int target_restart(Target *target, Err *err) {
 
 /* ---- review ---- */
 
-int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved,
+int engine_review(const char *file, const StrMap *client, Report *report, JsonWriter *resolved,
                   Err *err) {
-    (void)engine;
     Arena arena;
     arena_init(&arena);
-    const Config *config = config_load(file, &arena, report);
+    const Config *config = config_review(file, client, &arena, report);
     if (config)
         config_encode(config, true, resolved);
     arena_deinit(&arena);

@@ -65,8 +65,9 @@ Session *session_of(Object *object);
 Object *session_object(Session *session);
 const char *session_slug(const Session *session);
 
-/* Reads and checks a file for `vet` and `config`; the result's JSON (resolved, secrets masked) is written when it is good. */
-MUST int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved,
+/* Reads and checks a file for `vet` and `config`; the result's JSON (resolved, secrets masked) is written when it is good.
+ * client: the environment that a session would get, to warn of what is missing there; NULL: not known. */
+MUST int engine_review(const char *file, const StrMap *client, Report *report, JsonWriter *resolved,
                        Err *err);
 
 /* ---- Targets ---- */

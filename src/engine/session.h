@@ -72,7 +72,7 @@ struct Session {
     bool unclear; /* a former session of the same place may have left something running */
     Op *setup;
     OpFn when_set_up;
-    bool restated; /* a phase has changed: what waits further down may do so for another reason */
+    bool restated;   /* a phase has changed: what waits further down may do so for another reason */
     bool touched;    /* in this drain */
     StateView *view; /* its project's state file; NULL: none is kept */
 };

@@ -22,11 +22,12 @@ typedef struct HttpAsk {
     int64_t timeout_ms; /* 0: none */
     bool verify_tls;
     bool follow; /* redirects within the same host */
-    size_t max_body; /* what is kept of the reply, 0: 64 KiB; the rest is read and dropped. A body that does not end in time is cut */
+    size_t
+        max_body; /* what is kept of the reply, 0: 64 KiB; the rest is read and dropped. A body that does not end in time is cut */
 } HttpAsk;
 
 typedef struct HttpReply {
-    long status; /* 0 with err set */
+    long status;      /* 0 with err set */
     const char *body; /* NUL-terminated, lent for the call */
     size_t body_size;
 } HttpReply;

@@ -79,8 +79,8 @@ typedef struct Pin {
 
     bool stop_asked, rest_told, killed; /* killed: we sent SIGKILL */
     int stop_signal, rest_signal;       /* to the leader's group; to what is left when it is gone */
-    int64_t stop_at, rest_grace_ms;     /* when killing begins; how long after the leader's own end */
-    int alive;                          /* in the last round */
+    int64_t stop_at, rest_grace_ms; /* when killing begins; how long after the leader's own end */
+    int alive;                      /* in the last round */
 
     Output output;
     Peers peers;

@@ -22,31 +22,42 @@ enum {
 };
 
 /* Abstract socket names (a NUL byte in front): the rail of one state directory, and a pin. */
-#define WIRE_RAIL_NAME "thole/%u/rail-%s" /* uid, first 16 hex digits of SHA-256(realpath of the state directory) */
-#define WIRE_PIN_NAME "thole/%u/%s"       /* uid, run id */
+#define WIRE_RAIL_NAME \
+    "thole/%u/rail-%s" /* uid, first 16 hex digits of SHA-256(realpath of the state directory) */
+#define WIRE_PIN_NAME "thole/%u/%s" /* uid, run id */
 
 typedef enum WireType {
     /* server → rail */
-    WIRE_HELLO = 1, /* WireHello + NUL-terminated strings: argv of the server; first message of a connection */
-    WIRE_SPAWN = 2, /* WireSpawn, with fds: [0] the pin's end of a socketpair, [1] the run directory, [2] cgroup directory (optional) */
-    WIRE_BYE = 3,   /* WireHead: the server leaves on purpose, do not start another; the rail ends once it has no pin */
+    WIRE_HELLO =
+        1, /* WireHello + NUL-terminated strings: argv of the server; first message of a connection */
+    WIRE_SPAWN =
+        2, /* WireSpawn, with fds: [0] the pin's end of a socketpair, [1] the run directory, [2] cgroup directory (optional) */
+    WIRE_BYE =
+        3, /* WireHead: the server leaves on purpose, do not start another; the rail ends once it has no pin */
     WIRE_SWEEP = 4, /* WireSweep: answer when no orphan of a dead pin is left */
     /* rail → server */
-    WIRE_WELCOME = 32,      /* WireWelcome */
-    WIRE_SPAWN_FAILED = 33, /* WireSpawnFailed: no pin came to be; the run was never claimed by one */
-    WIRE_PIN_DIED = 34,     /* WirePinDied: a pin ended without its exit record; sent once what it left behind is ended */
-    WIRE_SWEPT = 35,        /* WireSwept */
+    WIRE_WELCOME = 32, /* WireWelcome */
+    WIRE_SPAWN_FAILED =
+        33, /* WireSpawnFailed: no pin came to be; the run was never claimed by one */
+    WIRE_PIN_DIED =
+        34, /* WirePinDied: a pin ended without its exit record; sent once what it left behind is ended */
+    WIRE_SWEPT = 35, /* WireSwept */
     /* server → pin */
-    WIRE_ATTACH = 64,    /* WireHead: "who are you?"; answered by WIRE_STATE. First message of a connection made by adoption */
-    WIRE_STOP = 65,      /* WireStop: end the run: signal, grace, kill, to a fixed point. Again: may only hasten it */
-    WIRE_SIGNAL = 66,    /* WireSignal */
-    WIRE_WATCH_LOG = 67, /* WireWatchLog: level-triggered news about the log's size on this connection */
+    WIRE_ATTACH =
+        64, /* WireHead: "who are you?"; answered by WIRE_STATE. First message of a connection made by adoption */
+    WIRE_STOP =
+        65, /* WireStop: end the run: signal, grace, kill, to a fixed point. Again: may only hasten it */
+    WIRE_SIGNAL = 66, /* WireSignal */
+    WIRE_WATCH_LOG =
+        67, /* WireWatchLog: level-triggered news about the log's size on this connection */
     /* pin → server */
-    WIRE_STATE = 96,     /* WireState */
-    WIRE_STARTED = 97,   /* WireStarted: the exec has happened, RUN_RECORD is on disk */
-    WIRE_ENDED = 98,     /* WireEnded: EXIT_RECORD is on disk; last message unless it lingers. Also sent when the start failed */
-    WIRE_LOG = 99,       /* WireLog */
-    WIRE_SURVIVORS = 100 /* WireSurvivors: a stop that could not end these; the pin stays their parent and tries again on WIRE_STOP */
+    WIRE_STATE = 96,   /* WireState */
+    WIRE_STARTED = 97, /* WireStarted: the exec has happened, RUN_RECORD is on disk */
+    WIRE_ENDED =
+        98, /* WireEnded: EXIT_RECORD is on disk; last message unless it lingers. Also sent when the start failed */
+    WIRE_LOG = 99, /* WireLog */
+    WIRE_SURVIVORS =
+        100 /* WireSurvivors: a stop that could not end these; the pin stays their parent and tries again on WIRE_STOP */
 } WireType;
 
 typedef struct WireHead {
@@ -57,7 +68,8 @@ typedef struct WireHead {
 typedef struct WireHello {
     WireHead head;
     uint32_t protocol;
-    uint32_t argc; /* strings that follow: how the rail starts a server again (argv[0] is the absolute path) */
+    uint32_t
+        argc; /* strings that follow: how the rail starts a server again (argv[0] is the absolute path) */
     int32_t pid;
 } WireHello;
 
@@ -103,7 +115,8 @@ typedef struct WireSwept {
 
 typedef struct WireStop {
     WireHead head;
-    int32_t signal;    /* first signal to the process group of the leader, then to the rest of the tree */
+    int32_t
+        signal; /* first signal to the process group of the leader, then to the rest of the tree */
     uint32_t grace_ms; /* before SIGKILL; 0: kill at once */
 } WireStop;
 
@@ -115,9 +128,10 @@ typedef struct WireSignal {
 
 typedef struct WireWatchLog {
     WireHead head;
-    uint32_t on;   /* 0: no more WIRE_LOG here */
+    uint32_t on; /* 0: no more WIRE_LOG here */
     uint32_t reserved;
-    uint64_t seen; /* WIRE_LOG is sent once when the log is longer than this, then not before the next WIRE_WATCH_LOG */
+    uint64_t
+        seen; /* WIRE_LOG is sent once when the log is longer than this, then not before the next WIRE_WATCH_LOG */
 } WireWatchLog;
 
 typedef struct WireLog {
@@ -128,8 +142,9 @@ typedef struct WireLog {
 typedef enum RunPhase {
     RUN_PHASE_STARTING = 1, /* claimed, exec not yet seen */
     RUN_PHASE_RUNNING = 2,
-    RUN_PHASE_STOPPING = 3, /* a stop was asked for, or the leader is gone and the rest is being ended */
-    RUN_PHASE_ENDED = 4,    /* the exit record is on disk; only lingering helpers are left */
+    RUN_PHASE_STOPPING =
+        3, /* a stop was asked for, or the leader is gone and the rest is being ended */
+    RUN_PHASE_ENDED = 4, /* the exit record is on disk; only lingering helpers are left */
 } RunPhase;
 
 typedef struct WireStarted {
@@ -148,28 +163,30 @@ typedef enum RunEnd {
 } RunEnd;
 
 typedef enum RunStage { /* where a start failed */
-    RUN_STAGE_NONE = 0,
-    RUN_STAGE_CLAIM = 1,  /* EEXIST: somebody else owns the run; the pin leaves without a trace */
-    RUN_STAGE_LAUNCH = 2, /* the launch file is missing or not one */
-    RUN_STAGE_PIPE = 3,
-    RUN_STAGE_FORK = 4,
-    RUN_STAGE_SETUP = 5, /* session, descriptors, limits, niceness */
-    RUN_STAGE_CHDIR = 6,
-    RUN_STAGE_EXEC = 7,
-    RUN_STAGE_RECORD = 8, /* RUN_RECORD could not be written: the process was ended again */
+                        RUN_STAGE_NONE = 0,
+                        RUN_STAGE_CLAIM =
+                            1, /* EEXIST: somebody else owns the run; the pin leaves without a trace */
+                        RUN_STAGE_LAUNCH = 2, /* the launch file is missing or not one */
+                        RUN_STAGE_PIPE = 3,
+                        RUN_STAGE_FORK = 4,
+                        RUN_STAGE_SETUP = 5, /* session, descriptors, limits, niceness */
+                        RUN_STAGE_CHDIR = 6,
+                        RUN_STAGE_EXEC = 7,
+                        RUN_STAGE_RECORD =
+                            8, /* RUN_RECORD could not be written: the process was ended again */
 } RunStage;
 
 typedef enum RunOom { RUN_OOM_UNKNOWN = 0, RUN_OOM_NO = 1, RUN_OOM_YES = 2 } RunOom;
 
 typedef struct WireEnded {
     WireHead head;
-    uint32_t end;       /* RunEnd */
+    uint32_t end; /* RunEnd */
     int32_t code;
     uint32_t stage;     /* RunStage, of RUN_END_FAILED */
     uint32_t oom;       /* RunOom */
     int64_t started_us; /* wall clock; 0 if it never started */
     int64_t ended_us;
-    uint64_t user_us;   /* rusage of the leader */
+    uint64_t user_us; /* rusage of the leader */
     uint64_t system_us;
     uint64_t max_rss_kib;
     uint64_t log_size;  /* logical end of the log, bytes */
@@ -212,21 +229,27 @@ typedef struct WireSurvivors {
  * log.<at>    the log's bytes from logical offset <at> (16 hex digits) on; made at the first byte; the next segment begins
  *             where this one is LOG_SEGMENT bytes or larger
  * index.<at>  its LogChunks, in order of offset; same <at> */
-#define RUN_LAUNCH "launch"
-#define RUN_CLAIM "claim"
-#define RUN_RECORD "run.json"
+#define RUN_LAUNCH  "launch"
+#define RUN_CLAIM   "claim"
+#define RUN_RECORD  "run.json"
 #define EXIT_RECORD "exit.json"
-#define LOG_DATA "log."
-#define LOG_INDEX "index."
+#define LOG_DATA    "log."
+#define LOG_INDEX   "index."
 
-enum { LAUNCH_FORMAT = 1, LAUNCH_LIMITS_MAX = 16, LOG_SEGMENTS = 8, LOG_SEGMENT_MIN = 64 * 1024, LOG_SEGMENT_MAX = 64 * 1024 * 1024 };
+enum {
+    LAUNCH_FORMAT = 1,
+    LAUNCH_LIMITS_MAX = 16,
+    LOG_SEGMENTS = 8,
+    LOG_SEGMENT_MIN = 64 * 1024,
+    LOG_SEGMENT_MAX = 64 * 1024 * 1024
+};
 
 #define LAUNCH_MAGIC 0x31484c54u /* "TLH1" */
 
 typedef enum LaunchFlags {
-    LAUNCH_LINGER = 1,   /* leave helpers alone when the leader ends */
-    LAUNCH_NO_LOG = 2,   /* output goes to /dev/null */
-    LAUNCH_CAPTURE = 4,  /* stdout also, unmasked and unbounded, to RUN_CAPTURE (0600) */
+    LAUNCH_LINGER = 1,  /* leave helpers alone when the leader ends */
+    LAUNCH_NO_LOG = 2,  /* output goes to /dev/null */
+    LAUNCH_CAPTURE = 4, /* stdout also, unmasked and unbounded, to RUN_CAPTURE (0600) */
 } LaunchFlags;
 
 #define RUN_CAPTURE "stdout"
@@ -248,34 +271,39 @@ typedef struct Launch {
     uint32_t restarts;
     uint32_t argc, argv_at;
     uint32_t envc, env_at;
-    uint32_t secretc, secrets_at; /* what to mask in the log, each 4 bytes or longer; "********" stands for it */
-    uint32_t id_at;               /* run id */
-    uint32_t cwd_at;              /* absolute */
-    uint32_t title_at;            /* shown by ps for the pin: "shop api:serve 3" */
-    uint32_t cause_at;            /* why this run was started, one sentence; kept in RUN_RECORD */
-    int32_t end_signal;           /* to what is left of the tree when the leader has ended */
+    uint32_t secretc,
+        secrets_at;  /* what to mask in the log, each 4 bytes or longer; "********" stands for it */
+    uint32_t id_at;  /* run id */
+    uint32_t cwd_at; /* absolute */
+    uint32_t title_at;  /* shown by ps for the pin: "shop api:serve 3" */
+    uint32_t cause_at;  /* why this run was started, one sentence; kept in RUN_RECORD */
+    int32_t end_signal; /* to what is left of the tree when the leader has ended */
     uint32_t end_grace_ms;
-    uint64_t log_max;             /* bytes of log kept, 0: all. Oldest segments go first */
+    uint64_t log_max; /* bytes of log kept, 0: all. Oldest segments go first */
     uint32_t umask;
     int32_t nice;
     uint32_t limitc;
-    uint32_t attempt;             /* restarts in a row, for the back-off of the next; kept in RUN_RECORD */
+    uint32_t attempt; /* restarts in a row, for the back-off of the next; kept in RUN_RECORD */
     LaunchLimit limits[LAUNCH_LIMITS_MAX];
 } Launch;
 
 typedef enum LogKind {
     LOG_BYTES = 0,
-    LOG_GAP = 1, /* `size` bytes were lost here and take no room in the data: see `stream` for why (LogGap) */
+    LOG_GAP =
+        1, /* `size` bytes were lost here and take no room in the data: see `stream` for why (LogGap) */
 } LogKind;
 
-typedef enum LogGap { LOG_GAP_DISK = 1, LOG_GAP_PIN = 2 } LogGap; /* (the cap is seen by the first segment's offset) */
+typedef enum LogGap {
+    LOG_GAP_DISK = 1,
+    LOG_GAP_PIN = 2
+} LogGap; /* (the cap is seen by the first segment's offset) */
 
 typedef struct LogChunk {
-    uint64_t at;      /* logical offset of its first byte */
-    int64_t time_us;  /* wall clock when it was read */
-    uint32_t size;    /* bytes */
-    uint16_t kind;    /* LogKind */
-    uint16_t stream;  /* 1 stdout, 2 stderr; of a gap: LogGap */
+    uint64_t at;     /* logical offset of its first byte */
+    int64_t time_us; /* wall clock when it was read */
+    uint32_t size;   /* bytes */
+    uint16_t kind;   /* LogKind */
+    uint16_t stream; /* 1 stdout, 2 stderr; of a gap: LogGap */
 } LogChunk;
 
 _Static_assert(sizeof(LogChunk) == 24, "the index is a file format");

@@ -156,6 +156,10 @@ SCHEMA_DECLARE(type_restart, Restart);
  * reads. */
 MUST const Config *config_load(const char *file, Arena *arena, Report *report);
 
+/* The same for `thole vet`: also warns of secrets that neither the file nor the environment `client` (may be NULL) has. */
+MUST const Config *config_review(const char *file, const StrMap *client, Arena *arena,
+                                 Report *report);
+
 /* The same for text that was read already (`file` names it in messages and gives the root). */
 MUST const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
                                 Report *report);

@@ -286,18 +286,34 @@ void config_check_services(const Config *config, const Source *source) {
         source_warning(source, "services", "add a service with a `command`", "nothing to run");
 }
 
+/* `path` is that of the name in the list. */
+static void check_secret(const Source *source, const Service *service, const char *path,
+                         const char *name) {
+    const char *hint = "give it a longer value, or do not list it";
+    const char *value = strmap_get(&service->env, name);
+    const char *given = source->client ? strmap_get(source->client, name) : NULL;
+    if (value && strlen(value) < SECRET_MIN)
+        source_problem(
+            source, path, hint,
+            "the value of %s has %zu bytes; under %d, masking it would hide ordinary text", name,
+            strlen(value), SECRET_MIN);
+    else if (!value && source->client && !given)
+        source_warning(source, path,
+                       "set it in env, in a file of env_from, or in the environment of `thole up`",
+                       "%s is set nowhere, and the session will not start without it", name);
+    else if (!value && given && strlen(given) < SECRET_MIN)
+        source_warning(source, path, hint,
+                       "the value of %s in the environment of this command has %zu bytes; under "
+                       "%d, masking it would hide ordinary text, and the session will not start",
+                       name, strlen(given), SECRET_MIN);
+}
+
 void config_check_secrets(const Config *config, const Source *source) {
     for (size_t i = 0; i < config->services.n; i++) {
         const Service *service = &config->services.at[i];
-        for (size_t k = 0; k < service->secrets.n; k++) {
-            const char *name = service->secrets.at[k];
-            const char *value = strmap_get(&service->env, name);
-            if (value && strlen(value) < SECRET_MIN)
-                PROBLEM(
-                    source, service, arena_printf(source->arena, "secrets[%zu]", k),
-                    "give it a longer value, or do not list it",
-                    "the value of %s has %zu bytes; under %d, masking it would hide ordinary text",
-                    name, strlen(value), SECRET_MIN);
-        }
+        for (size_t k = 0; k < service->secrets.n; k++)
+            check_secret(source, service,
+                         key_path(source, service, arena_printf(source->arena, "secrets[%zu]", k)),
+                         service->secrets.at[k]);
     }
 }

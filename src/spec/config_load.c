@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/limits.h"
@@ -35,15 +36,20 @@ const Service *config_service(const Config *config, const char *name) {
 
 /* --- environment --- */
 
-/* Reads a file that must be a plain one: nothing else ends by itself. NULL: reported. */
+/* Reads a file that must be a plain one: nothing else ends by itself. NULL: err says why, without the path. */
 static char *read_plain(const char *path, size_t *ret_size, Err *err) {
     struct stat st;
     char *text = NULL;
     if (stat(path, &st) < 0)
-        (void)err_sys(err, errno, "%s", path);
+        (void)err_sys(err, errno, "it cannot be read");
     else if (!S_ISREG(st.st_mode))
-        (void)err_set(err, ERR_INVALID, "%s: %s", path,
-                      S_ISDIR(st.st_mode) ? "is a directory" : "is no plain file");
+        (void)err_set(err, ERR_INVALID, "it is %s, not a file",
+                      S_ISDIR(st.st_mode) ? "a directory" : "a pipe, socket or device");
+    else if (st.st_size > MAX_CONFIG_BYTES)
+        (void)err_set(err, ERR_LIMIT, "it has %lld bytes, more than the limit of %d (4 MiB)",
+                      (long long)st.st_size, MAX_CONFIG_BYTES);
+    else if (access(path, R_OK) < 0)
+        (void)err_sys(err, errno, "it cannot be read");
     else if (file_read(path, MAX_CONFIG_BYTES, &text, ret_size, err) < 0)
         text = NULL;
     return text;
@@ -59,7 +65,7 @@ static void overlay_files(const Source *source, const Config *config, const char
         AUTO_FREE char *text = read_plain(path, &size, &err);
         if (!text) {
             source_problem(source, arena_printf(source->arena, "%s[%zu]", key, i),
-                           "paths are relative to the project", "cannot read %s", err.msg);
+                           "paths are relative to the project", "%s: %s", path, err.msg);
             continue;
         }
         StrMap more;
@@ -171,6 +177,11 @@ static void resolve(Config *config, const Source *source) {
 /* A file of another version may mean anything: nothing more is said about it. */
 static int check_version(const Source *source) {
     const Value *version = value_get(source->value, "version");
+    if (!version || version->kind == VALUE_STRING)
+        return source_problem(
+            source, version ? "version" : "",
+            version ? "write `version: 1`, without quotes" : "begin the file with `version: 1`",
+            version ? "it is a text, not a number" : "the key `version` is missing");
     if (!value_is(version, VALUE_INT) || version->integer == CONFIG_VERSION)
         return 0;
     return source_problem(
@@ -200,45 +211,54 @@ static int decode(const Source *source, Config *config) {
     return rc;
 }
 
-const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
-                           Report *report) {
-    Source source = {.file = file, .report = report, .arena = arena};
-    size_t errors = report->errors;
-    if (yaml_parse(&(YamlText){file, text, size}, arena, report, &source.value) < 0)
+static const Config *parse(Source *source, const char *text, size_t size) {
+    size_t errors = source->report->errors;
+    if (yaml_parse(&(YamlText){source->file, text, size}, source->arena, source->report,
+                   &source->value) < 0)
         return NULL;
-    if (source.value->kind != VALUE_MAP) {
-        source_problem(&source, "", "begin with `version: 1` and `services:`", "the file is %s",
-                       source.value->kind == VALUE_NULL ? "empty" : "no map of keys");
+    if (source->value->kind != VALUE_MAP) {
+        source_problem(source, "", "begin with `version: 1` and `services:`", "the file is %s",
+                       source->value->kind == VALUE_NULL ? "empty" : "no map of keys");
         return NULL;
     }
-    if (check_version(&source) < 0)
+    if (check_version(source) < 0)
         return NULL;
-    Config *config = arena_alloc(arena, sizeof(*config));
-    if (decode(&source, config) < 0)
+    Config *config = arena_alloc(source->arena, sizeof(*config));
+    if (decode(source, config) < 0)
         return NULL;
     for (size_t i = 0; i < config->services.n; i++)
         widen_delay(&config->services.at[i]);
-    config_check_services(config, &source);
-    name_project(config, file, arena);
-    resolve(config, &source);
-    return report->errors == errors ? config : NULL;
+    config_check_services(config, source);
+    name_project(config, source->file, source->arena);
+    resolve(config, source);
+    return source->report->errors == errors ? config : NULL;
+}
+
+const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
+                           Report *report) {
+    Source source = {.file = file, .report = report, .arena = arena};
+    return parse(&source, text, size);
 }
 
 const Config *config_load(const char *file, Arena *arena, Report *report) {
+    return config_review(file, NULL, arena, report);
+}
+
+const Config *config_review(const char *file, const StrMap *client, Arena *arena, Report *report) {
     AUTO_FREE char *real = realpath(file, NULL);
     Place place = {.file = file};
-    if (!real) {
-        Err why;
-        (void)err_sys(&why, errno, "cannot read it");
-        report_add(report, &place, NULL, "%s", why.msg);
-        return NULL;
-    }
+    Source source = {.file = real, .report = report, .arena = arena, .client = client};
     Err err;
     size_t size;
-    AUTO_FREE char *text = read_plain(real, &size, &err);
-    if (!text) {
-        report_add(report, &place, NULL, "cannot read it: %s", err.msg);
+    if (!real) {
+        (void)err_sys(&err, errno, "it cannot be read");
+        report_add(report, &place, NULL, "%s", err.msg);
         return NULL;
     }
-    return config_parse(real, text, size, arena, report);
+    AUTO_FREE char *text = read_plain(real, &size, &err);
+    if (!text) {
+        report_add(report, &place, NULL, "%s", err.msg);
+        return NULL;
+    }
+    return parse(&source, text, size);
 }

@@ -4,129 +4,139 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIST_PARAMS                                                                                \
-    { "watch", "true: a stream of events, one JSON object per line" },                             \
-    { "resourceVersion", "watch: what is newer than this; absent or 0: begins with all objects" }, \
-    { "fieldSelector", "metadata.name=X, metadata.namespace=X, spec.tiltfilePath=X; also !=" },    \
-    { "labelSelector", "a=b, a!=b, a in (b,c), a notin (b,c), a, !a; joined by commas" },          \
-    { "limit", "at most so many, with metadata.continue when there are more" },                    \
-    { "continue", "the token of the reply before" },                                               \
-    { "allowWatchBookmarks", "watch: tell the newest version now and then" },                      \
-    { "sendInitialEvents", "watch: all objects, then a bookmark, then what is new; needs "         \
-                           "resourceVersionMatch=NotOlderThan" },                                  \
-    { "timeoutSeconds", "watch: end after so long" }
+#define LIST_PARAMS                                                                               \
+    {"watch", "true: a stream of events, one JSON object per line"},                              \
+        {"resourceVersion",                                                                       \
+         "watch: what is newer than this; absent or 0: begins with all objects"},                 \
+        {"fieldSelector", "metadata.name=X, metadata.namespace=X, spec.tiltfilePath=X; also !="}, \
+        {"labelSelector", "a=b, a!=b, a in (b,c), a notin (b,c), a, !a; joined by commas"},       \
+        {"limit", "at most so many, with metadata.continue when there are more"},                 \
+        {"continue", "the token of the reply before"},                                            \
+        {"allowWatchBookmarks", "watch: tell the newest version now and then"},                   \
+        {"sendInitialEvents", "watch: all objects, then a bookmark, then what is new; needs "     \
+                              "resourceVersionMatch=NotOlderThan"},                               \
+    {                                                                                             \
+        "timeoutSeconds", "watch: end after so long"                                              \
+    }
 
-#define LOG_PARAMS                                                                                 \
-    { "follow", "true: go on until the session is gone" },                                         \
-    { "tail", "only the last N lines of each target" },                                            \
-    { "since", "only what was written at or after this time (RFC 3339)" },                         \
-    { "until", "only what was written before this time" },                                         \
-    { "stream", "out or err" },                                                                    \
-    { "run", "only this run" },                                                                    \
-    { "after", "continue after this place, <object>:<run>:<offset>; once per target" },            \
-    { "format", "json: one object per line; raw: what was written, as it is" }
+#define LOG_PARAMS                                                                          \
+    {"follow", "true: go on until the session is gone"},                                    \
+        {"tail", "only the last N lines of each target"},                                   \
+        {"since", "only what was written at or after this time (RFC 3339)"},                \
+        {"until", "only what was written before this time"}, {"stream", "out or err"},      \
+        {"run", "only this run"},                                                           \
+        {"after", "continue after this place, <object>:<run>:<offset>; once per target"}, { \
+        "format", "json: one object per line; raw: what was written, as it is"              \
+    }
 
 #define NAMES_BODY "names: resources or targets; labels: what a resource must carry"
 
 const Route routes[ROUTES] = {
-    [ROUTE_HEALTHZ] = { HTTP_GET, "/healthz", "Says ok.", .reply = "text" },
-    [ROUTE_LIVEZ] = { HTTP_GET, "/livez", "Says ok.", .reply = "text" },
-    [ROUTE_READYZ] = { HTTP_GET, "/readyz", "Says ok.", .reply = "text" },
-    [ROUTE_VERSION] = { HTTP_GET, "/version", "The version of the server.", .reply = "version" },
-    [ROUTE_CORE] = { HTTP_GET, "/api", "Always 404: there is no core group.", .reply = "Status" },
-    [ROUTE_GROUPS] = { HTTP_GET, "/apis", "The groups; by Accept also in the aggregated form.",
-                       .reply = "APIGroupList" },
-    [ROUTE_GROUP] = { HTTP_GET, "/apis/{group}", "One group.", .reply = "APIGroup" },
-    [ROUTE_RESOURCES] = { HTTP_GET, "/apis/{group}/v1alpha1", "The resources of a group.",
-                          .reply = "APIResourceList" },
+    [ROUTE_HEALTHZ] = {HTTP_GET, "/healthz", "Says ok.", .reply = "text"},
+    [ROUTE_LIVEZ] = {HTTP_GET, "/livez", "Says ok.", .reply = "text"},
+    [ROUTE_READYZ] = {HTTP_GET, "/readyz", "Says ok.", .reply = "text"},
+    [ROUTE_VERSION] = {HTTP_GET, "/version", "The version of the server.", .reply = "version"},
+    [ROUTE_CORE] = {HTTP_GET, "/api", "Always 404: there is no core group.", .reply = "Status"},
+    [ROUTE_GROUPS] = {HTTP_GET, "/apis", "The groups; by Accept also in the aggregated form.",
+                      .reply = "APIGroupList"},
+    [ROUTE_GROUP] = {HTTP_GET, "/apis/{group}", "One group.", .reply = "APIGroup"},
+    [ROUTE_RESOURCES] = {HTTP_GET, "/apis/{group}/v1alpha1", "The resources of a group.",
+                         .reply = "APIResourceList"},
 
-    [ROUTE_SESSIONS] = { HTTP_GET, TILT_API "/sessions", "The sessions of this user.",
-                         "tilt.dev", "sessions", NULL, "list", .reply = "SessionList",
-                         .params = { LIST_PARAMS,
-                                     { "stopped", "true: also those that are only on disk" } } },
-    [ROUTE_SESSION_CREATE] = { HTTP_POST, TILT_API "/sessions",
-                               "Creates the session of a config file and starts what was asked for.",
-                               "tilt.dev", "sessions", NULL, "create",
-                               "a Session: spec{tiltfilePath, exitCondition, ci{timeout, readinessTimeout}} and, "
-                               "write-only, start{session, names[], labels{}, hold, client{env{}, umask, nice, "
-                               "limits[{resource, soft, hard}]}}",
-                               .reply = "Session",
-                               .params = { { "fieldValidation", "Strict, Warn or Ignore unknown fields" } } },
-    [ROUTE_SESSION] = { HTTP_GET, TILT_API "/sessions/{session}", "One session.",
-                        "tilt.dev", "sessions", NULL, "get", .reply = "Session" },
-    [ROUTE_SESSION_STATUS] = { HTTP_GET, TILT_API "/sessions/{session}/status", "The same.",
-                               "tilt.dev", "sessions", "status", "get", .reply = "Session" },
-    [ROUTE_SESSION_DELETE] = { HTTP_DELETE, TILT_API "/sessions/{session}",
-                               "Stops a session in reverse order of dependence; then the object goes.",
-                               "tilt.dev", "sessions", NULL, "delete",
-                               "DeleteOptions: gracePeriodSeconds, preconditions{uid}", .reply = "Session",
-                               .params = { { "gracePeriodSeconds", "for every target; 0: kill at once" },
-                                           { "purge", "true: its files go too" } } },
-    [ROUTE_SESSION_START] = { HTTP_POST, TILT_API "/sessions/{session}/start",
-                              "Starts what the names choose, with what it depends on.",
-                              "tilt.dev", "sessions", "start", "create",
-                              NAMES_BODY "; client: as in a Session's start, replaces the stored one",
-                              .reply = "Session" },
-    [ROUTE_SESSION_HOLD] = { HTTP_GET, TILT_API "/sessions/{session}/hold",
-                             "Says nothing and ends with the session; while it is open, the session is held.",
-                             "tilt.dev", "sessions", "hold", "get", .reply = "nothing", .stream = true },
-    [ROUTE_SESSION_LOG] = { HTTP_GET, TILT_API "/sessions/{session}/log", "What its targets wrote.",
-                            "tilt.dev", "sessions", "log", "get", .reply = "log", .stream = true,
-                            .params = { { "target", "a resource or target; may be given several times" },
-                                        LOG_PARAMS } },
+    [ROUTE_SESSIONS] = {HTTP_GET, TILT_API "/sessions", "The sessions of this user.", "tilt.dev",
+                        "sessions", NULL, "list", .reply = "SessionList",
+                        .params = {LIST_PARAMS,
+                                   {"stopped", "true: also those that are only on disk"}}},
+    [ROUTE_SESSION_CREATE] =
+        {HTTP_POST, TILT_API "/sessions",
+         "Creates the session of a config file and starts what was asked for.", "tilt.dev",
+         "sessions", NULL, "create",
+         "a Session: spec{tiltfilePath, exitCondition, ci{timeout, readinessTimeout}} and, "
+         "write-only, start{session, names[], labels{}, hold, client{env{}, umask, nice, "
+         "limits[{resource, soft, hard}]}}",
+         .reply = "Session",
+         .params = {{"fieldValidation", "Strict, Warn or Ignore unknown fields"}}},
+    [ROUTE_SESSION] = {HTTP_GET, TILT_API "/sessions/{session}", "One session.", "tilt.dev",
+                       "sessions", NULL, "get", .reply = "Session"},
+    [ROUTE_SESSION_STATUS] = {HTTP_GET, TILT_API "/sessions/{session}/status", "The same.",
+                              "tilt.dev", "sessions", "status", "get", .reply = "Session"},
+    [ROUTE_SESSION_DELETE] =
+        {HTTP_DELETE, TILT_API "/sessions/{session}",
+         "Stops a session in reverse order of dependence; then the object goes.", "tilt.dev",
+         "sessions", NULL, "delete", "DeleteOptions: gracePeriodSeconds, preconditions{uid}",
+         .reply = "Session",
+         .params = {{"gracePeriodSeconds", "for every target; 0: kill at once"},
+                    {"purge", "true: its files go too"}}},
+    [ROUTE_SESSION_START] = {HTTP_POST, TILT_API "/sessions/{session}/start",
+                             "Starts what the names choose, with what it depends on.", "tilt.dev",
+                             "sessions", "start", "create",
+                             NAMES_BODY
+                             "; client: as in a Session's start, replaces the stored one",
+                             .reply = "Session"},
+    [ROUTE_SESSION_HOLD] =
+        {HTTP_GET, TILT_API "/sessions/{session}/hold",
+         "Says nothing and ends with the session; while it is open, the session is held.",
+         "tilt.dev", "sessions", "hold", "get", .reply = "nothing", .stream = true},
+    [ROUTE_SESSION_LOG] = {HTTP_GET, TILT_API "/sessions/{session}/log", "What its targets wrote.",
+                           "tilt.dev", "sessions", "log", "get", .reply = "log", .stream = true,
+                           .params = {{"target",
+                                       "a resource or target; may be given several times"},
+                                      LOG_PARAMS}},
 
-    [ROUTE_ALL_TARGETS] = { HTTP_GET, THOLE_API "/targets", "The targets of all sessions.",
-                            "thole.dev", "targets", NULL, "list", .reply = "TargetList",
-                            .params = { LIST_PARAMS } },
-    [ROUTE_TARGETS] = { HTTP_GET, THOLE_API "/namespaces/{session}/targets", "The targets of a session.",
-                        "thole.dev", "targets", NULL, "list", .reply = "TargetList",
-                        .params = { LIST_PARAMS } },
-    [ROUTE_TARGET] = { HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}", "One target.",
-                       "thole.dev", "targets", NULL, "get", .reply = "Target" },
-    [ROUTE_TARGET_STATUS] = { HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}/status",
-                              "The same.", "thole.dev", "targets", "status", "get", .reply = "Target" },
-    [ROUTE_TARGET_START] = { HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/start",
-                             "Wishes the target to run, with what it depends on.",
-                             "thole.dev", "targets", "start", "create", "nothing", .reply = "Target" },
-    [ROUTE_TARGET_STOP] = { HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/stop",
-                            "Wishes the target to be stopped.",
-                            "thole.dev", "targets", "stop", "create", "nothing", .reply = "Target" },
-    [ROUTE_TARGET_RESTART] = { HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/restart",
-                               "Wishes a fresh run of the target.",
-                               "thole.dev", "targets", "restart", "create", "nothing", .reply = "Target" },
-    [ROUTE_TARGET_LOG] = { HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}/log",
-                           "What the target wrote.", "thole.dev", "targets", "log", "get",
-                           .reply = "log", .stream = true, .params = { LOG_PARAMS } },
+    [ROUTE_ALL_TARGETS] = {HTTP_GET, THOLE_API "/targets", "The targets of all sessions.",
+                           "thole.dev", "targets", NULL, "list", .reply = "TargetList",
+                           .params = {LIST_PARAMS}},
+    [ROUTE_TARGETS] = {HTTP_GET, THOLE_API "/namespaces/{session}/targets",
+                       "The targets of a session.", "thole.dev", "targets", NULL, "list",
+                       .reply = "TargetList", .params = {LIST_PARAMS}},
+    [ROUTE_TARGET] = {HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}", "One target.",
+                      "thole.dev", "targets", NULL, "get", .reply = "Target"},
+    [ROUTE_TARGET_STATUS] = {HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}/status",
+                             "The same.", "thole.dev", "targets", "status", "get",
+                             .reply = "Target"},
+    [ROUTE_TARGET_START] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/start",
+                            "Wishes the target to run, with what it depends on.", "thole.dev",
+                            "targets", "start", "create", "nothing", .reply = "Target"},
+    [ROUTE_TARGET_STOP] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/stop",
+                           "Wishes the target to be stopped.", "thole.dev", "targets", "stop",
+                           "create", "nothing", .reply = "Target"},
+    [ROUTE_TARGET_RESTART] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/restart",
+                              "Wishes a fresh run of the target.", "thole.dev", "targets",
+                              "restart", "create", "nothing", .reply = "Target"},
+    [ROUTE_TARGET_LOG] = {HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}/log",
+                          "What the target wrote.", "thole.dev", "targets", "log", "get",
+                          .reply = "log", .stream = true, .params = {LOG_PARAMS}},
 
-    [ROUTE_REVIEW] = { HTTP_POST, THOLE_API "/configreviews",
-                       "Reads and checks a config file; nothing is started.",
-                       "thole.dev", "configreviews", NULL, "create", "spec{tiltfilePath}",
-                       .reply = "ConfigReview" },
-    [ROUTE_SERVER] = { HTTP_GET, THOLE_API "/servers/{name}", "The server itself; its name is local.",
-                       "thole.dev", "servers", NULL, "get", .reply = "Server" },
-    [ROUTE_SERVER_STOP] = { HTTP_POST, THOLE_API "/servers/{name}/stop",
-                            "The server answers, then leaves; what runs goes on unless all is true.",
-                            "thole.dev", "servers", "stop", "create",
-                            "all: true stops every session first", .reply = "Status" },
-    [ROUTE_SERVER_RESTART] = { HTTP_POST, THOLE_API "/servers/{name}/restart",
-                               "The server answers, then makes room for another, which adopts what runs.",
-                               "thole.dev", "servers", "restart", "create", "nothing", .reply = "Status" },
+    [ROUTE_REVIEW] = {HTTP_POST, THOLE_API "/configreviews",
+                      "Reads and checks a config file; nothing is started.", "thole.dev",
+                      "configreviews", NULL, "create", "spec{tiltfilePath}, client{…}",
+                      .reply = "ConfigReview"},
+    [ROUTE_SERVER] = {HTTP_GET, THOLE_API "/servers/{name}",
+                      "The server itself; its name is local.", "thole.dev", "servers", NULL, "get",
+                      .reply = "Server"},
+    [ROUTE_SERVER_STOP] = {HTTP_POST, THOLE_API "/servers/{name}/stop",
+                           "The server answers, then leaves; what runs goes on unless all is true.",
+                           "thole.dev", "servers", "stop", "create",
+                           "all: true stops every session first", .reply = "Status"},
+    [ROUTE_SERVER_RESTART] =
+        {HTTP_POST, THOLE_API "/servers/{name}/restart",
+         "The server answers, then makes room for another, which adopts what runs.", "thole.dev",
+         "servers", "restart", "create", "nothing", .reply = "Status"},
 };
 
 const RouteResource route_resources[] = {
-    { "tilt.dev", "sessions", "session", "Session", false, "sess", { "tilt", "thole" } },
-    { "thole.dev", "targets", "target", "Target", true, "tg", { "thole" } },
-    { "thole.dev", "configreviews", "configreview", "ConfigReview", false, NULL, { NULL } },
-    { "thole.dev", "servers", "server", "Server", false, NULL, { NULL } },
-    { NULL, NULL, NULL, NULL, false, NULL, { NULL } },
+    {"tilt.dev", "sessions", "session", "Session", false, "sess", {"tilt", "thole"}},
+    {"thole.dev", "targets", "target", "Target", true, "tg", {"thole"}},
+    {"thole.dev", "configreviews", "configreview", "ConfigReview", false, NULL, {NULL}},
+    {"thole.dev", "servers", "server", "Server", false, NULL, {NULL}},
+    {NULL, NULL, NULL, NULL, false, NULL, {NULL}},
 };
 
-const char *const route_groups[] = { "tilt.dev", "thole.dev", NULL };
+const char *const route_groups[] = {"tilt.dev", "thole.dev", NULL};
 
 const char *http_method_name(HttpMethod method) {
     static const char *const names[HTTP_METHODS] = {
-        [HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE"
-    };
+        [HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE"};
     return names[method];
 }
 
@@ -157,9 +167,9 @@ static bool fits(const char *pattern, const char *const *segments, size_t n, con
 }
 
 RouteMatch route_match(int method, const char *const *segments, size_t n) {
-    RouteMatch match = { .id = ROUTES };
+    RouteMatch match = {.id = ROUTES};
     for (RouteId id = 0; id < ROUTES; id++) {
-        RouteMatch found = { .id = id };
+        RouteMatch found = {.id = id};
         if (!fits(routes[id].path, segments, n, found.vars))
             continue;
         if ((int)routes[id].method == method)
@@ -174,8 +184,8 @@ RouteMatch route_match(int method, const char *const *segments, size_t n) {
 int url_escape(const char *text, char *ret, size_t size) {
     size_t n = 0;
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
-                     strchr("._~-", *p);
+        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+                     (*p >= '0' && *p <= '9') || strchr("._~-", *p);
         if (n + (plain ? 1 : 3) >= size)
             return -1;
         if (plain)
@@ -190,7 +200,7 @@ int url_escape(const char *text, char *ret, size_t size) {
 }
 
 int route_path(RouteId id, const char *first, const char *second, char *ret, size_t size) {
-    const char *pattern = routes[id].path, *part, *vars[ROUTE_VARS] = { first, second };
+    const char *pattern = routes[id].path, *part, *vars[ROUTE_VARS] = {first, second};
     size_t len, n = 0, var_n = 0;
     while (pattern_next(&pattern, &part, &len)) {
         if (n + 1 >= size)

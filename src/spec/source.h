@@ -4,13 +4,14 @@
 #pragma once
 
 #include "base/report.h"
-#include "data/value.h"
+#include "data/schema.h"
 
 typedef struct Source {
     const char *file;
     const Value *value; /* of the whole file */
     Report *report;
     Arena *arena;
+    const StrMap *client; /* environment of whoever asks, for a review; else NULL */
 } Source;
 
 /* Reports a problem with the key `path` ("services.api.depends_on.db", "env_from[0]"; as much

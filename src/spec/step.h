@@ -15,13 +15,26 @@ typedef enum StepType {
 
 typedef enum StepFailure { FAILURE_FAIL, FAILURE_IGNORE, FAILURE_CANCEL } StepFailure;
 
-typedef struct HostAlias { const char *name, *ip; } HostAlias;
-typedef struct StepNetwork { const char *name; StrList aliases; } StepNetwork;
-typedef struct StepPort { int64_t number; const char *protocol; } StepPort;
-typedef struct RegistryAuth { const char *username, *password; } RegistryAuth;
+typedef struct HostAlias {
+    const char *name, *ip;
+} HostAlias;
+typedef struct StepNetwork {
+    const char *name;
+    StrList aliases;
+} StepNetwork;
+typedef struct StepPort {
+    int64_t number;
+    const char *protocol;
+} StepPort;
+typedef struct RegistryAuth {
+    const char *username, *password;
+} RegistryAuth;
 
 /* What only local processes have; the values of the client that created the session. */
-typedef struct ProcessLimit { int resource; uint64_t soft, hard; } ProcessLimit;
+typedef struct ProcessLimit {
+    int resource;
+    uint64_t soft, hard;
+} ProcessLimit;
 typedef struct ProcessSetup {
     uint32_t umask;
     int32_t nice;
@@ -40,39 +53,60 @@ typedef struct Step {
     StrMap environment;
     StrMap secret_mapping;
     StrList entrypoint, commands;
-    struct { HostAlias *at; size_t n; } extra_hosts;
+    struct {
+        HostAlias *at;
+        size_t n;
+    } extra_hosts;
     StrList volumes, tmpfs, devices;
-    struct { StepNetwork *at; size_t n; } networks;
+    struct {
+        StepNetwork *at;
+        size_t n;
+    } networks;
     StrList dns, dns_search;
     bool on_failure, on_success;
     StepFailure failure;
     RegistryAuth auth_config;
     const char *network_mode;
-    struct { StepPort *at; size_t n; } ports;
+    struct {
+        StepPort *at;
+        size_t n;
+    } ports;
     const struct Value *backend_options;
     StrMap workflow_labels;
     const char *container_name_scheme;
     StrList depends_on;
     /* ours */
-    StrList secrets;       /* values to mask in its log */
-    int64_t log_max;       /* bytes kept; 0: all */
+    StrList secrets; /* values to mask in its log */
+    int64_t log_max; /* bytes kept; 0: all */
     bool linger, no_log;
-    bool capture;          /* its stdout also goes, whole and unmasked, to a 0600 file: capture_step */
-    int32_t end_signal;    /* for what is left of its tree when it ends */
+    bool capture;       /* its stdout also goes, whole and unmasked, to a 0600 file: capture_step */
+    int32_t end_signal; /* for what is left of its tree when it ends */
     uint32_t end_grace_ms;
-    uint32_t restarts;     /* by policy so far, and in a row: kept in the run record, for the next server */
+    uint32_t
+        restarts; /* by policy so far, and in a row: kept in the run record, for the next server */
     uint32_t attempt;
-    const char *cause;     /* why this run was started */
-    const char *title;     /* what `ps` shows for its pin */
+    const char *cause; /* why this run was started */
+    const char *title; /* what `ps` shows for its pin */
     ProcessSetup process;
 } Step;
 
-typedef struct Stage { Step **steps; size_t n; } Stage;
-typedef struct StepSecret { const char *name, *value; } StepSecret;
+typedef struct Stage {
+    Step **steps;
+    size_t n;
+} Stage;
+typedef struct StepSecret {
+    const char *name, *value;
+} StepSecret;
 
 /* Seed 003 Config. NULL where a session is meant, which has no stages. */
 typedef struct WorkflowConfig {
-    struct { Stage *at; size_t n; } stages; /* key "pipeline" */
+    struct {
+        Stage *at;
+        size_t n;
+    } stages; /* key "pipeline" */
     const char *network, *volume;
-    struct { StepSecret *at; size_t n; } secrets;
+    struct {
+        StepSecret *at;
+        size_t n;
+    } secrets;
 } WorkflowConfig;

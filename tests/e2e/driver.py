@@ -3,6 +3,7 @@
 started and complains about every process that outlives it. Nothing here sleeps and hopes: wait_until() asks again and
 again until a deadline, and says what it last saw."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -12,8 +13,10 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import textwrap
 import threading
 import time
@@ -58,12 +61,15 @@ class Result:
 
 
 class Live:
-    """A running command whose output is read as it comes. With tty=True it has a terminal of its own (one stream)."""
+    """A running command whose output is read as it comes. With tty=True it has a terminal of its own (one stream),
+    with tty=(rows, columns) one of that size."""
 
     def __init__(self, args, tty=False, **options):
         self.args, self.output, self.changed = args, {1: b"", 2: b""}, threading.Condition()
         if tty:
             ours, theirs = pty.openpty()
+            if tty is not True:
+                fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *tty, 0, 0))
             self.process = subprocess.Popen(args, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=_own_terminal, **options)
             os.close(theirs)
             self.keyboard, streams = ours, {1: ours}
@@ -140,8 +146,6 @@ class Live:
 
 
 def _own_terminal():
-    import fcntl
-    import termios
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 

@@ -52,16 +52,25 @@ def test_ps_wide_and_json(shop):
     assert again["items"] == items["items"], "as the API serves it"
 
 
-def test_ps_cuts_long_reasons(thole):
-    thole.config("version: 1\nservices: {a: {type: job, command: sleep 1000, description: x}}\n")
-    waiting = ", ".join(f"long-name-of-a-service-{i}" for i in range(6))
-    thole.config("version: 1\nservices:\n  z: {command: sleep 1, depends_on: [" + waiting + "]}\n" +
-                 "".join(f"  {name}: {{type: job, command: sleep 1000}}\n" for name in waiting.split(", ")))
+def test_ps_cuts_long_reasons_on_a_terminal_only(thole):
+    names = [f"long-name-of-a-service-{i}" for i in range(6)]
+    thole.config({"version": 1, "services": {"z": {"command": "sleep 1", "depends_on": names},
+                                             **{name: {"type": "job", "command": "sleep 1000"} for name in names}}})
     thole.run("up", "-d")
-    thole.wait_target("z:serve", "waiting")
-    row = next(line for line in thole.run("ps").lines if line.startswith("z:serve"))
-    assert "…" in row and len(row) < 130
-    assert "and 3 more" in thole.run("ps", "-o", "wide").out
+    thole.wait_target(f"{names[0]}:update", "active")
+
+    def row(*words, **options):
+        live = thole.popen("ps", *words, **options)
+        assert live.wait() == 0
+        return next(line.rstrip() for line in live.out.splitlines() if line.startswith("z:serve"))
+    whole = next(line for line in thole.run("ps").lines if line.startswith("z:serve"))
+    assert "and 3 more" in whole and "…" not in whole, "what is read by a program is whole"
+    plain = {"NO_COLOR": "1"}
+    assert row(tty=(24, 300), env=plain).split() == whole.split()
+    for columns in (100, 120):
+        cut = row(tty=(24, columns), env=plain)
+        assert "waiting for long" in cut and "…" in cut and len(cut) <= columns
+    assert row("-o", "wide", tty=(24, 100), env=plain).split() == whole.split(), "-o wide never cuts"
 
 
 def test_status(shop):

@@ -184,9 +184,11 @@ FakeRun *fake_run_new(Fake *fake, StepId id, const Step *step) {
     run->run = id.run;
     run->known = true;
     run->no_log = step->no_log;
-    run->state = (StepState){
-        .container = "", .restarts = step->restarts, .attempt = step->attempt,
-        .oom_killed = UNKNOWN, .phase = STEP_NEVER};
+    run->state = (StepState){.container = "",
+                             .restarts = step->restarts,
+                             .attempt = step->attempt,
+                             .oom_killed = UNKNOWN,
+                             .phase = STEP_NEVER};
     copy_secrets(run, &step->secrets);
     buf_init(&run->log, LOG_MAX);
     list_init(&run->waits);

@@ -211,14 +211,15 @@ Object *session_object(Session *session) {
     return &session->object;
 }
 
-int engine_review(Engine *engine, const char *file, Report *report, JsonWriter *resolved,
+int engine_review(const char *file, const StrMap *client, Report *report, JsonWriter *resolved,
                   Err *err) {
     Place place = {file, 1, 1, ""};
+    const char *name = client ? strmap_get(client, "NAME") : NULL;
     if (strstr(file, "broken")) {
         report_add(report, &place, NULL, "%s", "it is broken");
         return err_set(err, ERR_INVALID, "%s is not valid", file);
     }
-    report_warn(report, &place, "add one", "%s", "nothing to run");
+    report_warn(report, &place, "add one", "%s", name ? name : "nothing to run");
     json_object_begin(resolved);
     json_kv_string(resolved, "name", "shop");
     json_object_end(resolved);

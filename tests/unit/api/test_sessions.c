@@ -451,6 +451,16 @@ TEST(reviews)
     CHECK_HAS(answer.body, "\"valid\":false,\"problems\":[{\"file\"");
     CHECK(!strstr(answer.body, "\"config\""));
     answer_free(&answer);
+    answer = ask(front, "POST", THOLE_API "/configreviews", JSON,
+                 "{\"spec\":{\"tiltfilePath\":\"/shop/thole.yaml\"},\"client\":{\"env\":{\"NAME\":"
+                 "\"known to the client\"}}}");
+    CHECK_HAS(answer.body, "known to the client");
+    answer_free(&answer);
+    answer = ask(front, "POST", THOLE_API "/configreviews", JSON,
+                 "{\"spec\":{\"tiltfilePath\":\"/shop/thole.yaml\"},\"client\":{\"env\":7}}");
+    CHECK_EQ(answer.status, 422);
+    CHECK_HAS(answer.body, "expected a map");
+    answer_free(&answer);
     answer = ask(front, "POST", THOLE_API "/configreviews", JSON, "{\"spec\":{}}");
     CHECK_EQ(answer.status, 422);
     answer_free(&answer);

@@ -26,7 +26,8 @@ static void run_counter(World *w, StepId id) {
     wait_now(w, id, &end);
 }
 
-TEST(conf_a_tail_shows_all_of_it_and_ends) {
+TEST(conf_a_tail_shows_all_of_it_and_ends)
+{
     World *w = world_open();
     Buf expect;
     StepId id = step_id("t", "counter", 1);
@@ -55,7 +56,8 @@ TEST(conf_a_tail_shows_all_of_it_and_ends) {
     world_close(w);
 }
 
-TEST(conf_a_tail_follows_a_running_step_without_ending) {
+TEST(conf_a_tail_follows_a_running_step_without_ending)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Shown shown = {0};
@@ -74,7 +76,8 @@ TEST(conf_a_tail_follows_a_running_step_without_ending) {
     world_close(w);
 }
 
-TEST(conf_a_tail_begins_at_any_offset) {
+TEST(conf_a_tail_begins_at_any_offset)
+{
     World *w = world_open();
     Buf expect;
     StepId id = step_id("t", "counter", 1);
@@ -94,7 +97,8 @@ TEST(conf_a_tail_begins_at_any_offset) {
     world_close(w);
 }
 
-TEST(conf_a_tail_from_the_end_or_beyond_shows_nothing) {
+TEST(conf_a_tail_from_the_end_or_beyond_shows_nothing)
+{
     World *w = world_open();
     StepId id = step_id("t", "counter", 1);
     Heard end = {0};
@@ -136,7 +140,8 @@ TEST_TIMEOUT(conf_a_tail_is_held_back_and_goes_on, 60) {
     world_close(w);
 }
 
-TEST(conf_many_may_read_each_at_its_own_pace) {
+TEST(conf_many_may_read_each_at_its_own_pace)
+{
     World *w = world_open();
     Buf expect;
     StepId id = step_id("t", "counter", 1);
@@ -159,7 +164,8 @@ TEST(conf_many_may_read_each_at_its_own_pace) {
     world_close(w);
 }
 
-TEST(conf_a_tail_can_be_cancelled_also_from_inside) {
+TEST(conf_a_tail_can_be_cancelled_also_from_inside)
+{
     World *w = world_open();
     StepId id = step_id("t", "counter", 1);
     Shown cancelled = {.hold = true}, dropped = {.drop = true};
@@ -181,7 +187,8 @@ TEST(conf_a_tail_can_be_cancelled_also_from_inside) {
     world_close(w);
 }
 
-TEST(conf_there_is_no_log_of_what_never_was) {
+TEST(conf_there_is_no_log_of_what_never_was)
+{
     World *w = world_open();
     Shown shown = {0};
     world_setup(w, "t");
@@ -192,7 +199,8 @@ TEST(conf_there_is_no_log_of_what_never_was) {
     world_close(w);
 }
 
-TEST(conf_secrets_are_masked) {
+TEST(conf_secrets_are_masked)
+{
     World *w = world_open();
     StepId id = step_id("t", "talker", 1);
     Act act = {.name = "talker", .out = "token=hunter22, again hunter22!\n", .secret = "hunter22"};
@@ -206,7 +214,8 @@ TEST(conf_secrets_are_masked) {
     world_close(w);
 }
 
-TEST(conf_a_silent_step_has_an_empty_log) {
+TEST(conf_a_silent_step_has_an_empty_log)
+{
     World *w = world_open();
     StepId id = step_id("t", "silent", 1);
     Act act = {.name = "silent"};

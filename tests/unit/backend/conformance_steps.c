@@ -15,7 +15,8 @@ static const Act stubborn = {
 
 /* ---- Who it is ---- */
 
-TEST(conf_a_loaded_backend_says_who_it_is) {
+TEST(conf_a_loaded_backend_says_who_it_is)
+{
     World *w = world_open();
     Err why = {0};
     CHECK(backend_available(w->backend, &why));
@@ -29,7 +30,8 @@ TEST(conf_a_loaded_backend_says_who_it_is) {
 
 /* ---- Start, wait ---- */
 
-TEST(conf_a_step_starts_runs_and_ends) {
+TEST(conf_a_step_starts_runs_and_ends)
+{
     World *w = world_open();
     Heard end = {0};
     StepId id = step_id("t", "brief", 1);
@@ -72,7 +74,8 @@ TEST_TIMEOUT(conf_every_exit_code_is_exact, 120) {
     world_close(w);
 }
 
-TEST(conf_a_signal_is_told_as_such) {
+TEST(conf_a_signal_is_told_as_such)
+{
     static const int signals[] = {SIGKILL, SIGTERM, SIGSEGV, SIGINT};
     World *w = world_open();
     world_setup(w, "t");
@@ -98,7 +101,8 @@ static void hear_stop(void *arg, const void *result, const Err *err) {
     waits[5].called++;
 }
 
-TEST(conf_many_may_wait_and_leave) {
+TEST(conf_many_may_wait_and_leave)
+{
     World *w = world_open();
     Heard heard[6] = {0}, cancelled = {0}, forgotten = {0};
     StepId id = step_id("t", "server", 1);
@@ -126,7 +130,8 @@ TEST(conf_many_may_wait_and_leave) {
     world_close(w);
 }
 
-TEST(conf_waiting_after_the_end_tells_the_same) {
+TEST(conf_waiting_after_the_end_tells_the_same)
+{
     World *w = world_open();
     Heard first = {0}, second = {0};
     Act act = {.name = "seven", .code = 7};
@@ -140,7 +145,8 @@ TEST(conf_waiting_after_the_end_tells_the_same) {
     world_close(w);
 }
 
-TEST(conf_waiting_for_what_never_was_is_an_error) {
+TEST(conf_waiting_for_what_never_was_is_an_error)
+{
     World *w = world_open();
     Heard heard = {0};
     world_setup(w, "t");
@@ -151,7 +157,8 @@ TEST(conf_waiting_for_what_never_was_is_an_error) {
     world_close(w);
 }
 
-TEST(conf_a_start_needs_a_task_that_was_set_up) {
+TEST(conf_a_start_needs_a_task_that_was_set_up)
+{
     World *w = world_open();
     Heard heard = {0};
     start(w, step_id("t", "brief", 1), &brief, &heard);
@@ -160,7 +167,8 @@ TEST(conf_a_start_needs_a_task_that_was_set_up) {
     world_close(w);
 }
 
-TEST(conf_setup_may_be_repeated) {
+TEST(conf_setup_may_be_repeated)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     world_setup(w, "t");
@@ -183,7 +191,8 @@ static void expect_conflict(World *w, StepId id) {
     CHECK_EQ(heard.err.kind, ERR_CONFLICT);
 }
 
-TEST(conf_a_key_is_started_once) {
+TEST(conf_a_key_is_started_once)
+{
     World *w = world_open();
     Heard first = {0}, second = {0}, end = {0};
     StepId id = step_id("t", "server", 1);
@@ -203,7 +212,8 @@ TEST(conf_a_key_is_started_once) {
     world_close(w);
 }
 
-TEST(conf_each_run_of_a_step_is_its_own) {
+TEST(conf_each_run_of_a_step_is_its_own)
+{
     World *w = world_open();
     world_setup(w, "t");
     for (uint32_t run = 1; run <= 3; run++) {
@@ -220,7 +230,8 @@ TEST(conf_each_run_of_a_step_is_its_own) {
 
 /* ---- Starts that fail ---- */
 
-TEST(conf_what_cannot_start_says_why_and_has_ended) {
+TEST(conf_what_cannot_start_says_why_and_has_ended)
+{
     World *w = world_open();
     Heard heard = {0}, end = {0};
     Act act = {.name = "broken", .cannot_start = true};
@@ -241,7 +252,8 @@ TEST(conf_what_cannot_start_says_why_and_has_ended) {
 
 /* ---- Stopping ---- */
 
-TEST(conf_a_stop_sends_the_signal_that_was_asked_for) {
+TEST(conf_a_stop_sends_the_signal_that_was_asked_for)
+{
     static const int signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGKILL};
     World *w = world_open();
     world_setup(w, "t");
@@ -257,7 +269,8 @@ TEST(conf_a_stop_sends_the_signal_that_was_asked_for) {
     world_close(w);
 }
 
-TEST(conf_what_ignores_the_signal_is_killed_after_its_grace) {
+TEST(conf_what_ignores_the_signal_is_killed_after_its_grace)
+{
     World *w = world_open();
     Heard end = {0}, stop = {0};
     StopHow how = {.signal = SIGTERM, .grace_ms = 300};
@@ -274,7 +287,8 @@ TEST(conf_what_ignores_the_signal_is_killed_after_its_grace) {
     world_close(w);
 }
 
-TEST(conf_a_second_stop_may_hasten_the_first) {
+TEST(conf_a_second_stop_may_hasten_the_first)
+{
     World *w = world_open();
     Heard patient = {0};
     StopHow how = {.signal = SIGTERM, .grace_ms = GRACE_MS};
@@ -292,7 +306,8 @@ TEST(conf_a_second_stop_may_hasten_the_first) {
     world_close(w);
 }
 
-TEST(conf_a_stop_that_nobody_awaits_goes_on) {
+TEST(conf_a_stop_that_nobody_awaits_goes_on)
+{
     World *w = world_open();
     Heard end = {0}, never = {0};
     StepId id = step_id("t", "server", 1);
@@ -306,7 +321,8 @@ TEST(conf_a_stop_that_nobody_awaits_goes_on) {
     world_close(w);
 }
 
-TEST(conf_stopping_what_is_not_there_is_fine) {
+TEST(conf_stopping_what_is_not_there_is_fine)
+{
     World *w = world_open();
     Heard end = {0};
     StepId id = step_id("t", "brief", 1);
@@ -361,7 +377,8 @@ static bool supported(const void *function) {
     return function != NULL;
 }
 
-TEST(conf_a_signal_reaches_the_step) {
+TEST(conf_a_signal_reaches_the_step)
+{
     World *w = world_open();
     Heard sent = {0}, end = {0}, unknown = {0}, late = {0};
     StepId id = step_id("t", "server", 1);
@@ -394,7 +411,8 @@ static void exec_now(World *w, StepId id, const Act *act, int64_t timeout_ms, He
     UNTIL(w, heard->called);
 }
 
-TEST(conf_a_command_runs_beside_the_step) {
+TEST(conf_a_command_runs_beside_the_step)
+{
     World *w = world_open();
     Heard heard = {0}, end = {0};
     StepId id = step_id("t", "server", 1);

@@ -55,7 +55,8 @@ static bool resumes(World *w) {
 
 /* ---- Tasks ---- */
 
-TEST(conf_tasks_do_not_touch_each_other) {
+TEST(conf_tasks_do_not_touch_each_other)
+{
     World *w = world_open();
     StepId a = step_id("a", "server", 1), b = step_id("b", "server", 1);
     Heard end = {0};
@@ -74,7 +75,8 @@ TEST(conf_tasks_do_not_touch_each_other) {
     world_close(w);
 }
 
-TEST(conf_names_may_be_strange) {
+TEST(conf_names_may_be_strange)
+{
     static const char *const names[] = {"11301",
                                         "01KGD2Z7C6A1B2C3D4E5F6G7H8",
                                         "invalid_task_uuid!",
@@ -111,7 +113,8 @@ TEST(conf_names_may_be_strange) {
     world_close(w);
 }
 
-TEST(conf_a_task_ends_without_its_config) {
+TEST(conf_a_task_ends_without_its_config)
+{
     World *w = world_open();
     Heard ends[3] = {0};
     world_setup(w, "t");
@@ -133,7 +136,8 @@ TEST(conf_a_task_ends_without_its_config) {
 
 /* ---- Discovery ---- */
 
-TEST(conf_discovery_lists_what_runs_in_order) {
+TEST(conf_discovery_lists_what_runs_in_order)
+{
     World *w = world_open();
     Heard found = {0}, end = {0};
     Act gone = {.name = "gone"};
@@ -165,7 +169,8 @@ TEST(conf_discovery_lists_what_runs_in_order) {
 
 /* ---- After a server was killed ---- */
 
-TEST(conf_nobody_hears_of_calls_of_a_dead_server) {
+TEST(conf_nobody_hears_of_calls_of_a_dead_server)
+{
     World *w = world_open();
     Heard heard[4] = {0};
     Shown shown = {0};
@@ -188,7 +193,8 @@ TEST(conf_nobody_hears_of_calls_of_a_dead_server) {
     world_close(w);
 }
 
-TEST(conf_a_running_step_is_resumed) {
+TEST(conf_a_running_step_is_resumed)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard started = {0}, again = {0}, end = {0};
@@ -220,7 +226,8 @@ TEST(conf_a_running_step_is_resumed) {
     world_close(w);
 }
 
-TEST(conf_a_start_is_refused_for_what_another_server_started) {
+TEST(conf_a_start_is_refused_for_what_another_server_started)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard heard = {0};
@@ -235,7 +242,8 @@ TEST(conf_a_start_is_refused_for_what_another_server_started) {
     world_close(w);
 }
 
-TEST(conf_what_ended_meanwhile_has_its_exit_code_and_log) {
+TEST(conf_what_ended_meanwhile_has_its_exit_code_and_log)
+{
     World *w = world_open();
     StepId id = step_id("t", "job", 1);
     Act act = {.name = "job", .out = "done\n", .life_ms = 50, .code = 42};
@@ -262,7 +270,8 @@ TEST(conf_what_ended_meanwhile_has_its_exit_code_and_log) {
     world_close(w);
 }
 
-TEST(conf_resuming_creates_nothing) {
+TEST(conf_resuming_creates_nothing)
+{
     World *w = world_open();
     Heard again = {0}, found = {0};
     if (resumes(w)) {
@@ -278,7 +287,8 @@ TEST(conf_resuming_creates_nothing) {
 }
 
 /* The server is killed in the midst of a start: the step runs, or it never will. */
-TEST(conf_a_start_cut_short_happened_or_never_will) {
+TEST(conf_a_start_cut_short_happened_or_never_will)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard never = {0}, again = {0}, found = {0};
@@ -304,7 +314,8 @@ TEST(conf_a_start_cut_short_happened_or_never_will) {
     world_close(w);
 }
 
-TEST(conf_a_stop_works_without_resuming) {
+TEST(conf_a_stop_works_without_resuming)
+{
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard found = {0};

@@ -15,7 +15,8 @@ static void expect(World *w, Heard *heard, ErrKind kind, const char *part) {
     *heard = (Heard){0};
 }
 
-TEST(names_and_numbers_are_checked_before_anything_happens) {
+TEST(names_and_numbers_are_checked_before_anything_happens)
+{
     World *w = world_open();
     Heard heard = {0};
     Step step = {.name = "x", .type = STEP_PROCESS};
@@ -39,7 +40,8 @@ TEST(names_and_numbers_are_checked_before_anything_happens) {
     world_close(w);
 }
 
-TEST(what_a_backend_leaves_out_is_refused_by_name) {
+TEST(what_a_backend_leaves_out_is_refused_by_name)
+{
     World *w = world_open();
     Heard heard = {0};
     BackendOps poor = *w->backend->ops;

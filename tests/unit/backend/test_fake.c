@@ -30,7 +30,8 @@ static Heard run_env(World *w, uint32_t run, const Step *step) {
     return heard;
 }
 
-TEST(fake_environment_says_what_a_step_does) {
+TEST(fake_environment_says_what_a_step_does)
+{
     World *w = world_open();
     world_setup(w, "t");
     Heard h = run_env(w, 1, env_step(w, STEP_COMMANDS, NULL, NULL));
@@ -60,7 +61,8 @@ TEST(fake_environment_says_what_a_step_does) {
     world_close(w);
 }
 
-TEST(fake_steps_print_who_they_are) {
+TEST(fake_steps_print_who_they_are)
+{
     World *w = world_open();
     Shown shown = {0};
     Step step = *env_step(w, STEP_COMMANDS, NULL, NULL);
@@ -77,7 +79,8 @@ TEST(fake_steps_print_who_they_are) {
     world_close(w);
 }
 
-TEST(fake_setup_and_tail_fail_when_told) {
+TEST(fake_setup_and_tail_fail_when_told)
+{
     World *w = world_open();
     Heard heard = {0};
     Shown shown = {0};
@@ -93,7 +96,8 @@ TEST(fake_setup_and_tail_fail_when_told) {
     world_close(w);
 }
 
-TEST(fake_sleep_ends_by_stop_or_with_its_task) {
+TEST(fake_sleep_ends_by_stop_or_with_its_task)
+{
     World *w = world_open();
     Heard heard = {0};
     StepId id = step_id("t", "env", 1);
@@ -116,7 +120,8 @@ TEST(fake_sleep_ends_by_stop_or_with_its_task) {
     world_close(w);
 }
 
-TEST(fake_scripts_rule_each_start) {
+TEST(fake_scripts_rule_each_start)
+{
     World *w = world_open();
     Heard heard = {0};
     Step step = {.name = "s", .type = STEP_PROCESS};
@@ -157,7 +162,8 @@ TEST(fake_scripts_rule_each_start) {
     world_close(w);
 }
 
-TEST(fake_steps_end_and_write_by_hand) {
+TEST(fake_steps_end_and_write_by_hand)
+{
     World *w = world_open();
     Heard heard = {0};
     Shown shown = {0};
@@ -182,7 +188,8 @@ TEST(fake_steps_end_and_write_by_hand) {
     world_close(w);
 }
 
-TEST(fake_survivors_are_named_and_can_be_tried_again) {
+TEST(fake_survivors_are_named_and_can_be_tried_again)
+{
     World *w = world_open();
     Heard heard = {0};
     Step step = {.name = "s", .type = STEP_PROCESS};
@@ -210,7 +217,8 @@ TEST(fake_survivors_are_named_and_can_be_tried_again) {
     world_close(w);
 }
 
-TEST(fake_launch_in_a_crash_is_void_once_asked_for) {
+TEST(fake_launch_in_a_crash_is_void_once_asked_for)
+{
     World *w = world_open();
     Heard heard = {0};
     Step step = {.name = "s", .type = STEP_PROCESS};
@@ -235,7 +243,8 @@ TEST(fake_launch_in_a_crash_is_void_once_asked_for) {
     world_close(w);
 }
 
-TEST(fake_commands_follow_the_script_of_their_own_name) {
+TEST(fake_commands_follow_the_script_of_their_own_name)
+{
     World *w = world_open();
     Heard heard = {0};
     Step probe = {.name = "probe", .type = STEP_PROCESS};
@@ -267,7 +276,8 @@ static void free_backend(void *arg, const void *result, const Err *err) {
     w->backend = backend_free(w->backend);
 }
 
-TEST(fake_may_be_freed_inside_a_callback_with_calls_in_flight) {
+TEST(fake_may_be_freed_inside_a_callback_with_calls_in_flight)
+{
     World *w = world_open();
     Heard never = {0};
     Shown shown = {0};

@@ -223,7 +223,8 @@ TEST(a_session_nobody_holds_ends)
     scene_free(scene);
 }
 
-TEST(runs_of_an_earlier_session_count_for_nothing) {
+TEST(runs_of_an_earlier_session_count_for_nothing)
+{
     Scene *scene = scene_new("services:\n"
                              "  migrate: {type: job, command: migrate}\n"
                              "  api: {command: api, depends_on: [migrate]}\n");
@@ -237,7 +238,8 @@ TEST(runs_of_an_earlier_session_count_for_nothing) {
     fake_script(scene->backend, NULL, "migrate:update",
                 &(FakeScript){.life_ms = 500, .start_delay_ms = 1000});
     ASSERT(scene_up(scene, NULL));
-    scene_crash(scene); /* before the second migrate is seen to run: the first one, long over, is no answer */
+    scene_crash(
+        scene); /* before the second migrate is seen to run: the first one, long over, is no answer */
     loop_advance(scene->loop, 10);
     CHECK_STR(scene_state(scene, "api:serve"), "waiting waiting-for-dep");
     loop_advance(scene->loop, 2000);
@@ -246,7 +248,8 @@ TEST(runs_of_an_earlier_session_count_for_nothing) {
     scene_free(scene);
 }
 
-TEST(a_restart_that_was_asked_for_is_not_forgotten) {
+TEST(a_restart_that_was_asked_for_is_not_forgotten)
+{
     Scene *scene = scene_new("services:\n  a: {command: a, stop: {grace: 5s}}\n");
     fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1, .ignores_stop = true});
     ASSERT(scene_up(scene, NULL));
@@ -259,7 +262,8 @@ TEST(a_restart_that_was_asked_for_is_not_forgotten) {
     scene_free(scene);
 }
 
-TEST(a_session_that_was_going_down_goes_on_going_down) {
+TEST(a_session_that_was_going_down_goes_on_going_down)
+{
     Scene *scene = scene_new("services:\n  a: {command: a, stop: {grace: 5s}}\n");
     fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1, .ignores_stop = true});
     ASSERT(scene_up(scene, NULL));
@@ -272,8 +276,10 @@ TEST(a_session_that_was_going_down_goes_on_going_down) {
     scene_free(scene);
 }
 
-TEST(restarts_in_a_row_are_counted_over_a_crash) {
-    Scene *scene = scene_new("services:\n  a: {command: a, restart: {delay: 1s, max_restarts: 2}}\n");
+TEST(restarts_in_a_row_are_counted_over_a_crash)
+{
+    Scene *scene =
+        scene_new("services:\n  a: {command: a, restart: {delay: 1s, max_restarts: 2}}\n");
     fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = 100, .code = 7});
     ASSERT(scene_up(scene, NULL));
     for (int i = 0; i < 20; i++) {
@@ -285,7 +291,8 @@ TEST(restarts_in_a_row_are_counted_over_a_crash) {
     scene_free(scene);
 }
 
-TEST(up_again_runs_nothing_that_is_done) {
+TEST(up_again_runs_nothing_that_is_done)
+{
     Scene *scene = scene_new("services:\n"
                              "  migrate: {type: job, command: migrate}\n"
                              "  broken: {type: job, command: broken}\n"
@@ -300,14 +307,16 @@ TEST(up_again_runs_nothing_that_is_done) {
     const char *slug = session_slug(scene->session);
     CHECK_EQ(fake_starts(scene->backend, slug, "migrate:update"), 1);
     CHECK_EQ(fake_starts(scene->backend, slug, "api:serve"), 1);
-    CHECK_EQ(fake_starts(scene->backend, slug, "broken:update"), 2); /* what failed is tried again */
+    CHECK_EQ(fake_starts(scene->backend, slug, "broken:update"),
+             2); /* what failed is tried again */
     ASSERT(target_start(scene_target(scene, "migrate:update"), &scene->err) == 0);
     loop_advance(scene->loop, 200);
     CHECK_EQ(fake_starts(scene->backend, slug, "migrate:update"), 2); /* who names it means it */
     scene_free(scene);
 }
 
-TEST(why_something_waits_is_said_anew_when_its_cause_far_up_changes) {
+TEST(why_something_waits_is_said_anew_when_its_cause_far_up_changes)
+{
     Scene *scene = scene_new("services:\n"
                              "  a: {type: job, command: a}\n"
                              "  b: {type: job, command: b, depends_on: [a]}\n"

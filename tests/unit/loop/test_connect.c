@@ -31,7 +31,8 @@ static void ask(Loop *loop, const char *host, int port, int64_t timeout_ms, Hear
         ASSERT(loop_turn(loop, 10000));
 }
 
-TEST(connect_reaches_whoever_listens) {
+TEST(connect_reaches_whoever_listens)
+{
     static const int families[] = {AF_INET, AF_INET6};
     static const char *const literals[] = {"127.0.0.1", "::1"};
     for (int i = 0; i < (serve_can(AF_INET6) ? 2 : 1); i++) {
@@ -49,7 +50,8 @@ TEST(connect_reaches_whoever_listens) {
     }
 }
 
-TEST(connect_hangs_up_at_once) {
+TEST(connect_hangs_up_at_once)
+{
     Loop *loop = loop_new();
     Heard h;
     Serve *serve = serve_new(loop, &(ServeAsk){.family = AF_INET});
@@ -61,7 +63,8 @@ TEST(connect_hangs_up_at_once) {
     loop_free(loop);
 }
 
-TEST(connect_says_that_it_was_refused) {
+TEST(connect_says_that_it_was_refused)
+{
     Loop *loop = loop_new();
     Heard h;
     Serve *serve = serve_new(loop, &(ServeAsk){.family = AF_INET});
@@ -75,7 +78,8 @@ TEST(connect_says_that_it_was_refused) {
     loop_free(loop);
 }
 
-TEST(connect_gives_up_in_time) {
+TEST(connect_gives_up_in_time)
+{
     enum { BACKLOG = 0, ENOUGH = 16 };
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof(address);
@@ -100,7 +104,8 @@ TEST(connect_gives_up_in_time) {
     loop_free(loop);
 }
 
-TEST(connect_says_that_a_name_is_unknown) {
+TEST(connect_says_that_a_name_is_unknown)
+{
     Loop *loop = loop_new();
     Heard h;
     ask(loop, "no-such-host.invalid", 80, 20000, &h);
@@ -110,7 +115,8 @@ TEST(connect_says_that_a_name_is_unknown) {
     loop_free(loop);
 }
 
-TEST(connect_looks_names_up) {
+TEST(connect_looks_names_up)
+{
     Loop *loop = loop_new();
     Heard h;
     Serve *serve = serve_new(loop, &(ServeAsk){.family = AF_INET});
@@ -123,7 +129,8 @@ TEST(connect_looks_names_up) {
     loop_free(loop);
 }
 
-TEST(connect_may_be_freed_at_any_time) {
+TEST(connect_may_be_freed_at_any_time)
+{
     Loop *loop = loop_new();
     Heard never = {0};
     Serve *serve = serve_new(loop, &(ServeAsk){.family = AF_INET});

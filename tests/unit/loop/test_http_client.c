@@ -66,7 +66,8 @@ static void ask_and_wait(Web *web, const HttpAsk *ask, Heard *h) {
         ASSERT(loop_turn(web->loop, 10000));
 }
 
-TEST(http_asks_and_is_answered) {
+TEST(http_asks_and_is_answered)
+{
     Web web = open_web(&(ServeAsk){.family = AF_INET, .reply = OK_REPLY}, "127.0.0.1");
     StrPair pairs[] = {{"X-Empty", ""}, {"X-Name", "thole"}};
     StrMap headers = {pairs, 2};
@@ -86,7 +87,8 @@ TEST(http_asks_and_is_answered) {
     close_web(&web);
 }
 
-TEST(http_reads_an_error_status_as_an_answer) {
+TEST(http_reads_an_error_status_as_an_answer)
+{
     const char *reply = "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n";
     Web web = open_web(&(ServeAsk){.family = AF_INET, .reply = reply}, "127.0.0.1");
     Heard h;
@@ -96,7 +98,8 @@ TEST(http_reads_an_error_status_as_an_answer) {
     close_web(&web);
 }
 
-TEST(http_finds_localhost_on_either_family) {
+TEST(http_finds_localhost_on_either_family)
+{
     static const int families[] = {AF_INET, AF_INET6};
     for (int i = 0; i < (serve_can(AF_INET6) ? 2 : 1); i++) {
         Web web = open_web(&(ServeAsk){.family = families[i], .reply = OK_REPLY}, "localhost");
@@ -107,7 +110,8 @@ TEST(http_finds_localhost_on_either_family) {
     }
 }
 
-TEST(http_speaks_through_a_unix_socket) {
+TEST(http_speaks_through_a_unix_socket)
+{
     char path[200];
     snprintf(path, sizeof(path), "%s/socket", test_dir());
     Web web = open_web(&(ServeAsk){.family = AF_UNIX, .path = path, .reply = OK_REPLY}, "docker");
@@ -118,7 +122,8 @@ TEST(http_speaks_through_a_unix_socket) {
     close_web(&web);
 }
 
-TEST(http_ignores_proxies_of_the_environment) {
+TEST(http_ignores_proxies_of_the_environment)
+{
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
     Web web = open_web(&(ServeAsk){.family = AF_INET, .reply = OK_REPLY}, "127.0.0.1");
@@ -128,7 +133,8 @@ TEST(http_ignores_proxies_of_the_environment) {
     close_web(&web);
 }
 
-TEST(http_says_why_there_is_no_answer) {
+TEST(http_says_why_there_is_no_answer)
+{
     Web web = open_web(&(ServeAsk){.family = AF_INET, .reply = OK_REPLY}, "127.0.0.1");
     Heard h;
     char url[128];
@@ -150,7 +156,8 @@ TEST(http_says_why_there_is_no_answer) {
     close_web(&web);
 }
 
-TEST(http_gives_up_in_time) {
+TEST(http_gives_up_in_time)
+{
     Web web = open_web(&(ServeAsk){.family = AF_INET}, "127.0.0.1");
     Heard h;
     int64_t before = clock_mono_ms();
@@ -163,7 +170,8 @@ TEST(http_gives_up_in_time) {
     close_web(&web);
 }
 
-TEST(http_keeps_only_what_it_may_of_a_body) {
+TEST(http_keeps_only_what_it_may_of_a_body)
+{
     Web web = open_web(&(ServeAsk){.family = AF_INET, .reply = OK_REPLY}, "127.0.0.1");
     Heard h;
     ask_and_wait(&web, &(HttpAsk){.url = web.url, .max_body = 3}, &h);
@@ -172,7 +180,8 @@ TEST(http_keeps_only_what_it_may_of_a_body) {
     close_web(&web);
 }
 
-TEST(http_takes_the_status_of_an_endless_body) {
+TEST(http_takes_the_status_of_an_endless_body)
+{
     const char *reply = "HTTP/1.1 200 OK\r\n\r\n";
     Web web =
         open_web(&(ServeAsk){.family = AF_INET, .reply = reply, .endless = true}, "127.0.0.1");
@@ -184,7 +193,8 @@ TEST(http_takes_the_status_of_an_endless_body) {
     close_web(&web);
 }
 
-TEST(http_follows_within_the_same_host_only) {
+TEST(http_follows_within_the_same_host_only)
+{
     const char *near = "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 4\r\n\r\naway";
     const char *far =
         "HTTP/1.1 302 Found\r\nLocation: http://localhost:1/other\r\nContent-Length: 0\r\n\r\n";
@@ -213,7 +223,8 @@ TEST(http_follows_within_the_same_host_only) {
     close_web(&web);
 }
 
-TEST(http_requests_may_be_freed_at_any_time) {
+TEST(http_requests_may_be_freed_at_any_time)
+{
     Web web = open_web(&(ServeAsk){.family = AF_INET, .reply = OK_REPLY}, "127.0.0.1");
     HttpAsk ask = {.url = web.url, .timeout_ms = 10000};
     Heard never = {0}, h = {0};
@@ -233,7 +244,8 @@ TEST(http_requests_may_be_freed_at_any_time) {
     close_web(&web);
 }
 
-TEST(http_client_may_be_freed_inside_a_callback) {
+TEST(http_client_may_be_freed_inside_a_callback)
+{
     Web web = open_web(&(ServeAsk){.family = AF_INET, .reply = OK_REPLY}, "127.0.0.1");
     HttpAsk ask = {.url = web.url, .timeout_ms = 10000};
     Heard h = {.client = web.client};
@@ -252,7 +264,8 @@ TEST(http_client_may_be_freed_inside_a_callback) {
     close_web(&web);
 }
 
-TEST(http_many_at_once) {
+TEST(http_many_at_once)
+{
     Web web = open_web(&(ServeAsk){.family = AF_INET, .reply = OK_REPLY}, "127.0.0.1");
     Heard h = {0};
     for (int i = 0; i < 15; i++)

@@ -40,7 +40,8 @@ static Loop *scripted(void) {
 
 /* ---- Time ---- */
 
-TEST(scripted_time_moves_only_when_told) {
+TEST(scripted_time_moves_only_when_told)
+{
     Loop *loop = scripted();
     CHECK_EQ(loop_now_ms(loop), LONG_AGO);
     CHECK(!loop_turn(loop, 0));
@@ -51,7 +52,8 @@ TEST(scripted_time_moves_only_when_told) {
     loop_free(loop);
 }
 
-TEST(real_time_is_the_clocks) {
+TEST(real_time_is_the_clocks)
+{
     Loop *loop = loop_new();
     int64_t before = clock_mono_ms();
     CHECK(loop_now_ms(loop) >= before - 1);
@@ -63,7 +65,8 @@ TEST(real_time_is_the_clocks) {
 
 /* ---- Timers ---- */
 
-TEST(timers_fire_in_order_of_time_then_of_arming) {
+TEST(timers_fire_in_order_of_time_then_of_arming)
+{
     Loop *loop = scripted();
     Trace t = {0};
     Mark marks[] = {{&t, 'c'}, {&t, 'a'}, {&t, 'b'}, {&t, 'd'}};
@@ -82,7 +85,8 @@ TEST(timers_fire_in_order_of_time_then_of_arming) {
     loop_free(loop);
 }
 
-TEST(a_timer_never_fires_inside_the_call_that_armed_it) {
+TEST(a_timer_never_fires_inside_the_call_that_armed_it)
+{
     Loop *loop = loop_new();
     Trace t = {0};
     Timer *timer = timer_new(loop, -5, count, &t);
@@ -103,7 +107,8 @@ static void free_own_timer(void *arg) {
     t->timer = timer_free(t->timer);
 }
 
-TEST(a_timer_may_be_freed_in_its_own_callback) {
+TEST(a_timer_may_be_freed_in_its_own_callback)
+{
     Loop *loop = scripted();
     Trace t = {0};
     t.timer = timer_new(loop, 1, free_own_timer, &t);
@@ -118,7 +123,8 @@ static void free_other_timer(void *arg) {
     t->other = timer_free(t->other);
 }
 
-TEST(a_timer_freed_by_another_that_is_due_too_does_not_fire) {
+TEST(a_timer_freed_by_another_that_is_due_too_does_not_fire)
+{
     Loop *loop = scripted();
     Trace t = {0};
     t.timer = timer_new(loop, 5, free_other_timer, &t);
@@ -135,7 +141,8 @@ static void rearm(void *arg) {
         timer_set(t->timer, 10);
 }
 
-TEST(a_timer_may_be_armed_again_in_its_own_callback) {
+TEST(a_timer_may_be_armed_again_in_its_own_callback)
+{
     Loop *loop = scripted();
     Trace t = {0};
     t.timer = timer_new(loop, 10, rearm, &t);
@@ -153,7 +160,8 @@ static void rearm_at_once(void *arg) {
     timer_set(t->timer, 0);
 }
 
-TEST(a_timer_armed_with_nothing_gives_others_their_turn) {
+TEST(a_timer_armed_with_nothing_gives_others_their_turn)
+{
     Loop *loop = loop_new();
     Trace t = {0};
     t.timer = timer_new(loop, 0, rearm_at_once, &t);
@@ -165,7 +173,8 @@ TEST(a_timer_armed_with_nothing_gives_others_their_turn) {
     loop_free(loop);
 }
 
-TEST(arming_anew_replaces_the_old_time) {
+TEST(arming_anew_replaces_the_old_time)
+{
     Loop *loop = scripted();
     Trace t = {0};
     Timer *timer = timer_new(loop, 10, count, &t);
@@ -211,7 +220,8 @@ static void on_many(void *arg) {
     a->many->fired++;
 }
 
-TEST(ten_thousand_timers_fire_each_at_its_time) {
+TEST(ten_thousand_timers_fire_each_at_its_time)
+{
     Loop *loop = scripted();
     Many *many = calloc(1, sizeof *many);
     ManyArg *args = calloc(MANY, sizeof *args);
@@ -240,7 +250,8 @@ TEST(ten_thousand_timers_fire_each_at_its_time) {
     loop_free(loop);
 }
 
-TEST(a_real_timer_is_not_early_and_the_loop_ends_after_it) {
+TEST(a_real_timer_is_not_early_and_the_loop_ends_after_it)
+{
     Loop *loop = loop_new();
     Trace t = {0};
     int64_t before = loop_now_ms(loop);
@@ -253,7 +264,8 @@ TEST(a_real_timer_is_not_early_and_the_loop_ends_after_it) {
 
 /* ---- Deferred calls ---- */
 
-TEST(deferred_calls_come_later_in_order) {
+TEST(deferred_calls_come_later_in_order)
+{
     Loop *loop = loop_new();
     Trace t = {0};
     Mark marks[] = {{&t, 'a'}, {&t, 'b'}, {&t, 'x'}, {&t, 'c'}};
@@ -277,7 +289,8 @@ static void defer_again(void *arg) {
         loop_defer(t->loop, defer_again, t);
 }
 
-TEST(a_call_deferred_inside_a_deferred_call_comes_too) {
+TEST(a_call_deferred_inside_a_deferred_call_comes_too)
+{
     Trace t = {.loop = scripted()};
     loop_defer(t.loop, defer_again, &t);
     loop_advance(t.loop, 0);
@@ -290,7 +303,8 @@ static void defer_for_ever(void *arg) {
     t->deferred = loop_defer(t->loop, defer_for_ever, t);
 }
 
-TEST(deferring_for_ever_starves_no_timer) {
+TEST(deferring_for_ever_starves_no_timer)
+{
     Trace t = {.loop = loop_new()};
     defer_for_ever(&t);
     Timer *timer = timer_new(t.loop, 5, count, &t);
@@ -307,7 +321,8 @@ static void free_own_deferred(void *arg) {
     t->deferred = deferred_free(t->deferred);
 }
 
-TEST(a_deferred_call_may_free_itself_and_its_successor) {
+TEST(a_deferred_call_may_free_itself_and_its_successor)
+{
     Trace t = {.loop = loop_new()};
     t.deferred = loop_defer(t.loop, free_own_deferred, &t);
     CHECK(loop_turn(t.loop, 1000));
@@ -320,7 +335,8 @@ TEST(a_deferred_call_may_free_itself_and_its_successor) {
 
 /* ---- The end of a turn ---- */
 
-TEST(the_hook_runs_once_per_turn_in_which_something_happened) {
+TEST(the_hook_runs_once_per_turn_in_which_something_happened)
+{
     Trace t = {.loop = loop_new()}, called = {0};
     loop_at_turn_end(t.loop, count, &t);
     CHECK(!loop_turn(t.loop, 0));
@@ -343,7 +359,8 @@ static void forget_hook(void *arg) {
     loop_at_turn_end(t->loop, NULL, t);
 }
 
-TEST(a_hook_may_forget_itself) {
+TEST(a_hook_may_forget_itself)
+{
     Trace t = {.loop = loop_new()}, after = {0};
     loop_at_turn_end(t.loop, forget_hook, &t);
     loop_at_turn_end(t.loop, count, &after);
@@ -362,7 +379,8 @@ static void stop(void *arg) {
     loop_stop(((Trace *)arg)->loop);
 }
 
-TEST(run_ends_when_nothing_is_left_or_when_told) {
+TEST(run_ends_when_nothing_is_left_or_when_told)
+{
     Trace t = {.loop = loop_new()};
     loop_run(t.loop); /* nothing at all */
     t.timer = timer_new(t.loop, 3600 * 1000, count, &t);
@@ -375,7 +393,8 @@ TEST(run_ends_when_nothing_is_left_or_when_told) {
     loop_free(t.loop);
 }
 
-TEST(a_turn_waits_as_long_as_it_may_and_says_that_nothing_happened) {
+TEST(a_turn_waits_as_long_as_it_may_and_says_that_nothing_happened)
+{
     Trace t = {.loop = loop_new()};
     t.timer = timer_new(t.loop, 3600 * 1000, count, &t);
     int64_t before = clock_mono_ms();

@@ -43,7 +43,8 @@ static void cancel_later(Op *op, void *state) {
     ++*(int *)state; /* the test finishes it */
 }
 
-TEST(an_op_ends_on_the_next_turn_with_its_result) {
+TEST(an_op_ends_on_the_next_turn_with_its_result)
+{
     Caller c = {.loop = loop_new()};
     Op *op = op_new(c.loop, on_done, &c, NULL, &c);
     Answer answer = {.number = 42};
@@ -60,7 +61,8 @@ TEST(an_op_ends_on_the_next_turn_with_its_result) {
     loop_free(c.loop);
 }
 
-TEST(an_op_ends_with_an_error) {
+TEST(an_op_ends_with_an_error)
+{
     Caller c = {.loop = loop_new()};
     op_fail(op_new(c.loop, on_done, &c, NULL, NULL), ERR_DENIED, "no");
     CHECK(loop_turn(c.loop, 1000));
@@ -73,7 +75,8 @@ TEST(an_op_ends_with_an_error) {
     loop_free(c.loop);
 }
 
-TEST(cancel_asks_the_implementer_once) {
+TEST(cancel_asks_the_implementer_once)
+{
     Caller c = {.loop = loop_new()};
     int asked = 0;
     Op *op = op_new(c.loop, on_done, &c, cancel_now, &asked);
@@ -87,7 +90,8 @@ TEST(cancel_asks_the_implementer_once) {
     loop_free(c.loop);
 }
 
-TEST(a_cancel_may_take_its_time_or_come_too_late) {
+TEST(a_cancel_may_take_its_time_or_come_too_late)
+{
     Caller c = {.loop = loop_new()};
     int asked = 0;
     Op *op = op_new(c.loop, on_done, &c, cancel_later, &asked);
@@ -110,7 +114,8 @@ TEST(a_cancel_may_take_its_time_or_come_too_late) {
     loop_free(c.loop);
 }
 
-TEST(cancelling_what_cannot_stop_tells_the_caller_at_once) {
+TEST(cancelling_what_cannot_stop_tells_the_caller_at_once)
+{
     Caller c = {.loop = loop_new()};
     Op *op = op_new(c.loop, on_done, &c, NULL, NULL);
     op_cancel(op);
@@ -129,7 +134,8 @@ TEST(cancelling_what_cannot_stop_tells_the_caller_at_once) {
     loop_free(c.loop);
 }
 
-TEST(forgotten_ops_go_on_and_call_nobody) {
+TEST(forgotten_ops_go_on_and_call_nobody)
+{
     Caller c = {.loop = loop_new()};
     Op *op = op_new(c.loop, on_done, &c, NULL, NULL);
     CHECK(!op_forgotten(op));
@@ -145,7 +151,8 @@ TEST(forgotten_ops_go_on_and_call_nobody) {
     loop_free(c.loop);
 }
 
-TEST(dropped_ops_are_cancelled_and_call_nobody) {
+TEST(dropped_ops_are_cancelled_and_call_nobody)
+{
     Caller c = {.loop = loop_new()};
     int asked = 0;
     op_drop(op_new(c.loop, on_done, &c, cancel_now, &asked));
@@ -164,7 +171,8 @@ static void free_owner(void *arg, const void *result, const Err *err) {
     free(c);
 }
 
-TEST(done_may_free_the_owner) {
+TEST(done_may_free_the_owner)
+{
     Loop *loop = loop_new();
     for (int cancelled = 0; cancelled < 2; cancelled++) {
         Caller *c = calloc(1, sizeof *c);
@@ -190,7 +198,8 @@ static void abandon_all(void *arg, const void *result, const Err *err) {
     op_list_abandon(&maker->calls);
 }
 
-TEST(an_implementer_may_go_away_with_all_its_calls) {
+TEST(an_implementer_may_go_away_with_all_its_calls)
+{
     Caller c = {.loop = loop_new()};
     Maker maker = {0};
     Op *finished = op_new(c.loop, on_done, &c, NULL, NULL);

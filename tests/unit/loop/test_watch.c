@@ -31,7 +31,8 @@ static void on_events(void *arg, int events) {
         (void)!read(s->fd, bytes, sizeof bytes);
 }
 
-TEST(a_poll_says_what_is_ready) {
+TEST(a_poll_says_what_is_ready)
+{
     int fds[2];
     Seen s = {.loop = loop_new()};
     pair(fds);
@@ -59,7 +60,8 @@ TEST(a_poll_says_what_is_ready) {
     loop_free(s.loop);
 }
 
-TEST(an_error_on_the_descriptor_shows_as_readiness_each_time) {
+TEST(an_error_on_the_descriptor_shows_as_readiness_each_time)
+{
     int fds[2];
     Seen s = {.loop = loop_new()};
     ASSERT(pipe2(fds, O_CLOEXEC) == 0);
@@ -83,7 +85,8 @@ static void free_both(void *arg, int events) {
     s->other = poll_free(s->other);
 }
 
-TEST(polls_may_be_freed_in_a_callback_own_and_others) {
+TEST(polls_may_be_freed_in_a_callback_own_and_others)
+{
     int a[2], b[2];
     Seen s = {.loop = loop_new()};
     pair(a);
@@ -115,7 +118,8 @@ static void reopen(void *arg, int events) {
     CHECK_EQ(write(fds[1], "y", 1), 1);
 }
 
-TEST(a_descriptor_number_may_be_used_again_at_once) {
+TEST(a_descriptor_number_may_be_used_again_at_once)
+{
     int fds[2];
     Seen s = {.loop = loop_new()};
     pair(fds);
@@ -130,7 +134,8 @@ TEST(a_descriptor_number_may_be_used_again_at_once) {
     loop_free(s.loop);
 }
 
-TEST(closing_what_was_freed_is_nothing_that_happened) {
+TEST(closing_what_was_freed_is_nothing_that_happened)
+{
     int fds[2];
     Seen s = {.loop = loop_new()};
     Timer *far = timer_new(s.loop, 3600 * 1000, (LoopFn)abort, NULL);
@@ -143,7 +148,8 @@ TEST(closing_what_was_freed_is_nothing_that_happened) {
     loop_free(s.loop);
 }
 
-TEST(a_disabled_poll_keeps_no_loop_running) {
+TEST(a_disabled_poll_keeps_no_loop_running)
+{
     int fds[2];
     Seen s = {.loop = loop_new()};
     pair(fds);
@@ -153,7 +159,8 @@ TEST(a_disabled_poll_keeps_no_loop_running) {
     loop_free(s.loop);
 }
 
-TEST(a_scripted_loop_serves_descriptors_too) {
+TEST(a_scripted_loop_serves_descriptors_too)
+{
     int fds[2];
     Seen s = {.loop = loop_new_scripted(5, 5)};
     pair(fds);
@@ -179,7 +186,8 @@ static void on_signal(void *arg, int signal) {
     s->watch = signal_watch_free(s->watch);
 }
 
-TEST(a_signal_is_heard_and_its_watch_may_be_freed_inside) {
+TEST(a_signal_is_heard_and_its_watch_may_be_freed_inside)
+{
     Seen s = {.loop = loop_new()};
     SignalWatch *never = signal_watch_new(s.loop, SIGUSR2, on_signal, &s);
     s.watch = signal_watch_new(s.loop, SIGUSR1, on_signal, &s);

@@ -32,7 +32,8 @@ static ssize_t read_file(int dir, const char *prefix, uint64_t at, void *bytes, 
     return done;
 }
 
-TEST(log_makes_files_at_the_first_byte) {
+TEST(log_makes_files_at_the_first_byte)
+{
     Log log;
     int dir = open_dir();
     char text[16];
@@ -54,7 +55,8 @@ TEST(log_makes_files_at_the_first_byte) {
     log_close(&log);
 }
 
-TEST(log_keeps_no_more_than_the_cap) {
+TEST(log_keeps_no_more_than_the_cap)
+{
     Log log;
     int dir = open_dir(), files = 0;
     static char piece[10000], back[LOG_SEGMENT_MIN + sizeof(piece)];
@@ -83,7 +85,8 @@ TEST(log_keeps_no_more_than_the_cap) {
 }
 
 /* A file-size limit stands for a full disk: a write falls short, then fails, then works again. */
-TEST(log_drops_and_says_so) {
+TEST(log_drops_and_says_so)
+{
     Log log;
     int dir = open_dir();
     static char piece[4000], text[20000];
@@ -117,7 +120,8 @@ TEST(log_drops_and_says_so) {
     log_close(&log);
 }
 
-TEST(log_takes_back_bytes_that_got_no_entry) {
+TEST(log_takes_back_bytes_that_got_no_entry)
+{
     Log log;
     int dir = open_dir();
     struct rlimit none, small;
@@ -144,7 +148,8 @@ TEST(log_takes_back_bytes_that_got_no_entry) {
     CHECK_EQ(chunks[3].size, 4);
 }
 
-TEST(log_stays_in_the_old_segment_when_a_new_one_cannot_be_made) {
+TEST(log_stays_in_the_old_segment_when_a_new_one_cannot_be_made)
+{
     Log log;
     int dir = open_dir();
     static char piece[LOG_SEGMENT_MIN];

@@ -44,7 +44,8 @@ static void naive(const Mask *m, const char *text, size_t size, Out *out) {
         size_t past = 0;
         for (uint32_t i = 0; i < m->count; i++) {
             const MaskSecret *s = &m->secrets[i];
-            if (s->size <= size - at && memcmp(text + at, s->at, s->size) == 0 && at + s->size > past)
+            if (s->size <= size - at && memcmp(text + at, s->at, s->size) == 0 &&
+                at + s->size > past)
                 past = at + s->size;
         }
         if (past > 0 && at >= shown)
@@ -63,7 +64,8 @@ static const char *whole(const Mask *m, const char *text) {
     return out.text;
 }
 
-TEST(mask_hides_a_secret) {
+TEST(mask_hides_a_secret)
+{
     const Mask *m = mask_of("hunter22", 1);
     CHECK_STR(whole(m, "the password is hunter22."), "the password is ********.");
     CHECK_STR(whole(m, "hunter22hunter22"), "****************");
@@ -71,7 +73,8 @@ TEST(mask_hides_a_secret) {
     CHECK_STR(whole(m, "hunthunter22er22"), "hunt********er22");
 }
 
-TEST(mask_takes_the_longest_and_joins_what_overlaps) {
+TEST(mask_takes_the_longest_and_joins_what_overlaps)
+{
     const Mask *m = mask_of("abcd\0abcdefgh\0ghij", 3);
     CHECK_STR(whole(m, "-abcdefgh-"), "-********-");
     CHECK_STR(whole(m, "-abcdefg-"), "-********efg-");
@@ -79,7 +82,8 @@ TEST(mask_takes_the_longest_and_joins_what_overlaps) {
     CHECK_STR(whole(m, "aaaaabcdabcd"), "aaaa****************");
 }
 
-TEST(mask_holds_back_only_a_proper_prefix) {
+TEST(mask_holds_back_only_a_proper_prefix)
+{
     const Mask *m = mask_of("secret-one\0second", 2);
     Out out = {.size = 0};
     feed(m, &out, "say sec", 7, false);
@@ -95,10 +99,12 @@ TEST(mask_holds_back_only_a_proper_prefix) {
     CHECK_STR(out.text, "say ******** and ********ly, se");
 }
 
-TEST(mask_remembers_what_it_has_hidden_when_it_holds) {
+TEST(mask_remembers_what_it_has_hidden_when_it_holds)
+{
     const Mask *m = mask_of("abcd\0cdefgh", 2);
     Out out = {.size = 0};
-    feed(m, &out, "xabcd", 5, false); /* stars are out, "cd" is held: it may begin the second secret */
+    feed(m, &out, "xabcd", 5,
+         false); /* stars are out, "cd" is held: it may begin the second secret */
     CHECK_EQ(out.hold.size, 2);
     CHECK_EQ(out.hold.hidden, 2);
     feed(m, &out, "efg", 3, false);
@@ -108,7 +114,8 @@ TEST(mask_remembers_what_it_has_hidden_when_it_holds) {
     CHECK_STR(out.text, "x********efgz");
 }
 
-TEST(mask_refuses_what_it_cannot_hide) {
+TEST(mask_refuses_what_it_cannot_hide)
+{
     static char big[MASK_SECRET_BYTES_MAX + 2];
     memset(big, 'x', sizeof(big) - 1);
     CHECK(!mask_of(big, 1));
@@ -146,11 +153,12 @@ static void round_of(unsigned seed) {
     }
     feed(m, &got, "", 0, true);
     if (got.size != wanted.size || memcmp(got.text, wanted.text, got.size) != 0)
-        test_fail(__FILE__, __LINE__, "seed %u: %.*s, not %.*s, of %.*s", seed, (int)got.size, got.text, (int)wanted.size,
-                  wanted.text, (int)size, text);
+        test_fail(__FILE__, __LINE__, "seed %u: %.*s, not %.*s, of %.*s", seed, (int)got.size,
+                  got.text, (int)wanted.size, wanted.text, (int)size, text);
 }
 
-TEST(mask_is_what_the_definition_says) {
+TEST(mask_is_what_the_definition_says)
+{
     for (unsigned seed = 1; seed <= 20000; seed++) {
         srand(seed);
         round_of(seed);

@@ -29,7 +29,12 @@ static const char *read_text(int dir, const char *name) {
 /* A launch file with a blob of strings. */
 static size_t make_launch(char *file) {
     static const char blob[] = "prog\0arg\0A=b\0secret\0abc123\0/tmp\0title\0because \"\\\n";
-    Launch l = {.magic = LAUNCH_MAGIC, .format = LAUNCH_FORMAT, .size = sizeof(l), .run = 3, .restarts = 2, .attempt = 4};
+    Launch l = {.magic = LAUNCH_MAGIC,
+                .format = LAUNCH_FORMAT,
+                .size = sizeof(l),
+                .run = 3,
+                .restarts = 2,
+                .attempt = 4};
     uint32_t at = sizeof(l);
     l.argc = 2, l.argv_at = at;
     l.envc = 1, l.env_at = at + 9;
@@ -43,7 +48,8 @@ static size_t make_launch(char *file) {
     return sizeof(l) + sizeof(blob);
 }
 
-TEST(launch_is_mapped) {
+TEST(launch_is_mapped)
+{
     char file[1024];
     const Launch *l = NULL;
     int dir = open_dir();
@@ -56,7 +62,8 @@ TEST(launch_is_mapped) {
 }
 
 /* Cut anywhere, it is refused, never read beyond its end. */
-TEST(launch_that_is_torn_is_refused) {
+TEST(launch_that_is_torn_is_refused)
+{
     char file[1024];
     const Launch *l;
     int dir = open_dir();
@@ -68,7 +75,8 @@ TEST(launch_that_is_torn_is_refused) {
     }
 }
 
-TEST(launch_of_another_format_or_kind_is_refused) {
+TEST(launch_of_another_format_or_kind_is_refused)
+{
     char file[1024];
     const Launch *l;
     int dir = open_dir();
@@ -100,7 +108,8 @@ static size_t list_size(const char *strings, uint32_t count) {
 }
 
 /* Random damage: whatever is accepted can be walked to its end inside the file. */
-TEST(launch_with_damage_is_refused_or_whole) {
+TEST(launch_with_damage_is_refused_or_whole)
+{
     char file[1024];
     int dir = open_dir(), accepted = 0;
     for (unsigned seed = 0; seed < 3000; seed++) {
@@ -121,7 +130,8 @@ TEST(launch_with_damage_is_refused_or_whole) {
     CHECK(accepted > 100);
 }
 
-TEST(claim_is_won_once) {
+TEST(claim_is_won_once)
+{
     int dir = open_dir();
     char text[32];
     CHECK_EQ(record_claim(dir), 0);
@@ -131,7 +141,8 @@ TEST(claim_is_won_once) {
     CHECK_STR(read_text(dir, RUN_CLAIM), text);
 }
 
-TEST(run_record_is_json) {
+TEST(run_record_is_json)
+{
     char file[1024], room[RECORD_BYTES_MAX], wanted[512];
     const Launch *l;
     int dir = open_dir();
@@ -142,12 +153,15 @@ TEST(run_record_is_json) {
     ASSERT(launch_map(dir, &l, &mapped) == 0);
     CHECK_EQ(record_run(dir, &(RecordRun){&machine, l, 5, 6, &started}, room), 0);
     snprintf(wanted, sizeof(wanted), "%s%s",
-             "{\"format\":1,\"id\":\"abc123\",\"run\":3,\"boot_id\":\"boot\",\"pidns\":42,\"pin\":5,\"pin_start_ticks\":6,",
-             "\"pid\":7,\"start_ticks\":8,\"started_us\":9,\"restarts\":2,\"attempt\":4,\"cause\":\"because \\u0022\\u005c\\u000a\"}\n");
+             "{\"format\":1,\"id\":\"abc123\",\"run\":3,\"boot_id\":\"boot\",\"pidns\":42,\"pin\":"
+             "5,\"pin_start_ticks\":6,",
+             "\"pid\":7,\"start_ticks\":8,\"started_us\":9,\"restarts\":2,\"attempt\":4,\"cause\":"
+             "\"because \\u0022\\u005c\\u000a\"}\n");
     CHECK_STR(read_text(dir, RUN_RECORD), wanted);
 }
 
-TEST(machine_knows_where_it_is) {
+TEST(machine_knows_where_it_is)
+{
     Machine m = {0};
     machine_read(&m);
     CHECK_EQ(strlen(m.boot_id), 36);
@@ -155,7 +169,8 @@ TEST(machine_knows_where_it_is) {
 }
 
 /* Nothing more can be written: the record takes the place of the launch file. */
-TEST(exit_record_is_written_on_a_full_disk) {
+TEST(exit_record_is_written_on_a_full_disk)
+{
     char file[1024], room[RECORD_BYTES_MAX];
     int dir = open_dir();
     struct rlimit limit;

@@ -34,7 +34,8 @@ static void wait_ready(int fd, int wanted) {
         ASSERT(read(fd, &byte, 1) == 1);
 }
 
-TEST(tree_finds_generations_and_ends_them) {
+TEST(tree_finds_generations_and_ends_them)
+{
     int ready[2];
     ASSERT(pipe(ready) == 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -57,7 +58,8 @@ static bool skip_pid(const void *arg, pid_t child) {
     return child == *(const pid_t *)arg;
 }
 
-TEST(tree_skips_a_child_with_all_below_it) {
+TEST(tree_skips_a_child_with_all_below_it)
+{
     int ready[2];
     ASSERT(pipe(ready) == 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -65,7 +67,8 @@ TEST(tree_skips_a_child_with_all_below_it) {
     wait_ready(ready[0], 5);
     TreeSignal how = {.signal = SIGKILL, .self = getpid(), .skip = skip_pid, .arg = &spared};
     CHECK_EQ(tree_signal(&tree, &how), 2);
-    CHECK(waitpid(-1, NULL, 0) != spared && waitpid(-1, NULL, 0) != spared); /* both that were meant, and only they */
+    CHECK(waitpid(-1, NULL, 0) != spared &&
+          waitpid(-1, NULL, 0) != spared); /* both that were meant, and only they */
     CHECK_EQ(count(), 3);
     CHECK(kill(other, 0) < 0);
     while (tree_has_child()) {
@@ -75,7 +78,8 @@ TEST(tree_skips_a_child_with_all_below_it) {
     }
 }
 
-TEST(tree_does_not_count_zombies) {
+TEST(tree_does_not_count_zombies)
+{
     pid_t pid = fork();
     if (pid == 0)
         _exit(3);
@@ -86,7 +90,8 @@ TEST(tree_does_not_count_zombies) {
     CHECK_EQ(waitpid(pid, NULL, 0), pid); /* it was left alone */
 }
 
-TEST(tree_sees_a_stopped_child) {
+TEST(tree_sees_a_stopped_child)
+{
     pid_t pid = fork();
     if (pid == 0) {
         raise(SIGSTOP);
@@ -102,13 +107,15 @@ TEST(tree_sees_a_stopped_child) {
     CHECK(WIFSIGNALED(status));
 }
 
-TEST(tree_names_who_is_left) {
+TEST(tree_names_who_is_left)
+{
     int ready[2];
     ASSERT(pipe(ready) == 0);
     pid_t pid = grow(1, ready[1]);
     wait_ready(ready[0], 1);
     WireSurvivors left = {.count = 0};
-    CHECK_EQ(tree_signal(&tree, &(TreeSignal){.signal = SIGTERM, .self = getpid(), .left = &left}), 1);
+    CHECK_EQ(tree_signal(&tree, &(TreeSignal){.signal = SIGTERM, .self = getpid(), .left = &left}),
+             1);
     CHECK_EQ(left.count, 1);
     CHECK_EQ(left.named, 1);
     CHECK_EQ(left.who[0].pid, pid);
@@ -117,7 +124,8 @@ TEST(tree_names_who_is_left) {
     kill(pid, SIGKILL);
 }
 
-TEST(stat_reads_names_that_try_to_mislead) {
+TEST(stat_reads_names_that_try_to_mislead)
+{
     TreeStat s;
     prctl(PR_SET_NAME, "a) R 1 (b");
     ASSERT(tree_stat(getpid(), &s) == 0);

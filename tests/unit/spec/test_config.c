@@ -72,16 +72,36 @@ TEST(config_that_cannot_be_read)
 {
     begin();
     CHECK(load("missing.yaml") == NULL);
-    CHECK_HAS(first(), "missing.yaml: cannot read it: no such file or directory");
+    CHECK_HAS(first(), "missing.yaml: it cannot be read: no such file or directory");
     ASSERT(mkdir(at("dir.yaml"), 0700) == 0);
     CHECK(load("dir.yaml") == NULL);
-    CHECK_HAS(first(), "is a directory");
+    CHECK_HAS(first(), "dir.yaml: it is a directory, not a file");
     ASSERT(mkfifo(at("fifo.yaml"), 0600) == 0);
     CHECK(load("fifo.yaml") == NULL); /* must not wait for a writer */
-    CHECK_HAS(first(), "is no plain file");
+    CHECK_HAS(first(), "it is a pipe, socket or device, not a file");
     ASSERT(symlink(at("loop.yaml"), at("loop.yaml")) == 0);
     CHECK(load("loop.yaml") == NULL);
     CHECK_EQ(report.errors, 1);
+    arena_deinit(&arena);
+}
+
+TEST(config_secrets_that_are_set_nowhere)
+{
+    begin();
+    StrMap nothing = {0};
+    StrMap client = {.at = (StrPair[]){{"GIVEN", "long enough"}, {"SHORT", "abc"}}, .n = 2};
+    put("thole.yaml", "version: 1\nservices:\n  a:\n    command: x\n    env: {OWN: long enough}\n"
+                      "    secrets: [OWN, GIVEN, MISSING, SHORT]\n");
+    ASSERT(load("thole.yaml"));
+    CHECK_EQ(report.n, 0); /* nobody asks for whom */
+    report_init(&report, &arena);
+    ASSERT(config_review(at("thole.yaml"), &client, &arena, &report));
+    ASSERT(report.n == 2 && report.errors == 0);
+    CHECK_HAS(first(), "thole.yaml:6:27: warning: services.a.secrets[2]: MISSING is set nowhere");
+    CHECK_HAS(report_line(&report.at[1], &arena), "SHORT in the environment of this command has 3");
+    report_init(&report, &arena);
+    ASSERT(config_review(at("thole.yaml"), &nothing, &arena, &report));
+    CHECK_EQ(report.n, 3);
     arena_deinit(&arena);
 }
 
@@ -95,8 +115,7 @@ TEST(config_of_ten_megabytes_is_refused)
     ASSERT(file_write(at("big.yaml"), text, size, 0600, &err) == 0);
     free(text);
     CHECK(load("big.yaml") == NULL);
-    CHECK_HAS(first(), "big.yaml: cannot read it: ");
-    CHECK_HAS(first(), "4");
+    CHECK_HAS(first(), "big.yaml: it has 10485760 bytes, more than the limit of 4194304 (4 MiB)");
     CHECK_EQ(report.errors, 1);
     arena_deinit(&arena);
 }
