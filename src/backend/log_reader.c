@@ -27,6 +27,7 @@ struct LogReader {
     uint64_t at; /* the position: logical offset of the next byte */
     bool placed; /* the members below say where the position lies on disk */
     bool closed; /* the segment will not grow: another follows it, or the run has ended */
+    bool over;   /* the run has ended and no segment follows this one */
     uint64_t segment;
     uint64_t entry; /* next entry of its index */
     Window *window;
@@ -214,6 +215,7 @@ static int place(LogReader *reader, LogPiece *ret, Err *err) {
             i--;
         reader->segment = found.at[i].at;
         reader->closed = i + 1 < found.n;
+        reader->over = false;
         window_drop(reader);
         result = entry_find(reader, &(Sought){reader->segment, chunk_reaches, reader->at},
                             &reader->entry, err);
@@ -260,12 +262,13 @@ static int beyond_index(LogReader *reader, LogPiece *ret, Err *err) {
         reader->placed = !more;
         return more;
     }
-    int follows = segment_after(reader, &next, err);
+    bool past = reader->over || ended(reader); /* before the look at what follows */
+    int follows = reader->over ? 0 : segment_after(reader, &next, err);
     if (follows < 0)
         return -1;
-    if (!reader->closed &&
-        (follows || ended(reader))) { /* only from now on the index is known to be complete */
+    if (!reader->closed && (follows || past)) { /* only from now on the index is complete */
         reader->closed = true;
+        reader->over = past && !follows;
         return 1;
     }
     if (reader->closed && segment.at + segment.size > reader->at) {
@@ -280,7 +283,7 @@ static int beyond_index(LogReader *reader, LogPiece *ret, Err *err) {
     }
     reader->segment = next;
     reader->entry = 0;
-    reader->closed = false;
+    reader->closed = reader->over = false;
     window_drop(reader);
     return 1;
 }

@@ -102,7 +102,8 @@ static void take_session(Follow *f, bool broken) {
 /* The Session has all targets in it, and changes with each of them: it is watched only when it may
  * be over. */
 static bool wants_session(const Follow *f) {
-    return f->ask->until == FOLLOW_DONE && (f->outcome.failed || !f->outcome.pending);
+    bool over = f->targets.all.n > 0 && !f->outcome.pending;
+    return f->ask->until == FOLLOW_DONE && (f->outcome.failed || over);
 }
 
 static HttpLines *open_lines(Follow *f, const char *before, const char *after, Err *err) {

@@ -35,6 +35,7 @@ struct LogSource {
     uint32_t ended;  /* the newest run known to have ended */
     bool alive;      /* the newest run is */
     bool follow, saw_older;
+    bool whole; /* the run had ended before its log was read to the end: no more to look for */
     LogReader *reader; /* NULL: opened when needed, at `at` */
     Op *tail;
     uint64_t at; /* up to here the run's log is in the queue, or was */
@@ -111,6 +112,7 @@ static void begin_run(LogSource *source, uint32_t run) {
     source->run = run;
     source->at = 0;
     source->gaps = 0;
+    source->whole = false;
     source->phase = PHASE_DISK;
 }
 
@@ -247,6 +249,7 @@ static bool read_disk(LogSource *source) {
     Err err;
     int got = 1;
     size_t seen = source->reader ? source->gaps : 0; /* such gaps, at `at` */
+    bool over = !run_lives(source);
     size_t untimed = SIZE_MAX; /* a gap that takes its time from what follows it */
     if (!source->reader) {
         source->reader = open_run(source, source->run);
@@ -275,6 +278,7 @@ static bool read_disk(LogSource *source) {
     }
     if (!keeps || got <= 0)
         source->reader = log_reader_free(source->reader);
+    source->whole = over && got == 0;
     return source->queue.n > 0;
 }
 
@@ -289,7 +293,7 @@ static bool refill(LogSource *source) {
         source->queue = full;
         return true;
     }
-    return source->phase == PHASE_DISK && read_disk(source);
+    return source->phase == PHASE_DISK && !source->whole && read_disk(source);
 }
 
 /* ---- lines ---- */

@@ -120,14 +120,13 @@ static int write_whole(int dir, const char *name, int flags, const Json *j) {
     return done ? 0 : -1;
 }
 
-/* Temporary name, crash point, rename, crash point. */
+/* Over the spare launch file or under a temporary name; crash point, rename, crash point. */
 static int publish(int dir, const Json *j, const char *const names[4], bool spare) {
-    const char *written = names[0];
-    if (write_whole(dir, written, O_CREAT | O_TRUNC, j) < 0) {
-        sys_unlinkat(dir, written, 0);
-        written = RUN_LAUNCH;
-        if (!spare || write_whole(dir, written, 0, j) < 0)
-            return -1;
+    const char *written = RUN_LAUNCH;
+    if (!spare || write_whole(dir, written, 0, j) < 0) {
+        written = names[0];
+        if (write_whole(dir, written, O_CREAT | O_TRUNC, j) < 0)
+            return sys_unlinkat(dir, written, 0), -1;
     }
     sys_point(names[1]);
     if (sys_renameat(dir, written, dir, names[2]) < 0)
@@ -163,5 +162,5 @@ int record_exit(int dir, const WireEnded *e, bool spare, char *room) {
     put(&j, "\"user_us\":%" PRIu64 ",\"system_us\":%" PRIu64 ",", e->user_us, e->system_us);
     put(&j, "\"max_rss_kib\":%" PRIu64 ",\"log_size\":%" PRIu64 ",", e->max_rss_kib, e->log_size);
     put(&j, "\"lingering\":%u,\"killed\":%u}\n", e->lingering, e->killed);
-    return publish(dir, &j, names, spare);
+    return publish(dir, &j, names, spare) < 0 ? -1 : (sys_unlinkat(dir, RUN_LAUNCH, 0), 0);
 }

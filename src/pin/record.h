@@ -46,6 +46,7 @@ typedef struct RecordRun {
 } RecordRun;
 
 /* Write RUN_RECORD and EXIT_RECORD; `room` is RECORD_BYTES_MAX bytes of anybody's. With `spare` the launch file is not
- * needed any more: when the disk is full, the exit record is written over it, which takes no block, and renamed. */
+ * needed any more: the exit record is written over it, which costs no file and also works on a full disk, and renamed. After
+ * record_exit there is no launch file. */
 MUST int record_run(int dir, const RecordRun *run, char *room);
 MUST int record_exit(int dir, const WireEnded *ended, bool spare, char *room);

@@ -171,8 +171,6 @@ static PinStep step_record(Pin *p, int64_t now) {
             return PIN_RECORD;
     }
     p->recorded = true;
-    if (p->claimed)
-        sys_unlinkat(PIN_DIR, RUN_LAUNCH, 0);
     sys_point("reply");
     pin_owe(p, NEWS_ENDED);
     return p->lingers ? PIN_LINGER : PIN_LEAVE;
@@ -187,13 +185,14 @@ static PinStep step_linger(Pin *p, int64_t now) {
 }
 
 static PinStep step_leave(Pin *p, int64_t now) {
+    bool told = pin_tell(p); /* first of all: somebody waits for it */
     if (p->fresh) {
         p->due = now + PIN_LEAVE_MS;
         log_close(&p->output.log);
         if (p->leaf >= 0)
             sys_unlinkat(PIN_CGROUP, p->start.id, AT_REMOVEDIR);
     }
-    return !pin_tell(p) && now < p->due ? PIN_LEAVE : PIN_GONE;
+    return !told && now < p->due ? PIN_LEAVE : PIN_GONE;
 }
 
 void pin_step(Pin *p, int64_t now) {
