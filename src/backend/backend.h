@@ -34,7 +34,8 @@ typedef enum StepEnd { STEP_EXITED, STEP_SIGNALED, STEP_FAILED, STEP_LOST } Step
 typedef struct StepState {
     StepPhase phase;
     StepEnd end;
-    int code; /* exit code, signal number; errno of STEP_FAILED */
+    int code;       /* exit code, signal number; errno of STEP_FAILED */
+    bool own_fault; /* STEP_FAILED: for `code` its own directory or program could not be used */
     Tristate oom_killed;
     int64_t pid;           /* local: of the process; else 0 */
     const char *container; /* engine's id or pod name; "" for local */

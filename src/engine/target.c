@@ -116,6 +116,7 @@ RunResult target_result(const StepState *state) {
                                    [STEP_LOST] = END_LOST};
     return (RunResult){.kind = ends[state->end],
                        .code = state->code,
+                       .own_fault = state->own_fault,
                        .oom_killed = state->oom_killed,
                        .ended_us = state->ended_us,
                        .why = state->error};

@@ -226,6 +226,8 @@ typedef struct WireSurvivors {
  *             "started_us","restarts","attempt","cause"}; written to a temporary name, renamed, then told
  * EXIT_RECORD how it ended: {"format":1,"end":"exited|signaled|failed|lost","code","stage","oom":true|false|null,"started_us","ended_us",
  *             "user_us","system_us","max_rss_kib","log_size","lingering","killed"}; likewise
+ * RUN_WHY     why it could not be started, one sentence for people, by the server that asked for it;
+ *             may be missing
  * log.<at>    the log's bytes from logical offset <at> (16 hex digits) on; made at the first byte; the next segment begins
  *             where this one is LOG_SEGMENT bytes or larger
  * index.<at>  its LogChunks, in order of offset; same <at> */
@@ -233,6 +235,7 @@ typedef struct WireSurvivors {
 #define RUN_CLAIM   "claim"
 #define RUN_RECORD  "run.json"
 #define EXIT_RECORD "exit.json"
+#define RUN_WHY     "why"
 #define LOG_DATA    "log."
 #define LOG_INDEX   "index."
 

@@ -161,10 +161,12 @@ static int64_t lived_ms(const TargetFacts *f, const PlanWorld *world) {
 static void apply_policy(TargetFacts *f, const TargetSpec *spec, const PlanWorld *world) {
     RestartAnswer answer;
     restart_decide(spec, f, lived_ms(f, world), world, &answer);
-    f->gave_up = answer.gave_up;
+    f->gave_up = answer.gave_up || answer.hopeless;
     f->grace_exceeded = answer.exceeded;
     if (answer.gave_up)
         words_add_gave_up(f->failure, f->attempt);
+    if (answer.hopeless)
+        words_add_hopeless(f->failure);
     if (!answer.again)
         return;
     enqueue(f, world->now_us);

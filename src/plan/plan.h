@@ -69,6 +69,8 @@ typedef enum EndKind {
 typedef struct RunResult {
     EndKind kind;
     int code;
+    bool
+        own_fault; /* END_FAILED: its own directory or program could not be used, for the errno `code` */
     Tristate oom_killed;
     int64_t ended_us;
     /* END_FAILED, END_LOST: what went wrong, e.g. "no such file or directory: ./x"; NULL or "": as
@@ -91,7 +93,7 @@ typedef struct TargetFacts {
                           * on it */
     bool ever_started, ever_ready, ever_succeeded;
     bool ready;
-    bool gave_up;          /* the policy will not try again */
+    bool gave_up;          /* the policy will not try again: too often, or to no purpose */
     bool grace_exceeded;   /* ci: a restart was refused because the grace period had passed */
     uint32_t run;          /* number of the newest run; 0: there was none */
     int32_t pid;           /* of it */

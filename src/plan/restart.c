@@ -2,6 +2,7 @@
 #include "plan/restart.h"
 
 #include <assert.h>
+#include <errno.h>
 
 int64_t restart_delay_ms(const Restart *restart, uint32_t attempt, uint32_t random) {
     assert(attempt > 0);
@@ -11,6 +12,24 @@ int64_t restart_delay_ms(const Restart *restart, uint32_t attempt, uint32_t rand
     if (delay > max)
         delay = max;
     return delay <= 0 ? 0 : delay - (int64_t)(random % (uint64_t)(delay / 2 + 1));
+}
+
+bool restart_hopeless(const RunResult *result) {
+    if (result->kind != END_FAILED || !result->own_fault)
+        return false;
+    switch (result->code) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EACCES:
+    case EPERM:
+    case ENOEXEC:
+    case ELIBBAD:
+    case E2BIG: return true;
+    default: return false; /* EAGAIN, ENOMEM, ETXTBSY, EIO, … */
+    }
 }
 
 static bool policy_applies(const TargetSpec *spec) {
@@ -32,6 +51,10 @@ void restart_decide(const TargetSpec *spec, const TargetFacts *facts, int64_t li
     if (facts->want != WANT_RUN || facts->queued || world->done || !policy_applies(spec))
         return;
     const Restart *restart = &spec->service->restart;
+    if (restart_hopeless(&facts->result)) {
+        ret->hopeless = true;
+        return;
+    }
     if (world->ci && !spec->service->restart_written && !within_grace(facts, world)) {
         ret->exceeded = world->ci_grace_ms > 0;
         return;

@@ -9,6 +9,10 @@
  * taken off at random so that what failed together does not come back together. A run that lived for
  * reset_after ends the row. After max_restarts in a row the policy gives up.
  *
+ * What could not even be started by its own fault (no such program, not executable, its directory is
+ * gone) is not tried again: only people can mend that, and then they ask. A start that failed for want
+ * of processes, memory or descriptors, or because the program was just being written, is.
+ *
  * In `ci` a failure ends the session. A server is restarted only within the grace period after its
  * start (the start that was asked for: restarts do not extend it), or if the service writes `restart`. */
 #pragma once
@@ -20,10 +24,15 @@ typedef struct RestartAnswer {
     uint32_t attempt; /* the n-th in a row */
     int64_t delay_ms; /* before it */
     bool gave_up;     /* there would be one, but for max_restarts */
+    bool hopeless;    /* ... but it cannot be started at all */
     bool exceeded;    /* ... but for the grace period of `ci` */
 } RestartAnswer;
 
-/* `lived_ms`: how long the failed run was executing. The facts are as before its end. */
+/* It never was executed, and never will be as things are. */
+bool restart_hopeless(const RunResult *result);
+
+/* `lived_ms`: how long the failed run was executing. The facts are as before its end, but for
+ * `result`. */
 void restart_decide(const TargetSpec *spec, const TargetFacts *facts, int64_t lived_ms,
                     const PlanWorld *world, RestartAnswer *ret);
 

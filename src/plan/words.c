@@ -102,6 +102,12 @@ void words_add_gave_up(char text[FACTS_TEXT], uint32_t restarts) {
           restarts == 1 ? "" : "s");
 }
 
+void words_add_hopeless(char text[FACTS_TEXT]) {
+    char before[FACTS_TEXT];
+    words_copy(before, text);
+    words(text, "%.*s; trying again would not help", FACTS_TEXT - 60, before);
+}
+
 void words_for_survivors(char text[FACTS_TEXT], const char *survivors) {
     words(text, "could not be stopped: %s", survivors);
 }

@@ -11,6 +11,8 @@ void words_for_end(char text[FACTS_TEXT], const TargetSpec *spec, const RunResul
 void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char *detail);
 /* "exit code 3; gave up after 10 restarts in a row" */
 void words_add_gave_up(char text[FACTS_TEXT], uint32_t restarts);
+/* "could not start: command not found: ./x; trying again would not help" */
+void words_add_hopeless(char text[FACTS_TEXT]);
 /* "could not be stopped: 4711 (sleep, uid 0)" */
 void words_for_survivors(char text[FACTS_TEXT], const char *survivors);
 /* Copies; NULL is "". */

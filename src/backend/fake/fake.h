@@ -17,6 +17,7 @@ typedef struct FakeScript {
     StepEnd end;
     int code;
     const char *start_error; /* not NULL: cannot be started, with this sentence */
+    int start_errno;         /* ... by its own fault, with this errno; 0: for another reason */
     bool ignores_stop;       /* ends only by SIGKILL */
     bool survives_kill;      /* destroy_step fails with ERR_DENIED */
     const char *output;      /* written at once */

@@ -21,6 +21,7 @@ typedef struct FakePlan {
     Tristate oom_killed;
     bool ignores_stop, survives_kill, tail_fails;
     char *start_error; /* owned; NULL: it can be started */
+    int start_errno;   /* not 0: ... by its own fault */
     char *end_error;   /* owned; the sentence of an end that failed */
     char *output;      /* owned; NULL: none */
 } FakePlan;

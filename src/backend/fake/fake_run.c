@@ -153,7 +153,8 @@ static void on_start(void *arg) {
     FakeRun *run = arg;
     run->timer = timer_free(run->timer);
     if (run->plan.start_error) {
-        fake_run_end(run, STEP_FAILED, 0, run->plan.start_error);
+        run->state.own_fault = run->plan.start_errno != 0;
+        fake_run_end(run, STEP_FAILED, run->plan.start_errno, run->plan.start_error);
         return;
     }
     count_of(run->fake, run->task, run->step)->starts++;

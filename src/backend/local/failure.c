@@ -35,16 +35,27 @@ static bool program_stat(const Failure *f, struct stat *ret) {
     return stat(path, ret) == 0;
 }
 
+/* "foo (looked in PATH: /usr/bin:/bin)" */
+static void describe_missing(const Failure *f, const char *program, char *ret, size_t size) {
+    enum { SHOWN = 100 };
+    if (!f->program || has_slash(f->program))
+        snprintf(ret, size, "command not found: %s", program);
+    else if (!f->path)
+        snprintf(ret, size, "command not found: %s (looked in PATH)", program);
+    else
+        snprintf(ret, size, "command not found: %s (looked in PATH: %.*s%s)", program, SHOWN,
+                 f->path, strlen(f->path) > SHOWN ? "..." : "");
+}
+
 static void describe_exec(const Failure *f, char *ret, size_t size) {
     struct stat st = {0};
     const char *program = f->program ? f->program : "the program";
     bool there = f->program && program_stat(f, &st);
-    bool looked = f->program && !has_slash(f->program);
     if (f->error == ENOENT && there)
         snprintf(ret, size, "not executable: %s (the interpreter it names does not exist)",
                  program);
     else if (f->error == ENOENT || f->error == ENOTDIR)
-        snprintf(ret, size, "command not found: %s%s", program, looked ? " (looked in PATH)" : "");
+        describe_missing(f, program, ret, size);
     else if ((f->error == EACCES || f->error == EISDIR) && there && S_ISDIR(st.st_mode))
         snprintf(ret, size, "is a directory: %s", program);
     else if (f->error == EACCES || f->error == EPERM)

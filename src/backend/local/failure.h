@@ -12,6 +12,7 @@ typedef struct Failure {
     const char *program; /* as it was asked for, or NULL when nobody knows any more */
     const char *cwd;     /* likewise */
     size_t environment;  /* bytes asked for, 0: unknown */
+    const char *path;    /* its PATH, or NULL */
 } Failure;
 
 void failure_describe(const Failure *failure, char *ret, size_t size);

@@ -84,11 +84,11 @@ struct Run {
     StopAsk stop; /* what is to be sent once it runs */
     bool stop_wanted;
     StepState now;
-    char *program, *cwd; /* for the sentence of a failed start; gone when it has started */
-    size_t environment;  /* bytes of it, for the same */
-    uint32_t lost;       /* LostHow, while SWEEPING */
-    bool swept;          /* the rail has ended what was below its pin */
-    uint32_t left;       /* processes of it that the last look found; `left_names` names them */
+    char *program, *cwd, *path; /* for the sentence of a failed start; gone when it has started */
+    size_t environment;         /* bytes of it, for the same */
+    uint32_t lost;              /* LostHow, while SWEEPING */
+    bool swept;                 /* the rail has ended what was below its pin */
+    uint32_t left; /* processes of it that the last look found; `left_names` names them */
     char left_names[128];
     uint64_t log_told;       /* size of its log, as its pin said last */
     struct Stopper *stopper; /* a stop command at work, stop.c */

@@ -281,6 +281,8 @@ static Run *prepare_run(Local *local, const Task *task, StepId id, const Step *s
     run->program = xstrdup(step->entrypoint.at[0]);
     run->cwd = xstrdup(step->working_dir);
     run->environment = size;
+    const char *path = strmap_get(&step->environment, "PATH");
+    run->path = path ? xstrdup(path) : NULL;
     run->now.restarts = step->restarts;
     run->now.attempt = step->attempt;
     return run;

@@ -171,6 +171,22 @@ int records_write_exit(const char *dir, const WireEnded *e, Err *err) {
     return file_write_atomic(path, text, (size_t)n, 0600, false, err);
 }
 
+void records_write_why(const char *dir, const char *why) {
+    AUTO_FREE char *path = xasprintf("%s/" RUN_WHY, dir);
+    Err err;
+    (void)!file_write(path, why, strlen(why), 0600, &err); /* lost: the next one says less */
+}
+
+int records_why(const char *dir, char *ret, size_t size) {
+    AUTO_FREE char *path = xasprintf("%s/" RUN_WHY, dir);
+    AUTO_FREE char *text = NULL;
+    Err err;
+    if (file_read(path, RECORD_MAX, &text, NULL, &err) < 0 || !text[0])
+        return -1;
+    snprintf(ret, size, "%s", text);
+    return 0;
+}
+
 static int append(const char *dir, uint64_t segment, const LogChunk *chunks, size_t n, Err *err) {
     AUTO_FREE char *path = xasprintf("%s/" LOG_INDEX "%016llx", dir, (unsigned long long)segment);
     AUTO_CLOSE int fd =

@@ -27,6 +27,10 @@ MUST int records_exit(const char *dir, WireEnded *ret, Err *err);
 /* Writes EXIT_RECORD, by a temporary file and a rename. */
 MUST int records_write_exit(const char *dir, const WireEnded *ended, Err *err);
 
+/* The sentence of a start that failed, by who asked for it; -1: nobody left one. */
+void records_write_why(const char *dir, const char *why);
+MUST int records_why(const char *dir, char *ret, size_t size);
+
 typedef enum ClaimKind { CLAIM_NONE, CLAIM_PIN, CLAIM_VOID } ClaimKind;
 typedef struct Claim {
     ClaimKind kind;

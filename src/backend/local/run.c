@@ -57,7 +57,8 @@ void run_hang_up(Run *run) {
 static void forget_start(Run *run) {
     free(run->program);
     free(run->cwd);
-    run->program = run->cwd = NULL;
+    free(run->path);
+    run->program = run->cwd = run->path = NULL;
 }
 
 static void leave_map(Run *run) {
@@ -401,15 +402,26 @@ void run_fail_fork(Run *run, int error) {
 
 /* ---- Its end ---- */
 
+/* Who asked for it knows all there is to say, and writes it down for those who come later. */
+static void describe_failure(Run *run, const WireEnded *ended) {
+    StepState *now = &run->now;
+    Failure failure = {.stage = ended->stage,
+                       .error = ended->code,
+                       .program = run->program,
+                       .cwd = run->cwd,
+                       .path = run->path,
+                       .environment = run->environment};
+    if (!run->program && records_why(run->dir, now->error, sizeof now->error) == 0)
+        return;
+    failure_describe(&failure, now->error, sizeof now->error);
+    if (run->program)
+        records_write_why(run->dir, now->error);
+}
+
 static void describe_end(Run *run, const WireEnded *ended) {
     StepState *now = &run->now;
     if (ended->end == RUN_END_FAILED) {
-        Failure failure = {.stage = ended->stage,
-                           .error = ended->code,
-                           .program = run->program,
-                           .cwd = run->cwd,
-                           .environment = run->environment};
-        failure_describe(&failure, now->error, sizeof now->error);
+        describe_failure(run, ended);
     } else if (ended->end == RUN_END_LOST && !now->error[0]) {
         snprintf(now->error, sizeof now->error, "%s", lost_describe((LostHow)ended->code));
     }
@@ -432,6 +444,8 @@ void run_ended(Run *run, const WireEnded *ended) {
     StepState *now = &run->now;
     now->end = end_of(ended);
     now->code = now->end == STEP_LOST ? 0 : ended->code;
+    now->own_fault = ended->end == RUN_END_FAILED &&
+                     (ended->stage == RUN_STAGE_CHDIR || ended->stage == RUN_STAGE_EXEC);
     now->oom_killed = ended->oom == RUN_OOM_YES ? YES : ended->oom == RUN_OOM_NO ? NO : UNKNOWN;
     now->started_us = ended->started_us;
     now->ended_us = ended->ended_us;

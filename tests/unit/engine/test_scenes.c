@@ -2,6 +2,10 @@
 /* The engine on the fake backend: what users are promised, in scenes. */
 #include "unit/engine/scene.h"
 
+#include <errno.h>
+
+#include "engine/session.h"
+
 static const FakeScript runs_on = {.life_ms = -1};
 
 static StepId step(const Scene *scene, const char *target, uint32_t run) {
@@ -40,6 +44,30 @@ TEST(a_crashed_server_waits_for_its_back_off_and_runs_again)
     loop_advance(scene->loop, 1001);
     CHECK_STR(scene_state(scene, "api:serve"), "active ready");
     CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "api:serve"), 2);
+    scene_free(scene);
+}
+
+TEST(what_cannot_be_executed_is_not_tried_again_until_somebody_asks)
+{
+    Scene *scene = scene_new("services:\n  api: {command: api}\n  few: {command: few}\n");
+    FakeScript missing = {.start_error = "command not found: api", .start_errno = ENOENT};
+    FakeScript later = {.start_error = "no more processes"};
+    fake_script(scene->backend, NULL, "api:serve", &missing);
+    fake_script(scene->backend, NULL, "few:serve", &later);
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 1);
+    CHECK_STR(scene_state(scene, "few:serve"), "waiting backoff");
+    for (int servers = 0; servers < 2; servers++) {
+        CHECK_STR(scene_state(scene, "api:serve"),
+                  "terminated could not start: command not found: api; trying again would not help");
+        loop_advance(scene->loop, 3600 * 1000);
+        CHECK_EQ(target_facts(scene_target(scene, "api:serve"))->run, 1);
+        scene_crash(scene);
+    }
+    fake_script(scene->backend, NULL, "api:serve", &runs_on);
+    ASSERT(target_start(scene_target(scene, "api:serve"), &scene->err) == 0);
+    loop_advance(scene->loop, 1);
+    CHECK_STR(scene_state(scene, "api:serve"), "active ready");
     scene_free(scene);
 }
 

@@ -347,6 +347,8 @@ TEST(failures_name_their_cause)
     ASSERT(chmod(file, 0700) == 0);
     CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, "foo", "/", 0}),
               "command not found: foo (looked in PATH)");
+    CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, "foo", "/", 0, "/usr/bin:/bin"}),
+              "command not found: foo (looked in PATH: /usr/bin:/bin)");
     CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, "./foo", "/", 0}), "command not found: ./foo");
     CHECK_STR(say((Failure){RUN_STAGE_EXEC, ENOENT, "./script", test_dir(), 0}),
               "not executable: ./script (the interpreter it names does not exist)");

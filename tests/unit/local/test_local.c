@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the local backend promises beyond the contract: the sentences of failed starts, trees that are gone, and that it endures
  * whoever is killed. */
+#include <errno.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>
 #include <signal.h>
@@ -32,6 +33,7 @@ static const char *failure_of(World *w, uint32_t run, const char *program, const
     CHECK_STR(heard.err.msg, "");
     CHECK_EQ(heard.state.phase, STEP_ENDED);
     CHECK_EQ(heard.state.end, STEP_FAILED);
+    CHECK(heard.state.own_fault);
     return arena_strdup(&w->arena, heard.state.error);
 }
 
@@ -43,7 +45,7 @@ TEST(local_failed_starts_name_the_cause)
     ASSERT(file_write(file, "no program\n", 11, 0600, &err) == 0);
     world_setup(w, "t");
     CHECK_STR(failure_of(w, 1, "no-such-command", "/"),
-              "command not found: no-such-command (looked in PATH)");
+              "command not found: no-such-command (looked in PATH: /usr/local/bin:/usr/bin:/bin)");
     CHECK_STR(failure_of(w, 2, "./no-such-command", w->dir),
               "command not found: ./no-such-command");
     CHECK_STR(failure_of(w, 3, "./plain", w->dir), "not executable: ./plain");
@@ -52,6 +54,23 @@ TEST(local_failed_starts_name_the_cause)
               "working directory does not exist: /no/such/dir");
     CHECK_STR(failure_of(w, 6, "/bin/sh", file),
               arena_printf(&w->arena, "working directory is not a directory: %s", file));
+    world_close(w);
+}
+
+TEST(local_a_start_that_failed_reads_the_same_to_the_next_server)
+{
+    World *w = world_open();
+    Heard again = {0};
+    world_setup(w, "t");
+    CHECK_STR(failure_of(w, 1, "./no-such-command", w->dir),
+              "command not found: ./no-such-command");
+    world_crash(w);
+    world_setup(w, "t");
+    run_resume(w, step_id("t", "broken", 1), &again);
+    CHECK_EQ(again.state.end, STEP_FAILED);
+    CHECK_EQ(again.state.code, ENOENT);
+    CHECK(again.state.own_fault);
+    CHECK_STR(again.state.error, "command not found: ./no-such-command");
     world_close(w);
 }
 

@@ -317,8 +317,9 @@ static bool ended(Script *s, const Words *w, size_t i) {
         r.kind = END_SIGNALED;
         r.code = (int)number(w->at[2]);
         r.oom_killed = w->n > 3 ? YES : NO;
-    } else if (strcmp(w->at[0], "nostart") == 0) {
+    } else if (strcmp(w->at[0], "nostart") == 0 || strcmp(w->at[0], "nomeans") == 0) {
         r.kind = END_FAILED;
+        r.own_fault = strcmp(w->at[0], "nostart") == 0;
         r.code = (int)number(w->at[2]);
         r.why = w->n > 3 ? w->rest[3] : NULL;
     } else if (strcmp(w->at[0], "lost") == 0) {

@@ -7,7 +7,8 @@
  *     ci [grace=D] [timeout=D] [readiness=D] [soak=D]      slots N
  *     up [NAME…]        start TARGET…    restart TARGET…    stop TARGET…    disable TARGET…    down
  *     exec TARGET       ready TARGET     unready TARGET     stuck TARGET NAMES
- *     exit TARGET CODE  kill TARGET SIGNAL [oom]            nostart TARGET ERRNO [WHY…]    lost TARGET
+ *     exit TARGET CODE  kill TARGET SIGNAL [oom]            lost TARGET
+ *     nostart TARGET ERRNO [WHY…] (by its own fault)        nomeans TARGET ERRNO [WHY…] (for want of something)
  *     pass D            show             check
  *
  * exec to lost are the backend speaking; show prints what the API shows, check asks the exit condition. */

@@ -9,6 +9,7 @@
  *   - the restart policy, its back-off and its end;
  *   - told to go down, everything ends, dependents first, and nothing starts any more.
  * A violation prints the seed of its sequence. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -345,12 +346,17 @@ static void do_exec(Model *m, size_t i) {
     sim_exec(&m->sim, i);
 }
 
+static bool restart_on(const Model *m, size_t i) {
+    const Service *s = service_of(m, i);
+    if (s->restart.policy == RESTART_NEVER || m->sim.world.done)
+        return false;
+    return !is_job(m, i) || (s->type == SERVICE_JOB && s->restart_written);
+}
+
 static bool policy_says(const Model *m, size_t i) {
     const Service *s = service_of(m, i);
     const PlanWorld *w = &m->sim.world;
-    if (s->restart.policy == RESTART_NEVER || w->done)
-        return false;
-    if (is_job(m, i) && (s->type != SERVICE_JOB || !s->restart_written))
+    if (!restart_on(m, i))
         return false;
     return !w->ci || s->restart_written || w->now_ms - m->truth[i].asked_ms < w->ci_grace_ms;
 }
@@ -360,10 +366,12 @@ static void do_end(Model *m, size_t i, EndKind kind, int code) {
     const Restart *r = &service_of(m, i)->restart;
     bool well = is_job(m, i) && kind == END_EXITED && code == 0 && !t->leaving;
     bool failed = t->late || (!t->leaving && !well);
-    bool gave_up = false;
+    bool gave_up = false, hopeless = kind == END_FAILED && code == ENOENT;
     if (well)
         t->ever_done = t->build_ok = true;
-    if (failed && t->want == WANT_RUN && !t->owed && policy_says(m, i)) {
+    if (failed && t->want == WANT_RUN && !t->owed && hopeless && restart_on(m, i)) {
+        gave_up = true;
+    } else if (failed && t->want == WANT_RUN && !t->owed && policy_says(m, i)) {
         if (t->exec_ms && m->sim.world.now_ms - t->exec_ms >= r->reset_after_ms)
             t->row = 0;
         gave_up = r->max_restarts && t->row >= r->max_restarts;
@@ -413,7 +421,7 @@ static void backend_event(Model *m, size_t i) {
     if (!run->execed && dice(m, 4)) {
         do_exec(m, i);
     } else if (!run->execed) {
-        do_end(m, i, END_FAILED, 2);
+        do_end(m, i, END_FAILED, dice(m, 2) ? ENOENT : EAGAIN);
     } else if (run->stop_asked && dice(m, 8) == 0) {
         do_stuck(m, i);
     } else if (run->stop_asked || dice(m, 3) == 0) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
 #include "harness/test.h"
 #include "plan/restart.h"
 
@@ -57,13 +59,17 @@ typedef struct Row {
     int64_t grace_ms, asked_ms, lived_ms;
     uint32_t attempt;
     int64_t max;
-    bool again, gave_up, exceeded;
+    RunResult result;
+    bool again, gave_up, exceeded, hopeless;
     uint32_t next;
 } Row;
 
 #define SERVER .type = TARGET_SERVER, .service = SERVICE_SERVER, .want = WANT_RUN
 #define JOB    .type = TARGET_JOB, .service = SERVICE_JOB, .want = WANT_RUN
 #define BUILD  .type = TARGET_JOB, .service = SERVICE_SERVER, .want = WANT_RUN
+
+#define NOT_STARTED(errno_) \
+    .result = { .kind = END_FAILED, .own_fault = true, .code = errno_ }
 
 /* Now is 100,000. */
 static const Row rows[] = {
@@ -98,6 +104,18 @@ static const Row rows[] = {
     {"job, written never", JOB, .policy = RESTART_NEVER, .written = true},
     {"job in ci", JOB, .policy = RESTART_ON_FAILURE, .ci = true, .grace_ms = 5000,
      .asked_ms = 99000},
+    {"no such program", SERVER, .policy = RESTART_ALWAYS, NOT_STARTED(ENOENT), .hopeless = true},
+    {"no such program, in ci", SERVER, .policy = RESTART_ALWAYS, .ci = true, .grace_ms = 5000,
+     .asked_ms = 1, NOT_STARTED(ENOENT), .hopeless = true},
+    {"a job's program", JOB, .policy = RESTART_ALWAYS, .written = true, NOT_STARTED(EACCES),
+     .hopeless = true},
+    {"no such program, but never", SERVER, .policy = RESTART_NEVER, NOT_STARTED(ENOENT)},
+    {"a program being written", SERVER, .policy = RESTART_ALWAYS, NOT_STARTED(ETXTBSY),
+     .again = true, .next = 1},
+    {"no launch file", SERVER, .policy = RESTART_ALWAYS,
+     .result = {.kind = END_FAILED, .code = ENOENT}, .again = true, .next = 1},
+    {"exit code 2", SERVER, .policy = RESTART_ALWAYS, .result = {.kind = END_EXITED, .code = 2},
+     .again = true, .next = 1},
     {"build", BUILD, .policy = RESTART_ALWAYS, .written = true},
 };
 
@@ -112,19 +130,38 @@ static void check_row(const Row *row) {
         .attempt = row->attempt,
         .asked_ms = row->asked_ms,
         .started_ms = 99999,
+        .result = row->result,
     };
     PlanWorld world = {
         .now_ms = 100000, .ci = row->ci, .done = row->done, .ci_grace_ms = row->grace_ms};
     RestartAnswer got;
     restart_decide(&spec, &facts, row->lived_ms, &world, &got);
     if (got.again != row->again || got.gave_up != row->gave_up || got.exceeded != row->exceeded ||
-        got.attempt != row->next)
-        test_fail(__FILE__, __LINE__, "%s: again %d, gave up %d, exceeded %d, attempt %u",
-                  row->name, got.again, got.gave_up, got.exceeded, got.attempt);
+        got.hopeless != row->hopeless || got.attempt != row->next)
+        test_fail(__FILE__, __LINE__,
+                  "%s: again %d, gave up %d, exceeded %d, hopeless %d, attempt %u", row->name,
+                  got.again, got.gave_up, got.exceeded, got.hopeless, got.attempt);
 }
 
 TEST(restart_table)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         check_row(&rows[i]);
+}
+
+TEST(what_can_never_be_executed)
+{
+    static const int hopeless[] = {ENOENT,  ENOTDIR, EISDIR, ELOOP,     EACCES,
+                                   EPERM,   ENOEXEC, E2BIG,  ELIBBAD,   ENAMETOOLONG};
+    static const int passing[] = {EAGAIN, ENOMEM, ETXTBSY, EMFILE, ENFILE, EIO, EINTR, ESTALE, 0};
+    RunResult r = {.kind = END_FAILED, .own_fault = true};
+    for (size_t i = 0; i < sizeof hopeless / sizeof *hopeless; i++) {
+        r.code = hopeless[i];
+        CHECK(restart_hopeless(&r));
+    }
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
+        r.code = passing[i];
+        CHECK(!restart_hopeless(&r));
+    }
+    CHECK(!restart_hopeless(&(RunResult){.kind = END_SIGNALED, .own_fault = true, .code = ENOENT}));
 }
