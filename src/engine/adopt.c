@@ -13,7 +13,6 @@
 #include "engine/run_files.h"
 #include "engine/session.h"
 
-/* What an earlier server knew of the newest run. */
 /* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours. */
 static PlanWorld world_at(const Session *session, int64_t us) {
     PlanWorld world = session_world(session);
@@ -24,6 +23,7 @@ static PlanWorld world_at(const Session *session, int64_t us) {
     return world;
 }
 
+/* What an earlier server knew of the newest run. */
 static void was_started(Target *target, const StepState *state) {
     TargetFacts *facts = target_facts(target);
     PlanWorld world = world_at(target->session, state->started_us);
@@ -41,10 +41,11 @@ static void was_started(Target *target, const StepState *state) {
     }
 }
 
-static void found_ended(Target *target, const StepState *state) {
+static void found_ended(Target *target, const StepState *state, bool unsure) {
     TargetFacts *facts = target_facts(target);
     PlanWorld world = world_at(target->session, state->ended_us);
     RunResult end = target_result(state);
+    end.unsure = unsure;
     if (state->started_us)
         was_started(target, state);
     else
@@ -68,7 +69,7 @@ static void found(Target *target, const StepState *state) {
         target_watch_run(target);
         break;
     case STEP_ENDED:
-        found_ended(target, state);
+        found_ended(target, state, false);
         if (state->rebooted && target_spec(target)->type == TARGET_JOB && facts->want == WANT_RUN)
             fact_wanted(facts, WANT_RUN, loop_wall_us(session->engine->loop),
                         "run again: the machine was restarted while it ran");
@@ -87,22 +88,25 @@ static void looked_up(Session *session) {
     log_info("%s: adopted, %zu running", session->slug, session->alive);
 }
 
+/* The backend cannot say what became of it. Whatever that is: nothing is started beside it. */
+static void found_nothing(Target *target, const Err *err) {
+    StepState lost = {.phase = STEP_ENDED,
+                      .end = STEP_LOST,
+                      .oom_killed = UNKNOWN,
+                      .ended_us = loop_wall_us(target->session->engine->loop)};
+    str_copy(lost.error, sizeof(lost.error), err->msg);
+    log_warn("%s %s: %s", target->session->slug, target_spec(target)->name, err->msg);
+    found_ended(target, &lost, true);
+}
+
 static void on_resumed(void *arg, const void *result, const Err *err) {
     Target *target = arg;
-    const StepState *state = result;
     target->resume = NULL;
     sys_point("adopt");
-    if (err) {
-        StepState lost = {.phase = STEP_ENDED,
-                          .end = STEP_LOST,
-                          .oom_killed = UNKNOWN,
-                          .ended_us = loop_wall_us(target->session->engine->loop)};
-        str_copy(lost.error, sizeof(lost.error), err->msg);
-        log_warn("%s %s: %s", target->session->slug, target_spec(target)->name, err->msg);
-        found(target, &lost);
-    } else {
-        found(target, state);
-    }
+    if (err)
+        found_nothing(target, err);
+    else
+        found(target, result);
     looked_up(target->session);
 }
 
@@ -139,7 +143,7 @@ static void adopt(Session *session) {
     session_hold(session, 0);
 }
 
-int engine_adopt(Engine *engine, Err *err) {
+int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
     AUTO_FREE char *path = path_join(engine->state_dir, "sessions");
     if (path_mkdirs(path, 0700, err) < 0)
         return -1;
@@ -158,5 +162,8 @@ int engine_adopt(Engine *engine, Err *err) {
             adopt(session);
     }
     closedir(dir);
+    engine->adopted = adopted;
+    engine->adopted_arg = arg;
+    engine_wants_drain(engine);
     return 0;
 }

@@ -166,6 +166,23 @@ static bool drain_slots(Engine *engine) {
     return any;
 }
 
+static bool any_adopting(const Engine *engine) {
+    const Session *session;
+    LIST_FOREACH (session, &engine->sessions, link)
+        if (session->adopting)
+            return true;
+    return false;
+}
+
+/* What was to be looked up is known, and shown. */
+static void tell_adopted(Engine *engine) {
+    LoopFn adopted = engine->adopted;
+    if (!adopted || any_adopting(engine))
+        return;
+    engine->adopted = NULL;
+    adopted(engine->adopted_arg);
+}
+
 /* Targets first, and who gets a slot; only then sessions, whose end is judged by what their targets show. */
 void engine_drain(Engine *engine) {
     for (;;) {
@@ -173,11 +190,12 @@ void engine_drain(Engine *engine) {
         if (drain_slots(engine))
             continue;
         if (list_empty(&engine->unsettled))
-            return;
+            break;
         Session *session = container_of(engine->unsettled.next, Session, unsettled);
         list_remove(&session->unsettled);
         session_settle(session); /* may free it */
     }
+    tell_adopted(engine);
 }
 
 /* ---- looking things up ---- */

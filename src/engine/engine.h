@@ -22,8 +22,9 @@ typedef struct EngineOptions {
 Engine *engine_new(const EngineOptions *options);
 Engine *engine_free(Engine *engine); /* leaves everything running */
 
-/* Reads sessions from disk and adopts what runs. Call once, before serving. A file of a newer format is left untouched and named. */
-MUST int engine_adopt(Engine *engine, Err *err);
+/* Reads sessions from disk and adopts what runs. Call once, before serving: until `adopted` is called (once, from the loop; may be
+ * NULL) objects do not show what runs. A file of a newer format is left untouched and named. */
+MUST int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err);
 
 Objects *engine_objects(Engine *engine);
 

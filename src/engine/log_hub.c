@@ -179,7 +179,7 @@ static uint32_t started_run(const TargetFacts *facts) {
 /* As far as is known: a run that is being started or looked up may well be. */
 static bool lives(const Session *session, size_t t) {
     const Target *target = &session->targets[t];
-    return facts_alive(&session->facts[t]) || target->adopting || target->start || target->resume;
+    return facts_alive(&session->facts[t]) || target->start || target->resume;
 }
 
 static void hear_target(LogStream *stream, const Target *target) {

@@ -23,7 +23,6 @@ struct Target {
     List tidy;      /* Engine.tidy, while its older runs are to be looked at */
     bool has_slot;
     bool slot_pending;                   /* not shown yet: a slot is free and about to be offered */
-    bool adopting;                       /* its newest run is being looked up: no plan yet */
     Timer *wake;                         /* the plan wants to be asked again */
     uint32_t queued_after;               /* adoption: a run was still to come after this one */
     uint32_t base_run;                   /* newest run of earlier sessions */
@@ -94,6 +93,8 @@ struct Engine {
     bool calming;
     int slots, slots_used;
     Deferred *drain;
+    LoopFn adopted; /* to be called when all has been looked up, once */
+    void *adopted_arg;
     uint32_t random;
 };
 

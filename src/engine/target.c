@@ -133,8 +133,10 @@ static void on_wait(void *arg, const void *result, const Err *err) {
     sys_point("ended");
     RunResult end =
         err ? result_of_error(target->session->engine->loop, err) : target_result(result);
-    if (err)
+    if (err) {
         end.kind = END_LOST;
+        end.unsure = true;
+    }
     run_over(target, &end);
     if (!err && ((const StepState *)result)->note[0]) /* helpers it left running */
         str_copy(target_facts(target)->note, FACTS_TEXT, ((const StepState *)result)->note);

@@ -2,7 +2,8 @@
 /* thole-server: the composition root. The only file that names the concrete backend and puts the parts together.
  *
  * One per user and state directory (a lock says which). It owns no process: TERM, HUP and INT mean "leave, everything goes
- * on". It leaves by itself when there has been nothing to watch for a while. */
+ * on". It answers nobody before it knows what runs; who asks meanwhile finds no socket and asks again. It leaves by itself
+ * when there has been nothing to watch for a while. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -22,7 +23,12 @@
 #include "config.h"
 #include "engine/engine.h"
 
-enum { IDLE_MS = 60 * 1000, SIGNALS = 3 };
+enum {
+    IDLE_MS = 60 * 1000,
+    ADOPT_MS =
+        8 * 1000, /* less than clients wait: what is not found out by then is served as it is */
+    SIGNALS = 3
+};
 
 typedef struct App {
     Loop *loop;
@@ -32,7 +38,8 @@ typedef struct App {
     char *program, *pin_program, *state_dir, *runtime_dir, *socket, *rail_log;
     SignalWatch *signals[SIGNALS];
     Watcher watcher; /* looks for idleness when something changed */
-    Timer *idle;
+    Timer *idle, *adopting;
+    bool failed;
     bool leaving; /* once every session is gone */
     bool again;   /* make room for another: the rail starts it */
     int ready_fd, lock;
@@ -67,7 +74,7 @@ static void on_leave(void *arg, ApiLeave how) {
 }
 
 static bool nothing_to_watch(App *app) {
-    return engine_idle(app->engine) && api_clients(app->api) == 0;
+    return engine_idle(app->engine) && app->api && api_clients(app->api) == 0;
 }
 
 static void on_idle(void *arg) {
@@ -92,12 +99,13 @@ static void on_change(void *arg) {
 /* ---- arriving ---- */
 
 /* Tells whoever started us: "ready", or why not. */
-static void say_ready(const App *app, const char *text) {
+static void say_ready(App *app, const char *text) {
     if (app->ready_fd < 0)
         return;
     (void)!write(app->ready_fd, text, strlen(text));
     (void)!write(app->ready_fd, "\n", 1);
     close(app->ready_fd);
+    app->ready_fd = -1;
 }
 
 static char *own_path(void) {
@@ -147,6 +155,40 @@ static void on_loaded(void *arg, const void *result, const Err *err) {
         log_error("the local backend: %s", err->msg);
 }
 
+static void serve(App *app) {
+    Err err;
+    ApiOptions api = {.loop = app->loop,
+                      .engine = app->engine,
+                      .socket_path = app->socket,
+                      .state_dir = app->state_dir,
+                      .version = THOLE_VERSION,
+                      .leave = on_leave,
+                      .arg = app};
+    app->adopting = timer_free(app->adopting);
+    if (app->api)
+        return;
+    app->api = api_new(&api, &err);
+    if (!app->api) {
+        app->failed = true;
+        log_error("%s", err.msg);
+        say_ready(app, err.msg);
+        loop_stop(app->loop);
+        return;
+    }
+    log_info("thole-server %s serves %s", THOLE_VERSION, app->socket);
+    say_ready(app, "ready");
+    on_change(app);
+}
+
+static void on_adopted(void *arg) {
+    serve(arg);
+}
+
+static void on_adopting_late(void *arg) {
+    log_warn("what runs is not all known after %d s", ADOPT_MS / 1000);
+    serve(arg);
+}
+
 static int start(App *app, Err *err) {
     static const int signals[SIGNALS] = {SIGTERM, SIGHUP, SIGINT};
     const char *argv[] = {app->program, NULL};
@@ -167,18 +209,8 @@ static int start(App *app, Err *err) {
     app->idle = timer_idle(app->loop, on_idle, app);
     app->watcher = (Watcher){.fn = on_change, .arg = app};
     watcher_add(engine_objects(app->engine), &app->watcher);
-    if (engine_adopt(app->engine, err) < 0)
-        return -1;
-    ApiOptions api = {.loop = app->loop,
-                      .engine = app->engine,
-                      .socket_path = app->socket,
-                      .state_dir = app->state_dir,
-                      .version = THOLE_VERSION,
-                      .leave = on_leave,
-                      .arg = app};
-    app->api = api_new(&api, err);
-    on_change(app);
-    return app->api ? 0 : -1;
+    app->adopting = timer_new(app->loop, ADOPT_MS, on_adopting_late, app);
+    return engine_adopt(app->engine, on_adopted, app, err);
 }
 
 static void stop(App *app) {
@@ -186,6 +218,7 @@ static void stop(App *app) {
     if (app->engine) {
         watcher_remove(&app->watcher);
         timer_free(app->idle);
+        timer_free(app->adopting);
         engine_free(app->engine);
     }
     backend_free(app->backend);
@@ -246,11 +279,10 @@ int main(int argc, char **argv) {
         r = start(&app, &err);
     if (r < 0)
         log_error("%s", err.msg);
-    say_ready(&app, r < 0 ? err.msg : "ready"); /* 1: the other one answers */
-    if (r == 0) {
-        log_info("thole-server %s serves %s", THOLE_VERSION, app.socket);
+    if (r == 0)
         loop_run(app.loop);
-    }
+    else
+        say_ready(&app, r < 0 ? err.msg : "ready"); /* 1: the other one answers */
     stop(&app);
-    return r < 0 ? 3 : 0;
+    return r < 0 || app.failed ? 3 : 0;
 }

@@ -77,10 +77,10 @@ void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
         f->asked_ms = world->now_ms;
 }
 
-static void become_ready(TargetFacts *f, const PlanWorld *world) {
+static void become_ready(TargetFacts *f, int64_t ms, int64_t us) {
     f->ready = f->ever_ready = true;
-    f->last_ready_ms = world->now_ms;
-    f->last_ready_us = world->now_us;
+    f->last_ready_ms = ms;
+    f->last_ready_us = us;
 }
 
 void fact_started(TargetFacts *f, const TargetSpec *spec, int32_t pid, int64_t started_us,
@@ -100,7 +100,7 @@ void fact_started(TargetFacts *f, const TargetSpec *spec, int32_t pid, int64_t s
         return;
     f->run_state = RUN_RUNNING;
     if (spec->type == TARGET_SERVER && spec->service->ready.kind == PROBE_NONE)
-        become_ready(f, world);
+        become_ready(f, f->started_ms, started_us);
 }
 
 void fact_stop_asked(TargetFacts *f, const PlanWorld *world) {
@@ -124,7 +124,7 @@ void fact_ready(TargetFacts *f, bool ready, const PlanWorld *world) {
     if (f->run_state != RUN_RUNNING || ending(f))
         return;
     if (ready && !f->ready)
-        become_ready(f, world);
+        become_ready(f, world->now_ms, world->now_us);
     f->ready = ready;
 }
 

@@ -69,8 +69,8 @@ typedef enum EndKind {
 typedef struct RunResult {
     EndKind kind;
     int code;
-    bool
-        own_fault; /* END_FAILED: its own directory or program could not be used, for the errno `code` */
+    bool own_fault; /* END_FAILED: its own directory or program could not be used (`code`) */
+    bool unsure;    /* END_LOST: for all we know it still runs */
     Tristate oom_killed;
     int64_t ended_us;
     /* END_FAILED, END_LOST: what went wrong, e.g. "no such file or directory: ./x"; NULL or "": as

@@ -48,7 +48,8 @@ static bool within_grace(const TargetFacts *facts, const PlanWorld *world) {
 void restart_decide(const TargetSpec *spec, const TargetFacts *facts, int64_t lived_ms,
                     const PlanWorld *world, RestartAnswer *ret) {
     *ret = (RestartAnswer){0};
-    if (facts->want != WANT_RUN || facts->queued || world->done || !policy_applies(spec))
+    if (facts->want != WANT_RUN || facts->queued || world->done || facts->result.unsure ||
+        !policy_applies(spec))
         return;
     const Restart *restart = &spec->service->restart;
     if (restart_hopeless(&facts->result)) {

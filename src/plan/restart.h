@@ -13,6 +13,8 @@
  * gone) is not tried again: only people can mend that, and then they ask. A start that failed for want
  * of processes, memory or descriptors, or because the program was just being written, is.
  *
+ * Nor is what may still run, for all we know: a target never has two runs.
+ *
  * In `ci` a failure ends the session. A server is restarted only within the grace period after its
  * start (the start that was asked for: restarts do not extend it), or if the service writes `restart`. */
 #pragma once

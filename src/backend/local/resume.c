@@ -21,7 +21,8 @@
 
 enum {
     SEEK_POLL_MS = 5,
-    SEEK_MS = 5000,  /* a pin that lives but does not answer is given up */
+    SEEK_MS = 5000,  /* a pin that lives but cannot be reached is given up */
+    WORD_MS = 1000,  /* one that was reached is not waited for any longer */
     SWEEP_MS = 3000, /* how long the rail may take to end the orphans of a pin */
     KILL_POLL_MS = 5,
     KILL_MS = 2000, /* then what is left is named */
@@ -43,6 +44,30 @@ static void look_again(Run *run) {
     run->timer = timer_new(run->local->base.loop, SEEK_POLL_MS, on_look_again, run);
 }
 
+static void found_end(Run *run, const WireEnded *ended);
+static void wait_for_word(Run *run);
+
+/* Its pin was reached, and says nothing: it is stopped, or starved. While it lives, so does its run; what it has to say comes
+ * later. */
+static void on_silence(void *arg) {
+    Run *run = arg;
+    WireEnded ended;
+    RunRecord record;
+    Err err;
+    run->timer = timer_free(run->timer);
+    if (records_exit(run->dir, &ended, &err) > 0)
+        found_end(run, &ended);
+    else if (records_run(run->dir, &record, &err) > 0 && records_pin_lives(&record))
+        run_set_state(run, RUN_RUNNING);
+    else
+        wait_for_word(run);
+}
+
+static void wait_for_word(Run *run) {
+    timer_free(run->timer);
+    run->timer = timer_new(run->local->base.loop, WORD_MS, on_silence, run);
+}
+
 static bool attach(Run *run) {
     char name[128];
     WireHead hello = {WIRE_ATTACH, sizeof hello};
@@ -54,8 +79,10 @@ static bool attach(Run *run) {
     if (fd < 0)
         return false;
     run_attach(run, fd);
-    if (run_tell(run, &hello, sizeof hello) == 0)
+    if (run_tell(run, &hello, sizeof hello) == 0) {
+        wait_for_word(run);
         return true;
+    }
     run_hang_up(run); /* it would never answer */
     return false;
 }

@@ -79,7 +79,7 @@ void scene_crash(Scene *scene) {
     engine_free(scene->engine);
     fake_crash_server(scene->backend);
     begin(scene);
-    ASSERT(engine_adopt(scene->engine, &scene->err) == 0);
+    ASSERT(engine_adopt(scene->engine, NULL, NULL, &scene->err) == 0);
     loop_advance(scene->loop, 0);
     scene->session = session_find(scene->engine, slug);
 }

@@ -166,7 +166,7 @@ TEST(the_next_server_goes_on_with_it)
     fake_crash_server(set->backend);
     engine_free(set->engine);
     begin(set);
-    ASSERT(engine_adopt(set->engine, NULL) == 0);
+    ASSERT(engine_adopt(set->engine, NULL, NULL, NULL) == 0);
     int64_t before = written_at(set);
     fake_script(set->backend, NULL, NULL, &runs_on);
     Session *session = session_find(set->engine, set->slug);

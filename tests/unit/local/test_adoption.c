@@ -245,3 +245,49 @@ TEST(local_other_versions_of_the_protocol)
     close(pin.listener);
     world_close(w);
 }
+
+/* ---- A pin that says nothing ---- */
+
+TEST(local_a_stopped_pin_is_known_to_live_and_heard_later)
+{
+    World *w = world_open();
+    StepId id = step_id("t", "server", 1);
+    Heard again = {0}, end = {0};
+    world_setup(w, "t");
+    run_begin_now(w, id, script_step(w, "server", "exec sleep 9999"));
+    pid_t pin = world_pin(w, id);
+    ASSERT(kill(pin, SIGSTOP) == 0);
+    world_crash(w);
+    world_setup(w, "t");
+    run_resume(w, id, &again);
+    CHECK_EQ(again.state.phase, STEP_RUNNING);
+    CHECK(process_lives((pid_t)again.state.pid));
+    backend_wait_step(w->backend, id, hear_state, &end);
+    ASSERT(kill((pid_t)again.state.pid, SIGKILL) == 0);
+    ASSERT(kill(pin, SIGCONT) == 0);
+    UNTIL(w, end.called);
+    CHECK_EQ(end.state.end, STEP_SIGNALED);
+    CHECK_EQ(end.state.code, SIGKILL);
+    world_close(w);
+}
+
+TEST(local_a_stopped_pin_that_is_killed_is_lost)
+{
+    World *w = world_open();
+    StepId id = step_id("t", "server", 1);
+    Heard again = {0}, end = {0};
+    world_setup(w, "t");
+    run_begin_now(w, id, script_step(w, "server", "exec sleep 9999"));
+    pid_t pin = world_pin(w, id);
+    ASSERT(kill(pin, SIGSTOP) == 0);
+    world_crash(w);
+    world_setup(w, "t");
+    run_resume(w, id, &again);
+    CHECK_EQ(again.state.phase, STEP_RUNNING);
+    backend_wait_step(w->backend, id, hear_state, &end);
+    ASSERT(kill(pin, SIGKILL) == 0);
+    UNTIL(w, end.called);
+    CHECK_EQ(end.state.end, STEP_LOST);
+    CHECK(!process_lives((pid_t)again.state.pid));
+    world_close(w);
+}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server is killed and the next one takes over, as those see it who look on: nobody is told of a state that is not so."""
+
+import http.client
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from driver import UnixConnection, alive, wait_until
+
+SERVICES = """
+    version: 1
+    services:
+      migrate: {type: job, command: "true"}
+      other: {type: job, command: "exit 3"}
+      never: {command: sleep 1000, auto: false}
+""" + "".join(f"      s{n}: {{command: [sleep, '1000'], depends_on: [migrate]}}\n" for n in range(12))
+
+
+class Poller(threading.Thread):
+    """Asks for all targets and for the session, again and again, as fast as it can; keeps every answer that differs from the first."""
+
+    def __init__(self, thole):
+        super().__init__(daemon=True)
+        self.socket, self.stopped, self.answers, self.wrong = str(thole.runtime / "server.sock"), threading.Event(), 0, []
+        self.pids = set()
+        self.expected = {path: self.ask(path) for path in ("/apis/thole.dev/v1alpha1/targets", "/apis/tilt.dev/v1alpha1/sessions")}
+
+    def ask(self, path):
+        connection = UnixConnection(self.socket, 20)
+        try:
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            return reply.status, self.states(json.loads(reply.read()))
+        finally:
+            connection.close()
+
+    def states(self, answer):
+        items = [item for one in answer["items"] for item in one["status"].get("targets", [one])]
+        for one in answer["items"]:
+            self.pids.add(one["status"].get("pid"))
+        return {item.get("name") or item["spec"]["target"]: item.get("state", item.get("status", {}).get("state")) for item in items}
+
+    def run(self):
+        while not self.stopped.is_set():
+            for path, expected in self.expected.items():
+                try:
+                    got = self.ask(path)
+                except (OSError, http.client.HTTPException, ValueError):
+                    continue  # no server, or one that was killed while it answered
+                self.answers += 1
+                wrong = {name: (state, expected[1][name]) for name, state in got[1].items() if state != expected[1][name]}
+                if wrong or got[0] != 200 or len(got[1]) != len(expected[1]):
+                    self.wrong.append((got[0], wrong))
+
+    def stop(self):
+        self.stopped.set()
+        self.join(20)
+        return self.wrong
+
+
+def kill_server(thole):
+    """The rail starts the next; waits until that one answers."""
+    old = thole.server_pid()
+    thole.kill(old)
+    return wait_until(lambda: (pid := thole.server_pid()) != old and pid)
+
+
+@pytest.fixture
+def watched(thole):
+    thole.config(SERVICES)
+    thole.run("up", "-d")
+    for n in range(12):
+        thole.wait_target(f"s{n}:serve", "active", ready=True)
+    thole.wait_target("other:update", "terminated", exitCode=3)
+    poller = Poller(thole)
+    poller.start()
+    yield thole, poller
+    poller.stop()
+
+
+def test_no_answer_is_given_before_the_state_is_known(watched):
+    thole, poller = watched
+    for _ in range(4):
+        kill_server(thole)
+    assert poller.stop()[:2] == []
+    assert poller.answers > 16 and len(poller.pids - {None}) >= 4
+
+
+def test_nor_while_a_pin_does_not_answer(watched):
+    """It is stopped: the server finds out by itself that it lives, and says so."""
+    thole, poller = watched
+    pin = thole.pins()[0]
+    os.kill(pin, signal.SIGSTOP)
+    try:
+        new = kill_server(thole)
+        answers = poller.answers
+        wait_until(lambda: poller.answers > answers + 10)
+        assert poller.stop()[:2] == []
+        assert new in poller.pids
+    finally:
+        os.kill(pin, signal.SIGCONT)
+    assert all(target["state"]["active"]["run"] == 1 for name, target in thole.targets().items() if name.startswith("s"))
+
+
+def test_a_stopped_pin_is_stopped_when_it_goes_on(thole):
+    thole.config("version: 1\nservices: {a: {command: [sleep, '1000']}}\n")
+    thole.run("up", "-d", "--wait")
+    process, pin = thole.target("a:serve")["state"]["active"]["pid"], thole.pins()[0]
+    os.kill(pin, signal.SIGSTOP)
+    kill_server(thole)
+    down = thole.popen("down")
+    wait_until(lambda: "stopping" in thole.run("ps").out or "being stopped" in thole.run("ps").out)
+    os.kill(pin, signal.SIGCONT)
+    assert down.wait() == 0 and not alive(process)
+
+
+def test_a_client_that_comes_meanwhile_waits(thole):
+    """Nobody answers before what runs is known, and nobody is told that there is no server."""
+    thole.config("version: 1\nservices: {a: {command: [sleep, '1000']}}\n")
+    thole.run("up", "-d", "--wait")
+    pin = thole.pins()[0]
+    os.kill(pin, signal.SIGSTOP)
+    try:
+        thole.kill(thole.server_pid())
+        shown = thole.run("ps", "-o", "json").json()["items"]
+        assert [item["status"]["state"] for item in shown if item["spec"]["target"] == "a:serve"][0]["active"]["run"] == 1
+    finally:
+        os.kill(pin, signal.SIGCONT)
