@@ -58,8 +58,9 @@ TEST(what_cannot_be_executed_is_not_tried_again_until_somebody_asks)
     loop_advance(scene->loop, 1);
     CHECK_STR(scene_state(scene, "few:serve"), "waiting backoff");
     for (int servers = 0; servers < 2; servers++) {
-        CHECK_STR(scene_state(scene, "api:serve"),
-                  "terminated could not start: command not found: api; trying again would not help");
+        CHECK_STR(
+            scene_state(scene, "api:serve"),
+            "terminated could not start: command not found: api; trying again would not help");
         loop_advance(scene->loop, 3600 * 1000);
         CHECK_EQ(target_facts(scene_target(scene, "api:serve"))->run, 1);
         scene_crash(scene);

@@ -182,13 +182,12 @@ void sim_ended(Sim *sim, size_t i, const RunResult *result) {
 }
 
 void sim_end(Sim *sim, size_t i, EndKind kind, int code) {
-    sim_ended(
-        sim, i,
-        &(RunResult){.kind = kind,
-                     .code = code,
-                     .own_fault = kind == END_FAILED,
-                     .oom_killed = NO,
-                     .ended_us = sim->world.now_us});
+    sim_ended(sim, i,
+              &(RunResult){.kind = kind,
+                           .code = code,
+                           .own_fault = kind == END_FAILED,
+                           .oom_killed = NO,
+                           .ended_us = sim->world.now_us});
 }
 
 void sim_ready(Sim *sim, size_t i, bool ready) {

@@ -64,12 +64,11 @@ typedef struct Row {
     uint32_t next;
 } Row;
 
-#define SERVER .type = TARGET_SERVER, .service = SERVICE_SERVER, .want = WANT_RUN
-#define JOB    .type = TARGET_JOB, .service = SERVICE_JOB, .want = WANT_RUN
-#define BUILD  .type = TARGET_JOB, .service = SERVICE_SERVER, .want = WANT_RUN
+#define SERVER              .type = TARGET_SERVER, .service = SERVICE_SERVER, .want = WANT_RUN
+#define JOB                 .type = TARGET_JOB, .service = SERVICE_JOB, .want = WANT_RUN
+#define BUILD               .type = TARGET_JOB, .service = SERVICE_SERVER, .want = WANT_RUN
 
-#define NOT_STARTED(errno_) \
-    .result = { .kind = END_FAILED, .own_fault = true, .code = errno_ }
+#define NOT_STARTED(errno_) .result = {.kind = END_FAILED, .own_fault = true, .code = errno_}
 
 /* Now is 100,000. */
 static const Row rows[] = {
@@ -155,8 +154,8 @@ TEST(restart_table)
 
 TEST(what_can_never_be_executed)
 {
-    static const int hopeless[] = {ENOENT,  ENOTDIR, EISDIR, ELOOP,     EACCES,
-                                   EPERM,   ENOEXEC, E2BIG,  ELIBBAD,   ENAMETOOLONG};
+    static const int hopeless[] = {ENOENT, ENOTDIR, EISDIR, ELOOP,   EACCES,
+                                   EPERM,  ENOEXEC, E2BIG,  ELIBBAD, ENAMETOOLONG};
     static const int passing[] = {EAGAIN, ENOMEM, ETXTBSY, EMFILE, ENFILE, EIO, EINTR, ESTALE, 0};
     RunResult r = {.kind = END_FAILED, .own_fault = true};
     for (size_t i = 0; i < sizeof hopeless / sizeof *hopeless; i++) {
