@@ -28,7 +28,7 @@ static void drop_segment(const Log *log, uint64_t at) {
 }
 
 static void close_files(Log *log) {
-    close(log->data); /* -1 does no harm */
+    close(log->data); /* -1 does no harm, here and below */
     close(log->index);
     log->data = log->index = -1;
 }
@@ -38,12 +38,11 @@ static void open_segment(Log *log) {
     int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC;
     int data = sys_openat(log->dir, name(LOG_DATA, log->size).text, flags, 0600);
     int index = data < 0 ? -1 : sys_openat(log->dir, name(LOG_INDEX, log->size).text, flags, 0600);
-    if (data >= 0 && index < 0) {
+    if (index < 0) {
         close(data);
         drop_segment(log, log->size);
-    }
-    if (index < 0)
         return;
+    }
     close_files(log);
     log->data = data;
     log->index = index;

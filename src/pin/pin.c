@@ -63,7 +63,10 @@ static void hear_peer(void *arg, Peer *peer, const Packet *packet) {
         peer->owed |= NEWS_STATE | (p->recorded ? NEWS_ENDED : 0);
         peer->owed |= p->step == PIN_STUCK ? NEWS_SURVIVORS : 0;
         break;
-    case WIRE_STOP: pin_stop(p, m.stop.signal, sys_mono_ms() + m.stop.grace_ms); break;
+    case WIRE_STOP:
+        p->may_linger = p->may_linger && m.stop.linger;
+        pin_stop(p, m.stop.signal, sys_mono_ms() + m.stop.grace_ms);
+        break;
     case WIRE_SIGNAL:
         if (p->exec_known && p->pid > 0 && !p->reaped)
             sys_kill(m.signal.group ? -p->pid : p->pid, m.signal.signal);

@@ -144,9 +144,8 @@ int record_run(int dir, const RecordRun *run, char *room) {
     put(&j, "{\"format\":1,\"id\":\"%s\",\"run\":%u,", launch_text(l, l->id_at), l->run);
     put(&j, "\"boot_id\":\"%s\",\"pidns\":%" PRIu64 ",\"pin\":%d,", m->boot_id, m->pidns, run->pin);
     put(&j, "\"pin_start_ticks\":%" PRIu64 ",\"pid\":%d,", run->pin_start_ticks, w->pid);
-    put(&j, "\"start_ticks\":%" PRIu64 ",\"started_us\":%" PRId64 ",", w->start_ticks,
-        w->started_us);
-    put(&j, "\"restarts\":%u,\"attempt\":%u,", l->restarts, l->attempt);
+    put(&j, "\"start_ticks\":%" PRIu64 ",\"restarts\":%u,", w->start_ticks, l->restarts);
+    put(&j, "\"started_us\":%" PRId64 ",\"attempt\":%u,", w->started_us, l->attempt);
     put_cause(&j, launch_text(l, l->cause_at));
     return publish(dir, &j, names, false);
 }

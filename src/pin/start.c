@@ -95,8 +95,7 @@ RunStage pin_begin(Pin *p) {
     if (p->start.has_cgroup && sys_mkdirat(PIN_CGROUP, p->start.id, 0755) == 0)
         p->leaf = sys_openat(PIN_CGROUP, p->start.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     RunStage stage = spawn(p, l);
-    madvise((void *)(uintptr_t)l, size,
-            MADV_DONTNEED); /* not ours to pay for; secrets are read again when needed */
+    madvise((void *)(uintptr_t)l, size, MADV_DONTNEED); /* secrets are read again when needed */
     madvise(p->start.buffer, OUTPUT_BUFFER, MADV_DONTNEED);
     return stage;
 }

@@ -6,14 +6,11 @@
 
 #include <sys/resource.h>
 
-static bool tree_gone(const Pin *p) {
-    return (p->pid == 0 || p->dead) && !tree_has_child();
-}
-
 PinStep pin_fail(Pin *p, RunStage stage, int error) {
     p->ended.end = RUN_END_FAILED;
     p->ended.stage = stage;
     p->ended.code = error;
+    p->may_linger = false;
     return PIN_KILL;
 }
 
@@ -26,20 +23,32 @@ static void signal_group(const Pin *p, int signal) {
 }
 
 static int signal_tree(Pin *p, int signal, WireSurvivors *left) {
-    TreeSignal how = {.signal = signal, .self = p->self, .left = left};
+    pid_t group = p->may_linger && p->stop_asked ? p->pid : 0;
+    TreeSignal how = {.signal = signal, .self = p->self, .left = left, .group = group};
     int alive = tree_signal(p->start.tree, &how);
     if (p->dead && signal != 0 && alive > (int)p->ended.killed)
         p->ended.killed = (uint32_t)alive;
     return alive;
 }
 
+/* Is all gone that has to go? With linger, helpers need not: once a stop is asked for, those are whatever is left when the
+ * leader's group is gone. If nobody is counted they are just ending. */
+static bool tree_gone(Pin *p) {
+    bool over = p->pid == 0 || p->dead;
+    if (!over || !p->may_linger || !tree_has_child())
+        return over && !tree_has_child();
+    if (p->stop_asked && signal_tree(p, 0, NULL) != 0)
+        return false;
+    int alive = tree_signal(p->start.tree, &(TreeSignal){.self = p->self});
+    p->ended.lingering = alive > 0 ? (uint32_t)alive : 0;
+    return p->lingers = alive != 0;
+}
+
 void pin_stop(Pin *p, int signal, int64_t kill_at) {
     if (p->step == PIN_GRACE && !p->dead && signal != p->stop_signal)
         signal_group(p, signal);
-    if (!p->stop_asked || kill_at < p->stop_at)
-        p->stop_at = kill_at;
-    if (signal == SIGKILL)
-        p->stop_at = 0;
+    if (signal == SIGKILL || !p->stop_asked || kill_at < p->stop_at)
+        p->stop_at = signal == SIGKILL ? 0 : kill_at;
     p->stop_asked = true;
     p->stop_signal = signal;
     p->step = p->step == PIN_STUCK ? PIN_KILL : p->step;
@@ -55,22 +64,11 @@ static PinStep step_exec(Pin *p, int64_t now) {
     return PIN_RUN;
 }
 
-/* Nobody counted: they are just ending. */
-static PinStep linger(Pin *p, int64_t now) {
-    int alive = signal_tree(p, 0, NULL);
-    p->lingers = alive != 0;
-    p->ended.lingering = alive > 0 ? (uint32_t)alive : 0;
-    p->due = now + PIN_ROUND_MS;
-    return p->lingers ? PIN_DRAIN : PIN_RUN;
-}
-
 static PinStep step_run(Pin *p, int64_t now) {
-    if (!p->dead && !p->stop_asked)
-        return PIN_RUN;
     if (tree_gone(p))
         return PIN_DRAIN;
-    if (!p->stop_asked && p->may_linger)
-        return linger(p, now);
+    if (!p->stop_asked && (!p->dead || p->may_linger))
+        return p->due = p->dead ? now + PIN_ROUND_MS : 0, PIN_RUN;
     if (p->stop_asked)
         signal_group(p, p->stop_signal);
     else
@@ -87,12 +85,12 @@ static PinStep step_grace(Pin *p, int64_t now) {
     if (p->dead && !p->rest_told)
         signal_tree(p, p->rest_signal, NULL);
     p->rest_told = p->dead;
-    p->due = p->stop_at;
+    p->due = p->dead && p->may_linger ? now + PIN_ROUND_MS : p->stop_at;
     return PIN_GRACE;
 }
 
 static int kill_round(Pin *p) {
-    int fd = sys_openat(p->leaf, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0);
+    int fd = p->may_linger ? -1 : sys_openat(p->leaf, "cgroup.kill", O_WRONLY | O_CLOEXEC, 0);
     (void)!sys_write(fd, "1", 1); /* without a leaf this does no harm */
     close(fd);
     p->killed = true;
@@ -177,9 +175,10 @@ static PinStep step_record(Pin *p, int64_t now) {
 }
 
 static PinStep step_linger(Pin *p, int64_t now) {
+    p->stop_asked = p->stop_asked && !p->may_linger; /* else it was the leader's */
     if (!p->stop_asked && tree_has_child())
         return PIN_LINGER;
-    p->lingers = false;
+    p->lingers = p->rest_told = false;
     p->rest_signal = p->stop_signal;
     return p->stop_asked ? PIN_GRACE : PIN_DRAIN;
 }

@@ -6,9 +6,9 @@
 #include <dirent.h>
 #include <inttypes.h>
 
-/* State, parent and, 18 fields on, the start. */
+/* State, parent, group and, 17 fields on, the start. */
 #define STAT_FIELDS \
-    " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64
+    " %c %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %" SCNu64
 
 /* "12 (a (b) c) S 1 12 ...": the name may hold anything, so it ends at the last parenthesis. */
 int tree_stat(pid_t pid, TreeStat *ret_stat) {
@@ -17,7 +17,8 @@ int tree_stat(pid_t pid, TreeStat *ret_stat) {
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     const char *open = strchr(record_read(AT_FDCWD, path, line, sizeof(line)), '(');
     const char *end = strrchr(line, ')');
-    if (!open || sscanf(end + 1, STAT_FIELDS, &s->state, &s->parent, &s->start_ticks) != 3)
+    if (!open ||
+        sscanf(end + 1, STAT_FIELDS, &s->state, &s->parent, &s->group, &s->start_ticks) != 4)
         return errno = ESRCH, -1;
     snprintf(s->name, sizeof(s->name), "%.*s", (int)(end - open) - 1, open + 1);
     return 0;
@@ -77,10 +78,9 @@ static void name_survivor(pid_t pid, const TreeStat *seen, WireSurvivors *left) 
         return;
     snprintf(path, sizeof(path), "/proc/%d", pid);
     stat(path, &owner);
-    WireSurvivor *who = &left->who[left->named++];
-    who->pid = pid;
-    who->uid = owner.st_uid;
-    memcpy(who->name, seen->name, sizeof(who->name));
+    WireSurvivor who = {.pid = pid, .uid = owner.st_uid};
+    memcpy(who.name, seen->name, sizeof(who.name));
+    left->who[left->named++] = who;
 }
 
 /* 1 if it is alive and still one of ours. A direct child cannot be mistaken; for others the pidfd was opened before the
@@ -89,7 +89,8 @@ static int signal_one(const Tree *t, const TreeSignal *how, pid_t pid) {
     TreeStat stat;
     int fd = sys_pidfd_open(pid);
     bool ours = tree_stat(pid, &stat) == 0 && stat.state != 'Z' && stat.state != 'X' &&
-                (stat.parent == how->self || is_below(t, stat.parent));
+                (stat.parent == how->self || is_below(t, stat.parent)) &&
+                (how->group == 0 || how->group == stat.group);
     if (ours && how->left)
         name_survivor(pid, &stat, how->left);
     for (int i = 0; ours && how->signal != 0 && i < 2; i++) {

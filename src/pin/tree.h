@@ -35,6 +35,7 @@ typedef struct TreeSignal {
         pid_t child); /* this direct child and what is below it is not meant; may be NULL */
     const void *arg;
     WireSurvivors *left; /* filled with those who are alive; may be NULL */
+    pid_t group;         /* only processes of this group are meant; 0: all */
 } TreeSignal;
 
 /* Looks once at all processes and signals those below us, each through a pidfd after a second look at who it is. Zombies
@@ -46,7 +47,7 @@ bool tree_has_child(void);
 
 /* One line of /proc/<pid>/stat. */
 typedef struct TreeStat {
-    pid_t parent;
+    pid_t parent, group;
     char state; /* R S D T t Z X I */
     char name[WIRE_NAME_MAX];
     uint64_t start_ticks; /* since boot; with the pid it names a process for ever */

@@ -118,6 +118,8 @@ typedef struct WireStop {
     int32_t
         signal; /* first signal to the process group of the leader, then to the rest of the tree */
     uint32_t grace_ms; /* before SIGKILL; 0: kill at once */
+    uint32_t linger;   /* 1: leave helpers alone, if the launch says so; 0: end them too */
+    uint32_t reserved;
 } WireStop;
 
 typedef struct WireSignal {
@@ -223,7 +225,7 @@ typedef struct WireSurvivors {
  * RUN_CLAIM   O_EXCL: whoever creates it decides whether the run ever starts. Text: "pin <pid>\n" or "void\n"
  *             (a server that adopts and finds a launch nobody has claimed). Exactly one wins, so nothing runs twice
  * RUN_RECORD  who it is: one JSON object, {"format":1,"id","run","boot_id","pidns","pin","pin_start_ticks","pid","start_ticks",
- *             "started_us","restarts","attempt","cause"}; written to a temporary name, renamed, then told
+ *             "restarts","started_us","attempt","cause"}; written to a temporary name, renamed, then told
  * EXIT_RECORD how it ended: {"format":1,"end":"exited|signaled|failed|lost","code","stage","oom":true|false|null,"started_us","ended_us",
  *             "user_us","system_us","max_rss_kib","log_size","lingering","killed"}; likewise
  * RUN_WHY     why it could not be started, one sentence for people, by the server that asked for it;
@@ -250,7 +252,8 @@ enum {
 #define LAUNCH_MAGIC 0x31484c54u /* "TLH1" */
 
 typedef enum LaunchFlags {
-    LAUNCH_LINGER = 1,  /* leave helpers alone when the leader ends */
+    /* Leave helpers alone: all that is left when the leader ends by itself; what has left its group, at a stop. */
+    LAUNCH_LINGER = 1,
     LAUNCH_NO_LOG = 2,  /* output goes to /dev/null */
     LAUNCH_CAPTURE = 4, /* stdout also, unmasked and unbounded, to RUN_CAPTURE (0600) */
 } LaunchFlags;

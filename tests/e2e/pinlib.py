@@ -169,8 +169,8 @@ class Run:
     def ended(self, timeout=20):
         return self.conn.until(ENDED, timeout)
 
-    def stop(self, number=signal.SIGTERM, grace_ms=5000):
-        self.conn.send(pack(STOP, "iI", number, grace_ms))
+    def stop(self, number=signal.SIGTERM, grace_ms=5000, linger=0):
+        self.conn.send(pack(STOP, "iIII", number, grace_ms, linger, 0))
 
     def attach(self):
         conn = connect(f"thole/{self.rail.uid}/{self.id}")

@@ -350,6 +350,46 @@ def test_lingering_helpers_are_left_alone_and_stopped_on_request(rail):
     assert run.log() == b"one\ntwo\n"
 
 
+def helper_and_child(rail):
+    """A leader with a helper in a session of its own and a stubborn child in its group; both ignore TERM. Returns run, helper, child."""
+    stubborn = "trap \"\" TERM; echo $$ > {root}/{name}; while :; do sleep 0.02; done"
+    helper, child = (stubborn.format(root=rail.root, name=name) for name in ("helper", "child"))
+    run = rail.sh(f"(setsid sh -c '{helper}' &); sh -c '{child}' & trap 'exit 6' TERM; "
+                  f"until [ -s {rail.root}/helper ] && [ -s {rail.root}/child ]; do sleep 0.01; done; echo up; while :; do sleep 0.02; done",
+                  flags=LINGER)
+    wait_for(lambda: run.log() == b"up\n", "all are there")
+    return run, int(line(rail.root / "helper")), int(line(rail.root / "child"))
+
+
+def test_a_stop_ends_the_group_and_leaves_helpers_alone(rail):
+    run, helper, child = helper_and_child(rail)
+    run.stop(grace_ms=GRACE, linger=1)
+    ended = run.ended()
+    assert (ended.end, ended.code) == (EXITED, 6) and ended.lingering >= 1 and ended.killed >= 1
+    assert alive(helper) and not alive(child)
+    run.stop(linger=1)  # a stop of what has ended already: again nothing to do with helpers
+    assert run.attach().until(STATE).phase == OVER and alive(helper)
+    begin = time.monotonic()
+    run.stop(grace_ms=GRACE)
+    assert run.conn.closed() and not alive(helper)
+    assert GRACE / 1000 <= time.monotonic() - begin, "it had its own grace"
+
+
+def test_a_kill_leaves_helpers_alone(rail):
+    run, helper, child = helper_and_child(rail)
+    run.stop(signal.SIGKILL, 0, linger=1)
+    ended = run.ended()
+    assert (ended.end, ended.code) == (SIGNALED, 9) and ended.lingering >= 1
+    assert alive(helper) and not alive(child)
+
+
+def test_a_stop_may_mean_helpers_too(rail):
+    run, helper, child = helper_and_child(rail)
+    run.stop(grace_ms=GRACE)
+    assert run.ended().lingering == 0
+    assert not alive(helper) and not alive(child)
+
+
 def test_a_lingering_pin_goes_on_logging_and_ends_with_its_helpers(rail):
     run = rail.sh(f"(setsid sh -c 'until [ -e {rail.root}/go ]; do sleep 0.01; done; echo late' &); echo early", flags=LINGER)
     assert run.ended().lingering >= 1

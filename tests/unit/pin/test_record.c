@@ -155,7 +155,7 @@ TEST(run_record_is_json)
     snprintf(wanted, sizeof(wanted), "%s%s",
              "{\"format\":1,\"id\":\"abc123\",\"run\":3,\"boot_id\":\"boot\",\"pidns\":42,\"pin\":"
              "5,\"pin_start_ticks\":6,",
-             "\"pid\":7,\"start_ticks\":8,\"started_us\":9,\"restarts\":2,\"attempt\":4,\"cause\":"
+             "\"pid\":7,\"start_ticks\":8,\"restarts\":2,\"started_us\":9,\"attempt\":4,\"cause\":"
              "\"because \\u0022\\u005c\\u000a\"}\n");
     CHECK_STR(read_text(dir, RUN_RECORD), wanted);
 }
