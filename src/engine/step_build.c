@@ -83,12 +83,6 @@ int step_check_secrets(const Session *session, Err *err) {
     return 0;
 }
 
-static const char *cause_of(const TargetFacts *facts, Arena *arena) {
-    if (facts->attempt > 0)
-        return arena_printf(arena, "restart %u: %s", facts->attempt, facts->failure);
-    return facts->note[0] ? arena_strdup(arena, facts->note) : "asked for";
-}
-
 static void fill(const Target *target, const Command *command, Arena *arena, Step *ret) {
     const Session *session = target->session;
     const Service *service = target_spec(target)->service;
@@ -115,7 +109,7 @@ void step_build(const Target *target, Arena *arena, Step *ret) {
     fill(target, spec->command, arena, ret);
     ret->restarts = facts->restarts;
     ret->attempt = facts->attempt;
-    ret->cause = cause_of(facts, arena);
+    ret->cause = arena_strdup(arena, facts->note);
     ret->title =
         arena_printf(arena, "%s %s %u", target->session->config->name, spec->name, facts->run);
 }

@@ -281,8 +281,9 @@ typedef struct Launch {
         secrets_at;  /* what to mask in the log, each 4 bytes or longer; "********" stands for it */
     uint32_t id_at;  /* run id */
     uint32_t cwd_at; /* absolute */
-    uint32_t title_at;  /* shown by ps for the pin: "shop api:serve 3" */
-    uint32_t cause_at;  /* why this run was started, one sentence; kept in RUN_RECORD */
+    uint32_t title_at; /* shown by ps for the pin: "shop api:serve 3" */
+    uint32_t
+        cause_at; /* what is to be known of how it came to be, one sentence or ""; kept in RUN_RECORD */
     int32_t end_signal; /* to what is left of the tree when the leader has ended */
     uint32_t end_grace_ms;
     uint64_t log_max; /* bytes of log kept, 0: all. Oldest segments go first */

@@ -55,8 +55,18 @@ void fact_restart_asked(TargetFacts *f, int64_t now_us, const char *note) {
     enqueue(f, now_us);
 }
 
+/* What is to be known of the run that follows: how the one before ended is in no log. */
+static void note_lost(TargetFacts *f) {
+    bool lost = f->run_state == RUN_ENDED && f->result.kind == END_LOST && f->failure[0];
+    if (lost)
+        words_for_lost(f->note, f->run, f->failure);
+    else
+        f->note[0] = '\0';
+}
+
 void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     assert(!facts_alive(f));
+    note_lost(f);
     f->queued = false;
     f->run_state = RUN_STARTING;
     f->run = run;
@@ -70,7 +80,7 @@ void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     f->gave_up = f->grace_exceeded = false;
     f->stop_asked_ms = 0;
     f->stop_failed = f->gone = false;
-    f->failure[0] = f->note[0] = '\0';
+    f->failure[0] = '\0';
     if (f->attempt > 0)
         f->restarts++;
     else

@@ -86,6 +86,10 @@ void words_for_end(char text[FACTS_TEXT], const TargetSpec *spec, const RunResul
     UNREACHABLE();
 }
 
+void words_for_lost(char text[FACTS_TEXT], uint32_t run, const char *failure) {
+    words(text, "run %u: %s", run, failure);
+}
+
 void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char *detail) {
     char after[DURATION_TEXT];
     const char *colon = detail && detail[0] ? ": " : "";

@@ -7,6 +7,8 @@
 
 /* "exit code 2", "killed by SIGKILL (out of memory)", "could not start: …", … */
 void words_for_end(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result);
+/* "run 3: its exit code is unknown: the pin was killed" */
+void words_for_lost(char text[FACTS_TEXT], uint32_t run, const char *failure);
 /* "timed out after 5s"; "not ready within 30s: connection refused" */
 void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char *detail);
 /* "exit code 3; gave up after 10 restarts in a row" */

@@ -85,7 +85,7 @@ typedef struct Step {
     uint32_t
         restarts; /* by policy so far, and in a row: kept in the run record, for the next server */
     uint32_t attempt;
-    const char *cause; /* why this run was started */
+    const char *cause; /* what is to be known of how it came to be; NULL, "": nothing */
     const char *title; /* what `ps` shows for its pin */
     ProcessSetup process;
 } Step;

@@ -130,3 +130,41 @@ def test_a_client_that_comes_meanwhile_waits(thole):
         assert [item["status"]["state"] for item in shown if item["spec"]["target"] == "a:serve"][0]["active"]["run"] == 1
     finally:
         os.kill(pin, signal.SIGCONT)
+
+
+# -- a pin is killed
+
+
+@pytest.mark.parametrize("output", ["", "echo hello; "])
+def test_a_killed_pin_is_told_of_in_the_log_and_by_the_next_run(thole, output):
+    """Also when its run had not written anything."""
+    thole.config({"version": 1, "services": {"a": {"command": output + "exec sleep 1000", "restart": {"delay": "0s"}}}})
+    thole.run("up", "-d", "--wait")
+    if output:
+        wait_until(lambda: "hello" in thole.run("logs").out)
+    process = thole.target("a:serve")["state"]["active"]["pid"]
+    thole.kill(thole.pins()[0])
+    thole.wait_target("a:serve", "active", run=2, ready=True)
+    assert not alive(process)
+    why = "run 1: its exit code is unknown: the pin was killed"
+    for server in ("the same", "the next"):
+        assert thole.target("a:serve")["message"] == why, server
+        assert why in thole.run("ps").out
+        gaps = [line for line in thole.run("logs", "--run", "1", "a").lines if "bytes may be missing here: its pin was killed" in line]
+        assert len(gaps) == 1, thole.run("logs", "--run", "1", "a")
+        if server == "the same":
+            kill_server(thole)
+    thole.run("restart", "a")
+    thole.wait_target("a:serve", "active", run=3)
+    assert "message" not in thole.target("a:serve")
+
+
+def test_a_job_whose_pin_is_killed_has_failed_and_says_why(thole):
+    thole.config("version: 1\nservices: {a: {type: job, command: [sleep, '1000']}}\n")
+    thole.run("up", "-d")
+    thole.wait_target("a:update", "active")
+    wait_until(lambda: thole.pins())
+    thole.kill(thole.pins()[0])
+    ended = thole.wait_target("a:update", "terminated")
+    assert ended["error"] == "its exit code is unknown: the pin was killed" and "exitCode" not in ended
+    assert "bytes may be missing here: its pin was killed" in thole.run("logs").out

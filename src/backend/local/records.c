@@ -60,6 +60,7 @@ int records_run(const char *dir, RunRecord *ret, Err *err) {
         };
         copy_text(ret->id, sizeof ret->id, v, "id");
         copy_text(ret->boot_id, sizeof ret->boot_id, v, "boot_id");
+        copy_text(ret->cause, sizeof ret->cause, v, "cause");
     }
     arena_deinit(&arena);
     return there;
@@ -224,16 +225,23 @@ static int indexed_end(const char *dir, const LogSegment *last, uint64_t *ret, E
     return 0;
 }
 
+/* A log that was not begun begins with the gap. */
+static int begin_log(const char *dir, Err *err) {
+    AUTO_FREE char *path = xasprintf("%s/" LOG_DATA "%016llx", dir, 0ull);
+    return file_write(path, "", 0, 0600, err);
+}
+
 int records_log_gap(const char *dir, int64_t now_us, uint64_t *ret_log_size, Err *err) {
     LogSegments found;
     *ret_log_size = 0;
     if (log_segments_list(dir, &found, err) < 0)
         return -1;
     uint64_t end = *ret_log_size = log_segments_end(&found), indexed;
-    if (found.n == 0)
-        return 0; /* it wrote nothing that we know of */
-    LogSegment last = found.at[found.n - 1];
+    LogSegment last = found.n ? found.at[found.n - 1] : (LogSegment){0};
+    bool begun = found.n > 0;
     log_segments_deinit(&found);
+    if (!begun && begin_log(dir, err) < 0)
+        return -1;
     if (indexed_end(dir, &last, &indexed, err) < 0)
         return -1;
     LogChunk chunks[2] = {{.at = indexed, .time_us = last.mtime_us, .kind = LOG_BYTES, .stream = 1},

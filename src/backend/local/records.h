@@ -18,6 +18,7 @@ typedef struct RunRecord {
     uint64_t pin_start_ticks, start_ticks;
     int64_t started_us;
     uint32_t restarts, attempt;
+    char cause[256];
 } RunRecord;
 
 /* Each: 1 it is there, 0 it is not (or is empty or torn: a power cut), -1 err (a newer format is one). */

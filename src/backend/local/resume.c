@@ -116,12 +116,17 @@ static void unanswered(Run *run, bool pin_lives, LostHow how) {
     }
 }
 
-static void found_record(Run *run, const RunRecord *record) {
+static void take_record(Run *run, const RunRecord *record) {
     snprintf(run->id, sizeof run->id, "%s", record->id);
+    snprintf(run->now.note, sizeof run->now.note, "%s", record->cause);
     run->now.pid = record->pid;
-    run->now.started_us = record->started_us;
     run->now.restarts = record->restarts;
     run->now.attempt = record->attempt;
+}
+
+static void found_record(Run *run, const RunRecord *record) {
+    take_record(run, record);
+    run->now.started_us = record->started_us;
     if (!records_same_boot(record))
         lose(run, LOST_BOOT);
     else if (!attach(run))
@@ -180,10 +185,7 @@ static void look(Run *run) {
     if (known < 0) {
         run_give_up(run, &err);
     } else if (over) {
-        snprintf(run->id, sizeof run->id, "%s", record.id);
-        run->now.pid = record.pid;
-        run->now.restarts = record.restarts;
-        run->now.attempt = record.attempt;
+        take_record(run, &record);
         if (ended.lingering)
             attach(run); /* to those that are left; they may have gone too */
         found_end(run, &ended);

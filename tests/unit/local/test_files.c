@@ -332,6 +332,22 @@ TEST(gap_at_the_end_of_a_lost_log)
     log_reader_free(reader);
 }
 
+TEST(gap_in_a_lost_log_that_was_not_begun)
+{
+    uint64_t size = 7;
+    Err err = {0};
+    LogPiece piece;
+    ASSERT(records_log_gap(test_dir(), 1234, &size, &err) == 0);
+    CHECK_EQ(size, 0);
+    LogReader *reader = log_reader_new(test_dir());
+    ASSERT(log_reader_next(reader, &piece, &err) == 1);
+    CHECK_EQ(piece.stream, 0);
+    CHECK_HAS(piece.gap, "pin was killed");
+    CHECK_EQ(piece.time_us, 1234);
+    CHECK_EQ(log_reader_next(reader, &piece, &err), 0);
+    log_reader_free(reader);
+}
+
 /* ---- Sentences ---- */
 
 static const char *say(Failure failure) {
