@@ -99,9 +99,9 @@ static void read_labels(Reader *r, const Value *start, const char *path) {
     labels->at = arena_alloc(r->arena, (value_count(v) + 1) * sizeof(*labels->at));
     for (size_t i = 0; i < value_count(v); i++) {
         const char *value = value_str(v->map.at[i].value);
-        if (!value)
-            bad(r, "labels", "expected a map of strings");
-        labels->at[labels->n++] = (StrPair){v->map.at[i].key, value ? value : ""};
+        if (!value && !value_is(v->map.at[i].value, VALUE_NULL))
+            bad(r, "labels", "expected a map of strings; null is any value");
+        labels->at[labels->n++] = (StrPair){v->map.at[i].key, value};
     }
     sort_pairs(labels);
 }

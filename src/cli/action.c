@@ -21,7 +21,7 @@ typedef struct Wish {
     Action action;
     const char *slug;
     Targets targets;
-    int64_t *runs; /* of each target, before */
+    int64_t *runs; /* of each target: the last one that does not count */
 } Wish;
 
 /* ---- asking ---- */
@@ -49,31 +49,73 @@ static int post_start(Wish *w, Err *err) {
     return body ? post(w, path, body, err) : -1;
 }
 
-/* A resource is restarted by its server, if it has one; its build is a target of its own. */
+static bool is_named(const Wish *w, const char *name) {
+    for (size_t i = 0; i < w->cli->names.n; i++)
+        if (strcmp(w->cli->names.at[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool has_server(const Wish *w, const Seen *job) {
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *server = w->targets.all.at[i];
+        if (server->chosen && !server->view.job &&
+            str_same(server->view.resource, job->view.resource))
+            return true;
+    }
+    return false;
+}
+
+/* Chosen for its server's sake: a resource is started by its server, its build is a target of its own. */
+static bool is_build(const Wish *w, const Seen *seen) {
+    return seen->view.job && !is_named(w, seen->view.name) && has_server(w, seen);
+}
+
 static void leave_builds(Wish *w) {
     for (size_t i = 0; i < w->targets.all.n; i++) {
-        Seen *job = w->targets.all.at[i];
-        if (!job->chosen || !job->view.job)
-            continue;
-        bool named = false;
-        for (size_t n = 0; n < w->cli->names.n; n++)
-            named |= strcmp(w->cli->names.at[n], job->view.name) == 0;
-        for (size_t s = 0; s < w->targets.all.n && !named; s++) {
-            const Seen *server = w->targets.all.at[s];
-            if (server->chosen && !server->view.job &&
-                str_same(server->view.resource, job->view.resource))
-                job->chosen = false;
-        }
+        Seen *seen = w->targets.all.at[i];
+        if (seen->chosen && is_build(w, seen))
+            seen->chosen = false;
     }
+}
+
+static bool is_done(const Seen *seen) {
+    return seen->view.job && seen->view.phase == PHASE_TERMINATED && !seen->view.error;
+}
+
+/* A job that is done runs again if it is named itself, not for the sake of a group or of its server. */
+static bool runs_again(const Wish *w, const Seen *seen) {
+    return is_done(seen) &&
+           (is_named(w, seen->view.name) ||
+            (seen->view.resource && is_named(w, seen->view.resource) && !has_server(w, seen)));
+}
+
+/* Is the run that we see good enough? A job that failed or was done before must run anew. */
+static bool stays(const Wish *w, const Seen *seen) {
+    if (w->action != ACTION_START || !seen->view.job)
+        return false;
+    return seen->view.phase == PHASE_ACTIVE || (is_done(seen) && !runs_again(w, seen));
+}
+
+static int start_all(Wish *w, Err *err) {
+    int r = post_start(w, err);
+    for (size_t i = 0; r == 0 && i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        if (seen->chosen && runs_again(w, seen) && (r = post_target(w, seen, "start", err)) < 0)
+            err_in(err, "%s", seen->view.name);
+    }
+    return r;
 }
 
 static int wish(Wish *w, Err *err) {
     if (w->action == ACTION_RESTART)
         leave_builds(w);
-    for (size_t i = 0; i < w->targets.all.n; i++)
-        w->runs[i] = w->targets.all.at[i]->view.run;
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        w->runs[i] = seen->view.run - stays(w, seen);
+    }
     if (w->action == ACTION_START)
-        return post_start(w, err);
+        return start_all(w, err);
     for (size_t i = 0; i < w->targets.all.n; i++) {
         const Seen *seen = w->targets.all.at[i];
         if (seen->chosen &&

@@ -94,11 +94,16 @@ static int write_choice(const Cli *cli, const TextList *labels, JsonWriter *out,
     json_array_end(out);
     json_kv_object(out, "labels");
     for (size_t i = 0; i < labels->n; i++) {
-        const char *equals = strchr(labels->at[i], '=');
-        if (!equals || equals == labels->at[i])
-            return err_set(err, ERR_INVALID, "-l takes KEY=VALUE, not \"%.60s\"", labels->at[i]);
-        AUTO_FREE char *key = xstrndup(labels->at[i], (size_t)(equals - labels->at[i]));
-        json_kv_string(out, key, equals + 1);
+        size_t n = strcspn(labels->at[i], "=");
+        if (n == 0)
+            return err_set(err, ERR_INVALID, "-l takes KEY or KEY=VALUE, not \"%.60s\"",
+                           labels->at[i]);
+        AUTO_FREE char *key = xstrndup(labels->at[i], n);
+        json_key(out, key);
+        if (labels->at[i][n])
+            json_string(out, labels->at[i] + n + 1);
+        else
+            json_null(out); /* whatever its value */
     }
     json_object_end(out);
     return 0;

@@ -8,7 +8,7 @@
 typedef struct UpAsk {
     bool ci, hold;
     int64_t timeout_ms, readiness_timeout_ms; /* -1: as the file says */
-    TextList labels;                          /* "key=value" */
+    TextList labels;                          /* "key=value" or "key" */
     bool with_client;                         /* environment, umask, nice, limits of this process */
 } UpAsk;
 

@@ -27,6 +27,7 @@ typedef struct TargetView {
     int64_t exit_code; /* -1: none */
     const char *signal;
     const Value *waiting_on, *depends_on, *labels;
+    const Value *groups; /* names of resources that stand for it */
 } TargetView;
 
 void target_view(const Value *target, TargetView *ret);

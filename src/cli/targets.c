@@ -224,22 +224,27 @@ int targets_wait(Targets *targets, int64_t deadline_ms, Err *err) {
 
 /* ---- choosing ---- */
 
-/* "api" stands for "api:update" and "api:serve". */
+/* "api" stands for "api:update" and "api:serve", a group for what it depends on. */
 static bool is_meant(const TargetView *view, const char *name) {
+    for (size_t i = 0; i < value_count(view->groups); i++)
+        if (str_same(value_str(value_at(view->groups, i)), name))
+            return true;
     return strcmp(view->name, name) == 0 || str_same(view->resource, name);
 }
 
 static int unknown(const Targets *targets, const char *name, Err *err) {
-    const char **names = xcalloc(2 * targets->all.n + 1, sizeof(*names));
-    size_t n = 0;
+    VEC(const char *) names = {0};
     for (size_t i = 0; i < targets->all.n; i++) {
-        names[n++] = targets->all.at[i]->view.resource;
-        names[n++] = targets->all.at[i]->view.name;
+        const TargetView *view = &targets->all.at[i]->view;
+        VEC_PUSH(names, view->resource);
+        VEC_PUSH(names, view->name);
+        for (size_t g = 0; g < value_count(view->groups); g++)
+            VEC_PUSH(names, value_str(value_at(view->groups, g)));
     }
-    const char *like = str_suggest(name, names, n);
+    const char *like = str_suggest(name, names.at, names.n);
     err_set(err, ERR_NOT_FOUND, "session %s has no resource or target \"%.80s\"%s%s%s",
             targets->slug, name, like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
-    free(names);
+    VEC_FREE(names);
     return -1;
 }
 
@@ -258,8 +263,7 @@ static bool has_label(const TargetView *view, const char *label) {
     for (size_t i = 0; view->labels && i < view->labels->map.n; i++) {
         const char *key = view->labels->map.at[i].key;
         if (strlen(key) == n && strncmp(key, label, n) == 0)
-            return str_same(value_str(view->labels->map.at[i].value),
-                            label[n] ? label + n + 1 : "");
+            return !label[n] || str_same(value_str(view->labels->map.at[i].value), label + n + 1);
     }
     return false;
 }

@@ -19,7 +19,7 @@ typedef struct UpOptions {
 } UpOptions;
 
 static const Option up_options[] = {
-    {"label", 'l', OPTION_TEXTS, offsetof(UpOptions, labels), "KEY=VALUE",
+    {"label", 'l', OPTION_TEXTS, offsetof(UpOptions, labels), "KEY[=VALUE]",
      "only services that carry this label", NULL},
     {"detach", 'd', OPTION_FLAG, offsetof(UpOptions, detach), NULL, "start it and return", NULL},
     {"wait", 0, OPTION_FLAG, offsetof(UpOptions, wait), NULL,

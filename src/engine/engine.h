@@ -46,7 +46,7 @@ typedef struct SessionAsk {
     bool ci;             /* exit condition */
     int64_t ci_timeout_ms, ci_readiness_timeout_ms; /* -1: as the file says */
     StrList names; /* resources or targets; empty: all that are `auto` */
-    StrMap labels; /* -l: only resources that carry all of these */
+    StrMap labels; /* -l: only resources that carry all of these; NULL is any value */
     const ClientSetup *client;
     bool hold; /* the session ends when nobody has held it for 30 s (ci without -d) */
 } SessionAsk;

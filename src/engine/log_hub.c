@@ -228,11 +228,28 @@ static bool is_asked(const StrList *names, const char *target) {
     return names->n == 0;
 }
 
+/* The names, with groups replaced by the targets that they stand for. */
+static StrList without_groups(const Session *session, const StrList *names, Arena *arena) {
+    StrList list = {.at = arena_alloc(arena, (names->n * session->graph.n + 1) * sizeof(char *))};
+    for (size_t i = 0; i < names->n; i++) {
+        size_t before = list.n;
+        for (size_t t = 0; t < session->graph.n; t++)
+            for (size_t g = 0; g < session->groups[t].n; g++)
+                if (strcmp(session->groups[t].at[g], names->at[i]) == 0)
+                    list.at[list.n++] = session->graph.targets[t].name;
+        if (list.n == before)
+            list.at[list.n++] = names->at[i];
+    }
+    return list;
+}
+
 static int list_targets(LogStream *stream, const StrList *names, Err *err) {
     AUTO_FREE char *runs = path_join(stream->dir, "runs");
-    StrList all = {0};
+    StrList all = {0}, plain;
     Session *session = session_find(stream->engine, stream->ask.slug);
     if (session) {
+        plain = without_groups(session, names, &stream->arena);
+        names = &plain;
         all.at = arena_alloc(&stream->arena, (session->graph.n + 1) * sizeof(*all.at));
         for (size_t i = 0; i < session->graph.n; i++)
             if (i != session->graph.tiltfile)

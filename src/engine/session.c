@@ -115,6 +115,7 @@ void session_set_config(Session *session, const Config *config) {
     Arena *arena = &session->arena;
     session->config = config;
     graph_build(config, arena, &session->graph);
+    session->groups = graph_groups(&session->graph, arena);
     size_t n = session->graph.n;
     session->facts = arena_alloc(arena, n * sizeof(*session->facts));
     session->targets = arena_alloc(arena, n * sizeof(*session->targets));
@@ -161,10 +162,24 @@ void session_unpublish(Session *session) {
 static bool has_labels(const Service *service, const StrMap *labels) {
     for (size_t i = 0; i < labels->n; i++) {
         const char *value = strmap_get(&service->labels, labels->at[i].name);
-        if (!value || strcmp(value, labels->at[i].value) != 0)
+        if (!value || (labels->at[i].value && strcmp(value, labels->at[i].value) != 0))
             return false;
     }
     return true;
+}
+
+static int nothing_labelled(const Session *session, const StrMap *labels, Err *err) {
+    Arena arena;
+    arena_init(&arena);
+    const char *text = "";
+    for (size_t i = 0; i < labels->n; i++)
+        text = arena_printf(&arena, "%s%s%s%s%s", text, i ? " and " : "", labels->at[i].name,
+                            labels->at[i].value ? "=" : "",
+                            labels->at[i].value ? labels->at[i].value : "");
+    err_set(err, ERR_NOT_FOUND, "no service of %s carries the label%s %s", session->config->file,
+            labels->n > 1 ? "s" : "", text);
+    arena_deinit(&arena);
+    return -1;
 }
 
 /* What names and labels choose, in `chosen` (graph.n bytes). */
@@ -182,9 +197,8 @@ static int choose(const Session *session, const StrList *names, const StrMap *la
     for (size_t i = 0; i < graph->n; i++)
         if (graph->targets[i].service && has_labels(graph->targets[i].service, labels))
             labelled[n++] = graph->targets[i].name;
-    int r = n ? graph_choose(graph, labelled, n, chosen, err)
-              : err_set(err, ERR_NOT_FOUND, "no service of %s carries the label %s=%s",
-                        session->config->file, labels->at[0].name, labels->at[0].value);
+    int r = n > names->n ? graph_choose(graph, labelled, n, chosen, err)
+                         : nothing_labelled(session, labels, err);
     arena_deinit(&arena);
     return r;
 }

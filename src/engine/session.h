@@ -43,7 +43,8 @@ struct Session {
         arena; /* the generation: config, graph, and everything below that is not freed by itself */
     const Config *config;
     Graph graph;
-    TargetFacts *facts; /* parallel to graph.targets */
+    const StrList *groups; /* parallel to graph.targets: the groups that stand for each */
+    TargetFacts *facts;    /* parallel to graph.targets */
     Target *targets;
     unsigned char *chosen;   /* targets somebody asked for */
     TargetStatus *statuses;  /* parallel: what is shown */

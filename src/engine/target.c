@@ -422,6 +422,13 @@ static void encode(const Object *object, JsonWriter *out) {
     json_kv_object(out, "spec");
     json_kv_string(out, "target", spec->name);
     json_kv_string(out, "resource", status->resource);
+    const StrList *groups = &target->session->groups[target->index];
+    if (groups->n > 0)
+        json_kv_array(out, "groups");
+    for (size_t i = 0; i < groups->n; i++)
+        json_string(out, groups->at[i]);
+    if (groups->n > 0)
+        json_array_end(out);
     json_kv_string(out, "type", target_type_name(spec->type));
     json_kv_string(out, "session", target->session->slug);
     if (spec->service && spec->service->description)

@@ -102,6 +102,40 @@ int graph_mark(const Graph *graph, const char *name, unsigned char *chosen, Err 
     return r;
 }
 
+static void add_group(const Graph *graph, const char *name, const unsigned char *marked,
+                      StrList *groups, Arena *arena) {
+    for (size_t i = 0; i < graph->n; i++) {
+        StrList *list = &groups[i];
+        if (!marked[i])
+            continue;
+        if ((list->n & (list->n - 1)) == 0) { /* full at each power of two */
+            const char **at = arena_alloc(arena, (list->n ? 2 * list->n : 1) * sizeof(*at));
+            if (list->n)
+                memcpy(at, list->at, list->n * sizeof(*at));
+            list->at = at;
+        }
+        list->at[list->n++] = name;
+    }
+}
+
+StrList *graph_groups(const Graph *graph, Arena *arena) {
+    const Config *config = graph->config;
+    StrList *groups = arena_alloc(arena, graph->n * sizeof *groups);
+    unsigned char *marked = xcalloc(graph->n, 1);
+    for (size_t s = 0; s < config->services.n; s++) {
+        if (graph->of[s].update != TARGET_NONE || graph->of[s].serve != TARGET_NONE)
+            continue;
+        Chooser c;
+        memset(marked, 0, graph->n);
+        chooser_init(&c, graph, marked);
+        mark_service(&c, &config->services.at[s]);
+        chooser_deinit(&c);
+        add_group(graph, config->services.at[s].name, marked, groups, arena);
+    }
+    free(marked);
+    return groups;
+}
+
 /* Dependants come before what they depend on: one pass backwards is enough. */
 static void mark_deps(const Graph *graph, unsigned char *chosen) {
     for (size_t i = graph->n; i-- > 0;) {

@@ -66,3 +66,6 @@ MUST int graph_choose(const Graph *graph, const char *const *names, size_t n, un
 /* Marks in `chosen` (not made zero) the targets of one name and no others, for `stop` and `restart`;
  * a group's are those it stands for. -1 as above. */
 MUST int graph_mark(const Graph *graph, const char *name, unsigned char *chosen, Err *err);
+
+/* For each target the names of the groups that stand for it; lives in `arena`. */
+StrList *graph_groups(const Graph *graph, Arena *arena);

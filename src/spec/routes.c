@@ -29,7 +29,8 @@
         "format", "json: one object per line; raw: what was written, as it is"              \
     }
 
-#define NAMES_BODY "names: resources or targets; labels: what a resource must carry"
+#define NAMES_BODY \
+    "names: resources or targets; labels: what a resource must carry (null: with any value)"
 
 const Route routes[ROUTES] = {
     [ROUTE_HEALTHZ] = {HTTP_GET, "/healthz", "Says ok.", .reply = "text"},

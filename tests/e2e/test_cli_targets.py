@@ -2,6 +2,7 @@
 """Single targets: ps, status, start, stop, restart, wait."""
 
 import json
+import os
 import re
 
 import pytest
@@ -119,6 +120,56 @@ def test_start_of_what_fails(thole):
     result = thole.run("start", "bad", code=1)
     assert "bad:update failed: exit code 5" in result.err and "bad:update | because" in result.err
     assert "/nowhere/at/all" in thole.run("restart", "none", code=1).err
+
+
+def test_start_of_a_job_that_is_done_runs_it_again(shop):
+    shop.run("start", "job", timeout=20)
+    shop.run("start", "job:update", timeout=20)
+    assert shop.ledger().count("job") == 3
+    pid = active(shop, "api:serve")["pid"]
+    shop.run("start", "api", timeout=20)
+    assert active(shop, "api:serve")["pid"] == pid and shop.ledger().count("build") == 1, "a build runs for itself alone"
+    shop.run("start", "api:update", timeout=20)
+    assert shop.ledger().count("build") == 2
+
+
+def test_start_of_a_job_that_runs_waits_for_it(thole):
+    os.mkfifo(thole.base / "gate")
+    thole.config("version: 1\nservices: {slow: {type: job, command: 'echo go; cat \"$GATE\"'}}\n")
+    thole.run("up", "-d", env={"GATE": str(thole.base / "gate")})
+    thole.wait_target("slow:update", "active")
+    before = thole.session()["metadata"]["resourceVersion"]
+    start = thole.popen("start", "slow")
+    driver.wait_until(lambda: thole.session()["metadata"]["resourceVersion"] != before, what="the server to be asked")
+    (thole.base / "gate").write_text("")
+    assert start.wait(20) == 0
+
+
+def test_a_group_stands_for_what_it_depends_on(thole):
+    thole.config("""
+        version: 1
+        services:
+          job: {type: job, command: 'echo job >> $LEDGER; echo from job'}
+          web: {command: 'echo from web; exec sleep 1000', ready: {exec: 'test -e ready'}}
+          other: {command: 'echo from other; exec sleep 1000'}
+          inner: {depends_on: [web]}
+          all: {depends_on: [job, inner]}
+        """)
+    late = thole.run("up", "-d", "--wait", "all", "--timeout", "300ms", code=4)
+    assert "web:serve is starting" in late.err, "it is waited for"
+    thole.file("ready", "")
+    thole.run("wait", "all", "--for", "ready", timeout=20)
+    pid = active(thole, "web:serve")["pid"]
+    thole.run("start", "all", timeout=20)
+    assert active(thole, "web:serve")["pid"] == pid and thole.ledger() == ["job"]
+    assert "from job" in thole.run("logs", "all").out and "from web" in thole.run("logs", "inner").out
+    thole.run("start", "other")
+    assert "from other" not in thole.run("logs", "all").out
+    thole.run("restart", "inner", timeout=20)
+    assert active(thole, "web:serve")["run"] == 2
+    thole.run("stop", "all", timeout=20)
+    assert thole.target("web:serve")["state"] == {} and active(thole, "other:serve")
+    assert "did you mean inner" in thole.run("stop", "iner", code=2).err
 
 
 def test_unknown_names(shop):

@@ -203,6 +203,22 @@ def test_up_with_labels(thole):
     assert thole.target("a:serve")["state"]["active"] and thole.target("b:serve")["state"] == {}
     thole.run("down")
     assert "tier=back" in thole.run("up", "-d", "-l", "tier=back", code=2).err
+    assert "the labels nosuch and tier=back" in thole.run("up", "-d", "b", "-l", "nosuch", "-l", "tier=back", code=2).err
+    for wrong in ("", "=front"):
+        assert "-l takes KEY or KEY=VALUE" in thole.run("up", "-d", "-l", wrong, code=2).err
+
+
+@pytest.mark.parametrize("label, chosen", [("fast", {"a", "b"}), ("fast=", {"a"}), ("fast=no", {"b"}), ("tier", {"b"})])
+def test_a_label_may_be_named_without_its_value(thole, label, chosen):
+    thole.config("""
+        version: 1
+        services:
+          a: {type: job, command: 'echo a >> $LEDGER', labels: [fast]}
+          b: {type: job, command: 'echo b >> $LEDGER', labels: {fast: no, tier: 1}}
+          c: {type: job, command: 'echo c >> $LEDGER'}
+        """)
+    thole.run("up", "-d", "--wait", "-l", label)
+    assert set(thole.ledger()) == chosen
 
 
 def test_up_of_an_unknown_name(thole):

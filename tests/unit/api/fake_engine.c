@@ -178,8 +178,8 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
     if (names->n && strcmp(names->at[0], "nobody") == 0)
         return err_set(err, ERR_NOT_FOUND, "there is no resource or target \"nobody\"");
     snprintf(session->engine->names_seen, sizeof(session->engine->names_seen), "%s%s%s",
-             names->n ? names->at[0] : "", labels->n ? labels->at[0].value : "",
-             client ? "+client" : "");
+             names->n ? names->at[0] : "",
+             labels->n && labels->at[0].value ? labels->at[0].value : "", client ? "+client" : "");
     return 0;
 }
 

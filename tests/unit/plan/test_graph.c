@@ -184,6 +184,13 @@ TEST(groups_stand_for_what_they_depend_on)
     CHECK_STR(deps_of(&sim, "x:serve", text), "j:update completed, s:serve ready");
     CHECK_STR(deps_of(&sim, "y:serve", text), "j:update started, s:serve started");
     CHECK_STR(deps_of(&sim, "z:serve", text), "");
+    const StrList *groups = graph_groups(&sim.graph, &sim.arena);
+    const StrList *of_s = &groups[graph_find(&sim.graph, "s:serve")];
+    CHECK_EQ(of_s->n, 2);
+    CHECK_STR(of_s->at[0], "inner");
+    CHECK_STR(of_s->at[1], "outer");
+    CHECK_EQ(groups[graph_find(&sim.graph, "x:serve")].n, 0);
+    CHECK_EQ(groups[sim.graph.tiltfile].n, 0);
     sim_deinit(&sim);
 }
 
