@@ -105,7 +105,8 @@ static void reply_exists(Api *api, Request *request, const SessionAsk *ask, cons
                                          .message = message,
                                          .group = "tilt.dev",
                                          .kind = "sessions",
-                                         .name = name});
+                                         .name = name,
+                                         .uid = object ? object->uid : NULL});
 }
 
 static void reply_create_failed(Api *api, Request *request, SessionBody *body, const Report *report,

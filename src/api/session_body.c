@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-enum { MAX_SESSION_NAME = 32 };
+enum { MAX_SESSION_NAME = 32, UID_CHARS = 36 };
 
 typedef struct Reader {
     Arena *arena;
@@ -284,14 +284,24 @@ static void check_session_name(Reader *r, const char *name) {
             MAX_SESSION_NAME);
 }
 
+static void check_uid(Reader *r, const char *uid) {
+    size_t n = strspn(uid, "0123456789abcdef-");
+    if (n != UID_CHARS || uid[n])
+        bad(r, "start.uid", "\"%.40s\" is no UUID in lower case", uid);
+}
+
 static void read_start(Reader *r, const Value *body) {
-    static const char *const known[] = {"session", "names", "labels", "hold", "client", NULL};
+    static const char *const known[] = {"session", "uid",    "names", "labels",
+                                        "hold",    "client", NULL};
     const Value *start = member(r, body, "", "start", VALUE_MAP);
     check_known(r, start, "start", known);
     r->body->ask.session = string_member(r, start, "start", "session");
     r->body->ask.hold = value_bool(member(r, start, "start", "hold", VALUE_BOOL), false);
+    r->body->ask.uid = string_member(r, start, "start", "uid");
     if (r->body->ask.session)
         check_session_name(r, r->body->ask.session);
+    if (r->body->ask.uid)
+        check_uid(r, r->body->ask.uid);
     read_names(r, start, "start");
     read_labels(r, start, "start");
     read_client(r, start, "start");

@@ -88,4 +88,5 @@ const Command command_api = {
     .args = "GET|POST|DELETE PATH [JSON]",
     .doc = "Asks the server's API directly and prints what it answers",
     .run = run,
+    .once = true,
 };

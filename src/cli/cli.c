@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/moved.h"
 #include "cli/report_print.h"
 #include "data/json.h"
 #include "data/yaml_write.h"
@@ -114,7 +115,7 @@ int cli_project(Cli *cli, Err *err) {
 /* ---- its session ---- */
 
 /* `--session NAME` is the end of the slug. */
-static bool is_meant(const Cli *cli, const Value *session) {
+bool cli_is_meant(const Cli *cli, const Value *session) {
     const char *slug = value_get_str(value_get(session, "metadata"), "name");
     size_t base = slug ? strlen(slug) : 0;
     if (!slug)
@@ -125,13 +126,29 @@ static bool is_meant(const Cli *cli, const Value *session) {
     return base > 7 && slug[base - 7] == '-' && strspn(slug + base - 6, "0123456789abcdef") == 6;
 }
 
-const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
+/* In values of selectors a backslash stands before what would end them. */
+char *cli_file_selector(const Cli *cli, const char *sign) {
+    Buf text;
+    buf_init(&text, CLI_PATH_BYTES);
+    buf_printf(&text, "spec.tiltfilePath%s", sign);
+    for (const char *at = cli->config_file; *at; at++)
+        buf_printf(&text, "%s%c", strchr("\\,=", *at) ? "\\" : "", *at);
+    char *owned = buf_take(&text);
+    buf_deinit(&text);
+    return owned;
+}
+
+char *cli_words(const Cli *cli, const char *verb) {
+    return xasprintf("thole %s%s%s%s%s%s%s", cli->file ? "--file " : "", cli->file ? cli->file : "",
+                     cli->file ? " " : "", cli->session ? "--session " : "",
+                     cli->session ? cli->session : "", cli->session ? " " : "", verb);
+}
+
+static const Value *ask_for_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
     const Value *list;
     Buf path;
-    if (cli_project(cli, err) < 0)
-        return NULL;
-    AUTO_FREE char *selector = xasprintf("spec.tiltfilePath=%s", cli->config_file);
-    buf_init(&path, 16384);
+    AUTO_FREE char *selector = cli_file_selector(cli, "=");
+    buf_init(&path, CLI_PATH_BYTES);
     buf_puts(&path, TILT_API "/sessions");
     client_param(&path, "fieldSelector", selector);
     if (stopped)
@@ -142,16 +159,28 @@ const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
         return NULL;
     const Value *items = value_get(list, "items");
     for (size_t i = 0; i < value_count(items); i++)
-        if (is_meant(cli, value_at(items, i)))
+        if (cli_is_meant(cli, value_at(items, i)))
             return value_at(items, i);
+    AUTO_FREE char *up = cli_words(cli, "up");
     if (cli->session)
-        err_set(err, ERR_NOT_FOUND,
-                "%s has no session \"%.40s\"; start it with `thole --session %.40s up`",
-                cli->config_file, cli->session, cli->session);
+        err_set(err, ERR_NOT_FOUND, "%s has no session \"%.40s\"; start it with `%s`",
+                cli->config_file, cli->session, up);
     else
-        err_set(err, ERR_NOT_FOUND, "nothing of %s is running; start it with `thole up`",
-                cli->config_file);
+        err_set(err, ERR_NOT_FOUND, "nothing of %s is running; start it with `%s`",
+                cli->config_file, up);
     return NULL;
+}
+
+const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
+    if (cli_project(cli, err) < 0)
+        return NULL;
+    const Value *session = ask_for_session(cli, arena, stopped, err);
+    if (session || err->kind != ERR_NOT_FOUND || !(session = moved_find(cli, arena)))
+        return session;
+    AUTO_FREE char *down = cli_words(cli, "down");
+    cli_say("this is session %s of %s, from before the directory was moved; `%s` stops it",
+            value_get_str(value_get(session, "metadata"), "name"), moved_from(session), down);
+    return session;
 }
 
 const char *cli_session(Cli *cli, Arena *arena, bool *stopped, Err *err) {

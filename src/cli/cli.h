@@ -31,6 +31,7 @@ struct Command {
     int (*run)(Cli *cli, void *options); /* exit code */
     bool no_names;                       /* takes no words */
     bool offline;                        /* needs no client */
+    bool once; /* to ask twice is not the same: not when the connection broke off */
 };
 
 extern const Command *const commands[];        /* ends with NULL */
@@ -71,7 +72,14 @@ int cli_refused(const Cli *cli, const Value *reply, const Err *err);
 /* Finds the project's config file: --file, or walking up from the working directory. */
 MUST int cli_project(Cli *cli, Err *err);
 /* The slug of the project's session; NULL: there is none (err says so and how to start it). In `arena`. Also one that is down
- * if `stopped` is not NULL, which then says whether it is. */
+ * if `stopped` is not NULL, which then says whether it is. That the directory was moved meanwhile is said. */
 const char *cli_session(Cli *cli, Arena *arena, bool *stopped, Err *err);
 /* The whole object. NULL: none. */
 const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err);
+/* Does a session go by the name that --session says (or by none)? */
+bool cli_is_meant(const Cli *cli, const Value *session);
+/* `spec.tiltfilePath<sign><the config file>`, for fieldSelector. Returns owned. */
+char *cli_file_selector(const Cli *cli, const char *sign);
+/* The words that do `verb` with the session that is meant here: "thole --session two down". Returns owned. */
+char *cli_words(const Cli *cli, const char *verb);
+enum { CLI_PATH_BYTES = 16 * 1024 }; /* of a request */

@@ -34,6 +34,7 @@ static int ask_for_it(Cli *cli, const DownOptions *ask, const char *slug) {
 
 static int look_on(Cli *cli, const DownOptions *ask, const char *slug) {
     FollowAsk follow_ask = {.slug = slug,
+                            .down = "thole down",
                             .until = FOLLOW_GONE,
                             .quiet = true,
                             .timeout_ms = ask->timeout_ms,

@@ -167,11 +167,11 @@ static void on_signal(Follow *f, int signal) {
     else if (f->ask->hold)
         cli_say("detached; the session ends in 30 s unless somebody holds it");
     else if (signal != SIGHUP)
-        cli_say("detached; the session goes on: `thole down` stops it");
+        cli_say("detached; the session goes on: `%s` stops it", f->ask->down);
     f->code = signal != SIGINT ? EXIT_TERMINATED : f->ask->stop ? EXIT_INTERRUPTED : EXIT_DONE;
 }
 
-static int catch_signals(void) {
+int follow_catch_signals(void) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
@@ -353,7 +353,7 @@ static int look_on(Follow *f) {
 int follow(Cli *cli, const FollowAsk *ask) {
     Follow f = {.cli = cli, .ask = ask, .code = -1};
     LogAsk log_ask = {.slug = ask->slug, .follow = true, .tail = -1, .since = ask->since};
-    f.signals = catch_signals();
+    f.signals = ask->signals ? ask->signals : follow_catch_signals();
     f.began_ms = clock_mono_ms();
     f.deadline_ms = ask->timeout_ms > 0 ? f.began_ms + ask->timeout_ms : 0;
     f.prefix = (Prefix){.terminal = cli->terminal, .color = cli->color};

@@ -13,6 +13,7 @@ typedef enum FollowUntil {
 
 typedef struct FollowAsk {
     const char *slug;
+    const char *down; /* words for a shell that stop it */
     FollowUntil until;
     const TextList *names, *labels; /* FOLLOW_SETTLED: what is waited for; empty: everything */
     bool owner;                     /* this client created the session: ^C stops it */
@@ -21,7 +22,11 @@ typedef struct FollowAsk {
     bool hold;          /* the session lives only as long as somebody looks on */
     const char *since;  /* log lines from this time on (RFC 3339); NULL: all */
     int64_t timeout_ms; /* 0: none */
+    int signals;        /* follow_catch_signals() of before; 0: none yet */
 } FollowAsk;
+
+/* From now on INT, TERM and HUP wait to be read from the descriptor that is returned (never one of the first three). */
+int follow_catch_signals(void);
 
 /* Exit code. */
 int follow(Cli *cli, const FollowAsk *ask);

@@ -40,7 +40,7 @@ void presence_forget(const Client *client, const char *slug) {
     unlink(path);
 }
 
-void presence_check(const Client *client, const char *slug) {
+void presence_check(const Client *client, const char *slug, const char *how) {
     AUTO_FREE char *path = path_of(client, slug);
     AUTO_FREE char *text = NULL;
     int64_t pid;
@@ -58,6 +58,6 @@ void presence_check(const Client *client, const char *slug) {
         return;
     unlink(path);
     cli_say("session %s goes on without the `thole up` that began it (process %lld has gone); "
-            "`thole down` stops it",
-            slug, (long long)pid);
+            "%s stops it",
+            slug, (long long)pid, how);
 }

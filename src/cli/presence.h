@@ -7,5 +7,5 @@
 
 void presence_note(const Client *client, const char *slug);
 void presence_forget(const Client *client, const char *slug);
-/* Says so, once, if the process that noted itself is gone. */
-void presence_check(const Client *client, const char *slug);
+/* Says so, once, if the process that noted itself is gone. how: what stops the session. */
+void presence_check(const Client *client, const char *slug, const char *how);

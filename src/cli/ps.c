@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/vec.h"
+#include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/presence.h"
 #include "cli/table.h"
@@ -153,12 +153,15 @@ static int print_json(Cli *cli, const char *path, Err *err) {
     return r;
 }
 
-static void say_abandoned(Cli *cli, const Value *items) {
+static void say_abandoned(const Ps *ps, const Value *items) {
     const char *last = "";
+    AUTO_FREE char *down = cli_words(ps->cli, "down");
+    AUTO_FREE char *how =
+        ps->all ? xstrdup("`thole down` in its directory") : xasprintf("`%s`", down);
     for (size_t i = 0; i < value_count(items); i++) {
         const char *slug = value_get_str(value_get(value_at(items, i), "metadata"), "namespace");
         if (slug && strcmp(slug, last) != 0)
-            presence_check(&cli->client, slug);
+            presence_check(&ps->cli->client, slug, how);
         last = slug ? slug : last;
     }
 }
@@ -178,11 +181,18 @@ static int show(Ps *ps, const char *slug, Arena *arena, Err *err) {
         r = client_ask(&ps->cli->client, "GET", buf_cstr(&path), NULL, arena, &list, err);
         if (r == 0) {
             print_table(ps, value_get(list, "items"));
-            say_abandoned(ps->cli, value_get(list, "items"));
+            say_abandoned(ps, value_get(list, "items"));
         }
     }
     buf_deinit(&path);
     return r;
+}
+
+static void say_down(const Cli *cli, const char *slug, Err *err) {
+    AUTO_FREE char *up = cli_words(cli, "up");
+    AUTO_FREE char *logs = cli_words(cli, "logs");
+    err_set(err, ERR_NOT_FOUND,
+            "session %s is down; `%s` starts it again, `%s` shows what it wrote", slug, up, logs);
 }
 
 static int run(Cli *cli, void *given) {
@@ -195,9 +205,7 @@ static int run(Cli *cli, void *given) {
     arena_init(&arena);
     const char *slug = ask->all ? NULL : cli_session(cli, &arena, &stopped, &err);
     if (stopped)
-        err_set(&err, ERR_NOT_FOUND,
-                "session %s is down; `thole up` starts it again, `thole logs` shows what it wrote",
-                slug);
+        say_down(cli, slug, &err);
     else if (slug || ask->all)
         r = show(&ps, slug, &arena, &err);
     if (r < 0)

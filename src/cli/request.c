@@ -141,6 +141,8 @@ char *request_up(const Cli *cli, const UpAsk *ask, bool start, Err *err) {
         json_kv_object(&out, "start");
         if (cli->session)
             json_kv_string(&out, "session", cli->session);
+        if (ask->uid[0])
+            json_kv_string(&out, "uid", ask->uid);
         json_kv_bool(&out, "hold", ask->hold);
     }
     int r = write_choice(cli, &ask->labels, &out, err);

@@ -9,6 +9,8 @@ typedef struct UpAsk {
     bool ci, hold;
     int64_t timeout_ms, readiness_timeout_ms; /* -1: as the file says */
     TextList labels;                          /* "key=value" or "key" */
+    char uid[37];                             /* the session gets it; "": one is drawn */
+    bool env_refresh;                         /* an existing session gets `client` */
     bool with_client;                         /* environment, umask, nice, limits of this process */
 } UpAsk;
 

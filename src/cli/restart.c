@@ -14,4 +14,5 @@ const Command command_restart = {
     .option_n = ACTION_OPTION_N,
     .options_size = sizeof(ActionOptions),
     .run = run,
+    .once = true,
 };

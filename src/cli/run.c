@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds the command, takes its options, runs it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,6 +98,7 @@ static int run_command(Cli *cli, int argc, char **argv, Err *err) {
     }
     if (check(cli, err) < 0 || (!command->offline && client_init(&cli->client, err) < 0))
         return -1;
+    cli->client.may_repeat = !command->once;
     return command->run(cli, options);
 }
 
@@ -115,7 +117,17 @@ static int run(Cli *cli, int argc, char **argv, Err *err) {
     return run_command(cli, argc - at, argv + at, err);
 }
 
+/* Where one of the three was closed nothing of ours may come to stand, least of all a socket. */
+static void keep_streams(void) {
+    int fd;
+    while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && fd <= STDERR_FILENO)
+        ;
+    if (fd >= 0)
+        close(fd);
+}
+
 int cli_run(int argc, char **argv) {
+    keep_streams();
     bool plain = getenv("NO_COLOR") && getenv("NO_COLOR")[0];
     Cli cli = {.terminal = isatty(STDOUT_FILENO)};
     AUTO_FREE const char **words = xcalloc((size_t)argc + 1, sizeof(*words));

@@ -207,4 +207,5 @@ const Command command_server = {
     .option_n = COUNT(options),
     .options_size = sizeof(ServerOptions),
     .run = run,
+    .once = true,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/str.h"
+#include "base/xalloc.h"
 #include "cli/commands.h"
 
 static bool is_down(const Value *session) {
@@ -18,8 +18,10 @@ static int run(Cli *cli, void *options) {
         r = cli_fail(&err);
     else
         cli_print(cli, session);
-    if (is_down(session))
-        cli_say("this session is down; `thole up` starts a new one");
+    if (is_down(session)) {
+        AUTO_FREE char *up = cli_words(cli, "up");
+        cli_say("this session is down; `%s` starts a new one", up);
+    }
     arena_deinit(&arena);
     return r;
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
+#include "base/boot.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
+#include "cli/moved.h"
 #include "cli/presence.h"
 #include "cli/report_print.h"
 #include "cli/request.h"
@@ -59,47 +64,90 @@ static int attach(Cli *cli, const char *slug, const UpAsk *ask, Arena *arena, Er
 }
 
 typedef struct Begun {
+    Arena *arena; /* of what follows */
     const char *slug;
     const char
         *since; /* of a session that was created: its start. What older ones wrote is not shown */
     bool owner; /* it was created */
 } Begun;
 
-/* Creates the session or joins it. */
-static int begin(Cli *cli, UpAsk *ask, bool env_refresh, Arena *arena, Begun *ret, Err *err) {
-    const Value *reply;
-    AUTO_FREE char *body = request_up(cli, ask, false, err);
-    if (!body)
+static void take_session(const Value *session, Begun *ret) {
+    ret->slug = value_get_str(value_get(session, "metadata"), "name");
+    ret->since = value_get_str(value_get(session, "status"), "startTime");
+    ret->owner = true;
+}
+
+/* The server went away after it had created it, and another was asked again. */
+static bool is_own(const Value *reply, const UpAsk *ask) {
+    return str_same(value_get_str(value_get(reply, "details"), "uid"), ask->uid);
+}
+
+static int take_own(Cli *cli, const char *slug, Begun *ret, Err *err) {
+    const Value *session;
+    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s", slug);
+    if (client_ask(&cli->client, "GET", path, NULL, ret->arena, &session, err) < 0)
         return -1;
-    if (client_ask(&cli->client, "POST", TILT_API "/sessions", body, arena, &reply, err) == 0) {
-        *ret = (Begun){.slug = value_get_str(value_get(reply, "metadata"), "name"),
-                       .since = value_get_str(value_get(reply, "status"), "startTime"),
-                       .owner = true};
-        return 0;
-    }
-    const char *slug = err->kind == ERR_CONFLICT ? existing(reply) : NULL;
-    bool leaving = str_same(value_get_str(reply, "reason"), "Conflict");
-    if (slug && ask->ci && !leaving)
+    take_session(session, ret);
+    return 0;
+}
+
+/* What to do about a session that is there already. */
+static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) {
+    const char *slug = existing(reply);
+    if (is_own(reply, ask))
+        return take_own(cli, slug, ret, err);
+    if (ask->ci)
         return err_set(err, ERR_CONFLICT,
                        "%s is up already as session %s; run it beside that with "
                        "`thole --session NAME ci`, or stop that with `thole down`",
                        cli->config_file, slug);
-    if (slug && slug[0] && !leaving) {
-        *ret = (Begun){.slug = slug};
-        ask->with_client = env_refresh;
-        return attach(cli, slug, ask, arena, err);
+    ret->slug = slug;
+    ask->with_client = ask->env_refresh;
+    return attach(cli, slug, ask, ret->arena, err);
+}
+
+/* Creates the session or joins it. */
+static int begin(Cli *cli, UpAsk *ask, Begun *ret, Err *err) {
+    const Value *reply;
+    random_uuid(ask->uid);
+    AUTO_FREE char *body = request_up(cli, ask, false, err);
+    if (!body)
+        return -1;
+    if (client_ask(&cli->client, "POST", TILT_API "/sessions", body, ret->arena, &reply, err) ==
+        0) {
+        take_session(reply, ret);
+        return 0;
     }
+    bool leaving = str_same(value_get_str(reply, "reason"), "Conflict");
+    if (err->kind == ERR_CONFLICT && existing(reply) && existing(reply)[0] && !leaving)
+        return join(cli, ask, reply, ret, err);
     report_print(cli, reply);
     return -1;
 }
 
+/* Two sessions of one project would be in each other's way. */
+static int refuse_moved(Cli *cli, Arena *arena, Err *err) {
+    const Value *session = moved_find(cli, arena);
+    if (!session)
+        return 0;
+    AUTO_FREE char *down = cli_words(cli, "down");
+    return err_set(err, ERR_CONFLICT,
+                   "session %s of %s still runs, from before the directory was moved; stop it with "
+                   "`%s`, then start it here",
+                   value_get_str(value_get(session, "metadata"), "name"), moved_from(session),
+                   down);
+}
+
 static int look_on(Cli *cli, const UpOptions *options, const UpAsk *ask, const Begun *begun) {
+    AUTO_FREE char *down = cli_words(cli, "down");
     FollowAsk follow_ask = {.slug = begun->slug,
+                            .down = down,
                             .owner = begun->owner,
                             .hold = ask->hold,
                             .names = &cli->names,
                             .labels = &options->labels,
                             .quiet = options->detach,
+                            .signals = cli->client.interrupt,
                             .until = ask->ci         ? FOLLOW_DONE
                                      : options->wait ? FOLLOW_SETTLED
                                                      : FOLLOW_GONE};
@@ -110,16 +158,46 @@ static int look_on(Cli *cli, const UpOptions *options, const UpAsk *ask, const B
     if (!begun->owner) {
         time_format_micro(clock_wall_us(), since);
         follow_ask.since = since;
-        presence_check(&cli->client, begun->slug);
         cli_say("attached to %s; ^C detaches", begun->slug);
     }
     bool noted = begun->owner && !options->detach && !ask->ci;
     if (noted)
         presence_note(&cli->client, begun->slug);
+    cli->client.interrupt = 0;
     int r = follow(cli, &follow_ask);
     if (noted && r != EXIT_TERMINATED)
         presence_forget(&cli->client, begun->slug);
     return r;
+}
+
+/* A signal meanwhile is for the session that is being started, so it is kept until that is there. */
+static int go(Cli *cli, const UpOptions *options, UpAsk *ask, Arena *arena, Err *err) {
+    Begun begun = {.arena = arena};
+    if (!ask->ci && !options->wait && options->timeout_ms >= 0)
+        return err_set(err, ERR_INVALID, "--timeout goes with --wait");
+    if (cli_project(cli, err) < 0 || refuse_moved(cli, arena, err) < 0)
+        return -1;
+    bool looks_on = !options->detach || options->wait;
+    if (looks_on)
+        cli->client.interrupt = follow_catch_signals();
+    if (begin(cli, ask, &begun, err) < 0)
+        return -1;
+    AUTO_FREE char *down = cli_words(cli, "down");
+    AUTO_FREE char *how = xasprintf("`%s`", down);
+    if (!begun.owner)
+        presence_check(&cli->client, begun.slug, how);
+    if (looks_on)
+        return look_on(cli, options, ask, &begun);
+    cli_say("%s %s", begun.slug, begun.owner ? "started" : "is up");
+    return EXIT_DONE;
+}
+
+static int say_interrupted(const Cli *cli, const Err *err) {
+    struct signalfd_siginfo info;
+    AUTO_FREE char *down = cli_words(cli, "down");
+    cli_say("%s; should the session have begun all the same, `%s` stops it", err->msg, down);
+    bool read_one = read(cli->client.interrupt, &info, sizeof(info)) == sizeof(info);
+    return read_one && info.ssi_signo != SIGINT ? EXIT_TERMINATED : EXIT_INTERRUPTED;
 }
 
 static int start(Cli *cli, const UpOptions *options, bool ci) {
@@ -127,25 +205,15 @@ static int start(Cli *cli, const UpOptions *options, bool ci) {
                  .hold = ci && !options->detach,
                  .labels = options->labels,
                  .with_client = true,
+                 .env_refresh = options->env_refresh,
                  .timeout_ms = ci ? options->timeout_ms : -1,
                  .readiness_timeout_ms = ci ? options->readiness_timeout_ms : -1};
-    Begun begun = {0};
     Arena arena;
     Err err;
-    int r;
     arena_init(&arena);
-    if (!ci && !options->wait && options->timeout_ms >= 0) {
-        err_set(&err, ERR_INVALID, "--timeout goes with --wait");
-        r = cli_fail(&err);
-    } else if (cli_project(cli, &err) < 0 ||
-               begin(cli, &ask, options->env_refresh, &arena, &begun, &err) < 0) {
-        r = cli_fail(&err);
-    } else if (options->detach && !options->wait) {
-        cli_say("%s %s", begun.slug, begun.owner ? "started" : "is up");
-        r = EXIT_DONE;
-    } else {
-        r = look_on(cli, options, &ask, &begun);
-    }
+    int r = go(cli, options, &ask, &arena, &err);
+    if (r < 0)
+        r = err.kind == ERR_CANCELLED ? say_interrupted(cli, &err) : cli_fail(&err);
     arena_deinit(&arena);
     free(options->labels.at);
     return r;

@@ -48,25 +48,42 @@ static void attempt_init(Attempt *attempt, const Client *client, const char *met
                    .body = body,
                    .body_size = body ? strlen(body) : 0,
                    .timeout_ms = client->timeout_ms ? client->timeout_ms : CLIENT_TIMEOUT_MS,
-                   .connected = &attempt->connected};
+                   .connected = &attempt->connected,
+                   .interrupt = client->interrupt};
 }
 
-/* A server that is being replaced is there again in a moment. What changes something is not asked
- * twice once somebody took the call. */
+/* Nobody knows what became of what was asked. */
+static bool give_up(Err *err) {
+    Err why = *err;
+    err_set(err, ERR_UNAVAILABLE,
+            "the server went away before it answered (%s); whether it was done, `thole ps` shows",
+            why.msg);
+    return false;
+}
+
+static bool is_interrupted(const Client *client, int timeout_ms, Err *err) {
+    struct pollfd p = {.fd = client->interrupt > 0 ? client->interrupt : -1, .events = POLLIN};
+    if (poll(&p, 1, timeout_ms) <= 0)
+        return false;
+    err_set(err, ERR_CANCELLED, "interrupted before the server answered");
+    return true;
+}
+
+/* A server that is being replaced is there again in a moment. */
 static bool ask_again(Client *client, Attempt *attempt, Err *err) {
-    if (err->kind != ERR_UNAVAILABLE || clock_mono_ms() >= attempt->deadline_ms)
+    bool changes = strcmp(attempt->call.method, "GET") != 0;
+    if (err->kind != ERR_UNAVAILABLE)
         return false;
-    if (attempt->connected && strcmp(attempt->call.method, "GET") != 0)
-        return false;
-    if (!attempt->connected && !client->may_start)
+    if (attempt->connected && changes && !client->may_repeat)
+        return give_up(err);
+    if (clock_mono_ms() >= attempt->deadline_ms || (!attempt->connected && !client->may_start))
         return false;
     if (!attempt->connected && clock_mono_ms() >= attempt->start_at_ms) {
         int r = server_start(client, err);
         attempt->start_at_ms = clock_mono_ms() + START_AGAIN_MS;
         return r == 0;
     }
-    poll(NULL, 0, AGAIN_MS);
-    return true;
+    return !is_interrupted(client, AGAIN_MS, err);
 }
 
 int client_raw(Client *client, const char *method, const char *path, const char *body,

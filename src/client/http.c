@@ -17,7 +17,7 @@
 #include "base/xalloc.h"
 #include "data/json.h"
 
-enum { PIECE = 64 * 1024 };
+enum { PIECE = 64 * 1024, INTERRUPTED_MS = 2000 };
 
 static int connect_to(const char *path, Err *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -50,28 +50,57 @@ static int open_socket(const HttpCall *call, Err *err) {
     return fd;
 }
 
+/* One exchange with the server. */
+typedef struct Exchange {
+    int fd, interrupt; /* -1: none, or it was seen */
+    int64_t deadline_ms;
+} Exchange;
+
+static Exchange exchange_of(const HttpCall *call, int fd) {
+    return (Exchange){.fd = fd,
+                      .interrupt = call->interrupt > 0 ? call->interrupt : -1,
+                      .deadline_ms = clock_mono_ms() + call->timeout_ms};
+}
+
+static int late(const Exchange *x, const HttpCall *call, Err *err) {
+    if (call->interrupt > 0 && x->interrupt < 0)
+        return err_set(err, ERR_CANCELLED, "interrupted before the server answered");
+    return err_set(err, ERR_TIMEOUT,
+                   "the server does not answer; `thole server restart` replaces it and leaves what "
+                   "runs alone");
+}
+
+/* Somebody wants it over: what is nearly done may still be done. */
+static void hurry(Exchange *x) {
+    int64_t soon_ms = clock_mono_ms() + INTERRUPTED_MS;
+    x->interrupt = -1;
+    if (soon_ms < x->deadline_ms)
+        x->deadline_ms = soon_ms;
+}
+
 /* 0: ready; -1: the deadline has passed. */
-static int wait_for(int fd, short events, int64_t deadline_ms, Err *err) {
+static int wait_for(Exchange *x, short events, const HttpCall *call, Err *err) {
     for (;;) {
-        int64_t left = deadline_ms - clock_mono_ms();
-        struct pollfd p = {.fd = fd, .events = events};
+        int64_t left = x->deadline_ms - clock_mono_ms();
+        struct pollfd p[] = {{.fd = x->fd, .events = events},
+                             {.fd = x->interrupt, .events = POLLIN}};
         if (left <= 0)
-            return err_set(err, ERR_TIMEOUT,
-                           "the server does not answer; `thole server restart` replaces it and "
-                           "leaves what runs alone");
-        int n = poll(&p, 1, left > INT32_MAX ? INT32_MAX : (int)left);
-        if (n > 0)
-            return 0;
+            return late(x, call, err);
+        int n = poll(p, COUNT(p), left > INT32_MAX ? INT32_MAX : (int)left);
         if (n < 0 && errno != EINTR)
             return err_sys(err, errno, "wait for the server");
+        if (n > 0 && p[0].revents)
+            return 0;
+        if (n > 0)
+            hurry(x);
     }
 }
 
-static int send_all(int fd, const char *bytes, size_t size, int64_t deadline_ms, Err *err) {
+static int send_all(Exchange *x, const HttpCall *call, const char *bytes, size_t size, Err *err) {
     while (size) {
-        ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
+        ssize_t n = send(x->fd, bytes, size, MSG_NOSIGNAL);
         if (n < 0 && errno == EAGAIN) {
-            if (wait_for(fd, POLLOUT, deadline_ms, err) < 0)
+            if (wait_for(x, POLLOUT, call, err) < 0)
                 return -1;
             continue;
         }
@@ -88,7 +117,7 @@ static int send_all(int fd, const char *bytes, size_t size, int64_t deadline_ms,
     return 0;
 }
 
-static int ask(int fd, const HttpCall *call, bool stream, int64_t deadline_ms, Err *err) {
+static int ask(Exchange *x, const HttpCall *call, bool stream, Err *err) {
     Buf head;
     buf_init(&head, MAX_HEADER_BYTES);
     buf_printf(
@@ -100,9 +129,9 @@ static int ask(int fd, const HttpCall *call, bool stream, int64_t deadline_ms, E
                    call->body_size);
     buf_puts(&head, "\r\n");
     int r = head.failed ? err_set(err, ERR_LIMIT, "the request is too long")
-                        : send_all(fd, head.p, head.n, deadline_ms, err);
+                        : send_all(x, call, head.p, head.n, err);
     if (r == 0 && call->body)
-        r = send_all(fd, call->body, call->body_size, deadline_ms, err);
+        r = send_all(x, call, call->body, call->body_size, err);
     buf_deinit(&head);
     return r;
 }
@@ -124,15 +153,15 @@ static int read_piece(int fd, HttpParser *parser, Err *err) {
 }
 
 int http_call(const HttpCall *call, HttpAnswer *ret, Err *err) {
-    int64_t deadline_ms = clock_mono_ms() + call->timeout_ms;
     HttpParser parser;
     AUTO_CLOSE int fd = open_socket(call, err);
+    Exchange x = exchange_of(call, fd);
     if (fd < 0)
         return -1;
     http_parser_init(&parser, MAX_JSON_BYTES);
-    int r = ask(fd, call, false, deadline_ms, err);
+    int r = ask(&x, call, false, err);
     while (r >= 0 && !parser.done) {
-        r = wait_for(fd, POLLIN, deadline_ms, err);
+        r = wait_for(&x, POLLIN, call, err);
         if (r == 0)
             r = read_piece(fd, &parser, err);
     }
@@ -172,11 +201,11 @@ struct HttpLines {
     size_t used; /* of the body: lines that were handed out */
 };
 
-static HttpLines *refused(HttpLines *lines, int64_t deadline_ms, Err *err) {
+static HttpLines *refused(HttpLines *lines, Exchange *x, const HttpCall *call, Err *err) {
     Err broken;
     int r = 0;
     while (!lines->parser.done && r >= 0) {
-        r = wait_for(lines->fd, POLLIN, deadline_ms, &broken);
+        r = wait_for(x, POLLIN, call, &broken);
         if (r == 0)
             r = read_piece(lines->fd, &lines->parser, &broken);
     }
@@ -194,22 +223,22 @@ static HttpLines *refused(HttpLines *lines, int64_t deadline_ms, Err *err) {
 }
 
 HttpLines *http_lines_open(const HttpCall *call, Err *err) {
-    int64_t deadline_ms = clock_mono_ms() + call->timeout_ms;
     int fd = open_socket(call, err);
+    Exchange x = exchange_of(call, fd);
     if (fd < 0)
         return NULL;
     HttpLines *lines = xcalloc(1, sizeof(*lines));
     lines->fd = fd;
     http_parser_init(&lines->parser, MAX_JSON_BYTES);
-    int r = ask(fd, call, true, deadline_ms, err);
+    int r = ask(&x, call, true, err);
     while (r >= 0 && !lines->parser.head_done) {
-        r = wait_for(fd, POLLIN, deadline_ms, err);
+        r = wait_for(&x, POLLIN, call, err);
         if (r == 0)
             r = read_piece(fd, &lines->parser, err);
     }
     if (r < 0)
         return http_lines_close(lines);
-    return lines->parser.status == 200 ? lines : refused(lines, deadline_ms, err);
+    return lines->parser.status == 200 ? lines : refused(lines, &x, call, err);
 }
 
 HttpLines *http_lines_close(HttpLines *lines) {

@@ -13,6 +13,7 @@ typedef struct HttpCall {
     size_t body_size;
     int timeout_ms;  /* for the whole of it; streams: until the head has come */
     bool *connected; /* set to whether somebody took the call; may be NULL */
+    int interrupt; /* 0, or readable when somebody wants it over: then the answer has 2 s to come */
 } HttpCall;
 
 typedef struct HttpAnswer {
@@ -21,7 +22,7 @@ typedef struct HttpAnswer {
     size_t size;
 } HttpAnswer;
 
-/* ERR_UNAVAILABLE: nobody listens, or it broke off. A status is no error. */
+/* ERR_UNAVAILABLE: nobody listens, or it broke off. ERR_CANCELLED: interrupted. A status is no error. */
 MUST int http_call(const HttpCall *call, HttpAnswer *ret, Err *err);
 void http_answer_free(HttpAnswer *answer);
 

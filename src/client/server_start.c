@@ -80,9 +80,14 @@ static int hear(int fd, const Client *client, Err *err) {
     size_t n = 0;
     int64_t deadline_ms = clock_mono_ms() + START_MS;
     while (n < sizeof(text) - 1) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
+        struct pollfd p[] = {
+            {.fd = fd, .events = POLLIN},
+            {.fd = client->interrupt > 0 ? client->interrupt : -1, .events = POLLIN}};
         int64_t left = deadline_ms - clock_mono_ms();
-        if (left <= 0 || (poll(&p, 1, (int)left) == 0))
+        int ready = left > 0 ? poll(p, COUNT(p), (int)left) : 0;
+        if (ready > 0 && p[1].revents)
+            return err_set(err, ERR_CANCELLED, "interrupted while the server was being started");
+        if (ready == 0)
             return err_set(err, ERR_INTERNAL,
                            "the server has not started within %d s; see %s/server.log",
                            START_MS / 1000, client->state_dir);

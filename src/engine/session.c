@@ -242,7 +242,7 @@ static Session *find_by_file(Engine *engine, const char *file, const char *name)
     return NULL;
 }
 
-/* A ci session that is over gives way to the next one of its file. */
+/* A ci session that is over gives way to the next one of its file, but not to whoever asked for it. */
 static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
     Session *old = find_by_file(engine, ask->file, ask->session);
     if (!old)
@@ -251,7 +251,8 @@ static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
         return err_set(err, ERR_CONFLICT,
                        "session %s is being stopped; wait until `thole ps` no longer shows it",
                        old->slug);
-    if (!(old->ci && old->done && old->alive == 0))
+    bool again = ask->uid && strcmp(ask->uid, old->object.uid) == 0; /* it is the very same wish */
+    if (again || !(old->ci && old->done && old->alive == 0))
         return err_set(err, ERR_CONFLICT, "session %s of %s exists already", old->slug, ask->file);
     session_unpublish(old);
     session_free(old);
@@ -316,7 +317,10 @@ static int prepare(Session *session, const Config *config, const SessionAsk *ask
                    unsigned char *chosen, Err *err) {
     if (path_mkdirs(session->dir, 0700, err) < 0)
         return -1;
-    random_uuid(session->object.uid);
+    if (ask->uid)
+        str_copy(session->object.uid, sizeof(session->object.uid), ask->uid);
+    else
+        random_uuid(session->object.uid);
     session->object.created_us = loop_wall_us(session->engine->loop);
     session_set_config(session, config);
     take_settings(session, ask);

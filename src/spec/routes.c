@@ -53,7 +53,7 @@ const Route routes[ROUTES] = {
          "Creates the session of a config file and starts what was asked for.", "tilt.dev",
          "sessions", NULL, "create",
          "a Session: spec{tiltfilePath, exitCondition, ci{timeout, readinessTimeout}} and, "
-         "write-only, start{session, names[], labels{}, hold, client{env{}, umask, nice, "
+         "write-only, start{session, uid, names[], labels{}, hold, client{env{}, umask, nice, "
          "limits[{resource, soft, hard}]}}",
          .reply = "Session",
          .params = {{"fieldValidation", "Strict, Warn or Ignore unknown fields"}}},

@@ -10,6 +10,7 @@ import os
 import pathlib
 import pty
 import re
+import select
 import shutil
 import signal
 import socket
@@ -66,6 +67,7 @@ class Live:
 
     def __init__(self, args, tty=False, **options):
         self.args, self.output, self.changed = args, {1: b"", 2: b""}, threading.Condition()
+        self.hung_up = None
         if tty:
             ours, theirs = pty.openpty()
             if tty is not True:
@@ -73,6 +75,7 @@ class Live:
             self.process = subprocess.Popen(args, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=_own_terminal, **options)
             os.close(theirs)
             self.keyboard, streams = ours, {1: ours}
+            self.hung_up, self.hang = os.pipe()
         else:
             self.process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                             start_new_session=True, **options)
@@ -83,8 +86,12 @@ class Live:
             reader.start()
 
     def _read(self, stream, fd):
+        ends = [self.hung_up] if self.hung_up is not None else []
         while True:
             try:
+                readable, _, _ = select.select([fd, *ends], [], [])
+                if set(ends) & set(readable):
+                    return
                 data = os.read(fd, 65536)
             except OSError:  # EIO: the last one closed the terminal
                 data = b""
@@ -123,6 +130,13 @@ class Live:
     def type(self, text):
         os.write(self.keyboard, text.encode())
 
+    def hang_up(self):
+        """Closes its terminal."""
+        os.write(self.hang, b"x")
+        for reader in self.readers:
+            reader.join(5)
+        os.close(self.keyboard)
+
     def signal(self, number):
         self.process.send_signal(number)
 
@@ -140,6 +154,13 @@ class Live:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        if self.hung_up is not None:
+            os.write(self.hang, b"x")
+            for reader in self.readers:
+                reader.join(5)
+            os.close(self.hung_up)
+            os.close(self.hang)
+            self.hung_up = None
 
     def __repr__(self):
         return f"{' '.join(map(str, self.args))}\n--- stdout\n{self.out[-4000:]}\n--- stderr\n{self.err[-4000:]}"

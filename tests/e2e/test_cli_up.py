@@ -2,7 +2,6 @@
 """up, ci and down: what begins, what one sees of it, and how it ends."""
 
 import os
-import pty
 import re
 import resource
 import signal
@@ -84,31 +83,6 @@ def test_a_client_that_dies_leaves_the_session(thole, number, code):
     assert "without the `thole up` that began it" in said.err and f"process {up.pid}" in said.err
     assert "without" not in thole.run("ps").err, "it is said once"
     assert "is down" in thole.run("down").err
-
-
-def test_up_says_that_the_client_has_gone(thole):
-    thole.config(CHAIN)
-    first = thole.popen("up")
-    first.wait_for(r"\| serving$")
-    first.signal(signal.SIGKILL)
-    first.wait()
-    second = thole.popen("up")
-    second.wait_for("without the `thole up` that began it", stream=2)
-
-
-def test_a_closed_terminal_leaves_the_session(thole):
-    thole.config(CHAIN)
-    ours, theirs = pty.openpty()
-    up = subprocess.Popen([thole.bin / "thole", "up"], stdin=theirs, stdout=theirs, stderr=theirs, env=thole.env, cwd=thole.project,
-                          preexec_fn=driver._own_terminal)
-    os.close(theirs)
-    shown = b""
-    while b"serving" not in shown:
-        shown += os.read(ours, 4096)
-    pid = thole.target("api:serve")["state"]["active"]["pid"]
-    os.close(ours)
-    assert up.wait(20) == 143 and driver.alive(pid)
-    assert f"process {up.pid}" in thole.run("ps").err
 
 
 def test_in_a_terminal_it_says_what_waits(thole):

@@ -138,7 +138,43 @@ TEST(what_changes_something_is_not)
     pid_t pid = start(&client, turns, COUNT(turns));
     CHECK_EQ(client_raw(&client, "POST", "/a", "{}", &answer, &err), -1);
     CHECK_EQ(err.kind, ERR_UNAVAILABLE);
+    CHECK_HAS(err.msg, "whether it was done, `thole ps` shows");
     finish(&client, pid);
+}
+
+TEST(what_comes_to_the_same_is_asked_again)
+{
+    static const Turn turns[] = {{"POST /a", NULL, false},
+                                 {"POST /a", JSON_REPLY("201 Created", "7"), false}};
+    Client client;
+    HttpAnswer answer;
+    Err err;
+    pid_t pid = start(&client, turns, COUNT(turns));
+    client.may_repeat = true;
+    CHECK_EQ(client_raw(&client, "POST", "/a", "{}", &answer, &err), 0);
+    CHECK_STR(answer.body, "7");
+    http_answer_free(&answer);
+    finish(&client, pid);
+}
+
+TEST(an_interrupt_ends_the_waiting)
+{
+    static const Turn turns[] = {{"POST /a", NULL, true}};
+    Client client;
+    HttpAnswer answer;
+    Err err;
+    int ends[2];
+    pid_t pid = start(&client, turns, COUNT(turns));
+    ASSERT(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+    client.timeout_ms = 60 * 1000;
+    client.interrupt = ends[0];
+    int64_t began_ms = clock_mono_ms();
+    CHECK_EQ(client_raw(&client, "POST", "/a", "{}", &answer, &err), -1);
+    CHECK_EQ(err.kind, ERR_CANCELLED);
+    CHECK(clock_mono_ms() - began_ms < 20 * 1000);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    client_deinit(&client);
 }
 
 TEST(nobody_there)

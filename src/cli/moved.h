@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A project directory that was moved while its session runs: the session goes by the old path, and only `.thole/` in the
+ * directory still knows its name. */
+#pragma once
+
+#include "cli/cli.h"
+
+/* That session, in `arena`; NULL: there is none. */
+const Value *moved_find(Cli *cli, Arena *arena);
+/* The path of its config file, which is not there any more. */
+const char *moved_from(const Value *session);
