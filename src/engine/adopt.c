@@ -42,11 +42,10 @@ static void was_started(Target *target, const StepState *state) {
     }
 }
 
-static void found_ended(Target *target, const StepState *state, bool unsure) {
+static void found_ended(Target *target, const StepState *state) {
     TargetFacts *facts = target_facts(target);
     PlanWorld world = world_at(target->session, state->ended_us);
     RunResult end = target_result(state);
-    end.unsure = unsure;
     if (state->started_us)
         was_started(target, state);
     else
@@ -70,7 +69,7 @@ static void found(Target *target, const StepState *state) {
         target_watch_run(target);
         break;
     case STEP_ENDED:
-        found_ended(target, state, false);
+        found_ended(target, state);
         if (state->rebooted && target_spec(target)->type == TARGET_JOB && facts->want == WANT_RUN)
             fact_wanted(facts, WANT_RUN, loop_wall_us(session->engine->loop),
                         "run again: the machine was restarted while it ran");
@@ -89,15 +88,15 @@ static void looked_up(Session *session) {
     log_info("%s: adopted, %zu running", session->slug, session->alive);
 }
 
-/* The backend cannot say what became of it. Whatever that is: nothing is started beside it. */
+/* The backend cannot say what became of it. Until it can, it counts as a survivor: nothing is started beside it, and it is
+ * not said to be gone. */
 static void found_nothing(Target *target, const Err *err) {
-    StepState lost = {.phase = STEP_ENDED,
-                      .end = STEP_LOST,
-                      .oom_killed = UNKNOWN,
-                      .ended_us = loop_wall_us(target->session->engine->loop)};
-    str_copy(lost.error, sizeof(lost.error), err->msg);
+    TargetFacts *facts = target_facts(target);
+    PlanWorld world = session_world(target->session);
+    fact_unclear(facts, err->msg, &world);
+    target->session->alive++;
+    str_copy(target->stop_failed, sizeof(target->stop_failed), facts->note);
     log_warn("%s %s: %s", target->session->slug, target_spec(target)->name, err->msg);
-    found_ended(target, &lost, true);
 }
 
 static void on_resumed(void *arg, const void *result, const Err *err) {

@@ -271,9 +271,14 @@ static void act_start(Target *target) {
 static void on_destroy(void *arg, const void *result, const Err *err) {
     (void)result;
     Target *target = arg;
+    const TargetFacts *facts = target_facts(target);
     target->destroy = NULL;
-    if (!err) /* the end itself comes through wait_step */
+    if (!err) { /* the end itself comes through wait_step; of a run that was unclear nobody has waited for it yet */
+        if (facts->run_state == RUN_STOPPING && !target->wait && !target->start)
+            target->wait = backend_wait_step(target->session->engine->backend,
+                                             target_step_id(target, facts->run), on_wait, target);
         return;
+    }
     str_copy(target->stop_failed, sizeof(target->stop_failed), err->msg);
     fact_stop_failed(target_facts(target), err->msg);
     target_mark(target);
@@ -283,6 +288,7 @@ static void stop_run(Target *target, int signal, uint32_t grace_ms) {
     Engine *engine = target->session->engine;
     StopHow how = {.signal = signal, .grace_ms = grace_ms};
     op_forget(target->destroy);
+    target->stop_failed[0] = '\0';
     target->destroy =
         backend_destroy_step(engine->backend, target_step_id(target, target_facts(target)->run),
                              &how, on_destroy, target);

@@ -130,6 +130,13 @@ void fact_stop_failed(TargetFacts *f, const char *survivors) {
     words_for_survivors(f->note, survivors);
 }
 
+void fact_unclear(TargetFacts *f, const char *why, const PlanWorld *world) {
+    fact_start_asked(f, f->run, world);
+    fact_stop_asked(f, world);
+    f->stop_failed = true;
+    words_for_unclear(f->note, f->run, why);
+}
+
 void fact_ready(TargetFacts *f, bool ready, const PlanWorld *world) {
     if (f->run_state != RUN_RUNNING || ending(f))
         return;

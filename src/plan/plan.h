@@ -186,6 +186,9 @@ void fact_started(TargetFacts *facts, const TargetSpec *spec, int32_t pid, int64
 void fact_stop_asked(TargetFacts *facts, const PlanWorld *world);
 /* Nothing more is tried until somebody asks, or the run ends after all. */
 void fact_stop_failed(TargetFacts *facts, const char *survivors);
+/* Adoption: nobody can say whether run `facts->run` lives. It counts as alive and as one that could not be stopped: nothing is
+ * started beside it, and who asks for a stop tries again. */
+void fact_unclear(TargetFacts *facts, const char *why, const PlanWorld *world);
 /* Heard from a probe; ignored unless the run is executing and nobody asked it to end. */
 void fact_ready(TargetFacts *facts, bool ready, const PlanWorld *world);
 /* The job's timeout or the server's deadline has passed; `detail` (or NULL) is what the probe last said.

@@ -112,6 +112,11 @@ void words_add_hopeless(char text[FACTS_TEXT]) {
     words(text, "%.*s; trying again would not help", FACTS_TEXT - 60, before);
 }
 
+void words_for_unclear(char text[FACTS_TEXT], uint32_t run, const char *why) {
+    words(text, "nothing is started beside run %u, of which nobody knows whether it lives: %s", run,
+          why);
+}
+
 void words_for_survivors(char text[FACTS_TEXT], const char *survivors) {
     words(text, "could not be stopped: %s", survivors);
 }

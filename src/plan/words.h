@@ -17,5 +17,6 @@ void words_add_gave_up(char text[FACTS_TEXT], uint32_t restarts);
 void words_add_hopeless(char text[FACTS_TEXT]);
 /* "could not be stopped: 4711 (sleep, uid 0)" */
 void words_for_survivors(char text[FACTS_TEXT], const char *survivors);
+void words_for_unclear(char text[FACTS_TEXT], uint32_t run, const char *why);
 /* Copies; NULL is "". */
 void words_copy(char text[FACTS_TEXT], const char *from);

@@ -150,9 +150,21 @@ static Op *fake_wait_step(Backend *backend, StepId id, OpFn fn, void *arg) {
     return op;
 }
 
+/* The disk does not say what became of it. */
+static bool is_hidden(const Fake *fake, const FakeRun *run, Err *err) {
+    if (!fake->hidden || !run || run->known)
+        return false;
+    (void)err_set(err, ERR_INVALID, "the record of run %u of %s cannot be read", run->run,
+                  run->step);
+    return true;
+}
+
 static Op *fake_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg) {
     Fake *fake = fake_of(backend);
     FakeRun *run = fake_run(fake, id);
+    Err err = {0};
+    if (is_hidden(fake, run, &err))
+        return refuse(fake, &err, fn, arg);
     if (!run || run->phase == FAKE_ENDED || run->phase == FAKE_VOID)
         return done(fake, fn, arg);
     Op *op = fake_call_new(fake, &run->stops, fn, arg)->op;
@@ -284,7 +296,7 @@ static Op *fake_resume_step(Backend *backend, StepId id, OpFn fn, void *arg) {
         (void)err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
     else if (run && run->start)
         (void)err_set(&err, ERR_CONFLICT, "run %u of %s is being started", id.run, id.step);
-    if (err.kind != ERR_NONE)
+    if (err.kind != ERR_NONE || is_hidden(fake, run, &err))
         return refuse(fake, &err, fn, arg);
     if (run && run->phase == FAKE_LAUNCHED) { /* nobody has claimed it: nobody will */
         run->phase = FAKE_VOID;
@@ -314,6 +326,10 @@ void fake_crash_server(Backend *backend) {
     op_list_abandon(&fake->calls);
     forget_tasks(fake);
     map_init(&fake->tasks);
+}
+
+void fake_hide_runs(Backend *backend, bool hidden) {
+    fake_of(backend)->hidden = hidden;
 }
 
 static void free_counts(Fake *fake) {

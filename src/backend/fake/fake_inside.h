@@ -105,6 +105,7 @@ struct Fake {
     List ends;    /* FakeCall.link: destroy_workflow */
     Map tasks;    /* name → directory (owned): those that this server set up */
     int64_t last_pid;
+    bool hidden; /* runs that this server does not know */
 };
 
 /* The only way down from the contract. */

@@ -77,6 +77,7 @@ struct Run {
     RunState state;
     bool asked_again; /* the one second chance of a start whose pin never claimed is used up */
     bool forgotten;   /* goes when nobody wants anything of it any more */
+    Err *gave_up;     /* why nothing can be known of it; NULL: it can */
     int64_t since_ms; /* of the state */
     int fd;           /* -1: no connection to its pin */
     Poll *poll;

@@ -336,7 +336,10 @@ Run *local_known_run(Local *local, StepId id, Err *err) {
     }
     run = run_new(local, dir, id);
     run_seek(run);
-    return run;
+    if (!run->gave_up)
+        return run;
+    *err = *run->gave_up;
+    return NULL;
 }
 
 static Op *local_wait_step(Backend *backend, StepId id, OpFn fn, void *arg) {
@@ -352,7 +355,7 @@ static Op *local_resume_step(Backend *backend, StepId id, OpFn fn, void *arg) {
     Run *run = local_known_run(local, id, &err);
     if (run)
         return run_call(run, CALL_RESUME, fn, arg);
-    if (!local_task(local, id.task))
+    if (!local_task(local, id.task) || err.kind != ERR_NOT_FOUND)
         return local_refuse(local, fn, arg, &err);
     StepState never = {.phase = STEP_NEVER, .container = "", .oom_killed = UNKNOWN};
     Op *op = local_op(local, fn, arg, NULL, NULL);

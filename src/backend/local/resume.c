@@ -44,6 +44,15 @@ static void look_again(Run *run) {
     run->timer = timer_new(run->local->base.loop, SEEK_POLL_MS, on_look_again, run);
 }
 
+/* What is on disk cannot be read. If that is for want of descriptors or the like, it may be in a moment. */
+static void cannot_look(Run *run, const Err *err) {
+    bool early = loop_now_ms(run->local->base.loop) - run->since_ms < SEEK_MS;
+    if (err->kind == ERR_UNAVAILABLE && early)
+        look_again(run);
+    else
+        run_give_up(run, err);
+}
+
 static void found_end(Run *run, const WireEnded *ended);
 static void wait_for_word(Run *run);
 
@@ -107,7 +116,7 @@ static void unanswered(Run *run, bool pin_lives, LostHow how) {
     if (there > 0) {
         found_end(run, &ended);
     } else if (there < 0) {
-        run_give_up(run, &err);
+        cannot_look(run, &err);
     } else if (pin_lives) {
         err_set(&err, ERR_UNAVAILABLE, "the pin of %s lives but does not answer", run->dir);
         run_give_up(run, &err);
@@ -144,7 +153,7 @@ static void decide(Run *run, bool launched) {
     Err err = {0};
     int won = launched ? records_void(run->dir, &err) : 1;
     if (won < 0) {
-        run_give_up(run, &err);
+        cannot_look(run, &err);
     } else if (won == 0) {
         look_again(run);
     } else {
@@ -159,7 +168,7 @@ static void found_claim(Run *run) {
     Launch *launch = NULL;
     Err err = {0};
     if (records_claim(run->dir, &claim, &err) < 0 || launch_read(run->dir, &launch, &err) < 0) {
-        run_give_up(run, &err);
+        cannot_look(run, &err);
         return;
     }
     if (launch) {
@@ -183,7 +192,7 @@ static void look(Run *run) {
     int over = records_exit(run->dir, &ended, &err);
     int known = over < 0 ? -1 : records_run(run->dir, &record, &err);
     if (known < 0) {
-        run_give_up(run, &err);
+        cannot_look(run, &err);
     } else if (over) {
         take_record(run, &record);
         if (ended.lingering)

@@ -84,6 +84,7 @@ Run *run_free(Run *run) {
     leave_map(run);
     list_remove(&run->queued);
     list_remove(&run->link);
+    free(run->gave_up);
     free(run->task);
     free(run->dir);
     free(run);
@@ -184,6 +185,9 @@ static void fail_calls(Run *run, CallKind kind, const Err *err) {
 }
 
 void run_give_up(Run *run, const Err *err) {
+    free(run->gave_up);
+    run->gave_up = xmalloc(sizeof *err);
+    *run->gave_up = *err;
     run_hang_up(run);
     run->timer = timer_free(run->timer);
     for (CallKind kind = CALL_START; kind <= CALL_RESUME; kind++)

@@ -128,10 +128,10 @@ static void clear_run(Clear *clear, Run *run) {
 /* Runs that only the disk knows become known. */
 static void know_all(void *arg, const FoundRun *found) {
     Clear *clear = arg;
-    Err ignored;
-    if (!found->ended)
-        (void)!local_known_run(clear->local, (StepId){clear->task, found->step, found->run},
-                               &ignored);
+    Err err = {0};
+    StepId id = {clear->task, found->step, found->run};
+    if (!found->ended && !local_known_run(clear->local, id, &err) && !clear->first.kind)
+        clear->first = err;
 }
 
 Op *local_destroy_workflow(Backend *backend, const char *name, const WorkflowConfig *config,

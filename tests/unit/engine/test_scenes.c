@@ -116,6 +116,49 @@ TEST(a_killed_server_process_adopts_and_starts_nothing_twice)
     scene_free(scene);
 }
 
+/* Nobody knows whether it lives: nothing is started beside it, and the session is not said to be down. */
+TEST(a_run_of_which_nothing_can_be_known_is_not_followed_by_another)
+{
+    Scene *scene = scene_new("services:\n  a: {command: a, restart: always}\n  b: {command: b}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    fake_hide_runs(scene->backend, true);
+    scene_crash(scene);
+    ASSERT(scene->session);
+    loop_advance(scene->loop, 120000);
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "a:serve"), 1);
+    CHECK_STR(scene_state(scene, "a:serve"), "waiting stopping");
+    CHECK_HAS(scene_message(scene, "a:serve"), "record of run 1 of a:serve cannot be read");
+    ASSERT(target_restart(scene_target(scene, "a:serve"), &scene->err) == 0);
+    loop_advance(scene->loop, 1000);
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "a:serve"), 1);
+    session_delete(scene->session, -1, false);
+    loop_advance(scene->loop, 1000);
+    CHECK(!engine_empty(scene->engine));
+    fake_hide_runs(scene->backend, false);
+    session_delete(scene->session, -1, false); /* asked again */
+    loop_advance(scene->loop, 1000);
+    CHECK(engine_empty(scene->engine));
+    CHECK_EQ(fake_running(scene->backend), 0);
+    scene_free(scene);
+}
+
+TEST(a_run_of_which_something_can_be_known_again_is_replaced_when_asked)
+{
+    Scene *scene = scene_new("services:\n  a: {command: a}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    fake_hide_runs(scene->backend, true);
+    scene_crash(scene);
+    fake_hide_runs(scene->backend, false);
+    ASSERT(target_start(scene_target(scene, "a:serve"), &scene->err) == 0);
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(scene_state(scene, "a:serve"), "active ready");
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "a:serve"), 2);
+    CHECK_EQ(fake_running(scene->backend), 1);
+    scene_free(scene);
+}
+
 TEST(what_was_stopped_stays_stopped_over_a_crash)
 {
     Scene *scene = scene_new("services:\n  a: {command: a}\n  b: {command: b}\n");

@@ -51,6 +51,49 @@ TEST(local_a_run_of_before_the_restart_of_the_machine_is_lost)
     world_close(w);
 }
 
+/* Whoever asks is told, now and later; nothing of it is touched. */
+static void newer(const char *name, const char *text)
+{
+    World *w = world_open();
+    StepId id = step_id("t", "server", 1);
+    Heard again = {0}, end = {0}, stop = {0}, all = {0};
+    StopHow how = {.signal = SIGTERM, .grace_ms = 50};
+    world_setup(w, "t");
+    char *dir = make_run(w, id);
+    put_file(w, dir, RUN_CLAIM, "pin 1\n");
+    put_file(w, dir, name, text);
+    backend_resume_step(w->backend, id, hear_state, &again);
+    UNTIL(w, again.called);
+    CHECK_HAS(again.err.msg, "newer");
+    backend_wait_step(w->backend, id, hear_state, &end);
+    UNTIL(w, end.called);
+    CHECK_HAS(end.err.msg, "newer");
+    backend_destroy_step(w->backend, id, &how, hear, &stop);
+    UNTIL(w, stop.called);
+    CHECK_HAS(stop.err.msg, name);
+    if (strcmp(name, EXIT_RECORD) != 0) { /* it may live */
+        backend_destroy_workflow(w->backend, "t", NULL, hear, &all);
+        UNTIL(w, all.called);
+        CHECK_HAS(all.err.msg, "newer");
+    }
+    AUTO_FREE char *kept = NULL, *path = xasprintf("%s/%s", dir, name);
+    size_t size;
+    Err err;
+    ASSERT(file_read(path, 1000, &kept, &size, &err) == 0);
+    CHECK_STR(kept, text);
+    world_close(w);
+}
+
+TEST(local_a_record_of_a_newer_format_is_refused_and_left_as_it_is)
+{
+    newer(RUN_RECORD, "{\"format\":2,\"id\":\"abcd\"}");
+}
+
+TEST(local_an_end_of_a_newer_format_is_refused_and_left_as_it_is)
+{
+    newer(EXIT_RECORD, "{\"format\":2,\"end\":\"dreamt\"}");
+}
+
 TEST(local_a_claim_without_a_pin_is_lost)
 {
     World *w = world_open();
