@@ -65,6 +65,16 @@ bool value_get_bool(const Value *map, const char *key, bool otherwise) {
     return value_bool(value_get(map, key), otherwise);
 }
 
+int value_check_format(const Value *file, int64_t newest, Err *err) {
+    int64_t format = value_get_int(file, "format", 0);
+    if (format <= newest)
+        return 0;
+    return err_set(err, ERR_UNAVAILABLE,
+                   "it is of format %lld, written by a newer thole: it is left as it is; use that "
+                   "version",
+                   (long long)format);
+}
+
 static bool lists_equal(const Value *a, const Value *b) {
     if (a->list.n != b->list.n)
         return false;

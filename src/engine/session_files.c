@@ -19,8 +19,7 @@
 #include "data/json.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
-
-enum { SESSION_FORMAT = 1 };
+#include "engine/stopped.h"
 
 /* ---- writing ---- */
 
@@ -189,14 +188,27 @@ static int read_json(const char *dir, const char *name, Arena *arena, const Valu
         return -1;
     if (json_parse(arena_strndup(arena, text, size), size, arena, ret, err) < 0)
         return err_in(err, "%s", path);
-    int64_t format = value_get_int(*ret, "format", 0);
-    if (format > SESSION_FORMAT)
-        return err_set(
-            err, ERR_UNAVAILABLE,
-            "%s is of format %lld, written by a newer thole: it is left as it is; use that version",
-            path, (long long)format);
+    if (value_check_format(*ret, SESSION_FORMAT, err) < 0)
+        return err_in(err, "%s", path);
     if ((*ret)->kind != VALUE_MAP)
         return err_set(err, ERR_INVALID, "%s does not hold what thole writes there", path);
+    return 0;
+}
+
+/* What the former session left beside its session.json is of a newer format: not ours to replace. */
+static int refuse_newer(const Session *session, Arena *arena, Err *err) {
+    char spec[40];
+    const char *names[] = {"client.json", spec};
+    snprintf(spec, sizeof(spec), "spec.%llu.json",
+             (unsigned long long)session_newest_spec(session));
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const Value *v;
+        Err why = {.kind = ERR_NONE};
+        if (read_json(session->dir, names[i], arena, &v, &why) == 0 || why.kind != ERR_UNAVAILABLE)
+            continue;
+        *err = why;
+        return -1;
+    }
     return 0;
 }
 
@@ -212,11 +224,14 @@ int session_check_former(Session *session, Err *err) {
             !(value_get_bool(head, "down", false) || value_get_bool(head, "done", false));
     else
         session->unclear = why.kind != ERR_NOT_FOUND || session_newest_spec(session) > 0;
-    arena_deinit(&arena);
-    if (r < 0 && why.kind == ERR_UNAVAILABLE) {
+    bool newer = r < 0 && why.kind == ERR_UNAVAILABLE;
+    if (newer)
         *err = why;
+    else
+        newer = refuse_newer(session, &arena, err) < 0;
+    arena_deinit(&arena);
+    if (newer)
         return -1;
-    }
     if (r < 0 && session->unclear)
         log_warn("%s: %s; what its former session left running is ended first", session->slug,
                  why.msg);

@@ -32,7 +32,7 @@ int stopped_find(const char *state_dir, const char *slug, Arena *arena, StoppedS
         file_read(arena_printf(arena, "%s/session.json", session_path(state_dir, slug, arena)),
                   MAX_STATE_BYTES, &text, &size, NULL) < 0 ||
         json_parse(arena_strndup(arena, text, size), size, arena, &v, NULL) < 0 ||
-        value_get_int(v, "format", 0) > 1 || !value_get_bool(v, "down", false))
+        value_check_format(v, SESSION_FORMAT, NULL) < 0 || !value_get_bool(v, "down", false))
         return -1;
     const char *uid = value_get_str(v, "uid"), *file = value_get_str(v, "file"),
                *error = value_get_str(v, "error");

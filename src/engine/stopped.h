@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "data/json.h"
 
+enum { SESSION_FORMAT = 1 }; /* of session.json */
+
 typedef struct StoppedSession {
     const char *slug, *uid, *file, *error; /* error "": none */
     const char *name;                      /* of `--session`, or NULL */

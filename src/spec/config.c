@@ -248,6 +248,7 @@ SCHEMA_STRUCT(t_logs, LogsConfig, "logs", logs_fields);
 
 static const Field config_fields[] = {
     FIELD_SET(Config),
+    FIELD(Config, format, "format", t_int, .flags = FIELD_INTERNAL),
     FIELD(Config, version, "version", t_int, .flags = FIELD_REQUIRED,
           .doc = "the version of this language: 1"),
     FIELD(Config, name, "name", t_string, .min = 1, .max = 255,

@@ -129,6 +129,7 @@ typedef struct LogsConfig {
 
 typedef struct Config {
     uint64_t set;
+    int64_t format;   /* of what we stored; config_encode knows it */
     int64_t version;  /* 1 */
     const char *name; /* default: the directory's name */
     const char *file; /* absolute, links resolved */

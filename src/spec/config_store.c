@@ -6,6 +6,8 @@
 
 #define MASKED "********"
 
+enum { STORED_FORMAT = 1 };
+
 /* A variable that one service calls a secret is one wherever it is shown. */
 static void collect_secrets(const Config *config, Map *names) {
     for (size_t i = 0; i < config->services.n; i++) {
@@ -42,7 +44,9 @@ static Config masked_copy(const Config *config, Arena *arena) {
 
 void config_encode(const Config *config, bool mask, JsonWriter *out) {
     if (!mask) {
-        schema_encode(&type_config, config, &(EncodeOptions){.internal = true}, out);
+        Config stored = *config;
+        stored.format = STORED_FORMAT;
+        schema_encode(&type_config, &stored, &(EncodeOptions){.internal = true}, out);
         return;
     }
     Arena arena;
@@ -55,6 +59,8 @@ void config_encode(const Config *config, bool mask, JsonWriter *out) {
 const Config *config_decode(const char *json, size_t size, Arena *arena, Err *err) {
     const Value *v;
     if (json_parse(json, size, arena, &v, err) < 0)
+        return NULL;
+    if (value_check_format(v, STORED_FORMAT, err) < 0)
         return NULL;
     Report report;
     report_init(&report, arena);

@@ -127,7 +127,7 @@ typedef struct Old {
 static Found judge(const char *text, size_t size, Arena *arena, const Value **ret) {
     if (json_parse(text, size, arena, ret, NULL) < 0 || !value_is(*ret, VALUE_MAP))
         return FOUND_BROKEN;
-    return value_get_int(*ret, "format", 0) > STATE_FORMAT ? FOUND_NEWER : FOUND_GOOD;
+    return value_check_format(*ret, STATE_FORMAT, NULL) < 0 ? FOUND_NEWER : FOUND_GOOD;
 }
 
 /* -1: it is there and cannot be read. */

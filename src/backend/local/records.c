@@ -32,9 +32,10 @@ static int read_json(const char *dir, const char *name, Arena *arena, const Valu
         return -1;
     }
     int result = json_parse(text, size, arena, ret, &failed) == 0 && value_is(*ret, VALUE_MAP);
-    if (result && value_get_int(*ret, "format", 0) > RECORD_FORMAT)
-        return err_set(err, ERR_INVALID, "%s was written by a newer thole", path);
-    return result;
+    if (!result || value_check_format(*ret, RECORD_FORMAT, err) == 0)
+        return result;
+    err->kind = ERR_INVALID; /* it does not pass */
+    return err_in(err, "%s", path);
 }
 
 static void copy_text(char *ret, size_t size, const Value *map, const char *key) {
