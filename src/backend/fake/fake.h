@@ -28,7 +28,10 @@ void fake_write(Backend *backend, StepId id, int stream, const char *text);
 void fake_crash_server(
     Backend *
         backend); /* every call in flight is dropped; running steps go on and can be discovered and resumed */
-void fake_hide_runs(Backend *backend, bool hidden); /* those of servers before a crash: resume_step and destroy_step cannot say what became of them */
+void fake_hide_runs(
+    Backend *backend,
+    bool
+        hidden); /* those of servers before a crash: resume_step and destroy_step cannot say what became of them */
 size_t fake_running(const Backend *backend); /* live runs */
 uint32_t fake_starts(const Backend *backend, const char *task,
                      const char *step); /* how often it was really started */

@@ -52,8 +52,7 @@ TEST(local_a_run_of_before_the_restart_of_the_machine_is_lost)
 }
 
 /* Whoever asks is told, now and later; nothing of it is touched. */
-static void newer(const char *name, const char *text)
-{
+static void newer(const char *name, const char *text) {
     World *w = world_open();
     StepId id = step_id("t", "server", 1);
     Heard again = {0}, end = {0}, stop = {0}, all = {0};
@@ -85,14 +84,10 @@ static void newer(const char *name, const char *text)
 }
 
 TEST(local_a_record_of_a_newer_format_is_refused_and_left_as_it_is)
-{
-    newer(RUN_RECORD, "{\"format\":2,\"id\":\"abcd\"}");
-}
+{ newer(RUN_RECORD, "{\"format\":2,\"id\":\"abcd\"}"); }
 
 TEST(local_an_end_of_a_newer_format_is_refused_and_left_as_it_is)
-{
-    newer(EXIT_RECORD, "{\"format\":2,\"end\":\"dreamt\"}");
-}
+{ newer(EXIT_RECORD, "{\"format\":2,\"end\":\"dreamt\"}"); }
 
 TEST(local_a_claim_without_a_pin_is_lost)
 {
