@@ -27,8 +27,8 @@ typedef struct Request {
     const char *body; /* NUL-terminated; "" when there was none */
     size_t body_size;
     Peer peer;
-    const char
-        *denied;  /* why this client may ask nothing (HttpServerOptions.admit); NULL: it may */
+    /* why this client may ask nothing (HttpServerOptions.admit); NULL: it may */
+    const char *denied;
     Arena *arena; /* lives as long as the request */
     Exchange *inside;
 } Request;

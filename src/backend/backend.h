@@ -51,8 +51,8 @@ typedef struct StepState {
 typedef struct StopHow {
     int signal;        /* first */
     uint32_t grace_ms; /* then SIGKILL */
-    const char *const
-        *command; /* NULL, or argv of a command to run instead of the signal (NULL-terminated) */
+    /* NULL, or argv of a command to run instead of the signal (NULL-terminated) */
+    const char *const *command;
 } StopHow;
 
 /* A piece of a step's log, as stored: masked, exact within a stream. */
@@ -78,40 +78,48 @@ typedef struct DiscoveredStep {
     const char *container;
     int64_t pid;
 } DiscoveredStep;
-typedef struct Discovered {
-    const DiscoveredStep *at;
-    size_t n;
-} Discovered; /* ordered by task, step, run */
 
+typedef struct Discovered {
+    const DiscoveredStep *at; /* ordered by task, step, run */
+    size_t n;
+} Discovered;
+
+/* What a backend implements: all that says MUST, of what says MAY what it can. The result of an operation is named where there
+ * is one. */
 typedef struct BackendOps {
-    void (*free)(Backend *);                /* MUST */
-    bool (*available)(Backend *, Err *why); /* MUST: cheap, no side effects */
-    Op *(*load)(Backend *, OpFn, void *);   /* MUST */
-    /* `dir`: the task's own directory; runs, logs and records go below. Idempotent. */
+    /* MUST */
+    void (*free)(Backend *);
+    /* MUST: cheap, no side effects */
+    bool (*available)(Backend *, Err *why);
+    /* MUST */
+    Op *(*load)(Backend *, OpFn, void *);
+    /* MUST. `dir`: the task's own directory; runs, logs and records go below. Idempotent. */
     Op *(*setup_workflow)(Backend *, const char *task, const char *dir, const WorkflowConfig *,
-                          OpFn, void *);                              /* MUST */
-    Op *(*start_step)(Backend *, StepId, const Step *, OpFn, void *); /* MUST: StepState */
-    Op *(*tail_step)(Backend *, StepId, uint64_t from, LogFn, OpFn,
-                     void *);                 /* MUST: done at the end of the log of an ended run */
-    void (*tail_resume)(Backend *, Op *tail); /* MUST */
-    Op *(*wait_step)(Backend *, StepId, OpFn, void *); /* MUST: StepState; many may wait */
-    Op *(*destroy_step)(
-        Backend *, StepId, const StopHow *, OpFn,
-        void
-            *); /* MUST: done when nothing of it is left; unknown is fine; ERR_DENIED names survivors */
-    Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn,
-                            void *);                                 /* MUST: config may be NULL */
-    Op *(*signal_step)(Backend *, StepId, int signal, OpFn, void *); /* MAY */
-    Op *(*exec_step)(Backend *, StepId, const Step *, int64_t timeout_ms, OpFn,
-                     void *); /* MAY: run to its end beside the step: ExecResult */
-    Op *(*attach_step)(Backend *, StepId, OpFn, void *); /* MAY */
-    Op *(*capture_step)(Backend *, StepId, OpFn,
-                        void *);              /* MAY: path of a 0600 file with its stdout */
-    Op *(*discover)(Backend *, OpFn, void *); /* MAY: Discovered */
-    Op *(*resume_step)(
-        Backend *, StepId, OpFn,
-        void
-            *); /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known at all is STEP_NEVER too */
+                          OpFn, void *);
+    /* MUST: StepState */
+    Op *(*start_step)(Backend *, StepId, const Step *, OpFn, void *);
+    /* MUST: done at the end of the log of an ended run */
+    Op *(*tail_step)(Backend *, StepId, uint64_t from, LogFn, OpFn, void *);
+    /* MUST */
+    void (*tail_resume)(Backend *, Op *tail);
+    /* MUST: StepState; many may wait */
+    Op *(*wait_step)(Backend *, StepId, OpFn, void *);
+    /* MUST: done when nothing of it is left; unknown is fine; ERR_DENIED names survivors */
+    Op *(*destroy_step)(Backend *, StepId, const StopHow *, OpFn, void *);
+    /* MUST: config may be NULL */
+    Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn, void *);
+    /* MAY */
+    Op *(*signal_step)(Backend *, StepId, int signal, OpFn, void *);
+    /* MAY: run to its end beside the step: ExecResult */
+    Op *(*exec_step)(Backend *, StepId, const Step *, int64_t timeout_ms, OpFn, void *);
+    /* MAY */
+    Op *(*attach_step)(Backend *, StepId, OpFn, void *);
+    /* MAY: path of a 0600 file with its stdout */
+    Op *(*capture_step)(Backend *, StepId, OpFn, void *);
+    /* MAY: Discovered */
+    Op *(*discover)(Backend *, OpFn, void *);
+    /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known at all is STEP_NEVER too */
+    Op *(*resume_step)(Backend *, StepId, OpFn, void *);
 } BackendOps;
 
 typedef struct ExecResult {
@@ -130,9 +138,8 @@ struct Backend {
     Loop *loop;
 };
 
-Backend *backend_free(
-    Backend *
-        backend); /* forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are dead */
+/* Forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are dead. */
+Backend *backend_free(Backend *backend);
 bool backend_available(Backend *backend, Err *why);
 Op *backend_load(Backend *backend, OpFn fn, void *arg);
 Op *backend_setup_workflow(Backend *backend, const char *task, const char *dir,

@@ -123,8 +123,8 @@ static int entry_find(LogReader *reader, const Sought *sought, uint64_t *ret, Er
         ssize_t n = log_segment_read(reader->dir, &read, err);
         if (n < 0)
             return -1;
-        bool blank =
-            n < (ssize_t)sizeof chunk || chunk.time_us == 0; /* a power cut left zeros at the end */
+        /* a power cut left zeros at the end */
+        bool blank = n < (ssize_t)sizeof chunk || chunk.time_us == 0;
         if (blank || sought->reaches(&chunk, sought->value))
             high = middle;
         else

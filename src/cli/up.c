@@ -66,8 +66,8 @@ static int attach(Cli *cli, const char *slug, const UpAsk *ask, Arena *arena, Er
 typedef struct Begun {
     Arena *arena; /* of what follows */
     const char *slug;
-    const char
-        *since; /* of a session that was created: its start. What older ones wrote is not shown */
+    /* of a session that was created: its start. What older ones wrote is not shown */
+    const char *since;
     bool owner; /* it was created */
 } Begun;
 

@@ -11,8 +11,9 @@ typedef struct Client {
     char *runtime_dir, *state_dir, *socket;
     int timeout_ms; /* of one request; 0: CLIENT_TIMEOUT_MS */
     bool may_start; /* a server, if none answers */
-    bool
-        may_repeat; /* what changes something may be asked again if the connection broke off: it comes to the same */
+    /* what changes something may be asked again if the connection broke off: it comes to the
+     * same */
+    bool may_repeat;
     int interrupt; /* HttpCall.interrupt; also ends the waiting for a server */
 } Client;
 

@@ -73,8 +73,8 @@ typedef enum FieldFlag {
     FIELD_SECRET = 1 << 1,   /* masked when shown */
     FIELD_TEMPLATE = 1 << 2, /* {{ … }} is expanded in it */
     FIELD_RESTARTS = 1 << 3, /* change impact: what runs must be started anew */
-    FIELD_APPEND =
-        1 << 4, /* merge rule of a list: an overlay's items are added; default: they replace */
+    /* merge rule of a list: an overlay's items are added; default: they replace */
+    FIELD_APPEND = 1 << 4,
     FIELD_KEY = 1 << 5,      /* the member holds the key of the map it is in; not written inside */
     FIELD_INTERNAL = 1 << 6, /* no key of the file: only in what we store ourselves */
     FIELD_SET_BITS = 1 << 7, /* uint64_t: bit i is on if field i was given */

@@ -42,8 +42,8 @@ typedef struct ClientSetup {
 
 typedef struct SessionAsk {
     const char *file; /* absolute path of the config file */
-    const char
-        *uid; /* the session's, chosen by the client so that it may ask twice; NULL: one is drawn */
+    /* the session's, chosen by the client so that it may ask twice; NULL: one is drawn */
+    const char *uid;
     const char *session; /* further session of the same file (--session); NULL: the first */
     bool ci;             /* exit condition */
     int64_t ci_timeout_ms, ci_readiness_timeout_ms; /* -1: as the file says */

@@ -18,6 +18,10 @@ enum {
     LOOKS_AT_ONCE = 64
 };
 
+typedef struct SourceList {
+    size_t *at, n;
+} SourceList;
+
 struct LogStream {
     Engine *engine;
     Arena arena; /* names, the ask */
@@ -25,12 +29,10 @@ struct LogStream {
     char *dir; /* of the session */
     LoopFn more;
     void *arg;
-    LogSource **sources; /* in order of name */
-    size_t n, over;      /* over: of which nothing will come any more */
-    struct {
-        size_t *at, n;
-    } heap,
-        ready; /* heap: sources with a line, the oldest line first; ready: those that may have one */
+    LogSource **sources;                        /* in order of name */
+    size_t n, over;                             /* over: of which nothing will come any more */
+    SourceList heap;                            /* sources with a line, the oldest line first */
+    SourceList ready;                           /* those that may have one */
     enum { IDLE, READY, QUEUED, OVER } * where; /* per source */
     Watcher watcher;
     uint64_t seen; /* version of the objects */

@@ -11,8 +11,9 @@ typedef struct LogCursor { /* continue after this, per target */
     const char *target;    /* its name, or its object's */
     uint32_t run;
     uint64_t offset; /* of a line; beyond the end of the run's log: nothing more of it */
-    uint64_t
-        from; /* as that line says it; at most `offset`; 0 is the beginning, `offset` itself when it is not known */
+    /* as that line says it; at most `offset`; 0 is the beginning, `offset` itself when it is not
+     * known */
+    uint64_t from;
 } LogCursor;
 
 typedef struct LogAsk {

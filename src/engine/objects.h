@@ -57,9 +57,8 @@ void object_touch(Objects *objects, Object *object);
 void object_remove(Objects *objects, Object *object); /* leaves a tombstone */
 
 uint64_t objects_version(const Objects *objects); /* newest */
-uint64_t objects_oldest(
-    const Objects *
-        objects); /* watching from before this is Gone: tombstones were dropped, or another server's */
+/* Watching from before this is Gone: tombstones were dropped, or another server's. */
+uint64_t objects_oldest(const Objects *objects);
 
 Object *object_find(Objects *objects, ObjectKind kind, const char *space, const char *name);
 /* In order of (space, name); `space` NULL: all. NULL after the last. */

@@ -228,8 +228,8 @@ typedef struct Ending {
 static bool end_if_stamped(void *arg, pid_t pid) {
     Ending *ending = arg;
     RunStamp stamp;
-    AUTO_CLOSE int pidfd =
-        sys_pidfd_open(pid); /* before its environment is read: it stays that process */
+    /* before its environment is read: it stays that process */
+    AUTO_CLOSE int pidfd = sys_pidfd_open(pid);
     if (pidfd < 0 || pid == getpid())
         return false;
     run_stamp_read(pid, &stamp);

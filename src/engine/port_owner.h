@@ -25,8 +25,8 @@ typedef struct RunStamp {
 
 typedef struct PortOwner {
     pid_t pid;
-    char command
-        [PORT_COMMAND]; /* its command line without the directory of the program, cut; "": it is about to end */
+    /* its command line without the directory of the program, cut; "": it is about to end */
+    char command[PORT_COMMAND];
     RunStamp stamp;
 } PortOwner;
 

@@ -158,8 +158,8 @@ static bool on_piece(void *arg, const LogPiece *piece) {
         if (!line_matches(probe))
             continue;
         probe->ready = probe->ever_ready = true;
-        timer_set(probe->next,
-                  0); /* tell from the loop: telling may free us, and the tail with us */
+        /* tell from the loop: telling may free us, and the tail with us */
+        timer_set(probe->next, 0);
     }
     return !probe->ready;
 }

@@ -350,8 +350,8 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
         ask->session ? arena_printf(&arena, "%s-%s", config->slug, ask->session) : config->slug;
     Session *session = session_new(engine, slug);
     arena_adopt(&session->arena, &arena);
-    unsigned char *chosen =
-        arena_alloc(&session->arena, config->services.n * 2 + 1); /* at most so many targets */
+    /* at most so many targets */
+    unsigned char *chosen = arena_alloc(&session->arena, config->services.n * 2 + 1);
     if (prepare(session, config, ask, chosen, err) < 0 || session_check_former(session, err) < 0)
         return session_free(session);
     session_file_read(session, started_us, loop_wall_us(engine->loop));

@@ -39,8 +39,8 @@ struct Session {
     List unsettled; /* Engine.unsettled */
     Engine *engine;
     Object object;
-    Arena
-        arena; /* the generation: config, graph, and everything below that is not freed by itself */
+    /* the generation: config, graph, and everything below that is not freed by itself */
+    Arena arena;
     const Config *config;
     Graph graph;
     const StrList *groups; /* parallel to graph.targets: the groups that stand for each */

@@ -41,8 +41,8 @@ typedef struct Write {
     Memory *memory;        /* parallel to the services */
     const char **run_dirs; /* parallel; NULL: nothing to find out */
     OptInt server_start_ms;
-    bool
-        recall; /* the first of this server: take exit codes from the file if it is this session's */
+    /* the first of this server: take exit codes from the file if it is this session's */
+    bool recall;
     bool remove, last;
     int result;
     Err err;

@@ -22,8 +22,9 @@ typedef struct HttpAsk {
     int64_t timeout_ms; /* 0: none */
     bool verify_tls;
     bool follow; /* redirects within the same host */
-    size_t
-        max_body; /* what is kept of the reply, 0: 64 KiB; the rest is read and dropped. A body that does not end in time is cut */
+    /* what is kept of the reply, 0: 64 KiB; the rest is read and dropped. A body that does not
+     * end in time is cut */
+    size_t max_body;
 } HttpAsk;
 
 typedef struct HttpReply {

@@ -25,8 +25,8 @@
 
 enum {
     IDLE_MS = 60 * 1000,
-    ADOPT_MS =
-        8 * 1000, /* less than clients wait: what is not found out by then is served as it is */
+    /* less than clients wait: what is not found out by then is served as it is */
+    ADOPT_MS = 8 * 1000,
     SIGNALS = 3
 };
 
@@ -114,8 +114,8 @@ static char *own_path(void) {
     if (n < 0)
         return xstrdup("thole-server");
     path[n] = '\0';
-    char *deleted =
-        strstr(path, " (deleted)"); /* replaced by an upgrade: the new one has the name */
+    /* replaced by an upgrade: the new one has the name */
+    char *deleted = strstr(path, " (deleted)");
     if (deleted && deleted[strlen(" (deleted)")] == '\0')
         *deleted = '\0';
     return xstrdup(path);

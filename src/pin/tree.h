@@ -11,8 +11,8 @@
 #include <sys/types.h>
 
 enum {
-    TREE_PROCESSES =
-        1 << 16, /* remembered in one look; those beyond are found if their parent was seen first */
+    /* remembered in one look; those beyond are found if their parent was seen first */
+    TREE_PROCESSES = 1 << 16,
     TREE_PIDS = 1 << 22, /* the kernel's limit */
 };
 

@@ -28,36 +28,41 @@ enum {
 
 typedef enum WireType {
     /* server → rail */
-    WIRE_HELLO =
-        1, /* WireHello + NUL-terminated strings: argv of the server; first message of a connection */
-    WIRE_SPAWN =
-        2, /* WireSpawn, with fds: [0] the pin's end of a socketpair, [1] the run directory, [2] cgroup directory (optional) */
-    WIRE_BYE =
-        3, /* WireHead: the server leaves on purpose, do not start another; the rail ends once it has no pin */
+    /* WireHello + NUL-terminated strings: argv of the server; first message of a connection */
+    WIRE_HELLO = 1,
+    /* WireSpawn, with fds: [0] the pin's end of a socketpair, [1] the run directory, [2] cgroup
+     * directory (optional) */
+    WIRE_SPAWN = 2,
+    /* WireHead: the server leaves on purpose, do not start another; the rail ends once it has no
+     * pin */
+    WIRE_BYE = 3,
     WIRE_SWEEP = 4, /* WireSweep: answer when no orphan of a dead pin is left */
     /* rail → server */
     WIRE_WELCOME = 32, /* WireWelcome */
-    WIRE_SPAWN_FAILED =
-        33, /* WireSpawnFailed: no pin came to be; the run was never claimed by one */
-    WIRE_PIN_DIED =
-        34, /* WirePinDied: a pin ended without its exit record; sent once what it left behind is ended */
+    /* WireSpawnFailed: no pin came to be; the run was never claimed by one */
+    WIRE_SPAWN_FAILED = 33,
+    /* WirePinDied: a pin ended without its exit record; sent once what it left behind is ended */
+    WIRE_PIN_DIED = 34,
     WIRE_SWEPT = 35, /* WireSwept */
     /* server → pin */
-    WIRE_ATTACH =
-        64, /* WireHead: "who are you?"; answered by WIRE_STATE. First message of a connection made by adoption */
-    WIRE_STOP =
-        65, /* WireStop: end the run: signal, grace, kill, to a fixed point. Again: may only hasten it */
+    /* WireHead: "who are you?"; answered by WIRE_STATE. First message of a connection made by
+     * adoption */
+    WIRE_ATTACH = 64,
+    /* WireStop: end the run: signal, grace, kill, to a fixed point. Again: may only hasten it */
+    WIRE_STOP = 65,
     WIRE_SIGNAL = 66, /* WireSignal */
-    WIRE_WATCH_LOG =
-        67, /* WireWatchLog: level-triggered news about the log's size on this connection */
+    /* WireWatchLog: level-triggered news about the log's size on this connection */
+    WIRE_WATCH_LOG = 67,
     /* pin → server */
     WIRE_STATE = 96,   /* WireState */
     WIRE_STARTED = 97, /* WireStarted: the exec has happened, RUN_RECORD is on disk */
-    WIRE_ENDED =
-        98, /* WireEnded: EXIT_RECORD is on disk; last message unless it lingers. Also sent when the start failed */
+    /* WireEnded: EXIT_RECORD is on disk; last message unless it lingers. Also sent when the
+     * start failed */
+    WIRE_ENDED = 98,
     WIRE_LOG = 99, /* WireLog */
-    WIRE_SURVIVORS =
-        100 /* WireSurvivors: a stop that could not end these; the pin stays their parent and tries again on WIRE_STOP */
+    /* WireSurvivors: a stop that could not end these; the pin stays their parent and tries again
+     * on WIRE_STOP */
+    WIRE_SURVIVORS = 100
 } WireType;
 
 typedef struct WireHead {
@@ -68,8 +73,8 @@ typedef struct WireHead {
 typedef struct WireHello {
     WireHead head;
     uint32_t protocol;
-    uint32_t
-        argc; /* strings that follow: how the rail starts a server again (argv[0] is the absolute path) */
+    /* strings that follow: how the rail starts a server again (argv[0] is the absolute path) */
+    uint32_t argc;
     int32_t pid;
 } WireHello;
 
@@ -115,8 +120,8 @@ typedef struct WireSwept {
 
 typedef struct WireStop {
     WireHead head;
-    int32_t
-        signal; /* first signal to the process group of the leader, then to the rest of the tree */
+    /* first signal to the process group of the leader, then to the rest of the tree */
+    int32_t signal;
     uint32_t grace_ms; /* before SIGKILL; 0: kill at once */
     uint32_t linger;   /* 1: leave helpers alone, if the launch says so; 0: end them too */
     uint32_t reserved;
@@ -132,8 +137,9 @@ typedef struct WireWatchLog {
     WireHead head;
     uint32_t on; /* 0: no more WIRE_LOG here */
     uint32_t reserved;
-    uint64_t
-        seen; /* WIRE_LOG is sent once when the log is longer than this, then not before the next WIRE_WATCH_LOG */
+    /* WIRE_LOG is sent once when the log is longer than this, then not before the next
+     * WIRE_WATCH_LOG */
+    uint64_t seen;
 } WireWatchLog;
 
 typedef struct WireLog {
@@ -144,8 +150,8 @@ typedef struct WireLog {
 typedef enum RunPhase {
     RUN_PHASE_STARTING = 1, /* claimed, exec not yet seen */
     RUN_PHASE_RUNNING = 2,
-    RUN_PHASE_STOPPING =
-        3, /* a stop was asked for, or the leader is gone and the rest is being ended */
+    /* a stop was asked for, or the leader is gone and the rest is being ended */
+    RUN_PHASE_STOPPING = 3,
     RUN_PHASE_ENDED = 4, /* the exit record is on disk; only lingering helpers are left */
 } RunPhase;
 
@@ -164,18 +170,19 @@ typedef enum RunEnd {
     RUN_END_LOST = 4,     /* the pin died: nobody knows (written by the server, never by a pin) */
 } RunEnd;
 
-typedef enum RunStage { /* where a start failed */
-                        RUN_STAGE_NONE = 0,
-                        RUN_STAGE_CLAIM =
-                            1, /* EEXIST: somebody else owns the run; the pin leaves without a trace */
-                        RUN_STAGE_LAUNCH = 2, /* the launch file is missing or not one */
-                        RUN_STAGE_PIPE = 3,
-                        RUN_STAGE_FORK = 4,
-                        RUN_STAGE_SETUP = 5, /* session, descriptors, limits, niceness */
-                        RUN_STAGE_CHDIR = 6,
-                        RUN_STAGE_EXEC = 7,
-                        RUN_STAGE_RECORD =
-                            8, /* RUN_RECORD could not be written: the process was ended again */
+/* Where a start failed. */
+typedef enum RunStage {
+    RUN_STAGE_NONE = 0,
+    /* EEXIST: somebody else owns the run; the pin leaves without a trace */
+    RUN_STAGE_CLAIM = 1,
+    RUN_STAGE_LAUNCH = 2, /* the launch file is missing or not one */
+    RUN_STAGE_PIPE = 3,
+    RUN_STAGE_FORK = 4,
+    RUN_STAGE_SETUP = 5, /* session, descriptors, limits, niceness */
+    RUN_STAGE_CHDIR = 6,
+    RUN_STAGE_EXEC = 7,
+    /* RUN_RECORD could not be written: the process was ended again */
+    RUN_STAGE_RECORD = 8,
 } RunStage;
 
 typedef enum RunOom { RUN_OOM_UNKNOWN = 0, RUN_OOM_NO = 1, RUN_OOM_YES = 2 } RunOom;
@@ -277,13 +284,13 @@ typedef struct Launch {
     uint32_t restarts;
     uint32_t argc, argv_at;
     uint32_t envc, env_at;
-    uint32_t secretc,
-        secrets_at;  /* what to mask in the log, each 4 bytes or longer; "********" stands for it */
-    uint32_t id_at;  /* run id */
-    uint32_t cwd_at; /* absolute */
+    /* what to mask in the log, each 4 bytes or longer; "********" stands for it */
+    uint32_t secretc, secrets_at;
+    uint32_t id_at;    /* run id */
+    uint32_t cwd_at;   /* absolute */
     uint32_t title_at; /* shown by ps for the pin: "shop api:serve 3" */
-    uint32_t
-        cause_at; /* what is to be known of how it came to be, one sentence or ""; kept in RUN_RECORD */
+    /* what is to be known of how it came to be, one sentence or ""; kept in RUN_RECORD */
+    uint32_t cause_at;
     int32_t end_signal; /* to what is left of the tree when the leader has ended */
     uint32_t end_grace_ms;
     uint64_t log_max; /* bytes of log kept, 0: all. Oldest segments go first */
@@ -296,8 +303,8 @@ typedef struct Launch {
 
 typedef enum LogKind {
     LOG_BYTES = 0,
-    LOG_GAP =
-        1, /* `size` bytes were lost here and take no room in the data: see `stream` for why (LogGap) */
+    /* `size` bytes were lost here and take no room in the data: see `stream` for why (LogGap) */
+    LOG_GAP = 1,
 } LogKind;
 
 typedef enum LogGap {

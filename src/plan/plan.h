@@ -108,9 +108,8 @@ typedef struct TargetFacts {
     int64_t asked_ms;   /* start of the last run that was asked for, not restarted by policy */
     int64_t backoff_ms; /* the delay that was chosen for the queued restart */
     uint32_t restarts;  /* by policy, over the session's life */
-    uint32_t
-        attempt; /* restarts in a row, for the back-off; forgotten after reset_after of life and
-                         * when somebody asks */
+    /* restarts in a row, for the back-off; forgotten after reset_after of life and when somebody asks */
+    uint32_t attempt;
     RunResult result;         /* of the newest run, when RUN_ENDED; its `why` is NULL */
     char failure[FACTS_TEXT]; /* why the newest run failed, one sentence; "": it did not */
     char note[FACTS_TEXT];    /* what people should know besides: "stopped by request" */

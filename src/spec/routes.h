@@ -58,8 +58,8 @@ typedef struct Route {
     HttpMethod method;
     const char *path; /* {group} {session} {target} {name} stand for one segment each */
     const char *doc;  /* one sentence */
-    const char *group, *resource,
-        *subresource;                /* what discovery says; NULL: nothing, or no subresource */
+    /* what discovery says; NULL: nothing, or no subresource */
+    const char *group, *resource, *subresource;
     const char *verb;                /* of Kubernetes: get, list, create, delete */
     const char *body;                /* what a POST's JSON object may have; NULL: no body */
     const char *reply;               /* kind of the object answered, or what else; for the docs */

@@ -82,8 +82,8 @@ typedef struct Step {
     bool capture;       /* its stdout also goes, whole and unmasked, to a 0600 file: capture_step */
     int32_t end_signal; /* for what is left of its tree when it ends */
     uint32_t end_grace_ms;
-    uint32_t
-        restarts; /* by policy so far, and in a row: kept in the run record, for the next server */
+    /* by policy so far, and in a row: kept in the run record, for the next server */
+    uint32_t restarts;
     uint32_t attempt;
     const char *cause; /* what is to be known of how it came to be; NULL, "": nothing */
     const char *title; /* what `ps` shows for its pin */

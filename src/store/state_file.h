@@ -29,8 +29,8 @@ typedef struct ServiceState {
     const char *reason;  /* why it is in that phase */
     OptInt run, attempt; /* of restarts in a row */
     const char *next_at; /* backoff: when it is tried again */
-    OptInt
-        start_ticks; /* field 22 of /proc/<pid>/stat: with boot_id what start_time_ms cannot be, exact */
+    /* field 22 of /proc/<pid>/stat: with boot_id what start_time_ms cannot be, exact */
+    OptInt start_ticks;
 } ServiceState;
 
 typedef struct ProjectState {

@@ -22,16 +22,14 @@ typedef struct FakeScript {
     bool survives_kill;      /* destroy_step fails with ERR_DENIED */
     const char *output;      /* written at once */
 } FakeScript;
+
 void fake_script(Backend *backend, const char *task, const char *step, const FakeScript *script);
 void fake_end(Backend *backend, StepId id, StepEnd end, int code); /* ends a running step now */
 void fake_write(Backend *backend, StepId id, int stream, const char *text);
-void fake_crash_server(
-    Backend *
-        backend); /* every call in flight is dropped; running steps go on and can be discovered and resumed */
-void fake_hide_runs(
-    Backend *backend,
-    bool
-        hidden); /* those of servers before a crash: resume_step and destroy_step cannot say what became of them */
+/* Every call in flight is dropped; running steps go on and can be discovered and resumed. */
+void fake_crash_server(Backend *backend);
+/* Of runs from before a crash resume_step and destroy_step cannot say what became of them. */
+void fake_hide_runs(Backend *backend, bool hidden);
 size_t fake_running(const Backend *backend); /* live runs */
-uint32_t fake_starts(const Backend *backend, const char *task,
-                     const char *step); /* how often it was really started */
+/* How often it was really started. */
+uint32_t fake_starts(const Backend *backend, const char *task, const char *step);

@@ -16,9 +16,9 @@
 #include "base/xalloc.h"
 
 enum {
-    LAUNCH_BYTES_MAX =
-        16 * 1024 * 1024, /* the kernel takes 6 MiB of arguments and environment at most */
-    TEXT_MAX = 1000,      /* title and cause: the rest is cut off */
+    /* the kernel takes 6 MiB of arguments and environment at most */
+    LAUNCH_BYTES_MAX = 16 * 1024 * 1024,
+    TEXT_MAX = 1000, /* title and cause: the rest is cut off */
 };
 
 typedef struct Writer {

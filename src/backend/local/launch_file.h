@@ -14,8 +14,9 @@ typedef struct LaunchPlan {
     const char *id; /* of the run; the stamp in its environment */
     uint32_t run;
     const Step *step;
-    const Launch *
-        base; /* NULL, or the launch whose environment, directory and limits stand in for what the step leaves out */
+    /* NULL, or the launch whose environment, directory and limits stand in for what the step
+     * leaves out */
+    const Launch *base;
 } LaunchPlan;
 
 /* A step that cannot be launched at all: no command, no directory. */

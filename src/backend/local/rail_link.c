@@ -47,8 +47,8 @@ struct RailLink {
     bool leaving;
     int fd; /* -1 */
     Poll *poll;
-    Timer *
-        timer; /* CONNECTING: next look; PAUSED: next try; UP: room for descriptors may be there again */
+    /* CONNECTING: next look; PAUSED: next try; UP: room for descriptors may be there again */
+    Timer *timer;
     int64_t since_ms; /* of the phase */
     int64_t poll_ms;  /* CONNECTING: until the next look */
     int64_t again_ms; /* until the next try, doubled each time */

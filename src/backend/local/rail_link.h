@@ -15,10 +15,8 @@ typedef struct RailLink RailLink;
 /* All called from the loop, never from inside a call below. */
 typedef struct RailEvents {
     void (*ready)(void *arg); /* there is a rail, or there is room in its socket again */
-    void (*failed)(
-        void *arg,
-        const Err *
-            why); /* no rail for now: what waits for one need not wait longer. It is tried again later */
+    /* no rail for now: what waits for one need not wait longer. It is tried again later */
+    void (*failed)(void *arg, const Err *why);
     void (*spawn_failed)(void *arg, uint64_t tag, int error);
     void (*pin_died)(void *arg, const WirePinDied *died);
     void (*swept)(void *arg, uint64_t tag);
@@ -30,8 +28,8 @@ RailLink *rail_link_new(Loop *loop, const LocalOptions *options, const RailEvent
 RailLink *rail_link_free(RailLink *link);
 
 void rail_link_want(RailLink *link); /* connect, or start a rail, unless that is going on */
-void rail_link_works(
-    RailLink *link); /* a pin of it was heard of: when it dies, the next one is tried soon */
+/* A pin of it was heard of: when it dies, the next one is tried soon. */
+void rail_link_works(RailLink *link);
 bool rail_link_up(const RailLink *link);
 
 typedef enum RailSent { RAIL_SENT, RAIL_LATER, RAIL_FAILED } RailSent;
@@ -39,6 +37,5 @@ typedef enum RailSent { RAIL_SENT, RAIL_LATER, RAIL_FAILED } RailSent;
 /* Asks for a pin; fds as WIRE_SPAWN has them, they stay the caller's. RAIL_LATER: events.ready will come. RAIL_FAILED: errno. */
 RailSent rail_link_spawn(RailLink *link, uint64_t tag, const int *fds, size_t n);
 bool rail_link_sweep(RailLink *link, uint64_t tag); /* false: not asked, there is no rail */
-void rail_link_bye(
-    RailLink *
-        link); /* the server leaves on purpose: no other is started, and the link is not made again */
+/* The server leaves on purpose: no other is started, and the link is not made again. */
+void rail_link_bye(RailLink *link);

@@ -228,9 +228,8 @@ TEST(pages_follow_each_other)
         CHECK(url_escape(next ? next : "", escaped, sizeof(escaped)) >= 0);
         snprintf(path, sizeof(path), THOLE_API "/targets?limit=4&continue=%s", escaped);
         if (page == 0)
-            fake_remove_target(
-                session->targets
-                    [3]); /* s2, the last of the first page: the next one begins behind it */
+            /* s2, the last of the first page: the next one begins behind it */
+            fake_remove_target(session->targets[3]);
         answer_free(&answer);
         arena_deinit(&arena);
         if (page == 0)

@@ -33,9 +33,8 @@ typedef struct Act {
 typedef struct Conformance {
     void (*open)(World *world);  /* sets loop, backend, dir; the backend was not loaded yet */
     void (*close)(World *world); /* ends everything that was started */
-    void (*crash)(
-        World *
-            world); /* the server is killed: its calls in flight are heard of by nobody. world->backend is the next one's */
+    /* the server is killed: its calls in flight are heard of by nobody. world->backend is the next one's */
+    void (*crash)(World *world);
     const Step *(*step)(World *world, const Act *act); /* lives as long as the world */
     void (*turn)(World *world); /* lets a little time pass: at most some 20 ms */
 } Conformance;
@@ -88,8 +87,8 @@ void destroy_now(World *world, StepId id, int signal,
                  uint32_t grace_ms); /* and waits, without error */
 void tail(World *world, StepId id, uint64_t from, Shown *shown);
 void shown_clear(Shown *shown);
-bool world_waits(World *world,
-                 int64_t *deadline); /* one turn; fails the test once it took too long */
+/* One turn; fails the test once it took too long. */
+bool world_waits(World *world, int64_t *deadline);
 
 /* Turns the world until the condition holds; the test fails if it never does. */
 #define UNTIL(world, condition)                \

@@ -87,8 +87,8 @@ TEST(the_owner_is_found_and_named)
     CHECK_EQ(listeners[0].uid, geteuid());
     ASSERT(port_owner(listeners, n, &owner));
     CHECK_EQ(owner.pid, getpid());
-    CHECK(strncmp(owner.command, "unit-engine", strlen("unit-engine")) ==
-          0); /* without its directory */
+    /* without its directory */
+    CHECK(strncmp(owner.command, "unit-engine", strlen("unit-engine")) == 0);
     CHECK(process_listens(getpid(), listeners, n));
     CHECK(!process_listens(getppid(), listeners, n));
     close(fd);
