@@ -33,7 +33,7 @@ static void was_started(Target *target, const StepState *state) {
     fact_start_asked(facts, facts->run, &world);
     fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
     facts->want = want;
-    str_copy(facts->note, sizeof(facts->note), state->note);
+    fact_noted(facts, state->note);
     int64_t ready_us =
         run_files_ready_us(target->session->dir, target_spec(target)->name, facts->run);
     if (ready_us && !facts->ready) {

@@ -97,6 +97,8 @@ Session *session_free(Session *session) {
         return NULL;
     for (size_t i = 0; i < session->graph.n; i++)
         target_deinit(&session->targets[i]);
+    for (size_t i = 0; i < session->graph.n; i++)
+        facts_deinit(&session->facts[i]);
     session->view = state_view_free(session->view);
     session->exit_timer = timer_free(session->exit_timer);
     session->hold_timer = timer_free(session->hold_timer);
@@ -374,7 +376,7 @@ static void leave_done(Session *session, unsigned char *chosen) {
     for (size_t i = 0; i < session->graph.n; i++) {
         const TargetFacts *facts = &session->facts[i];
         if (session->graph.targets[i].type == TARGET_JOB && facts->ever_succeeded &&
-            facts->want == WANT_RUN && !facts->failure[0])
+            facts->want == WANT_RUN && !facts->failure)
             chosen[i] = 0;
     }
 }

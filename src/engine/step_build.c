@@ -109,7 +109,7 @@ void step_build(const Target *target, Arena *arena, Step *ret) {
     fill(target, spec->command, arena, ret);
     ret->restarts = facts->restarts;
     ret->attempt = facts->attempt;
-    ret->cause = arena_strdup(arena, facts->note);
+    ret->cause = arena_strdup(arena, facts->note ? facts->note : "");
     ret->title =
         arena_printf(arena, "%s %s %u", target->session->config->name, spec->name, facts->run);
 }

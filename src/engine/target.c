@@ -139,7 +139,7 @@ static void on_wait(void *arg, const void *result, const Err *err) {
     }
     run_over(target, &end);
     if (!err && ((const StepState *)result)->note[0]) /* helpers it left running */
-        str_copy(target_facts(target)->note, FACTS_TEXT, ((const StepState *)result)->note);
+        fact_noted(target_facts(target), ((const StepState *)result)->note);
 }
 
 static void on_probe(void *arg, bool ready, const char *why) {

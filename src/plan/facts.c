@@ -21,7 +21,7 @@ static void ask_again(TargetFacts *f, const char *note) {
     f->attempt = 0;
     f->backoff_ms = 0;
     f->not_before_ms = 0;
-    words_copy(f->note, note);
+    words_copy(&f->note, note);
 }
 
 static void enqueue(TargetFacts *f, int64_t now_us) {
@@ -35,7 +35,7 @@ void fact_file_read(TargetFacts *f, int64_t started_us, int64_t ended_us, const 
     f->started_us = started_us;
     f->ended_us = ended_us;
     f->ever_succeeded |= problem == NULL;
-    words_copy(f->failure, problem);
+    words_copy(&f->failure, problem);
 }
 
 void fact_wanted(TargetFacts *f, Want want, int64_t now_us, const char *note) {
@@ -57,11 +57,11 @@ void fact_restart_asked(TargetFacts *f, int64_t now_us, const char *note) {
 
 /* What is to be known of the run that follows: how the one before ended is in no log. */
 static void note_lost(TargetFacts *f) {
-    bool lost = f->run_state == RUN_ENDED && f->result.kind == END_LOST && f->failure[0];
+    bool lost = f->run_state == RUN_ENDED && f->result.kind == END_LOST && f->failure;
     if (lost)
-        words_for_lost(f->note, f->run, f->failure);
+        words_for_lost(&f->note, f->run, f->failure);
     else
-        f->note[0] = '\0';
+        words_copy(&f->note, NULL);
 }
 
 void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
@@ -80,7 +80,7 @@ void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     f->gave_up = f->grace_exceeded = false;
     f->stop_asked_ms = 0;
     f->stop_failed = f->gone = false;
-    f->failure[0] = '\0';
+    words_copy(&f->failure, NULL);
     if (f->attempt > 0)
         f->restarts++;
     else
@@ -127,14 +127,14 @@ void fact_stop_failed(TargetFacts *f, const char *survivors) {
     if (f->run_state != RUN_STOPPING)
         return;
     f->stop_failed = true;
-    words_for_survivors(f->note, survivors);
+    words_for_survivors(&f->note, survivors);
 }
 
 void fact_unclear(TargetFacts *f, const char *why, const PlanWorld *world) {
     fact_start_asked(f, f->run, world);
     fact_stop_asked(f, world);
     f->stop_failed = true;
-    words_for_unclear(f->note, f->run, why);
+    words_for_unclear(&f->note, f->run, why);
 }
 
 void fact_ready(TargetFacts *f, bool ready, const PlanWorld *world) {
@@ -152,7 +152,7 @@ void fact_timed_out(TargetFacts *f, const TargetSpec *spec, const char *detail) 
         f->timed_out = true;
     else
         f->probe_failed = true;
-    words_for_timeout(f->failure, spec, detail);
+    words_for_timeout(&f->failure, spec, detail);
 }
 
 static bool is_success(const TargetSpec *spec, const RunResult *result) {
@@ -181,9 +181,9 @@ static void apply_policy(TargetFacts *f, const TargetSpec *spec, const PlanWorld
     f->gave_up = answer.gave_up || answer.hopeless;
     f->grace_exceeded = answer.exceeded;
     if (answer.gave_up)
-        words_add_gave_up(f->failure, f->attempt);
+        words_add_gave_up(&f->failure, f->attempt);
     if (answer.hopeless)
-        words_add_hopeless(f->failure);
+        words_add_hopeless(&f->failure);
     if (!answer.again)
         return;
     enqueue(f, world->now_us);
@@ -202,7 +202,7 @@ void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
     f->ended_us = result->ended_us ? result->ended_us : world->now_us;
     f->ready = false;
     if (f->stop_failed)
-        f->note[0] = '\0'; /* the survivors are gone after all */
+        words_copy(&f->note, NULL); /* the survivors are gone after all */
     f->stop_failed = false;
     if (!f->timed_out && !f->probe_failed && !f->stop_requested) {
         if (is_success(spec, result)) {
@@ -211,12 +211,21 @@ void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
         }
         f->stop_requested = f->want == WANT_STOPPED || f->want == WANT_DISABLED;
         if (!f->stop_requested)
-            words_for_end(f->failure, spec, result);
+            words_for_end(&f->failure, spec, result);
     }
-    if (f->failure[0])
+    if (f->failure)
         apply_policy(f, spec, world);
 }
 
 void fact_gone(TargetFacts *f) {
     f->gone = true;
+}
+
+void fact_noted(TargetFacts *f, const char *note) {
+    words_copy(&f->note, note);
+}
+
+void facts_deinit(TargetFacts *f) {
+    words_copy(&f->failure, NULL);
+    words_copy(&f->note, NULL);
 }

@@ -19,8 +19,7 @@ static NameSlot *slot_of(const Names *names, const char *name, uint32_t hash) {
         NameSlot *slot = &names->slots[i];
         if (slot->service == 0)
             return slot;
-        if (slot->hash == hash &&
-            strcmp(names->config->services.at[slot->service - 1].name, name) == 0)
+        if (slot->hash == hash && strcmp(names->of[slot->service - 1], name) == 0)
             return slot;
     }
 }
@@ -29,17 +28,19 @@ void names_init(Names *names, const Config *config) {
     size_t size = 16;
     while (size < config->services.n * 2)
         size *= 2;
-    *names = (Names){.config = config, .mask = size - 1};
+    *names = (Names){.mask = size - 1};
     names->slots = xcalloc(size, sizeof *names->slots);
+    names->of = xcalloc(config->services.n + 1, sizeof *names->of);
     for (uint32_t i = 0; i < config->services.n; i++) {
-        uint32_t hash = hash_of(config->services.at[i].name);
-        *slot_of(names, config->services.at[i].name, hash) =
-            (NameSlot){.hash = hash, .service = i + 1};
+        names->of[i] = config->services.at[i].name;
+        uint32_t hash = hash_of(names->of[i]);
+        *slot_of(names, names->of[i], hash) = (NameSlot){.hash = hash, .service = i + 1};
     }
 }
 
 void names_deinit(Names *names) {
     free(names->slots);
+    free(names->of);
 }
 
 uint32_t names_find(const Names *names, const char *name) {

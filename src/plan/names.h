@@ -11,7 +11,8 @@ typedef struct NameSlot {
 } NameSlot;
 
 typedef struct Names {
-    const Config *config;
+    const char *
+        *of; /* per service, so that a lookup does not touch the services, which are large */
     NameSlot *slots;
     size_t mask;
 } Names;

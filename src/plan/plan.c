@@ -21,7 +21,7 @@ bool facts_alive(const TargetFacts *facts) {
 }
 
 bool facts_failed(const TargetFacts *facts) {
-    return facts->run_state == RUN_ENDED && facts->failure[0] && !facts->queued;
+    return facts->run_state == RUN_ENDED && facts->failure && !facts->queued;
 }
 
 bool facts_gone(const TargetFacts *facts) {
@@ -32,7 +32,7 @@ bool facts_gone(const TargetFacts *facts) {
 
 bool facts_build_current(const TargetFacts *build) {
     return build->ever_succeeded && !build->queued && build->run_state == RUN_ENDED &&
-           !build->stop_requested && !build->failure[0];
+           !build->stop_requested && !build->failure;
 }
 
 bool facts_satisfy(const TargetFacts *facts, const Dep *dep) {
@@ -93,11 +93,11 @@ static ActKind leave(const Ask *a) {
 
 /* How long the run may go on as it is; 0: for ever. */
 static int64_t patience_ms(const TargetSpec *spec, const TargetFacts *own) {
+    if (own->last_ready_ms) /* a server, then; most are, and their service need not be looked at */
+        return 0;
     if (spec->type == TARGET_JOB)
         return spec->service->timeout_ms;
-    if (spec->service->ready.kind == PROBE_NONE || own->last_ready_ms)
-        return 0;
-    return spec->service->ready.deadline_ms;
+    return spec->service->ready.kind == PROBE_NONE ? 0 : spec->service->ready.deadline_ms;
 }
 
 static bool overdue(const Ask *a) {

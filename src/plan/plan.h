@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What should happen next, as pure functions: no I/O, no clock, no memory of its own.
+/* What should happen next, as pure functions: no I/O, no clock, no memory but the sentences of the facts.
  *
  * The engine keeps one TargetFacts per target. A callback records a fact (fact_*), the engine then
  * asks plan_target() what should be different and performs the act; performing it brings the next
@@ -110,9 +110,11 @@ typedef struct TargetFacts {
     uint32_t restarts;  /* by policy, over the session's life */
     /* restarts in a row, for the back-off; forgotten after reset_after of life and when somebody asks */
     uint32_t attempt;
-    RunResult result;         /* of the newest run, when RUN_ENDED; its `why` is NULL */
-    char failure[FACTS_TEXT]; /* why the newest run failed, one sentence; "": it did not */
-    char note[FACTS_TEXT];    /* what people should know besides: "stopped by request" */
+    RunResult result; /* of the newest run, when RUN_ENDED; its `why` is NULL */
+
+    /* Most targets have neither: owned, for facts_deinit to free. */
+    char *failure; /* why the newest run failed, one sentence; NULL: it did not */
+    char *note;    /* what people should know besides: "stopped by request"; NULL: nothing */
 } TargetFacts;
 
 typedef struct PlanWorld {
@@ -198,6 +200,11 @@ void fact_timed_out(TargetFacts *facts, const TargetSpec *spec, const char *deta
 void fact_ended(TargetFacts *facts, const TargetSpec *spec, const RunResult *result,
                 const PlanWorld *world);
 void fact_gone(TargetFacts *facts);
+
+/* People should know this besides; NULL or "": nothing. */
+void fact_noted(TargetFacts *facts, const char *note);
+/* Frees what the facts own. */
+void facts_deinit(TargetFacts *facts);
 
 /* True while a run may have processes. */
 bool facts_alive(const TargetFacts *facts);

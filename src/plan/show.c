@@ -22,9 +22,9 @@ const char *hold_reason(Hold hold) {
 /* An ended run that was stopped is no result, and a stop by request wipes out what failed before; a
  * job that was done stays done. */
 static TargetPhase phase_of_ended(const TargetFacts *f) {
-    if (f->stop_requested && !f->failure[0])
+    if (f->stop_requested && !f->failure)
         return PHASE_NONE;
-    if (f->want == WANT_STOPPED && f->failure[0])
+    if (f->want == WANT_STOPPED && f->failure)
         return PHASE_NONE;
     return PHASE_TERMINATED;
 }
@@ -64,7 +64,7 @@ static void show_terminated(const TargetFacts *f, TargetState *ret) {
     if (!ret->start_us)
         ret->start_us = f->ended_us; /* it could not start: the API wants a time */
     ret->finish_us = f->ended_us;
-    ret->error = f->failure[0] ? f->failure : NULL;
+    ret->error = f->failure;
     ret->grace_status = f->grace_exceeded ? "Exceeded" : "";
     if (f->run == 0)
         return;

@@ -54,9 +54,9 @@ static void trouble(const Why *w, uint32_t target, char clause[CLAUSE_TEXT]) {
     const TargetSpec *spec = &w->graph->targets[target];
     if (facts_alive(f) && f->want != WANT_DISABLED)
         snprintf(clause, CLAUSE_TEXT, "%s", trouble_alive(spec, f));
-    else if (f->failure[0] && f->queued)
+    else if (f->failure && f->queued)
         snprintf(clause, CLAUSE_TEXT, "failed and is tried again: %s", f->failure);
-    else if (f->failure[0] && f->want == WANT_RUN)
+    else if (f->failure && f->want == WANT_RUN)
         snprintf(clause, CLAUSE_TEXT, "failed: %s", f->failure);
     else
         snprintf(clause, CLAUSE_TEXT, "%s", trouble_idle(spec, f));
@@ -68,7 +68,7 @@ static int blame(const TargetFacts *f) {
         return 4;
     if (f->want != WANT_RUN)
         return 3;
-    if (f->failure[0])
+    if (f->failure)
         return 2;
     return facts_alive(f) ? 0 : 1;
 }
@@ -91,7 +91,7 @@ static int64_t worst_dep(const Why *w, uint32_t target) {
 static uint32_t root_cause(const Why *w, uint32_t target) {
     for (int depth = 0; depth < DEPTH_MAX; depth++) {
         const TargetFacts *f = &w->facts[target];
-        bool waits = f->queued && f->want == WANT_RUN && !facts_alive(f) && !f->failure[0];
+        bool waits = f->queued && f->want == WANT_RUN && !facts_alive(f) && !f->failure;
         int64_t next = waits ? worst_dep(w, target) : -1;
         if (next < 0)
             return target;
@@ -147,7 +147,7 @@ static void why_deps(const Why *w, const char *what) {
 /* ---- by what is shown ---- */
 
 static void say(const Why *w, const char *sentence) {
-    snprintf(w->text, w->size, "%s", sentence);
+    snprintf(w->text, w->size, "%s", sentence ? sentence : "");
 }
 
 static void why_backoff(const Why *w) {
@@ -184,7 +184,7 @@ static void why_waiting(const Why *w) {
 static void why_stopping(const Why *w) {
     if (w->own->stop_failed)
         say(w, w->own->note);
-    else if (w->own->failure[0])
+    else if (w->own->failure)
         snprintf(w->text, w->size, "%s; being stopped", w->own->failure);
     else
         say(w, w->own->queued ? "being stopped, to be started again" : "being stopped");
@@ -198,7 +198,7 @@ static void why_active(const Why *w) {
         say(w, "going to be stopped when nothing that depends on it is left");
     else if (w->verdict->hold == HOLD_BUILD)
         why_deps(w, "its restart waits for its build");
-    else if (f->note[0])
+    else if (f->note)
         say(w, f->note);
     else if (w->spec->type == TARGET_SERVER && !f->ready)
         say(w, f->last_ready_us ? "not ready any more" : "not ready yet");
@@ -206,7 +206,7 @@ static void why_active(const Why *w) {
 
 static void why_none(const Why *w) {
     const TargetFacts *f = w->own;
-    if (f->note[0])
+    if (f->note)
         say(w, f->note);
     else if (f->want == WANT_STOPPED)
         say(w, "stopped by request");
@@ -227,9 +227,9 @@ void plan_why(const Graph *graph, const TargetFacts *facts, size_t i, const Verd
     switch (show_phase(w.own, verdict)) {
     case PHASE_WAITING: why_waiting(&w); return;
     case PHASE_ACTIVE: why_active(&w); return;
-    case PHASE_TERMINATED: say(&w, w.own->failure[0] ? w.own->failure : w.own->note); return;
+    case PHASE_TERMINATED: say(&w, w.own->failure ? w.own->failure : w.own->note); return;
     case PHASE_NONE: why_none(&w); return;
-    case PHASE_DISABLED: say(&w, w.own->note[0] ? w.own->note : "disabled"); return;
+    case PHASE_DISABLED: say(&w, w.own->note ? w.own->note : "disabled"); return;
     }
     UNREACHABLE();
 }

@@ -4,10 +4,12 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/xalloc.h"
 
 /* What vsnprintf cut may end within a UTF-8 character: take off its beginning, too. */
 static void mend_end(char *text, size_t n) {
@@ -22,24 +24,29 @@ static void mend_end(char *text, size_t n) {
         text[at - 1] = '\0';
 }
 
-static void words(char text[FACTS_TEXT], const char *format, ...) PRINTF(2, 3);
-static void words(char text[FACTS_TEXT], const char *format, ...) {
+static void words(char **text, const char *format, ...) PRINTF(2, 3);
+static void words(char **text, const char *format, ...) {
+    char sentence[FACTS_TEXT];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(text, FACTS_TEXT, format, args);
+    int n = vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
     if (n >= FACTS_TEXT)
-        mend_end(text, FACTS_TEXT - 1);
+        mend_end(sentence, FACTS_TEXT - 1);
+    free(*text); /* which the arguments may have named */
+    *text = xstrdup(sentence);
 }
 
-void words_copy(char text[FACTS_TEXT], const char *from) {
-    if (from && from[0])
+void words_copy(char **text, const char *from) {
+    if (from && from[0]) {
         words(text, "%s", from);
-    else
-        text[0] = '\0';
+    } else if (*text) {
+        free(*text);
+        *text = NULL;
+    }
 }
 
-static void for_signal(char text[FACTS_TEXT], int number, Tristate oom) {
+static void for_signal(char **text, int number, Tristate oom) {
     const char *name = sigabbrev_np(number);
     const char *why = oom == YES ? " (out of memory)" : "";
     if (name)
@@ -48,7 +55,7 @@ static void for_signal(char text[FACTS_TEXT], int number, Tristate oom) {
         words(text, "killed by signal %d%s", number, why);
 }
 
-static void for_exit(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result) {
+static void for_exit(char **text, const TargetSpec *spec, const RunResult *result) {
     if (spec->type == TARGET_SERVER && result->code == 0)
         words(text, "server exited with code 0, but a server is expected to keep running");
     else if (result->code == 0)
@@ -58,7 +65,7 @@ static void for_exit(char text[FACTS_TEXT], const TargetSpec *spec, const RunRes
               result->oom_killed == YES ? " (out of memory)" : "");
 }
 
-static void for_no_start(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result) {
+static void for_no_start(char **text, const TargetSpec *spec, const RunResult *result) {
     if (result->why && result->why[0]) {
         bool said = strncmp(result->why, "could not start", strlen("could not start")) == 0;
         words(text, "%s%s", said ? "" : "could not start: ", result->why);
@@ -72,7 +79,7 @@ static void for_no_start(char text[FACTS_TEXT], const TargetSpec *spec, const Ru
           program);
 }
 
-void words_for_end(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result) {
+void words_for_end(char **text, const TargetSpec *spec, const RunResult *result) {
     switch (result->kind) {
     case END_EXITED: for_exit(text, spec, result); return;
     case END_SIGNALED: for_signal(text, result->code, result->oom_killed); return;
@@ -86,11 +93,11 @@ void words_for_end(char text[FACTS_TEXT], const TargetSpec *spec, const RunResul
     UNREACHABLE();
 }
 
-void words_for_lost(char text[FACTS_TEXT], uint32_t run, const char *failure) {
+void words_for_lost(char **text, uint32_t run, const char *failure) {
     words(text, "run %u: %s", run, failure);
 }
 
-void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char *detail) {
+void words_for_timeout(char **text, const TargetSpec *spec, const char *detail) {
     char after[DURATION_TEXT];
     const char *colon = detail && detail[0] ? ": " : "";
     bool job = spec->type == TARGET_JOB;
@@ -99,24 +106,20 @@ void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char
           detail ? detail : "");
 }
 
-void words_add_gave_up(char text[FACTS_TEXT], uint32_t restarts) {
-    char before[FACTS_TEXT];
-    words_copy(before, text);
-    words(text, "%.*s; gave up after %u restart%s in a row", FACTS_TEXT - 60, before, restarts,
+void words_add_gave_up(char **text, uint32_t restarts) {
+    words(text, "%.*s; gave up after %u restart%s in a row", FACTS_TEXT - 60, *text, restarts,
           restarts == 1 ? "" : "s");
 }
 
-void words_add_hopeless(char text[FACTS_TEXT]) {
-    char before[FACTS_TEXT];
-    words_copy(before, text);
-    words(text, "%.*s; trying again would not help", FACTS_TEXT - 60, before);
+void words_add_hopeless(char **text) {
+    words(text, "%.*s; trying again would not help", FACTS_TEXT - 60, *text);
 }
 
-void words_for_unclear(char text[FACTS_TEXT], uint32_t run, const char *why) {
+void words_for_unclear(char **text, uint32_t run, const char *why) {
     words(text, "nothing is started beside run %u, of which nobody knows whether it lives: %s", run,
           why);
 }
 
-void words_for_survivors(char text[FACTS_TEXT], const char *survivors) {
+void words_for_survivors(char **text, const char *survivors) {
     words(text, "could not be stopped: %s", survivors);
 }

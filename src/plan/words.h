@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the end of a run reads: the sentences of `error`. Each writes into FACTS_TEXT bytes, cut between
- * characters if need be. */
+/* How the end of a run reads: the sentences of `error`. Each replaces `*text`, which is on the heap
+ * or NULL, by at most FACTS_TEXT bytes, cut between characters if need be. */
 #pragma once
 
 #include "plan/plan.h"
 
 /* "exit code 2", "killed by SIGKILL (out of memory)", "could not start: …", … */
-void words_for_end(char text[FACTS_TEXT], const TargetSpec *spec, const RunResult *result);
+void words_for_end(char **text, const TargetSpec *spec, const RunResult *result);
 /* "run 3: its exit code is unknown: the pin was killed" */
-void words_for_lost(char text[FACTS_TEXT], uint32_t run, const char *failure);
+void words_for_lost(char **text, uint32_t run, const char *failure);
 /* "timed out after 5s"; "not ready within 30s: connection refused" */
-void words_for_timeout(char text[FACTS_TEXT], const TargetSpec *spec, const char *detail);
+void words_for_timeout(char **text, const TargetSpec *spec, const char *detail);
 /* "exit code 3; gave up after 10 restarts in a row" */
-void words_add_gave_up(char text[FACTS_TEXT], uint32_t restarts);
+void words_add_gave_up(char **text, uint32_t restarts);
 /* "could not start: command not found: ./x; trying again would not help" */
-void words_add_hopeless(char text[FACTS_TEXT]);
+void words_add_hopeless(char **text);
 /* "could not be stopped: 4711 (sleep, uid 0)" */
-void words_for_survivors(char text[FACTS_TEXT], const char *survivors);
-void words_for_unclear(char text[FACTS_TEXT], uint32_t run, const char *why);
-/* Copies; NULL is "". */
-void words_copy(char text[FACTS_TEXT], const char *from);
+void words_for_survivors(char **text, const char *survivors);
+void words_for_unclear(char **text, uint32_t run, const char *why);
+/* Copies; NULL and "" leave NULL. */
+void words_copy(char **text, const char *from);

@@ -84,23 +84,27 @@ typedef struct Stop {
 } Stop;
 
 typedef struct Service {
-    uint64_t set;     /* presence bits: schema_has(&type_service, s, "restart") */
+    /* What the graph asks of every service: side by side, because a file may have 10,000. */
     const char *name; /* key */
-    const char *description;
     ServiceType type;
-    const char *path; /* absolute after resolution */
-    Command build;    /* <name>:update */
-    Command command;  /* <name>:serve, or with type job <name>:update */
-    StrList shell;    /* [sh, -c] */
-    StrMap env; /* after resolution: env_from and env of the project, then of the service, merged */
-    StrList env_from;
+    bool auto_start; /* key `auto` */
     struct {
         DependsOn *at;
         size_t n;
     } depends_on;
+    Command build;   /* <name>:update */
+    Command command; /* <name>:serve, or with type job <name>:update */
+
+    uint64_t set; /* presence bits: schema_has(&type_service, s, "restart") */
+    const char *description;
+    const char *path; /* absolute after resolution */
+    StrList shell;    /* [sh, -c] */
+    StrMap env; /* after resolution: env_from and env of the project, then of the service, merged */
+    StrList env_from;
     Probe ready;
     Restart restart;
     bool restart_written; /* the file says how: then `ci` restarts too */
+    bool linger;
     struct {
         int64_t *at;
         size_t n;
@@ -108,8 +112,6 @@ typedef struct Service {
     Stop stop;
     int64_t timeout_ms; /* jobs; 0: none */
     StrList secrets;    /* names of variables whose values are masked */
-    bool auto_start;    /* key `auto` */
-    bool linger;
     StrMap labels;
     int64_t line; /* where the service begins, for messages */
 } Service;

@@ -21,6 +21,8 @@ void sim_init(Sim *sim) {
 }
 
 void sim_deinit(Sim *sim) {
+    for (size_t i = 0; i < sim->graph.n; i++)
+        facts_deinit(&sim->facts[i]);
     arena_deinit(&sim->arena);
 }
 

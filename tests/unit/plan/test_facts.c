@@ -2,6 +2,7 @@
 /* What each fact does to the facts, where no scenario shows it. */
 #include <signal.h>
 
+#include "base/attr.h"
 #include "harness/test.h"
 #include "plan/plan.h"
 #include "plan/words.h"
@@ -27,7 +28,7 @@ static void end(TargetFacts *f, const TargetSpec *spec, EndKind kind, int code) 
 
 TEST(wanted_queues_once)
 {
-    TargetFacts f = {0};
+    AUTO(facts_deinit) TargetFacts f = {0};
     fact_wanted(&f, WANT_RUN, 100, "asked");
     CHECK(f.queued);
     CHECK_EQ(f.trigger_us, 100);
@@ -40,7 +41,7 @@ TEST(wanted_queues_once)
 
 TEST(wanted_leaves_a_live_run_alone)
 {
-    TargetFacts f = started(&server_spec);
+    AUTO(facts_deinit) TargetFacts f = started(&server_spec);
     fact_wanted(&f, WANT_RUN, 100, NULL);
     CHECK(!f.queued);
     fact_wanted(&f, WANT_STOPPED, 200, NULL);
@@ -53,23 +54,23 @@ TEST(wanted_leaves_a_live_run_alone)
 
 TEST(start_forgets_the_former_run)
 {
-    TargetFacts f = started(&job_spec);
+    AUTO(facts_deinit) TargetFacts f = started(&job_spec);
     fact_timed_out(&f, &job_spec, NULL);
     fact_stop_asked(&f, &world);
     end(&f, &job_spec, END_SIGNALED, SIGTERM);
-    CHECK(f.failure[0]);
+    CHECK(f.failure);
     fact_start_asked(&f, 2, &world);
     CHECK_EQ(f.run, 2);
     CHECK_EQ(f.pid, 0);
     CHECK_EQ(f.started_us, 0);
     CHECK_EQ(f.ended_us, 0);
-    CHECK(!f.stop_requested && !f.timed_out && !f.failure[0] && !f.gave_up);
+    CHECK(!f.stop_requested && !f.timed_out && !f.failure && !f.gave_up);
     CHECK(f.ever_started);
 }
 
 TEST(started_tells_monotonic_time_from_wall_clock)
 {
-    TargetFacts f = {0};
+    AUTO(facts_deinit) TargetFacts f = {0};
     fact_start_asked(&f, 7, &world);
     fact_started(&f, &server_spec, 42, world.now_us - 3000000, &world); /* adopted after 3 s */
     CHECK_EQ(f.started_ms, 47000);
@@ -86,7 +87,7 @@ TEST(started_tells_monotonic_time_from_wall_clock)
 
 TEST(started_too_late_changes_nothing)
 {
-    TargetFacts f = {0};
+    AUTO(facts_deinit) TargetFacts f = {0};
     fact_started(&f, &server_spec, 42, 1, &world);
     CHECK_EQ(f.run_state, RUN_NONE);
     f = started(&server_spec);
@@ -98,7 +99,7 @@ TEST(started_too_late_changes_nothing)
 
 TEST(ready_only_while_executing)
 {
-    TargetFacts f = {0};
+    AUTO(facts_deinit) TargetFacts f = {0};
     fact_ready(&f, true, &world);
     CHECK(!f.ready && !f.ever_ready);
     f = started(&server_spec);
@@ -119,19 +120,19 @@ TEST(ready_only_while_executing)
 
 TEST(a_job_is_never_ready)
 {
-    TargetFacts f = started(&job_spec);
+    AUTO(facts_deinit) TargetFacts f = started(&job_spec);
     CHECK(!f.ready && !f.ever_ready);
 }
 
 TEST(success_of_a_job)
 {
-    TargetFacts f = started(&job_spec);
+    AUTO(facts_deinit) TargetFacts f = started(&job_spec);
     end(&f, &job_spec, END_EXITED, 0);
-    CHECK(f.ever_succeeded && !f.failure[0] && !facts_failed(&f));
+    CHECK(f.ever_succeeded && !f.failure && !facts_failed(&f));
     f = started(&job_spec);
     fact_stop_asked(&f, &world);
     end(&f, &job_spec, END_EXITED, 0); /* ended because it was told to: not done */
-    CHECK(!f.ever_succeeded && !f.failure[0]);
+    CHECK(!f.ever_succeeded && !f.failure);
     f = started(&job_spec);
     fact_timed_out(&f, &job_spec, NULL);
     end(&f, &job_spec, END_EXITED, 0);
@@ -142,10 +143,10 @@ TEST(success_of_a_job)
 
 TEST(an_end_that_was_wished_but_not_asked_for)
 {
-    TargetFacts f = started(&server_spec);
+    AUTO(facts_deinit) TargetFacts f = started(&server_spec);
     fact_wanted(&f, WANT_STOPPED, 100, NULL);
     end(&f, &server_spec, END_SIGNALED, SIGSEGV);
-    CHECK(!f.failure[0] && f.stop_requested);
+    CHECK(!f.failure && f.stop_requested);
     f = started(&server_spec);
     fact_wanted(&f, WANT_DOWN, 100, NULL);
     end(&f, &server_spec, END_SIGNALED, SIGSEGV);
@@ -154,14 +155,15 @@ TEST(an_end_that_was_wished_but_not_asked_for)
 
 TEST(timed_out_counts_once)
 {
-    TargetFacts f = started(&job_spec);
+    AUTO(facts_deinit) TargetFacts f = started(&job_spec);
     fact_stop_asked(&f, &world);
     fact_timed_out(&f, &job_spec, NULL); /* somebody asked first */
-    CHECK(!f.timed_out && !f.failure[0]);
+    CHECK(!f.timed_out && !f.failure);
     f = started(&server_spec);
     fact_timed_out(&f, &server_spec, "connection refused");
     CHECK(f.probe_failed && !f.timed_out);
     CHECK_HAS(f.failure, ": connection refused");
+    facts_deinit(&f);
     f = (TargetFacts){0};
     fact_timed_out(&f, &job_spec, NULL);
     CHECK(!f.timed_out);
@@ -169,11 +171,11 @@ TEST(timed_out_counts_once)
 
 TEST(an_end_is_heard_once)
 {
-    TargetFacts f = started(&job_spec);
+    AUTO(facts_deinit) TargetFacts f = started(&job_spec);
     end(&f, &job_spec, END_EXITED, 0);
     end(&f, &job_spec, END_EXITED, 1);
     CHECK_EQ(f.result.code, 0);
-    CHECK(!f.failure[0]);
+    CHECK(!f.failure);
     f = (TargetFacts){0};
     end(&f, &job_spec, END_EXITED, 1);
     CHECK_EQ(f.run_state, RUN_NONE);
@@ -181,7 +183,7 @@ TEST(an_end_is_heard_once)
 
 TEST(a_stop_that_failed_is_tried_again_when_asked)
 {
-    TargetFacts f = started(&server_spec);
+    AUTO(facts_deinit) TargetFacts f = started(&server_spec);
     fact_stop_failed(&f, "nobody asked for a stop");
     CHECK(!f.stop_failed);
     fact_stop_asked(&f, &world);
@@ -195,7 +197,7 @@ TEST(a_stop_that_failed_is_tried_again_when_asked)
     fact_stop_failed(&f, "4711 (sleep)");
     end(&f, &server_spec, END_SIGNALED, SIGKILL);
     CHECK(!f.stop_failed && !facts_alive(&f));
-    CHECK_STR(f.note, "");
+    CHECK(!f.note);
 }
 
 TEST(lived_does_not_count_downtime)
@@ -203,7 +205,7 @@ TEST(lived_does_not_count_downtime)
     Service s = {.type = SERVICE_SERVER,
                  .restart = {.policy = RESTART_ALWAYS, .max_restarts = 1, .reset_after_ms = 60000}};
     TargetSpec spec = {.type = TARGET_SERVER, .service = &s};
-    TargetFacts f = {.want = WANT_RUN, .attempt = 1};
+    AUTO(facts_deinit) TargetFacts f = {.want = WANT_RUN, .attempt = 1};
     PlanWorld w = {.now_ms = 500000, .now_us = 1700000000000000};
     fact_start_asked(&f, 3, &w);
     fact_started(&f, &spec, 1, w.now_us - 100000000, &w); /* began 100 s ago, */
@@ -215,41 +217,42 @@ TEST(lived_does_not_count_downtime)
 
 TEST(file_read)
 {
-    TargetFacts f = {0};
+    AUTO(facts_deinit) TargetFacts f = {0};
     fact_file_read(&f, 5, 6, NULL);
-    CHECK(f.ever_succeeded && f.run_state == RUN_ENDED && !f.failure[0]);
+    CHECK(f.ever_succeeded && f.run_state == RUN_ENDED && !f.failure);
     fact_file_read(&f, 7, 8, "thole.yaml: 3 problems");
     CHECK_STR(f.failure, "thole.yaml: 3 problems");
 }
 
 TEST(words_are_cut_between_characters)
 {
-    char text[FACTS_TEXT], longer[2 * FACTS_TEXT];
+    AUTO_FREE char *text = NULL;
+    char longer[2 * FACTS_TEXT];
     for (int shift = 0; shift < 4; shift++) {
         memset(longer, 'x', sizeof longer);
         for (size_t i = (size_t)shift; i + 3 < sizeof longer - 1; i += 3)
             memcpy(longer + i, "\xE2\x82\xAC", 3);
         longer[sizeof longer - 1] = '\0';
-        words_copy(text, longer);
+        words_copy(&text, longer);
         size_t n = strlen(text);
         CHECK(n >= FACTS_TEXT - 4 && n < FACTS_TEXT);
         CHECK_EQ((n - (size_t)shift) % 3, 0);
     }
-    words_copy(text, "short \xC3\xA9");
+    words_copy(&text, "short \xC3\xA9");
     CHECK_STR(text, "short \xC3\xA9");
 }
 
 TEST(words_for_signals_without_a_name)
 {
-    char text[FACTS_TEXT];
-    words_for_end(text, &server_spec, &(RunResult){.kind = END_SIGNALED, .code = 40});
+    AUTO_FREE char *text = NULL;
+    words_for_end(&text, &server_spec, &(RunResult){.kind = END_SIGNALED, .code = 40});
     CHECK_STR(text, "killed by signal 40");
 }
 
 TEST(words_keep_a_reason_that_is_said_already)
 {
-    char text[FACTS_TEXT];
+    AUTO_FREE char *text = NULL;
     RunResult r = {.kind = END_FAILED, .code = 2, .why = "could not start: it is a directory: /"};
-    words_for_end(text, &server_spec, &r);
+    words_for_end(&text, &server_spec, &r);
     CHECK_STR(text, "could not start: it is a directory: /");
 }

@@ -387,7 +387,7 @@ static void do_end(Model *m, size_t i, EndKind kind, int code) {
     sim_end(&m->sim, i, kind, code);
     must(m, before != RUN_ENDED, "it had ended before", i);
     if (m->sim.facts[i].run_state == RUN_ENDED) {
-        must(m, (m->sim.facts[i].failure[0] != '\0') == failed, "a failure, or none", i);
+        must(m, (m->sim.facts[i].failure != NULL) == failed, "a failure, or none", i);
         must(m, m->sim.facts[i].gave_up == gave_up, "gave up, or not", i);
     }
 }
