@@ -127,6 +127,16 @@ bool schema_has(const Type *type, const void *object, const char *key) {
     return set >> field_index(type, field) & 1;
 }
 
+void schema_mark(const Type *type, void *object, const char *key) {
+    const Field *bits = field_with(type, FIELD_SET_BITS);
+    const Field *field = field_find(type, key);
+    assert(bits && field);
+    uint64_t set;
+    memcpy(&set, field_at(bits, object), sizeof(set));
+    set |= (uint64_t)1 << field_index(type, field);
+    memcpy((char *)object + bits->offset, &set, sizeof(set));
+}
+
 const char *schema_camel(const char *name, Arena *arena) {
     char *camel = arena_alloc(arena, strlen(name) + 1);
     size_t n = 0;

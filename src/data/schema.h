@@ -226,6 +226,8 @@ int decode_problem(Decoder *d, const Value *v, const char *hint, const char *for
 
 /* Was this key of the struct written? Asserts that the struct has presence bits and such a key. */
 bool schema_has(const Type *type, const void *object, const char *key);
+/* From now on it counts as written. */
+void schema_mark(const Type *type, void *object, const char *key);
 
 /* --- encoding --- */
 
@@ -233,6 +235,8 @@ typedef struct EncodeOptions {
     bool camel;    /* camelCase names, as our API has them; else as in the file */
     bool mask;     /* SECRET fields that are set become "********" */
     bool internal; /* with INTERNAL fields: what we store ourselves and read back */
+    /* Says whether a key has a meaning for this object; NULL: all have. */
+    bool (*applies)(const Type *type, const Field *field, const void *object);
 } EncodeOptions;
 
 /* `low` overlaid with `high`: structs and maps by key, lists replaced or (FIELD_APPEND) appended,

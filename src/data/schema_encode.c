@@ -165,6 +165,8 @@ static bool shown(const Encoder *e, const Type *type, const Field *field, const 
         return false;
     if (field->flags & FIELD_OPTIONAL && !schema_has(type, object, field->name))
         return false;
+    if (e->options->applies && !e->options->applies(type, field, object))
+        return false;
     return field->dflt || !empty(field->type, field_at(field, object));
 }
 

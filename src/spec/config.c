@@ -19,7 +19,6 @@ SCHEMA_DECLARE(t_http, HttpProbe);
 SCHEMA_DECLARE(t_tcp, TcpProbe);
 SCHEMA_DECLARE(t_log, LogProbe);
 SCHEMA_DECLARE(t_stop, Stop);
-SCHEMA_DECLARE(t_dependency, DependsOn);
 SCHEMA_DECLARE(t_dependencies, DependsOn);
 SCHEMA_DECLARE(t_codes, int64_t);
 SCHEMA_DECLARE(t_ci, CiConfig);
@@ -162,8 +161,8 @@ static const Field dependency_fields[] = {
                  "has succeeded. "
                  "Default: a job has completed, a server is ready"),
 };
-SCHEMA_STRUCT(t_dependency, DependsOn, "dependency", dependency_fields, .scalar = "condition");
-SCHEMA_MAP(t_dependencies, t_dependency, .keys = true);
+SCHEMA_STRUCT(type_dependency, DependsOn, "dependency", dependency_fields, .scalar = "condition");
+SCHEMA_MAP(t_dependencies, type_dependency, .keys = true);
 SCHEMA_LIST(t_codes, t_int);
 
 /* --- services --- */

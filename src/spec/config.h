@@ -152,6 +152,7 @@ typedef struct Config {
 SCHEMA_DECLARE(type_config, Config); /* the whole file; docs and schema are generated from here */
 SCHEMA_DECLARE(type_service, Service);
 SCHEMA_DECLARE(type_probe, Probe);
+SCHEMA_DECLARE(type_dependency, DependsOn);
 SCHEMA_DECLARE(type_restart, Restart);
 
 /* Reads and resolves `file` (absolute path). Every problem found goes to `report`; returns NULL if

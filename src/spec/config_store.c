@@ -8,6 +8,32 @@
 
 enum { STORED_FORMAT = 1 };
 
+static bool has_server(const Service *service) {
+    return service->type == SERVICE_SERVER && service->command.argv.n > 0;
+}
+
+static bool has_job(const Service *service) {
+    return service->type == SERVICE_JOB || service->build.argv.n > 0;
+}
+
+/* Defaults of keys that would be refused if they were written stay away, so that what is printed is a
+ * config file that means the same. */
+static bool applies(const Type *type, const Field *field, const void *object) {
+    static const char *const of_jobs[] = {"success_exit_codes", "timeout"};
+    static const char *const of_processes[] = {"stop", "linger", "shell"};
+    const Service *service = object;
+    if (type != &type_service || schema_has(type, object, field->name))
+        return true;
+    bool job = has_job(service), server = has_server(service);
+    for (size_t i = 0; i < COUNT(of_jobs); i++)
+        if (strcmp(field->name, of_jobs[i]) == 0)
+            return job;
+    for (size_t i = 0; i < COUNT(of_processes); i++)
+        if (strcmp(field->name, of_processes[i]) == 0)
+            return job || server;
+    return server || strcmp(field->name, "restart") != 0; /* jobs run again only if it is written */
+}
+
 /* A variable that one service calls a secret is one wherever it is shown. */
 static void collect_secrets(const Config *config, Map *names) {
     for (size_t i = 0; i < config->services.n; i++) {
@@ -27,7 +53,24 @@ static StrMap masked_env(const StrMap *env, const Map *secrets, Arena *arena) {
     return copy;
 }
 
-static Config masked_copy(const Config *config, Arena *arena) {
+/* What is waited for, where the file leaves it to us; a group has no condition of its own. */
+static void name_conditions(const Config *config, Service *service, Arena *arena) {
+    size_t n = service->depends_on.n;
+    DependsOn *deps = arena_alloc(arena, (n + 1) * sizeof(*deps));
+    for (size_t i = 0; i < n; i++) {
+        deps[i] = service->depends_on.at[i];
+        const Service *other = config_service(config, deps[i].name);
+        bool server = has_server(other);
+        if (deps[i].condition != DEP_DEFAULT || (!server && !has_job(other)))
+            continue;
+        deps[i].condition = server ? DEP_READY : DEP_COMPLETED;
+        schema_mark(&type_dependency, &deps[i], "condition");
+    }
+    service->depends_on.at = deps;
+}
+
+/* For people: with the conditions that are meant, without the values of secrets. */
+static Config shown_copy(const Config *config, Arena *arena) {
     Config copy = *config;
     Map secrets;
     map_init(&secrets);
@@ -37,6 +80,7 @@ static Config masked_copy(const Config *config, Arena *arena) {
     for (size_t i = 0; i < config->services.n; i++) {
         copy.services.at[i] = config->services.at[i];
         copy.services.at[i].env = masked_env(&config->services.at[i].env, &secrets, arena);
+        name_conditions(config, &copy.services.at[i], arena);
     }
     map_deinit(&secrets);
     return copy;
@@ -51,8 +95,8 @@ void config_encode(const Config *config, bool mask, JsonWriter *out) {
     }
     Arena arena;
     arena_init(&arena);
-    Config copy = masked_copy(config, &arena);
-    schema_encode(&type_config, &copy, &(EncodeOptions){.mask = true}, out);
+    Config copy = shown_copy(config, &arena);
+    schema_encode(&type_config, &copy, &(EncodeOptions){.mask = true, .applies = applies}, out);
     arena_deinit(&arena);
 }
 

@@ -27,11 +27,12 @@ WRONG = [
     (["logs", "--tail=-3"], '--tail takes a number, not "-3"'),
     (["logs", "--since", "yesterday-ish"], "is no time"),
     (["logs", "--grep", "("], "--grep"),
+    (["logs", "--run", "0"], "runs are numbered from 1"),
     (["logs", "--stream", "both"], "--stream takes out|err"),
     (["wait", "--for", "godot"], "--for takes ready|terminated|done"),
     (["wait", "--timeout", "5"], "--timeout"),
     (["up", "--timeout", "5s"], "--timeout goes with --wait"),
-    (["up", "-l", "nokey"], "-l takes KEY=VALUE"),
+    (["up", "-l", "=nokey"], "-l takes KEY or KEY=VALUE"),
     (["up", ""], "a word is empty"),
     (["up", b"\xff\xfe"], "not UTF-8"),
     (["--session", "Big", "ps"], "use a-z, 0-9 and -"),
@@ -145,6 +146,8 @@ def test_config_is_resolved(thole):
     resolved = thole.run("config", "-o", "json").json()
     assert resolved["services"]["db"]["command"] == "sleep 1000" and resolved["services"]["db"]["stop"]["grace"] == "10s"
     assert "command: sleep 1000" in thole.run("config").out
+    again = thole.file("again.yaml", thole.run("config").out)
+    assert thole.run("--file", str(again), "config").out == again.read_text()
 
 
 def test_api(thole):

@@ -32,6 +32,30 @@ static void put_without(Buf *out, const char *text, const char *root) {
             buf_putc(out, *text++);
 }
 
+static void show(const Config *config, Buf *out) {
+    JsonWriter w;
+    json_writer_init(&w, out);
+    w.pretty = true;
+    config_encode(config, true, &w);
+    buf_putc(out, '\n');
+}
+
+/* What `thole config` prints is itself a config file, and means the same. */
+static void check_shown(const Config *config, const char *shown, Arena *arena) {
+    Report report;
+    Buf again;
+    report_init(&report, arena);
+    buf_init(&again, TEXT_MAX);
+    const Config *copy = config_parse(config->file, shown, strlen(shown), arena, &report);
+    for (size_t i = 0; !copy && i < report.n; i++)
+        test_fail(__FILE__, __LINE__, "as shown: %s", report_line(&report.at[i], arena));
+    if (copy) {
+        show(copy, &again);
+        CHECK_STR(buf_cstr(&again), shown);
+    }
+    buf_deinit(&again);
+}
+
 static void describe(const char *file, Buf *out, bool *ret_good) {
     Arena arena;
     Report report;
@@ -48,11 +72,9 @@ static void describe(const char *file, Buf *out, bool *ret_good) {
     if (report.errors > report.n)
         buf_printf(&json, "%zu in all\n", report.errors);
     if (config) {
-        JsonWriter w;
-        json_writer_init(&w, &json);
-        w.pretty = true;
-        config_encode(config, true, &w);
-        buf_putc(&json, '\n');
+        size_t from = json.n;
+        show(config, &json);
+        check_shown(config, arena_strdup(&arena, buf_cstr(&json) + from), &arena);
     }
     AUTO_FREE char *folder = realpath(file, NULL);
     *strrchr(folder, '/') = 0;
