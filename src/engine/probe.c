@@ -52,14 +52,14 @@ static void answer(ReadyProbe *probe, bool success, const char *why) {
     str_copy(probe->why, sizeof(probe->why), why);
     probe->successes = success ? probe->successes + 1 : 0;
     probe->failures = success ? 0 : probe->failures + 1;
-    again(probe);
-    if (success && !probe->ready && probe->successes >= spec->success_threshold) {
+    bool before = probe->ready;
+    if (success && probe->successes >= spec->success_threshold)
         probe->ready = probe->ever_ready = true;
-        probe->fn(probe->arg, true, probe->why);
-    } else if (!success && (!probe->ready || probe->failures >= spec->failure_threshold)) {
+    else if (!success && probe->failures >= spec->failure_threshold)
         probe->ready = false;
-        probe->fn(probe->arg, false, probe->why);
-    }
+    again(probe);
+    if (probe->ready != before || (!success && !probe->ready))
+        probe->fn(probe->arg, probe->ready, probe->why);
 }
 
 /* ---- the four kinds ---- */
@@ -180,7 +180,7 @@ static void listen_log(ReadyProbe *probe) {
     probe->has_match =
         regcomp(&probe->match, probe->ask.spec->log.match, REG_EXTENDED | REG_NOSUB) == 0;
     buf_init(&probe->line, MAX_LOG_LINE);
-    snprintf(probe->why, sizeof(probe->why), "no line of its log matches %s yet",
+    snprintf(probe->why, sizeof(probe->why), "no line of its log matches %s",
              probe->ask.spec->log.match);
     probe->next = timer_idle(probe->ask.loop, tell_match, probe);
     if (!probe->ready)

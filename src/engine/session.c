@@ -404,12 +404,18 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
 
 /* ---- the end ---- */
 
-static void want_down(Session *session, const char *note) {
+/* What nobody asked for keeps saying so, and what has ended has its own reasons. */
+static void want_down(Session *session, const char *why) {
     int64_t now_us = loop_wall_us(session->engine->loop);
     for (size_t i = 0; i < session->graph.n; i++) {
-        if (i == session->graph.tiltfile)
+        TargetFacts *facts = &session->facts[i];
+        if (i == session->graph.tiltfile || facts->want == WANT_NOTHING)
             continue;
-        fact_wanted(&session->facts[i], WANT_DOWN, now_us, note);
+        char note[80] = "";
+        if (facts_alive(facts) || facts->run_state == RUN_NONE)
+            snprintf(note, sizeof note, "%s: %s", facts_alive(facts) ? "stopped" : "not started",
+                     why);
+        fact_wanted(facts, WANT_DOWN, now_us, note);
         target_mark(&session->targets[i]);
     }
 }
@@ -428,7 +434,7 @@ void session_delete(Session *session, int64_t grace_ms, bool purge) {
         session->object.deleted_us = loop_wall_us(session->engine->loop);
         if (session_save(session, &err) < 0)
             log_warn("%s: %s", session->slug, err.msg);
-        want_down(session, "stopped with its session");
+        want_down(session, "its session is stopped");
     } else {
         retry_survivors(session);
     }
@@ -482,7 +488,7 @@ static void check_exit(Session *session) {
     if (session_save(session, &err) < 0)
         log_warn("%s: %s", session->slug, err.msg);
     object_touch(session->engine->objects, &session->object);
-    want_down(session, "stopped: the session is done");
+    want_down(session, "the session is done");
 }
 
 void session_settle(Session *session) {

@@ -192,6 +192,7 @@ static void start_probe(Target *target) {
                     .doubt = doubt_probe,
                     .was_ready = facts->ready};
     target->probe = ready_probe_new(&ask, on_probe, target);
+    str_copy(target->probe_why, sizeof(target->probe_why), ready_probe_why(target->probe));
 }
 
 void target_watch_run(Target *target) {
