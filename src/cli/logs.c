@@ -29,12 +29,12 @@ static const Option options[] = {
      "only lines that match (of those that --tail leaves)", NULL},
     {"stream", 0, OPTION_TEXT, offsetof(LogsOptions, stream), "STREAM", "only out, or err",
      "out|err"},
-    {"run", 0, OPTION_NUMBER, offsetof(LogsOptions, run), "N", "only the N-th run", NULL},
+    {"run", 0, OPTION_NUMBER, offsetof(LogsOptions, run), "N", "only the N-th run, from 1", NULL},
 };
 
 static void prepare(void *given) {
     LogsOptions *ask = given;
-    ask->tail = -1;
+    ask->tail = ask->run = -1;
 }
 
 typedef enum Form { FORM_TEXT, FORM_JSON, FORM_RAW } Form;
@@ -78,13 +78,15 @@ static int read_pattern(Logs *logs, const char *pattern, Err *err) {
 
 static int read_options(Logs *logs, const LogsOptions *given, Err *err) {
     const char *form = cli_output(logs->cli);
+    if (given->run == 0)
+        return err_set(err, ERR_INVALID, "--run 0: runs are numbered from 1");
     logs->form = strcmp(form, "json") == 0  ? FORM_JSON
                  : strcmp(form, "raw") == 0 ? FORM_RAW
                                             : FORM_TEXT;
     logs->ask = (LogAsk){.names = &logs->cli->names,
                          .follow = given->follow,
                          .tail = given->tail,
-                         .run = given->run,
+                         .run = given->run < 0 ? 0 : given->run,
                          .stream = given->stream};
     logs->prefix = (Prefix){.terminal = logs->cli->terminal, .color = logs->cli->color};
     if (read_time("since", given->since, logs->since, &logs->ask.since, err) < 0 ||

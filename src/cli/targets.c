@@ -236,6 +236,8 @@ static int unknown(const Targets *targets, const char *name, Err *err) {
     VEC(const char *) names = {0};
     for (size_t i = 0; i < targets->all.n; i++) {
         const TargetView *view = &targets->all.at[i]->view;
+        if (strcmp(view->name, "tiltfile:update") == 0)
+            continue;
         VEC_PUSH(names, view->resource);
         VEC_PUSH(names, view->name);
         for (size_t g = 0; g < value_count(view->groups); g++)

@@ -172,6 +172,10 @@ def test_a_group_stands_for_what_it_depends_on(thole):
     assert "did you mean inner" in thole.run("stop", "iner", code=2).err
 
 
+def test_the_file_itself_is_suggested_to_nobody(shop):
+    assert "did you mean" not in shop.run("start", "tiltfile", code=2).err
+
+
 def test_unknown_names(shop):
     for command in ("start", "stop", "restart", "wait"):
         result = shop.run(command, "dbb", code=2)

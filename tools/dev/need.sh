@@ -6,7 +6,7 @@
 needs_build=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcurl4-openssl-dev libmicrohttpd-dev
     libyaml-dev libjansson-dev libsqlite3-dev nettle-dev)
 needs_demo=(python3 curl)
-needs_test=(python3 python3-pytest python3-yaml curl procps git tmux strace util-linux)
+needs_test=(python3 python3-pytest python3-yaml curl openssl procps git tmux strace util-linux)
 needs_fuzz=(clang libclang-rt-14-dev)
 needs_lint=(python3 git)
 needs_fmt=(clang-format git)
