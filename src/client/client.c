@@ -89,6 +89,8 @@ static bool ask_again(Client *client, Attempt *attempt, Err *err) {
 int client_raw(Client *client, const char *method, const char *path, const char *body,
                HttpAnswer *ret, Err *err) {
     Attempt attempt;
+    Err own; /* it decides, also when the caller does not care */
+    err = err ? err : &own;
     attempt_init(&attempt, client, method, path, body);
     while (http_call(&attempt.call, ret, err) < 0)
         if (!ask_again(client, &attempt, err))

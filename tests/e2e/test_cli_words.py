@@ -189,6 +189,8 @@ def test_server_stop_leaves_what_runs_and_all_ends_it(thole):
     thole.run("server", "stop", "--all")
     assert not driver.alive(sleeper)
     driver.wait_until(lambda: not thole.processes(), what="everything to be gone")
+    thole.run("up", "-d", "--wait")  # without a server, where a session has been before
+    thole.run("down")
 
 
 def test_output_that_cannot_be_written(thole):

@@ -191,6 +191,7 @@ TEST(nobody_there)
     CHECK_EQ(client_raw(&client, "GET", "/", NULL, &answer, &err), -1);
     CHECK_EQ(err.kind, ERR_UNAVAILABLE);
     CHECK_HAS(err.msg, "none.sock");
+    CHECK_EQ(client_raw(&client, "GET", "/", NULL, &answer, NULL), -1); /* who does not care why */
     client_deinit(&client);
 }
 
