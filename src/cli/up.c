@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -82,13 +83,36 @@ static bool is_own(const Value *reply, const UpAsk *ask) {
     return str_same(value_get_str(value_get(reply, "details"), "uid"), ask->uid);
 }
 
+static int get_session(Cli *cli, const char *slug, Arena *arena, const Value **ret, Err *err) {
+    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s", slug);
+    return client_ask(&cli->client, "GET", path, NULL, arena, ret, err);
+}
+
 static int take_own(Cli *cli, const char *slug, Begun *ret, Err *err) {
     const Value *session;
-    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s", slug);
-    if (client_ask(&cli->client, "GET", path, NULL, ret->arena, &session, err) < 0)
+    if (get_session(cli, slug, ret->arena, &session, err) < 0)
         return -1;
     take_session(session, ret);
     return 0;
+}
+
+/* The file was read when the session began: whoever has written to it since may expect to see it. */
+static void say_changed(Cli *cli, const char *slug, Arena *arena) {
+    const Value *session;
+    const char *start;
+    int64_t start_us;
+    struct stat file;
+    Err err;
+    if (stat(cli->config_file, &file) < 0 || get_session(cli, slug, arena, &session, &err) < 0)
+        return;
+    start = value_get_str(value_get(session, "status"), "startTime");
+    if (!start || time_parse(start, &start_us, NULL) < 0 ||
+        file.st_mtim.tv_sec * (int64_t)1000000 + file.st_mtim.tv_nsec / 1000 <= start_us)
+        return;
+    AUTO_FREE char *down = cli_words(cli, "down");
+    AUTO_FREE char *up = cli_words(cli, "up");
+    cli_say("%s has changed since %s began, which goes on as it is; `%s` and `%s` take the change",
+            cli->config_file, slug, down, up);
 }
 
 /* What to do about a session that is there already. */
@@ -102,6 +126,7 @@ static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) 
                        "`thole --session NAME ci`, or stop that with `thole down`",
                        cli->config_file, slug);
     ret->slug = slug;
+    say_changed(cli, slug, ret->arena);
     ask->with_client = ask->env_refresh;
     return attach(cli, slug, ask, ret->arena, err);
 }
