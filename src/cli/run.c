@@ -104,14 +104,15 @@ static int run_command(Cli *cli, int argc, char **argv, Err *err) {
 
 static int run(Cli *cli, int argc, char **argv, Err *err) {
     OptionSet global = {global_options, GLOBAL_OPTION_N, cli};
-    int at = options_parse(&global, 1, argv, argc, true, &cli->names, err);
+    bool version = argc == 2 && strcmp(argv[1], "--version") == 0; /* as every program has it */
+    int at = version ? 1 : options_parse(&global, 1, argv, argc, true, &cli->names, err);
     if (at < 0)
         return -1;
     if (at == argc) {
         help_commands();
         return cli->help ? EXIT_DONE : EXIT_USAGE;
     }
-    cli->command = command_find(argv[at]);
+    cli->command = command_find(version ? "version" : argv[at]);
     if (!cli->command)
         return command_unknown(argv[at], err);
     return run_command(cli, argc - at, argv + at, err);

@@ -101,6 +101,7 @@ def test_json_is_the_same_as_o_json(thole):
 
 def test_version(thole):
     assert thole.run("version").out.startswith("thole ")
+    assert thole.run("--version").out == thole.run("version").out
     assert not thole.processes(), "a version needs no server"
     assert thole.run("version", "--json").json()["server"] is None
     thole.config("version: 1\nservices: {db: {command: sleep 1000}}\n")
