@@ -6,22 +6,22 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t now_us(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
+#include "base/sys.h"
 
 int64_t clock_mono_us(void) {
-    return now_us(CLOCK_MONOTONIC);
+    return sys_clock_us(CLOCK_MONOTONIC);
 }
 
 int64_t clock_mono_ms(void) {
     return clock_mono_us() / 1000;
 }
 
+int64_t clock_boot_ms(void) {
+    return sys_clock_us(CLOCK_BOOTTIME) / 1000;
+}
+
 int64_t clock_wall_us(void) {
-    return now_us(CLOCK_REALTIME);
+    return sys_clock_us(CLOCK_REALTIME);
 }
 
 /* --- points in time --- */

@@ -9,7 +9,14 @@
 
 int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
+int64_t clock_boot_ms(void); /* since the machine was started, asleep or not: what nobody can set */
 int64_t clock_wall_us(void); /* since 1970 */
+
+/* A point in time for people, and for what is to be counted from it by another process of this boot. */
+typedef struct Moment {
+    int64_t wall_us;
+    int64_t boot_ms; /* 0: unknown */
+} Moment;
 
 enum { TIME_TEXT = 40, DURATION_TEXT = 40 };
 

@@ -8,6 +8,8 @@
  *   THOLE_CRASH=<point>:<n>           SIGKILL to itself at the n-th arrival at sys_point("<point>")
  *   THOLE_CRASH_DIR=<path>            likewise whoever arrives first once there is a file <path>/<program>.<point>,
  *                                     which it removes: for programs that are running already
+ *   THOLE_CLOCK_FILE=<path>           the wall clock is off by the microseconds that are written there, and the clock that
+ *                                     goes on while the machine sleeps by a second number
  *   THOLE_FAULT_PROGRAM=<name>        only in the program that called sys_program("<name>")
  *   THOLE_FAULT_FILE=<path>           each fault that fires appends "<program> <call or point> <pid>" */
 #pragma once
@@ -36,6 +38,7 @@
 bool sys_fault(const char *call); /* true: fail now, errno is set */
 void sys_point(const char *name);
 void sys_program(const char *name);
+int64_t sys_clock_step(clockid_t clock); /* how far a test has set the clock, us */
 #else
 static inline bool sys_fault(const char *call) {
     (void)call;
@@ -47,6 +50,10 @@ static inline void sys_point(const char *name) {
 static inline void sys_program(const char *name) {
     (void)name;
 }
+static inline int64_t sys_clock_step(clockid_t clock) {
+    (void)clock;
+    return 0;
+}
 #endif
 
 /* --- clocks --- */
@@ -54,7 +61,7 @@ static inline void sys_program(const char *name) {
 static inline int64_t sys_clock_us(clockid_t clock) {
     struct timespec t;
     clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000 + sys_clock_step(clock);
 }
 static inline int64_t sys_mono_ms(void) {
     return sys_clock_us(CLOCK_MONOTONIC) / 1000;

@@ -6,27 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "data/json.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
 
-/* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours. */
-static PlanWorld world_at(const Session *session, int64_t us) {
+/* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours. Counted by the clock that
+ * nobody sets, where that is known. */
+static PlanWorld world_at(const Session *session, Moment when) {
     PlanWorld world = session_world(session);
-    if (us > 0 && us < world.now_us) {
-        world.now_ms -= (world.now_us - us) / 1000;
-        world.now_us = us;
-    }
+    int64_t ago_ms = when.boot_ms ? loop_boot_ms(session->engine->loop) - when.boot_ms
+                                  : (world.now_us - when.wall_us) / 1000;
+    if (when.wall_us > 0 && ago_ms > 0)
+        world.now_ms -= ago_ms;
+    if (when.wall_us > 0)
+        world.now_us = when.wall_us;
     return world;
 }
 
 /* What an earlier server knew of the newest run. */
 static void was_started(Target *target, const StepState *state) {
+    const Session *session = target->session;
     TargetFacts *facts = target_facts(target);
-    PlanWorld world = world_at(target->session, state->started_us);
+    PlanWorld world = world_at(session, (Moment){state->started_us, state->started_boot_ms});
     Want want = facts->want;
     facts->restarts = state->restarts;
     facts->attempt = state->attempt;
@@ -34,17 +40,17 @@ static void was_started(Target *target, const StepState *state) {
     fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
     facts->want = want;
     fact_noted(facts, state->note);
-    int64_t ready_us =
-        run_files_ready_us(target->session->dir, target_spec(target)->name, facts->run);
-    if (ready_us && !facts->ready) {
-        world = world_at(target->session, ready_us);
+    Moment ready = run_files_ready(session->dir, target_spec(target)->name, facts->run);
+    if (ready.wall_us && !facts->ready) {
+        ready.boot_ms = state->started_boot_ms ? ready.boot_ms : 0;
+        world = world_at(session, ready);
         fact_ready(facts, true, &world);
     }
 }
 
 static void found_ended(Target *target, const StepState *state) {
     TargetFacts *facts = target_facts(target);
-    PlanWorld world = world_at(target->session, state->ended_us);
+    PlanWorld world = world_at(target->session, (Moment){.wall_us = state->ended_us});
     RunResult end = target_result(state);
     if (state->started_us)
         was_started(target, state);
@@ -143,6 +149,28 @@ static void adopt(Session *session) {
     session_hold(session, 0);
 }
 
+/* Versions grow from server to server, also when the clock was set back in between: each writes down where it began, and the
+ * next begins beyond all that it can have drawn. What cannot be read or written is no reason not to start. */
+static void begin_versions(Engine *engine) {
+    enum { DRAWN_AT_MOST = 1000 * 1000 * 1000, TEXT_MAX = 256 };
+    AUTO_FREE char *path = path_join(engine->state_dir, "version.json");
+    AUTO_FREE char *text = NULL;
+    Arena arena;
+    const Value *v = NULL;
+    size_t size;
+    Err err;
+    arena_init(&arena);
+    if (file_read(path, TEXT_MAX, &text, &size, &err) == 0 &&
+        json_parse(text, size, &arena, &v, &err) == 0 && value_get_int(v, "version", -1) > 0)
+        objects_begin_at(engine->objects, (uint64_t)value_get_int(v, "version", 0) + DRAWN_AT_MOST);
+    const char *next = arena_printf(&arena, "{\"format\":1,\"version\":%llu}\n",
+                                    (unsigned long long)objects_version(engine->objects));
+    if (value_get_int(v, "format", 1) == 1 &&
+        file_write_atomic(path, next, strlen(next), 0600, false, &err) < 0)
+        log_warn("%s", err.msg);
+    arena_deinit(&arena);
+}
+
 int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
     AUTO_FREE char *path = path_join(engine->state_dir, "sessions");
     if (path_mkdirs(path, 0700, err) < 0)
@@ -150,6 +178,7 @@ int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
     DIR *dir = opendir(path);
     if (!dir)
         return err_sys(err, errno, "open %s", path);
+    begin_versions(engine);
     for (struct dirent *entry; (entry = readdir(dir));) {
         Session *session;
         Err why;

@@ -286,8 +286,18 @@ static const char *object_name(LogStream *stream, const char *target) {
     return name;
 }
 
+/* Since the session began: that is told by its runs, not by a clock that may have been set. */
+static bool since_its_start(LogStream *stream, const Session *session) {
+    if (!session || stream->ask.since_us != session->started_us)
+        return false;
+    stream->ask.since_us = 0;
+    return true;
+}
+
 static void open_sources(LogStream *stream) {
     Session *session = session_find(stream->engine, stream->ask.slug);
+    bool own = since_its_start(stream, session);
+    bool since_past = stream->ask.since_us <= loop_wall_us(stream->engine->loop);
     size_t n = stream->n = stream->ask.targets.n, share = AHEAD_ALL / (n ? n : 1);
     stream->sources = xcalloc(n, sizeof(*stream->sources));
     stream->where = xcalloc(n, sizeof(*stream->where));
@@ -304,6 +314,8 @@ static void open_sources(LogStream *stream) {
                             .ask = &stream->ask,
                             .newest = t < 0 ? 0 : started_run(&session->facts[t]),
                             .alive = t >= 0 && lives(session, (size_t)t),
+                            .after_run = own && t >= 0 ? session->targets[t].base_run : 0,
+                            .since_past = since_past,
                             .ahead = share > AHEAD         ? AHEAD
                                      : share < AHEAD_LEAST ? AHEAD_LEAST
                                                            : share,

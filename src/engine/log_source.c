@@ -35,6 +35,8 @@ struct LogSource {
     uint32_t ended;  /* the newest run known to have ended */
     bool alive;      /* the newest run is */
     bool follow, saw_older;
+    bool
+        since_met; /* what comes was written after `since`, whatever the clock showed: it may have been set back */
     bool whole; /* the run had ended before its log was read to the end: no more to look for */
     LogReader *reader; /* NULL: opened when needed, at `at` */
     Op *tail;
@@ -187,7 +189,7 @@ static bool next_run(LogSource *source) {
     if (run == 0)
         return false;
     begin_run(source, run);
-    if (source->ask.ask->since_us)
+    if (source->ask.ask->since_us && !source->since_met)
         begin_since(source);
     return true;
 }
@@ -302,10 +304,11 @@ static bool wanted(LogSource *source, const LogLine *line) {
     const LogAsk *ask = source->ask.ask;
     if (ask->stream && line->stream && line->stream != ask->stream)
         return false;
-    if (ask->since_us && line->time_us < ask->since_us) {
+    if (ask->since_us && !source->since_met && line->time_us < ask->since_us) {
         source->saw_older = true;
         return false;
     }
+    source->since_met = true;
     if (ask->until_us && line->time_us > ask->until_us)
         return false;
     if (source->skip == 0)
@@ -319,12 +322,14 @@ static bool at_end(LogSource *source, LogLine *ret, bool *ret_line) {
     bool lives = run_lives(source);
     if (lives && source->follow) {
         go_live(source);
+        source->since_met |= source->ask.since_past;
         return false;
     }
     *ret_line = log_lines_flush(&source->lines, source->at, !lives, ret);
     if (*ret_line || next_run(source))
         return true;
     source->phase = source->follow && !source->ask.ask->run ? PHASE_REST : PHASE_OVER;
+    source->since_met |= source->ask.since_past && source->follow;
     empty(&source->queue);
     empty(&source->incoming);
     source->queue_at = 0;
@@ -474,8 +479,11 @@ static const LogCursor *cursor_of(const LogSource *source) {
 static uint32_t find_runs(LogSource *source) {
     uint32_t *runs = xcalloc(RUNS_MOST, sizeof *runs), only = source->ask.ask->run;
     uint32_t n = run_files_list(source->ask.session_dir, source->ask.target, runs, RUNS_MOST);
-    uint32_t oldest = n ? runs[0] : source->newest;
-    if (source->newest == 0 && n)
+    uint32_t skipped = 0;
+    while (skipped < n && runs[skipped] <= source->ask.after_run)
+        skipped++;
+    uint32_t oldest = skipped < n ? runs[skipped] : source->newest;
+    if (source->newest == 0 && skipped < n)
         source->newest = runs[n - 1];
     free(runs);
     return only ? only : oldest;
@@ -487,6 +495,7 @@ static void begin(LogSource *source) {
     uint32_t oldest = find_runs(source);
     source->follow = ask->follow;
     source->phase = source->follow ? PHASE_REST : PHASE_OVER;
+    source->since_met = cursor || (source->newest == 0 && source->ask.since_past);
     if (source->newest == 0 || (ask->run && ask->run > source->newest))
         return;
     if (ask->run) {

@@ -11,11 +11,13 @@ typedef struct LogSourceAsk {
     Backend *backend;
     const char *session_dir, *slug;
     const char *target, *object;
-    const LogAsk *ask;                     /* lent, as are all strings: they outlive the source */
-    uint32_t newest;                       /* run known to have started; 0: look on disk */
-    bool alive;                            /* it is alive */
-    size_t ahead;                          /* bytes to read ahead */
-    size_t index;                          /* for `more` */
+    const LogAsk *ask;  /* lent, as are all strings: they outlive the source */
+    uint32_t newest;    /* run known to have started; 0: look on disk */
+    bool alive;         /* it is alive */
+    uint32_t after_run; /* runs up to this one are not asked for */
+    bool since_past;    /* `since` is no time to come: what is written from now on is newer */
+    size_t ahead;       /* bytes to read ahead */
+    size_t index;       /* for `more` */
     void (*more)(void *arg, size_t index); /* there may be more lines */
     void *arg;
 } LogSourceAsk;

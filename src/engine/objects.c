@@ -74,6 +74,12 @@ Objects *objects_new(Loop *loop) {
     return objects;
 }
 
+void objects_begin_at(Objects *objects, uint64_t version) {
+    assert(list_empty(&objects->all));
+    if (objects->version < version)
+        objects->version = objects->oldest = version;
+}
+
 static void tombstone_clear(Tombstone *tomb) {
     free(tomb->space);
     free(tomb->name);

@@ -49,6 +49,8 @@ typedef struct Tombstone {
 } Tombstone;
 
 Objects *objects_new(Loop *loop);
+/* Before there is any: versions begin at this or a later one. */
+void objects_begin_at(Objects *objects, uint64_t version);
 Objects *objects_free(Objects *objects);
 
 /* Draws a version, tells watchers. `uid` empty: one is drawn. */

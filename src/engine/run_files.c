@@ -135,22 +135,28 @@ static char *mark_path(const char *session_dir, const char *target, uint32_t run
     return xasprintf("%s/runs/%s/%u/" READY_MARK, session_dir, target, run);
 }
 
-void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run,
-                          int64_t ready_us) {
+void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, Moment when) {
     AUTO_FREE char *path = mark_path(session_dir, target, run);
-    char text[24];
-    int n = snprintf(text, sizeof(text), "%lld\n", (long long)ready_us);
+    char text[48];
+    int n = snprintf(text, sizeof(text), "%lld %lld\n", (long long)when.wall_us,
+                     (long long)when.boot_ms);
     Err err;
     (void)!file_write(path, text, (size_t)n, 0600, &err); /* lost: it is probed again */
 }
 
-int64_t run_files_ready_us(const char *session_dir, const char *target, uint32_t run) {
+Moment run_files_ready(const char *session_dir, const char *target, uint32_t run) {
     AUTO_FREE char *path = mark_path(session_dir, target, run);
     AUTO_FREE char *text = NULL;
+    Moment when = {0};
     Err err;
     if (file_read(path, 64, &text, NULL, &err) < 0)
-        return 0;
-    int64_t us;
+        return when;
     text[strcspn(text, "\n")] = '\0';
-    return number_parse(text, 0, INT64_MAX, &us) < 0 ? 0 : us;
+    char *boot = strchr(text, ' '); /* of older servers: none */
+    if (boot)
+        *boot++ = '\0';
+    if (number_parse(text, 0, INT64_MAX, &when.wall_us) < 0 ||
+        (boot && number_parse(boot, 0, INT64_MAX, &when.boot_ms) < 0))
+        return (Moment){0};
+    return when;
 }

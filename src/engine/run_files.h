@@ -3,6 +3,7 @@
  * A session's directory holds runs/<target>/<n>/ (the backend's), <n> from 1. */
 #pragma once
 
+#include "base/clock.h"
 #include "data/schema.h"
 
 enum { RUNS_KEPT = 10 };
@@ -19,7 +20,6 @@ void run_files_retain(const char *session_dir, const char *target, uint32_t newe
                       int64_t max_bytes);
 /* A run that was never asked of the backend: its number is taken all the same. */
 void run_files_void(const char *session_dir, const char *target, uint32_t run);
-void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run,
-                          int64_t ready_us);
-int64_t run_files_ready_us(const char *session_dir, const char *target,
-                           uint32_t run); /* 0: it never was */
+void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, Moment when);
+/* wall_us 0: it never was. */
+Moment run_files_ready(const char *session_dir, const char *target, uint32_t run);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/boot.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -75,6 +76,23 @@ static void write_base(const Session *session, JsonWriter *out) {
     json_object_end(out);
 }
 
+/* Since the machine was started: the next server counts from it, whatever the clock was set to. */
+static int64_t started_boot_ms(const Session *session) {
+    Loop *loop = session->engine->loop;
+    return loop_boot_ms(loop) - (loop_now_ms(loop) - session->started_ms);
+}
+
+/* Of a session of before the machine was started only the time on the wall is known. */
+static int64_t load_started_ms(const Session *session, const Value *v) {
+    Loop *loop = session->engine->loop;
+    const char *boot = value_get_str(v, "boot_id");
+    int64_t boot_ms = value_get_int(v, "started_boot_ms", 0);
+    int64_t ago_ms = boot && strcmp(boot, boot_id()) == 0 && boot_ms
+                         ? loop_boot_ms(loop) - boot_ms
+                         : (loop_wall_us(loop) - session->started_us) / 1000;
+    return loop_now_ms(loop) - (ago_ms > 0 ? ago_ms : 0);
+}
+
 int session_save(Session *session, Err *err) {
     Buf buf;
     JsonWriter out;
@@ -88,6 +106,8 @@ int session_save(Session *session, Err *err) {
     json_kv_int(&out, "ci_timeout_ms", session->ci_config.timeout_ms);
     json_kv_int(&out, "ci_readiness_timeout_ms", session->ci_config.readiness_timeout_ms);
     json_kv_int(&out, "started_us", session->started_us);
+    json_kv_string(&out, "boot_id", boot_id());
+    json_kv_int(&out, "started_boot_ms", started_boot_ms(session));
     json_kv_int(&out, "created_us", session->object.created_us);
     json_kv_int(&out, "read_started_us", session->read_started_us);
     json_kv_int(&out, "read_ended_us", session->read_ended_us);
@@ -292,8 +312,7 @@ static void load_head(Session *session, const Value *v) {
     session->object.generation = session->spec_generation;
     session->ci = value_get_bool(v, "ci", false);
     session->started_us = value_get_int(v, "started_us", 0);
-    session->started_ms = loop_now_ms(session->engine->loop) -
-                          (loop_wall_us(session->engine->loop) - session->started_us) / 1000;
+    session->started_ms = load_started_ms(session, v);
     session->object.created_us = value_get_int(v, "created_us", session->started_us);
     session->hold = value_get_bool(v, "hold", false);
     session->done = value_get_bool(v, "done", false);

@@ -149,7 +149,7 @@ static void on_probe(void *arg, bool ready, const char *why) {
     str_copy(target->probe_why, sizeof(target->probe_why), why);
     if (ready && !facts->last_ready_us)
         run_files_mark_ready(target->session->dir, target_spec(target)->name, facts->run,
-                             world.now_us);
+                             (Moment){world.now_us, loop_boot_ms(target->session->engine->loop)});
     fact_ready(facts, ready, &world);
     target_mark(target);
 }

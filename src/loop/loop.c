@@ -85,6 +85,10 @@ int64_t loop_now_ms(Loop *loop) {
     return loop->now_ms;
 }
 
+int64_t loop_boot_ms(Loop *loop) {
+    return loop->scripted ? loop->now_ms : clock_boot_ms();
+}
+
 int64_t loop_wall_us(Loop *loop) {
     if (!loop->scripted)
         return clock_wall_us();

@@ -27,7 +27,9 @@ bool loop_turn(
 /* Scripted loops: moves time on, firing timers in order and running deferred calls until all is quiet at each instant. */
 void loop_advance(Loop *loop, int64_t ms);
 
-int64_t loop_now_ms(Loop *loop);  /* monotonic; frozen within a turn */
+int64_t loop_now_ms(Loop *loop); /* monotonic; frozen within a turn */
+int64_t loop_boot_ms(
+    Loop *loop); /* since the machine was started, asleep or not; comparable between servers */
 int64_t loop_wall_us(Loop *loop); /* wall clock, read when asked */
 
 /* Calls fn once, later in this or the next turn, in order of asking. */

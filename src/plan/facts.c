@@ -97,12 +97,9 @@ void fact_started(TargetFacts *f, const TargetSpec *spec, int32_t pid, int64_t s
                   const PlanWorld *world) {
     if (f->run_state != RUN_STARTING && f->run_state != RUN_STOPPING)
         return;
-    int64_t ago_ms = (world->now_us - started_us) / 1000;
     f->pid = pid;
     f->started_us = started_us;
-    f->started_ms = world->now_ms - (ago_ms > 0 ? ago_ms : 0);
-    if (f->started_ms < 1)
-        f->started_ms = 1;
+    f->started_ms = world->now_ms > 0 ? world->now_ms : 1;
     f->ever_started = true;
     if (f->attempt == 0)
         f->asked_ms = f->started_ms;
@@ -200,6 +197,8 @@ void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
     f->result = *result;
     f->result.why = NULL;
     f->ended_us = result->ended_us ? result->ended_us : world->now_us;
+    if (f->ended_us < f->started_us)
+        f->ended_us = f->started_us; /* the clock was set back meanwhile */
     f->ready = false;
     if (f->stop_failed)
         words_copy(&f->note, NULL); /* the survivors are gone after all */

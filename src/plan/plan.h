@@ -180,8 +180,8 @@ void fact_wanted(TargetFacts *facts, Want want, int64_t now_us, const char *note
 void fact_restart_asked(TargetFacts *facts, int64_t now_us, const char *note);
 /* The backend was asked to start `run`. Everything about the former run is forgotten. */
 void fact_start_asked(TargetFacts *facts, uint32_t run, const PlanWorld *world);
-/* Its exec has happened, now or (adoption) some time ago. Without a readiness probe a server is ready
- * now. A run that is being stopped goes on being stopped. */
+/* Its exec has happened, in the world as it is (adoption: as it was); `started_us` is for people. Without
+ * a readiness probe a server is ready now. A run that is being stopped goes on being stopped. */
 void fact_started(TargetFacts *facts, const TargetSpec *spec, int32_t pid, int64_t started_us,
                   const PlanWorld *world);
 void fact_stop_asked(TargetFacts *facts, const PlanWorld *world);

@@ -162,6 +162,7 @@ static void on_start(void *arg) {
     run->state.phase = STEP_RUNNING;
     run->state.pid = FIRST_PID + ++run->fake->last_pid;
     run->state.started_us = loop_wall_us(run->fake->base.loop);
+    run->state.started_boot_ms = loop_boot_ms(run->fake->base.loop);
     if (run->plan.output)
         fake_log_put(run, 1, run->plan.output);
     tell_start(run);

@@ -139,6 +139,12 @@ bool records_pin_lives(const RunRecord *record) {
            proc_alive((pid_t)record->pin, record->pin_start_ticks);
 }
 
+int64_t records_started_boot_ms(const RunRecord *record) {
+    int64_t per_second = sysconf(_SC_CLK_TCK);
+    bool known = records_same_boot(record) && per_second > 0;
+    return known ? (int64_t)record->start_ticks * 1000 / per_second : 0;
+}
+
 /* ---- Writing ---- */
 
 int records_void(const char *dir, Err *err) {

@@ -45,6 +45,8 @@ MUST int records_void(const char *dir, Err *err);
 /* Was the machine restarted since? Is the process it names that one still? */
 bool records_same_boot(const RunRecord *record);
 bool records_pin_lives(const RunRecord *record);
+/* When, since the machine was started: by the kernel, whatever the clock was set to. 0: unknown. */
+int64_t records_started_boot_ms(const RunRecord *record);
 
 /* Appends to the log's index that bytes may be missing at its end, and that bytes without an entry are of stream 1. */
 MUST int records_log_gap(const char *dir, int64_t now_us, uint64_t *ret_log_size, Err *err);

@@ -136,6 +136,7 @@ static void take_record(Run *run, const RunRecord *record) {
 static void found_record(Run *run, const RunRecord *record) {
     take_record(run, record);
     run->now.started_us = record->started_us;
+    run->now.started_boot_ms = records_started_boot_ms(record);
     if (!records_same_boot(record))
         lose(run, LOST_BOOT);
     else if (!attach(run))

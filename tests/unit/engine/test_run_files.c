@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/path.h"
+#include "base/xalloc.h"
 #include "engine/run_files.h"
 
 static void make_run(uint32_t run, int64_t bytes) {
@@ -72,4 +74,20 @@ TEST(runs_that_never_were_drive_out_no_logs)
         run_files_retain(test_dir(), "api:serve", run, 1000);
     }
     CHECK_STR(kept(), "1 2 3 40");
+}
+
+TEST(the_mark_of_a_server_that_was_ready)
+{
+    AUTO_FREE char *path = xasprintf("%s/runs/api:serve/1/ready", test_dir());
+    Err err;
+    make_run(1, 1);
+    CHECK_EQ(run_files_ready(test_dir(), "api:serve", 1).wall_us, 0);
+    run_files_mark_ready(test_dir(), "api:serve", 1, (Moment){.wall_us = 1700, .boot_ms = 5});
+    CHECK_EQ(run_files_ready(test_dir(), "api:serve", 1).wall_us, 1700);
+    CHECK_EQ(run_files_ready(test_dir(), "api:serve", 1).boot_ms, 5);
+    ASSERT(file_write(path, "1600\n", 5, 0600, &err) == 0); /* of an older server */
+    CHECK_EQ(run_files_ready(test_dir(), "api:serve", 1).wall_us, 1600);
+    CHECK_EQ(run_files_ready(test_dir(), "api:serve", 1).boot_ms, 0);
+    ASSERT(file_write(path, "rubbish 5\n", 10, 0600, &err) == 0);
+    CHECK_EQ(run_files_ready(test_dir(), "api:serve", 1).wall_us, 0);
 }
