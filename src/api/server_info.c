@@ -184,7 +184,12 @@ void serve_server_leave(Api *api, Request *request, const RouteMatch *match) {
     const Value *body;
     if (!is_local(request, match) || request_json(request, &body) < 0)
         return;
-    bool all = match->id == ROUTE_SERVER_STOP && value_get_bool(body, "all", false);
+    const Value *said = match->id == ROUTE_SERVER_STOP ? value_get(body, "all") : NULL;
+    if (said && !value_is(said, VALUE_BOOL)) {
+        reply_status(request, 400, "BadRequest", "all: Invalid value: it is true or false");
+        return;
+    }
+    bool all = value_bool(said, false);
     Hand *hand = xcalloc(1, sizeof(*hand));
     hand->api = api;
     hand->how = match->id == ROUTE_SERVER_RESTART ? API_RESTART : all ? API_STOP_ALL : API_STOP;

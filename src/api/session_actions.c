@@ -182,13 +182,20 @@ void serve_session_start(Api *api, Request *request, const RouteMatch *match) {
 /* -1: absent; -2: answered with 400. */
 static int64_t grace_seconds(Request *request, const Value *body) {
     const char *text = request_param(request, "gracePeriodSeconds");
-    int64_t seconds = value_get_int(body, "gracePeriodSeconds", -1);
-    if (text && number_parse(text, 0, INT32_MAX, &seconds) < 0) {
-        reply_status(request, 400, "BadRequest",
-                     "gracePeriodSeconds: Invalid value: \"%s\": it is a number from 0", text);
-        return -2;
-    }
-    return seconds;
+    const Value *said = value_get(body, "gracePeriodSeconds");
+    int64_t seconds = value_int(said, -1);
+    bool wrong = said && !value_is(said, VALUE_NULL) &&
+                 (!value_is(said, VALUE_INT) || seconds < 0 || seconds > INT32_MAX);
+    if (text)
+        wrong = number_parse(text, 0, INT32_MAX, &seconds) < 0;
+    if (!wrong)
+        return seconds;
+    reply_status(request, 400, "BadRequest",
+                 "gracePeriodSeconds: Invalid value: \"%s\": it is a number from 0",
+                 text                 ? text
+                 : said && said->text ? said->text
+                                      : "");
+    return -2;
 }
 
 static bool uid_differs(Request *request, const Value *body, const Object *object) {

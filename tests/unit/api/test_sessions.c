@@ -198,6 +198,16 @@ TEST(deleting_sessions)
     answer = ask(front, "DELETE", SESSIONS "/shop-1?gracePeriodSeconds=x", "", NULL);
     CHECK_EQ(answer.status, 400);
     answer_free(&answer);
+    const char *wrong[] = {"-5", "\"5\"", "1.5", "9999999999999"};
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        char body[80];
+        snprintf(body, sizeof(body), "{\"gracePeriodSeconds\":%s}", wrong[i]);
+        answer = ask(front, "DELETE", SESSIONS "/shop-1", JSON, body);
+        CHECK_EQ(answer.status, 400);
+        CHECK_HAS(answer.body, "it is a number from 0");
+        answer_free(&answer);
+    }
+    CHECK(!session->deleted);
     answer =
         ask(front, "DELETE", SESSIONS "/shop-1", JSON, "{\"propagationPolicy\":\"Background\"}");
     CHECK_EQ(answer.status, 200);
@@ -495,7 +505,11 @@ TEST(the_server_says_what_it_is)
 TEST(the_server_answers_and_then_leaves)
 {
     Front *front = front_new();
-    Answer answer = ask(front, "POST", THOLE_API "/servers/local/stop", JSON, "{\"all\":true}");
+    Answer answer = ask(front, "POST", THOLE_API "/servers/local/stop", JSON, "{\"all\":\"yes\"}");
+    CHECK_EQ(answer.status, 400);
+    CHECK_EQ(front->left, 0);
+    answer_free(&answer);
+    answer = ask(front, "POST", THOLE_API "/servers/local/stop", JSON, "{\"all\":true}");
     CHECK_EQ(answer.status, 200);
     CHECK_HAS(answer.body, "\"status\":\"Success\"");
     CHECK(front->engine->stopped_all);
