@@ -8,6 +8,7 @@
 
 #include "api/api_inside.h"
 #include "base/str.h"
+#include "engine/engine.h"
 #include "engine/stopped.h"
 
 /* ---- what is asked ---- */
@@ -261,6 +262,7 @@ static void reply_too_new(Request *request, const ListAsk *ask, uint64_t version
 
 void serve_list(Api *api, Request *request, const RouteMatch *match) {
     ListAsk ask;
+    engine_look(api->options.engine);
     if (parse_ask(request, match, &ask) < 0)
         return;
     if (request_flag(request, "watch"))
@@ -277,6 +279,7 @@ void serve_list(Api *api, Request *request, const RouteMatch *match) {
 }
 
 void serve_object(Api *api, Request *request, const RouteMatch *match) {
+    engine_look(api->options.engine);
     Object *object = find_object(api, request, match);
     if (!object)
         return;

@@ -225,7 +225,9 @@ static void purge_stopped(Api *api, Request *request, const char *slug) {
         reply_not_found(request, "tilt.dev", "sessions", slug);
         return;
     }
-    if (stopped_purge(api->options.state_dir, slug, &err) < 0)
+    if (stopped.helpers && session_purge_down(api->options.engine, slug, &err) == 0)
+        reply_object(request, 200, object_find(api->objects, OBJECT_SESSION, NULL, slug));
+    else if (stopped_purge(api->options.state_dir, slug, &err) < 0)
         reply_err(request, &err);
     else
         reply_status_full(request, &(Status){.code = 200,

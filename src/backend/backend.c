@@ -162,3 +162,7 @@ Op *backend_resume_step(Backend *backend, StepId id, OpFn fn, void *arg) {
         return not_supported(backend, "resuming", fn, arg);
     return backend->ops->resume_step(backend, id, fn, arg);
 }
+
+size_t backend_helpers(Backend *backend, StepId id, Helper *ret, size_t max) {
+    return bad_id(id) || !backend->ops->helpers ? 0 : backend->ops->helpers(backend, id, ret, max);
+}

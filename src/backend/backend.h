@@ -47,7 +47,7 @@ typedef struct StepState {
     uint32_t lingering;         /* helpers left alone */
     bool rebooted;              /* STEP_LOST (resume): the machine was restarted while it ran */
     char error[256];            /* STEP_FAILED, STEP_LOST: one sentence */
-    char note[256];             /* e.g. the names of lingering helpers */
+    char cause[256];            /* as given at the start (resume) */
 } StepState;
 
 typedef struct StopHow {
@@ -55,6 +55,8 @@ typedef struct StopHow {
     uint32_t grace_ms; /* then SIGKILL */
     /* NULL, or argv of a command to run instead of the signal (NULL-terminated) */
     const char *const *command;
+    /* Helpers end too, which Step.linger leaves alone, and even if the run has ended. */
+    bool helpers;
 } StopHow;
 
 /* A piece of a step's log, as stored: masked, exact within a stream. */
@@ -106,7 +108,7 @@ typedef struct BackendOps {
     void (*tail_resume)(Backend *, Op *tail);
     /* MUST: StepState; many may wait */
     Op *(*wait_step)(Backend *, StepId, OpFn, void *);
-    /* MUST: done when nothing of it is left; unknown is fine; ERR_DENIED names survivors */
+    /* MUST: done when nothing of it is left but helpers; unknown is fine; ERR_DENIED names survivors */
     Op *(*destroy_step)(Backend *, StepId, const StopHow *, OpFn, void *);
     /* MUST: config may be NULL */
     Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn, void *);
@@ -122,6 +124,8 @@ typedef struct BackendOps {
     Op *(*discover)(Backend *, OpFn, void *);
     /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known at all is STEP_NEVER too */
     Op *(*resume_step)(Backend *, StepId, OpFn, void *);
+    /* MAY: cheap, a look: how many an ended run has left running (Step.linger). Fills at most `max` */
+    size_t (*helpers)(Backend *, StepId, Helper *ret, size_t max);
 } BackendOps;
 
 typedef struct ExecResult {
@@ -161,3 +165,5 @@ Op *backend_attach_step(Backend *backend, StepId id, OpFn fn, void *arg);
 Op *backend_capture_step(Backend *backend, StepId id, OpFn fn, void *arg);
 Op *backend_discover(Backend *backend, OpFn fn, void *arg);
 Op *backend_resume_step(Backend *backend, StepId id, OpFn fn, void *arg);
+/* Fills at most `max`; may return more. */
+size_t backend_helpers(Backend *backend, StepId id, Helper *ret, size_t max);

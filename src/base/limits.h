@@ -15,5 +15,6 @@ enum {
     MAX_LOG_LINE = 1 << 20,
     MAX_TARGETS = 20000,
     MAX_PROBLEMS = 100, /* reported of one file */
+    MAX_HELPERS = 64,   /* named of one target */
     SECRET_MIN = 4,     /* bytes; shorter values would mask ordinary text */
 };

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/helpers.h"
 #include "cli/last_words.h"
 #include "cli/request.h"
 #include "cli/targets.h"
@@ -152,7 +153,7 @@ static Come started(const Seen *seen, int64_t before, bool fresh) {
 
 static Come state_of(const Wish *w, size_t i) {
     const Seen *seen = w->targets.all.at[i];
-    if (seen->view.stop_failed && w->action != ACTION_START)
+    if (seen->view.stop_failed && seen->marks & CHANGED && w->action != ACTION_START)
         return COME_SURVIVED;
     if (seen_unknown(seen))
         return COME_NOT_YET;
@@ -227,7 +228,10 @@ static int act(Wish *w, const ActionOptions *options, Err *err) {
     w->targets.changed = on_change;
     if (r == 0)
         r = targets_watch(&w->targets, err);
-    return r < 0 ? r : wait_for(w, options->timeout_ms, err);
+    r = r < 0 ? r : wait_for(w, options->timeout_ms, err);
+    if (r >= 0 && w->action != ACTION_START)
+        helpers_say_all(w->cli, &w->targets, true);
+    return r;
 }
 
 int action_run(Cli *cli, Action action, const ActionOptions *options) {

@@ -3,6 +3,7 @@
 
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/down.h"
 #include "cli/follow.h"
 #include "cli/presence.h"
 #include "spec/routes.h"
@@ -14,8 +15,8 @@ typedef struct DownOptions {
 
 static const Option options[] = {
     {"all", 0, OPTION_FLAG, offsetof(DownOptions, all), NULL, "every session of this user", NULL},
-    {"purge", 0, OPTION_FLAG, offsetof(DownOptions, purge), NULL, "also remove logs and records",
-     NULL},
+    {"purge", 0, OPTION_FLAG, offsetof(DownOptions, purge), NULL,
+     "also end helpers, remove logs and records", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(DownOptions, timeout_ms), "DURATION",
      "give up waiting after this long (4)", NULL},
 };
@@ -97,6 +98,10 @@ static int run(Cli *cli, void *given) {
         r = cli_fail(&err);
     arena_deinit(&arena);
     return r;
+}
+
+int down_all(Cli *cli, int64_t timeout_ms) {
+    return run(cli, &(DownOptions){.all = true, .timeout_ms = timeout_ms});
 }
 
 const Command command_down = {

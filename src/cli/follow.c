@@ -17,6 +17,7 @@
 #include "cli/prefix.h"
 #include "cli/progress.h"
 #include "cli/summary.h"
+#include "cli/helpers.h"
 #include "cli/targets.h"
 #include "data/json.h"
 #include "spec/routes.h"
@@ -221,6 +222,7 @@ static int say_late(Follow *f) {
 static int say_done(Follow *f) {
     bool timeout = str_starts(f->error, "Timeout ") || str_starts(f->error, "Readiness timeout ");
     summary_print(&f->targets, !f->error[0], f->cli->color_err);
+    helpers_say_all(f->cli, &f->targets, false);
     if (f->error[0])
         cli_say("%s", f->error);
     else
@@ -229,6 +231,7 @@ static int say_done(Follow *f) {
 }
 
 static int after_gone(Follow *f) {
+    helpers_say_all(f->cli, &f->targets, false);
     if (f->interrupts) {
         cli_say("%s is down", f->ask->slug);
         return EXIT_INTERRUPTED;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/helpers.h"
 #include "cli/presence.h"
 #include "cli/table.h"
 #include "cli/target_view.h"
@@ -166,6 +167,17 @@ static void say_abandoned(const Ps *ps, const Value *items) {
     }
 }
 
+static void say_helpers(const Ps *ps, const Value *items) {
+    bool any = false;
+    for (size_t i = 0; i < value_count(items); i++) {
+        TargetView view;
+        target_view(value_at(items, i), &view);
+        any |= view.name && helpers_say(&view);
+    }
+    if (any)
+        helpers_say_how(ps->cli);
+}
+
 static int show(Ps *ps, const char *slug, Arena *arena, Err *err) {
     const Value *list;
     Buf path;
@@ -181,6 +193,7 @@ static int show(Ps *ps, const char *slug, Arena *arena, Err *err) {
         r = client_ask(&ps->cli->client, "GET", buf_cstr(&path), NULL, arena, &list, err);
         if (r == 0) {
             print_table(ps, value_get(list, "items"));
+            say_helpers(ps, value_get(list, "items"));
             say_abandoned(ps, value_get(list, "items"));
         }
     }

@@ -11,13 +11,14 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/down.h"
 #include "cli/table.h"
 #include "data/json.h"
 #include "spec/routes.h"
 
 #define LOCAL_SERVER THOLE_API "/servers/local"
 
-enum { AGAIN_MS = 20, SURVIVOR_MS = 2000, LEAVE_MS = 30 * 1000 };
+enum { AGAIN_MS = 20, LEAVE_MS = 30 * 1000 };
 
 typedef struct ServerOptions {
     bool all;
@@ -89,42 +90,13 @@ static bool any_session(const Client *client) {
     return found;
 }
 
-/* Names what could not be stopped. */
-static size_t say_survivors(Cli *cli) {
-    Arena arena;
-    const Value *list;
-    Err err;
-    size_t n = 0;
-    arena_init(&arena);
-    if (client_ask(&cli->client, "GET", THOLE_API "/targets", NULL, &arena, &list, &err) == 0) {
-        const Value *items = value_get(list, "items");
-        for (size_t i = 0; i < value_count(items); i++) {
-            const Value *target = value_at(items, i), *spec = value_get(target, "spec");
-            const char *why = value_get_str(value_get(target, "status"), "stopFailed");
-            if (why)
-                cli_say("%s %s: %s", value_get_str(spec, "session"), value_get_str(spec, "target"),
-                        why);
-            n += why != NULL;
-        }
-    }
-    arena_deinit(&arena);
-    return n;
-}
-
-static int wait_gone(Cli *cli, int server, const ServerOptions *given, Err *err) {
+static int wait_gone(int server, int64_t limit_ms, Err *err) {
     int64_t began_ms = clock_mono_ms();
-    int64_t limit_ms = given->timeout_ms ? given->timeout_ms : given->all ? 0 : LEAVE_MS;
-    for (;;) {
-        struct pollfd p = {.fd = server, .events = POLLIN};
-        int64_t left = limit_ms ? began_ms + limit_ms - clock_mono_ms() : SURVIVOR_MS;
-        if (left <= 0)
-            return err_set(err, ERR_TIMEOUT, "the server has not left within %lld ms",
-                           (long long)limit_ms);
-        if (poll(&p, 1, left < SURVIVOR_MS ? (int)left : SURVIVOR_MS) > 0)
+    struct pollfd p = {.fd = server, .events = POLLIN};
+    for (int64_t left = limit_ms; left > 0; left = began_ms + limit_ms - clock_mono_ms())
+        if (poll(&p, 1, left < INT32_MAX ? (int)left : INT32_MAX) > 0)
             return EXIT_DONE;
-        if (given->all && say_survivors(cli) > 0)
-            return EXIT_TROUBLE;
-    }
+    return err_set(err, ERR_TIMEOUT, "the server has not left within %lld ms", (long long)limit_ms);
 }
 
 static int stop(Cli *cli, const ServerOptions *given, Arena *arena, Err *err) {
@@ -136,13 +108,17 @@ static int stop(Cli *cli, const ServerOptions *given, Arena *arena, Err *err) {
         cli_say("no server is running");
         return EXIT_DONE;
     }
+    int r = given->all ? down_all(cli, given->timeout_ms) : EXIT_DONE;
+    if (r != EXIT_DONE) /* something is left that could not be ended: the server stays with it */
+        return r;
     AUTO_CLOSE int server = pidfd_open((pid_t)value_get_int(status, "pid", 0), 0);
     if (server < 0 && errno != ESRCH)
         return err_sys(err, errno, "watch the server");
     if (client_ask(&cli->client, "POST", LOCAL_SERVER "/stop", given->all ? "{\"all\":true}" : "{}",
                    arena, &reply, err) < 0)
         return -1;
-    return server < 0 ? EXIT_DONE : wait_gone(cli, server, given, err);
+    return server < 0 ? EXIT_DONE
+                      : wait_gone(server, given->timeout_ms ? given->timeout_ms : LEAVE_MS, err);
 }
 
 /* ---- restart ---- */

@@ -47,6 +47,7 @@ void target_view(const Value *target, TargetView *ret) {
                         .message = message ? message : "",
                         .stop_failed = value_get_str(status, "stopFailed"),
                         .depends_on = value_get(spec, "dependsOn"),
+                        .helpers = value_get(status, "helpers"),
                         .groups = value_get(spec, "groups"),
                         .labels = value_is(labels, VALUE_MAP) ? labels : NULL};
     read_state(value_get(status, "state"), ret);

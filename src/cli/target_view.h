@@ -26,7 +26,7 @@ typedef struct TargetView {
     const char *start, *finish, *trigger;
     int64_t exit_code; /* -1: none */
     const char *signal;
-    const Value *waiting_on, *depends_on, *labels;
+    const Value *waiting_on, *depends_on, *labels, *helpers;
     const Value *groups; /* names of resources that stand for it */
 } TargetView;
 

@@ -93,11 +93,16 @@ static void hear_target(Targets *targets, const Value *object, Arena *arena) {
         targets->changed(targets->arg, seen, before);
 }
 
-static void hear_deleted(Targets *targets, const Value *object) {
-    const char *name = value_get_str(value_get(object, "spec"), "target");
-    Seen *seen = name ? targets_find(targets, name) : NULL;
+/* Takes what is in `arena` over: the last that was known of it. */
+static void hear_deleted(Targets *targets, const Value *object, Arena *arena) {
+    TargetView view;
+    target_view(object, &view);
+    Seen *seen = view.name ? targets_find(targets, view.name) : NULL;
     if (!seen || seen->deleted)
         return;
+    arena_reset(&seen->arena);
+    arena_adopt(&seen->arena, arena);
+    seen->view = view;
     seen->deleted = true;
     targets->alive--;
     targets->gone = targets->alive == 0;
@@ -112,7 +117,7 @@ static bool hear(Targets *targets, const char *json, size_t size) {
     if (json_parse(json, size, &arena, &event, NULL) == 0) {
         const char *type = value_get_str(event, "type");
         if (str_same(type, "DELETED"))
-            hear_deleted(targets, value_get(event, "object"));
+            hear_deleted(targets, value_get(event, "object"), &arena);
         else if (str_same(type, "ADDED") || str_same(type, "MODIFIED"))
             hear_target(targets, value_get(event, "object"), &arena);
         else if (str_same(type, "ERROR"))

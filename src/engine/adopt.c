@@ -39,7 +39,7 @@ static void was_started(Target *target, const StepState *state) {
     fact_start_asked(facts, facts->run, &world);
     fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
     facts->want = want;
-    fact_noted(facts, state->note);
+    fact_noted(facts, state->cause);
     Moment ready = run_files_ready(session->dir, target_spec(target)->name, facts->run);
     if (ready.wall_us && !facts->ready) {
         ready.boot_ms = state->started_boot_ms ? ready.boot_ms : 0;
@@ -59,6 +59,8 @@ static void found_ended(Target *target, const StepState *state) {
     if (facts->want != WANT_RUN)
         fact_stop_asked(facts, &world);
     fact_ended(facts, target_spec(target), &end, &world);
+    if (state->lingering)
+        target_lingers(target, facts->run);
 }
 
 static void found(Target *target, const StepState *state) {
@@ -171,6 +173,16 @@ static void begin_versions(Engine *engine) {
     arena_deinit(&arena);
 }
 
+int session_purge_down(Engine *engine, const char *slug, Err *err) {
+    Session *session;
+    if (session_load(engine, slug, true, &session, err) < 0)
+        return -1;
+    session->deleting = session->purge = true;
+    session->object.deleted_us = loop_wall_us(engine->loop);
+    adopt(session);
+    return 0;
+}
+
 int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
     AUTO_FREE char *path = path_join(engine->state_dir, "sessions");
     if (path_mkdirs(path, 0700, err) < 0)
@@ -184,7 +196,7 @@ int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
         Err why;
         if (entry->d_name[0] == '.')
             continue;
-        int r = session_load(engine, entry->d_name, &session, &why);
+        int r = session_load(engine, entry->d_name, false, &session, &why);
         if (r < 0 && why.kind != ERR_NOT_FOUND)
             log_error("session %s is not adopted: %s", entry->d_name, why.msg);
         if (r == 0)

@@ -84,6 +84,7 @@ Engine *engine_new(const EngineOptions *options) {
     list_init(&engine->slot_wait);
     list_init(&engine->unsettled);
     list_init(&engine->tidy);
+    list_init(&engine->lingering);
     engine->calm = timer_idle(engine->loop, on_calm, engine);
     engine_count_slots(engine);
     return engine;
@@ -207,6 +208,12 @@ Session *session_find(Engine *engine, const char *slug) {
             return session;
     }
     return NULL;
+}
+
+void engine_look(Engine *engine) {
+    Target *target;
+    LIST_FOREACH_SAFE (target, &engine->lingering, lingers)
+        target_look(target);
 }
 
 bool engine_idle(const Engine *engine) {

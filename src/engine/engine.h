@@ -28,6 +28,9 @@ MUST int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err);
 
 Objects *engine_objects(Engine *engine);
 
+/* Looks again at what nobody tells of: the helpers that runs have left running. Before somebody is shown the objects. */
+void engine_look(Engine *engine);
+
 /* True when nothing runs or waits: the server may leave. */
 bool engine_idle(const Engine *engine);
 bool engine_empty(const Engine *engine); /* no session at all */
@@ -60,6 +63,8 @@ MUST int session_start(Session *session, const StrList *names, const StrMap *lab
                        const ClientSetup *client, Err *err);
 /* Graceful stop of everything in reverse order of dependence (grace_ms < 0: each its own; 0: kill), then the object goes. purge: also its files. */
 void session_delete(Session *session, int64_t grace_ms, bool purge);
+/* Of a session that is down and has left helpers: loads it again, and deletes it with purge. */
+MUST int session_purge_down(Engine *engine, const char *slug, Err *err);
 /* A client that holds a session (SessionAsk.hold) came or went. */
 void session_hold(Session *session, int change);
 

@@ -163,7 +163,7 @@ static bool forwards(const PortOwner *owner) {
         "slirp4netns",  "pasta",           "pasta.avx2",         "gvproxy",
         "conmon",       "containerd-shim", "com.docker.backend", "limactl",
         "ssh",          "systemd"};
-    char name[PORT_COMMAND];
+    char name[PROCESS_COMMAND];
     str_copy(name, sizeof(name), owner->command);
     name[strcspn(name, " ")] = '\0';
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;

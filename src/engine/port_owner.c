@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +12,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/boot.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "base/sys.h"
-#include "base/vec.h"
 #include "pin/wire.h"
 
 enum { STATE_LISTEN = 0x0A, MAX_ENVIRON = 8 << 20 };
@@ -95,37 +93,6 @@ bool process_listens(pid_t pid, const Listener *listeners, size_t n) {
     return found;
 }
 
-typedef bool (*PidFn)(void *arg, pid_t pid); /* true: enough */
-
-static void each_process(PidFn fn, void *arg) {
-    DIR *proc = opendir("/proc");
-    for (struct dirent *entry; proc && (entry = readdir(proc));) {
-        int64_t pid;
-        if (number_parse(entry->d_name, 1, INT32_MAX, &pid) == 0 && fn(arg, (pid_t)pid))
-            break;
-    }
-    if (proc)
-        closedir(proc);
-}
-
-/* Without the directory of the program: paths are long, and what follows them says more. */
-static void read_command(pid_t pid, char ret[PORT_COMMAND]) {
-    char path[64], text[PATH_MAX + PORT_COMMAND] = {0};
-    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-    const char *slash = strrchr(text, '/'); /* the first argument ends at its NUL */
-    const char *command = slash ? slash + 1 : text;
-    while (n > 0 && text[n - 1] == '\0')
-        n--;
-    for (ssize_t i = 0; i < n; i++)
-        if ((unsigned char)text[i] < ' ')
-            text[i] = ' ';
-    str_copy(ret, PORT_COMMAND, command);
-    if (strlen(command) >= PORT_COMMAND)
-        str_copy(ret + PORT_COMMAND - 4, 4, "...");
-}
-
 typedef struct Search {
     const Listener *listeners;
     size_t n;
@@ -142,45 +109,22 @@ static bool search(void *arg, pid_t pid) {
 
 bool port_owner(const Listener *listeners, size_t n, PortOwner *ret) {
     Search s = {.listeners = listeners, .n = n};
-    each_process(search, &s);
+    process_each(search, &s);
     if (!s.found)
         return false;
     *ret = (PortOwner){.pid = s.found};
-    read_command(s.found, ret->command);
+    process_command(s.found, ret->command, sizeof(ret->command));
     run_stamp_read(s.found, &ret->stamp);
     return true;
 }
 
-/* ---- a tree of processes ---- */
-
-typedef struct Kin {
-    pid_t pid, parent;
-} Kin;
-
-typedef VEC(Kin) Kinship;
-
-static bool collect(void *arg, pid_t pid) {
-    Kinship *all = arg;
-    ProcStat stat;
-    if (proc_stat(pid, &stat) == 0)
-        VEC_PUSH(*all, (Kin){.pid = pid, .parent = stat.ppid});
-    return false;
-}
-
 bool tree_listens(pid_t root, const Listener *listeners, size_t n) {
-    Kinship all = {0};
-    VEC(pid_t) tree = {0};
+    Pids tree = {0};
     bool found = false;
-    each_process(collect, &all);
-    VEC_PUSH(tree, root);
-    for (size_t i = 0; i < tree.n && !found; i++) {
+    process_tree(root, &tree);
+    for (size_t i = 0; i < tree.n && !found; i++)
         found = process_listens(tree.at[i], listeners, n);
-        for (size_t j = 0; j < all.n && tree.n <= all.n; j++)
-            if (all.at[j].parent == tree.at[i])
-                VEC_PUSH(tree, all.at[j].pid);
-    }
     VEC_FREE(tree);
-    VEC_FREE(all);
     return found;
 }
 
@@ -241,6 +185,6 @@ static bool end_if_stamped(void *arg, pid_t pid) {
 size_t run_stamp_signal(const char *id, int signal) {
     Ending ending = {.id = id, .signal = signal};
     if (id[0])
-        each_process(end_if_stamped, &ending);
+        process_each(end_if_stamped, &ending);
     return ending.n;
 }

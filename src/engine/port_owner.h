@@ -8,12 +8,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/process.h"
+
 typedef struct Listener {
     uint64_t inode;
     uid_t uid;
 } Listener;
 
-enum { LISTENERS_MAX = 16, PORT_COMMAND = 61, STAMP_TEXT = 80 };
+enum { LISTENERS_MAX = 16, STAMP_TEXT = 80 };
 
 /* One read of /proc/net/tcp and tcp6, as far as listeners go; returns how many are in `ret`. */
 size_t port_listeners(uint16_t port, Listener ret[LISTENERS_MAX]);
@@ -26,7 +28,7 @@ typedef struct RunStamp {
 typedef struct PortOwner {
     pid_t pid;
     /* its command line without the directory of the program, cut; "": it is about to end */
-    char command[PORT_COMMAND];
+    char command[PROCESS_COMMAND];
     RunStamp stamp;
 } PortOwner;
 

@@ -103,10 +103,10 @@ static bool remove_void(const char *session_dir, const char *target, uint32_t ru
     return rmdir(path) == 0;
 }
 
-void run_files_retain(const char *session_dir, const char *target, uint32_t newest,
-                      int64_t max_bytes) {
+void run_files_retain(const char *session_dir, const char *target, const RunsKept *keep) {
     enum { MOST = 4096 };
-    uint32_t runs[MOST];
+    uint32_t runs[MOST], newest = keep->newest;
+    int64_t max_bytes = keep->max_bytes;
     if (newest <= 1)
         return;
     uint32_t n = run_files_list(session_dir, target, runs, MOST), kept = 0;
@@ -118,7 +118,8 @@ void run_files_retain(const char *session_dir, const char *target, uint32_t newe
         bool goes = kept >= RUNS_KEPT || (max_bytes > 0 && bytes > max_bytes);
         if (goes && runs[i] < newest) {
             for (uint32_t j = 0; j <= i; j++)
-                remove_run(session_dir, target, runs[j]);
+                if (!keep->helpers || !helpers_of_run(keep->helpers, runs[j]))
+                    remove_run(session_dir, target, runs[j]);
             return;
         }
         kept++;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "data/schema.h"
+#include "engine/helpers.h"
 
 enum { RUNS_KEPT = 10 };
 
@@ -14,10 +15,16 @@ uint32_t run_files_newest(const char *session_dir, const char *target);
 uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *ret, uint32_t max);
 /* Names of the targets that have a directory in `runs`. */
 StrList run_files_targets(const char *runs, Arena *arena);
+typedef struct RunsKept {
+    uint32_t newest;
+    int64_t max_bytes; /* 0: no cap */
+    const Helpers
+        *helpers; /* runs that have left some stay as well: their pins log there; NULL: none has */
+} RunsKept;
+
 /* Of the runs before the newest: the oldest go first, until at most RUNS_KEPT are left, and all together take no more than
- * `max_bytes` (0: no cap). The newest stays, whatever its size. */
-void run_files_retain(const char *session_dir, const char *target, uint32_t newest,
-                      int64_t max_bytes);
+ * `max_bytes`. The newest stays, whatever its size. */
+void run_files_retain(const char *session_dir, const char *target, const RunsKept *keep);
 /* A run that was never asked of the backend: its number is taken all the same. */
 void run_files_void(const char *session_dir, const char *target, uint32_t run);
 void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, Moment when);

@@ -424,6 +424,20 @@ static void retry_survivors(Session *session) {
     for (size_t i = 0; i < session->graph.n; i++)
         if (session->facts[i].stop_failed)
             target_kill(&session->targets[i]);
+        else
+            session->targets[i].stop_failed[0] = '\0';
+}
+
+/* What `linger` keeps is left alone, unless nothing is to be left. True: it is as it should be. */
+static bool helpers_settled(Session *session) {
+    bool settled = true;
+    for (size_t i = 0; i < session->graph.n; i++) {
+        Target *target = &session->targets[i];
+        if (target->helpers.runs.n)
+            target_look(target);
+        settled = (!session->purge || target_end_helpers(target)) && settled;
+    }
+    return settled;
 }
 
 void session_delete(Session *session, int64_t grace_ms, bool purge) {
@@ -501,7 +515,7 @@ void session_settle(Session *session) {
         return;
     if (session->ci && session->ready && !session->done && !session->deleting)
         check_exit(session);
-    if (session->deleting && session->alive == 0 &&
+    if (session->deleting && session->alive == 0 && helpers_settled(session) &&
         state_view_finish(session->view, session->purge))
         finish_delete(session);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/helpers.h"
 #include "engine/port_check.h"
 #include "engine/probe.h"
 #include "engine/state_view.h"
@@ -21,6 +22,8 @@ struct Target {
     List dirty;     /* Engine.dirty, while marked */
     List slot_wait; /* Engine.slot_wait, while it waits for a job slot */
     List tidy;      /* Engine.tidy, while its older runs are to be looked at */
+    List lingers;   /* Engine.lingering, while runs of it may have left helpers */
+    Helpers helpers;
     bool has_slot;
     bool slot_pending;                   /* not shown yet: a slot is free and about to be offered */
     Timer *wake;                         /* the plan wants to be asked again */
@@ -32,6 +35,7 @@ struct Target {
     TargetState shown;
     const char *waiting_on[8]; /* what shown.waiting_on points to */
     char error[FACTS_TEXT], why[2 * FACTS_TEXT], probe_why[FACTS_TEXT], stop_failed[FACTS_TEXT];
+    char message[4 * FACTS_TEXT]; /* what is shown: why, and who was left running */
 };
 
 struct Session {
@@ -90,6 +94,7 @@ struct Engine {
     List unsettled; /* Session.unsettled */
     List slot_wait; /* Target.slot_wait, in order of plan_slot_compare */
     List tidy;      /* Target.tidy */
+    List lingering; /* Target.lingers */
     Timer *calm;    /* a moment after something changed */
     bool calming;
     int slots, slots_used;
@@ -116,6 +121,11 @@ RunResult target_result(const StepState *state);
 /* Older runs that fall out of what is kept go. */
 void target_tidy(Target *target);
 void target_kill(Target *target); /* hasten a stop: no grace left */
+/* A run has left helpers, or may have: an earlier session's. */
+void target_lingers(Target *target, uint32_t run);
+void target_look(Target *target); /* at its helpers, and shows them */
+/* Its helpers end; true when none is left. Called again when one of them has, and after `stop_failed` is cleared. */
+bool target_end_helpers(Target *target);
 
 /* ---- engine.c ---- */
 void engine_drain(Engine *engine);
@@ -147,8 +157,8 @@ MUST int session_save_client(Session *session, Err *err);
 /* Before a session is made: a file of a newer format in its place is refused; sets `unclear`. */
 MUST int session_check_former(Session *session, Err *err);
 uint64_t session_newest_spec(const Session *session); /* generation on disk; 0: none */
-MUST int session_load(Engine *engine, const char *slug, Session **ret,
-                      Err *err); /* 1: it is down (not loaded), 0: loaded, -1 */
+/* 1: it is down, and not loaded unless `down_too`; 0: loaded; -1 */
+MUST int session_load(Engine *engine, const char *slug, bool down_too, Session **ret, Err *err);
 
 /* session.c */
 Session *session_new(Engine *engine, const char *slug);

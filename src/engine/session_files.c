@@ -93,6 +93,21 @@ static int64_t load_started_ms(const Session *session, const Value *v) {
     return loop_now_ms(loop) - (ago_ms > 0 ? ago_ms : 0);
 }
 
+/* Runs that have left helpers. */
+static void write_lingering(const Session *session, JsonWriter *out) {
+    json_kv_object(out, "lingering");
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const Helpers *helpers = &session->targets[i].helpers;
+        if (!helpers->runs.n)
+            continue;
+        json_kv_array(out, session->graph.targets[i].name);
+        for (size_t j = 0; j < helpers->runs.n; j++)
+            json_int(out, helpers->runs.at[j]);
+        json_array_end(out);
+    }
+    json_object_end(out);
+}
+
 int session_save(Session *session, Err *err) {
     Buf buf;
     JsonWriter out;
@@ -124,6 +139,7 @@ int session_save(Session *session, Err *err) {
     write_names(session, "stopped", is_stopped, &out);
     write_queued(session, &out);
     write_base(session, &out);
+    write_lingering(session, &out);
     json_object_end(&out);
     int r = write_json(session, "session.json", &buf, err);
     sys_point("saved");
@@ -232,18 +248,29 @@ static int refuse_newer(const Session *session, Arena *arena, Err *err) {
     return 0;
 }
 
+static void load_lingering(Session *session, const Value *v) {
+    const Value *all = value_get(v, "lingering");
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const Value *runs = value_get(all, session->graph.targets[i].name);
+        for (size_t j = 0; j < value_count(runs); j++)
+            target_lingers(&session->targets[i], (uint32_t)value_int(value_at(runs, j), 0));
+    }
+}
+
 int session_check_former(Session *session, Err *err) {
     Arena arena;
     const Value *head;
     Err why = {.kind = ERR_NONE};
     arena_init(&arena);
     int r = read_json(session->dir, "session.json", &arena, &head, &why);
-    if (r == 0)
+    if (r == 0) {
         session->unclear =
             value_get_bool(head, "unclear", false) ||
             !(value_get_bool(head, "down", false) || value_get_bool(head, "done", false));
-    else
+        load_lingering(session, head);
+    } else {
         session->unclear = why.kind != ERR_NOT_FOUND || session_newest_spec(session) > 0;
+    }
     bool newer = r < 0 && why.kind == ERR_UNAVAILABLE;
     if (newer)
         *err = why;
@@ -325,14 +352,14 @@ static void load_head(Session *session, const Value *v) {
         session->object.deleted_us = value_get_int(v, "changed_us", session->started_us);
 }
 
-static int load_into(Session *session, Err *err) {
+static int load_into(Session *session, bool down_too, Err *err) {
     Arena *arena = &session->arena;
     const Value *head, *client;
     char name[40];
     size_t size;
     if (read_json(session->dir, "session.json", arena, &head, err) < 0)
         return -1;
-    if (value_get_bool(head, "down", false))
+    if (value_get_bool(head, "down", false) && !down_too)
         return 1;
     load_head(session, head);
     snprintf(name, sizeof(name), "spec.%llu.json", (unsigned long long)session->spec_generation);
@@ -352,14 +379,15 @@ static int load_into(Session *session, Err *err) {
     session->ci_config.readiness_timeout_ms =
         value_get_int(head, "ci_readiness_timeout_ms", config->ci.readiness_timeout_ms);
     load_wants(session, head);
+    load_lingering(session, head);
     session_file_read(session, value_get_int(head, "read_started_us", session->started_us),
                       value_get_int(head, "read_ended_us", session->started_us));
     return 0;
 }
 
-int session_load(Engine *engine, const char *slug, Session **ret, Err *err) {
+int session_load(Engine *engine, const char *slug, bool down_too, Session **ret, Err *err) {
     Session *session = session_new(engine, slug);
-    int r = load_into(session, err);
+    int r = load_into(session, down_too, err);
     if (r != 0) {
         session_free(session);
         return r;

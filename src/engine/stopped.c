@@ -44,6 +44,7 @@ int stopped_find(const char *state_dir, const char *slug, Arena *arena, StoppedS
         .name = value_get_str(v, "session"),
         .ci = value_get_bool(v, "ci", false),
         .done = value_get_bool(v, "done", false),
+        .helpers = value_count(value_get(v, "lingering")) > 0,
         .started_us = value_get_int(v, "started_us", 0),
         .ci_timeout_ms = value_get_int(v, "ci_timeout_ms", 0),
         .ci_readiness_timeout_ms = value_get_int(v, "ci_readiness_timeout_ms", 0),

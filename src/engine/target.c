@@ -92,6 +92,7 @@ static void run_over(Target *target, const RunResult *result) {
     Session *session = target->session;
     PlanWorld world = session_world(session);
     bool was_alive = facts_alive(target_facts(target));
+    target->stop_failed[0] = '\0';
     target->probe = ready_probe_free(target->probe);
     target->probe_why[0] = '\0';
     slot_release(target);
@@ -105,8 +106,10 @@ static void run_over(Target *target, const RunResult *result) {
 
 void target_tidy(Target *target) {
     const Session *session = target->session;
-    run_files_retain(session->dir, target_spec(target)->name, target_facts(target)->run,
-                     session->config->logs.max_size);
+    RunsKept kept = {.newest = target_facts(target)->run,
+                     .max_bytes = session->config->logs.max_size,
+                     .helpers = &target->helpers};
+    run_files_retain(session->dir, target_spec(target)->name, &kept);
 }
 
 RunResult target_result(const StepState *state) {
@@ -127,6 +130,15 @@ static RunResult result_of_error(Loop *loop, const Err *err) {
         .kind = END_FAILED, .oom_killed = UNKNOWN, .ended_us = loop_wall_us(loop), .why = err->msg};
 }
 
+/* Which run it was is on disk from now on: nobody else would find them again. */
+static void left_helpers(Target *target) {
+    Err err;
+    target_lingers(target, target_facts(target)->run);
+    target_look(target);
+    if (session_save(target->session, &err) < 0)
+        log_warn("%s: %s", target->session->slug, err.msg);
+}
+
 static void on_wait(void *arg, const void *result, const Err *err) {
     Target *target = arg;
     target->wait = NULL;
@@ -138,8 +150,8 @@ static void on_wait(void *arg, const void *result, const Err *err) {
         end.unsure = true;
     }
     run_over(target, &end);
-    if (!err && ((const StepState *)result)->note[0]) /* helpers it left running */
-        fact_noted(target_facts(target), ((const StepState *)result)->note);
+    if (!err && ((const StepState *)result)->lingering)
+        left_helpers(target);
 }
 
 static void on_probe(void *arg, bool ready, const char *why) {
@@ -391,6 +403,23 @@ static void describe(Target *target, const Verdict *verdict, char *why, size_t s
         snprintf(why, size, "not ready yet: %s", target->probe_why);
 }
 
+/* The message is why it is as it is, and who was left running. A target of which nothing is known yet has none. */
+static void show_message(Target *target) {
+    Session *session = target->session;
+    TargetStatus *status = &session->statuses[target->index];
+    char left[2 * FACTS_TEXT] = "";
+    if (target->why[0] || target->shown.phase != PHASE_NONE)
+        helpers_describe(&target->helpers, left, sizeof(left));
+    snprintf(target->message, sizeof(target->message), "%s%s%s", target->why,
+             target->why[0] && left[0] ? "; " : "", left);
+    status->message = target->message[0] ? target->message : NULL;
+    status->helpers = target->helpers.seen.at;
+    status->helper_n = target->helpers.seen.n;
+    object_touch(session->engine->objects, &target->object);
+    session->touched = true;
+    engine_changed(session->engine, session);
+}
+
 void target_show(Target *target, const Verdict *verdict) {
     Session *session = target->session;
     TargetState state = {0};
@@ -413,13 +442,8 @@ void target_show(Target *target, const Verdict *verdict) {
     str_copy(target->why, sizeof(target->why), why);
     state.waiting_on = target->waiting_on;
     state.error = state.error ? target->error : NULL;
-    target->shown = state;
-    TargetStatus *status = &session->statuses[target->index];
-    status->state = state;
-    status->message = target->why[0] ? target->why : NULL;
-    object_touch(session->engine->objects, &target->object);
-    session->touched = true;
-    engine_changed(session->engine, session);
+    target->shown = session->statuses[target->index].state = state;
+    show_message(target);
 }
 
 static void encode(const Object *object, JsonWriter *out) {
@@ -452,7 +476,52 @@ static void encode(const Object *object, JsonWriter *out) {
         json_kv_string(out, "message", status->message);
     if (target->stop_failed[0])
         json_kv_string(out, "stopFailed", target->stop_failed);
+    target_encode_helpers(status, out);
     json_object_end(out);
+}
+
+/* ---- helpers ---- */
+
+void target_lingers(Target *target, uint32_t run) {
+    helpers_add(&target->helpers, run);
+    if (list_empty(&target->lingers))
+        list_append(&target->session->engine->lingering, &target->lingers);
+}
+
+void target_look(Target *target) {
+    Backend *backend = target->session->engine->backend;
+    if (!target->session->ready) /* the backend does not know the session yet */
+        return;
+    if (helpers_look(&target->helpers, backend, target_step_id(target, 0))) {
+        show_message(target);
+        session_touch(target->session);
+    }
+    if (!target->helpers.runs.n)
+        list_remove(&target->lingers);
+}
+
+static void on_helpers_ended(void *arg, const void *result, const Err *err) {
+    Target *target = arg;
+    (void)result;
+    target->helpers.ending = NULL;
+    str_copy(target->stop_failed, sizeof(target->stop_failed), err ? err->msg : "");
+    target_look(target);
+    show_message(target);
+}
+
+bool target_end_helpers(Target *target) {
+    const Helpers *helpers = &target->helpers;
+    if (!helpers->runs.n)
+        return true;
+    if (helpers->ending || target->stop_failed[0])
+        return false;
+    const Stop *stop = &target_spec(target)->service->stop;
+    StopHow how = {
+        .signal = (int)stop->signal, .grace_ms = (uint32_t)stop->grace_ms, .helpers = true};
+    target->helpers.ending = backend_destroy_step(target->session->engine->backend,
+                                                  target_step_id(target, helpers->runs.at[0]), &how,
+                                                  on_helpers_ended, target);
+    return false;
 }
 
 /* ---- life ---- */
@@ -475,6 +544,7 @@ void target_init(Target *target, Session *session, uint32_t index) {
     list_init(&target->dirty);
     list_init(&target->slot_wait);
     list_init(&target->tidy);
+    list_init(&target->lingers);
     target->object = (Object){.kind = OBJECT_TARGET,
                               .space = session->slug,
                               .name = spec->object,
@@ -492,6 +562,8 @@ void target_deinit(Target *target) {
     list_remove(&target->dirty);
     list_remove(&target->slot_wait);
     list_remove(&target->tidy);
+    list_remove(&target->lingers);
+    helpers_deinit(&target->helpers);
     target->wake = timer_free(target->wake);
     target->probe = ready_probe_free(target->probe);
     target->port = port_clear_free(target->port);

@@ -212,9 +212,12 @@ static const Field service_fields[] = {
     FIELD(Service, auto_start, "auto", t_bool, .dflt = "true",
           .aka = "autostart auto_init disabled",
           .doc = "`false`: starts only when asked for by name"),
-    FIELD(Service, linger, "linger", t_bool, .dflt = "false",
-          .doc =
-              "`true`: processes it leaves behind when it ends by itself live on and are listed"),
+    FIELD(
+        Service, linger, "linger", t_bool, .dflt = "false",
+        .doc =
+            "`true`: helpers (what it leaves running when it ends by itself, or what has left its "
+            "process group when it is stopped) live on, are listed, and end at `thole down "
+            "--purge`"),
     FIELD(Service, labels, "labels", t_labels, .check = check_label,
           .doc = "for `-l`; a list gives names without values"),
     FIELD_AT(Service),

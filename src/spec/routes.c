@@ -67,7 +67,7 @@ const Route routes[ROUTES] = {
          "sessions", NULL, "delete", "DeleteOptions: gracePeriodSeconds, preconditions{uid}",
          .reply = "Session",
          .params = {{"gracePeriodSeconds", "for every target; 0: kill at once"},
-                    {"purge", "true: its files go too"}}},
+                    {"purge", "true: helpers that were left running and its files go too"}}},
     [ROUTE_SESSION_START] = {HTTP_POST, TILT_API "/sessions/{session}/start",
                              "Starts what the names choose, with what it depends on.", "tilt.dev",
                              "sessions", "start", "create",

@@ -112,6 +112,20 @@ void target_encode_state(const TargetState *state, JsonWriter *out) {
     json_object_end(out);
 }
 
+void target_encode_helpers(const TargetStatus *status, JsonWriter *out) {
+    if (!status->helper_n)
+        return;
+    json_kv_array(out, "helpers");
+    for (size_t i = 0; i < status->helper_n; i++) {
+        json_object_begin(out);
+        json_kv_int(out, "run", status->helpers[i].run);
+        json_kv_int(out, "pid", status->helpers[i].pid);
+        json_kv_string(out, "command", status->helpers[i].command);
+        json_object_end(out);
+    }
+    json_array_end(out);
+}
+
 void target_encode_status(const TargetStatus *status, JsonWriter *out) {
     json_object_begin(out);
     json_kv_string(out, "name", status->name);
@@ -122,6 +136,7 @@ void target_encode_status(const TargetStatus *status, JsonWriter *out) {
     json_key(out, "state");
     target_encode_state(&status->state, out);
     put_text(out, "message", status->message);
+    target_encode_helpers(status, out);
     json_object_end(out);
 }
 

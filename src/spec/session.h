@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/process.h"
+
 typedef struct JsonWriter JsonWriter;
 
 typedef enum TargetType { TARGET_JOB, TARGET_SERVER } TargetType;
@@ -46,12 +48,21 @@ typedef struct TargetState {
     Tristate oom_killed;
 } TargetState;
 
+/* A process that a run has left running because its service says `linger`. */
+typedef struct Helper {
+    uint32_t run;
+    int64_t pid;
+    char command[PROCESS_COMMAND];
+} Helper;
+
 typedef struct TargetStatus {
     const char *name;     /* "api:serve" */
     const char *resource; /* "api"; "(Tiltfile)" for the file's own target */
     TargetType type;
     TargetState state;
-    const char *message; /* why, in one sentence; NULL: nothing to say */
+    const char *message;   /* why, in one sentence; NULL: nothing to say */
+    const Helper *helpers; /* by run */
+    size_t helper_n;
 } TargetStatus;
 
 typedef struct SessionSpec {
@@ -73,6 +84,8 @@ typedef struct SessionStatus {
 void session_encode_spec(const SessionSpec *spec, JsonWriter *out);
 void session_encode_status(const SessionStatus *status, JsonWriter *out);
 void target_encode_state(const TargetState *state, JsonWriter *out);
+/* The member `helpers`, if there are any. */
+void target_encode_helpers(const TargetStatus *status, JsonWriter *out);
 void target_encode_status(const TargetStatus *status, JsonWriter *out);
 
 const char *target_type_name(TargetType type);

@@ -55,7 +55,7 @@ def test_a_port_in_use_fails_the_run_and_names_who_has_it(thole, free_port, stra
     project(thole, web=server(port, restart={"policy": "on-failure", "delay": "200ms", "max_delay": "200ms"}))
     thole.run("up", "-d")
     said = driver.wait_until(lambda: "in use" in (said := message(thole, "web:serve")) and said, 20, "the conflict to be told")
-    assert f"port {port} is in use by pid {other.pid} ({PYTHON} -m http.server" in said and "change the port" in said
+    assert f"port {port} is in use by pid {other.pid} ({os.path.basename(PYTHON)} -m http.server" in said and "change the port" in said
     assert not thole.pins(), "nothing was started"
     other.kill()
     other.wait()

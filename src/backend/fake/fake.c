@@ -159,12 +159,33 @@ static bool is_hidden(const Fake *fake, const FakeRun *run, Err *err) {
     return true;
 }
 
+static Op *end_helpers(FakeRun *run, OpFn fn, void *arg) {
+    Err err = {0};
+    if (run->plan.survives_kill && run->state.lingering) {
+        (void)err_set(&err, ERR_DENIED, "a helper of %s cannot be ended", run->step);
+        return refuse(run->fake, &err, fn, arg);
+    }
+    run->state.lingering = 0;
+    return done(run->fake, fn, arg);
+}
+
+static size_t fake_helpers(Backend *backend, StepId id, Helper *ret, size_t max) {
+    const FakeRun *run = fake_run(fake_of(backend), id);
+    size_t n = run && run->phase == FAKE_ENDED ? run->state.lingering : 0;
+    for (size_t i = 0; i < n && i < max; i++)
+        ret[i] =
+            (Helper){.run = id.run, .pid = run->state.pid * 10 + (int64_t)i, .command = "helper"};
+    return n;
+}
+
 static Op *fake_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg) {
     Fake *fake = fake_of(backend);
     FakeRun *run = fake_run(fake, id);
     Err err = {0};
     if (is_hidden(fake, run, &err))
         return refuse(fake, &err, fn, arg);
+    if (run && run->phase == FAKE_ENDED && how->helpers)
+        return end_helpers(run, fn, arg);
     if (!run || run->phase == FAKE_ENDED || run->phase == FAKE_VOID)
         return done(fake, fn, arg);
     Op *op = fake_call_new(fake, &run->stops, fn, arg)->op;
@@ -368,6 +389,7 @@ static const BackendOps fake_ops = {
     .exec_step = fake_exec_step,
     .discover = fake_discover,
     .resume_step = fake_resume_step,
+    .helpers = fake_helpers,
 };
 
 Backend *fake_backend_new(Loop *loop) {

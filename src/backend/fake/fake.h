@@ -21,6 +21,7 @@ typedef struct FakeScript {
     bool ignores_stop;       /* ends only by SIGKILL */
     bool survives_kill;      /* destroy_step fails with ERR_DENIED */
     const char *output;      /* written at once */
+    uint32_t helpers;        /* left running when it has ended, with Step.linger */
 } FakeScript;
 
 void fake_script(Backend *backend, const char *task, const char *step, const FakeScript *script);

@@ -20,6 +20,7 @@ typedef struct FakePlan {
     int stopped_code; /* exit code after a stop; -1: it dies of the signal */
     Tristate oom_killed;
     bool ignores_stop, survives_kill, tail_fails;
+    uint32_t helpers;
     char *start_error; /* owned; NULL: it can be started */
     int start_errno;   /* not 0: ... by its own fault */
     char *end_error;   /* owned; the sentence of an end that failed */
@@ -71,7 +72,7 @@ struct FakeRun {
     uint32_t run;
     FakePhase phase;
     bool known; /* this server started or resumed it */
-    bool no_log;
+    bool no_log, linger;
     char **secrets;
     size_t secret_n;
     FakePlan plan;

@@ -81,6 +81,7 @@ static void plan_of_script(const FakeScript *script, FakePlan *plan) {
         .oom_killed = UNKNOWN,
         .ignores_stop = script->ignores_stop,
         .survives_kill = script->survives_kill,
+        .helpers = script->helpers,
         .start_error = script->start_error ? xstrdup(script->start_error) : NULL,
         .start_errno = script->start_errno,
         .output = script->output ? xstrdup(script->output) : NULL,

@@ -68,6 +68,7 @@ void fake_run_end(FakeRun *run, StepEnd end, int code, const char *error) {
     run->state.oom_killed = run->plan.oom_killed;
     run->state.ended_us = loop_wall_us(run->fake->base.loop);
     run->state.log_size = run->log.n;
+    run->state.lingering = run->linger && !run->stop.helpers ? run->plan.helpers : 0;
     if (error)
         snprintf(run->state.error, sizeof(run->state.error), "%s", error);
     tell_start(run);
@@ -125,10 +126,12 @@ static void stop_running(FakeRun *run, const StopHow *how) {
 }
 
 void fake_run_stop(FakeRun *run, const StopHow *how) {
+    run->stop.helpers |= how->helpers;
     if (run->phase == FAKE_RUNNING) {
         stop_running(run, how);
     } else if (run->phase == FAKE_LAUNCHED) { /* as soon as it runs */
-        run->stop = *how;
+        run->stop.signal = how->signal;
+        run->stop.grace_ms = how->grace_ms;
         run->stop.command = NULL; /* it never ran long enough to be asked politely */
         run->stopping = true;
     }
@@ -186,6 +189,7 @@ FakeRun *fake_run_new(Fake *fake, StepId id, const Step *step) {
     run->run = id.run;
     run->known = true;
     run->no_log = step->no_log;
+    run->linger = step->linger;
     run->state = (StepState){.container = "",
                              .restarts = step->restarts,
                              .attempt = step->attempt,

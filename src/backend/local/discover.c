@@ -92,3 +92,35 @@ Op *local_discover(Backend *backend, OpFn fn, void *arg) {
     op_finish(op, &result, sizeof result, NULL);
     return op;
 }
+
+/* ---- What has been left running ---- */
+
+static bool living_pin(const char *dir, RunRecord *ret) {
+    Err ignored;
+    return records_run(dir, ret, &ignored) > 0 && records_pin_lives(ret);
+}
+
+bool run_dir_lingers(const char *dir) {
+    WireEnded ended;
+    RunRecord record;
+    Err ignored;
+    return records_exit(dir, &ended, &ignored) > 0 && ended.lingering && living_pin(dir, &record);
+}
+
+/* Whatever is below its pin, which lives as long as they do. */
+size_t local_helpers(Backend *backend, StepId id, Helper *ret, size_t max) {
+    Task *task = local_task(local_of(backend), id.task);
+    AUTO_FREE char *dir = task ? local_run_dir(task, id) : NULL;
+    RunRecord record;
+    Pids pids = {0};
+    if (!dir || !run_dir_lingers(dir) || !living_pin(dir, &record))
+        return 0;
+    process_tree((pid_t)record.pin, &pids);
+    size_t n = pids.n - 1;
+    for (size_t i = 0; i < n && i < max; i++) {
+        ret[i] = (Helper){.run = id.run, .pid = pids.at[i + 1]};
+        process_command(pids.at[i + 1], ret[i].command, sizeof ret[i].command);
+    }
+    VEC_FREE(pids);
+    return n;
+}

@@ -81,14 +81,14 @@ static void on_end(void *arg, const void *result, const Err *err) {
 static void on_timeout(void *arg) {
     Exec *exec = arg;
     exec->timed_out = true;
-    run_stop(exec->run, SIGKILL, 0);
+    run_kill(exec->run);
 }
 
 static void on_cancel(Op *op, void *state) {
     Exec *exec = state;
     exec->op = NULL;
     exec->timer = timer_free(exec->timer);
-    run_stop(exec->run, SIGKILL, 0);
+    run_kill(exec->run);
     op_fail(op, ERR_CANCELLED, "cancelled");
 }
 
@@ -177,7 +177,7 @@ void local_exec_tidy(Local *local, const Task *task) {
         Run *run = run_new(local, dir, (StepId){.task = task->name});
         Exec *exec = exec_new(local, run);
         run_call(run, CALL_WAIT, on_end, exec);
-        run_stop(run, SIGKILL, 0);
+        run_kill(run);
         run_seek(run);
     }
     if (stream)
@@ -197,5 +197,5 @@ void local_execs_kill(Local *local, const char *task) {
     Exec *exec;
     LIST_FOREACH (exec, &local->execs, link)
         if (strcmp(exec->run->task, task) == 0)
-            run_stop(exec->run, SIGKILL, 0);
+            run_kill(exec->run);
 }

@@ -62,6 +62,7 @@ typedef enum RunState {
 typedef struct StopAsk {
     int signal;
     uint32_t grace_ms;
+    bool linger; /* helpers are left alone */
 } StopAsk;
 
 struct Run {
@@ -106,8 +107,9 @@ RailSent run_ask(Run *run);                    /* asks the rail for its pin */
 void run_fail_start(Run *run, const Err *err); /* it was never claimed, and will not be */
 void run_fail_fork(Run *run, int error);       /* likewise, since no process could be made */
 void run_attach(Run *run, int fd);             /* takes the socket to its pin */
-void run_stop(Run *run, int signal, uint32_t grace_ms); /* now, or as soon as it runs */
-void run_hang_up(Run *run); /* ends the connection to its pin, if there is one */
+void run_stop(Run *run, const StopAsk *ask);   /* now, or as soon as it runs */
+void run_kill(Run *run);                       /* at once, with all that is below its pin */
+void run_hang_up(Run *run);                    /* ends the connection to its pin, if there is one */
 int run_tell(Run *run, const void *message, size_t size); /* to its pin; -1: nobody there */
 void run_ended(Run *run, const WireEnded *ended);
 void run_give_up(Run *run,
@@ -151,6 +153,8 @@ typedef void (*FoundRunFn)(void *arg, const FoundRun *found);
 void task_each_run(const Task *task, FoundRunFn fn,
                    void *arg); /* what lies below its runs/, in no order */
 Op *local_discover(Backend *backend, OpFn fn, void *arg);
+bool run_dir_lingers(const char *dir); /* of a run that has ended: it has left helpers */
+size_t local_helpers(Backend *backend, StepId id, Helper *ret, size_t max);
 
 /* A step's name as a directory's, and back. */
 char *step_to_name(const char *step);

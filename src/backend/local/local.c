@@ -445,6 +445,7 @@ static const BackendOps local_ops = {
     .capture_step = local_capture_step,
     .discover = local_discover,
     .resume_step = local_resume_step,
+    .helpers = local_helpers,
 };
 
 Local *local_of(Backend *backend) {

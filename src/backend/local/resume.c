@@ -127,7 +127,7 @@ static void unanswered(Run *run, bool pin_lives, LostHow how) {
 
 static void take_record(Run *run, const RunRecord *record) {
     snprintf(run->id, sizeof run->id, "%s", record->id);
-    snprintf(run->now.note, sizeof run->now.note, "%s", record->cause);
+    snprintf(run->now.cause, sizeof run->now.cause, "%s", record->cause);
     run->now.pid = record->pid;
     run->now.restarts = record->restarts;
     run->now.attempt = record->attempt;

@@ -2,6 +2,7 @@
 /* One run: from asking for its pin to its exit record. What it hears changes its state; run_set_state() answers the calls. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,7 +139,7 @@ static bool answer(Run *run, Call *call) {
             return false;
         break;
     case RUN_ENDED:
-        if (call->kind == CALL_DESTROY && !gone)
+        if (call->kind == CALL_DESTROY && !gone && !run->stop.linger)
             return false;
         break;
     case RUN_VOID:
@@ -161,7 +162,7 @@ static void answer_all(Run *run) {
         bool destroy = call->kind == CALL_DESTROY;
         destroyed = (answer(run, call) && destroy) || destroyed;
     }
-    if (destroyed || run->state == RUN_VOID)
+    if ((destroyed && run->fd < 0) || run->state == RUN_VOID)
         run_let_go(run);
 }
 
@@ -226,7 +227,7 @@ void run_set_state(Run *run, RunState state) {
         forget_start(run);
     }
     if (state == RUN_RUNNING && run->stop_wanted)
-        run_stop(run, run->stop.signal, run->stop.grace_ms);
+        run_stop(run, &run->stop);
     if (state == RUN_ENDED || state == RUN_VOID)
         stopper_free(run);
     tails_wake(run);
@@ -429,9 +430,6 @@ static void describe_end(Run *run, const WireEnded *ended) {
     } else if (ended->end == RUN_END_LOST && !now->error[0]) {
         snprintf(now->error, sizeof now->error, "%s", lost_describe((LostHow)ended->code));
     }
-    if (ended->lingering)
-        snprintf(now->note, sizeof now->note, "%u helper%s left running (linger)", ended->lingering,
-                 ended->lingering == 1 ? " was" : "s were");
 }
 
 static StepEnd end_of(const WireEnded *ended) {
@@ -461,10 +459,13 @@ void run_ended(Run *run, const WireEnded *ended) {
     run_set_state(run, RUN_ENDED);
 }
 
-void run_stop(Run *run, int signal, uint32_t grace_ms) {
-    run->stop = (StopAsk){.signal = signal, .grace_ms = grace_ms};
+void run_stop(Run *run, const StopAsk *ask) {
+    run->stop = *ask;
     run->stop_wanted = true;
-    WireStop stop = {.head = {WIRE_STOP, sizeof stop}, .signal = signal, .grace_ms = grace_ms};
+    WireStop stop = {.head = {WIRE_STOP, sizeof stop},
+                     .signal = ask->signal,
+                     .grace_ms = ask->grace_ms,
+                     .linger = ask->linger};
     bool asks = run->state == RUN_RUNNING || run->state == RUN_ENDED;
     if (!asks || run->fd < 0 || run_tell(run, &stop, sizeof stop) == 0 || errno == EPIPE ||
         errno == ECONNRESET) /* these two: the hang-up is on its way to us */
@@ -474,4 +475,8 @@ void run_stop(Run *run, int signal, uint32_t grace_ms) {
         run_hang_up(run);
         run_seek(run);
     }
+}
+
+void run_kill(Run *run) {
+    run_stop(run, &(StopAsk){.signal = SIGKILL});
 }

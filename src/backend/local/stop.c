@@ -14,7 +14,7 @@ typedef struct Stopper {
     Run *run;
     Op *exec;
     Timer *timer;
-    int signal; /* sent when the command fails */
+    StopAsk ask; /* sent when the command fails, with what is left of the grace */
     int64_t until_ms;
 } Stopper;
 
@@ -30,7 +30,7 @@ void stopper_free(Run *run) {
 
 static void on_grace_over(void *arg) {
     Stopper *stopper = arg;
-    run_stop(stopper->run, SIGKILL, 0);
+    run_stop(stopper->run, &(StopAsk){.signal = SIGKILL, .linger = stopper->ask.linger});
 }
 
 static void on_command_done(void *arg, const void *result, const Err *err) {
@@ -40,7 +40,8 @@ static void on_command_done(void *arg, const void *result, const Err *err) {
     if (!err && !done->timed_out && done->end == STEP_EXITED && done->code == 0)
         return; /* it is up to the step now */
     int64_t left = stopper->until_ms - loop_now_ms(stopper->run->local->base.loop);
-    run_stop(stopper->run, stopper->signal, left > 0 ? (uint32_t)left : 0);
+    stopper->ask.grace_ms = left > 0 ? (uint32_t)left : 0;
+    run_stop(stopper->run, &stopper->ask);
 }
 
 static void stop_by_command(Run *run, StepId id, const StopHow *how) {
@@ -48,6 +49,7 @@ static void stop_by_command(Run *run, StepId id, const StopHow *how) {
     int64_t until = loop_now_ms(loop) + how->grace_ms;
     Stopper *stopper = run->stopper;
     if (stopper) { /* again: may only hasten it */
+        stopper->ask.linger = stopper->ask.linger && !how->helpers;
         stopper->until_ms = until < stopper->until_ms ? until : stopper->until_ms;
         timer_set(stopper->timer, stopper->until_ms - loop_now_ms(loop));
         return;
@@ -61,7 +63,7 @@ static void stop_by_command(Run *run, StepId id, const StopHow *how) {
     step.entrypoint = (StrList){.at = argv, .n = n};
     stopper = run->stopper = xcalloc(1, sizeof *stopper);
     stopper->run = run;
-    stopper->signal = how->signal;
+    stopper->ask = (StopAsk){.signal = how->signal, .linger = !how->helpers};
     stopper->until_ms = until;
     stopper->timer = timer_new(loop, how->grace_ms, on_grace_over, stopper);
     stopper->exec =
@@ -76,11 +78,14 @@ Op *local_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn,
         return local_succeed(local, fn, arg);
     if (!run)
         return local_refuse(local, fn, arg, &err);
+    if (run->state == RUN_ENDED && !how->helpers)
+        return local_succeed(local, fn, arg);
+    StopAsk ask = {.signal = how->signal, .grace_ms = how->grace_ms, .linger = !how->helpers};
     bool over = run->state == RUN_VOID || (run->state == RUN_ENDED && run->fd < 0);
     if (!over && how->command && how->command[0] && how->grace_ms > 0 && run->state != RUN_ENDED)
         stop_by_command(run, id, how);
     else if (!over)
-        run_stop(run, how->signal, how->grace_ms);
+        run_stop(run, &ask);
     return run_call(run, CALL_DESTROY, fn, arg);
 }
 
@@ -121,7 +126,7 @@ static void on_part(void *arg, const void *result, const Err *err) {
 static void clear_run(Clear *clear, Run *run) {
     clear->left++;
     if (run->state != RUN_VOID)
-        run_stop(run, SIGTERM, CLEAR_GRACE_MS);
+        run_stop(run, &(StopAsk){.signal = SIGTERM, .grace_ms = CLEAR_GRACE_MS});
     run_call(run, CALL_DESTROY, on_part, clear);
 }
 
@@ -130,7 +135,8 @@ static void know_all(void *arg, const FoundRun *found) {
     Clear *clear = arg;
     Err err = {0};
     StepId id = {clear->task, found->step, found->run};
-    if (!found->ended && !local_known_run(clear->local, id, &err) && !clear->first.kind)
+    bool lives = !found->ended || run_dir_lingers(found->dir);
+    if (lives && !local_known_run(clear->local, id, &err) && !clear->first.kind)
         clear->first = err;
 }
 

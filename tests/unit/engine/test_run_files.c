@@ -33,9 +33,9 @@ TEST(the_newest_runs_are_kept)
 {
     for (uint32_t run = 1; run <= 14; run++)
         make_run(run, 1);
-    run_files_retain(test_dir(), "api:serve", 14, 0);
+    run_files_retain(test_dir(), "api:serve", &(RunsKept){14, 0, NULL});
     CHECK_STR(kept(), "5 6 7 8 9 10 11 12 13 14");
-    run_files_retain(test_dir(), "api:serve", 14, 1000);
+    run_files_retain(test_dir(), "api:serve", &(RunsKept){14, 1000, NULL});
     CHECK_STR(kept(), "5 6 7 8 9 10 11 12 13 14");
 }
 
@@ -43,10 +43,10 @@ TEST(all_runs_of_a_target_share_one_cap)
 {
     for (uint32_t run = 1; run <= 4; run++)
         make_run(run, 400);
-    run_files_retain(test_dir(), "api:serve", 4, 1000);
+    run_files_retain(test_dir(), "api:serve", &(RunsKept){4, 1000, NULL});
     CHECK_STR(kept(), "3 4");
     make_run(5, 5000); /* more than the cap by itself: it stays, alone */
-    run_files_retain(test_dir(), "api:serve", 5, 1000);
+    run_files_retain(test_dir(), "api:serve", &(RunsKept){5, 1000, NULL});
     CHECK_STR(kept(), "5");
 }
 
@@ -54,9 +54,9 @@ TEST(numbers_that_are_missing_do_not_count)
 {
     make_run(2, 1);
     make_run(90, 1);
-    run_files_retain(test_dir(), "api:serve", 90, 0);
+    run_files_retain(test_dir(), "api:serve", &(RunsKept){90, 0, NULL});
     CHECK_STR(kept(), "2 90");
-    run_files_retain(test_dir(), "nobody", 7, 0);
+    run_files_retain(test_dir(), "nobody", &(RunsKept){7, 0, NULL});
 }
 
 TEST(a_run_that_never_was_has_taken_its_number)
@@ -71,7 +71,7 @@ TEST(runs_that_never_were_drive_out_no_logs)
         make_run(run, 1);
     for (uint32_t run = 4; run <= 40; run++) {
         run_files_void(test_dir(), "api:serve", run);
-        run_files_retain(test_dir(), "api:serve", run, 1000);
+        run_files_retain(test_dir(), "api:serve", &(RunsKept){run, 1000, NULL});
     }
     CHECK_STR(kept(), "1 2 3 40");
 }
@@ -90,4 +90,15 @@ TEST(the_mark_of_a_server_that_was_ready)
     CHECK_EQ(run_files_ready(test_dir(), "api:serve", 1).boot_ms, 0);
     ASSERT(file_write(path, "rubbish 5\n", 10, 0600, &err) == 0);
     CHECK_EQ(run_files_ready(test_dir(), "api:serve", 1).wall_us, 0);
+}
+
+TEST(runs_that_have_left_helpers_are_kept)
+{
+    Helpers helpers = {0};
+    helpers_add(&helpers, 2);
+    for (uint32_t run = 1; run <= 14; run++)
+        make_run(run, 1);
+    run_files_retain(test_dir(), "api:serve", &(RunsKept){14, 0, &helpers});
+    CHECK_STR(kept(), "2 5 6 7 8 9 10 11 12 13 14");
+    helpers_deinit(&helpers);
 }

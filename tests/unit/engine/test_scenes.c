@@ -400,3 +400,147 @@ TEST(why_something_waits_is_said_anew_when_its_cause_far_up_changes)
     CHECK(strstr(scene_message(scene, "c:update"), "not started yet") == NULL);
     scene_free(scene);
 }
+
+/* ---- linger ---- */
+
+static const FakeScript leaves_two = {.life_ms = 100, .helpers = 2};
+
+static size_t helpers_shown(Scene *scene, const char *target) {
+    Arena arena;
+    arena_init(&arena);
+    engine_look(scene->engine);
+    Object *object = object_find(engine_objects(scene->engine), OBJECT_TARGET,
+                                 session_slug(scene->session), target);
+    const Value *status = value_get(scene_json(scene, object, &arena), "status");
+    size_t n = value_count(value_get(status, "helpers"));
+    arena_deinit(&arena);
+    return n;
+}
+
+TEST(helpers_are_listed_over_restarts_and_crashes)
+{
+    Scene *scene = scene_new("services:\n  a: {type: job, command: a, linger: true}\n");
+    fake_script(scene->backend, NULL, NULL, &leaves_two);
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 200);
+    CHECK_STR(scene_state(scene, "a:update"), "terminated ok");
+    CHECK_STR(scene_message(scene, "a:update"),
+              "2 helpers are left running: 1000010 (helper), 1000011 (helper)");
+    CHECK_EQ(helpers_shown(scene, "a.update"), 2);
+    ASSERT(target_restart(scene_target(scene, "a:update"), &scene->err) == 0);
+    loop_advance(scene->loop, 50);
+    CHECK_STR(scene_state(scene, "a:update"), "active");
+    CHECK_EQ(helpers_shown(scene, "a.update"), 2);
+    loop_advance(scene->loop, 200);
+    CHECK_EQ(helpers_shown(scene, "a.update"), 4);
+    scene_crash(scene);
+    loop_advance(scene->loop, 100);
+    CHECK_EQ(helpers_shown(scene, "a.update"), 4);
+    scene_free(scene);
+}
+
+TEST(helpers_outlive_their_session_and_are_known_to_the_next)
+{
+    Scene *scene = scene_new("services:\n  a: {type: job, command: a, linger: true}\n");
+    fake_script(scene->backend, NULL, NULL, &leaves_two);
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 200);
+    session_delete(scene->session, -1, false);
+    loop_advance(scene->loop, 100);
+    ASSERT(engine_empty(scene->engine));
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = 1000});
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 100);
+    CHECK_EQ(helpers_shown(scene, "a.update"), 2);
+    scene_free(scene);
+}
+
+TEST(a_purge_ends_helpers)
+{
+    Scene *scene = scene_new("services:\n"
+                             "  a: {type: job, command: a, linger: true, stop: {grace: 5s}}\n"
+                             "  b: {command: b, linger: true}\n");
+    Helper helper;
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1, .helpers = 1});
+    fake_script(scene->backend, NULL, "a:update", &leaves_two);
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 200);
+    const char *slug = session_slug(scene->session);
+    StepId a = {.task = slug, .step = "a:update", .run = 1};
+    StepId b = {.task = slug, .step = "b:serve", .run = 1};
+    session_delete(scene->session, -1, true);
+    loop_advance(scene->loop, 1000);
+    CHECK(engine_empty(scene->engine));
+    CHECK_EQ(backend_helpers(scene->backend, a, &helper, 1), 0);
+    CHECK_EQ(backend_helpers(scene->backend, b, &helper, 1), 0);
+    scene_free(scene);
+}
+
+TEST(a_purge_of_what_is_down_ends_helpers)
+{
+    Scene *scene = scene_new("services:\n  a: {type: job, command: a, linger: true}\n");
+    char slug[100];
+    Helper helper;
+    fake_script(scene->backend, NULL, NULL, &leaves_two);
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 200);
+    snprintf(slug, sizeof(slug), "%s", session_slug(scene->session));
+    StepId id = {.task = slug, .step = "a:update", .run = 1};
+    session_delete(scene->session, -1, false);
+    loop_advance(scene->loop, 100);
+    ASSERT(engine_empty(scene->engine));
+    CHECK_EQ(backend_helpers(scene->backend, id, &helper, 1), 2);
+    ASSERT(session_purge_down(scene->engine, slug, &scene->err) == 0);
+    CHECK(!engine_empty(scene->engine));
+    loop_advance(scene->loop, 1000);
+    CHECK(engine_empty(scene->engine));
+    CHECK_EQ(backend_helpers(scene->backend, id, &helper, 1), 0);
+    scene_free(scene);
+}
+
+TEST(a_helper_that_cannot_be_ended_is_named)
+{
+    Scene *scene = scene_new("services:\n  a: {type: job, command: a, linger: true}\n");
+    fake_script(scene->backend, NULL, NULL,
+                &(FakeScript){.life_ms = 100, .helpers = 1, .survives_kill = true});
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 200);
+    for (int i = 0; i < 2; i++) { /* asked again, it is tried again */
+        session_delete(scene->session, -1, true);
+        loop_advance(scene->loop, 1000);
+        ASSERT(!engine_empty(scene->engine));
+        Arena arena;
+        arena_init(&arena);
+        Object *object = object_find(engine_objects(scene->engine), OBJECT_TARGET,
+                                     session_slug(scene->session), "a.update");
+        const Value *status = value_get(scene_json(scene, object, &arena), "status");
+        CHECK_STR(value_get_str(status, "stopFailed"), "a helper of a:update cannot be ended");
+        arena_deinit(&arena);
+    }
+    scene_free(scene);
+}
+
+TEST(a_stop_that_failed_and_is_tried_again_has_not_failed_yet)
+{
+    Scene *scene = scene_new("services:\n  a: {command: a, stop: {grace: 1s}}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1, .survives_kill = true});
+    ASSERT(scene_up(scene, NULL));
+    Target *target = scene_target(scene, "a:serve");
+    ASSERT(target_stop(target, &scene->err) == 0);
+    loop_advance(scene->loop, 2000);
+    CHECK_HAS(scene_message(scene, "a:serve"), "could not be stopped");
+    ASSERT(target_restart(target, &scene->err) == 0);
+    loop_advance(scene->loop, 100);
+    Arena arena;
+    arena_init(&arena);
+    Object *object = object_find(engine_objects(scene->engine), OBJECT_TARGET,
+                                 session_slug(scene->session), "a.serve");
+    const Value *status = value_get(scene_json(scene, object, &arena), "status");
+    CHECK(value_get_str(status, "stopFailed") == NULL);
+    StepId id = {.task = session_slug(scene->session), .step = "a:serve", .run = 1};
+    fake_end(scene->backend, id, STEP_SIGNALED, 9); /* it goes after all */
+    loop_advance(scene->loop, 100);
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "a:serve"), 2);
+    arena_deinit(&arena);
+    scene_free(scene);
+}

@@ -203,6 +203,14 @@ TEST(local_a_stop_command_that_hangs_has_the_grace)
     world_close(w);
 }
 
+static void end_helpers_now(World *w, StepId id) {
+    Heard stop = {0};
+    StopHow how = {.signal = SIGTERM, .grace_ms = 5000, .helpers = true};
+    backend_destroy_step(w->backend, id, &how, hear, &stop);
+    UNTIL(w, stop.called);
+    CHECK_STR(stop.err.msg, "");
+}
+
 TEST(local_helpers_may_linger)
 {
     World *w = world_open();
@@ -215,12 +223,68 @@ TEST(local_helpers_may_linger)
     wait_now(w, id, &end);
     CHECK_EQ(end.state.code, 3);
     CHECK_EQ(end.state.lingering, 1);
-    CHECK_HAS(end.state.note, "1 helper was left running");
+    Helper helper[4];
+    ASSERT(backend_helpers(w->backend, id, helper, 4) == 1);
+    CHECK_EQ(helper[0].run, 1);
+    CHECK_STR(helper[0].command, "sleep 9999");
     const char *stamp = run_stamp(w, id);
     CHECK_EQ(processes_of(stamp), 1);
     world_crash(w);
     world_setup(w, "t");
-    destroy_now(w, id, SIGTERM, 5000); /* the next server finds it too */
+    ASSERT(backend_helpers(w->backend, id, helper, 4) == 1); /* the next server finds it too */
+    destroy_now(w, id, SIGTERM, 5000);
+    CHECK_EQ(processes_of(stamp), 1); /* which is not what was meant */
+    end_helpers_now(w, id);
+    CHECK_EQ(processes_of(stamp), 0);
+    CHECK_EQ(backend_helpers(w->backend, id, helper, 4), 0);
+    world_close(w);
+}
+
+/* What has left the process group of the leader is a helper, what has not is stopped with it. */
+TEST(local_a_stop_leaves_helpers_alone)
+{
+    World *w = world_open();
+    StepId id = step_id("t", "server", 1);
+    Heard end = {0};
+    Helper helper[4];
+    Step *step = (Step *)(uintptr_t)script_step(
+        w, "server", "setsid -f sleep 9999; sleep 9998 & echo up; exec sleep 9997");
+    step->linger = true;
+    world_setup(w, "t");
+    run_begin_now(w, id, step);
+    const char *stamp = run_stamp(w, id);
+    UNTIL(w, processes_of(stamp) == 3);
+    destroy_now(w, id, SIGTERM, 5000);
+    wait_now(w, id, &end);
+    CHECK_EQ(end.state.code, SIGTERM);
+    CHECK_EQ(end.state.lingering, 1);
+    ASSERT(backend_helpers(w->backend, id, helper, 4) == 1);
+    CHECK_STR(helper[0].command, "sleep 9999");
+    CHECK_EQ(processes_of(stamp), 1);
+    Heard cleared = {0};
+    backend_destroy_workflow(w->backend, "t", NULL, hear, &cleared); /* everything goes */
+    UNTIL(w, cleared.called);
+    CHECK_EQ(processes_of(stamp), 0);
+    world_close(w);
+}
+
+/* Nothing in memory knows of the run, and it has an exit record. */
+TEST(local_a_workflow_ends_with_its_helpers)
+{
+    World *w = world_open();
+    StepId id = step_id("t", "build", 1);
+    Heard end = {0}, cleared = {0};
+    Step *step = (Step *)(uintptr_t)script_step(w, "build", "sleep 9999 & exit 0");
+    step->linger = true;
+    world_setup(w, "t");
+    run_begin_now(w, id, step);
+    wait_now(w, id, &end);
+    const char *stamp = run_stamp(w, id);
+    CHECK_EQ(processes_of(stamp), 1);
+    world_crash(w);
+    world_setup(w, "t");
+    backend_destroy_workflow(w->backend, "t", NULL, hear, &cleared);
+    UNTIL(w, cleared.called);
     CHECK_EQ(processes_of(stamp), 0);
     world_close(w);
 }
