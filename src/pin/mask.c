@@ -3,6 +3,10 @@
 
 #include <errno.h>
 
+static uint32_t pair(const char *at) {
+    return ((uint32_t)(uint8_t)at[0] << 4 ^ (uint8_t)at[1]) % MASK_PAIRS;
+}
+
 int mask_init(Mask *m, const char *strings, uint32_t count) {
     if (count > MASK_SECRETS_MAX)
         return errno = E2BIG, -1;
@@ -10,19 +14,17 @@ int mask_init(Mask *m, const char *strings, uint32_t count) {
     m->shortest = UINT8_MAX;
     for (uint32_t i = 0; i < count; i++) {
         size_t size = strlen(strings);
-        if (size == 0 || size > MASK_SECRET_BYTES_MAX)
-            return errno = size == 0 ? EINVAL : E2BIG, -1;
+        if (size < MASK_SECRET_BYTES_MIN || size > MASK_SECRET_BYTES_MAX)
+            return errno = size < MASK_SECRET_BYTES_MIN ? EINVAL : E2BIG, -1;
         m->secrets[i] = (MaskSecret){strings, (uint32_t)size};
         m->first[(uint8_t)strings[0]] = true;
         m->shortest = size < m->shortest ? (uint32_t)size : m->shortest;
         m->longest = size > m->longest ? (uint32_t)size : m->longest;
         strings += size + 1;
     }
-    memset(m->shift, (int)m->shortest, sizeof(m->shift));
-    for (uint32_t k = 0; k < m->shortest; k++) { /* the last of equal bytes counts */
-        for (uint32_t i = 0; i < count; i++)
-            m->shift[(uint8_t)m->secrets[i].at[k]] = (uint8_t)(m->shortest - 1 - k);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k + 1 < m->shortest; k++)
+            m->pairs[pair(m->secrets[i].at + k)] = true;
     return 0;
 }
 
@@ -37,15 +39,16 @@ static size_t match(const Mask *m, const char *text, size_t size, size_t at) {
     return longest;
 }
 
-/* The first place in [at, end) where a secret begins, else `end`. Horspool's search with a set of words. */
+/* The first place in [at, end) where a secret begins, else SIZE_MAX. The pair at the end of a window, one byte less than
+ * the shortest secret, is one of any secret's that begins in it: one look per window, and none waits for another. */
 static size_t find(const Mask *m, const char *text, size_t size, size_t at, size_t end) {
     size_t last = size >= m->shortest ? size - m->shortest + 1 : 0;
     end = end < last ? end : last;
-    for (size_t shift = 0; at < end; at += shift) {
-        shift = m->shift[(uint8_t)text[at + m->shortest - 1]];
-        if (shift == 0 && match(m, text, size, at) > 0)
-            return at;
-        shift += shift == 0;
+    for (size_t window = m->shortest - 1; at < end; at += window) {
+        bool some = m->pairs[pair(text + at + window - 1)];
+        for (size_t i = at; some && i < at + window && i < end; i++)
+            if (match(m, text, size, i) > 0)
+                return i;
     }
     return SIZE_MAX;
 }
@@ -55,10 +58,8 @@ static size_t find_hold(const Mask *m, MaskHold *hold, const char *text, size_t 
     for (size_t at = size >= m->longest ? size - m->longest + 1 : 0; at < size; at++) {
         for (uint32_t i = 0; m->first[(uint8_t)text[at]] && i < m->count; i++) {
             const MaskSecret *s = &m->secrets[i];
-            if (s->size <= size - at || memcmp(text + at, s->at, size - at) != 0)
-                continue;
-            *hold = (MaskHold){.secret = s->at, .size = (uint32_t)(size - at)};
-            return at;
+            if (s->size > size - at && memcmp(text + at, s->at, size - at) == 0)
+                return *hold = (MaskHold){s->at, (uint32_t)(size - at), 0}, at;
         }
     }
     return size;

@@ -12,7 +12,9 @@
 
 enum {
     MASK_SECRETS_MAX = 256,
+    MASK_SECRET_BYTES_MIN = 2,
     MASK_SECRET_BYTES_MAX = 16 * 1024,
+    MASK_PAIRS = 4096,
 };
 
 typedef struct MaskSecret {
@@ -24,8 +26,8 @@ typedef struct Mask {
     uint32_t count;
     uint32_t shortest;
     uint32_t longest;
-    uint8_t shift[256]; /* how far the window of `shortest` bytes may move, by its last byte */
-    bool first[256];    /* bytes that begin a secret */
+    bool pairs[MASK_PAIRS]; /* neighbours among the first `shortest` bytes of a secret, by hash */
+    bool first[256];        /* bytes that begin a secret */
     MaskSecret secrets[MASK_SECRETS_MAX];
 } Mask;
 
@@ -47,8 +49,8 @@ typedef struct MaskText {
 /* Takes what is to be written, in order: pieces of the text given to mask_feed, and constants. */
 typedef void (*MaskFn)(void *arg, const char *at, size_t size);
 
-/* Reads `count` NUL-terminated strings into a zeroed mask. They must outlive it. -1 with errno E2BIG or EINVAL (an empty
- * one). */
+/* Reads `count` NUL-terminated strings into a zeroed mask. They must outlive it. -1 with errno E2BIG or EINVAL (one
+ * that is too short). */
 int mask_init(Mask *m, const char *strings, uint32_t count);
 
 /* Copies what is held back to `text` and returns its size; the caller puts the next bytes of the stream behind it. */

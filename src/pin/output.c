@@ -73,7 +73,7 @@ void output_read(Output *o, Stream *s, int64_t now) {
         pass(o, s, held + (size_t)size, false);
     if (held == 0 || s->hold.size != held + (size_t)size) /* else the first byte still waits */
         s->hold_until = s->hold.size > 0 ? now + OUTPUT_HOLD_MS : 0;
-    if (size < OUTPUT_BUFFER / 16)
+    if (size < OUTPUT_BURST)
         return;
     grow(s, (size_t)size);
     o->idle_at = now + OUTPUT_IDLE_MS;

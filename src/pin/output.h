@@ -11,7 +11,8 @@
 
 enum {
     OUTPUT_STREAMS = 2,
-    OUTPUT_BUFFER = 64 * 1024,
+    OUTPUT_BUFFER = 128 * 1024,
+    OUTPUT_BURST = 4096,           /* what a read must bring for the buffer to be given back */
     OUTPUT_PIPE_MAX = 1024 * 1024, /* what an ordinary user may have */
     OUTPUT_HOLD_MS = 100,          /* how long a possible beginning of a secret is held back */
     OUTPUT_IDLE_MS = 200,          /* after a burst, until its memory is given back */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pin/mask.h"
 
+#include "base/attr.h"
 #include "harness/test.h"
 
 #include <errno.h>
@@ -122,6 +123,8 @@ TEST(mask_refuses_what_it_cannot_hide)
     CHECK_EQ(errno, E2BIG);
     CHECK(!mask_of("", 1));
     CHECK_EQ(errno, EINVAL);
+    CHECK(!mask_of("x", 1));
+    CHECK_EQ(errno, EINVAL);
     CHECK(!mask_of("abcd", MASK_SECRETS_MAX + 1));
     CHECK_EQ(errno, E2BIG);
     CHECK(mask_of("", 0));
@@ -135,7 +138,7 @@ static void round_of(unsigned seed) {
     uint32_t count = 1 + (uint32_t)rand() % 4;
     int letters = 2 + rand() % 3;
     for (uint32_t i = 0; i < count; i++) {
-        size_t length = 1 + (size_t)rand() % (i % 2 ? 12 : 5);
+        size_t length = MASK_SECRET_BYTES_MIN + (size_t)rand() % (i % 2 ? 12 : 5);
         for (size_t k = 0; k < length; k++)
             strings[at++] = (char)('a' + rand() % letters);
         strings[at++] = '\0';
@@ -162,5 +165,22 @@ TEST(mask_is_what_the_definition_says)
     for (unsigned seed = 1; seed <= 20000; seed++) {
         srand(seed);
         round_of(seed);
+    }
+}
+
+/* A secret may begin anywhere in a window of the search, and end with the text. */
+TEST(mask_finds_a_secret_wherever_it_lies)
+{
+    static const char *const secrets[] = {"ab", "third-9f8e7d6c5b4a",
+                                          "and\0a quite long secret, longer"};
+    for (size_t i = 0; i < COUNT(secrets); i++) {
+        const Mask *m = mask_of(secrets[i], i == 2 ? 2 : 1);
+        for (uint32_t at = 0; at < 100; at++) {
+            char text[200], wanted[200];
+            const MaskSecret *s = &m->secrets[m->count - 1];
+            snprintf(text, sizeof text, "%*s%s%s", (int)at, "", s->at, at % 2 ? "" : "-");
+            snprintf(wanted, sizeof wanted, "%*s********%s", (int)at, "", at % 2 ? "" : "-");
+            CHECK_STR(whole(m, text), wanted);
+        }
     }
 }
