@@ -255,12 +255,27 @@ static int parse(App *app, int argc, char **argv) {
     return 0;
 }
 
-/* 1: another server has the state directory. */
+/* Another server has the state directory. 1: it answers where whoever started us looks. */
+static int is_reached(const App *app, const char *lock, Err *err) {
+    AUTO_FREE char *socket = NULL;
+    if (file_read(lock, PATH_MAX, &socket, NULL, NULL) < 0 || !*socket ||
+        strcmp(socket, app->socket) == 0)
+        return 1;
+    return err_set(err, ERR_CONFLICT,
+                   "the server of %s runs already, but listens on %s; with THOLE_RUNTIME_DIR=%.*s "
+                   "it is reached",
+                   app->state_dir, socket, (int)(strrchr(socket, '/') - socket), socket);
+}
+
+/* 1: another server has the state directory. The lock says where its holder listens. */
 static int take_lock(App *app, Err *err) {
     AUTO_FREE char *path = path_join(app->state_dir, "server.lock");
-    if (file_lock(path, false, &app->lock, err) == 0)
-        return 0;
-    return err->kind == ERR_CONFLICT ? 1 : -1;
+    if (file_lock(path, false, &app->lock, err) < 0)
+        return err->kind == ERR_CONFLICT ? is_reached(app, path, err) : -1;
+    if (ftruncate(app->lock, 0) < 0 || pwrite(app->lock, app->socket, strlen(app->socket), 0) < 0)
+        log_warn("write %s: %s", path,
+                 strerror(errno)); /* a full disk: it is only missed by who looks elsewhere */
+    return 0;
 }
 
 int main(int argc, char **argv) {

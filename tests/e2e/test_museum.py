@@ -310,6 +310,22 @@ def test_two_servers_started_at_once(shop):
     down(shop)
 
 
+def test_a_server_that_listens_elsewhere_is_named(shop):
+    """A cron job, an ssh session: XDG_RUNTIME_DIR is not that of the desktop where the server was started."""
+    thole = shop.thole
+    before = up(shop)["api:serve"]["active"]["pid"]
+    elsewhere = thole.base / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    refused = thole.run("ps", cwd=shop.dir, env={"THOLE_RUNTIME_DIR": str(elsewhere)}, code=3, timeout=8)
+    assert f"THOLE_RUNTIME_DIR={thole.runtime}" in refused.err, refused
+    thole.run("ps", cwd=shop.dir, env={"THOLE_RUNTIME_DIR": str(thole.runtime)})
+    assert settled(shop)["api:serve"]["active"]["pid"] == before
+    thole.kill(server_pid(thole))  # whoever has the lock next says where it listens
+    settled(shop)
+    assert f"THOLE_RUNTIME_DIR={thole.runtime}" in thole.run("ps", cwd=shop.dir, env={"THOLE_RUNTIME_DIR": str(elsewhere)}, code=3, timeout=8).err
+    down(shop)
+
+
 @pytest.mark.parametrize("script", ["sleep 1000", "exit 1", "echo it is broken >&3; exit 3"])
 def test_a_server_that_cannot_start_is_not_waited_for(thole, script):
     thole.bin = thole.base / "bin"
