@@ -118,6 +118,9 @@ static void on_exec(void *arg, const void *result, const Err *err) {
     else if (exec->timed_out)
         snprintf(why, sizeof(why), "the probe's command took longer than %lld ms",
                  (long long)probe->ask.spec->timeout_ms);
+    else if (exec->end == STEP_FAILED || exec->end == STEP_LOST)
+        snprintf(why, sizeof(why), "the probe's command could not be run%s%.160s",
+                 exec->output[0] ? ": " : "", exec->output);
     else
         snprintf(why, sizeof(why), "the probe's command %s %d%s%.120s",
                  exec->end == STEP_EXITED ? "exited with" : "was killed by signal", exec->code,

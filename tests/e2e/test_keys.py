@@ -184,6 +184,13 @@ def test_https_needs_no_certificate_that_anybody_knows(thole, free_port):
     assert thole.ledger()[-1] == "/ready None"
 
 
+def test_a_probe_that_cannot_be_run_says_so(thole):
+    project(thole, {"web": {"command": "exec sleep 1000", "ready": {"exec": ["./no-such-probe"]}}})
+    thole.run("up", "-d")
+    why = driver.wait_until(lambda: (text := message(thole, "web:serve")).startswith("not ready yet: ") and text)
+    assert "the probe's command could not be run: " in why and "no-such-probe" in why and "signal" not in why, why
+
+
 def test_a_probe_that_takes_too_long_has_failed(thole):
     project(thole, {"web": {"command": "exec sleep 1000", "ready": {"exec": "sleep 1000", "timeout": "100ms", "period": "50ms"}}})
     thole.run("up", "-d")
