@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "pin/wire.h"
 
 #define READY_MARK "ready"
 
@@ -75,19 +76,41 @@ uint32_t run_files_newest(const char *session_dir, const char *target) {
     return n ? runs[n - 1] : 0;
 }
 
-/* What the files of a run take. */
-static int64_t run_bytes(const char *session_dir, const char *target, uint32_t run) {
-    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, run);
-    DIR *dir = opendir(path);
+/* ---- the cap ---- */
+
+static int is_log(const struct dirent *entry) {
+    return strncmp(entry->d_name, LOG_DATA, strlen(LOG_DATA)) == 0;
+}
+
+static int64_t file_bytes(const char *dir, const char *name) {
+    AUTO_FREE char *path = path_join(dir, name);
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) ? st.st_size : 0;
+}
+
+static void remove_segment(const char *dir, const char *name) {
+    AUTO_FREE char *data = path_join(dir, name);
+    AUTO_FREE char *index = xasprintf("%s/" LOG_INDEX "%s", dir, name + strlen(LOG_DATA));
+    unlink(data);
+    unlink(index);
+}
+
+/* The bytes of a run's log, after its oldest segments, but never the last, were removed as long as there were more than
+ * `most`; < 0: none is. Their names are in the order of what they hold. */
+static int64_t run_bytes(const char *session_dir, const char *target, uint32_t run, int64_t most) {
+    AUTO_FREE char *dir = xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    struct dirent **segments = NULL;
+    int n = scandir(dir, &segments, is_log, alphasort);
     int64_t bytes = 0;
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        struct stat st;
-        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(st.st_mode))
-            bytes += st.st_size;
+    for (int i = 0; i < n; i++)
+        bytes += file_bytes(dir, segments[i]->d_name);
+    for (int i = 0; i < n - 1 && most >= 0 && bytes > most; i++) {
+        bytes -= file_bytes(dir, segments[i]->d_name);
+        remove_segment(dir, segments[i]->d_name);
     }
-    if (dir)
-        closedir(dir);
+    for (int i = 0; i < n; i++)
+        free(segments[i]);
+    free(segments);
     return bytes;
 }
 
@@ -103,27 +126,34 @@ static bool remove_void(const char *session_dir, const char *target, uint32_t ru
     return rmdir(path) == 0;
 }
 
-void run_files_retain(const char *session_dir, const char *target, const RunsKept *keep) {
+/* Its pin may still write there. */
+static bool is_written(const RunsKept *keep, uint32_t run) {
+    return run >= keep->newest || (keep->helpers && helpers_of_run(keep->helpers, run));
+}
+
+int64_t run_files_retain(const char *session_dir, const char *target, const RunsKept *keep) {
     enum { MOST = 4096 };
-    uint32_t runs[MOST], newest = keep->newest;
-    int64_t max_bytes = keep->max_bytes;
-    if (newest <= 1)
-        return;
+    uint32_t runs[MOST];
     uint32_t n = run_files_list(session_dir, target, runs, MOST), kept = 0;
-    int64_t bytes = 0;
+    int64_t max = keep->max_bytes, all = 0, older = 0;
     for (uint32_t i = n; i-- > 0;) {
-        if (runs[i] < newest && remove_void(session_dir, target, runs[i]))
+        bool whole = is_written(keep, runs[i]);
+        if (!whole && remove_void(session_dir, target, runs[i]))
             continue;
-        bytes += max_bytes > 0 ? run_bytes(session_dir, target, runs[i]) : 0;
-        bool goes = kept >= RUNS_KEPT || (max_bytes > 0 && bytes > max_bytes);
-        if (goes && runs[i] < newest) {
+        int64_t room = max > all ? max - all : 0;
+        int64_t bytes = run_bytes(session_dir, target, runs[i], whole || max <= 0 ? -1 : room);
+        bool last = kept > 0 && max > 0 && (room == 0 || bytes > room);
+        if (!whole && (last || kept >= RUNS_KEPT)) {
             for (uint32_t j = 0; j <= i; j++)
-                if (!keep->helpers || !helpers_of_run(keep->helpers, runs[j]))
+                if (!is_written(keep, runs[j]))
                     remove_run(session_dir, target, runs[j]);
-            return;
+            break;
         }
+        all += bytes;
+        older += runs[i] < keep->newest ? bytes : 0;
         kept++;
     }
+    return older;
 }
 
 void run_files_void(const char *session_dir, const char *target, uint32_t run) {

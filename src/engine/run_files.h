@@ -22,9 +22,10 @@ typedef struct RunsKept {
         *helpers; /* runs that have left some stay as well: their pins log there; NULL: none has */
 } RunsKept;
 
-/* Of the runs before the newest: the oldest go first, until at most RUNS_KEPT are left, and all together take no more than
- * `max_bytes`. The newest stays, whatever its size. */
-void run_files_retain(const char *session_dir, const char *target, const RunsKept *keep);
+/* Of the runs before the newest: the oldest go first, until at most RUNS_KEPT are left, and the logs of all together take no
+ * more than `max_bytes`; of the last that has room the oldest segments go. The newest stays as it is, and of the newest on
+ * disk the last segment does. Returns the bytes of those before the newest that are left. */
+int64_t run_files_retain(const char *session_dir, const char *target, const RunsKept *keep);
 /* A run that was never asked of the backend: its number is taken all the same. */
 void run_files_void(const char *session_dir, const char *target, uint32_t run);
 void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, Moment when);

@@ -125,8 +125,9 @@ void session_set_config(Session *session, const Config *config) {
     session->chosen = arena_alloc(arena, n);
     for (uint32_t i = 0; i < n; i++) {
         target_init(&session->targets[i], session, i);
-        session->facts[i].run = session->targets[i].base_run =
-            run_files_newest(session->dir, session->graph.targets[i].name);
+        uint32_t newest = run_files_newest(session->dir, session->graph.targets[i].name);
+        session->facts[i].run = session->targets[i].base_run = newest;
+        session->targets[i].older_bytes = newest ? -1 : 0;
     }
 }
 

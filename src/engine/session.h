@@ -25,10 +25,11 @@ struct Target {
     List lingers;   /* Engine.lingering, while runs of it may have left helpers */
     Helpers helpers;
     bool has_slot;
-    bool slot_pending;                   /* not shown yet: a slot is free and about to be offered */
-    Timer *wake;                         /* the plan wants to be asked again */
-    uint32_t queued_after;               /* adoption: a run was still to come after this one */
-    uint32_t base_run;                   /* newest run of earlier sessions */
+    bool slot_pending;     /* not shown yet: a slot is free and about to be offered */
+    Timer *wake;           /* the plan wants to be asked again */
+    uint32_t queued_after; /* adoption: a run was still to come after this one */
+    int64_t older_bytes;   /* of logs of the runs before the newest one; -1: to be looked up */
+    uint32_t base_run;     /* newest run of earlier sessions */
     Op *start, *wait, *destroy, *resume; /* calls in flight */
     PortClear *port;                     /* its next run waits for a port to be free */
     ReadyProbe *probe;

@@ -104,12 +104,35 @@ static void run_over(Target *target, const RunResult *result) {
     target_mark(target);
 }
 
+static int64_t tidy(Target *target, int64_t max_bytes) {
+    RunsKept kept = {
+        .newest = target_facts(target)->run, .max_bytes = max_bytes, .helpers = &target->helpers};
+    return run_files_retain(target->session->dir, target_spec(target)->name, &kept);
+}
+
 void target_tidy(Target *target) {
-    const Session *session = target->session;
-    RunsKept kept = {.newest = target_facts(target)->run,
-                     .max_bytes = session->config->logs.max_size,
-                     .helpers = &target->helpers};
-    run_files_retain(session->dir, target_spec(target)->name, &kept);
+    tidy(target, target->session->config->logs.max_size);
+}
+
+/* Less than this is not worth a look at the disk. */
+static int64_t little(const Target *target) {
+    return target->session->config->logs.max_size / 8;
+}
+
+/* What the next run may log, so that all runs together stay below the cap while it writes: those before it have at most half
+ * of it. */
+static int64_t log_max(Target *target) {
+    int64_t max = target->session->config->logs.max_size;
+    if (max <= 0)
+        return 0;
+    if (target->older_bytes < 0 || target->older_bytes > little(target))
+        target->older_bytes = tidy(target, max / 2);
+    return max - (target->older_bytes < max / 2 ? target->older_bytes : max / 2);
+}
+
+static void count_log(Target *target, const StepState *state) {
+    bool known = target->older_bytes >= 0 && state && state->log_size <= (uint64_t)little(target);
+    target->older_bytes = known ? target->older_bytes + (int64_t)state->log_size : -1;
 }
 
 RunResult target_result(const StepState *state) {
@@ -149,6 +172,7 @@ static void on_wait(void *arg, const void *result, const Err *err) {
         end.kind = END_LOST;
         end.unsure = true;
     }
+    count_log(target, err ? NULL : result);
     run_over(target, &end);
     if (!err && ((const StepState *)result)->lingering)
         left_helpers(target);
@@ -239,6 +263,7 @@ static void ask_backend(Target *target) {
     Step step;
     arena_init(&arena);
     step_build(target, &arena, &step);
+    step.log_max = log_max(target);
     target->start = backend_start_step(target->session->engine->backend,
                                        target_step_id(target, target_facts(target)->run), &step,
                                        on_start, target);

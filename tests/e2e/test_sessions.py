@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose environment, which session, which runs: what is kept from one command to the next."""
 
+import re
+
 import driver
 from ledger import THOLE, TILT
 
@@ -87,6 +89,32 @@ def test_what_is_down_is_listed_until_it_is_purged(thole):
     assert not is_stopped(sessions(thole)[slug]) and thole.target("api:serve")["state"]["active"]["run"] == 2
     thole.run("down", "--purge")
     assert slug not in sessions(thole) and not (thole.state / "sessions" / slug).exists()
+
+
+def log_bytes(thole, target):
+    runs = next(iter((thole.state / "sessions").iterdir())) / "runs" / target
+    return {int(run.name): sum(file.stat().st_size for file in run.glob("log.*")) for run in runs.iterdir()}
+
+
+def test_the_cap_holds_while_runs_write(thole):
+    """All together, at any moment; of the run before, the last that it wrote stays."""
+    cap, talk = 1024 * 1024, "echo begin $$; seq 1 200000; echo end $$; exec sleep 1000"
+    project(thole, logs={"max_size": "1MiB"}, web={"command": talk})
+    thole.run("up", "-d", "--wait")
+    most = 0
+    for run in range(1, 4):
+        process = thole.wait_target("web:serve", "active", run=run)["pid"]
+
+        def written():
+            nonlocal most
+            most = max(most, sum(log_bytes(thole, "web:serve").values()))
+            return f"end {process}" in thole.run("logs", "-n", "1", "web").out
+        driver.wait_until(written, 20, f"run {run} to have written")
+        if run > 1:
+            assert log_bytes(thole, "web:serve")[run - 1] <= cap // 2
+            assert re.search(r"end \d+$", thole.run("logs", "--run", run - 1, "-n", "1", "web").out)
+        thole.run("restart", "web")
+    assert cap // 2 < most <= cap
 
 
 def test_all_runs_of_a_target_share_the_cap_of_its_logs(thole):

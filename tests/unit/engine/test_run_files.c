@@ -4,11 +4,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/run_files.h"
+#include "pin/wire.h"
 
 static void make_run(uint32_t run, int64_t bytes) {
     char path[300];
@@ -48,6 +50,48 @@ TEST(all_runs_of_a_target_share_one_cap)
     make_run(5, 5000); /* more than the cap by itself: it stays, alone */
     run_files_retain(test_dir(), "api:serve", &(RunsKept){5, 1000, NULL});
     CHECK_STR(kept(), "5");
+}
+
+static void make_segment(uint32_t run, unsigned at, int64_t bytes) {
+    static const char *const kinds[] = {LOG_DATA, LOG_INDEX};
+    char path[300];
+    snprintf(path, sizeof(path), "%s/runs/api:serve/%u", test_dir(), run);
+    ASSERT(path_mkdirs(path, 0700, NULL) == 0);
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/runs/api:serve/%u/%s%016x", test_dir(), run, kinds[i], at);
+        int fd = open(path, O_WRONLY | O_CREAT, 0600);
+        ASSERT(fd >= 0 && ftruncate(fd, i ? 24 : bytes) == 0);
+        close(fd);
+    }
+}
+
+static bool segment_there(uint32_t run, unsigned at) {
+    char path[300];
+    snprintf(path, sizeof(path), "%s/runs/api:serve/%u/" LOG_DATA "%016x", test_dir(), run, at);
+    bool data = access(path, F_OK) == 0;
+    snprintf(path, sizeof(path), "%s/runs/api:serve/%u/" LOG_INDEX "%016x", test_dir(), run, at);
+    CHECK_EQ(access(path, F_OK) == 0, data);
+    return data;
+}
+
+TEST(the_oldest_segments_go_first)
+{
+    for (uint32_t run = 1; run <= 3; run++)
+        for (unsigned at = 0; at < 400; at += 100)
+            make_segment(run, at, 100);
+    CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){4, 650, NULL}), 600);
+    CHECK_STR(kept(), "2 3");
+    CHECK(!segment_there(2, 0) && !segment_there(2, 100) && segment_there(2, 200));
+    CHECK(segment_there(3, 0));
+    CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){3, 500, NULL}),
+             100); /* 3 is at work: untouched */
+    CHECK(segment_there(2, 300) && !segment_there(2, 200));
+    CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){4, 250, NULL}), 200);
+    CHECK_STR(kept(), "3");
+    CHECK(segment_there(3, 200) && !segment_there(3, 100));
+    CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){4, 10, NULL}),
+             100); /* how it ended stays */
+    CHECK(segment_there(3, 300) && !segment_there(3, 200));
 }
 
 TEST(numbers_that_are_missing_do_not_count)
