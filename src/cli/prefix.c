@@ -40,7 +40,7 @@ static void print_text(const Prefix *prefix, const char *bytes, size_t size, FIL
     if (prefix->terminal) {
         while (size && bytes[size - 1] == '\r')
             size--;
-        const char *last = size ? memrchr(bytes, '\r', size) : NULL;
+        const char *last = bytes && size ? memrchr(bytes, '\r', size) : NULL;
         if (last) {
             size -= (size_t)(last + 1 - bytes);
             bytes = last + 1;

@@ -167,11 +167,11 @@ TEST(launch_torn_or_foreign_is_none)
 {
     Step step = full_step();
     LaunchPlan plan = {.id = "a", .run = 1, .step = &step};
-    AUTO_FREE Launch *whole = write_and_read(&plan);
     AUTO_FREE char *path = xasprintf("%s/" RUN_LAUNCH, test_dir());
     struct stat st;
     Launch *launch = NULL;
     Err err = {0};
+    free(write_and_read(&plan));
     ASSERT(stat(path, &st) == 0);
     for (off_t size = st.st_size - 1; size >= 0; size -= 7) {
         ASSERT(truncate(path, size) == 0);
