@@ -163,8 +163,8 @@ TEST(the_next_server_goes_on_with_it)
     fake_end(set->backend, run_of(set, 1), STEP_EXITED, 3);
     while (!shown(set, "api")->exit_code.set)
         ASSERT(loop_turn(set->loop, 1000));
-    fake_crash_server(set->backend);
     engine_free(set->engine);
+    fake_crash_server(set->backend);
     begin(set);
     ASSERT(engine_adopt(set->engine, NULL, NULL, NULL) == 0);
     int64_t before = written_at(set);
