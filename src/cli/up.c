@@ -128,7 +128,12 @@ static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) 
     ret->slug = slug;
     say_changed(cli, slug, ret->arena);
     ask->with_client = ask->env_refresh;
-    return attach(cli, slug, ask, ret->arena, err);
+    if (attach(cli, slug, ask, ret->arena, err) < 0)
+        return -1;
+    if (ask->env_refresh)
+        cli_say("what starts from now on has the environment of this command; what runs keeps its "
+                "own until it is restarted");
+    return 0;
 }
 
 /* Creates the session or joins it. */

@@ -382,21 +382,39 @@ static void leave_done(Session *session, unsigned char *chosen) {
     }
 }
 
+/* ... and who names nothing has not asked for what was stopped by request. */
+static void leave_stopped(Session *session, unsigned char *chosen) {
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (session->facts[i].want == WANT_STOPPED)
+            chosen[i] = 0;
+}
+
+/* What starts from now on inherits from this client; what runs keeps what it has. */
+static int refresh_client(Session *session, const ClientSetup *client, Err *err) {
+    ClientSetup old = session->client;
+    session->client = *client;
+    int r = step_check_secrets(session, err);
+    session->client = old;
+    if (r < 0)
+        return -1;
+    copy_client(session, client);
+    return session_save_client(session, err);
+}
+
 int session_start(Session *session, const StrList *names, const StrMap *labels,
                   const ClientSetup *client, Err *err) {
     if (session->deleting)
         return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
     unsigned char *chosen = xcalloc(session->graph.n, 1);
     int r = choose(session, names, labels, chosen, err);
+    if (r == 0 && client)
+        r = refresh_client(session, client, err);
     if (r == 0) {
-        if (client) {
-            copy_client(session, client);
-            r = session_save_client(session, err);
-        }
         leave_done(session, chosen);
+        if (!names->n && !(labels && labels->n))
+            leave_stopped(session, chosen);
         session_want(session, chosen);
-        if (r == 0)
-            r = session_save(session, err);
+        r = session_save(session, err);
     }
     free(chosen);
     session_touch(session);

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose environment, which session, which runs: what is kept from one command to the next."""
 
+import os
 import re
+import resource
+import subprocess
 
 import driver
 from ledger import THOLE, TILT
@@ -44,6 +47,56 @@ def test_a_refreshed_environment_survives_the_server(thole):
     driver.wait_until(lambda: thole.run("restart", "api", env={"WHO": "third"}), 20, "the next server to restart it")
     thole.wait_ledger("api:serve second")
     assert "api:serve third" not in thole.ledger()
+
+
+def test_a_refreshed_environment_is_for_what_starts_from_then_on(thole):
+    """What runs goes on, what is done stays done, what was stopped stays so; what failed is tried again."""
+    project(thole, done={"type": "job", "command": SAY}, failing={"type": "job", "command": SAY + "test $WHO = second"},
+            stopped={"command": SAY + "exec sleep 1000"}, crashing={"command": SAY + "test $WHO = second && exec sleep 1000",
+                                                                    "restart": {"delay": "1h", "max_delay": "1h"}},
+            api={"command": SAY + "exec sleep 1000", "depends_on": ["done"]},
+            late={"command": SAY + "exec sleep 1000", "depends_on": ["done"], "auto": False})
+    thole.run("up", "-d", env={"WHO": "first"})
+    thole.wait_target("failing:update", "terminated", exitCode=1)
+    thole.wait_target("crashing:serve", "waiting", waitReason="backoff")
+    api = thole.wait_target("api:serve", "active", ready=True)["pid"]
+    thole.run("stop", "stopped")
+    said = thole.run("up", "-d", "--env-refresh", env={"WHO": "second"}).err
+    assert "what runs keeps its own until it is restarted" in said
+    thole.wait_target("failing:update", "terminated", exitCode=0, run=2)
+    thole.wait_target("crashing:serve", "active", run=2)
+    thole.run("start", "late", env={"WHO": "third"})
+    thole.wait_ledger("late:serve second")
+    thole.run("restart", "done")
+    thole.wait_ledger("done:update second")
+    assert sorted(thole.ledger()) == sorted(["done:update first", "done:update second", "failing:update first", "failing:update second",
+                                             "stopped:serve first", "crashing:serve first", "crashing:serve second", "api:serve first",
+                                             "late:serve second"])
+    assert thole.target("api:serve")["state"]["active"]["pid"] == api and thole.target("stopped:serve")["state"] == {}
+    thole.run("up", "-d", "--env-refresh", "stopped", env={"WHO": "fourth"})
+    thole.wait_ledger("stopped:serve fourth")
+
+
+def test_limits_and_umask_are_refreshed_too(thole):
+    project(thole, api={"type": "job", "command": 'echo "$(umask) $(ulimit -n)" >>"$LEDGER"'})
+    for mask, files in ((0o027, 300), (0o077, 200)):
+        def inherit():
+            os.umask(mask)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        subprocess.run([thole.bin / "thole", "up", "-d", "--env-refresh"], env=thole.env, cwd=thole.project, check=True, timeout=30,
+                       preexec_fn=inherit, capture_output=True)
+        thole.wait_target("api:update", "terminated")
+        thole.run("restart", "api")
+        thole.wait_ledger(f"{mask:04o} {files}")
+
+
+def test_a_refresh_without_a_secret_is_refused_and_changes_nothing(thole):
+    project(thole, api={"command": SAY + "echo $TOKEN; exec sleep 1000", "secrets": ["TOKEN"]})
+    thole.run("up", "-d", env={"WHO": "first", "TOKEN": "abcdefgh"})
+    thole.wait_ledger("api:serve first")
+    assert "TOKEN is not set" in thole.run("up", "-d", "--env-refresh", env={"WHO": "second"}, code=2).err
+    thole.run("restart", "api")
+    thole.wait_ledger("api:serve first", times=2)
 
 
 def test_sessions_of_one_file_live_side_by_side(thole):
