@@ -14,7 +14,7 @@
 
 const Option action_options[ACTION_OPTION_N] = {
     {"timeout", 0, OPTION_DURATION, offsetof(ActionOptions, timeout_ms), "DURATION",
-     "give up waiting after this long (4)", NULL},
+     "give up after this long (exit code 4)", NULL},
 };
 
 typedef struct Wish {
@@ -196,9 +196,10 @@ static int look(Wish *w) {
 static void say_waiting(const Wish *w) {
     for (size_t i = 0; i < w->targets.all.n; i++) {
         const Seen *seen = w->targets.all.at[i];
-        if (seen->chosen && state_of(w, i) == COME_NOT_YET)
-            cli_say("%s is %s%s%s", seen->view.name, seen->word,
-                    target_why(&seen->view)[0] ? ": " : "", target_why(&seen->view));
+        if (!seen->chosen || state_of(w, i) != COME_NOT_YET)
+            continue;
+        AUTO_FREE char *sentence = target_sentence(&seen->view);
+        cli_say("%s", sentence);
     }
 }
 

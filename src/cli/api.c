@@ -47,7 +47,10 @@ static int ask(Cli *cli, const char *method, const char *path, const char *body,
     int r = EXIT_DONE;
     if (answer.status >= 400) {
         http_status_message(&answer, message, sizeof(message));
-        cli_say("%d: %s", answer.status, message);
+        if (str_starts(message, "the server answered"))
+            cli_say("%s", message);
+        else
+            cli_say("%d: %s", answer.status, message);
         r = answer.status < 500 ? EXIT_USAGE : EXIT_TROUBLE;
     }
     http_answer_free(&answer);

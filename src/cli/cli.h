@@ -23,6 +23,7 @@ typedef struct Cli {
 
 struct Command {
     const char *name, *args, *doc;
+    const char *more;    /* sentences for its own page, or NULL */
     const char *outputs; /* for -o; the first is the default. NULL: it has none */
     const Option *options;
     size_t option_n;

@@ -18,7 +18,7 @@ static const Option options[] = {
     {"purge", 0, OPTION_FLAG, offsetof(DownOptions, purge), NULL,
      "also end helpers, remove logs and records", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(DownOptions, timeout_ms), "DURATION",
-     "give up waiting after this long (4)", NULL},
+     "give up after this long (exit code 4)", NULL},
 };
 
 static int ask_for_it(Cli *cli, const DownOptions *ask, const char *slug) {
@@ -65,6 +65,8 @@ static int stop_all(Cli *cli, const DownOptions *ask, Arena *arena, Err *err) {
     if (client_ask(&cli->client, "GET", path, NULL, arena, &list, err) < 0)
         return -1;
     const Value *items = value_get(list, "items");
+    if (value_count(items) == 0)
+        cli_say("no session is %s", ask->purge ? "there" : "up");
     for (size_t i = 0; i < value_count(items); i++)
         if ((r = ask_for_it(cli, ask, slug_of(value_at(items, i)))) > worst)
             worst = r;
@@ -108,6 +110,7 @@ const Command command_down = {
     .name = "down",
     .args = "[--all] [--purge] [--timeout D]",
     .doc = "Stops the session, in reverse order of dependence",
+    .more = "Waits until nothing is left; a process that cannot be ended is named (3).",
     .options = options,
     .option_n = COUNT(options),
     .options_size = sizeof(DownOptions),

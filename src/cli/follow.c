@@ -212,9 +212,10 @@ static int say_late(Follow *f) {
     cli_say("the time is up");
     for (size_t i = 0; i < f->targets.all.n; i++) {
         const Seen *seen = f->targets.all.at[i];
-        if (seen->chosen && seen_pending(seen))
-            cli_say("  %s is %s%s%s", seen->view.name, seen->word,
-                    target_why(&seen->view)[0] ? ": " : "", target_why(&seen->view));
+        if (!seen->chosen || !seen_pending(seen))
+            continue;
+        AUTO_FREE char *sentence = target_sentence(&seen->view);
+        cli_say("  %s", sentence);
     }
     return EXIT_TIMEOUT;
 }

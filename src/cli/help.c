@@ -1,30 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/commands.h"
 #include "config.h"
 
+enum { WIDTH = 80 };
+
 void help_commands(void) {
+    OptionSet global = {global_options, GLOBAL_OPTION_N, NULL};
     printf("thole %s: runs what a repository needs while people work on it\n\n"
            "usage: thole [-C DIR] [--file FILE] [--session NAME] COMMAND …\n\n",
            THOLE_VERSION);
     for (const Command *const *at = commands; *at; at++)
         printf("  %-10s %s\n", (*at)->name, (*at)->doc);
-    printf("\n`thole help COMMAND` says more about one.\n");
+    printf("\nEvery command takes\n\n");
+    options_print(&global, 1);
+    printf("\nNAME is a service (web) or a target of it (web:serve, web:update).\n"
+           "`thole help COMMAND` says more about one.\n");
+}
+
+/* The end of the next piece of a usage: a word, or what stands in brackets. */
+static const char *piece_end(const char *at) {
+    for (int depth = 0; *at && (depth || *at != ' '); at++)
+        depth += (*at == '[') - (*at == ']');
+    return at;
+}
+
+static int columns_of(const char *from, const char *to) {
+    int n = 0;
+    for (; from < to; from++)
+        n += ((unsigned char)*from & 0xc0) != 0x80;
+    return n;
+}
+
+/* Lines break between pieces. */
+static void print_usage(const Command *command) {
+    int indent = printf("usage: thole %s", command->name), column = indent;
+    for (const char *at = command->args, *end; *at; at = end + (*end == ' ')) {
+        end = piece_end(at);
+        int n = columns_of(at, end);
+        if (column + 1 + n > WIDTH)
+            column = printf("\n%*s", indent, "") - 1;
+        printf(" %.*s", (int)(end - at), at);
+        column += 1 + n;
+    }
+    putchar('\n');
+}
+
+/* Of the options that every command has those that mean something here. */
+static size_t choose_global(const Command *command, Option options[GLOBAL_OPTION_N]) {
+    size_t n = 0;
+    for (size_t i = 0; i < GLOBAL_OPTION_N; i++) {
+        Option option = global_options[i];
+        bool form = strcmp(option.name, "output") == 0, json = strcmp(option.name, "json") == 0;
+        if ((form && !command->outputs) ||
+            (json && !(command->outputs && strstr(command->outputs, "json"))))
+            continue;
+        if (form)
+            option.doc = command->outputs;
+        options[n++] = option;
+    }
+    return n;
 }
 
 void help_command(const Command *command) {
-    OptionSet sets[] = {{command->options, command->option_n, NULL},
-                        {global_options, GLOBAL_OPTION_N, NULL}};
-    printf("usage: thole %s %s\n\n%s.\n\n", command->name, command->args, command->doc);
-    if (command->outputs)
-        printf("-o takes %s.\n\n", command->outputs);
+    Option global[GLOBAL_OPTION_N];
+    size_t n = choose_global(command, global);
+    OptionSet sets[] = {{command->options, command->option_n, NULL}, {global, n, NULL}};
+    print_usage(command);
+    printf("\n%s.\n", command->doc);
+    if (command->more)
+        printf("%s\n", command->more);
+    putchar('\n');
     options_print(sets, COUNT(sets));
 }
 
 static int run(Cli *cli, void *options) {
     (void)options;
     Err err;
+    if (cli->names.n > 1)
+        return err_set(&err, ERR_INVALID, "thole help takes one COMMAND (\"%.60s\")",
+                       cli->names.at[1]),
+               cli_fail(&err);
     if (!cli->names.n) {
         help_commands();
         return EXIT_DONE;

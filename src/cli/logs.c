@@ -193,8 +193,10 @@ static int run(Cli *cli, void *given) {
 
 const Command command_logs = {
     .name = "logs",
-    .args = "[-f] [-n N] [--since TIME] [--until TIME] [--grep RE] [-o text|json|raw] [NAME…]",
+    .args = "[-f] [-n N] [--since TIME] [--until TIME] [--grep RE] [--stream out|err] [--run N] "
+            "[-o text|json|raw] [NAME…]",
     .doc = "Prints what the targets wrote, in order of time",
+    .more = "Also of a session that is down.",
     .outputs = "text|json|raw",
     .options = options,
     .option_n = COUNT(options),

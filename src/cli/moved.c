@@ -48,12 +48,13 @@ static bool is_it(const Cli *cli, const Value *session, const char *dir, const c
 static const Value *look(Cli *cli, Arena *arena, const char *dir, const char *linked) {
     const Value *list;
     Buf path;
+    Err err;
     AUTO_FREE char *others = cli_file_selector(cli, "!=");
     AUTO_FREE char *named = xasprintf("%s,metadata.name=%s", others, linked ? linked : "");
     buf_init(&path, CLI_PATH_BYTES);
     buf_puts(&path, TILT_API "/sessions");
     client_param(&path, "fieldSelector", linked ? named : others);
-    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, arena, &list, NULL);
+    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, arena, &list, &err);
     buf_deinit(&path);
     const Value *items = r == 0 ? value_get(list, "items") : NULL;
     for (size_t i = 0; i < value_count(items); i++)

@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-enum { NAMES_MOST = 64, HELP_COLUMN = 28 };
+enum { NAMES_MOST = 64, LEFT_BYTES = 80 };
 
 static const Option *find_name(const OptionSet *sets, size_t set_n, const char *name, size_t size,
                                void **ret_into) {
@@ -148,14 +148,26 @@ int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc, bo
     return argc;
 }
 
+/* "  -n, --tail N"; its width. */
+static int left_of(const Option *option, char text[LEFT_BYTES]) {
+    return snprintf(text, LEFT_BYTES, "  %c%c%s--%s%s%s", option->letter ? '-' : ' ',
+                    option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
+                    option->name, option->arg ? " " : "", option->arg ? option->arg : "");
+}
+
 void options_print(const OptionSet *sets, size_t set_n) {
+    char left[LEFT_BYTES];
+    int width = 0;
     for (size_t s = 0; s < set_n; s++)
+        for (size_t i = 0; i < sets[s].n; i++)
+            if (left_of(&sets[s].at[i], left) > width)
+                width = left_of(&sets[s].at[i], left);
+    for (size_t s = 0; s < set_n; s++) {
         for (size_t i = 0; i < sets[s].n; i++) {
-            const Option *option = &sets[s].at[i];
-            char left[80];
-            snprintf(left, sizeof(left), "  %c%c%s--%s %s", option->letter ? '-' : ' ',
-                     option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
-                     option->name, option->arg ? option->arg : "");
-            printf("%-*s %s\n", HELP_COLUMN, left, option->doc);
+            left_of(&sets[s].at[i], left);
+            printf("%-*s  %s\n", width, left, sets[s].at[i].doc);
         }
+        if (sets[s].n && s + 1 < set_n)
+            putchar('\n');
+    }
 }

@@ -42,5 +42,5 @@ typedef struct OptionSet {
 MUST int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc,
                        bool stop_at_word, TextList *rest, Err *err);
 
-/* The lines of --help: "  -n, --tail N   the last N lines". */
+/* The lines of --help: "  -n, --tail N   the last N lines"; all aligned, an empty line between sets. */
 void options_print(const OptionSet *sets, size_t set_n);

@@ -195,6 +195,8 @@ static int show(Ps *ps, const char *slug, Arena *arena, Err *err) {
             print_table(ps, value_get(list, "items"));
             say_helpers(ps, value_get(list, "items"));
             say_abandoned(ps, value_get(list, "items"));
+            if (ps->all && value_count(value_get(list, "items")) == 0)
+                cli_say("no session is up");
         }
     }
     buf_deinit(&path);

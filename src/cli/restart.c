@@ -9,7 +9,8 @@ static int run(Cli *cli, void *options) {
 const Command command_restart = {
     .name = "restart",
     .args = "NAME… [--timeout D]",
-    .doc = "Starts fresh runs; waits until servers run and jobs have ended",
+    .doc = "Starts fresh runs of targets",
+    .more = "Waits until servers run and jobs have ended.",
     .options = action_options,
     .option_n = ACTION_OPTION_N,
     .options_size = sizeof(ActionOptions),

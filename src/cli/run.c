@@ -17,7 +17,8 @@ const Option global_options[GLOBAL_OPTION_N] = {
     {"file", 0, OPTION_TEXT, offsetof(Cli, file), "FILE", "the project's config file", NULL},
     {"session", 0, OPTION_TEXT, offsetof(Cli, session), "NAME",
      "a further session of the same file", NULL},
-    {"output", 'o', OPTION_TEXT, offsetof(Cli, output), "FORMAT", "how it is printed", NULL},
+    {"output", 'o', OPTION_TEXT, offsetof(Cli, output), "FORMAT",
+     "how it is printed, where there is a choice", NULL},
     {"json", 0, OPTION_FLAG, offsetof(Cli, json), NULL, "the same as -o json", NULL},
     {"help", 'h', OPTION_FLAG, offsetof(Cli, help), NULL, "this text", NULL},
 };

@@ -29,7 +29,7 @@ static const Option options[] = {
     {"all", 0, OPTION_FLAG, offsetof(ServerOptions, all), NULL,
      "stop: every session of this user first", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(ServerOptions, timeout_ms), "DURATION",
-     "give up waiting after this long (4)", NULL},
+     "give up after this long (exit code 4)", NULL},
 };
 
 static int ask(Cli *cli, Arena *arena, const Value **ret_status, Err *err) {
@@ -99,6 +99,23 @@ static int wait_gone(int server, int64_t limit_ms, Err *err) {
     return err_set(err, ERR_TIMEOUT, "the server has not left within %lld ms", (long long)limit_ms);
 }
 
+/* `status` is of before: what goes on without it. */
+static void say_stopped(const Value *status, bool all) {
+    const Value *sessions = value_get(status, "sessions");
+    long long pid = (long long)value_get_int(status, "pid", 0);
+    size_t n = value_count(sessions);
+    int64_t active = 0;
+    for (size_t i = 0; i < n; i++)
+        active += value_get_int(value_at(sessions, i), "active", 0);
+    if (all || n == 0)
+        cli_say("server %lld has stopped", pid);
+    else
+        cli_say("server %lld has stopped; %zu session%s with %lld active target%s go%s on, and the "
+                "next command starts a server for %s",
+                pid, n, n == 1 ? "" : "s", (long long)active, active == 1 ? "" : "s",
+                n == 1 ? "es" : "", n == 1 ? "it" : "them");
+}
+
 static int stop(Cli *cli, const ServerOptions *given, Arena *arena, Err *err) {
     const Value *status, *reply;
     cli->client.may_start = given->all && any_session(&cli->client);
@@ -109,16 +126,22 @@ static int stop(Cli *cli, const ServerOptions *given, Arena *arena, Err *err) {
         return EXIT_DONE;
     }
     int r = given->all ? down_all(cli, given->timeout_ms) : EXIT_DONE;
-    if (r != EXIT_DONE) /* something is left that could not be ended: the server stays with it */
+    if (r != EXIT_DONE) {
+        cli_say("server %lld stays, with what is left; `thole ps -a` shows it",
+                (long long)value_get_int(status, "pid", 0));
         return r;
+    }
     AUTO_CLOSE int server = pidfd_open((pid_t)value_get_int(status, "pid", 0), 0);
     if (server < 0 && errno != ESRCH)
         return err_sys(err, errno, "watch the server");
     if (client_ask(&cli->client, "POST", LOCAL_SERVER "/stop", given->all ? "{\"all\":true}" : "{}",
                    arena, &reply, err) < 0)
         return -1;
-    return server < 0 ? EXIT_DONE
-                      : wait_gone(server, given->timeout_ms ? given->timeout_ms : LEAVE_MS, err);
+    r = server < 0 ? EXIT_DONE
+                   : wait_gone(server, given->timeout_ms ? given->timeout_ms : LEAVE_MS, err);
+    if (r == EXIT_DONE)
+        say_stopped(status, given->all);
+    return r;
 }
 
 /* ---- restart ---- */
@@ -176,8 +199,10 @@ static int run(Cli *cli, void *given) {
 
 const Command command_server = {
     .name = "server",
-    .args = "status [-o text|json] | stop [--all] | restart",
-    .doc = "Looks at the server, or makes it leave: what runs goes on, unless --all stops it",
+    .args = "status [-o text|json] | stop [--all] [--timeout D] | restart",
+    .doc = "Looks at the server, or makes it leave; what runs goes on",
+    .more = "restart puts another in its place, which takes over what runs. stop --all\n"
+            "stops every session first.",
     .outputs = "text|json",
     .options = options,
     .option_n = COUNT(options),

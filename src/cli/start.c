@@ -9,7 +9,8 @@ static int run(Cli *cli, void *options) {
 const Command command_start = {
     .name = "start",
     .args = "NAME… [--timeout D]",
-    .doc = "Starts targets and what they depend on; waits until servers run and jobs have ended",
+    .doc = "Starts targets and what they depend on",
+    .more = "Waits until servers run and jobs have ended.",
     .options = action_options,
     .option_n = ACTION_OPTION_N,
     .options_size = sizeof(ActionOptions),

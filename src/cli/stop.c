@@ -10,6 +10,7 @@ const Command command_stop = {
     .name = "stop",
     .args = "NAME… [--timeout D]",
     .doc = "Stops targets; what depends on them goes on",
+    .more = "Waits until it has happened.",
     .options = action_options,
     .option_n = ACTION_OPTION_N,
     .options_size = sizeof(ActionOptions),

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 
-enum { WAS_READY = 1, WAS_ACTIVE = 2 };
+enum { WAS_READY = 1, WORD_WIDTH = 9 };
 
 void summary_note(Seen *seen) {
-    if (seen->view.phase == PHASE_ACTIVE)
-        seen->marks |= WAS_ACTIVE | (seen->view.ready ? WAS_READY : 0u);
+    if (seen->view.phase == PHASE_ACTIVE && seen->view.ready)
+        seen->marks |= WAS_READY;
 }
 
 static void time_taken(const TargetView *view, char text[DURATION_TEXT]) {
@@ -31,13 +32,13 @@ static void print_target(const Seen *seen, bool well, int width, bool color) {
     if (view->phase == PHASE_NONE && !view->job && was_ready) {
         word = "ready";
         why = "";
-    } else if (view->phase == PHASE_NONE) {
-        word = seen->marks & WAS_ACTIVE ? "stopped" : "-";
+    } else if (str_starts(why, "stopped: ")) {
+        why += strlen("stopped: ");
     } else if (view->phase == PHASE_TERMINATED && !view->error) {
         why = took;
     }
-    fprintf(stderr, "  %-*s  %s%-7s%s  %s\n", width, view->name, color ? word_color(word) : "",
-            word, color ? "\033[0m" : "", why);
+    fprintf(stderr, "  %-*s  %s%s%s%*s%s\n", width, view->name, color ? word_color(word) : "", word,
+            color ? "\033[0m" : "", why[0] ? WORD_WIDTH - (int)strlen(word) : 0, "", why);
 }
 
 void summary_print(const Targets *targets, bool well, bool color) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/xalloc.h"
 
 static const char *const phases[] = {"none", "waiting", "active", "terminated", "disabled"};
 
@@ -83,4 +84,15 @@ const char *word_color(const char *word) {
 
 const char *target_why(const TargetView *view) {
     return view->stop_failed ? view->stop_failed : view->error ? view->error : view->message;
+}
+
+char *target_sentence(const TargetView *view) {
+    const char *word = target_word(view), *why = target_why(view);
+    if (strcmp(word, "-") == 0)
+        return xasprintf("%s: %s", view->name, why[0] ? why : "not started");
+    if (str_starts(why, word)) /* "waiting for …", "stopped by …" */
+        return xasprintf("%s is %s", view->name, why);
+    if (strcmp(word, "backoff") == 0)
+        word = "to be restarted";
+    return xasprintf("%s is %s%s%s", view->name, word, why[0] ? ": " : "", why);
 }

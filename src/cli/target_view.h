@@ -34,6 +34,8 @@ void target_view(const Value *target, TargetView *ret);
 /* What `ps` shows as its state, a literal: "ready", "running", "waiting", "done", "failed", … */
 const char *target_word(const TargetView *view);
 const char *word_color(const char *word); /* SGR */
+/* "web:serve is waiting for db, which is not ready yet". Returns owned. */
+char *target_sentence(const TargetView *view);
 /* Why it is as it is, in one sentence, or "". */
 const char *target_why(const TargetView *view);
 const char *phase_name(Phase phase);

@@ -250,7 +250,8 @@ static int unknown(const Targets *targets, const char *name, Err *err) {
     }
     const char *like = str_suggest(name, names.at, names.n);
     err_set(err, ERR_NOT_FOUND, "session %s has no resource or target \"%.80s\"%s%s%s",
-            targets->slug, name, like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+            targets->slug, name, like ? "; did you mean " : "; `thole ps` lists them",
+            like ? like : "", like ? "?" : "");
     VEC_FREE(names);
     return -1;
 }

@@ -31,7 +31,7 @@ static const Option up_options[] = {
     {"wait", 0, OPTION_FLAG, offsetof(UpOptions, wait), NULL,
      "return when everything is ready or done", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(UpOptions, timeout_ms), "DURATION",
-     "with --wait: give up after this long (4)", NULL},
+     "with --wait: give up after this long (exit code 4)", NULL},
     {"env-refresh", 0, OPTION_FLAG, offsetof(UpOptions, env_refresh), NULL,
      "new runs get the environment of this command", NULL},
 };
@@ -136,6 +136,14 @@ static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) 
     return 0;
 }
 
+/* A Status says first whose field is wrong; people want to know what is wrong with what they wrote. */
+static void take_cause(const Value *reply, Err *err) {
+    const Value *details = value_get(reply, "details");
+    const char *cause = value_get_str(value_at(value_get(details, "causes"), 0), "message");
+    if (cause && !value_get(details, "problems"))
+        err_set(err, err->kind, "%s", cause);
+}
+
 /* Creates the session or joins it. */
 static int begin(Cli *cli, UpAsk *ask, Begun *ret, Err *err) {
     const Value *reply;
@@ -152,6 +160,7 @@ static int begin(Cli *cli, UpAsk *ask, Begun *ret, Err *err) {
     if (err->kind == ERR_CONFLICT && existing(reply) && existing(reply)[0] && !leaving)
         return join(cli, ask, reply, ret, err);
     report_print(cli, reply);
+    take_cause(reply, err);
     return -1;
 }
 
@@ -259,8 +268,10 @@ static int run_ci(Cli *cli, void *options) {
 
 const Command command_up = {
     .name = "up",
-    .args = "[NAME…] [-l KEY=VALUE] [-d] [--wait]",
+    .args = "[NAME…] [-l KEY[=VALUE]] [-d] [--wait] [--timeout D] [--env-refresh]",
     .doc = "Starts this project's session, or attaches to it; logs stream",
+    .more = "With names or labels only those services, and what they depend on. ^C stops\n"
+            "what this command created, a second one kills; what was there goes on.",
     .options = up_options,
     .option_n = COUNT(up_options),
     .options_size = sizeof(UpOptions),
@@ -271,7 +282,8 @@ const Command command_up = {
 const Command command_ci = {
     .name = "ci",
     .args = "[NAME…] [--timeout D] [--readiness-timeout D] [-d]",
-    .doc = "Runs the same graph to its end: 0 all well, 1 a failure, 4 a timeout",
+    .doc = "Runs the same graph to its end: 0 well, 1 a failure, 4 a timeout",
+    .more = "Then everything is stopped. Times that are not given are those of the file.",
     .options = ci_options,
     .option_n = COUNT(ci_options),
     .options_size = sizeof(UpOptions),

@@ -41,7 +41,7 @@ static int run(Cli *cli, void *options) {
 const Command command_version = {
     .name = "version",
     .args = "[-o text|json]",
-    .doc = "Says which version this is, and which the server that runs",
+    .doc = "Says which version this is, and which the server is",
     .outputs = "text|json",
     .run = run,
     .no_names = true,

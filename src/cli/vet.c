@@ -34,7 +34,7 @@ static int run(Cli *cli, void *options) {
 const Command command_vet = {
     .name = "vet",
     .args = "[-o text|json]",
-    .doc = "Checks the config file and starts nothing: 0 it is valid, 2 it is not",
+    .doc = "Checks the config file and starts nothing: 0 valid, 2 not",
     .outputs = "text|json",
     .run = run,
     .no_names = true,

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/last_words.h"
 #include "cli/targets.h"
@@ -14,10 +15,9 @@ typedef struct WaitOptions {
 
 static const Option options[] = {
     {"for", 0, OPTION_TEXT, offsetof(WaitOptions, until), "WHAT",
-     "ready (servers are, jobs are done), terminated (however), done (well)",
-     "ready|terminated|done"},
+     "until it is ready (a job: done), terminated, done", "ready|terminated|done"},
     {"timeout", 0, OPTION_DURATION, offsetof(WaitOptions, timeout_ms), "DURATION",
-     "give up waiting after this long (4)", NULL},
+     "give up after this long (exit code 4)", NULL},
 };
 
 static void prepare(void *given) {
@@ -79,9 +79,10 @@ static int look(Waiting *w) {
 static void say_late(const Waiting *w) {
     for (size_t i = 0; i < w->targets.all.n; i++) {
         Seen *seen = w->targets.all.at[i];
-        if (is_wanted(&w->targets, seen) && holds(seen, w->ask->until, w->targets.restricted) == 0)
-            cli_say("%s is %s%s%s", seen->view.name, seen->word,
-                    target_why(&seen->view)[0] ? ": " : "", target_why(&seen->view));
+        if (!is_wanted(&w->targets, seen) || holds(seen, w->ask->until, w->targets.restricted) != 0)
+            continue;
+        AUTO_FREE char *sentence = target_sentence(&seen->view);
+        cli_say("%s", sentence);
     }
 }
 
@@ -91,11 +92,26 @@ static int after_gone(const Waiting *w, Err *err) {
     return err_set(err, ERR_CONFLICT, "session %s was stopped meanwhile", w->slug);
 }
 
+/* What can never come true is not waited for. */
+static int refuse_endless(const Waiting *w, Err *err) {
+    if (!w->targets.restricted || strcmp(w->ask->until, "done") != 0)
+        return 0;
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        if (seen->chosen && !seen->view.job)
+            return err_set(err, ERR_INVALID,
+                           "%s is a server, which is never done; use --for ready or --for "
+                           "terminated, or name a job",
+                           seen->view.name);
+    }
+    return 0;
+}
+
 static int wait_for(Waiting *w, Err *err) {
     int64_t deadline_ms = w->ask->timeout_ms ? clock_mono_ms() + w->ask->timeout_ms : 0;
     int r;
     if (targets_read(&w->targets, err) < 0 ||
-        targets_choose(&w->targets, &w->cli->names, NULL, err) < 0)
+        targets_choose(&w->targets, &w->cli->names, NULL, err) < 0 || refuse_endless(w, err) < 0)
         return -1;
     while (!w->targets.gone && (r = look(w)) < 0)
         if (targets_wait(&w->targets, deadline_ms, err) < 0) {
@@ -126,7 +142,8 @@ static int run(Cli *cli, void *given) {
 const Command command_wait = {
     .name = "wait",
     .args = "[NAME…] [--for ready|terminated|done] [--timeout D]",
-    .doc = "Waits for targets, or for all that were asked for: 1 one failed, 4 the time is up",
+    .doc = "Waits for targets: 1 one failed, 4 the time is up",
+    .more = "Without names for all that were asked for.",
     .options = options,
     .option_n = COUNT(options),
     .options_size = sizeof(WaitOptions),

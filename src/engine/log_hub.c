@@ -273,7 +273,8 @@ static int list_targets(LogStream *stream, const StrList *names, Err *err) {
         if (hits == 0) {
             const char *like = str_suggest(names->at[i], all.at, all.n);
             return err_set(err, ERR_NOT_FOUND, "session %s has no log of \"%.100s\"%s%s%s",
-                           stream->ask.slug, names->at[i], like ? "; did you mean " : "",
+                           stream->ask.slug, names->at[i],
+                           like ? "; did you mean " : "; `thole ps` lists what there is",
                            like ? like : "", like ? "?" : "");
         }
     }

@@ -72,7 +72,8 @@ static int unknown(const Graph *graph, const char *name, Err *err) {
     }
     const char *like = str_suggest(name, names, n);
     err_set(err, ERR_NOT_FOUND, "there is no service or target named \"%.100s\"%s%s%s", name,
-            like ? "; did you mean \"" : "", like ? like : "", like ? "\"?" : "");
+            like ? "; did you mean \"" : "; `thole config` shows them", like ? like : "",
+            like ? "\"?" : "");
     free(names);
     return -1;
 }

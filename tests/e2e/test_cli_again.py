@@ -5,7 +5,7 @@ import pytest
 
 import driver
 
-PLAIN = "version: 1\nservices: {a: {command: 'echo begun; exec sleep 1000'}, job: {type: job, command: 'echo job >> $LEDGER'}}\n"
+PLAIN = "version: 1\nservices: {a: {command: sleep 1000}, job: {type: job, command: 'echo begun; echo job >> $LEDGER'}}\n"
 
 
 @pytest.mark.parametrize("point", ["created", "saved", "rename"])
@@ -21,6 +21,7 @@ def test_a_session_that_was_created_is_its_creators(thole, words, point):
     if words == ["ci"]:
         assert live.wait() == 0
     else:
+        thole.wait_ledger("job")
         live.signal(2)
         assert live.wait() == 130 and "is down" in live.err, "it is the one that created the session"
     assert thole.ledger() == ["job"] and not thole.pins()

@@ -35,6 +35,7 @@ def test_a_moved_directory_still_knows_its_session(thole, options):
         assert f"session {name} of {old}/thole.yaml still runs" in error and f"`{down}`" in error
     assert f"{name} is down" in thole.run(*options, "down").err and not thole.pins()
     assert "nothing of" in thole.run(*options, "down").err
+    thole.run("server", "stop")
     thole.run(*options, "up", "-d", "--wait")
     assert thole.session(*options)["metadata"]["name"] != name
     assert "moved" not in thole.run(*options, "ps").err

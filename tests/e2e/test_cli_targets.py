@@ -213,12 +213,30 @@ def test_wait(thole):
         """)
     thole.run("up", "-d")
     late = thole.run("wait", "web", "--timeout", "200ms", code=4)
-    assert "web:serve is waiting: waiting for gate" in late.err
+    assert "thole: web:serve is waiting for gate, " in late.err
     thole.run("wait", "gate", "--for", "done", "--timeout", "200ms", code=4)
     waiting = [thole.popen("wait", *words) for words in (["web"], ["gate", "--for", "done"], ["bad", "--for", "terminated"], ["bad"], [])]
     thole.file("go", "")
     assert [live.wait() for live in waiting] == [0, 0, 0, 1, 1]
     assert "bad:update failed: exit code 9" in waiting[3].err
+
+
+def test_wait_for_what_can_never_be(thole):
+    thole.config("""
+        version: 1
+        services:
+          web: {build: 'true', command: sleep 1000}
+          crashy: {command: 'exit 3', restart: {delay: 1m}}
+        """)
+    thole.run("up", "-d")
+    for words in (["web"], ["web:serve"], ["web:update", "web:serve"], ["web", "--timeout", "1m"]):
+        refused = thole.run("wait", *words, "--for", "done", code=2).err
+        assert "web:serve is a server, which is never done; use --for ready or --for terminated, or name a job" in refused
+    thole.run("wait", "web:update", "--for", "done")
+    thole.run("wait", "--for", "done")
+    thole.wait_target("crashy:serve", "waiting", waitReason="backoff")
+    late = thole.run("wait", "crashy", "--timeout", "100ms", code=4).err
+    assert "crashy:serve is to be restarted: exit code 3; restart 1 of 10" in late
 
 
 def test_wait_over_the_death_of_the_server(thole):

@@ -210,10 +210,12 @@ def test_a_label_may_be_named_without_its_value(thole, label, chosen):
 
 def test_up_of_an_unknown_name(thole):
     thole.config(CHAIN)
-    result = thole.run("up", "-d", "ap", code=2)
-    assert "ap" in result.err and "did you mean" in result.err
+    assert thole.run("up", "-d", "ap", code=2).err == 'thole: there is no service or target named "ap"; did you mean "api"?\n'
     thole.run("up", "-d")
     assert "nope" in thole.run("up", "-d", "nope", code=2).err
+    assert "`thole config` shows them" in thole.run("up", "nosuch", code=2).err
+    assert "`thole ps` lists them" in thole.run("stop", "nosuch", code=2).err
+    assert "`thole ps` lists" in thole.run("logs", "nosuch", code=2).err
 
 
 def test_a_further_session(thole):
@@ -280,6 +282,25 @@ def test_ci_that_fails(thole):
     assert "bad:update | why" in result.lines
     assert re.search(r"^  bad:update +failed +exit code 3", result.err, re.M), result
     assert not thole.pins()
+
+
+def test_ci_tells_what_never_started_from_what_was_stopped(thole):
+    thole.config("""
+        version: 1
+        services:
+          bad: {type: job, command: 'until test -e go; do sleep 0.02; done; exit 3'}
+          late: {command: sleep 1000, depends_on: [bad]}
+          slow: {command: sleep 1000, ready: {exec: ["false"]}}
+        """)
+    for _ in range(2):
+        ci = thole.popen("ci")
+        thole.wait_target("slow:serve", "active")
+        thole.file("go", "")
+        assert ci.wait() == 1
+        rows = dict(re.findall(r"^  (\S+) +(.*)$", ci.err, re.M))
+        assert rows == {"bad:update": "failed   exit code 3", "late:serve": "-        not started: the session is done",
+                        "slow:serve": "stopped  the session is done"}, "also when an earlier one ran"
+        (thole.project / "go").unlink()
 
 
 def test_ci_of_nothing_but_done_jobs(thole):

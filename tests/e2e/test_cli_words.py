@@ -3,6 +3,8 @@
 
 import json
 import os
+import re
+import subprocess
 
 import pytest
 
@@ -27,7 +29,6 @@ WRONG = [
     (["logs", "--tail=-3"], '--tail takes a number, not "-3"'),
     (["logs", "--since", "yesterday-ish"], "is no time"),
     (["logs", "--grep", "("], "--grep"),
-    (["logs", "--run", "0"], "runs are numbered from 1"),
     (["logs", "--stream", "both"], "--stream takes out|err"),
     (["wait", "--for", "godot"], "--for takes ready|terminated|done"),
     (["wait", "--timeout", "5"], "--timeout"),
@@ -44,6 +45,8 @@ WRONG = [
     (["api", "BREW", "/healthz"], "thole api GET /PATH"),
     (["api", "GET", "/a b"], "write %20"),
     (["help", "pss"], "did you mean ps?"),
+    (["help", "up", "down"], 'takes one COMMAND ("down")'),
+    (["logs", "--run", "0"], "runs are numbered from 1"),
     (["-C", "/nowhere/at/all", "ps"], "-C /nowhere/at/all"),
     (["--file", "nothing.yaml", "ps"], "--file nothing.yaml"),
 ]
@@ -73,6 +76,31 @@ def test_every_command_explains_itself(thole, command):
     assert help_page.startswith(f"usage: thole {command}") and "--session NAME" in help_page
     assert thole.run("help", command).out == help_page
     assert not thole.processes()
+
+
+FLAGS = {"up": "-l -d --wait --timeout --env-refresh", "ci": "--timeout --readiness-timeout -d", "down": "--all --purge",
+         "ps": "-a -o", "status": "-o", "logs": "-f -n --since --until --grep --stream --run -o", "start": "--timeout",
+         "stop": "--timeout", "restart": "--timeout", "wait": "--for --timeout", "config": "-o", "server": "--all"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_readable(thole, command):
+    lines = thole.run("help", command).lines
+    usage = " ".join(lines[:lines.index("")])
+    for flag in FLAGS.get(command, "").split():
+        assert f"[{flag}" in usage, f"{flag} is not in {usage!r}"
+        assert any(re.match(rf" +(-\w, )?{flag}\b", line) for line in lines), f"{flag} is not explained"
+    rows = [re.match(r"( {2}(?:-\w,|   ) --\S+(?: [A-Z]\S*)? {2,})\S", line) for line in lines if re.match(r" +-", line)]
+    assert all(rows) and len({len(row[1]) for row in rows}) == 1, "the explanations stand below each other"
+    assert max(map(len, lines)) <= 80, max(lines, key=len)
+    assert ("--json" in "".join(lines)) == (command in ("ps", "status", "logs", "vet", "config", "server", "version"))
+
+
+def test_help_lists_every_command_and_option(thole):
+    lines = thole.run("help").lines
+    assert max(map(len, lines)) <= 80
+    assert all(any(line.startswith(f"  {command} ") for line in lines) for command in COMMANDS)
+    assert all(any(flag in line for line in lines) for flag in ("--dir", "--file", "--session", "--output", "--json", "--help"))
 
 
 def test_without_a_config_file(thole):
@@ -155,7 +183,8 @@ def test_api(thole):
     assert thole.run("api", "GET", "/healthz").out == "ok\n"
     assert json.loads(thole.run("api", "get", "/apis").out)["kind"] == "APIGroupList"
     missing = thole.run("api", "GET", "/apis/tilt.dev/v1alpha1/sessions/none", code=2)
-    assert missing.json()["reason"] == "NotFound" and "404" in missing.err
+    assert missing.json()["reason"] == "NotFound" and "thole: 404: " in missing.err
+    assert thole.run("api", "GET", "/nothing", code=2).err == "thole: the server answered 404\n"
     assert thole.run("api", "POST", "/apis/thole.dev/v1alpha1/configreviews", '{"spec":{}}', code=2).json()["code"] == 422
     thole.config("version: 1\nservices: {db: {command: sleep 1000}}\n")
     watch = thole.popen("api", "GET", "/apis/thole.dev/v1alpha1/targets?watch=true")
@@ -180,14 +209,19 @@ def test_server_stop_leaves_what_runs_and_all_ends_it(thole):
     assert [(s["targets"], s["active"], s["tiltfilePath"]) for s in status["sessions"]] == [(2, 1, f"{thole.project}/thole.yaml")]
     assert f"process {status['pid']}" in thole.run("server", "status").out
     sleeper = thole.target("db:serve")["state"]["active"]["pid"]
-    thole.run("server", "stop")
+    said = thole.run("server", "stop")
+    assert said.out == "" and said.err == (f"thole: server {status['pid']} has stopped; 1 session with 1 active target goes on, "
+                                           "and the next command starts a server for it\n")
     assert not driver.alive(status["pid"]) and driver.alive(sleeper)
     thole.run("wait")  # the next command starts a server, which adopts
     assert thole.target("db:serve")["state"]["active"]["pid"] == sleeper
     again = thole.server_pid()
     thole.run("server", "restart")
     assert thole.server_pid() != again and driver.alive(sleeper)
-    thole.run("server", "stop", "--all")
+    thole.run("--session", "two", "up", "-d")
+    names, last = [s["name"] for s in thole.run("server", "status", "--json").json()["sessions"]], thole.server_pid()
+    said = thole.run("server", "stop", "--all").err
+    assert len(names) == 2 and said == "".join(f"thole: {name} is down\n" for name in names) + f"thole: server {last} has stopped\n"
     assert not driver.alive(sleeper)
     driver.wait_until(lambda: not thole.processes(), what="everything to be gone")
     thole.run("up", "-d", "--wait")  # without a server, where a session has been before
@@ -196,9 +230,23 @@ def test_server_stop_leaves_what_runs_and_all_ends_it(thole):
 
 def test_output_that_cannot_be_written(thole):
     with open("/dev/full", "w") as full:
-        import subprocess
         done = subprocess.run([str(thole.bin / "thole"), "help"], stdout=full, stderr=subprocess.PIPE, env=thole.env)
     assert done.returncode == 3 and b"could not write" in done.stderr
+
+
+def test_where_nothing_runs(thole):
+    thole.run("api", "GET", "/healthz")
+    assert "no session is up" in thole.run("ps", "-a").err and "no session is up" in thole.run("down", "--all").err
+    assert thole.run("ps", "-a", "--json").json()["items"] == []
+
+
+def test_closed_streams_are_no_sockets(thole):
+    thole.config("version: 1\nservices: {db: {command: 'echo up; exec sleep 1000'}}\n")
+    thole.run("up", "-d", "--wait")
+    for closed in ("<&-", ">&-", "2>&-", "<&- 2>&-"):
+        words = ["sh", "-c", f'exec "$0" "$@" {closed}', str(thole.bin / "thole"), "ps"]
+        done = subprocess.run(words, env=thole.env, cwd=thole.project, capture_output=True, text=True, timeout=30)
+        assert (done.returncode, "db:serve" in done.stdout) == ((3, False) if closed == ">&-" else (0, True)), (closed, done)
 
 
 def test_no_color(thole):

@@ -266,7 +266,7 @@ TEST(choose)
     CHECK_STR(chosen(&sim, "web:serv", text),
               "there is no service or target named \"web:serv\"; did you mean \"web:serve\"?");
     CHECK_STR(chosen(&sim, "quite-different", text),
-              "there is no service or target named \"quite-different\"");
+              "there is no service or target named \"quite-different\"; `thole config` shows them");
     CHECK_HAS(chosen(&sim, "tiltfile:update", text), "it is not run");
     CHECK_HAS(chosen(&sim, "tiltfile", text), "there is no service");
     sim_deinit(&sim);
