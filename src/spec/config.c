@@ -244,7 +244,8 @@ SCHEMA_STRUCT(t_ci, CiConfig, "ci", ci_fields);
 static const Field logs_fields[] = {
     FIELD_SET(LogsConfig),
     FIELD(LogsConfig, max_size, "max_size", t_size, .dflt = "64MiB",
-          .doc = "bytes kept of each target, of all its runs; the oldest go first; 0: no cap"),
+          .doc = "bytes kept of each target, of all its runs; the oldest go first, in pieces of "
+                 "64KiB and more, so that a smaller cap than 128KiB is not kept to; 0: no cap"),
 };
 SCHEMA_STRUCT(t_logs, LogsConfig, "logs", logs_fields);
 
