@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/log_feed.h"
 #include "cli/prefix.h"
+#include "cli/targets.h"
 #include "cli/when.h"
 #include "spec/routes.h"
 
@@ -161,6 +162,22 @@ static int pump(Logs *logs, LogFeed *feed, Err *err) {
     return 0;
 }
 
+/* On a terminal: makes room for the names that may come, so that the column does not jump. */
+static void widen(Logs *logs) {
+    Targets targets;
+    Err err;
+    if (!logs->prefix.terminal || logs->form != FORM_TEXT)
+        return;
+    targets_init(&targets, &logs->cli->client, logs->ask.slug);
+    if (targets_read(&targets, &err) == 0 &&
+        targets_choose(&targets, logs->ask.names, NULL, &err) == 0)
+        for (size_t i = 0; i < targets.all.n; i++)
+            if (targets.all.at[i]->chosen &&
+                strcmp(targets.all.at[i]->view.name, "tiltfile:update") != 0)
+                prefix_widen(&logs->prefix, targets.all.at[i]->view.name);
+    targets_deinit(&targets);
+}
+
 static int print(Logs *logs, Arena *arena, Err *err) {
     bool stopped = false;
     LogFeed feed;
@@ -171,6 +188,8 @@ static int print(Logs *logs, Arena *arena, Err *err) {
         cli_say("session %s is down: nothing more will come", logs->ask.slug);
         logs->ask.follow = false;
     }
+    if (!stopped)
+        widen(logs);
     log_feed_init(&feed, &logs->cli->client, &logs->ask, on_line, logs);
     int r = pump(logs, &feed, err);
     log_feed_deinit(&feed);

@@ -138,3 +138,17 @@ def test_a_reader_that_leaves(thole):
     import subprocess
     done = subprocess.run(f"'{thole.bin}/thole' logs -f | head -n 3", shell=True, env=thole.env, cwd=thole.project, capture_output=True, timeout=20)
     assert len(done.stdout.splitlines()) == 3 and done.stderr == b""
+
+
+def test_the_column_stands_still_on_a_terminal(thole):
+    thole.config({"version": 1, "services": {
+        "a": {"type": "job", "command": "echo first"},
+        "much-longer": {"type": "job", "command": "echo second", "depends_on": ["a"]}}})
+    thole.run("up", "-d", "--wait")
+
+    def columns(*words):
+        live = thole.popen("logs", *words, tty=True, env={"NO_COLOR": "1"})
+        assert live.wait() == 0
+        return [line.index("│") for line in live.out.splitlines()]
+    assert columns() == [len("much-longer:update ")] * 2
+    assert columns("a") == [len("a:update ")], "of those that were asked for"
