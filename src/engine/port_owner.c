@@ -144,7 +144,7 @@ void run_stamp_read(pid_t pid, RunStamp *ret) {
     if (file_read(path, MAX_ENVIRON, &text, &size, NULL) < 0)
         return;
     for (const char *at = text; at < text + size; at += strlen(at) + 1) {
-        take(at, "THOLE_RUN_ID=", ret->id, sizeof(ret->id));
+        take(at, RUN_STAMP "=", ret->id, sizeof(ret->id));
         take(at, "THOLE_SESSION=", ret->session, sizeof(ret->session));
         take(at, "THOLE_TARGET=", ret->target, sizeof(ret->target));
     }

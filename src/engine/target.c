@@ -421,8 +421,8 @@ static bool same_state(const TargetState *a, const TargetState *b) {
            a->signal == b->signal && a->oom_killed == b->oom_killed;
 }
 
-static void describe(Target *target, const Verdict *verdict, char *why, size_t size) {
-    plan_why(&target->session->graph, target->session->facts, target->index, verdict, why, size);
+static void describe(Target *target, const Judged *judged, char *why, size_t size) {
+    plan_why(judged, why, size);
     const TargetFacts *facts = target_facts(target);
     if (facts->run_state == RUN_RUNNING && !facts->ready && target->probe_why[0])
         snprintf(why, size, "not ready yet: %s", target->probe_why);
@@ -450,8 +450,9 @@ void target_show(Target *target, const Verdict *verdict) {
     TargetState state = {0};
     const char *names[8];
     char why[sizeof(target->why)];
-    plan_show(&session->graph, session->facts, target->index, verdict, &state, names);
-    describe(target, verdict, why, sizeof(why));
+    Judged judged = {&session->graph, session->facts, target->index, verdict};
+    plan_show(&judged, &state, names);
+    describe(target, &judged, why, sizeof(why));
     if (same_state(&state, &target->shown) && strcmp(why, target->why) == 0)
         return;
     if (state.phase != target->shown.phase) {

@@ -26,6 +26,9 @@ enum {
     "thole/%u/rail-%s" /* uid, first 16 hex digits of SHA-256(realpath of the state directory) */
 #define WIRE_PIN_NAME "thole/%u/%s" /* uid, run id */
 
+/* In the environment of every process of a run: its id. How what has lost its pin is found. */
+#define RUN_STAMP "THOLE_RUN_ID"
+
 typedef enum WireType {
     /* server → rail */
     /* WireHello + NUL-terminated strings: argv of the server; first message of a connection */

@@ -222,11 +222,17 @@ bool facts_satisfy(const TargetFacts *facts, const Dep *dep);
 
 /* "waiting-for-dep" and so on; NULL for HOLD_NONE. */
 const char *hold_reason(Hold hold);
+/* Target `i`, and the verdict on it. */
+typedef struct Judged {
+    const Graph *graph;
+    const TargetFacts *facts; /* of all */
+    size_t i;
+    const Verdict *verdict;
+} Judged;
+
 /* The object's state for facts and verdict. Strings in it live as long as facts and graph; `names`
  * receives the names waiting_on points to. */
-void plan_show(const Graph *graph, const TargetFacts *facts, size_t i, const Verdict *verdict,
-               TargetState *ret, const char *names[WAITING_ON_MAX]);
+void plan_show(const Judged *judged, TargetState *ret, const char *names[WAITING_ON_MAX]);
 /* One sentence that names the cause ("waiting for migrate, which failed: exit code 1"); "" if there is
  * nothing to say. */
-void plan_why(const Graph *graph, const TargetFacts *facts, size_t i, const Verdict *verdict,
-              char *text, size_t size);
+void plan_why(const Judged *judged, char *text, size_t size);

@@ -75,17 +75,16 @@ static void show_terminated(const TargetFacts *f, TargetState *ret) {
         ret->signal = f->result.code;
 }
 
-void plan_show(const Graph *graph, const TargetFacts *facts, size_t i, const Verdict *verdict,
-               TargetState *ret, const char *names[WAITING_ON_MAX]) {
-    const TargetFacts *f = &facts[i];
+void plan_show(const Judged *judged, TargetState *ret, const char *names[WAITING_ON_MAX]) {
+    const TargetFacts *f = &judged->facts[judged->i];
     *ret = (TargetState){
-        .phase = show_phase(f, verdict),
+        .phase = show_phase(f, judged->verdict),
         .grace_status = "",
         .exit_code = -1,
         .oom_killed = UNKNOWN,
     };
     switch (ret->phase) {
-    case PHASE_WAITING: show_waiting(graph, f, verdict, ret, names); return;
+    case PHASE_WAITING: show_waiting(judged->graph, f, judged->verdict, ret, names); return;
     case PHASE_ACTIVE:
         show_run(f, ret);
         ret->ready = f->ready;

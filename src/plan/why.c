@@ -220,11 +220,16 @@ static void why_none(const Why *w) {
         say(w, "not among what was asked for");
 }
 
-void plan_why(const Graph *graph, const TargetFacts *facts, size_t i, const Verdict *verdict,
-              char *text, size_t size) {
-    Why w = {graph, facts, verdict, &graph->targets[i], &facts[i], text, size};
+void plan_why(const Judged *judged, char *text, size_t size) {
+    Why w = {.graph = judged->graph,
+             .facts = judged->facts,
+             .verdict = judged->verdict,
+             .spec = &judged->graph->targets[judged->i],
+             .own = &judged->facts[judged->i],
+             .text = text,
+             .size = size};
     text[0] = '\0';
-    switch (show_phase(w.own, verdict)) {
+    switch (show_phase(w.own, judged->verdict)) {
     case PHASE_WAITING: why_waiting(&w); return;
     case PHASE_ACTIVE: why_active(&w); return;
     case PHASE_TERMINATED: say(&w, w.own->failure ? w.own->failure : w.own->note); return;

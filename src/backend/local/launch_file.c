@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backend/local/survivors.h"
 #include "base/buf.h"
 #include "base/sys.h"
 #include "base/xalloc.h"

@@ -10,8 +10,6 @@
 
 #include "base/attr.h"
 
-#define RUN_STAMP "THOLE_RUN_ID"
-
 typedef struct Survivor {
     const char *id; /* of the run, one of those asked for */
     pid_t pid;

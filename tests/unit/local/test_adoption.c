@@ -158,7 +158,9 @@ TEST(local_a_launch_nobody_claimed_may_be_asked_for_again)
     run_begin_now(w, step_id("t", "cp", 1), script_step(w, "cp", copy));
     wait_now(w, step_id("t", "cp", 1), &end);
     const char *stamp = run_stamp(w, other);
+    pid_t pin = world_pin(w, other);
     destroy_now(w, other, SIGKILL, 0);
+    UNTIL(w, !process_lives(pin)); /* it listens at the name that the id gives */
     run_begin_now(w, id, script_step(w, "server", "exec sleep 9998"));
     CHECK_STR(run_stamp(w, id), stamp); /* the id that was asked for */
     UNTIL(w, processes_of(stamp) == 1); /* in the middle of an exec it shows no environment */

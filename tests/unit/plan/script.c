@@ -232,8 +232,9 @@ static void show(Script *s) {
         TargetState st;
         if (i == sim->graph.tiltfile)
             continue;
-        plan_show(&sim->graph, sim->facts, i, &sim->verdicts[i], &st, names);
-        plan_why(&sim->graph, sim->facts, i, &sim->verdicts[i], why, sizeof why);
+        Judged judged = sim_judged(sim, i);
+        plan_show(&judged, &st, names);
+        plan_why(&judged, why, sizeof why);
         buf_printf(s->out, "  %-14s ", sim->graph.targets[i].name);
         show_state(s->out, &st);
         buf_printf(s->out, "%s%s\n", why[0] ? " -- " : "", why);
@@ -245,8 +246,10 @@ static void check(Script *s) {
     const char *names[SHOWN_MAX][WAITING_ON_MAX];
     TargetStatus shown[SHOWN_MAX];
     ExitVerdict v;
-    for (size_t i = 0; i < sim->graph.n; i++)
-        plan_show(&sim->graph, sim->facts, i, &sim->verdicts[i], &shown[i].state, names[i]);
+    for (size_t i = 0; i < sim->graph.n; i++) {
+        Judged judged = sim_judged(sim, i);
+        plan_show(&judged, &shown[i].state, names[i]);
+    }
     exit_check(&(ExitInput){.graph = &sim->graph,
                             .facts = sim->facts,
                             .chosen = s->chosen,

@@ -74,6 +74,10 @@ size_t sim_target(const Sim *sim, const char *name) {
     return (size_t)at;
 }
 
+Judged sim_judged(const Sim *sim, size_t i) {
+    return (Judged){&sim->graph, sim->facts, i, &sim->verdicts[i]};
+}
+
 /* ---- the engine ---- */
 
 static void perform(Sim *sim, size_t i, const Verdict *v) {

@@ -40,6 +40,9 @@ void sim_depend(Sim *sim, Service *service, const char *on, DepCondition conditi
 void sim_build(Sim *sim);
 size_t sim_target(const Sim *sim, const char *name);
 
+/* As plan_show() and plan_why() want it. */
+Judged sim_judged(const Sim *sim, size_t i);
+
 /* Performs acts until there are none. */
 void sim_drain(Sim *sim);
 /* Earliest wake_ms of all verdicts; 0: none. */

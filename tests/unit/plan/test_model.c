@@ -232,8 +232,9 @@ static void check_shown(const Model *m, size_t i) {
     const char *names[WAITING_ON_MAX];
     char why[512];
     TargetState s;
-    plan_show(&m->sim.graph, m->sim.facts, i, &m->sim.verdicts[i], &s, names);
-    plan_why(&m->sim.graph, m->sim.facts, i, &m->sim.verdicts[i], why, sizeof why);
+    Judged judged = sim_judged(&m->sim, i);
+    plan_show(&judged, &s, names);
+    plan_why(&judged, why, sizeof why);
     switch (s.phase) {
     case PHASE_WAITING:
         must(m, s.wait_reason && why[0], "waits without a reason", i);

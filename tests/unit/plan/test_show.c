@@ -6,13 +6,15 @@
 static TargetState state_of(const Sim *sim, size_t i) {
     static const char *names[WAITING_ON_MAX];
     TargetState s;
-    plan_show(&sim->graph, sim->facts, i, &sim->verdicts[i], &s, names);
+    Judged judged = sim_judged(sim, i);
+    plan_show(&judged, &s, names);
     return s;
 }
 
 static const char *why_of(const Sim *sim, size_t i) {
     static char text[512];
-    plan_why(&sim->graph, sim->facts, i, &sim->verdicts[i], text, sizeof text);
+    Judged judged = sim_judged(sim, i);
+    plan_why(&judged, text, sizeof text);
     return text;
 }
 
@@ -120,7 +122,8 @@ TEST(why_fits_any_buffer)
     sim_exec(&sim, web);
     sim_end(&sim, web, END_EXITED, 3);
     char text[8];
-    plan_why(&sim.graph, sim.facts, web, &sim.verdicts[web], text, sizeof text);
+    Judged judged = sim_judged(&sim, web);
+    plan_why(&judged, text, sizeof text);
     CHECK_STR(text, "exit co");
     sim_deinit(&sim);
 }

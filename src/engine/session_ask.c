@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people ask of sessions: that there be one, and what is to run in it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/boot.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "base/xalloc.h"
+#include "engine/session.h"
+
+/* ---- what was asked ---- */
+
+static bool has_labels(const Service *service, const StrMap *labels) {
+    for (size_t i = 0; i < labels->n; i++) {
+        const char *value = strmap_get(&service->labels, labels->at[i].name);
+        if (!value || (labels->at[i].value && strcmp(value, labels->at[i].value) != 0))
+            return false;
+    }
+    return true;
+}
+
+static int nothing_labelled(const Session *session, const StrMap *labels, Err *err) {
+    Arena arena;
+    arena_init(&arena);
+    const char *text = "";
+    for (size_t i = 0; i < labels->n; i++)
+        text = arena_printf(&arena, "%s%s%s%s%s", text, i ? " and " : "", labels->at[i].name,
+                            labels->at[i].value ? "=" : "",
+                            labels->at[i].value ? labels->at[i].value : "");
+    err_set(err, ERR_NOT_FOUND, "no service of %s carries the label%s %s", session->config->file,
+            labels->n > 1 ? "s" : "", text);
+    arena_deinit(&arena);
+    return -1;
+}
+
+/* What names and labels choose, in `chosen` (graph.n bytes). */
+static int choose(const Session *session, const StrList *names, const StrMap *labels,
+                  unsigned char *chosen, Err *err) {
+    const Graph *graph = &session->graph;
+    if (!labels || !labels->n)
+        return graph_choose(graph, names->n ? names->at : NULL, names->n, chosen, err);
+    Arena arena;
+    arena_init(&arena);
+    const char **labelled = arena_alloc(&arena, (graph->n + names->n + 1) * sizeof(*labelled));
+    size_t n = 0;
+    for (size_t i = 0; i < names->n; i++)
+        labelled[n++] = names->at[i];
+    for (size_t i = 0; i < graph->n; i++)
+        if (graph->targets[i].service && has_labels(graph->targets[i].service, labels))
+            labelled[n++] = graph->targets[i].name;
+    int r = n > names->n ? graph_choose(graph, labelled, n, chosen, err)
+                         : nothing_labelled(session, labels, err);
+    arena_deinit(&arena);
+    return r;
+}
+
+void session_want(Session *session, const unsigned char *chosen) {
+    int64_t now_us = loop_wall_us(session->engine->loop);
+    for (size_t i = 0; i < session->graph.n; i++) {
+        if (!chosen[i])
+            continue;
+        session->chosen[i] = 1;
+        fact_wanted(&session->facts[i], WANT_RUN, now_us, "");
+        target_mark(&session->targets[i]);
+    }
+}
+
+static void copy_client(Session *session, const ClientSetup *client) {
+    Arena *arena = &session->client_arena;
+    arena_reset(arena);
+    ClientSetup *own = &session->client;
+    *own = *client;
+    own->env = strmap_merge(&client->env, &(StrMap){0}, arena);
+    for (size_t i = 0; i < own->env.n; i++) {
+        own->env.at[i].name = arena_strdup(arena, own->env.at[i].name);
+        own->env.at[i].value = arena_strdup(arena, own->env.at[i].value);
+    }
+    ProcessLimit *limits = arena_alloc(arena, (client->process.limit_n + 1) * sizeof(*limits));
+    if (client->process.limit_n)
+        memcpy(limits, client->process.limits, client->process.limit_n * sizeof(*limits));
+    own->process.limits = limits;
+}
+
+/* ---- create ---- */
+
+static Session *find_by_file(Engine *engine, const char *file, const char *name) {
+    Session *session;
+    LIST_FOREACH (session, &engine->sessions, link) {
+        if (strcmp(session->config->file, file) == 0 &&
+            strcmp(session->name ? session->name : "", name ? name : "") == 0)
+            return session;
+    }
+    return NULL;
+}
+
+/* A ci session that is over gives way to the next one of its file, but not to whoever asked for it. */
+static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
+    Session *old = find_by_file(engine, ask->file, ask->session);
+    if (!old)
+        return 0;
+    if (old->deleting)
+        return err_set(err, ERR_CONFLICT,
+                       "session %s is being stopped; wait until `thole ps` no longer shows it",
+                       old->slug);
+    bool again = ask->uid && strcmp(ask->uid, old->object.uid) == 0; /* it is the very same wish */
+    if (again || !(old->ci && old->done && old->alive == 0))
+        return err_set(err, ERR_CONFLICT, "session %s of %s exists already", old->slug, ask->file);
+    session_unpublish(old);
+    session_free(old);
+    return 0;
+}
+
+static void on_setup(void *arg, const void *result, const Err *err) {
+    (void)result;
+    Session *session = arg;
+    session->setup = NULL;
+    session->ready = !err;
+    if (err) {
+        session->done = true;
+        snprintf(session->error, sizeof(session->error), "could not set up: %s", err->msg);
+        session_touch(session);
+        return;
+    }
+    for (size_t i = 0; i < session->graph.n; i++)
+        target_mark(&session->targets[i]);
+}
+
+static void take_settings(Session *session, const SessionAsk *ask) {
+    session->ci = ask->ci;
+    session->hold = ask->hold;
+    session->ci_config = session->config->ci;
+    if (ask->ci_timeout_ms >= 0)
+        session->ci_config.timeout_ms = ask->ci_timeout_ms;
+    if (ask->ci_readiness_timeout_ms >= 0)
+        session->ci_config.readiness_timeout_ms = ask->ci_readiness_timeout_ms;
+    session->started_us = loop_wall_us(session->engine->loop);
+    session->started_ms = loop_now_ms(session->engine->loop);
+}
+
+static int prepare(Session *session, const Config *config, const SessionAsk *ask,
+                   unsigned char *chosen, Err *err) {
+    if (path_mkdirs(session->dir, 0700, err) < 0)
+        return -1;
+    if (ask->uid)
+        str_copy(session->object.uid, sizeof(session->object.uid), ask->uid);
+    else
+        random_uuid(session->object.uid);
+    session->object.created_us = loop_wall_us(session->engine->loop);
+    session_set_config(session, config);
+    take_settings(session, ask);
+    copy_client(session, ask->client);
+    session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
+    if (choose(session, &ask->names, &ask->labels, chosen, err) < 0 ||
+        step_check_secrets(session, err) < 0)
+        return -1;
+    return 0;
+}
+
+Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err) {
+    if (make_room(engine, ask, err) < 0)
+        return NULL;
+    Arena arena;
+    arena_init(&arena);
+    int64_t started_us = loop_wall_us(engine->loop);
+    const Config *config = config_load(ask->file, &arena, report);
+    if (!config) {
+        arena_deinit(&arena);
+        err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+        return NULL;
+    }
+    const char *slug =
+        ask->session ? arena_printf(&arena, "%s-%s", config->slug, ask->session) : config->slug;
+    Session *session = session_new(engine, slug);
+    arena_adopt(&session->arena, &arena);
+    /* at most so many targets */
+    unsigned char *chosen = arena_alloc(&session->arena, config->services.n * 2 + 1);
+    if (prepare(session, config, ask, chosen, err) < 0 || session_check_former(session, err) < 0)
+        return session_free(session);
+    session_file_read(session, started_us, loop_wall_us(engine->loop));
+    session->spec_generation = session_newest_spec(session) + 1;
+    session_want(session, chosen);
+    if (session_save_spec(session, err) < 0 || session_save_client(session, err) < 0 ||
+        session_save(session, err) < 0)
+        return session_free(session);
+    session_publish(session);
+    session_set_up(session, on_setup);
+    session_hold(session, 0);
+    log_info("%s: created for %s (%s)", session->slug, config->file, session->ci ? "ci" : "manual");
+    engine_changed(engine, session);
+    sys_point("created");
+    return session;
+}
+
+/* `up` again: a job that has succeeded is done, and is not run once more. */
+static void leave_done(Session *session, unsigned char *chosen) {
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const TargetFacts *facts = &session->facts[i];
+        if (session->graph.targets[i].type == TARGET_JOB && facts->ever_succeeded &&
+            facts->want == WANT_RUN && !facts->failure)
+            chosen[i] = 0;
+    }
+}
+
+/* ... and who names nothing has not asked for what was stopped by request. */
+static void leave_stopped(Session *session, unsigned char *chosen) {
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (session->facts[i].want == WANT_STOPPED)
+            chosen[i] = 0;
+}
+
+/* What starts from now on inherits from this client; what runs keeps what it has. */
+static int refresh_client(Session *session, const ClientSetup *client, Err *err) {
+    ClientSetup old = session->client;
+    session->client = *client;
+    int r = step_check_secrets(session, err);
+    session->client = old;
+    if (r < 0)
+        return -1;
+    copy_client(session, client);
+    return session_save_client(session, err);
+}
+
+int session_start(Session *session, const StrList *names, const StrMap *labels,
+                  const ClientSetup *client, Err *err) {
+    if (session->deleting)
+        return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
+    unsigned char *chosen = xcalloc(session->graph.n, 1);
+    int r = choose(session, names, labels, chosen, err);
+    if (r == 0 && client)
+        r = refresh_client(session, client, err);
+    if (r == 0) {
+        leave_done(session, chosen);
+        if (!names->n && !(labels && labels->n))
+            leave_stopped(session, chosen);
+        session_want(session, chosen);
+        r = session_save(session, err);
+    }
+    free(chosen);
+    session_touch(session);
+    return r;
+}
