@@ -238,7 +238,7 @@ class Thole:
         self.project, self.state, self.runtime = self.base / "shop", self.base / "state", self.base / "run"
         for directory in (self.project, self.state, self.runtime, self.base / "home"):
             directory.mkdir(mode=0o700)
-        self.bin, self.live = BUILD, []
+        self.bin, self.live, self.identity = BUILD, [], {}
         self.env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.base / "home"),
                     "LANG": "C.UTF-8", "TERM": "xterm", "THOLE_STATE_DIR": str(self.state), "THOLE_RUNTIME_DIR": str(self.runtime),
                     "LEDGER": str(self.base / "ledger")}
@@ -273,6 +273,13 @@ class Thole:
             suffix = "-faults" if name.removeprefix("thole-") in programs else ""
             shutil.copy2(BUILD / (name + suffix), self.bin / name)
 
+    def become(self, uid):
+        """Of root's only: from now on everything is done as that user."""
+        self.identity = {"user": uid, "group": uid, "extra_groups": []}
+        for directory, _, files in os.walk(self.base):
+            for path in [directory, *(os.path.join(directory, name) for name in files)]:
+                os.chown(path, uid, uid)
+
     # -- commands
 
     def _words(self, args):
@@ -284,7 +291,7 @@ class Thole:
         try:
             done = subprocess.run(words, input=input.encode() if isinstance(input, str) else input, capture_output=True,
                                   stdin=subprocess.DEVNULL if input is None else None, env={**self.env, **(env or {})},
-                                  cwd=cwd or self.project, timeout=timeout, start_new_session=True)
+                                  cwd=cwd or self.project, timeout=timeout, start_new_session=True, **self.identity)
         except subprocess.TimeoutExpired as late:
             raise AssertionError(f"{' '.join(words)} still ran after {timeout} s\n{late.stdout}\n{late.stderr}") from None
         result = Result(words, done.returncode if done.returncode >= 0 else 128 - done.returncode, done.stdout, done.stderr)
@@ -293,7 +300,7 @@ class Thole:
 
     def popen(self, *args, tty=False, env=None, cwd=None):
         """Starts `thole args…` and returns it Live; it is ended with the test."""
-        live = Live(self._words(args), tty=tty, env={**self.env, **(env or {})}, cwd=cwd or self.project)
+        live = Live(self._words(args), tty=tty, env={**self.env, **(env or {})}, cwd=cwd or self.project, **self.identity)
         self.live.append(live)
         return live
 
