@@ -2,6 +2,7 @@
 """Stop means gone, or it fails and names who is left. An ordinary user's pin may not end what has become another user: root's pass
 makes one with a program that becomes root."""
 
+import json
 import os
 import shutil
 import signal
@@ -133,3 +134,12 @@ def test_a_helper_that_cannot_be_ended_fails_the_purge(user):
     user.kill(user.survivor)
     user.run("down", "--purge")
     assert not list((user.state / "sessions").iterdir())
+
+
+def test_a_survivor_of_a_killed_pin_is_named(stuck):
+    """Nobody can end it any more, and nobody is its parent who would know its run: the rail is asked who is left."""
+    record = next((stuck.state / "sessions").glob("*/runs/api:serve/1/run.json"))
+    stuck.run("stop", "db")
+    stuck.kill(json.loads(record.read_text())["pin"])
+    message = wait_until(lambda: "still alive" in (said := str(stuck.target("api:serve"))) and said, 20, "the loss to be told")
+    assert f"still alive: {stuck.survivor} (sleep, uid 0)" in message

@@ -325,6 +325,13 @@ bool rail_link_up(const RailLink *link) {
     return link->phase == LINK_UP;
 }
 
+pid_t rail_link_pid(const RailLink *link) {
+    struct ucred who = {.pid = 0};
+    if (link->fd >= 0)
+        (void)getsockopt(link->fd, SOL_SOCKET, SO_PEERCRED, &who, &(socklen_t){sizeof who});
+    return who.pid;
+}
+
 RailSent rail_link_spawn(RailLink *link, uint64_t tag, const int *fds, size_t n) {
     if (link->phase != LINK_UP)
         return RAIL_LATER;

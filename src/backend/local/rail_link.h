@@ -31,6 +31,7 @@ void rail_link_want(RailLink *link); /* connect, or start a rail, unless that is
 /* A pin of it was heard of: when it dies, the next one is tried soon. */
 void rail_link_works(RailLink *link);
 bool rail_link_up(const RailLink *link);
+pid_t rail_link_pid(const RailLink *link); /* of the rail; 0: there is none */
 
 typedef enum RailSent { RAIL_SENT, RAIL_LATER, RAIL_FAILED } RailSent;
 

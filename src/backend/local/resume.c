@@ -230,9 +230,20 @@ void run_pin_gone(Run *run) {
 
 /* ---- Losing ---- */
 
+static void name_left(void *arg, const Survivor *survivor, bool killed) {
+    Run *run = arg;
+    size_t n = strlen(run->left_names);
+    snprintf(run->left_names + n, sizeof run->left_names - n, "%s%d (%s, uid %u)", n ? ", " : "",
+             survivor->pid, survivor->name, survivor->uid);
+    run->left++;
+    (void)killed; /* the next look tells */
+}
+
 static void finish(Run *run) {
     Err err = {0};
     Loop *loop = run->local->base.loop;
+    if (run->lost != LOST_BOOT)
+        survivors_of_others(rail_link_pid(run->local->rail), name_left, run);
     WireEnded ended = {
         .end = RUN_END_LOST, .code = (int32_t)run->lost, .started_us = run->now.started_us};
     ended.ended_us = loop_wall_us(loop);
@@ -262,14 +273,9 @@ static void on_survivor(void *arg, const Survivor *survivor, bool killed) {
     Local *local = arg;
     Run *run;
     LIST_FOREACH (run, &local->all, link) {
-        if (run->state != RUN_SWEEPING || strcmp(run->id, survivor->id) != 0)
-            continue;
-        size_t n = strlen(run->left_names);
-        snprintf(run->left_names + n, sizeof run->left_names - n, "%s%d (%s, uid %u)",
-                 n ? ", " : "", survivor->pid, survivor->name, survivor->uid);
-        run->left++;
+        if (run->state == RUN_SWEEPING && strcmp(run->id, survivor->id) == 0)
+            name_left(run, survivor, killed);
     }
-    (void)killed; /* the next look tells */
 }
 
 /* One look at /proc for all runs that are being swept. */

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/boot.h"
+#include "base/process.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "pin/wire.h"
@@ -108,4 +110,29 @@ void survivors_kill(const char *const *ids, size_t n, SurvivorFn fn, void *arg) 
         look_at(&look, dirfd(proc), entry->d_name);
     if (proc)
         closedir(proc);
+}
+
+typedef struct Others {
+    pid_t rail;
+    SurvivorFn fn;
+    void *arg;
+} Others;
+
+static bool look_at_other(void *arg, pid_t pid) {
+    const Others *others = arg;
+    ProcStat stat;
+    Survivor survivor = {.pid = pid};
+    char number[24];
+    if (proc_stat(pid, &stat) < 0 || stat.ppid != others->rail || stat.state == 'Z')
+        return false;
+    snprintf(number, sizeof number, "/proc/%d", (int)pid);
+    describe(AT_FDCWD, number, pid, &survivor);
+    if (survivor.uid != geteuid())
+        others->fn(others->arg, &survivor, false);
+    return false;
+}
+
+void survivors_of_others(pid_t rail, SurvivorFn fn, void *arg) {
+    if (rail > 0)
+        process_each(look_at_other, &(Others){rail, fn, arg});
 }
