@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other tools of this field fell into, and what else a server has to survive. One test each."""
+"""What other tools of this field fell into, and what else a server has to survive. One test each; traps whose tests are elsewhere:
+
+the keeper of a log dies after an adoption     test_adoption.py: a_killed_pin_is_told_of_in_the_log_and_by_the_next_run
+a state file is torn at any write              test_crash.py, at every named point; here what a power cut leaves
+a second ^C                                    test_cli_up.py: a_second_interrupt_kills; here the closed terminal
+a port that was just left, or is TIME_WAIT     test_ports.py: restarts_do_not_see_their_former_self, a_connection_that_lingers_is_no_conflict
+one port in two worktrees                      test_ports.py: a_living_run_of_another_session_is_no_orphan
+a port is made free by killing a stranger      test_ports.py: a_port_in_use_fails_the_run_and_names_who_has_it
+what a leader leaves behind                    test_escapes.py
+
+File watches and clean-up hooks, which have their traps too, are not there yet."""
 
 import json
 import os
@@ -11,7 +21,7 @@ import subprocess
 import pytest
 
 from driver import ROOT, alive, read_proc, wait_until
-from ledger import KILL, Shop, end_of, kill_for_good, named, server_pid, server_pid_or_0, stamped
+from ledger import KILL, THOLE, Shop, end_of, kill_for_good, named, server_pid, server_pid_or_0, stamped
 
 
 @pytest.fixture
@@ -162,6 +172,59 @@ def test_a_hundred_restarts_at_once(shop):
     lives = [pid for what, target, run, pid in shop.ledger() if what == "start" and target == "api:serve" and alive(pid)]
     assert len(lives) == 1
     wait_until(lambda: len(stamped(shop.thole)) == 3, 20, "one tree")  # sh, its sleep, the helper
+    down(shop)
+
+
+def test_what_was_restarted_is_not_shown_as_it_ended(thole):
+    """Whoever looks on from the first run to the third never sees a later run with the end of an earlier one."""
+    thole.config("""
+        version: 1
+        services:
+          api: {command: 'echo up; read line <go; exit 7', restart: {delay: 10ms, max_delay: 10ms}, ready: {log: {match: up}}}
+        """)
+    os.mkfifo(thole.project / "go")
+    thole.run("up", "-d", "--wait")
+    path = f"{THOLE}/namespaces/{thole.session()['metadata']['name']}/targets?watch=true&timeoutSeconds=15"
+    watch = thole.popen("api", "GET", path)
+    for run in (1, 2):
+        thole.wait_target("api:serve", "active", run=run, ready=True)
+        (thole.project / "go").write_text("\n")
+    thole.wait_target("api:serve", "active", run=3, ready=True)
+    watch.wait_for(r'"active":\{[^}]*"ready":true[^}]*"run":3')
+    seen = [json.loads(line)["object"] for line in watch.out.splitlines() if line.endswith("}") and '"api:serve"' in line]
+    states = [item["status"]["state"] for item in seen if item["spec"]["target"] == "api:serve"]
+    assert all(len(state) == 1 for state in states), states
+    runs = [(state.get("active") or state.get("terminated") or {}).get("run") for state in states]
+    runs = [run for run in runs if run]
+    assert runs == sorted(runs) and {1, 2, 3} <= set(runs), states
+    assert not any(state["active"].get("exitCode") for state in states if "active" in state)
+    thole.run("down")
+
+
+@pytest.mark.parametrize("how", ["", "trap '' HUP; "], ids=["as usual", "which does not hear of it"])
+def test_a_closed_terminal(thole, how):
+    """Writing to it fails from then on: the client ends and does not spin; the session goes on."""
+    thole.config("version: 1\nservices: {api: {command: 'while :; do echo tick; sleep 0.02; done'}}")
+    live = thole.popen("version")  # only for its class
+    live.wait()
+    terminal = type(live)(["sh", "-c", f"{how}exec {thole.bin}/thole up"], tty=True, env=thole.env, cwd=thole.project)
+    thole.live.append(terminal)
+    terminal.wait_for("tick")
+    os.close(terminal.keyboard)
+    terminal.wait()
+    assert thole.target("api:serve")["state"]["active"]["run"] == 1
+    assert "without the `thole up` that began it" in thole.run("ps").err
+    thole.run("down")
+
+
+def test_a_project_behind_a_link_is_the_same(shop):
+    link = shop.thole.base / "link"
+    link.symlink_to(shop.dir)
+    pid = up(shop)["api:serve"]["active"]["pid"]
+    env = {"PWD": str(link)}
+    assert "is up" in shop.thole.run("up", "-d", cwd=link, env=env).err
+    assert "is up" in shop.thole.run("-C", link, "up", "-d", cwd="/").err
+    assert settled(shop)["api:serve"]["active"]["pid"] == pid
     down(shop)
 
 
