@@ -56,7 +56,7 @@ def stuck(user):
         version: 1
         services:
           db: {command: exec sleep 1000}
-          api: {command: $BECOME sleep 1000 & sleep 1001, stop: {grace: 100ms}, depends_on: [db]}
+          api: {command: $BECOME sleep 1000 & sleep 1001, stop: {grace: 100ms}, depends_on: [db], restart: never}
         """)
     user.run("up", "-d", "--wait")
     user.survivor = other(user)
