@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Backend: where steps run. The contract of seed 003, asynchronous: each call completes later from the loop, exactly once.
+/* Backend: where steps run. The contract of Woodpecker's backends, asynchronous: each call completes later from the loop, exactly once.
  *
  * A step is named by (task, step, run). All state is keyed by it; many tasks run at once on one Backend. Everything a
  * backend creates is found again from that key without us remembering: run directories, labels. Whoever was killed between

@@ -37,4 +37,4 @@ int err_in(Err *err, const char *format, ...) PRINTF(2, 3); /* puts "context: " 
 ErrKind err_kind_of(int number);      /* of an errno */
 const char *err_reason(ErrKind kind); /* of a Kubernetes Status: "NotFound" */
 int err_http(ErrKind kind);
-int err_exit_code(ErrKind kind); /* DESIGN 11 */
+int err_exit_code(ErrKind kind); /* docs/cli.md */

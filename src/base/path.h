@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths, and where ours are (DESIGN 6). */
+/* Paths, and where ours are: docs/concepts.md, at its end. */
 #pragma once
 
 #include <stdbool.h>

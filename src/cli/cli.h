@@ -49,7 +49,7 @@ int cli_run(int argc, char **argv);
 void help_commands(void);
 void help_command(const Command *command);
 
-/* Exit codes (DESIGN 11). */
+/* Exit codes: docs/cli.md. */
 enum {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,

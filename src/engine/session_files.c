@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session's intent on disk (DESIGN 6): written to a temporary name and renamed, before anything is done about it.
+/* A session's intent on disk: written to a temporary name and renamed, before anything is done about it.
  *
  *   session.json       who it is and what was asked: small, rewritten at each request
  *   spec.<gen>.json    the resolved config of a generation: written once

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Session and Target objects as the API serves them (seed: tilt.dev/v1alpha1 Session, and what
+/* The Session and Target objects as the API serves them (tilt.dev/v1alpha1 Session, and what
  * we add beside it). Plain values; the engine fills them, session.c encodes them. Times are
  * wall-clock microseconds, 0: absent (JSON null). */
 #pragma once

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Step and its kin: what a backend runs. The fields of seed 003 by its names; sessions, probes and hooks are steps too. */
+/* Step and its kin: what a backend runs. Fields have the names of Woodpecker's backend types; sessions, probes and hooks are steps too. */
 #pragma once
 
 #include "data/schema.h"

@@ -162,7 +162,7 @@ def test_killed_at_any_moment(rounds):
     print(f"{rounds.number} rounds")
 
 
-# -- DESIGN 3: who may be killed with -9, a row each
+# -- docs/concepts.md, "What survives what": who may be killed with -9, a row each
 
 
 class Row:

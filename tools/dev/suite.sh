@@ -89,7 +89,7 @@ run_suite() {
     local clean=(env -i "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "HOME=$HOME" LANG=C.UTF-8
         PYTHONDONTWRITEBYTECODE=1 "THOLE_SOURCE=$source" "THOLE_BUILD=$build" ${CI:+"CI=$CI"}
         ${ASAN_OPTIONS:+"ASAN_OPTIONS=$ASAN_OPTIONS"} ${UBSAN_OPTIONS:+"UBSAN_OPTIONS=$UBSAN_OPTIONS"}
-        ${THOLE_ROUNDS:+"THOLE_ROUNDS=$THOLE_ROUNDS"})
+        ${THOLE_CRASH_ROUNDS:+"THOLE_CRASH_ROUNDS=$THOLE_CRASH_ROUNDS"})
     run_units "$build" "$pattern" "${clean[@]}"
     check_left "$build" "the unit tests"
     run_pytest "$pattern" "${clean[@]}"
@@ -119,7 +119,7 @@ as_user() {
     chown -R "$test_user:" "$copy"
     setpriv "--reuid=$test_user" "--regid=$(id -g "$test_user")" --init-groups --inh-caps=-all \
         env -i "PATH=$PATH" "HOME=$(getent passwd "$test_user" | cut -d: -f6)" LANG=C.UTF-8 "THOLE_DEV_LOGS=$copy/logs" \
-        ${CI:+"CI=$CI"} ${THOLE_ROUNDS:+"THOLE_ROUNDS=$THOLE_ROUNDS"} "$copy/thole/dev" "$@" || code=$?
+        ${CI:+"CI=$CI"} ${THOLE_CRASH_ROUNDS:+"THOLE_CRASH_ROUNDS=$THOLE_CRASH_ROUNDS"} "$copy/thole/dev" "$@" || code=$?
     mkdir -p "$logs/$test_user"
     cp "$copy/logs/"* "$logs/$test_user/" 2>/dev/null || true
     rm -rf "$copy"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fake backend: no processes. Steps do what their environment says (the dummy of spec/workflows.md 6.4, plus ours), on the
+/* The fake backend: no processes. Steps do what their environment says (as those of Woodpecker's dummy backend, plus ours), on the
  * loop's clock, so that scripted loops make scenarios without waiting. For tests and demonstrations. */
 #pragma once
 
