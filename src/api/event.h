@@ -5,11 +5,8 @@
 #include "engine/objects.h"
 
 typedef enum EventType { EVENT_ADDED, EVENT_MODIFIED, EVENT_DELETED } EventType;
-typedef enum EventForm {
-    FORM_OBJECT,
-    FORM_TABLE,
-    FORM_TABLE_HEAD
-} EventForm; /* HEAD: with the columns */
+/* HEAD: a table with its columns. */
+typedef enum EventForm { FORM_OBJECT, FORM_TABLE, FORM_TABLE_HEAD } EventForm;
 
 typedef struct Event {
     unsigned refs;

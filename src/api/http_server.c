@@ -444,8 +444,8 @@ void http_server_add(HttpServer *server, int fd) {
         return;
     }
     Conn *conn = server->accepting = conn_new(server, fd);
-    MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address,
-                       sizeof(address)); /* closes fd if it fails */
+    /* closes fd if it fails */
+    MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address, sizeof(address));
     if (server->accepting == conn) {
         server->accepting = NULL;
         list_remove(&conn->link);

@@ -60,8 +60,8 @@ size_t http_server_connections(const HttpServer *server);
 
 /* ---- inside a handler ---- */
 const char *request_header(const Request *request, const char *name); /* NULL: absent */
-const char *request_param(const Request *request,
-                          const char *name);                 /* of the query; NULL: absent */
+/* Of the query; NULL: absent. */
+const char *request_param(const Request *request, const char *name);
 bool request_flag(const Request *request, const char *name); /* "true", "1", or without a value */
 /* A header of the reply. Call before the reply. The value must be free of control characters. */
 void request_set_header(Request *request, const char *name, const char *value);

@@ -277,8 +277,8 @@ static void begin(Watch *watch) {
         begin_with_all(watch);
     else
         begin_behind(watch);
-    if (watch->cursor >
-        objects_version(watch->api->objects)) { /* of a server whose clock was ahead of ours */
+    /* of a server whose clock was ahead of ours */
+    if (watch->cursor > objects_version(watch->api->objects)) {
         watch->event = expired_event(watch->cursor, objects_version(watch->api->objects));
         watch->ended = true;
     }

@@ -40,9 +40,9 @@ typedef struct StepState {
     int64_t pid;           /* local: of the process; else 0 */
     const char *container; /* engine's id or pod name; "" for local */
     int64_t started_us, ended_us;
-    int64_t
-        started_boot_ms; /* resume of one that runs: since the machine was started; 0: unknown */
-    uint64_t log_size;   /* logical end of the log at the end */
+    /* resume of one that runs: since the machine was started; 0: unknown */
+    int64_t started_boot_ms;
+    uint64_t log_size;          /* logical end of the log at the end */
     uint32_t restarts, attempt; /* as given at the start (resume) */
     uint32_t lingering;         /* helpers left alone */
     bool rebooted;              /* STEP_LOST (resume): the machine was restarted while it ran */

@@ -184,8 +184,8 @@ static const char *gap_reason(const LogChunk *chunk) {
 /* What the chunk still has at or after the position; 0: nothing (the caller goes on to the next), or its data is not there. */
 static int give_chunk(LogReader *reader, const LogChunk *chunk, LogPiece *ret, Err *err) {
     *ret = (LogPiece){.time_us = chunk->time_us, .stream = 1};
-    if (chunk->at >
-        reader->at) /* bytes that no entry speaks of: a pin that died between two writes */
+    /* bytes that no entry speaks of: a pin that died between two writes */
+    if (chunk->at > reader->at)
         return give_bytes(reader, chunk->at, ret, err);
     if (chunk->kind == LOG_GAP) {
         reader->entry++;
@@ -383,9 +383,8 @@ int log_reader_seek_time(LogReader *reader, int64_t time_us, Err *err) {
     int result = 0;
     int64_t begins;
     size_t i = found.n;
-    while (
-        i >
-        0) { /* the last segment that begins before the time holds the piece, or ends right before it */
+    /* The last segment that begins before the time holds the piece, or ends right before it. */
+    while (i > 0) {
         result = segment_time(reader, found.at[--i].at, &begins, err);
         if (result < 0 || begins < time_us)
             break;

@@ -19,11 +19,11 @@ typedef struct Arena {
 void arena_init(Arena *arena);
 void arena_deinit(Arena *arena);
 void arena_reset(Arena *arena); /* empty again */
-void arena_adopt(Arena *arena,
-                 Arena *other); /* takes over all that is in `other`, which is empty then */
+/* Takes over all that is in `other`, which is empty then. */
+void arena_adopt(Arena *arena, Arena *other);
 
-void *arena_alloc(Arena *arena,
-                  size_t size); /* zeroed, aligned for anything; never NULL, also for 0 */
+/* Zeroed, aligned for anything; never NULL, also for 0. */
+void *arena_alloc(Arena *arena, size_t size);
 void *arena_dup(Arena *arena, const void *bytes, size_t size);
 char *arena_strdup(Arena *arena, const char *text);
 char *arena_strndup(Arena *arena, const char *text, size_t size); /* `size` bytes and a NUL */

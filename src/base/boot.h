@@ -20,8 +20,8 @@ typedef struct ProcStat {
 } ProcStat;
 
 MUST int proc_stat(pid_t pid, ProcStat *ret); /* -1: gone */
-bool proc_alive(pid_t pid,
-                uint64_t start_ticks); /* that very process, and no zombie. start_ticks 0: any */
+/* That very process, and no zombie. start_ticks 0: any. */
+bool proc_alive(pid_t pid, uint64_t start_ticks);
 
 /* A random (version 4) uuid, and 2n random hex digits. */
 void random_uuid(char text[37]);

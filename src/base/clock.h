@@ -30,10 +30,10 @@ MUST int time_parse(const char *text, int64_t *ret_us, Err *err);
  * "300ms", "10s", "1h30m", "1.5h", "0": milliseconds. No sign; a number needs its unit unless it is 0. */
 MUST int duration_parse(const char *text, int64_t *ret_ms, Err *err);
 void duration_format_go(int64_t ms, char text[DURATION_TEXT]); /* 300ms, 1.5s, 30s, 1m0s, 1h0m0s */
-void duration_format_short(
-    int64_t ms, char text[DURATION_TEXT]); /* for people: 300ms, 1.5s, 42s, 3m12s, 2h5m, 3d4h */
+/* For people: 300ms, 1.5s, 42s, 3m12s, 2h5m, 3d4h. */
+void duration_format_short(int64_t ms, char text[DURATION_TEXT]);
 
 /* "64MiB", "512KiB", "1GiB", "10kB", "100": bytes. */
 MUST int size_parse(const char *text, int64_t *ret_bytes, Err *err);
-void size_format(int64_t bytes,
-                 char text[DURATION_TEXT]); /* the shortest exact form: 64MiB, 1000 */
+/* The shortest exact form: 64MiB, 1000. */
+void size_format(int64_t bytes, char text[DURATION_TEXT]);

@@ -30,8 +30,8 @@ typedef struct Err {
 
 /* All three return -1. */
 int err_set(Err *err, ErrKind kind, const char *format, ...) PRINTF(3, 4);
-int err_sys(Err *err, int number, const char *format, ...)
-    PRINTF(3, 4); /* "open x: no such file or directory" */
+/* "open x: no such file or directory" */
+int err_sys(Err *err, int number, const char *format, ...) PRINTF(3, 4);
 int err_in(Err *err, const char *format, ...) PRINTF(2, 3); /* puts "context: " in front */
 
 ErrKind err_kind_of(int number);      /* of an errno */

@@ -22,8 +22,8 @@ typedef struct Map {
 void map_init(Map *map);
 void map_deinit(Map *map);
 void *map_get(const Map *map, const char *key); /* NULL: absent */
-void *map_put(Map *map, const char *key,
-              void *value);                  /* returns what was there, or NULL; value not NULL */
+/* Returns what was there, or NULL; value not NULL. */
+void *map_put(Map *map, const char *key, void *value);
 void *map_remove(Map *map, const char *key); /* returns what was there */
 /* Iteration: start with *at = 0; false at the end. The map must not change meanwhile. */
 int map_next(const Map *map, size_t *at, const char **ret_key, void **ret_value);

@@ -44,8 +44,8 @@ int path_mkdirs(const char *path, mode_t mode, Err *err) {
         char saved = *at;
         *at = '\0';
         int number = mkdir(copy, mode) < 0 ? errno : 0;
-        if (number && number != EEXIST &&
-            !is_dir(copy)) /* some file systems refuse before they look */
+        /* some file systems refuse before they look */
+        if (number && number != EEXIST && !is_dir(copy))
             return err_sys(err, number, "make the directory %s", copy);
         *at = saved;
         if (!saved)
@@ -62,8 +62,8 @@ static int remove_at(int dir, const char *name, Err *err);
 static DIR *open_dir(int dir, const char *name) {
     enum { FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
     int fd = openat(dir, name, FLAGS);
-    if (fd < 0 && errno == EACCES &&
-        fchmodat(dir, name, 0700, 0) == 0) /* a directory: the caller tried unlink */
+    /* It is a directory: the caller has tried unlink. */
+    if (fd < 0 && errno == EACCES && fchmodat(dir, name, 0700, 0) == 0)
         fd = openat(dir, name, FLAGS);
     if (fd < 0)
         return NULL;

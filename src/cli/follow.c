@@ -25,8 +25,8 @@
 enum { LOG_FD, TARGETS_FD, SESSION_FD, HOLD_FD, SIGNAL_FD, FDS };
 enum {
     AGAIN_MS = 20,
-    SURVIVOR_MS = 2000
-}; /* a stop that had failed before is tried again meanwhile */
+    SURVIVOR_MS = 2000, /* a stop that had failed before is tried again meanwhile */
+};
 
 typedef struct Follow {
     Cli *cli;

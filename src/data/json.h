@@ -17,7 +17,7 @@
  *     json_int(&w, 80);
  *     json_array_end(&w);
  *     json_object_end(&w);
- * / */
+ */
 typedef struct JsonWriter {
     Buf *out;
     bool pretty;    /* 2 spaces per level; may be set after init, before the first value */
@@ -28,8 +28,8 @@ typedef struct JsonWriter {
 
 void json_writer_init(JsonWriter *w, Buf *out);
 
-/* jansson exports functions of these four names, and would call ours instead of its own; ours have
- * another name for the linker. */
+/* jansson exports functions of the names that carry this label, and would call ours instead of its
+ * own; ours have another name for the linker. */
 #define JSON_LABEL(name) __asm__("json_writer_" name)
 
 void json_object_begin(JsonWriter *w);
@@ -38,17 +38,17 @@ void json_array_begin(JsonWriter *w);
 void json_array_end(JsonWriter *w);
 void json_key(JsonWriter *w, const char *key);
 
-void json_string(JsonWriter *w, const char *text)
-    JSON_LABEL("string"); /* NULL: null. What is not UTF-8 becomes U+FFFD */
+/* NULL: null. What is not UTF-8 becomes U+FFFD. */
+void json_string(JsonWriter *w, const char *text) JSON_LABEL("string");
 void json_stringn(JsonWriter *w, const char *bytes, size_t len) JSON_LABEL("stringn");
 void json_stringf(JsonWriter *w, const char *format, ...) PRINTF(2, 3);
 void json_int(JsonWriter *w, int64_t n);
-void json_real(JsonWriter *w, double n)
-    JSON_LABEL("real"); /* what JSON cannot say (nan, inf): null */
+/* What JSON cannot say (nan, inf): null. */
+void json_real(JsonWriter *w, double n) JSON_LABEL("real");
 void json_bool(JsonWriter *w, bool b);
 void json_null(JsonWriter *w) JSON_LABEL("null");
-void json_raw(JsonWriter *w, const char *json,
-              size_t len);                      /* one complete value, written as it is */
+/* One complete value, written as it is. */
+void json_raw(JsonWriter *w, const char *json, size_t len);
 void json_value(JsonWriter *w, const Value *v); /* NULL: null */
 
 /* A member of an object. */

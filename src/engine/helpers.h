@@ -13,8 +13,8 @@ typedef VEC(Helper) HelperList;
 
 typedef struct Helpers {
     RunNumbers runs; /* that may have some, ascending */
-    HelperList
-        seen;   /* by the last look that changed something, by run; at most MAX_HELPERS of them */
+    /* by the last look that changed something, by run; at most MAX_HELPERS of them */
+    HelperList seen;
     size_t n;   /* how many there are */
     Op *ending; /* those of the first run are being ended */
 } Helpers;

@@ -35,8 +35,8 @@ struct LogSource {
     uint32_t ended;  /* the newest run known to have ended */
     bool alive;      /* the newest run is */
     bool follow, saw_older;
-    bool
-        since_met; /* what comes was written after `since`, whatever the clock showed: it may have been set back */
+    /* what comes was written after `since`, whatever the clock showed: it may have been set back */
+    bool since_met;
     bool whole; /* the run had ended before its log was read to the end: no more to look for */
     LogReader *reader; /* NULL: opened when needed, at `at` */
     Op *tail;

@@ -18,8 +18,8 @@ typedef struct ProbeAsk {
     Backend *backend;
     StepId step;
     const Probe *spec; /* must outlive the probe */
-    Op *(*exec)(void *exec_arg, OpFn fn,
-                void *arg); /* runs the command of an exec probe: ExecResult */
+    /* runs the command of an exec probe: ExecResult */
+    Op *(*exec)(void *exec_arg, OpFn fn, void *arg);
     void *exec_arg;
     /* Asked before a good answer makes it ready: is there reason to think that it is not the run's? `why` says so. */
     bool (*doubt)(void *exec_arg, char *why, size_t size);

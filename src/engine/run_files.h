@@ -18,8 +18,8 @@ StrList run_files_targets(const char *runs, Arena *arena);
 typedef struct RunsKept {
     uint32_t newest;
     int64_t max_bytes; /* 0: no cap */
-    const Helpers
-        *helpers; /* runs that have left some stay as well: their pins log there; NULL: none has */
+    /* runs that have left some stay as well: their pins log there; NULL: none has */
+    const Helpers *helpers;
 } RunsKept;
 
 /* Of the runs before the newest: the oldest go first, until at most RUNS_KEPT are left, and the logs of all together take no

@@ -164,9 +164,9 @@ MUST int session_load(Engine *engine, const char *slug, bool down_too, Session *
 /* session.c */
 Session *session_new(Engine *engine, const char *slug);
 Session *session_free(Session *session);
-void session_set_config(
-    Session *session, const Config *config); /* graph, facts, targets; takes no ownership (arena) */
-void session_publish(Session *session);      /* objects become visible */
+/* Graph, facts, targets; takes no ownership (arena). */
+void session_set_config(Session *session, const Config *config);
+void session_publish(Session *session); /* objects become visible */
 /* Tells the backend of it; what a former session may have left running is ended before `fn` is called. */
 void session_set_up(Session *session, OpFn fn);
 void session_settle(Session *session); /* after a drain: exit condition, deletion, news */

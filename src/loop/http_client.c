@@ -342,10 +342,10 @@ static void set_how(HttpRequest *request) {
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* cancelling never waits for a name server */
-    curl_easy_setopt(easy, CURLOPT_PROXY,
-                     ""); /* what we ask is near; proxies of the environment are for far */
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE,
-                     1L); /* an idle connection of ours must not hold up anybody's graceful stop */
+    /* what we ask is near; proxies of the environment are for far */
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    /* an idle connection of ours must not hold up anybody's graceful stop */
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
 HttpRequest *http_ask(HttpClient *client, const HttpAsk *ask, HttpFn fn, void *arg) {

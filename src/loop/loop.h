@@ -20,23 +20,22 @@ Loop *loop_free(Loop *loop); /* every handle must have been freed (asserted) */
 
 void loop_run(Loop *loop); /* until loop_stop, or nothing is left to wait for */
 void loop_stop(Loop *loop);
-bool loop_turn(
-    Loop *loop,
-    int timeout_ms); /* one turn, for tests: waits at most so long; false: nothing happened */
+/* One turn, for tests: waits at most so long; false: nothing happened. */
+bool loop_turn(Loop *loop, int timeout_ms);
 
 /* Scripted loops: moves time on, firing timers in order and running deferred calls until all is quiet at each instant. */
 void loop_advance(Loop *loop, int64_t ms);
 
 int64_t loop_now_ms(Loop *loop); /* monotonic; frozen within a turn */
-int64_t loop_boot_ms(
-    Loop *loop); /* since the machine was started, asleep or not; comparable between servers */
+/* Since the machine was started, asleep or not; comparable between servers. */
+int64_t loop_boot_ms(Loop *loop);
 int64_t loop_wall_us(Loop *loop); /* wall clock, read when asked */
 
 /* Calls fn once, later in this or the next turn, in order of asking. */
 typedef struct Deferred Deferred;
 Deferred *loop_defer(Loop *loop, LoopFn fn, void *arg);
-Deferred *deferred_free(
-    Deferred *deferred); /* cancel; NULL is fine; the pointer is dead once fn was called */
+/* Cancel; NULL is fine; the pointer is dead once fn was called. */
+Deferred *deferred_free(Deferred *deferred);
 /* Runs at the end of every turn in which anything happened ("tell watchers once per turn"). fn NULL: not any more, for this arg. */
 void loop_at_turn_end(Loop *loop, LoopFn fn, void *arg);
 

@@ -21,8 +21,8 @@ void op_forget(Op *op);
 void op_drop(Op *op); /* op_cancel and op_forget; NULL is fine */
 
 /* ---- For those who implement calls ---- */
-typedef void (*OpCancelFn)(
-    Op *op, void *state); /* must lead to op_finish, now or later; called at most once */
+/* Must lead to op_finish, now or later; called at most once. */
+typedef void (*OpCancelFn)(Op *op, void *state);
 /* cancel NULL: op_cancel tells the caller ERR_CANCELLED at once; the call goes on, and its op_finish is heard by nobody. */
 Op *op_new(Loop *loop, OpFn fn, void *arg, OpCancelFn cancel, void *state);
 void *op_state(Op *op);

@@ -272,9 +272,9 @@ static int take_lock(App *app, Err *err) {
     AUTO_FREE char *path = path_join(app->state_dir, "server.lock");
     if (file_lock(path, false, &app->lock, err) < 0)
         return err->kind == ERR_CONFLICT ? is_reached(app, path, err) : -1;
+    /* On a full disk it is only missed by who looks elsewhere. */
     if (ftruncate(app->lock, 0) < 0 || pwrite(app->lock, app->socket, strlen(app->socket), 0) < 0)
-        log_warn("write %s: %s", path,
-                 strerror(errno)); /* a full disk: it is only missed by who looks elsewhere */
+        log_warn("write %s: %s", path, strerror(errno));
     return 0;
 }
 

@@ -30,9 +30,8 @@ typedef struct Tree {
 typedef struct TreeSignal {
     int signal; /* 0: only count. Another than SIGKILL is followed by SIGCONT: a stopped process cannot act on it */
     pid_t self; /* getpid() */
-    bool (*skip)(
-        const void *arg,
-        pid_t child); /* this direct child and what is below it is not meant; may be NULL */
+    /* this direct child and what is below it is not meant; may be NULL */
+    bool (*skip)(const void *arg, pid_t child);
     const void *arg;
     WireSurvivors *left; /* filled with those who are alive; may be NULL */
     pid_t group;         /* only processes of this group are meant; 0: all */

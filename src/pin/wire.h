@@ -310,10 +310,8 @@ typedef enum LogKind {
     LOG_GAP = 1,
 } LogKind;
 
-typedef enum LogGap {
-    LOG_GAP_DISK = 1,
-    LOG_GAP_PIN = 2
-} LogGap; /* (the cap is seen by the first segment's offset) */
+/* Why bytes are missing. (What the cap has dropped is seen by the first segment's offset.) */
+typedef enum LogGap { LOG_GAP_DISK = 1, LOG_GAP_PIN = 2 } LogGap;
 
 typedef struct LogChunk {
     uint64_t at;     /* logical offset of its first byte */

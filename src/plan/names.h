@@ -11,8 +11,8 @@ typedef struct NameSlot {
 } NameSlot;
 
 typedef struct Names {
-    const char *
-        *of; /* per service, so that a lookup does not touch the services, which are large */
+    /* per service, so that a lookup does not touch the services, which are large */
+    const char **of;
     NameSlot *slots;
     size_t mask;
 } Names;

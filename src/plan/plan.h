@@ -58,12 +58,8 @@ typedef enum RunState {
     RUN_ENDED,
 } RunState;
 
-typedef enum EndKind {
-    END_EXITED,
-    END_SIGNALED,
-    END_FAILED,
-    END_LOST
-} EndKind; /* as wire.h RunEnd */
+/* As RunEnd of pin/wire.h. */
+typedef enum EndKind { END_EXITED, END_SIGNALED, END_FAILED, END_LOST } EndKind;
 
 /* How a run ended. `code`: exit code, signal, or errno. */
 typedef struct RunResult {

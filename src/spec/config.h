@@ -136,7 +136,7 @@ typedef struct Config {
     const char *name; /* default: the directory's name */
     const char *file; /* absolute, links resolved */
     const char *root; /* its directory */
-    const char *slug; /* the name, and six digits of a hash of the file: spec/slug.h */
+    const char *slug; /* config_slug */
     StrMap env;       /* after resolution: env_from, then env */
     StrList env_from;
     int64_t parallelism; /* 0: default (CPUs, at least 4) */

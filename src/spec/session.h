@@ -89,5 +89,5 @@ void target_encode_helpers(const TargetStatus *status, JsonWriter *out);
 void target_encode_status(const TargetStatus *status, JsonWriter *out);
 
 const char *target_type_name(TargetType type);
-const char *target_phase_name(
-    TargetPhase phase); /* "none" "waiting" "active" "terminated" "disabled" */
+/* "none" "waiting" "active" "terminated" "disabled" */
+const char *target_phase_name(TargetPhase phase);

@@ -25,8 +25,8 @@ static const Value *member_near(const Value *map, const char *key, size_t *at) {
 }
 
 static void put(Arena *arena, Value *map, const char *key, const Value *v) {
-    value_set(arena, map, key,
-              (Value *)(uintptr_t)v); /* lent: a tree that was read stays as it is */
+    /* lent: a tree that was read stays as it is */
+    value_set(arena, map, key, (Value *)(uintptr_t)v);
 }
 
 static const Value *merge_struct(const Type *type, const Value *old, const Value *now,

@@ -111,8 +111,8 @@ struct Fake {
 
 /* The only way down from the contract. */
 Fake *fake_of(Backend *backend);
-Op *fake_op(Fake *fake, OpFn fn, void *arg, OpCancelFn cancel,
-            void *state); /* op_new, in fake->calls */
+/* op_new, in fake->calls. */
+Op *fake_op(Fake *fake, OpFn fn, void *arg, OpCancelFn cancel, void *state);
 FakeCall *fake_call_new(Fake *fake, List *list, OpFn fn, void *arg);
 FakeCall *fake_call_free(FakeCall *call); /* leaves its op alone */
 FakeRun *fake_run(Fake *fake, StepId id); /* NULL: there is none */

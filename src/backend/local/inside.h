@@ -44,8 +44,8 @@ Op *local_succeed(Local *local, OpFn fn, void *arg);     /* a call that is done 
 char *local_run_dir(const Task *task, StepId id);        /* returns owned */
 char *local_run_key(StepId id);                          /* returns owned */
 void local_flush(Local *local);                          /* hands queued runs to the rail */
-Op *local_op(Local *local, OpFn fn, void *arg, OpCancelFn cancel,
-             void *state); /* op_new, and in local->calls */
+/* op_new, and in local->calls. */
+Op *local_op(Local *local, OpFn fn, void *arg, OpCancelFn cancel, void *state);
 Op *local_refuse(Local *local, OpFn fn, void *arg, const Err *err); /* a call that fails at once */
 
 /* ---- run.c: one execution ---- */
@@ -112,8 +112,8 @@ void run_kill(Run *run);                       /* at once, with all that is belo
 void run_hang_up(Run *run);                    /* ends the connection to its pin, if there is one */
 int run_tell(Run *run, const void *message, size_t size); /* to its pin; -1: nobody there */
 void run_ended(Run *run, const WireEnded *ended);
-void run_give_up(Run *run,
-                 const Err *err); /* every call fails; nothing is known of the run any more */
+/* Every call fails; nothing is known of the run any more. */
+void run_give_up(Run *run, const Err *err);
 
 /* ---- resume.c: whose run is it, after somebody died? ---- */
 
@@ -133,8 +133,8 @@ void tails_abandon(Run *run);
 
 Op *local_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn,
                     void *arg);
-void local_exec_tidy(Local *local,
-                     const Task *task); /* ends and removes what a killed server left in exec/ */
+/* Ends and removes what a killed server left in exec/. */
+void local_exec_tidy(Local *local, const Task *task);
 void local_execs_free(Local *local);
 void local_execs_kill(Local *local, const char *task);
 void local_clears_free(Local *local);
@@ -150,8 +150,8 @@ typedef struct FoundRun {
     bool ended; /* it has an exit record */
 } FoundRun;
 typedef void (*FoundRunFn)(void *arg, const FoundRun *found);
-void task_each_run(const Task *task, FoundRunFn fn,
-                   void *arg); /* what lies below its runs/, in no order */
+/* What lies below its runs/, in no order. */
+void task_each_run(const Task *task, FoundRunFn fn, void *arg);
 Op *local_discover(Backend *backend, OpFn fn, void *arg);
 bool run_dir_lingers(const char *dir); /* of a run that has ended: it has left helpers */
 size_t local_helpers(Backend *backend, StepId id, Helper *ret, size_t max);

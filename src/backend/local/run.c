@@ -467,8 +467,9 @@ void run_stop(Run *run, const StopAsk *ask) {
                      .grace_ms = ask->grace_ms,
                      .linger = ask->linger};
     bool asks = run->state == RUN_RUNNING || run->state == RUN_ENDED;
+    /* EPIPE, ECONNRESET: the hang-up is on its way to us */
     if (!asks || run->fd < 0 || run_tell(run, &stop, sizeof stop) == 0 || errno == EPIPE ||
-        errno == ECONNRESET) /* these two: the hang-up is on its way to us */
+        errno == ECONNRESET)
         return;
     log_warn("could not tell the pin of %s to stop: %s", run->dir, strerror(errno));
     if (run->state == RUN_RUNNING) { /* it is told on a new connection */

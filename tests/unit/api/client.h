@@ -38,8 +38,8 @@ typedef struct Answer {
 
 Client *client_new(Front *front);
 void client_free(Client *client);
-void client_send(Client *client, const void *bytes,
-                 size_t size); /* turns the loop when the socket is full */
+/* Turns the loop when the socket is full. */
+void client_send(Client *client, const void *bytes, size_t size);
 void client_text(Client *client, const char *text);
 /* The next reply on this connection. status 0: closed without one. */
 Answer client_answer(Client *client);

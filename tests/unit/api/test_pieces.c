@@ -180,8 +180,8 @@ TEST(peers_are_judged)
 {
     CHECK_STR(judge((PeerFacts){.uid = 1000, .pid = 9, .pidns = 7, .mntns = 8, OURS}), "fine");
     CHECK_STR(judge((PeerFacts){.uid = 0, .pid = 9, .pidns = 7, .mntns = 8, OURS}), "fine");
-    CHECK_STR(judge((PeerFacts){.uid = 0, .pid = 9, OURS}),
-              "fine"); /* root's cannot be read by us */
+    /* root's cannot be read by us */
+    CHECK_STR(judge((PeerFacts){.uid = 0, .pid = 9, OURS}), "fine");
     CHECK_HAS(judge((PeerFacts){.uid = 1001, .pid = 9, .pidns = 7, .mntns = 8, OURS}),
               "the client is user 1001");
     CHECK_HAS(judge((PeerFacts){.uid = 1000, .pid = 0, OURS}), "another pid namespace");

@@ -83,8 +83,8 @@ void start(World *world, StepId id, const Act *act, Heard *heard); /* asks */
 void start_now(World *world, StepId id, const Act *act);
 void written(World *world, StepId id, const char *text); /* waits until its log holds the text */
 void wait_now(World *world, StepId id, Heard *heard);    /* waits for its end */
-void destroy_now(World *world, StepId id, int signal,
-                 uint32_t grace_ms); /* and waits, without error */
+/* And waits, without error. */
+void destroy_now(World *world, StepId id, int signal, uint32_t grace_ms);
 void tail(World *world, StepId id, uint64_t from, Shown *shown);
 void shown_clear(Shown *shown);
 /* One turn; fails the test once it took too long. */

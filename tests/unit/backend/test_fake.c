@@ -238,8 +238,8 @@ TEST(fake_launch_in_a_crash_is_void_once_asked_for)
     UNTIL(w, heard.called);
     CHECK_EQ(heard.err.kind, ERR_NOT_FOUND);
     loop_advance(w->loop, 1000);
-    CHECK_EQ(fake_starts(w->backend, "t", "s"),
-             1); /* the second, of which nobody asked, came to be */
+    /* the second, of which nobody asked, came to be */
+    CHECK_EQ(fake_starts(w->backend, "t", "s"), 1);
     world_close(w);
 }
 

@@ -153,8 +153,8 @@ TEST(file_write_atomic_keeps_the_old_when_it_fails)
     AUTO_FREE char *dir = in_dir("dir"), *temporary = in_dir("dir.tmp"),
                    *none = in_dir("none/file");
     ASSERT(mkdir(dir, 0700) == 0);
-    CHECK_EQ(file_write_atomic(dir, "x", 1, 0600, false, &err),
-             -1); /* no file replaces a directory */
+    /* no file replaces a directory */
+    CHECK_EQ(file_write_atomic(dir, "x", 1, 0600, false, &err), -1);
     CHECK_HAS(err.msg, "into place");
     CHECK(access(temporary, F_OK) < 0);
     CHECK_EQ(file_write_atomic(none, "x", 1, 0600, false, &err), -1);

@@ -83,14 +83,14 @@ TEST(the_oldest_segments_go_first)
     CHECK_STR(kept(), "2 3");
     CHECK(!segment_there(2, 0) && !segment_there(2, 100) && segment_there(2, 200));
     CHECK(segment_there(3, 0));
-    CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){3, 500, NULL}),
-             100); /* 3 is at work: untouched */
+    /* 3 is at work: untouched */
+    CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){3, 500, NULL}), 100);
     CHECK(segment_there(2, 300) && !segment_there(2, 200));
     CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){4, 250, NULL}), 200);
     CHECK_STR(kept(), "3");
     CHECK(segment_there(3, 200) && !segment_there(3, 100));
-    CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){4, 10, NULL}),
-             100); /* how it ended stays */
+    /* how it ended stays */
+    CHECK_EQ(run_files_retain(test_dir(), "api:serve", &(RunsKept){4, 10, NULL}), 100);
     CHECK(segment_there(3, 300) && !segment_there(3, 200));
 }
 

@@ -83,8 +83,8 @@ TEST(down_stops_in_reverse_order_and_the_objects_go)
     ASSERT(scene_up(scene, NULL));
     CHECK_EQ(fake_running(scene->backend), 2);
     session_delete(scene->session, -1, false);
-    loop_advance(scene->loop,
-                 5000); /* api has 10 s of grace and ignores TERM; db must wait for it */
+    /* api has 10 s of grace and ignores TERM; db must wait for it */
+    loop_advance(scene->loop, 5000);
     CHECK_STR(scene_state(scene, "db:serve"), "active ready");
     loop_advance(scene->loop, 6000);
     CHECK_EQ(fake_running(scene->backend), 0);
@@ -310,8 +310,8 @@ TEST(runs_of_an_earlier_session_count_for_nothing)
     fake_script(scene->backend, NULL, "migrate:update",
                 &(FakeScript){.life_ms = 500, .start_delay_ms = 1000});
     ASSERT(scene_up(scene, NULL));
-    scene_crash(
-        scene); /* before the second migrate is seen to run: the first one, long over, is no answer */
+    /* before the second migrate is seen to run: the first one, long over, is no answer */
+    scene_crash(scene);
     loop_advance(scene->loop, 10);
     CHECK_STR(scene_state(scene, "api:serve"), "waiting waiting-for-dep");
     loop_advance(scene->loop, 2000);
@@ -379,8 +379,8 @@ TEST(up_again_runs_nothing_that_is_done)
     const char *slug = session_slug(scene->session);
     CHECK_EQ(fake_starts(scene->backend, slug, "migrate:update"), 1);
     CHECK_EQ(fake_starts(scene->backend, slug, "api:serve"), 1);
-    CHECK_EQ(fake_starts(scene->backend, slug, "broken:update"),
-             2); /* what failed is tried again */
+    /* what failed is tried again */
+    CHECK_EQ(fake_starts(scene->backend, slug, "broken:update"), 2);
     ASSERT(target_start(scene_target(scene, "migrate:update"), &scene->err) == 0);
     loop_advance(scene->loop, 200);
     CHECK_EQ(fake_starts(scene->backend, slug, "migrate:update"), 2); /* who names it means it */

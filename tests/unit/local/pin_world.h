@@ -17,5 +17,5 @@ const Step *script_step(World *world, const char *name, const char *script); /* 
 void run_begin(World *world, StepId id, const Step *step, Heard *heard); /* asks */
 void run_begin_now(World *world, StepId id, const Step *step); /* and waits until it runs */
 void run_resume(World *world, StepId id, Heard *heard);        /* and waits */
-const char *run_stamp(World *world,
-                      StepId id); /* what all its processes have in their environment */
+/* What all its processes have in their environment. */
+const char *run_stamp(World *world, StepId id);

@@ -78,8 +78,8 @@ TEST(launch_holds_the_whole_step)
     CHECK_STR(nth(l, l->argv_at, 1), "an argument");
     CHECK_STR(nth(l, l->argv_at, 2), "");
     CHECK_EQ(l->envc, 4);
-    CHECK_STR(nth(l, l->env_at, 0),
-              RUN_STAMP "=0123456789abcdef"); /* ours instead of the outer one */
+    /* ours instead of the outer one */
+    CHECK_STR(nth(l, l->env_at, 0), RUN_STAMP "=0123456789abcdef");
     CHECK_STR(nth(l, l->env_at, 2), "BASH_FUNC_x%%=() {  echo hi\n}");
     CHECK_STR(nth(l, l->env_at, 3), "EMPTY=");
     CHECK_EQ(l->secretc, 2);
@@ -397,8 +397,8 @@ static pid_t stamped(const char *id) {
     pid_t pid = fork();
     if (pid == 0) {
         char *env[] = {padding, stamp, NULL};
-        fcntl(ready[1], F_SETFD,
-              FD_CLOEXEC); /* its end closes when the new environment is in place */
+        /* its end closes when the new environment is in place */
+        fcntl(ready[1], F_SETFD, FD_CLOEXEC);
         close(ready[0]);
         execle("/bin/sleep", "sleep", "1000", (char *)NULL, env);
         _exit(127);

@@ -119,8 +119,8 @@ TEST(local_a_step_needs_a_command)
     run_begin(w, step_id("t", "empty", 1), step, &heard);
     UNTIL(w, heard.called);
     CHECK_EQ(heard.err.kind, ERR_INVALID);
-    CHECK_EQ(access(world_run_dir(w, step_id("t", "empty", 1)), F_OK),
-             -1); /* nothing half-started */
+    /* nothing half-started */
+    CHECK_EQ(access(world_run_dir(w, step_id("t", "empty", 1)), F_OK), -1);
     world_close(w);
 }
 
@@ -420,8 +420,8 @@ TEST(local_the_rail_is_killed_and_replaced)
     backend_wait_step(w->backend, step_id("t", "server", 2), hear_state, &more);
     pid_t rail = world_rail(w);
     kill(rail, SIGKILL);
-    run_begin_now(w, step_id("t", "server", 3),
-                  script_step(w, "server", "exit 5")); /* by a new one */
+    /* by a new one */
+    run_begin_now(w, step_id("t", "server", 3), script_step(w, "server", "exit 5"));
     wait_now(w, step_id("t", "server", 3), &end);
     CHECK_EQ(end.state.code, 5);
     CHECK(world_rail(w) != rail);

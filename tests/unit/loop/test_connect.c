@@ -109,8 +109,8 @@ TEST(connect_says_that_a_name_is_unknown)
     Loop *loop = loop_new();
     Heard h;
     ask(loop, "no-such-host.invalid", 80, 20000, &h);
-    CHECK(h.err.kind == ERR_UNAVAILABLE ||
-          h.err.kind == ERR_TIMEOUT); /* a name server may be slow */
+    /* a name server may be slow */
+    CHECK(h.err.kind == ERR_UNAVAILABLE || h.err.kind == ERR_TIMEOUT);
     CHECK_HAS(h.err.msg, "no-such-host.invalid");
     loop_free(loop);
 }
@@ -120,8 +120,8 @@ TEST(connect_looks_names_up)
     Loop *loop = loop_new();
     Heard h;
     Serve *serve = serve_new(loop, &(ServeAsk){.family = AF_INET});
-    ask(loop, "127.1", serve_port(serve), 20000,
-        &h); /* no literal of ours, but known without a name server */
+    /* no literal of ours, but known without a name server */
+    ask(loop, "127.1", serve_port(serve), 20000, &h);
     CHECK_STR(h.err.msg, "");
     serve_free(serve);
     ask(loop, "127.1", 1, 20000, &h);

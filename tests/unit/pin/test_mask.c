@@ -104,8 +104,8 @@ TEST(mask_remembers_what_it_has_hidden_when_it_holds)
 {
     const Mask *m = mask_of("abcd\0cdefgh", 2);
     Out out = {.size = 0};
-    feed(m, &out, "xabcd", 5,
-         false); /* stars are out, "cd" is held: it may begin the second secret */
+    /* stars are out, "cd" is held: it may begin the second secret */
+    feed(m, &out, "xabcd", 5, false);
     CHECK_EQ(out.hold.size, 2);
     CHECK_EQ(out.hold.hidden, 2);
     feed(m, &out, "efg", 3, false);

@@ -67,8 +67,8 @@ TEST(tree_skips_a_child_with_all_below_it)
     wait_ready(ready[0], 5);
     TreeSignal how = {.signal = SIGKILL, .self = getpid(), .skip = skip_pid, .arg = &spared};
     CHECK_EQ(tree_signal(&tree, &how), 2);
-    CHECK(waitpid(-1, NULL, 0) != spared &&
-          waitpid(-1, NULL, 0) != spared); /* both that were meant, and only they */
+    /* both that were meant, and only they */
+    CHECK(waitpid(-1, NULL, 0) != spared && waitpid(-1, NULL, 0) != spared);
     CHECK_EQ(count(), 3);
     CHECK(kill(other, 0) < 0);
     while (tree_has_child()) {
