@@ -11,7 +11,9 @@ enum {
     MAX_STATE_BYTES = 64 << 20,
     MAX_OBJECT_BYTES = 32 << 20,
     MAX_REQUEST_BYTES = 20 << 20,
-    MAX_HEADER_BYTES = 64 << 10,
+    /* Of a request's head. The HTTP library has one buffer of this size for each connection, touches half of it, and
+     * gives it back to the system if it is larger than 32 KiB. */
+    MAX_HEADER_BYTES = 33 << 10,
     MAX_LOG_LINE = 1 << 20,
     MAX_TARGETS = 20000,
     MAX_PROBLEMS = 100, /* reported of one file */

@@ -11,9 +11,9 @@
 #include "data/json.h"
 #include "spec/routes.h"
 
-/* CURSOR_BYTES: of the request's head, which the server bounds. LOOK_BACK_US: with more targets
+/* PATH_BYTES: of the request's head, which the server bounds. LOOK_BACK_US: with more targets
  * than that, lines are asked for again from a time that surely lies before the first one missed. */
-enum { PATH_BYTES = 48 * 1024, CURSOR_BYTES = 24 * 1024, CURSORS_MOST = 48 };
+enum { PATH_BYTES = 24 * 1024, CURSORS_MOST = 48 };
 enum { LOOK_BACK_US = 60 * 1000 * 1000, FINISH_MS = 5000 };
 
 /* The last line that was given out of one target. */
