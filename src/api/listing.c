@@ -141,8 +141,7 @@ typedef struct Page {
 } Page;
 
 static Page collect(Api *api, const ListAsk *ask, Arena *arena) {
-    Page page = {.cap = 64};
-    page.at = arena_alloc(arena, page.cap * sizeof(*page.at));
+    Page page = {.n = 0};
     for (Object *object = NULL;
          (object = object_next(api->objects, ask->kind, ask->space, object));) {
         if (is_before(ask, object) || !list_ask_fits(ask, object) ||
@@ -152,12 +151,7 @@ static Page collect(Api *api, const ListAsk *ask, Arena *arena) {
             page.more_n++;
             continue;
         }
-        if (page.n == page.cap) {
-            Object **at = arena_alloc(arena, 2 * page.cap * sizeof(*at));
-            memcpy(at, page.at, page.n * sizeof(*at));
-            page.at = at;
-            page.cap *= 2;
-        }
+        page.at = arena_grow(arena, page.at, page.n, &page.cap, sizeof(*page.at));
         page.at[page.n++] = object;
     }
     return page;

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "api/api_inside.h"
-#include "api/base64.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "engine/log_hub.h"
 #include "engine/stopped.h"
@@ -31,11 +31,8 @@ static void put_text(JsonWriter *out, const LogLine *line) {
         json_stringn(out, line->text, line->size);
         return;
     }
-    Buf encoded;
-    buf_init(&encoded, 2 * MAX_LOG_LINE);
-    base64_put(&encoded, line->text, line->size);
-    json_kv_string(out, "base64", buf_cstr(&encoded));
-    buf_deinit(&encoded);
+    json_key(out, "base64");
+    json_base64(out, line->text, line->size);
 }
 
 static void put_json(Flow *flow, const LogLine *line) {

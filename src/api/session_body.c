@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/base64.h"
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/str.h"
 

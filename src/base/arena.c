@@ -100,6 +100,16 @@ void *arena_dup(Arena *arena, const void *bytes, size_t size) {
     return copy;
 }
 
+void *arena_grow(Arena *arena, void *at, size_t n, size_t *cap, size_t size) {
+    if (n < *cap)
+        return at;
+    *cap = *cap ? *cap * 2 : 4;
+    void *larger = arena_alloc(arena, *cap * size);
+    if (n)
+        memcpy(larger, at, n * size);
+    return larger;
+}
+
 char *arena_strndup(Arena *arena, const char *text, size_t size) {
     char *copy = arena_alloc(arena, size + 1);
     if (size)

@@ -26,7 +26,7 @@ int64_t clock_wall_us(void) {
 
 /* --- points in time --- */
 
-static void split(int64_t us, bool local, struct tm *ret, int *ret_us) {
+static void split(int64_t us, struct tm *ret, int *ret_us) {
     time_t seconds = us / 1000000;
     int rest = (int)(us % 1000000);
     if (rest < 0) {
@@ -34,10 +34,7 @@ static void split(int64_t us, bool local, struct tm *ret, int *ret_us) {
         seconds--;
     }
     *ret_us = rest;
-    if (local)
-        localtime_r(&seconds, ret);
-    else
-        gmtime_r(&seconds, ret);
+    gmtime_r(&seconds, ret);
 }
 
 static int put_date(const struct tm *t, char *text) {
@@ -48,7 +45,7 @@ static int put_date(const struct tm *t, char *text) {
 void time_format_micro(int64_t us, char text[TIME_TEXT]) {
     struct tm t;
     int rest;
-    split(us, false, &t, &rest);
+    split(us, &t, &rest);
     int n = put_date(&t, text);
     snprintf(text + n, TIME_TEXT - (size_t)n, ".%06dZ", rest);
 }
@@ -56,16 +53,9 @@ void time_format_micro(int64_t us, char text[TIME_TEXT]) {
 void time_format_seconds(int64_t us, char text[TIME_TEXT]) {
     struct tm t;
     int rest;
-    split(us, false, &t, &rest);
+    split(us, &t, &rest);
     int n = put_date(&t, text);
     snprintf(text + n, TIME_TEXT - (size_t)n, "Z");
-}
-
-void time_format_local(int64_t us, char text[TIME_TEXT]) {
-    struct tm t;
-    int rest;
-    split(us, true, &t, &rest);
-    snprintf(text, TIME_TEXT, "%02d:%02d:%02d.%03d", t.tm_hour, t.tm_min, t.tm_sec, rest / 1000);
 }
 
 static bool digit(char c) {
@@ -156,7 +146,7 @@ typedef struct Unit {
 static int quantity(const char **at, const Unit *units, double *ret) {
     double n = 0, scale = 0;
     int digits = 0;
-    for (; (**at >= '0' && **at <= '9') || (**at == '.' && scale == 0); (*at)++) {
+    for (; digit(**at) || (**at == '.' && scale == 0); (*at)++) {
         if (**at == '.') {
             scale = 1;
         } else {

@@ -22,7 +22,6 @@ enum { TIME_TEXT = 40, DURATION_TEXT = 40 };
 
 void time_format_micro(int64_t us, char text[TIME_TEXT]);   /* 2006-01-02T15:04:05.000000Z */
 void time_format_seconds(int64_t us, char text[TIME_TEXT]); /* 2006-01-02T15:04:05Z */
-void time_format_local(int64_t us, char text[TIME_TEXT]);   /* 15:04:05.000 in the local zone */
 /* RFC 3339 with any fraction and offset. */
 MUST int time_parse(const char *text, int64_t *ret_us, Err *err);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "base/xalloc.h"
 
 enum { CAP_FIRST = 16 };
@@ -18,13 +19,6 @@ void map_deinit(Map *map) {
         free(map->slots[i].key);
     free(map->slots);
     map_init(map);
-}
-
-static uint64_t hash_of(const char *key) { /* FNV-1a */
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (; *key; key++)
-        hash = (hash ^ (unsigned char)*key) * 0x100000001b3u;
-    return hash;
 }
 
 /* The slot that holds the key, or the free one where it belongs. */
@@ -48,14 +42,14 @@ static void grow(Map *map) {
 }
 
 void *map_get(const Map *map, const char *key) {
-    return map->cap ? slot_of(map, key, hash_of(key))->value : NULL;
+    return map->cap ? slot_of(map, key, str_hash(STR_HASH, key))->value : NULL;
 }
 
 void *map_put(Map *map, const char *key, void *value) {
     assert(value);
     if (map->n * 4 >= map->cap * 3)
         grow(map);
-    uint64_t hash = hash_of(key);
+    uint64_t hash = str_hash(STR_HASH, key);
     MapSlot *slot = slot_of(map, key, hash);
     void *old = slot->value;
     if (!slot->key) {
@@ -83,7 +77,7 @@ static void close_gap(Map *map, size_t gap) {
 void *map_remove(Map *map, const char *key) {
     if (!map->cap)
         return NULL;
-    MapSlot *slot = slot_of(map, key, hash_of(key));
+    MapSlot *slot = slot_of(map, key, str_hash(STR_HASH, key));
     void *old = slot->value;
     if (!slot->key)
         return NULL;

@@ -10,14 +10,8 @@ void report_init(Report *report, Arena *arena) {
 }
 
 static void keep(Report *report, const Problem *problem) {
-    if (report->n == report->cap) {
-        size_t cap = report->cap ? report->cap * 2 : 8;
-        Problem *at = arena_alloc(report->arena, cap * sizeof(*at));
-        if (report->n)
-            memcpy(at, report->at, report->n * sizeof(*at));
-        report->at = at;
-        report->cap = cap;
-    }
+    report->at =
+        arena_grow(report->arena, report->at, report->n, &report->cap, sizeof(*report->at));
     report->at[report->n++] = *problem;
 }
 

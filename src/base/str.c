@@ -84,35 +84,3 @@ int number_parse(const char *text, int64_t min, int64_t max, int64_t *ret) {
     *ret = n;
     return 0;
 }
-
-/* Length of the sequence that begins with `lead`; 0: none does. */
-static size_t sequence(unsigned char lead) {
-    if (lead < 0x80)
-        return 1;
-    if (lead >= 0xc2 && lead <= 0xdf)
-        return 2;
-    if ((lead & 0xf0) == 0xe0)
-        return 3;
-    return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-}
-
-/* Overlong forms, surrogates and what is beyond U+10FFFF show in the second byte. */
-static bool second_fits(unsigned char lead, unsigned char second) {
-    unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    return second >= low && second <= high;
-}
-
-bool utf8_valid(const char *bytes, size_t size) {
-    const unsigned char *p = (const unsigned char *)bytes, *end = p + size;
-    while (p < end) {
-        size_t n = sequence(*p);
-        if (n == 0 || (size_t)(end - p) < n || (n > 1 && !second_fits(p[0], p[1])))
-            return false;
-        for (size_t i = 2; i < n; i++)
-            if ((p[i] & 0xc0) != 0x80)
-                return false;
-        p += n;
-    }
-    return true;
-}

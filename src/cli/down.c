@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/down.h"
+
 #include <string.h>
 
 #include "base/xalloc.h"
 #include "cli/commands.h"
-#include "cli/down.h"
 #include "cli/follow.h"
 #include "cli/presence.h"
 #include "spec/routes.h"

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "cli/base64.h"
 #include "data/json.h"
 #include "spec/routes.h"
 

@@ -4,15 +4,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/map.h"
-#include "base/str.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
-#include "cli/base64.h"
-
-extern char **environ;
 
 /* The first of several variables of one name counts, as for getenv. JSON holds UTF-8 alone: other
  * values are written as {"base64": …}, and variables whose very name is none in `envBytes`. */
@@ -22,9 +20,9 @@ static void write_variable(JsonWriter *out, const char *name, const char *value)
         json_kv_string(out, name, value);
         return;
     }
-    AUTO_FREE char *coded = base64_encode(value, n);
     json_kv_object(out, name);
-    json_kv_string(out, "base64", coded);
+    json_key(out, "base64");
+    json_base64(out, value, n);
     json_object_end(out);
 }
 
@@ -53,8 +51,7 @@ static void write_env_bytes(JsonWriter *out) {
         if (!any)
             json_kv_array(out, "envBytes");
         any = true;
-        AUTO_FREE char *coded = base64_encode(*at, strlen(*at));
-        json_string(out, coded);
+        json_base64(out, *at, strlen(*at));
     }
     if (any)
         json_array_end(out);

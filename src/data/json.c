@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
-#include "data/utf8.h"
 
 void json_writer_init(JsonWriter *w, Buf *out) {
     *w = (JsonWriter){.out = out};
@@ -148,6 +149,14 @@ void json_raw(JsonWriter *w, const char *json, size_t len) {
     w->comma = true;
 }
 
+void json_base64(JsonWriter *w, const char *bytes, size_t len) {
+    before(w);
+    buf_putc(w->out, '"');
+    base64_put(w->out, bytes, len);
+    buf_putc(w->out, '"');
+    w->comma = true;
+}
+
 void json_int(JsonWriter *w, int64_t n) {
     char text[24];
     json_raw(w, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, n));
@@ -227,11 +236,6 @@ void json_kv_int(JsonWriter *w, const char *key, int64_t n) {
 void json_kv_bool(JsonWriter *w, const char *key, bool b) {
     json_key(w, key);
     json_bool(w, b);
-}
-
-void json_kv_null(JsonWriter *w, const char *key) {
-    json_key(w, key);
-    json_null(w);
 }
 
 void json_kv_object(JsonWriter *w, const char *key) {

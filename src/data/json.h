@@ -49,12 +49,13 @@ void json_bool(JsonWriter *w, bool b);
 void json_null(JsonWriter *w) JSON_LABEL("null");
 /* One complete value, written as it is. */
 void json_raw(JsonWriter *w, const char *json, size_t len);
+/* What JSON cannot say otherwise: a string in base64. */
+void json_base64(JsonWriter *w, const char *bytes, size_t len);
 void json_value(JsonWriter *w, const Value *v); /* NULL: null */
 
 /* A member of an object. */
 void json_kv_string(JsonWriter *w, const char *key, const char *text);
 void json_kv_int(JsonWriter *w, const char *key, int64_t n);
 void json_kv_bool(JsonWriter *w, const char *key, bool b);
-void json_kv_null(JsonWriter *w, const char *key);
 void json_kv_object(JsonWriter *w, const char *key); /* key and json_object_begin */
 void json_kv_array(JsonWriter *w, const char *key);  /* key and json_array_begin */

@@ -229,7 +229,16 @@ bool schema_has(const Type *type, const void *object, const char *key);
 /* From now on it counts as written. */
 void schema_mark(const Type *type, void *object, const char *key);
 
+/* --- overlays --- */
+
+/* `low` overlaid with `high`: structs and maps by key, lists replaced or (FIELD_APPEND) appended,
+ * the rest replaced; null takes a key away. */
+const Value *schema_merge(const Type *type, const Value *low, const Value *high, Arena *arena);
+
 /* --- encoding --- */
+
+/* What stands for the value of a secret, in logs too. */
+#define SCHEMA_MASKED "********"
 
 typedef struct EncodeOptions {
     bool camel;    /* camelCase names, as our API has them; else as in the file */
@@ -238,10 +247,6 @@ typedef struct EncodeOptions {
     /* Says whether a key has a meaning for this object; NULL: all have. */
     bool (*applies)(const Type *type, const Field *field, const void *object);
 } EncodeOptions;
-
-/* `low` overlaid with `high`: structs and maps by key, lists replaced or (FIELD_APPEND) appended,
- * the rest replaced; null takes a key away. */
-const Value *schema_merge(const Type *type, const Value *low, const Value *high, Arena *arena);
 
 void schema_encode(const Type *type, const void *object, const EncodeOptions *options,
                    JsonWriter *out);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values into structs. Nothing stops at the first problem: what is wrong is reported, left at its
  * default, and the rest is read. */
+#include "data/schema_decode.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
-#include "data/schema_decode.h"
 
 /* What is being read: the field (NULL for an item of a list of structs) gives bounds and checks. */
 static void decode_any(Decoder *d, const Type *type, const Field *field, const Value *v, void *ret);
@@ -307,11 +308,9 @@ int schema_decode(Decoder *d, const Type *type, const Value *v, void *ret) {
     d->problems = 0;
     d->line = v ? v->line : 0;
     d->column = v ? v->column : 0;
-    if (v || type->kind == TYPE_STRUCT) {
-        if (v)
-            decode_any(d, type, NULL, v, ret);
-        else
-            decode_struct(d, type, NULL, ret);
-    }
+    if (v)
+        decode_any(d, type, NULL, v, ret);
+    else if (type->kind == TYPE_STRUCT)
+        decode_struct(d, type, NULL, ret);
     return d->problems ? -1 : 0;
 }

@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "data/schema.h"
 #include "data/schema_private.h"
-
-#define MASKED "********"
 
 typedef struct Encoder {
     const EncodeOptions *options;
@@ -65,16 +64,13 @@ static void encode_duration(const Encoder *e, int64_t ms) {
 
 /* In binary units where that is exact. */
 static void encode_size(const Encoder *e, int64_t bytes) {
-    static const char *const units[] = {"", "KiB", "MiB", "GiB", "TiB"};
-    size_t unit = 0;
-    while (bytes && bytes % 1024 == 0 && unit + 1 < COUNT(units)) {
-        bytes /= 1024;
-        unit++;
-    }
-    if (unit == 0)
+    char text[DURATION_TEXT];
+    if (bytes == 0 || bytes % 1024) {
         json_int(e->out, bytes);
-    else
-        json_stringf(e->out, "%" PRId64 "%s", bytes, units[unit]);
+        return;
+    }
+    size_format(bytes, text);
+    json_string(e->out, text);
 }
 
 static void encode_enum(const Encoder *e, const Type *type, const void *at) {
@@ -177,7 +173,7 @@ static void encode_member(const Encoder *e, const Type *type, const Field *field
     if (field->flags & FIELD_SET_BITS)
         encode_bits(e, type, (uint64_t)number_at(at));
     else if (field->flags & FIELD_SECRET && e->options->mask)
-        json_string(e->out, MASKED);
+        json_string(e->out, SCHEMA_MASKED);
     else
         encode_any(e, field->type, at);
 }

@@ -59,7 +59,6 @@ void decode_problem_at(Decoder *d, uint32_t line, uint32_t column, const char *h
     va_end(args);
 }
 
-/* What was found instead, for messages: `"yes"`, `the integer 5`, `a list`. */
 const char *decode_found(Decoder *d, const Value *v) {
     switch (v->kind) {
     case VALUE_NULL: return "nothing";

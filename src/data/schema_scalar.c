@@ -72,7 +72,6 @@ static void decode_unit(Decoder *d, const Type *type, const Field *field, const 
         check_bounds(d, field, v, n, ret);
 }
 
-/* Where text is wanted, numbers and booleans count as they were written. */
 const char *decode_text(Decoder *d, const Value *v, const char *what) {
     if (v->kind == VALUE_NULL || v->kind == VALUE_LIST || v->kind == VALUE_MAP) {
         decode_expected(d, what, v);

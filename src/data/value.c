@@ -167,26 +167,14 @@ Value *value_new_bytes(Arena *arena, const char *bytes, size_t len) {
     return v;
 }
 
-/* Room for one more item in an array of an arena: twice as much each time, the old one is left
- * behind. */
-static void *grow(Arena *arena, void *at, size_t n, size_t *cap, size_t size) {
-    if (n < *cap)
-        return at;
-    size_t wanted = *cap ? *cap * 2 : 4;
-    void *bigger = arena_alloc(arena, wanted * size);
-    if (n)
-        memcpy(bigger, at, n * size);
-    *cap = wanted;
-    return bigger;
-}
-
 void value_add(Arena *arena, Value *list, Value *v) {
-    list->list.at = grow(arena, list->list.at, list->list.n, &list->list.cap, sizeof(Value *));
+    list->list.at =
+        arena_grow(arena, list->list.at, list->list.n, &list->list.cap, sizeof(Value *));
     list->list.at[list->list.n++] = v;
 }
 
 ValuePair *value_set(Arena *arena, Value *map, const char *key, Value *v) {
-    map->map.at = grow(arena, map->map.at, map->map.n, &map->map.cap, sizeof(ValuePair));
+    map->map.at = arena_grow(arena, map->map.at, map->map.n, &map->map.cap, sizeof(ValuePair));
     ValuePair *pair = &map->map.at[map->map.n++];
     *pair = (ValuePair){.key = arena_strdup(arena, key), .value = v};
     return pair;

@@ -10,7 +10,7 @@
 
 #include "base/limits.h"
 #include "base/map.h"
-#include "data/utf8.h"
+#include "base/utf8.h"
 #include "data/yaml_scalar.h"
 
 /* A node that an alias can name. */
@@ -230,11 +230,10 @@ static int check_duplicates(Reader *r, const Value *map) {
 }
 
 static bool has_key(const ValuePair **pairs, size_t n, const char *key) {
-    ValuePair wanted = {.key = key};
     size_t low = 0;
     while (low < n) {
         size_t middle = low + (n - low) / 2;
-        int order = strcmp(pairs[middle]->key, wanted.key);
+        int order = strcmp(pairs[middle]->key, key);
         if (order == 0)
             return true;
         if (order < 0)

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "data/json.h"
-#include "data/utf8.h"
 
 static void write_node(const Value *v, Buf *out, size_t indent);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/str.h"
 #include "engine/probe.h"
 
 #include <regex.h>
@@ -8,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "loop/connect.h"
 

@@ -55,13 +55,7 @@ StrList run_files_targets(const char *runs, Arena *arena) {
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         if (entry->d_name[0] == '.')
             continue;
-        if (names.n == cap) {
-            cap = cap ? cap * 2 : 16;
-            const char **larger = arena_alloc(arena, cap * sizeof(*larger));
-            if (names.n)
-                memcpy(larger, names.at, names.n * sizeof(*larger));
-            names.at = larger;
-        }
+        names.at = arena_grow(arena, names.at, names.n, &cap, sizeof(*names.at));
         names.at[names.n++] = arena_strdup(arena, entry->d_name);
     }
     if (dir)

@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "data/json.h"
 #include "engine/run_files.h"

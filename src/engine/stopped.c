@@ -66,13 +66,7 @@ void stopped_list(const char *state_dir, Arena *arena, StoppedList *ret) {
         StoppedSession session;
         if (stopped_find(state_dir, entry->d_name, arena, &session) < 0)
             continue;
-        if (ret->n == cap) {
-            cap = cap ? 2 * cap : 16;
-            StoppedSession *at = arena_alloc(arena, cap * sizeof(*at));
-            if (ret->n)
-                memcpy(at, ret->at, ret->n * sizeof(*at));
-            ret->at = at;
-        }
+        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
         ret->at[ret->n++] = session;
     }
     if (dir)

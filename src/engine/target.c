@@ -553,13 +553,9 @@ bool target_end_helpers(Target *target) {
 /* ---- life ---- */
 
 /* A target's uid follows from its session's and its name, so it is the same for every server: a session's with its last 16
- * digits mixed with a hash of the name (FNV-1a). */
+ * digits mixed with a hash of the name. */
 static void derive_uid(const char *session_uid, const char *name, char uid[37]) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *p = session_uid; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
-    for (const char *p = name; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
+    uint64_t hash = str_hash(str_hash(STR_HASH, session_uid), name);
     snprintf(uid, 37, "%.19s%04x-%012llx", session_uid, (unsigned)(hash >> 48),
              (unsigned long long)(hash & 0xffffffffffffu));
 }

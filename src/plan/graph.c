@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/xalloc.h"
-#include "plan/names.h"
+#include "plan/service_names.h"
 
 /* A group that stands for what it depends on, with the condition that was written on the way there. */
 typedef struct Way {
@@ -20,7 +20,7 @@ typedef struct Builder {
     const Config *config;
     Arena *arena;
     Graph *graph;
-    Names names;
+    ServiceNames names;
     ServiceTargets *of;   /* parallel to config->services */
     unsigned char *seen;  /* per service: bit c: it is in `ways` with condition c */
     uint32_t *place;      /* per target: where it is in `deps`, plus one; 0: not there */
@@ -34,7 +34,7 @@ typedef struct Builder {
 
 /* ---- names ---- */
 
-/* A DNS name has no '_' and no label that ends with '-'. Names with neither stand as they are:
+/* A DNS name has no '_' and no label that ends with '-'. Those with neither stand as they are:
  * "api.serve". In others '_' becomes '-', a last '-' gets an 'x', and a label of its own says where
  * ('u', or 'x' if one was appended, and a bit mask), so that different names never meet:
  * "my_app" is "my-app.u4.serve", "a-" is "a-x.x0.serve". */
@@ -91,14 +91,6 @@ int64_t graph_find(const Graph *graph, const char *name) {
 
 /* ---- targets ---- */
 
-static bool has_update(const Service *s) {
-    return s->build.argv.n > 0 || (s->type == SERVICE_JOB && s->command.argv.n > 0);
-}
-
-static bool has_serve(const Service *s) {
-    return s->type == SERVICE_SERVER && s->command.argv.n > 0;
-}
-
 static void add_target(Builder *b, const Service *s, TargetType type, const Command *command) {
     const char *kind = type == TARGET_JOB ? "update" : "serve";
     const char *name = target_name(s->name, kind, b->arena);
@@ -144,9 +136,9 @@ static void make_targets(Builder *b) {
             add_file(b);
             file = true;
         }
-        if (has_serve(s))
+        if (service_has_server(s))
             add_target(b, s, TARGET_SERVER, &s->command);
-        if (has_update(s))
+        if (service_has_job(s))
             add_target(b, s, TARGET_JOB, s->type == SERVICE_JOB ? &s->command : &s->build);
     }
     if (!file)
@@ -222,7 +214,8 @@ static void depend(Builder *b, uint32_t service, DepCondition condition) {
 static void depend_on_all_of(Builder *b, const Service *s, DepCondition written) {
     for (size_t i = 0; i < s->depends_on.n; i++) {
         const DependsOn *d = &s->depends_on.at[i];
-        depend(b, names_find(&b->names, d->name), written != DEP_DEFAULT ? written : d->condition);
+        depend(b, service_names_find(&b->names, d->name),
+               written != DEP_DEFAULT ? written : d->condition);
     }
 }
 
@@ -328,7 +321,7 @@ void graph_build(const Config *config, Arena *arena, Graph *ret) {
     size_t services = config->services.n;
     Builder b = {.config = config, .arena = arena, .graph = ret};
     make_targets(&b);
-    names_init(&b.names, config);
+    service_names_init(&b.names, config);
     b.seen = xcalloc(services + 1, sizeof *b.seen);
     b.place = xcalloc(ret->n, sizeof *b.place);
     b.dependents = xcalloc(ret->n, sizeof *b.dependents);
@@ -338,7 +331,7 @@ void graph_build(const Config *config, Arena *arena, Graph *ret) {
         make_deps(&b, i);
     make_dependents(&b);
     make_order(&b);
-    names_deinit(&b.names);
+    service_names_deinit(&b.names);
     free(b.seen);
     free(b.place);
     free(b.dependents);

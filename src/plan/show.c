@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts as the API shows them. */
+#include "plan/show.h"
+
 #include <string.h>
 
 #include "base/attr.h"
 #include "plan/plan.h"
-#include "plan/show.h"
 
 const char *hold_reason(Hold hold) {
     switch (hold) {

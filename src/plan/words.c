@@ -9,30 +9,18 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 
-/* What vsnprintf cut may end within a UTF-8 character: take off its beginning, too. */
-static void mend_end(char *text, size_t n) {
-    size_t at = n;
-    while (at > 0 && ((unsigned char)text[at - 1] & 0xC0) == 0x80)
-        at--;
-    if (at == 0 || (unsigned char)text[at - 1] < 0xC0)
-        return;
-    unsigned char lead = (unsigned char)text[at - 1];
-    size_t need = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if (n - (at - 1) < need)
-        text[at - 1] = '\0';
-}
-
-static void words(char **text, const char *format, ...) PRINTF(2, 3);
+PRINTF(2, 3)
 static void words(char **text, const char *format, ...) {
-    char sentence[FACTS_TEXT];
+    char whole[FACTS_TEXT + 4],
+        sentence[FACTS_TEXT]; /* so that the cut is made between characters */
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(sentence, sizeof sentence, format, args);
+    vsnprintf(whole, sizeof whole, format, args);
     va_end(args);
-    if (n >= FACTS_TEXT)
-        mend_end(sentence, FACTS_TEXT - 1);
+    str_copy(sentence, sizeof sentence, whole);
     free(*text); /* which the arguments may have named */
     *text = xstrdup(sentence);
 }

@@ -168,6 +168,10 @@ MUST const Config *config_review(const char *file, const StrMap *client, Arena *
 MUST const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
                                 Report *report);
 
+/* Has it a job, a server? With neither it is a group, which stands for what it depends on. */
+bool service_has_job(const Service *service);
+bool service_has_server(const Service *service);
+
 const Service *config_service(const Config *config, const char *name);
 
 /* `name-<6 hex of SHA-256(file)>` by the rule of devrig's identity (lower case, runs of other

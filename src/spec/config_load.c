@@ -34,6 +34,15 @@ const Service *config_service(const Config *config, const char *name) {
     return NULL;
 }
 
+bool service_has_job(const Service *service) {
+    return service->build.argv.n > 0 ||
+           (service->type == SERVICE_JOB && service->command.argv.n > 0);
+}
+
+bool service_has_server(const Service *service) {
+    return service->type == SERVICE_SERVER && service->command.argv.n > 0;
+}
+
 /* --- environment --- */
 
 /* Reads a file that must be a plain one: nothing else ends by itself. NULL: err says why, without the path. */

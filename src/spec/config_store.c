@@ -4,17 +4,7 @@
 #include "spec/config.h"
 #include "spec/resolve.h"
 
-#define MASKED "********"
-
 enum { STORED_FORMAT = 1 };
-
-static bool has_server(const Service *service) {
-    return service->type == SERVICE_SERVER && service->command.argv.n > 0;
-}
-
-static bool has_job(const Service *service) {
-    return service->type == SERVICE_JOB || service->build.argv.n > 0;
-}
 
 /* Defaults of keys that would be refused if they were written stay away, so that what is printed is a
  * config file that means the same. */
@@ -24,7 +14,7 @@ static bool applies(const Type *type, const Field *field, const void *object) {
     const Service *service = object;
     if (type != &type_service || schema_has(type, object, field->name))
         return true;
-    bool job = has_job(service), server = has_server(service);
+    bool job = service_has_job(service), server = service_has_server(service);
     for (size_t i = 0; i < COUNT(of_jobs); i++)
         if (strcmp(field->name, of_jobs[i]) == 0)
             return job;
@@ -48,7 +38,7 @@ static StrMap masked_env(const StrMap *env, const Map *secrets, Arena *arena) {
     for (size_t i = 0; i < env->n; i++) {
         copy.at[i] = env->at[i];
         if (map_get(secrets, env->at[i].name))
-            copy.at[i].value = MASKED;
+            copy.at[i].value = SCHEMA_MASKED;
     }
     return copy;
 }
@@ -60,8 +50,8 @@ static void name_conditions(const Config *config, Service *service, Arena *arena
     for (size_t i = 0; i < n; i++) {
         deps[i] = service->depends_on.at[i];
         const Service *other = config_service(config, deps[i].name);
-        bool server = has_server(other);
-        if (deps[i].condition != DEP_DEFAULT || (!server && !has_job(other)))
+        bool server = service_has_server(other);
+        if (deps[i].condition != DEP_DEFAULT || (!server && !service_has_job(other)))
             continue;
         deps[i].condition = server ? DEP_READY : DEP_COMPLETED;
         schema_mark(&type_dependency, &deps[i], "condition");

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
+#include "base/utf8.h"
 #include "spec/names.h"
 
 typedef struct Scan {
@@ -109,14 +109,7 @@ static const char *read_quoted(Scan *s) {
 }
 
 static void keep(Scan *s, const char *name, const char *value) {
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 16;
-        StrPair *at = arena_alloc(s->arena, cap * sizeof(*at));
-        if (s->n)
-            memcpy(at, s->at, s->n * sizeof(*at));
-        s->at = at;
-        s->cap = cap;
-    }
+    s->at = arena_grow(s->arena, s->at, s->n, &s->cap, sizeof(*s->at));
     s->at[s->n++] = (StrPair){.name = name, .value = value};
 }
 

@@ -2,10 +2,8 @@
 /* The identity of a project: its name made harmless, and six digits that its config file decides.
  * The rule is that of devrig, "devrig" for a name without any letter included, so that its
  * projects keep their slugs. */
-#include <nettle/sha2.h>
-#include <string.h>
-
 #include "spec/config.h"
+#include "spec/digest.h"
 
 enum { SLUG_NAME = 24, SLUG_DIGITS = 6 };
 
@@ -39,14 +37,9 @@ static size_t harmless(const char *name, char out[SLUG_NAME]) {
 }
 
 const char *config_slug(const char *name, const char *file, Arena *arena) {
-    struct sha256_ctx sha;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    sha256_init(&sha);
-    sha256_update(&sha, strlen(file), (const uint8_t *)file);
-    sha256_digest(&sha, sizeof(digest), digest);
-    char text[SLUG_NAME];
+    char digits[SLUG_DIGITS + 1], text[SLUG_NAME];
+    digest_hex(file, digits, SLUG_DIGITS);
     size_t n = harmless(name, text);
-    _Static_assert(SLUG_DIGITS == 6, "three bytes are printed");
-    return arena_printf(arena, "%.*s-%02x%02x%02x", n ? (int)n : 6, n ? text : "devrig", digest[0],
-                        digest[1], digest[2]);
+    return n ? arena_printf(arena, "%.*s-%s", (int)n, text, digits)
+             : arena_printf(arena, "devrig-%s", digits);
 }

@@ -49,7 +49,8 @@ SCHEMA_DECLARE(type_project_state, ProjectState);
 
 enum { STATE_FORMAT = 1 };
 
-/* Where the state of a config file (an absolute path) is. `slug`: of a further session, or NULL. Returns owned. */
+/* Where the state of a config file (an absolute path) is. file_slug: its directory's name unless it is the project's usual file;
+ * session_slug: of a further session, or NULL. Returns owned. */
 char *state_dir_of(const char *config_file, const char *file_slug, const char *session_slug);
 
 /* What is there; NULL if it is absent, empty, broken or of a newer format. Lives in `arena`. */

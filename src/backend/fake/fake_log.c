@@ -12,7 +12,7 @@ static void on_pump(void *arg);
 
 /* ---- Writing ---- */
 
-/* Puts "********" where a secret is. Secrets across two writes are the pins' concern. */
+/* Puts SCHEMA_MASKED where a secret is. Secrets across two writes are the pins' concern. */
 static void mask(const FakeRun *run, Buf *text) {
     for (size_t i = 0; i < run->secret_n; i++) {
         const char *secret = run->secrets[i];
@@ -21,7 +21,7 @@ static void mask(const FakeRun *run, Buf *text) {
         buf_init(&masked, text->max);
         while (secret[0] && (hit = strstr(at, secret))) {
             buf_put(&masked, at, (size_t)(hit - at));
-            buf_puts(&masked, "********");
+            buf_puts(&masked, SCHEMA_MASKED);
             at = hit + strlen(secret);
         }
         buf_puts(&masked, at);

@@ -124,8 +124,6 @@ static int spawn_prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t 
     return error;
 }
 
-extern char **environ;
-
 static int start_rail(RailLink *link, Err *err) {
     const LocalOptions *options = link->options;
     size_t n = 0;

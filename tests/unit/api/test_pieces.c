@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts that need no server: URIs, selectors, peers, base64. */
-#include "api/base64.h"
+/* The parts that need no server: URIs, selectors, peers. */
 #include "api/http_uri.h"
 #include "api/peer.h"
 #include "api/selector.h"
@@ -198,30 +197,4 @@ TEST(we_are_our_own_peer)
 {
     Err err;
     CHECK(peer_check(&(Peer){.uid = geteuid(), .pid = getpid()}, &err) == 0);
-}
-
-/* ---- base64 ---- */
-
-TEST(base64_goes_round)
-{
-    static const char *const texts[] = {"", "f", "fo", "foo", "foob", "\xff\xfe\x80"};
-    static const char *const codes[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "//6A"};
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        Buf buf;
-        buf_init(&buf, 100);
-        arena_init(&arena);
-        base64_put(&buf, texts[i], strlen(texts[i]));
-        CHECK_STR(buf_cstr(&buf), codes[i]);
-        CHECK_STR(base64_text(codes[i], &arena), texts[i]);
-        buf_deinit(&buf);
-        arena_deinit(&arena);
-    }
-    static const char *const bad[] = {
-        "Z", "Zg", "Zg=", "====", "Z===", "Zm9v!A==", "AA==", "Zg==Zg=="};
-    for (size_t i = 0; i < COUNT(bad); i++) {
-        arena_init(&arena);
-        if (base64_text(bad[i], &arena))
-            test_fail(__FILE__, __LINE__, "accepted: %s", bad[i]);
-        arena_deinit(&arena);
-    }
 }

@@ -29,15 +29,6 @@ TEST(time_format_of_known_moments)
     CHECK_STR(text, "2000-02-29T00:00:00.000000Z");
 }
 
-TEST(time_format_local_follows_the_zone)
-{
-    char text[TIME_TEXT];
-    setenv("TZ", "XYZ-5:30", 1);
-    tzset();
-    time_format_local(1136214245123999, text);
-    CHECK_STR(text, "20:34:05.123");
-}
-
 TEST(time_formats_fit_any_number)
 {
     char text[TIME_TEXT];

@@ -251,3 +251,19 @@ TEST(take_hands_over)
     free(kept);
     close(kept_fd);
 }
+
+TEST(arena_grow_keeps_what_was_there)
+{
+    Arena arena;
+    int *at = NULL;
+    size_t cap = 0;
+    arena_init(&arena);
+    for (size_t n = 0; n < 100; n++) {
+        at = arena_grow(&arena, at, n, &cap, sizeof(*at));
+        CHECK(cap > n);
+        at[n] = (int)n;
+    }
+    for (size_t i = 0; i < 100; i++)
+        CHECK_EQ(at[i], i);
+    arena_deinit(&arena);
+}

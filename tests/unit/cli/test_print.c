@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/base64.h"
 #include "cli/prefix.h"
 #include "cli/table.h"
 #include "harness/test.h"
@@ -71,26 +70,4 @@ TEST(columns_are_as_wide_as_their_widest_cell)
     fclose(from);
     CHECK_STR(text, "NAME    STATE    WHY\ngrößer  ok       because\nx       waiting\n");
     ASSERT(freopen("/dev/null", "w", stdout));
-}
-
-TEST(base64_there_and_back)
-{
-    char bytes[300];
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (char)(i * 7);
-    for (size_t n = 0; n <= sizeof(bytes); n++) {
-        Arena arena;
-        size_t size;
-        arena_init(&arena);
-        char *coded = base64_encode(bytes, n);
-        const char *back = base64_decode(coded, &arena, &size);
-        CHECK_EQ(size, n);
-        CHECK(memcmp(back, bytes, n) == 0);
-        CHECK_EQ(strlen(coded) % 4, 0);
-        free(coded);
-        arena_deinit(&arena);
-    }
-    char *coded = base64_encode("caf\xe9", 4);
-    CHECK_STR(coded, "Y2Fm6Q==");
-    free(coded);
 }

@@ -90,7 +90,8 @@ TEST(json_writer_sets_commas)
     json_kv_string(&w, "a", "x");
     json_kv_int(&w, "b", -5);
     json_kv_bool(&w, "c", true);
-    json_kv_null(&w, "d");
+    json_key(&w, "d");
+    json_null(&w);
     json_kv_array(&w, "e");
     json_array_begin(&w);
     json_array_end(&w);

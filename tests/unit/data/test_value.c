@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "data/value.h"
-#include "data/utf8.h"
 #include "harness/test.h"
 
 static Arena arena;
@@ -70,28 +69,4 @@ TEST(value_equality_ignores_the_order_of_maps)
     CHECK(!value_equal(a, b));
     CHECK(!value_equal(value_new_int(&arena, 1), value_new_real(&arena, 1)));
     arena_deinit(&arena);
-}
-
-TEST(utf8_takes_exactly_what_is_well_formed)
-{
-    static const struct {
-        const char *bytes;
-        size_t n, length;
-    } rows[] = {
-        {"a", 1, 1},
-        {"\xc3\xa9", 2, 2},
-        {"\xe2\x82\xac", 3, 3},
-        {"\xf0\x9f\x98\x80", 4, 4},
-        {"\xc3", 1, 0},
-        {"\x80", 1, 0},
-        {"\xc0\xaf", 2, 0},
-        {"\xe0\x9f\xbf", 3, 0},
-        {"\xed\xa0\x80", 3, 0},
-        {"\xf4\x90\x80\x80", 4, 0},
-        {"\xf0\x8f\xbf\xbf", 4, 0},
-        {"\xff", 1, 0},
-        {"", 0, 0},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++)
-        CHECK_EQ(utf8_length(rows[i].bytes, rows[i].n), rows[i].length);
 }

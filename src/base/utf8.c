@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "data/utf8.h"
+#include "base/utf8.h"
 
 static int tail(const unsigned char *p, size_t n, size_t at) {
     return at < n && (p[at] & 0xc0) == 0x80;
@@ -28,4 +28,14 @@ size_t utf8_length(const char *bytes, size_t n) {
         return overlong || too_large ? 0 : 4;
     }
     return 0;
+}
+
+bool utf8_valid(const char *bytes, size_t size) {
+    for (size_t i = 0; i < size;) {
+        size_t n = utf8_length(bytes + i, size - i);
+        if (n == 0)
+            return false;
+        i += n;
+    }
+    return true;
 }

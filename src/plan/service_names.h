@@ -10,14 +10,14 @@ typedef struct NameSlot {
     uint32_t service; /* index plus one; 0: free */
 } NameSlot;
 
-typedef struct Names {
+typedef struct ServiceNames {
     /* per service, so that a lookup does not touch the services, which are large */
     const char **of;
     NameSlot *slots;
     size_t mask;
-} Names;
+} ServiceNames;
 
-void names_init(Names *names, const Config *config);
-void names_deinit(Names *names);
+void service_names_init(ServiceNames *names, const Config *config);
+void service_names_deinit(ServiceNames *names);
 /* Index of a service; it is there (asserted). */
-uint32_t names_find(const Names *names, const char *name);
+uint32_t service_names_find(const ServiceNames *names, const char *name);

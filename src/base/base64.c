@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/base64.h"
+#include "base/base64.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -21,7 +21,7 @@ void base64_put(Buf *out, const char *bytes, size_t size) {
     }
 }
 
-const char *base64_text(const char *encoded, Arena *arena) {
+const char *base64_decode(const char *encoded, Arena *arena, size_t *ret_size) {
     size_t n = strlen(encoded), pad = 0;
     if (n % 4)
         return NULL;
@@ -38,7 +38,13 @@ const char *base64_text(const char *encoded, Arena *arena) {
             for (int shift = 16; shift >= 0; shift -= 8)
                 *to++ = (char)(bits >> shift & 255);
     }
-    size_t size = n / 4 * 3 - pad;
-    text[size] = '\0';
-    return strlen(text) == size ? text : NULL;
+    *ret_size = n / 4 * 3 - pad;
+    text[*ret_size] = '\0';
+    return text;
+}
+
+const char *base64_text(const char *encoded, Arena *arena) {
+    size_t size;
+    const char *text = base64_decode(encoded, arena, &size);
+    return text && strlen(text) == size ? text : NULL;
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "harness/test.h"
+
+#include "base/attr.h"
+#include "base/utf8.h"
+
+TEST(utf8_takes_exactly_what_is_well_formed)
+{
+    static const struct {
+        const char *bytes;
+        size_t n, length;
+    } rows[] = {
+        {"a", 1, 1},
+        {"\xc3\xa9", 2, 2},
+        {"\xe2\x82\xac", 3, 3},
+        {"\xf0\x9f\x98\x80", 4, 4},
+        {"\xc3", 1, 0},
+        {"\x80", 1, 0},
+        {"\xc0\xaf", 2, 0},
+        {"\xe0\x9f\xbf", 3, 0},
+        {"\xed\xa0\x80", 3, 0},
+        {"\xf4\x90\x80\x80", 4, 0},
+        {"\xf0\x8f\xbf\xbf", 4, 0},
+        {"\xff", 1, 0},
+        {"", 0, 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        CHECK_EQ(utf8_length(rows[i].bytes, rows[i].n), rows[i].length);
+}
+
+TEST(utf8_valid_takes_what_is)
+{
+    static const char *const good[] = {"",
+                                       "a",
+                                       "\x7f",
+                                       "\xc2\x80",
+                                       "\xdf\xbf",
+                                       "\xe0\xa0\x80",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xef\xbf\xbf",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       "gr\xc3\xbc\xc3\x9f \xf0\x9f\x9a\xa3"};
+    for (size_t i = 0; i < COUNT(good); i++) {
+        if (!utf8_valid(good[i], strlen(good[i])))
+            test_fail(__FILE__, __LINE__, "refused number %zu", i);
+    }
+    CHECK(utf8_valid("a\0b", 3));
+}
+
+TEST(utf8_valid_refuses_what_is_not)
+{
+    static const char *const bad[] = {"\x80",
+                                      "\xbf",
+                                      "\xc0\x80",
+                                      "\xc1\xbf",
+                                      "\xc2",
+                                      "\xc2"
+                                      "a",
+                                      "\xe0\x9f\xbf",
+                                      "\xe1\x80",
+                                      "\xe1\x80"
+                                      "a",
+                                      "\xed\xa0\x80",
+                                      "\xed\xbf\xbf",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf0\x90\x80",
+                                      "\xf0\x90\x80"
+                                      "a",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "ok\xfe"};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        if (utf8_valid(bad[i], strlen(bad[i])))
+            test_fail(__FILE__, __LINE__, "accepted number %zu", i);
+    }
+    CHECK(!utf8_valid("\xc3\xbc", 1)); /* the size counts, not the NUL */
+}
