@@ -6,6 +6,7 @@
  * when there has been nothing to watch for a while. */
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@
 
 enum {
     IDLE_MS = 60 * 1000,
+    CALM_MS = 1000,
+    LARGE_BYTES = 256 * 1024,
     /* less than clients wait: what is not found out by then is served as it is */
     ADOPT_MS = 8 * 1000,
     SIGNALS = 3
@@ -38,7 +41,7 @@ typedef struct App {
     char *program, *pin_program, *state_dir, *runtime_dir, *socket, *rail_log;
     SignalWatch *signals[SIGNALS];
     Watcher watcher; /* looks for idleness when something changed */
-    Timer *idle, *adopting;
+    Timer *idle, *calm, *adopting;
     bool failed;
     bool leaving; /* once every session is gone */
     bool again;   /* make room for another: the rail starts it */
@@ -85,9 +88,15 @@ static void on_idle(void *arg) {
         timer_set(app->idle, IDLE_MS);
 }
 
-/* Armed only while there is nothing to watch: a server with something to do has no timer of ours. */
+/* Nothing has changed for a moment: what starting a hundred services took goes back to the system. */
+static void on_calm(void *arg) {
+    malloc_trim(0);
+}
+
+/* `idle` is armed only while there is nothing to watch: a server at rest with something to do has no timer of ours. */
 static void on_change(void *arg) {
     App *app = arg;
+    timer_set(app->calm, CALM_MS);
     if (app->leaving && engine_empty(app->engine))
         timer_set(app->idle, 0);
     else if (!app->leaving && engine_idle(app->engine))
@@ -134,6 +143,14 @@ static void raise_limits(void) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
+}
+
+/* Threads that help out need no heap of their own. What is large comes from the system and goes back to it: left alone,
+ * malloc keeps as much as the largest it has seen. */
+static void keep_small(void) {
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 
 static int find_places(App *app, Err *err) {
@@ -207,6 +224,7 @@ static int start(App *app, Err *err) {
                              .version = THOLE_VERSION};
     app->engine = engine_new(&options);
     app->idle = timer_idle(app->loop, on_idle, app);
+    app->calm = timer_idle(app->loop, on_calm, app);
     app->watcher = (Watcher){.fn = on_change, .arg = app};
     watcher_add(engine_objects(app->engine), &app->watcher);
     app->adopting = timer_new(app->loop, ADOPT_MS, on_adopting_late, app);
@@ -218,6 +236,7 @@ static void stop(App *app) {
     if (app->engine) {
         watcher_remove(&app->watcher);
         timer_free(app->idle);
+        timer_free(app->calm);
         timer_free(app->adopting);
         engine_free(app->engine);
     }
@@ -287,6 +306,7 @@ int main(int argc, char **argv) {
     sys_program("server");
     umask(077);
     raise_limits();
+    keep_small();
     int r = find_places(&app, &err);
     if (r == 0)
         r = take_lock(&app, &err);
