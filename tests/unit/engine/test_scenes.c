@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/xalloc.h"
 #include "engine/session.h"
 
 static const FakeScript runs_on = {.life_ms = -1};
@@ -465,7 +466,7 @@ TEST(a_purge_ends_helpers)
     fake_script(scene->backend, NULL, "a:update", &leaves_two);
     ASSERT(scene_up(scene, NULL));
     loop_advance(scene->loop, 200);
-    const char *slug = session_slug(scene->session);
+    AUTO_FREE char *slug = xstrdup(session_slug(scene->session)); /* outlives the session */
     StepId a = {.task = slug, .step = "a:update", .run = 1};
     StepId b = {.task = slug, .step = "b:serve", .run = 1};
     session_delete(scene->session, -1, true);
