@@ -46,6 +46,36 @@ const char *test_dir(void) {
     return directory;
 }
 
+static char *joined(const char *folder, const char *path) {
+    char *text = NULL;
+    if (asprintf(&text, "%s/%s", folder, path) < 0)
+        abort();
+    return text;
+}
+
+char *test_source(const char *path) {
+    const char *root = getenv("THOLE_SOURCE");
+    return joined(root ? root : ".", path);
+}
+
+bool test_updates(void) {
+    return getenv("THOLE_UPDATE") != NULL;
+}
+
+/* This program is build/tests/unit/<layer>/unit-<layer>. */
+char *test_program(const char *name) {
+    char own[4096];
+    ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+    own[n < 0 ? 0 : n] = '\0';
+    for (int up = 0; up < 4; up++) {
+        char *slash = strrchr(own, '/');
+        if (!slash)
+            abort();
+        *slash = '\0';
+    }
+    return joined(own, name);
+}
+
 static void run_here(const Test *test) {
     alarm(test->timeout_s);
     test->run();

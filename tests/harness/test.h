@@ -21,6 +21,12 @@ typedef struct Test {
 void test_register(Test *test);
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The path of a file of the repository, below THOLE_SOURCE or the working directory. Returns owned. */
+char *test_source(const char *path);
+/* THOLE_UPDATE=1: what is expected is written anew instead of compared. */
+bool test_updates(void);
+/* The path of a program of the build that this test belongs to. Returns owned. */
+char *test_program(const char *name);
 /* A directory of this test's own, removed after it; the same at each call. */
 const char *test_dir(void);
 

@@ -19,17 +19,11 @@ enum { TURN_MS = 10, SCRIPT_MAX = 64 * 1024 };
 
 static const char *const server_argv[] = {"/bin/true", NULL};
 
-static const char *pin_program(void) {
-    const char *given = getenv("THOLE_PIN");
-    return given ? given : PIN_PROGRAM;
-}
-
 static Backend *new_backend(World *world) {
     AUTO_FREE char *log = xasprintf("%s/rail.log", world->dir);
-    LocalOptions options = {.state_dir = world->dir,
-                            .pin_program = pin_program(),
-                            .server_argv = server_argv,
-                            .rail_log = log};
+    AUTO_FREE char *pin = test_program("thole-pin");
+    LocalOptions options = {
+        .state_dir = world->dir, .pin_program = pin, .server_argv = server_argv, .rail_log = log};
     return local_backend_new(world->loop, &options);
 }
 

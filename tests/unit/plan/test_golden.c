@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every file of tests/golden/plan is a transcript: lines that begin with "$ " are commands (script.h), the
- * lines below them what came of it. '#' begins a comment. With THOLE_GOLDEN_UPDATE set, the files are
+ * lines below them what came of it. '#' begins a comment. With THOLE_UPDATE=1 the files are
  * rewritten from what happens now. */
 #include <dirent.h>
 #include <stdlib.h>
@@ -48,18 +48,18 @@ static void differ(const char *name, const char *got, const char *want) {
               (int)strcspn(want, "\n"), want);
 }
 
-static void check_file(const char *name) {
+static void check_file(const char *folder, const char *name) {
     char path[512], *text, *want;
     size_t size;
     Err err;
-    snprintf(path, sizeof path, "%s/%s", GOLDEN_DIR, name);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
     if (file_read(path, 1 << 20, &text, &size, &err) < 0) {
         test_fail(name, 1, "%s", err.msg);
         return;
     }
     want = strdup(text);
     char *got = replay(text);
-    if (strcmp(got, want) != 0 && getenv("THOLE_GOLDEN_UPDATE")) {
+    if (strcmp(got, want) != 0 && test_updates()) {
         if (file_write(path, got, strlen(got), 0644, &err) < 0)
             test_fail(name, 1, "%s", err.msg);
     } else if (strcmp(got, want) != 0) {
@@ -73,15 +73,17 @@ static void check_file(const char *name) {
 TEST(golden_plan)
 {
     struct dirent **entries;
-    int n = scandir(GOLDEN_DIR, &entries, NULL, alphasort), seen = 0;
+    char *folder = test_source("tests/golden/plan");
+    int n = scandir(folder, &entries, NULL, alphasort), seen = 0;
     ASSERT(n >= 0);
     for (int i = 0; i < n; i++) {
         if (entries[i]->d_name[0] != '.') {
-            check_file(entries[i]->d_name);
+            check_file(folder, entries[i]->d_name);
             seen++;
         }
         free(entries[i]);
     }
     free(entries);
+    free(folder);
     CHECK(seen >= 25);
 }

@@ -10,7 +10,6 @@
 #include "base/xalloc.h"
 #include "harness/test.h"
 #include "spec/config.h"
-#include "unit/spec/golden.h"
 
 enum { TEXT_MAX = 1 << 20 };
 
@@ -95,7 +94,7 @@ static void check_case(const char *folder, const char *name, bool good) {
         test_fail(__FILE__, __LINE__, "%s is %s:\n%s", file, good ? "refused" : "accepted",
                   buf_cstr(&got));
     Err err;
-    if (updating() && file_write(expect, buf_cstr(&got), got.n, 0644, &err) < 0)
+    if (test_updates() && file_write(expect, buf_cstr(&got), got.n, 0644, &err) < 0)
         test_fail(__FILE__, __LINE__, "%s", err.msg);
     if (file_read(expect, 2 * TEXT_MAX, &wanted, NULL, &err) < 0)
         test_fail(__FILE__, __LINE__, "%s (THOLE_UPDATE=1 writes it)", err.msg);
@@ -105,7 +104,8 @@ static void check_case(const char *folder, const char *name, bool good) {
 }
 
 static void check_folder(const char *which, bool good) {
-    AUTO_FREE char *folder = xasprintf("%s/tests/golden/config/%s", source_root(), which);
+    AUTO_FREE char *path = xasprintf("tests/golden/config/%s", which);
+    AUTO_FREE char *folder = test_source(path);
     struct dirent **entries;
     int n = scandir(folder, &entries, NULL, alphasort), cases = 0;
     ASSERT(n >= 0);

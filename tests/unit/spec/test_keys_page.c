@@ -7,17 +7,16 @@
 #include "harness/test.h"
 #include "spec/config.h"
 #include "spec/config_doc.h"
-#include "unit/spec/golden.h"
 
 TEST(keys_page_is_up_to_date)
 {
-    AUTO_FREE char *path = xasprintf("%s/docs/keys.md", source_root());
+    AUTO_FREE char *path = test_source("docs/keys.md");
     AUTO_FREE char *there = NULL;
     Buf page;
     Err err;
     buf_init(&page, 1 << 20);
     config_doc(&page);
-    if (updating() && file_write(path, buf_cstr(&page), page.n, 0644, &err) < 0)
+    if (test_updates() && file_write(path, buf_cstr(&page), page.n, 0644, &err) < 0)
         test_fail(__FILE__, __LINE__, "%s", err.msg);
     if (file_read(path, 1 << 20, &there, NULL, &err) < 0)
         test_fail(__FILE__, __LINE__, "%s (THOLE_UPDATE=1 writes it)", err.msg);
