@@ -10,6 +10,7 @@
 
 #include "engine/port_check.h"
 #include "engine/port_owner.h"
+#include "pin/wire.h"
 
 /* A listener on an address with a port that the kernel picks. */
 static int listen_on(const char *address, uint16_t *port) {
@@ -210,9 +211,10 @@ static int play_pin(const char *id) {
 
 TEST(what_belongs_to_a_living_run_is_left_alone)
 {
-    const char *const env[] = {"THOLE_RUN_ID=00ff00ff00ff00ff00ff00ff00ff00a3",
-                               "THOLE_SESSION=shop-1", "THOLE_TARGET=api:serve", NULL};
-    int pin = play_pin("00ff00ff00ff00ff00ff00ff00ff00a3");
+    char stamp[64]; /* nobody else's: all tests of the machine share the names of sockets */
+    snprintf(stamp, sizeof(stamp), RUN_STAMP "=%032x", (unsigned)getpid());
+    const char *const env[] = {stamp, "THOLE_SESSION=shop-1", "THOLE_TARGET=api:serve", NULL};
+    int pin = play_pin(stamp + strlen(RUN_STAMP "="));
     Other other = other_new(env, "");
     Answer answer = clear(other.port);
     CHECK_EQ(answer.err.kind, ERR_CONFLICT);
