@@ -52,9 +52,8 @@ static void grow(Stream *s, size_t taken) {
     int waiting = 0;
     if (s->capacity == 0)
         s->capacity = fcntl(s->fd, F_GETPIPE_SZ);
-    ioctl(s->fd, FIONREAD, &waiting);
-    if (s->capacity >= OUTPUT_PIPE_MAX || (int)taken + waiting < s->capacity / 4 * 3 ||
-        ++s->full < 2)
+    if (s->capacity >= OUTPUT_PIPE_MAX || ioctl(s->fd, FIONREAD, &waiting) < 0 ||
+        (int)taken + waiting < s->capacity / 4 * 3 || ++s->full < 2)
         return;
     int room = s->capacity * 4 < OUTPUT_PIPE_MAX ? s->capacity * 4 : OUTPUT_PIPE_MAX;
     room = fcntl(s->fd, F_SETPIPE_SZ, room);
