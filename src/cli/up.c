@@ -206,6 +206,8 @@ static int look_on(Cli *cli, const UpOptions *options, const UpAsk *ask, const B
     int r = follow(cli, &follow_ask);
     if (noted && r != EXIT_TERMINATED)
         presence_forget(&cli->client, begun->slug);
+    if (r == EXIT_DONE && options->wait)
+        cli_say("%s is ready", begun->slug);
     return r;
 }
 

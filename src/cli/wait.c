@@ -25,7 +25,7 @@ static void prepare(void *given) {
     ask->until = "ready";
 }
 
-enum { WAS_WANTED = 1 };
+enum { WAS_WANTED = 1, WAS_TOLD = 2 };
 
 /* What was wanted once is waited for, also when somebody stops it meanwhile. */
 static bool is_wanted(const Targets *targets, Seen *seen) {
@@ -76,6 +76,18 @@ static int look(Waiting *w) {
     return r;
 }
 
+/* Somebody else may start it; who waits in vain should know for what. */
+static void say_idle(const Waiting *w) {
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        Seen *seen = w->targets.all.at[i];
+        if (!is_wanted(&w->targets, seen) || seen->marks & (WAS_WANTED | WAS_TOLD))
+            continue;
+        seen->marks |= WAS_TOLD;
+        AUTO_FREE char *sentence = target_sentence(&seen->view);
+        cli_say("waiting: %s", sentence);
+    }
+}
+
 static void say_late(const Waiting *w) {
     for (size_t i = 0; i < w->targets.all.n; i++) {
         Seen *seen = w->targets.all.at[i];
@@ -113,12 +125,14 @@ static int wait_for(Waiting *w, Err *err) {
     if (targets_read(&w->targets, err) < 0 ||
         targets_choose(&w->targets, &w->cli->names, NULL, err) < 0 || refuse_endless(w, err) < 0)
         return -1;
-    while (!w->targets.gone && (r = look(w)) < 0)
+    while (!w->targets.gone && (r = look(w)) < 0) {
+        say_idle(w);
         if (targets_wait(&w->targets, deadline_ms, err) < 0) {
             if (err->kind == ERR_TIMEOUT)
                 say_late(w);
             return -1;
         }
+    }
     return w->targets.gone ? after_gone(w, err) : r;
 }
 

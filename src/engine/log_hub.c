@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "base/str.h"
@@ -281,6 +282,26 @@ static int list_targets(LogStream *stream, const StrList *names, Err *err) {
     return 0;
 }
 
+static bool has_run(const LogStream *stream, const char *target) {
+    AUTO_FREE char *dir =
+        xasprintf("%s/runs/%s/%u", stream->dir, target, (unsigned)stream->ask.run);
+    return access(dir, F_OK) == 0;
+}
+
+/* A run that was never there, or is kept no more; who follows may wait for one that is to come. */
+static int check_run(const LogStream *stream, Err *err) {
+    const StrList *targets = &stream->ask.targets;
+    bool found = !stream->ask.run || stream->ask.follow || !targets->n;
+    for (size_t i = 0; i < targets->n && !found; i++)
+        found = has_run(stream, targets->at[i]);
+    if (found)
+        return 0;
+    return err_set(err, ERR_NOT_FOUND,
+                   "there is no log of run %u of %s%s; `thole ps` shows the newest runs",
+                   (unsigned)stream->ask.run, targets->at[0],
+                   targets->n > 1 ? " or of any other target that was asked for" : "");
+}
+
 static const char *object_name(LogStream *stream, const char *target) {
     char *name = arena_strdup(&stream->arena, target);
     name[strcspn(name, ":")] = name[strcspn(name, ":")] ? '.' : '\0';
@@ -357,7 +378,7 @@ LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *
     keep_ask(stream, ask);
     stream->ask.follow = ask->follow && session_find(engine, ask->slug);
     stream->dir = xasprintf("%s/sessions/%s", engine->state_dir, ask->slug);
-    if (list_targets(stream, &ask->targets, err) < 0)
+    if (list_targets(stream, &ask->targets, err) < 0 || check_run(stream, err) < 0)
         return log_stream_free(stream);
     open_sources(stream);
     if (stream->ask.follow)

@@ -40,17 +40,19 @@ static int nothing_labelled(const Session *session, const StrMap *labels, Err *e
 static int choose(const Session *session, const StrList *names, const StrMap *labels,
                   unsigned char *chosen, Err *err) {
     const Graph *graph = &session->graph;
+    const Config *config = session->config;
     if (!labels || !labels->n)
         return graph_choose(graph, names->n ? names->at : NULL, names->n, chosen, err);
     Arena arena;
     arena_init(&arena);
-    const char **labelled = arena_alloc(&arena, (graph->n + names->n + 1) * sizeof(*labelled));
+    const char **labelled =
+        arena_alloc(&arena, (config->services.n + names->n + 1) * sizeof(*labelled));
     size_t n = 0;
     for (size_t i = 0; i < names->n; i++)
         labelled[n++] = names->at[i];
-    for (size_t i = 0; i < graph->n; i++)
-        if (graph->targets[i].service && has_labels(graph->targets[i].service, labels))
-            labelled[n++] = graph->targets[i].name;
+    for (size_t i = 0; i < config->services.n; i++)
+        if (has_labels(&config->services.at[i], labels))
+            labelled[n++] = config->services.at[i].name;
     int r = n > names->n ? graph_choose(graph, labelled, n, chosen, err)
                          : nothing_labelled(session, labels, err);
     arena_deinit(&arena);

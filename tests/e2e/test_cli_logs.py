@@ -50,6 +50,7 @@ def test_runs(talk):
     talk.run("wait", "b")
     assert talk.run("logs", "b").lines.count("b:update | apple") == 2
     assert talk.run("logs", "--run", "2", "b").lines == ["b:update | apple", "b:update | banana", "b:update | cherry"]
+    assert "no log of run 9 of b:update;" in talk.run("logs", "--run", "9", "b", code=2).err
 
 
 def test_forms(talk):

@@ -210,8 +210,11 @@ def test_wait(thole):
           gate: {type: job, command: 'until test -e go; do sleep 0.02; done'}
           web: {command: sleep 1000, depends_on: [gate]}
           bad: {type: job, command: 'until test -e go; do sleep 0.02; done; exit 9'}
+          later: {command: sleep 1000, auto: false}
         """)
     thole.run("up", "-d")
+    idle = thole.run("wait", "later", "--timeout", "200ms", code=4).err
+    assert idle.startswith("thole: waiting: later:serve is not started: its `auto` is false\n"), idle
     late = thole.run("wait", "web", "--timeout", "200ms", code=4)
     assert "thole: web:serve is waiting for gate, " in late.err
     thole.run("wait", "gate", "--for", "done", "--timeout", "200ms", code=4)

@@ -122,7 +122,7 @@ def test_detached(thole):
 def test_wait_returns_when_all_is_ready(thole):
     thole.config(CHAIN)
     for _ in range(3):
-        thole.run("up", "-d", "--wait")
+        assert thole.run("up", "-d", "--wait").err.endswith(" is ready\n")
         states = {name: target["state"] for name, target in thole.targets().items()}
         assert states["api:serve"]["active"]["ready"] and states["migrate:update"]["terminated"]["exitCode"] == 0
         thole.run("down")
@@ -185,10 +185,12 @@ def test_up_with_labels(thole):
         services:
           a: {command: sleep 1000, labels: {tier: front}}
           b: {command: sleep 1000}
+          group: {depends_on: [a], labels: {tier: all}}
         """)
-    thole.run("up", "-d", "--wait", "-l", "tier=front")
-    assert thole.target("a:serve")["state"]["active"] and thole.target("b:serve")["state"] == {}
-    thole.run("down")
+    for label in ("tier=front", "tier=all"):
+        thole.run("up", "-d", "--wait", "-l", label)
+        assert thole.target("a:serve")["state"]["active"] and thole.target("b:serve")["state"] == {}
+        thole.run("down")
     assert "tier=back" in thole.run("up", "-d", "-l", "tier=back", code=2).err
     assert "the labels nosuch and tier=back" in thole.run("up", "-d", "b", "-l", "nosuch", "-l", "tier=back", code=2).err
     for wrong in ("", "=front"):
