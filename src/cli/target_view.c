@@ -89,7 +89,7 @@ const char *target_why(const TargetView *view) {
 char *target_sentence(const TargetView *view) {
     const char *word = target_word(view), *why = target_why(view);
     if (strcmp(word, "-") == 0)
-        return xasprintf("%s: %s", view->name, why[0] ? why : "not started");
+        word = "not started";
     if (str_starts(why, word)) /* "waiting for …", "stopped by …" */
         return xasprintf("%s is %s", view->name, why);
     if (strcmp(word, "backoff") == 0)

@@ -30,8 +30,8 @@ static int nothing_labelled(const Session *session, const StrMap *labels, Err *e
         text = arena_printf(&arena, "%s%s%s%s%s", text, i ? " and " : "", labels->at[i].name,
                             labels->at[i].value ? "=" : "",
                             labels->at[i].value ? labels->at[i].value : "");
-    err_set(err, ERR_NOT_FOUND, "no service of %s carries the label%s %s", session->config->file,
-            labels->n > 1 ? "s" : "", text);
+    err_set(err, ERR_NOT_FOUND, "nothing that %s runs carries the label%s %s",
+            session->config->file, labels->n > 1 ? "s" : "", text);
     arena_deinit(&arena);
     return -1;
 }
@@ -40,19 +40,17 @@ static int nothing_labelled(const Session *session, const StrMap *labels, Err *e
 static int choose(const Session *session, const StrList *names, const StrMap *labels,
                   unsigned char *chosen, Err *err) {
     const Graph *graph = &session->graph;
-    const Config *config = session->config;
     if (!labels || !labels->n)
         return graph_choose(graph, names->n ? names->at : NULL, names->n, chosen, err);
     Arena arena;
     arena_init(&arena);
-    const char **labelled =
-        arena_alloc(&arena, (config->services.n + names->n + 1) * sizeof(*labelled));
+    const char **labelled = arena_alloc(&arena, (graph->n + names->n + 1) * sizeof(*labelled));
     size_t n = 0;
     for (size_t i = 0; i < names->n; i++)
         labelled[n++] = names->at[i];
-    for (size_t i = 0; i < config->services.n; i++)
-        if (has_labels(&config->services.at[i], labels))
-            labelled[n++] = config->services.at[i].name;
+    for (size_t i = 0; i < graph->n; i++)
+        if (graph->targets[i].service && has_labels(graph->targets[i].service, labels))
+            labelled[n++] = graph->targets[i].name;
     int r = n > names->n ? graph_choose(graph, labelled, n, chosen, err)
                          : nothing_labelled(session, labels, err);
     arena_deinit(&arena);

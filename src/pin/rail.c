@@ -66,13 +66,14 @@ static void round_up(Rail *r, int64_t now) {
     r->survivors = alive > 0 ? (uint32_t)alive : 0;
 }
 
-/* A server that did not last is started again later. */
+/* A server that did not last is started again later; without a pin to watch, not for ever. */
 static void server_ended(Rail *r, int64_t now) {
     bool lasted = now - r->server_since >= RAIL_BACKOFF_MAX_MS;
     int64_t next = r->backoff == 0 ? RAIL_BACKOFF_MS : r->backoff * 2;
     r->backoff = lasted ? 0 : next < RAIL_BACKOFF_MAX_MS ? next : RAIL_BACKOFF_MAX_MS;
     r->server = 0;
-    r->server_at = now + r->backoff;
+    r->resting |= r->alive == 0 && r->backoff == RAIL_BACKOFF_MAX_MS;
+    r->server_at = r->resting ? 0 : now + r->backoff;
 }
 
 static void hear_signals(Rail *r, int64_t now) {

@@ -6,7 +6,8 @@
  * It is a child subreaper: when a pin dies without an exit record, what was below it comes up here, is killed to a fixed
  * point, and the server is told. When the last server's connection ends without WIRE_BYE, the rail starts a server from
  * the newest HELLO's argv (before any HELLO: from its own), with back-off, never while one it started is alive. After
- * WIRE_BYE it ends RAIL_REST_MS after the last pin and the last connection are gone. It sleeps in one poll. */
+ * WIRE_BYE, or when there is no pin to watch and no server lasts, it ends RAIL_REST_MS after the last pin and the last
+ * connection are gone. It sleeps in one poll. */
 #pragma once
 
 #include "pin/pin.h"
@@ -17,7 +18,7 @@ enum {
     RAIL_FIRST_MS = 5000,        /* for the first server to say hello */
     RAIL_REST_MS = 1000,         /* between the end of all that needs us, and ours */
     RAIL_BACKOFF_MS = 100,       /* before the second attempt to start a server; then doubled */
-    RAIL_BACKOFF_MAX_MS = 10000, /* at most; one that lived as long did start */
+    RAIL_BACKOFF_MAX_MS = 5000,  /* at most; one that lived as long did start */
     RAIL_ROUND_MS = 10,          /* between two looks at orphans */
     RAIL_ORPHANS_MS = 2000,      /* after which orphans that do not die are reported as survivors */
 };

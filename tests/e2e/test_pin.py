@@ -740,6 +740,14 @@ def test_a_server_that_gives_way_is_tried_with_ever_longer_pauses(served):
     assert len(line(rail.ledger).split()) - count <= 1
 
 
+@pytest.mark.deadline(60)
+def test_a_rail_without_pins_gives_up_on_a_server_that_never_lasts(served):
+    rail = served("quit")
+    rail.conn.close()
+    assert rail.process.wait(40) == 0
+    assert 6 <= len(line(rail.ledger).split()) <= 9
+
+
 def test_after_bye_no_server_is_started_and_the_rail_ends_with_its_pins(served):
     rail = served()
     run = rail.sh(f"until [ -e {rail.root}/go ]; do sleep 0.01; done")

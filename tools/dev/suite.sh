@@ -69,7 +69,7 @@ left_behind() {
 
 # check_left BUILD WHAT: nothing that the tests started may outlive them; what does is named and ended
 check_left() {
-    local left deadline=$((SECONDS + 15)) pid
+    local left deadline=$((SECONDS + 40)) pid
     while left=$(left_behind "$1" || true) && [ -n "$left" ] && [ "$SECONDS" -lt "$deadline" ]; do
         sleep 0.2
     done
