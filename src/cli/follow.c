@@ -59,13 +59,15 @@ static void on_target(void *arg, Seen *seen, const char *before) {
         prefix_widen(&f->prefix, seen->view.name);
     progress_touch(&f->progress);
     summary_note(seen);
-    if (strcmp(before, seen->word) == 0 || is_stopping(f) || f->ask->quiet ||
-        (fresh && !f->ask->owner))
+    if (strcmp(before, seen->word) == 0 || is_stopping(f) || (fresh && !f->ask->owner))
         return;
-    if (!seen_is(seen, "failed") && !seen_is(seen, "backoff"))
+    bool failed = seen_is(seen, "failed");
+    if (failed && f->ask->quiet) /* it is told at the end, with its last words */
+        return;
+    if (!failed && !seen_is(seen, "backoff"))
         return;
     progress_clear(&f->progress);
-    cli_say("%s %s: %s", seen->view.name, seen_is(seen, "failed") ? "failed" : "is to be restarted",
+    cli_say("%s %s: %s", seen->view.name, failed ? "failed" : "is to be restarted",
             target_why(&seen->view));
 }
 

@@ -95,3 +95,15 @@ def test_a_directory_that_may_not_be_entered(thole):
     (thole.project / "closed").chmod(0)
     failed = thole.run("up", "-d", "--wait", code=1)
     assert f"working directory cannot be entered: {thole.project}/closed: Permission denied{HELPLESS}" in failed.err
+
+
+def test_up_that_waits_says_what_is_tried_again(thole):
+    thole.config("""
+        version: 1
+        services: {web: {command: 'test -e go && exec sleep 1000; exit 7', restart: {delay: 10ms, max_delay: 50ms, max_restarts: 0},
+                         ready: {exec: test -e go}}}
+        """)
+    up = thole.popen("up", "-d", "--wait")
+    up.wait_for("web:serve is to be restarted: exit code 7; restart 1 in", stream=2)
+    thole.file("go", "")
+    assert up.wait() == 0
