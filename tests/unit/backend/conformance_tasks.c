@@ -216,6 +216,7 @@ TEST(conf_a_running_step_is_resumed)
         CHECK_EQ(again.state.phase, STEP_RUNNING);
         backend_wait_step(w->backend, id, hear_state, &end);
         tail(w, id, 0, &shown);
+        UNTIL(w, shown.text.n > 0);
         destroy_now(w, id, SIGINT, GRACE_MS);
         UNTIL(w, end.called && shown.heard.called);
         CHECK_EQ(end.state.end, STEP_SIGNALED);
