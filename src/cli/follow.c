@@ -186,9 +186,16 @@ int follow_catch_signals(void) {
 
 /* ---- the end ---- */
 
-static bool anything_active(const Follow *f) {
+/* A run that was asked for and does not execute yet, or one that is being ended, counts too. */
+static bool is_alive(const TargetView *view) {
+    return view->phase == PHASE_ACTIVE ||
+           (view->phase == PHASE_WAITING &&
+            (str_same(view->reason, "starting") || str_same(view->reason, "stopping")));
+}
+
+static bool anything_alive(const Follow *f) {
     for (size_t i = 0; i < f->targets.all.n; i++)
-        if (f->targets.all.at[i]->view.phase == PHASE_ACTIVE && !f->targets.all.at[i]->deleted)
+        if (is_alive(&f->targets.all.at[i]->view) && !f->targets.all.at[i]->deleted)
             return true;
     return false;
 }
@@ -264,7 +271,7 @@ static EndFn verdict(const Follow *f) {
         return after_gone;
     if (has_survivors(f))
         return say_survivors;
-    if (ask->until == FOLLOW_DONE && f->done && !f->interrupts && !anything_active(f))
+    if (ask->until == FOLLOW_DONE && f->done && !f->interrupts && !anything_alive(f))
         return say_done;
     if (ask->until == FOLLOW_SETTLED && !f->interrupts && f->outcome.failed)
         return say_failed;
