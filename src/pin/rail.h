@@ -15,12 +15,12 @@
 enum {
     RAIL_PINS_MAX = 16 * 1024,
     RAIL_ARGS_MAX = 256,
-    RAIL_FIRST_MS = 5000,        /* for the first server to say hello */
-    RAIL_REST_MS = 1000,         /* between the end of all that needs us, and ours */
-    RAIL_BACKOFF_MS = 100,       /* before the second attempt to start a server; then doubled */
-    RAIL_BACKOFF_MAX_MS = 5000,  /* at most; one that lived as long did start */
-    RAIL_ROUND_MS = 10,          /* between two looks at orphans */
-    RAIL_ORPHANS_MS = 2000,      /* after which orphans that do not die are reported as survivors */
+    RAIL_FIRST_MS = 5000,       /* for the first server to say hello */
+    RAIL_REST_MS = 1000,        /* between the end of all that needs us, and ours */
+    RAIL_BACKOFF_MS = 100,      /* before the second attempt to start a server; then doubled */
+    RAIL_BACKOFF_MAX_MS = 5000, /* at most; one that lived as long did start */
+    RAIL_ROUND_MS = 10,         /* between two looks at orphans */
+    RAIL_ORPHANS_MS = 2000,     /* after which orphans that do not die are reported as survivors */
 };
 
 /* Exit codes. */
