@@ -235,23 +235,17 @@ static int act(Wish *w, const ActionOptions *options, Err *err) {
     return r;
 }
 
-int action_run(Cli *cli, Action action, const ActionOptions *options) {
+int action_run(Cli *cli, Action action, const ActionOptions *options, Err *err) {
     Wish w = {.cli = cli, .action = action};
-    Arena arena;
-    Err err;
-    int r = -1;
-    arena_init(&arena);
     if (!cli->names.n)
-        err_set(&err, ERR_INVALID, "thole %s needs a NAME: a resource or a target",
-                cli->command->name);
-    else if ((w.slug = cli_session(cli, &arena, NULL, &err))) {
-        targets_init(&w.targets, &cli->client, w.slug);
-        r = act(&w, options, &err);
-        targets_deinit(&w.targets);
-        free(w.runs);
-    }
-    if (r < 0)
-        r = cli_fail(&err);
-    arena_deinit(&arena);
+        return err_set(err, ERR_INVALID, "thole %s needs a NAME: a resource or a target",
+                       cli->command->name);
+    w.slug = cli_session(cli, NULL, err);
+    if (!w.slug)
+        return -1;
+    targets_init(&w.targets, &cli->client, w.slug);
+    int r = act(&w, options, err);
+    targets_deinit(&w.targets);
+    free(w.runs);
     return r;
 }

@@ -13,5 +13,5 @@ enum { ACTION_OPTION_N = 1 };
 
 typedef enum Action { ACTION_START, ACTION_STOP, ACTION_RESTART } Action;
 
-/* Exit code. */
-int action_run(Cli *cli, Action action, const ActionOptions *options);
+/* As Command.run. */
+int action_run(Cli *cli, Action action, const ActionOptions *options, Err *err);

@@ -57,33 +57,23 @@ static int ask(Cli *cli, const char *method, const char *path, const char *body,
     return r;
 }
 
-static int run(Cli *cli, void *options) {
-    (void)options;
-    Err err;
+static int run(Cli *cli, void *options, Err *err) {
     const char *method = cli->names.n ? cli->names.at[0] : "";
     const char *path = cli->names.n > 1 ? cli->names.at[1] : "";
+    const char *body = cli->names.n > 2 ? cli->names.at[2] : "{}";
     bool get = strcasecmp(method, "GET") == 0, delete = strcasecmp(method, "DELETE") == 0;
     bool post = strcasecmp(method, "POST") == 0;
-    int r = -1;
     if ((!get && !post && !delete) || path[0] != '/' || cli->names.n > (post ? 3u : 2u))
-        err_set(&err, ERR_INVALID,
-                "use it as `thole api GET /PATH`, `thole api POST /PATH [JSON]` "
-                "or `thole api DELETE /PATH`");
-    else if (strpbrk(path, " \t\r\n"))
-        err_set(&err, ERR_INVALID, "a path has no spaces; write %%20");
-    else if (get && goes_on(path))
-        r = stream(cli, path, &err);
-    else
-        r = ask(cli,
-                get    ? "GET"
-                : post ? "POST"
-                       : "DELETE",
-                path,
-                !post              ? NULL
-                : cli->names.n > 2 ? cli->names.at[2]
-                                   : "{}",
-                &err);
-    return r < 0 ? cli_fail(&err) : r;
+        return err_set(err, ERR_INVALID,
+                       "use it as `thole api GET /PATH`, `thole api POST /PATH [JSON]` "
+                       "or `thole api DELETE /PATH`");
+    if (strpbrk(path, " \t\r\n"))
+        return err_set(err, ERR_INVALID, "a path has no spaces; write %%20");
+    if (get && goes_on(path))
+        return stream(cli, path, err);
+    if (post)
+        return ask(cli, "POST", path, body, err);
+    return ask(cli, get ? "GET" : "DELETE", path, NULL, err);
 }
 
 const Command command_api = {

@@ -15,7 +15,6 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/moved.h"
-#include "cli/report_print.h"
 #include "data/json.h"
 #include "data/yaml_write.h"
 #include "spec/routes.h"
@@ -54,11 +53,6 @@ void cli_print(const Cli *cli, const Value *v) {
     }
     fwrite(buf_cstr(&buf), 1, buf.n, stdout);
     buf_deinit(&buf);
-}
-
-int cli_refused(const Cli *cli, const Value *reply, const Err *err) {
-    report_print(cli, reply);
-    return cli_fail(err);
 }
 
 /* ---- the project ---- */
@@ -144,7 +138,7 @@ char *cli_words(const Cli *cli, const char *verb) {
                      cli->session ? cli->session : "", cli->session ? " " : "", verb);
 }
 
-static const Value *ask_for_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
+static const Value *ask_for_session(Cli *cli, bool stopped, Err *err) {
     const Value *list;
     Buf path;
     AUTO_FREE char *selector = cli_file_selector(cli, "=");
@@ -153,7 +147,7 @@ static const Value *ask_for_session(Cli *cli, Arena *arena, bool stopped, Err *e
     client_param(&path, "fieldSelector", selector);
     if (stopped)
         client_param(&path, "stopped", "true");
-    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, arena, &list, err);
+    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &list, err);
     buf_deinit(&path);
     if (r < 0)
         return NULL;
@@ -171,11 +165,11 @@ static const Value *ask_for_session(Cli *cli, Arena *arena, bool stopped, Err *e
     return NULL;
 }
 
-const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
+const Value *cli_find_session(Cli *cli, bool stopped, Err *err) {
     if (cli_project(cli, err) < 0)
         return NULL;
-    const Value *session = ask_for_session(cli, arena, stopped, err);
-    if (session || err->kind != ERR_NOT_FOUND || !(session = moved_find(cli, arena)))
+    const Value *session = ask_for_session(cli, stopped, err);
+    if (session || err->kind != ERR_NOT_FOUND || !(session = moved_find(cli)))
         return session;
     AUTO_FREE char *down = cli_words(cli, "down");
     cli_say("this is session %s of %s, from before the directory was moved; `%s` stops it",
@@ -183,8 +177,8 @@ const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err) {
     return session;
 }
 
-const char *cli_session(Cli *cli, Arena *arena, bool *stopped, Err *err) {
-    const Value *session = cli_find_session(cli, arena, stopped != NULL, err);
+const char *cli_session(Cli *cli, bool *stopped, Err *err) {
+    const Value *session = cli_find_session(cli, stopped != NULL, err);
     const Value *metadata = value_get(session, "metadata");
     if (stopped)
         *stopped = value_get_str(value_get(metadata, "annotations"), "thole.dev/stopped") != NULL;

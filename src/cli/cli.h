@@ -16,6 +16,7 @@ typedef struct Cli {
     const Command *command;
     TextList names; /* what stands after the command */
     Client client;
+    Arena arena;           /* what a command reads lives as long as it runs */
     char *config_file;     /* absolute; cli_project() finds it */
     bool terminal;         /* stdout is one */
     bool color, color_err; /* of stdout, stderr */
@@ -27,12 +28,13 @@ struct Command {
     const char *outputs; /* for -o; the first is the default. NULL: it has none */
     const Option *options;
     size_t option_n;
-    size_t options_size;                 /* of its struct of options */
-    void (*prepare)(void *options);      /* defaults that are not zero; may be NULL */
-    int (*run)(Cli *cli, void *options); /* exit code */
-    bool no_names;                       /* takes no words */
-    bool offline;                        /* needs no client */
-    bool once; /* to ask twice is not the same: not when the connection broke off */
+    size_t options_size;            /* of its struct of options */
+    void (*prepare)(void *options); /* defaults that are not zero; may be NULL */
+    /* exit code; -1: err, which is said and decides it */
+    int (*run)(Cli *cli, void *options, Err *err);
+    bool no_names; /* takes no words */
+    bool offline;  /* needs no client */
+    bool once;     /* to ask twice is not the same: not when the connection broke off */
 };
 
 extern const Command *const commands[];        /* ends with NULL */
@@ -67,16 +69,13 @@ const char *cli_output(const Cli *cli);             /* what -o says, or the comm
 
 /* Puts a tree on stdout as JSON or YAML, whichever -o says. */
 void cli_print(const Cli *cli, const Value *v);
-/* The message of an error that a reply brought, with the problems of a config file if it has any. */
-int cli_refused(const Cli *cli, const Value *reply, const Err *err);
-
 /* Finds the project's config file: --file, or walking up from the working directory. */
 MUST int cli_project(Cli *cli, Err *err);
-/* The slug of the project's session; NULL: there is none (err says so and how to start it). In `arena`. Also one that is down
- * if `stopped` is not NULL, which then says whether it is. That the directory was moved meanwhile is said. */
-const char *cli_session(Cli *cli, Arena *arena, bool *stopped, Err *err);
+/* The slug of the project's session; NULL: there is none (err says so and how to start it). Also one that is down if `stopped` is
+ * not NULL, which then says whether it is. That the directory was moved meanwhile is said. */
+const char *cli_session(Cli *cli, bool *stopped, Err *err);
 /* The whole object. NULL: none. */
-const Value *cli_find_session(Cli *cli, Arena *arena, bool stopped, Err *err);
+const Value *cli_find_session(Cli *cli, bool stopped, Err *err);
 /* Does a session go by the name that --session says (or by none)? */
 bool cli_is_meant(const Cli *cli, const Value *session);
 /* `spec.tiltfilePath<sign><the config file>`, for fieldSelector. Returns owned. */

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
+#include "cli/report_print.h"
 #include "cli/review.h"
 
-static int run(Cli *cli, void *options) {
-    (void)options;
-    Arena arena;
-    const Value *review;
-    Err err;
-    int r = EXIT_DONE;
-    arena_init(&arena);
-    if (review_ask(cli, &arena, &review, &err) < 0) {
-        r = cli_refused(cli, review, &err);
-    } else if (!value_get_bool(value_get(review, "status"), "valid", false)) {
-        err_set(&err, ERR_INVALID, "%s is not valid", cli->config_file);
-        r = cli_refused(cli, review, &err);
-    } else {
-        cli_print(cli, value_get(value_get(review, "status"), "config"));
+static int run(Cli *cli, void *options, Err *err) {
+    const Value *status;
+    if (review_ask(cli, &status, err) < 0)
+        return -1;
+    if (!value_get_bool(status, "valid", false)) {
+        report_print_review(cli, status);
+        return err_set(err, ERR_INVALID, "%s is not valid", cli->config_file);
     }
-    arena_deinit(&arena);
-    return r;
+    cli_print(cli, value_get(status, "config"));
+    return EXIT_DONE;
 }
 
 const Command command_config = {

@@ -59,11 +59,11 @@ static const char *slug_of(const Value *session) {
 }
 
 /* All at once; then each is seen to its end. */
-static int stop_all(Cli *cli, const DownOptions *ask, Arena *arena, Err *err) {
+static int stop_all(Cli *cli, const DownOptions *ask, Err *err) {
     const Value *list;
     int worst = EXIT_DONE, r;
     const char *path = ask->purge ? TILT_API "/sessions?stopped=true" : TILT_API "/sessions";
-    if (client_ask(&cli->client, "GET", path, NULL, arena, &list, err) < 0)
+    if (client_ask(&cli->client, "GET", path, NULL, &cli->arena, &list, err) < 0)
         return -1;
     const Value *items = value_get(list, "items");
     if (value_count(items) == 0)
@@ -78,11 +78,11 @@ static int stop_all(Cli *cli, const DownOptions *ask, Arena *arena, Err *err) {
 }
 
 /* That nothing runs is what was wanted. */
-static int stop_one(Cli *cli, const DownOptions *ask, Arena *arena, Err *err) {
+static int stop_one(Cli *cli, const DownOptions *ask, Err *err) {
     bool stopped;
     if (cli_project(cli, err) < 0)
         return -1;
-    const char *slug = cli_session(cli, arena, ask->purge ? &stopped : NULL, err);
+    const char *slug = cli_session(cli, ask->purge ? &stopped : NULL, err);
     if (slug)
         return stop(cli, ask, slug);
     if (err->kind != ERR_NOT_FOUND)
@@ -91,20 +91,13 @@ static int stop_one(Cli *cli, const DownOptions *ask, Arena *arena, Err *err) {
     return EXIT_DONE;
 }
 
-static int run(Cli *cli, void *given) {
+static int run(Cli *cli, void *given, Err *err) {
     const DownOptions *ask = given;
-    Arena arena;
-    Err err;
-    arena_init(&arena);
-    int r = ask->all ? stop_all(cli, ask, &arena, &err) : stop_one(cli, ask, &arena, &err);
-    if (r < 0)
-        r = cli_fail(&err);
-    arena_deinit(&arena);
-    return r;
+    return ask->all ? stop_all(cli, ask, err) : stop_one(cli, ask, err);
 }
 
-int down_all(Cli *cli, int64_t timeout_ms) {
-    return run(cli, &(DownOptions){.all = true, .timeout_ms = timeout_ms});
+int down_all(Cli *cli, int64_t timeout_ms, Err *err) {
+    return stop_all(cli, &(DownOptions){.all = true, .timeout_ms = timeout_ms}, err);
 }
 
 const Command command_down = {

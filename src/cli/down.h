@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What `thole down --all` does, for `thole server stop --all`. */
 #pragma once
 
 #include "cli/cli.h"
 
-/* `thole down --all`: returns its exit code. */
-int down_all(Cli *cli, int64_t timeout_ms);
+/* As Command.run. */
+int down_all(Cli *cli, int64_t timeout_ms, Err *err);

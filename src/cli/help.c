@@ -76,20 +76,17 @@ void help_command(const Command *command) {
     options_print(sets, COUNT(sets));
 }
 
-static int run(Cli *cli, void *options) {
-    (void)options;
-    Err err;
+static int run(Cli *cli, void *options, Err *err) {
     if (cli->names.n > 1)
-        return err_set(&err, ERR_INVALID, "thole help takes one COMMAND (\"%.60s\")",
-                       cli->names.at[1]),
-               cli_fail(&err);
+        return err_set(err, ERR_INVALID, "thole help takes one COMMAND (\"%.60s\")",
+                       cli->names.at[1]);
     if (!cli->names.n) {
         help_commands();
         return EXIT_DONE;
     }
     const Command *command = command_find(cli->names.at[0]);
     if (!command)
-        return command_unknown(cli->names.at[0], &err), cli_fail(&err);
+        return command_unknown(cli->names.at[0], err);
     help_command(command);
     return EXIT_DONE;
 }

@@ -178,10 +178,10 @@ static void widen(Logs *logs) {
     targets_deinit(&targets);
 }
 
-static int print(Logs *logs, Arena *arena, Err *err) {
+static int print(Logs *logs, Err *err) {
     bool stopped = false;
     LogFeed feed;
-    logs->ask.slug = cli_session(logs->cli, arena, &stopped, err);
+    logs->ask.slug = cli_session(logs->cli, &stopped, err);
     if (!logs->ask.slug)
         return -1;
     if (stopped && logs->ask.follow) {
@@ -196,18 +196,14 @@ static int print(Logs *logs, Arena *arena, Err *err) {
     return r;
 }
 
-static int run(Cli *cli, void *given) {
+static int run(Cli *cli, void *given, Err *err) {
     Logs logs = {.cli = cli};
-    Arena arena;
-    Err err;
-    arena_init(&arena);
-    int r = read_options(&logs, given, &err);
+    int r = read_options(&logs, given, err);
     if (r == 0)
-        r = print(&logs, &arena, &err);
+        r = print(&logs, err);
     if (logs.has_re)
         regfree(&logs.re);
-    arena_deinit(&arena);
-    return r < 0 ? cli_fail(&err) : EXIT_DONE;
+    return r;
 }
 
 const Command command_logs = {

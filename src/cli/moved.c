@@ -45,7 +45,7 @@ static bool is_it(const Cli *cli, const Value *session, const char *dir, const c
 }
 
 /* Of all sessions of other files, or of the one of that name. */
-static const Value *look(Cli *cli, Arena *arena, const char *dir, const char *linked) {
+static const Value *look(Cli *cli, const char *dir, const char *linked) {
     const Value *list;
     Buf path;
     Err err;
@@ -54,7 +54,7 @@ static const Value *look(Cli *cli, Arena *arena, const char *dir, const char *li
     buf_init(&path, CLI_PATH_BYTES);
     buf_puts(&path, TILT_API "/sessions");
     client_param(&path, "fieldSelector", linked ? named : others);
-    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, arena, &list, &err);
+    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &list, &err);
     buf_deinit(&path);
     const Value *items = r == 0 ? value_get(list, "items") : NULL;
     for (size_t i = 0; i < value_count(items); i++)
@@ -63,11 +63,11 @@ static const Value *look(Cli *cli, Arena *arena, const char *dir, const char *li
     return NULL;
 }
 
-const Value *moved_find(Cli *cli, Arena *arena) {
+const Value *moved_find(Cli *cli) {
     AUTO_FREE char *dir = trace_dir(cli);
     AUTO_FREE char *linked = cli->session ? NULL : linked_slug(dir);
-    const Value *found = linked ? look(cli, arena, dir, linked) : NULL;
+    const Value *found = linked ? look(cli, dir, linked) : NULL;
     if (!found && (cli->session || cli->file) && access(dir, F_OK) == 0)
-        found = look(cli, arena, dir, NULL);
+        found = look(cli, dir, NULL);
     return found;
 }

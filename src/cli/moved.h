@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-/* That session, in `arena`; NULL: there is none. */
-const Value *moved_find(Cli *cli, Arena *arena);
+/* That session; NULL: there is none. */
+const Value *moved_find(Cli *cli);
 /* The path of its config file, which is not there any more. */
 const char *moved_from(const Value *session);

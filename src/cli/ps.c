@@ -178,7 +178,7 @@ static void say_helpers(const Ps *ps, const Value *items) {
         helpers_say_how(ps->cli);
 }
 
-static int show(Ps *ps, const char *slug, Arena *arena, Err *err) {
+static int show(Ps *ps, const char *slug, Err *err) {
     const Value *list;
     Buf path;
     buf_init(&path, 4096);
@@ -190,7 +190,7 @@ static int show(Ps *ps, const char *slug, Arena *arena, Err *err) {
     if (strcmp(cli_output(ps->cli), "json") == 0) {
         r = print_json(ps->cli, buf_cstr(&path), err);
     } else {
-        r = client_ask(&ps->cli->client, "GET", buf_cstr(&path), NULL, arena, &list, err);
+        r = client_ask(&ps->cli->client, "GET", buf_cstr(&path), NULL, &ps->cli->arena, &list, err);
         if (r == 0) {
             print_table(ps, value_get(list, "items"));
             say_helpers(ps, value_get(list, "items"));
@@ -203,30 +203,24 @@ static int show(Ps *ps, const char *slug, Arena *arena, Err *err) {
     return r;
 }
 
-static void say_down(const Cli *cli, const char *slug, Err *err) {
+static int refuse_down(const Cli *cli, const char *slug, Err *err) {
     AUTO_FREE char *up = cli_words(cli, "up");
     AUTO_FREE char *logs = cli_words(cli, "logs");
-    err_set(err, ERR_NOT_FOUND,
-            "session %s is down; `%s` starts it again, `%s` shows what it wrote", slug, up, logs);
+    return err_set(err, ERR_NOT_FOUND,
+                   "session %s is down; `%s` starts it again, `%s` shows what it wrote", slug, up,
+                   logs);
 }
 
-static int run(Cli *cli, void *given) {
+static int run(Cli *cli, void *given, Err *err) {
     const PsOptions *ask = given;
     Ps ps = {.cli = cli, .all = ask->all, .wide = strcmp(cli_output(cli), "wide") == 0};
-    Arena arena;
-    Err err;
     bool stopped = false;
-    int r = -1;
-    arena_init(&arena);
-    const char *slug = ask->all ? NULL : cli_session(cli, &arena, &stopped, &err);
-    if (stopped)
-        say_down(cli, slug, &err);
-    else if (slug || ask->all)
-        r = show(&ps, slug, &arena, &err);
-    if (r < 0)
-        r = cli_fail(&err);
-    arena_deinit(&arena);
-    return r;
+    if (ask->all)
+        return show(&ps, NULL, err);
+    const char *slug = cli_session(cli, &stopped, err);
+    if (!slug)
+        return -1;
+    return stopped ? refuse_down(cli, slug, err) : show(&ps, slug, err);
 }
 
 const Command command_ps = {

@@ -59,8 +59,10 @@ static void print_list(const Cli *cli, const Value *list, const char *kind) {
 }
 
 void report_print(const Cli *cli, const Value *reply) {
-    const Value *status = value_get(reply, "status");
     print_list(cli, value_get(value_get(reply, "details"), "problems"), "");
+}
+
+void report_print_review(const Cli *cli, const Value *status) {
     print_list(cli, value_get(status, "problems"), "");
     print_list(cli, value_get(status, "warnings"), "warning: ");
 }

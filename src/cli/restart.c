@@ -2,8 +2,8 @@
 #include "cli/action.h"
 #include "cli/commands.h"
 
-static int run(Cli *cli, void *options) {
-    return action_run(cli, ACTION_RESTART, options);
+static int run(Cli *cli, void *options, Err *err) {
+    return action_run(cli, ACTION_RESTART, options, err);
 }
 
 const Command command_restart = {

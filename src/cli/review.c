@@ -2,13 +2,14 @@
 #include "cli/review.h"
 
 #include "base/limits.h"
+#include "cli/report_print.h"
 #include "cli/request.h"
 #include "spec/routes.h"
 
-int review_ask(Cli *cli, Arena *arena, const Value **ret, Err *err) {
+int review_ask(Cli *cli, const Value **ret_status, Err *err) {
     Buf body;
     JsonWriter out;
-    *ret = NULL;
+    const Value *review;
     if (cli_project(cli, err) < 0)
         return -1;
     buf_init(&body, MAX_REQUEST_BYTES);
@@ -19,8 +20,11 @@ int review_ask(Cli *cli, Arena *arena, const Value **ret, Err *err) {
     json_object_end(&out);
     request_client(&out);
     json_object_end(&out);
-    int r = client_ask(&cli->client, "POST", THOLE_API "/configreviews", buf_cstr(&body), arena,
-                       ret, err);
+    int r = client_ask(&cli->client, "POST", THOLE_API "/configreviews", buf_cstr(&body),
+                       &cli->arena, &review, err);
     buf_deinit(&body);
+    if (r < 0)
+        report_print(cli, review);
+    *ret_status = value_get(review, "status");
     return r;
 }

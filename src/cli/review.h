@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What `vet` and `config` have in common: the server reads the project's config file. */
 #pragma once
 
 #include "cli/cli.h"
 
-/* Has the server read the project's config file: a ConfigReview in `arena`. */
-MUST int review_ask(Cli *cli, Arena *arena, const Value **ret, Err *err);
+/* The status of the ConfigReview: valid, problems, warnings, config. -1: there is none; problems that came with the refusal have
+ * been said. */
+MUST int review_ask(Cli *cli, const Value **ret_status, Err *err);

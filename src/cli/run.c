@@ -101,7 +101,7 @@ static int run_command(Cli *cli, int argc, char **argv, Err *err) {
     if (check(cli, err) < 0 || (!command->offline && client_init(&cli->client, err) < 0))
         return -1;
     cli->client.may_repeat = !command->once;
-    return command->run(cli, options);
+    return command->run(cli, options, err);
 }
 
 static int run(Cli *cli, int argc, char **argv, Err *err) {
@@ -138,6 +138,7 @@ int cli_run(int argc, char **argv) {
     cli.color = cli.terminal && !plain;
     cli.color_err = !plain && isatty(STDERR_FILENO);
     cli.names.at = words;
+    arena_init(&cli.arena);
     int r = run(&cli, argc, argv, &err);
     if (r < 0)
         r = cli_fail(&err);
@@ -147,6 +148,7 @@ int cli_run(int argc, char **argv) {
         r = r == EXIT_DONE ? EXIT_TROUBLE : r;
     }
     client_deinit(&cli.client);
+    arena_deinit(&cli.arena);
     free(cli.config_file);
     return r;
 }

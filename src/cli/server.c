@@ -32,9 +32,9 @@ static const Option options[] = {
      "give up after this long (exit code 4)", NULL},
 };
 
-static int ask(Cli *cli, Arena *arena, const Value **ret_status, Err *err) {
+static int ask(Cli *cli, const Value **ret_status, Err *err) {
     const Value *server;
-    if (client_ask(&cli->client, "GET", LOCAL_SERVER, NULL, arena, &server, err) < 0)
+    if (client_ask(&cli->client, "GET", LOCAL_SERVER, NULL, &cli->arena, &server, err) < 0)
         return -1;
     *ret_status = value_get(server, "status");
     return 0;
@@ -65,9 +65,9 @@ static void print_status(const Cli *cli, const Value *status) {
     table_print(table);
 }
 
-static int show(Cli *cli, Arena *arena, Err *err) {
+static int show(Cli *cli, Err *err) {
     const Value *status;
-    if (ask(cli, arena, &status, err) < 0)
+    if (ask(cli, &status, err) < 0)
         return -1;
     if (strcmp(cli_output(cli), "json") == 0)
         cli_print(cli, status);
@@ -116,16 +116,16 @@ static void say_stopped(const Value *status, bool all) {
                 n == 1 ? "es" : "", n == 1 ? "it" : "them");
 }
 
-static int stop(Cli *cli, const ServerOptions *given, Arena *arena, Err *err) {
+static int stop(Cli *cli, const ServerOptions *given, Err *err) {
     const Value *status, *reply;
     cli->client.may_start = given->all && any_session(&cli->client);
-    if (ask(cli, arena, &status, err) < 0) {
+    if (ask(cli, &status, err) < 0) {
         if (err->kind != ERR_UNAVAILABLE || cli->client.may_start)
             return -1;
         cli_say("no server is running");
         return EXIT_DONE;
     }
-    int r = given->all ? down_all(cli, given->timeout_ms) : EXIT_DONE;
+    int r = given->all ? down_all(cli, given->timeout_ms, err) : EXIT_DONE;
     if (r != EXIT_DONE) {
         cli_say("server %lld stays, with what is left; `thole ps -a` shows it",
                 (long long)value_get_int(status, "pid", 0));
@@ -135,7 +135,7 @@ static int stop(Cli *cli, const ServerOptions *given, Arena *arena, Err *err) {
     if (server < 0 && errno != ESRCH)
         return err_sys(err, errno, "watch the server");
     if (client_ask(&cli->client, "POST", LOCAL_SERVER "/stop", given->all ? "{\"all\":true}" : "{}",
-                   arena, &reply, err) < 0)
+                   &cli->arena, &reply, err) < 0)
         return -1;
     r = server < 0 ? EXIT_DONE
                    : wait_gone(server, given->timeout_ms ? given->timeout_ms : LEAVE_MS, err);
@@ -146,21 +146,22 @@ static int stop(Cli *cli, const ServerOptions *given, Arena *arena, Err *err) {
 
 /* ---- restart ---- */
 
-static int restart(Cli *cli, Arena *arena, Err *err) {
+static int restart(Cli *cli, Err *err) {
     const Value *status, *reply;
     int64_t deadline_ms = clock_mono_ms() + LEAVE_MS;
     cli->client.may_start = false;
-    if (ask(cli, arena, &status, err) < 0)
+    if (ask(cli, &status, err) < 0)
         return -1;
     int64_t old = value_get_int(status, "pid", 0), now = old;
-    if (client_ask(&cli->client, "POST", LOCAL_SERVER "/restart", "{}", arena, &reply, err) < 0)
+    if (client_ask(&cli->client, "POST", LOCAL_SERVER "/restart", "{}", &cli->arena, &reply, err) <
+        0)
         return -1;
     cli->client.may_start = true; /* should nobody else */
     while (now == old) {
         if (clock_mono_ms() >= deadline_ms)
             return err_set(err, ERR_TIMEOUT, "the server %lld has not made room", (long long)old);
         poll(NULL, 0, AGAIN_MS);
-        if (ask(cli, arena, &status, err) < 0)
+        if (ask(cli, &status, err) < 0)
             return -1;
         now = value_get_int(status, "pid", 0);
     }
@@ -168,32 +169,25 @@ static int restart(Cli *cli, Arena *arena, Err *err) {
     return EXIT_DONE;
 }
 
-static int run(Cli *cli, void *given) {
-    const ServerOptions *ask_options = given;
+static int do_verb(Cli *cli, const char *verb, const ServerOptions *given, Err *err) {
     static const char *const verbs[] = {"status", "stop", "restart"};
-    const char *verb = cli->names.n == 1 ? cli->names.at[0] : "";
-    Arena arena;
-    Err err;
-    int r = -1;
-    arena_init(&arena);
+    if (strcmp(verb, "status") == 0)
+        return show(cli, err);
+    if (strcmp(verb, "stop") == 0)
+        return stop(cli, given, err);
+    if (strcmp(verb, "restart") == 0)
+        return restart(cli, err);
+    const char *like = str_suggest(verb, verbs, COUNT(verbs));
+    return err_set(err, ERR_INVALID, "thole server takes status, stop or restart%s%s%s",
+                   like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+}
+
+static int run(Cli *cli, void *given, Err *err) {
     cli->client.may_start = false;
-    if (strcmp(verb, "status") == 0) {
-        r = show(cli, &arena, &err);
-    } else if (strcmp(verb, "stop") == 0) {
-        r = stop(cli, ask_options, &arena, &err);
-    } else if (strcmp(verb, "restart") == 0) {
-        r = restart(cli, &arena, &err);
-    } else {
-        const char *like = str_suggest(verb, verbs, COUNT(verbs));
-        err_set(&err, ERR_INVALID, "thole server takes status, stop or restart%s%s%s",
-                like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
-    }
-    if (r < 0 && err.kind == ERR_UNAVAILABLE)
-        err_set(&err, ERR_UNAVAILABLE, "no server is running (nobody listens on %s)",
+    int r = do_verb(cli, cli->names.n == 1 ? cli->names.at[0] : "", given, err);
+    if (r < 0 && err->kind == ERR_UNAVAILABLE)
+        err_set(err, ERR_UNAVAILABLE, "no server is running (nobody listens on %s)",
                 cli->client.socket);
-    if (r < 0)
-        r = cli_fail(&err);
-    arena_deinit(&arena);
     return r;
 }
 

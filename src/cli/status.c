@@ -7,23 +7,16 @@ static bool is_down(const Value *session) {
     return value_get_str(annotations, "thole.dev/stopped") != NULL;
 }
 
-static int run(Cli *cli, void *options) {
-    (void)options;
-    Arena arena;
-    Err err;
-    int r = EXIT_DONE;
-    arena_init(&arena);
-    const Value *session = cli_find_session(cli, &arena, true, &err);
+static int run(Cli *cli, void *options, Err *err) {
+    const Value *session = cli_find_session(cli, true, err);
     if (!session)
-        r = cli_fail(&err);
-    else
-        cli_print(cli, session);
+        return -1;
+    cli_print(cli, session);
     if (is_down(session)) {
         AUTO_FREE char *up = cli_words(cli, "up");
         cli_say("this session is down; `%s` starts a new one", up);
     }
-    arena_deinit(&arena);
-    return r;
+    return EXIT_DONE;
 }
 
 const Command command_status = {

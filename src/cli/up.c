@@ -55,17 +55,16 @@ static const char *existing(const Value *reply) {
 }
 
 /* Whoever names nothing looks on at what there is; nothing that has ended is run again. */
-static int attach(Cli *cli, const char *slug, const UpAsk *ask, Arena *arena, Err *err) {
+static int attach(Cli *cli, const char *slug, const UpAsk *ask, Err *err) {
     const Value *reply;
     if (!cli->names.n && !ask->labels.n && !ask->with_client)
         return 0;
     AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/start", slug);
     AUTO_FREE char *body = request_up(cli, ask, true, err);
-    return body ? client_ask(&cli->client, "POST", path, body, arena, &reply, err) : -1;
+    return body ? client_ask(&cli->client, "POST", path, body, &cli->arena, &reply, err) : -1;
 }
 
 typedef struct Begun {
-    Arena *arena; /* of what follows */
     const char *slug;
     /* of a session that was created: its start. What older ones wrote is not shown */
     const char *since;
@@ -83,27 +82,26 @@ static bool is_own(const Value *reply, const UpAsk *ask) {
     return str_same(value_get_str(value_get(reply, "details"), "uid"), ask->uid);
 }
 
-static int get_session(Cli *cli, const char *slug, Arena *arena, const Value **ret, Err *err) {
+static int get_session(Cli *cli, const char *slug, const Value **ret, Err *err) {
     AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s", slug);
-    return client_ask(&cli->client, "GET", path, NULL, arena, ret, err);
+    return client_ask(&cli->client, "GET", path, NULL, &cli->arena, ret, err);
 }
 
 static int take_own(Cli *cli, const char *slug, Begun *ret, Err *err) {
     const Value *session;
-    if (get_session(cli, slug, ret->arena, &session, err) < 0)
+    if (get_session(cli, slug, &session, err) < 0)
         return -1;
     take_session(session, ret);
     return 0;
 }
 
 /* The file was read when the session began: whoever has written to it since may expect to see it. */
-static void say_changed(Cli *cli, const char *slug, Arena *arena) {
+static void say_changed(Cli *cli, const char *slug) {
     const Value *session;
     const char *start;
     int64_t start_us;
     struct stat file;
-    Err err;
-    if (stat(cli->config_file, &file) < 0 || get_session(cli, slug, arena, &session, &err) < 0)
+    if (stat(cli->config_file, &file) < 0 || get_session(cli, slug, &session, NULL) < 0)
         return;
     start = value_get_str(value_get(session, "status"), "startTime");
     if (!start || time_parse(start, &start_us, NULL) < 0 ||
@@ -126,9 +124,9 @@ static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) 
                        "`thole --session NAME ci`, or stop that with `thole down`",
                        cli->config_file, slug);
     ret->slug = slug;
-    say_changed(cli, slug, ret->arena);
+    say_changed(cli, slug);
     ask->with_client = ask->env_refresh;
-    if (attach(cli, slug, ask, ret->arena, err) < 0)
+    if (attach(cli, slug, ask, err) < 0)
         return -1;
     if (ask->env_refresh)
         cli_say("what starts from now on has the environment of this command; what runs keeps its "
@@ -151,7 +149,7 @@ static int begin(Cli *cli, UpAsk *ask, Begun *ret, Err *err) {
     AUTO_FREE char *body = request_up(cli, ask, false, err);
     if (!body)
         return -1;
-    if (client_ask(&cli->client, "POST", TILT_API "/sessions", body, ret->arena, &reply, err) ==
+    if (client_ask(&cli->client, "POST", TILT_API "/sessions", body, &cli->arena, &reply, err) ==
         0) {
         take_session(reply, ret);
         return 0;
@@ -165,8 +163,8 @@ static int begin(Cli *cli, UpAsk *ask, Begun *ret, Err *err) {
 }
 
 /* Two sessions of one project would be in each other's way. */
-static int refuse_moved(Cli *cli, Arena *arena, Err *err) {
-    const Value *session = moved_find(cli, arena);
+static int refuse_moved(Cli *cli, Err *err) {
+    const Value *session = moved_find(cli);
     if (!session)
         return 0;
     AUTO_FREE char *down = cli_words(cli, "down");
@@ -212,11 +210,11 @@ static int look_on(Cli *cli, const UpOptions *options, const UpAsk *ask, const B
 }
 
 /* A signal meanwhile is for the session that is being started, so it is kept until that is there. */
-static int go(Cli *cli, const UpOptions *options, UpAsk *ask, Arena *arena, Err *err) {
-    Begun begun = {.arena = arena};
+static int go(Cli *cli, const UpOptions *options, UpAsk *ask, Err *err) {
+    Begun begun = {0};
     if (!ask->ci && !options->wait && options->timeout_ms >= 0)
         return err_set(err, ERR_INVALID, "--timeout goes with --wait");
-    if (cli_project(cli, err) < 0 || refuse_moved(cli, arena, err) < 0)
+    if (cli_project(cli, err) < 0 || refuse_moved(cli, err) < 0)
         return -1;
     bool looks_on = !options->detach || options->wait;
     if (looks_on)
@@ -241,7 +239,7 @@ static int say_interrupted(const Cli *cli, const Err *err) {
     return read_one && info.ssi_signo != SIGINT ? EXIT_TERMINATED : EXIT_INTERRUPTED;
 }
 
-static int start(Cli *cli, const UpOptions *options, bool ci) {
+static int start(Cli *cli, const UpOptions *options, bool ci, Err *err) {
     UpAsk ask = {.ci = ci,
                  .hold = ci && !options->detach,
                  .labels = options->labels,
@@ -249,23 +247,19 @@ static int start(Cli *cli, const UpOptions *options, bool ci) {
                  .env_refresh = options->env_refresh,
                  .timeout_ms = ci ? options->timeout_ms : -1,
                  .readiness_timeout_ms = ci ? options->readiness_timeout_ms : -1};
-    Arena arena;
-    Err err;
-    arena_init(&arena);
-    int r = go(cli, options, &ask, &arena, &err);
-    if (r < 0)
-        r = err.kind == ERR_CANCELLED ? say_interrupted(cli, &err) : cli_fail(&err);
-    arena_deinit(&arena);
+    int r = go(cli, options, &ask, err);
+    if (r < 0 && err->kind == ERR_CANCELLED)
+        r = say_interrupted(cli, err);
     free(options->labels.at);
     return r;
 }
 
-static int run_up(Cli *cli, void *options) {
-    return start(cli, options, false);
+static int run_up(Cli *cli, void *options, Err *err) {
+    return start(cli, options, false, err);
 }
 
-static int run_ci(Cli *cli, void *options) {
-    return start(cli, options, true);
+static int run_ci(Cli *cli, void *options, Err *err) {
+    return start(cli, options, true, err);
 }
 
 const Command command_up = {

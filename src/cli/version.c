@@ -6,26 +6,28 @@
 #include "spec/routes.h"
 
 /* Of the server that runs; none is started for it. */
-static const char *server_version(Cli *cli, Arena *arena) {
+static const char *server_version(Cli *cli) {
     const Value *server;
-    Err err;
     cli->client.may_start = false;
-    if (client_ask(&cli->client, "GET", THOLE_API "/servers/local", NULL, arena, &server, &err) < 0)
+    if (client_ask(&cli->client, "GET", THOLE_API "/servers/local", NULL, &cli->arena, &server,
+                   NULL) < 0)
         return NULL;
     return value_get_str(value_get(server, "status"), "version");
 }
 
-static int run(Cli *cli, void *options) {
-    (void)options;
-    Arena arena;
-    arena_init(&arena);
-    const char *server = server_version(cli, &arena);
+static void print_json(Cli *cli, const char *server) {
+    Arena *arena = &cli->arena;
+    Value *v = value_new(arena, VALUE_MAP);
+    value_set(arena, v, "client", value_new_string(arena, THOLE_VERSION));
+    value_set(arena, v, "server",
+              server ? value_new_string(arena, server) : value_new(arena, VALUE_NULL));
+    cli_print(cli, v);
+}
+
+static int run(Cli *cli, void *options, Err *err) {
+    const char *server = server_version(cli);
     if (strcmp(cli_output(cli), "json") == 0) {
-        Value *v = value_new(&arena, VALUE_MAP);
-        value_set(&arena, v, "client", value_new_string(&arena, THOLE_VERSION));
-        value_set(&arena, v, "server",
-                  server ? value_new_string(&arena, server) : value_new(&arena, VALUE_NULL));
-        cli_print(cli, v);
+        print_json(cli, server);
     } else {
         printf("thole %s\n", THOLE_VERSION);
         if (server)
@@ -34,7 +36,6 @@ static int run(Cli *cli, void *options) {
     if (server && strcmp(server, THOLE_VERSION) != 0)
         cli_say("the server has another version; `thole server restart` replaces it and leaves "
                 "what runs alone");
-    arena_deinit(&arena);
     return EXIT_DONE;
 }
 

@@ -136,20 +136,13 @@ static int wait_for(Waiting *w, Err *err) {
     return w->targets.gone ? after_gone(w, err) : r;
 }
 
-static int run(Cli *cli, void *given) {
-    Waiting w = {.cli = cli, .ask = given};
-    Arena arena;
-    Err err;
-    int r = -1;
-    arena_init(&arena);
-    if ((w.slug = cli_session(cli, &arena, NULL, &err))) {
-        targets_init(&w.targets, &cli->client, w.slug);
-        r = wait_for(&w, &err);
-        targets_deinit(&w.targets);
-    }
-    if (r < 0)
-        r = cli_fail(&err);
-    arena_deinit(&arena);
+static int run(Cli *cli, void *given, Err *err) {
+    Waiting w = {.cli = cli, .ask = given, .slug = cli_session(cli, NULL, err)};
+    if (!w.slug)
+        return -1;
+    targets_init(&w.targets, &cli->client, w.slug);
+    int r = wait_for(&w, err);
+    targets_deinit(&w.targets);
     return r;
 }
 
