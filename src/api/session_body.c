@@ -7,9 +7,10 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/str.h"
 
-enum { MAX_SESSION_NAME = 32, UID_CHARS = 36 };
+enum { UID_CHARS = 36 };
 
 typedef struct Reader {
     Arena *arena;

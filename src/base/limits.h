@@ -16,7 +16,8 @@ enum {
     MAX_HEADER_BYTES = 33 << 10,
     MAX_LOG_LINE = 1 << 20,
     MAX_TARGETS = 20000,
-    MAX_PROBLEMS = 100, /* reported of one file */
-    MAX_HELPERS = 64,   /* named of one target */
-    SECRET_MIN = 4,     /* bytes; shorter values would mask ordinary text */
+    MAX_SESSION_NAME = 32, /* characters of --session */
+    MAX_PROBLEMS = 100,    /* reported of one file */
+    MAX_HELPERS = 64,      /* named of one target */
+    SECRET_MIN = 4,        /* bytes; shorter values would mask ordinary text */
 };

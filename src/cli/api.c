@@ -41,9 +41,7 @@ static int ask(Cli *cli, const char *method, const char *path, const char *body,
     char message[400];
     if (client_raw(&cli->client, method, path, body, &answer, err) < 0)
         return -1;
-    fwrite(answer.body, 1, answer.size, stdout);
-    if (answer.size && answer.body[answer.size - 1] != '\n')
-        putchar('\n');
+    cli_print_raw(&answer);
     int r = EXIT_DONE;
     if (answer.status >= 400) {
         http_status_message(&answer, message, sizeof(message));

@@ -55,6 +55,12 @@ void cli_print(const Cli *cli, const Value *v) {
     buf_deinit(&buf);
 }
 
+void cli_print_raw(const HttpAnswer *answer) {
+    fwrite(answer->body, 1, answer->size, stdout);
+    if (answer->size && answer->body[answer->size - 1] != '\n')
+        putchar('\n');
+}
+
 /* ---- the project ---- */
 
 static int take_file(Cli *cli, const char *path, const char *said, Err *err) {

@@ -69,6 +69,8 @@ const char *cli_output(const Cli *cli);             /* what -o says, or the comm
 
 /* Puts a tree on stdout as JSON or YAML, whichever -o says. */
 void cli_print(const Cli *cli, const Value *v);
+/* Puts a reply on stdout as it came, and ends its line. */
+void cli_print_raw(const HttpAnswer *answer);
 /* Finds the project's config file: --file, or walking up from the working directory. */
 MUST int cli_project(Cli *cli, Err *err);
 /* The slug of the project's session; NULL: there is none (err says so and how to start it). Also one that is down if `stopped` is

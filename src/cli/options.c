@@ -46,11 +46,11 @@ static int unknown(const OptionSet *sets, size_t set_n, const char *given, Err *
                    like ? "; did you mean --" : "", like ? like : "", like ? "?" : "");
 }
 
-static bool is_choice(const char *choices, const char *value) {
-    size_t n = strlen(value);
+bool option_is_choice(const char *choices, const char *word) {
+    size_t n = strlen(word);
     for (const char *at = choices; *at;) {
         size_t size = strcspn(at, "|");
-        if (size == n && strncmp(at, value, n) == 0)
+        if (size == n && strncmp(at, word, n) == 0)
             return true;
         at += size + (at[size] == '|');
     }
@@ -62,7 +62,7 @@ static int store(const Option *option, void *into, const char *value, Err *err) 
     switch (option->kind) {
     case OPTION_FLAG: *(bool *)member = true; return 0;
     case OPTION_TEXT:
-        if (option->choices && !is_choice(option->choices, value))
+        if (option->choices && !option_is_choice(option->choices, value))
             return err_set(err, ERR_INVALID, "--%s takes %s, not \"%.60s\"", option->name,
                            option->choices, value);
         *(const char **)member = value;

@@ -31,6 +31,9 @@ typedef struct Option {
     const char *choices; /* OPTION_TEXT: "table|wide|json"; NULL: anything */
 } Option;
 
+/* Is the word one of "a|b|c"? */
+bool option_is_choice(const char *choices, const char *word);
+
 typedef struct OptionSet {
     const Option *at;
     size_t n;

@@ -1,37 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/presence.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/cli.h"
 
-enum { NOTE_BYTES = 128, STAT_BYTES = 4096, START_FIELD = 22 };
+enum { NOTE_BYTES = 128 };
 
 static char *path_of(const Client *client, const char *slug) {
     return xasprintf("%s/up.%s", client->runtime_dir, slug);
 }
 
-/* When a process started, in ticks since boot, as text; NULL: there is none. Returns owned. */
-static char *start_of(pid_t pid) {
-    AUTO_FREE char *path = xasprintf("/proc/%d/stat", (int)pid);
-    AUTO_FREE char *text = NULL;
-    if (file_read(path, STAT_BYTES, &text, NULL, NULL) < 0)
-        return NULL;
-    char *at = strrchr(text, ')'); /* field 2 ends */
-    for (int field = 2; at && field < START_FIELD; field++)
-        at = strchr(at + 1, ' ');
-    return at ? xstrndup(at + 1, strcspn(at + 1, " ")) : NULL;
-}
-
 void presence_note(const Client *client, const char *slug) {
     AUTO_FREE char *path = path_of(client, slug);
-    AUTO_FREE char *start = start_of(getpid());
-    AUTO_FREE char *text = xasprintf("%d %s\n", (int)getpid(), start ? start : "0");
+    ProcStat own = {0};
+    (void)!proc_stat(getpid(), &own);
+    AUTO_FREE char *text = xasprintf("%d %" PRIu64 "\n", (int)getpid(), own.start_ticks);
     (void)!file_write_atomic(path, text, strlen(text), 0600, false, NULL);
 }
 
@@ -43,7 +34,7 @@ void presence_forget(const Client *client, const char *slug) {
 void presence_check(const Client *client, const char *slug, const char *how) {
     AUTO_FREE char *path = path_of(client, slug);
     AUTO_FREE char *text = NULL;
-    int64_t pid;
+    int64_t pid, start_ticks;
     if (file_read(path, NOTE_BYTES, &text, NULL, NULL) < 0)
         return;
     text[strcspn(text, "\n")] = '\0';
@@ -51,10 +42,9 @@ void presence_check(const Client *client, const char *slug, const char *how) {
     if (!space)
         return;
     *space = '\0';
-    if (number_parse(text, 1, INT32_MAX, &pid) < 0)
-        return;
-    AUTO_FREE char *start = start_of((pid_t)pid);
-    if (start && strcmp(start, space + 1) == 0)
+    if (number_parse(text, 1, INT32_MAX, &pid) < 0 ||
+        number_parse(space + 1, 0, INT64_MAX, &start_ticks) < 0 ||
+        proc_alive((pid_t)pid, (uint64_t)start_ticks))
         return;
     unlink(path);
     cli_say("session %s goes on without the `thole up` that began it (process %lld has gone); "

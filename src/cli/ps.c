@@ -138,18 +138,11 @@ static void print_table(Ps *ps, const Value *items) {
 
 static int print_json(Cli *cli, const char *path, Err *err) {
     HttpAnswer raw;
-    char message[400];
     if (client_raw(&cli->client, "GET", path, NULL, &raw, err) < 0)
         return -1;
-    int r = EXIT_DONE;
-    if (raw.status == 200) {
-        fwrite(raw.body, 1, raw.size, stdout);
-        if (raw.size && raw.body[raw.size - 1] != '\n')
-            putchar('\n');
-    } else {
-        http_status_message(&raw, message, sizeof(message));
-        r = err_set(err, ERR_UNAVAILABLE, "%s", message);
-    }
+    int r = raw.status == 200 ? EXIT_DONE : http_status_err(&raw, err);
+    if (r == EXIT_DONE)
+        cli_print_raw(&raw);
     http_answer_free(&raw);
     return r;
 }

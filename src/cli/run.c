@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
@@ -41,30 +42,20 @@ int command_unknown(const char *name, Err *err) {
                    name, like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
 }
 
-static bool knows_output(const char *outputs, const char *output) {
-    size_t n = strlen(output);
-    for (const char *at = outputs; at && *at;) {
-        size_t size = strcspn(at, "|");
-        if (size == n && strncmp(at, output, n) == 0)
-            return true;
-        at += size + (at[size] == '|');
-    }
-    return false;
-}
-
 static int check_session(const Cli *cli, Err *err) {
     const char *name = cli->session;
     size_t n = name ? strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") : 1;
-    if (name && (n == 0 || name[n] || n > 32 || name[0] == '-' || name[n - 1] == '-'))
+    if (name && (n == 0 || name[n] || n > MAX_SESSION_NAME || name[0] == '-' || name[n - 1] == '-'))
         return err_set(err, ERR_INVALID,
-                       "--session \"%.40s\": use a-z, 0-9 and -, at most 32 of them", name);
+                       "--session \"%.40s\": use a-z, 0-9 and -, at most %d of them", name,
+                       MAX_SESSION_NAME);
     return 0;
 }
 
 static int check(Cli *cli, Err *err) {
     const Command *command = cli->command;
     const char *output = cli->json ? "json" : cli->output;
-    if (output && !knows_output(command->outputs, output))
+    if (output && (!command->outputs || !option_is_choice(command->outputs, output)))
         return err_set(err, ERR_INVALID, "thole %s has no output \"%.40s\"%s%s", command->name,
                        output, command->outputs ? "; there is " : "",
                        command->outputs ? command->outputs : "");

@@ -8,15 +8,11 @@
 
 static const char *const phases[] = {"none", "waiting", "active", "terminated", "disabled"};
 
-const char *phase_name(Phase phase) {
-    return phases[phase];
-}
-
 static void read_state(const Value *all, TargetView *ret) {
     const Value *state = NULL;
     for (size_t i = PHASE_WAITING; i < COUNT(phases); i++)
         if (value_is(value_get(all, phases[i]), VALUE_MAP)) {
-            ret->phase = (Phase)i;
+            ret->phase = (TargetPhase)i;
             state = value_get(all, phases[i]);
         }
     ret->reason = value_get_str(state, "waitReason");

@@ -3,19 +3,12 @@
 #pragma once
 
 #include "data/value.h"
-
-typedef enum Phase {
-    PHASE_NONE,
-    PHASE_WAITING,
-    PHASE_ACTIVE,
-    PHASE_TERMINATED,
-    PHASE_DISABLED,
-} Phase;
+#include "spec/session.h"
 
 typedef struct TargetView {
     const char *name, *object, *space, *uid; /* "api:serve", "api.serve", the slug */
     const char *resource;                    /* "api" */
-    Phase phase;
+    TargetPhase phase;
     const char *message; /* or "" */
     const char *reason;  /* of waiting */
     const char *error;   /* of terminated; NULL: it went well */
@@ -38,4 +31,3 @@ const char *word_color(const char *word); /* SGR */
 char *target_sentence(const TargetView *view);
 /* Why it is as it is, in one sentence, or "". */
 const char *target_why(const TargetView *view);
-const char *phase_name(Phase phase);

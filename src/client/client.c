@@ -98,28 +98,15 @@ int client_raw(Client *client, const char *method, const char *path, const char 
     return 0;
 }
 
-static ErrKind kind_of_status(int status) {
-    switch (status) {
-    case 403: return ERR_DENIED;
-    case 404: return ERR_NOT_FOUND;
-    case 409: return ERR_CONFLICT;
-    case 413: return ERR_LIMIT;
-    case 504: return ERR_TIMEOUT;
-    default: return status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
-    }
-}
-
 int client_ask(Client *client, const char *method, const char *path, const char *body, Arena *arena,
                const Value **ret, Err *err) {
     HttpAnswer answer;
-    char message[400];
     *ret = NULL;
     if (client_raw(client, method, path, body, &answer, err) < 0)
         return -1;
     int r = json_parse(answer.body, answer.size, arena, ret, err);
     if (answer.status >= 400) {
-        http_status_message(&answer, message, sizeof(message));
-        r = err_set(err, kind_of_status(answer.status), "%s", message);
+        r = http_status_err(&answer, err);
     }
     http_answer_free(&answer);
     return r;

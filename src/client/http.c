@@ -17,7 +17,7 @@
 #include "base/xalloc.h"
 #include "data/json.h"
 
-enum { PIECE = 64 * 1024, INTERRUPTED_MS = 2000 };
+enum { PIECE = 64 * 1024, INTERRUPTED_MS = 2000, MESSAGE_MAX = 400 };
 
 static int connect_to(const char *path, Err *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -193,6 +193,23 @@ void http_status_message(const HttpAnswer *answer, char *text, size_t size) {
     arena_deinit(&arena);
 }
 
+static ErrKind kind_of_status(int status) {
+    switch (status) {
+    case 403: return ERR_DENIED;
+    case 404: return ERR_NOT_FOUND;
+    case 409: return ERR_CONFLICT;
+    case 413: return ERR_LIMIT;
+    case 504: return ERR_TIMEOUT;
+    default: return status < 500 ? ERR_INVALID : ERR_UNAVAILABLE;
+    }
+}
+
+int http_status_err(const HttpAnswer *answer, Err *err) {
+    char message[MESSAGE_MAX];
+    http_status_message(answer, message, sizeof(message));
+    return err_set(err, kind_of_status(answer->status), "%s", message);
+}
+
 /* ---- lines ---- */
 
 struct HttpLines {
@@ -211,13 +228,7 @@ static HttpLines *refused(HttpLines *lines, Exchange *x, const HttpCall *call, E
     }
     HttpAnswer answer = {.status = lines->parser.status, .size = lines->parser.body.n};
     answer.body = buf_take(&lines->parser.body);
-    char message[400];
-    http_status_message(&answer, message, sizeof(message));
-    err_set(err,
-            answer.status == 404  ? ERR_NOT_FOUND
-            : answer.status < 500 ? ERR_INVALID
-                                  : ERR_UNAVAILABLE,
-            "%s", message);
+    http_status_err(&answer, err);
     http_answer_free(&answer);
     return http_lines_close(lines);
 }
