@@ -200,15 +200,7 @@ static int parse_ask(Request *request, LogAsk *ask) {
 static void choose_target(Api *api, Request *request, const RouteMatch *match, LogAsk *ask) {
     Object *object = object_find(api->objects, OBJECT_TARGET, match->vars[0], match->vars[1]);
     const char **at = arena_alloc(request->arena, sizeof(*at));
-    const Value *v;
-    size_t size;
-    at[0] = match->vars[1];
-    if (object) {
-        const char *json = object_json(object, &size);
-        if (json_parse(json, size, request->arena, &v, NULL) == 0 &&
-            value_get_str(value_get(v, "spec"), "target"))
-            at[0] = value_get_str(value_get(v, "spec"), "target");
-    }
+    at[0] = object ? target_name(target_of(object)) : match->vars[1];
     ask->targets = (StrList){at, 1};
 }
 

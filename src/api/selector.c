@@ -123,10 +123,6 @@ static const char *file_needle(const char *path, Arena *arena) {
     return needle;
 }
 
-FieldRule selector_file_rule(const char *path, Arena *arena) {
-    return (FieldRule){.key = FIELD_OF_FILE, .value = path, .needle = file_needle(path, arena)};
-}
-
 static int parse_field_key(Scan *scan, const char *key, ObjectKind kind, FieldRule *rule) {
     if (strcmp(key, "metadata.name") == 0)
         rule->key = FIELD_OF_NAME;
@@ -158,8 +154,8 @@ static int parse_fields(Scan *scan, ObjectKind kind, Selector *ret) {
                            MAX_SELECTOR_RULES);
         FieldRule *rule = &ret->fields[ret->field_n++];
         const char *key = word(scan);
-        rule->not = take(scan, "!=");
-        if (!rule->not &&!take(scan, "==") && !take(scan, "="))
+        rule->unlike = take(scan, "!=");
+        if (!rule->unlike && !take(scan, "==") && !take(scan, "="))
             return err_set(scan->err, ERR_INVALID,
                            "invalid field selector: \"%s\"; a rule is name=value or name!=value",
                            key);
@@ -197,7 +193,7 @@ static bool field_matches(const FieldRule *rule, const SelectorFacts *facts) {
 
 bool selector_fields_match(const Selector *selector, const SelectorFacts *facts) {
     for (size_t i = 0; i < selector->field_n; i++)
-        if (field_matches(&selector->fields[i], facts) == selector->fields[i].not )
+        if (field_matches(&selector->fields[i], facts) == selector->fields[i].unlike)
             return false;
     return true;
 }

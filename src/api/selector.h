@@ -14,7 +14,7 @@ typedef struct LabelRule {
 typedef enum FieldKey { FIELD_OF_NAME, FIELD_OF_SPACE, FIELD_OF_FILE } FieldKey;
 typedef struct FieldRule {
     FieldKey key;
-    bool not ;
+    bool unlike; /* != */
     const char *value;
     const char *needle; /* FIELD_OF_FILE: the member as it stands in the object's JSON */
 } FieldRule;
@@ -45,6 +45,4 @@ typedef struct SelectorFacts {
 /* Fields never change in the life of an object. */
 bool selector_fields_match(const Selector *selector, const SelectorFacts *facts);
 bool selector_needs_json(const Selector *selector);
-/* Sessions of this config file. */
-FieldRule selector_file_rule(const char *path, Arena *arena);
 bool selector_labels_match(const Selector *selector, const StrMap *labels);

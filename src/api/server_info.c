@@ -91,37 +91,20 @@ static bool is_local(Request *request, const RouteMatch *match) {
     return false;
 }
 
-static bool is_active(Object *target, Arena *arena) {
-    size_t size;
-    const Value *v;
-    const char *json = object_json(target, &size);
-    return json_parse(json, size, arena, &v, NULL) == 0 &&
-           value_get(value_get(value_get(v, "status"), "state"), "active");
-}
-
-static const char *file_of(Object *session, Arena *arena) {
-    size_t size;
-    const Value *v;
-    const char *json = object_json(session, &size);
-    return json_parse(json, size, arena, &v, NULL) == 0
-               ? value_get_str(value_get(v, "spec"), "tiltfilePath")
-               : NULL;
-}
-
-static void write_session(Api *api, Object *session, Arena *arena, JsonWriter *out) {
+static void write_session(Api *api, Object *session, JsonWriter *out) {
     int64_t targets = 0, active = 0;
     for (Object *target = NULL;
          (target = object_next(api->objects, OBJECT_TARGET, session->name, target)); targets++)
-        active += is_active(target, arena);
+        active += target_active(target_of(target));
     json_object_begin(out);
     json_kv_string(out, "name", session->name);
-    json_kv_string(out, "tiltfilePath", file_of(session, arena));
+    json_kv_string(out, "tiltfilePath", session_file(session_of(session)));
     json_kv_int(out, "targets", targets);
     json_kv_int(out, "active", active);
     json_object_end(out);
 }
 
-static void write_server(Api *api, Arena *arena, JsonWriter *out) {
+static void write_server(Api *api, JsonWriter *out) {
     char started[TIME_TEXT];
     time_format_micro(api->started_us, started);
     json_kv_int(out, "pid", getpid());
@@ -132,7 +115,7 @@ static void write_server(Api *api, Arena *arena, JsonWriter *out) {
     json_kv_array(out, "sessions");
     for (Object *session = NULL;
          (session = object_next(api->objects, OBJECT_SESSION, NULL, session));)
-        write_session(api, session, arena, out);
+        write_session(api, session, out);
     json_array_end(out);
 }
 
@@ -150,7 +133,7 @@ void serve_server(Api *api, Request *request, const RouteMatch *match) {
     json_kv_string(&out, "name", "local");
     json_object_end(&out);
     json_kv_object(&out, "status");
-    write_server(api, request->arena, &out);
+    write_server(api, &out);
     json_object_end(&out);
     json_object_end(&out);
     reply_json(request, 200, &buf);

@@ -4,7 +4,6 @@
 
 #include "api/api_inside.h"
 #include "api/session_body.h"
-#include "api/selector.h"
 #include "base/str.h"
 #include "engine/stopped.h"
 
@@ -72,28 +71,9 @@ static void reply_invalid(Request *request, const SessionBody *body, const char 
 
 /* ---- create ---- */
 
-/* The session that stands in the way: of the same file and name. */
-static Object *find_same(Api *api, Request *request, const SessionAsk *ask) {
-    Object *found = NULL;
-    const char *end = ask->session ? arena_printf(request->arena, "-%s", ask->session) : NULL;
-    FieldRule rule = selector_file_rule(ask->file, request->arena);
-    Selector selector = {.fields = &rule, .field_n = 1};
-    for (Object *object = NULL;
-         (object = object_next(api->objects, OBJECT_SESSION, NULL, object));) {
-        SelectorFacts facts = {.name = object->name};
-        facts.json = object_json(object, &facts.json_size);
-        if (!selector_fields_match(&selector, &facts))
-            continue;
-        bool better = end ? str_ends(object->name, end)
-                          : !found || strlen(object->name) < strlen(found->name);
-        if (better)
-            found = object;
-    }
-    return found;
-}
-
 static void reply_exists(Api *api, Request *request, const SessionAsk *ask, const Err *err) {
-    Object *object = find_same(api, request, ask);
+    Session *same = session_of_file(api->options.engine, ask->file, ask->session);
+    Object *object = same ? session_object(same) : NULL;
     const char *name = object ? object->name : "";
     bool leaving = object && object->deleted_us;
     const char *message =

@@ -240,13 +240,14 @@ static int64_t duration_member(Reader *r, const Value *ci, const char *key) {
 }
 
 static void read_ci(Reader *r, const Value *spec) {
-    static const char *const known[] = {"timeout", "readinessTimeout", "grace", "soak", NULL};
+    static const char *const known[] = {"timeout", "readinessTimeout", "k8sGracePeriod", "soak",
+                                        NULL};
     const Value *ci = member(r, spec, "spec", "ci", VALUE_MAP);
     check_known(r, ci, "spec.ci", known);
     r->body->ask.ci_timeout_ms = duration_member(r, ci, "timeout");
     r->body->ask.ci_readiness_timeout_ms = duration_member(r, ci, "readinessTimeout");
-    if (value_get(ci, "grace"))
-        add_cause(r, "FieldValueForbidden", "spec.ci.grace",
+    if (value_get(ci, "k8sGracePeriod"))
+        add_cause(r, "FieldValueForbidden", "spec.ci.k8sGracePeriod",
                   "Forbidden: it is set in the config file");
     if (value_get(ci, "soak"))
         add_cause(r, "FieldValueForbidden", "spec.ci.soak",

@@ -71,7 +71,10 @@ void session_hold(Session *session, int change);
 Session *session_find(Engine *engine, const char *slug); /* living ones */
 Session *session_of(Object *object);
 Object *session_object(Session *session);
+/* The living session of a config file, by its name (NULL: the first). */
+Session *session_of_file(Engine *engine, const char *file, const char *name);
 const char *session_slug(const Session *session);
+const char *session_file(const Session *session); /* its config file */
 
 /* Reads and checks a file for `vet` and `config`; the result's JSON (resolved, secrets masked) is written when it is good.
  * client: the environment that a session would get, to warn of what is missing there; NULL: not known. */
@@ -80,11 +83,11 @@ MUST int engine_review(const char *file, const StrMap *client, Report *report, J
 
 /* ---- Targets ---- */
 Target *target_of(Object *object);
+const char *target_name(const Target *target);   /* "api:serve" */
+bool target_active(const Target *target);        /* as is shown */
 MUST int target_start(Target *target, Err *err); /* with what it depends on */
 MUST int target_stop(Target *target, Err *err);
 MUST int target_restart(Target *target, Err *err);
-
-/* ---- Logs: engine/log_hub.h ---- */
 
 /* ---- The server as a whole ---- */
 void engine_stop_all(Engine *engine); /* every session, gracefully */

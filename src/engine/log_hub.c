@@ -219,16 +219,10 @@ static void on_change(void *arg) {
 /* ---- which logs ---- */
 
 /* "api" stands for "api:update" and "api:serve"; "api.serve" is the name of the latter's object. */
-static bool is_asked(const StrList *names, const char *target) {
+static bool is_meant(const char *name, const char *target, Arena *arena) {
     size_t n = strcspn(target, ":");
-    for (size_t i = 0; i < names->n; i++) {
-        const char *name = names->at[i];
-        if (strncmp(name, target, n) == 0 &&
-            (name[n] == '\0' || ((name[n] == ':' || name[n] == '.') && target[n] &&
-                                 strcmp(name + n + 1, target + n + 1) == 0)))
-            return true;
-    }
-    return names->n == 0;
+    return strcmp(name, target) == 0 || (strncmp(name, target, n) == 0 && name[n] == '\0') ||
+           (strchr(name, '.') && strcmp(name, graph_object_name(target, arena)) == 0);
 }
 
 /* The names, with groups replaced by the targets that they stand for. */
@@ -246,13 +240,11 @@ static StrList without_groups(const Session *session, const StrList *names, Aren
     return list;
 }
 
-static int list_targets(LogStream *stream, const StrList *names, Err *err) {
+/* All that the session has, or of one that is down those that have a directory, by name. */
+static StrList all_targets(LogStream *stream, const Session *session) {
     AUTO_FREE char *runs = path_join(stream->dir, "runs");
-    StrList all = {0}, plain;
-    Session *session = session_find(stream->engine, stream->ask.slug);
+    StrList all = {0};
     if (session) {
-        plain = without_groups(session, names, &stream->arena);
-        names = &plain;
         all.at = arena_alloc(&stream->arena, (session->graph.n + 1) * sizeof(*all.at));
         for (size_t i = 0; i < session->graph.n; i++)
             if (i != session->graph.tiltfile)
@@ -260,25 +252,50 @@ static int list_targets(LogStream *stream, const StrList *names, Err *err) {
     } else {
         all = run_files_targets(runs, &stream->arena);
     }
-    qsort(all.at, all.n, sizeof(*all.at), by_name);
-    StrList *chosen = &stream->ask.targets;
-    *chosen = (StrList){.at = arena_alloc(&stream->arena, (all.n + 1) * sizeof(*chosen->at))};
-    for (size_t i = 0; i < all.n; i++)
-        if (is_asked(names, all.at[i]))
-            chosen->at[chosen->n++] = arena_strdup(&stream->arena, all.at[i]);
+    if (all.n)
+        qsort(all.at, all.n, sizeof(*all.at), by_name);
+    return all;
+}
+
+static int refuse_unknown(const LogStream *stream, const char *name, const StrList *all, Err *err) {
+    const char *like = str_suggest(name, all->at, all->n);
+    return err_set(err, ERR_NOT_FOUND, "session %s has no log of \"%.100s\"%s%s%s",
+                   stream->ask.slug, name,
+                   like ? "; did you mean " : "; `thole ps` lists what there is", like ? like : "",
+                   like ? "?" : "");
+}
+
+/* Marks the targets that the names mean. */
+static int mark(LogStream *stream, const StrList *names, const StrList *all, bool *marks,
+                Err *err) {
     for (size_t i = 0; i < names->n; i++) {
-        StrList one = {.at = &names->at[i], .n = 1};
         size_t hits = 0;
-        for (size_t t = 0; t < all.n; t++)
-            hits += is_asked(&one, all.at[t]);
-        if (hits == 0) {
-            const char *like = str_suggest(names->at[i], all.at, all.n);
-            return err_set(err, ERR_NOT_FOUND, "session %s has no log of \"%.100s\"%s%s%s",
-                           stream->ask.slug, names->at[i],
-                           like ? "; did you mean " : "; `thole ps` lists what there is",
-                           like ? like : "", like ? "?" : "");
+        for (size_t t = 0; t < all->n; t++) {
+            if (!is_meant(names->at[i], all->at[t], &stream->arena))
+                continue;
+            marks[t] = true;
+            hits++;
         }
+        if (hits == 0)
+            return refuse_unknown(stream, names->at[i], all, err);
     }
+    return 0;
+}
+
+static int list_targets(LogStream *stream, const StrList *asked, Err *err) {
+    const Session *session = session_find(stream->engine, stream->ask.slug);
+    Arena *arena = &stream->arena;
+    StrList all = all_targets(stream, session), names = *asked;
+    bool *marks = arena_alloc(arena, all.n * sizeof(*marks));
+    if (session)
+        names = without_groups(session, asked, arena);
+    if (mark(stream, &names, &all, marks, err) < 0)
+        return -1;
+    StrList *chosen = &stream->ask.targets;
+    *chosen = (StrList){.at = arena_alloc(arena, (all.n + 1) * sizeof(*chosen->at))};
+    for (size_t t = 0; t < all.n; t++)
+        if (names.n == 0 || marks[t])
+            chosen->at[chosen->n++] = arena_strdup(arena, all.at[t]);
     return 0;
 }
 
@@ -300,12 +317,6 @@ static int check_run(const LogStream *stream, Err *err) {
                    "there is no log of run %u of %s%s; `thole ps` shows the newest runs",
                    (unsigned)stream->ask.run, targets->at[0],
                    targets->n > 1 ? " or of any other target that was asked for" : "");
-}
-
-static const char *object_name(LogStream *stream, const char *target) {
-    char *name = arena_strdup(&stream->arena, target);
-    name[strcspn(name, ":")] = name[strcspn(name, ":")] ? '.' : '\0';
-    return name;
 }
 
 /* Since the session began: that is told by its runs, not by a clock that may have been set. */
@@ -332,7 +343,7 @@ static void open_sources(LogStream *stream) {
                             .session_dir = stream->dir,
                             .slug = stream->ask.slug,
                             .target = name,
-                            .object = object_name(stream, name),
+                            .object = graph_object_name(name, &stream->arena),
                             .ask = &stream->ask,
                             .newest = t < 0 ? 0 : started_run(&session->facts[t]),
                             .alive = t >= 0 && lives(session, (size_t)t),

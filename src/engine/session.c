@@ -15,6 +15,11 @@
 const char *session_slug(const Session *session) {
     return session->slug;
 }
+
+const char *session_file(const Session *session) {
+    return session->config->file;
+}
+
 Object *session_object(Session *session) {
     return &session->object;
 }

@@ -34,7 +34,7 @@ struct Target {
     PortClear *port;                     /* its next run waits for a port to be free */
     ReadyProbe *probe;
     TargetState shown;
-    const char *waiting_on[8]; /* what shown.waiting_on points to */
+    const char *waiting_on[WAITING_ON_MAX]; /* what shown.waiting_on points to */
     char error[FACTS_TEXT], why[2 * FACTS_TEXT], probe_why[FACTS_TEXT], stop_failed[FACTS_TEXT];
     char message[4 * FACTS_TEXT]; /* what is shown: why, and who was left running */
 };

@@ -86,11 +86,10 @@ static void copy_client(Session *session, const ClientSetup *client) {
 
 /* ---- create ---- */
 
-static Session *find_by_file(Engine *engine, const char *file, const char *name) {
+Session *session_of_file(Engine *engine, const char *file, const char *name) {
     Session *session;
     LIST_FOREACH (session, &engine->sessions, link) {
-        if (strcmp(session->config->file, file) == 0 &&
-            strcmp(session->name ? session->name : "", name ? name : "") == 0)
+        if (strcmp(session->config->file, file) == 0 && str_same(session->name, name))
             return session;
     }
     return NULL;
@@ -98,7 +97,7 @@ static Session *find_by_file(Engine *engine, const char *file, const char *name)
 
 /* A ci session that is over gives way to the next one of its file, but not to whoever asked for it. */
 static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
-    Session *old = find_by_file(engine, ask->file, ask->session);
+    Session *old = session_of_file(engine, ask->file, ask->session);
     if (!old)
         return 0;
     if (old->deleting)

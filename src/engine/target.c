@@ -25,6 +25,14 @@ StepId target_step_id(const Target *target, uint32_t run) {
     return (StepId){.task = target->session->slug, .step = target_spec(target)->name, .run = run};
 }
 
+const char *target_name(const Target *target) {
+    return target_spec(target)->name;
+}
+
+bool target_active(const Target *target) {
+    return target->shown.phase == PHASE_ACTIVE;
+}
+
 Target *target_of(Object *object) {
     assert(object->kind == OBJECT_TARGET);
     return container_of(object, Target, object);
@@ -448,7 +456,7 @@ static void show_message(Target *target) {
 void target_show(Target *target, const Verdict *verdict) {
     Session *session = target->session;
     TargetState state = {0};
-    const char *names[8];
+    const char *names[WAITING_ON_MAX];
     char why[sizeof(target->why)];
     Judged judged = {&session->graph, session->facts, target->index, verdict};
     plan_show(&judged, &state, names);
@@ -575,9 +583,7 @@ void target_init(Target *target, Session *session, uint32_t index) {
     derive_uid(session->object.uid, spec->name, target->object.uid);
     target->object.created_us = session->object.created_us;
     session->statuses[index] =
-        (TargetStatus){.name = spec->name,
-                       .resource = spec->service ? spec->resource : "(Tiltfile)",
-                       .type = spec->type};
+        (TargetStatus){.name = spec->name, .resource = spec->resource, .type = spec->type};
 }
 
 void target_deinit(Target *target) {

@@ -10,6 +10,10 @@
 #include "base/xalloc.h"
 #include "plan/service_names.h"
 
+enum {
+    RESOURCE_MAX = 64
+}; /* bytes of a resource's name: a bit of the mask in an object's name for each */
+
 /* A group that stands for what it depends on, with the condition that was written on the way there. */
 typedef struct Way {
     uint32_t group;
@@ -38,20 +42,20 @@ typedef struct Builder {
  * "api.serve". In others '_' becomes '-', a last '-' gets an 'x', and a label of its own says where
  * ('u', or 'x' if one was appended, and a bit mask), so that different names never meet:
  * "my_app" is "my-app.u4.serve", "a-" is "a-x.x0.serve". */
-static const char *object_name(const char *name, const char *resource, const char *kind,
-                               Arena *arena) {
-    size_t n = strlen(resource);
-    assert(n > 0 && n <= 64);
-    if (!strchr(resource, '_') && resource[n - 1] != '-') {
-        char *object = arena_strdup(arena, name);
-        object[n] = '.';
+const char *graph_object_name(const char *target, Arena *arena) {
+    size_t n = strcspn(target, ":");
+    const char *kind = target[n] ? target + n + 1 : "";
+    bool plain = !memchr(target, '_', n) && (n == 0 || target[n - 1] != '-');
+    char label[RESOURCE_MAX + 2];
+    uint64_t mask = 0;
+    if (plain || n > RESOURCE_MAX) {
+        char *object = arena_strdup(arena, target);
+        object[n] = target[n] ? '.' : '\0';
         return object;
     }
-    char label[66];
-    uint64_t mask = 0;
     for (size_t i = 0; i < n; i++) {
-        label[i] = resource[i] == '_' ? '-' : resource[i];
-        mask |= (uint64_t)(resource[i] == '_') << i;
+        label[i] = target[i] == '_' ? '-' : target[i];
+        mask |= (uint64_t)(target[i] == '_') << i;
     }
     bool appended = label[n - 1] == '-';
     if (appended)
@@ -96,7 +100,7 @@ static void add_target(Builder *b, const Service *s, TargetType type, const Comm
     const char *name = target_name(s->name, kind, b->arena);
     b->graph->targets[b->graph->n++] = (TargetSpec){
         .name = name,
-        .object = object_name(name, s->name, kind, b->arena),
+        .object = graph_object_name(name, b->arena),
         .resource = s->name,
         .type = type,
         .service = s,

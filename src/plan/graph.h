@@ -54,6 +54,9 @@ typedef struct Graph {
  * occur (asserted). Linear in targets and dependencies. */
 void graph_build(const Config *config, Arena *arena, Graph *ret);
 
+/* The name of the object of a target, as in TargetSpec.object. */
+const char *graph_object_name(const char *target, Arena *arena);
+
 /* Index of a target by name, or -1. */
 int64_t graph_find(const Graph *graph, const char *name);
 

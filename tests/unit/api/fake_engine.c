@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "base/xalloc.h"
 
 struct LogStream {
@@ -205,6 +206,27 @@ Session *session_find(Engine *engine, const char *slug) {
 
 Session *session_of(Object *object) {
     return container_of(object, Session, object);
+}
+
+Session *session_of_file(Engine *engine, const char *file, const char *name) {
+    Session *session;
+    AUTO_FREE char *end = xasprintf("-%s", name ? name : "1");
+    LIST_FOREACH (session, &engine->sessions, link)
+        if (strcmp(session->file, file) == 0 && str_ends(session->slug, end))
+            return session;
+    return NULL;
+}
+
+const char *session_file(const Session *session) {
+    return session->file;
+}
+
+const char *target_name(const Target *target) {
+    return target->target;
+}
+
+bool target_active(const Target *target) {
+    return strstr(target->state, "\"active\"") != NULL;
 }
 
 Object *session_object(Session *session) {

@@ -170,7 +170,7 @@ TEST(lists_take_selectors_and_pages)
     static const struct {
         const char *query;
         int status;
-        const char *part, *not ;
+        const char *part, *absent;
     } cases[] = {
         {"", 200,
          "{\"kind\":\"TargetList\",\"apiVersion\":\"thole.dev/"
@@ -196,7 +196,7 @@ TEST(lists_take_selectors_and_pages)
         snprintf(path, sizeof(path), THOLE_API "/namespaces/shop-1/targets%s", cases[i].query);
         Answer answer = ask_get(front, path);
         if (answer.status != cases[i].status || !strstr(answer.body, cases[i].part) ||
-            strstr(answer.body, cases[i].not ))
+            strstr(answer.body, cases[i].absent))
             test_fail(__FILE__, __LINE__, "%s: %d %s", cases[i].query, answer.status, answer.body);
         answer_free(&answer);
     }

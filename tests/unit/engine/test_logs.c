@@ -158,6 +158,21 @@ TEST(logs_of_many_in_order_of_time)
     scene_free(scene);
 }
 
+TEST(logs_go_by_the_name_of_the_object_too)
+{
+    Scene *scene = quiet();
+    Pen pens[] = {pen(scene, SLUG, "my_app:serve", 1), pen(scene, SLUG, "other:serve", 1)};
+    put(&pens[0], 1, 1, "mine\n");
+    put(&pens[1], 1, 2, "theirs\n");
+    const char *names[] = {"my-app.u4.serve"};
+    Ear *ear = ear_new(scene, (LogAsk){.tail = -1, .targets = {names, 1}});
+    ASSERT(ear->stream);
+    CHECK_STR(hear(scene, ear, SIZE_MAX), "my_app:serve/1 out mine");
+    CHECK_STR(ear->target, "my-app.u4.serve");
+    ear_free(ear);
+    scene_free(scene);
+}
+
 TEST(logs_tail_over_runs_and_streams)
 {
     Scene *scene = quiet();
