@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "api/http_uri.h"
+#include "base/limits.h"
 #include "loop/loop.h"
 
 typedef struct HttpServer HttpServer;
@@ -45,7 +46,7 @@ typedef struct HttpServerOptions {
     unsigned idle_timeout_s;  /* of a connection that is not streaming; 0: HTTP_IDLE_S */
 } HttpServerOptions;
 
-enum { MAX_CONNECTIONS = 4096, HTTP_IDLE_S = 30, MAX_REPLY_BYTES = 256 << 20 };
+enum { HTTP_IDLE_S = 30 };
 
 HttpServer *http_server_new(const HttpServerOptions *options);
 /* Ends every stream properly and closes every connection; then `close` of each stream has been called. */

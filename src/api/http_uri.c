@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/http_uri.h"
 
+#include "base/limits.h"
+
 #include <stdbool.h>
 #include <string.h>
 

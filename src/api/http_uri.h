@@ -5,8 +5,6 @@
 
 #include "data/schema.h"
 
-enum { MAX_URI_SEGMENTS = 16, MAX_URI_PARAMS = 64 };
-
 typedef struct Uri {
     StrList path; /* "/apis/a%2Fb/" is {"apis", "a/b"}: one slash at the end does not count */
     const StrPair *query; /* in their order; a name without '=' has the value "" */

@@ -31,8 +31,6 @@ typedef struct SelectorTexts {
     ObjectKind kind;
 } SelectorTexts;
 
-enum { MAX_SELECTOR_RULES = 32, MAX_SELECTOR_VALUES = 64 };
-
 /* Values live in `arena`. ERR_INVALID says what is wrong. */
 MUST int selector_parse(const SelectorTexts *texts, Arena *arena, Selector *ret, Err *err);
 

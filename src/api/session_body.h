@@ -5,8 +5,6 @@
 #include "api/status.h"
 #include "engine/engine.h"
 
-enum { MAX_BODY_CAUSES = 32 };
-
 typedef struct SessionBody {
     SessionAsk ask;
     ClientSetup client;

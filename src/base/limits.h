@@ -14,6 +14,16 @@ enum {
     /* Of a request's head. The HTTP library has one buffer of this size for each connection, touches half of it, and
      * gives it back to the system if it is larger than 32 KiB. */
     MAX_HEADER_BYTES = 33 << 10,
+    MAX_REPLY_BYTES = 256 << 20,
+    MAX_CONNECTIONS = 4096, /* of the API */
+    MAX_URI_SEGMENTS = 16,
+    MAX_URI_PARAMS = 64,
+    MAX_SELECTOR_RULES = 32,
+    MAX_SELECTOR_VALUES = 64,    /* of a rule */
+    MAX_BODY_CAUSES = 32,        /* reported of one request */
+    MAX_STOPPED = 10000,         /* sessions that are down, in one list */
+    MAX_RECORD_BYTES = 64 << 10, /* of a run, or of its end */
+    MAX_RUNS_LISTED = 4096,      /* of one target */
     MAX_LOG_LINE = 1 << 20,
     MAX_TARGETS = 20000,
     MAX_SESSION_NAME = 32, /* characters of --session */

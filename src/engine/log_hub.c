@@ -300,8 +300,7 @@ static int list_targets(LogStream *stream, const StrList *asked, Err *err) {
 }
 
 static bool has_run(const LogStream *stream, const char *target) {
-    AUTO_FREE char *dir =
-        xasprintf("%s/runs/%s/%u", stream->dir, target, (unsigned)stream->ask.run);
+    AUTO_FREE char *dir = run_files_dir(stream->dir, target, stream->ask.run);
     return access(dir, F_OK) == 0;
 }
 

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "backend/log_reader.h"
+#include "base/limits.h"
 #include "base/xalloc.h"
 #include "engine/log_lines.h"
 #include "engine/run_files.h"
 
-enum { RUNS_MOST = 4096, PIECE_MOST = 64 * 1024, QUEUE_MOST = 1024 * 1024, LOOK_BACK = 64 * 1024 };
+enum { PIECE_MOST = 64 * 1024, QUEUE_MOST = 1024 * 1024, LOOK_BACK = 64 * 1024 };
 enum { REFILLS_AT_ONCE = 16 }; /* then others get their turn, though no line was found */
 
 typedef enum Phase {
@@ -93,8 +94,7 @@ static void empty(Buf *queue) {
 /* ---- runs ---- */
 
 static LogReader *open_run(const LogSource *source, uint32_t run) {
-    AUTO_FREE char *dir =
-        xasprintf("%s/runs/%s/%u", source->ask.session_dir, source->ask.target, run);
+    AUTO_FREE char *dir = run_files_dir(source->ask.session_dir, source->ask.target, run);
     return log_reader_new(dir);
 }
 
@@ -477,8 +477,8 @@ static const LogCursor *cursor_of(const LogSource *source) {
 
 /* The oldest run there is; 0: none. What is on disk may be newer than what was told. */
 static uint32_t find_runs(LogSource *source) {
-    uint32_t *runs = xcalloc(RUNS_MOST, sizeof *runs), only = source->ask.ask->run;
-    uint32_t n = run_files_list(source->ask.session_dir, source->ask.target, runs, RUNS_MOST);
+    uint32_t *runs = xcalloc(MAX_RUNS_LISTED, sizeof *runs), only = source->ask.ask->run;
+    uint32_t n = run_files_list(source->ask.session_dir, source->ask.target, runs, MAX_RUNS_LISTED);
     uint32_t skipped = 0;
     while (skipped < n && runs[skipped] <= source->ask.after_run)
         skipped++;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -16,20 +17,13 @@
 
 #define READY_MARK "ready"
 
-/* A directory's name as a run number; 0: it is none. */
-static uint32_t run_number(const char *name) {
-    uint64_t n = 0;
-    for (const char *p = name; *p; p++) {
-        if (*p < '0' || *p > '9' || n > UINT32_MAX / 10)
-            return 0;
-        n = n * 10 + (uint64_t)(*p - '0');
-    }
-    return n <= UINT32_MAX ? (uint32_t)n : 0;
-}
-
 static int by_number(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
+}
+
+char *run_files_dir(const char *session_dir, const char *target, uint32_t run) {
+    return xasprintf("%s/runs/%s/%u", session_dir, target, run);
 }
 
 uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *ret, uint32_t max) {
@@ -39,9 +33,9 @@ uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *r
     if (!dir)
         return 0;
     for (struct dirent *entry; n < max && (entry = readdir(dir));) {
-        uint32_t run = run_number(entry->d_name);
-        if (run)
-            ret[n++] = run;
+        int64_t run;
+        if (number_parse(entry->d_name, 1, UINT32_MAX, &run) == 0)
+            ret[n++] = (uint32_t)run;
     }
     closedir(dir);
     qsort(ret, n, sizeof(*ret), by_number);
@@ -64,9 +58,8 @@ StrList run_files_targets(const char *runs, Arena *arena) {
 }
 
 uint32_t run_files_newest(const char *session_dir, const char *target) {
-    enum { MOST = 4096 };
-    uint32_t runs[MOST];
-    uint32_t n = run_files_list(session_dir, target, runs, MOST);
+    uint32_t runs[MAX_RUNS_LISTED];
+    uint32_t n = run_files_list(session_dir, target, runs, MAX_RUNS_LISTED);
     return n ? runs[n - 1] : 0;
 }
 
@@ -92,7 +85,7 @@ static void remove_segment(const char *dir, const char *name) {
 /* The bytes of a run's log, after its oldest segments, but never the last, were removed as long as there were more than
  * `most`; < 0: none is. Their names are in the order of what they hold. */
 static int64_t run_bytes(const char *session_dir, const char *target, uint32_t run, int64_t most) {
-    AUTO_FREE char *dir = xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    AUTO_FREE char *dir = run_files_dir(session_dir, target, run);
     struct dirent **segments = NULL;
     int n = scandir(dir, &segments, is_log, alphasort);
     int64_t bytes = 0;
@@ -109,14 +102,14 @@ static int64_t run_bytes(const char *session_dir, const char *target, uint32_t r
 }
 
 static void remove_run(const char *session_dir, const char *target, uint32_t run) {
-    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    AUTO_FREE char *path = run_files_dir(session_dir, target, run);
     Err err;
     (void)!path_remove_tree(path, &err); /* what cannot be removed only takes room */
 }
 
 /* What never was asked of the backend is an empty directory: it drives out no run that was. */
 static bool remove_void(const char *session_dir, const char *target, uint32_t run) {
-    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    AUTO_FREE char *path = run_files_dir(session_dir, target, run);
     return rmdir(path) == 0;
 }
 
@@ -126,9 +119,8 @@ static bool is_written(const RunsKept *keep, uint32_t run) {
 }
 
 int64_t run_files_retain(const char *session_dir, const char *target, const RunsKept *keep) {
-    enum { MOST = 4096 };
-    uint32_t runs[MOST];
-    uint32_t n = run_files_list(session_dir, target, runs, MOST), kept = 0;
+    uint32_t runs[MAX_RUNS_LISTED];
+    uint32_t n = run_files_list(session_dir, target, runs, MAX_RUNS_LISTED), kept = 0;
     int64_t max = keep->max_bytes, all = 0, older = 0;
     for (uint32_t i = n; i-- > 0;) {
         bool whole = is_written(keep, runs[i]);
@@ -151,7 +143,7 @@ int64_t run_files_retain(const char *session_dir, const char *target, const Runs
 }
 
 void run_files_void(const char *session_dir, const char *target, uint32_t run) {
-    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    AUTO_FREE char *path = run_files_dir(session_dir, target, run);
     Err err;
     (void)!path_mkdirs(path, 0700, &err); /* lost: the number is given again after a crash */
 }

@@ -9,6 +9,9 @@
 
 enum { RUNS_KEPT = 10 };
 
+/* The directory of a run. Returns owned. */
+char *run_files_dir(const char *session_dir, const char *target, uint32_t run);
+
 /* The newest run's number on disk; 0: none. */
 uint32_t run_files_newest(const char *session_dir, const char *target);
 /* The numbers on disk in order; returns how many, at most `max`. */

@@ -8,6 +8,7 @@
 #include "base/boot.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -17,10 +18,9 @@
 #include "store/state_file.h"
 
 enum {
-    WRITE_MS = 250,        /* between a change and its being written */
-    LOCKED_MS = 1000,      /* another holds the lock: how long until the next try */
-    FINISH_MS = 2000,      /* how long the end of a session waits for its last state */
-    MAX_RECORD = 64 * 1024 /* bytes of a run record */
+    WRITE_MS = 250,   /* between a change and its being written */
+    LOCKED_MS = 1000, /* another holds the lock: how long until the next try */
+    FINISH_MS = 2000, /* how long the end of a session waits for its last state */
 };
 
 /* What the file shows of a service's processes and the facts forget. */
@@ -89,7 +89,7 @@ static void find_ticks(const char *run_dir, Memory *memory, OptInt boot) {
     AUTO_FREE char *text = NULL;
     size_t size;
     memory->start_ms = (OptInt){.set = true, .n = memory->started_us / 1000};
-    if (file_read(path, MAX_RECORD, &text, &size, NULL) < 0)
+    if (file_read(path, MAX_RECORD_BYTES, &text, &size, NULL) < 0)
         return;
     arena_init(&arena);
     if (json_parse(text, size, &arena, &record, NULL) == 0 &&

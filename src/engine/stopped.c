@@ -13,7 +13,7 @@
 #include "spec/session.h"
 #include "store/state_file.h"
 
-enum { MAX_STOPPED = 10000, MAX_SLUG = 100 };
+enum { MAX_SLUG = 100 };
 
 bool is_slug(const char *text) {
     size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_.");

@@ -12,11 +12,12 @@
 #include "backend/log_segments.h"
 #include "base/boot.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "data/json.h"
 
-enum { RECORD_MAX = 64 * 1024, RECORD_FORMAT = 1 };
+enum { RECORD_FORMAT = 1 };
 
 /* ---- Reading ---- */
 
@@ -25,7 +26,7 @@ static int read_json(const char *dir, const char *name, Arena *arena, const Valu
     AUTO_FREE char *text = NULL;
     size_t size = 0;
     Err failed = {0};
-    if (file_read(path, RECORD_MAX, &text, &size, &failed) < 0) {
+    if (file_read(path, MAX_RECORD_BYTES, &text, &size, &failed) < 0) {
         if (failed.kind == ERR_NOT_FOUND)
             return 0;
         *err = failed;
@@ -189,7 +190,7 @@ int records_why(const char *dir, char *ret, size_t size) {
     AUTO_FREE char *path = xasprintf("%s/" RUN_WHY, dir);
     AUTO_FREE char *text = NULL;
     Err err;
-    if (file_read(path, RECORD_MAX, &text, NULL, &err) < 0 || !text[0])
+    if (file_read(path, MAX_RECORD_BYTES, &text, NULL, &err) < 0 || !text[0])
         return -1;
     snprintf(ret, size, "%s", text);
     return 0;
