@@ -38,6 +38,7 @@ struct Local {
 Local *local_of(Backend *backend);
 
 Task *local_task(Local *local, const char *name);        /* NULL: it was not set up */
+void task_free(Task *task);                              /* NULL is fine */
 Run *local_run(Local *local, StepId id);                 /* NULL: not known in memory */
 Run *local_known_run(Local *local, StepId id, Err *err); /* in memory or found on disk; NULL: err */
 Op *local_succeed(Local *local, OpFn fn, void *arg);     /* a call that is done at once */

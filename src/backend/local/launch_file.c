@@ -190,6 +190,11 @@ int launch_write(const char *dir, const LaunchPlan *plan, bool again, size_t *re
     return result;
 }
 
+void launch_remove(const char *dir) {
+    AUTO_FREE char *path = xasprintf("%s/" RUN_LAUNCH, dir);
+    unlink(path);
+}
+
 const char *launch_string(const Launch *launch, uint32_t at) {
     return (const char *)launch + at;
 }

@@ -94,6 +94,14 @@ Task *local_task(Local *local, const char *name) {
     return map_get(&local->tasks, name);
 }
 
+void task_free(Task *task) {
+    if (!task)
+        return;
+    free(task->name);
+    free(task->dir);
+    free(task);
+}
+
 Run *local_run(Local *local, StepId id) {
     AUTO_FREE char *key = local_run_key(id);
     return map_get(&local->runs, key);
@@ -405,12 +413,8 @@ static void local_free(Backend *backend) {
     size_t at = 0;
     void *value;
     const char *name;
-    while (map_next(&local->tasks, &at, &name, &value)) {
-        Task *task = value;
-        free(task->name);
-        free(task->dir);
-        free(task);
-    }
+    while (map_next(&local->tasks, &at, &name, &value))
+        task_free(value);
     map_deinit(&local->tasks);
     map_deinit(&local->runs);
     rail_link_free(local->rail);

@@ -98,8 +98,7 @@ static bool attach(Run *run) {
 
 /* Its pin has left the exit record, but perhaps not cleared away what holds the environment. */
 static void found_end(Run *run, const WireEnded *ended) {
-    AUTO_FREE char *launch = xasprintf("%s/" RUN_LAUNCH, run->dir);
-    unlink(launch);
+    launch_remove(run->dir);
     run_ended(run, ended);
 }
 
@@ -158,8 +157,7 @@ static void decide(Run *run, bool launched) {
     } else if (won == 0) {
         look_again(run);
     } else {
-        AUTO_FREE char *launch = xasprintf("%s/" RUN_LAUNCH, run->dir);
-        unlink(launch);
+        launch_remove(run->dir);
         run_set_state(run, RUN_VOID);
     }
 }
@@ -252,8 +250,7 @@ static void finish(Run *run) {
     if (records_log_gap(run->dir, ended.ended_us, &ended.log_size, &err) < 0 ||
         records_write_exit(run->dir, &ended, &err) < 0)
         log_warn("%s", err.msg);
-    AUTO_FREE char *launch = xasprintf("%s/" RUN_LAUNCH, run->dir);
-    unlink(launch);
+    launch_remove(run->dir);
     if (run->left)
         snprintf(run->now.error, sizeof run->now.error, "%s; still alive: %s",
                  lost_describe(run->lost), run->left_names);

@@ -11,6 +11,7 @@
 
 #include "backend/local/failure.h"
 #include "backend/local/inside.h"
+#include "backend/local/launch_file.h"
 #include "backend/local/pin_socket.h"
 #include "backend/local/records.h"
 #include "base/log.h"
@@ -374,8 +375,7 @@ static bool declare_void(Run *run) {
         return false;
     if (won < 0)
         log_warn("%s", err.msg);
-    AUTO_FREE char *launch = xasprintf("%s/" RUN_LAUNCH, run->dir);
-    unlink(launch); /* it holds the environment */
+    launch_remove(run->dir);
     return true;
 }
 

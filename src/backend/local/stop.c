@@ -103,12 +103,7 @@ typedef struct Clear {
 static void clear_part_done(Clear *clear) {
     if (--clear->left > 0)
         return;
-    Task *task = map_remove(&clear->local->tasks, clear->task);
-    if (task) {
-        free(task->name);
-        free(task->dir);
-        free(task);
-    }
+    task_free(map_remove(&clear->local->tasks, clear->task));
     op_finish(clear->op, NULL, 0, clear->first.kind ? &clear->first : NULL);
     list_remove(&clear->link);
     free(clear->task);
