@@ -28,15 +28,20 @@ static PlanWorld world_at(const Session *session, Moment when) {
     return world;
 }
 
+/* The record counts its own run: it is not another restart. */
+static void was_asked(TargetFacts *facts, const StepState *state, const PlanWorld *world) {
+    facts->attempt = state->attempt;
+    fact_start_asked(facts, facts->run, world);
+    facts->restarts = state->restarts;
+}
+
 /* What an earlier server knew of the newest run. */
 static void was_started(Target *target, const StepState *state) {
     const Session *session = target->session;
     TargetFacts *facts = target_facts(target);
     PlanWorld world = world_at(session, (Moment){state->started_us, state->started_boot_ms});
     Want want = facts->want;
-    facts->restarts = state->restarts;
-    facts->attempt = state->attempt;
-    fact_start_asked(facts, facts->run, &world);
+    was_asked(facts, state, &world);
     fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
     facts->want = want;
     fact_noted(facts, state->cause);
@@ -55,7 +60,7 @@ static void found_ended(Target *target, const StepState *state) {
     if (state->started_us)
         was_started(target, state);
     else
-        fact_start_asked(facts, facts->run, &world);
+        was_asked(facts, state, &world);
     if (facts->want != WANT_RUN)
         fact_stop_asked(facts, &world);
     fact_ended(facts, target_spec(target), &end, &world);

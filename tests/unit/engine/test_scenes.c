@@ -364,6 +364,36 @@ TEST(restarts_in_a_row_are_counted_over_a_crash)
     scene_free(scene);
 }
 
+static int64_t restarts_shown(Scene *scene, const char *target) {
+    Arena arena;
+    arena_init(&arena);
+    engine_look(scene->engine);
+    Object *object = object_find(engine_objects(scene->engine), OBJECT_TARGET,
+                                 session_slug(scene->session), target);
+    const Value *status = value_get(scene_json(scene, object, &arena), "status");
+    const Value *state = value_get(status, "state");
+    int64_t n = value_get_int(value_get(state, "active"), "restarts", -1);
+    arena_deinit(&arena);
+    return n;
+}
+
+TEST(an_adopted_run_is_no_restart)
+{
+    Scene *scene = scene_new("services:\n  a: {command: a, restart: {delay: 1s}}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = 100, .code = 7});
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 200);
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    loop_advance(scene->loop, 2000);
+    CHECK_EQ(restarts_shown(scene, "a.serve"), 1);
+    for (int i = 0; i < 3; i++) {
+        scene_crash(scene);
+        loop_advance(scene->loop, 100);
+        CHECK_EQ(restarts_shown(scene, "a.serve"), 1);
+    }
+    scene_free(scene);
+}
+
 TEST(up_again_runs_nothing_that_is_done)
 {
     Scene *scene = scene_new("services:\n"
