@@ -137,6 +137,14 @@ static void on_change(void *arg, Seen *seen, const char *before) {
     seen->marks |= CHANGED;
 }
 
+/* Gone, or somebody started it again meanwhile: a later run is proof that ours had ended. */
+static Come stopped(const Seen *seen, int64_t before) {
+    const TargetView *view = &seen->view;
+    bool is_new = view->run > before && !view->stopping;
+    return is_new || (view->phase != PHASE_ACTIVE && view->phase != PHASE_WAITING) ? COME_TRUE
+                                                                                   : COME_NOT_YET;
+}
+
 /* A server has been started when it runs, a job when it has ended: so the outcome does not hang on who
  * looks first. */
 static Come started(const Seen *seen, int64_t before, bool fresh) {
@@ -160,9 +168,7 @@ static Come state_of(const Wish *w, size_t i) {
     switch (w->action) {
     case ACTION_START: return started(seen, w->runs[i], seen->view.job);
     case ACTION_RESTART: return started(seen, w->runs[i], true);
-    case ACTION_STOP:
-        return seen->view.phase == PHASE_ACTIVE || seen->view.phase == PHASE_WAITING ? COME_NOT_YET
-                                                                                     : COME_TRUE;
+    case ACTION_STOP: return stopped(seen, w->runs[i]);
     }
     UNREACHABLE();
 }
@@ -173,7 +179,7 @@ static int report(Wish *w, const Seen *seen, Come come) {
         return EXIT_TROUBLE;
     }
     cli_say("%s failed: %s", seen->view.name, target_why(&seen->view));
-    last_words(&w->cli->client, w->slug, seen->view.name);
+    last_words(&w->cli->client, w->slug, &seen->view);
     return EXIT_FAILED;
 }
 

@@ -433,7 +433,8 @@ static void describe(Target *target, const Judged *judged, char *why, size_t siz
     plan_why(judged, why, size);
     const TargetFacts *facts = target_facts(target);
     if (facts->run_state == RUN_RUNNING && !facts->ready && target->probe_why[0])
-        snprintf(why, size, "not ready yet: %s", target->probe_why);
+        snprintf(why, size, "not ready %s: %s", facts->last_ready_us ? "any more" : "yet",
+                 target->probe_why);
 }
 
 /* The message is why it is as it is, and who was left running. A target of which nothing is known yet has none. */

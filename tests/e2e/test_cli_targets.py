@@ -203,6 +203,37 @@ def test_stop_has_a_limit(thole):
     thole.run("api", "DELETE", f"/apis/tilt.dev/v1alpha1/sessions/{name}?gracePeriodSeconds=0")
 
 
+def test_a_stop_is_over_when_somebody_starts_it_again(thole):
+    thole.config("""
+        version: 1
+        services:
+          slow: {command: 'trap "echo told; until test -e go; do sleep 0.02; done; exit 0" TERM; echo up; while :; do sleep 0.02; done'}
+        """)
+    thole.run("up", "-d", "--wait")
+    driver.wait_until(lambda: "up" in thole.run("logs").out)
+    stop = thole.popen("stop", "slow")
+    driver.wait_until(lambda: "told" in thole.run("logs").out)
+    restart = thole.popen("restart", "slow")
+    driver.wait_until(lambda: "to be started again" in thole.run("ps").out)
+    thole.file("go", "")
+    assert restart.wait() == 0
+    assert stop.wait() == 0
+    assert thole.wait_target("slow:serve", "active")["run"] == 2
+
+
+def test_what_was_ready_once_is_said_not_to_be_any_more(thole):
+    thole.config("""
+        version: 1
+        services:
+          web: {command: sleep 1000, ready: {exec: test -e well, period: 20ms, failure_threshold: 1}}
+        """)
+    thole.file("well", "")
+    thole.run("up", "-d", "--wait")
+    (thole.project / "well").unlink()
+    thole.wait_target("web:serve", "active", ready=False)
+    driver.wait_until(lambda: "not ready any more: the probe's command exited with 1" in thole.run("ps").out)
+
+
 def test_wait(thole):
     thole.config("""
         version: 1
