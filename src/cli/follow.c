@@ -186,11 +186,10 @@ int follow_catch_signals(void) {
 
 /* ---- the end ---- */
 
-/* A run that was asked for and does not execute yet, or one that is being ended, counts too. */
+/* In a session that is done whatever waits is about to be called off. What still shows so may also
+ * have begun since: the targets' stream can be behind the session's. */
 static bool is_alive(const TargetView *view) {
-    return view->phase == PHASE_ACTIVE ||
-           (view->phase == PHASE_WAITING &&
-            (str_same(view->reason, "starting") || str_same(view->reason, "stopping")));
+    return view->phase == PHASE_ACTIVE || view->phase == PHASE_WAITING;
 }
 
 static bool anything_alive(const Follow *f) {
@@ -213,7 +212,7 @@ static int say_failed(Follow *f) {
     const TargetView *view = &f->outcome.failed->view;
     cli_say("%s failed: %s", view->name, target_why(view));
     if (f->ask->quiet)
-        last_words(&f->cli->client, f->ask->slug, view->name);
+        last_words(&f->cli->client, f->ask->slug, view);
     return EXIT_FAILED;
 }
 

@@ -11,9 +11,10 @@ static void on_line(void *arg, const LogEntry *entry) {
     prefix_print(arg, entry, stderr);
 }
 
-void last_words(Client *client, const char *slug, const char *target) {
-    TextList names = {.at = &target, .n = 1};
-    LogAsk ask = {.slug = slug, .names = &names, .tail = LINES};
+void last_words(Client *client, const char *slug, const TargetView *view) {
+    const char *name = view->name;
+    TextList names = {.at = &name, .n = 1};
+    LogAsk ask = {.slug = slug, .names = &names, .tail = LINES, .run = view->run};
     Prefix prefix = {.terminal = false};
     LogFeed feed;
     log_feed_init(&feed, client, &ask, on_line, &prefix);

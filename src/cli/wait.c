@@ -67,7 +67,7 @@ static int look(Waiting *w) {
         int now = holds(seen, w->ask->until, w->targets.restricted);
         if (now < 0) {
             cli_say("%s failed: %s", seen->view.name, target_why(&seen->view));
-            last_words(&w->cli->client, w->slug, seen->view.name);
+            last_words(&w->cli->client, w->slug, &seen->view);
             return EXIT_FAILED;
         }
         if (now == 0)

@@ -303,6 +303,32 @@ def test_ci_tells_what_never_started_from_what_was_stopped(thole):
         (thole.project / "go").unlink()
 
 
+def test_ci_that_fails_at_once_has_stopped_everything_all_the_same(thole):
+    thole.config("""
+        version: 1
+        services:
+          bad: {type: job, command: exit 3}
+          deaf: {command: 'trap "" TERM; while :; do sleep 0.05; done', stop: {grace: 300ms}}
+        """)
+    for _ in range(5):
+        ci = thole.run("ci", code=1)
+        assert not thole.pins()
+        assert dict(re.findall(r"^  (\S+) +(\S+)", ci.err, re.M))["bad:update"] == "failed", ci.err
+        assert not re.search(r"being (started|stopped)", ci.err), ci.err
+
+
+def test_the_last_words_are_those_of_the_run_that_failed(thole):
+    thole.config("""
+        version: 1
+        services:
+          bad: {type: job, command: 'echo said by $WHO; exit 3'}
+        """)
+    thole.run("up", "-d", "--wait", code=1, env={"WHO": "first"})
+    thole.run("down")
+    again = thole.run("up", "-d", "--wait", code=1, env={"WHO": "second"}).err
+    assert "said by second" in again and "said by first" not in again
+
+
 def test_ci_of_nothing_but_done_jobs(thole):
     thole.config("version: 1\nservices: {a: {type: job, command: 'true'}}\n")
     for _ in range(5):
