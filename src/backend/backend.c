@@ -18,8 +18,7 @@ static Op *refuse(Backend *backend, ErrKind kind, const char *sentence, OpFn fn,
 
 static Op *not_supported(Backend *backend, const char *what, OpFn fn, void *arg) {
     Err err = {0};
-    (void)err_set(&err, ERR_UNAVAILABLE, "%s is not supported by the backend %s", what,
-                  backend->name);
+    err_set(&err, ERR_UNAVAILABLE, "%s is not supported by the backend %s", what, backend->name);
     return refuse(backend, err.kind, err.msg, fn, arg);
 }
 

@@ -11,22 +11,20 @@
 #include "base/sys.h"
 #include "base/xalloc.h"
 
-int file_read_fd(int fd, const char *name, size_t max, char **ret, size_t *ret_size, Err *err) {
+/* All there is; its size, or -1 with errno. EFBIG: it is more than `max` bytes. */
+static ssize_t read_all(int fd, size_t max, char **ret) {
     struct stat st;
     size_t cap = fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size < max
                      ? (size_t)st.st_size + 1
                      : 4096;
     AUTO_FREE char *bytes = xmalloc(cap + 1);
     size_t n = 0;
-    for (;;) {
-        ssize_t got = sys_read(fd, bytes + n, cap - n);
+    for (ssize_t got; (got = sys_read(fd, bytes + n, cap - n)) != 0;) {
         if (got < 0)
-            return err_sys(err, errno, "read %s", name);
-        if (got == 0)
-            break;
+            return -1;
         n += (size_t)got;
         if (n > max)
-            return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", name, max);
+            return errno = EFBIG, -1;
         if (n == cap) {
             cap *= 2;
             bytes = xrealloc(bytes, cap + 1);
@@ -34,9 +32,7 @@ int file_read_fd(int fd, const char *name, size_t max, char **ret, size_t *ret_s
     }
     bytes[n] = '\0';
     *ret = TAKE(bytes);
-    if (ret_size)
-        *ret_size = n;
-    return 0;
+    return (ssize_t)n;
 }
 
 int file_read(const char *path, size_t max, char **ret, size_t *ret_size, Err *err) {
@@ -48,7 +44,14 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_size, Err *e
         return err_sys(err, errno, "look at %s", path);
     if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
         return err_set(err, ERR_INVALID, "%s is a pipe or socket, not a file", path);
-    return file_read_fd(fd, path, max, ret, ret_size, err);
+    ssize_t n = read_all(fd, max, ret);
+    if (n < 0 && errno == EFBIG)
+        return err_set(err, ERR_LIMIT, "%s is larger than %zu bytes", path, max);
+    if (n < 0)
+        return err_sys(err, errno, "read %s", path);
+    if (ret_size)
+        *ret_size = (size_t)n;
+    return 0;
 }
 
 static int write_all(int fd, const char *name, const char *bytes, size_t size, Err *err) {

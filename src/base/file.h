@@ -8,10 +8,9 @@
 
 #include "base/err.h"
 
-/* Reads at most `max` bytes; a longer file is ERR_LIMIT. *ret is owned, NUL-terminated; ret_size may be NULL. file_read
- * refuses pipes and sockets, which could keep us waiting. */
+/* Reads at most `max` bytes; a longer file is ERR_LIMIT. *ret is owned, NUL-terminated; ret_size may be NULL. Pipes and
+ * sockets, which could keep us waiting, are refused. */
 MUST int file_read(const char *path, size_t max, char **ret, size_t *ret_size, Err *err);
-MUST int file_read_fd(int fd, const char *name, size_t max, char **ret, size_t *ret_size, Err *err);
 /* Plain: creates or truncates. */
 MUST int file_write(const char *path, const void *bytes, size_t size, mode_t mode, Err *err);
 /* <path>.tmp, then renamed into place: a reader sees the old or the new one. One writer per path (locks are the caller's).

@@ -133,7 +133,6 @@ typedef enum Come { COME_NOT_YET, COME_TRUE, COME_FAILED, COME_SURVIVED } Come;
 enum { CHANGED = 1 }; /* since the wish */
 
 static void on_change(void *arg, Seen *seen, const char *before) {
-    (void)arg, (void)before;
     seen->marks |= CHANGED;
 }
 

@@ -85,67 +85,70 @@ static int store(const Option *option, void *into, const char *value, Err *err) 
 }
 
 /* `inline_value`: what stood in the same word ("--tail=5", "-n5"), or NULL. */
-static int take(const Option *option, void *into, const char *inline_value, char **argv, int argc,
-                int *at, Err *err) {
+static int take(const Option *option, void *into, const char *inline_value, OptionWords *words,
+                Err *err) {
     if (option->kind == OPTION_FLAG)
         return inline_value ? err_set(err, ERR_INVALID, "--%s takes no value", option->name)
                             : store(option, into, NULL, err);
-    if (!inline_value && *at + 1 >= argc)
+    if (inline_value)
+        return store(option, into, inline_value, err);
+    if (words->at + 1 >= words->argc)
         return err_set(err, ERR_INVALID, "--%s needs a value: --%s %s", option->name, option->name,
                        option->arg);
-    if (!inline_value && argv[*at + 1][0] == '-' && argv[*at + 1][1])
+    const char *value = words->argv[++words->at];
+    if (value[0] == '-' && value[1])
         return err_set(err, ERR_INVALID,
                        "--%s needs a value, and %.60s is an option; --%s=%.60s makes it one",
-                       option->name, argv[*at + 1], option->name, argv[*at + 1]);
-    return store(option, into, inline_value ? inline_value : argv[++*at], err);
+                       option->name, value, option->name, value);
+    return store(option, into, value, err);
 }
 
-static int take_long(const OptionSet *sets, size_t set_n, char **argv, int argc, int *at,
-                     Err *err) {
-    const char *word = argv[*at] + 2, *equals = strchr(word, '=');
+static int take_long(const OptionSet *sets, size_t set_n, OptionWords *words, Err *err) {
+    const char *word = words->argv[words->at] + 2, *equals = strchr(word, '=');
     void *into;
     const Option *option =
         find_name(sets, set_n, word, equals ? (size_t)(equals - word) : strlen(word), &into);
-    return option ? take(option, into, equals ? equals + 1 : NULL, argv, argc, at, err)
-                  : unknown(sets, set_n, argv[*at], err);
+    return option ? take(option, into, equals ? equals + 1 : NULL, words, err)
+                  : unknown(sets, set_n, word - 2, err);
 }
 
 /* -d, -n 5, -n5, -dn5 */
-static int take_letters(const OptionSet *sets, size_t set_n, char **argv, int argc, int *at,
-                        Err *err) {
-    for (const char *letter = argv[*at] + 1; *letter; letter++) {
+static int take_letters(const OptionSet *sets, size_t set_n, OptionWords *words, Err *err) {
+    const char *word = words->argv[words->at];
+    for (const char *letter = word + 1; *letter; letter++) {
         void *into;
         const Option *option = find_letter(sets, set_n, *letter, &into);
         if (!option)
-            return unknown(sets, set_n, argv[*at], err);
+            return unknown(sets, set_n, word, err);
         if (option->kind != OPTION_FLAG)
-            return take(option, into, letter[1] ? letter + 1 : NULL, argv, argc, at, err);
+            return take(option, into, letter[1] ? letter + 1 : NULL, words, err);
         if (store(option, into, NULL, err) < 0)
             return -1;
     }
     return 0;
 }
 
-int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc, bool stop_at_word,
-                  TextList *rest, Err *err) {
-    bool words = false;
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
+int options_parse(const OptionSet *sets, size_t set_n, OptionWords *words, TextList *rest,
+                  Err *err) {
+    bool only_words = false;
+    for (words->at++; words->at < words->argc; words->at++) {
+        const char *word = words->argv[words->at];
         int r = 0;
-        if (words || word[0] != '-' || !word[1]) {
-            if (stop_at_word)
-                return i;
+        if (only_words || word[0] != '-' || !word[1]) {
+            if (words->stop_at_word)
+                return 0;
             rest->at[rest->n++] = word;
         } else if (strcmp(word, "--") == 0) {
-            words = true;
+            only_words = true;
+        } else if (word[1] == '-') {
+            r = take_long(sets, set_n, words, err);
         } else {
-            r = word[1] == '-' ? take_long(sets, set_n, argv, argc, &i, err)
-                               : take_letters(sets, set_n, argv, argc, &i, err);
+            r = take_letters(sets, set_n, words, err);
         }
         if (r < 0)
             return -1;
     }
-    return argc;
+    return 0;
 }
 
 /* "  -n, --tail N"; its width. */

@@ -40,10 +40,18 @@ typedef struct OptionSet {
     void *into;
 } OptionSet;
 
-/* Takes the options out of argv (argc entries, argv[0] not looked at) into the structs of the sets; what is left, in order, goes
- * to `rest` (room for argc). "--" ends the options. With `stop_at_word` the first word that is no option ends the whole: its index is returned, else argc. */
-MUST int options_parse(const OptionSet *sets, size_t set_n, char **argv, int argc,
-                       bool stop_at_word, TextList *rest, Err *err);
+/* The words of a command line. */
+typedef struct OptionWords {
+    char **argv;
+    int argc;
+    int at;            /* the word at hand */
+    bool stop_at_word; /* the first word that is no option ends it */
+} OptionWords;
+
+/* Takes the options behind the word at hand into the structs of the sets; what is left, in order, goes to `rest` (room for
+ * argc). "--" ends the options. Then the word at hand is the one that has ended it, or argc. */
+MUST int options_parse(const OptionSet *sets, size_t set_n, OptionWords *words, TextList *rest,
+                       Err *err);
 
 /* The lines of --help: "  -n, --tail N   the last N lines"; all aligned, an empty line between sets. */
 void options_print(const OptionSet *sets, size_t set_n);

@@ -83,7 +83,8 @@ static int run_command(Cli *cli, int argc, char **argv, Err *err) {
                  (int)strcspn(command->outputs, "|"), command->outputs);
     if (command->prepare)
         command->prepare(options);
-    if (options_parse(sets, COUNT(sets), argv, argc, false, &cli->names, err) < 0)
+    OptionWords words = {.argv = argv, .argc = argc};
+    if (options_parse(sets, COUNT(sets), &words, &cli->names, err) < 0)
         return err_in(err, "thole %s", command->name);
     if (cli->help) {
         help_command(command);
@@ -98,9 +99,12 @@ static int run_command(Cli *cli, int argc, char **argv, Err *err) {
 static int run(Cli *cli, int argc, char **argv, Err *err) {
     OptionSet global = {global_options, GLOBAL_OPTION_N, cli};
     bool version = argc == 2 && strcmp(argv[1], "--version") == 0; /* as every program has it */
-    int at = version ? 1 : options_parse(&global, 1, argv, argc, true, &cli->names, err);
-    if (at < 0)
+    OptionWords words = {.argv = argv, .argc = argc, .stop_at_word = true};
+    if (version)
+        words.at = 1;
+    else if (options_parse(&global, 1, &words, &cli->names, err) < 0)
         return -1;
+    int at = words.at;
     if (at == argc) {
         help_commands();
         return cli->help ? EXIT_DONE : EXIT_USAGE;

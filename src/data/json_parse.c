@@ -35,7 +35,7 @@ static Value *convert_object(const json_t *json, Arena *arena, int depth, Err *e
 
 static Value *convert(const json_t *json, Arena *arena, int depth, Err *err) {
     if (depth > MAX_JSON_DEPTH) {
-        (void)err_set(err, ERR_LIMIT, "JSON is nested more than %d deep", MAX_JSON_DEPTH);
+        err_set(err, ERR_LIMIT, "JSON is nested more than %d deep", MAX_JSON_DEPTH);
         return NULL;
     }
     switch (json_typeof(json)) {

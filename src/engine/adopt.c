@@ -137,7 +137,6 @@ static void look_up(Target *target) {
 }
 
 static void on_setup(void *arg, const void *result, const Err *err) {
-    (void)result;
     Session *session = arg;
     session->setup = NULL;
     if (err)

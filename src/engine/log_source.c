@@ -213,7 +213,6 @@ static bool on_piece(void *arg, const LogPiece *piece) {
 
 static void on_tail_end(void *arg, const void *result, const Err *err) {
     LogSource *source = arg;
-    (void)result;
     source->tail = NULL;
     source->phase = err ? PHASE_REST : PHASE_DISK;
     if (!err)

@@ -58,23 +58,22 @@ static void end(PortClear *clear, const Err *err) {
 
 static void refuse(PortClear *clear, const PortOwner *owner, const char *more) {
     Err err;
-    (void)err_set(&err, ERR_CONFLICT,
-                  "port %u is in use by pid %d (%s)%s; stop it or change the port", clear->port,
-                  (int)owner->pid, owner->command, more);
+    err_set(&err, ERR_CONFLICT, "port %u is in use by pid %d (%s)%s; stop it or change the port",
+            clear->port, (int)owner->pid, owner->command, more);
     end(clear, &err);
 }
 
 static void refuse_uid(PortClear *clear, uid_t uid) {
     Err err;
-    (void)err_set(&err, ERR_CONFLICT,
-                  "port %u is in use by a process of uid %u; stop it or change the port",
-                  clear->port, (unsigned)uid);
+    err_set(&err, ERR_CONFLICT,
+            "port %u is in use by a process of uid %u; stop it or change the port", clear->port,
+            (unsigned)uid);
     end(clear, &err);
 }
 
 static void refuse_run(PortClear *clear, const PortOwner *owner) {
     Err err;
-    (void)err_set(
+    err_set(
         &err, ERR_CONFLICT,
         "port %u is in use by pid %d (%s), which is %s of session %s; stop it or change the port",
         clear->port, (int)owner->pid, owner->command,

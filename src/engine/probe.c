@@ -175,7 +175,6 @@ static void tell_match(void *arg) {
 }
 
 static void on_tail_end(void *arg, const void *result, const Err *err) {
-    (void)result, (void)err;
     ((ReadyProbe *)arg)->tail = NULL;
 }
 

@@ -113,7 +113,6 @@ static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
 }
 
 static void on_setup(void *arg, const void *result, const Err *err) {
-    (void)result;
     Session *session = arg;
     session->setup = NULL;
     session->ready = !err;

@@ -315,7 +315,6 @@ static void act_start(Target *target) {
 }
 
 static void on_destroy(void *arg, const void *result, const Err *err) {
-    (void)result;
     Target *target = arg;
     const TargetFacts *facts = target_facts(target);
     target->destroy = NULL;
@@ -537,7 +536,6 @@ void target_look(Target *target) {
 
 static void on_helpers_ended(void *arg, const void *result, const Err *err) {
     Target *target = arg;
-    (void)result;
     target->helpers.ending = NULL;
     str_copy(target->stop_failed, sizeof(target->stop_failed), err ? err->msg : "");
     target_look(target);

@@ -83,15 +83,15 @@ static void finish(Connect *c, const Err *err) {
 
 static void finish_failed(Connect *c) {
     Err err = {0};
-    (void)err_sys(&err, c->error, "connect to %s port %d", c->host, c->port);
+    err_sys(&err, c->error, "connect to %s port %d", c->host, c->port);
     finish(c, &err);
 }
 
 static void on_timeout(void *arg) {
     Connect *c = arg;
     Err err = {0};
-    (void)err_set(&err, ERR_TIMEOUT, "connect to %s port %d: no answer within %lld ms", c->host,
-                  c->port, (long long)c->timeout_ms);
+    err_set(&err, ERR_TIMEOUT, "connect to %s port %d: no answer within %lld ms", c->host, c->port,
+            (long long)c->timeout_ms);
     finish(c, &err);
 }
 
@@ -118,7 +118,6 @@ static void on_writable(void *arg, int events) {
     Attempt *attempt = arg;
     int error = 0;
     socklen_t size = sizeof error;
-    (void)events;
     if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         error = errno;
     if (error)
@@ -200,8 +199,8 @@ static void on_found(uv_getaddrinfo_t *request, int status, struct addrinfo *fou
         return;
     }
     Err err = {0};
-    (void)err_set(&err, ERR_UNAVAILABLE, "look up %s: %s", c->host,
-                  status < 0 ? uv_strerror(status) : "it has no address");
+    err_set(&err, ERR_UNAVAILABLE, "look up %s: %s", c->host,
+            status < 0 ? uv_strerror(status) : "it has no address");
     finish(c, &err);
 }
 
@@ -230,7 +229,7 @@ static void on_begin(void *arg) {
         int code = look_up(c);
         if (code < 0) {
             Err err = {0};
-            (void)err_set(&err, ERR_INVALID, "look up %s: %s", c->host, uv_strerror(code));
+            err_set(&err, ERR_INVALID, "look up %s: %s", c->host, uv_strerror(code));
             finish(c, &err);
         }
         return;

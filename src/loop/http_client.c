@@ -106,8 +106,8 @@ static void on_timeout(void *arg) {
     if (request->cut && status >= 200) /* an endless body: what counts is here */
         request->status = status;
     else
-        (void)err_set(&request->err, ERR_TIMEOUT, "%s: no answer within %lld ms", request->what,
-                      (long long)request->timeout_ms);
+        err_set(&request->err, ERR_TIMEOUT, "%s: no answer within %lld ms", request->what,
+                (long long)request->timeout_ms);
     finish(request);
 }
 
@@ -167,10 +167,10 @@ static void set_failure(HttpRequest *request, CURLcode code) {
     if (code == CURLE_COULDNT_CONNECT)
         curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &error);
     if (error)
-        (void)err_sys(&request->err, (int)error, "%s", request->what);
+        err_sys(&request->err, (int)error, "%s", request->what);
     else
-        (void)err_set(&request->err, is_bad_url(request, code) ? ERR_INVALID : ERR_UNAVAILABLE,
-                      "%s: %s", request->what, why);
+        err_set(&request->err, is_bad_url(request, code) ? ERR_INVALID : ERR_UNAVAILABLE, "%s: %s",
+                request->what, why);
 }
 
 static void transfer_ended(CURL *easy, CURLcode code) {
@@ -219,7 +219,6 @@ static void on_due(void *arg) {
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known) {
     HttpClient *client = arg;
     Socket *s = known;
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (s) {
             poll_free(s->poll);
@@ -242,7 +241,6 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 
 static int on_curl_timer(CURLM *multi, long timeout_ms, void *arg) {
     HttpClient *client = arg;
-    (void)multi;
     if (timeout_ms < 0)
         timer_clear(client->timer);
     else
@@ -372,8 +370,7 @@ HttpRequest *http_ask(HttpClient *client, const HttpAsk *ask, HttpFn fn, void *a
     CURLMcode code = curl_multi_add_handle(client->multi, request->easy);
     request->running = code == CURLM_OK;
     if (code != CURLM_OK) {
-        (void)err_set(&request->err, ERR_INTERNAL, "%s: %s", request->what,
-                      curl_multi_strerror(code));
+        err_set(&request->err, ERR_INTERNAL, "%s: %s", request->what, curl_multi_strerror(code));
         finish(request);
     }
     return request;

@@ -113,7 +113,7 @@ void op_finish(Op *op, const void *result, size_t size, const Err *err) {
 
 void op_fail(Op *op, ErrKind kind, const char *sentence) {
     Err err = {0};
-    (void)err_set(&err, kind, "%s", sentence);
+    err_set(&err, kind, "%s", sentence);
     op_finish(op, NULL, 0, &err);
 }
 
@@ -132,7 +132,7 @@ void op_list_abandon(OpList *list) {
 
 /* A call without a way to stop it goes on; its caller is told now, and its end goes to nobody. */
 static void let_go(Op *op) {
-    (void)err_set(&op->err, ERR_CANCELLED, "cancelled");
+    err_set(&op->err, ERR_CANCELLED, "cancelled");
     op->delivery = loop_defer(op->loop, deliver, op);
 }
 

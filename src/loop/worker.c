@@ -110,7 +110,6 @@ static Piece *take_finished(Worker *worker) {
 
 /* One at a time: `done` may give new work, or free the worker. */
 static void on_event(void *arg, int events) {
-    (void)events;
     Worker *worker = arg;
     uint64_t count;
     Piece *piece = take_finished(worker);

@@ -50,15 +50,15 @@ static char *read_plain(const char *path, size_t *ret_size, Err *err) {
     struct stat st;
     char *text = NULL;
     if (stat(path, &st) < 0)
-        (void)err_sys(err, errno, "it cannot be read");
+        err_sys(err, errno, "it cannot be read");
     else if (!S_ISREG(st.st_mode))
-        (void)err_set(err, ERR_INVALID, "it is %s, not a file",
-                      S_ISDIR(st.st_mode) ? "a directory" : "a pipe, socket or device");
+        err_set(err, ERR_INVALID, "it is %s, not a file",
+                S_ISDIR(st.st_mode) ? "a directory" : "a pipe, socket or device");
     else if (st.st_size > MAX_CONFIG_BYTES)
-        (void)err_set(err, ERR_LIMIT, "it has %lld bytes, more than the limit of %d (4 MiB)",
-                      (long long)st.st_size, MAX_CONFIG_BYTES);
+        err_set(err, ERR_LIMIT, "it has %lld bytes, more than the limit of %d (4 MiB)",
+                (long long)st.st_size, MAX_CONFIG_BYTES);
     else if (access(path, R_OK) < 0)
-        (void)err_sys(err, errno, "it cannot be read");
+        err_sys(err, errno, "it cannot be read");
     else if (file_read(path, MAX_CONFIG_BYTES, &text, ret_size, err) < 0)
         text = NULL;
     return text;
@@ -105,7 +105,7 @@ static void resolve_path(const Config *config, const Source *source, Service *se
     struct stat st;
     if (!real) {
         Err err;
-        (void)err_sys(&err, errno, "%s", joined);
+        err_sys(&err, errno, "%s", joined);
         source_problem(source, key, "paths are relative to the project", "cannot use %s", err.msg);
         return;
     }
@@ -260,7 +260,7 @@ const Config *config_review(const char *file, const StrMap *client, Arena *arena
     Err err;
     size_t size;
     if (!real) {
-        (void)err_sys(&err, errno, "it cannot be read");
+        err_sys(&err, errno, "it cannot be read");
         report_add(report, &place, NULL, "%s", err.msg);
         return NULL;
     }

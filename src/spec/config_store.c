@@ -105,7 +105,7 @@ const Config *config_decode(const char *json, size_t size, Arena *arena, Err *er
                  .internal = true};
     Config *config = arena_alloc(arena, sizeof(*config));
     if (schema_decode(&d, &type_config, v, config) < 0) {
-        (void)err_set(err, ERR_INVALID, "%s", report_line(&report.at[0], arena));
+        err_set(err, ERR_INVALID, "%s", report_line(&report.at[0], arena));
         return NULL;
     }
     for (size_t i = 0; i < config->services.n; i++)

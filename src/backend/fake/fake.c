@@ -75,15 +75,14 @@ static FakeRun *known_run(Fake *fake, StepId id, Err *err) {
     FakeRun *run = fake_run(fake, id);
     if (run && run->known && run->phase != FAKE_VOID)
         return run;
-    (void)err_set(err, ERR_NOT_FOUND, "run %u of %s in %s was neither started nor resumed", id.run,
-                  id.step, id.task);
+    err_set(err, ERR_NOT_FOUND, "run %u of %s in %s was neither started nor resumed", id.run,
+            id.step, id.task);
     return NULL;
 }
 
 /* ---- The contract ---- */
 
 static bool fake_available(Backend *backend, Err *why) {
-    (void)backend, (void)why;
     return true;
 }
 
@@ -95,10 +94,9 @@ static Op *fake_load(Backend *backend, OpFn fn, void *arg) {
 static Op *fake_setup_workflow(Backend *backend, const char *task, const char *dir,
                                const WorkflowConfig *config, OpFn fn, void *arg) {
     Fake *fake = fake_of(backend);
-    (void)config;
     if (strcmp(task, "WorkflowSetupShouldFail") == 0) {
         Err err = {0};
-        (void)err_set(&err, ERR_UNAVAILABLE, "expected fail to setup workflow");
+        err_set(&err, ERR_UNAVAILABLE, "expected fail to setup workflow");
         return refuse(fake, &err, fn, arg);
     }
     free(map_put(&fake->tasks, task, xstrdup(dir)));
@@ -125,10 +123,9 @@ static Op *fake_start_step(Backend *backend, StepId id, const Step *step, OpFn f
     Fake *fake = fake_of(backend);
     Err err = {0};
     if (!map_get(&fake->tasks, id.task))
-        (void)err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
+        err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
     else if (fake_run(fake, id))
-        (void)err_set(&err, ERR_CONFLICT, "run %u of %s in %s exists already", id.run, id.step,
-                      id.task);
+        err_set(&err, ERR_CONFLICT, "run %u of %s in %s exists already", id.run, id.step, id.task);
     if (err.kind != ERR_NONE)
         return refuse(fake, &err, fn, arg);
     make_run_dir(map_get(&fake->tasks, id.task), id);
@@ -154,15 +151,14 @@ static Op *fake_wait_step(Backend *backend, StepId id, OpFn fn, void *arg) {
 static bool is_hidden(const Fake *fake, const FakeRun *run, Err *err) {
     if (!fake->hidden || !run || run->known)
         return false;
-    (void)err_set(err, ERR_INVALID, "the record of run %u of %s cannot be read", run->run,
-                  run->step);
+    err_set(err, ERR_INVALID, "the record of run %u of %s cannot be read", run->run, run->step);
     return true;
 }
 
 static Op *end_helpers(FakeRun *run, OpFn fn, void *arg) {
     Err err = {0};
     if (run->plan.survives_kill && run->state.lingering) {
-        (void)err_set(&err, ERR_DENIED, "a helper of %s cannot be ended", run->step);
+        err_set(&err, ERR_DENIED, "a helper of %s cannot be ended", run->step);
         return refuse(run->fake, &err, fn, arg);
     }
     run->state.lingering = 0;
@@ -208,7 +204,6 @@ static Op *fake_destroy_workflow(Backend *backend, const char *task, const Workf
     Fake *fake = fake_of(backend);
     bool living = false;
     FakeRun *run;
-    (void)config;
     free(map_remove(&fake->tasks, task));
     LIST_FOREACH (run, &fake->runs, link) {
         if (strcmp(run->task, task) != 0)
@@ -228,7 +223,7 @@ static Op *fake_signal_step(Backend *backend, StepId id, int signal, OpFn fn, vo
     Err err = {0};
     FakeRun *run = known_run(fake, id, &err);
     if (run && run->phase != FAKE_RUNNING)
-        (void)err_set(&err, ERR_CONFLICT, "run %u of %s is not running", id.run, id.step);
+        err_set(&err, ERR_CONFLICT, "run %u of %s is not running", id.run, id.step);
     if (err.kind != ERR_NONE)
         return refuse(fake, &err, fn, arg);
     bool kills = signal == SIGKILL && !run->plan.survives_kill;
@@ -264,7 +259,7 @@ static Op *fake_exec_step(Backend *backend, StepId id, const Step *step, int64_t
     Fake *fake = fake_of(backend);
     if (!map_get(&fake->tasks, id.task)) {
         Err err = {0};
-        (void)err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
+        err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
         return refuse(fake, &err, fn, arg);
     }
     FakeCall *call = fake_call_new(fake, &fake->execs, fn, arg);
@@ -314,9 +309,9 @@ static Op *fake_resume_step(Backend *backend, StepId id, OpFn fn, void *arg) {
     StepState never = {.phase = STEP_NEVER, .container = "", .oom_killed = UNKNOWN};
     Err err = {0};
     if (!map_get(&fake->tasks, id.task))
-        (void)err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
+        err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
     else if (run && run->start)
-        (void)err_set(&err, ERR_CONFLICT, "run %u of %s is being started", id.run, id.step);
+        err_set(&err, ERR_CONFLICT, "run %u of %s is being started", id.run, id.step);
     if (err.kind != ERR_NONE || is_hidden(fake, run, &err))
         return refuse(fake, &err, fn, arg);
     if (run && run->phase == FAKE_LAUNCHED) { /* nobody has claimed it: nobody will */

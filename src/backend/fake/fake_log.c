@@ -158,7 +158,6 @@ Op *fake_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, O
 
 void fake_tail_resume(Backend *backend, Op *op) {
     FakeTail *tail = op_state(op);
-    (void)backend;
     tail->held = false;
     wake(tail);
 }

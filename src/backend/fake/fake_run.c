@@ -94,8 +94,8 @@ static void on_kill(void *arg) {
         return;
     }
     run->stopping = false;
-    (void)err_set(&err, ERR_DENIED, "process %lld of %s cannot be ended", (long long)run->state.pid,
-                  run->step);
+    err_set(&err, ERR_DENIED, "process %lld of %s cannot be ended", (long long)run->state.pid,
+            run->step);
     tell_stops(run, &err);
     tell_ends(run, &err);
 }

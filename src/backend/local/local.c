@@ -223,7 +223,6 @@ static Op *local_setup_workflow(Backend *backend, const char *name, const char *
                                 const WorkflowConfig *config, OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Err err = {0};
-    (void)config;
     if (path_mkdirs(dir, 0700, &err) < 0)
         return local_refuse(local, fn, arg, &err);
     Task *task = local_task(local, name);

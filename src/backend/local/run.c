@@ -124,7 +124,6 @@ static void call_cancel(Op *op, void *state) {
     Err err;
     err_set(&err, ERR_CANCELLED, "cancelled");
     call_finish(call, NULL, &err);
-    (void)op;
 }
 
 /* The answer to one call in the state the run is in now; false: it has to wait on. */
@@ -318,7 +317,6 @@ static void on_hangup(Run *run) {
 static void on_readable(void *arg, int events) {
     Run *run = arg;
     PinPacket packet;
-    (void)events;
     bool on = true;
     while (on) {
         PinReceived got = pin_socket_receive(run->fd, &packet);

@@ -112,7 +112,6 @@ static void clear_part_done(Clear *clear) {
 
 static void on_part(void *arg, const void *result, const Err *err) {
     Clear *clear = arg;
-    (void)result;
     if (err && clear->first.kind == ERR_NONE)
         clear->first = *err;
     clear_part_done(clear);
@@ -139,7 +138,6 @@ Op *local_destroy_workflow(Backend *backend, const char *name, const WorkflowCon
                            OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Task *task = local_task(local, name);
-    (void)config;
     if (!task)
         return local_succeed(local, fn, arg);
     Clear *clear = xcalloc(1, sizeof *clear);

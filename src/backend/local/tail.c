@@ -49,7 +49,6 @@ static void tail_over(Tail *tail, const Err *err) {
 
 static void on_cancel(Op *op, void *state) {
     Err err;
-    (void)op;
     err_set(&err, ERR_CANCELLED, "cancelled");
     tail_over(state, &err);
 }
@@ -130,7 +129,6 @@ Op *local_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, 
 
 void local_tail_resume(Backend *backend, Op *op) {
     Tail *tail = op_state(op);
-    (void)backend;
     tail->held = false;
     wake(tail);
 }

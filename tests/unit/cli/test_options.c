@@ -25,7 +25,8 @@ static int parse(Given *given, TextList *rest, bool stop, Err *err, const char *
     OptionSet set = {table, COUNT(table), given};
     *given = (Given){0};
     rest->n = 0;
-    return options_parse(&set, 1, (char **)(uintptr_t)argv, argc, stop, rest, err);
+    OptionWords words = {.argv = (char **)(uintptr_t)argv, .argc = argc, .stop_at_word = stop};
+    return options_parse(&set, 1, &words, rest, err) < 0 ? -1 : words.at;
 }
 
 #define PARSE(...) parse(&given, &rest, false, &err, (const char *[]){"x", __VA_ARGS__, NULL})
