@@ -22,24 +22,29 @@ typedef struct Wish {
     Action action;
     const char *slug;
     Targets targets;
-    int64_t *runs; /* of each target: the last one that does not count */
+    int64_t *runs;     /* of each target: the last one that does not count */
+    int64_t *versions; /* of each target: what it was before the wish was taken */
 } Wish;
 
 /* ---- asking ---- */
 
-static int post(Wish *w, const char *path, const char *body, Err *err) {
+/* Tells the version at which it was taken. */
+static int post(Wish *w, const char *path, const char *body, int64_t *ret_version, Err *err) {
     Arena arena;
     const Value *reply;
     arena_init(&arena);
     int r = client_ask(&w->cli->client, "POST", path, body, &arena, &reply, err);
+    if (r == 0)
+        *ret_version = object_version(reply);
     arena_deinit(&arena);
     return r;
 }
 
-static int post_target(Wish *w, const Seen *seen, const char *verb, Err *err) {
+static int post_target(Wish *w, size_t i, const char *verb, Err *err) {
+    const TargetView *view = &w->targets.all.at[i]->view;
     AUTO_FREE char *path =
-        xasprintf(THOLE_API "/namespaces/%s/targets/%s/%s", w->slug, seen->view.object, verb);
-    return post(w, path, "{}", err);
+        xasprintf(THOLE_API "/namespaces/%s/targets/%s/%s", w->slug, view->object, verb);
+    return post(w, path, "{}", &w->versions[i], err) < 0 ? err_in(err, "%s", view->name) : 0;
 }
 
 /* With its dependencies, which is why the session is asked. */
@@ -47,7 +52,12 @@ static int post_start(Wish *w, Err *err) {
     UpAsk ask = {.timeout_ms = -1, .readiness_timeout_ms = -1};
     AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/start", w->slug);
     AUTO_FREE char *body = request_up(w->cli, &ask, true, err);
-    return body ? post(w, path, body, err) : -1;
+    int64_t version = 0;
+    if (!body || post(w, path, body, &version, err) < 0)
+        return -1;
+    for (size_t i = 0; i < w->targets.all.n; i++)
+        w->versions[i] = version;
+    return 0;
 }
 
 static bool is_named(const Wish *w, const char *name) {
@@ -102,8 +112,8 @@ static int start_all(Wish *w, Err *err) {
     int r = post_start(w, err);
     for (size_t i = 0; r == 0 && i < w->targets.all.n; i++) {
         const Seen *seen = w->targets.all.at[i];
-        if (seen->chosen && runs_again(w, seen) && (r = post_target(w, seen, "start", err)) < 0)
-            err_in(err, "%s", seen->view.name);
+        if (seen->chosen && runs_again(w, seen))
+            r = post_target(w, i, "start", err);
     }
     return r;
 }
@@ -120,15 +130,15 @@ static int wish(Wish *w, Err *err) {
     for (size_t i = 0; i < w->targets.all.n; i++) {
         const Seen *seen = w->targets.all.at[i];
         if (seen->chosen &&
-            post_target(w, seen, w->action == ACTION_STOP ? "stop" : "restart", err) < 0)
-            return err_in(err, "%s", seen->view.name);
+            post_target(w, i, w->action == ACTION_STOP ? "stop" : "restart", err) < 0)
+            return -1;
     }
     return 0;
 }
 
 /* ---- waiting ---- */
 
-typedef enum Come { COME_NOT_YET, COME_TRUE, COME_FAILED, COME_SURVIVED } Come;
+typedef enum Come { COME_NOT_YET, COME_TRUE, COME_FAILED, COME_STOPPED, COME_SURVIVED } Come;
 
 enum { CHANGED = 1 }; /* since the wish */
 
@@ -164,6 +174,10 @@ static Come state_of(const Wish *w, size_t i) {
         return COME_SURVIVED;
     if (seen_unknown(seen))
         return COME_NOT_YET;
+    bool later =
+        seen->view.version > w->versions[i]; /* it was to run, until somebody wished else */
+    if (w->action != ACTION_STOP && seen->view.phase == PHASE_NONE && later)
+        return COME_STOPPED;
     switch (w->action) {
     case ACTION_START: return started(seen, w->runs[i], seen->view.job);
     case ACTION_RESTART: return started(seen, w->runs[i], true);
@@ -176,6 +190,10 @@ static int report(Wish *w, const Seen *seen, Come come) {
     if (come == COME_SURVIVED) {
         cli_say("%s: %s", seen->view.name, seen->view.stop_failed);
         return EXIT_TROUBLE;
+    }
+    if (come == COME_STOPPED) {
+        cli_say("%s was stopped meanwhile", seen->view.name);
+        return EXIT_FAILED;
     }
     cli_say("%s failed: %s", seen->view.name, target_why(&seen->view));
     last_words(&w->cli->client, w->slug, &seen->view);
@@ -230,6 +248,7 @@ static int act(Wish *w, const ActionOptions *options, Err *err) {
         targets_choose(&w->targets, &w->cli->names, NULL, err) < 0)
         return -1;
     w->runs = xcalloc(w->targets.all.n + 1, sizeof(*w->runs));
+    w->versions = xcalloc(w->targets.all.n + 1, sizeof(*w->versions));
     int r = wish(w, err);
     w->targets.changed = on_change;
     if (r == 0)
@@ -252,5 +271,6 @@ int action_run(Cli *cli, Action action, const ActionOptions *options, Err *err) 
     int r = act(&w, options, err);
     targets_deinit(&w.targets);
     free(w.runs);
+    free(w.versions);
     return r;
 }

@@ -19,13 +19,13 @@
 #include "data/yaml_write.h"
 #include "spec/routes.h"
 
+/* In one write: others may talk to the same terminal. */
 void cli_say(const char *format, ...) {
     va_list args;
-    fputs("thole: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    AUTO_FREE char *text = xvasprintf(format, args);
     va_end(args);
-    fputc('\n', stderr);
+    fprintf(stderr, "thole: %s\n", text);
 }
 
 int cli_fail(const Err *err) {

@@ -31,6 +31,12 @@ static void read_state(const Value *all, TargetView *ret) {
         ret->error = NULL;
 }
 
+int64_t object_version(const Value *object) {
+    const char *text = value_get_str(value_get(object, "metadata"), "resourceVersion");
+    int64_t version;
+    return text && number_parse(text, 0, INT64_MAX, &version) == 0 ? version : 0;
+}
+
 void target_view(const Value *target, TargetView *ret) {
     const Value *metadata = value_get(target, "metadata"), *spec = value_get(target, "spec");
     const Value *status = value_get(target, "status"), *labels = value_get(metadata, "labels");
@@ -39,6 +45,7 @@ void target_view(const Value *target, TargetView *ret) {
                         .object = value_get_str(metadata, "name"),
                         .space = value_get_str(metadata, "namespace"),
                         .uid = value_get_str(metadata, "uid"),
+                        .version = object_version(target),
                         .resource = value_get_str(spec, "resource"),
                         .job = str_same(value_get_str(spec, "type"), "job"),
                         .message = message ? message : "",

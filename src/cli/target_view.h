@@ -14,7 +14,8 @@ typedef struct TargetView {
     const char *error;   /* of terminated; NULL: it went well */
     const char *stop_failed;
     bool ready, job;
-    bool stopping; /* active, and on its way out */
+    bool stopping;   /* active, and on its way out */
+    int64_t version; /* resourceVersion; they are drawn for all objects together */
     int64_t run, pid, restarts;
     const char *start, *finish, *trigger;
     int64_t exit_code; /* -1: none */
@@ -24,6 +25,8 @@ typedef struct TargetView {
 } TargetView;
 
 void target_view(const Value *target, TargetView *ret);
+/* metadata.resourceVersion of any object; 0: it has none. */
+int64_t object_version(const Value *object);
 /* What `ps` shows as its state, a literal: "ready", "running", "waiting", "done", "failed", … */
 const char *target_word(const TargetView *view);
 const char *word_color(const char *word); /* SGR */

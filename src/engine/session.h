@@ -158,6 +158,8 @@ MUST int session_save_client(Session *session, Err *err);
 /* Before a session is made: a file of a newer format in its place is refused; sets `unclear`. */
 MUST int session_check_former(Session *session, Err *err);
 uint64_t session_newest_spec(const Session *session); /* generation on disk; 0: none */
+/* Removes those before this generation, once session.json speaks of it: they hold values of secrets. */
+void session_drop_specs(const Session *session);
 /* 1: it is down, and not loaded unless `down_too`; 0: loaded; -1 */
 MUST int session_load(Engine *engine, const char *slug, bool down_too, Session **ret, Err *err);
 

@@ -183,6 +183,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     if (session_save_spec(session, err) < 0 || session_save_client(session, err) < 0 ||
         session_save(session, err) < 0)
         return session_free(session);
+    session_drop_specs(session);
     session_publish(session);
     session_set_up(session, on_setup);
     session_hold(session, 0);

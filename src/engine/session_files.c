@@ -397,17 +397,32 @@ int session_load(Engine *engine, const char *slug, bool down_too, Session **ret,
     return 0;
 }
 
+/* Of "spec.<n>.json"; 0: of nothing else. */
+static uint64_t spec_number(const char *name) {
+    unsigned long long n;
+    char tail;
+    return sscanf(name, "spec.%llu.jso%c", &n, &tail) == 2 && tail == 'n' ? n : 0;
+}
+
 uint64_t session_newest_spec(const Session *session) {
     DIR *dir = opendir(session->dir);
     uint64_t newest = 0;
-    if (!dir)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        unsigned long long n;
-        char tail;
-        if (sscanf(entry->d_name, "spec.%llu.jso%c", &n, &tail) == 2 && n > newest)
-            newest = n;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        uint64_t n = spec_number(entry->d_name);
+        newest = n > newest ? n : newest;
     }
-    closedir(dir);
+    if (dir)
+        closedir(dir);
     return newest;
+}
+
+void session_drop_specs(const Session *session) {
+    DIR *dir = opendir(session->dir);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        uint64_t n = spec_number(entry->d_name);
+        if (n > 0 && n < session->spec_generation)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
 }

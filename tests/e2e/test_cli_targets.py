@@ -221,6 +221,23 @@ def test_a_stop_is_over_when_somebody_starts_it_again(thole):
     assert thole.wait_target("slow:serve", "active")["run"] == 2
 
 
+def test_a_restart_is_over_when_somebody_stops_it(thole):
+    thole.config("""
+        version: 1
+        services:
+          slow: {command: 'trap "echo told; until test -e go; do sleep 0.02; done; exit 0" TERM; echo up; while :; do sleep 0.02; done'}
+        """)
+    thole.run("up", "-d", "--wait")
+    driver.wait_until(lambda: "up" in thole.run("logs").out)
+    restart = thole.popen("restart", "slow")
+    driver.wait_until(lambda: "told" in thole.run("logs").out)
+    stop = thole.popen("stop", "slow")
+    driver.wait_until(lambda: "to be started again" not in thole.run("ps").out)
+    thole.file("go", "")
+    assert stop.wait() == 0
+    assert restart.wait() == 1 and "slow:serve was stopped meanwhile" in restart.err
+
+
 def test_what_was_ready_once_is_said_not_to_be_any_more(thole):
     thole.config("""
         version: 1

@@ -145,7 +145,7 @@ def test_wait_names_the_culprit(thole):
     result = thole.run("up", "-d", "--wait", code=1)
     assert "bad:update failed: exit code 7" in result.err, result
     assert "bad:update | line 30" in result.err and "line 20\n" not in result.err
-    assert thole.target("other:serve")["state"]["active"], "the session goes on"
+    driver.wait_until(lambda: thole.target("other:serve")["state"].get("active"), 10, "the session to go on")
 
 
 def test_wait_cares_for_the_names_alone(thole):

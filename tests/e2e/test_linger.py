@@ -115,7 +115,8 @@ def test_stop_and_restart_of_a_server_leave_helpers_alone(thole):
     assert thole.target("api:serve")["state"]["active"]["run"] == 2
     told = thole.run("stop", "api").err
     assert f"api:serve has left 1 helper running: {daemon} (sleep 4711)" in told
-    assert alive(daemon) and set(thole.processes()) == {thole.server_pid(), thole.rail_pid(), daemon, *thole.pins()}
+    known = {thole.server_pid(), thole.rail_pid(), daemon, *thole.pins()}
+    wait_until(lambda: set(thole.processes()) == known, 10, "all but the daemon to be gone")
     thole.run("down", "--purge")
     assert not alive(daemon)
 

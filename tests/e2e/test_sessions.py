@@ -181,3 +181,12 @@ def test_all_runs_of_a_target_share_the_cap_of_its_logs(thole):
     left = driver.wait_until(lambda: len(list(runs.iterdir())) <= 2 and sorted(int(run.name) for run in runs.iterdir()), 20, "old runs to go")
     assert left == [4, 5]
     assert len(thole.run("logs", "--run", "5", "-o", "raw", "job").out) == 40001
+
+
+def test_of_what_was_resolved_the_newest_is_kept(thole):
+    """It holds the values of secrets."""
+    thole.config({"version": 1, "services": {"web": {"command": "sleep 1000"}}})
+    for _ in range(3):
+        thole.run("up", "-d", "--wait")
+        thole.run("down")
+    assert [path.name for path in thole.state.glob("sessions/*/spec.*.json")] == ["spec.3.json"]
