@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "api/api_inside.h"
 #include "api/peer.h"
@@ -124,13 +125,35 @@ static void reply_not_allowed(Request *request, unsigned allowed) {
                  "the server does not allow this method on the requested resource");
 }
 
+/* A client that means the server of another state directory would take one for the other. Other clients do not say. */
+static bool is_elsewhere(const Api *api, const char *state_dir) {
+    struct stat own, meant;
+    if (!state_dir || strcmp(state_dir, api->options.state_dir) == 0)
+        return false;
+    return stat(state_dir, &meant) < 0 || stat(api->options.state_dir, &own) < 0 ||
+           own.st_dev != meant.st_dev || own.st_ino != meant.st_ino;
+}
+
+static bool refuse(const Api *api, Request *request) {
+    const char *meant = request_header(request, CLIENT_STATE_DIR);
+    bool elsewhere = is_elsewhere(api, meant);
+    if (request->denied || elsewhere)
+        request_set_header(request, "Connection", "close");
+    if (request->denied)
+        reply_status(request, 403, "Forbidden", "%s", request->denied);
+    else if (elsewhere)
+        reply_status(
+            request, 403, "Forbidden",
+            "the server on this socket keeps its state in %s, not in %s: a THOLE_STATE_DIR "
+            "of its own needs a THOLE_RUNTIME_DIR of its own",
+            api->options.state_dir, meant);
+    return request->denied || elsewhere;
+}
+
 static void handle(void *arg, Request *request) {
     Api *api = arg;
-    if (request->denied) {
-        request_set_header(request, "Connection", "close");
-        reply_status(request, 403, "Forbidden", "%s", request->denied);
+    if (refuse(api, request))
         return;
-    }
     RouteMatch match =
         route_match(method_of(request->method), request->uri.path.at, request->uri.path.n);
     if (match.id != ROUTES)

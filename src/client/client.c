@@ -43,6 +43,7 @@ static void attempt_init(Attempt *attempt, const Client *client, const char *met
     *attempt = (Attempt){.deadline_ms = clock_mono_ms() + CLIENT_PATIENCE_MS};
     attempt->call =
         (HttpCall){.socket = client->socket,
+                   .state_dir = client->state_dir,
                    .method = method,
                    .path = path,
                    .body = body,

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "data/json.h"
+#include "spec/routes.h"
 
 enum { PIECE = 64 * 1024, INTERRUPTED_MS = 2000, MESSAGE_MAX = 400 };
 
@@ -117,6 +118,14 @@ static int send_all(Exchange *x, const HttpCall *call, const char *bytes, size_t
     return 0;
 }
 
+/* As a header's value must be. */
+static bool is_printable(const char *text) {
+    for (const char *at = text; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return false;
+    return true;
+}
+
 static int ask(Exchange *x, const HttpCall *call, bool stream, Err *err) {
     Buf head;
     buf_init(&head, MAX_HEADER_BYTES);
@@ -124,6 +133,8 @@ static int ask(Exchange *x, const HttpCall *call, bool stream, Err *err) {
         &head,
         "%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: thole\r\nAccept: application/json\r\n%s",
         call->method, call->path, stream ? "" : "Connection: close\r\n");
+    if (call->state_dir && is_printable(call->state_dir))
+        buf_printf(&head, CLIENT_STATE_DIR ": %s\r\n", call->state_dir);
     if (call->body)
         buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
                    call->body_size);

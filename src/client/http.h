@@ -6,7 +6,8 @@
 #include "client/http_parser.h"
 
 typedef struct HttpCall {
-    const char *socket; /* path */
+    const char *socket;    /* path */
+    const char *state_dir; /* that is meant, or NULL */
     const char *method;
     const char *path; /* with the query, encoded */
     const char *body; /* JSON, or NULL */

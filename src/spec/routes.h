@@ -10,6 +10,8 @@ typedef struct Buf Buf;
 
 #define TILT_API  "/apis/tilt.dev/v1alpha1"
 #define THOLE_API "/apis/thole.dev/v1alpha1"
+/* Header of our own clients: the state directory they mean. The server of another one refuses them. */
+#define CLIENT_STATE_DIR "Thole-State-Dir"
 
 typedef enum HttpMethod { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_METHODS } HttpMethod;
 

@@ -389,6 +389,18 @@ def test_a_server_that_listens_elsewhere_is_named(shop):
     down(shop)
 
 
+def test_a_server_of_another_state_directory_is_not_taken_for_ours(shop):
+    thole = shop.thole
+    up(shop)
+    other, same = thole.base / "other", thole.base / "same"
+    other.mkdir(mode=0o700)
+    same.symlink_to(thole.state)
+    refused = thole.run("ps", cwd=shop.dir, env={"THOLE_STATE_DIR": str(other)}, code=3, timeout=8)
+    assert f"keeps its state in {thole.state}, not in {other}" in refused.err and "THOLE_RUNTIME_DIR" in refused.err, refused
+    thole.run("ps", cwd=shop.dir, env={"THOLE_STATE_DIR": str(same)})
+    down(shop)
+
+
 @pytest.mark.parametrize("script", ["sleep 1000", "exit 1", "echo it is broken >&3; exit 3"])
 def test_a_server_that_cannot_start_is_not_waited_for(thole, script):
     thole.bin = thole.base / "bin"
