@@ -105,7 +105,7 @@ static PinStep step_kill(Pin *p, int64_t now) {
     if (p->step == PIN_STUCK || (!p->fresh && now < p->due))
         return p->step;
     int alive = kill_round(p);
-    if (p->fresh || alive != p->alive)
+    if (p->fresh || alive == 0 || alive != p->alive) /* 0: they are quicker than our look */
         p->limit = now + PIN_STUCK_MS;
     p->alive = alive;
     p->due = now + PIN_ROUND_MS;

@@ -45,7 +45,8 @@ static void look_at(Tree *t, const TreeSignal *how, const char *name) {
     pid_t pid = (pid_t)strtoul(name, NULL, 10);
     if (pid <= 0 || pid == how->self || tree_stat(pid, &stat) < 0)
         return;
-    mark(t, how, pid, stat.parent);
+    if (mark(t, how, pid, stat.parent) && stat.parent == how->self && how->signal == SIGKILL)
+        sys_kill(pid, SIGKILL); /* now: those that fork on are gone at the second look */
     if (t->count == TREE_PROCESSES)
         return;
     t->seen[t->count].pid = pid;

@@ -13,6 +13,11 @@ void ears_init(Ears *ears, int count) {
         die("epoll");
 }
 
+void ears_free(Ears *ears) {
+    close(ears->epoll);
+    free(ears->heard_ns);
+}
+
 void ears_add(Ears *ears, int index, int fd) {
     struct epoll_event event = {.events = EPOLLIN,
                                 .data.u64 = (uint64_t)index << 32 | (uint32_t)fd};

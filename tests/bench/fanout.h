@@ -12,6 +12,7 @@ typedef struct Ears {
 } Ears;
 
 void ears_init(Ears *ears, int count);
+void ears_free(Ears *ears);
 /* Listens to a connected stream socket too, as number `index`. */
 void ears_add(Ears *ears, int index, int fd);
 /* A new round: nobody has heard anything. */

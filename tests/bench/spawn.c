@@ -77,5 +77,7 @@ int main(int argc, char **argv) {
         kill(children[i].pid, SIGKILL);
     for (long i = 0; i < n; i++)
         reap(children[i].pid);
+    free(children);
+    free(pipes);
     return 0;
 }

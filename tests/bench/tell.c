@@ -14,6 +14,7 @@ static void tell(const int *sockets, int n, size_t bytes, int go) {
         for (int i = 0; i < n; i++)
             write_all(sockets[i], message, bytes);
     }
+    free(message);
     _exit(0);
 }
 
@@ -51,5 +52,7 @@ int main(int argc, char **argv) {
     }
     close(go[1]);
     reap(pid);
+    free(sockets);
+    ears_free(&ears);
     return 0;
 }

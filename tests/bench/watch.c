@@ -59,5 +59,6 @@ int main(int argc, char **argv) {
         ears_drain(&ears, QUIET_MS);
         printf("%lld %lld\n", (long long)span, (long long)(ears.bytes / n));
     }
+    ears_free(&ears);
     return 0;
 }

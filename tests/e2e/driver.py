@@ -24,6 +24,7 @@ import time
 
 SOURCE = pathlib.Path(os.environ.get("THOLE_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
 BUILD = pathlib.Path(os.environ.get("THOLE_BUILD") or SOURCE / "build").resolve()
+SANITIZED = (BUILD / "thole-pin").exists() and b"__asan_init" in (BUILD / "thole-pin").read_bytes()  # takes memory of its own
 ROOT = os.geteuid() == 0
 
 

@@ -113,7 +113,7 @@ def left(mark):
     return [pid for pid in pids() if mark.encode() in read_proc(pid, "cmdline").split(b"\0") and alive(pid)]
 
 
-@pytest.mark.parametrize("words", [["stop", "api"], ["restart", "api"], ["down"], ["server", "stop", "--all"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["stop", "api"], ["restart", "api"], ["down"], ["server", "stop", "--all"]], ids="-".join)
 @pytest.mark.parametrize("way", WAYS)
 def test_there_is_no_way_out(thole, way, words):
     mark = f"mark-of-{thole.base.name}"

@@ -17,6 +17,7 @@ import time
 import pytest
 
 import pinlib
+from driver import SANITIZED
 from pinlib import *  # noqa: F403
 
 ROOT = os.geteuid() == 0
@@ -789,11 +790,11 @@ def test_idle_means_no_wakeups_and_little_memory(rail):
     run.started()
     pin, = rail.children()
     wait_for(lambda: len(run.log()) == 1048577, "a megabyte is logged")
-    wait_for(lambda: private_dirty_kib(pin) <= 32, "its memory is given back", 10)
+    wait_for(lambda: SANITIZED or private_dirty_kib(pin) <= 32, "its memory is given back", 10)
     before = [switches(pin), switches(rail.process.pid)]
     time.sleep(1.5)  # sleep: the absence of wake-ups can only be seen by waiting for them
     assert [switches(pin), switches(rail.process.pid)] == before
-    assert private_dirty_kib(pin) <= 32
+    assert SANITIZED or private_dirty_kib(pin) <= 32
 
 
 @pytest.mark.skipif(not ROOT, reason="makes a cgroup: run by root's pass")

@@ -72,7 +72,7 @@ def suite(tmp_path, program, pytest_says="run_pytest() { :; }", pattern=""):
     unit.parent.mkdir(parents=True)
     unit.write_text("#!/bin/sh\n" + program)
     unit.chmod(0o755)
-    return bash(f"root={tmp_path} logs={tmp_path}; id() {{ echo 1000; }}; . tools/dev/need.sh; . tools/dev/suite.sh; {pytest_says}\n"
+    return bash(f"root={tmp_path} logs={tmp_path}; id() {{ echo 1000; }}; . tools/dev/need.sh; . tools/dev/suite.sh; left_behind_s=1; {pytest_says}\n"
                 f"suite {tmp_path}/build '{pattern}' both")
 
 

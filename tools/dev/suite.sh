@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154
 
 test_user=thole-test
+left_behind_s=40 # a rail gives up on a server that never lasts in less
 suite_failed=0
 suite_passed=0
 
@@ -69,7 +70,7 @@ left_behind() {
 
 # check_left BUILD WHAT: nothing that the tests started may outlive them; what does is named and ended
 check_left() {
-    local left deadline=$((SECONDS + 40)) pid
+    local left deadline=$((SECONDS + left_behind_s)) pid
     while left=$(left_behind "$1" || true) && [ -n "$left" ] && [ "$SECONDS" -lt "$deadline" ]; do
         sleep 0.2
     done
