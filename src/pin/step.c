@@ -25,6 +25,7 @@ static void signal_group(const Pin *p, int signal) {
 static int signal_tree(Pin *p, int signal, WireSurvivors *left) {
     pid_t group = p->may_linger && p->stop_asked ? p->pid : 0;
     TreeSignal how = {.signal = signal, .self = p->self, .left = left, .group = group};
+    how.at_sight = left && group == 0 && !p->fresh && p->alive == 0; /* seen, and not hit */
     int alive = tree_signal(p->start.tree, &how);
     if (p->dead && signal != 0 && alive > (int)p->ended.killed)
         p->ended.killed = (uint32_t)alive;

@@ -45,8 +45,8 @@ static void look_at(Tree *t, const TreeSignal *how, const char *name) {
     pid_t pid = (pid_t)strtoul(name, NULL, 10);
     if (pid <= 0 || pid == how->self || tree_stat(pid, &stat) < 0)
         return;
-    if (mark(t, how, pid, stat.parent) && stat.parent == how->self && how->signal == SIGKILL)
-        sys_kill(pid, SIGKILL); /* now: those that fork on are gone at the second look */
+    if (mark(t, how, pid, stat.parent) && stat.parent == how->self && how->at_sight)
+        sys_kill(pid, SIGKILL);
     if (t->count == TREE_PROCESSES)
         return;
     t->seen[t->count].pid = pid;
@@ -84,8 +84,7 @@ static void name_survivor(pid_t pid, const TreeStat *seen, WireSurvivors *left) 
     left->who[left->named++] = who;
 }
 
-/* 1 if it is alive and still one of ours. A direct child cannot be mistaken; for others the pidfd was opened before the
- * look. Without one the look alone must do. */
+/* 1: alive and ours. A child cannot be mistaken; for others the pidfd, if there is one, is from before the look. */
 static int signal_one(const Tree *t, const TreeSignal *how, pid_t pid) {
     TreeStat stat;
     int fd = sys_pidfd_open(pid);

@@ -29,12 +29,13 @@ typedef struct Tree {
 
 typedef struct TreeSignal {
     int signal; /* 0: only count. Another than SIGKILL is followed by SIGCONT: a stopped process cannot act on it */
-    pid_t self; /* getpid() */
-    /* this direct child and what is below it is not meant; may be NULL */
-    bool (*skip)(const void *arg, pid_t child);
+    pid_t self;                                 /* getpid() */
+    bool (*skip)(const void *arg, pid_t child); /* not meant, with all below it; may be NULL */
     const void *arg;
     WireSurvivors *left; /* filled with those who are alive; may be NULL */
     pid_t group;         /* only processes of this group are meant; 0: all */
+    bool
+        at_sight; /* direct children are killed while looking: they fork on and are gone at the second look */
 } TreeSignal;
 
 /* Looks once at all processes and signals those below us, each through a pidfd after a second look at who it is. Zombies
