@@ -28,7 +28,7 @@ uint16_t probe_port(const Probe *probe) {
     const char *host = http ? probe->http.host : probe->tcp.host;
     bool local = !host || !host[0] || strcmp(host, "localhost") == 0 || str_starts(host, "127.") ||
                  strcmp(host, "::1") == 0 || strcmp(host, "0.0.0.0") == 0;
-    return local ? (uint16_t)(http ? probe->http.port : probe->tcp.port) : 0;
+    return local ? (uint16_t)(http ? probe->http.port.number : probe->tcp.port.number) : 0;
 }
 
 bool port_in_use(uint16_t port) {

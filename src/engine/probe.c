@@ -76,7 +76,7 @@ static void on_http(void *arg, const HttpReply *reply, const Err *err) {
     bool good =
         spec->status ? reply->status == spec->status : reply->status >= 200 && reply->status < 400;
     snprintf(why, sizeof(why), "GET %s on port %lld answered %ld", spec->path,
-             (long long)spec->port, reply->status);
+             (long long)spec->port.number, reply->status);
     answer(probe, good, why);
 }
 
@@ -84,7 +84,7 @@ static void try_http(ReadyProbe *probe) {
     const HttpProbe *spec = &probe->ask.spec->http;
     AUTO_FREE char *url =
         xasprintf("%s://%s:%lld%s", spec->scheme == PROBE_HTTPS ? "https" : "http",
-                  spec->host ? spec->host : "localhost", (long long)spec->port, spec->path);
+                  spec->host ? spec->host : "localhost", (long long)spec->port.number, spec->path);
     HttpAsk ask = {.url = url,
                    .headers = &spec->headers,
                    .timeout_ms = probe->ask.spec->timeout_ms,
@@ -97,15 +97,15 @@ static void on_connect(void *arg, const Err *err) {
     char why[WHY_MAX];
     probe->connect = NULL;
     snprintf(why, sizeof(why), "port %lld accepts connections",
-             (long long)probe->ask.spec->tcp.port);
+             (long long)probe->ask.spec->tcp.port.number);
     answer(probe, !err, err ? err->msg : why);
 }
 
 static void try_tcp(ReadyProbe *probe) {
     const TcpProbe *spec = &probe->ask.spec->tcp;
     probe->connect =
-        connect_new(probe->ask.loop, spec->host ? spec->host : "localhost", (uint16_t)spec->port,
-                    probe->ask.spec->timeout_ms, on_connect, probe);
+        connect_new(probe->ask.loop, spec->host ? spec->host : "localhost",
+                    (uint16_t)spec->port.number, probe->ask.spec->timeout_ms, on_connect, probe);
 }
 
 static void on_exec(void *arg, const void *result, const Err *err) {

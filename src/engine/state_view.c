@@ -200,10 +200,10 @@ static const char *phase_of(const Session *session, const ServiceTargets *of, ui
 
 static void show_port(const Probe *probe, ServiceState *ret) {
     if (probe->kind == PROBE_KIND_HTTP) {
-        ret->port = (OptInt){true, probe->http.port};
+        ret->port = (OptInt){true, probe->http.port.number};
         ret->protocol = probe->http.scheme == PROBE_HTTPS ? "https" : "http";
     } else if (probe->kind == PROBE_KIND_TCP) {
-        ret->port = (OptInt){true, probe->tcp.port};
+        ret->port = (OptInt){true, probe->tcp.port.number};
         ret->protocol = "tcp";
     }
 }

@@ -3,19 +3,25 @@
 #include "spec/config.h"
 
 #include "spec/names.h"
+#include "spec/port.h"
 #include "spec/signals.h"
 
 /* --- shorthands and enums --- */
 
 SCHEMA_DECLARE(t_shell_or_list, Command);
 SCHEMA_DECLARE(t_files, StrList);
+SCHEMA_DECLARE(t_globs, StrList);
 SCHEMA_DECLARE(t_labels, StrMap);
 SCHEMA_DECLARE(t_service_type, ServiceType);
 SCHEMA_DECLARE(t_restart_policy, RestartPolicy);
 SCHEMA_DECLARE(t_condition, DepCondition);
 SCHEMA_DECLARE(t_scheme, ProbeScheme);
 SCHEMA_DECLARE(t_probe_kind, ProbeKind);
-SCHEMA_DECLARE(t_http, HttpProbe);
+SCHEMA_DECLARE(t_pass, PortPass);
+SCHEMA_DECLARE(t_on_change, OnChange);
+SCHEMA_DECLARE(t_trigger, TriggerMode);
+SCHEMA_DECLARE(t_named_port, NamedPort);
+SCHEMA_DECLARE(t_ports, NamedPort);
 SCHEMA_DECLARE(t_tcp, TcpProbe);
 SCHEMA_DECLARE(t_log, LogProbe);
 SCHEMA_DECLARE(t_stop, Stop);
@@ -31,6 +37,12 @@ const Type t_files = {.kind = TYPE_STRINGS,
                       .align = _Alignof(StrList),
                       .scalar = "",
                       .expected = "a list of files"};
+const Type t_globs = {.kind = TYPE_STRINGS,
+                      .name = "list of globs",
+                      .size = sizeof(StrList),
+                      .align = _Alignof(StrList),
+                      .scalar = "",
+                      .expected = "a list of globs"};
 const Type t_labels = {.kind = TYPE_STRING_MAP,
                        .name = "map or list of labels",
                        .size = sizeof(StrMap),
@@ -57,6 +69,16 @@ static const EnumName probe_kinds[] = {{PROBE_NONE, "none"},    {PROBE_KIND_HTTP
                                        {PROBE_KIND_LOG, "log"}, {0}};
 SCHEMA_ENUM(t_probe_kind, ProbeKind, "probe", probe_kinds);
 
+static const EnumName passes[] = {{PASS_NUMBER, "number"}, {PASS_FD, "fd"}, {0}};
+SCHEMA_ENUM(t_pass, PortPass, "pass", passes);
+
+static const EnumName changes[] = {
+    {CHANGE_RESTART, "restart"}, {CHANGE_REBUILD, "rebuild"}, {CHANGE_SIGNAL, "signal"}, {0}};
+SCHEMA_ENUM(t_on_change, OnChange, "on_change", changes);
+
+static const EnumName triggers[] = {{TRIGGER_AUTO, "auto"}, {TRIGGER_MANUAL, "manual"}, {0}};
+SCHEMA_ENUM(t_trigger, TriggerMode, "trigger", triggers);
+
 static const Field command_fields[] = {
     FIELD(Command, script, "script", t_string, .doc = "run by the shell"),
     FIELD(Command, argv, "argv", t_strings, .doc = "program and arguments"),
@@ -71,8 +93,8 @@ static const Field http_fields[] = {
     FIELD_SET(HttpProbe),
     FIELD(HttpProbe, path, "path", t_string, .dflt = "/", .check = check_url_path,
           .doc = "what to ask for, with its query"),
-    FIELD(HttpProbe, port, "port", t_int, .min = 1, .max = 65535,
-          .flags = FIELD_REQUIRED | FIELD_OPTIONAL, .doc = "the TCP port it listens on"),
+    FIELD(HttpProbe, port, "port", t_probe_port, .flags = FIELD_OPTIONAL,
+          .doc = "the TCP port it listens on; default: the service's own `port`"),
     FIELD(HttpProbe, scheme, "scheme", t_scheme, .dflt = "http",
           .doc = "with `https` the certificate is not checked"),
     FIELD(HttpProbe, headers, "headers", t_env, .check = check_header, .doc = "headers to send"),
@@ -81,11 +103,12 @@ static const Field http_fields[] = {
     FIELD(HttpProbe, host, "host", t_string, .dflt = "localhost", .min = 1, .check = check_host,
           .doc = "every address the name has is tried"),
 };
-SCHEMA_STRUCT(t_http, HttpProbe, "HTTP probe", http_fields, .scalar = "port");
+SCHEMA_STRUCT(type_http, HttpProbe, "HTTP probe", http_fields, .scalar = "port");
 
 static const Field tcp_fields[] = {
-    FIELD(TcpProbe, port, "port", t_int, .min = 1, .max = 65535, .flags = FIELD_REQUIRED,
-          .doc = "the port that must accept a connection"),
+    FIELD_SET(TcpProbe),
+    FIELD(TcpProbe, port, "port", t_probe_port, .flags = FIELD_OPTIONAL,
+          .doc = "the port that must accept a connection; default: the service's own `port`"),
     FIELD(TcpProbe, host, "host", t_string, .dflt = "localhost", .min = 1, .check = check_host,
           .doc = "every address the name has is tried"),
 };
@@ -100,7 +123,7 @@ SCHEMA_STRUCT(t_log, LogProbe, "log probe", log_fields, .scalar = "match");
 static const Field probe_fields[] = {
     FIELD_SET(Probe),
     FIELD(Probe, kind, "kind", t_probe_kind, .flags = FIELD_INTERNAL),
-    FIELD(Probe, http, "http", t_http, .flags = FIELD_OPTIONAL, .aka = "http_get httpGet url",
+    FIELD(Probe, http, "http", type_http, .flags = FIELD_OPTIONAL, .aka = "http_get httpGet url",
           .doc = "ready when this URL answers"),
     FIELD(Probe, tcp, "tcp", t_tcp, .flags = FIELD_OPTIONAL, .aka = "tcp_socket tcpSocket port",
           .doc = "ready when this port accepts a connection"),
@@ -150,6 +173,8 @@ static const Field stop_fields[] = {
     FIELD(Stop, grace_ms, "grace", t_duration, .dflt = "10s",
           .aka = "timeout grace_period stop_grace_period",
           .doc = "how long it may take before it is killed"),
+    FIELD(Stop, command, "command", t_shell_or_list, .flags = FIELD_OPTIONAL,
+          .doc = "run to stop it, instead of the signal"),
 };
 SCHEMA_STRUCT(t_stop, Stop, "stop", stop_fields, .scalar = "signal");
 
@@ -160,10 +185,66 @@ static const Field dependency_fields[] = {
           .doc = "`started`: its program runs; `ready`: its probe says so; `completed`: the job "
                  "has succeeded. "
                  "Default: a job has completed, a server is ready"),
+    FIELD(DependsOn, restart, "restart", t_bool, .dflt = "false", .flags = FIELD_OPTIONAL,
+          .doc = "`true`: when it is started again, so is this"),
 };
 SCHEMA_STRUCT(type_dependency, DependsOn, "dependency", dependency_fields, .scalar = "condition");
 SCHEMA_MAP(t_dependencies, type_dependency, .keys = true);
 SCHEMA_LIST(t_codes, t_int);
+
+/* --- ports, watch, schedule, hooks --- */
+
+static const Field named_port_fields[] = {
+    FIELD(NamedPort, name, "name", t_string, .flags = FIELD_KEY, .check = check_port_name),
+    FIELD(NamedPort, port, "port", t_port, .flags = FIELD_REQUIRED,
+          .doc = "a number, or `auto`: a free one is found"),
+};
+SCHEMA_STRUCT(t_named_port, NamedPort, "named port", named_port_fields, .scalar = "port",
+              .only_short = true, .expected = "a port: a number or auto");
+SCHEMA_MAP(t_ports, t_named_port);
+
+static const Field watch_fields[] = {
+    FIELD_SET(Watch),
+    FIELD(Watch, paths, "paths", t_globs, .flags = FIELD_REQUIRED, .min = 1, .aka = "files",
+          .doc = "globs; a directory means all that is below it"),
+    FIELD(Watch, ignore, "ignore", t_globs, .min = 1, .aka = "exclude",
+          .doc = "what does not count, as lines of a .gitignore"),
+    FIELD(Watch, debounce_ms, "debounce", t_duration, .dflt = "200ms",
+          .doc = "how long it must be quiet before something is done"),
+    FIELD(Watch, on_change, "on_change", t_on_change, .flags = FIELD_OPTIONAL, .aka = "action",
+          .doc = "`rebuild`: the build runs, then the server is replaced; `restart`: the server "
+                 "is; `signal`: it gets `signal`. Default: rebuild what has a build or is a job, "
+                 "else restart"),
+    FIELD(Watch, signal, "signal", t_signal, .dflt = "HUP", .doc = "for `on_change: signal`"),
+};
+SCHEMA_STRUCT(type_watch, Watch, "watch", watch_fields, .scalar = "paths", .list = "paths",
+              .expected = "a list of globs, or a map of keys");
+
+static const Field schedule_fields[] = {
+    FIELD_SET(Schedule),
+    FIELD(Schedule, cron, "cron", t_string, .flags = FIELD_OPTIONAL, .min = 1,
+          .doc = "minute, hour, day of month, month, day of week; or @hourly, @daily, …"),
+    FIELD(Schedule, interval_ms, "interval", t_duration, .flags = FIELD_OPTIONAL, .aka = "every",
+          .doc = "time from one start to the next"),
+    FIELD(Schedule, timezone, "timezone", t_string, .flags = FIELD_OPTIONAL, .min = 1, .aka = "tz",
+          .doc = "of `cron`, such as Europe/Berlin; default: the machine's"),
+    FIELD(Schedule, on_start, "on_start", t_bool, .dflt = "false", .aka = "run_on_start",
+          .doc = "`true`: it also runs when the session begins"),
+};
+SCHEMA_STRUCT(type_schedule, Schedule, "schedule", schedule_fields, .scalar = "cron",
+              .expected = "a cron expression, an interval, or a map of keys");
+
+static const Field hooks_fields[] = {
+    FIELD_SET(Hooks),
+    FIELD(Hooks, before, "before", t_shell_or_list, .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
+          .doc = "before each run; if it fails, that run has failed"),
+    FIELD(Hooks, after, "after", t_shell_or_list, .flags = FIELD_OPTIONAL, .doc = "after each run"),
+    FIELD(Hooks, on_failure, "on_failure", t_shell_or_list, .flags = FIELD_OPTIONAL,
+          .doc = "after a run that has failed"),
+    FIELD(Hooks, timeout_ms, "timeout", t_duration, .dflt = "1m",
+          .doc = "a hook that takes longer is stopped and has failed; 0: no limit"),
+};
+SCHEMA_STRUCT(type_hooks, Hooks, "hooks", hooks_fields);
 
 /* --- services --- */
 
@@ -191,12 +272,25 @@ static const Field service_fields[] = {
     FIELD(Service, env_from, "env_from", t_files, .min = 1, .flags = FIELD_RESTARTS,
           .aka = "env_file envfile dotenv",
           .doc = "`.env` files to read, in order; a later one wins, and `env` wins over them"),
+    FIELD(Service, port, "port", t_port, .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
+          .doc = "the port it listens on, a number or `auto`: a free one is found. It gets it as "
+                 "PORT, the others as <SERVICE>_PORT"),
+    FIELD_LIST(Service, ports, "ports", t_ports, .flags = FIELD_RESTARTS,
+               .doc = "further ports, by name: PORT_<NAME>, <SERVICE>_PORT_<NAME>"),
+    FIELD(Service, pass, "pass", t_pass, .dflt = "number", .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
+          .doc = "`fd`: it gets its ports as listening sockets (LISTEN_FDS), which stay open when "
+                 "it is restarted"),
+    FIELD(Service, lazy, "lazy", t_bool, .dflt = "false", .flags = FIELD_OPTIONAL,
+          .doc = "with `pass: fd`: it is started by the first connection"),
     FIELD_LIST(Service, depends_on, "depends_on", t_dependencies,
                .aka = "needs requires after deps resource_deps",
                .doc = "what must be there before it starts"),
-    FIELD(Service, ready, "ready", type_probe, .flags = FIELD_OPTIONAL,
+    FIELD(Service, ready, "ready", type_probe, .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
           .aka = "healthcheck readiness_probe readinessProbe ready_check health probe",
           .doc = "how to know that a server is ready; without it, when it has started"),
+    FIELD(Service, live, "live", type_probe, .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
+          .aka = "liveness_probe livenessProbe liveness",
+          .doc = "how to know that it still works; when this fails it is restarted"),
     FIELD(Service, restart, "restart", type_restart, .aka = "autorestart availability",
           .doc = "when to start it again"),
     FIELD(Service, restart_written, "restart_written", t_bool, .flags = FIELD_INTERNAL),
@@ -218,6 +312,31 @@ static const Field service_fields[] = {
             "`true`: helpers (what it leaves running when it ends by itself, or what has left its "
             "process group when it is stopped) live on, are listed, and end at `thole down "
             "--purge`"),
+    FIELD(Service, enabled, "enabled", t_bool, .dflt = "true", .flags = FIELD_OPTIONAL,
+          .doc = "`false`: it is not run at all until `thole enable`"),
+    FIELD(Service, watch, "watch", type_watch, .flags = FIELD_OPTIONAL,
+          .doc = "files; when one changes it is run again"),
+    FIELD(Service, trigger, "trigger", t_trigger, .dflt = "auto", .flags = FIELD_OPTIONAL,
+          .aka = "trigger_mode",
+          .doc = "`manual`: what `watch` sees is only told; `thole trigger` acts on it"),
+    FIELD(Service, inputs, "inputs", t_globs, .min = 1, .aka = "sources deps",
+          .doc = "files that a job reads: it is skipped if nothing has changed since its last "
+                 "good run"),
+    FIELD(Service, outputs, "outputs", t_globs, .min = 1, .aka = "generates",
+          .doc = "files that a job makes: it is not skipped if one is missing"),
+    FIELD(Service, locks, "locks", t_strings, .min = 1, .aka = "mutex concurrency_group",
+          .doc = "names; jobs that share one never run together"),
+    FIELD(Service, replicas, "replicas", t_int, .dflt = "1", .flags = FIELD_OPTIONAL, .min = 1,
+          .max = 100, .aka = "scale", .doc = "how many of it run: `<name>-0`, `<name>-1`, …"),
+    FIELD(Service, schedule, "schedule", type_schedule, .flags = FIELD_OPTIONAL, .aka = "cron",
+          .doc = "when a job runs"),
+    FIELD(Service, hooks, "hooks", type_hooks, .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
+          .doc = "commands around each run"),
+    FIELD(Service, tty, "tty", t_bool, .dflt = "false", .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
+          .aka = "is_tty", .doc = "`true`: it runs in a terminal of its own, for `thole attach`"),
+    FIELD(Service, stdin_open, "stdin", t_bool, .dflt = "false",
+          .flags = FIELD_OPTIONAL | FIELD_RESTARTS, .aka = "stdin_open",
+          .doc = "`true`: it can be written to, by `thole attach`"),
     FIELD(Service, labels, "labels", t_labels, .check = check_label,
           .doc = "for `-l`; a list gives names without values"),
     FIELD_AT(Service),
@@ -259,6 +378,8 @@ static const Field config_fields[] = {
     FIELD(Config, file, "file", t_string, .flags = FIELD_INTERNAL),
     FIELD(Config, root, "root", t_string, .flags = FIELD_INTERNAL),
     FIELD(Config, slug, "slug", t_string, .flags = FIELD_INTERNAL),
+    FIELD(Config, vars, "vars", t_env, .check = check_var_name,
+          .doc = "values for templates: `{{vars.NAME}}`"),
     FIELD(Config, env, "env", t_env, .check = check_env_name, .aka = "environment",
           .doc = "environment variables of all services"),
     FIELD(Config, env_from, "env_from", t_files, .min = 1, .aka = "env_file envfile dotenv",

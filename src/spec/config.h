@@ -14,6 +14,9 @@ typedef enum ServiceType { SERVICE_SERVER, SERVICE_JOB } ServiceType;
 typedef enum RestartPolicy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS } RestartPolicy;
 typedef enum DepCondition { DEP_DEFAULT, DEP_STARTED, DEP_READY, DEP_COMPLETED } DepCondition;
 typedef enum ProbeScheme { PROBE_HTTP, PROBE_HTTPS } ProbeScheme;
+typedef enum PortPass { PASS_NUMBER, PASS_FD } PortPass;
+typedef enum OnChange { CHANGE_DEFAULT, CHANGE_RESTART, CHANGE_REBUILD, CHANGE_SIGNAL } OnChange;
+typedef enum TriggerMode { TRIGGER_AUTO, TRIGGER_MANUAL } TriggerMode;
 
 /* A string is for the shell, a list is executed as it is. Empty argv: absent. */
 typedef struct Command {
@@ -25,12 +28,24 @@ typedef struct DependsOn {
     uint64_t set;
     const char *name;       /* key: a resource */
     DepCondition condition; /* DEP_DEFAULT: not written */
+    bool restart;           /* follow when it is started again */
 } DependsOn;
+
+/* A port as the file says it. All zero: not said. */
+typedef struct Port {
+    int64_t number;   /* 0: as `text` says */
+    const char *text; /* "auto" (of a service), a template (of a probe); NULL */
+} Port;
+
+typedef struct NamedPort {
+    const char *name; /* key */
+    Port port;
+} NamedPort;
 
 typedef struct HttpProbe {
     uint64_t set;
     const char *path; /* "/" */
-    int64_t port;
+    Port port;        /* not said: the service's own */
     ProbeScheme scheme;
     StrMap headers;
     int64_t status;   /* 0: 200 to 399 */
@@ -38,7 +53,8 @@ typedef struct HttpProbe {
 } HttpProbe;
 
 typedef struct TcpProbe {
-    int64_t port;
+    uint64_t set;
+    Port port; /* not said: the service's own */
     const char *host;
 } TcpProbe;
 
@@ -81,7 +97,34 @@ typedef struct Stop {
     uint64_t set;
     int64_t signal;   /* TERM */
     int64_t grace_ms; /* 10s */
+    Command command;  /* instead of the signal */
 } Stop;
+
+/* What is looked at, and what is done when it changes. */
+typedef struct Watch {
+    uint64_t set;
+    StrList paths;       /* globs; empty: nothing is watched */
+    StrList ignore;      /* as lines of .gitignore */
+    int64_t debounce_ms; /* 200ms */
+    OnChange on_change;  /* CHANGE_DEFAULT: rebuild what has a build, else restart */
+    int64_t signal;      /* HUP */
+} Watch;
+
+/* When a job is run. `cron` or `interval`; neither: it has no schedule. */
+typedef struct Schedule {
+    uint64_t set;
+    const char *cron;
+    int64_t interval_ms;  /* 0: none */
+    const char *timezone; /* NULL: the machine's */
+    bool on_start;
+} Schedule;
+
+/* Commands around each run. */
+typedef struct Hooks {
+    uint64_t set;
+    Command before, after, on_failure;
+    int64_t timeout_ms; /* 1m, of each */
+} Hooks;
 
 typedef struct Service {
     /* What the graph asks of every service: side by side, because a file may have 10,000. */
@@ -101,10 +144,24 @@ typedef struct Service {
     StrList shell;    /* [sh, -c] */
     StrMap env; /* after resolution: env_from and env of the project, then of the service, merged */
     StrList env_from;
-    Probe ready;
+    Port port;
+    struct {
+        NamedPort *at;
+        size_t n;
+    } ports;
+    PortPass pass;
+    bool lazy; /* started by the first connection */
+    Probe ready, live;
     Restart restart;
     bool restart_written; /* the file says how: then `ci` restarts too */
-    bool linger;
+    bool enabled, linger, tty, stdin_open;
+    Watch watch;
+    TriggerMode trigger;
+    StrList inputs, outputs; /* globs */
+    StrList locks;
+    int64_t replicas; /* 1 */
+    Schedule schedule;
+    Hooks hooks;
     struct {
         int64_t *at;
         size_t n;
@@ -137,6 +194,7 @@ typedef struct Config {
     const char *file; /* absolute, links resolved */
     const char *root; /* its directory */
     const char *slug; /* config_slug */
+    StrMap vars;      /* for templates */
     StrMap env;       /* after resolution: env_from, then env */
     StrList env_from;
     int64_t parallelism; /* 0: default (CPUs, at least 4) */
@@ -154,6 +212,10 @@ SCHEMA_DECLARE(type_service, Service);
 SCHEMA_DECLARE(type_probe, Probe);
 SCHEMA_DECLARE(type_dependency, DependsOn);
 SCHEMA_DECLARE(type_restart, Restart);
+SCHEMA_DECLARE(type_http, HttpProbe);
+SCHEMA_DECLARE(type_watch, Watch);
+SCHEMA_DECLARE(type_schedule, Schedule);
+SCHEMA_DECLARE(type_hooks, Hooks);
 
 /* Reads and resolves `file` (absolute path). Every problem found goes to `report`; returns NULL if
  * there was one that stops. The Config and all it points to live in `arena`. Blocking file

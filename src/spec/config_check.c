@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "spec/port.h"
 
 /* A problem with a key of a service ("" for the service itself). */
 #define PROBLEM(source, service, key, hint, ...) \
@@ -93,60 +94,85 @@ static void check_restart(const Source *source, const Service *service) {
                 "`max_delay` is shorter than `delay`");
 }
 
-/* --- ready --- */
+/* --- ready, live --- */
 
-static void check_probe_kind(const Source *source, const Service *service) {
+/* One of the two probes of a service: "ready" or "live". */
+typedef struct ProbeAt {
+    const Source *source;
+    const Service *service;
+    const char *key;
+    const Probe *probe;
+} ProbeAt;
+
+static const char *probe_key(const ProbeAt *at, const char *member) {
+    return arena_printf(at->source->arena, "%s.%s", at->key, member);
+}
+
+static void check_probe_kind(const ProbeAt *at) {
     static const char *const kinds[] = {"http", "tcp", "exec", "log"};
     char given[64] = "";
     size_t n = 0;
     for (size_t i = 0; i < COUNT(kinds); i++)
-        if (schema_has(&type_probe, &service->ready, kinds[i])) {
+        if (schema_has(&type_probe, at->probe, kinds[i])) {
             size_t len = strlen(given);
             snprintf(given + len, sizeof(given) - len, "%s%s", n++ ? " and " : "", kinds[i]);
         }
     if (n == 0)
-        PROBLEM(source, service, "ready", "add one of http, tcp, exec or log",
-                "it is not said how to know that it is ready");
+        PROBLEM(at->source, at->service, at->key, "add one of http, tcp, exec or log",
+                "it is not said how to know that it is %s", at->key);
     else if (n > 1)
-        PROBLEM(source, service, "ready", "keep one of them", "one probe is allowed, here are %s",
-                given);
+        PROBLEM(at->source, at->service, at->key, "keep one of them",
+                "one probe is allowed, here are %s", given);
 }
 
-static void check_headers(const Source *source, const Service *service) {
-    const StrMap *headers = &service->ready.http.headers;
+static void check_probe_port(const ProbeAt *at, const char *kind, const Port *port) {
+    if (schema_has(&type_probe, at->probe, kind) && !port_given(port) &&
+        !port_given(&at->service->port))
+        PROBLEM(at->source, at->service, probe_key(at, kind),
+                "add `port`, here or to the service itself", "it is not said which port to ask");
+}
+
+static void check_headers(const ProbeAt *at) {
+    const StrMap *headers = &at->probe->http.headers;
     for (size_t i = 0; i < headers->n; i++)
         if (strpbrk(headers->at[i].value, "\r\n"))
-            PROBLEM(source, service, "ready.http.headers", NULL,
+            PROBLEM(at->source, at->service, probe_key(at, "http.headers"), NULL,
                     "the value of %s contains a line break", headers->at[i].name);
 }
 
-static void check_match(const Source *source, const Service *service) {
+static void check_match(const ProbeAt *at) {
     regex_t regex;
-    int rc = regcomp(&regex, service->ready.log.match, REG_EXTENDED | REG_NOSUB);
+    const char *match = at->probe->log.match;
+    int rc = regcomp(&regex, match, REG_EXTENDED | REG_NOSUB);
     if (rc == 0) {
         regfree(&regex);
         return;
     }
     char why[120];
     regerror(rc, &regex, why, sizeof(why));
-    PROBLEM(source, service, "ready.log.match", "it is a POSIX extended regular expression",
-            "\"%s\" is no regular expression: %s", service->ready.log.match, why);
+    PROBLEM(at->source, at->service, probe_key(at, "log.match"),
+            "it is a POSIX extended regular expression", "\"%s\" is no regular expression: %s",
+            match, why);
 }
 
-static void check_ready(const Source *source, const Service *service) {
-    if (!has(service, "ready"))
+static void check_probe(const Source *source, const Service *service, const char *key,
+                        const Probe *probe) {
+    ProbeAt at = {source, service, key, probe};
+    if (!has(service, key))
         return;
     if (service->type == SERVICE_JOB) {
-        PROBLEM(source, service, "ready", "remove it, or remove `type: job`",
-                "a job is never ready: it completes");
+        PROBLEM(source, service, key, "remove it, or remove `type: job`",
+                "a job is never %s: it completes", key);
         return;
     }
-    check_probe_kind(source, service);
-    check_headers(source, service);
-    if (service->ready.log.match)
-        check_match(source, service);
-    if (schema_has(&type_probe, &service->ready, "exec"))
-        check_command(source, service, "ready.exec", &service->ready.exec);
+    check_probe_kind(&at);
+    check_probe_port(&at, "http", &probe->http.port);
+    check_probe_port(&at, "tcp", &probe->tcp.port);
+    check_headers(&at);
+    if (probe->log.match)
+        check_match(&at);
+    if (schema_has(&type_probe, probe, "exec"))
+        check_command(source, service, probe_key(&at, "exec"), &probe->exec);
 }
 
 /* --- depends_on --- */
@@ -279,7 +305,8 @@ void config_check_services(const Config *config, const Source *source) {
         check_commands(source, service);
         check_job_keys(source, service);
         check_restart(source, service);
-        check_ready(source, service);
+        check_probe(source, service, "ready", &service->ready);
+        check_probe(source, service, "live", &service->live);
         anything = anything || has(service, "command") || has(service, "build");
     }
     if (!anything)

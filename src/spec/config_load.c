@@ -147,11 +147,20 @@ static ProbeKind kind_of(const Probe *probe) {
     return PROBE_NONE;
 }
 
+static void resolve_probe(Probe *probe, const Service *service, Arena *arena) {
+    resolve_command(&probe->exec, &service->shell, arena);
+    probe->kind = kind_of(probe);
+}
+
 void resolve_service(Service *service, Arena *arena) {
     resolve_command(&service->build, &service->shell, arena);
     resolve_command(&service->command, &service->shell, arena);
-    resolve_command(&service->ready.exec, &service->shell, arena);
-    service->ready.kind = kind_of(&service->ready);
+    resolve_command(&service->stop.command, &service->shell, arena);
+    resolve_command(&service->hooks.before, &service->shell, arena);
+    resolve_command(&service->hooks.after, &service->shell, arena);
+    resolve_command(&service->hooks.on_failure, &service->shell, arena);
+    resolve_probe(&service->ready, service, arena);
+    resolve_probe(&service->live, service, arena);
     service->restart_written = schema_has(&type_service, service, "restart");
 }
 

@@ -10,7 +10,7 @@ enum { STORED_FORMAT = 1 };
  * config file that means the same. */
 static bool applies(const Type *type, const Field *field, const void *object) {
     static const char *const of_jobs[] = {"success_exit_codes", "timeout"};
-    static const char *const of_processes[] = {"stop", "linger", "shell"};
+    static const char *const of_processes[] = {"stop", "linger", "shell", "tty", "stdin"};
     const Service *service = object;
     if (type != &type_service || schema_has(type, object, field->name))
         return true;

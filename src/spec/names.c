@@ -28,6 +28,18 @@ const char *check_env_name(const char *name) {
     return NULL;
 }
 
+const char *check_port_name(const char *name) {
+    if (!*name || !strchr(LOWER DIGITS, *name) || !only(name, LOWER DIGITS "_-"))
+        return "not a name for a port: use a-z, 0-9, - and _, beginning with a letter or digit";
+    return strlen(name) > 63 ? "the name is longer than 63 characters" : NULL;
+}
+
+const char *check_var_name(const char *name) {
+    if (!*name || !only(name, LOWER UPPER DIGITS "_-"))
+        return "not a name for a variable: use letters, digits, - and _";
+    return NULL;
+}
+
 const char *check_label(const char *name) {
     if (!*name || !only(name, LOWER UPPER DIGITS "._-/"))
         return "not a label: use letters, digits, and . _ - /";

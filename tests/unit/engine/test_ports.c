@@ -293,13 +293,13 @@ TEST(a_stranger_is_told_from_the_run_itself)
 
 TEST(the_port_of_a_probe_is_one_of_this_machine)
 {
-    Probe probe = {.kind = PROBE_KIND_TCP, .tcp = {.port = 5432}};
+    Probe probe = {.kind = PROBE_KIND_TCP, .tcp = {.port = {.number = 5432}}};
     CHECK_EQ(probe_port(&probe), 5432);
     probe.tcp.host = "db.example.org";
     CHECK_EQ(probe_port(&probe), 0);
     probe.tcp.host = "127.0.0.1";
     CHECK_EQ(probe_port(&probe), 5432);
-    probe = (Probe){.kind = PROBE_KIND_HTTP, .http = {.port = 80, .host = "localhost"}};
+    probe = (Probe){.kind = PROBE_KIND_HTTP, .http = {.port = {.number = 80}, .host = "localhost"}};
     CHECK_EQ(probe_port(&probe), 80);
     probe.kind = PROBE_KIND_LOG;
     CHECK_EQ(probe_port(&probe), 0);
