@@ -96,7 +96,7 @@ static void looked_up(Session *session) {
     if (--session->adopting > 0)
         return;
     for (size_t i = 0; i < session->graph.n; i++)
-        target_mark(&session->targets[i]);
+        target_mark(session->targets[i]);
     engine_changed(session->engine, session);
     log_info("%s: adopted, %zu running", session->slug, session->alive);
 }
@@ -144,7 +144,7 @@ static void on_setup(void *arg, const void *result, const Err *err) {
     session->ready = true;
     for (size_t i = 0; i < session->graph.n; i++)
         if (i != session->graph.tiltfile)
-            look_up(&session->targets[i]);
+            look_up(session->targets[i]);
     looked_up(session); /* our own share, taken in adopt() */
 }
 

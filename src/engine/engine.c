@@ -38,7 +38,7 @@ static void renew_whys(Engine *engine) {
     LIST_FOREACH (session, &engine->sessions, link) {
         for (size_t i = 0; session->restated && i < session->graph.n; i++)
             if (session->statuses[i].state.phase == PHASE_WAITING)
-                target_mark_alone(&session->targets[i]);
+                target_mark_alone(session->targets[i]);
         session->restated = false;
     }
 }

@@ -181,7 +181,7 @@ static uint32_t started_run(const TargetFacts *facts) {
 
 /* As far as is known: a run that is being started or looked up may well be. */
 static bool lives(const Session *session, size_t t) {
-    const Target *target = &session->targets[t];
+    const Target *target = session->targets[t];
     return facts_alive(&session->facts[t]) || target->start || target->resume;
 }
 
@@ -346,7 +346,7 @@ static void open_sources(LogStream *stream) {
                             .ask = &stream->ask,
                             .newest = t < 0 ? 0 : started_run(&session->facts[t]),
                             .alive = t >= 0 && lives(session, (size_t)t),
-                            .after_run = own && t >= 0 ? session->targets[t].base_run : 0,
+                            .after_run = own && t >= 0 ? session->targets[t]->base_run : 0,
                             .since_past = since_past,
                             .ahead = share > AHEAD         ? AHEAD
                                      : share < AHEAD_LEAST ? AHEAD_LEAST

@@ -94,11 +94,15 @@ Session *session_new(Engine *engine, const char *slug) {
 Session *session_free(Session *session) {
     if (!session)
         return NULL;
+    session->view = state_view_free(session->view);
     for (size_t i = 0; i < session->graph.n; i++)
-        target_deinit(&session->targets[i]);
+        target_free(session->targets[i]);
     for (size_t i = 0; i < session->graph.n; i++)
         facts_deinit(&session->facts[i]);
-    session->view = state_view_free(session->view);
+    free(session->facts);
+    free(session->targets);
+    free(session->statuses);
+    free(session->chosen);
     session->exit_timer = timer_free(session->exit_timer);
     session->hold_timer = timer_free(session->hold_timer);
     op_forget(session->setup);
@@ -106,35 +110,87 @@ Session *session_free(Session *session) {
     list_remove(&session->unsettled);
     free(session->object.json);
     free(session->dir);
+    generation_unref(session->generation);
     arena_deinit(&session->arena);
     arena_deinit(&session->client_arena);
     free(session);
     return NULL;
 }
 
-void session_set_config(Session *session, const Config *config) {
-    Arena *arena = &session->arena;
-    session->config = config;
-    graph_build(config, arena, &session->graph);
-    session->groups = graph_groups(&session->graph, arena);
-    size_t n = session->graph.n;
-    session->facts = arena_alloc(arena, n * sizeof(*session->facts));
-    session->targets = arena_alloc(arena, n * sizeof(*session->targets));
-    session->statuses = arena_alloc(arena, n * sizeof(*session->statuses));
-    session->chosen = arena_alloc(arena, n);
-    for (uint32_t i = 0; i < n; i++) {
-        target_init(&session->targets[i], session, i);
-        uint32_t newest = run_files_newest(session->dir, session->graph.targets[i].name);
-        session->facts[i].run = session->targets[i].base_run = newest;
-        session->targets[i].older_bytes = newest ? -1 : 0;
+/* ---- generations ---- */
+
+/* What a session has per target, parallel to the targets of a graph. */
+typedef struct Shape {
+    TargetFacts *facts;
+    Target **targets;
+    TargetStatus *statuses;
+    unsigned char *chosen;
+} Shape;
+
+static void make_target(Session *session, uint32_t i) {
+    TargetFacts *facts = &session->facts[i];
+    Target *target = session->targets[i] = target_new(session, i);
+    facts->run = target->base_run = run_files_newest(session->dir, session->graph.targets[i].name);
+    target->older_bytes = facts->run ? -1 : 0;
+    if (!list_empty(&session->link)) /* it is published */
+        object_add(session->engine->objects, &target->object);
+}
+
+static void take_target(Session *session, const Shape *old, size_t from, uint32_t to) {
+    session->facts[to] = old->facts[from];
+    session->statuses[to] = old->statuses[from];
+    session->chosen[to] = old->chosen[from];
+    session->targets[to] = old->targets[from];
+    old->targets[from] = NULL;
+    target_move(session->targets[to], to);
+}
+
+/* What the next generation has not: while the present one still shows it. */
+static void drop_targets(Session *session, const Graph *next) {
+    for (size_t i = 0; i < session->graph.n; i++) {
+        if (graph_find(next, session->graph.targets[i].name) >= 0)
+            continue;
+        assert(!facts_alive(&session->facts[i]));
+        if (!list_empty(&session->link))
+            object_remove(session->engine->objects, &session->targets[i]->object);
+        session->targets[i] = target_free(session->targets[i]);
+        facts_deinit(&session->facts[i]);
     }
+}
+
+void session_set_generation(Session *session, Generation *generation) {
+    Shape old = {session->facts, session->targets, session->statuses, session->chosen};
+    Generation *former = session->generation;
+    const Graph *graph = &generation->graph;
+    size_t n = graph->n;
+    drop_targets(session, graph);
+    session->generation = generation;
+    session->config = generation->config;
+    session->graph = *graph;
+    session->groups = generation->groups;
+    session->facts = xcalloc(n, sizeof(*session->facts));
+    session->targets = xcalloc(n, sizeof(*session->targets));
+    session->statuses = xcalloc(n, sizeof(*session->statuses));
+    session->chosen = xcalloc(n, 1);
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t from = former ? graph_find(&former->graph, graph->targets[i].name) : -1;
+        if (from < 0)
+            make_target(session, i);
+        else
+            take_target(session, &old, (size_t)from, i);
+    }
+    free(old.facts);
+    free(old.targets);
+    free(old.statuses);
+    free(old.chosen);
+    generation_unref(former);
 }
 
 void session_file_read(Session *session, int64_t started_us, int64_t ended_us) {
     session->read_started_us = started_us;
     session->read_ended_us = ended_us;
     fact_file_read(&session->facts[session->graph.tiltfile], started_us, ended_us, NULL);
-    target_mark(&session->targets[session->graph.tiltfile]);
+    target_mark(session->targets[session->graph.tiltfile]);
 }
 
 void session_publish(Session *session) {
@@ -142,7 +198,7 @@ void session_publish(Session *session) {
     list_append(&session->engine->sessions, &session->link);
     object_add(objects, &session->object);
     for (size_t i = 0; i < session->graph.n; i++)
-        object_add(objects, &session->targets[i].object);
+        object_add(objects, &session->targets[i]->object);
     if (session->engine->worker)
         session->view = state_view_new(session);
     state_view_changed(session->view);
@@ -153,7 +209,7 @@ void session_publish(Session *session) {
 void session_unpublish(Session *session) {
     Objects *objects = session->engine->objects;
     for (size_t i = 0; i < session->graph.n; i++)
-        object_remove(objects, &session->targets[i].object);
+        object_remove(objects, &session->targets[i]->object);
     object_remove(objects, &session->object);
     list_remove(&session->link);
     engine_count_slots(session->engine);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/generation.h"
 #include "engine/helpers.h"
 #include "engine/port_check.h"
 #include "engine/probe.h"
@@ -14,9 +15,11 @@
 #include "loop/worker.h"
 #include "plan/exit.h"
 
+/* Its address stays the same over reloads; its index does not. */
 struct Target {
     Session *session;
-    uint32_t index; /* into graph.targets and facts */
+    uint32_t index;    /* into graph.targets and facts, of the present generation */
+    Generation *begun; /* under which its newest run was started, or is looked up; NULL: none yet */
     Object object;
     StrMap labels;
     List dirty;     /* Engine.dirty, while marked */
@@ -44,15 +47,15 @@ struct Session {
     List unsettled; /* Engine.unsettled */
     Engine *engine;
     Object object;
-    /* the generation: config, graph, and everything below that is not freed by itself */
-    Arena arena;
-    const Config *config;
+    Arena arena; /* what lasts as long as the session */
+    Generation *generation;
+    const Config *config; /* the generation's */
     Graph graph;
-    const StrList *groups; /* parallel to graph.targets: the groups that stand for each */
-    TargetFacts *facts;    /* parallel to graph.targets */
-    Target *targets;
+    const StrList *groups;
+    TargetFacts *facts; /* owned, parallel to graph.targets */
+    Target **targets;
     unsigned char *chosen;   /* targets somebody asked for */
-    TargetStatus *statuses;  /* parallel: what is shown */
+    TargetStatus *statuses;  /* what is shown */
     const char *slug, *name; /* name: of `--session`, or NULL */
     char *dir;
     uint64_t spec_generation;
@@ -112,8 +115,10 @@ void target_mark_alone(Target *target); /* ... for it and no other */
 void target_show(Target *target, const Verdict *verdict);
 TargetFacts *target_facts(Target *target);
 const TargetSpec *target_spec(const Target *target);
-void target_init(Target *target, Session *session, uint32_t index);
-void target_deinit(Target *target);
+Target *target_new(Session *session, uint32_t index);
+Target *target_free(Target *target);
+/* The generation is another one now, and this its place there. */
+void target_move(Target *target, uint32_t index);
 /* Asks the plan and performs its act. */
 void target_drain(Target *target, int slots);
 /* Its newest run is alive already (adoption): listen to it. */
@@ -166,8 +171,9 @@ MUST int session_load(Engine *engine, const char *slug, bool down_too, Session *
 /* session.c */
 Session *session_new(Engine *engine, const char *slug);
 Session *session_free(Session *session);
-/* Graph, facts, targets; takes no ownership (arena). */
-void session_set_config(Session *session, const Config *config);
+/* Takes the generation: what it has in common with the present one stays as it is, targets and their facts; what it has not is made
+ * or goes. What goes must not be alive. */
+void session_set_generation(Session *session, Generation *generation);
 void session_publish(Session *session); /* objects become visible */
 /* Tells the backend of it; what a former session may have left running is ended before `fn` is called. */
 void session_set_up(Session *session, OpFn fn);

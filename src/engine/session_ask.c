@@ -64,7 +64,7 @@ void session_want(Session *session, const unsigned char *chosen) {
             continue;
         session->chosen[i] = 1;
         fact_wanted(&session->facts[i], WANT_RUN, now_us, "");
-        target_mark(&session->targets[i]);
+        target_mark(session->targets[i]);
     }
 }
 
@@ -123,7 +123,7 @@ static void on_setup(void *arg, const void *result, const Err *err) {
         return;
     }
     for (size_t i = 0; i < session->graph.n; i++)
-        target_mark(&session->targets[i]);
+        target_mark(session->targets[i]);
 }
 
 static void take_settings(Session *session, const SessionAsk *ask) {
@@ -138,8 +138,9 @@ static void take_settings(Session *session, const SessionAsk *ask) {
     session->started_ms = loop_now_ms(session->engine->loop);
 }
 
-static int prepare(Session *session, const Config *config, const SessionAsk *ask,
+static int prepare(Session *session, Generation *generation, const SessionAsk *ask,
                    unsigned char *chosen, Err *err) {
+    session_set_generation(session, generation);
     if (path_mkdirs(session->dir, 0700, err) < 0)
         return -1;
     if (ask->uid)
@@ -147,7 +148,6 @@ static int prepare(Session *session, const Config *config, const SessionAsk *ask
     else
         random_uuid(session->object.uid);
     session->object.created_us = loop_wall_us(session->engine->loop);
-    session_set_config(session, config);
     take_settings(session, ask);
     copy_client(session, ask->client);
     session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
@@ -172,10 +172,10 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     const char *slug =
         ask->session ? arena_printf(&arena, "%s-%s", config->slug, ask->session) : config->slug;
     Session *session = session_new(engine, slug);
-    arena_adopt(&session->arena, &arena);
-    /* at most so many targets */
-    unsigned char *chosen = arena_alloc(&session->arena, config->services.n * 2 + 1);
-    if (prepare(session, config, ask, chosen, err) < 0 || session_check_former(session, err) < 0)
+    Generation *generation = generation_new(config, &arena);
+    AUTO_FREE unsigned char *chosen = xcalloc(generation->graph.n, 1);
+    if (prepare(session, generation, ask, chosen, err) < 0 ||
+        session_check_former(session, err) < 0)
         return session_free(session);
     session_file_read(session, started_us, loop_wall_us(engine->loop));
     session->spec_generation = session_newest_spec(session) + 1;

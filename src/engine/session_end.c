@@ -24,23 +24,23 @@ static void want_down(Session *session, const char *why) {
             snprintf(note, sizeof note, "%s: %s", facts_alive(facts) ? "stopped" : "not started",
                      why);
         fact_wanted(facts, WANT_DOWN, now_us, note);
-        target_mark(&session->targets[i]);
+        target_mark(session->targets[i]);
     }
 }
 
 static void retry_survivors(Session *session) {
     for (size_t i = 0; i < session->graph.n; i++)
         if (session->facts[i].stop_failed)
-            target_kill(&session->targets[i]);
+            target_kill(session->targets[i]);
         else
-            session->targets[i].stop_failed[0] = '\0';
+            session->targets[i]->stop_failed[0] = '\0';
 }
 
 /* What `linger` keeps is left alone, unless nothing is to be left. True: it is as it should be. */
 static bool helpers_settled(Session *session) {
     bool settled = true;
     for (size_t i = 0; i < session->graph.n; i++) {
-        Target *target = &session->targets[i];
+        Target *target = session->targets[i];
         if (target->helpers.runs.n)
             target_look(target);
         settled = (!session->purge || target_end_helpers(target)) && settled;
@@ -62,7 +62,7 @@ void session_delete(Session *session, int64_t grace_ms, bool purge) {
     }
     if (grace_ms == 0)
         for (size_t i = 0; i < session->graph.n; i++)
-            target_kill(&session->targets[i]);
+            target_kill(session->targets[i]);
     session_touch(session);
 }
 
@@ -105,7 +105,8 @@ static void check_exit(Session *session) {
     session->done = true;
     str_copy(session->error, sizeof(session->error), verdict.error);
     if (verdict.culprit >= 0)
-        session->culprit = session->graph.targets[verdict.culprit].name;
+        session->culprit =
+            arena_strdup(&session->arena, session->graph.targets[verdict.culprit].name);
     log_info("%s: done%s%s", session->slug, verdict.error[0] ? ": " : "", verdict.error);
     if (session_save(session, &err) < 0)
         log_warn("%s: %s", session->slug, err.msg);

@@ -62,7 +62,7 @@ static void write_queued(const Session *session, JsonWriter *out) {
     json_kv_object(out, "queued");
     for (size_t i = 0; i < session->graph.n; i++) {
         const TargetFacts *facts = &session->facts[i];
-        if (facts->queued && !facts->not_before_ms && facts->run > session->targets[i].base_run)
+        if (facts->queued && !facts->not_before_ms && facts->run > session->targets[i]->base_run)
             json_kv_int(out, session->graph.targets[i].name, facts->run);
     }
     json_object_end(out);
@@ -72,8 +72,8 @@ static void write_queued(const Session *session, JsonWriter *out) {
 static void write_base(const Session *session, JsonWriter *out) {
     json_kv_object(out, "base");
     for (size_t i = 0; i < session->graph.n; i++)
-        if (session->targets[i].base_run)
-            json_kv_int(out, session->graph.targets[i].name, session->targets[i].base_run);
+        if (session->targets[i]->base_run)
+            json_kv_int(out, session->graph.targets[i].name, session->targets[i]->base_run);
     json_object_end(out);
 }
 
@@ -98,7 +98,7 @@ static int64_t load_started_ms(const Session *session, const Value *v) {
 static void write_lingering(const Session *session, JsonWriter *out) {
     json_kv_object(out, "lingering");
     for (size_t i = 0; i < session->graph.n; i++) {
-        const Helpers *helpers = &session->targets[i].helpers;
+        const Helpers *helpers = &session->targets[i]->helpers;
         if (!helpers->runs.n)
             continue;
         json_kv_array(out, session->graph.targets[i].name);
@@ -254,7 +254,7 @@ static void load_lingering(Session *session, const Value *v) {
     for (size_t i = 0; i < session->graph.n; i++) {
         const Value *runs = value_get(all, session->graph.targets[i].name);
         for (size_t j = 0; j < value_count(runs); j++)
-            target_lingers(&session->targets[i], (uint32_t)value_int(value_at(runs, j), 0));
+            target_lingers(session->targets[i], (uint32_t)value_int(value_at(runs, j), 0));
     }
 }
 
@@ -325,8 +325,8 @@ static void load_wants(Session *session, const Value *v) {
     }
     for (size_t i = 0; i < session->graph.n; i++) {
         const char *name = session->graph.targets[i].name;
-        session->targets[i].queued_after = (uint32_t)value_get_int(queued, name, 0);
-        session->targets[i].base_run = (uint32_t)value_get_int(base, name, 0);
+        session->targets[i]->queued_after = (uint32_t)value_get_int(queued, name, 0);
+        session->targets[i]->base_run = (uint32_t)value_get_int(base, name, 0);
     }
 }
 
@@ -353,28 +353,45 @@ static void load_head(Session *session, const Value *v) {
         session->object.deleted_us = value_get_int(v, "changed_us", session->started_us);
 }
 
+static const Config *load_config(const char *path, Arena *arena, Err *err) {
+    AUTO_FREE char *text = NULL;
+    size_t size;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
+        return NULL;
+    const Config *config = config_decode(arena_strndup(arena, text, size), size, arena, err);
+    if (!config)
+        (void)err_in(err, "%s", path);
+    return config;
+}
+
+static Generation *load_generation(const Session *session, Err *err) {
+    Arena arena;
+    arena_init(&arena);
+    AUTO_FREE char *path =
+        xasprintf("%s/spec.%llu.json", session->dir, (unsigned long long)session->spec_generation);
+    const Config *config = load_config(path, &arena, err);
+    if (config)
+        return generation_new(config, &arena);
+    arena_deinit(&arena);
+    return NULL;
+}
+
 static int load_into(Session *session, bool down_too, Err *err) {
     Arena *arena = &session->arena;
     const Value *head, *client;
-    char name[40];
-    size_t size;
     if (read_json(session->dir, "session.json", arena, &head, err) < 0)
         return -1;
     if (value_get_bool(head, "down", false) && !down_too)
         return 1;
     load_head(session, head);
-    snprintf(name, sizeof(name), "spec.%llu.json", (unsigned long long)session->spec_generation);
-    AUTO_FREE char *path = path_join(session->dir, name);
-    AUTO_FREE char *text = NULL;
-    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
-        return -1;
-    const Config *config = config_decode(arena_strndup(arena, text, size), size, arena, err);
-    if (!config)
-        return err_in(err, "%s", path);
     if (read_json(session->dir, "client.json", &session->client_arena, &client, err) < 0)
         return -1;
     load_client(session, client);
-    session_set_config(session, config);
+    Generation *generation = load_generation(session, err);
+    if (!generation)
+        return -1;
+    session_set_generation(session, generation);
+    const Config *config = session->config;
     session->ci_config = config->ci;
     session->ci_config.timeout_ms = value_get_int(head, "ci_timeout_ms", config->ci.timeout_ms);
     session->ci_config.readiness_timeout_ms =

@@ -183,7 +183,7 @@ static const char *phase_active(const TargetSpec *spec, const TargetFacts *facts
 }
 
 static const char *phase_of(const Session *session, const ServiceTargets *of, uint32_t target) {
-    const TargetState *shown = &session->targets[target].shown;
+    const TargetState *shown = &session->targets[target]->shown;
     const TargetFacts *facts = &session->facts[target];
     switch (shown->phase) {
     case PHASE_NONE: return facts->queued && facts->want == WANT_RUN ? "pending" : "stopped";
@@ -232,7 +232,7 @@ static void show_service(StateView *view, size_t i, Write *w, ServiceState *ret)
     }
     const TargetFacts *facts = &session->facts[target];
     Memory *memory = &view->memory[i];
-    bool own = facts->run > session->targets[target].base_run;
+    bool own = facts->run > session->targets[target]->base_run;
     if (own && facts->pid > 0 && (facts->run != memory->run || facts->pid != memory->pid))
         *memory = (Memory){.run = facts->run,
                            .pid = facts->pid,
@@ -240,8 +240,9 @@ static void show_service(StateView *view, size_t i, Write *w, ServiceState *ret)
                            .exit_code = memory->exit_code};
     if (own && facts->run_state == RUN_ENDED)
         state_view_ended(view, target);
-    const TargetState *shown = &session->targets[target].shown;
-    const char *why = session->targets[target].why[0] ? session->targets[target].why : shown->error;
+    const TargetState *shown = &session->targets[target]->shown;
+    const char *why =
+        session->targets[target]->why[0] ? session->targets[target]->why : shown->error;
     ret->pid = memory->pid;
     ret->phase = phase_of(session, of, target);
     ret->reason = why ? arena_strdup(&w->arena, why) : NULL;

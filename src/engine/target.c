@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "base/xalloc.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
 
@@ -49,12 +50,12 @@ void target_mark_alone(Target *target) {
 
 void target_mark(Target *target) {
     const TargetSpec *spec = target_spec(target);
-    Target *all = target->session->targets;
+    Target **all = target->session->targets;
     target_mark_alone(target);
     for (size_t i = 0; i < spec->dependent_n; i++)
-        target_mark_alone(&all[spec->dependents[i]]);
+        target_mark_alone(all[spec->dependents[i]]);
     for (size_t i = 0; i < spec->dep_n; i++) /* a dependency that is to go down waits for us */
-        target_mark_alone(&all[spec->deps[i].target]);
+        target_mark_alone(all[spec->deps[i].target]);
 }
 
 /* ---- job slots ---- */
@@ -198,10 +199,15 @@ static void on_probe(void *arg, bool ready, const char *why) {
     target_mark(target);
 }
 
+/* As its newest run was begun with it. */
+static const Service *begun_service(const Target *target) {
+    return config_service(target->begun->config, target_spec(target)->resource);
+}
+
 static Op *exec_probe(void *exec_arg, OpFn fn, void *arg) {
     Target *target = exec_arg;
     Backend *backend = target->session->engine->backend;
-    const Probe *spec = &target_spec(target)->service->ready;
+    const Probe *spec = &begun_service(target)->ready;
     Arena arena;
     Step step;
     arena_init(&arena);
@@ -230,7 +236,7 @@ static void start_probe(Target *target) {
                     .http = engine->http,
                     .backend = engine->backend,
                     .step = target_step_id(target, facts->run),
-                    .spec = &spec->service->ready,
+                    .spec = &begun_service(target)->ready,
                     .exec = exec_probe,
                     .exec_arg = target,
                     .doubt = doubt_probe,
@@ -239,8 +245,17 @@ static void start_probe(Target *target) {
     str_copy(target->probe_why, sizeof(target->probe_why), ready_probe_why(target->probe));
 }
 
+/* What a run is begun with stays as long as it does. */
+static void begin_under(Target *target) {
+    Generation *now = generation_ref(target->session->generation);
+    generation_unref(target->begun);
+    target->begun = now;
+}
+
 void target_watch_run(Target *target) {
     Engine *engine = target->session->engine;
+    if (!target->begun)
+        begin_under(target);
     target->wait = backend_wait_step(
         engine->backend, target_step_id(target, target_facts(target)->run), on_wait, target);
     start_probe(target);
@@ -303,6 +318,7 @@ static void act_start(Target *target) {
     TargetFacts *facts = target_facts(target);
     const TargetSpec *spec = target_spec(target);
     PlanWorld world = session_world(session);
+    begin_under(target);
     fact_start_asked(facts, facts->run + 1, &world);
     session->alive++;
     target->stop_failed[0] = '\0';
@@ -567,25 +583,54 @@ static void derive_uid(const char *session_uid, const char *name, char uid[37]) 
              (unsigned long long)(hash & 0xffffffffffffu));
 }
 
-void target_init(Target *target, Session *session, uint32_t index) {
+static void settle_in(Target *target, const TargetSpec *spec) {
+    target->object.name = spec->object;
+    target->object.labels = spec->service ? &spec->service->labels : NULL;
+    TargetStatus *status = &target->session->statuses[target->index];
+    status->name = spec->name;
+    status->resource = spec->resource;
+}
+
+/* What waits for is named by the former generation's names. */
+static void rename_waiting_on(Target *target) {
+    const Graph *graph = &target->session->graph;
+    TargetState *shown = &target->shown;
+    size_t n = 0;
+    for (size_t i = 0; i < shown->waiting_on_n; i++) {
+        int64_t t = graph_find(graph, target->waiting_on[i]);
+        if (t >= 0)
+            target->waiting_on[n++] = graph->targets[t].name;
+    }
+    shown->waiting_on_n = n;
+    target->session->statuses[target->index].state = *shown;
+}
+
+void target_move(Target *target, uint32_t index) {
+    target->index = index;
+    settle_in(target, target_spec(target));
+    rename_waiting_on(target);
+    target_mark_alone(target);
+}
+
+Target *target_new(Session *session, uint32_t index) {
     const TargetSpec *spec = &session->graph.targets[index];
+    Target *target = xcalloc(1, sizeof(*target));
     *target = (Target){.session = session, .index = index};
     list_init(&target->dirty);
     list_init(&target->slot_wait);
     list_init(&target->tidy);
     list_init(&target->lingers);
-    target->object = (Object){.kind = OBJECT_TARGET,
-                              .space = session->slug,
-                              .name = spec->object,
-                              .encode = encode,
-                              .labels = spec->service ? &spec->service->labels : NULL};
+    target->object = (Object){.kind = OBJECT_TARGET, .space = session->slug, .encode = encode};
     derive_uid(session->object.uid, spec->name, target->object.uid);
     target->object.created_us = session->object.created_us;
-    session->statuses[index] =
-        (TargetStatus){.name = spec->name, .resource = spec->resource, .type = spec->type};
+    session->statuses[index].type = spec->type;
+    settle_in(target, spec);
+    return target;
 }
 
-void target_deinit(Target *target) {
+Target *target_free(Target *target) {
+    if (!target)
+        return NULL;
     list_remove(&target->dirty);
     list_remove(&target->slot_wait);
     list_remove(&target->tidy);
@@ -600,6 +645,8 @@ void target_deinit(Target *target) {
     op_drop(target->resume);
     if (target->has_slot)
         target->session->engine->slots_used--;
+    generation_unref(target->begun);
     free(target->object.json);
-    target->object.json = NULL;
+    free(target);
+    return NULL;
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One reading of a session's config file, and what follows from it: never changed, shared by all that stems from it. A reload
+ * makes another one; this one lives on for as long as runs that were begun under it. */
+#pragma once
+
+#include "base/arena.h"
+#include "plan/graph.h"
+
+typedef struct Generation {
+    unsigned refs;
+    Arena arena; /* everything below */
+    const Config *config;
+    Graph graph;
+    const StrList *groups; /* parallel to graph.targets: the groups that stand for each */
+} Generation;
+
+/* Takes what is in `arena`, where `config` lives. One reference is the caller's. */
+Generation *generation_new(const Config *config, Arena *arena);
+Generation *generation_ref(Generation *generation);
+Generation *generation_unref(Generation *generation); /* NULL is fine; returns NULL */
