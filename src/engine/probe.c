@@ -108,28 +108,40 @@ static void try_tcp(ReadyProbe *probe) {
                     (uint16_t)spec->port.number, probe->ask.spec->timeout_ms, on_connect, probe);
 }
 
+/* The last line that says something; `text` is cut there. */
+static const char *last_line(char *text) {
+    size_t n = strlen(text);
+    while (n > 0 && strchr(" \t\r\n", text[n - 1]))
+        text[--n] = '\0';
+    char *newline = strrchr(text, '\n');
+    return newline ? newline + 1 : text;
+}
+
 static void on_exec(void *arg, const void *result, const Err *err) {
     ReadyProbe *probe = arg;
     const ExecResult *exec = result;
-    char why[WHY_MAX];
+    char why[WHY_MAX], output[sizeof(exec->output)] = "";
     probe->exec = NULL;
+    if (exec)
+        str_copy(output, sizeof(output), exec->output);
+    const char *said = last_line(output);
+    const char *colon = said[0] ? ": " : "";
     if (err)
         snprintf(why, sizeof(why), "the probe's command: %s", err->msg);
     else if (exec->timed_out)
-        snprintf(why, sizeof(why), "the probe's command took longer than %lld ms",
-                 (long long)probe->ask.spec->timeout_ms);
+        snprintf(why, sizeof(why), "the probe's command took longer than %lld ms%s%.120s",
+                 (long long)probe->ask.spec->timeout_ms, colon, said);
     else if (exec->end == STEP_FAILED || exec->end == STEP_LOST)
-        snprintf(why, sizeof(why), "the probe's command could not be run%s%.160s",
-                 exec->output[0] ? ": " : "", exec->output);
+        snprintf(why, sizeof(why), "the probe's command could not be run%s%.160s", colon, said);
     else
         snprintf(why, sizeof(why), "the probe's command %s %d%s%.120s",
                  exec->end == STEP_EXITED ? "exited with" : "was killed by signal", exec->code,
-                 exec->output[0] ? ": " : "", exec->output);
+                 colon, said);
     answer(probe, !err && !exec->timed_out && exec->end == STEP_EXITED && exec->code == 0, why);
 }
 
 static void try_exec(ReadyProbe *probe) {
-    probe->exec = probe->ask.exec(probe->ask.exec_arg, on_exec, probe);
+    probe->exec = probe->ask.exec(probe->ask.exec_arg, probe->ask.spec, on_exec, probe);
 }
 
 static void try_now(void *arg) {
@@ -207,7 +219,7 @@ ReadyProbe *ready_probe_new(const ProbeAsk *ask, ProbeFn fn, void *arg) {
     if (spec->kind == PROBE_KIND_LOG)
         listen_log(probe);
     else
-        probe->next = timer_new(ask->loop, 0, try_now, probe);
+        probe->next = timer_new(ask->loop, ask->first_ms, try_now, probe);
     return probe;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A readiness probe of one run: asks at once, then after 50 ms, doubling up to `period`, until it was first ready; then every
- * `period`. (A log probe listens instead, and is done at its first match.) Counts thresholds; tells every change. */
+ * `period`. (A log probe listens instead, and is done at its first match.) Counts thresholds; tells every change.
+ * A liveness probe is the same of one that `was_ready`, begun a period later: what it tells is that it no longer is. */
 #pragma once
 
 #include "backend/backend.h"
@@ -19,11 +20,12 @@ typedef struct ProbeAsk {
     StepId step;
     const Probe *spec; /* must outlive the probe */
     /* runs the command of an exec probe: ExecResult */
-    Op *(*exec)(void *exec_arg, OpFn fn, void *arg);
+    Op *(*exec)(void *exec_arg, const Probe *spec, OpFn fn, void *arg);
     void *exec_arg;
     /* Asked before a good answer makes it ready: is there reason to think that it is not the run's? `why` says so. */
     bool (*doubt)(void *exec_arg, char *why, size_t size);
-    bool was_ready; /* adopted: it had been ready already */
+    bool was_ready;   /* adopted: it had been ready already */
+    int64_t first_ms; /* until it asks for the first time */
 } ProbeAsk;
 
 ReadyProbe *ready_probe_new(const ProbeAsk *ask, ProbeFn fn, void *arg);

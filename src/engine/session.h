@@ -35,7 +35,7 @@ struct Target {
     uint32_t base_run;     /* newest run of earlier sessions */
     Op *start, *wait, *destroy, *resume; /* calls in flight */
     PortClear *port;                     /* its next run waits for a port to be free */
-    ReadyProbe *probe;
+    ReadyProbe *probe, *live;            /* live: once it is ready, or runs without a `ready` */
     TargetState shown;
     const char *waiting_on[WAITING_ON_MAX]; /* what shown.waiting_on points to */
     char error[FACTS_TEXT], why[2 * FACTS_TEXT], probe_why[FACTS_TEXT], stop_failed[FACTS_TEXT];
@@ -123,6 +123,11 @@ void target_move(Target *target, uint32_t index);
 void target_drain(Target *target, int slots);
 /* Its newest run is alive already (adoption): listen to it. */
 void target_watch_run(Target *target);
+/* Its service as its newest run was begun with it. */
+const Service *target_begun_service(const Target *target);
+/* target_probes.c: of the run that is alive, as its service says. */
+void target_probes_start(Target *target);
+void target_probes_stop(Target *target);
 RunResult target_result(const StepState *state);
 /* Older runs that fall out of what is kept go. */
 void target_tidy(Target *target);

@@ -6,6 +6,8 @@
 #include "base/xalloc.h"
 #include "engine/session.h"
 
+enum { PROBE_LOG_MAX = 64 * 1024 };
+
 /* Low to high: the client's, then what the file says (config_load merged project and service), then ours. */
 static StrMap environment(const Target *target, Arena *arena) {
     const Session *session = target->session;
@@ -116,7 +118,7 @@ void step_build(const Target *target, Arena *arena, Step *ret) {
 
 void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret) {
     fill(target, command, arena, ret);
-    ret->no_log = true;
+    ret->log_max = PROBE_LOG_MAX; /* its last line says why it failed */
     ret->title = arena_printf(arena, "%s %s probe", target->session->config->name,
                               target_spec(target)->name);
 }

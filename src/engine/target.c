@@ -102,7 +102,7 @@ static void run_over(Target *target, const RunResult *result) {
     PlanWorld world = session_world(session);
     bool was_alive = facts_alive(target_facts(target));
     target->stop_failed[0] = '\0';
-    target->probe = ready_probe_free(target->probe);
+    target_probes_stop(target);
     target->probe_why[0] = '\0';
     slot_release(target);
     fact_ended(target_facts(target), target_spec(target), result, &world);
@@ -187,62 +187,8 @@ static void on_wait(void *arg, const void *result, const Err *err) {
         left_helpers(target);
 }
 
-static void on_probe(void *arg, bool ready, const char *why) {
-    Target *target = arg;
-    TargetFacts *facts = target_facts(target);
-    PlanWorld world = session_world(target->session);
-    str_copy(target->probe_why, sizeof(target->probe_why), why);
-    if (ready && !facts->last_ready_us)
-        run_files_mark_ready(target->session->dir, target_spec(target)->name, facts->run,
-                             (Moment){world.now_us, loop_boot_ms(target->session->engine->loop)});
-    fact_ready(facts, ready, &world);
-    target_mark(target);
-}
-
-/* As its newest run was begun with it. */
-static const Service *begun_service(const Target *target) {
+const Service *target_begun_service(const Target *target) {
     return config_service(target->begun->config, target_spec(target)->resource);
-}
-
-static Op *exec_probe(void *exec_arg, OpFn fn, void *arg) {
-    Target *target = exec_arg;
-    Backend *backend = target->session->engine->backend;
-    const Probe *spec = &begun_service(target)->ready;
-    Arena arena;
-    Step step;
-    arena_init(&arena);
-    step_build_probe(target, &spec->exec, &arena, &step);
-    Op *op = backend_exec_step(backend, target_step_id(target, target_facts(target)->run), &step,
-                               spec->timeout_ms, fn, arg);
-    arena_deinit(&arena);
-    return op;
-}
-
-/* Is it somebody else who answers on the port? */
-static bool doubt_probe(void *exec_arg, char *why, size_t size) {
-    Target *target = exec_arg;
-    uint16_t port = probe_port(&target_spec(target)->service->ready);
-    return port && !target->session->engine->options.scripted &&
-           port_stranger(port, target_facts(target)->pid, why, size);
-}
-
-static void start_probe(Target *target) {
-    Engine *engine = target->session->engine;
-    const TargetSpec *spec = target_spec(target);
-    TargetFacts *facts = target_facts(target);
-    if (spec->type != TARGET_SERVER || spec->service->ready.kind == PROBE_NONE)
-        return;
-    ProbeAsk ask = {.loop = engine->loop,
-                    .http = engine->http,
-                    .backend = engine->backend,
-                    .step = target_step_id(target, facts->run),
-                    .spec = &begun_service(target)->ready,
-                    .exec = exec_probe,
-                    .exec_arg = target,
-                    .doubt = doubt_probe,
-                    .was_ready = facts->ready};
-    target->probe = ready_probe_new(&ask, on_probe, target);
-    str_copy(target->probe_why, sizeof(target->probe_why), ready_probe_why(target->probe));
 }
 
 /* What a run is begun with stays as long as it does. */
@@ -258,7 +204,7 @@ void target_watch_run(Target *target) {
         begin_under(target);
     target->wait = backend_wait_step(
         engine->backend, target_step_id(target, target_facts(target)->run), on_wait, target);
-    start_probe(target);
+    target_probes_start(target);
 }
 
 static void on_start(void *arg, const void *result, const Err *err) {
@@ -368,7 +314,7 @@ static void act_stop(Target *target, bool overdue) {
         fact_timed_out(target_facts(target), target_spec(target),
                        target->probe_why[0] ? target->probe_why : NULL);
     fact_stop_asked(target_facts(target), &world);
-    target->probe = ready_probe_free(target->probe);
+    target_probes_stop(target);
     if (target->port)
         forget_port(target);
     else
@@ -381,7 +327,7 @@ void target_kill(Target *target) {
         return;
     if (target_facts(target)->run_state != RUN_STOPPING)
         fact_stop_asked(target_facts(target), &world);
-    target->probe = ready_probe_free(target->probe);
+    target_probes_stop(target);
     if (target->port)
         forget_port(target);
     else
@@ -637,7 +583,7 @@ Target *target_free(Target *target) {
     list_remove(&target->lingers);
     helpers_deinit(&target->helpers);
     target->wake = timer_free(target->wake);
-    target->probe = ready_probe_free(target->probe);
+    target_probes_stop(target);
     target->port = port_clear_free(target->port);
     op_forget(target->start); /* what was asked for goes on */
     op_drop(target->wait);

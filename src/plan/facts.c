@@ -152,6 +152,13 @@ void fact_timed_out(TargetFacts *f, const TargetSpec *spec, const char *detail) 
     words_for_timeout(&f->failure, spec, detail);
 }
 
+void fact_unlive(TargetFacts *f, const char *detail) {
+    if (f->run_state != RUN_RUNNING || ending(f))
+        return;
+    f->probe_failed = true;
+    words_for_unlive(&f->failure, detail);
+}
+
 static bool is_success(const TargetSpec *spec, const RunResult *result) {
     if (spec->type != TARGET_JOB || result->kind != END_EXITED)
         return false;

@@ -83,9 +83,10 @@ typedef struct TargetFacts {
     bool queued;         /* a run is wished for and has not been started */
     bool stop_requested; /* the newest run was asked to end: its end is no failure */
     bool timed_out;      /* ... because its `timeout` passed: it is one */
-    bool probe_failed;   /* ... because it was not ready by its deadline: it is one */
-    bool stop_failed;    /* the backend named survivors. Asking again tries again */
-    bool gone;           /* WANT_DOWN: nothing of it is left that can be ended, nor of what depends
+    bool
+        probe_failed; /* ... because it was not ready by its deadline, or lives no more: it is one */
+    bool stop_failed; /* the backend named survivors. Asking again tries again */
+    bool gone;        /* WANT_DOWN: nothing of it is left that can be ended, nor of what depends
                           * on it */
     bool ever_started, ever_ready, ever_succeeded;
     bool ready;
@@ -191,6 +192,9 @@ void fact_ready(TargetFacts *facts, bool ready, const PlanWorld *world);
 /* The job's timeout or the server's deadline has passed; `detail` (or NULL) is what the probe last said.
  * Ignored when the run is being stopped already. */
 void fact_timed_out(TargetFacts *facts, const TargetSpec *spec, const char *detail);
+/* The liveness probe found that the run does not work any more, and last said `detail` (or NULL): it has
+ * failed, and is to be stopped. Ignored unless it is executing and nobody asked it to end. */
+void fact_unlive(TargetFacts *facts, const char *detail);
 /* Records the end and applies the restart policy: queues a further run with its back-off, or gives up.
  * Ignored unless a run is alive. */
 void fact_ended(TargetFacts *facts, const TargetSpec *spec, const RunResult *result,

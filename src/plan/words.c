@@ -94,6 +94,11 @@ void words_for_timeout(char **text, const TargetSpec *spec, const char *detail) 
           detail ? detail : "");
 }
 
+void words_for_unlive(char **text, const char *detail) {
+    bool said = detail && detail[0];
+    words(text, "liveness probe failed%s%s", said ? ": " : "", said ? detail : "");
+}
+
 void words_add_gave_up(char **text, uint32_t restarts) {
     words(text, "%.*s; gave up after %u restart%s in a row", FACTS_TEXT - 60, *text, restarts,
           restarts == 1 ? "" : "s");

@@ -11,6 +11,8 @@ void words_for_end(char **text, const TargetSpec *spec, const RunResult *result)
 void words_for_lost(char **text, uint32_t run, const char *failure);
 /* "timed out after 5s"; "not ready within 30s: connection refused" */
 void words_for_timeout(char **text, const TargetSpec *spec, const char *detail);
+/* "liveness probe failed: connection refused" */
+void words_for_unlive(char **text, const char *detail);
 /* "exit code 3; gave up after 10 restarts in a row" */
 void words_add_gave_up(char **text, uint32_t restarts);
 /* "could not start: command not found: ./x; trying again would not help" */

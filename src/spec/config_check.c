@@ -31,7 +31,7 @@ static bool blank(const char *text) {
     return text[strspn(text, " \t\r\n")] == 0;
 }
 
-static void check_command(const Source *source, const Service *service, const char *key,
+void config_check_command(const Source *source, const Service *service, const char *key,
                           const Command *command) {
     if (command->script && blank(command->script))
         PROBLEM(source, service, key, NULL, "the command is empty");
@@ -42,11 +42,11 @@ static void check_command(const Source *source, const Service *service, const ch
 }
 
 static void check_commands(const Source *source, const Service *service) {
-    static const char *const of_command[] = {"ready", "restart", "stop", "linger"};
+    static const char *const of_command[] = {"ready", "live", "restart", "stop", "linger"};
     if (has(service, "build"))
-        check_command(source, service, "build", &service->build);
+        config_check_command(source, service, "build", &service->build);
     if (has(service, "command"))
-        check_command(source, service, "command", &service->command);
+        config_check_command(source, service, "command", &service->command);
     if (service->shell.n == 0 || blank(service->shell.at[0]))
         PROBLEM(source, service, "shell", "the default is [sh, -c]", "the list names no program");
     if (has(service, "command")) {
@@ -62,7 +62,7 @@ static void check_commands(const Source *source, const Service *service) {
                 "a job needs a `command`");
         return;
     }
-    size_t n = has(service, "build") ? 2 : COUNT(of_command); /* `stop` and `linger` suit a build */
+    size_t n = has(service, "build") ? 3 : COUNT(of_command); /* `stop` and `linger` suit a build */
     for (size_t i = 0; i < n; i++)
         if (has(service, of_command[i]))
             PROBLEM(source, service, of_command[i], "add a `command`, or remove this key",
@@ -172,7 +172,7 @@ static void check_probe(const Source *source, const Service *service, const char
     if (probe->log.match)
         check_match(&at);
     if (schema_has(&type_probe, probe, "exec"))
-        check_command(source, service, probe_key(&at, "exec"), &probe->exec);
+        config_check_command(source, service, probe_key(&at, "exec"), &probe->exec);
 }
 
 /* --- depends_on --- */
@@ -307,6 +307,7 @@ void config_check_services(const Config *config, const Source *source) {
         check_restart(source, service);
         check_probe(source, service, "ready", &service->ready);
         check_probe(source, service, "live", &service->live);
+        config_check_runs(source, service);
         anything = anything || has(service, "command") || has(service, "build");
     }
     if (!anything)

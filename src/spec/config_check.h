@@ -9,5 +9,10 @@
 void config_check_graph(const Config *config, const Source *source);
 /* What fits a service of its kind. */
 void config_check_services(const Config *config, const Source *source);
+/* `key` of the service is a command, and it is empty. */
+void config_check_command(const Source *source, const Service *service, const char *key,
+                          const Command *command);
+/* config_check_runs.c: live, locks, replicas, schedule, hooks, enabled. */
+void config_check_runs(const Source *source, const Service *service);
 /* After the environment is known: the values of `secrets`. */
 void config_check_secrets(const Config *config, const Source *source);

@@ -19,7 +19,7 @@ typedef struct Asked {
     char why[100];
 } Asked;
 
-static Op *answer(void *exec_arg, OpFn fn, void *arg) {
+static Op *answer(void *exec_arg, const Probe *spec, OpFn fn, void *arg) {
     Asked *asked = exec_arg;
     size_t last = strlen(asked->answers) - 1;
     bool good = asked->answers[asked->n < last ? asked->n : last] == '+';

@@ -345,6 +345,8 @@ static void about_target(Script *s, const Words *w) {
         sim_ready(&s->sim, i, true);
     else if (strcmp(w->at[0], "unready") == 0)
         sim_ready(&s->sim, i, false);
+    else if (strcmp(w->at[0], "unlive") == 0)
+        sim_unlive(&s->sim, i, w->n > 2 ? w->rest[2] : NULL);
     else if (strcmp(w->at[0], "stuck") == 0)
         sim_survivors(&s->sim, i, w->rest[2]);
     else if (!ended(s, w, i))

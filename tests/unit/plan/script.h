@@ -6,7 +6,7 @@
  *             [restart=POLICY] [delay=D] [max-delay=D] [max=N] [reset=D] [codes=0,3]
  *     ci [grace=D] [timeout=D] [readiness=D] [soak=D]      slots N
  *     up [NAME…]        start TARGET…    restart TARGET…    stop TARGET…    disable TARGET…    down
- *     exec TARGET       ready TARGET     unready TARGET     stuck TARGET NAMES
+ *     exec TARGET       ready TARGET     unready TARGET     unlive TARGET WHY…     stuck TARGET NAMES
  *     exit TARGET CODE  kill TARGET SIGNAL [oom]            lost TARGET
  *     nostart TARGET ERRNO [WHY…] (by its own fault)        nomeans TARGET ERRNO [WHY…] (for want of something)
  *     pass D            show             check

@@ -201,6 +201,11 @@ void sim_ready(Sim *sim, size_t i, bool ready) {
     sim_drain(sim);
 }
 
+void sim_unlive(Sim *sim, size_t i, const char *why) {
+    fact_unlive(&sim->facts[i], why);
+    sim_drain(sim);
+}
+
 void sim_survivors(Sim *sim, size_t i, const char *names) {
     sim->runs[i].stop_asked = false;
     fact_stop_failed(&sim->facts[i], names);

@@ -54,6 +54,7 @@ void sim_exec(Sim *sim, size_t i);
 void sim_end(Sim *sim, size_t i, EndKind kind, int code);
 void sim_ended(Sim *sim, size_t i, const RunResult *result);
 void sim_ready(Sim *sim, size_t i, bool ready);
+void sim_unlive(Sim *sim, size_t i, const char *why);
 void sim_survivors(Sim *sim, size_t i, const char *names);
 /* People ask; each drains. */
 void sim_want(Sim *sim, size_t i, Want want);

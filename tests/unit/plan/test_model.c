@@ -30,9 +30,10 @@ typedef struct Truth {
     bool build_ok;                           /* the newest run was a success */
     bool leaving;                            /* the backend was asked to end the newest run */
     bool late;                               /* ... because it took too long */
-    bool stuck;                              /* ... and could not */
-    bool retry;                              /* ... but was asked to try again */
-    bool ready;                              /* the newest run was ready once */
+    bool unlive; /* its liveness probe failed before it was asked to end */
+    bool stuck;  /* ... and could not */
+    bool retry;  /* ... but was asked to try again */
+    bool ready;  /* the newest run was ready once */
     uint32_t run;
     int64_t row; /* restarts by policy in a row */
     int64_t exec_ms, asked_ms;
@@ -161,7 +162,7 @@ static void check_start(Model *m, size_t i) {
         t->row++;
     else
         t->asked_ms = m->sim.world.now_ms;
-    t->owed = t->policy = t->leaving = t->late = t->stuck = t->retry = false;
+    t->owed = t->policy = t->leaving = t->late = t->unlive = t->stuck = t->retry = false;
     t->ready = t->build_ok = false;
     t->exec_ms = 0;
 }
@@ -173,7 +174,8 @@ static void check_stop(Model *m, size_t i, const Verdict *v) {
     must(m, !t->stuck || t->retry, "tried again although nobody asked", i);
     must(m, t->want != WANT_DOWN || !needed_alive(m, i), "stopped before its dependents", i);
     bool restart = t->owed && (t->leaving || deps_met(m, i, true));
-    must(m, t->want != WANT_RUN || restart || too_late(m, i), "stopped for no reason", i);
+    must(m, t->want != WANT_RUN || restart || t->unlive || too_late(m, i), "stopped for no reason",
+         i);
     must(m, !v->overdue || too_late(m, i), "called late too soon", i);
     t->late |= v->overdue;
     t->leaving = true;
@@ -220,6 +222,7 @@ static void check_alive(const Model *m, size_t i) {
     if (!m->sim.runs[i].live || t->leaving)
         return;
     bool stop = t->want != WANT_RUN && (t->want != WANT_DOWN || !needed_alive(m, i));
+    stop |= t->unlive && t->want != WANT_DOWN;
     must(m, !stop, "should be stopped, and is not", i);
     if (t->want != WANT_RUN)
         return;
@@ -284,7 +287,7 @@ static void told(Model *m, size_t i, Want want) {
     t->due_min_ms = t->due_max_ms = 0;
     if (want != WANT_RUN)
         t->owed = t->policy = false;
-    else if (!m->sim.runs[i].live || t->leaving || t->policy)
+    else if (!m->sim.runs[i].live || t->leaving || t->unlive || t->policy)
         t->owed = true;
     t->policy = false;
 }
@@ -366,7 +369,7 @@ static void do_end(Model *m, size_t i, EndKind kind, int code) {
     Truth *t = &m->truth[i];
     const Restart *r = &service_of(m, i)->restart;
     bool well = is_job(m, i) && kind == END_EXITED && code == 0 && !t->leaving;
-    bool failed = t->late || (!t->leaving && !well);
+    bool failed = t->late || t->unlive || (!t->leaving && !well);
     bool gave_up = false, hopeless = kind == END_FAILED && code == ENOENT;
     if (well)
         t->ever_done = t->build_ok = true;
@@ -400,6 +403,12 @@ static void do_ready(Model *m, size_t i, bool ready) {
     sim_ready(&m->sim, i, ready);
 }
 
+/* Heard of a run that is to end anyway, or is not executing, it changes nothing. */
+static void do_unlive(Model *m, size_t i) {
+    m->truth[i].unlive |= !m->truth[i].leaving;
+    sim_unlive(&m->sim, i, "no answer");
+}
+
 static void do_stuck(Model *m, size_t i) {
     m->truth[i].stuck = true;
     sim_survivors(&m->sim, i, "4711 (sleep)");
@@ -427,6 +436,8 @@ static void backend_event(Model *m, size_t i) {
         do_stuck(m, i);
     } else if (run->stop_asked || dice(m, 3) == 0) {
         end_somehow(m, i);
+    } else if (!is_job(m, i) && dice(m, 4) == 0) {
+        do_unlive(m, i);
     } else if (!is_job(m, i) && service_of(m, i)->ready.kind != PROBE_NONE) {
         do_ready(m, i, dice(m, 3) > 0);
     }

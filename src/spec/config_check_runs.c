@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be wrong with the keys that say when, how often and among what a service runs. */
+#include "spec/config_check.h"
+
+#define PROBLEM(source, service, key, hint, ...)                                              \
+    source_problem(source, arena_printf(source->arena, "services.%s.%s", service->name, key), \
+                   hint, __VA_ARGS__)
+
+static bool has(const Service *service, const char *key) {
+    return schema_has(&type_service, service, key);
+}
+
+static void check_live(const Source *source, const Service *service) {
+    const Probe *live = &service->live;
+    if (!has(service, "live"))
+        return;
+    if (schema_has(&type_probe, live, "log"))
+        PROBLEM(source, service, "live.log", "use http, tcp or exec",
+                "a line in the log does not say that a server still works");
+    if (schema_has(&type_probe, live, "deadline"))
+        PROBLEM(source, service, "live.deadline",
+                "use `ready: {deadline: ...}` for the time it has to become ready",
+                "`live` begins when the server is ready");
+    if (schema_has(&type_probe, live, "success_threshold"))
+        PROBLEM(source, service, "live.success_threshold", "remove it",
+                "a server that is not live is restarted; it cannot become live again");
+}
+
+void config_check_runs(const Source *source, const Service *service) {
+    check_live(source, service);
+}
