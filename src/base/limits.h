@@ -26,8 +26,9 @@ enum {
     MAX_RUNS_LISTED = 4096,      /* of one target */
     MAX_LOG_LINE = 1 << 20,
     MAX_TARGETS = 20000,
-    MAX_SESSION_NAME = 32, /* characters of --session */
-    MAX_PROBLEMS = 100,    /* reported of one file */
-    MAX_HELPERS = 64,      /* named of one target */
-    SECRET_MIN = 4,        /* bytes; shorter values would mask ordinary text */
+    MAX_SESSION_NAME = 32,        /* characters of --session */
+    MAX_RENDERED_BYTES = 1 << 20, /* of one text with its templates replaced */
+    MAX_PROBLEMS = 100,           /* reported of one file */
+    MAX_HELPERS = 64,             /* named of one target */
+    SECRET_MIN = 4,               /* bytes; shorter values would mask ordinary text */
 };

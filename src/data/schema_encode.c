@@ -180,8 +180,8 @@ static void encode_member(const Encoder *e, const Type *type, const Field *field
 
 static void encode_short(const Encoder *e, const Type *type, const void *object) {
     const Field *scalar = field_find(type, type->scalar);
-    const Field *list = field_find(type, type->list);
-    const Field *field = empty(scalar->type, field_at(scalar, object)) ? list : scalar;
+    bool listed = type->list && empty(scalar->type, field_at(scalar, object));
+    const Field *field = listed ? field_find(type, type->list) : scalar;
     encode_any(e, field->type, field_at(field, object));
 }
 

@@ -2,7 +2,6 @@
 #include "spec/config_check.h"
 
 #include <inttypes.h>
-#include <regex.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -132,29 +131,6 @@ static void check_probe_port(const ProbeAt *at, const char *kind, const Port *po
                 "add `port`, here or to the service itself", "it is not said which port to ask");
 }
 
-static void check_headers(const ProbeAt *at) {
-    const StrMap *headers = &at->probe->http.headers;
-    for (size_t i = 0; i < headers->n; i++)
-        if (strpbrk(headers->at[i].value, "\r\n"))
-            PROBLEM(at->source, at->service, probe_key(at, "http.headers"), NULL,
-                    "the value of %s contains a line break", headers->at[i].name);
-}
-
-static void check_match(const ProbeAt *at) {
-    regex_t regex;
-    const char *match = at->probe->log.match;
-    int rc = regcomp(&regex, match, REG_EXTENDED | REG_NOSUB);
-    if (rc == 0) {
-        regfree(&regex);
-        return;
-    }
-    char why[120];
-    regerror(rc, &regex, why, sizeof(why));
-    PROBLEM(at->source, at->service, probe_key(at, "log.match"),
-            "it is a POSIX extended regular expression", "\"%s\" is no regular expression: %s",
-            match, why);
-}
-
 static void check_probe(const Source *source, const Service *service, const char *key,
                         const Probe *probe) {
     ProbeAt at = {source, service, key, probe};
@@ -168,9 +144,6 @@ static void check_probe(const Source *source, const Service *service, const char
     check_probe_kind(&at);
     check_probe_port(&at, "http", &probe->http.port);
     check_probe_port(&at, "tcp", &probe->tcp.port);
-    check_headers(&at);
-    if (probe->log.match)
-        check_match(&at);
     if (schema_has(&type_probe, probe, "exec"))
         config_check_command(source, service, probe_key(&at, "exec"), &probe->exec);
 }
@@ -314,11 +287,10 @@ void config_check_services(const Config *config, const Source *source) {
         source_warning(source, "services", "add a service with a `command`", "nothing to run");
 }
 
-/* `path` is that of the name in the list. */
-static void check_secret(const Source *source, const Service *service, const char *path,
-                         const char *name) {
+/* `path` is that of the name in the list, `value` what the file says; NULL: nothing. */
+static void check_secret(const Source *source, const char *path, const char *name,
+                         const char *value) {
     const char *hint = "give it a longer value, or do not list it";
-    const char *value = strmap_get(&service->env, name);
     const char *given = source->client ? strmap_get(source->client, name) : NULL;
     if (value && strlen(value) < SECRET_MIN)
         source_problem(
@@ -336,12 +308,20 @@ static void check_secret(const Source *source, const Service *service, const cha
                        name, strlen(given), SECRET_MIN);
 }
 
-void config_check_secrets(const Config *config, const Source *source) {
-    for (size_t i = 0; i < config->services.n; i++) {
-        const Service *service = &config->services.at[i];
-        for (size_t k = 0; k < service->secrets.n; k++)
-            check_secret(source, service,
-                         key_path(source, service, arena_printf(source->arena, "secrets[%zu]", k)),
-                         service->secrets.at[k]);
+static void check_secrets(const Source *source, const Service *service, TemplateValues *values) {
+    values->self = service->name;
+    for (size_t i = 0; i < service->secrets.n; i++) {
+        const char *name = service->secrets.at[i], *value = strmap_get(&service->env, name);
+        if (value)
+            value = template_render(value, TEMPLATE_STRICT, values, NULL, source->arena);
+        check_secret(source,
+                     key_path(source, service, arena_printf(source->arena, "secrets[%zu]", i)),
+                     name, value);
     }
+}
+
+void config_check_secrets(const Config *config, const Source *source) {
+    TemplateValues values = config_check_values(config, source->arena);
+    for (size_t i = 0; i < config->services.n; i++)
+        check_secrets(source, &config->services.at[i], &values);
 }

@@ -4,6 +4,7 @@
 
 #include "spec/config.h"
 #include "spec/source.h"
+#include "spec/template.h"
 
 /* Names in depends_on: that they exist, and that nothing waits for itself. */
 void config_check_graph(const Config *config, const Source *source);
@@ -16,3 +17,9 @@ void config_check_command(const Source *source, const Service *service, const ch
 void config_check_runs(const Source *source, const Service *service);
 /* After the environment is known: the values of `secrets`. */
 void config_check_secrets(const Config *config, const Source *source);
+/* Ports: numbers and the variables that tell of them. */
+void config_check_ports(const Config *config, const Source *source);
+/* Each {{ reference }} in the file, as it is written: before the environment is merged. */
+void config_check_templates(const Config *config, const Source *source);
+/* What a check has for values: the file's own, and for each `auto` a number of 5 digits. */
+TemplateValues config_check_values(const Config *config, Arena *arena);

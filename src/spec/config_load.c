@@ -16,6 +16,7 @@
 #include "spec/config_check.h"
 #include "spec/env_file.h"
 #include "spec/resolve.h"
+#include "spec/template.h"
 
 enum { CONFIG_VERSION = 1 };
 
@@ -78,8 +79,12 @@ static void overlay_files(const Source *source, const Config *config, const char
             continue;
         }
         StrMap more;
-        if (env_file_parse(path, text, size, source->report, &more) == 0)
-            *env = strmap_merge(env, &more, source->arena);
+        if (env_file_parse(path, text, size, source->report, &more) < 0)
+            continue;
+        for (size_t k = 0; k < more.n;
+             k++) /* other tools read it too: its values are as they are */
+            more.at[k].value = template_escape(more.at[k].value, source->arena);
+        *env = strmap_merge(env, &more, source->arena);
     }
 }
 
@@ -248,6 +253,8 @@ static const Config *parse(Source *source, const char *text, size_t size) {
         widen_delay(&config->services.at[i]);
     config_check_services(config, source);
     name_project(config, source->file, source->arena);
+    config_check_ports(config, source);
+    config_check_templates(config, source);
     resolve(config, source);
     return source->report->errors == errors ? config : NULL;
 }

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spec/template.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "spec/port.h"
+
+enum { PARTS_MAX = 5 };
+
+/* ---- the inside of a reference ---- */
+
+/* Bytes of the blank at `p` (of all that Unicode calls white space); 0: it is none. */
+static size_t blank(const char *p, size_t n) {
+    static const char *const wide[] = {
+        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+        "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+        "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+        "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
+    if (n && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
+        return 1;
+    for (size_t i = 0; i < COUNT(wide); i++)
+        if (strlen(wide[i]) <= n && memcmp(p, wide[i], strlen(wide[i])) == 0)
+            return strlen(wide[i]);
+    return 0;
+}
+
+static size_t last_blank(const char *p, size_t n) {
+    for (size_t size = 1; size <= 3 && size <= n; size++)
+        if (blank(p + n - size, size) == size)
+            return size;
+    return 0;
+}
+
+static char *trimmed(const char *p, size_t n, Arena *arena) {
+    for (size_t size; (size = blank(p, n)) > 0; n -= size)
+        p += size;
+    for (size_t size; (size = last_blank(p, n)) > 0;)
+        n -= size;
+    return arena_strndup(arena, p, n);
+}
+
+/* `{{self.ports.http}}` in its parts. */
+typedef struct Reference {
+    const char *path;
+    const char *part[PARTS_MAX];
+    size_t n; /* parts, also those beyond the last that is kept */
+} Reference;
+
+static Reference split(const char *inside, size_t size, Arena *arena) {
+    Reference ref = {.path = trimmed(inside, size, arena)};
+    for (char *p = arena_strdup(arena, ref.path); p; ref.n++) {
+        char *dot = strchr(p, '.');
+        if (ref.n < PARTS_MAX)
+            ref.part[ref.n] = p;
+        if (dot)
+            *dot++ = '\0';
+        p = dot;
+    }
+    return ref;
+}
+
+/* ---- what it stands for ---- */
+
+typedef struct Render {
+    const TemplateValues *values;
+    const TemplateProblems *problems;
+    Arena *arena;
+    TemplateMode mode;
+    const char *close; /* the first `}` after the last `{{` that was looked at */
+} Render;
+
+typedef const char *(*LookupFn)(const Render *r, const Reference *ref);
+
+PRINTF(4, 5)
+static const char *problem(const Render *r, const Reference *ref, const char *hint,
+                           const char *format, ...) {
+    if (!r->problems)
+        return NULL;
+    va_list args;
+    va_start(args, format);
+    const char *why = arena_vprintf(r->arena, format, args);
+    va_end(args);
+    r->problems->fn(r->problems->arg, arena_printf(r->arena, "{{%s}}: %s", ref->path, why), hint);
+    return NULL;
+}
+
+static const char *did_you_mean(const Render *r, const char *word, const char *const *names,
+                                size_t n) {
+    const char *near = str_suggest(word, names, n);
+    return near ? arena_printf(r->arena, "did you mean %s?", near) : NULL;
+}
+
+static const char *no_port(const Render *r, const Reference *ref, const char *service,
+                           const char *name) {
+    size_t n, k = 0;
+    const PortEntry *first = port_table_service(r->values->ports, service, &n);
+    if (!name)
+        return problem(r, ref, "give it one: `port: auto`", "services.%s has no `port`", service);
+    const char **names = arena_alloc(r->arena, n * sizeof(*names));
+    for (size_t i = 0; i < n; i++)
+        if (*first[i].name)
+            names[k++] = first[i].name;
+    const char *hint = did_you_mean(r, name, names, k);
+    return problem(r, ref, hint ? hint : "name it in its `ports`",
+                   "services.%s has no port named \"%s\"", service, name);
+}
+
+/* `part[from]` is "port", or "ports" with a name after it. */
+static const char *port_of(const Render *r, const Reference *ref, const char *service,
+                           size_t from) {
+    bool one = ref->n == from + 1 && strcmp(ref->part[from], "port") == 0;
+    bool named = ref->n == from + 2 && strcmp(ref->part[from], "ports") == 0;
+    if (!one && !named)
+        return from == 1 ? problem(r, ref, NULL, "expected self.port or self.ports.<name>")
+                         : problem(r, ref, NULL,
+                                   "expected services.<name>.port or services.<name>.ports.<name>");
+    const char *name = named ? ref->part[from + 1] : NULL;
+    bool nameless = named && !*name; /* in the table that is `port` */
+    const PortEntry *port =
+        nameless ? NULL : port_table_find(r->values->ports, service, named ? name : "");
+    return port ? arena_printf(r->arena, "%" PRId64, port->number) : no_port(r, ref, service, name);
+}
+
+static const char *look_up_self(const Render *r, const Reference *ref) {
+    if (!r->values->self)
+        return problem(r, ref, "name the service: services.<name>.port",
+                       "`self` is known only inside a service");
+    return port_of(r, ref, r->values->self, 1);
+}
+
+static const char *look_up_service(const Render *r, const Reference *ref) {
+    const Config *config = r->values->config;
+    if (ref->n < 3)
+        return problem(r, ref, NULL,
+                       "expected services.<name>.port or services.<name>.ports.<name>");
+    if (config_service(config, ref->part[1]))
+        return port_of(r, ref, ref->part[1], 2);
+    const char **names = arena_alloc(r->arena, config->services.n * sizeof(*names));
+    for (size_t i = 0; i < config->services.n; i++)
+        names[i] = config->services.at[i].name;
+    return problem(r, ref, did_you_mean(r, ref->part[1], names, config->services.n),
+                   "there is no service \"%s\"", ref->part[1]);
+}
+
+static const char *look_up_project(const Render *r, const Reference *ref) {
+    if (ref->n == 2 && strcmp(ref->part[1], "name") == 0)
+        return r->values->config->name;
+    if (ref->n == 2 && strcmp(ref->part[1], "root") == 0)
+        return r->values->config->root;
+    return problem(r, ref, NULL, "expected project.name or project.root");
+}
+
+static const char *look_up_var(const Render *r, const Reference *ref) {
+    const StrMap *vars = &r->values->config->vars;
+    if (ref->n != 2)
+        return problem(r, ref, NULL, "expected vars.<name>");
+    const char *value = strmap_get(vars, ref->part[1]);
+    if (value)
+        return value;
+    const char **names = arena_alloc(r->arena, vars->n * sizeof(*names));
+    for (size_t i = 0; i < vars->n; i++)
+        names[i] = vars->at[i].name;
+    const char *hint = did_you_mean(r, ref->part[1], names, vars->n);
+    return problem(r, ref, hint ? hint : "set it under `vars:`", "there is no variable \"%s\"",
+                   ref->part[1]);
+}
+
+static const char *look_up_env(const Render *r, const Reference *ref) {
+    if (ref->n != 2 || strcmp(ref->part[1], "name") != 0)
+        return problem(r, ref, "an environment variable is written $NAME, in a command",
+                       "expected env.name");
+    if (!r->values->env_name)
+        return problem(r, ref, NULL, "this is no environment: env.name is known only inside one");
+    return r->values->env_name;
+}
+
+static LookupFn namespace_of(const char *name, size_t size) {
+    static const struct {
+        const char *name;
+        LookupFn fn;
+    } namespaces[] = {{"self", look_up_self},
+                      {"services", look_up_service},
+                      {"project", look_up_project},
+                      {"vars", look_up_var},
+                      {"env", look_up_env}};
+    for (size_t i = 0; i < COUNT(namespaces); i++)
+        if (strlen(namespaces[i].name) == size && memcmp(name, namespaces[i].name, size) == 0)
+            return namespaces[i].fn;
+    return NULL;
+}
+
+static const char *unknown(const Render *r, const Reference *ref) {
+    static const char *const names[] = {"self", "services", "project", "vars", "env"};
+    const char *near = str_suggest(ref->part[0], names, COUNT(names));
+    return problem(r, ref,
+                   near ? arena_printf(r->arena, "did you mean %s?", near)
+                        : "there are self, services, project, vars and env; a literal {{ is "
+                          "written {{{{",
+                   "unknown namespace \"%s\"", ref->part[0]);
+}
+
+/* ---- scanning ---- */
+
+/* Bytes of the reference that begins at `p`: `{{`, at least one byte that is no `}`, `}}`. 0: there is none. A text is looked
+ * through once: the next `}` is remembered. */
+static size_t reference_size(Render *r, const char *p) {
+    if (p[0] != '{' || p[1] != '{')
+        return 0;
+    if (r->close < p + 2)
+        r->close = p + 2 + strcspn(p + 2, "}");
+    size_t n = (size_t)(r->close - (p + 2));
+    return n > 0 && r->close[0] == '}' && r->close[1] == '}' ? n + 4 : 0;
+}
+
+/* Is it one that counts in this mode? */
+static bool counts(const Render *r, const char *p, size_t size) {
+    if (size == 0 || r->mode == TEMPLATE_STRICT)
+        return size > 0;
+    size_t n = size - 4;
+    p += 2;
+    for (size_t skip; (skip = blank(p, n)) > 0; n -= skip)
+        p += skip;
+    size_t dot = strcspn(p, ".}");
+    return p[dot] == '.' && namespace_of(p, dot);
+}
+
+/* At `p` stands `{{{{`: how many bytes of the text are put as they are after one `{{`; SIZE_MAX: it is no escape. */
+static size_t escaped(Render *r, const char *p) {
+    if (strncmp(p, "{{{{", 4) != 0)
+        return SIZE_MAX;
+    if (r->mode == TEMPLATE_STRICT)
+        return 0;
+    size_t size = reference_size(r, p + 2);
+    return counts(r, p + 2, size) ? size - 2 : SIZE_MAX;
+}
+
+static const char *value_of(const Render *r, const Reference *ref) {
+    LookupFn look_up = namespace_of(ref->part[0], strlen(ref->part[0]));
+    return look_up ? look_up(r, ref) : unknown(r, ref);
+}
+
+/* Puts what stands at `p`, rendered; returns how many bytes of the text that was. */
+static size_t put_next(Render *r, const char *p, Buf *out) {
+    size_t size = reference_size(r, p), more = escaped(r, p);
+    if (more != SIZE_MAX) {
+        buf_puts(out, "{{");
+        buf_put(out, p + 4, more);
+        return 4 + more;
+    }
+    if (!counts(r, p, size)) {
+        buf_putc(out, *p);
+        return 1;
+    }
+    Reference ref = split(p + 2, size - 4, r->arena);
+    const char *value = value_of(r, &ref);
+    if (value)
+        buf_puts(out, value);
+    else
+        buf_put(out, p, size);
+    return size;
+}
+
+const char *template_render(const char *text, TemplateMode mode, const TemplateValues *values,
+                            const TemplateProblems *problems, Arena *arena) {
+    if (!strstr(text, "{{"))
+        return text;
+    Render r = {
+        .values = values, .problems = problems, .arena = arena, .mode = mode, .close = text};
+    Buf out;
+    buf_init(&out, MAX_RENDERED_BYTES);
+    for (const char *p = text; *p && !out.failed;)
+        p += put_next(&r, p, &out);
+    const char *result = out.failed ? text : arena_strndup(arena, buf_cstr(&out), out.n);
+    if (out.failed && problems)
+        problems->fn(problems->arg,
+                     arena_printf(arena, "with its values it has more than %d bytes (1 MiB)",
+                                  MAX_RENDERED_BYTES),
+                     NULL);
+    buf_deinit(&out);
+    return result;
+}
+
+const char *template_escape(const char *text, Arena *arena) {
+    if (!strstr(text, "{{"))
+        return text;
+    size_t size = strlen(text), n = 0;
+    char *out = arena_alloc(arena, 2 * size + 1);
+    for (const char *p = text; *p;) {
+        bool open = p[0] == '{' && p[1] == '{';
+        if (open) {
+            memcpy(out + n, "{{{{", 4);
+            n += 4;
+        } else {
+            out[n++] = *p;
+        }
+        p += open ? 2 : 1;
+    }
+    return out;
+}
+
+/* ---- structs ---- */
+
+static bool any_template(const StrList *list) {
+    for (size_t i = 0; i < list->n; i++)
+        if (strstr(list->at[i], "{{"))
+            return true;
+    return false;
+}
+
+static StrMap map(const StrMap *env, TemplateMode mode, const TemplateValues *values,
+                  Arena *arena) {
+    bool any = false;
+    for (size_t i = 0; i < env->n && !any; i++)
+        any = strstr(env->at[i].value, "{{") != NULL;
+    if (!any)
+        return *env;
+    StrMap copy = {.at = arena_alloc(arena, env->n * sizeof(*copy.at)), .n = env->n};
+    for (size_t i = 0; i < env->n; i++)
+        copy.at[i] =
+            (StrPair){.name = env->at[i].name,
+                      .value = template_render(env->at[i].value, mode, values, NULL, arena)};
+    return copy;
+}
+
+StrMap template_env(const StrMap *env, const TemplateValues *values, Arena *arena) {
+    return map(env, TEMPLATE_STRICT, values, arena);
+}
+
+Command template_command(const Command *command, const TemplateValues *values, Arena *arena) {
+    Command copy = *command;
+    if (!any_template(&command->argv))
+        return copy;
+    copy.argv.at = arena_alloc(arena, command->argv.n * sizeof(*copy.argv.at));
+    for (size_t i = 0; i < command->argv.n; i++)
+        copy.argv.at[i] =
+            template_render(command->argv.at[i], TEMPLATE_LENIENT, values, NULL, arena);
+    return copy;
+}
+
+static Port port(const Port *port, const TemplateValues *values, Arena *arena) {
+    int64_t number = port->number;
+    if (port->text) {
+        const char *text = template_render(port->text, TEMPLATE_LENIENT, values, NULL, arena);
+        if (number_parse(text, 1, UINT16_MAX, &number) < 0)
+            number = 0;
+    } else if (!number && values->self) {
+        const PortEntry *own = port_table_find(values->ports, values->self, "");
+        number = own ? own->number : 0;
+    }
+    return (Port){.number = number};
+}
+
+Probe template_probe(const Probe *probe, const TemplateValues *values, Arena *arena) {
+    Probe copy = *probe;
+    copy.exec = template_command(&probe->exec, values, arena);
+    copy.http.port = port(&probe->http.port, values, arena);
+    copy.tcp.port = port(&probe->tcp.port, values, arena);
+    copy.http.headers = map(&probe->http.headers, TEMPLATE_LENIENT, values, arena);
+    if (probe->http.path)
+        copy.http.path = template_render(probe->http.path, TEMPLATE_LENIENT, values, NULL, arena);
+    if (probe->log.match)
+        copy.log.match = template_render(probe->log.match, TEMPLATE_LENIENT, values, NULL, arena);
+    return copy;
+}

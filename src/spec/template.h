@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Templates: `{{self.port}}` and its kin in the texts of thole.yaml. A text is scanned from left to right; a reference is
+ * `{{`, one or more bytes other than `}`, `}}`. What stands inside is trimmed and split at its dots. Values are inserted once:
+ * what they hold is not looked at again.
+ *
+ *     self.port  self.ports.<name>  services.<service>.port  services.<service>.ports.<name>
+ *     project.name  project.root  vars.<name>  env.name
+ *
+ * Strict (values of `env`): every reference must be one of these, and `{{{{` is a literal `{{`.
+ * Lenient (commands, probes, hooks): only what begins with one of the namespaces is a reference; everything else stays as it is,
+ * and `{{{{` is a literal `{{` only before what would be a reference. */
+#pragma once
+
+#include "spec/port_table.h"
+
+typedef enum TemplateMode { TEMPLATE_STRICT, TEMPLATE_LENIENT } TemplateMode;
+
+typedef struct TemplateValues {
+    const Config *config;
+    const PortTable *ports;
+    const char *self;     /* a service; NULL: `self` means nothing here */
+    const char *env_name; /* of the environment; NULL: there is none */
+} TemplateValues;
+
+/* One thing that is wrong: "{{self.prot}}: expected self.port or self.ports.<name>", and the way out or NULL. */
+typedef void (*TemplateProblemFn)(void *arg, const char *message, const char *hint);
+
+/* Told of problems, which leave their reference as it is written; NULL: the text was checked when it was loaded. */
+typedef struct TemplateProblems {
+    TemplateProblemFn fn;
+    void *arg;
+} TemplateProblems;
+
+/* The text with values in the place of references; the text itself if it has none. In `arena`. */
+const char *template_render(const char *text, TemplateMode mode, const TemplateValues *values,
+                            const TemplateProblems *problems, Arena *arena);
+
+/* Of texts that were checked: copies where something changes, the same where nothing does. */
+StrMap template_env(const StrMap *env, const TemplateValues *values, Arena *arena);
+Command template_command(const Command *command, const TemplateValues *values, Arena *arena);
+/* ... and with its port: given here, or the service's own. */
+Probe template_probe(const Probe *probe, const TemplateValues *values, Arena *arena);
+
+/* A text in which nothing is a reference when it is rendered strictly: each `{{` doubled. */
+const char *template_escape(const char *text, Arena *arena);
