@@ -31,4 +31,6 @@ enum {
     MAX_PROBLEMS = 100,           /* reported of one file */
     MAX_HELPERS = 64,             /* named of one target */
     SECRET_MIN = 4,               /* bytes; shorter values would mask ordinary text */
+    MAX_EVENTS_BYTES = 2 << 20,   /* of a file of events; the one before is kept as well */
+    MAX_EVENT_LINE = 16 << 10,
 };

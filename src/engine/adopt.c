@@ -3,6 +3,7 @@
  * if nothing had happened. No target is planned before all of its session have been looked up. */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,8 +89,16 @@ static void found(Target *target, const StepState *state) {
                         "run again: the machine was restarted while it ran");
         break;
     }
+    events_look(target);
     if (target->queued_after && target->queued_after == facts->run && facts->want == WANT_RUN)
         fact_restart_asked(facts, loop_wall_us(session->engine->loop), "restarted by request");
+}
+
+static void record_adopted(Session *session) {
+    char message[80];
+    snprintf(message, sizeof(message), "another thole-server has taken over, with %zu running",
+             session->alive);
+    event_record(session, &(Event){.kind = EVENT_SERVER, .reason = "Adopted", .message = message});
 }
 
 static void looked_up(Session *session) {
@@ -99,6 +108,7 @@ static void looked_up(Session *session) {
         target_mark(session->targets[i]);
     engine_changed(session->engine, session);
     log_info("%s: adopted, %zu running", session->slug, session->alive);
+    record_adopted(session);
 }
 
 /* The backend cannot say what became of it. Until it can, it counts as a survivor: nothing is started beside it, and it is
@@ -149,6 +159,7 @@ static void on_setup(void *arg, const void *result, const Err *err) {
 }
 
 static void adopt(Session *session) {
+    events_recall(session);
     session->adopting = 1;
     session_publish(session);
     session_set_up(session, on_setup);

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,6 +86,7 @@ Engine *engine_new(const EngineOptions *options) {
     list_init(&engine->unsettled);
     list_init(&engine->tidy);
     list_init(&engine->lingering);
+    events_begin(engine);
     engine->calm = timer_idle(engine->loop, on_calm, engine);
     engine_count_slots(engine);
     return engine;
@@ -98,6 +100,7 @@ Engine *engine_free(Engine *engine) {
         session_unpublish(session);
         session_free(session);
     }
+    events_end(engine);
     worker_free(engine->worker); /* what was to be written is */
     deferred_free(engine->drain);
     timer_free(engine->calm);
@@ -259,6 +262,21 @@ static int asked(Target *target, Err *err) {
     return session_save(target->session, err);
 }
 
+static void record_start(Target *target, unsigned char *marks) {
+    char needed[EVENT_NAME + 40];
+    event_record(target->session, &(Event){.target = target_name(target),
+                                           .kind = EVENT_ASKED,
+                                           .reason = "Start",
+                                           .message = "started by request"});
+    marks[target->index] = 0;
+    snprintf(needed, sizeof(needed), "%s was started by request and needs it", target_name(target));
+    events_asked(target->session, marks,
+                 &(Event){.kind = EVENT_ASKED,
+                          .reason = "Needed",
+                          .message = needed,
+                          .cause = {.target = target_name(target)}});
+}
+
 int target_start(Target *target, Err *err) {
     if (refuse_while_stopping(target, err) < 0)
         return -1;
@@ -266,8 +284,10 @@ int target_start(Target *target, Err *err) {
     unsigned char *marks = xcalloc(session->graph.n, 1);
     plan_needed(&session->graph, session->facts, target->index, marks);
     session_want(session, marks);
+    int r = session_save(session, err);
+    record_start(target, marks);
     free(marks);
-    return session_save(session, err);
+    return r;
 }
 
 int target_stop(Target *target, Err *err) {
@@ -278,6 +298,11 @@ int target_stop(Target *target, Err *err) {
         target_kill(target);
     fact_wanted(facts, WANT_STOPPED, loop_wall_us(target->session->engine->loop),
                 "stopped by request");
+    if (!facts_alive(facts))
+        event_record(target->session, &(Event){.target = target_name(target),
+                                               .kind = EVENT_STOPPING,
+                                               .reason = "Requested",
+                                               .message = "stopped by request"});
     return asked(target, err);
 }
 
@@ -287,6 +312,10 @@ int target_restart(Target *target, Err *err) {
     target->session->chosen[target->index] = 1;
     fact_restart_asked(target_facts(target), loop_wall_us(target->session->engine->loop),
                        "restarted by request");
+    event_record(target->session, &(Event){.target = target_name(target),
+                                           .kind = EVENT_ASKED,
+                                           .reason = "Restart",
+                                           .message = "restarted by request"});
     return asked(target, err);
 }
 

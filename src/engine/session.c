@@ -86,6 +86,7 @@ Session *session_new(Engine *engine, const char *slug) {
     session->dir = path_join(sessions, slug);
     free(sessions);
     session->object = (Object){.kind = OBJECT_SESSION, .name = session->slug, .encode = encode};
+    session->events = event_log_new(engine, session->dir);
     list_init(&session->link);
     list_init(&session->unsettled);
     return session;
@@ -103,6 +104,7 @@ Session *session_free(Session *session) {
     free(session->targets);
     free(session->statuses);
     free(session->chosen);
+    session->events = event_log_free(session->events);
     session->exit_timer = timer_free(session->exit_timer);
     session->hold_timer = timer_free(session->hold_timer);
     op_forget(session->setup);
@@ -131,6 +133,7 @@ static void make_target(Session *session, uint32_t i) {
     TargetFacts *facts = &session->facts[i];
     Target *target = session->targets[i] = target_new(session, i);
     facts->run = target->base_run = run_files_newest(session->dir, session->graph.targets[i].name);
+    target->events = (EventsSeen){.started = facts->run, .ended = facts->run};
     target->older_bytes = facts->run ? -1 : 0;
     if (!list_empty(&session->link)) /* it is published */
         object_add(session->engine->objects, &target->object);

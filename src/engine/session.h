@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/events.h"
 #include "engine/generation.h"
 #include "engine/helpers.h"
 #include "engine/port_check.h"
@@ -33,6 +34,7 @@ struct Target {
     uint32_t queued_after; /* adoption: a run was still to come after this one */
     int64_t older_bytes;   /* of logs of the runs before the newest one; -1: to be looked up */
     uint32_t base_run;     /* newest run of earlier sessions */
+    EventsSeen events;     /* what was recorded of it */
     Op *start, *wait, *destroy, *resume; /* calls in flight */
     PortClear *port;                     /* its next run waits for a port to be free */
     ReadyProbe *probe, *live;            /* live: once it is ready, or runs without a `ready` */
@@ -83,6 +85,7 @@ struct Session {
     bool restated;   /* a phase has changed: what waits further down may do so for another reason */
     bool touched;    /* in this drain */
     StateView *view; /* its project's state file; NULL: none is kept */
+    EventLog *events;
 };
 
 struct Engine {
@@ -92,14 +95,15 @@ struct Engine {
     Backend *backend;
     Objects *objects;
     HttpClient *http;
-    Worker *worker; /* writes state files; NULL: scripted */
-    List sessions;  /* Session.link */
-    List dirty;     /* Target.dirty */
-    List unsettled; /* Session.unsettled */
-    List slot_wait; /* Target.slot_wait, in order of plan_slot_compare */
-    List tidy;      /* Target.tidy */
-    List lingering; /* Target.lingers */
-    Timer *calm;    /* a moment after something changed */
+    Worker *worker;  /* writes state files; NULL: scripted */
+    List sessions;   /* Session.link */
+    List dirty;      /* Target.dirty */
+    List unsettled;  /* Session.unsettled */
+    List slot_wait;  /* Target.slot_wait, in order of plan_slot_compare */
+    List tidy;       /* Target.tidy */
+    List lingering;  /* Target.lingers */
+    List event_logs; /* EventLog.dirty */
+    Timer *calm;     /* a moment after something changed */
     bool calming;
     int slots, slots_used;
     Deferred *drain;

@@ -140,14 +140,14 @@ static void take_settings(Session *session, const SessionAsk *ask) {
 
 static int prepare(Session *session, Generation *generation, const SessionAsk *ask,
                    unsigned char *chosen, Err *err) {
-    session_set_generation(session, generation);
-    if (path_mkdirs(session->dir, 0700, err) < 0)
-        return -1;
     if (ask->uid)
         str_copy(session->object.uid, sizeof(session->object.uid), ask->uid);
     else
         random_uuid(session->object.uid);
     session->object.created_us = loop_wall_us(session->engine->loop);
+    session_set_generation(session, generation); /* its targets' uids follow from the session's */
+    if (path_mkdirs(session->dir, 0700, err) < 0)
+        return -1;
     take_settings(session, ask);
     copy_client(session, ask->client);
     session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
@@ -184,6 +184,10 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
         session_save(session, err) < 0)
         return session_free(session);
     session_drop_specs(session);
+    event_record(session, &(Event){.kind = EVENT_SESSION,
+                                   .reason = "Created",
+                                   .message = session->ci ? "`thole ci` began the session"
+                                                          : "`thole up` began the session"});
     session_publish(session);
     session_set_up(session, on_setup);
     session_hold(session, 0);
@@ -236,6 +240,9 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
             leave_stopped(session, chosen);
         session_want(session, chosen);
         r = session_save(session, err);
+        events_asked(
+            session, chosen,
+            &(Event){.kind = EVENT_ASKED, .reason = "Up", .message = "`thole up` asked for it"});
     }
     free(chosen);
     session_touch(session);

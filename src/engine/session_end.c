@@ -56,6 +56,9 @@ void session_delete(Session *session, int64_t grace_ms, bool purge) {
         session->object.deleted_us = loop_wall_us(session->engine->loop);
         if (session_save(session, &err) < 0)
             log_warn("%s: %s", session->slug, err.msg);
+        event_record(session, &(Event){.kind = EVENT_SESSION,
+                                       .reason = "Stopping",
+                                       .message = "the session is stopped"});
         want_down(session, "its session is stopped");
     } else {
         retry_survivors(session);
@@ -69,6 +72,9 @@ void session_delete(Session *session, int64_t grace_ms, bool purge) {
 static void finish_delete(Session *session) {
     Err err;
     session->down = true;
+    event_record(session, &(Event){.kind = EVENT_SESSION,
+                                   .reason = "Down",
+                                   .message = "nothing of the session runs any more"});
     sys_point("down");
     int r = session->purge ? path_remove_tree(session->dir, &err) : session_save(session, &err);
     if (r < 0)
@@ -108,6 +114,11 @@ static void check_exit(Session *session) {
         session->culprit =
             arena_strdup(&session->arena, session->graph.targets[verdict.culprit].name);
     log_info("%s: done%s%s", session->slug, verdict.error[0] ? ": " : "", verdict.error);
+    event_record(session,
+                 &(Event){.kind = EVENT_SESSION,
+                          .reason = verdict.error[0] ? "Failed" : "Succeeded",
+                          .message = verdict.error[0] ? verdict.error : "everything succeeded",
+                          .cause = {.target = session->culprit}});
     if (session_save(session, &err) < 0)
         log_warn("%s: %s", session->slug, err.msg);
     object_touch(session->engine->objects, &session->object);

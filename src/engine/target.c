@@ -106,6 +106,7 @@ static void run_over(Target *target, const RunResult *result) {
     target->probe_why[0] = '\0';
     slot_release(target);
     fact_ended(target_facts(target), target_spec(target), result, &world);
+    events_look(target);
     state_view_ended(session->view, target->index);
     if (was_alive)
         session->alive--;
@@ -221,6 +222,7 @@ static void on_start(void *arg, const void *result, const Err *err) {
     }
     fact_started(target_facts(target), target_spec(target), (int32_t)state->pid, state->started_us,
                  &world);
+    events_look(target);
     target_watch_run(target);
     target_mark(target);
 }
@@ -288,6 +290,7 @@ static void on_destroy(void *arg, const void *result, const Err *err) {
     }
     str_copy(target->stop_failed, sizeof(target->stop_failed), err->msg);
     fact_stop_failed(target_facts(target), err->msg);
+    events_look(target);
     target_mark(target);
 }
 
@@ -314,6 +317,7 @@ static void act_stop(Target *target, bool overdue) {
         fact_timed_out(target_facts(target), target_spec(target),
                        target->probe_why[0] ? target->probe_why : NULL);
     fact_stop_asked(target_facts(target), &world);
+    events_look(target);
     target_probes_stop(target);
     if (target->port)
         forget_port(target);
@@ -327,6 +331,7 @@ void target_kill(Target *target) {
         return;
     if (target_facts(target)->run_state != RUN_STOPPING)
         fact_stop_asked(target_facts(target), &world);
+    events_look(target);
     target_probes_stop(target);
     if (target->port)
         forget_port(target);
@@ -439,6 +444,8 @@ void target_show(Target *target, const Verdict *verdict) {
     state.waiting_on = target->waiting_on;
     state.error = state.error ? target->error : NULL;
     target->shown = session->statuses[target->index].state = state;
+    events_held(target, verdict, why);
+    events_look(target);
     show_message(target);
 }
 

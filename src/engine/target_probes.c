@@ -59,6 +59,7 @@ static void on_ready(void *arg, bool ready, const char *why) {
         run_files_mark_ready(target->session->dir, target_spec(target)->name, facts->run,
                              (Moment){world.now_us, loop_boot_ms(target->session->engine->loop)});
     fact_ready(facts, ready, &world);
+    events_look(target);
     target_mark(target);
     if (ready)
         start_live(target);
