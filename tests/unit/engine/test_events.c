@@ -19,6 +19,15 @@ static char *session_dir(const Scene *scene) {
     return xasprintf("%s/sessions/%s", scene->state, session_slug(scene->session));
 }
 
+static void nothing(void *arg) {
+}
+
+/* A turn of the loop, at whose end what was recorded is written. */
+static void turn(Scene *scene) {
+    loop_defer(scene->loop, nothing, NULL);
+    loop_advance(scene->loop, 1);
+}
+
 /* Each as "kind target reason", of one target or (NULL) all, in a row. */
 static const char *told(const Scene *scene, const char *target, Arena *arena) {
     AUTO_FREE char *dir = session_dir(scene);
@@ -181,11 +190,11 @@ TEST(a_full_file_is_followed_by_another_and_a_reader_goes_on)
                                                          "that takes some room in the file"});
         if (i % 5000)
             continue;
-        loop_advance(scene->loop, 1);
+        turn(scene);
         for (; event_cursor_next(cursor, &line_arena, &line); seq = line.event.seq)
             CHECK_EQ(line.event.seq, seq + 1);
     }
-    loop_advance(scene->loop, 1);
+    turn(scene);
     for (; event_cursor_next(cursor, &line_arena, &line); seq = line.event.seq)
         CHECK_EQ(line.event.seq, seq + 1);
     CHECK(seq > 30000);
@@ -246,10 +255,10 @@ TEST(what_the_disk_does_not_take_is_counted)
     setrlimit(RLIMIT_FSIZE, &none);
     for (int i = 0; i < 3; i++)
         event_record(scene->session, &event);
-    loop_advance(scene->loop, 1);
+    turn(scene);
     setrlimit(RLIMIT_FSIZE, &all);
     event_record(scene->session, &event);
-    loop_advance(scene->loop, 1);
+    turn(scene);
     AUTO_FREE char *dir = session_dir(scene);
     EventList events = events_read(dir, &arena);
     ASSERT(events.n >= 2);
