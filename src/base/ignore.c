@@ -19,7 +19,7 @@ typedef struct Rule {
 } Rule;
 
 struct Ignore {
-    const Ignore *outer;
+    Ignore *outer;
     char *dir, *above;
     VEC(Rule) rules;
 };
@@ -80,6 +80,7 @@ Ignore *ignore_parse(const char *text, size_t size, const IgnoreFrom *from) {
 Ignore *ignore_free(Ignore *ignore) {
     if (!ignore)
         return NULL;
+    ignore_free(ignore->outer);
     for (size_t i = 0; i < ignore->rules.n; i++)
         free(ignore->rules.at[i].pattern);
     VEC_FREE(ignore->rules);
@@ -123,6 +124,13 @@ Ignored ignore_look(const Ignore *ignore, const char *path, bool is_dir) {
             return answer;
     }
     return IGNORED_NO_RULE;
+}
+
+bool ignore_says(const IgnoreAt *at, const char *path, bool is_dir) {
+    Ignored answer = IGNORED_NO_RULE;
+    for (; at && answer == IGNORED_NO_RULE; at = at->outer)
+        answer = ignore_look(at->ignore, path, is_dir);
+    return answer == IGNORED;
 }
 
 bool ignore_always(const char *name) {

@@ -12,19 +12,26 @@
 
 typedef struct Ignore Ignore;
 
-/* The rules of one file (or list), in front of those of `outer` (lent; NULL: none). `dir`: where the file lies, relative to the
- * root ("" itself); a file above the root has `above`, the path from its directory to the root, and then dir is "". */
+/* The rules of one file (or list). */
 typedef struct IgnoreFrom {
-    const Ignore *outer;
-    const char *dir;
-    const char *above;
+    Ignore *outer;   /* taken: those of files that lie further up; NULL: none */
+    const char *dir; /* where the file lies, relative to the root ("": in it) */
+    const char
+        *above; /* of a file above the root: the path from its directory to the root; dir is "" */
 } IgnoreFrom;
 Ignore *ignore_parse(const char *text, size_t size, const IgnoreFrom *from);
-Ignore *ignore_free(Ignore *ignore); /* not what is outer */
+Ignore *ignore_free(Ignore *ignore); /* and what is outer */
 
 typedef enum Ignored { IGNORED_NO_RULE, IGNORED, IGNORED_KEPT } Ignored;
 /* What the rules say of a path: ignored, expressly not, or nothing. Its parents are not looked at. */
 Ignored ignore_look(const Ignore *ignore, const char *path, bool is_dir);
+
+/* The rules that hold in a directory: its own, if it has any, and those of the directories above. */
+typedef struct IgnoreAt {
+    const struct IgnoreAt *outer;
+    Ignore *ignore; /* NULL: none of its own */
+} IgnoreAt;
+bool ignore_says(const IgnoreAt *at, const char *path, bool is_dir);
 
 /* .git, .thole and their like: never entered. */
 bool ignore_always(const char *name);

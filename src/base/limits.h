@@ -34,3 +34,12 @@ enum {
     MAX_EVENTS_BYTES = 2 << 20,   /* of a file of events; the one before is kept as well */
     MAX_EVENT_LINE = 16 << 10,
 };
+
+/* Of watching and hashing files. */
+enum {
+    MAX_WALK_FILES = 1 << 20, /* that globs of one service mean */
+    MAX_WALK_DIRS = 1 << 18,
+    MAX_WALK_DEPTH = 200,
+    MAX_HASHED_BYTES = 16 << 20, /* of a watched file; of a larger one size and time count */
+    MAX_CHANGES_NAMED = 256,     /* files of one change */
+};

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -127,6 +128,13 @@ static inline void *sys_mmap(void *at, size_t size, int prot, int flags, int fd,
 }
 static inline ssize_t sys_getdents64(int fd, void *entries, size_t size) {
     return sys_fault("getdents64") ? -1 : syscall(SYS_getdents64, fd, entries, size);
+}
+
+static inline int sys_inotify_init(int flags) {
+    return sys_fault("inotify_init") ? -1 : inotify_init1(flags);
+}
+static inline int sys_inotify_add_watch(int fd, const char *path, uint32_t mask) {
+    return sys_fault("inotify_add_watch") ? -1 : inotify_add_watch(fd, path, mask);
 }
 
 /* --- sockets --- */

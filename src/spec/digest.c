@@ -3,7 +3,14 @@
 
 #include <nettle/sha2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/xalloc.h"
+
+struct Digest {
+    struct sha256_ctx sha;
+};
 
 void digest_hex(const char *text, char *ret, size_t digits) {
     struct sha256_ctx sha;
@@ -13,4 +20,23 @@ void digest_hex(const char *text, char *ret, size_t digits) {
     sha256_digest(&sha, sizeof(digest), digest);
     for (size_t i = 0; i < digits / 2; i++)
         snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+}
+
+Digest *digest_new(void) {
+    Digest *digest = xmalloc(sizeof(*digest));
+    sha256_init(&digest->sha);
+    return digest;
+}
+
+void digest_add(Digest *digest, const void *bytes, size_t size) {
+    sha256_update(&digest->sha, size, bytes);
+}
+
+void digest_take(Digest *digest, uint8_t ret[DIGEST_BYTES]) {
+    sha256_digest(&digest->sha, DIGEST_BYTES, ret);
+}
+
+Digest *digest_free(Digest *digest) {
+    free(digest);
+    return NULL;
 }

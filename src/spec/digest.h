@@ -3,6 +3,16 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The first `digits` hex digits (even, at most 64) of the digest of the text, NUL-terminated. */
 void digest_hex(const char *text, char *ret, size_t digits);
+
+/* The digest of bytes that come in pieces. */
+enum { DIGEST_BYTES = 32 };
+typedef struct Digest Digest;
+Digest *digest_new(void);
+void digest_add(Digest *digest, const void *bytes, size_t size);
+/* What was added since the beginning or the last take. */
+void digest_take(Digest *digest, uint8_t ret[DIGEST_BYTES]);
+Digest *digest_free(Digest *digest);

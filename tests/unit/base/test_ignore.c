@@ -2,7 +2,7 @@
 #include "base/ignore.h"
 #include "harness/test.h"
 
-static Ignore *parse(const char *text, const Ignore *outer, const char *dir) {
+static Ignore *parse(const char *text, Ignore *outer, const char *dir) {
     IgnoreFrom from = {.outer = outer, .dir = dir};
     return ignore_parse(text, strlen(text), &from);
 }
@@ -67,8 +67,11 @@ TEST(ignore_lets_the_innermost_file_decide)
     CHECK_EQ(ignore_look(sub, "here", false), IGNORED_NO_RULE);
     CHECK_EQ(ignore_look(sub, "only", false), IGNORED);
     CHECK_EQ(ignore_look(sub, "sub/only", false), IGNORED_NO_RULE);
+    IgnoreAt above = {.ignore = NULL}, at = {.outer = &above, .ignore = sub};
+    CHECK(ignore_says(&at, "sub/a.gen", false));
+    CHECK(!ignore_says(&at, "sub/keep.gen", false));
+    CHECK(!ignore_says(&above, "a.gen", false));
     ignore_free(sub);
-    ignore_free(root);
 }
 
 TEST(ignore_knows_files_above_the_root)
