@@ -30,6 +30,7 @@ enum {
     MAX_RENDERED_BYTES = 1 << 20, /* of one text with its templates replaced */
     MAX_PROBLEMS = 100,           /* reported of one file */
     MAX_HELPERS = 64,             /* named of one target */
+    MAX_LEASES_REMEMBERED = 5000, /* of ports, of sessions that are down */
     SECRET_MIN = 4,               /* bytes; shorter values would mask ordinary text */
     MAX_EVENTS_BYTES = 2 << 20,   /* of a file of events; the one before is kept as well */
     MAX_EVENT_LINE = 16 << 10,
