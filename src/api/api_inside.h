@@ -45,6 +45,7 @@ void serve_session_start(Api *api, Request *request, const RouteMatch *match);
 void serve_session_hold(Api *api, Request *request, const RouteMatch *match);
 /* target_actions.c */
 void serve_target_action(Api *api, Request *request, const RouteMatch *match);
+void serve_target_enabled(Api *api, Request *request, const RouteMatch *match);
 /* logs.c */
 void serve_log(Api *api, Request *request, const RouteMatch *match);
 /* server_info.c */

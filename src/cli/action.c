@@ -12,14 +12,19 @@
 #include "cli/targets.h"
 #include "spec/routes.h"
 
-const Option action_options[ACTION_OPTION_N] = {
+const Option action_options[ACTION_OPTION_ALL] = {
+    {"label", 'l', OPTION_TEXTS, offsetof(ActionOptions, labels), "KEY[=VALUE]",
+     "what carries this label", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(ActionOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
+    {"with-deps", 0, OPTION_FLAG, offsetof(ActionOptions, with_deps), NULL,
+     "also what it depends on (enable), what depends on it (disable)", NULL},
 };
 
 typedef struct Wish {
     Cli *cli;
     Action action;
+    const ActionOptions *options;
     const char *slug;
     Targets targets;
     int64_t *runs;     /* of each target: the last one that does not count */
@@ -41,15 +46,16 @@ static int post(Wish *w, const char *path, const char *body, int64_t *ret_versio
 }
 
 static int post_target(Wish *w, size_t i, const char *verb, Err *err) {
+    const char *body = w->options->with_deps ? "{\"withDeps\":true}" : "{}";
     const TargetView *view = &w->targets.all.at[i]->view;
     AUTO_FREE char *path =
         xasprintf(THOLE_API "/namespaces/%s/targets/%s/%s", w->slug, view->object, verb);
-    return post(w, path, "{}", &w->versions[i], err) < 0 ? err_in(err, "%s", view->name) : 0;
+    return post(w, path, body, &w->versions[i], err) < 0 ? err_in(err, "%s", view->name) : 0;
 }
 
 /* With its dependencies, which is why the session is asked. */
 static int post_start(Wish *w, Err *err) {
-    UpAsk ask = {.timeout_ms = -1, .readiness_timeout_ms = -1};
+    UpAsk ask = {.timeout_ms = -1, .readiness_timeout_ms = -1, .labels = w->options->labels};
     AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/start", w->slug);
     AUTO_FREE char *body = request_up(w->cli, &ask, true, err);
     int64_t version = 0;
@@ -119,6 +125,10 @@ static int start_all(Wish *w, Err *err) {
 }
 
 static int wish(Wish *w, Err *err) {
+    static const char *const verbs[] = {[ACTION_STOP] = "stop",
+                                        [ACTION_RESTART] = "restart",
+                                        [ACTION_ENABLE] = "enable",
+                                        [ACTION_DISABLE] = "disable"};
     if (w->action == ACTION_RESTART)
         leave_builds(w);
     for (size_t i = 0; i < w->targets.all.n; i++) {
@@ -129,8 +139,7 @@ static int wish(Wish *w, Err *err) {
         return start_all(w, err);
     for (size_t i = 0; i < w->targets.all.n; i++) {
         const Seen *seen = w->targets.all.at[i];
-        if (seen->chosen &&
-            post_target(w, i, w->action == ACTION_STOP ? "stop" : "restart", err) < 0)
+        if (seen->chosen && post_target(w, i, verbs[w->action], err) < 0)
             return -1;
     }
     return 0;
@@ -176,12 +185,15 @@ static Come state_of(const Wish *w, size_t i) {
         return COME_NOT_YET;
     bool later =
         seen->view.version > w->versions[i]; /* it was to run, until somebody wished else */
-    if (w->action != ACTION_STOP && seen->view.phase == PHASE_NONE && later)
+    bool stops = w->action == ACTION_STOP || w->action == ACTION_DISABLE;
+    if (!stops && seen->view.phase == PHASE_NONE && later)
         return COME_STOPPED;
     switch (w->action) {
     case ACTION_START: return started(seen, w->runs[i], seen->view.job);
     case ACTION_RESTART: return started(seen, w->runs[i], true);
-    case ACTION_STOP: return stopped(seen, w->runs[i]);
+    case ACTION_STOP:
+    case ACTION_DISABLE: return stopped(seen, w->runs[i]);
+    case ACTION_ENABLE: return COME_TRUE;
     }
     UNREACHABLE();
 }
@@ -231,7 +243,7 @@ static int wait_for(Wish *w, int64_t timeout_ms, Err *err) {
     int r;
     while ((r = look(w)) < 0) {
         if (w->targets.gone)
-            return w->action == ACTION_STOP
+            return w->action == ACTION_STOP || w->action == ACTION_DISABLE
                        ? EXIT_DONE
                        : err_set(err, ERR_CONFLICT, "session %s was stopped meanwhile", w->slug);
         if (targets_wait(&w->targets, deadline_ms, err) < 0) {
@@ -243,32 +255,35 @@ static int wait_for(Wish *w, int64_t timeout_ms, Err *err) {
     return r;
 }
 
-static int act(Wish *w, const ActionOptions *options, Err *err) {
+static int act(Wish *w, Err *err) {
     if (targets_read(&w->targets, err) < 0 ||
-        targets_choose(&w->targets, &w->cli->names, NULL, err) < 0)
+        targets_choose(&w->targets, &w->cli->names, &w->options->labels, err) < 0)
         return -1;
+    if (w->options->with_deps && w->action == ACTION_DISABLE)
+        targets_add_dependents(&w->targets);
     w->runs = xcalloc(w->targets.all.n + 1, sizeof(*w->runs));
     w->versions = xcalloc(w->targets.all.n + 1, sizeof(*w->versions));
     int r = wish(w, err);
     w->targets.changed = on_change;
     if (r == 0)
         r = targets_watch(&w->targets, err);
-    r = r < 0 ? r : wait_for(w, options->timeout_ms, err);
+    r = r < 0 ? r : wait_for(w, w->options->timeout_ms, err);
     if (r >= 0 && w->action != ACTION_START)
         helpers_say_all(w->cli, &w->targets, true);
     return r;
 }
 
 int action_run(Cli *cli, Action action, const ActionOptions *options, Err *err) {
-    Wish w = {.cli = cli, .action = action};
-    if (!cli->names.n)
-        return err_set(err, ERR_INVALID, "thole %s needs a NAME: a resource or a target",
+    Wish w = {.cli = cli, .action = action, .options = options};
+    if (!cli->names.n && !options->labels.n)
+        return err_set(err, ERR_INVALID,
+                       "thole %s needs a NAME (a resource or a target) or -l LABEL",
                        cli->command->name);
     w.slug = cli_session(cli, NULL, err);
     if (!w.slug)
         return -1;
     targets_init(&w.targets, &cli->client, w.slug);
-    int r = act(&w, options, err);
+    int r = act(&w, err);
     targets_deinit(&w.targets);
     free(w.runs);
     free(w.versions);

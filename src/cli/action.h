@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start, stop, restart: a wish, and waiting until it has happened. */
+/* start, stop, restart, enable, disable: a wish, and waiting until it has happened. */
 #pragma once
 
 #include "cli/cli.h"
 
 typedef struct ActionOptions {
     int64_t timeout_ms;
+    TextList labels;
+    bool with_deps; /* enable, disable */
 } ActionOptions;
 
+/* label, timeout; enable and disable have the third, with-deps, as well. */
 extern const Option action_options[];
-enum { ACTION_OPTION_N = 1 };
+enum { ACTION_OPTION_N = 2, ACTION_OPTION_ALL = 3 };
 
-typedef enum Action { ACTION_START, ACTION_STOP, ACTION_RESTART } Action;
+typedef enum Action {
+    ACTION_START,
+    ACTION_STOP,
+    ACTION_RESTART,
+    ACTION_ENABLE,
+    ACTION_DISABLE
+} Action;
 
 /* As Command.run. */
 int action_run(Cli *cli, Action action, const ActionOptions *options, Err *err);

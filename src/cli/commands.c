@@ -11,6 +11,8 @@ const Command *const commands[] = {
     &command_start,
     &command_stop,
     &command_restart,
+    &command_enable,
+    &command_disable,
     &command_wait,
     &command_vet,
     &command_config,

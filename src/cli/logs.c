@@ -16,6 +16,7 @@ typedef struct LogsOptions {
     bool follow;
     int64_t tail, run;
     const char *since, *until, *grep, *stream;
+    TextList labels;
 } LogsOptions;
 
 static const Option options[] = {
@@ -23,6 +24,8 @@ static const Option options[] = {
      "go on with what is written from now on", NULL},
     {"tail", 'n', OPTION_NUMBER, offsetof(LogsOptions, tail), "N",
      "only the last N lines of each target", NULL},
+    {"label", 'l', OPTION_TEXTS, offsetof(LogsOptions, labels), "KEY[=VALUE]",
+     "only what carries this label", NULL},
     {"since", 0, OPTION_TEXT, offsetof(LogsOptions, since), "TIME",
      "only from then on: 10m (ago), 15:04, 2006-01-02T15:04:05Z", NULL},
     {"until", 0, OPTION_TEXT, offsetof(LogsOptions, until), "TIME", "only before", NULL},
@@ -48,6 +51,8 @@ typedef struct Logs {
     regex_t re;
     bool has_re;
     char since[TIME_TEXT], until[TIME_TEXT];
+    const TextList *labels;
+    TextList labelled; /* the names, and those of the targets that carry the labels */
 } Logs;
 
 /* ---- what is asked ---- */
@@ -89,6 +94,7 @@ static int read_options(Logs *logs, const LogsOptions *given, Err *err) {
                          .tail = given->tail,
                          .run = given->run < 0 ? 0 : given->run,
                          .stream = given->stream};
+    logs->labels = &given->labels;
     logs->prefix = (Prefix){.terminal = logs->cli->terminal, .color = logs->cli->color};
     if (read_time("since", given->since, logs->since, &logs->ask.since, err) < 0 ||
         read_time("until", given->until, logs->until, &logs->ask.until, err) < 0)
@@ -162,6 +168,29 @@ static int pump(Logs *logs, LogFeed *feed, Err *err) {
     return 0;
 }
 
+/* Labels stand for the targets that carry them now. */
+static int read_labels(Logs *logs, bool stopped, Err *err) {
+    Arena *arena = &logs->cli->arena;
+    Targets targets;
+    if (!logs->labels->n)
+        return 0;
+    if (stopped)
+        return err_set(err, ERR_INVALID, "session %s is down: name the targets, instead of -l",
+                       logs->ask.slug);
+    targets_init(&targets, &logs->cli->client, logs->ask.slug);
+    int r = targets_read(&targets, err);
+    if (r == 0)
+        r = targets_choose(&targets, logs->ask.names, logs->labels, err);
+    logs->labelled.at = arena_alloc(arena, (targets.all.n + 1) * sizeof(*logs->labelled.at));
+    for (size_t i = 0; i < targets.all.n; i++)
+        if (targets.all.at[i]->chosen)
+            logs->labelled.at[logs->labelled.n++] =
+                arena_strdup(arena, targets.all.at[i]->view.name);
+    logs->ask.names = &logs->labelled;
+    targets_deinit(&targets);
+    return r;
+}
+
 /* On a terminal: makes room for the names that may come, so that the column does not jump. */
 static void widen(Logs *logs) {
     Targets targets;
@@ -183,6 +212,8 @@ static int print(Logs *logs, Err *err) {
     LogFeed feed;
     logs->ask.slug = cli_session(logs->cli, &stopped, err);
     if (!logs->ask.slug)
+        return -1;
+    if (read_labels(logs, stopped, err) < 0)
         return -1;
     if (stopped && logs->ask.follow) {
         cli_say("session %s is down: nothing more will come", logs->ask.slug);
@@ -209,7 +240,7 @@ static int run(Cli *cli, void *given, Err *err) {
 const Command command_logs = {
     .name = "logs",
     .args = "[-f] [-n N] [--since TIME] [--until TIME] [--grep RE] [--stream out|err] [--run N] "
-            "[-o text|json|raw] [NAME…]",
+            "[-o text|json|raw] [-l KEY[=VALUE]] [NAME…]",
     .doc = "Prints what the targets wrote, in order of time",
     .more = "Also of a session that is down.",
     .outputs = "text|json|raw",

@@ -15,10 +15,13 @@
 
 typedef struct PsOptions {
     bool all;
+    TextList labels;
 } PsOptions;
 
 static const Option options[] = {
     {"all", 'a', OPTION_FLAG, offsetof(PsOptions, all), NULL, "every session of this user", NULL},
+    {"label", 'l', OPTION_TEXTS, offsetof(PsOptions, labels), "KEY[=VALUE]",
+     "only what carries this label", NULL},
 };
 
 /* The columns, and who has them. */
@@ -52,6 +55,7 @@ static const struct {
 typedef struct Ps {
     Cli *cli;
     bool all, wide;
+    const TextList *labels;
     Table *table;
 } Ps;
 
@@ -171,6 +175,25 @@ static void say_helpers(const Ps *ps, const Value *items) {
         helpers_say_how(ps->cli);
 }
 
+/* The labels as a selector of the API. */
+static void put_selector(const Ps *ps, Buf *path) {
+    for (size_t i = 0; i < ps->labels->n; i++) {
+        char label[CLI_PATH_BYTES / 4];
+        if (url_escape(ps->labels->at[i], label, sizeof(label)) < 0)
+            buf_puts(path, "?"); /* longer than any label */
+        else
+            buf_printf(path, "%s%s", i ? "%2C" : "?labelSelector=", label);
+    }
+}
+
+static int nothing_labelled(const Ps *ps, const Value *items, Err *err) {
+    if (!ps->labels->n || value_count(items) > 0)
+        return 0;
+    return err_set(err, ERR_NOT_FOUND, "nothing carries the label%s %s%s%s",
+                   ps->labels->n > 1 ? "s" : "", ps->labels->at[0],
+                   ps->labels->n > 1 ? " and " : "", ps->labels->n > 1 ? ps->labels->at[1] : "");
+}
+
 static int show(Ps *ps, const char *slug, Err *err) {
     const Value *list;
     Buf path;
@@ -179,11 +202,14 @@ static int show(Ps *ps, const char *slug, Err *err) {
     if (slug)
         buf_printf(&path, "/namespaces/%s", slug);
     buf_puts(&path, "/targets");
+    put_selector(ps, &path);
     int r;
     if (strcmp(cli_output(ps->cli), "json") == 0) {
         r = print_json(ps->cli, buf_cstr(&path), err);
     } else {
         r = client_ask(&ps->cli->client, "GET", buf_cstr(&path), NULL, &ps->cli->arena, &list, err);
+        if (r == 0)
+            r = nothing_labelled(ps, value_get(list, "items"), err);
         if (r == 0) {
             print_table(ps, value_get(list, "items"));
             say_helpers(ps, value_get(list, "items"));
@@ -206,7 +232,10 @@ static int refuse_down(const Cli *cli, const char *slug, Err *err) {
 
 static int run(Cli *cli, void *given, Err *err) {
     const PsOptions *ask = given;
-    Ps ps = {.cli = cli, .all = ask->all, .wide = strcmp(cli_output(cli), "wide") == 0};
+    Ps ps = {.cli = cli,
+             .all = ask->all,
+             .labels = &ask->labels,
+             .wide = strcmp(cli_output(cli), "wide") == 0};
     bool stopped = false;
     if (ask->all)
         return show(&ps, NULL, err);
@@ -218,7 +247,7 @@ static int run(Cli *cli, void *given, Err *err) {
 
 const Command command_ps = {
     .name = "ps",
-    .args = "[-a] [-o table|wide|json]",
+    .args = "[-a] [-l KEY[=VALUE]] [-o table|wide|json]",
     .doc = "Shows the targets: state, why, ready, run, pid, uptime, restarts",
     .outputs = "table|wide|json",
     .options = options,

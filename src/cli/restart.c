@@ -8,7 +8,7 @@ static int run(Cli *cli, void *options, Err *err) {
 
 const Command command_restart = {
     .name = "restart",
-    .args = "NAME… [--timeout D]",
+    .args = "NAME… [-l KEY[=VALUE]] [--timeout D]",
     .doc = "Starts fresh runs of targets",
     .more = "Waits until servers run and jobs have ended.",
     .options = action_options,

@@ -8,7 +8,7 @@ static int run(Cli *cli, void *options, Err *err) {
 
 const Command command_start = {
     .name = "start",
-    .args = "NAME… [--timeout D]",
+    .args = "NAME… [-l KEY[=VALUE]] [--timeout D]",
     .doc = "Starts targets and what they depend on",
     .more = "Waits until servers run and jobs have ended.",
     .options = action_options,

@@ -8,7 +8,7 @@ static int run(Cli *cli, void *options, Err *err) {
 
 const Command command_stop = {
     .name = "stop",
-    .args = "NAME… [--timeout D]",
+    .args = "NAME… [-l KEY[=VALUE]] [--timeout D]",
     .doc = "Stops targets; what depends on them goes on",
     .more = "Waits until it has happened.",
     .options = action_options,

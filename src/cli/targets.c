@@ -283,18 +283,53 @@ static bool has_labels(const TargetView *view, const TextList *labels) {
     return true;
 }
 
+static int nothing_labelled(const Targets *targets, const TextList *labels, Err *err) {
+    Buf text;
+    buf_init(&text, sizeof(err->msg));
+    for (size_t i = 0; i < labels->n; i++)
+        buf_printf(&text, "%s%s", i ? " and " : "", labels->at[i]);
+    err_set(err, ERR_NOT_FOUND, "nothing in session %s carries the label%s %s", targets->slug,
+            labels->n > 1 ? "s" : "", buf_cstr(&text));
+    buf_deinit(&text);
+    return -1;
+}
+
 int targets_choose(Targets *targets, const TextList *names, const TextList *labels, Err *err) {
-    size_t label_n = labels ? labels->n : 0;
+    size_t label_n = labels ? labels->n : 0, labelled = 0;
     targets->restricted = names->n + label_n > 0;
     for (size_t i = 0; i < targets->all.n; i++) {
-        const TargetView *view = &targets->all.at[i]->view;
-        targets->all.at[i]->chosen =
-            !targets->restricted || (label_n > 0 && has_labels(view, labels));
+        Seen *seen = targets->all.at[i];
+        bool has = label_n > 0 && has_labels(&seen->view, labels);
+        seen->chosen = !targets->restricted || has;
+        labelled += has;
     }
     for (size_t i = 0; i < names->n; i++)
         if (choose_name(targets, names->at[i], err) < 0)
             return -1;
-    return 0;
+    return label_n && !labelled ? nothing_labelled(targets, labels, err) : 0;
+}
+
+/* On one that is chosen. */
+static bool depends_on_chosen(const Targets *targets, const Seen *seen) {
+    const Value *deps = seen->view.depends_on;
+    for (size_t d = 0; d < value_count(deps); d++) {
+        const Seen *dep = targets_find(targets, value_str(value_at(deps, d)));
+        if (dep && dep->chosen)
+            return true;
+    }
+    return false;
+}
+
+void targets_add_dependents(Targets *targets) {
+    for (bool grown = true; grown;) {
+        grown = false;
+        for (size_t i = 0; i < targets->all.n; i++) {
+            Seen *seen = targets->all.at[i];
+            if (seen->chosen || !depends_on_chosen(targets, seen))
+                continue;
+            seen->chosen = grown = true;
+        }
+    }
 }
 
 void targets_add_dependencies(Targets *targets) {

@@ -55,10 +55,11 @@ MUST int targets_wait(Targets *targets, int64_t deadline_ms, Err *err);
 
 Seen *targets_find(const Targets *targets, const char *name);
 /* Sets `chosen` of those that the names (resources or targets) and labels ("key=value" or "key") stand for,
- * or of all. An unknown name: ERR_NOT_FOUND with a suggestion. */
+ * or of all. An unknown name, or labels that nothing carries: ERR_NOT_FOUND. */
 MUST int targets_choose(Targets *targets, const TextList *names, const TextList *labels, Err *err);
 /* The same, and all that they depend on. */
 void targets_add_dependencies(Targets *targets);
+void targets_add_dependents(Targets *targets); /* ... and all that depend on them */
 
 /* What is to be said of the chosen ones. Those that nobody wants to run do not count, unless they
  * were chosen by name. */

@@ -11,11 +11,14 @@
 typedef struct WaitOptions {
     const char *until;
     int64_t timeout_ms;
+    TextList labels;
 } WaitOptions;
 
 static const Option options[] = {
     {"for", 0, OPTION_TEXT, offsetof(WaitOptions, until), "WHAT",
      "until it is ready (a job: done), terminated, done", "ready|terminated|done"},
+    {"label", 'l', OPTION_TEXTS, offsetof(WaitOptions, labels), "KEY[=VALUE]",
+     "for what carries this label", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(WaitOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
 };
@@ -123,7 +126,8 @@ static int wait_for(Waiting *w, Err *err) {
     int64_t deadline_ms = w->ask->timeout_ms ? clock_mono_ms() + w->ask->timeout_ms : 0;
     int r;
     if (targets_read(&w->targets, err) < 0 ||
-        targets_choose(&w->targets, &w->cli->names, NULL, err) < 0 || refuse_endless(w, err) < 0)
+        targets_choose(&w->targets, &w->cli->names, &w->ask->labels, err) < 0 ||
+        refuse_endless(w, err) < 0)
         return -1;
     while (!w->targets.gone && (r = look(w)) < 0) {
         say_idle(w);
@@ -148,7 +152,7 @@ static int run(Cli *cli, void *given, Err *err) {
 
 const Command command_wait = {
     .name = "wait",
-    .args = "[NAME…] [--for ready|terminated|done] [--timeout D]",
+    .args = "[NAME…] [-l KEY[=VALUE]] [--for ready|terminated|done] [--timeout D]",
     .doc = "Waits for targets: 1 one failed, 4 the time is up",
     .more = "Without names for all that were asked for.",
     .options = options,

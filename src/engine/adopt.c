@@ -104,6 +104,7 @@ static void record_adopted(Session *session) {
 static void looked_up(Session *session) {
     if (--session->adopting > 0)
         return;
+    session_note_disabled(session);
     for (size_t i = 0; i < session->graph.n; i++)
         target_mark(session->targets[i]);
     engine_changed(session->engine, session);

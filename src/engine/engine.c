@@ -243,18 +243,19 @@ void engine_stop_all(Engine *engine) {
 
 /* ---- what people ask of targets ---- */
 
-static int refuse_while_stopping(const Target *target, Err *err) {
+bool target_refuses(const Target *target, const char *done, Err *err) {
     const Session *session = target->session;
     if (target_spec(target)->command == NULL)
-        return err_set(err, ERR_INVALID,
-                       "%s is the config file itself and cannot be started or stopped",
-                       target_spec(target)->name);
-    if (session->deleting)
-        return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
-    if (session->done)
-        return err_set(err, ERR_CONFLICT, "session %s is done; start it again with `thole ci`",
-                       session->slug);
-    return 0;
+        err_set(err, ERR_INVALID, "%s is the config file itself and cannot be %s",
+                target_spec(target)->name, done);
+    else if (session->deleting)
+        err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
+    else if (session->done)
+        err_set(err, ERR_CONFLICT, "session %s is done; start it again with `thole ci`",
+                session->slug);
+    else
+        return false;
+    return true;
 }
 
 static int asked(Target *target, Err *err) {
@@ -278,7 +279,8 @@ static void record_start(Target *target, unsigned char *marks) {
 }
 
 int target_start(Target *target, Err *err) {
-    if (refuse_while_stopping(target, err) < 0)
+    if (target_refuses(target, "started or stopped", err) ||
+        target_refuse_disabled(target, err) < 0)
         return -1;
     Session *session = target->session;
     unsigned char *marks = xcalloc(session->graph.n, 1);
@@ -291,11 +293,13 @@ int target_start(Target *target, Err *err) {
 }
 
 int target_stop(Target *target, Err *err) {
-    if (refuse_while_stopping(target, err) < 0)
+    if (target_refuses(target, "started or stopped", err))
         return -1;
     TargetFacts *facts = target_facts(target);
     if (facts->stop_failed)
         target_kill(target);
+    if (facts->want == WANT_DISABLED) /* is stopped, and stays disabled */
+        return asked(target, err);
     fact_wanted(facts, WANT_STOPPED, loop_wall_us(target->session->engine->loop),
                 "stopped by request");
     if (!facts_alive(facts))
@@ -307,7 +311,8 @@ int target_stop(Target *target, Err *err) {
 }
 
 int target_restart(Target *target, Err *err) {
-    if (refuse_while_stopping(target, err) < 0)
+    if (target_refuses(target, "started or stopped", err) ||
+        target_refuse_disabled(target, err) < 0)
         return -1;
     target->session->chosen[target->index] = 1;
     fact_restart_asked(target_facts(target), loop_wall_us(target->session->engine->loop),

@@ -88,6 +88,9 @@ bool target_active(const Target *target);        /* as is shown */
 MUST int target_start(Target *target, Err *err); /* with what it depends on */
 MUST int target_stop(Target *target, Err *err);
 MUST int target_restart(Target *target, Err *err);
+/* Disabled: it is stopped, and not run until it is enabled; then it is started if it was chosen. with_deps: likewise what it
+ * depends on (enabled), or what depends on it (disabled). Lasts as long as the session, over its file's `enabled`. */
+MUST int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err);
 
 /* ---- The server as a whole ---- */
 void engine_stop_all(Engine *engine); /* every session, gracefully */

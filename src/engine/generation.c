@@ -5,6 +5,21 @@
 
 #include "base/xalloc.h"
 
+static void gather_labels(Generation *g) {
+    g->labels = arena_alloc(&g->arena, g->graph.n * sizeof(*g->labels));
+    for (size_t i = 0; i < g->graph.n; i++) {
+        const Service *service = g->graph.targets[i].service;
+        g->labels[i] = service ? &service->labels : NULL;
+        for (size_t k = 0; k < g->groups[i].n; k++) {
+            const Service *group = config_service(g->config, g->groups[i].at[k]);
+            if (group->labels.n == 0)
+                continue;
+            StrMap all = strmap_merge(&group->labels, g->labels[i], &g->arena);
+            g->labels[i] = arena_dup(&g->arena, &all, sizeof(all));
+        }
+    }
+}
+
 Generation *generation_new(const Config *config, Arena *arena) {
     Generation *generation = xcalloc(1, sizeof(*generation));
     generation->refs = 1;
@@ -13,6 +28,7 @@ Generation *generation_new(const Config *config, Arena *arena) {
     generation->config = config;
     graph_build(config, &generation->arena, &generation->graph);
     generation->groups = graph_groups(&generation->graph, &generation->arena);
+    gather_labels(generation);
     return generation;
 }
 

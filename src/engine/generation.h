@@ -12,6 +12,8 @@ typedef struct Generation {
     const Config *config;
     Graph graph;
     const StrList *groups; /* parallel to graph.targets: the groups that stand for each */
+    /* likewise: its service's labels, over those of its groups; NULL: it has no service */
+    const StrMap **labels;
 } Generation;
 
 /* Takes what is in `arena`, where `config` lives. One reference is the caller's. */

@@ -186,6 +186,8 @@ void session_set_generation(Session *session, Generation *generation) {
     free(old.targets);
     free(old.statuses);
     free(old.chosen);
+    if (former)
+        session_apply_enablement(session);
     generation_unref(former);
 }
 

@@ -28,6 +28,7 @@ struct Target {
     List tidy;      /* Engine.tidy, while its older runs are to be looked at */
     List lingers;   /* Engine.lingering, while runs of it may have left helpers */
     Helpers helpers;
+    Tristate enabled_asked; /* by people; UNKNOWN: as the file says */
     bool has_slot;
     bool slot_pending;     /* not shown yet: a slot is free and about to be offered */
     Timer *wake;           /* the plan wants to be asked again */
@@ -142,7 +143,22 @@ void target_look(Target *target); /* at its helpers, and shows them */
 /* Its helpers end; true when none is left. Called again when one of them has, and after `stop_failed` is cleared. */
 bool target_end_helpers(Target *target);
 
+/* ---- enablement.c ---- */
+bool target_enabled(const Target *target); /* by the file, and what people asked for since */
+/* Disables and enables what is to be: when a session begins, is loaded or has another generation. */
+void session_apply_enablement(Session *session);
+/* Adoption: what was found of the runs is of no interest, of what is disabled. */
+void session_note_disabled(Session *session);
+/* What is disabled is not started by request: says so. */
+MUST int target_refuse_disabled(const Target *target, Err *err);
+/* ... and so says what a name stands for, if all of it is disabled. */
+MUST int session_refuse_disabled(const Session *session, const StrList *names, Err *err);
+void session_write_enablement(const Session *session, JsonWriter *out);
+void session_load_enablement(Session *session, const Value *v);
+
 /* ---- engine.c ---- */
+/* True, with the reason: nothing can be asked of it ("cannot be <done>"). */
+MUST bool target_refuses(const Target *target, const char *done, Err *err);
 void engine_drain(Engine *engine);
 void engine_wants_drain(Engine *engine);
 /* The session is looked at (session_settle) in the next drain. */

@@ -13,9 +13,9 @@
 
 /* ---- what was asked ---- */
 
-static bool has_labels(const Service *service, const StrMap *labels) {
+static bool has_labels(const StrMap *own, const StrMap *labels) {
     for (size_t i = 0; i < labels->n; i++) {
-        const char *value = strmap_get(&service->labels, labels->at[i].name);
+        const char *value = strmap_get(own, labels->at[i].name);
         if (!value || (labels->at[i].value && strcmp(value, labels->at[i].value) != 0))
             return false;
     }
@@ -49,7 +49,7 @@ static int choose(const Session *session, const StrList *names, const StrMap *la
     for (size_t i = 0; i < names->n; i++)
         labelled[n++] = names->at[i];
     for (size_t i = 0; i < graph->n; i++)
-        if (graph->targets[i].service && has_labels(graph->targets[i].service, labels))
+        if (graph->targets[i].service && has_labels(session->generation->labels[i], labels))
             labelled[n++] = graph->targets[i].name;
     int r = n > names->n ? graph_choose(graph, labelled, n, chosen, err)
                          : nothing_labelled(session, labels, err);
@@ -63,6 +63,8 @@ void session_want(Session *session, const unsigned char *chosen) {
         if (!chosen[i])
             continue;
         session->chosen[i] = 1;
+        if (session->facts[i].want == WANT_DISABLED)
+            continue;
         fact_wanted(&session->facts[i], WANT_RUN, now_us, "");
         target_mark(session->targets[i]);
     }
@@ -179,6 +181,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
         return session_free(session);
     session_file_read(session, started_us, loop_wall_us(engine->loop));
     session->spec_generation = session_newest_spec(session) + 1;
+    session_apply_enablement(session);
     session_want(session, chosen);
     if (session_save_spec(session, err) < 0 || session_save_client(session, err) < 0 ||
         session_save(session, err) < 0)
@@ -232,6 +235,8 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
         return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
     unsigned char *chosen = xcalloc(session->graph.n, 1);
     int r = choose(session, names, labels, chosen, err);
+    if (r == 0)
+        r = session_refuse_disabled(session, names, err);
     if (r == 0 && client)
         r = refresh_client(session, client, err);
     if (r == 0) {

@@ -17,7 +17,9 @@ static void want_down(Session *session, const char *why) {
     int64_t now_us = loop_wall_us(session->engine->loop);
     for (size_t i = 0; i < session->graph.n; i++) {
         TargetFacts *facts = &session->facts[i];
-        if (i == session->graph.tiltfile || facts->want == WANT_NOTHING)
+        bool idle =
+            facts->want == WANT_NOTHING || (facts->want == WANT_DISABLED && !facts_alive(facts));
+        if (i == session->graph.tiltfile || idle)
             continue;
         char note[80] = "";
         if (facts_alive(facts) || facts->run_state == RUN_NONE)

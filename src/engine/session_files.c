@@ -53,7 +53,7 @@ static bool is_chosen(const Session *session, size_t i) {
     return session->chosen[i];
 }
 static bool is_stopped(const Session *session, size_t i) {
-    return session->facts[i].want == WANT_STOPPED || session->facts[i].want == WANT_DISABLED;
+    return session->facts[i].want == WANT_STOPPED;
 }
 
 /* A run that somebody asked for and that is still to come, and after which: if the newest run is a later one, it has come.
@@ -138,6 +138,7 @@ int session_save(Session *session, Err *err) {
     json_kv_int(&out, "changed_us", loop_wall_us(session->engine->loop));
     write_names(session, "chosen", is_chosen, &out);
     write_names(session, "stopped", is_stopped, &out);
+    session_write_enablement(session, &out);
     write_queued(session, &out);
     write_base(session, &out);
     write_lingering(session, &out);
@@ -328,6 +329,7 @@ static void load_wants(Session *session, const Value *v) {
         session->targets[i]->queued_after = (uint32_t)value_get_int(queued, name, 0);
         session->targets[i]->base_run = (uint32_t)value_get_int(base, name, 0);
     }
+    session_load_enablement(session, v);
 }
 
 static void load_head(Session *session, const Value *v) {

@@ -465,6 +465,7 @@ static void encode(const Object *object, JsonWriter *out) {
         json_array_end(out);
     json_kv_string(out, "type", target_type_name(spec->type));
     json_kv_string(out, "session", target->session->slug);
+    json_kv_bool(out, "enabled", target_enabled(target));
     if (spec->service && spec->service->description)
         json_kv_string(out, "description", spec->service->description);
     json_kv_array(out, "dependsOn");
@@ -538,7 +539,7 @@ static void derive_uid(const char *session_uid, const char *name, char uid[37]) 
 
 static void settle_in(Target *target, const TargetSpec *spec) {
     target->object.name = spec->object;
-    target->object.labels = spec->service ? &spec->service->labels : NULL;
+    target->object.labels = target->session->generation->labels[target->index];
     TargetStatus *status = &target->session->statuses[target->index];
     status->name = spec->name;
     status->resource = spec->resource;
@@ -568,7 +569,7 @@ void target_move(Target *target, uint32_t index) {
 Target *target_new(Session *session, uint32_t index) {
     const TargetSpec *spec = &session->graph.targets[index];
     Target *target = xcalloc(1, sizeof(*target));
-    *target = (Target){.session = session, .index = index};
+    *target = (Target){.session = session, .index = index, .enabled_asked = UNKNOWN};
     list_init(&target->dirty);
     list_init(&target->slot_wait);
     list_init(&target->tidy);

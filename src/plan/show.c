@@ -31,10 +31,10 @@ static TargetPhase phase_of_ended(const TargetFacts *f) {
 }
 
 TargetPhase show_phase(const TargetFacts *f, const Verdict *verdict) {
-    if (f->want == WANT_DISABLED)
-        return PHASE_DISABLED;
     if (facts_alive(f))
         return f->started_us ? PHASE_ACTIVE : PHASE_WAITING;
+    if (f->want == WANT_DISABLED)
+        return PHASE_DISABLED;
     if (f->queued && f->want == WANT_RUN && verdict->hold != HOLD_NONE)
         return PHASE_WAITING;
     return f->run_state == RUN_ENDED ? phase_of_ended(f) : PHASE_NONE;

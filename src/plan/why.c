@@ -52,7 +52,9 @@ static const char *trouble_idle(const TargetSpec *spec, const TargetFacts *f) {
 static void trouble(const Why *w, uint32_t target, char clause[CLAUSE_TEXT]) {
     const TargetFacts *f = &w->facts[target];
     const TargetSpec *spec = &w->graph->targets[target];
-    if (facts_alive(f) && f->want != WANT_DISABLED)
+    if (f->want == WANT_DISABLED)
+        snprintf(clause, CLAUSE_TEXT, "is disabled; `thole enable %s`", label(spec));
+    else if (facts_alive(f))
         snprintf(clause, CLAUSE_TEXT, "%s", trouble_alive(spec, f));
     else if (f->failure && f->queued)
         snprintf(clause, CLAUSE_TEXT, "failed and is tried again: %s", f->failure);

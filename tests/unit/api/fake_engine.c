@@ -275,6 +275,12 @@ int target_stop(Target *target, Err *err) {
     return 0;
 }
 
+int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err) {
+    target->enabled = enabled ? 1 : -1;
+    target->with_deps = with_deps;
+    return 0;
+}
+
 int target_restart(Target *target, Err *err) {
     target->restarts++;
     return strstr(target->name, "stuck")

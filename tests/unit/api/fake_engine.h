@@ -18,7 +18,8 @@ struct Target {
     Session *session;
     char target[64], name[64], state[512];
     StrMap labels;
-    int starts, stops, restarts;
+    int starts, stops, restarts, enabled; /* enabled: 1, -1 it was disabled, 0 neither */
+    bool with_deps;
 };
 
 struct Session {

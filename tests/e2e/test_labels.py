@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""-l chooses by label wherever a command takes names: a target's own labels, and those of the groups it is in."""
+
+import pytest
+
+CONFIG = """
+    version: 1
+    services:
+      db: {command: echo i am db; exec sleep 1000, labels: {tier: data, size: big}}
+      api: {command: echo i am api; exec sleep 1000, labels: {tier: front}}
+      once: {type: job, command: echo i am once, labels: {tier: data}, auto: false}
+      back: {depends_on: [db], labels: {team: storage, tier: group}}
+    """
+
+
+@pytest.fixture
+def shop(thole):
+    thole.config(CONFIG)
+    thole.run("up", "-d", "--wait")
+    return thole
+
+
+def active(thole):
+    return sorted(name for name, target in thole.targets().items() if target["state"].get("active"))
+
+
+def listed(result):
+    return [line.split()[0] for line in result.lines[1:]]
+
+
+def test_commands_that_show(shop):
+    assert listed(shop.run("ps", "-l", "tier=data")) == ["db:serve", "once:update"]
+    assert listed(shop.run("ps", "-l", "tier=data", "-l", "size=big")) == ["db:serve"]
+    assert listed(shop.run("ps", "-a", "-l", "tier=front")) == ["api:serve"]
+    assert [item["spec"]["target"] for item in shop.run("ps", "-l", "size", "-o", "json").json()["items"]] == ["db:serve"]
+    assert "i am api" not in shop.run("logs", "-l", "tier=data").out
+    assert "i am db" in shop.run("logs", "-l", "tier=data").out
+    assert {"i am api", "i am db"} == {line.split("| ")[1] for line in shop.run("logs", "-l", "tier=data", "api").lines}
+    shop.run("wait", "-l", "tier=front", "--timeout", "10s")
+
+
+def test_commands_that_act(shop):
+    shop.run("stop", "-l", "tier=data")
+    assert active(shop) == ["api:serve"]
+    shop.run("start", "-l", "tier=data")
+    assert active(shop) == ["api:serve", "db:serve"]
+    assert shop.target("once:update")["state"]["terminated"]["run"] == 1
+    shop.run("restart", "-l", "tier=front")
+    assert shop.target("api:serve")["state"]["active"]["run"] == 2
+
+
+def test_a_group_s_labels_are_those_of_its_members(shop):
+    assert listed(shop.run("ps", "-l", "team=storage")) == ["db:serve"]
+    shop.run("ps", "-l", "tier=group", code=2)  # its own label wins
+    shop.run("stop", "-l", "team")
+    assert active(shop) == ["api:serve"]
+    shop.run("up", "-d", "-l", "team=storage")
+    shop.wait_target("db:serve", "active", run=2)
+
+
+@pytest.mark.parametrize("words", [["start"], ["stop"], ["restart"], ["enable"], ["disable"], ["logs"], ["ps"], ["wait"], ["up", "-d"]])
+def test_a_label_that_nothing_carries(shop, words):
+    refused = shop.run(*words, "-l", "tier=none", code=2)
+    assert "carries the label tier=none" in refused.err
