@@ -215,7 +215,8 @@ static const Field watch_fields[] = {
           .doc = "`rebuild`: the build runs, then the server is replaced; `restart`: the server "
                  "is; `signal`: it gets `signal`. Default: rebuild what has a build or is a job, "
                  "else restart"),
-    FIELD(Watch, signal, "signal", t_signal, .dflt = "HUP", .doc = "for `on_change: signal`"),
+    FIELD(Watch, signal, "signal", t_signal, .dflt = "HUP", .flags = FIELD_OPTIONAL,
+          .doc = "for `on_change: signal`"),
 };
 SCHEMA_STRUCT(type_watch, Watch, "watch", watch_fields, .scalar = "paths", .list = "paths",
               .expected = "a list of globs, or a map of keys");

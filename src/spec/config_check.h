@@ -15,6 +15,8 @@ void config_check_command(const Source *source, const Service *service, const ch
                           const Command *command);
 /* config_check_runs.c: live, locks, replicas, schedule, hooks, enabled. */
 void config_check_runs(const Source *source, const Service *service);
+/* config_check_watch.c: watch, trigger, inputs, outputs. */
+void config_check_watch(const Source *source, const Service *service);
 /* After the environment is known: the values of `secrets`. */
 void config_check_secrets(const Config *config, const Source *source);
 /* Ports: numbers and the variables that tell of them. */
