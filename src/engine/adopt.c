@@ -26,14 +26,22 @@ static PlanWorld world_at(const Session *session, Moment when) {
         world.now_ms -= ago_ms;
     if (when.wall_us > 0)
         world.now_us = when.wall_us;
+    if (when.boot_ms)
+        world.boot_ms = when.boot_ms;
+    else if (when.wall_us > 0 && ago_ms > 0)
+        world.boot_ms -= ago_ms;
     return world;
 }
 
 /* The record counts its own run: it is not another restart. */
-static void was_asked(TargetFacts *facts, const StepState *state, const PlanWorld *world) {
+static void was_asked(Target *target, const StepState *state, const PlanWorld *world) {
+    TargetFacts *facts = target_facts(target);
     facts->attempt = state->attempt;
     fact_start_asked(facts, facts->run, world);
     facts->restarts = state->restarts;
+    Moment asked = run_files_asked(target->session->dir, target_spec(target)->name, facts->run);
+    if (asked.boot_ms)
+        facts->at.asked = asked.boot_ms;
 }
 
 /* What an earlier server knew of the newest run. */
@@ -42,7 +50,7 @@ static void was_started(Target *target, const StepState *state) {
     TargetFacts *facts = target_facts(target);
     PlanWorld world = world_at(session, (Moment){state->started_us, state->started_boot_ms});
     Want want = facts->want;
-    was_asked(facts, state, &world);
+    was_asked(target, state, &world);
     fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
     facts->want = want;
     fact_noted(facts, state->cause);
@@ -57,11 +65,13 @@ static void was_started(Target *target, const StepState *state) {
 static void found_ended(Target *target, const StepState *state) {
     TargetFacts *facts = target_facts(target);
     PlanWorld world = world_at(target->session, (Moment){.wall_us = state->ended_us});
+    if (state->started_boot_ms && state->ended_us > state->started_us)
+        world.boot_ms = state->started_boot_ms + (state->ended_us - state->started_us) / 1000;
     RunResult end = target_result(state);
     if (state->started_us)
         was_started(target, state);
     else
-        was_asked(facts, state, &world);
+        was_asked(target, state, &world);
     if (facts->want != WANT_RUN)
         fact_stop_asked(facts, &world);
     fact_ended(facts, target_spec(target), &end, &world);

@@ -147,6 +147,7 @@ static void drain_targets(Engine *engine) {
     while (!list_empty(&engine->dirty)) {
         Target *target = container_of(engine->dirty.next, Target, dirty);
         list_remove(&target->dirty);
+        target->follower_marked = false;
         if (target->session->ready && !target->session->adopting)
             target_drain(target, 0);
     }

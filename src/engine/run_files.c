@@ -16,6 +16,7 @@
 #include "pin/wire.h"
 
 #define READY_MARK "ready"
+#define ASKED_MARK "asked"
 
 static int by_number(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -148,21 +149,21 @@ void run_files_void(const char *session_dir, const char *target, uint32_t run) {
     (void)!path_mkdirs(path, 0700, &err); /* lost: the number is given again after a crash */
 }
 
-static char *mark_path(const char *session_dir, const char *target, uint32_t run) {
-    return xasprintf("%s/runs/%s/%u/" READY_MARK, session_dir, target, run);
-}
+/* ---- marks: a file that holds a moment ---- */
 
-void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, Moment when) {
-    AUTO_FREE char *path = mark_path(session_dir, target, run);
+static void write_mark(const char *session_dir, const char *target, uint32_t run, const char *name,
+                       Moment when) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u/%s", session_dir, target, run, name);
     char text[48];
     int n = snprintf(text, sizeof(text), "%lld %lld\n", (long long)when.wall_us,
                      (long long)when.boot_ms);
     Err err;
-    (void)!file_write(path, text, (size_t)n, 0600, &err); /* lost: it is probed again */
+    (void)!file_write(path, text, (size_t)n, 0600, &err);
 }
 
-Moment run_files_ready(const char *session_dir, const char *target, uint32_t run) {
-    AUTO_FREE char *path = mark_path(session_dir, target, run);
+static Moment read_mark(const char *session_dir, const char *target, uint32_t run,
+                        const char *name) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u/%s", session_dir, target, run, name);
     AUTO_FREE char *text = NULL;
     Moment when = {0};
     Err err;
@@ -176,4 +177,22 @@ Moment run_files_ready(const char *session_dir, const char *target, uint32_t run
         (boot && number_parse(boot, 0, INT64_MAX, &when.boot_ms) < 0))
         return (Moment){0};
     return when;
+}
+
+/* Lost: it is probed again. */
+void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, Moment when) {
+    write_mark(session_dir, target, run, READY_MARK, when);
+}
+
+Moment run_files_ready(const char *session_dir, const char *target, uint32_t run) {
+    return read_mark(session_dir, target, run, READY_MARK);
+}
+
+/* Lost: when it was executed counts instead. */
+void run_files_mark_asked(const char *session_dir, const char *target, uint32_t run, Moment when) {
+    write_mark(session_dir, target, run, ASKED_MARK, when);
+}
+
+Moment run_files_asked(const char *session_dir, const char *target, uint32_t run) {
+    return read_mark(session_dir, target, run, ASKED_MARK);
 }

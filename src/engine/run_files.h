@@ -32,5 +32,8 @@ int64_t run_files_retain(const char *session_dir, const char *target, const Runs
 /* A run that was never asked of the backend: its number is taken all the same. */
 void run_files_void(const char *session_dir, const char *target, uint32_t run);
 void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, Moment when);
+/* When a run was asked for, of a target that follows others; written before anything is asked of the backend. */
+void run_files_mark_asked(const char *session_dir, const char *target, uint32_t run, Moment when);
+Moment run_files_asked(const char *session_dir, const char *target, uint32_t run);
 /* wall_us 0: it never was. */
 Moment run_files_ready(const char *session_dir, const char *target, uint32_t run);

@@ -34,6 +34,7 @@ PlanWorld session_world(const Session *session) {
     return (PlanWorld){
         .now_ms = loop_now_ms(engine->loop),
         .now_us = loop_wall_us(engine->loop),
+        .boot_ms = loop_boot_ms(engine->loop),
         .ci = session->ci,
         .done = session->done,
         .ci_grace_ms = session->ci_config.grace_ms,

@@ -30,6 +30,7 @@ struct Target {
     Helpers helpers;
     Tristate enabled_asked; /* by people; UNKNOWN: as the file says */
     bool has_slot;
+    bool follower_marked;  /* since something that it follows was marked */
     bool slot_pending;     /* not shown yet: a slot is free and about to be offered */
     Timer *wake;           /* the plan wants to be asked again */
     uint32_t queued_after; /* adoption: a run was still to come after this one */

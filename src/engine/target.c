@@ -48,10 +48,46 @@ void target_mark_alone(Target *target) {
     engine_wants_drain(engine);
 }
 
+static bool follows(const TargetSpec *spec, uint32_t leader) {
+    for (size_t d = 0; d < spec->dep_n; d++)
+        if (spec->deps[d].target == leader)
+            return spec->deps[d].restart;
+    return false;
+}
+
+/* Directly or over others. */
+static void mark_followers(Target *target) {
+    const TargetSpec *spec = target_spec(target);
+    for (size_t i = 0; spec->leads && i < spec->dependent_n; i++) {
+        Target *other = target->session->targets[spec->dependents[i]];
+        if (other->follower_marked || !follows(target_spec(other), target->index))
+            continue;
+        other->follower_marked = true; /* until it is drained */
+        target_mark_alone(other);
+        mark_followers(other);
+    }
+}
+
+/* Those who wait for a lock that this one has, had or was to have. */
+static void mark_lock_waiters(Target *target) {
+    const Session *session = target->session;
+    const TargetSpec *spec = target_spec(target);
+    for (size_t i = 0; i < spec->lock_n; i++) {
+        const GraphLock *lock = &session->graph.locks[spec->locks[i]];
+        for (size_t k = 0; k < lock->n; k++) {
+            Target *other = session->targets[lock->targets[k]];
+            if (other != target && str_same(other->shown.wait_reason, hold_reason(HOLD_LOCK)))
+                target_mark_alone(other);
+        }
+    }
+}
+
 void target_mark(Target *target) {
     const TargetSpec *spec = target_spec(target);
     Target **all = target->session->targets;
     target_mark_alone(target);
+    mark_followers(target);
+    mark_lock_waiters(target);
     for (size_t i = 0; i < spec->dependent_n; i++)
         target_mark_alone(all[spec->dependents[i]]);
     for (size_t i = 0; i < spec->dep_n; i++) /* a dependency that is to go down waits for us */
@@ -229,6 +265,20 @@ static void on_start(void *arg, const void *result, const Err *err) {
 
 /* ---- acts ---- */
 
+/* What it follows may come anew at any time: the next server must know whether that was before or after. */
+static void mark_asked(const Target *target) {
+    const Session *session = target->session;
+    const TargetSpec *spec = target_spec(target);
+    const TargetFacts *facts = &session->facts[target->index];
+    Moment when = {loop_wall_us(session->engine->loop), facts->at.asked};
+    for (size_t d = 0; d < spec->dep_n; d++) {
+        if (!spec->deps[d].restart)
+            continue;
+        run_files_mark_asked(session->dir, spec->name, facts->run, when);
+        return;
+    }
+}
+
 static void ask_backend(Target *target) {
     Arena arena;
     Step step;
@@ -238,6 +288,7 @@ static void ask_backend(Target *target) {
     target->start = backend_start_step(target->session->engine->backend,
                                        target_step_id(target, target_facts(target)->run), &step,
                                        on_start, target);
+    mark_asked(target);
     arena_deinit(&arena);
 }
 
@@ -268,6 +319,7 @@ static void act_start(Target *target) {
     PlanWorld world = session_world(session);
     begin_under(target);
     fact_start_asked(facts, facts->run + 1, &world);
+    mark_lock_waiters(target);
     session->alive++;
     target->stop_failed[0] = '\0';
     slot_take(target);
@@ -344,11 +396,21 @@ static void on_wake(void *arg) {
     target_mark_alone(arg);
 }
 
+/* What it follows has come anew. */
+static void act_follow(Target *target, uint32_t leader) {
+    const Session *session = target->session;
+    char note[FACTS_TEXT];
+    snprintf(note, sizeof note, "restarted because %s was", session->graph.targets[leader].name);
+    fact_restart_asked(target_facts(target), loop_wall_us(session->engine->loop), note);
+    target_mark(target);
+}
+
 static bool act(Target *target, const Verdict *verdict) {
     switch (verdict->act) {
     case ACT_NONE: return false;
     case ACT_START: act_start(target); return true;
     case ACT_STOP: act_stop(target, verdict->overdue); return true;
+    case ACT_FOLLOW: act_follow(target, verdict->waiting_on[0]); return true;
     case ACT_GONE:
         fact_gone(target_facts(target));
         target_mark(target);

@@ -70,6 +70,8 @@ void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     f->queued = false;
     f->run_state = RUN_STARTING;
     f->run = run;
+    f->at.asked = world->boot_ms;
+    f->at.started = f->at.ready = f->at.done = 0;
     f->pid = 0;
     f->started_us = f->ended_us = f->started_ms = 0;
     f->result = (RunResult){0};
@@ -87,8 +89,10 @@ void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
         f->asked_ms = world->now_ms;
 }
 
-static void become_ready(TargetFacts *f, int64_t ms, int64_t us) {
+static void become_ready(TargetFacts *f, int64_t ms, int64_t us, int64_t boot_ms) {
     f->ready = f->ever_ready = true;
+    if (!f->at.ready)
+        f->at.ready = boot_ms;
     f->last_ready_ms = ms;
     f->last_ready_us = us;
 }
@@ -101,13 +105,14 @@ void fact_started(TargetFacts *f, const TargetSpec *spec, int32_t pid, int64_t s
     f->started_us = started_us;
     f->started_ms = world->now_ms > 0 ? world->now_ms : 1;
     f->ever_started = true;
+    f->at.started = world->boot_ms;
     if (f->attempt == 0)
         f->asked_ms = f->started_ms;
     if (f->run_state == RUN_STOPPING)
         return;
     f->run_state = RUN_RUNNING;
     if (spec->type == TARGET_SERVER && spec->service->ready.kind == PROBE_NONE)
-        become_ready(f, f->started_ms, started_us);
+        become_ready(f, f->started_ms, started_us, world->boot_ms);
 }
 
 void fact_stop_asked(TargetFacts *f, const PlanWorld *world) {
@@ -138,7 +143,7 @@ void fact_ready(TargetFacts *f, bool ready, const PlanWorld *world) {
     if (f->run_state != RUN_RUNNING || ending(f))
         return;
     if (ready && !f->ready)
-        become_ready(f, world->now_ms, world->now_us);
+        become_ready(f, world->now_ms, world->now_us, world->boot_ms);
     f->ready = ready;
 }
 
@@ -213,6 +218,7 @@ void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
     if (!f->timed_out && !f->probe_failed && !f->stop_requested) {
         if (is_success(spec, result)) {
             f->ever_succeeded = true;
+            f->at.done = world->boot_ms;
             return;
         }
         f->stop_requested = f->want == WANT_STOPPED || f->want == WANT_DISABLED;

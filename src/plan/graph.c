@@ -18,6 +18,7 @@ enum {
 typedef struct Way {
     uint32_t group;
     DepCondition condition;
+    bool restart;
 } Way;
 
 typedef struct Builder {
@@ -25,9 +26,10 @@ typedef struct Builder {
     Arena *arena;
     Graph *graph;
     ServiceNames names;
-    ServiceTargets *of;   /* parallel to config->services */
-    unsigned char *seen;  /* per service: bit c: it is in `ways` with condition c */
-    uint32_t *place;      /* per target: where it is in `deps`, plus one; 0: not there */
+    ServiceTargets *of; /* parallel to config->services */
+    unsigned char
+        *seen;       /* per service: bit c: it is in `ways` with condition c; c + 4: with restart */
+    uint32_t *place; /* per target: where it is in `deps`, plus one; 0: not there */
     uint32_t *dependents; /* per target: how many it has */
     uint32_t *missing;    /* per target: how many of its deps are not in the order yet */
     Dep *deps;            /* of the service at hand */
@@ -170,8 +172,8 @@ static void find_targets(Builder *b) {
 
 /* ---- dependencies ---- */
 
-static void add_way(Builder *b, uint32_t group, DepCondition condition) {
-    unsigned char bit = (unsigned char)(1u << condition);
+static void add_way(Builder *b, uint32_t group, DepCondition condition, bool restart) {
+    unsigned char bit = (unsigned char)(1u << (condition + (restart ? 4 : 0)));
     if (b->seen[group] & bit)
         return;
     b->seen[group] |= bit;
@@ -179,13 +181,14 @@ static void add_way(Builder *b, uint32_t group, DepCondition condition) {
         b->way_cap = b->way_cap ? b->way_cap * 2 : 64;
         b->ways = xreallocarray(b->ways, b->way_cap, sizeof *b->ways);
     }
-    b->ways[b->way_n++] = (Way){group, condition};
+    b->ways[b->way_n++] = (Way){group, condition, restart};
 }
 
-static void add_dep(Builder *b, uint32_t target, DepCondition condition) {
+static void add_dep(Builder *b, uint32_t target, DepCondition condition, bool restart) {
     uint32_t *place = &b->place[target];
     if (*place) {
         Dep *known = &b->deps[*place - 1];
+        known->restart |= restart;
         if (known->condition < condition)
             known->condition = condition;
         return;
@@ -194,7 +197,7 @@ static void add_dep(Builder *b, uint32_t target, DepCondition condition) {
         b->dep_cap = b->dep_cap ? b->dep_cap * 2 : 64;
         b->deps = xreallocarray(b->deps, b->dep_cap, sizeof *b->deps);
     }
-    b->deps[b->dep_n++] = (Dep){.target = target, .condition = condition};
+    b->deps[b->dep_n++] = (Dep){.target = target, .condition = condition, .restart = restart};
     *place = (uint32_t)b->dep_n;
 }
 
@@ -205,30 +208,32 @@ static DepCondition fitting(DepCondition condition, TargetType type) {
     return type == TARGET_JOB ? DEP_COMPLETED : DEP_READY;
 }
 
-static void depend(Builder *b, uint32_t service, DepCondition condition) {
+static void depend(Builder *b, uint32_t service, DepCondition condition, bool restart) {
     const ServiceTargets *on = &b->of[service];
     if (on->serve == TARGET_NONE && on->update == TARGET_NONE)
-        add_way(b, service, condition);
+        add_way(b, service, condition, restart);
     else if (on->serve == TARGET_NONE || (condition == DEP_COMPLETED && on->update != TARGET_NONE))
-        add_dep(b, on->update, fitting(condition, TARGET_JOB));
+        add_dep(b, on->update, fitting(condition, TARGET_JOB), restart);
     else
-        add_dep(b, on->serve, fitting(condition, TARGET_SERVER));
+        add_dep(b, on->serve, fitting(condition, TARGET_SERVER), restart);
 }
 
-static void depend_on_all_of(Builder *b, const Service *s, DepCondition written) {
+static void depend_on_all_of(Builder *b, const Service *s, DepCondition written, bool restart) {
     for (size_t i = 0; i < s->depends_on.n; i++) {
         const DependsOn *d = &s->depends_on.at[i];
         depend(b, service_names_find(&b->names, d->name),
-               written != DEP_DEFAULT ? written : d->condition);
+               written != DEP_DEFAULT ? written : d->condition, restart || d->restart);
     }
 }
 
 /* Into b->deps. */
 static void collect_deps(Builder *b, const Service *s) {
     b->dep_n = b->way_n = 0;
-    depend_on_all_of(b, s, DEP_DEFAULT);
-    for (size_t i = 0; i < b->way_n; i++)
-        depend_on_all_of(b, &b->config->services.at[b->ways[i].group], b->ways[i].condition);
+    depend_on_all_of(b, s, DEP_DEFAULT, false);
+    for (size_t i = 0; i < b->way_n; i++) {
+        Way way = b->ways[i];
+        depend_on_all_of(b, &b->config->services.at[way.group], way.condition, way.restart);
+    }
     for (size_t i = 0; i < b->way_n; i++)
         b->seen[b->ways[i].group] = 0;
     for (size_t i = 0; i < b->dep_n; i++)
@@ -259,8 +264,10 @@ static void give_deps(Builder *b, uint32_t target, const Dep *deps, size_t n) {
     b->graph->targets[target].deps = deps;
     b->graph->targets[target].dep_n = n;
     b->missing[target] = (uint32_t)n;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         b->dependents[deps[i].target]++;
+        b->graph->targets[deps[i].target].leads |= deps[i].restart;
+    }
 }
 
 /* The deps of one service, for both of its targets: a server's own build comes last, and is not among
@@ -335,6 +342,7 @@ void graph_build(const Config *config, Arena *arena, Graph *ret) {
         make_deps(&b, i);
     make_dependents(&b);
     make_order(&b);
+    locks_build(ret, arena);
     service_names_deinit(&b.names);
     free(b.seen);
     free(b.place);

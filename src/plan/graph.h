@@ -8,8 +8,8 @@
  * A dependency on a resource is one on its server if it has one, else on its job; with condition
  * `completed` it is one on its job if it has one. Without a condition a job must have completed and a
  * server be ready. A resource with neither (a group) stands for everything it depends on, with the
- * first condition written on the way there. Several ways to one target leave one Dep, with the
- * strongest condition. */
+ * first condition written on the way there, and with `restart` if that is written anywhere on it. Several
+ * ways to one target leave one Dep, with the strongest condition. */
 #pragma once
 
 #include "spec/config.h"
@@ -19,6 +19,7 @@ typedef struct Dep {
     uint32_t target;        /* index into Graph.targets */
     DepCondition condition; /* never DEP_DEFAULT */
     bool own_build;         /* a server's own update; the last of its deps */
+    bool restart;           /* is followed: when it has come anew, so does who depends on it */
 } Dep;
 
 typedef struct TargetSpec {
@@ -32,7 +33,17 @@ typedef struct TargetSpec {
     size_t dep_n;
     const uint32_t *dependents; /* indices of targets with a Dep on this one */
     size_t dependent_n;
+    bool leads;      /* one of them follows it */
+    uint32_t *locks; /* of a job: indices into Graph.locks */
+    size_t lock_n;
 } TargetSpec;
+
+/* A name in `locks` and the jobs that share it. */
+typedef struct GraphLock {
+    const char *name;
+    const uint32_t *targets; /* in order */
+    size_t n;
+} GraphLock;
 
 enum { TARGET_NONE = UINT32_MAX };
 
@@ -46,13 +57,18 @@ typedef struct Graph {
     const ServiceTargets *of; /* parallel to config->services */
     TargetSpec *targets;      /* in byte order of their names */
     size_t n;
-    size_t tiltfile;       /* index of tiltfile:update */
-    const uint32_t *order; /* all indices, dependencies before what depends on them */
+    size_t tiltfile;        /* index of tiltfile:update */
+    const uint32_t *order;  /* all indices, dependencies before what depends on them */
+    const GraphLock *locks; /* in byte order of their names */
+    size_t lock_n;
 } Graph;
 
 /* Pure; everything lives in `arena`. The config has been checked: unknown names and cycles cannot
  * occur (asserted). Linear in targets and dependencies. */
 void graph_build(const Config *config, Arena *arena, Graph *ret);
+
+/* locks.c: fills in who shares a lock; part of graph_build. */
+void locks_build(Graph *graph, Arena *arena);
 
 /* The name of the object of a target, as in TargetSpec.object. */
 const char *graph_object_name(const char *target, Arena *arena);

@@ -2,9 +2,11 @@
 #include "plan/plan.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/xalloc.h"
 
 typedef struct Ask {
     const Graph *graph;
@@ -77,6 +79,76 @@ static bool held_by_deps(const Ask *a) {
     return true;
 }
 
+/* ---- what is followed ---- */
+
+int64_t facts_met(const TargetFacts *facts, DepCondition condition) {
+    switch (condition) {
+    case DEP_STARTED: return facts->at.started;
+    case DEP_READY: return facts->at.ready;
+    case DEP_COMPLETED: return facts->at.done;
+    case DEP_DEFAULT: break;
+    }
+    UNREACHABLE();
+}
+
+/* A new run of it has met the condition since the target was asked to run. */
+static bool came_anew(const TargetFacts *own, const TargetFacts *on, const Dep *dep) {
+    return dep->restart && facts_met(on, dep->condition) > own->at.asked;
+}
+
+static bool may_follow(const TargetFacts *own) {
+    bool ending = own->run_state == RUN_STOPPING || own->timed_out || own->probe_failed;
+    return own->want == WANT_RUN && !own->queued &&
+           ((facts_alive(own) && !ending) || facts_failed(own));
+}
+
+/* It is on its way to a new run of its own, or will be, because of what it follows itself. */
+static bool unsettled(const Ask *a, const Dep *dep, unsigned char *seen) {
+    const TargetFacts *f = &a->facts[dep->target];
+    const TargetSpec *spec = &a->graph->targets[dep->target];
+    if (f->want != WANT_RUN)
+        return false;
+    if (f->queued || (facts_alive(f) && !facts_met(f, dep->condition)))
+        return true;
+    if (seen[dep->target]++)
+        return false;
+    for (size_t d = 0; d < spec->dep_n; d++) {
+        const Dep *next = &spec->deps[d];
+        if (next->restart && ((may_follow(f) && came_anew(f, &a->facts[next->target], next)) ||
+                              unsettled(a, next, seen)))
+            return true;
+    }
+    return false;
+}
+
+/* Which of those it follows has come anew; -1: none. */
+static int64_t leader_of(const Ask *a) {
+    for (size_t d = 0; d < a->spec->dep_n; d++) {
+        const Dep *dep = &a->spec->deps[d];
+        if (came_anew(a->own, &a->facts[dep->target], dep))
+            return dep->target;
+    }
+    return -1;
+}
+
+/* True: it is to be restarted because of what it follows, at once or (HOLD_DEP) when that has come to rest. */
+static bool follows(const Ask *a) {
+    int64_t leader = may_follow(a->own) ? leader_of(a) : -1;
+    if (leader < 0)
+        return false;
+    unsigned char *seen = xcalloc(a->graph->n, 1);
+    for (size_t d = 0; d < a->spec->dep_n; d++)
+        if (a->spec->deps[d].restart && unsettled(a, &a->spec->deps[d], seen))
+            wait_on(a->ret, a->spec->deps[d].target);
+    free(seen);
+    a->ret->hold = a->ret->waiting_on_n ? HOLD_DEP : HOLD_NONE;
+    if (a->ret->hold == HOLD_NONE) {
+        wait_on(a->ret, (uint32_t)leader);
+        a->ret->act = ACT_FOLLOW;
+    }
+    return true;
+}
+
 static bool dependents_gone(const Ask *a) {
     for (size_t d = 0; d < a->spec->dependent_n; d++) {
         if (!facts_gone(&a->facts[a->spec->dependents[d]]))
@@ -132,9 +204,58 @@ static void plan_alive(const Ask *a) {
     } else if (a->own->queued && !held_by_build(a)) {
         v->act = ACT_STOP;
         v->hold = HOLD_STOPPING;
+    } else if (!a->world->done && follows(a)) {
+        return;
     } else if (a->own->run_state == RUN_STARTING && v->hold == HOLD_NONE) {
         v->hold = HOLD_STARTING;
     }
+}
+
+/* ---- locks ---- */
+
+/* Idle, and but for locks and slots it would be started. */
+static bool could_start(const Ask *a) {
+    Verdict unused = {0};
+    Ask ask = *a;
+    ask.ret = &unused;
+    return a->own->queued && a->own->want == WANT_RUN && !facts_alive(a->own) &&
+           a->own->not_before_ms <= a->world->now_ms && !held_by_deps(&ask);
+}
+
+static bool is_before(const Ask *a, uint32_t other) {
+    Ask ask = *a;
+    ask.own = &a->facts[other];
+    ask.spec = &a->graph->targets[other];
+    return plan_slot_compare(ask.own, ask.spec->name, a->own, a->spec->name) < 0 &&
+           could_start(&ask);
+}
+
+/* Who has the lock, or is to have it first; -1: nobody but the target itself. */
+static int64_t lock_holder(const Ask *a, const GraphLock *lock) {
+    int64_t first = -1;
+    for (size_t i = 0; i < lock->n; i++) {
+        const TargetFacts *other = &a->facts[lock->targets[i]];
+        if (other == a->own)
+            continue;
+        if (facts_alive(other))
+            return lock->targets[i];
+        if (first < 0 && is_before(a, lock->targets[i]))
+            first = lock->targets[i];
+    }
+    return first;
+}
+
+static bool held_by_lock(const Ask *a) {
+    for (size_t i = 0; i < a->spec->lock_n; i++) {
+        int64_t holder = lock_holder(a, &a->graph->locks[a->spec->locks[i]]);
+        if (holder < 0)
+            continue;
+        a->ret->hold = HOLD_LOCK;
+        a->ret->lock = a->spec->locks[i];
+        wait_on(a->ret, (uint32_t)holder);
+        return true;
+    }
+    return false;
 }
 
 /* Nothing runs: should something? */
@@ -144,13 +265,19 @@ static void plan_idle(const Ask *a) {
         v->act = leave(a);
         return;
     }
-    if (!a->own->queued || a->own->want != WANT_RUN || a->world->done || !a->spec->service)
+    if (a->own->want != WANT_RUN || a->world->done || !a->spec->service)
         return;
+    if (!a->own->queued) {
+        follows(a);
+        return;
+    }
     if (held_by_deps(a))
         return;
     if (a->own->not_before_ms > a->world->now_ms) {
         v->hold = HOLD_BACKOFF;
         v->wake_ms = a->own->not_before_ms;
+    } else if (held_by_lock(a)) {
+        return;
     } else if (a->spec->type == TARGET_JOB && a->world->slots <= 0) {
         v->hold = HOLD_SLOT;
     } else {

@@ -18,7 +18,10 @@
  * for two simultaneous requests.
  *
  * Dependencies hold back a start until each was satisfied once (ever_started, ever_ready,
- * ever_succeeded); what happens to them later does not stop or hold dependants again. A server's own
+ * ever_succeeded); what happens to them later does not stop or hold dependants again, unless they follow it (`restart`):
+ * when a new run of it satisfies the condition, whoever runs or has failed is restarted (ACT_FOLLOW), once all it follows has
+ * come to rest, directly or over others. So a chain is restarted in order, and each member once. Readiness that was lost and
+ * came back is no new run. A server's own
  * build is held to more: while it is queued or runs, or when its newest run failed, the server is not
  * started, nor stopped to be restarted; what runs goes on running. So `restart api` is: build, then
  * replace the server, and a build that fails changes nothing.
@@ -29,9 +32,14 @@
  *      ACT_START: fact_start_asked(), backend start             -> fact_started() or fact_ended()
  *      ACT_STOP:  if v.overdue fact_timed_out(); fact_stop_asked(), backend destroy -> fact_ended()
  *      ACT_GONE:  fact_gone()
+ *      ACT_FOLLOW: fact_restart_asked()
  *
- * and, when a target's facts changed, asks again about its dependents (they may start) and its
- * dependencies (they may stop). `tests/unit/plan/sim.c` is a complete engine of this kind in 100 lines.
+ * and, when a target's facts changed, asks again about its dependents (they may start), what follows it, directly or over
+ * others (they may have waited for it to come to rest), its dependencies (they may stop), and those who wait for a lock of its. `tests/unit/plan/sim.c` is a complete engine of this kind in 100 lines.
+ *
+ * Locks: jobs of a graph that share one never run together. A job takes all of its locks at once, when it starts, and has
+ * them to the end of its run; of several that could start the oldest wish goes first, by plan_slot_compare(). Nobody holds one
+ * lock while he waits for another, so nobody waits for ever.
  *
  * Slots: jobs take one each from start to end, servers none, and they are the server's, not the
  * session's. The engine keeps all targets whose hold is HOLD_SLOT in order of plan_slot_compare();
@@ -98,6 +106,12 @@ typedef struct TargetFacts {
     int64_t last_ready_ms; /* when the newest run last became ready; 0: never */
     int64_t not_before_ms; /* the end of the back-off; 0: none */
 
+    /* Of the newest run, by the clock that goes on over changes of servers (PlanWorld.boot_ms): when it was asked for, and when it
+     * first was what others wait for. 0: not. What comes later than a dependant was asked for is news to it. */
+    struct {
+        int64_t asked, started, ready, done;
+    } at;
+
     int64_t trigger_us;           /* when the wish arose */
     int64_t started_us, ended_us; /* wall clock, for people */
     int64_t last_ready_us;
@@ -115,10 +129,11 @@ typedef struct TargetFacts {
 } TargetFacts;
 
 typedef struct PlanWorld {
-    int64_t now_ms; /* monotonic */
-    int64_t now_us; /* wall */
-    bool ci;        /* the session's exit condition */
-    bool done;      /* a ci session that is over starts nothing any more */
+    int64_t now_ms;  /* monotonic */
+    int64_t now_us;  /* wall */
+    int64_t boot_ms; /* since the machine was started; comparable between servers */
+    bool ci;         /* the session's exit condition */
+    bool done;       /* a ci session that is over starts nothing any more */
     int64_t ci_grace_ms;
     int slots;       /* job slots free for this target */
     uint32_t random; /* for the jitter of the back-off */
@@ -126,9 +141,10 @@ typedef struct PlanWorld {
 
 typedef enum ActKind {
     ACT_NONE,
-    ACT_START, /* start run facts.run + 1 */
-    ACT_STOP,  /* ask the backend to end the run, with the service's signal and grace */
-    ACT_GONE,  /* record fact_gone(): what it depends on may be stopped */
+    ACT_START,  /* start run facts.run + 1 */
+    ACT_STOP,   /* ask the backend to end the run, with the service's signal and grace */
+    ACT_GONE,   /* record fact_gone(): what it depends on may be stopped */
+    ACT_FOLLOW, /* record fact_restart_asked(): waiting_on[0], which it follows, has come anew */
 } ActKind;
 
 /* Why a queued target has not been started. */
@@ -136,6 +152,7 @@ typedef enum Hold {
     HOLD_NONE,
     HOLD_DEP,      /* "waiting-for-dep": waiting_on names them */
     HOLD_BUILD,    /* "waiting-for-build": its own update */
+    HOLD_LOCK,     /* "waiting-for-lock": waiting_on holds it, or is to have it first */
     HOLD_SLOT,     /* "waiting-for-slot" */
     HOLD_BACKOFF,  /* "backoff" */
     HOLD_STOPPING, /* "stopping": its former run is still being ended */
@@ -149,6 +166,7 @@ typedef struct Verdict {
     uint32_t waiting_on[WAITING_ON_MAX]; /* indices into the graph; the first few */
     uint32_t waiting_on_n;               /* all of them may be more: waiting_on_total */
     uint32_t waiting_on_total;
+    uint32_t lock;   /* HOLD_LOCK: index into Graph.locks */
     int64_t wake_ms; /* ask again then, if nothing happens before; 0: only facts matter */
 } Verdict;
 
@@ -215,6 +233,8 @@ bool facts_failed(const TargetFacts *facts);
 bool facts_gone(const TargetFacts *facts);
 /* A server's own build is done and of use: it may be started. Given the facts of the build. */
 bool facts_build_current(const TargetFacts *build);
+/* When the newest run first met the condition (facts.at); 0: it has not. */
+int64_t facts_met(const TargetFacts *facts, DepCondition condition);
 /* Was this dependency ever satisfied? Given the facts of dep->target. */
 bool facts_satisfy(const TargetFacts *facts, const Dep *dep);
 

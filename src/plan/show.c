@@ -12,6 +12,7 @@ const char *hold_reason(Hold hold) {
     case HOLD_NONE: return NULL;
     case HOLD_DEP: return "waiting-for-dep";
     case HOLD_BUILD: return "waiting-for-build";
+    case HOLD_LOCK: return "waiting-for-lock";
     case HOLD_SLOT: return "waiting-for-slot";
     case HOLD_BACKOFF: return "backoff";
     case HOLD_STOPPING: return "stopping";

@@ -163,10 +163,18 @@ static void why_backoff(const Why *w) {
         snprintf(w->text, w->size, "%s; restart %u in %s", w->own->failure, w->own->attempt, delay);
 }
 
+static void why_lock(const Why *w) {
+    uint32_t other = w->verdict->waiting_on[0];
+    snprintf(w->text, w->size, "waiting for the lock %s, which %s %s",
+             w->graph->locks[w->verdict->lock].name, label(&w->graph->targets[other]),
+             facts_alive(&w->facts[other]) ? "holds" : "is to have first");
+}
+
 static void why_waiting(const Why *w) {
     switch (w->verdict->hold) {
     case HOLD_DEP: why_deps(w, "waiting for"); return;
     case HOLD_BUILD: why_deps(w, "waiting for its build"); return;
+    case HOLD_LOCK: why_lock(w); return;
     case HOLD_SLOT: say(w, "waiting for one of the running jobs to end (`parallelism`)"); return;
     case HOLD_BACKOFF: why_backoff(w); return;
     case HOLD_STOPPING:
@@ -200,6 +208,8 @@ static void why_active(const Why *w) {
         say(w, "going to be stopped when nothing that depends on it is left");
     else if (w->verdict->hold == HOLD_BUILD)
         why_deps(w, "its restart waits for its build");
+    else if (w->verdict->hold == HOLD_DEP)
+        why_deps(w, "its restart waits for");
     else if (f->note)
         say(w, f->note);
     else if (w->spec->type == TARGET_SERVER && !f->ready)

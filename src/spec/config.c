@@ -186,7 +186,7 @@ static const Field dependency_fields[] = {
                  "has succeeded. "
                  "Default: a job has completed, a server is ready"),
     FIELD(DependsOn, restart, "restart", t_bool, .dflt = "false", .flags = FIELD_OPTIONAL,
-          .doc = "`true`: when it is started again, so is this"),
+          .doc = "`true`: when a new run of it is what was waited for, this is restarted"),
 };
 SCHEMA_STRUCT(type_dependency, DependsOn, "dependency", dependency_fields, .scalar = "condition");
 SCHEMA_MAP(t_dependencies, type_dependency, .keys = true);

@@ -2,6 +2,8 @@
 /* What can be wrong with the keys that say when, how often and among what a service runs. */
 #include "spec/config_check.h"
 
+#include <string.h>
+
 #define PROBLEM(source, service, key, hint, ...)                                              \
     source_problem(source, arena_printf(source->arena, "services.%s.%s", service->name, key), \
                    hint, __VA_ARGS__)
@@ -26,6 +28,19 @@ static void check_live(const Source *source, const Service *service) {
                 "a server that is not live is restarted; it cannot become live again");
 }
 
+static void check_locks(const Source *source, const Service *service) {
+    bool job = service->type == SERVICE_JOB || has(service, "build");
+    if (has(service, "locks") && !job)
+        PROBLEM(source, service, "locks", "remove it, or give it a `build`",
+                "only jobs and builds hold locks; a server runs for ever");
+    for (size_t i = 0; i < service->locks.n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(service->locks.at[i], service->locks.at[k]) == 0)
+                PROBLEM(source, service, arena_printf(source->arena, "locks[%zu]", i), NULL,
+                        "%s is named twice", service->locks.at[i]);
+}
+
 void config_check_runs(const Source *source, const Service *service) {
     check_live(source, service);
+    check_locks(source, service);
 }

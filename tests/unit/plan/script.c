@@ -91,7 +91,9 @@ static void add_deps(Script *s, Service *service, const char *list) {
         char *colon = strchr(name, ':');
         if (colon)
             *colon++ = '\0';
-        sim_depend(&s->sim, service, name, colon ? condition_of(colon) : DEP_DEFAULT);
+        bool plus = *name == '+'; /* it is followed */
+        sim_depend(&s->sim, service, name + plus, colon ? condition_of(colon) : DEP_DEFAULT)
+            ->restart = plus;
     }
 }
 
@@ -134,6 +136,8 @@ static void option(Script *s, Service *service, const char *word) {
         service->ready.kind = PROBE_KIND_HTTP;
     else if ((v = value_of(word, "deps")))
         add_deps(s, service, v);
+    else if ((v = value_of(word, "lock")))
+        sim_lock(&s->sim, service, v);
     else if ((v = value_of(word, "deadline")))
         service->ready.deadline_ms = duration(v);
     else if ((v = value_of(word, "timeout")))
@@ -188,6 +192,10 @@ static void on_act(void *arg, size_t i, const Verdict *v) {
     case ACT_START: buf_printf(s->out, "  -> start %s\n", name); return;
     case ACT_STOP:
         buf_printf(s->out, "  -> stop %s%s\n", name, v->overdue ? ", overdue" : "");
+        return;
+    case ACT_FOLLOW:
+        buf_printf(s->out, "  -> restart %s, because %s was\n", name,
+                   s->sim.graph.targets[v->waiting_on[0]].name);
         return;
     case ACT_GONE: return;
     }

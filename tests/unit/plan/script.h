@@ -2,7 +2,7 @@
 /* Scenarios as text, for golden files. Each line is a command; what the planner does about it is written
  * out. Targets are named as everywhere; durations as in thole.yaml.
  *
- *     service NAME [build] [serve|job] [noauto] [probe] [deps=a,b:started] [deadline=D] [timeout=D]
+ *     service NAME [build] [serve|job] [noauto] [probe] [deps=a,+b:started] [lock=L]… [deadline=D] [timeout=D]
  *             [restart=POLICY] [delay=D] [max-delay=D] [max=N] [reset=D] [codes=0,3]
  *     ci [grace=D] [timeout=D] [readiness=D] [soak=D]      slots N
  *     up [NAME…]        start TARGET…    restart TARGET…    stop TARGET…    disable TARGET…    down

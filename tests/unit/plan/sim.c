@@ -7,12 +7,12 @@
 
 #include "base/attr.h"
 
-enum { SERVICES_MAX = 12, DEPS_MAX = 8 };
+enum { SERVICES_MAX = 12, DEPS_MAX = 8, LOCKS_MAX = 4 };
 
 void sim_init(Sim *sim) {
     *sim = (Sim){.parallelism = 4};
     arena_init(&sim->arena);
-    sim->world = (PlanWorld){.now_ms = 1000, .now_us = 1700000000000000};
+    sim->world = (PlanWorld){.now_ms = 1000, .boot_ms = 500000, .now_us = 1700000000000000};
     sim->config = (Config){
         .version = 1,
         .ci = {.timeout_ms = 1800000, .readiness_timeout_ms = 300000},
@@ -49,10 +49,19 @@ void sim_command(Sim *sim, Command *ret, const char *script) {
     ret->argv = (StrList){.at = argv, .n = 1};
 }
 
-void sim_depend(Sim *sim, Service *service, const char *on, DepCondition condition) {
+DependsOn *sim_depend(Sim *sim, Service *service, const char *on, DepCondition condition) {
     assert(service->depends_on.n < DEPS_MAX);
-    service->depends_on.at[service->depends_on.n++] =
-        (DependsOn){.name = arena_strdup(&sim->arena, on), .condition = condition};
+    DependsOn *dep = &service->depends_on.at[service->depends_on.n++];
+    *dep = (DependsOn){.name = arena_strdup(&sim->arena, on), .condition = condition};
+    return dep;
+}
+
+void sim_lock(Sim *sim, Service *service, const char *name) {
+    StrList *locks = &service->locks;
+    if (!locks->at)
+        locks->at = arena_alloc(&sim->arena, LOCKS_MAX * sizeof *locks->at);
+    assert(locks->n < LOCKS_MAX);
+    locks->at[locks->n++] = arena_strdup(&sim->arena, name);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -98,6 +107,7 @@ static void perform(Sim *sim, size_t i, const Verdict *v) {
         fact_stop_asked(f, &sim->world);
         return;
     case ACT_GONE: fact_gone(f); return;
+    case ACT_FOLLOW: fact_restart_asked(f, sim->world.now_us, NULL); return;
     }
 }
 
@@ -166,6 +176,7 @@ int64_t sim_wake(const Sim *sim) {
 void sim_pass(Sim *sim, int64_t ms) {
     sim->world.now_ms += ms;
     sim->world.now_us += ms * 1000;
+    sim->world.boot_ms += ms;
     sim_drain(sim);
 }
 

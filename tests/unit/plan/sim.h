@@ -36,7 +36,8 @@ void sim_deinit(Sim *sim);
 /* A service with the defaults of thole.yaml; the pointer is good until sim_build. */
 Service *sim_service(Sim *sim, const char *name);
 void sim_command(Sim *sim, Command *ret, const char *script);
-void sim_depend(Sim *sim, Service *service, const char *on, DepCondition condition);
+DependsOn *sim_depend(Sim *sim, Service *service, const char *on, DepCondition condition);
+void sim_lock(Sim *sim, Service *service, const char *name);
 void sim_build(Sim *sim);
 size_t sim_target(const Sim *sim, const char *name);
 

@@ -37,6 +37,8 @@ typedef struct Truth {
     uint32_t run;
     int64_t row; /* restarts by policy in a row */
     int64_t exec_ms, asked_ms;
+    int64_t begun, executed, readied,
+        finished; /* the newest run, by the clock of the boot; 0: not */
 } Truth;
 
 typedef struct Model {
@@ -137,6 +139,84 @@ static bool needed_alive(const Model *m, size_t i) {
     return false;
 }
 
+/* ---- who follows whom ---- */
+
+static int64_t truth_met(const Model *m, const Dep *d) {
+    const Truth *t = &m->truth[d->target];
+    if (d->condition == DEP_STARTED)
+        return t->executed;
+    return d->condition == DEP_READY ? t->readied : t->finished;
+}
+
+static bool truth_anew(const Model *m, size_t i, const Dep *d) {
+    return d->restart && truth_met(m, d) > m->truth[i].begun;
+}
+
+static bool owes(const Model *m, size_t i) {
+    return m->truth[i].owed || m->truth[i].policy;
+}
+
+/* Should it be restarted because of another? */
+static bool truth_due(const Model *m, size_t i) {
+    const Truth *t = &m->truth[i];
+    const TargetSpec *spec = &m->sim.graph.targets[i];
+    bool live = m->sim.runs[i].live && !t->leaving && !t->unlive;
+    bool failed = !m->sim.runs[i].live && facts_failed(&m->sim.facts[i]);
+    if (t->want != WANT_RUN || owes(m, i) || !(live || failed))
+        return false;
+    for (size_t d = 0; d < spec->dep_n; d++)
+        if (truth_anew(m, i, &spec->deps[d]))
+            return true;
+    return false;
+}
+
+/* What it follows, directly or not, is on its way to another run. */
+static bool truth_stirs(const Model *m, size_t i) {
+    const TargetSpec *spec = &m->sim.graph.targets[i];
+    for (size_t d = 0; d < spec->dep_n; d++) {
+        const Dep *dep = &spec->deps[d];
+        const Truth *t = &m->truth[dep->target];
+        if (!dep->restart || t->want != WANT_RUN)
+            continue;
+        if (owes(m, dep->target) || (m->sim.runs[dep->target].live && !truth_met(m, dep)) ||
+            truth_due(m, dep->target) || truth_stirs(m, dep->target))
+            return true;
+    }
+    return false;
+}
+
+/* ---- who shares a lock ---- */
+
+static bool share(const Model *m, size_t a, size_t b) {
+    const TargetSpec *x = &m->sim.graph.targets[a], *y = &m->sim.graph.targets[b];
+    for (size_t i = 0; i < x->lock_n && is_job(m, b); i++)
+        for (size_t k = 0; k < y->lock_n; k++)
+            if (x->locks[i] == y->locks[k])
+                return true;
+    return false;
+}
+
+static bool locked_out(const Model *m, size_t i) {
+    for (size_t k = 0; k < m->sim.graph.n; k++)
+        if (k != i && m->sim.runs[k].live && share(m, i, k))
+            return true;
+    return false;
+}
+
+/* Another that shares a lock with it could start as well, and has waited longer. */
+static bool is_second(const Model *m, size_t i) {
+    const Sim *s = &m->sim;
+    for (size_t k = 0; k < s->graph.n; k++) {
+        if (k == i || !share(m, i, k) || s->runs[k].live || m->truth[k].want != WANT_RUN)
+            continue;
+        if (owes(m, k) && deps_met(m, k, false) && s->facts[k].not_before_ms <= s->world.now_ms &&
+            plan_slot_compare(&s->facts[k], s->graph.targets[k].name, &s->facts[i],
+                              s->graph.targets[i].name) < 0)
+            return true;
+    }
+    return false;
+}
+
 static int jobs_live(const Model *m) {
     int n = 0;
     for (size_t i = 0; i < m->sim.graph.n; i++)
@@ -157,7 +237,11 @@ static void check_start(Model *m, size_t i) {
     must(m, t->owed || m->sim.world.now_ms >= t->due_min_ms, "restarted too soon", i);
     must(m, !is_job(m, i) || jobs_live(m) < m->sim.parallelism, "more jobs than slots", i);
     must(m, m->sim.facts[i].run == t->run, "a run number was skipped", i);
+    must(m, !locked_out(m, i), "started while another had its lock", i);
+    must(m, !is_second(m, i), "started before one that had waited longer for its lock", i);
     t->run++;
+    t->begun = m->sim.world.boot_ms;
+    t->executed = t->readied = t->finished = 0;
     if (t->policy && !t->owed)
         t->row++;
     else
@@ -182,12 +266,20 @@ static void check_stop(Model *m, size_t i, const Verdict *v) {
     t->stuck = t->retry = false;
 }
 
+static void check_follow(Model *m, size_t i, const Verdict *v) {
+    must(m, truth_due(m, i), "restarted although it follows nothing that came anew", i);
+    must(m, !truth_stirs(m, i), "restarted before what it follows was at rest", i);
+    m->truth[i].owed = true;
+    m->truth[i].row = 0;
+}
+
 static void on_act(void *arg, size_t i, const Verdict *v) {
     Model *m = arg;
     switch (v->act) {
     case ACT_NONE: return;
     case ACT_START: check_start(m, i); return;
     case ACT_STOP: check_stop(m, i, v); return;
+    case ACT_FOLLOW: check_follow(m, i, v); return;
     case ACT_GONE:
         must(m, m->truth[i].want == WANT_DOWN, "gone, but nobody asked", i);
         must(m, !m->sim.runs[i].live || m->truth[i].stuck, "gone, but alive", i);
@@ -203,6 +295,8 @@ static void check_owed(const Model *m, size_t i) {
     const Sim *s = &m->sim;
     bool owed = t->owed || t->policy;
     must(m, s->facts[i].queued == owed, owed ? "a wish was lost" : "a wish out of nothing", i);
+    must(m, s->world.done || too_late(m, i) || !truth_due(m, i) || truth_stirs(m, i),
+         "does not follow", i);
     if (!owed || s->world.done)
         return;
     if (s->runs[i].live) {
@@ -211,8 +305,9 @@ static void check_owed(const Model *m, size_t i) {
     }
     bool due = t->owed || s->world.now_ms >= t->due_max_ms;
     bool slot = !is_job(m, i) || jobs_live(m) < s->parallelism;
-    must(m, !(due && slot && deps_met(m, i, false)), "could be started, and was not", i);
-    if (!due && deps_met(m, i, false) && slot)
+    bool lock = !locked_out(m, i) && !is_second(m, i);
+    must(m, !(due && slot && lock && deps_met(m, i, false)), "could be started, and was not", i);
+    if (!due && deps_met(m, i, false) && slot && lock)
         must(m, s->verdicts[i].wake_ms && s->verdicts[i].wake_ms <= t->due_max_ms,
              "its back-off wakes nobody", i);
 }
@@ -243,7 +338,7 @@ static void check_shown(const Model *m, size_t i) {
         must(m, s.wait_reason && why[0], "waits without a reason", i);
         must(m,
              !strstr(s.wait_reason, "-for-dep") == !s.waiting_on_n ||
-                 strstr(s.wait_reason, "-for-build"),
+                 strstr(s.wait_reason, "-for-build") || strstr(s.wait_reason, "-for-lock"),
              "does not say for what it waits", i);
         return;
     case PHASE_ACTIVE:
@@ -342,11 +437,12 @@ static void ask_down(Model *m) {
 static void do_exec(Model *m, size_t i) {
     Truth *t = &m->truth[i];
     t->ever_execed = true;
+    t->executed = m->sim.world.boot_ms;
     t->exec_ms = m->sim.world.now_ms;
     if (t->row == 0)
         t->asked_ms = t->exec_ms;
     if (!t->leaving && !is_job(m, i) && service_of(m, i)->ready.kind == PROBE_NONE)
-        t->ready = t->ever_ready = true;
+        t->ready = t->ever_ready = true, t->readied = m->sim.world.boot_ms;
     sim_exec(&m->sim, i);
 }
 
@@ -372,7 +468,7 @@ static void do_end(Model *m, size_t i, EndKind kind, int code) {
     bool failed = t->late || t->unlive || (!t->leaving && !well);
     bool gave_up = false, hopeless = kind == END_FAILED && code == ENOENT;
     if (well)
-        t->ever_done = t->build_ok = true;
+        t->ever_done = t->build_ok = true, t->finished = m->sim.world.boot_ms;
     if (failed && t->want == WANT_RUN && !t->owed && hopeless && restart_on(m, i)) {
         gave_up = true;
     } else if (failed && t->want == WANT_RUN && !t->owed && policy_says(m, i)) {
@@ -398,8 +494,10 @@ static void do_end(Model *m, size_t i, EndKind kind, int code) {
 
 static void do_ready(Model *m, size_t i, bool ready) {
     Truth *t = &m->truth[i];
-    if (ready && !t->leaving)
+    if (ready && !t->leaving) {
+        t->readied = t->readied ? t->readied : m->sim.world.boot_ms;
         t->ready = t->ever_ready = true;
+    }
     sim_ready(&m->sim, i, ready);
 }
 
@@ -489,6 +587,8 @@ static void people_event(Model *m, size_t i) {
 }
 
 static void any_event(Model *m) {
+    m->event = "a moment";
+    sim_pass(&m->sim, 1); /* nothing happens at the same time as something else */
     m->on = dice(m, (uint32_t)m->sim.graph.n);
     if (m->on == m->sim.graph.tiltfile)
         pass_time(m);
@@ -510,7 +610,7 @@ static void random_deps(Model *m, Service *s, size_t at, bool backwards, size_t 
     size_t from = backwards ? at + 1 : 0, to = backwards ? n : at;
     for (size_t on = from; on < to; on++) {
         if (dice(m, 5) < 2)
-            sim_depend(&m->sim, s, names[on], dice(m, 4));
+            sim_depend(&m->sim, s, names[on], dice(m, 4))->restart = dice(m, 2);
     }
 }
 
@@ -528,6 +628,9 @@ static void random_service(Model *m, Service *s) {
         s->ready.kind = PROBE_KIND_TCP;
         s->ready.deadline_ms = dice(m, 2) ? 800 : 0;
     }
+    for (const char *const *lock = (const char *const[]){"x", "y", NULL}; *lock; lock++)
+        if (s->type == SERVICE_JOB ? dice(m, 2) : dice(m, 4) == 0)
+            sim_lock(&m->sim, s, *lock);
     s->timeout_ms = dice(m, 3) ? 0 : 700;
     s->restart = (Restart){
         .policy = dice(m, 3),
@@ -589,9 +692,11 @@ static void settle(Model *m) {
         must(m, rounds < 200, "never comes to rest", 0);
     for (size_t i = 0; i < m->sim.graph.n; i++) {
         Hold hold = m->sim.verdicts[i].hold;
-        bool at_rest = hold == HOLD_NONE || hold == HOLD_DEP || hold == HOLD_BUILD ||
-                       (hold == HOLD_STOPPING && m->truth[i].stuck) ||
-                       (hold == HOLD_SLOT && jobs_live(m) >= m->sim.parallelism);
+        bool at_rest =
+            hold == HOLD_NONE || hold == HOLD_DEP || hold == HOLD_BUILD ||
+            (hold == HOLD_STOPPING && m->truth[i].stuck) ||
+            (hold == HOLD_LOCK && jobs_live(m) > 0) || /* only those that are stuck are left */
+            (hold == HOLD_SLOT && jobs_live(m) >= m->sim.parallelism);
         must(m, at_rest, "waits for what never comes", i);
     }
 }

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`depends_on: {x: {restart: true}}`: who follows x is restarted when a new run of x is what was waited for."""
+
+from driver import wait_until
+
+CONFIG = """
+    version: 1
+    services:
+      db:
+        command: echo db >>$LEDGER; exec sleep 1000
+        ready: {exec: test -e ready, period: 20ms, failure_threshold: 1}
+        restart: {delay: 1ms, max_delay: 1ms, max_restarts: 0}
+      api:
+        command: echo api >>$LEDGER; exec sleep 1000
+        depends_on: {db: {restart: true}}
+      web:
+        command: echo web >>$LEDGER; exec sleep 1000
+        depends_on: {api: {restart: true}, db: {restart: true}}
+      log: {command: echo log >>$LEDGER; exec sleep 1000, depends_on: [db]}
+    """
+
+
+def replace_server(thole):
+    old = thole.server_pid()
+    thole.kill(old)
+    wait_until(lambda: thole.server_pid() != old)
+
+
+def runs(thole):
+    return {name[:-6]: target["state"]["active"]["run"] for name, target in thole.targets().items()
+            if target["state"].get("active")}
+
+
+def up(thole):
+    thole.config(CONFIG)
+    thole.file("ready", "")
+    thole.run("up", "-d", "--wait")
+    assert runs(thole) == {"db": 1, "api": 1, "web": 1, "log": 1}
+
+
+def test_a_crash_is_followed_in_order_and_once(thole):
+    up(thole)
+    for n in (2, 3):
+        thole.kill(thole.target("db:serve")["state"]["active"]["pid"])
+        thole.wait_target("web:serve", "active", run=n, ready=True)
+        assert runs(thole) == {"db": n, "api": n, "web": n, "log": 1}
+    ledger = thole.ledger()
+    assert ledger[4:] == ["db", "api", "web"] * 2, ledger
+
+
+def test_a_restart_by_request_is_followed(thole):
+    up(thole)
+    thole.run("restart", "db")
+    thole.wait_target("web:serve", "active", run=2)
+    thole.run("restart", "api")
+    thole.wait_target("web:serve", "active", run=3)
+    assert runs(thole) == {"db": 2, "api": 3, "web": 3, "log": 1}
+
+
+def test_nobody_is_stopped_before_it_is_ready_again(thole):
+    up(thole)
+    (thole.project / "ready").unlink()
+    thole.wait_target("db:serve", "active", run=1, ready=False)
+    thole.run("restart", "db")
+    thole.wait_target("db:serve", "active", run=2, ready=False)
+    assert runs(thole) == {"db": 2, "api": 1, "web": 1, "log": 1}
+    thole.file("ready", "")
+    thole.wait_target("web:serve", "active", run=2)
+
+
+def test_readiness_that_comes_back_is_no_restart(thole):
+    up(thole)
+    (thole.project / "ready").unlink()
+    thole.wait_target("db:serve", "active", run=1, ready=False)
+    thole.file("ready", "")
+    thole.wait_target("db:serve", "active", run=1, ready=True)
+    thole.run("restart", "log")
+    thole.wait_target("log:serve", "active", run=2)
+    assert runs(thole) == {"db": 1, "api": 1, "web": 1, "log": 2}
+
+
+def test_a_new_server_restarts_nothing_that_it_need_not(thole):
+    up(thole)
+    thole.run("restart", "db")
+    thole.wait_target("web:serve", "active", run=2)
+    for _ in range(3):
+        replace_server(thole)
+        assert thole.wait_target("web:serve", "active")["run"] == 2
+        assert runs(thole) == {"db": 2, "api": 2, "web": 2, "log": 1}
+
+
+def test_what_came_anew_while_no_server_knew_is_followed(thole):
+    """The server is killed when the new run of db is there and before api was told: the next one tells it."""
+    up(thole)
+    (thole.project / "ready").unlink()
+    thole.wait_target("db:serve", "active", run=1, ready=False)
+    thole.run("restart", "db")
+    thole.wait_target("db:serve", "active", run=2, ready=False)
+    replace_server(thole)
+    thole.file("ready", "")
+    thole.wait_target("web:serve", "active", run=2)
+    assert runs(thole) == {"db": 2, "api": 2, "web": 2, "log": 1}
