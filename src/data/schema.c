@@ -127,14 +127,22 @@ bool schema_has(const Type *type, const void *object, const char *key) {
     return set >> field_index(type, field) & 1;
 }
 
-void schema_mark(const Type *type, void *object, const char *key) {
+static void set_bit(const Type *type, void *object, const char *key, bool written) {
     const Field *bits = field_with(type, FIELD_SET_BITS);
     const Field *field = field_find(type, key);
     assert(bits && field);
-    uint64_t set;
+    uint64_t set, bit = (uint64_t)1 << field_index(type, field);
     memcpy(&set, field_at(bits, object), sizeof(set));
-    set |= (uint64_t)1 << field_index(type, field);
+    set = written ? set | bit : set & ~bit;
     memcpy((char *)object + bits->offset, &set, sizeof(set));
+}
+
+void schema_mark(const Type *type, void *object, const char *key) {
+    set_bit(type, object, key, true);
+}
+
+void schema_forget(const Type *type, void *object, const char *key) {
+    set_bit(type, object, key, false);
 }
 
 const char *schema_camel(const char *name, Arena *arena) {

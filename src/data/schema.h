@@ -228,6 +228,7 @@ int decode_problem(Decoder *d, const Value *v, const char *hint, const char *for
 bool schema_has(const Type *type, const void *object, const char *key);
 /* From now on it counts as written. */
 void schema_mark(const Type *type, void *object, const char *key);
+void schema_forget(const Type *type, void *object, const char *key); /* ... as not written */
 
 /* --- overlays --- */
 

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "spec/port.h"
+#include "spec/replicas.h"
 
 /* A problem with a key of a service ("" for the service itself). */
 #define PROBLEM(source, service, key, hint, ...) \
@@ -150,6 +151,12 @@ static void check_probe(const Source *source, const Service *service, const char
 
 /* --- depends_on --- */
 
+/* Before replicas are expanded: one of them is the service that has them. */
+static const Service *dependency(const Config *config, const char *name) {
+    const Service *service = config_service(config, name);
+    return service ? service : replicas_base(config, name);
+}
+
 static void unknown_service(const Config *config, const Source *source, const char *path,
                             const char *name) {
     const char **names = arena_alloc(source->arena, (config->services.n + 1) * sizeof(*names));
@@ -184,7 +191,7 @@ static void check_dependencies(const Config *config, const Source *source, const
         const DependsOn *dep = &service->depends_on.at[i];
         const char *path =
             key_path(source, service, arena_printf(source->arena, "depends_on.%s", dep->name));
-        const Service *other = config_service(config, dep->name);
+        const Service *other = dependency(config, dep->name);
         if (other == service)
             source_problem(source, path, "remove it", "%s depends on itself", service->name);
         else if (!other)
@@ -234,7 +241,7 @@ static void walk_from(Walk *w, size_t start) {
             w->seen[w->path[--w->depth]] = 2;
             continue;
         }
-        const Service *other = config_service(w->config, here->depends_on.at[i].name);
+        const Service *other = dependency(w->config, here->depends_on.at[i].name);
         if (!other || other == here)
             continue; /* told already */
         size_t to = (size_t)(other - services);

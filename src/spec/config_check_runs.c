@@ -40,7 +40,18 @@ static void check_locks(const Source *source, const Service *service) {
                         "%s is named twice", service->locks.at[i]);
 }
 
+/* Keys of a service that has something to run, or more exactly a command. */
+static void check_subject(const Source *source, const Service *service) {
+    static const char *const keys[] = {"replicas", "enabled", "schedule", "hooks"};
+    bool command = has(service, "command"), any = command || has(service, "build");
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (has(service, keys[i]) && !(i < 2 ? any : command))
+            PROBLEM(source, service, keys[i], "add a `command`, or remove this key",
+                    "`%s` is given, but there is no `command` that it could be about", keys[i]);
+}
+
 void config_check_runs(const Source *source, const Service *service) {
+    check_subject(source, service);
     check_live(source, service);
     check_locks(source, service);
 }

@@ -15,6 +15,7 @@
 #include "spec/config.h"
 #include "spec/config_check.h"
 #include "spec/env_file.h"
+#include "spec/replicas.h"
 #include "spec/resolve.h"
 #include "spec/template.h"
 
@@ -253,6 +254,7 @@ static const Config *parse(Source *source, const char *text, size_t size) {
         widen_delay(&config->services.at[i]);
     config_check_services(config, source);
     name_project(config, source->file, source->arena);
+    replicas_expand(config, source);
     config_check_ports(config, source);
     config_check_templates(config, source);
     resolve(config, source);

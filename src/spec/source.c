@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/replicas.h"
+
 static void take_place(Place *place, const Value *v, uint32_t line, uint32_t column) {
     bool at_key = v->kind == VALUE_MAP || v->kind == VALUE_LIST || v->kind == VALUE_NULL;
     place->line = at_key && line ? line : v->line;
@@ -43,6 +45,13 @@ static const Value *descend(const Value *v, const char *segment, size_t len, Pla
     return value_is(v, VALUE_LIST) ? item(v, segment, len, place) : NULL;
 }
 
+/* One of the replicas of a service: it stands where the service does. */
+static const Value *replica(const Value *services, const char *name, size_t len, Place *place) {
+    size_t stem = replicas_stem(name, len);
+    const Value *v = stem ? descend(services, name, stem, place) : NULL;
+    return value_get(v, "replicas") ? v : NULL;
+}
+
 static Place place_of(const Source *source, const char *path) {
     const Value *v = source->value;
     Place place = {.file = source->file, .path = path};
@@ -52,10 +61,24 @@ static Place place_of(const Source *source, const char *path) {
     }
     for (const char *p = path; v && *p;) {
         size_t len = *p == '[' ? strcspn(p, ".") : strcspn(p, ".[");
-        v = descend(v, p, len, &place);
+        const Value *in = v;
+        v = descend(in, p, len, &place);
+        if (!v && in == value_get(source->value, "services"))
+            v = replica(in, p, len, &place);
         p += len + (p[len] == '.');
     }
     return place;
+}
+
+/* Replicas have the same faults: each is told once. */
+static bool is_told(const Report *report, const Place *place, const char *message) {
+    for (size_t i = 0; i < report->n; i++) {
+        const Problem *other = &report->at[i];
+        if (other->place.line == place->line && other->place.column == place->column &&
+            strcmp(other->message, message) == 0)
+            return true;
+    }
+    return false;
 }
 
 int source_problem(const Source *source, const char *path, const char *hint, const char *format,
@@ -63,8 +86,10 @@ int source_problem(const Source *source, const char *path, const char *hint, con
     Place place = place_of(source, path);
     va_list args;
     va_start(args, format);
-    report_add(source->report, &place, hint, "%s", arena_vprintf(source->arena, format, args));
+    const char *message = arena_vprintf(source->arena, format, args);
     va_end(args);
+    if (!is_told(source->report, &place, message))
+        report_add(source->report, &place, hint, "%s", message);
     return -1;
 }
 
