@@ -111,8 +111,8 @@ void replicas_expand(Config *config, const Source *source) {
         return;
     if (total * 2 + 1 > MAX_TARGETS) {
         source_problem(source, "services", NULL,
-                       "%zu services, with all their replicas, are more than the limit of %d", total,
-                       MAX_TARGETS / 2 - 1);
+                       "%zu services, with all their replicas, are more than the limit of %d",
+                       total, MAX_TARGETS / 2 - 1);
         return;
     }
     Service *all = arena_alloc(source->arena, total * sizeof(*all));
