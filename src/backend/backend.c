@@ -129,13 +129,44 @@ Op *backend_exec_step(Backend *backend, StepId id, const Step *step, int64_t tim
     return backend->ops->exec_step(backend, id, step, timeout_ms, fn, arg);
 }
 
-Op *backend_attach_step(Backend *backend, StepId id, OpFn fn, void *arg) {
+Op *backend_input_step(Backend *backend, StepId id, const StepInput *input, OpFn fn, void *arg) {
     const char *bad = bad_id(id);
+    assert(input);
+    if (!bad && input->n > BACKEND_INPUT_MAX)
+        bad = "the input is too long";
     if (bad)
         return refuse(backend, ERR_INVALID, bad, fn, arg);
-    if (!backend->ops->attach_step)
-        return not_supported(backend, "attaching", fn, arg);
-    return backend->ops->attach_step(backend, id, fn, arg);
+    if (!backend->ops->input_step)
+        return not_supported(backend, "input", fn, arg);
+    return backend->ops->input_step(backend, id, input, fn, arg);
+}
+
+Op *backend_resize_step(Backend *backend, StepId id, StepSize size, OpFn fn, void *arg) {
+    const char *bad = bad_id(id);
+    if (!bad && (size.rows < 1 || size.rows > UINT16_MAX || size.columns < 1 ||
+                 size.columns > UINT16_MAX))
+        bad = "a terminal has 1 to 65535 rows and columns";
+    if (bad)
+        return refuse(backend, ERR_INVALID, bad, fn, arg);
+    if (!backend->ops->resize_step)
+        return not_supported(backend, "changing the size of a terminal", fn, arg);
+    return backend->ops->resize_step(backend, id, size, fn, arg);
+}
+
+Op *backend_kept_sockets(Backend *backend, OpFn fn, void *arg) {
+    if (!backend->ops->kept_sockets)
+        return not_supported(backend, "keeping sockets", fn, arg);
+    return backend->ops->kept_sockets(backend, fn, arg);
+}
+
+int backend_keep_socket(Backend *backend, const char *name, int fd, Err *err) {
+    if (!name[0] || strlen(name) > BACKEND_SOCKET_NAME_MAX)
+        return err_set(err, ERR_INVALID, "the name of a socket has 1 to %d bytes: %.40s",
+                       BACKEND_SOCKET_NAME_MAX, name);
+    if (!backend->ops->keep_socket)
+        return err_set(err, ERR_UNAVAILABLE, "keeping sockets is not supported by the backend %s",
+                       backend->name);
+    return backend->ops->keep_socket(backend, name, fd, err);
 }
 
 Op *backend_capture_step(Backend *backend, StepId id, OpFn fn, void *arg) {

@@ -14,6 +14,11 @@
 #include "spec/session.h"
 #include "spec/step.h"
 
+enum {
+    BACKEND_INPUT_MAX = 1024 * 1024, /* bytes of one StepInput */
+    BACKEND_SOCKET_NAME_MAX = 127,
+};
+
 typedef struct Backend Backend;
 
 typedef struct StepId {
@@ -53,11 +58,36 @@ typedef struct StepState {
 typedef struct StopHow {
     int signal;        /* first */
     uint32_t grace_ms; /* then SIGKILL */
-    /* NULL, or argv of a command to run instead of the signal (NULL-terminated) */
+    /* NULL, or argv of a command to run instead of the signal (NULL-terminated), with the environment and in the directory
+     * of the step. If it fails the signal is sent after all, at once. Its time is part of the grace */
     const char *const *command;
     /* Helpers end too, which Step.linger leaves alone, and even if the run has ended. */
     bool helpers;
 } StopHow;
+
+/* Bytes for a step to read. Who repeats them, because nobody answered, gives the same writer and at: no byte is read twice. */
+typedef struct StepInput {
+    const char *bytes;
+    size_t n;
+    bool end;        /* then the end of its input; of a terminal this does not end it */
+    uint64_t writer; /* 0: one is drawn, it will not be repeated */
+    uint64_t at;     /* bytes that this writer has given before */
+} StepInput;
+
+typedef struct StepSize {
+    uint32_t rows, columns;
+} StepSize;
+
+/* Listening sockets that outlive the server. */
+typedef struct KeptSocket {
+    const char *name;
+    int fd; /* the backend's own: who wants to have it dups it */
+} KeptSocket;
+
+typedef struct KeptSockets {
+    const KeptSocket *at;
+    size_t n;
+} KeptSockets;
 
 /* A piece of a step's log, as stored: masked, exact within a stream. */
 typedef struct LogPiece {
@@ -116,8 +146,15 @@ typedef struct BackendOps {
     Op *(*signal_step)(Backend *, StepId, int signal, OpFn, void *);
     /* MAY: run to its end beside the step: ExecResult */
     Op *(*exec_step)(Backend *, StepId, const Step *, int64_t timeout_ms, OpFn, void *);
-    /* MAY */
-    Op *(*attach_step)(Backend *, StepId, OpFn, void *);
+    /* MAY: done when the step has taken all of it. ERR_CONFLICT: it has no input, or has closed it; ERR_NOT_FOUND: it does not run */
+    Op *(*input_step)(Backend *, StepId, const StepInput *, OpFn, void *);
+    /* MAY: of its terminal; its foreground hears of it also if that does not change */
+    Op *(*resize_step)(Backend *, StepId, StepSize, OpFn, void *);
+    /* MAY: KeptSockets, once it is known what servers before have left */
+    Op *(*kept_sockets)(Backend *, OpFn, void *);
+    /* MAY: a copy of the socket is kept under the name, in place of what had it; fd -1: no longer. For a server that is killed:
+     * of one that leaves while nothing runs nothing is kept */
+    int (*keep_socket)(Backend *, const char *name, int fd, Err *);
     /* MAY: path of a 0600 file with its stdout */
     Op *(*capture_step)(Backend *, StepId, OpFn, void *);
     /* MAY: Discovered */
@@ -161,7 +198,11 @@ Op *backend_destroy_workflow(Backend *backend, const char *task, const WorkflowC
 Op *backend_signal_step(Backend *backend, StepId id, int signal, OpFn fn, void *arg);
 Op *backend_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeout_ms, OpFn fn,
                       void *arg);
-Op *backend_attach_step(Backend *backend, StepId id, OpFn fn, void *arg);
+Op *backend_input_step(Backend *backend, StepId id, const StepInput *input, OpFn fn, void *arg);
+Op *backend_resize_step(Backend *backend, StepId id, StepSize size, OpFn fn, void *arg);
+Op *backend_kept_sockets(Backend *backend, OpFn fn, void *arg);
+/* The name has at most 127 bytes. */
+MUST int backend_keep_socket(Backend *backend, const char *name, int fd, Err *err);
 Op *backend_capture_step(Backend *backend, StepId id, OpFn fn, void *arg);
 Op *backend_discover(Backend *backend, OpFn fn, void *arg);
 Op *backend_resume_step(Backend *backend, StepId id, OpFn fn, void *arg);

@@ -23,16 +23,22 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/close_range.h>
 #include <linux/sched.h>
 
 #ifdef SYS_FAULTS
@@ -122,6 +128,9 @@ static inline int sys_dup3(int from, int to, int flags) {
 }
 static inline int sys_pipe2(int fds[2], int flags) {
     return sys_fault("pipe2") ? -1 : pipe2(fds, flags);
+}
+static inline int sys_ioctl(int fd, unsigned long request, void *arg) {
+    return sys_fault("ioctl") ? -1 : ioctl(fd, request, arg);
 }
 static inline void *sys_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset) {
     return sys_fault("mmap") ? MAP_FAILED : mmap(at, size, prot, flags, fd, offset);

@@ -5,26 +5,23 @@
 
 #include <inttypes.h>
 
-typedef struct Name {
-    char text[32];
-} Name;
-
-static Name name(const char *prefix, uint64_t at) {
-    Name n;
-    snprintf(n.text, sizeof(n.text), "%s%016" PRIx64, prefix, at);
-    return n;
+/* Opens, or without flags removes, one of the two files of a segment. */
+static int segment(const Log *log, const char *prefix, uint64_t at, int flags) {
+    char name[32];
+    snprintf(name, sizeof(name), "%s%016" PRIx64, prefix, at);
+    return flags == 0 ? sys_unlinkat(log->dir, name, 0) : sys_openat(log->dir, name, flags, 0600);
 }
 
 void log_init(Log *log, int dir, uint64_t max) {
     uint64_t segment = max == 0 ? LOG_SEGMENT_MAX : max / LOG_SEGMENTS;
     segment = segment > LOG_SEGMENT_MAX ? LOG_SEGMENT_MAX : segment;
     segment = segment < LOG_SEGMENT_MIN ? LOG_SEGMENT_MIN : segment;
-    *log = (Log){.dir = dir, .data = -1, .index = -1, .max = max, .segment = segment};
+    *log = (Log){.dir = dir, .data = -1, .index = -1, .max = max, .segment = segment, .oldest = 1};
 }
 
 static void drop_segment(const Log *log, uint64_t at) {
-    sys_unlinkat(log->dir, name(LOG_DATA, at).text, 0);
-    sys_unlinkat(log->dir, name(LOG_INDEX, at).text, 0);
+    segment(log, LOG_DATA, at, 0);
+    segment(log, LOG_INDEX, at, 0);
 }
 
 static void close_files(Log *log) {
@@ -36,8 +33,8 @@ static void close_files(Log *log) {
 /* Begins a segment at the logical end. If that fails the old one, if there is one, stays in use: it may be larger. */
 static void open_segment(Log *log) {
     int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC;
-    int data = sys_openat(log->dir, name(LOG_DATA, log->size).text, flags, 0600);
-    int index = data < 0 ? -1 : sys_openat(log->dir, name(LOG_INDEX, log->size).text, flags, 0600);
+    int data = segment(log, LOG_DATA, log->size, flags);
+    int index = data < 0 ? -1 : segment(log, LOG_INDEX, log->size, flags);
     if (index < 0) {
         close(data);
         drop_segment(log, log->size);
@@ -46,19 +43,15 @@ static void open_segment(Log *log) {
     close_files(log);
     log->data = data;
     log->index = index;
-    log->start = log->size;
+    log->start = log->starts[++log->newest % LOG_STARTS] = log->size;
     log->indexed = 0;
 }
 
-/* Removes oldest segments while more than `max` is kept. A segment ends where the next begins. */
+/* Removes oldest segments while more than `max` is kept. */
 static void trim(Log *log) {
     while (log->max > 0 && log->first < log->start && log->size - log->first > log->max) {
-        struct stat data;
-        bool known =
-            fstatat(log->dir, name(LOG_DATA, log->first).text, &data, 0) == 0 && data.st_size > 0;
-        uint64_t next = known ? log->first + (uint64_t)data.st_size : log->start;
         drop_segment(log, log->first);
-        log->first = next < log->start ? next : log->start;
+        log->first = log->starts[++log->oldest % LOG_STARTS];
     }
 }
 

@@ -28,41 +28,41 @@ int mask_init(Mask *m, const char *strings, uint32_t count) {
     return 0;
 }
 
-/* The longest secret that begins at text[at], or 0. */
-static size_t match(const Mask *m, const char *text, size_t size, size_t at) {
-    size_t longest = 0;
-    for (uint32_t i = 0; m->first[(uint8_t)text[at]] && i < m->count; i++) {
+/* The longest secret that begins at text[at], or, `cut`, one of which only a part is there. */
+static const MaskSecret *match(const Mask *m, const MaskText *t, size_t at, bool cut) {
+    const MaskSecret *found = NULL;
+    size_t left = t->size - at;
+    for (uint32_t i = 0; m->first[(uint8_t)t->at[at]] && i < m->count; i++) {
         const MaskSecret *s = &m->secrets[i];
-        if (s->size > longest && s->size <= size - at && memcmp(text + at, s->at, s->size) == 0)
-            longest = s->size;
+        if ((s->size > left) == cut && (!found || s->size > found->size) &&
+            memcmp(t->at + at, s->at, cut ? left : s->size) == 0)
+            found = s;
     }
-    return longest;
+    return found;
 }
 
 /* The first place in [at, end) where a secret begins, else SIZE_MAX. The pair at the end of a window, one byte less than
  * the shortest secret, is one of any secret's that begins in it: one look per window, and none waits for another. */
-static size_t find(const Mask *m, const char *text, size_t size, size_t at, size_t end) {
-    size_t last = size >= m->shortest ? size - m->shortest + 1 : 0;
+static size_t find(const Mask *m, const MaskText *t, size_t at, size_t end) {
+    size_t last = t->size >= m->shortest ? t->size - m->shortest + 1 : 0;
     end = end < last ? end : last;
     for (size_t window = m->shortest - 1; at < end; at += window) {
-        bool some = m->pairs[pair(text + at + window - 1)];
+        bool some = m->pairs[pair(t->at + at + window - 1)];
         for (size_t i = at; some && i < at + window && i < end; i++)
-            if (match(m, text, size, i) > 0)
+            if (match(m, t, i, false))
                 return i;
     }
     return SIZE_MAX;
 }
 
 /* Where the longest end of the text begins that is a proper prefix of a secret, else `size`. */
-static size_t find_hold(const Mask *m, MaskHold *hold, const char *text, size_t size) {
-    for (size_t at = size >= m->longest ? size - m->longest + 1 : 0; at < size; at++) {
-        for (uint32_t i = 0; m->first[(uint8_t)text[at]] && i < m->count; i++) {
-            const MaskSecret *s = &m->secrets[i];
-            if (s->size > size - at && memcmp(text + at, s->at, size - at) == 0)
-                return *hold = (MaskHold){s->at, (uint32_t)(size - at), 0}, at;
-        }
+static size_t find_hold(const Mask *m, const MaskText *t, MaskHold *hold) {
+    for (size_t at = t->size >= m->longest ? t->size - m->longest + 1 : 0; at < t->size; at++) {
+        const MaskSecret *s = match(m, t, at, true);
+        if (s)
+            return *hold = (MaskHold){s->at, (uint32_t)(t->size - at), 0}, at;
     }
-    return size;
+    return t->size;
 }
 
 /* `shown` is the end of what was passed on or hidden. A secret that begins before it prolongs the run it is in; one that
@@ -70,9 +70,9 @@ static size_t find_hold(const Mask *m, MaskHold *hold, const char *text, size_t 
 void mask_feed(const Mask *m, MaskHold *hold, const MaskText *text, MaskFn fn, void *arg) {
     size_t shown = hold->hidden, at = 0;
     *hold = (MaskHold){0};
-    size_t end = text->final ? text->size : find_hold(m, hold, text->at, text->size);
-    while ((at = find(m, text->at, text->size, at, end)) < end) {
-        size_t past = at + match(m, text->at, text->size, at);
+    size_t end = text->final ? text->size : find_hold(m, text, hold);
+    while ((at = find(m, text, at, end)) < end) {
+        size_t past = at + match(m, text, at, false)->size;
         if (at > shown)
             fn(arg, text->at + shown, at - shown);
         if (at >= shown)

@@ -3,8 +3,6 @@
 #include "base/attr.h"
 #include "base/sys.h"
 
-#include <sys/ioctl.h>
-
 static void flush(Output *o) {
     log_put(&o->log, o->stream, o->time_us, o->parts, o->count);
     o->count = 0;
@@ -55,8 +53,7 @@ static void grow(Stream *s, size_t taken) {
     if (s->capacity >= OUTPUT_PIPE_MAX || ioctl(s->fd, FIONREAD, &waiting) < 0 ||
         (int)taken + waiting < s->capacity / 4 * 3 || ++s->full < 2)
         return;
-    int room = s->capacity * 4 < OUTPUT_PIPE_MAX ? s->capacity * 4 : OUTPUT_PIPE_MAX;
-    room = fcntl(s->fd, F_SETPIPE_SZ, room);
+    int room = fcntl(s->fd, F_SETPIPE_SZ, s->capacity * 4);
     s->capacity = room > 0 ? room : INT32_MAX;
     s->full = 0;
 }
@@ -64,7 +61,9 @@ static void grow(Stream *s, size_t taken) {
 void output_read(Output *o, Stream *s, int64_t now) {
     size_t held = mask_prefix(&s->hold, o->buffer);
     ssize_t size = sys_read(s->fd, o->buffer + held, OUTPUT_BUFFER - held);
-    if (size <= 0)
+    if (size < 0 && errno == EAGAIN)
+        return;
+    if (size <= 0) /* EIO: nobody has the terminal any more */
         return end_stream(o, s, false);
     if (o->capture >= 0 && s == o->streams)
         capture(o, o->buffer + held, (size_t)size);

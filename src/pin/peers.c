@@ -2,8 +2,6 @@
 #include "pin/peers.h"
 #include "base/sys.h"
 
-#include <sys/un.h>
-
 void peers_init(Peers *p, char *buffer) {
     *p = (Peers){.listener = -1, .buffer = buffer};
     for (Peer *peer = p->all; peer < p->all + PEERS_MAX; peer++)
@@ -36,34 +34,26 @@ int64_t peers_poll(Peers *p, struct pollfd *fds, int64_t now) {
     return p->deaf_until;
 }
 
-/* False: nothing (more) is there. */
-static bool receive(const Peers *p, int fd, Packet *ret_packet) {
-    _Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(ret_packet->fds))];
-    struct iovec part = {p->buffer, WIRE_MAX};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-    ssize_t size = sys_recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (size < 0 && errno == EAGAIN)
-        return false;
-    *ret_packet = (Packet){.at = p->buffer, .size = size > 0 ? (size_t)size : 0};
-    const struct cmsghdr *control = size > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (control && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS) {
-        size_t bytes = control->cmsg_len - CMSG_LEN(0);
-        memcpy(ret_packet->fds, CMSG_DATA(control), bytes);
-        ret_packet->fd_count = (int)(bytes / sizeof(int));
-    }
-    return true;
-}
-
 static void hear(const Peers *p, Peer *peer, PeersFn fn, void *arg) {
-    Packet packet = {.size = 1};
-    while (packet.size > 0 && receive(p, peer->fd, &packet)) {
+    Packet packet = {.at = p->buffer, .size = 1};
+    _Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(packet.fds))];
+    while (packet.size > 0) {
+        struct iovec part = {p->buffer, WIRE_MAX};
+        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space};
+        message.msg_controllen = sizeof(space);
+        ssize_t size = sys_recvmsg(peer->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (size < 0 && errno == EAGAIN)
+            return;
+        packet.size = size > 0 ? (size_t)size : 0;
+        const struct cmsghdr *control = size > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+        bool rights = control && control->cmsg_type == SCM_RIGHTS;
+        size_t bytes = rights ? control->cmsg_len - CMSG_LEN(0) : 0;
+        memcpy(packet.fds, space + CMSG_LEN(0), bytes);
+        packet.fd_count = (int)(bytes / sizeof(int));
         fn(arg, peer, &packet);
         for (int i = 0; i < packet.fd_count; i++)
             close(packet.fds[i]);
     }
-    if (packet.size > 0)
-        return;
     close(peer->fd);
     *peer = (Peer){.fd = -1};
 }
@@ -94,9 +84,14 @@ void peers_hear(Peers *p, const struct pollfd *fds, PeersFn fn, void *arg) {
         greet(p);
 }
 
-bool peer_send(const Peer *peer, const void *head) {
+bool peer_send_fd(const Peer *peer, const void *head, int fd) {
+    struct {
+        struct cmsghdr head;
+        int fd;
+    } control = {{CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}, fd};
     struct iovec part = {(void *)(uintptr_t)head, ((const WireHead *)head)->size};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control};
+    message.msg_controllen = fd >= 0 ? sizeof(control) : 0;
     ssize_t size = sys_sendmsg(peer->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     bool later = size < 0 && (errno == EAGAIN || errno == ENOBUFS);
     if (size < 0 && !later)

@@ -16,7 +16,7 @@ enum {
     PEERS_MAX = 8,
     PEERS_POLL = PEERS_MAX + 1, /* entries of poll */
     PEERS_DEAF_MS = 1000,       /* after an accept failed for want of descriptors or memory */
-    PACKET_FDS_MAX = 3,
+    PACKET_FDS_MAX = 3 + WIRE_SOCKETS_MAX,
 };
 
 typedef struct Peer {
@@ -57,8 +57,13 @@ int64_t peers_poll(Peers *p, struct pollfd *fds, int64_t now);
 /* Receives what poll reported, and accepts one more peer if there is one: root or of our uid, others are hung up on. */
 void peers_hear(Peers *p, const struct pollfd *fds, PeersFn fn, void *arg);
 
-/* Sends the struct behind `head`. False if it is to be tried again when the socket takes more. */
-bool peer_send(const Peer *peer, const void *head);
+/* Sends the struct behind `head`, with a descriptor unless that is -1. False if it is to be tried again when the socket takes
+ * more. */
+bool peer_send_fd(const Peer *peer, const void *head, int fd);
+
+static inline bool peer_send(const Peer *peer, const void *head) {
+    return peer_send_fd(peer, head, -1);
+}
 
 /* Copies the struct a packet begins with into ours: what is missing is zero, what is beyond is ignored. */
 static inline void packet_body(const Packet *packet, void *ret_body, size_t size) {

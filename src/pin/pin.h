@@ -6,7 +6,6 @@
  * owed, not queued: a message is made from the present state when the socket takes it. */
 #pragma once
 
-#include "pin/child.h"
 #include "pin/output.h"
 #include "pin/peers.h"
 #include "pin/record.h"
@@ -45,8 +44,30 @@ typedef enum PinNews {
     NEWS_STARTED = 2,
     NEWS_LOG = 4,
     NEWS_SURVIVORS = 8,
-    NEWS_ENDED = 16,
+    NEWS_TAKEN = 16,
+    NEWS_ENDED = 32,
 } PinNews;
+
+enum { INPUT_WRITERS = 16 /* remembered, to give nothing twice */ };
+
+typedef struct InputWriter {
+    uint64_t writer, at; /* bytes of it that were taken */
+} InputWriter;
+
+/* What the process reads. */
+typedef struct Input {
+    int fd; /* write end of a pipe, or master of a terminal; -1: there is none, or it is closed */
+    Peer *peer;      /* whose message is held; NULL: none is */
+    WireTaken taken; /* the answer to the last one */
+    InputWriter writers[INPUT_WRITERS];
+    WireInput held;
+} Input;
+
+/* What the child writes to its error pipe when it could not become what was asked; end of file means that it did. */
+typedef struct ChildFailure {
+    uint32_t stage; /* RunStage */
+    int32_t error;  /* errno */
+} ChildFailure;
 
 /* Descriptors of a pin at its start. The signalfd for SIGCHLD is the rail's: it reports what is pending for its reader. What
  * the rail has besides is above. */
@@ -55,12 +76,13 @@ enum { PIN_SIGNALS = 3, PIN_SERVER, PIN_DIR, PIN_CGROUP };
 /* What the rail hands over. */
 typedef struct PinStart {
     const Machine *machine;
-    char *id;    /* WIRE_ID_MAX bytes that the rail sees */
     char *title; /* argv's memory */
     size_t title_size;
-    bool has_cgroup;
     char *buffer; /* OUTPUT_BUFFER bytes, page-aligned; for everything, as nothing stays in it */
     Tree *tree;
+    char *id; /* WIRE_ID_MAX bytes that the rail sees */
+    bool has_cgroup;
+    int socket, sockets; /* the first of those to pass on; how many */
 } PinStart;
 
 typedef struct Pin {
@@ -87,6 +109,7 @@ typedef struct Pin {
     WireStarted started; /* messages as they are sent */
     WireEnded ended;
     WireSurvivors survivors;
+    Input input; /* last: most of it is never touched */
 } Pin;
 
 /* The whole life of a pin, in a process the rail forked for it. p->start is set, the rest is zero. */
@@ -96,6 +119,11 @@ bool pin_tell(Pin *p);              /* sends what is owed as far as sockets take
 
 /* start.c: claims and spawns. Returns the stage that failed, with errno; RUN_STAGE_NONE: the child is on its way. */
 RunStage pin_begin(Pin *p);
+
+/* Fills `to` with pointers to `count` consecutive strings (those before `end`, unless that is NULL) and NULL. Returns where
+ * more may follow. */
+char **child_point(char **to, const char *strings, const char *end, uint32_t count);
+void child_reset_signals(void); /* default dispositions, nothing blocked: what a program expects */
 
 /* step.c */
 void pin_step(Pin *p, int64_t now);                  /* acts until nothing more is to be done now */

@@ -2,9 +2,6 @@
 #include "pin/rail.h"
 #include "base/sys.h"
 
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-
 static Peer *newest(Rail *r) {
     Peer *newest = NULL;
     for (Peer *peer = r->peers.all; peer < r->peers.all + PEERS_MAX; peer++)
@@ -15,7 +12,7 @@ static Peer *newest(Rail *r) {
 /* With pid 0 a free slot. */
 static RailPin *find(const Rail *r, pid_t pid) {
     for (uint32_t i = 0; i < r->used; i++) {
-        if (r->pins[i].pid == pid && (pid == 0 || !r->pins[i].died))
+        if (r->pins[i].pid == pid && (pid == 0 || r->pins[i].status == 0))
             return &r->pins[i];
     }
     return NULL;
@@ -39,18 +36,17 @@ static void tell(Rail *r) {
         peer->watches = peer->watches && !peer_send(peer, &swept);
         peer->owed = peer->watches;
     }
-    for (uint32_t i = 0; r->died > 0 && i < r->used; i++) {
+    for (uint32_t i = 0; i < r->used; i++) {
         RailPin *pin = &r->pins[i];
         WirePinDied died = WIRE(WIRE_PIN_DIED, WirePinDied, pin->pid, pin->status, r->survivors);
         memcpy(died.id, pin->id, sizeof(died.id) - 1);
-        if (!pin->died)
+        if (pin->status == 0)
             continue;
         if (server && !peer_send(server, &died)) {
             server->owed = 1;
             return;
         }
         *pin = (RailPin){0};
-        r->died--;
     }
 }
 
@@ -87,9 +83,7 @@ static void hear_signals(Rail *r, int64_t now) {
         if (!pin)
             continue;
         r->alive--;
-        r->died += status != 0;
         pin->status = status;
-        pin->died = status != 0;
         if (status == 0) /* its exit record is written, its tree gone */
             *pin = (RailPin){0};
         else
@@ -98,12 +92,14 @@ static void hear_signals(Rail *r, int64_t now) {
 }
 
 /* In the new process: only what is the pin's stays open. Received descriptors are ascending, each above its place. */
-static noreturn void become_pin(Rail *r, RailPin *slot, const Packet *packet) {
+static noreturn void become_pin(Rail *r, RailPin *slot, const Packet *packet, int sockets) {
     for (int i = 0; i < packet->fd_count; i++)
         dup3(packet->fds[i], PIN_SERVER + i, O_CLOEXEC);
     close_range((unsigned)(PIN_SERVER + packet->fd_count), ~0U, 0);
     r->pin.start.id = slot->id;
-    r->pin.start.has_cgroup = packet->fd_count > PIN_CGROUP - PIN_SERVER;
+    r->pin.start.socket = PIN_SERVER + packet->fd_count - sockets;
+    r->pin.start.sockets = sockets;
+    r->pin.start.has_cgroup = r->pin.start.socket > PIN_CGROUP;
     pin_main(&r->pin);
 }
 
@@ -113,18 +109,28 @@ static void spawn(Rail *r, const Peer *peer, const Packet *packet) {
     RailPin *slot = find(r, 0);
     if (!slot && r->used < RAIL_PINS_MAX)
         slot = &r->pins[r->used++];
-    bool able = slot && packet->fd_count >= 2;
+    bool able = slot && packet->fd_count - (int64_t)m.sockets >= 2;
     errno = slot ? EBADF : EAGAIN;
     sys_point("rail-spawn");
     pid_t pid = able ? sys_fork() : -1;
     if (pid == 0)
-        become_pin(r, slot, packet);
+        become_pin(r, slot, packet, (int)m.sockets);
     if (pid < 0) {
         peer_send(peer, &WIRE(WIRE_SPAWN_FAILED, WireSpawnFailed, m.tag, errno));
         return;
     }
     slot->pid = pid;
     r->alive++;
+}
+
+static void keep(Rail *r, const Packet *packet) {
+    WireKeep m;
+    packet_body(packet, &m, sizeof(m));
+    RailKept *kept = &r->kept[m.place % WIRE_KEPT_MAX];
+    close(kept->fd > 0 ? kept->fd : -1);
+    kept->fd = packet->fd_count > 0 ? fcntl(packet->fds[0], F_DUPFD_CLOEXEC, 0) : -1;
+    kept->message = m;
+    kept->message.head = (WireHead){WIRE_KEPT, sizeof(m)};
 }
 
 static void hello(Rail *r, Peer *peer, const Packet *packet) {
@@ -139,7 +145,12 @@ static void hello(Rail *r, Peer *peer, const Packet *packet) {
     peer->hello = ++r->hellos;
     r->resting = false;
     r->server_at = 0;
-    peer_send(peer, &WIRE(WIRE_WELCOME, WireWelcome, WIRE_PROTOCOL, getpid(), r->alive));
+    bool told = true; /* who is not told of all must not believe that this was all */
+    for (const RailKept *kept = r->kept; told && kept < r->kept + WIRE_KEPT_MAX; kept++)
+        told = kept->fd <= 0 || peer_send_fd(peer, &kept->message, kept->fd);
+    if (!told || !peer_send(peer, &WIRE(WIRE_WELCOME, WireWelcome, WIRE_PROTOCOL, getpid(),
+                                        r->alive, WIRE_KEPT_MAX, WIRE_SOCKETS_MAX)))
+        shutdown(peer->fd, SHUT_RDWR);
 }
 
 static void server_left(Rail *r, Peer *peer, int64_t now) {
@@ -160,20 +171,13 @@ static void hear_peer(void *arg, Peer *peer, const Packet *packet) {
     case WIRE_HELLO: return hello(arg, peer, packet);
     case WIRE_SPAWN: return spawn(arg, peer, packet);
     case WIRE_BYE: peer->bye = true; return;
+    case WIRE_KEEP: return keep(arg, packet);
     case WIRE_SWEEP:
         peer->watches = true;
         peer->number = m.tag;
         return end_orphans(arg, sys_mono_ms());
     default: return; /* of a later protocol */
     }
-}
-
-static noreturn void become_server(const Rail *r) {
-    child_reset_signals();
-    setsid();
-    close_range(STDERR_FILENO + 1, ~0U, 0);
-    execve(r->argv[0], r->argv, environ);
-    _exit(127);
 }
 
 /* Never two at once: another one is started when this one has ended or is connected and then gone. */
@@ -183,8 +187,13 @@ static void start_server(Rail *r, int64_t now) {
         return;
     r->server_since = now;
     r->server = sys_fork();
-    if (r->server == 0)
-        become_server(r);
+    if (r->server == 0) {
+        child_reset_signals();
+        setsid();
+        close_range(STDERR_FILENO + 1, ~0U, 0);
+        execve(r->argv[0], r->argv, environ);
+        _exit(127);
+    }
     if (r->server < 0)
         server_ended(r, now);
 }
@@ -258,7 +267,7 @@ int main(int argc, char **argv) {
     if (r->pins == MAP_FAILED)
         return RAIL_FAILED;
     machine_read(&r->machine);
-    r->pin.start = (PinStart){&r->machine, NULL, argv[0], title, false, buffer, &tree};
+    r->pin.start = (PinStart){&r->machine, argv[0], title, buffer, &tree, .id = NULL};
     r->argv = argv + 3;
     r->server_at = sys_mono_ms() + RAIL_FIRST_MS;
     serve(r);

@@ -29,16 +29,20 @@ enum { RAIL_FAILED = 1, RAIL_USAGE = 2, RAIL_HELD = 3 /* another rail has the na
 /* One pin. In memory shared with it, because it is the pin that learns its id. */
 typedef struct RailPin {
     pid_t pid; /* 0: free */
-    bool died; /* what it left behind is being killed, or the server is not told yet */
-    int status;
+    int status; /* not 0: it died; what it left behind is being killed, or the server is not told yet */
     char id[WIRE_ID_MAX];
 } RailPin;
+
+typedef struct RailKept {
+    int fd; /* 0, -1: none */
+    WireKeep message;
+} RailKept;
 
 typedef struct Rail {
     _Alignas(4096) Peers peers;
     Pin pin; /* what a forked pin becomes: on the page that it has to copy anyway */
     RailPin *pins;
-    uint32_t used, alive, died; /* slots ever used; pins that live; that died and are not told of */
+    uint32_t used, alive; /* slots ever used; pins that live */
     uint32_t hellos, survivors;
     pid_t server;                             /* the one we started, 0 if it is gone */
     bool resting;                             /* the last server said bye */
@@ -46,6 +50,7 @@ typedef struct Rail {
     int64_t end_at;                           /* when we end, 0: not */
     int64_t round_at, rounds_until;           /* orphans: next look, 0: none; when to give up */
     Machine machine;
+    RailKept kept[WIRE_KEPT_MAX];
     char **argv; /* of the server: our own arguments, then those of the newest hello */
     char *hello_argv[RAIL_ARGS_MAX + 1];
     char hello_text[WIRE_MAX];

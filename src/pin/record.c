@@ -3,32 +3,29 @@
 #include "base/sys.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 
-/* `count` NUL-terminated strings of at most `longest` bytes lie inside the file, from offset `at` on. */
-static bool holds(const Launch *l, size_t size, uint32_t count, size_t at, size_t longest) {
-    for (uint32_t i = 0; i < count; i++) {
-        const char *text = (const char *)l + at;
-        const char *end = at >= l->size && at < size ? memchr(text, 0, size - at) : NULL;
-        if (!end || (size_t)(end - text) >= longest)
-            return false;
-        at += (size_t)(end - text) + 1;
-    }
-    return true;
-}
-
+/* Every string lies inside the file, behind the head, and is not too long. */
 static bool is_launch(const Launch *l, size_t size) {
-    uint32_t texts[] = {l->id_at, l->cwd_at, l->title_at, l->cause_at};
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        if (!holds(l, size, 1, texts[i], LAUNCH_TEXT_MAX))
-            return false;
+    const uint32_t lists[][3] = {{l->id_at, 1, WIRE_ID_MAX},
+                                 {l->cwd_at, 1, LAUNCH_TEXT_MAX},
+                                 {l->title_at, 1, LAUNCH_TEXT_MAX},
+                                 {l->cause_at, 1, LAUNCH_TEXT_MAX},
+                                 {l->argv_at, l->argc, UINT32_MAX},
+                                 {l->env_at, l->envc, UINT32_MAX},
+                                 {l->secrets_at, l->secretc, UINT32_MAX}};
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        size_t at = lists[i][0];
+        for (uint32_t left = lists[i][1]; left > 0; left--) {
+            const char *text = (const char *)l + at;
+            const char *end = at >= l->size && at < size ? memchr(text, 0, size - at) : NULL;
+            if (!end || end - text >= lists[i][2])
+                return false;
+            at += (size_t)(end - text) + 1;
+        }
     }
     const char *id = launch_text(l, l->id_at);
-    size_t hex = strspn(id, "0123456789abcdef");
-    return l->argc > 0 && l->limitc <= LAUNCH_LIMITS_MAX && hex > 0 && hex < WIRE_ID_MAX &&
-           id[hex] == '\0' && holds(l, size, l->argc, l->argv_at, size) &&
-           holds(l, size, l->envc, l->env_at, size) &&
-           holds(l, size, l->secretc, l->secrets_at, size);
+    bool hex = id[0] != '\0' && id[strspn(id, "0123456789abcdef")] == '\0';
+    return hex && l->argc > 0 && l->limitc <= LAUNCH_LIMITS_MAX;
 }
 
 int launch_map(int dir, const Launch **ret_launch, size_t *ret_size) {
@@ -37,10 +34,9 @@ int launch_map(int dir, const Launch **ret_launch, size_t *ret_size) {
     if (fd < 0)
         return -1;
     size_t size = fstat(fd, &file) == 0 && S_ISREG(file.st_mode) ? (size_t)file.st_size : 0;
-    const Launch *l = MAP_FAILED;
-    errno = EINVAL;
-    if (size >= sizeof(Launch) && size <= UINT32_MAX)
-        l = sys_mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    bool fits = size >= sizeof(Launch) && size <= UINT32_MAX;
+    const Launch *l = fits ? sys_mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    errno = fits ? errno : EINVAL;
     close(fd);
     if (l == MAP_FAILED)
         return -1;
@@ -80,52 +76,24 @@ int record_claim(int dir) {
     return 0;
 }
 
-/* A JSON text in the making. Running out of room shows in the size. */
-typedef struct Json {
-    char *at;
-    size_t size;
-} Json;
-
-PRINTF(2, 3)
-static void put(Json *j, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    size_t room = j->size < RECORD_BYTES_MAX ? RECORD_BYTES_MAX - j->size : 0;
-    j->size += (size_t)vsnprintf(j->at + RECORD_BYTES_MAX - room, room, format, arguments);
-    va_end(arguments);
-}
-
-static void put_cause(Json *j, const char *text) {
-    put(j, "\"cause\":\"");
-    for (size_t plain = 0; *text != '\0'; text += plain) {
-        for (plain = 0; (uint8_t)text[plain] >= ' ' && text[plain] != '"' && text[plain] != '\\';)
-            plain++;
-        put(j, "%.*s", (int)plain, text);
-        if (text[plain] != '\0')
-            put(j, "\\u%04x", text[plain++]);
-    }
-    put(j, "\"}\n");
-}
-
-static int write_whole(int dir, const char *name, int flags, const Json *j) {
-    if (j->size >= RECORD_BYTES_MAX)
-        return errno = ENAMETOOLONG, -1;
+static int write_whole(int dir, const char *name, int flags, const char *text) {
+    size_t size = strlen(text);
     int fd = sys_openat(dir, name, O_WRONLY | O_CLOEXEC | flags, 0600);
     if (fd < 0)
         return -1;
     errno = ENOSPC; /* if the write falls short */
-    bool done = sys_write(fd, j->at, j->size) == (ssize_t)j->size;
-    done = done && ((flags & O_TRUNC) || ftruncate(fd, (off_t)j->size) == 0);
+    bool done = sys_write(fd, text, size) == (ssize_t)size;
+    done = done && ((flags & O_TRUNC) || ftruncate(fd, (off_t)size) == 0);
     close(fd);
     return done ? 0 : -1;
 }
 
 /* Over the spare launch file or under a temporary name; crash point, rename, crash point. */
-static int publish(int dir, const Json *j, const char *const names[4], bool spare) {
+static int publish(int dir, const char *text, const char *const names[4], bool spare) {
     const char *written = RUN_LAUNCH;
-    if (!spare || write_whole(dir, written, 0, j) < 0) {
+    if (!spare || write_whole(dir, written, 0, text) < 0) {
         written = names[0];
-        if (write_whole(dir, written, O_CREAT | O_TRUNC, j) < 0)
+        if (write_whole(dir, written, O_CREAT | O_TRUNC, text) < 0)
             return sys_unlinkat(dir, written, 0), -1;
     }
     sys_point(names[1]);
@@ -135,31 +103,38 @@ static int publish(int dir, const Json *j, const char *const names[4], bool spar
     return 0;
 }
 
+/* The texts of a launch are short enough for both records to fit into the room. */
 int record_run(int dir, const RecordRun *run, char *room) {
     static const char *const names[] = {RUN_RECORD ".tmp", "record", RUN_RECORD, "recorded"};
     const Launch *l = run->launch;
     const Machine *m = run->machine;
     const WireStarted *w = run->started;
-    Json j = {.at = room};
-    put(&j, "{\"format\":1,\"id\":\"%s\",\"run\":%u,", launch_text(l, l->id_at), l->run);
-    put(&j, "\"boot_id\":\"%s\",\"pidns\":%" PRIu64 ",\"pin\":%d,", m->boot_id, m->pidns, run->pin);
-    put(&j, "\"pin_start_ticks\":%" PRIu64 ",\"pid\":%d,", run->pin_start_ticks, w->pid);
-    put(&j, "\"start_ticks\":%" PRIu64 ",\"restarts\":%u,", w->start_ticks, l->restarts);
-    put(&j, "\"started_us\":%" PRId64 ",\"attempt\":%u,", w->started_us, l->attempt);
-    put_cause(&j, launch_text(l, l->cause_at));
-    return publish(dir, &j, names, false);
+    char *at = room;
+    at += snprintf(room, RECORD_BYTES_MAX,
+                   "{\"format\":1,\"id\":\"%s\",\"run\":%u,\"boot_id\":\"%s\",\"pidns\":%" PRIu64
+                   ",\"pin\":%d,\"pin_start_ticks\":%" PRIu64 ",\"pid\":%d,\"start_ticks\":%" PRIu64
+                   ",\"restarts\":%u,\"started_us\":%" PRId64 ",\"attempt\":%u,\"cause\":\"",
+                   launch_text(l, l->id_at), l->run, m->boot_id, m->pidns, run->pin,
+                   run->pin_start_ticks, w->pid, w->start_ticks, l->restarts, w->started_us,
+                   l->attempt);
+    for (const char *cause = launch_text(l, l->cause_at); *cause != '\0'; cause++) {
+        bool plain = (uint8_t)*cause >= ' ' && *cause != '"' && *cause != '\\';
+        at += snprintf(at, 8, plain ? "%c" : "\\u%04x", *cause);
+    }
+    memcpy(at, "\"}\n", 4);
+    return publish(dir, room, names, false);
 }
 
 int record_exit(int dir, const WireEnded *e, bool spare, char *room) {
     static const char *const ends[] = {"", "exited", "signaled", "failed", "lost"};
     static const char *const oom[] = {"null", "false", "true"};
     static const char *const names[] = {EXIT_RECORD ".tmp", "exit", EXIT_RECORD, "exited"};
-    Json j = {.at = room};
-    put(&j, "{\"format\":1,\"end\":\"%s\",\"code\":%d,", ends[e->end], e->code);
-    put(&j, "\"stage\":%u,\"oom\":%s,", e->stage, oom[e->oom]);
-    put(&j, "\"started_us\":%" PRId64 ",\"ended_us\":%" PRId64 ",", e->started_us, e->ended_us);
-    put(&j, "\"user_us\":%" PRIu64 ",\"system_us\":%" PRIu64 ",", e->user_us, e->system_us);
-    put(&j, "\"max_rss_kib\":%" PRIu64 ",\"log_size\":%" PRIu64 ",", e->max_rss_kib, e->log_size);
-    put(&j, "\"lingering\":%u,\"killed\":%u}\n", e->lingering, e->killed);
-    return publish(dir, &j, names, spare) < 0 ? -1 : (sys_unlinkat(dir, RUN_LAUNCH, 0), 0);
+    snprintf(
+        room, RECORD_BYTES_MAX,
+        "{\"format\":1,\"end\":\"%s\",\"code\":%d,\"stage\":%u,\"oom\":%s,\"started_us\":%" PRId64
+        ",\"ended_us\":%" PRId64 ",\"user_us\":%" PRIu64 ",\"system_us\":%" PRIu64
+        ",\"max_rss_kib\":%" PRIu64 ",\"log_size\":%" PRIu64 ",\"lingering\":%u,\"killed\":%u}\n",
+        ends[e->end], e->code, e->stage, oom[e->oom], e->started_us, e->ended_us, e->user_us,
+        e->system_us, e->max_rss_kib, e->log_size, e->lingering, e->killed);
+    return publish(dir, room, names, spare) < 0 ? -1 : (sys_unlinkat(dir, RUN_LAUNCH, 0), 0);
 }

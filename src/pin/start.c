@@ -3,34 +3,131 @@
 #include "pin/pin.h"
 #include "base/sys.h"
 
-#include <sys/prctl.h>
+/* The child's ends: of its standard descriptors, and where it says what failed. */
+enum { IN, OUT, ERR, ERROR, PIPES };
 
-enum { OUT, ERR, ERROR, PIPES };
+/* ---- The child, between fork and exec ---- */
+
+void child_reset_signals(void) {
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    for (int signal = 1; signal < NSIG; signal++)
+        sigaction(signal, &usual, NULL); /* those that may not be changed are as they should be */
+    sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
+}
+
+/* Limits above what we may have become the most that we may have: a smaller limit beats no process. */
+static int set_limit(const LaunchLimit *l) {
+    struct rlimit may, want = {l->soft, l->hard};
+    if (setrlimit((__rlimit_resource_t)l->resource, &want) == 0)
+        return 0;
+    if (errno != EPERM || getrlimit((__rlimit_resource_t)l->resource, &may) < 0)
+        return -1;
+    want.rlim_max = want.rlim_max < may.rlim_max ? want.rlim_max : may.rlim_max;
+    want.rlim_cur = want.rlim_cur < want.rlim_max ? want.rlim_cur : want.rlim_max;
+    return setrlimit((__rlimit_resource_t)l->resource, &want);
+}
+
+/* The parent-death signal goes off with the pin; if the pin went before it was set, nobody would send it. */
+static int set_up(const Pin *p, const Launch *l, const int *fds) {
+    int last = STDERR_FILENO + p->start.sockets;
+    bool done = setsid() >= 0;
+    for (int fd = STDERR_FILENO; done && fd < last; fd++) /* each comes from above its place */
+        done = sys_dup2(p->start.socket + fd - STDERR_FILENO, fd + 1) >= 0;
+    for (int fd = STDERR_FILENO; done && fd >= STDIN_FILENO; fd--)
+        done = sys_dup2(fds[fd], fd) >= 0;
+    ioctl(STDIN_FILENO, TIOCSCTTY, 0); /* a terminal becomes the session's; of all else it fails */
+    child_reset_signals();
+    for (uint32_t i = 0; done && i < l->limitc; i++)
+        done = set_limit(&l->limits[i]) == 0;
+    setpriority(PRIO_PROCESS, 0, l->nice); /* nicer than asked for beats no process, too */
+    umask((mode_t)l->umask & 0777);
+    close_range((unsigned)last + 1, ~0U, CLOSE_RANGE_CLOEXEC); /* as all are already */
+    if (!done || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return -1;
+    return getppid() == p->self ? 0 : -1;
+}
+
+char **child_point(char **to, const char *strings, const char *end, uint32_t count) {
+    for (; count > 0 && (!end || strings < end); count--) {
+        *to++ = (char *)(uintptr_t)strings;
+        strings += strlen(strings) + 1;
+    }
+    *to = NULL;
+    return to + 1;
+}
+
+/* Returns only on failure. execvp looks in PATH of `environ`, which from here on is the new program's. */
+static void execute(const Launch *l, bool listens) {
+    char self[32];
+    size_t size = sizeof(char *) * ((size_t)l->argc + l->envc + 2);
+    char **argv = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (argv == MAP_FAILED || sys_fault("execve"))
+        return;
+    environ = child_point(argv, launch_text(l, l->argv_at), NULL, l->argc);
+    child_point(environ, launch_text(l, l->env_at), NULL, l->envc);
+    snprintf(self, sizeof(self), "LISTEN_PID=%d", getpid());
+    for (char **e = environ; listens && *e; e++)
+        *e = strncmp(*e, self, strlen("LISTEN_PID=")) == 0 ? self : *e;
+    execvp(argv[0], argv);
+}
+
+/* Becomes the process. argv and envp are made here, in memory that is not the pin's. */
+static noreturn void child_exec(const Pin *p, const Launch *l, const int *fds) {
+    ChildFailure failure = {.stage = RUN_STAGE_SETUP};
+    if (set_up(p, l, fds) == 0) {
+        failure.stage = RUN_STAGE_CHDIR;
+        if (sys_chdir(launch_text(l, l->cwd_at)) == 0) {
+            failure.stage = RUN_STAGE_EXEC;
+            execute(l, p->start.sockets > 0);
+        }
+    }
+    failure.error = errno;
+    (void)!sys_write(fds[ERROR], &failure, sizeof(failure));
+    _exit(127);
+}
+
+/* ---- The pin ---- */
+
+/* Ours is kept for input and for output apart: each is closed in its own time. */
+static int make_terminal(Pin *p, int theirs[PIPES]) {
+    struct winsize size = {.ws_row = 24, .ws_col = 80};
+    int flags = O_RDWR | O_NOCTTY | O_CLOEXEC, locked = 0;
+    int fd = p->input.fd = sys_openat(AT_FDCWD, "/dev/ptmx", flags, 0);
+    if (fd < 0 || sys_ioctl(fd, TIOCSPTLCK, &locked) < 0 || sys_ioctl(fd, TIOCSWINSZ, &size) < 0)
+        return -1;
+    theirs[IN] = theirs[OUT] = theirs[ERR] = sys_ioctl(fd, TIOCGPTPEER, (void *)(intptr_t)flags);
+    p->output.streams[0].fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return theirs[IN] < 0 || p->output.streams[0].fd < 0 ? -1 : 0;
+}
 
 /* Where no pipe is wanted /dev/null stays in its place. */
-static int make_pipes(Pin *p, const Launch *l, int pipes[PIPES][2]) {
+static int make_pipes(Pin *p, const Launch *l, int theirs[PIPES]) {
     Output *o = &p->output;
-    int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
-    bool captures = l->flags & LAUNCH_CAPTURE;
-    bool wanted[PIPES] = {o->logged || captures, o->logged, true};
+    int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, ends[2];
+    bool captures = l->flags & LAUNCH_CAPTURE, tty = l->flags & LAUNCH_TTY;
+    bool wanted[] = {l->flags & LAUNCH_STDIN, o->logged || captures, o->logged, true};
+    int *ours[] = {&p->input.fd, &o->streams[0].fd, &o->streams[1].fd, &p->error};
     if (captures && (o->capture = sys_openat(PIN_DIR, RUN_CAPTURE, flags, 0600)) < 0)
         return -1;
-    for (int i = 0; i < PIPES; i++) {
-        if (wanted[i] && sys_pipe2(pipes[i], O_CLOEXEC) < 0)
+    if (tty && make_terminal(p, theirs) < 0)
+        return -1;
+    for (int i = tty ? ERROR : IN; i < PIPES; i++) {
+        if (wanted[i] && sys_pipe2(ends, O_CLOEXEC) < 0)
             return -1;
+        *ours[i] = wanted[i] ? ends[i == IN] : -1;
+        theirs[i] = wanted[i] ? ends[i != IN] : STDIN_FILENO;
     }
-    o->streams[0].fd = pipes[OUT][0];
-    o->streams[1].fd = pipes[ERR][0];
-    p->error = pipes[ERROR][0];
-    return 0;
+    return fcntl(p->input.fd, F_SETFL, O_NONBLOCK), 0; /* -1 does no harm */
 }
 
 /* A parent needs no pidfd: the number stays its child's until it is reaped. */
-static int fork_child(Pin *p, const Launch *l, int pipes[PIPES][2]) {
+static int fork_child(Pin *p, const Launch *l, const int *theirs) {
     int pidfd = -1;
     pid_t pid = sys_clone_pidfd(&pidfd, p->leaf);
     if (pid == 0)
-        child_exec(&(Child){l, p->self, pipes[OUT][1], pipes[ERR][1], pipes[ERROR][1]});
+        child_exec(p, l, theirs);
+    for (int i = 0; i < p->start.sockets; i++)
+        close(p->start.socket + i);
     if (pid < 0)
         return -1;
     close(pidfd);
@@ -50,19 +147,14 @@ static int write_record(Pin *p, const Launch *l) {
 
 /* From the pipes to the record of who runs. The child becomes the process while its record is written. */
 static RunStage spawn(Pin *p, const Launch *l) {
-    int pipes[PIPES][2] = {{-1, STDIN_FILENO}, {-1, STDIN_FILENO}, {-1, STDIN_FILENO}};
-    RunStage stage = RUN_STAGE_NONE;
-    if (make_pipes(p, l, pipes) < 0)
-        stage = RUN_STAGE_PIPE;
-    else if (fork_child(p, l, pipes) < 0)
-        stage = RUN_STAGE_FORK;
-    else if (write_record(p, l) < 0)
-        stage = RUN_STAGE_RECORD;
+    int theirs[PIPES] = {STDIN_FILENO, STDIN_FILENO, STDIN_FILENO, STDIN_FILENO};
+    RunStage stage = make_pipes(p, l, theirs) < 0   ? RUN_STAGE_PIPE
+                     : fork_child(p, l, theirs) < 0 ? RUN_STAGE_FORK
+                     : write_record(p, l) < 0       ? RUN_STAGE_RECORD
+                                                    : RUN_STAGE_NONE;
     int error = errno;
-    for (int i = 0; i < PIPES; i++) {
-        if (pipes[i][1] != STDIN_FILENO)
-            close(pipes[i][1]);
-    }
+    for (int i = 0; i < PIPES; i++)
+        close(theirs[i] > STDIN_FILENO ? theirs[i] : -1);
     return errno = error, stage;
 }
 

@@ -4,8 +4,6 @@
 #include "pin/pin.h"
 #include "base/sys.h"
 
-#include <sys/resource.h>
-
 PinStep pin_fail(Pin *p, RunStage stage, int error) {
     p->ended.end = RUN_END_FAILED;
     p->ended.stage = stage;

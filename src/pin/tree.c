@@ -47,10 +47,8 @@ static void look_at(Tree *t, const TreeSignal *how, const char *name) {
         return;
     if (mark(t, how, pid, stat.parent) && stat.parent == how->self && how->at_sight)
         sys_kill(pid, SIGKILL);
-    if (t->count == TREE_PROCESSES)
-        return;
-    t->seen[t->count].pid = pid;
-    t->seen[t->count++].parent = stat.parent;
+    if (t->count < TREE_PROCESSES)
+        t->seen[t->count++] = (TreeLink){pid, stat.parent};
 }
 
 static int look(Tree *t, const TreeSignal *how) {

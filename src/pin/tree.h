@@ -16,13 +16,15 @@ enum {
     TREE_PIDS = 1 << 22, /* the kernel's limit */
 };
 
+typedef struct TreeLink {
+    pid_t pid, parent;
+} TreeLink;
+
 /* A megabyte that is address space only: pages are touched by a look, in proportion to what runs, and given back. */
 typedef struct Tree {
     _Alignas(4096) uint32_t count;
     int words; /* of `below` that may have a bit */
-    struct {
-        pid_t pid, parent;
-    } seen[TREE_PROCESSES];
+    TreeLink seen[TREE_PROCESSES];
     uint64_t below[TREE_PIDS / 64]; /* a bit per pid */
     char entries[16 * 1024];
 } Tree;

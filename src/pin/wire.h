@@ -19,6 +19,10 @@ enum {
     WIRE_ID_MAX = 40,        /* run id incl. NUL: [0-9a-f]+, drawn by the server, unique for ever */
     WIRE_NAME_MAX = 16,      /* process name (comm) incl. NUL */
     WIRE_SURVIVORS_MAX = 32, /* survivors named in one message */
+    WIRE_SOCKETS_MAX = 16,   /* sockets that are passed to one process */
+    WIRE_KEPT_MAX = 64,      /* descriptors that a rail keeps */
+    WIRE_KEPT_NAME_MAX = 128, /* incl. NUL */
+    WIRE_INPUT_MAX = 4096,    /* bytes of input in one message */
 };
 
 /* Abstract socket names (a NUL byte in front): the rail of one state directory, and a pin. */
@@ -34,12 +38,14 @@ typedef enum WireType {
     /* WireHello + NUL-terminated strings: argv of the server; first message of a connection */
     WIRE_HELLO = 1,
     /* WireSpawn, with fds: [0] the pin's end of a socketpair, [1] the run directory, [2] cgroup
-     * directory (optional) */
+     * directory (optional); then as many sockets as it says: the process's 3, 4, ... */
     WIRE_SPAWN = 2,
     /* WireHead: the server leaves on purpose, do not start another; the rail ends once it has no
      * pin */
     WIRE_BYE = 3,
     WIRE_SWEEP = 4, /* WireSweep: answer when no orphan of a dead pin is left */
+    /* WireKeep, with one fd: keep it for the servers to come, in place of what is kept there; without: keep nothing there */
+    WIRE_KEEP = 5,
     /* rail → server */
     WIRE_WELCOME = 32, /* WireWelcome */
     /* WireSpawnFailed: no pin came to be; the run was never claimed by one */
@@ -47,6 +53,7 @@ typedef enum WireType {
     /* WirePinDied: a pin ended without its exit record; sent once what it left behind is ended */
     WIRE_PIN_DIED = 34,
     WIRE_SWEPT = 35, /* WireSwept */
+    WIRE_KEPT = 36,  /* WireKeep, with one fd: each that is kept, before WIRE_WELCOME */
     /* server → pin */
     /* WireHead: "who are you?"; answered by WIRE_STATE. First message of a connection made by
      * adoption */
@@ -56,6 +63,10 @@ typedef enum WireType {
     WIRE_SIGNAL = 66, /* WireSignal */
     /* WireWatchLog: level-triggered news about the log's size on this connection */
     WIRE_WATCH_LOG = 67,
+    /* WireInput: for the process to read. Answered by WIRE_TAKEN when it has taken all of it; before that no other may
+     * be sent. One that comes nevertheless, or from a newer server, takes the place of what was not taken yet */
+    WIRE_INPUT = 68,
+    WIRE_RESIZE = 69, /* WireResize */
     /* pin → server */
     WIRE_STATE = 96,   /* WireState */
     WIRE_STARTED = 97, /* WireStarted: the exec has happened, RUN_RECORD is on disk */
@@ -65,7 +76,8 @@ typedef enum WireType {
     WIRE_LOG = 99, /* WireLog */
     /* WireSurvivors: a stop that could not end these; the pin stays their parent and tries again
      * on WIRE_STOP */
-    WIRE_SURVIVORS = 100
+    WIRE_SURVIVORS = 100,
+    WIRE_TAKEN = 101, /* WireTaken */
 } WireType;
 
 typedef struct WireHead {
@@ -85,14 +97,26 @@ typedef struct WireWelcome {
     WireHead head;
     uint32_t protocol;
     int32_t pid;
-    uint32_t pins; /* pins that are its children now */
-    uint32_t reserved;
+    uint32_t pins;    /* pins that are its children now */
+    uint32_t keeps;   /* the most descriptors that it keeps, 0: an older rail, which keeps none */
+    uint32_t sockets; /* the most of a WireSpawn; likewise */
 } WireWelcome;
 
 typedef struct WireSpawn {
     WireHead head;
     uint64_t tag; /* echoed in WIRE_SPAWN_FAILED; the server's own */
+    /* fds that are passed to the process. LISTEN_FDS and the like are in its environment, and LISTEN_PID with any value: it
+     * becomes the process's own */
+    uint32_t sockets;
+    uint32_t reserved;
 } WireSpawn;
+
+typedef struct WireKeep {
+    WireHead head;
+    uint32_t place; /* below WireWelcome.keeps, chosen by the server */
+    uint32_t reserved;
+    char name[WIRE_KEPT_NAME_MAX];
+} WireKeep;
 
 typedef struct WireSpawnFailed {
     WireHead head;
@@ -149,6 +173,32 @@ typedef struct WireLog {
     WireHead head;
     uint64_t size; /* logical end of the log, bytes */
 } WireLog;
+
+/* Who repeats a message, because nobody told him that it was taken, repeats `writer` and `at`: no byte is given to the process
+ * twice. */
+typedef struct WireInput {
+    WireHead head;
+    uint64_t writer; /* drawn by who writes */
+    uint64_t at;     /* bytes that the same writer has sent before */
+    uint32_t size;   /* of `bytes` */
+    uint32_t end;    /* 1: then the end of the input */
+    char bytes[WIRE_INPUT_MAX];
+} WireInput;
+
+typedef struct WireTaken {
+    WireHead head;
+    int32_t error; /* errno; EBADF: it has no input, or that is closed; EPIPE: it has closed it */
+    uint32_t reserved;
+    uint64_t writer;
+    uint64_t at; /* bytes of this writer that were taken in all */
+} WireTaken;
+
+/* The size of its terminal. The kernel tells the foreground group of a change alone: who wants it to be told in any case changes the pixels and changes them
+ * back. */
+typedef struct WireResize {
+    WireHead head;
+    uint16_t rows, columns, x_pixels, y_pixels; /* a struct winsize */
+} WireResize;
 
 typedef enum RunPhase {
     RUN_PHASE_STARTING = 1, /* claimed, exec not yet seen */
@@ -266,6 +316,9 @@ typedef enum LaunchFlags {
     LAUNCH_LINGER = 1,
     LAUNCH_NO_LOG = 2,  /* output goes to /dev/null */
     LAUNCH_CAPTURE = 4, /* stdout also, unmasked and unbounded, to RUN_CAPTURE (0600) */
+    LAUNCH_TTY =
+        8, /* 0, 1 and 2 are a terminal, which the process controls; its output is stream 1 */
+    LAUNCH_STDIN = 16, /* 0 is a pipe: WIRE_INPUT. Without either it is /dev/null */
 } LaunchFlags;
 
 #define RUN_CAPTURE "stdout"

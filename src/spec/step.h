@@ -42,6 +42,12 @@ typedef struct ProcessSetup {
     size_t limit_n;
 } ProcessSetup;
 
+/* A listening socket that a process is given (LISTEN_FDS); lent. */
+typedef struct StepSocket {
+    const char *name; /* without ':' */
+    int fd;
+} StepSocket;
+
 typedef struct Step {
     const char *name;
     int64_t org_id;
@@ -79,6 +85,12 @@ typedef struct Step {
     StrList secrets; /* values to mask in its log */
     int64_t log_max; /* bytes kept; 0: all */
     bool linger, no_log;
+    bool tty;        /* its 0, 1 and 2 are a terminal of its own; what it writes is stream 1 */
+    bool stdin_open; /* its 0 is a pipe: input_step. Without either it reads nothing */
+    struct {
+        StepSocket *at;
+        size_t n;
+    } sockets; /* its 3, 4, ... */
     bool capture;       /* its stdout also goes, whole and unmasked, to a 0600 file: capture_step */
     int32_t end_signal; /* for what is left of its tree when it ends */
     uint32_t end_grace_ms;

@@ -16,21 +16,23 @@ import time
 
 BUILD = pathlib.Path(os.environ.get("THOLE_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 
-HELLO, SPAWN, BYE, SWEEP = 1, 2, 3, 4
-WELCOME, SPAWN_FAILED, PIN_DIED, SWEPT = 32, 33, 34, 35
-ATTACH, STOP, SIGNAL, WATCH_LOG = 64, 65, 66, 67
-STATE, STARTED, ENDED, LOG, SURVIVORS = 96, 97, 98, 99, 100
+HELLO, SPAWN, BYE, SWEEP, KEEP = 1, 2, 3, 4, 5
+WELCOME, SPAWN_FAILED, PIN_DIED, SWEPT, KEPT = 32, 33, 34, 35, 36
+ATTACH, STOP, SIGNAL, WATCH_LOG, INPUT, RESIZE = 64, 65, 66, 67, 68, 69
+STATE, STARTED, ENDED, LOG, SURVIVORS, TAKEN = 96, 97, 98, 99, 100, 101
 STARTING, RUNNING, STOPPING, OVER = 1, 2, 3, 4
 EXITED, SIGNALED, FAILED = 1, 2, 3
 STAGE_CLAIM, STAGE_LAUNCH, STAGE_PIPE, STAGE_FORK, STAGE_SETUP, STAGE_CHDIR, STAGE_EXEC, STAGE_RECORD = range(1, 9)
-LINGER, NO_LOG, CAPTURE = 1, 2, 4
+LINGER, NO_LOG, CAPTURE, TTY, STDIN = 1, 2, 4, 8, 16
 BYTES, GAP = 0, 1
 
 BODIES = {  # type: (format after the head, names)
-    WELCOME: ("IiII", "protocol pid pins reserved"),
+    WELCOME: ("IiIII", "protocol pid pins keeps sockets"),
     SPAWN_FAILED: ("QiI", "tag error reserved"),
     PIN_DIED: ("iiI40s", "pid status survivors id"),
     SWEPT: ("QII", "tag survivors reserved"),
+    KEPT: ("II128s", "place reserved name"),
+    TAKEN: ("iIQQ", "error reserved writer at"),
     STATE: ("IIiiQqQ", "protocol phase pid pin start_ticks started_us log_size"),
     STARTED: ("iIQq", "pid reserved start_ticks started_us"),
     ENDED: ("IiIIqqQQQQII", "end code stage oom started_us ended_us user_us system_us max_rss_kib log_size lingering killed"),
@@ -71,13 +73,17 @@ class Conn:
         self.sock.sendmsg([packet], control)
 
     def receive(self, timeout=20):
-        """The next message, or None when the peer is gone."""
+        """The next message, or None when the peer is gone. Descriptors that come with it are its `fds`."""
         self.sock.settimeout(timeout)
         try:
-            packet = self.sock.recv(16384)
+            packet, fds, _, _ = socket.recv_fds(self.sock, 16384, 32)
         except ConnectionResetError:
             return None
-        return Message(packet) if packet else None
+        if not packet:
+            return None
+        message = Message(packet)
+        message.fds = fds
+        return message
 
     def until(self, kind, timeout=20):
         end = time.monotonic() + timeout
@@ -151,12 +157,12 @@ class Run:
         path.chmod(0o600)
         self.conn = None
 
-    def spawn(self, tag=7, cgroup=None, conn=None):
+    def spawn(self, tag=7, cgroup=None, conn=None, sockets=()):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fds = [theirs.fileno(), os.open(self.dir, os.O_RDONLY | os.O_DIRECTORY)]
         if cgroup:
             fds.append(os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY))
-        (conn or self.rail.conn).send(pack(SPAWN, "Q", tag), fds)
+        (conn or self.rail.conn).send(pack(SPAWN, "QII", tag, len(sockets), 0), [*fds, *(s.fileno() for s in sockets)])
         theirs.close()
         for fd in fds[1:]:
             os.close(fd)
@@ -171,6 +177,21 @@ class Run:
 
     def stop(self, number=signal.SIGTERM, grace_ms=5000, linger=0):
         self.conn.send(pack(STOP, "iIII", number, grace_ms, linger, 0))
+
+    def write(self, data=b"", end=False, writer=1, at=0, conn=None):
+        """One message of input; not waited for."""
+        (conn or self.conn).send(pack(INPUT, "QQII", writer, at, len(data), end) + data)
+
+    def feed(self, data=b"", end=False, writer=1, at=0):
+        """All of it, in pieces; the answer to the last."""
+        for start in range(0, max(len(data), 1), 4096):
+            piece = data[start:start + 4096]
+            self.write(piece, end and start + len(piece) == len(data), writer, at + start)
+            taken = self.conn.until(TAKEN)
+        return taken
+
+    def resize(self, rows, columns):
+        self.conn.send(pack(RESIZE, "HHHH", rows, columns, 0, 0))
 
     def attach(self):
         conn = connect(f"thole/{self.rail.uid}/{self.id}")
@@ -233,7 +254,7 @@ class Rail:
         return True
 
     def run(self, argv, **options):
-        spawn = {k: options.pop(k) for k in ("tag", "cgroup") if k in options}
+        spawn = {k: options.pop(k) for k in ("tag", "cgroup", "sockets") if k in options}
         return Run(self, argv, **options).spawn(**spawn)
 
     def sh(self, script, **options):
