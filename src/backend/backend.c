@@ -143,8 +143,8 @@ Op *backend_input_step(Backend *backend, StepId id, const StepInput *input, OpFn
 
 Op *backend_resize_step(Backend *backend, StepId id, StepSize size, OpFn fn, void *arg) {
     const char *bad = bad_id(id);
-    if (!bad && (size.rows < 1 || size.rows > UINT16_MAX || size.columns < 1 ||
-                 size.columns > UINT16_MAX))
+    if (!bad &&
+        (size.rows < 1 || size.rows > UINT16_MAX || size.columns < 1 || size.columns > UINT16_MAX))
         bad = "a terminal has 1 to 65535 rows and columns";
     if (bad)
         return refuse(backend, ERR_INVALID, bad, fn, arg);

@@ -40,7 +40,7 @@ static void hear(const Peers *p, Peer *peer, PeersFn fn, void *arg) {
     while (packet.size > 0) {
         struct iovec part = {p->buffer, WIRE_MAX};
         struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space};
-        message.msg_controllen = sizeof(space);
+        message.msg_controllen = CMSG_LEN(sizeof(packet.fds));
         ssize_t size = sys_recvmsg(peer->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         if (size < 0 && errno == EAGAIN)
             return;

@@ -90,7 +90,7 @@ typedef struct Step {
     struct {
         StepSocket *at;
         size_t n;
-    } sockets; /* its 3, 4, ... */
+    } sockets;          /* its 3, 4, ... */
     bool capture;       /* its stdout also goes, whole and unmasked, to a 0600 file: capture_step */
     int32_t end_signal; /* for what is left of its tree when it ends */
     uint32_t end_grace_ms;

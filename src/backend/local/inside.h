@@ -3,6 +3,7 @@
  * the file run.c); calls are remembered at the run they are about and answered by run_set_state() alone. */
 #pragma once
 
+#include "backend/local/kept.h"
 #include "backend/local/local.h"
 #include "backend/local/rail_link.h"
 #include "base/list.h"
@@ -27,6 +28,9 @@ struct Local {
     List clears;          /* Clear.link, stop.c */
     OpList calls;         /* every call in flight, of whatever kind */
     RailLink *rail;
+    Kept kept;
+    uint32_t
+        rail_sockets; /* the most that the rail passes to a process; 0: it is an older one, or not met yet */
     int cgroup; /* directory for control groups, -1 */
     uint64_t last_tag;
     Timer *queue_timer; /* while descriptors are short */
@@ -69,6 +73,7 @@ typedef struct StopAsk {
 struct Run {
     Local *local;
     List link, queued, tails; /* tails: Tail.link */
+    List inputs;              /* Input.link, input.c; the first is at work */
     List calls;               /* Call.link */
     char *key;                /* in local->runs; NULL: ephemeral, or forgotten */
     char *task;               /* name of its workflow */
@@ -89,8 +94,10 @@ struct Run {
     StepState now;
     char *program, *cwd, *path; /* for the sentence of a failed start; gone when it has started */
     size_t environment;         /* bytes of it, for the same */
-    uint32_t lost;              /* LostHow, while SWEEPING */
-    bool swept;                 /* the rail has ended what was below its pin */
+    int *sockets;               /* to be passed; our copies, until it has started */
+    size_t socket_n;
+    uint32_t lost; /* LostHow, while SWEEPING */
+    bool swept;    /* the rail has ended what was below its pin */
     uint32_t left; /* processes of it that the last look found; `left_names` names them */
     char left_names[128];
     uint64_t log_told;       /* size of its log, as its pin said last */
@@ -129,6 +136,15 @@ Op *local_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, 
 void local_tail_resume(Backend *backend, Op *tail);
 void tails_wake(Run *run); /* there is more, or the run has ended */
 void tails_abandon(Run *run);
+
+/* ---- input.c ---- */
+
+Op *local_input_step(Backend *backend, StepId id, const StepInput *input, OpFn fn, void *arg);
+Op *local_resize_step(Backend *backend, StepId id, StepSize size, OpFn fn, void *arg);
+void inputs_send(Run *run); /* it runs, or has another connection, or there is room in it */
+void inputs_taken(Run *run, const WireTaken *taken);
+void inputs_fail(Run *run);    /* it has ended */
+void inputs_abandon(Run *run); /* nobody is answered */
 
 /* ---- exec.c, stop.c, discover.c ---- */
 

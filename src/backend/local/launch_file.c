@@ -57,13 +57,37 @@ static void put_pair(Writer *w, const char *name, const char *value) {
     w->head.envc++;
 }
 
+static bool listens(const char *name) {
+    return strcmp(name, "LISTEN_FDS") == 0 || strcmp(name, "LISTEN_PID") == 0 ||
+           strcmp(name, "LISTEN_FDNAMES") == 0;
+}
+
+/* LISTEN_PID becomes the process's own. */
+static void put_sockets(Writer *w, const Step *step) {
+    Buf names;
+    char count[16];
+    buf_init(&names, LAUNCH_BYTES_MAX);
+    for (size_t i = 0; i < step->sockets.n; i++)
+        buf_printf(&names, "%s%s", i ? ":" : "", step->sockets.at[i].name);
+    AUTO_FREE char *text = buf_take(&names);
+    snprintf(count, sizeof count, "%zu", step->sockets.n);
+    put_pair(w, "LISTEN_FDS", count);
+    put_pair(w, "LISTEN_FDNAMES", text);
+    put_pair(w, "LISTEN_PID", "0");
+}
+
 static void put_environment(Writer *w, const LaunchPlan *plan) {
     const StrMap *map = &plan->step->environment;
     w->head.env_at = here(w);
     put_pair(w, RUN_STAMP, plan->id);
     for (size_t i = 0; i < map->n; i++)
-        if (strcmp(map->at[i].name, RUN_STAMP) != 0)
+        if (strcmp(map->at[i].name, RUN_STAMP) != 0 &&
+            !(plan->step->sockets.n && listens(map->at[i].name)))
             put_pair(w, map->at[i].name, map->at[i].value);
+    if (plan->step->tty && !strmap_get(map, "TERM"))
+        put_pair(w, "TERM", "xterm-256color");
+    if (plan->step->sockets.n)
+        put_sockets(w, plan->step);
     if (map->n || !plan->base)
         return;
     const char *pair = launch_string(plan->base, plan->base->env_at);
@@ -117,6 +141,9 @@ int launch_check(const LaunchPlan *plan, Err *err) {
                        "the local backend does not run steps of this kind yet: %s", step->name);
     if (step->entrypoint.n == 0 || !*step->entrypoint.at[0])
         return err_set(err, ERR_INVALID, "nothing to run: %s has no command", step->name);
+    if (step->sockets.n > WIRE_SOCKETS_MAX)
+        return err_set(err, ERR_LIMIT, "%s has %zu sockets to be passed, more than %d", step->name,
+                       step->sockets.n, WIRE_SOCKETS_MAX);
     if (!cwd || *cwd != '/')
         return err_set(err, ERR_INVALID, "the working directory is not absolute: %s",
                        cwd ? cwd : "(none)");
@@ -133,7 +160,8 @@ static void fill(Writer *w, const LaunchPlan *plan) {
         .format = LAUNCH_FORMAT,
         .size = sizeof w->head,
         .flags = (step->linger ? LAUNCH_LINGER : 0u) | (step->no_log ? LAUNCH_NO_LOG : 0u) |
-                 (step->capture ? LAUNCH_CAPTURE : 0u),
+                 (step->capture ? LAUNCH_CAPTURE : 0u) | (step->tty ? LAUNCH_TTY : 0u) |
+                 (step->stdin_open ? LAUNCH_STDIN : 0u),
         .run = plan->run,
         .restarts = step->restarts,
         .attempt = step->attempt,

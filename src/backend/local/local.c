@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,12 +130,24 @@ static bool wait_for_room(Local *local, Run *run, int error) {
     return false;
 }
 
+static const Err old_rail = {
+    .kind = ERR_UNAVAILABLE,
+    .msg = "the rail was started by an older version and cannot pass sockets; `thole server stop "
+           "--all` ends it"};
+
 void local_flush(Local *local) {
     while (!list_empty(&local->queue)) {
         Run *run = LIST_ENTRY(local->queue.next, run, queued);
         if (!rail_link_up(local->rail)) {
             rail_link_want(local->rail);
             return;
+        }
+        if (run->socket_n > local->rail_sockets) {
+            if (!local->kept.known) /* it has not said yet what it can */
+                return;
+            list_remove(&run->queued);
+            run_fail_start(run, &old_rail);
+            continue;
         }
         RailSent sent = run_ask(run);
         if (sent == RAIL_LATER || (sent == RAIL_FAILED && wait_for_room(local, run, errno)))
@@ -144,11 +157,26 @@ void local_flush(Local *local) {
 }
 
 static void on_rail_ready(void *arg) {
-    local_flush(arg);
+    Local *local = arg;
+    kept_flush(&local->kept, local->rail);
+    local_flush(local);
+}
+
+static void on_kept(void *arg, const WireKeep *kept, int fd) {
+    Local *local = arg;
+    kept_give(&local->kept, kept, fd);
+}
+
+static void on_welcome(void *arg, const WireWelcome *welcome) {
+    Local *local = arg;
+    local->rail_sockets = welcome->sockets;
+    kept_complete(&local->kept, local->rail, welcome->keeps);
+    local_flush(local);
 }
 
 static void on_rail_failed(void *arg, const Err *why) {
     Local *local = arg;
+    kept_complete(&local->kept, local->rail, 0);
     while (!list_empty(&local->queue)) {
         Run *run = LIST_ENTRY(local->queue.next, run, queued);
         list_remove(&run->queued);
@@ -181,6 +209,8 @@ static const RailEvents rail_events = {
     .spawn_failed = on_spawn_failed,
     .pin_died = on_pin_died,
     .swept = on_swept,
+    .kept = on_kept,
+    .welcome = on_welcome,
 };
 
 /* ---- The contract ---- */
@@ -290,6 +320,9 @@ static Run *prepare_run(Local *local, const Task *task, StepId id, const Step *s
     run->environment = size;
     const char *path = strmap_get(&step->environment, "PATH");
     run->path = path ? xstrdup(path) : NULL;
+    run->sockets = xcalloc(step->sockets.n + 1, sizeof *run->sockets);
+    for (size_t i = 0; i < step->sockets.n; i++)
+        run->sockets[run->socket_n++] = fcntl(step->sockets.at[i].fd, F_DUPFD_CLOEXEC, 3);
     run->now.restarts = step->restarts;
     run->now.attempt = step->attempt;
     return run;
@@ -400,6 +433,22 @@ static Op *local_capture_step(Backend *backend, StepId id, OpFn fn, void *arg) {
     return op;
 }
 
+static Op *local_kept_sockets(Backend *backend, OpFn fn, void *arg) {
+    Local *local = local_of(backend);
+    Op *op = local_op(local, fn, arg, NULL, NULL);
+    rail_link_want(local->rail);
+    kept_wait(&local->kept, op);
+    return op;
+}
+
+static int local_keep_socket(Backend *backend, const char *name, int fd, Err *err) {
+    Local *local = local_of(backend);
+    int done = kept_put(&local->kept, name, fd, err);
+    rail_link_want(local->rail);
+    kept_flush(&local->kept, local->rail);
+    return done;
+}
+
 static void local_free(Backend *backend) {
     Local *local = local_of(backend);
     local_execs_free(local);
@@ -417,6 +466,7 @@ static void local_free(Backend *backend) {
     map_deinit(&local->tasks);
     map_deinit(&local->runs);
     rail_link_free(local->rail);
+    kept_deinit(&local->kept);
     timer_free(local->queue_timer);
     timer_free(local->sweep_timer);
     deferred_free(local->burial);
@@ -445,6 +495,10 @@ static const BackendOps local_ops = {
     .destroy_workflow = local_destroy_workflow,
     .signal_step = local_signal_step,
     .exec_step = local_exec_step,
+    .input_step = local_input_step,
+    .resize_step = local_resize_step,
+    .kept_sockets = local_kept_sockets,
+    .keep_socket = local_keep_socket,
     .capture_step = local_capture_step,
     .discover = local_discover,
     .resume_step = local_resume_step,
@@ -479,6 +533,7 @@ Backend *local_backend_new(Loop *loop, const LocalOptions *options) {
     list_init(&local->queue);
     list_init(&local->execs);
     list_init(&local->clears);
+    kept_init(&local->kept);
     local->cgroup = -1;
     local->rail = rail_link_new(loop, &local->options, &rail_events, local);
     return &local->base;

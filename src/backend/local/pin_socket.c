@@ -12,7 +12,7 @@
 #include "base/sys.h"
 #include "spec/digest.h"
 
-enum { FDS_MAX = 3 };
+enum { FDS_MAX = 3 + WIRE_SOCKETS_MAX };
 
 void pin_socket_rail_name(const char *state_dir, char *ret, size_t size) {
     AUTO_FREE char *real = realpath(state_dir, NULL);
@@ -72,13 +72,20 @@ int pin_socket_send(int fd, const void *bytes, size_t size, const int *fds, size
 
 PinReceived pin_socket_receive(int fd, PinPacket *ret) {
     struct iovec part = {.iov_base = ret->bytes, .iov_len = sizeof ret->bytes};
+    _Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(int))];
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
+    ret->fd = -1;
     do { /* ECONNRESET: the peer closed before it had read all we sent; what it sent us comes next */
+        message.msg_control = space;
+        message.msg_controllen = CMSG_LEN(sizeof(int));
         n = sys_recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == ECONNRESET);
     if (n < 0)
         return errno == EAGAIN ? PIN_NOTHING : PIN_GONE;
+    const struct cmsghdr *control = CMSG_FIRSTHDR(&message);
+    if (control && control->cmsg_type == SCM_RIGHTS)
+        memcpy(&ret->fd, CMSG_DATA(control), sizeof ret->fd);
     ret->size = (size_t)n;
     return n == 0 ? PIN_GONE : PIN_RECEIVED;
 }

@@ -24,6 +24,7 @@ int pin_socket_send(int fd, const void *bytes, size_t size, const int *fds, size
 
 typedef struct PinPacket {
     size_t size;
+    int fd; /* that came with it, the receiver's; -1: none */
     union {
         WireHead head;
         uint64_t align;

@@ -263,7 +263,19 @@ static void on_message(RailLink *link, const PinPacket *packet) {
         link->events->swept(link->arg, swept.tag);
         return;
     }
-    default: return; /* WIRE_WELCOME says nothing we need; what a newer rail adds we do not know */
+    case WIRE_KEPT: {
+        WireKeep kept;
+        pin_packet_body(packet, &kept, sizeof kept);
+        link->events->kept(link->arg, &kept, packet->fd);
+        return;
+    }
+    case WIRE_WELCOME: {
+        WireWelcome welcome;
+        pin_packet_body(packet, &welcome, sizeof welcome);
+        link->events->welcome(link->arg, &welcome);
+        return;
+    }
+    default: return; /* what a newer rail adds we do not know */
     }
 }
 
@@ -272,8 +284,11 @@ static void on_ready(void *arg, int events) {
     PinPacket packet;
     if (events & (POLL_READ | POLL_HANGUP)) {
         PinReceived got;
-        while ((got = pin_socket_receive(link->fd, &packet)) == PIN_RECEIVED)
+        while ((got = pin_socket_receive(link->fd, &packet)) == PIN_RECEIVED) {
             on_message(link, &packet);
+            if (packet.fd >= 0 && pin_packet_type(&packet) != WIRE_KEPT)
+                close(packet.fd);
+        }
         if (got == PIN_GONE) {
             log_debug("the rail is gone");
             lost(link);
@@ -330,10 +345,11 @@ pid_t rail_link_pid(const RailLink *link) {
     return who.pid;
 }
 
-RailSent rail_link_spawn(RailLink *link, uint64_t tag, const int *fds, size_t n) {
+RailSent rail_link_spawn(RailLink *link, uint64_t tag, const int *fds, size_t n, size_t sockets) {
     if (link->phase != LINK_UP)
         return RAIL_LATER;
-    WireSpawn spawn = {.head = {WIRE_SPAWN, sizeof spawn}, .tag = tag};
+    WireSpawn spawn = {
+        .head = {WIRE_SPAWN, sizeof spawn}, .tag = tag, .sockets = (uint32_t)sockets};
     if (pin_socket_send(link->fd, &spawn, sizeof spawn, fds, n) == 0)
         return RAIL_SENT;
     if (errno == EAGAIN)
@@ -343,6 +359,18 @@ RailSent rail_link_spawn(RailLink *link, uint64_t tag, const int *fds, size_t n)
     else if (errno != EPIPE && errno != ECONNRESET) /* these two: the hang-up is on its way to us */
         return RAIL_FAILED;
     return RAIL_LATER;
+}
+
+int rail_link_keep(RailLink *link, const WireKeep *keep, int fd) {
+    if (link->phase != LINK_UP)
+        return -1;
+    if (pin_socket_send(link->fd, keep, sizeof *keep, &fd, fd >= 0) == 0)
+        return 0;
+    if (errno == EAGAIN)
+        poll_set(link->poll, POLL_READ | POLL_WRITE);
+    else
+        set_phase(link, LINK_UP, NO_ROOM_MS);
+    return -1;
 }
 
 bool rail_link_sweep(RailLink *link, uint64_t tag) {

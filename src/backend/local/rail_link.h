@@ -20,6 +20,9 @@ typedef struct RailEvents {
     void (*spawn_failed)(void *arg, uint64_t tag, int error);
     void (*pin_died)(void *arg, const WirePinDied *died);
     void (*swept)(void *arg, uint64_t tag);
+    void (*kept)(void *arg, const WireKeep *kept,
+                 int fd); /* before `welcome`; takes fd, -1: it was lost */
+    void (*welcome)(void *arg, const WireWelcome *welcome);
 } RailEvents;
 
 /* `options` and `events` are lent as long as the link lives. */
@@ -35,8 +38,10 @@ pid_t rail_link_pid(const RailLink *link); /* of the rail; 0: there is none */
 
 typedef enum RailSent { RAIL_SENT, RAIL_LATER, RAIL_FAILED } RailSent;
 
-/* Asks for a pin; fds as WIRE_SPAWN has them, they stay the caller's. RAIL_LATER: events.ready will come. RAIL_FAILED: errno. */
-RailSent rail_link_spawn(RailLink *link, uint64_t tag, const int *fds, size_t n);
+/* Asks for a pin; fds as WIRE_SPAWN has them, the last `sockets` of them are to be passed; they stay the caller's. RAIL_LATER: events.ready will come. RAIL_FAILED: errno. */
+RailSent rail_link_spawn(RailLink *link, uint64_t tag, const int *fds, size_t n, size_t sockets);
+int rail_link_keep(RailLink *link, const WireKeep *keep,
+                   int fd);                         /* -1: not now, events.ready will come */
 bool rail_link_sweep(RailLink *link, uint64_t tag); /* false: not asked, there is no rail */
 /* The server leaves on purpose: no other is started, and the link is not made again. */
 void rail_link_bye(RailLink *link);

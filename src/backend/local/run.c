@@ -41,6 +41,7 @@ Run *run_new(Local *local, const char *dir, StepId id) {
     list_init(&run->queued);
     list_init(&run->calls);
     list_init(&run->tails);
+    list_init(&run->inputs);
     list_append(&local->all, &run->link);
     if (id.step) {
         run->key = local_run_key(id);
@@ -61,6 +62,11 @@ static void forget_start(Run *run) {
     free(run->cwd);
     free(run->path);
     run->program = run->cwd = run->path = NULL;
+    for (size_t i = 0; i < run->socket_n; i++)
+        close(run->sockets[i]);
+    free(run->sockets);
+    run->sockets = NULL;
+    run->socket_n = 0;
 }
 
 static void leave_map(Run *run) {
@@ -79,6 +85,7 @@ Run *run_free(Run *run) {
         free(call);
     }
     tails_abandon(run);
+    inputs_abandon(run);
     run_hang_up(run);
     stopper_free(run);
     timer_free(run->timer);
@@ -193,6 +200,7 @@ void run_give_up(Run *run, const Err *err) {
     run->timer = timer_free(run->timer);
     for (CallKind kind = CALL_START; kind <= CALL_RESUME; kind++)
         fail_calls(run, kind, err);
+    inputs_fail(run);
     tails_wake(run);
     run_let_go(run);
 }
@@ -230,6 +238,9 @@ void run_set_state(Run *run, RunState state) {
         run_stop(run, &run->stop);
     if (state == RUN_ENDED || state == RUN_VOID)
         stopper_free(run);
+    if (state == RUN_ENDED || state == RUN_VOID || state == RUN_SWEEPING)
+        inputs_fail(run);
+    inputs_send(run);
     tails_wake(run);
     answer_all(run);
 }
@@ -262,6 +273,12 @@ static void on_log(Run *run, const PinPacket *packet) {
     pin_packet_body(packet, &news, sizeof news);
     run->log_told = news.size;
     tails_wake(run);
+}
+
+static void on_taken(Run *run, const PinPacket *packet) {
+    WireTaken taken;
+    pin_packet_body(packet, &taken, sizeof taken);
+    inputs_taken(run, &taken);
 }
 
 /* Names as many as there is room for. */
@@ -300,6 +317,7 @@ static bool on_message(Run *run, const PinPacket *packet) {
     case WIRE_STATE: on_state(run, packet); break;
     case WIRE_LOG: on_log(run, packet); break;
     case WIRE_SURVIVORS: on_survivors(run, packet); break;
+    case WIRE_TAKEN: on_taken(run, packet); break;
     case WIRE_ENDED: on_ended(run, packet); break;
     default: break;
     }
@@ -318,8 +336,12 @@ static void on_readable(void *arg, int events) {
     Run *run = arg;
     PinPacket packet;
     bool on = true;
+    if (events & POLL_WRITE)
+        inputs_send(run);
     while (on) {
         PinReceived got = pin_socket_receive(run->fd, &packet);
+        if (packet.fd >= 0)
+            close(packet.fd); /* a pin has none to give */
         on = got == PIN_RECEIVED && on_message(run, &packet);
         if (got == PIN_GONE)
             on_hangup(run);
@@ -349,9 +371,12 @@ RailSent run_ask(Run *run) {
         errno = error;
         return RAIL_FAILED;
     }
-    int fds[3] = {pair[1], dir, run->local->cgroup};
+    int fds[3 + WIRE_SOCKETS_MAX] = {pair[1], dir, run->local->cgroup};
+    size_t n = fds[2] < 0 ? 2 : 3;
+    memcpy(fds + n, run->sockets, run->socket_n * sizeof *fds);
+    n += run->socket_n;
     run->tag = ++run->local->last_tag;
-    RailSent sent = rail_link_spawn(run->local->rail, run->tag, fds, fds[2] < 0 ? 2 : 3);
+    RailSent sent = rail_link_spawn(run->local->rail, run->tag, fds, n, run->socket_n);
     int error = errno;
     close(pair[1]);
     close(dir);

@@ -32,6 +32,14 @@ TEST(names_and_numbers_are_checked_before_anything_happens)
     expect(w, &heard, ERR_INVALID, "counted from 1");
     backend_signal_step(w->backend, step_id("t", "x", 1), 99, hear, &heard);
     expect(w, &heard, ERR_INVALID, "no such signal");
+    backend_input_step(w->backend, step_id("t", "x", 1),
+                       &(StepInput){.bytes = "", .n = BACKEND_INPUT_MAX + 1}, hear, &heard);
+    expect(w, &heard, ERR_INVALID, "too long");
+    backend_resize_step(w->backend, step_id("t", "x", 1), (StepSize){0, 80}, hear, &heard);
+    expect(w, &heard, ERR_INVALID, "1 to 65535");
+    CHECK(backend_keep_socket(w->backend, "", 0, &heard.err) < 0);
+    CHECK_EQ(heard.err.kind, ERR_INVALID);
+    heard = (Heard){0};
     backend_setup_workflow(w->backend, "t", "relative", NULL, hear, &heard);
     expect(w, &heard, ERR_INVALID, "absolute path");
     backend_destroy_workflow(w->backend, NULL, NULL, hear, &heard);
@@ -50,7 +58,10 @@ TEST(what_a_backend_leaves_out_is_refused_by_name)
     StepId id = step_id("t", "x", 1);
     poor.signal_step = NULL;
     poor.exec_step = NULL;
-    poor.attach_step = NULL;
+    poor.input_step = NULL;
+    poor.resize_step = NULL;
+    poor.kept_sockets = NULL;
+    poor.keep_socket = NULL;
     poor.capture_step = NULL;
     poor.discover = NULL;
     poor.resume_step = NULL;
@@ -59,8 +70,15 @@ TEST(what_a_backend_leaves_out_is_refused_by_name)
     expect(w, &heard, ERR_UNAVAILABLE, "sending a signal is not supported by the backend fake");
     backend_exec_step(&backend, id, &step, 0, hear, &heard);
     expect(w, &heard, ERR_UNAVAILABLE, "not supported");
-    backend_attach_step(&backend, id, hear, &heard);
-    expect(w, &heard, ERR_UNAVAILABLE, "attaching is not supported");
+    backend_input_step(&backend, id, &(StepInput){.n = 0}, hear, &heard);
+    expect(w, &heard, ERR_UNAVAILABLE, "input is not supported by the backend fake");
+    backend_resize_step(&backend, id, (StepSize){24, 80}, hear, &heard);
+    expect(w, &heard, ERR_UNAVAILABLE, "not supported");
+    backend_kept_sockets(&backend, hear, &heard);
+    expect(w, &heard, ERR_UNAVAILABLE, "not supported");
+    CHECK(backend_keep_socket(&backend, "web", 0, &heard.err) < 0);
+    CHECK_EQ(heard.err.kind, ERR_UNAVAILABLE);
+    heard = (Heard){0};
     backend_capture_step(&backend, id, hear, &heard);
     expect(w, &heard, ERR_UNAVAILABLE, "not supported");
     backend_discover(&backend, hear, &heard);
