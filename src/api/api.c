@@ -10,6 +10,7 @@
 #include "api/peer.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "engine/stopped.h"
 
 const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_HEALTHZ] = serve_ok,
@@ -28,6 +29,8 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_SESSION_START] = serve_session_start,
     [ROUTE_SESSION_HOLD] = serve_session_hold,
     [ROUTE_SESSION_LOG] = serve_log,
+    [ROUTE_SESSION_EVENTS] = serve_events,
+    [ROUTE_SESSION_TIMELINE] = serve_timeline,
     [ROUTE_ALL_TARGETS] = serve_list,
     [ROUTE_TARGETS] = serve_list,
     [ROUTE_TARGET] = serve_object,
@@ -38,6 +41,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_TARGET_ENABLE] = serve_target_enabled,
     [ROUTE_TARGET_DISABLE] = serve_target_enabled,
     [ROUTE_TARGET_LOG] = serve_log,
+    [ROUTE_TARGET_WHY] = serve_why,
     [ROUTE_REVIEW] = serve_review,
     [ROUTE_SERVER] = serve_server,
     [ROUTE_SERVER_STOP] = serve_server_leave,
@@ -58,6 +62,15 @@ Object *find_object(Api *api, Request *request, const RouteMatch *match) {
     if (!object)
         reply_not_found(request, object_group(kind), object_plural(kind), name);
     return object;
+}
+
+bool session_exists(Api *api, Request *request, const char *slug) {
+    StoppedSession stopped;
+    bool exists = object_find(api->objects, OBJECT_SESSION, NULL, slug) ||
+                  stopped_find(api->options.state_dir, slug, request->arena, &stopped) == 0;
+    if (!exists)
+        reply_not_found(request, "tilt.dev", "sessions", slug);
+    return exists;
 }
 
 void reply_json(Request *request, int status, Buf *buf) {
@@ -211,7 +224,7 @@ Api *api_free(Api *api) {
     http_server_free(api->http);
     socket_file_free(api->socket);
     server_hands_free(api);
-    event_cache_clear(&api->events);
+    watch_cache_clear(&api->events);
     free_options(&api->options);
     free(api);
     return NULL;

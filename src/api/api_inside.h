@@ -3,7 +3,7 @@
 #pragma once
 
 #include "api/api.h"
-#include "api/event.h"
+#include "api/watch_event.h"
 #include "api/http_server.h"
 #include "api/listing.h"
 #include "api/socket_file.h"
@@ -15,7 +15,7 @@ struct Api {
     HttpServer *http;
     SocketFile *socket;
     Objects *objects;
-    EventCache events;
+    WatchCache events;
     int64_t started_us;
     List hands; /* Hand.link: those who asked us to leave and have not got their answer yet */
 };
@@ -48,6 +48,10 @@ void serve_target_action(Api *api, Request *request, const RouteMatch *match);
 void serve_target_enabled(Api *api, Request *request, const RouteMatch *match);
 /* logs.c */
 void serve_log(Api *api, Request *request, const RouteMatch *match);
+/* history.c */
+void serve_events(Api *api, Request *request, const RouteMatch *match);
+void serve_why(Api *api, Request *request, const RouteMatch *match);
+void serve_timeline(Api *api, Request *request, const RouteMatch *match);
 /* server_info.c */
 void serve_review(Api *api, Request *request, const RouteMatch *match);
 void serve_server(Api *api, Request *request, const RouteMatch *match);
@@ -62,5 +66,12 @@ Object *find_object(Api *api, Request *request, const RouteMatch *match);
 void reply_object(Request *request, int status, Object *object);
 /* The body as a JSON object: 0; an absent one is NULL. -1: answered with 400 or 415. */
 MUST int request_json(Request *request, const Value **ret);
+/* Is there such a session, be it down? Else answered with 404. */
+bool session_exists(Api *api, Request *request, const char *slug);
 /* A finished JSON value in `out`'s Buf. */
 void reply_json(Request *request, int status, Buf *buf);
+
+/* ---- parameters of a query, in params.c: 0, also when absent: *ret stays; -1: answered with 400 ---- */
+int param_bad(Request *request, const char *name, const char *text, const char *expected);
+MUST int param_time(Request *request, const char *name, int64_t *ret);
+MUST int param_count(Request *request, const char *name, int64_t min, int64_t *ret);

@@ -11,7 +11,6 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "engine/log_hub.h"
-#include "engine/stopped.h"
 
 enum { OUT_MOST = 8 * MAX_LOG_LINE, OUT_KEPT = 256 * 1024 }; /* a line may grow sixfold in JSON */
 
@@ -119,27 +118,6 @@ static void on_close(void *arg) {
 
 /* ---- what is asked ---- */
 
-static int bad_param(Request *request, const char *name, const char *text, const char *expected) {
-    reply_status(request, 400, "BadRequest", "%s: Invalid value: \"%s\": %s", name, text, expected);
-    return -1;
-}
-
-static int parse_time(Request *request, const char *name, int64_t *ret) {
-    const char *text = request_param(request, name);
-    Err err;
-    if (text && time_parse(text, ret, &err) < 0)
-        return bad_param(request, name, text, err.msg);
-    return 0;
-}
-
-static int parse_count(Request *request, const char *name, int64_t min, int64_t *ret) {
-    const char *text = request_param(request, name);
-    if (text && number_parse(text, min, UINT32_MAX, ret) < 0)
-        return bad_param(request, name, text,
-                         min ? "it is a number from 1" : "it is a number from 0");
-    return 0;
-}
-
 /* "<object>:<run>:<offset>[:<from>]", as a line says; the target's own name will do, and has a colon. */
 static int parse_cursor(Request *request, const char *text, LogCursor *ret) {
     const char *p = strchr(text, ':');
@@ -156,7 +134,7 @@ static int parse_cursor(Request *request, const char *text, LogCursor *ret) {
         p = p[1 + size] ? p + 1 + size : NULL;
     }
     if (p || n < 2 || name_n == 0)
-        return bad_param(request, "after", text,
+        return param_bad(request, "after", text,
                          "it is <object>:<run>:<offset>[:<from>], as a line says");
     *ret = (LogCursor){arena_strndup(request->arena, text, name_n), (uint32_t)numbers[0],
                        (uint64_t)numbers[1], n == 3 ? (uint64_t)numbers[2] : (uint64_t)numbers[1]};
@@ -185,12 +163,12 @@ static int parse_ask(Request *request, LogAsk *ask) {
     ask->tail = -1;
     ask->follow = request_flag(request, "follow");
     if (stream && strcmp(stream, "out") != 0 && strcmp(stream, "err") != 0)
-        return bad_param(request, "stream", stream, "it is out or err");
+        return param_bad(request, "stream", stream, "it is out or err");
     ask->stream = !stream ? 0 : stream[0] == 'o' ? 1 : 2;
-    if (parse_count(request, "tail", 0, &ask->tail) < 0 ||
-        parse_count(request, "run", 1, &run) < 0 ||
-        parse_time(request, "since", &ask->since_us) < 0 ||
-        parse_time(request, "until", &ask->until_us) < 0 || parse_lists(request, ask) < 0)
+    if (param_count(request, "tail", 0, &ask->tail) < 0 ||
+        param_count(request, "run", 1, &run) < 0 ||
+        param_time(request, "since", &ask->since_us) < 0 ||
+        param_time(request, "until", &ask->until_us) < 0 || parse_lists(request, ask) < 0)
         return -1;
     ask->run = (uint32_t)run;
     return 0;
@@ -204,22 +182,14 @@ static void choose_target(Api *api, Request *request, const RouteMatch *match, L
     ask->targets = (StrList){at, 1};
 }
 
-static bool session_exists(Api *api, Request *request, const char *slug) {
-    StoppedSession stopped;
-    return object_find(api->objects, OBJECT_SESSION, NULL, slug) ||
-           stopped_find(api->options.state_dir, slug, request->arena, &stopped) == 0;
-}
-
 void serve_log(Api *api, Request *request, const RouteMatch *match) {
     LogAsk ask = {.slug = match->vars[0]};
     const char *format = request_param(request, "format");
     Err err;
-    if (!session_exists(api, request, ask.slug)) {
-        reply_not_found(request, "tilt.dev", "sessions", ask.slug);
+    if (!session_exists(api, request, ask.slug))
         return;
-    }
     if (format && strcmp(format, "json") != 0 && strcmp(format, "raw") != 0) {
-        bad_param(request, "format", format, "it is json or raw");
+        param_bad(request, "format", format, "it is json or raw");
         return;
     }
     if (parse_ask(request, &ask) < 0)

@@ -19,9 +19,9 @@ typedef struct Watch {
     Watcher watcher;
     Timer *bookmark, *timeout;
     uint64_t cursor;
-    VEC(Event *) first; /* the objects there were at the start */
+    VEC(WatchEvent *) first; /* the objects there were at the start */
     size_t first_at;
-    Event *event; /* being sent */
+    WatchEvent *event; /* being sent */
     size_t sent;
     Map seen; /* with a label selector: space/name of what the client believes to fit; values are not used */
     bool by_labels;
@@ -45,32 +45,32 @@ static bool note_seen(Watch *watch, const char *space, const char *name, bool fi
 
 /* ---- events ---- */
 
-static Event *object_event(Watch *watch, Object *object, EventType type) {
-    EventAsk ask = {.type = type,
-                    .kind = object->kind,
-                    .version = object->version,
-                    .include = (unsigned char)watch->ask.include};
+static WatchEvent *object_event(Watch *watch, Object *object, WatchType type) {
+    WatchEventAsk ask = {.type = type,
+                         .kind = object->kind,
+                         .version = object->version,
+                         .include = (unsigned char)watch->ask.include};
     if (watch->ask.table)
         ask.form = watch->headed ? FORM_TABLE : FORM_TABLE_HEAD;
     watch->headed = true;
     ask.json = object_json(object, &ask.json_size);
-    return event_get(&watch->api->events, &ask);
+    return watch_event_get(&watch->api->events, &ask);
 }
 
-static Event *tombstone_event(Watch *watch, const Tombstone *tombstone) {
-    EventAsk ask = {.type = EVENT_DELETED,
-                    .kind = tombstone->kind,
-                    .version = tombstone->version,
-                    .json = tombstone->json,
-                    .json_size = tombstone->json_size,
-                    .include = (unsigned char)watch->ask.include};
+static WatchEvent *tombstone_event(Watch *watch, const Tombstone *tombstone) {
+    WatchEventAsk ask = {.type = WATCH_DELETED,
+                         .kind = tombstone->kind,
+                         .version = tombstone->version,
+                         .json = tombstone->json,
+                         .json_size = tombstone->json_size,
+                         .include = (unsigned char)watch->ask.include};
     if (watch->ask.table)
         ask.form = watch->headed ? FORM_TABLE : FORM_TABLE_HEAD;
     watch->headed = true;
-    return event_get(&watch->api->events, &ask);
+    return watch_event_get(&watch->api->events, &ask);
 }
 
-static Event *bookmark_event(const Watch *watch, bool initial_end) {
+static WatchEvent *bookmark_event(const Watch *watch, bool initial_end) {
     ObjectKind kind = watch->ask.kind;
     Buf buf;
     JsonWriter out;
@@ -94,12 +94,12 @@ static Event *bookmark_event(const Watch *watch, bool initial_end) {
     json_object_end(&out);
     json_object_end(&out);
     buf_putc(&buf, '\n');
-    Event *event = event_text(&buf);
+    WatchEvent *event = watch_event_text(&buf);
     buf_deinit(&buf);
     return event;
 }
 
-static Event *expired_event(uint64_t asked, uint64_t oldest) {
+static WatchEvent *expired_event(uint64_t asked, uint64_t oldest) {
     char message[120];
     Buf buf;
     JsonWriter out;
@@ -113,7 +113,7 @@ static Event *expired_event(uint64_t asked, uint64_t oldest) {
     status_write(&(Status){.code = 410, .reason = "Expired", .message = message}, &out);
     json_object_end(&out);
     buf_putc(&buf, '\n');
-    Event *event = event_text(&buf);
+    WatchEvent *event = watch_event_text(&buf);
     buf_deinit(&buf);
     return event;
 }
@@ -121,19 +121,19 @@ static Event *expired_event(uint64_t asked, uint64_t oldest) {
 /* ---- what is next ---- */
 
 /* What this client is to hear of an object that is newer than the cursor; NULL: nothing. */
-static Event *news_of_object(Watch *watch, Object *object, uint64_t cursor) {
+static WatchEvent *news_of_object(Watch *watch, Object *object, uint64_t cursor) {
     if (!list_ask_fits(&watch->ask, object))
         return NULL;
     if (!watch->by_labels)
-        return object_event(watch, object, object->added > cursor ? EVENT_ADDED : EVENT_MODIFIED);
+        return object_event(watch, object, object->added > cursor ? WATCH_ADDED : WATCH_MODIFIED);
     bool fits = selector_labels_match(&watch->ask.selector, object->labels);
     bool did = note_seen(watch, object->space, object->name, fits);
     if (!fits && !did)
         return NULL;
-    return object_event(watch, object, !fits ? EVENT_DELETED : did ? EVENT_MODIFIED : EVENT_ADDED);
+    return object_event(watch, object, !fits ? WATCH_DELETED : did ? WATCH_MODIFIED : WATCH_ADDED);
 }
 
-static Event *news_of_tombstone(Watch *watch, const Tombstone *tombstone, uint64_t cursor) {
+static WatchEvent *news_of_tombstone(Watch *watch, const Tombstone *tombstone, uint64_t cursor) {
     if (!list_ask_fits_tombstone(&watch->ask, tombstone))
         return NULL;
     bool known = watch->by_labels ? note_seen(watch, tombstone->space, tombstone->name, false)
@@ -142,11 +142,11 @@ static Event *news_of_tombstone(Watch *watch, const Tombstone *tombstone, uint64
 }
 
 /* Moves the cursor to the next version that matters, or to the newest. `object` is the oldest newer one. */
-static Event *next_news(Watch *watch) {
+static WatchEvent *next_news(Watch *watch) {
     Objects *objects = watch->api->objects;
     Object *object = object_newer(objects, watch->cursor);
     const Tombstone *tombstone = tombstone_newer(objects, watch->cursor);
-    Event *event = NULL;
+    WatchEvent *event = NULL;
     while (!event && (object || tombstone)) {
         uint64_t cursor = watch->cursor;
         if (tombstone && (!object || tombstone->version < object->version)) {
@@ -199,7 +199,7 @@ static ssize_t fill(void *arg, char *to, size_t size) {
         n += part;
         watch->sent += part;
         if (watch->sent == watch->event->size)
-            watch->event = event_unref(watch->event);
+            watch->event = watch_event_unref(watch->event);
     }
     return n == 0 && watch->ended ? STREAM_END : (ssize_t)n;
 }
@@ -230,9 +230,9 @@ static void on_close(void *arg) {
     watch->bookmark = timer_free(watch->bookmark);
     watch->timeout = timer_free(watch->timeout);
     for (size_t i = watch->first_at; i < watch->first.n; i++)
-        event_unref(watch->first.at[i]);
+        watch_event_unref(watch->first.at[i]);
     VEC_FREE(watch->first);
-    event_unref(watch->event);
+    watch_event_unref(watch->event);
     map_deinit(&watch->seen);
     free(watch);
 }
@@ -250,7 +250,7 @@ static void begin_with_all(Watch *watch) {
             continue;
         if (watch->by_labels)
             note_seen(watch, object->space, object->name, true);
-        Event *event = object_event(watch, object, EVENT_ADDED);
+        WatchEvent *event = object_event(watch, object, WATCH_ADDED);
         VEC_PUSH(watch->first, event);
     }
 }

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/labelled.h"
 #include "cli/log_feed.h"
 #include "cli/prefix.h"
 #include "cli/targets.h"
@@ -52,7 +53,7 @@ typedef struct Logs {
     bool has_re;
     char since[TIME_TEXT], until[TIME_TEXT];
     const TextList *labels;
-    TextList labelled; /* the names, and those of the targets that carry the labels */
+    TextList names; /* those given, and those of the targets that carry the labels */
 } Logs;
 
 /* ---- what is asked ---- */
@@ -168,29 +169,6 @@ static int pump(Logs *logs, LogFeed *feed, Err *err) {
     return 0;
 }
 
-/* Labels stand for the targets that carry them now. */
-static int read_labels(Logs *logs, bool stopped, Err *err) {
-    Arena *arena = &logs->cli->arena;
-    Targets targets;
-    if (!logs->labels->n)
-        return 0;
-    if (stopped)
-        return err_set(err, ERR_INVALID, "session %s is down: name the targets, instead of -l",
-                       logs->ask.slug);
-    targets_init(&targets, &logs->cli->client, logs->ask.slug);
-    int r = targets_read(&targets, err);
-    if (r == 0)
-        r = targets_choose(&targets, logs->ask.names, logs->labels, err);
-    logs->labelled.at = arena_alloc(arena, (targets.all.n + 1) * sizeof(*logs->labelled.at));
-    for (size_t i = 0; i < targets.all.n; i++)
-        if (targets.all.at[i]->chosen)
-            logs->labelled.at[logs->labelled.n++] =
-                arena_strdup(arena, targets.all.at[i]->view.name);
-    logs->ask.names = &logs->labelled;
-    targets_deinit(&targets);
-    return r;
-}
-
 /* On a terminal: makes room for the names that may come, so that the column does not jump. */
 static void widen(Logs *logs) {
     Targets targets;
@@ -213,8 +191,10 @@ static int print(Logs *logs, Err *err) {
     logs->ask.slug = cli_session(logs->cli, &stopped, err);
     if (!logs->ask.slug)
         return -1;
-    if (read_labels(logs, stopped, err) < 0)
+    Labelled what = {.slug = logs->ask.slug, .stopped = stopped, .labels = logs->labels};
+    if (labelled_names(logs->cli, &what, &logs->names, err) < 0)
         return -1;
+    logs->ask.names = &logs->names;
     if (stopped && logs->ask.follow) {
         cli_say("session %s is down: nothing more will come", logs->ask.slug);
         logs->ask.follow = false;

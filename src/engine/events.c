@@ -135,7 +135,7 @@ static void tell_readers(EventLog *log) {
         reader->more(reader->arg);
 }
 
-static void flush(EventLog *log) {
+void event_log_write(EventLog *log) {
     size_t size = log->pending.n;
     list_remove(&log->dirty);
     if (!size)
@@ -161,7 +161,7 @@ static void flush(EventLog *log) {
 static void on_turn_end(void *arg) {
     Engine *engine = arg;
     while (!list_empty(&engine->event_logs))
-        flush(LIST_ENTRY(engine->event_logs.next, (EventLog *)NULL, dirty));
+        event_log_write(LIST_ENTRY(engine->event_logs.next, (EventLog *)NULL, dirty));
 }
 
 void events_begin(Engine *engine) {
@@ -206,7 +206,7 @@ void event_record(Session *session, const Event *event) {
     if (list_empty(&log->dirty))
         list_append(&log->engine->event_logs, &log->dirty);
     if (log->pending.n > PENDING_BYTES)
-        flush(log);
+        event_log_write(log);
 }
 
 /* ---- life ---- */
@@ -225,7 +225,7 @@ EventLog *event_log_new(Engine *engine, const char *dir) {
 EventLog *event_log_free(EventLog *log) {
     if (!log)
         return NULL;
-    flush(log);
+    event_log_write(log);
     while (!list_empty(&log->readers)) {
         EventReader *reader = LIST_ENTRY(log->readers.next, (EventReader *)NULL, link);
         list_remove(&reader->link);

@@ -43,6 +43,8 @@ void events_held(Target *target, const Verdict *verdict, const char *why);
 EventLog *event_log_new(Engine *engine, const char *dir);
 /* Writes what is left to be written. Who reads hears that nothing more comes. NULL is fine, returns NULL. */
 EventLog *event_log_free(EventLog *log);
+/* Now, and not at the end of the turn. */
+void event_log_write(EventLog *log);
 /* A new server: reads what the one before has recorded of each target. */
 void events_recall(Session *session);
 void events_begin(Engine *engine); /* writes at the end of each turn */

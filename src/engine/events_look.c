@@ -68,7 +68,9 @@ static void look_ready(Target *target) {
         return;
     target->events.ready = facts->ready;
     duration_format_short((facts->last_ready_us - facts->started_us) / 1000, took);
-    if (facts->ready)
+    if (facts->ready && facts->last_ready_us - facts->started_us < 1000)
+        snprintf(message, sizeof(message), "ready at once");
+    else if (facts->ready)
         snprintf(message, sizeof(message), "ready after %s", took);
     else
         snprintf(message, sizeof(message), "not ready any more%s%s",

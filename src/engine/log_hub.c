@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/log_source.h"
+#include "engine/meant.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
 
@@ -218,28 +219,6 @@ static void on_change(void *arg) {
 
 /* ---- which logs ---- */
 
-/* "api" stands for "api:update" and "api:serve"; "api.serve" is the name of the latter's object. */
-static bool is_meant(const char *name, const char *target, Arena *arena) {
-    size_t n = strcspn(target, ":");
-    return strcmp(name, target) == 0 || (strncmp(name, target, n) == 0 && name[n] == '\0') ||
-           (strchr(name, '.') && strcmp(name, graph_object_name(target, arena)) == 0);
-}
-
-/* The names, with groups replaced by the targets that they stand for. */
-static StrList without_groups(const Session *session, const StrList *names, Arena *arena) {
-    StrList list = {.at = arena_alloc(arena, (names->n * session->graph.n + 1) * sizeof(char *))};
-    for (size_t i = 0; i < names->n; i++) {
-        size_t before = list.n;
-        for (size_t t = 0; t < session->graph.n; t++)
-            for (size_t g = 0; g < session->groups[t].n; g++)
-                if (strcmp(session->groups[t].at[g], names->at[i]) == 0)
-                    list.at[list.n++] = session->graph.targets[t].name;
-        if (list.n == before)
-            list.at[list.n++] = names->at[i];
-    }
-    return list;
-}
-
 /* All that the session has, or of one that is down those that have a directory, by name. */
 static StrList all_targets(LogStream *stream, const Session *session) {
     AUTO_FREE char *runs = path_join(stream->dir, "runs");
@@ -271,7 +250,7 @@ static int mark(LogStream *stream, const StrList *names, const StrList *all, boo
     for (size_t i = 0; i < names->n; i++) {
         size_t hits = 0;
         for (size_t t = 0; t < all->n; t++) {
-            if (!is_meant(names->at[i], all->at[t], &stream->arena))
+            if (!target_is_meant(names->at[i], all->at[t], &stream->arena))
                 continue;
             marks[t] = true;
             hits++;
@@ -288,7 +267,7 @@ static int list_targets(LogStream *stream, const StrList *asked, Err *err) {
     StrList all = all_targets(stream, session), names = *asked;
     bool *marks = arena_alloc(arena, all.n * sizeof(*marks));
     if (session)
-        names = without_groups(session, asked, arena);
+        names = names_without_groups(session, asked, arena);
     if (mark(stream, &names, &all, marks, err) < 0)
         return -1;
     StrList *chosen = &stream->ask.targets;

@@ -15,6 +15,11 @@ struct LogStream {
     void *arg;
 };
 
+struct EventStream {
+    Engine *engine;
+    bool follow, given;
+};
+
 /* ---- objects ---- */
 
 static void encode_session(const Object *object, JsonWriter *out) {
@@ -338,4 +343,48 @@ void fake_log_more(Engine *engine, const FakeLine *lines, size_t n) {
         engine->stream->at = 0;
         engine->stream->more(engine->stream->arg);
     }
+}
+
+/* ---- event_stream.h, history.h ---- */
+
+EventStream *event_stream_new(Engine *engine, const EventAsk *ask, LoopFn more, void *arg,
+                              Err *err) {
+    engine->events_asked = *ask;
+    if (ask->targets.n && strcmp(ask->targets.at[0], "nobody") == 0) {
+        err_set(err, ERR_NOT_FOUND, "session %s has no events of \"nobody\"", ask->slug);
+        return NULL;
+    }
+    EventStream *stream = xcalloc(1, sizeof(*stream));
+    *stream = (EventStream){.engine = engine, .follow = ask->follow};
+    return stream;
+}
+
+EventStream *event_stream_free(EventStream *stream) {
+    free(stream);
+    return NULL;
+}
+
+int event_stream_next(EventStream *stream, EventLine *ret) {
+    static const char line[] = "{\"seq\":1,\"kind\":\"started\",\"target\":\"api:serve\"}";
+    if (stream->given)
+        return stream->follow ? 0 : -1;
+    stream->given = true;
+    *ret = (EventLine){.json = line, .size = strlen(line)};
+    return 1;
+}
+
+int history_why(Engine *engine, const char *slug, const char *name, JsonWriter *out, Err *err) {
+    (void)engine;
+    if (strcmp(name, "nobody") == 0)
+        return err_set(err, ERR_NOT_FOUND, "session %s has no target \"nobody\"", slug);
+    json_object_begin(out);
+    json_kv_string(out, "target", name);
+    json_object_end(out);
+    return 0;
+}
+
+void history_timeline(Engine *engine, const char *slug, const TimelineWish *wish, Buf *out) {
+    (void)engine;
+    buf_printf(out, "{\"form\":%d,\"width\":%d,\"slug\":\"%s\"}", wish->form, wish->text.width,
+               slug);
 }

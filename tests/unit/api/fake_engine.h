@@ -3,6 +3,8 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/event_stream.h"
+#include "engine/history.h"
 #include "engine/log_hub.h"
 
 typedef struct FakeLine {
@@ -48,6 +50,7 @@ struct Engine {
     size_t line_n;
     LogAsk log_asked;
     char log_targets[256];
+    EventAsk events_asked;
     LogStream *stream; /* the one that is open */
 };
 

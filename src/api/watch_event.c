@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/event.h"
+#include "api/watch_event.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,27 +9,27 @@
 #include "base/xalloc.h"
 
 static const char *const type_names[] = {
-    [EVENT_ADDED] = "ADDED", [EVENT_MODIFIED] = "MODIFIED", [EVENT_DELETED] = "DELETED"};
+    [WATCH_ADDED] = "ADDED", [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED"};
 
-Event *event_ref(Event *event) {
+WatchEvent *watch_event_ref(WatchEvent *event) {
     event->refs++;
     return event;
 }
 
-Event *event_unref(Event *event) {
+WatchEvent *watch_event_unref(WatchEvent *event) {
     if (event && --event->refs == 0)
         free(event);
     return NULL;
 }
 
-Event *event_text(const Buf *line) {
-    Event *event = xmalloc(sizeof(*event) + line->n);
-    *event = (Event){.refs = 1, .size = line->n};
+WatchEvent *watch_event_text(const Buf *line) {
+    WatchEvent *event = xmalloc(sizeof(*event) + line->n);
+    *event = (WatchEvent){.refs = 1, .size = line->n};
     memcpy(event->bytes, line->p, line->n);
     return event;
 }
 
-static Event *render(const EventAsk *ask) {
+static WatchEvent *render(const WatchEventAsk *ask) {
     Buf buf;
     JsonWriter out;
     buf_init(&buf, MAX_REPLY_BYTES);
@@ -50,7 +50,7 @@ static Event *render(const EventAsk *ask) {
     }
     json_object_end(&out);
     buf_putc(&buf, '\n');
-    Event *event = event_text(&buf);
+    WatchEvent *event = watch_event_text(&buf);
     buf_deinit(&buf);
     event->version = ask->version;
     event->type = ask->type;
@@ -59,35 +59,35 @@ static Event *render(const EventAsk *ask) {
     return event;
 }
 
-static void drop_slot(EventCache *cache, size_t i) {
+static void drop_slot(WatchCache *cache, size_t i) {
     if (cache->at[i])
         cache->bytes -= cache->at[i]->size;
-    cache->at[i] = event_unref(cache->at[i]);
+    cache->at[i] = watch_event_unref(cache->at[i]);
 }
 
 /* Oldest first, until there is room. */
-static void keep(EventCache *cache, Event *event) {
+static void keep(WatchCache *cache, WatchEvent *event) {
     drop_slot(cache, cache->next);
-    for (size_t i = 1; i < EVENT_CACHE_SLOTS && cache->bytes + event->size > EVENT_CACHE_BYTES; i++)
-        drop_slot(cache, (cache->next + i) % EVENT_CACHE_SLOTS);
-    cache->at[cache->next] = event_ref(event);
+    for (size_t i = 1; i < WATCH_CACHE_SLOTS && cache->bytes + event->size > WATCH_CACHE_BYTES; i++)
+        drop_slot(cache, (cache->next + i) % WATCH_CACHE_SLOTS);
+    cache->at[cache->next] = watch_event_ref(event);
     cache->bytes += event->size;
-    cache->next = (cache->next + 1) % EVENT_CACHE_SLOTS;
+    cache->next = (cache->next + 1) % WATCH_CACHE_SLOTS;
 }
 
-Event *event_get(EventCache *cache, const EventAsk *ask) {
-    for (size_t i = 1; i <= EVENT_CACHE_SLOTS; i++) {
-        Event *event = cache->at[(cache->next + EVENT_CACHE_SLOTS - i) % EVENT_CACHE_SLOTS];
+WatchEvent *watch_event_get(WatchCache *cache, const WatchEventAsk *ask) {
+    for (size_t i = 1; i <= WATCH_CACHE_SLOTS; i++) {
+        WatchEvent *event = cache->at[(cache->next + WATCH_CACHE_SLOTS - i) % WATCH_CACHE_SLOTS];
         if (event && event->version == ask->version && event->type == ask->type &&
             event->form == ask->form && event->include == ask->include)
-            return event_ref(event);
+            return watch_event_ref(event);
     }
-    Event *event = render(ask);
+    WatchEvent *event = render(ask);
     keep(cache, event);
     return event;
 }
 
-void event_cache_clear(EventCache *cache) {
-    for (size_t i = 0; i < EVENT_CACHE_SLOTS; i++)
+void watch_cache_clear(WatchCache *cache) {
+    for (size_t i = 0; i < WATCH_CACHE_SLOTS; i++)
         drop_slot(cache, i);
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/event_feed.h"
+
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/xalloc.h"
+#include "data/json.h"
+#include "spec/routes.h"
+
+enum { PATH_BYTES = 24 * 1024 };
+
+typedef struct Feed {
+    Client *client;
+    const EventAsk *ask;
+    EventFn fn;
+    void *arg;
+    HttpLines *lines;
+    int64_t seq; /* of the last event that was given out */
+    bool over;   /* the stream has ended by itself */
+} Feed;
+
+static void add_number(Buf *path, const char *name, int64_t number) {
+    char text[24];
+    snprintf(text, sizeof(text), "%lld", (long long)number);
+    client_param(path, name, text);
+}
+
+static char *path_of(const Feed *feed) {
+    const EventAsk *ask = feed->ask;
+    Buf path;
+    buf_init(&path, PATH_BYTES);
+    buf_puts(&path, THOLE_API "/sessions/");
+    client_segment(&path, ask->slug);
+    buf_puts(&path, "/events");
+    if (ask->follow)
+        client_param(&path, "follow", "true");
+    for (size_t i = 0; ask->names && i < ask->names->n; i++)
+        client_param(&path, "target", ask->names->at[i]);
+    if (ask->since)
+        client_param(&path, "since", ask->since);
+    if (feed->seq)
+        add_number(&path, "after", feed->seq);
+    else if (ask->limit >= 0)
+        add_number(&path, "limit", ask->limit);
+    char *text = buf_take(&path);
+    buf_deinit(&path);
+    return text;
+}
+
+static void give(Feed *feed, const char *json, size_t size) {
+    Arena arena;
+    const Value *event;
+    arena_init(&arena);
+    if (json_parse(json, size, &arena, &event, NULL) == 0 &&
+        value_get_int(event, "seq", 0) > feed->seq) {
+        feed->seq = value_get_int(event, "seq", 0);
+        feed->fn(feed->arg, event, json, size);
+    }
+    arena_deinit(&arena);
+}
+
+/* Until the stream ends. */
+static void hear(Feed *feed) {
+    for (bool open = true; open && !ferror(stdout);) {
+        size_t size;
+        for (const char *line; (line = http_lines_next(feed->lines, &size));)
+            give(feed, line, size);
+        if (http_lines_done(feed->lines)) {
+            feed->over = true;
+            return;
+        }
+        struct pollfd p = {.fd = http_lines_fd(feed->lines), .events = POLLIN};
+        if (poll(&p, 1, 0) == 0 && fflush(stdout) == 0)
+            (void)!poll(&p, 1, -1);
+        open = http_lines_fill(feed->lines, NULL) >= 0;
+    }
+}
+
+static bool is_gone(const Feed *feed) {
+    Arena arena;
+    const Value *session;
+    Err err;
+    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s", feed->ask->slug);
+    arena_init(&arena);
+    int r = client_ask(feed->client, "GET", path, NULL, &arena, &session, &err);
+    arena_deinit(&arena);
+    return r < 0;
+}
+
+int event_feed(Client *client, const EventAsk *ask, EventFn fn, void *arg, Err *err) {
+    Feed feed = {.client = client, .ask = ask, .fn = fn, .arg = arg};
+    for (bool heard = false;; heard = true) {
+        AUTO_FREE char *path = path_of(&feed);
+        feed.over = false;
+        feed.lines = client_lines(client, path, err);
+        if (!feed.lines)
+            return heard && err->kind == ERR_NOT_FOUND ? 0 : -1;
+        hear(&feed);
+        feed.lines = http_lines_close(feed.lines);
+        if (ferror(stdout) || (feed.over && (!ask->follow || is_gone(&feed))))
+            return 0;
+    }
+}

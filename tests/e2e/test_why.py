@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""why: the chain of causes, from the target to the root, and the command that helps."""
+
+import json
+
+import pytest
+
+import driver
+
+SHOP = """
+    version: 1
+    services:
+      db: {command: exec sleep 1000, ready: {exec: test -e db-up}}
+      api: {command: exec sleep 1000, depends_on: [db]}
+      web: {command: exec sleep 1000, depends_on: [api]}
+      test: {type: job, command: exit 3, auto: false}
+      report: {type: job, command: 'true', depends_on: [test], auto: false}
+      loop: {command: 'exit 7', auto: false, restart: {delay: 10m}}
+    """
+
+
+@pytest.fixture
+def shop(thole):
+    thole.config(SHOP)
+    thole.run("up", "-d")
+    return thole
+
+
+def why(thole, *names, code=0):
+    return thole.run("why", *names, code=code).lines
+
+
+def chain(thole, name):
+    return thole.run("why", "-o", "json", name).json()
+
+
+def test_what_waits_names_the_root(shop):
+    shop.wait_target("db:serve", "active")
+    driver.wait_until(lambda: "not ready yet: the probe" in shop.run("why", "web").out)
+    lines = why(shop, "web")
+    assert lines[0].startswith("web:serve is waiting for api, held up by db, which")
+    assert lines[1].startswith("└ api:serve is waiting for db, which")
+    assert lines[2].startswith("  └ db:serve has been running for ") and "and is not ready yet: the probe's command exited with 1" in lines[2]
+    assert "because `thole up` began the session" in lines[3]
+    assert lines[-1] == "→ thole logs db:serve --run 1"
+    assert [line["target"] for line in chain(shop, "web")["lines"]] == ["web:serve", "api:serve", "db:serve", "db:serve"]
+    assert chain(shop, "web")["command"] == "logs db:serve --run 1"
+
+
+def test_what_happened(shop):
+    shop.file("db-up", "")
+    shop.run("wait", "--timeout", "20s")
+    assert "api:serve started" in why(shop, "api")[1] and "when db:serve was ready" in why(shop, "api")[1]
+    shop.run("restart", "api")
+    assert why(shop, "api")[1].endswith("because it was restarted by request")
+    shop.run("stop", "web")
+    assert "web:serve has not been running since it was stopped" in why(shop, "web")[0]
+    assert why(shop, "web")[-1] == "→ thole start web:serve"
+    shop.run("start", "report", code=1)
+    assert why(shop, "report")[0].startswith("report:update is waiting for test, which failed: exit code 3")
+    assert why(shop, "report")[-1] == "→ thole logs test:update --run 1"
+    assert "test:update failed" in why(shop, "test")[0] and "(run 1): exit code 3" in why(shop, "test")[0]
+    shop.run("disable", "api")
+    assert "api:serve has been disabled" in why(shop, "api")[0] or "api:serve is disabled" in why(shop, "api")[0]
+    assert why(shop, "api")[-1] == "→ thole enable api:serve"
+
+
+def test_a_restart_by_policy(shop):
+    shop.file("db-up", "")
+    shop.run("start", "loop", code=None)
+    shop.wait_target("loop:serve", "waiting", waitReason="backoff")
+    lines = why(shop, "loop")
+    assert lines[0].startswith("loop:serve is to be restarted: exit code 7; restart 1 of 10 in")
+    assert lines[1].startswith("└ loop:serve failed") and lines[-1] == "→ thole logs loop:serve --run 1"
+
+
+def test_without_names_it_is_about_trouble(shop):
+    shop.wait_target("db:serve", "active")
+    driver.wait_until(lambda: "not ready yet" in shop.run("why").out)
+    assert "web:serve is waiting" in shop.run("why").out
+    shop.file("db-up", "")
+    shop.run("wait", "--timeout", "20s")
+    said = shop.run("why")
+    assert said.out == "" and "everything that was asked for is ready or done" in said.err
+
+
+def test_also_when_the_session_is_down_and_after_a_crash(thole):
+    thole.config("""
+        version: 1
+        services:
+          ok: {command: exec sleep 1000}
+          bad: {type: job, command: exit 5, depends_on: [ok]}
+        """)
+    thole.run("ci", code=1)
+    thole.kill(thole.server_pid())
+    assert why(thole, "ok")[-1] == "→ thole logs bad:update --run 1"
+    assert "the session was done" in thole.run("why", "ok").out
+    thole.run("down")
+    assert why(thole, "bad")[0].startswith("bad:update failed") and why(thole, "bad")[0].endswith("(run 1): exit code 5")
+    assert "bad:update failed" in thole.run("why", "ok").out
+    assert "is down: name the target" in thole.run("why", code=2).err
+    assert "has no target \"nobody\"" in thole.run("why", "nobody", code=2).err
+
+
+def test_wrong_names(shop):
+    assert "did you mean api?" in shop.run("why", "apy", code=2).err
+    assert "has no target \"nobody\"; `thole ps`" in shop.run("why", "nobody", code=2).err
+    shop.run("why", "-o", "yaml", "api", code=2)
+    status, body = shop.api(f"/apis/thole.dev/v1alpha1/namespaces/{shop.session()['metadata']['name']}/targets/api.serve/why")
+    assert status == 200 and body["target"] == "api:serve" and body["lines"]
