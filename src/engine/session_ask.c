@@ -247,7 +247,7 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
         r = session_save(session, err);
         events_asked(
             session, chosen,
-            &(Event){.kind = EVENT_ASKED, .reason = "Up", .message = "`thole up` asked for it"});
+            &(Event){.kind = EVENT_ASKED, .reason = "Start", .message = "started by request"});
     }
     free(chosen);
     session_touch(session);

@@ -16,7 +16,7 @@ typedef enum EventKind {
     EVENT_SESSION, /* the session itself: Created, Done, Stopping, Down */
     EVENT_SERVER,  /* thole-server: Adopted, Left */
     EVENT_CONFIG,  /* the config file: Reloaded, Refused */
-    EVENT_ASKED, /* a run was wished for: Up, Start, Restart, FileChanged, Triggered, Schedule, Connection,
+    EVENT_ASKED, /* a run was wished for: Start, Needed, Restart, FileChanged, Triggered, Schedule, Connection,
                      * DependencyRestarted, ConfigChanged. The message says by what, so that it can follow "because":
                      * "app.js changed" */
     EVENT_BACKOFF, /* a run was wished for by the restart policy: Policy */

@@ -56,7 +56,7 @@ def test_what_happened(shop):
     shop.run("stop", "web")
     assert "web:serve has not been running since it was stopped" in why(shop, "web")[0]
     assert why(shop, "web")[-1] == "→ thole start web:serve"
-    shop.run("start", "report", code=1)
+    shop.run("start", "--timeout", "2s", "report", code=None)
     assert why(shop, "report")[0].startswith("report:update is waiting for test, which failed: exit code 3")
     assert why(shop, "report")[-1] == "→ thole logs test:update --run 1"
     assert "test:update failed" in why(shop, "test")[0] and "(run 1): exit code 3" in why(shop, "test")[0]
