@@ -27,6 +27,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_SESSION_STATUS] = serve_object,
     [ROUTE_SESSION_DELETE] = serve_session_delete,
     [ROUTE_SESSION_START] = serve_session_start,
+    [ROUTE_SESSION_RELOAD] = serve_session_reload,
     [ROUTE_SESSION_HOLD] = serve_session_hold,
     [ROUTE_SESSION_LOG] = serve_log,
     [ROUTE_SESSION_EVENTS] = serve_events,

@@ -41,6 +41,10 @@ void serve_watch(Api *api, Request *request, const ListAsk *ask);
 void serve_session_create(Api *api, Request *request, const RouteMatch *match);
 void serve_session_delete(Api *api, Request *request, const RouteMatch *match);
 void serve_session_start(Api *api, Request *request, const RouteMatch *match);
+/* reload.c */
+void serve_session_reload(Api *api, Request *request, const RouteMatch *match);
+/* Answers what creating it would do. */
+void reply_preview(Api *api, Request *request, const SessionAsk *ask);
 /* hold.c */
 void serve_session_hold(Api *api, Request *request, const RouteMatch *match);
 /* target_actions.c */

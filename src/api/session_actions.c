@@ -123,6 +123,10 @@ void serve_session_create(Api *api, Request *request, const RouteMatch *match) {
         reply_invalid(request, body, "");
         return;
     }
+    if (str_same(request_param(request, "dryRun"), "All")) {
+        reply_preview(api, request, &body->ask);
+        return;
+    }
     Report report;
     Err err = {.kind = ERR_NONE};
     report_init(&report, request->arena);

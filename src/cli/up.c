@@ -16,11 +16,12 @@
 #include "cli/presence.h"
 #include "cli/report_print.h"
 #include "cli/request.h"
+#include "cli/table.h"
 #include "spec/routes.h"
 
 typedef struct UpOptions {
     TextList labels;
-    bool detach, wait, env_refresh;
+    bool detach, wait, env_refresh, dry_run;
     int64_t timeout_ms, readiness_timeout_ms;
 } UpOptions;
 
@@ -34,6 +35,8 @@ static const Option up_options[] = {
      "with --wait: give up after this long (exit code 4)", NULL},
     {"env-refresh", 0, OPTION_FLAG, offsetof(UpOptions, env_refresh), NULL,
      "new runs get the environment of this command", NULL},
+    {"dry-run", 0, OPTION_FLAG, offsetof(UpOptions, dry_run), NULL,
+     "only say what would be started, restarted and stopped, and why", NULL},
 };
 
 static const Option ci_options[] = {
@@ -95,22 +98,36 @@ static int take_own(Cli *cli, const char *slug, Begun *ret, Err *err) {
     return 0;
 }
 
-/* The file was read when the session began: whoever has written to it since may expect to see it. */
-static void say_changed(Cli *cli, const char *slug) {
-    const Value *session;
-    const char *start;
-    int64_t start_us;
+/* When the file was read for the last time; -1: nobody can say. */
+static int64_t read_at_us(const Value *session) {
+    const Value *targets = value_get(value_get(session, "status"), "targets");
+    for (size_t i = 0; i < value_count(targets); i++) {
+        const Value *target = value_at(targets, i);
+        const Value *ended = value_get(value_get(target, "state"), "terminated");
+        const char *start = value_get_str(ended, "startTime");
+        int64_t us;
+        if (str_same(value_get_str(target, "name"), "tiltfile:update") && start &&
+            time_parse(start, &us, NULL) == 0)
+            return us;
+    }
+    return -1;
+}
+
+/* The session watches its file. Who has just written to it expects it to be taken up before anything else is done. */
+static int take_up(Cli *cli, const char *slug, Err *err) {
+    const Value *session, *reply;
     struct stat file;
     if (stat(cli->config_file, &file) < 0 || get_session(cli, slug, &session, NULL) < 0)
-        return;
-    start = value_get_str(value_get(session, "status"), "startTime");
-    if (!start || time_parse(start, &start_us, NULL) < 0 ||
-        file.st_mtim.tv_sec * (int64_t)1000000 + file.st_mtim.tv_nsec / 1000 <= start_us)
-        return;
+        return 0;
+    int64_t changed_us = file.st_mtim.tv_sec * (int64_t)1000000 + file.st_mtim.tv_nsec / 1000;
+    if (changed_us <= read_at_us(session))
+        return 0;
+    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/reload", slug);
+    if (client_ask(&cli->client, "POST", path, "{}", &cli->arena, &reply, err) == 0)
+        return 0;
+    report_print(cli, reply);
     AUTO_FREE char *down = cli_words(cli, "down");
-    AUTO_FREE char *up = cli_words(cli, "up");
-    cli_say("%s has changed since %s began, which goes on as it is; `%s` and `%s` take the change",
-            cli->config_file, slug, down, up);
+    return err_in(err, "session %s goes on as it is (`%s` stops it)", slug, down);
 }
 
 /* What to do about a session that is there already. */
@@ -124,9 +141,8 @@ static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) 
                        "`thole --session NAME ci`, or stop that with `thole down`",
                        cli->config_file, slug);
     ret->slug = slug;
-    say_changed(cli, slug);
     ask->with_client = ask->env_refresh;
-    if (attach(cli, slug, ask, err) < 0)
+    if (take_up(cli, slug, err) < 0 || attach(cli, slug, ask, err) < 0)
         return -1;
     if (ask->env_refresh)
         cli_say("what starts from now on has the environment of this command; what runs keeps its "
@@ -254,8 +270,66 @@ static int start(Cli *cli, const UpOptions *options, bool ci, Err *err) {
     return r;
 }
 
-static int run_up(Cli *cli, void *options, Err *err) {
-    return start(cli, options, false, err);
+/* ---- --dry-run ---- */
+
+static void print_changes(const Cli *cli, const Value *changes) {
+    static const char *const columns[] = {"TARGET", "ACTION", "WHY"};
+    static const char *const colors[][2] = {
+        {"start", "32"}, {"restart", "33"}, {"stop", "31"}, {"update", "36"}};
+    Table *table = NULL;
+    size_t kept = 0;
+    for (size_t i = 0; i < value_count(changes); i++) {
+        const Value *change = value_at(changes, i);
+        const char *action = value_get_str(change, "action"), *color = NULL;
+        const char *why = value_get_str(change, "message");
+        if (str_same(action, "keep")) {
+            kept++;
+            continue;
+        }
+        for (size_t c = 0; c < COUNT(colors); c++)
+            color = str_same(action, colors[c][0]) ? colors[c][1] : color;
+        table = table ? table : table_new(columns, COUNT(columns), cli->color);
+        table_row(table,
+                  (const char *const[]){value_get_str(change, "target"), action, why ? why : ""},
+                  color);
+    }
+    if (table)
+        table_print(table);
+    cli_say("%zu of %zu target%s would stay as %s", kept, value_count(changes),
+            value_count(changes) == 1 ? "" : "s", value_count(changes) == 1 ? "it is" : "they are");
+}
+
+static int preview(Cli *cli, const UpOptions *options, Err *err) {
+    UpAsk ask = {.labels = options->labels,
+                 .with_client = true,
+                 .timeout_ms = -1,
+                 .readiness_timeout_ms = -1};
+    const Value *reply;
+    if (cli_project(cli, err) < 0 || refuse_moved(cli, err) < 0)
+        return -1;
+    AUTO_FREE char *body = request_up(cli, &ask, false, err);
+    if (!body)
+        return -1;
+    if (client_ask(&cli->client, "POST", TILT_API "/sessions?dryRun=All", body, &cli->arena, &reply,
+                   err) < 0) {
+        report_print(cli, reply);
+        take_cause(reply, err);
+        return -1;
+    }
+    if (strcmp(cli_output(cli), "table") == 0)
+        print_changes(cli, value_get(reply, "changes"));
+    else
+        cli_print(cli, reply);
+    return EXIT_DONE;
+}
+
+static int run_up(Cli *cli, void *given, Err *err) {
+    UpOptions *options = given;
+    if (!options->dry_run)
+        return start(cli, options, false, err);
+    int r = preview(cli, options, err);
+    free(options->labels.at);
+    return r;
 }
 
 static int run_ci(Cli *cli, void *options, Err *err) {
@@ -264,10 +338,11 @@ static int run_ci(Cli *cli, void *options, Err *err) {
 
 const Command command_up = {
     .name = "up",
-    .args = "[NAME…] [-l KEY[=VALUE]] [-d] [--wait] [--timeout D] [--env-refresh]",
+    .args = "[NAME…] [-l KEY[=VALUE]] [-d] [--wait] [--timeout D] [--env-refresh] [--dry-run]",
     .doc = "Starts this project's session, or attaches to it; logs stream",
     .more = "With names or labels only those services, and what they depend on. ^C stops\n"
             "what this command created, a second one kills; what was there goes on.",
+    .outputs = "table|json|yaml",
     .options = up_options,
     .option_n = COUNT(up_options),
     .options_size = sizeof(UpOptions),

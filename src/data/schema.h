@@ -230,6 +230,13 @@ bool schema_has(const Type *type, const void *object, const char *key);
 void schema_mark(const Type *type, void *object, const char *key);
 void schema_forget(const Type *type, void *object, const char *key); /* ... as not written */
 
+/* --- comparing --- */
+
+/* Do both say the same? Where they stand in their files does not count. */
+bool schema_same(const Type *type, const void *a, const void *b);
+/* ... of one member of the structs `a` and `b` of `type`. */
+bool schema_same_field(const Type *type, const Field *field, const void *a, const void *b);
+
 /* --- overlays --- */
 
 /* `low` overlaid with `high`: structs and maps by key, lists replaced or (FIELD_APPEND) appended,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -31,8 +32,10 @@ struct LogStream {
     char *dir; /* of the session */
     LoopFn more;
     void *arg;
-    LogSource **sources;                        /* in order of name */
-    size_t n, over;                             /* over: of which nothing will come any more */
+    StrList asked; /* the names that were asked for; empty: all */
+    Map places;    /* target's name → index into `sources`, plus one */
+    LogSource **sources;
+    size_t n, cap, over;                        /* over: of which nothing will come any more */
     SourceList heap;                            /* sources with a line, the oldest line first */
     SourceList ready;                           /* those that may have one */
     enum { IDLE, READY, QUEUED, OVER } * where; /* per source */
@@ -176,63 +179,49 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static uint32_t started_run(const TargetFacts *facts) {
-    return facts->started_ms ? facts->run : 0;
-}
-
-/* As far as is known: a run that is being started or looked up may well be. */
-static bool lives(const Session *session, size_t t) {
-    const Target *target = session->targets[t];
-    return facts_alive(&session->facts[t]) || target->start || target->resume;
-}
-
-static void hear_target(LogStream *stream, const Target *target) {
-    const StrList *names = &stream->ask.targets;
-    const char *name = target->session->graph.targets[target->index].name;
-    const char *const *at =
-        names->n ? bsearch(&name, names->at, names->n, sizeof(*names->at), by_name) : NULL;
-    const TargetFacts *facts = &target->session->facts[target->index];
-    if (!at || !started_run(facts))
-        return;
-    log_source_news(stream->sources[at - names->at], facts->run,
-                    lives(target->session, target->index));
-    make_ready(stream, (size_t)(at - names->at));
-}
-
-/* Looks at what has changed, alone. */
-static void on_change(void *arg) {
-    LogStream *stream = arg;
-    Objects *objects = stream->engine->objects;
-    Session *session = session_find(stream->engine, stream->ask.slug);
-    if (!session) {
-        close_all(stream);
-        return;
-    }
-    for (Object *object = object_newer(objects, stream->seen); object;
-         object = object_after(objects, object))
-        if (object->kind == OBJECT_TARGET && target_of(object)->session == session)
-            hear_target(stream, target_of(object));
-    stream->seen = objects_version(objects);
-    if (stream->ready.n)
-        stream->more(stream->arg);
-}
-
 /* ---- which logs ---- */
 
+<<<<<<< HEAD
 /* All that the session has, or of one that is down those that have a directory, by name. */
+=======
+/* "api" stands for "api:update" and "api:serve"; "api.serve" is the name of the latter's object. */
+static bool is_meant(const char *name, const char *target, Arena *arena) {
+    size_t n = strcspn(target, ":");
+    return strcmp(name, target) == 0 || (strncmp(name, target, n) == 0 && name[n] == '\0') ||
+           (strchr(name, '.') && strcmp(name, graph_object_name(target, arena)) == 0);
+}
+
+/* The names, with groups replaced by the targets that they stand for. */
+static StrList without_groups(const Session *session, const StrList *names, Arena *arena) {
+    StrList list = {.at = arena_alloc(arena, (names->n * session->graph.n + 1) * sizeof(char *))};
+    for (size_t i = 0; i < names->n; i++) {
+        size_t before = list.n;
+        for (size_t t = 0; t < session->graph.n; t++)
+            for (size_t g = 0; g < session->groups[t].n; g++)
+                if (strcmp(session->groups[t].at[g], names->at[i]) == 0)
+                    list.at[list.n++] = session->graph.targets[t].name;
+        if (list.n == before)
+            list.at[list.n++] = names->at[i];
+    }
+    return list;
+}
+
+/* All that the session has, and, but for those who want to know of its time alone, what else has a directory: of services that the
+ * file has no more. By name. */
+>>>>>>> be2e155 (engine: a session takes up its config file again)
 static StrList all_targets(LogStream *stream, const Session *session) {
     AUTO_FREE char *runs = path_join(stream->dir, "runs");
-    StrList all = {0};
-    if (session) {
-        all.at = arena_alloc(&stream->arena, (session->graph.n + 1) * sizeof(*all.at));
-        for (size_t i = 0; i < session->graph.n; i++)
-            if (i != session->graph.tiltfile)
-                all.at[all.n++] = session->graph.targets[i].name;
-    } else {
-        all = run_files_targets(runs, &stream->arena);
-    }
-    if (all.n)
-        qsort(all.at, all.n, sizeof(*all.at), by_name);
+    bool own = session && stream->ask.since_us == session->started_us;
+    StrList found = own ? (StrList){0} : run_files_targets(runs, &stream->arena);
+    size_t own_n = session ? session->graph.n : 0;
+    StrList all = {.at = arena_alloc(&stream->arena, (found.n + own_n + 1) * sizeof(*all.at))};
+    for (size_t i = 0; i < own_n; i++)
+        if (i != session->graph.tiltfile)
+            all.at[all.n++] = session->graph.targets[i].name;
+    for (size_t i = 0; i < found.n; i++)
+        if (!session || graph_find(&session->graph, found.at[i]) < 0)
+            all.at[all.n++] = found.at[i];
+    qsort(all.at, all.n, sizeof(*all.at), by_name);
     return all;
 }
 
@@ -305,37 +294,130 @@ static bool since_its_start(LogStream *stream, const Session *session) {
     return true;
 }
 
+static uint32_t started_run(const TargetFacts *facts) {
+    return facts->started_ms ? facts->run : 0;
+}
+
+/* As far as is known: a run that is being started or looked up may well be. */
+static bool lives(const Session *session, size_t t) {
+    const Target *target = session->targets[t];
+    return facts_alive(&session->facts[t]) || target->start || target->resume;
+}
+
+/* What all sources of a stream are opened with. */
+typedef struct Opening {
+    const Session *session; /* NULL: it is down */
+    bool own;               /* since it began */
+    bool since_past;
+    size_t ahead; /* bytes */
+} Opening;
+
+static void make_room(LogStream *stream) {
+    if (stream->n < stream->cap)
+        return;
+    size_t cap = stream->cap = stream->cap ? 2 * stream->cap : stream->ask.targets.n + 8;
+    stream->sources = xreallocarray(stream->sources, cap, sizeof(*stream->sources));
+    stream->where = xreallocarray(stream->where, cap, sizeof(*stream->where));
+    stream->heap.at = xreallocarray(stream->heap.at, cap, sizeof(*stream->heap.at));
+    stream->ready.at = xreallocarray(stream->ready.at, cap, sizeof(*stream->ready.at));
+}
+
+/* The name lives as long as the stream. */
+static void open_source(LogStream *stream, const Opening *opening, const char *name) {
+    const Session *session = opening->session;
+    int64_t t = session ? graph_find(&session->graph, name) : -1;
+    make_room(stream);
+    size_t i = stream->n++;
+    LogSourceAsk ask = {.backend = stream->engine->backend,
+                        .session_dir = stream->dir,
+                        .slug = stream->ask.slug,
+                        .target = name,
+                        .object = graph_object_name(name, &stream->arena),
+                        .ask = &stream->ask,
+                        .newest = t < 0 ? 0 : started_run(&session->facts[t]),
+                        .alive = t >= 0 && lives(session, (size_t)t),
+                        .after_run = opening->own && t >= 0 ? session->targets[t]->base_run : 0,
+                        .since_past = opening->since_past,
+                        .ahead = opening->ahead,
+                        .index = i,
+                        .more = on_source,
+                        .arg = stream};
+    stream->sources[i] = log_source_new(&ask);
+    stream->where[i] = IDLE;
+    (void)map_put(&stream->places, name, (void *)(uintptr_t)(i + 1));
+    make_ready(stream, i);
+}
+
+static size_t share_of_each(size_t n) {
+    size_t share = AHEAD_ALL / (n ? n : 1);
+    return share > AHEAD ? AHEAD : share < AHEAD_LEAST ? AHEAD_LEAST : share;
+}
+
 static void open_sources(LogStream *stream) {
-    Session *session = session_find(stream->engine, stream->ask.slug);
-    bool own = since_its_start(stream, session);
-    bool since_past = stream->ask.since_us <= loop_wall_us(stream->engine->loop);
-    size_t n = stream->n = stream->ask.targets.n, share = AHEAD_ALL / (n ? n : 1);
-    stream->sources = xcalloc(n, sizeof(*stream->sources));
-    stream->where = xcalloc(n, sizeof(*stream->where));
-    stream->heap.at = xcalloc(n, sizeof(*stream->heap.at));
-    stream->ready.at = xcalloc(n, sizeof(*stream->ready.at));
-    for (size_t i = 0; i < n; i++) {
-        const char *name = stream->ask.targets.at[i];
-        int64_t t = session ? graph_find(&session->graph, name) : -1;
-        LogSourceAsk ask = {.backend = stream->engine->backend,
-                            .session_dir = stream->dir,
-                            .slug = stream->ask.slug,
-                            .target = name,
-                            .object = graph_object_name(name, &stream->arena),
-                            .ask = &stream->ask,
-                            .newest = t < 0 ? 0 : started_run(&session->facts[t]),
-                            .alive = t >= 0 && lives(session, (size_t)t),
-                            .after_run = own && t >= 0 ? session->targets[t]->base_run : 0,
-                            .since_past = since_past,
-                            .ahead = share > AHEAD         ? AHEAD
-                                     : share < AHEAD_LEAST ? AHEAD_LEAST
-                                                           : share,
-                            .index = i,
-                            .more = on_source,
-                            .arg = stream};
-        stream->sources[i] = log_source_new(&ask);
-        make_ready(stream, i);
+    const Session *session = session_find(stream->engine, stream->ask.slug);
+    const StrList *names = &stream->ask.targets;
+    Opening opening = {.session = session,
+                       .own = since_its_start(stream, session),
+                       .since_past = stream->ask.since_us <= loop_wall_us(stream->engine->loop),
+                       .ahead = share_of_each(names->n)};
+    for (size_t i = 0; i < names->n; i++)
+        open_source(stream, &opening, names->at[i]);
+}
+
+/* ---- what changes while it is followed ---- */
+
+static bool is_asked(LogStream *stream, const Target *target) {
+    const char *name = target_name(target);
+    const StrList *groups = &target->session->groups[target->index];
+    for (size_t i = 0; i < stream->asked.n; i++) {
+        if (is_meant(stream->asked.at[i], name, &stream->arena))
+            return true;
+        for (size_t g = 0; g < groups->n; g++)
+            if (strcmp(groups->at[g], stream->asked.at[i]) == 0)
+                return true;
     }
+    return !stream->asked.n;
+}
+
+/* The config file has got another service: all that it writes is new. */
+static void hear_new(LogStream *stream, const Target *target) {
+    Opening opening = {.session = target->session,
+                       .own = true,
+                       .since_past = true,
+                       .ahead = share_of_each(stream->n + 1)};
+    if (is_asked(stream, target))
+        open_source(stream, &opening, arena_strdup(&stream->arena, target_name(target)));
+}
+
+static void hear_target(LogStream *stream, const Target *target) {
+    const TargetFacts *facts = &target->session->facts[target->index];
+    size_t place = (uintptr_t)map_get(&stream->places, target_name(target));
+    if (!started_run(facts))
+        return;
+    if (!place) {
+        hear_new(stream, target);
+        return;
+    }
+    log_source_news(stream->sources[place - 1], facts->run, lives(target->session, target->index));
+    make_ready(stream, place - 1);
+}
+
+/* Looks at what has changed, alone. */
+static void on_change(void *arg) {
+    LogStream *stream = arg;
+    Objects *objects = stream->engine->objects;
+    Session *session = session_find(stream->engine, stream->ask.slug);
+    if (!session) {
+        close_all(stream);
+        return;
+    }
+    for (Object *object = object_newer(objects, stream->seen); object;
+         object = object_after(objects, object))
+        if (object->kind == OBJECT_TARGET && target_of(object)->session == session)
+            hear_target(stream, target_of(object));
+    stream->seen = objects_version(objects);
+    if (stream->ready.n)
+        stream->more(stream->arg);
 }
 
 /* What was lent by the asker and is needed later. */
@@ -347,6 +429,10 @@ static void keep_ask(LogStream *stream, const LogAsk *ask) {
     }
     stream->ask.after = after;
     stream->ask.slug = arena_strdup(&stream->arena, ask->slug);
+    stream->asked.n = ask->targets.n;
+    stream->asked.at = arena_alloc(&stream->arena, (ask->targets.n + 1) * sizeof(char *));
+    for (size_t i = 0; i < ask->targets.n; i++)
+        stream->asked.at[i] = arena_strdup(&stream->arena, ask->targets.at[i]);
 }
 
 static void listen(LogStream *stream) {
@@ -364,6 +450,7 @@ LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *
     LogStream *stream = xcalloc(1, sizeof(*stream));
     *stream = (LogStream){.engine = engine, .ask = *ask, .more = more, .arg = arg};
     arena_init(&stream->arena);
+    map_init(&stream->places);
     keep_ask(stream, ask);
     stream->ask.follow = ask->follow && session_find(engine, ask->slug);
     stream->dir = xasprintf("%s/sessions/%s", engine->state_dir, ask->slug);
@@ -389,6 +476,7 @@ LogStream *log_stream_free(LogStream *stream) {
     free(stream->ready.at);
     free(stream->heap.at);
     free(stream->dir);
+    map_deinit(&stream->places);
     arena_deinit(&stream->arena);
     free(stream);
     return NULL;

@@ -188,6 +188,8 @@ void session_set_generation(Session *session, Generation *generation) {
     free(old.statuses);
     free(old.chosen);
     if (former)
+        state_view_move(session->view, former->config);
+    if (former)
         session_apply_enablement(session);
     generation_unref(former);
 }

@@ -58,7 +58,10 @@ struct Session {
     const StrList *groups;
     TargetFacts *facts; /* owned, parallel to graph.targets */
     Target **targets;
-    unsigned char *chosen;   /* targets somebody asked for */
+    unsigned char *chosen; /* targets somebody asked for */
+    bool all;              /* ... without naming any: what is added counts too */
+    /* the file has services no more that are still here; it is to be read again when they have gone */
+    bool leaving, reload_again;
     TargetStatus *statuses;  /* what is shown */
     const char *slug, *name; /* name: of `--session`, or NULL */
     char *dir;
@@ -180,11 +183,12 @@ void step_build(const Target *target, Arena *arena, Step *ret);
 /* The environment and directory its exec probe shares. */
 void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret);
 /* Names in `secrets` must be set and long enough. */
-MUST int step_check_secrets(const Session *session, Err *err);
+MUST int step_check_secrets(const Config *config, const StrMap *client_env, Err *err);
 
 /* session_files.c: session.json, spec.<generation>.json, client.json. Written before acting. */
 MUST int session_save(Session *session, Err *err);
-MUST int session_save_spec(Session *session, Err *err);
+MUST int session_save_spec(const Session *session, const Config *config, uint64_t generation,
+                           Err *err);
 MUST int session_save_client(Session *session, Err *err);
 /* Before a session is made: a file of a newer format in its place is refused; sets `unclear`. */
 MUST int session_check_former(Session *session, Err *err);
@@ -206,6 +210,9 @@ void session_set_up(Session *session, OpFn fn);
 void session_settle(Session *session); /* after a drain: exit condition, deletion, news */
 /* tiltfile:update: the file was read, well. */
 void session_file_read(Session *session, int64_t started_us, int64_t ended_us);
+/* session_ask.c: what names and labels choose, in `chosen` (graph.n bytes). ERR_NOT_FOUND: an unknown name, a label nobody carries. */
+MUST int session_choose(const Generation *generation, const StrList *names, const StrMap *labels,
+                        unsigned char *chosen, Err *err);
 /* The marked targets are wanted to run. */
 void session_want(Session *session, const unsigned char *marks);
 void session_unpublish(Session *session);

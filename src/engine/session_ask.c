@@ -22,7 +22,7 @@ static bool has_labels(const StrMap *own, const StrMap *labels) {
     return true;
 }
 
-static int nothing_labelled(const Session *session, const StrMap *labels, Err *err) {
+static int nothing_labelled(const Graph *graph, const StrMap *labels, Err *err) {
     Arena arena;
     arena_init(&arena);
     const char *text = "";
@@ -30,16 +30,15 @@ static int nothing_labelled(const Session *session, const StrMap *labels, Err *e
         text = arena_printf(&arena, "%s%s%s%s%s", text, i ? " and " : "", labels->at[i].name,
                             labels->at[i].value ? "=" : "",
                             labels->at[i].value ? labels->at[i].value : "");
-    err_set(err, ERR_NOT_FOUND, "nothing that %s runs carries the label%s %s",
-            session->config->file, labels->n > 1 ? "s" : "", text);
+    err_set(err, ERR_NOT_FOUND, "nothing that %s runs carries the label%s %s", graph->config->file,
+            labels->n > 1 ? "s" : "", text);
     arena_deinit(&arena);
     return -1;
 }
 
-/* What names and labels choose, in `chosen` (graph.n bytes). */
-static int choose(const Session *session, const StrList *names, const StrMap *labels,
-                  unsigned char *chosen, Err *err) {
-    const Graph *graph = &session->graph;
+int session_choose(const Generation *generation, const StrList *names, const StrMap *labels,
+                   unsigned char *chosen, Err *err) {
+    const Graph *graph = &generation->graph;
     if (!labels || !labels->n)
         return graph_choose(graph, names->n ? names->at : NULL, names->n, chosen, err);
     Arena arena;
@@ -49,10 +48,10 @@ static int choose(const Session *session, const StrList *names, const StrMap *la
     for (size_t i = 0; i < names->n; i++)
         labelled[n++] = names->at[i];
     for (size_t i = 0; i < graph->n; i++)
-        if (graph->targets[i].service && has_labels(session->generation->labels[i], labels))
+        if (graph->targets[i].service && has_labels(generation->labels[i], labels))
             labelled[n++] = graph->targets[i].name;
     int r = n > names->n ? graph_choose(graph, labelled, n, chosen, err)
-                         : nothing_labelled(session, labels, err);
+                         : nothing_labelled(graph, labels, err);
     arena_deinit(&arena);
     return r;
 }
@@ -153,9 +152,10 @@ static int prepare(Session *session, Generation *generation, const SessionAsk *a
     take_settings(session, ask);
     copy_client(session, ask->client);
     session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
-    if (choose(session, &ask->names, &ask->labels, chosen, err) < 0 ||
-        step_check_secrets(session, err) < 0)
+    if (session_choose(session->generation, &ask->names, &ask->labels, chosen, err) < 0 ||
+        step_check_secrets(session->config, &session->client.env, err) < 0)
         return -1;
+    session->all = !ask->names.n && !ask->labels.n;
     return 0;
 }
 
@@ -183,8 +183,8 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     session->spec_generation = session_newest_spec(session) + 1;
     session_apply_enablement(session);
     session_want(session, chosen);
-    if (session_save_spec(session, err) < 0 || session_save_client(session, err) < 0 ||
-        session_save(session, err) < 0)
+    if (session_save_spec(session, session->config, session->spec_generation, err) < 0 ||
+        session_save_client(session, err) < 0 || session_save(session, err) < 0)
         return session_free(session);
     session_drop_specs(session);
     event_record(session, &(Event){.kind = EVENT_SESSION,
@@ -219,11 +219,7 @@ static void leave_stopped(Session *session, unsigned char *chosen) {
 
 /* What starts from now on inherits from this client; what runs keeps what it has. */
 static int refresh_client(Session *session, const ClientSetup *client, Err *err) {
-    ClientSetup old = session->client;
-    session->client = *client;
-    int r = step_check_secrets(session, err);
-    session->client = old;
-    if (r < 0)
+    if (step_check_secrets(session->config, &client->env, err) < 0)
         return -1;
     copy_client(session, client);
     return session_save_client(session, err);
@@ -234,7 +230,7 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
     if (session->deleting)
         return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
     unsigned char *chosen = xcalloc(session->graph.n, 1);
-    int r = choose(session, names, labels, chosen, err);
+    int r = session_choose(session->generation, names, labels, chosen, err);
     if (r == 0)
         r = session_refuse_disabled(session, names, err);
     if (r == 0 && client)
@@ -243,6 +239,7 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
         leave_done(session, chosen);
         if (!names->n && !(labels && labels->n))
             leave_stopped(session, chosen);
+        session->all |= !names->n && !(labels && labels->n);
         session_want(session, chosen);
         r = session_save(session, err);
         events_asked(

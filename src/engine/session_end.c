@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "engine/reload.h"
 #include "engine/session.h"
 
 enum { HOLD_MS = 30 * 1000 };
@@ -127,6 +128,18 @@ static void check_exit(Session *session) {
     want_down(session, "the session is done");
 }
 
+/* A service of another kind can come now that the former one has gone. */
+static void reload_rest(Session *session) {
+    Report report;
+    Arena arena;
+    Err err;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    if (session_reload(session, &report, &err) < 0)
+        log_warn("%s: %s", session->slug, err.msg);
+    arena_deinit(&arena);
+}
+
 void session_settle(Session *session) {
     if (session->touched) {
         session->touched = false;
@@ -135,6 +148,8 @@ void session_settle(Session *session) {
     }
     if (session->adopting)
         return;
+    if (!session->deleting && session_drop_leaving(session) && session->reload_again)
+        reload_rest(session);
     if (session->ci && session->ready && !session->done && !session->deleting)
         check_exit(session);
     if (session->deleting && session->alive == 0 && helpers_settled(session) &&

@@ -128,6 +128,7 @@ int session_save(Session *session, Err *err) {
     json_kv_int(&out, "read_started_us", session->read_started_us);
     json_kv_int(&out, "read_ended_us", session->read_ended_us);
     json_kv_bool(&out, "hold", session->hold);
+    json_kv_bool(&out, "all", session->all);
     json_kv_bool(&out, "done", session->done);
     json_kv_string(&out, "error", session->error);
     json_kv_string(&out, "culprit", session->culprit);
@@ -148,14 +149,14 @@ int session_save(Session *session, Err *err) {
     return r;
 }
 
-int session_save_spec(Session *session, Err *err) {
+int session_save_spec(const Session *session, const Config *config, uint64_t generation, Err *err) {
     Buf buf;
     JsonWriter out;
     char name[40];
     buf_init(&buf, MAX_STATE_BYTES);
     json_writer_init(&out, &buf);
-    config_encode(session->config, false, &out);
-    snprintf(name, sizeof(name), "spec.%llu.json", (unsigned long long)session->spec_generation);
+    config_encode(config, false, &out);
+    snprintf(name, sizeof(name), "spec.%llu.json", (unsigned long long)generation);
     return write_json(session, name, &buf, err);
 }
 
@@ -345,6 +346,7 @@ static void load_head(Session *session, const Value *v) {
     session->started_ms = load_started_ms(session, v);
     session->object.created_us = value_get_int(v, "created_us", session->started_us);
     session->hold = value_get_bool(v, "hold", false);
+    session->all = value_get_bool(v, "all", true);
     session->done = value_get_bool(v, "done", false);
     session->deleting = value_get_bool(v, "deleting", false);
     session->purge = value_get_bool(v, "purge", false);
@@ -399,6 +401,7 @@ static int load_into(Session *session, bool down_too, Err *err) {
     session->ci_config.readiness_timeout_ms =
         value_get_int(head, "ci_readiness_timeout_ms", config->ci.readiness_timeout_ms);
     load_wants(session, head);
+    session->leaving = true; /* as far as is known */
     load_lingering(session, head);
     session_file_read(session, value_get_int(head, "read_started_us", session->started_us),
                       value_get_int(head, "read_ended_us", session->started_us));

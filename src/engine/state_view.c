@@ -39,6 +39,7 @@ typedef struct Write {
     const char *dir, *logs;
     ProjectState state;
     Memory *memory;        /* parallel to the services */
+    unsigned shape;        /* the view's, when it began */
     const char **run_dirs; /* parallel; NULL: nothing to find out */
     OptInt server_start_ms;
     /* the first of this server: take exit codes from the file if it is this session's */
@@ -52,6 +53,7 @@ struct StateView {
     Session *session;
     char *dir, *logs;
     Memory *memory; /* parallel to config->services */
+    unsigned shape; /* how often they have become others */
     OptInt server_start_ms;
     bool recalled, dirty, complained;
     bool finishing, finished;
@@ -302,6 +304,10 @@ static void arm(StateView *view, int64_t ms) {
 }
 
 static void take_back(StateView *view, const Write *w) {
+    if (w->shape != view->shape) { /* it was about other services: the next one finds out again */
+        view->dirty = true;
+        return;
+    }
     for (size_t i = 0; i < w->state.services.n; i++) {
         Memory *memory = &view->memory[i];
         const Memory *found = &w->memory[i];
@@ -349,6 +355,7 @@ static void submit(StateView *view, bool remove, bool last) {
     Write *w = xcalloc(1, sizeof(*w));
     Err err;
     w->view = view;
+    w->shape = view->shape;
     w->remove = remove;
     w->last = last;
     arena_init(&w->arena);
@@ -409,6 +416,22 @@ StateView *state_view_new(Session *session) {
     view->logs = xasprintf("%s/runs", session->dir);
     view->memory = xcalloc(config->services.n + 1, sizeof(*view->memory));
     return view;
+}
+
+void state_view_move(StateView *view, const Config *former) {
+    if (!view)
+        return;
+    const Config *config = view->session->config;
+    Memory *memory = xcalloc(config->services.n + 1, sizeof(*memory));
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *old = config_service(former, config->services.at[i].name);
+        if (old)
+            memory[i] = view->memory[old - former->services.at];
+    }
+    free(view->memory);
+    view->memory = memory;
+    view->shape++;
+    state_view_changed(view);
 }
 
 StateView *state_view_free(StateView *view) {

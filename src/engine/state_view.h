@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "spec/config.h"
+
 typedef struct Session Session;
 typedef struct StateView StateView;
 
@@ -16,6 +18,8 @@ StateView *state_view_new(Session *session);
 StateView *state_view_free(StateView *view);
 /* Something that the file shows may be different. */
 void state_view_changed(StateView *view);
+/* The session has another config than `former`. */
+void state_view_move(StateView *view, const Config *former);
 /* The newest run of a target has ended: its exit code outlives the facts. */
 void state_view_ended(StateView *view, uint32_t target);
 /* The session is down: writes the last state (purge: removes the file). True once that is done, or has taken too long; until then

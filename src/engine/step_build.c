@@ -60,14 +60,14 @@ static StrList secret_values(const StrList *names, const StrMap *env, Arena *are
     return list;
 }
 
-int step_check_secrets(const Session *session, Err *err) {
-    for (size_t i = 0; i < session->config->services.n; i++) {
-        const Service *service = &session->config->services.at[i];
+int step_check_secrets(const Config *config, const StrMap *client_env, Err *err) {
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
         for (size_t j = 0; j < service->secrets.n; j++) {
             const char *name = service->secrets.at[j];
             const char *value = strmap_get(&service->env, name);
             if (!value)
-                value = strmap_get(&session->client.env, name);
+                value = strmap_get(client_env, name);
             if (!value)
                 return err_set(
                     err, ERR_INVALID,

@@ -270,8 +270,7 @@ static const Field service_fields[] = {
           .doc = "what runs a command that is a string"),
     FIELD(Service, env, "env", t_env, .check = check_env_name, .flags = FIELD_RESTARTS,
           .aka = "environment", .doc = "environment variables"),
-    FIELD(Service, env_from, "env_from", t_files, .min = 1, .flags = FIELD_RESTARTS,
-          .aka = "env_file envfile dotenv",
+    FIELD(Service, env_from, "env_from", t_files, .min = 1, .aka = "env_file envfile dotenv",
           .doc = "`.env` files to read, in order; a later one wins, and `env` wins over them"),
     FIELD(Service, port, "port", t_port, .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
           .doc = "the port it listens on, a number or `auto`: a free one is found. It gets it as "
@@ -301,7 +300,7 @@ static const Field service_fields[] = {
     FIELD(Service, stop, "stop", t_stop, .aka = "shutdown", .doc = "how to stop it"),
     FIELD(Service, timeout_ms, "timeout", t_duration, .dflt = "0s",
           .doc = "a job that takes longer is stopped and has failed; 0: no limit"),
-    FIELD(Service, secrets, "secrets", t_strings, .check = check_env_name,
+    FIELD(Service, secrets, "secrets", t_strings, .check = check_env_name, .flags = FIELD_RESTARTS,
           .doc = "names of environment variables whose values are masked in logs and output; at "
                  "least 4 bytes each"),
     FIELD(Service, auto_start, "auto", t_bool, .dflt = "true",
@@ -340,6 +339,7 @@ static const Field service_fields[] = {
           .doc = "`true`: it can be written to, by `thole attach`"),
     FIELD(Service, labels, "labels", t_labels, .check = check_label,
           .doc = "for `-l`; a list gives names without values"),
+    FIELD(Service, leaving, "leaving", t_bool, .flags = FIELD_INTERNAL),
     FIELD_AT(Service),
 };
 SCHEMA_STRUCT(type_service, Service, "service", service_fields);

@@ -170,6 +170,7 @@ typedef struct Service {
     int64_t timeout_ms; /* jobs; 0: none */
     StrList secrets;    /* names of variables whose values are masked */
     StrMap labels;
+    bool leaving; /* the file has it no more; it goes once nothing of it runs */
     int64_t line; /* where the service begins, for messages */
 } Service;
 

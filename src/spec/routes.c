@@ -56,7 +56,10 @@ const Route routes[ROUTES] = {
          "write-only, start{session, uid, names[], labels{}, hold, client{env{}, umask, nice, "
          "limits[{resource, soft, hard}]}}",
          .reply = "Session",
-         .params = {{"fieldValidation", "Strict, Warn or Ignore unknown fields"}}},
+         .params = {{"fieldValidation", "Strict, Warn or Ignore unknown fields"},
+                    {"dryRun",
+                     "All: nothing is done; answers with a SessionReload: what would be, of "
+                     "a session that exists too"}}},
     [ROUTE_SESSION] = {HTTP_GET, TILT_API "/sessions/{session}", "One session.", "tilt.dev",
                        "sessions", NULL, "get", .reply = "Session"},
     [ROUTE_SESSION_STATUS] = {HTTP_GET, TILT_API "/sessions/{session}/status", "The same.",
@@ -74,6 +77,11 @@ const Route routes[ROUTES] = {
                              NAMES_BODY
                              "; client: as in a Session's start, replaces the stored one",
                              .reply = "Session"},
+    [ROUTE_SESSION_RELOAD] = {HTTP_POST, TILT_API "/sessions/{session}/reload",
+                              "Takes up what the config file says now; what has not changed is not "
+                              "touched.",
+                              "tilt.dev", "sessions", "reload", "create", "nothing",
+                              .reply = "Session"},
     [ROUTE_SESSION_HOLD] =
         {HTTP_GET, TILT_API "/sessions/{session}/hold",
          "Says nothing and ends with the session; while it is open, the session is held.",

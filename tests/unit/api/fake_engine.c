@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/reload.h"
 #include "fake_engine.h"
 
 #include <stdlib.h>
@@ -186,6 +187,22 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
     snprintf(session->engine->names_seen, sizeof(session->engine->names_seen), "%s%s%s",
              names->n ? names->at[0] : "",
              labels->n && labels->at[0].value ? labels->at[0].value : "", client ? "+client" : "");
+    return 0;
+}
+
+/* A file named "bad" has a problem, any other no changes. */
+int session_reload(Session *session, Report *report, Err *err) {
+    if (!strstr(session->file, "bad"))
+        return 0;
+    Place place = {.file = session->file, .line = 3, .column = 5};
+    report_add(report, &place, NULL, "it is wrong");
+    return err_set(err, ERR_INVALID, "%s is not valid", session->file);
+}
+
+int session_preview(Engine *engine, const SessionAsk *ask, Arena *arena, ReloadPlan *ret,
+                    Report *report, Err *err) {
+    *ret = (ReloadPlan){.at = arena_alloc(arena, sizeof(*ret->at)), .n = 1};
+    ret->at[0] = (TargetChange){"api:serve", RELOAD_RESTART, "command"};
     return 0;
 }
 

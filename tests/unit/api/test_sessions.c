@@ -185,6 +185,33 @@ TEST(starting_in_a_session)
     front_free(front);
 }
 
+TEST(reloading_a_session)
+{
+    Front *front = front_new();
+    fake_session(front->engine, "shop-1", "/shop/thole.yaml");
+    fake_session(front->engine, "bad-1", "/bad/thole.yaml");
+    Answer answer = ask(front, "POST", SESSIONS "/shop-1/reload", JSON, "{}");
+    CHECK_EQ(answer.status, 200);
+    CHECK_HAS(answer.body, "\"kind\":\"Session\"");
+    answer_free(&answer);
+    answer = ask(front, "POST", SESSIONS "/bad-1/reload", JSON, "{}");
+    CHECK_EQ(answer.status, 422);
+    CHECK_HAS(answer.body, "\"file\":\"/bad/thole.yaml\",\"line\":3,\"column\":5");
+    answer_free(&answer);
+    answer = ask(front, "POST", SESSIONS "/nobody-1/reload", JSON, "{}");
+    CHECK_EQ(answer.status, 404);
+    answer_free(&answer);
+    answer = ask(front, "POST", SESSIONS "?dryRun=All", JSON,
+                 "{\"spec\":{\"tiltfilePath\":\"/shop/thole.yaml\"}}");
+    CHECK_EQ(answer.status, 200);
+    CHECK_STR(answer.body,
+              "{\"kind\":\"SessionReload\",\"apiVersion\":\"tilt.dev/v1alpha1\",\"changes\":["
+              "{\"target\":\"api:serve\",\"action\":\"restart\",\"message\":\"command changed in "
+              "thole.yaml\"}]}\n");
+    answer_free(&answer);
+    front_free(front);
+}
+
 TEST(deleting_sessions)
 {
     Front *front = front_new();

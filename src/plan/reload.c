@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/reload.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* ---- what differs between two readings of a service ---- */
+
+static bool one_of(const char *name, const char *const *names, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Is it a matter of this target's processes? `build` is one of the server too: it is replaced by what was built. */
+static bool concerns(const Field *field, const TargetSpec *spec) {
+    static const char *const of_all[] = {"path", "shell", "env", "secrets"};
+    bool own_build = spec->type == TARGET_JOB && spec->service->type == SERVICE_SERVER;
+    if (!(field->flags & FIELD_RESTARTS))
+        return false;
+    if (one_of(field->name, of_all, COUNT(of_all)) || strcmp(field->name, "build") == 0)
+        return true;
+    return !own_build;
+}
+
+static const char *add_key(const char *keys, const char *key, const char *member, Arena *arena) {
+    return arena_printf(arena, "%s%s%s%s%s", keys, *keys ? ", " : "", key, *member ? "." : "",
+                        member);
+}
+
+/* The variable is named, not its value. */
+static const char *env_keys(const char *keys, const StrMap *a, const StrMap *b, Arena *arena) {
+    size_t i = 0, j = 0;
+    while (i < a->n || j < b->n) {
+        int order = i == a->n ? 1 : j == b->n ? -1 : strcmp(a->at[i].name, b->at[j].name);
+        const char *name = order <= 0 ? a->at[i].name : b->at[j].name;
+        if (order != 0 || !str_same(a->at[i].value, b->at[j].value))
+            keys = add_key(keys, "env", name, arena);
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return keys;
+}
+
+/* Keys that differ, those that concern processes if `restarts`, else the others. "": none. */
+static const char *differing(const TargetSpec *now, const TargetSpec *next, bool restarts,
+                             Arena *arena) {
+    const Service *a = now->service, *b = next->service;
+    const char *keys = "";
+    for (size_t i = 0; i < type_service.field_n; i++) {
+        const Field *field = &type_service.fields[i];
+        if (field->flags & FIELD_INTERNAL || concerns(field, next) != restarts ||
+            schema_same_field(&type_service, field, a, b))
+            continue;
+        if (strcmp(field->name, "env") == 0)
+            keys = env_keys(keys, &a->env, &b->env, arena);
+        else
+            keys = add_key(keys, field->name, "", arena);
+    }
+    return keys;
+}
+
+static void compare(const TargetSpec *now, const TargetSpec *next, Arena *arena,
+                    TargetChange *ret) {
+    ret->act = RELOAD_KEEP;
+    ret->keys = "";
+    if (schema_same(&type_service, now->service, next->service))
+        return;
+    ret->act = RELOAD_RESTART;
+    ret->keys = differing(now, next, true, arena);
+    if (*ret->keys)
+        return;
+    ret->keys = differing(now, next, false, arena);
+    ret->act = *ret->keys ? RELOAD_UPDATE : RELOAD_KEEP;
+}
+
+/* ---- the plan ---- */
+
+static bool same_project(const Config *a, const Config *b) {
+    return schema_same(&type_config, a, b);
+}
+
+static void add(ReloadPlan *plan, const Graph *now, const Graph *next, size_t *i, size_t *j,
+                Arena *arena) {
+    const TargetSpec *old = *i < now->n ? &now->targets[*i] : NULL;
+    const TargetSpec *new = *j < next->n ? &next->targets[*j] : NULL;
+    int order = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
+    TargetChange *change = &plan->at[plan->n++];
+    *change = (TargetChange){.target = order <= 0 ? old->name : new->name,
+                             .act = order < 0 ? RELOAD_STOP : RELOAD_START,
+                             .keys = ""};
+    *i += order <= 0;
+    *j += order >= 0;
+    if (!(order <= 0 ? old : new)->service)
+        plan->n--; /* the file itself */
+    else if (order == 0)
+        compare(old, new, arena, change);
+}
+
+void reload_plan(const Graph *now, const Graph *next, Arena *arena, ReloadPlan *ret) {
+    *ret = (ReloadPlan){.at = arena_alloc(arena, (now->n + next->n) * sizeof(*ret->at))};
+    for (size_t i = 0, j = 0; i < now->n || j < next->n;)
+        add(ret, now, next, &i, &j, arena);
+    for (size_t i = 0; i < ret->n && !ret->any; i++)
+        ret->any = ret->at[i].act != RELOAD_KEEP;
+    ret->any = ret->any || !now->config || !same_project(now->config, next->config);
+}
+
+const char *reload_act_name(ReloadAct act) {
+    static const char *const names[] = {[RELOAD_KEEP] = "keep",
+                                        [RELOAD_UPDATE] = "update",
+                                        [RELOAD_RESTART] = "restart",
+                                        [RELOAD_START] = "start",
+                                        [RELOAD_STOP] = "stop"};
+    return names[act];
+}
+
+const char *reload_why(const TargetChange *change, const char *file, Arena *arena) {
+    switch (change->act) {
+    case RELOAD_KEEP: return "";
+    case RELOAD_UPDATE:
+    case RELOAD_RESTART: return arena_printf(arena, "%s changed in %s", change->keys, file);
+    case RELOAD_START: return *change->keys ? change->keys : arena_printf(arena, "new in %s", file);
+    case RELOAD_STOP: return arena_printf(arena, "removed from %s", file);
+    }
+    UNREACHABLE();
+}
+
+/* ---- what goes on for a while ---- */
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const Service *)a)->name, ((const Service *)b)->name);
+}
+
+static void leave(Service *service) {
+    service->leaving = true;
+    service->auto_start = false;
+    service->depends_on.n = 0;
+}
+
+/* The services with a target that stays although `next` has no such target. */
+static bool stays(const Graph *now, const Graph *next, const unsigned char *stay, size_t s) {
+    uint32_t of[] = {now->of[s].update, now->of[s].serve};
+    for (size_t i = 0; i < COUNT(of); i++)
+        if (of[i] != TARGET_NONE && stay[of[i]] && graph_find(next, now->targets[of[i]].name) < 0)
+            return true;
+    return false;
+}
+
+const Config *reload_merge(const Graph *now, const Graph *next, const unsigned char *stay,
+                           Arena *arena, bool *ret_again) {
+    Config *merged = arena_dup(arena, next->config, sizeof(*merged));
+    size_t n = next->config->services.n, room = n + now->config->services.n + 1;
+    merged->services.at = arena_alloc(arena, room * sizeof(Service));
+    if (n)
+        memcpy(merged->services.at, next->config->services.at, n * sizeof(Service));
+    *ret_again = false;
+    for (size_t s = 0; s < now->config->services.n; s++) {
+        const Service *old = &now->config->services.at[s];
+        if (!stays(now, next, stay, s))
+            continue;
+        const Service *new = config_service(next->config, old->name);
+        size_t at = new ? (size_t)(new - next->config->services.at) : merged->services.n++;
+        merged->services.at[at] = *old;
+        leave(&merged->services.at[at]);
+        *ret_again |= new != NULL;
+    }
+    qsort(merged->services.at, merged->services.n, sizeof(Service), by_name);
+    return merged;
+}
