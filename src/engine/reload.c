@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
+#include "engine/events.h"
 #include "engine/session.h"
 
 static const char *file_name(const Session *session) {
@@ -116,6 +117,11 @@ static void follow(Session *session, const TargetChange *change, Arena *arena) {
         facts->ever_started = facts->ever_ready = facts->ever_succeeded = false;
     } else if (change->act == RELOAD_RESTART && facts->want == WANT_RUN) {
         fact_restart_asked(facts, now_us, why);
+        event_record(session, &(Event){.target = change->target,
+                                       .kind = EVENT_ASKED,
+                                       .reason = "ConfigChanged",
+                                       .message = why,
+                                       .cause = {.target = "tiltfile:update"}});
     }
 }
 
@@ -136,6 +142,11 @@ static void choose_again(Session *session) {
     for (size_t i = 0; i < graph->n; i++)
         chosen[i] = (chosen[i] || all[i]) && !session->chosen[i];
     session_want(session, chosen);
+    events_asked(session, chosen,
+                 &(Event){.kind = EVENT_ASKED,
+                          .reason = "ConfigChanged",
+                          .message = "it is new in the config file",
+                          .cause = {.target = "tiltfile:update"}});
 }
 
 static void save(Session *session) {
@@ -169,6 +180,9 @@ static int take_up(Session *session, Generation *next, Err *err) {
             if (plan.at[i].act != RELOAD_KEEP)
                 follow(session, &plan.at[i], &arena);
         choose_again(session);
+        event_record(session, &(Event){.kind = EVENT_CONFIG,
+                                       .reason = "Reloaded",
+                                       .message = "the config file has changed"});
         save(session);
     }
     arena_deinit(&arena);
@@ -207,6 +221,7 @@ static void file_failed(Session *session, int64_t started_us, const Report *repo
                    loop_wall_us(session->engine->loop), text);
     target_mark(session->targets[session->graph.tiltfile]);
     session_touch(session);
+    event_record(session, &(Event){.kind = EVENT_CONFIG, .reason = "Refused", .message = text});
     arena_deinit(&arena);
 }
 

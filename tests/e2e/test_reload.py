@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running session takes up its config file again."""
+
+import pytest
+
+from driver import wait_until
+
+SLEEP = "exec sleep 1000"
+
+
+def config(**services):
+    return {"version": 1, "services": services}
+
+
+def serve(command=SLEEP, **more):
+    return {"command": command, **more}
+
+
+def run_of(thole, name):
+    """(run, pid) of what runs."""
+    state = thole.target(name)["state"]["active"]
+    return state["run"], state["pid"]
+
+
+def names(thole):
+    return sorted(target["name"] for target in thole.session()["status"]["targets"])
+
+
+def gone(thole, name):
+    wait_until(lambda: name not in names(thole), what=f"{name} is gone")
+
+
+def test_unchanged_targets_are_not_touched(thole):
+    thole.config(config(a=serve(), b=serve(env={"X": "1"}), c=serve(), old=serve()))
+    thole.run("up", "-d", "--wait")
+    before = {name: run_of(thole, f"{name}:serve") for name in "abc"}
+    thole.config(config(a=serve(), b=serve(env={"X": "2"}), c=serve(labels=["l"]), new=serve("echo hi; " + SLEEP)))
+    thole.run("up", "-d", "--wait")
+    thole.wait_target("b:serve", "active", run=2)
+    thole.wait_target("new:serve", "active", run=1)
+    gone(thole, "old:serve")
+    assert {name: run_of(thole, f"{name}:serve") for name in "ac"} == {name: before[name] for name in "ac"}
+    assert thole.api("/apis/thole.dev/v1alpha1/targets?labelSelector=l")[1]["items"][0]["metadata"]["name"] == "c.serve"
+
+
+def test_a_changed_job_runs_again_and_others_do_not(thole):
+    thole.config(config(a={"type": "job", "command": "echo one"}, b={"type": "job", "command": "echo b"}))
+    thole.run("up", "-d", "--wait")
+    thole.config(config(a={"type": "job", "command": "echo two"}, b={"type": "job", "command": "echo b"}))
+    thole.run("up", "-d", "--wait")
+    thole.wait_target("a:update", "terminated", run=2)
+    assert thole.target("b:update")["state"]["terminated"]["run"] == 1
+    assert [line for line in thole.run("logs", "a").lines if "two" in line]
+
+
+def test_a_broken_file_changes_nothing(thole):
+    path = thole.config(config(a=serve()))
+    thole.run("up", "-d", "--wait")
+    before = run_of(thole, "a:serve")
+    thole.config("version: 1\nservices:\n  a: {comand: x}\n  b: {command: y, depends_on: [z]}\n")
+    refused = thole.run("up", "-d", code=2)
+    assert f'{path}:3:7: services.a: unknown key "comand"; did you mean command?' in refused.err
+    assert "goes on as it is" in refused.err
+    state = thole.wait_target("tiltfile:update", "terminated")
+    assert f"{path}:3:7: services.a: unknown key" in state["error"]
+    assert run_of(thole, "a:serve") == before and names(thole) == ["a:serve", "tiltfile:update"]
+    thole.config(config(a=serve(), b=serve()))
+    thole.run("up", "-d", "--wait")
+    assert "error" not in thole.target("tiltfile:update")["state"]["terminated"] or \
+        not thole.target("tiltfile:update")["state"]["terminated"]["error"]
+    assert run_of(thole, "a:serve") == before and "b:serve" in names(thole)
+
+
+def test_what_depends_on_others_starts_in_order(thole):
+    thole.config(config(a=serve()))
+    thole.run("up", "-d", "--wait")
+    thole.config(config(a=serve(), b=serve("echo b; " + SLEEP, depends_on=["c"]),
+                        c={"type": "job", "command": "echo c"}))
+    thole.run("up", "-d", "--wait")
+    lines = thole.run("logs").lines
+    assert lines.index("c:update | c") < lines.index("b:serve | b")
+
+
+def test_only_what_was_asked_for_starts(thole):
+    thole.config(config(a=serve(), b=serve()))
+    thole.run("up", "-d", "--wait", "a")
+    thole.config(config(a=serve(depends_on=["d"]), b=serve(), c=serve(), d=serve()))
+    thole.run("up", "-d", "--wait", "a")
+    thole.wait_target("d:serve", "active")  # what it needs now
+    assert thole.target("b:serve")["state"] == {} and thole.target("c:serve")["state"] == {}
+
+
+def test_what_was_stopped_stays_stopped(thole):
+    thole.config(config(a=serve(), b=serve()))
+    thole.run("up", "-d", "--wait")
+    thole.run("stop", "a")
+    thole.config(config(a=serve(SLEEP + " 0"), b=serve()))
+    thole.run("up", "-d", "--wait")
+    assert thole.target("a:serve")["state"] == {}
+    thole.run("start", "a")
+    assert thole.wait_target("a:serve", "active", run=2)
+
+
+def test_a_service_of_another_kind(thole):
+    thole.config(config(a=serve("trap 'sleep 0.2; exit' TERM; echo up; while :; do sleep 0.01; done")))
+    thole.run("up", "-d", "--wait")
+    thole.config(config(a={"type": "job", "command": "echo done"}))
+    thole.run("up", "-d")
+    thole.wait_target("a:update", "terminated", run=1)
+    gone(thole, "a:serve")
+    assert names(thole) == ["a:update", "tiltfile:update"]
+
+
+def test_what_is_added_while_it_is_followed_is_heard(thole):
+    thole.config(config(a=serve("echo from a; " + SLEEP)))
+    up = thole.popen("up")
+    up.wait_for(r"^a:serve \| from a$")
+    thole.config(config(a=serve("echo from a; " + SLEEP), b=serve("echo from b; " + SLEEP)))
+    thole.run("up", "-d")
+    up.wait_for(r"^b:serve \| from b$")
+
+
+def test_what_a_removed_service_wrote_is_still_there(thole):
+    thole.config(config(a=serve(), old=serve("echo last words; " + SLEEP)))
+    thole.run("up", "-d", "--wait")
+    thole.wait_target("old:serve", "active")
+    thole.config(config(a=serve()))
+    thole.run("up", "-d")
+    gone(thole, "old:serve")
+    assert "old:serve | last words" in thole.run("logs").lines
+    assert "old:serve | last words" in thole.run("logs", "old").lines
+
+
+def test_dry_run_says_what_would_happen_and_does_nothing(thole):
+    thole.config(config(a=serve(), b=serve(env={"X": "1"}), old=serve()))
+    first = thole.run("up", "--dry-run", "-o", "json").json()
+    assert [(c["target"], c["action"]) for c in first["changes"]] == \
+        [("a:serve", "start"), ("b:serve", "start"), ("old:serve", "start")]
+    assert "nothing of" in thole.run("ps", code=2).err
+    thole.run("up", "-d", "--wait")
+    thole.config(config(a=serve(), b=serve(env={"X": "2"}), new=serve()))
+    text = thole.run("up", "--dry-run")
+    table = [line.split() for line in text.lines]
+    assert ["b:serve", "restart", "env.X", "changed", "in", "thole.yaml"] in table
+    assert ["new:serve", "start", "new", "in", "thole.yaml"] in table
+    assert ["old:serve", "stop", "removed", "from", "thole.yaml"] in table
+    assert "1 of 4 targets would stay" in text.err
+
+
+def test_dry_run_of_a_broken_file(thole):
+    thole.config("version: 1\nservices: {a: {comand: x}}\n")
+    assert 'unknown key "comand"' in thole.run("up", "--dry-run", code=2).err
+    thole.config(config(a=serve()))
+    assert 'no service or target named "b"' in thole.run("up", "--dry-run", "b", code=2).err
+
+
+def test_a_ci_session_goes_on_with_the_file_it_began_with(thole):
+    thole.config(config(a=serve(), b=serve("exec sleep 1000", ready={"exec": "false"})))
+    thole.run("ci", "-d")
+    thole.wait_target("a:serve", "active")
+    slug = thole.session()["metadata"]["name"]
+    code, reply = thole.api(f"/apis/tilt.dev/v1alpha1/sessions/{slug}/reload", method="POST", body={})
+    assert code == 409 and "goes on with the file as it was" in reply["message"]
+
+
+@pytest.mark.parametrize("point", ["saved", "reloaded"])
+def test_a_server_killed_while_it_reloads(thole, point):
+    """What was taken up is on disk before anything is done about it. (The first `saved` is that of the reload.)"""
+    thole.use_faults("server")
+    thole.config(config(a=serve(), b=serve(), old=serve()))
+    thole.run("up", "-d", "--wait", env={"THOLE_CRASH_DIR": str(thole.base)})
+    before = run_of(thole, "a:serve")
+    (thole.base / f"server.{point}").touch()
+    thole.config(config(a=serve(), b=serve(SLEEP + " 0"), new=serve()))
+    thole.run("up", "-d", "--wait")
+    assert not (thole.base / f"server.{point}").exists(), "no server died"
+    thole.wait_target("b:serve", "active", run=2)
+    thole.wait_target("new:serve", "active", run=1)
+    gone(thole, "old:serve")
+    assert run_of(thole, "a:serve") == before
+
+
+def test_a_service_that_leaves_is_stopped_by_the_next_server(thole):
+    thole.config(config(a=serve(), old=serve("trap '' TERM; echo deaf; while :; do sleep 0.01; done", stop={"grace": "3s"})))
+    thole.run("up", "-d", "--wait")
+    wait_until(lambda: "old:serve | deaf" in thole.run("logs").lines)
+    pid = run_of(thole, "old:serve")[1]
+    thole.config(config(a=serve()))
+    thole.run("up", "-d")
+    assert thole.target("old:serve")["state"]["active"]["pid"] == pid
+    old = thole.server_pid()
+    thole.kill(old)
+    wait_until(lambda: thole.server_pid() not in (None, old))
+    gone(thole, "old:serve")
+    assert pid not in thole.processes()
+    assert run_of(thole, "a:serve")[0] == 1
