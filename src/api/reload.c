@@ -60,7 +60,7 @@ void reply_preview(Api *api, Request *request, const SessionAsk *ask) {
     JsonWriter out;
     Err err = {.kind = ERR_NONE};
     report_init(&report, request->arena);
-    if (session_preview(api->options.engine, ask, request->arena, &plan, &report, &err) < 0) {
+    if (session_preview(api->options.engine, ask, &report, &plan, &err) < 0) {
         refuse(request, "", &report, &err);
         return;
     }

@@ -250,8 +250,8 @@ static bool is_running(const Session *session, const char *name) {
 }
 
 /* What starts because the names of the ask choose it; what nobody has asked for does not. */
-static int preview_names(const Session *session, const Generation *generation, const SessionAsk *ask,
-                         ReloadPlan *plan, Err *err) {
+static int preview_names(const Session *session, const Generation *generation,
+                         const SessionAsk *ask, ReloadPlan *plan, Err *err) {
     const Graph *next = &generation->graph;
     AUTO_FREE unsigned char *chosen = xcalloc(next->n, 1);
     if (session_choose(generation, &ask->names, &ask->labels, chosen, err) < 0)
@@ -280,8 +280,8 @@ static Generation *read_first(const SessionAsk *ask, Report *report, Err *err) {
     return NULL;
 }
 
-int session_preview(Engine *engine, const SessionAsk *ask, Arena *arena, ReloadPlan *ret,
-                    Report *report, Err *err) {
+int session_preview(Engine *engine, const SessionAsk *ask, Report *report, ReloadPlan *ret,
+                    Err *err) {
     const Graph nothing = {.config = NULL};
     Session *session = session_of_file(engine, ask->file, ask->session);
     if (session && session->ci && session->done)
@@ -292,10 +292,10 @@ int session_preview(Engine *engine, const SessionAsk *ask, Arena *arena, ReloadP
         session ? read_generation(session, report, err) : read_first(ask, report, err);
     if (!next)
         return -1;
-    reload_plan(session ? &session->graph : &nothing, &next->graph, arena, ret);
+    reload_plan(session ? &session->graph : &nothing, &next->graph, report->arena, ret);
     int r = preview_names(session, next, ask, ret, err);
     for (size_t i = 0; i < ret->n; i++)
-        ret->at[i].target = arena_strdup(arena, ret->at[i].target);
+        ret->at[i].target = arena_strdup(report->arena, ret->at[i].target);
     generation_unref(next);
     return r;
 }

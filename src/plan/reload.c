@@ -84,17 +84,22 @@ static bool same_project(const Config *a, const Config *b) {
     return schema_same(&type_config, a, b);
 }
 
-static void add(ReloadPlan *plan, const Graph *now, const Graph *next, size_t *i, size_t *j,
-                Arena *arena) {
-    const TargetSpec *old = *i < now->n ? &now->targets[*i] : NULL;
-    const TargetSpec *new = *j < next->n ? &next->targets[*j] : NULL;
+/* A walk through both, in order of their names. */
+typedef struct Walk {
+    const Graph *now, *next;
+    size_t i, j;
+} Walk;
+
+static void add(ReloadPlan *plan, Walk *w, Arena *arena) {
+    const TargetSpec *old = w->i < w->now->n ? &w->now->targets[w->i] : NULL;
+    const TargetSpec *new = w->j < w->next->n ? &w->next->targets[w->j] : NULL;
     int order = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
     TargetChange *change = &plan->at[plan->n++];
     *change = (TargetChange){.target = order <= 0 ? old->name : new->name,
                              .act = order < 0 ? RELOAD_STOP : RELOAD_START,
                              .keys = ""};
-    *i += order <= 0;
-    *j += order >= 0;
+    w->i += order <= 0;
+    w->j += order >= 0;
     if (!(order <= 0 ? old : new)->service)
         plan->n--; /* the file itself */
     else if (order == 0)
@@ -103,8 +108,8 @@ static void add(ReloadPlan *plan, const Graph *now, const Graph *next, size_t *i
 
 void reload_plan(const Graph *now, const Graph *next, Arena *arena, ReloadPlan *ret) {
     *ret = (ReloadPlan){.at = arena_alloc(arena, (now->n + next->n) * sizeof(*ret->at))};
-    for (size_t i = 0, j = 0; i < now->n || j < next->n;)
-        add(ret, now, next, &i, &j, arena);
+    for (Walk w = {.now = now, .next = next}; w.i < now->n || w.j < next->n;)
+        add(ret, &w, arena);
     for (size_t i = 0; i < ret->n && !ret->any; i++)
         ret->any = ret->at[i].act != RELOAD_KEEP;
     ret->any = ret->any || !now->config || !same_project(now->config, next->config);

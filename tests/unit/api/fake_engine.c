@@ -199,9 +199,9 @@ int session_reload(Session *session, Report *report, Err *err) {
     return err_set(err, ERR_INVALID, "%s is not valid", session->file);
 }
 
-int session_preview(Engine *engine, const SessionAsk *ask, Arena *arena, ReloadPlan *ret,
-                    Report *report, Err *err) {
-    *ret = (ReloadPlan){.at = arena_alloc(arena, sizeof(*ret->at)), .n = 1};
+int session_preview(Engine *engine, const SessionAsk *ask, Report *report, ReloadPlan *ret,
+                    Err *err) {
+    *ret = (ReloadPlan){.at = arena_alloc(report->arena, sizeof(*ret->at)), .n = 1};
     ret->at[0] = (TargetChange){"api:serve", RELOAD_RESTART, "command"};
     return 0;
 }
