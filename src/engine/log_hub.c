@@ -181,34 +181,8 @@ static int by_name(const void *a, const void *b) {
 
 /* ---- which logs ---- */
 
-<<<<<<< HEAD
-/* All that the session has, or of one that is down those that have a directory, by name. */
-=======
-/* "api" stands for "api:update" and "api:serve"; "api.serve" is the name of the latter's object. */
-static bool is_meant(const char *name, const char *target, Arena *arena) {
-    size_t n = strcspn(target, ":");
-    return strcmp(name, target) == 0 || (strncmp(name, target, n) == 0 && name[n] == '\0') ||
-           (strchr(name, '.') && strcmp(name, graph_object_name(target, arena)) == 0);
-}
-
-/* The names, with groups replaced by the targets that they stand for. */
-static StrList without_groups(const Session *session, const StrList *names, Arena *arena) {
-    StrList list = {.at = arena_alloc(arena, (names->n * session->graph.n + 1) * sizeof(char *))};
-    for (size_t i = 0; i < names->n; i++) {
-        size_t before = list.n;
-        for (size_t t = 0; t < session->graph.n; t++)
-            for (size_t g = 0; g < session->groups[t].n; g++)
-                if (strcmp(session->groups[t].at[g], names->at[i]) == 0)
-                    list.at[list.n++] = session->graph.targets[t].name;
-        if (list.n == before)
-            list.at[list.n++] = names->at[i];
-    }
-    return list;
-}
-
 /* All that the session has, and, but for those who want to know of its time alone, what else has a directory: of services that the
  * file has no more. By name. */
->>>>>>> be2e155 (engine: a session takes up its config file again)
 static StrList all_targets(LogStream *stream, const Session *session) {
     AUTO_FREE char *runs = path_join(stream->dir, "runs");
     bool own = session && stream->ask.since_us == session->started_us;
@@ -370,7 +344,7 @@ static bool is_asked(LogStream *stream, const Target *target) {
     const char *name = target_name(target);
     const StrList *groups = &target->session->groups[target->index];
     for (size_t i = 0; i < stream->asked.n; i++) {
-        if (is_meant(stream->asked.at[i], name, &stream->arena))
+        if (target_is_meant(stream->asked.at[i], name, &stream->arena))
             return true;
         for (size_t g = 0; g < groups->n; g++)
             if (strcmp(groups->at[g], stream->asked.at[i]) == 0)
