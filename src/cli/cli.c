@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/moved.h"
+#include "cli/project.h"
 #include "data/json.h"
 #include "data/yaml_write.h"
 #include "spec/routes.h"
@@ -76,23 +77,6 @@ static int take_file(Cli *cli, const char *path, const char *said, Err *err) {
     return 0;
 }
 
-/* thole.yaml, or previewctl.yaml, here or above; also a link that leads nowhere, so that it is named. */
-static char *search(const char *from) {
-    static const char *const names[] = {"thole.yaml", "previewctl.yaml"};
-    AUTO_FREE char *dir = xstrdup(from);
-    for (;;) {
-        for (size_t i = 0; i < COUNT(names); i++) {
-            AUTO_FREE char *path = path_join(dir[0] ? dir : "/", names[i]);
-            if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-                return TAKE(path);
-        }
-        char *slash = strrchr(dir, '/');
-        if (!slash || !dir[0])
-            return NULL;
-        *slash = '\0';
-    }
-}
-
 int cli_project(Cli *cli, Err *err) {
     char here[PATH_MAX];
     if (cli->config_file)
@@ -103,12 +87,9 @@ int cli_project(Cli *cli, Err *err) {
     }
     if (!getcwd(here, sizeof(here)))
         return err_sys(err, errno, "the working directory is gone");
-    AUTO_FREE char *found = search(here);
+    AUTO_FREE char *found = project_find(here, err);
     if (!found)
-        return err_set(
-            err, ERR_NOT_FOUND,
-            "there is no thole.yaml in %s or above; write one (README), or name it with --file",
-            here);
+        return -1;
     return take_file(cli, found, found, err);
 }
 

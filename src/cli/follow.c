@@ -43,6 +43,7 @@ typedef struct Follow {
     int interrupts;
     int code;         /* -1: go on */
     char error[1024]; /* of the session */
+    bool lived;       /* something ran while we looked on */
 } Follow;
 
 /* ---- what happens ---- */
@@ -102,10 +103,23 @@ static void take_session(Follow *f, bool broken) {
 
 /* ---- streams, opened again when the server was replaced ---- */
 
+static bool is_alive(const TargetView *view) {
+    return view->phase == PHASE_ACTIVE || view->phase == PHASE_WAITING;
+}
+
+static bool anything_alive(const Follow *f) {
+    for (size_t i = 0; i < f->targets.all.n; i++)
+        if (is_alive(&f->targets.all.at[i]->view) && !f->targets.all.at[i]->deleted)
+            return true;
+    return false;
+}
+
 /* The Session has all targets in it, and changes with each of them: it is watched only when it may
  * be over. */
 static bool wants_session(const Follow *f) {
     bool over = f->targets.all.n > 0 && !f->outcome.pending;
+    if (f->ask->until == FOLLOW_GONE) /* it may have ended by itself, too */
+        return f->lived && f->ask->owner && !anything_alive(f);
     return f->ask->until == FOLLOW_DONE && (f->outcome.failed || over);
 }
 
@@ -188,17 +202,6 @@ int follow_catch_signals(void) {
 
 /* In a session that is done whatever waits is about to be called off. What still shows so may also
  * have begun since: the targets' stream can be behind the session's. */
-static bool is_alive(const TargetView *view) {
-    return view->phase == PHASE_ACTIVE || view->phase == PHASE_WAITING;
-}
-
-static bool anything_alive(const Follow *f) {
-    for (size_t i = 0; i < f->targets.all.n; i++)
-        if (is_alive(&f->targets.all.at[i]->view) && !f->targets.all.at[i]->deleted)
-            return true;
-    return false;
-}
-
 static int say_survivors(Follow *f) {
     for (size_t i = 0; i < f->targets.all.n; i++) {
         const TargetView *view = &f->targets.all.at[i]->view;
@@ -270,7 +273,7 @@ static EndFn verdict(const Follow *f) {
         return after_gone;
     if (has_survivors(f))
         return say_survivors;
-    if (ask->until == FOLLOW_DONE && f->done && !f->interrupts && !anything_alive(f))
+    if (ask->until != FOLLOW_SETTLED && f->done && !f->interrupts && !anything_alive(f))
         return say_done;
     if (ask->until == FOLLOW_SETTLED && !f->interrupts && f->outcome.failed)
         return say_failed;
@@ -286,6 +289,7 @@ static EndFn verdict(const Follow *f) {
 static void weigh(Follow *f) {
     static const TextList none;
     Err err;
+    f->lived = f->lived || anything_alive(f);
     if (f->choose) { /* the names are known to be good: the server took them */
         (void)!targets_choose(&f->targets, f->ask->names ? f->ask->names : &none, f->ask->labels,
                               &err);

@@ -20,6 +20,7 @@ static int64_t satisfied_us(const TargetFacts *facts, const Dep *dep) {
     case DEP_STARTED: return facts->started_us;
     case DEP_READY: return facts->last_ready_us;
     case DEP_COMPLETED:
+    case DEP_ENDED:
     case DEP_DEFAULT: return facts->ended_us;
     }
     return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "plan/exit.h"
 
 static void gather_labels(Generation *g) {
     g->labels = arena_alloc(&g->arena, g->graph.n * sizeof(*g->labels));
@@ -27,6 +28,7 @@ Generation *generation_new(const Config *config, Arena *arena) {
     arena_adopt(&generation->arena, arena);
     generation->config = config;
     graph_build(config, &generation->arena, &generation->graph);
+    generation->may_end = exit_may_end(config);
     generation->groups = graph_groups(&generation->graph, &generation->arena);
     gather_labels(generation);
     return generation;

@@ -11,6 +11,7 @@ typedef struct Generation {
     Arena arena; /* everything below */
     const Config *config;
     Graph graph;
+    bool may_end;          /* a service of it `ends_session` */
     const StrList *groups; /* parallel to graph.targets: the groups that stand for each */
     /* likewise: its service's labels, over those of its groups; NULL: it has no service */
     const StrMap **labels;

@@ -20,7 +20,7 @@ static const char *file_name(const Session *session) {
 
 /* The slug is given once: a project that gets another name keeps its session. */
 static const Config *read_file(const Session *session, Arena *arena, Report *report) {
-    const Config *read = config_load(session->config->file, arena, report);
+    const Config *read = config_load(session->config->file, &session->client.env, arena, report);
     if (!read)
         return NULL;
     Config *config = arena_dup(arena, read, sizeof(*config));
@@ -272,7 +272,7 @@ static int preview_names(const Session *session, const Generation *generation,
 static Generation *read_first(const SessionAsk *ask, Report *report, Err *err) {
     Arena arena;
     arena_init(&arena);
-    const Config *config = config_load(ask->file, &arena, report);
+    const Config *config = config_load(ask->file, &ask->client->env, &arena, report);
     if (config)
         return generation_new(config, &arena);
     err_set(err, ERR_INVALID, "%s is not valid", ask->file);

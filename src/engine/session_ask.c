@@ -96,7 +96,7 @@ Session *session_of_file(Engine *engine, const char *file, const char *name) {
     return NULL;
 }
 
-/* A ci session that is over gives way to the next one of its file, but not to whoever asked for it. */
+/* A session that is over gives way to the next one of its file, but not to whoever asked for it. */
 static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
     Session *old = session_of_file(engine, ask->file, ask->session);
     if (!old)
@@ -106,7 +106,7 @@ static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
                        "session %s is being stopped; wait until `thole ps` no longer shows it",
                        old->slug);
     bool again = ask->uid && strcmp(ask->uid, old->object.uid) == 0; /* it is the very same wish */
-    if (again || !(old->ci && old->done && old->alive == 0))
+    if (again || !(old->done && old->alive == 0))
         return err_set(err, ERR_CONFLICT, "session %s of %s exists already", old->slug, ask->file);
     session_unpublish(old);
     session_free(old);
@@ -165,7 +165,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     Arena arena;
     arena_init(&arena);
     int64_t started_us = loop_wall_us(engine->loop);
-    const Config *config = config_load(ask->file, &arena, report);
+    const Config *config = config_load(ask->file, &ask->client->env, &arena, report);
     if (!config) {
         arena_deinit(&arena);
         err_set(err, ERR_INVALID, "%s is not valid", ask->file);

@@ -101,7 +101,7 @@ static void check_exit(Session *session) {
                        .healthy_since_ms = session->healthy_since_ms,
                        .now_ms = loop_now_ms(session->engine->loop),
                        .ci = &session->ci_config};
-    exit_check(&input, &verdict);
+    (session->ci ? exit_check : exit_check_ends)(&input, &verdict);
     session->healthy_since_ms = verdict.healthy_since_ms;
     session->exit_timer = timer_free(session->exit_timer);
     if (!verdict.done) {
@@ -150,7 +150,8 @@ void session_settle(Session *session) {
         return;
     if (!session->deleting && session_drop_leaving(session) && session->reload_again)
         reload_rest(session);
-    if (session->ci && session->ready && !session->done && !session->deleting)
+    bool may_end = session->ci || session->generation->may_end;
+    if (may_end && session->ready && !session->done && !session->deleting)
         check_exit(session);
     if (session->deleting && session->alive == 0 && helpers_settled(session) &&
         state_view_finish(session->view, session->purge))

@@ -197,3 +197,34 @@ void exit_check(const ExitInput *in, ExitVerdict *ret) {
     if (ret->done)
         ret->wake_ms = 0;
 }
+
+bool exit_may_end(const Config *config) {
+    for (size_t i = 0; i < config->services.n; i++)
+        if (config->services.at[i].ends_session != ENDS_NEVER)
+            return true;
+    return false;
+}
+
+/* A build that fails leaves its server unstarted; it is not the service that ends. */
+static bool ends(const ExitInput *in, size_t i) {
+    const TargetSpec *spec = &in->graph->targets[i];
+    const Service *service = spec->service;
+    if (!service || service->ends_session == ENDS_NEVER || standing(in, i) == STAND_OUT ||
+        in->shown[i].state.phase != PHASE_TERMINATED)
+        return false;
+    if (spec->type == TARGET_JOB && service->type == SERVICE_SERVER)
+        return false;
+    return in->shown[i].state.error || service->ends_session == ENDS_ALWAYS;
+}
+
+void exit_check_ends(const ExitInput *in, ExitVerdict *ret) {
+    int64_t first = -1;
+    *ret = (ExitVerdict){.culprit = -1};
+    for (size_t i = 0; i < in->graph->n; i++)
+        if (ends(in, i) &&
+            (first < 0 || in->shown[i].state.finish_us < in->shown[first].state.finish_us))
+            first = (int64_t)i;
+    if (first >= 0)
+        end_with(ret, first, "%s",
+                 in->shown[first].state.error ? in->shown[first].state.error : "");
+}

@@ -34,3 +34,8 @@ typedef struct ExitVerdict {
 } ExitVerdict;
 
 void exit_check(const ExitInput *input, ExitVerdict *ret);
+
+/* Of a session that is not `ci`: it is done when a service that `ends_session` has ended for good. */
+void exit_check_ends(const ExitInput *input, ExitVerdict *ret);
+/* Has it any service that ends its session? */
+bool exit_may_end(const Config *config);

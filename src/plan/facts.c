@@ -165,10 +165,12 @@ void fact_unlive(TargetFacts *f, const char *detail) {
 }
 
 static bool is_success(const TargetSpec *spec, const RunResult *result) {
-    if (spec->type != TARGET_JOB || result->kind != END_EXITED)
+    bool job = spec->type == TARGET_JOB;
+    if (result->kind != END_EXITED ||
+        (!job && !schema_has(&type_service, spec->service, "success_exit_codes")))
         return false;
     if (spec->service->success_exit_codes.n == 0)
-        return result->code == 0;
+        return job && result->code == 0;
     for (size_t i = 0; i < spec->service->success_exit_codes.n; i++) {
         if (spec->service->success_exit_codes.at[i] == result->code)
             return true;

@@ -201,10 +201,10 @@ static void add_dep(Builder *b, uint32_t target, DepCondition condition, bool re
     *place = (uint32_t)b->dep_n;
 }
 
-/* A condition that this target can meet: a job is never ready, a server never completes. */
+/* A condition that this target can meet: a job is never ready, and a server completes only where that was checked. */
 static DepCondition fitting(DepCondition condition, TargetType type) {
-    if (condition == DEP_STARTED)
-        return DEP_STARTED;
+    if (condition == DEP_STARTED || condition == DEP_ENDED || condition == DEP_COMPLETED)
+        return condition;
     return type == TARGET_JOB ? DEP_COMPLETED : DEP_READY;
 }
 

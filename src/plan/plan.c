@@ -44,6 +44,7 @@ bool facts_satisfy(const TargetFacts *facts, const Dep *dep) {
     case DEP_STARTED: return facts->ever_started;
     case DEP_READY: return facts->ever_ready;
     case DEP_COMPLETED: return facts->ever_succeeded;
+    case DEP_ENDED: return facts->run_state == RUN_ENDED && !facts->queued;
     case DEP_DEFAULT: break;
     }
     UNREACHABLE();
@@ -85,7 +86,8 @@ int64_t facts_met(const TargetFacts *facts, DepCondition condition) {
     switch (condition) {
     case DEP_STARTED: return facts->at.started;
     case DEP_READY: return facts->at.ready;
-    case DEP_COMPLETED: return facts->at.done;
+    case DEP_COMPLETED:
+    case DEP_ENDED: return facts->at.done; /* a run that failed is followed by nothing */
     case DEP_DEFAULT: break;
     }
     UNREACHABLE();

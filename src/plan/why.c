@@ -28,12 +28,21 @@ static const char *label(const TargetSpec *spec) {
 
 /* ---- what is wrong with a target that another waits for ---- */
 
-static const char *trouble_alive(const TargetSpec *spec, const TargetFacts *f) {
+/* Is the end of that target waited for? */
+static bool waits_for_end(const TargetSpec *waiting, uint32_t target) {
+    for (size_t d = 0; d < waiting->dep_n; d++)
+        if (waiting->deps[d].target == target)
+            return waiting->deps[d].condition == DEP_COMPLETED ||
+                   waiting->deps[d].condition == DEP_ENDED;
+    return false;
+}
+
+static const char *trouble_alive(bool to_end, const TargetFacts *f) {
     if (f->run_state == RUN_STOPPING)
         return "is being stopped";
     if (f->run_state == RUN_STARTING)
         return "is being started";
-    return spec->type == TARGET_JOB ? "is still running" : "is not ready yet";
+    return to_end ? "is still running" : "is not ready yet";
 }
 
 static const char *trouble_idle(const TargetSpec *spec, const TargetFacts *f) {
@@ -55,7 +64,8 @@ static void trouble(const Why *w, uint32_t target, char clause[CLAUSE_TEXT]) {
     if (f->want == WANT_DISABLED)
         snprintf(clause, CLAUSE_TEXT, "is disabled; `thole enable %s`", label(spec));
     else if (facts_alive(f))
-        snprintf(clause, CLAUSE_TEXT, "%s", trouble_alive(spec, f));
+        snprintf(clause, CLAUSE_TEXT, "%s",
+                 trouble_alive(spec->type == TARGET_JOB || waits_for_end(w->spec, target), f));
     else if (f->failure && f->queued)
         snprintf(clause, CLAUSE_TEXT, "failed and is tried again: %s", f->failure);
     else if (f->failure && f->want == WANT_RUN)

@@ -44,7 +44,9 @@ static void for_signal(char **text, int number, Tristate oom) {
 }
 
 static void for_exit(char **text, const TargetSpec *spec, const RunResult *result) {
-    if (spec->type == TARGET_SERVER && result->code == 0)
+    bool endless = spec->type == TARGET_SERVER &&
+                   !schema_has(&type_service, spec->service, "success_exit_codes");
+    if (endless && result->code == 0)
         words(text, "server exited with code 0, but a server is expected to keep running");
     else if (result->code == 0)
         words(text, "exit code 0, which success_exit_codes does not list");

@@ -15,6 +15,7 @@ SCHEMA_DECLARE(t_labels, StrMap);
 SCHEMA_DECLARE(t_service_type, ServiceType);
 SCHEMA_DECLARE(t_restart_policy, RestartPolicy);
 SCHEMA_DECLARE(t_condition, DepCondition);
+SCHEMA_DECLARE(t_ends, EndsSession);
 SCHEMA_DECLARE(t_scheme, ProbeScheme);
 SCHEMA_DECLARE(t_probe_kind, ProbeKind);
 SCHEMA_DECLARE(t_pass, PortPass);
@@ -57,9 +58,16 @@ static const EnumName restart_policies[] = {
     {RESTART_NEVER, "never"}, {RESTART_ON_FAILURE, "on-failure"}, {RESTART_ALWAYS, "always"}, {0}};
 SCHEMA_ENUM(t_restart_policy, RestartPolicy, "policy", restart_policies);
 
-static const EnumName conditions[] = {
-    {DEP_STARTED, "started"}, {DEP_READY, "ready"}, {DEP_COMPLETED, "completed"}, {0}};
+static const EnumName conditions[] = {{DEP_STARTED, "started"},
+                                      {DEP_READY, "ready"},
+                                      {DEP_COMPLETED, "completed"},
+                                      {DEP_ENDED, "ended"},
+                                      {0}};
 SCHEMA_ENUM(t_condition, DepCondition, "condition", conditions);
+
+static const EnumName ends[] = {
+    {ENDS_NEVER, "never"}, {ENDS_ON_FAILURE, "on-failure"}, {ENDS_ALWAYS, "always"}, {0}};
+SCHEMA_ENUM(t_ends, EndsSession, "ends_session", ends);
 
 static const EnumName schemes[] = {{PROBE_HTTP, "http"}, {PROBE_HTTPS, "https"}, {0}};
 SCHEMA_ENUM(t_scheme, ProbeScheme, "scheme", schemes);
@@ -183,7 +191,7 @@ static const Field dependency_fields[] = {
     FIELD(DependsOn, name, "name", t_string, .flags = FIELD_KEY),
     FIELD(DependsOn, condition, "condition", t_condition, .flags = FIELD_OPTIONAL,
           .doc = "`started`: its program runs; `ready`: its probe says so; `completed`: the job "
-                 "has succeeded. "
+                 "has succeeded; `ended`: it runs no more, however it ended. "
                  "Default: a job has completed, a server is ready"),
     FIELD(DependsOn, restart, "restart", t_bool, .dflt = "false", .flags = FIELD_OPTIONAL,
           .doc = "`true`: when a new run of it is what was waited for, this is restarted"),
@@ -296,7 +304,11 @@ static const Field service_fields[] = {
     FIELD(Service, restart_written, "restart_written", t_bool, .flags = FIELD_INTERNAL),
     FIELD_LIST(Service, success_exit_codes, "success_exit_codes", t_codes, .dflt = "[0]", .min = 0,
                .max = 255, .aka = "exit_codes success_codes",
-               .doc = "exit codes with which a job has succeeded"),
+               .doc = "exit codes with which a job has succeeded; a server that has any may end "
+                      "with them"),
+    FIELD(Service, ends_session, "ends_session", t_ends, .dflt = "never", .flags = FIELD_OPTIONAL,
+          .aka = "exit_on_end",
+          .doc = "when it has ended for good, the session ends too: `always`, or `on-failure`"),
     FIELD(Service, stop, "stop", t_stop, .aka = "shutdown", .doc = "how to stop it"),
     FIELD(Service, timeout_ms, "timeout", t_duration, .dflt = "0s",
           .doc = "a job that takes longer is stopped and has failed; 0: no limit"),

@@ -12,7 +12,14 @@ typedef struct Report Report;
 
 typedef enum ServiceType { SERVICE_SERVER, SERVICE_JOB } ServiceType;
 typedef enum RestartPolicy { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS } RestartPolicy;
-typedef enum DepCondition { DEP_DEFAULT, DEP_STARTED, DEP_READY, DEP_COMPLETED } DepCondition;
+typedef enum DepCondition {
+    DEP_DEFAULT,
+    DEP_STARTED,
+    DEP_READY,
+    DEP_COMPLETED,
+    DEP_ENDED
+} DepCondition;
+typedef enum EndsSession { ENDS_NEVER, ENDS_ON_FAILURE, ENDS_ALWAYS } EndsSession;
 typedef enum ProbeScheme { PROBE_HTTP, PROBE_HTTPS } ProbeScheme;
 typedef enum PortPass { PASS_NUMBER, PASS_FD } PortPass;
 typedef enum OnChange { CHANGE_DEFAULT, CHANGE_RESTART, CHANGE_REBUILD, CHANGE_SIGNAL } OnChange;
@@ -165,7 +172,8 @@ typedef struct Service {
     struct {
         int64_t *at;
         size_t n;
-    } success_exit_codes; /* [0] */
+    } success_exit_codes; /* [0]; of a server only what is written counts */
+    EndsSession ends_session;
     Stop stop;
     int64_t timeout_ms; /* jobs; 0: none */
     StrList secrets;    /* names of variables whose values are masked */
@@ -220,14 +228,21 @@ SCHEMA_DECLARE(type_hooks, Hooks);
 
 /* Reads and resolves `file` (absolute path). Every problem found goes to `report`; returns NULL if
  * there was one that stops. The Config and all it points to live in `arena`. Blocking file
- * reads. */
-MUST const Config *config_load(const char *file, Arena *arena, Report *report);
+ * reads. `client` is the environment of whoever asks (may be NULL): files of other tools name
+ * variables of it. */
+MUST const Config *config_load(const char *file, const StrMap *client, Arena *arena,
+                               Report *report);
 
 /* The same for `thole vet`: also warns of secrets that neither the file nor the environment `client` (may be NULL) has. */
 MUST const Config *config_review(const char *file, const StrMap *client, Arena *arena,
                                  Report *report);
 
-/* The same for text that was read already (`file` names it in messages and gives the root). */
+/* The file as it is written; one of another tool in the words of thole.yaml, without any default. NULL: reported. Blocking
+ * file reads. */
+MUST const Value *config_translate(const char *file, const StrMap *client, Arena *arena,
+                                   Report *report);
+
+/* config_load() of text that was read already (`file` names it in messages and gives the root). */
 MUST const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
                                 Report *report);
 

@@ -42,7 +42,8 @@ void config_check_command(const Source *source, const Service *service, const ch
 }
 
 static void check_commands(const Source *source, const Service *service) {
-    static const char *const of_command[] = {"ready", "live", "restart", "stop", "linger"};
+    static const char *const of_command[] = {"ends_session", "ready", "live",
+                                             "restart",      "stop",  "linger"};
     if (has(service, "build"))
         config_check_command(source, service, "build", &service->build);
     if (has(service, "command"))
@@ -62,7 +63,7 @@ static void check_commands(const Source *source, const Service *service) {
                 "a job needs a `command`");
         return;
     }
-    size_t n = has(service, "build") ? 3 : COUNT(of_command); /* `stop` and `linger` suit a build */
+    size_t n = has(service, "build") ? 4 : COUNT(of_command); /* `stop` and `linger` suit a build */
     for (size_t i = 0; i < n; i++)
         if (has(service, of_command[i]))
             PROBLEM(source, service, of_command[i], "add a `command`, or remove this key",
@@ -71,13 +72,13 @@ static void check_commands(const Source *source, const Service *service) {
 }
 
 static void check_job_keys(const Source *source, const Service *service) {
-    if (has(service, "success_exit_codes") && !has_job(service))
-        PROBLEM(source, service, "success_exit_codes",
-                "remove it, or say `type: job` if the command is meant to end",
-                "only a job succeeds with an exit code; a server is expected to keep running");
+    if (has(service, "success_exit_codes") && !has_job(service) &&
+        service->restart.policy == RESTART_ALWAYS)
+        PROBLEM(source, service, "success_exit_codes", "remove it, or use `restart: on-failure`",
+                "a server that is always started again never succeeds");
     if (service->success_exit_codes.n == 0)
         PROBLEM(source, service, "success_exit_codes", "name at least one code, such as [0]",
-                "without any code the job could never succeed");
+                "without any code it could never succeed");
     if (has(service, "timeout") && !has_job(service))
         PROBLEM(source, service, "timeout",
                 "use `ready: {deadline: ...}` for the time it has to become ready",
@@ -178,8 +179,8 @@ static void check_condition(const Source *source, const char *path, const Depend
     if (!job && !server)
         source_problem(source, path, "leave the condition out: it stands for what it depends on",
                        "%s runs nothing itself", dep->name);
-    else if (dep->condition == DEP_COMPLETED && !job)
-        source_problem(source, path, "use ready or started, or say `type: job` there",
+    else if (dep->condition == DEP_COMPLETED && !job && !has(other, "success_exit_codes"))
+        source_problem(source, path, "use ready, started or ended, or say `type: job` there",
                        "%s is a server, which never completes", dep->name);
     else if (dep->condition == DEP_READY && !server)
         source_problem(source, path, "use completed",
@@ -299,13 +300,13 @@ void config_check_services(const Config *config, const Source *source) {
 static void check_secret(const Source *source, const char *path, const char *name,
                          const char *value) {
     const char *hint = "give it a longer value, or do not list it";
-    const char *given = source->client ? strmap_get(source->client, name) : NULL;
+    const char *given = source->review ? strmap_get(source->client, name) : NULL;
     if (value && strlen(value) < SECRET_MIN)
         source_problem(
             source, path, hint,
             "the value of %s has %zu bytes; under %d, masking it would hide ordinary text", name,
             strlen(value), SECRET_MIN);
-    else if (!value && source->client && !given)
+    else if (!value && source->review && !given)
         source_warning(source, path,
                        "set it in env, in a file of env_from, or in the environment of `thole up`",
                        "%s is set nowhere, and the session will not start without it", name);

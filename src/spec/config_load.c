@@ -16,6 +16,7 @@
 #include "spec/config_check.h"
 #include "spec/env_file.h"
 #include "spec/replicas.h"
+#include "spec/foreign/foreign.h"
 #include "spec/resolve.h"
 #include "spec/template.h"
 
@@ -47,25 +48,6 @@ bool service_has_server(const Service *service) {
 
 /* --- environment --- */
 
-/* Reads a file that must be a plain one: nothing else ends by itself. NULL: err says why, without the path. */
-static char *read_plain(const char *path, size_t *ret_size, Err *err) {
-    struct stat st;
-    char *text = NULL;
-    if (stat(path, &st) < 0)
-        err_sys(err, errno, "it cannot be read");
-    else if (!S_ISREG(st.st_mode))
-        err_set(err, ERR_INVALID, "it is %s, not a file",
-                S_ISDIR(st.st_mode) ? "a directory" : "a pipe, socket or device");
-    else if (st.st_size > MAX_CONFIG_BYTES)
-        err_set(err, ERR_LIMIT, "it has %lld bytes, more than the limit of %d (4 MiB)",
-                (long long)st.st_size, MAX_CONFIG_BYTES);
-    else if (access(path, R_OK) < 0)
-        err_sys(err, errno, "it cannot be read");
-    else if (file_read(path, MAX_CONFIG_BYTES, &text, ret_size, err) < 0)
-        text = NULL;
-    return text;
-}
-
 /* Overlays `env` with the files, in their order. `key` is the path of env_from. */
 static void overlay_files(const Source *source, const Config *config, const char *key,
                           const StrList *files, StrMap *env) {
@@ -73,7 +55,7 @@ static void overlay_files(const Source *source, const Config *config, const char
         AUTO_FREE char *path = path_join(config->root, files->at[i]);
         size_t size;
         Err err;
-        AUTO_FREE char *text = read_plain(path, &size, &err);
+        AUTO_FREE char *text = source_read(path, &size, &err);
         if (!text) {
             source_problem(source, arena_printf(source->arena, "%s[%zu]", key, i),
                            "paths are relative to the project", "%s: %s", path, err.msg);
@@ -235,17 +217,23 @@ static int decode(const Source *source, Config *config) {
     return rc;
 }
 
-static const Config *parse(Source *source, const char *text, size_t size) {
-    size_t errors = source->report->errors;
+/* The file as a tree of our language, into the source. */
+static int read_tree(Source *source, const char *text, size_t size) {
+    Language language = foreign_language(source->file, text, size);
+    if (language != LANGUAGE_THOLE)
+        return foreign_read(source, language, text, size);
     if (yaml_parse(&(YamlText){source->file, text, size}, source->arena, source->report,
                    &source->value) < 0)
-        return NULL;
-    if (source->value->kind != VALUE_MAP) {
-        source_problem(source, "", "begin with `version: 1` and `services:`", "the file is %s",
-                       source->value->kind == VALUE_NULL ? "empty" : "no map of keys");
-        return NULL;
-    }
-    if (check_version(source) < 0)
+        return -1;
+    if (source->value->kind == VALUE_MAP)
+        return check_version(source);
+    return source_problem(source, "", "begin with `version: 1` and `services:`", "the file is %s",
+                          source->value->kind == VALUE_NULL ? "empty" : "no map of keys");
+}
+
+static const Config *parse(Source *source, const char *text, size_t size) {
+    size_t errors = source->report->errors;
+    if (read_tree(source, text, size) < 0)
         return NULL;
     Config *config = arena_alloc(source->arena, sizeof(*config));
     if (decode(source, config) < 0)
@@ -267,25 +255,44 @@ const Config *config_parse(const char *file, const char *text, size_t size, Aren
     return parse(&source, text, size);
 }
 
-const Config *config_load(const char *file, Arena *arena, Report *report) {
-    return config_review(file, NULL, arena, report);
-}
-
-const Config *config_review(const char *file, const StrMap *client, Arena *arena, Report *report) {
+/* The text of the file, whose real name the source gets. Returns owned; NULL: reported. */
+static char *open_source(Source *source, const char *file, size_t *ret_size) {
     AUTO_FREE char *real = realpath(file, NULL);
     Place place = {.file = file};
-    Source source = {.file = real, .report = report, .arena = arena, .client = client};
+    Report *report = source->report;
     Err err;
-    size_t size;
-    if (!real) {
+    char *text = NULL;
+    if (!real)
         err_sys(&err, errno, "it cannot be read");
-        report_add(report, &place, NULL, "%s", err.msg);
-        return NULL;
-    }
-    AUTO_FREE char *text = read_plain(real, &size, &err);
+    else
+        text = source_read(real, ret_size, &err);
     if (!text) {
         report_add(report, &place, NULL, "%s", err.msg);
         return NULL;
     }
-    return parse(&source, text, size);
+    source->file = arena_strdup(source->arena, real);
+    return text;
+}
+
+static const Config *load(Source *source, const char *file) {
+    size_t size;
+    AUTO_FREE char *text = open_source(source, file, &size);
+    return text ? parse(source, text, size) : NULL;
+}
+
+const Config *config_load(const char *file, const StrMap *client, Arena *arena, Report *report) {
+    return load(&(Source){.report = report, .arena = arena, .client = client}, file);
+}
+
+const Config *config_review(const char *file, const StrMap *client, Arena *arena, Report *report) {
+    Source source = {.report = report, .arena = arena, .client = client, .review = client != NULL};
+    return load(&source, file);
+}
+
+const Value *config_translate(const char *file, const StrMap *client, Arena *arena,
+                              Report *report) {
+    Source source = {.report = report, .arena = arena, .client = client};
+    size_t size;
+    AUTO_FREE char *text = open_source(&source, file, &size);
+    return text && read_tree(&source, text, size) == 0 ? source.value : NULL;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "spec/names.h"
 
@@ -13,6 +15,7 @@ typedef struct Scan {
     const char *p, *end; /* what is left */
     const char *line_start;
     uint32_t line;
+    bool expand; /* $NAME means something */
     Report *report;
     Arena *arena;
     StrPair *at; /* in the order of the file */
@@ -87,8 +90,11 @@ static const char *read_quoted(Scan *s) {
     char *value = arena_alloc(s->arena, (size_t)(s->end - s->p) + 1);
     size_t n = 0;
     while (s->p < s->end && *s->p != quote) {
-        if (escaped(s, quote))
+        if (escaped(s, quote)) {
+            if (s->expand)
+                value[n++] = '\\';
             s->p++;
+        }
         value[n++] = *s->p;
         if (*s->p++ == '\n') {
             s->line++;
@@ -105,6 +111,46 @@ static const char *read_quoted(Scan *s) {
         (void)fail(s, "quote the whole value", "there is more text after the closing quote");
         return NULL;
     }
+    return value;
+}
+
+static const char *value_before(const Scan *s, const char *name) {
+    for (size_t i = s->n; i-- > 0;)
+        if (strcmp(s->at[i].name, name) == 0)
+            return s->at[i].value;
+    return "";
+}
+
+/* What `$` at `p` stands for; *ret_end is behind it. NULL: for itself. */
+static const char *variable(const Scan *s, const char *p, const char **ret_end) {
+    static const char bytes[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    bool braces = p[1] == '{';
+    const char *from = p + 1 + braces;
+    size_t n = strspn(from, bytes);
+    if (n == 0 || (braces && from[n] != '}'))
+        return NULL;
+    *ret_end = from + n + braces;
+    return value_before(s, arena_strndup(s->arena, from, n));
+}
+
+/* The value with its variables; of one in double quotes the escapes too. */
+static const char *expanded(const Scan *s, const char *raw, bool quoted) {
+    const char *end, *value;
+    Buf out;
+    buf_init(&out, MAX_CONFIG_BYTES);
+    for (const char *p = raw; *p;) {
+        if (*p == '$' && (value = variable(s, p, &end))) {
+            buf_puts(&out, value);
+            p = end;
+        } else if (quoted && *p == '\\' && p[1]) {
+            buf_putc(&out, p[1] == 'n' ? '\n' : p[1] == 'r' ? '\r' : p[1] == 't' ? '\t' : p[1]);
+            p += 2;
+        } else {
+            buf_putc(&out, *p++);
+        }
+    }
+    value = arena_strdup(s->arena, buf_cstr(&out));
+    buf_deinit(&out);
     return value;
 }
 
@@ -136,10 +182,12 @@ static int read_line(Scan *s) {
         return fail(&start, NULL, "\"%.60s\": %s", name, wrong);
     s->p++;
     skip_blanks(s);
-    bool quoted = peek(s) == '"' || peek(s) == '\'';
+    bool single = peek(s) == '\'', quoted = single || peek(s) == '"';
     const char *value = quoted ? read_quoted(s) : read_bare(s);
     if (!value)
         return -1;
+    if (s->expand && !single)
+        value = expanded(s, value, quoted);
     keep(s, name, value);
     return 0;
 }
@@ -163,27 +211,43 @@ static StrMap last_of_each(const Scan *s) {
     return map;
 }
 
-int env_file_parse(const char *file, const char *text, size_t size, Report *report, StrMap *ret) {
-    Scan s = {.file = file,
-              .p = text,
-              .end = text + size,
-              .line_start = text,
-              .line = 1,
-              .report = report,
-              .arena = report->arena};
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        s.p += 3;
+static Scan scan(const char *file, const char *text, size_t size, Report *report) {
+    bool mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+    return (Scan){.file = file,
+                  .p = mark ? text + 3 : text,
+                  .end = text + size,
+                  .line_start = text,
+                  .line = 1,
+                  .report = report,
+                  .arena = report->arena};
+}
+
+static int parse(Scan *s, StrMap *ret) {
+    const char *text = s->line_start;
+    size_t size = (size_t)(s->end - text);
     if (!utf8_valid(text, size))
-        return fail(&s, "save it as UTF-8", "the file is not UTF-8");
+        return fail(s, "save it as UTF-8", "the file is not UTF-8");
     if (memchr(text, 0, size))
-        return fail(&s, NULL, "the file contains a NUL character, which no program could be given");
+        return fail(s, NULL, "the file contains a NUL character, which no program could be given");
     int rc = 0;
-    while (s.p < s.end) {
-        if (read_line(&s) < 0)
+    while (s->p < s->end) {
+        if (read_line(s) < 0)
             rc = -1;
-        skip_line(&s);
+        skip_line(s);
     }
     if (rc == 0)
-        *ret = last_of_each(&s);
+        *ret = last_of_each(s);
     return rc;
+}
+
+int env_file_parse(const char *file, const char *text, size_t size, Report *report, StrMap *ret) {
+    Scan s = scan(file, text, size, report);
+    return parse(&s, ret);
+}
+
+int env_file_parse_expanded(const char *file, const char *text, size_t size, Report *report,
+                            StrMap *ret) {
+    Scan s = scan(file, text, size, report);
+    s.expand = true;
+    return parse(&s, ret);
 }

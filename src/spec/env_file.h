@@ -18,3 +18,8 @@
  * `file`. */
 MUST int env_file_parse(const char *file, const char *text, size_t size, Report *report,
                         StrMap *ret);
+
+/* The same as other tools read theirs: outside single quotes $NAME and ${NAME} stand for what a line before has set (else for
+ * nothing), and within double quotes \n for a line break. */
+MUST int env_file_parse_expanded(const char *file, const char *text, size_t size, Report *report,
+                                 StrMap *ret);

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spec/source.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
 
 #include "spec/replicas.h"
 
@@ -52,7 +58,7 @@ static const Value *replica(const Value *services, const char *name, size_t len,
     return value_get(v, "replicas") ? v : NULL;
 }
 
-static Place place_of(const Source *source, const char *path) {
+bool source_find(const Source *source, const char *path, Place *ret) {
     const Value *v = source->value;
     Place place = {.file = source->file, .path = path};
     if (v) {
@@ -67,6 +73,13 @@ static Place place_of(const Source *source, const char *path) {
             v = replica(in, p, len, &place);
         p += len + (p[len] == '.');
     }
+    *ret = place;
+    return v != NULL;
+}
+
+static Place place_of(const Source *source, const char *path) {
+    Place place;
+    (void)source_find(source, path, &place);
     return place;
 }
 
@@ -100,4 +113,22 @@ void source_warning(const Source *source, const char *path, const char *hint, co
     va_start(args, format);
     report_warn(source->report, &place, hint, "%s", arena_vprintf(source->arena, format, args));
     va_end(args);
+}
+
+char *source_read(const char *path, size_t *ret_size, Err *err) {
+    struct stat st;
+    char *text = NULL;
+    if (stat(path, &st) < 0)
+        err_sys(err, errno, "it cannot be read");
+    else if (!S_ISREG(st.st_mode))
+        err_set(err, ERR_INVALID, "it is %s, not a file",
+                S_ISDIR(st.st_mode) ? "a directory" : "a pipe, socket or device");
+    else if (st.st_size > MAX_CONFIG_BYTES)
+        err_set(err, ERR_LIMIT, "it has %lld bytes, more than the limit of %d (4 MiB)",
+                (long long)st.st_size, MAX_CONFIG_BYTES);
+    else if (access(path, R_OK) < 0)
+        err_sys(err, errno, "it cannot be read");
+    else if (file_read(path, MAX_CONFIG_BYTES, &text, ret_size, err) < 0)
+        text = NULL;
+    return text;
 }

@@ -11,7 +11,8 @@ typedef struct Source {
     const Value *value; /* of the whole file */
     Report *report;
     Arena *arena;
-    const StrMap *client; /* environment of whoever asks, for a review; else NULL */
+    const StrMap *client; /* environment of whoever asks; NULL: unknown */
+    bool review;          /* for `thole vet`: warn of secrets that `client` does not have */
 } Source;
 
 /* Reports a problem with the key `path` ("services.api.depends_on.db", "env_from[0]"; as much
@@ -20,3 +21,9 @@ int source_problem(const Source *source, const char *path, const char *hint, con
                    ...) PRINTF(4, 5);
 void source_warning(const Source *source, const char *path, const char *hint, const char *format,
                     ...) PRINTF(4, 5);
+
+/* Where `path` stands in the text. False: there is no such key; then it is the place of as much of it as there is. */
+bool source_find(const Source *source, const char *path, Place *ret);
+
+/* Reads a config file, which must be a plain one. Returns owned. NULL: err says why, without the path. */
+char *source_read(const char *path, size_t *ret_size, Err *err);

@@ -365,6 +365,7 @@ static void fake_free(Backend *backend) {
     while (!list_empty(&fake->rules))
         fake_rule_free(LIST_ENTRY(fake->rules.next, (FakeRule *)NULL, link));
     free_counts(fake);
+    fake_kept_free(fake);
     forget_tasks(fake);
     free(fake);
 }
@@ -382,6 +383,10 @@ static const BackendOps fake_ops = {
     .destroy_workflow = fake_destroy_workflow,
     .signal_step = fake_signal_step,
     .exec_step = fake_exec_step,
+    .input_step = fake_input_step,
+    .resize_step = fake_resize_step,
+    .kept_sockets = fake_kept_sockets,
+    .keep_socket = fake_keep_socket,
     .discover = fake_discover,
     .resume_step = fake_resume_step,
     .helpers = fake_helpers,

@@ -26,6 +26,7 @@ typedef struct FakeScript {
 
 void fake_script(Backend *backend, const char *task, const char *step, const FakeScript *script);
 void fake_end(Backend *backend, StepId id, StepEnd end, int code); /* ends a running step now */
+StepSize fake_size(Backend *backend, StepId id);                   /* as resize_step said last */
 void fake_write(Backend *backend, StepId id, int stream, const char *text);
 /* Every call in flight is dropped; running steps go on and can be discovered and resumed. */
 void fake_crash_server(Backend *backend);

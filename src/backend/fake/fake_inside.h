@@ -72,7 +72,10 @@ struct FakeRun {
     uint32_t run;
     FakePhase phase;
     bool known; /* this server started or resumed it */
-    bool no_log, linger;
+    bool no_log, linger, tty;
+    bool reads;               /* it has an input that is open */
+    uint64_t writer, written; /* the last one's, and how much of it was read */
+    StepSize size;            /* of its terminal, as was said last */
     char **secrets;
     size_t secret_n;
     FakePlan plan;
@@ -106,6 +109,7 @@ struct Fake {
     List ends;    /* FakeCall.link: destroy_workflow */
     Map tasks;    /* name → directory (owned): those that this server set up */
     int64_t last_pid;
+    VEC(KeptSocket) kept;
     bool hidden; /* runs that this server does not know */
 };
 
@@ -129,6 +133,13 @@ FakeRun *fake_run_free(FakeRun *run);
 void fake_run_end(FakeRun *run, StepEnd end, int code, const char *error);
 void fake_run_stop(FakeRun *run, const StopHow *how);
 void fake_run_lose_calls(FakeRun *run); /* whose ops were abandoned */
+
+/* ---- fake_input.c ---- */
+Op *fake_input_step(Backend *backend, StepId id, const StepInput *input, OpFn fn, void *arg);
+Op *fake_resize_step(Backend *backend, StepId id, StepSize size, OpFn fn, void *arg);
+Op *fake_kept_sockets(Backend *backend, OpFn fn, void *arg);
+int fake_keep_socket(Backend *backend, const char *name, int fd, Err *err);
+void fake_kept_free(Fake *fake);
 
 /* ---- fake_log.c ---- */
 void fake_log_put(FakeRun *run, int stream, const char *text);

@@ -125,10 +125,22 @@ static void stop_running(FakeRun *run, const StopHow *how) {
         fake_run_end(run, STEP_SIGNALED, how->signal, NULL);
 }
 
+/* By the script of the step named stop. */
+static bool command_works(const FakeRun *run) {
+    FakePlan plan;
+    Step step = {.name = "stop", .type = STEP_PROCESS};
+    fake_plan_make(run->fake, (StepId){.task = run->task}, &step, &plan);
+    bool works = !plan.start_error && plan.end == STEP_EXITED && plan.code == 0;
+    fake_plan_clear(&plan);
+    return works;
+}
+
 void fake_run_stop(FakeRun *run, const StopHow *how) {
     run->stop.helpers |= how->helpers;
     if (run->phase == FAKE_RUNNING) {
-        stop_running(run, how);
+        StopHow by_signal = *how;
+        by_signal.command = how->command && command_works(run) ? how->command : NULL;
+        stop_running(run, &by_signal);
     } else if (run->phase == FAKE_LAUNCHED) { /* as soon as it runs */
         run->stop.signal = how->signal;
         run->stop.grace_ms = how->grace_ms;
@@ -190,6 +202,8 @@ FakeRun *fake_run_new(Fake *fake, StepId id, const Step *step) {
     run->known = true;
     run->no_log = step->no_log;
     run->linger = step->linger;
+    run->tty = step->tty;
+    run->reads = step->tty || step->stdin_open;
     run->state = (StepState){.container = "",
                              .restarts = step->restarts,
                              .attempt = step->attempt,

@@ -110,7 +110,7 @@ static Run *running(Local *local, StepId id, Err *err) {
 
 static uint64_t draw(void) {
     char hex[17];
-    random_hex(hex, 16);
+    random_hex(hex, 8);
     return strtoull(hex, NULL, 16) | 1;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/local/inside.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 
 enum { CLEAR_GRACE_MS = 5000 };
@@ -33,12 +34,28 @@ static void on_grace_over(void *arg) {
     run_stop(stopper->run, &(StopAsk){.signal = SIGKILL, .linger = stopper->ask.linger});
 }
 
+/* Why the signal is sent after all. */
+static void complain(const Run *run, const ExecResult *done, const Err *err) {
+    size_t n = done ? strcspn(done->output, "\r\n") : 0;
+    if (err)
+        log_warn("%s: the stop command could not be run: %s", run->dir, err->msg);
+    else if (done->timed_out)
+        log_warn("%s: the stop command did not end in time", run->dir);
+    else if (done->end == STEP_FAILED || done->end == STEP_LOST)
+        log_warn("%s: the stop command could not be run: %s", run->dir, done->output);
+    else
+        log_warn("%s: the stop command failed, %s %d%s%.*s", run->dir,
+                 done->end == STEP_EXITED ? "exit code" : "signal", done->code, n ? ": " : "",
+                 (int)n, done->output);
+}
+
 static void on_command_done(void *arg, const void *result, const Err *err) {
     Stopper *stopper = arg;
     const ExecResult *done = result;
     stopper->exec = NULL;
     if (!err && !done->timed_out && done->end == STEP_EXITED && done->code == 0)
         return; /* it is up to the step now */
+    complain(stopper->run, done, err);
     int64_t left = stopper->until_ms - loop_now_ms(stopper->run->local->base.loop);
     stopper->ask.grace_ms = left > 0 ? (uint32_t)left : 0;
     run_stop(stopper->run, &stopper->ask);

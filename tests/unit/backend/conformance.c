@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -115,6 +116,20 @@ void hear_found(void *arg, const void *result, const Err *err) {
         n += (size_t)snprintf(heard->names + n, sizeof(heard->names) - n, "%s/%s/%u ",
                               found->at[i].task, found->at[i].step, found->at[i].run);
     heard->found = found ? found->n : 0;
+}
+
+void hear_kept(void *arg, const void *result, const Err *err) {
+    Heard *heard = arg;
+    const KeptSockets *kept = result;
+    size_t n = 0;
+    struct stat st;
+    hear(arg, result, err);
+    heard->names[0] = '\0';
+    for (size_t i = 0; kept && i < kept->n && n < sizeof(heard->names); i++)
+        n += (size_t)snprintf(heard->names + n, sizeof(heard->names) - n, "%s=%llu ",
+                              kept->at[i].name,
+                              fstat(kept->at[i].fd, &st) == 0 ? (unsigned long long)st.st_ino : 0);
+    heard->found = kept ? kept->n : 0;
 }
 
 /* ---- Doing ---- */

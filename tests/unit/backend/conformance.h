@@ -26,6 +26,8 @@ typedef struct Act {
     int dies_of;     /* or by this signal */
     bool ignores_term;
     bool cannot_start;  /* e.g. its program does not exist */
+    bool reads;         /* first of all it copies what it is given to read, to the end of that */
+    bool tty;           /* it has a terminal */
     const char *secret; /* to be masked */
     uint32_t restarts;
 } Act;
@@ -51,7 +53,7 @@ typedef struct Heard {
     StepState state; /* of calls that have one */
     ExecResult exec;
     size_t found;    /* Discovered: how many, */
-    char names[512]; /* and "task/step/run " of each */
+    char names[512]; /* and "task/step/run " of each; KeptSockets: "name=inode " */
 } Heard;
 
 /* What a tail was shown. */
@@ -77,6 +79,7 @@ void hear(void *arg, const void *result, const Err *err);       /* arg: Heard */
 void hear_state(void *arg, const void *result, const Err *err); /* StepState */
 void hear_exec(void *arg, const void *result, const Err *err);
 void hear_found(void *arg, const void *result, const Err *err);
+void hear_kept(void *arg, const void *result, const Err *err);
 
 void start(World *world, StepId id, const Act *act, Heard *heard); /* asks */
 /* ... and waits until it runs (asserted); one that ignores signals has written `out` then */

@@ -295,3 +295,27 @@ TEST(fake_may_be_freed_inside_a_callback_with_calls_in_flight)
     shown_clear(&shown);
     world_close(w);
 }
+
+TEST(fake_a_stop_command_works_as_the_script_says)
+{
+    World *w = world_open();
+    const char *command[] = {"stop", NULL};
+    StopHow how = {.signal = SIGTERM, .grace_ms = 1000, .command = command};
+    FakeScript forever = {.life_ms = -1}, fails = {.code = 1};
+    world_setup(w, "t");
+    fake_script(w->backend, "t", "server", &forever);
+    for (uint32_t run = 1; run <= 2; run++) {
+        Heard end = {0};
+        Step step = {.name = "server", .type = STEP_PROCESS};
+        StepId id = step_id("t", "server", run);
+        Heard begun = {0};
+        backend_start_step(w->backend, id, &step, hear_state, &begun);
+        UNTIL(w, begun.called);
+        if (run == 2)
+            fake_script(w->backend, "t", "stop", &fails);
+        backend_destroy_step(w->backend, id, &how, hear, &(Heard){0});
+        wait_now(w, id, &end);
+        CHECK_EQ(end.state.end, run == 1 ? STEP_EXITED : STEP_SIGNALED);
+    }
+    world_close(w);
+}

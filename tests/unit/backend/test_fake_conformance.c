@@ -46,6 +46,9 @@ static const Step *step(World *world, const Act *act) {
     made->name = arena_strdup(&world->arena, act->name);
     made->type = STEP_PROCESS;
     made->restarts = act->restarts;
+    made->stdin_open = act->reads;
+    made->tty = act->tty;
+    script.life_ms = act->reads ? -1 : script.life_ms;
     if (act->secret) {
         made->secrets.at = arena_alloc(&world->arena, sizeof(char *));
         made->secrets.at[0] = act->secret;

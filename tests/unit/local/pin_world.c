@@ -110,6 +110,8 @@ static const Step *act_step(World *world, const Act *act) {
                    strchr(act->out, '\n') ? "\\n" : "");
     if (act->lines)
         buf_printf(&script, "seq 1 %d\n", act->lines);
+    if (act->reads)
+        buf_puts(&script, "cat\n");
     if (act->life_ms < 0)
         buf_puts(&script, "exec sleep 100000\n");
     else if (act->life_ms)
@@ -121,6 +123,8 @@ static const Step *act_step(World *world, const Act *act) {
     Step *step = (Step *)(uintptr_t)script_step(world, act->name, buf_cstr(&script));
     buf_deinit(&script);
     step->restarts = act->restarts;
+    step->stdin_open = act->reads;
+    step->tty = act->tty;
     if (act->cannot_start)
         step->entrypoint.at[0] = "/nonexistent/program";
     if (act->secret) {

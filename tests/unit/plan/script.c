@@ -63,7 +63,7 @@ static const char *value_of(const char *word, const char *key) {
 /* ---- services ---- */
 
 static DepCondition condition_of(const char *text) {
-    static const char *const names[] = {"default", "started", "ready", "completed"};
+    static const char *const names[] = {"default", "started", "ready", "completed", "ended"};
     for (size_t i = 0; i < COUNT(names); i++) {
         if (strcmp(text, names[i]) == 0)
             return (DepCondition)i;
@@ -100,6 +100,7 @@ static void add_deps(Script *s, Service *service, const char *list) {
 static void add_codes(Script *s, Service *service, const char *list) {
     int64_t *codes = arena_alloc(&s->sim.arena, 8 * sizeof *codes);
     service->success_exit_codes.at = codes;
+    schema_mark(&type_service, service, "success_exit_codes");
     for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
         codes[service->success_exit_codes.n++] = strtoll(p, NULL, 10);
 }

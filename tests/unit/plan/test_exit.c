@@ -222,3 +222,34 @@ TEST(soak_begins_at_time_zero_too)
     exit_check(&c.in, &c.got);
     CHECK(c.got.done && !c.got.error[0]);
 }
+
+TEST(a_service_that_ends_its_session)
+{
+    Case c;
+    Service services[2] = {{.name = "a", .type = SERVICE_JOB, .ends_session = ENDS_ON_FAILURE},
+                           {.name = "b", .ends_session = ENDS_ALWAYS}};
+    case_init(&c, 2, ab, TARGET_JOB);
+    c.targets[0].service = &services[0];
+    c.targets[1].service = &services[1];
+    c.targets[1].type = TARGET_SERVER;
+    c.shown[0].state = (TargetState){.phase = PHASE_TERMINATED, .grace_status = "", .finish_us = 2};
+    c.shown[1].state = (TargetState){.phase = PHASE_ACTIVE, .grace_status = ""};
+    exit_check_ends(&c.in, &c.got);
+    CHECK(!c.got.done); /* a job that has succeeded is no failure */
+    c.shown[0].state.error = "exit code 3";
+    exit_check_ends(&c.in, &c.got);
+    CHECK(c.got.done && c.got.culprit == 0);
+    CHECK_STR(c.got.error, "exit code 3");
+    c.shown[1].state = (TargetState){.phase = PHASE_TERMINATED, .grace_status = "", .finish_us = 1};
+    exit_check_ends(&c.in, &c.got);
+    CHECK(c.got.done && c.got.culprit == 1); /* the first in time */
+    CHECK_STR(c.got.error, "");
+    c.shown[1].state.phase = PHASE_WAITING; /* it is tried again */
+    c.chosen[0] = 0;
+    exit_check_ends(&c.in, &c.got);
+    CHECK(!c.got.done);
+    c.shown[1].state.phase = PHASE_TERMINATED;
+    c.targets[1].type = TARGET_JOB; /* its build is not the service */
+    exit_check_ends(&c.in, &c.got);
+    CHECK(!c.got.done);
+}

@@ -7,7 +7,7 @@
 
 /* "a:update b:serve(ready)": the deps of a target, for comparison. */
 static const char *deps_of(const Sim *sim, const char *name, char text[512]) {
-    static const char *const conditions[] = {"default", "started", "ready", "completed"};
+    static const char *const conditions[] = {"default", "started", "ready", "completed", "ended"};
     const TargetSpec *spec = &sim->graph.targets[sim_target(sim, name)];
     size_t at = 0;
     text[0] = '\0';

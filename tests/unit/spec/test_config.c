@@ -23,7 +23,7 @@ static void put(const char *name, const char *text) {
 
 static const Config *load(const char *name) {
     report_init(&report, &arena);
-    return config_load(at(name), &arena, &report);
+    return config_load(at(name), NULL, &arena, &report);
 }
 
 static const Config *load_text(const char *text) {

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/project.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+enum { SETTINGS_BYTES = 256 * 1024 };
+
+static bool there(const char *path) {
+    return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static char *first_of(const char *dir, const char *const *names, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        AUTO_FREE char *path = path_join(dir, names[i]);
+        if (there(path))
+            return TAKE(path);
+    }
+    return NULL;
+}
+
+static char *find_own(const char *dir, bool *ret_compose) {
+    static const char *const names[] = {"thole.yaml", "previewctl.yaml"};
+    return first_of(dir, names, COUNT(names));
+}
+
+/* ---- files of other tools ---- */
+
+/* Has the file a line that begins so? */
+static char *line_of(const char *path, const char *begin) {
+    AUTO_FREE char *text = NULL;
+    if (file_read(path, MAX_CONFIG_BYTES, &text, NULL, NULL) < 0)
+        return NULL;
+    for (const char *at = text; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+        if (str_starts(at, begin))
+            return xstrndup(at, strcspn(at, "\r\n"));
+    return NULL;
+}
+
+/* A compose.yaml is mostly one of Docker's, with `services:`. */
+static bool has_processes(const char *path) {
+    AUTO_FREE char *line = line_of(path, "processes:");
+    return line != NULL;
+}
+
+/* The order is that of process-compose. */
+static char *find_process_compose(const char *dir, bool *ret_compose) {
+    static const char *const names[] = {"compose.yml", "compose.yaml", "process-compose.yml",
+                                        "process-compose.yaml"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        AUTO_FREE char *path = path_join(dir, names[i]);
+        if (!there(path))
+            continue;
+        if (i >= 2 || has_processes(path))
+            return TAKE(path);
+        *ret_compose = true;
+    }
+    return NULL;
+}
+
+/* OVERMIND_PROCFILE, from the environment or .overmind.env; foreman and overmind take no other name by themselves. */
+static char *find_procfile(const char *dir) {
+    static const char *const names[] = {"Procfile"};
+    AUTO_FREE char *settings = path_join(dir, ".overmind.env");
+    AUTO_FREE char *line = line_of(settings, "OVERMIND_PROCFILE=");
+    const char *named = line ? strchr(line, '=') + 1 : getenv("OVERMIND_PROCFILE");
+    if (named && *named) {
+        AUTO_FREE char *path = path_join(dir, named);
+        if (there(path))
+            return TAKE(path);
+    }
+    return first_of(dir, names, COUNT(names));
+}
+
+static char *find_foreign(const char *dir, bool *ret_compose) {
+    char *found = find_process_compose(dir, ret_compose);
+    return found ? found : find_procfile(dir);
+}
+
+/* ---- upwards ---- */
+
+static char *search(const char *from, char *(*look)(const char *dir, bool *ret_compose),
+                    bool *ret_compose) {
+    AUTO_FREE char *dir = xstrdup(from);
+    for (;;) {
+        char *found = look(dir[0] ? dir : "/", ret_compose);
+        char *slash = strrchr(dir, '/');
+        if (found || !slash || !dir[0])
+            return found;
+        *slash = '\0';
+    }
+}
+
+char *project_find(const char *from, Err *err) {
+    bool compose = false;
+    char *found = search(from, find_own, &compose);
+    if (!found)
+        found = search(from, find_foreign, &compose);
+    if (!found)
+        err_set(err, ERR_NOT_FOUND,
+                "there is no thole.yaml in %s or above%s; `thole init` writes one, --file names "
+                "another",
+                from,
+                compose ? ", and the compose.yaml is one of Docker's, which thole does not run"
+                        : "");
+    return found;
+}

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""process-compose files run as they are: found by name, with their override, `.env` and the environment of the command;
+processes that end by themselves, daemons, and one whose end is that of the session."""
+
+import os
+import signal
+
+import pytest
+
+import driver
+
+
+def write(thole, text, name="process-compose.yaml"):
+    return thole.file(name, driver.textwrap.dedent(text).lstrip("\n"))
+
+
+def test_a_file_runs_as_it_is(thole):
+    port = driver.free_port()
+    write(thole, f"""
+        version: "0.5"
+        environment: ["GREETING=hello ${{WHO:-nobody}}"]
+        vars: {{PORT: {port}}}
+        processes:
+          migrate:
+            command: echo "migrate $${{PC_PROC_NAME}}" >> $LEDGER
+          once:
+            command: echo "once $$GREETING" >> $LEDGER; exit 7
+            success_exit_codes: [7]
+            depends_on: {{migrate: {{condition: process_completed_successfully}}}}
+          after:
+            command: echo "after once" >> $LEDGER
+            depends_on: {{once: {{condition: process_completed}}}}
+          web:
+            command: exec python3 -m http.server --bind 127.0.0.1 {{{{.PORT}}}}
+            readiness_probe: {{http_get: {{port: "{{{{.PORT}}}}", host: 127.0.0.1}}, period_seconds: 1}}
+            depends_on: {{migrate: {{condition: process_completed_successfully}}}}
+          client:
+            command: echo "client $PC_REPLICA_NUM" >> $LEDGER; exec sleep 1000
+            replicas: 2
+            depends_on: {{web: {{condition: process_healthy}}}}
+          off: {{command: "echo off >> $LEDGER", disabled: true}}
+        """.replace("$LEDGER", "$$LEDGER").replace("$PC_REPLICA_NUM", "$$PC_REPLICA_NUM"))
+    thole.run("up", "-d", "--wait", env={"WHO": "world"})
+    thole.wait_ledger("client 0"), thole.wait_ledger("client 1"), thole.wait_ledger("after once")
+    lines = thole.ledger()
+    assert lines[0] == "migrate migrate" and "once hello world" in lines and "off" not in lines
+    assert lines.index("once hello world") < lines.index("after once")
+    targets = thole.targets()
+    assert not targets["once:update"]["state"]["terminated"].get("error")
+    assert targets["web:serve"]["state"]["active"]["ready"]
+    thole.run("start", "off")
+    thole.wait_ledger("off")
+    thole.run("down")
+    assert not thole.pins()
+
+
+def test_the_server_may_die(thole):
+    write(thole, """
+        processes:
+          a: {command: "echo a $X >> $$LEDGER; exec sleep 1000", environment: ["X=${X}"]}
+          b: {command: "exec sleep 1000", depends_on: {a: {condition: process_started}}}
+        """)
+    thole.run("up", "-d", "--wait", env={"X": "seen"})
+    before = {name: target["state"]["active"]["pid"] for name, target in thole.targets().items() if target["state"].get("active")}
+    os.kill(thole.server_pid(), signal.SIGKILL)
+    after = {name: target["state"]["active"]["pid"] for name, target in thole.targets().items() if target["state"].get("active")}
+    assert before == after and len(before) == 2
+    assert thole.ledger() == ["a seen"]
+
+
+def test_a_daemon_is_stopped_by_its_command(thole):
+    write(thole, """
+        processes:
+          daemon:
+            command: |
+              setsid sh -c 'echo $$$$ > daemon.pid; exec sleep 1000' &
+              while [ ! -s daemon.pid ]; do sleep 0.01; done
+              echo launched >> $$LEDGER
+            is_daemon: true
+            liveness_probe: {exec: {command: "kill -0 $$(cat daemon.pid)"}, period_seconds: 1, failure_threshold: 1}
+            shutdown: {command: "echo stopped >> $$LEDGER; kill $$(cat daemon.pid)", timeout_seconds: 5}
+            availability: {restart: always}
+        """)
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("launched")
+    pid = int((thole.project / "daemon.pid").read_text())
+    assert driver.alive(pid)
+    thole.file("daemon.pid", "")  # what the next launch writes is its own
+    os.kill(pid, signal.SIGKILL)
+    thole.wait_ledger("launched", times=2)  # liveness says that it is gone, the policy that it is to be again
+    driver.wait_until(lambda: (thole.project / "daemon.pid").read_text().strip(), what="the next one")
+    pid = int((thole.project / "daemon.pid").read_text())
+    thole.run("down")
+    assert "stopped" in thole.ledger() and not driver.alive(pid) and not thole.pins()
+
+
+@pytest.mark.parametrize("how, code", [("exit_on_end: true", 0), ("restart: exit_on_failure", 1)])
+def test_a_process_whose_end_is_the_end_of_the_session(thole, how, code):
+    write(thole, f"""
+        processes:
+          web: {{command: "echo web >> $$LEDGER; exec sleep 1000"}}
+          main:
+            command: while [ ! -e go ]; do sleep 0.01; done; exit {code * 3}
+            availability: {{{how}}}
+            depends_on: {{web: {{condition: process_started}}}}
+        """)
+    up = thole.popen("up")
+    thole.wait_ledger("web")
+    thole.wait_target("main:serve", "active")
+    thole.file("go", "")
+    assert up.wait() == code
+    assert not thole.pins()
+    assert thole.session()["status"]["done"]
+    thole.file("go", "").unlink()
+    thole.run("up", "-d")  # what is over gives way to the next
+    thole.wait_ledger("web", times=2)
+    thole.wait_target("main:serve", "active")
+
+
+def test_the_end_of_the_session_survives_the_server(thole):
+    write(thole, """
+        processes:
+          web: {command: "exec sleep 1000"}
+          main:
+            command: while [ ! -e go ]; do sleep 0.01; done; exit 3
+            availability: {restart: exit_on_failure}
+        """)
+    up = thole.popen("up")
+    thole.wait_target("main:serve", "active")
+    os.kill(thole.server_pid(), signal.SIGKILL)
+    thole.file("go", "")
+    assert up.wait() == 1 and "exit code 3" in up.err
+    assert not thole.pins()
+
+
+def test_the_override_and_the_order_of_names(thole):
+    write(thole, "processes: {a: {command: 'echo one >> $$LEDGER; exec sleep 1000'}}")
+    write(thole, "processes: {a: {environment: [X=over], command: 'echo $$X >> $$LEDGER; exec sleep 1000'}}", "process-compose.override.yaml")
+    write(thole, "services: {a: {image: nginx}}", "compose.yaml")  # Docker's is left alone
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("over")
+    thole.run("down", "--purge")
+    write(thole, "processes: {a: {command: 'echo compose >> $$LEDGER; exec sleep 1000'}}", "compose.yaml")
+    (thole.project / "process-compose.override.yaml").unlink()
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("compose")
+    thole.run("down", "--purge")
+    thole.config({"version": 1, "services": {"own": {"command": "echo own >> $LEDGER; exec sleep 1000"}}})
+    below = thole.project / "below"
+    below.mkdir()
+    thole.file("below/process-compose.yaml", "processes: {a: {command: 'x'}}")
+    thole.run("up", "-d", "--wait", cwd=below)  # a thole.yaml above comes before the files of others
+    thole.wait_ledger("own")
+
+
+def test_what_is_found_without_a_file(thole):
+    error = thole.run("up", code=2).err
+    assert "there is no thole.yaml" in error and "thole init" in error
+    write(thole, "services: {a: {image: nginx}}", "compose.yaml")
+    assert "is one of Docker's" in thole.run("up", code=2).err
+    named = thole.run("--file", "compose.yaml", "up", code=2).err
+    assert "Docker Compose, which thole does not run" in named
+
+
+def test_wrong_files_start_nothing(thole):
+    path = write(thole, """
+        processes:
+          good: {command: "echo good >> $$LEDGER"}
+          bad: {command: x, is_elevated: true}
+        """)
+    for words in (["up", "-d"], ["vet"], ["config"], ["ci"]):
+        error = thole.run(*words, code=2).err
+        assert f"{path}:3:34: processes.bad.is_elevated: thole does not do this" in error, error
+    assert not thole.ledger() and not thole.pins()
+
+
+def test_config_shows_the_thole_yaml_that_it_means(thole):
+    write(thole, """
+        processes:
+          db: {command: "exec sleep 1000", ready_log_line: "up (1)"}
+          job: {command: "true"}
+          web: {command: "exec sleep 1000", depends_on: {job: {condition: process_completed_successfully}, db: {condition: process_log_ready}}}
+        """)
+    shown = thole.run("config").out
+    again = thole.another_project("again")
+    thole.file("thole.yaml", shown.replace(str(thole.project), str(again)), project=again)
+    assert thole.run("config", cwd=again).out.replace(str(again), str(thole.project)) == shown
