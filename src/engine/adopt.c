@@ -15,6 +15,7 @@
 #include "data/json.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
+#include "engine/watch.h"
 
 /* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours. Counted by the clock that
  * nobody sets, where that is known. */
@@ -75,6 +76,7 @@ static void found_ended(Target *target, const StepState *state) {
     if (facts->want != WANT_RUN)
         fact_stop_asked(facts, &world);
     fact_ended(facts, target_spec(target), &end, &world);
+    target_inputs_ended(target);
     if (state->lingering)
         target_lingers(target, facts->run);
 }
@@ -100,7 +102,10 @@ static void found(Target *target, const StepState *state) {
         break;
     }
     events_look(target);
-    if (target->queued_after && target->queued_after == facts->run && facts->want == WANT_RUN)
+    if (target->queued_after && target->queued_after == facts->run && target->queued_cause)
+        fact_changed(facts, loop_wall_us(session->engine->loop), target_patient(target),
+                     target->queued_cause);
+    else if (target->queued_after && target->queued_after == facts->run && facts->want == WANT_RUN)
         fact_restart_asked(facts, loop_wall_us(session->engine->loop), "restarted by request");
 }
 
@@ -163,6 +168,7 @@ static void on_setup(void *arg, const void *result, const Err *err) {
     if (err)
         log_error("%s: %s", session->slug, err->msg);
     session->ready = true;
+    watches_follow(session);
     for (size_t i = 0; i < session->graph.n; i++)
         if (i != session->graph.tiltfile)
             look_up(session->targets[i]);

@@ -79,6 +79,8 @@ Engine *engine_new(const EngineOptions *options) {
     engine->objects = objects_new(options->loop);
     engine->http = options->scripted ? NULL : http_client_new(options->loop);
     engine->worker = options->scripted ? NULL : worker_new(options->loop);
+    engine->reader = options->scripted ? NULL : worker_new(options->loop);
+    engine->files = options->scripted ? NULL : file_watcher_new(options->loop);
     engine->random = options->scripted ? 1 : (uint32_t)clock_wall_us();
     list_init(&engine->sessions);
     list_init(&engine->dirty);
@@ -102,6 +104,8 @@ Engine *engine_free(Engine *engine) {
     }
     events_end(engine);
     worker_free(engine->worker); /* what was to be written is */
+    worker_free(engine->reader);
+    file_watcher_free(engine->files);
     deferred_free(engine->drain);
     timer_free(engine->calm);
     engine->http = http_client_free(engine->http);

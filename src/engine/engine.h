@@ -88,6 +88,16 @@ bool target_active(const Target *target);        /* as is shown */
 MUST int target_start(Target *target, Err *err); /* with what it depends on */
 MUST int target_stop(Target *target, Err *err);
 MUST int target_restart(Target *target, Err *err);
+typedef struct TriggeredRun {
+    Target *target; /* NULL: none */
+    uint32_t run;   /* the run that answers the wish, or one that need not be (status.skipped) */
+} TriggeredRun;
+typedef struct Triggered {
+    TriggeredRun run, build; /* of the service's command, and of its build */
+} Triggered;
+/* What has changed and waits is applied, else its service is built and started afresh; `force`: a job runs even if its inputs are
+ * as they were. Whoever asks before that run begins gets the same one. */
+MUST int target_trigger(Target *target, bool force, Triggered *ret, Err *err);
 /* Disabled: it is stopped, and not run until it is enabled; then it is started if it was chosen. with_deps: likewise what it
  * depends on (enabled), or what depends on it (disabled). Lasts as long as the session, over its file's `enabled`. */
 MUST int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err);

@@ -80,7 +80,8 @@ static void check_done(void *arg) {
         if (!has_changed(watch->tree, suspect))
             continue;
         if (changes.n < MAX_CHANGES_NAMED)
-            named[changes.n++] = (FileChange){suspect->path, suspect->at_ms};
+            named[changes.n++] =
+                (FileChange){suspect->path, suspect->at_ms, suspect->mark.ctime_ns / 1000};
         changes.total++;
     }
     if (watch) {

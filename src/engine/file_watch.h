@@ -19,6 +19,8 @@ typedef struct FileWatch FileWatch;
 typedef struct FileChange {
     const char *path; /* relative to the root */
     int64_t at_ms;    /* when the last news of it came, monotonic */
+    /* when it was written or renamed, as the file system has it (to a few ms, never later than it was); 0: it is gone */
+    int64_t written_us;
 } FileChange;
 
 typedef struct FileChanges {

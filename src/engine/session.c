@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/run_files.h"
+#include "engine/watch.h"
 
 const char *session_slug(const Session *session) {
     return session->slug;
@@ -192,6 +193,8 @@ void session_set_generation(Session *session, Generation *generation) {
     if (former)
         session_apply_enablement(session);
     generation_unref(former);
+    if (session->ready)
+        watches_follow(session);
 }
 
 void session_file_read(Session *session, int64_t started_us, int64_t ended_us) {

@@ -8,13 +8,17 @@
 
 #include "engine/engine.h"
 #include "engine/events.h"
+#include "engine/file_watch.h"
 #include "engine/generation.h"
 #include "engine/helpers.h"
+#include "engine/inputs.h"
 #include "engine/port_check.h"
 #include "engine/probe.h"
 #include "engine/state_view.h"
 #include "loop/worker.h"
 #include "plan/exit.h"
+
+typedef struct ServiceWatch ServiceWatch;
 
 /* Its address stays the same over reloads; its index does not. */
 struct Target {
@@ -40,6 +44,11 @@ struct Target {
     Op *start, *wait, *destroy, *resume; /* calls in flight */
     PortClear *port;                     /* its next run waits for a port to be free */
     ReadyProbe *probe, *live;            /* live: once it is ready, or runs without a `ready` */
+    ServiceWatch
+        *watch; /* of its service, if it is the target of the command; NULL: nothing is watched */
+    InputsLook *look;                  /* at its inputs, in flight */
+    char inputs_digest[INPUTS_DIGEST]; /* as of the last look */
+    char *queued_cause;                /* adoption: files had changed, and that is why */
     TargetState shown;
     const char *waiting_on[WAITING_ON_MAX]; /* what shown.waiting_on points to */
     char error[FACTS_TEXT], why[2 * FACTS_TEXT], probe_why[FACTS_TEXT], stop_failed[FACTS_TEXT];
@@ -100,15 +109,17 @@ struct Engine {
     Backend *backend;
     Objects *objects;
     HttpClient *http;
-    Worker *worker;  /* writes state files; NULL: scripted */
-    List sessions;   /* Session.link */
-    List dirty;      /* Target.dirty */
-    List unsettled;  /* Session.unsettled */
-    List slot_wait;  /* Target.slot_wait, in order of plan_slot_compare */
-    List tidy;       /* Target.tidy */
-    List lingering;  /* Target.lingers */
-    List event_logs; /* EventLog.dirty */
-    Timer *calm;     /* a moment after something changed */
+    Worker *worker;     /* writes state files; NULL: scripted */
+    Worker *reader;     /* reads the inputs of jobs; NULL: scripted */
+    FileWatcher *files; /* NULL: scripted */
+    List sessions;      /* Session.link */
+    List dirty;         /* Target.dirty */
+    List unsettled;     /* Session.unsettled */
+    List slot_wait;     /* Target.slot_wait, in order of plan_slot_compare */
+    List tidy;          /* Target.tidy */
+    List lingering;     /* Target.lingers */
+    List event_logs;    /* EventLog.dirty */
+    Timer *calm;        /* a moment after something changed */
     bool calming;
     int slots, slots_used;
     Deferred *drain;
@@ -137,6 +148,12 @@ const Service *target_begun_service(const Target *target);
 /* target_probes.c: of the run that is alive, as its service says. */
 void target_probes_start(Target *target);
 void target_probes_stop(Target *target);
+/* Its message is put together anew. */
+void target_retold(Target *target);
+/* target_inputs.c: what it reads is looked at (ACT_LOOK); a run begins; it has ended. */
+void target_look_at_inputs(Target *target);
+void target_inputs_begun(Target *target);
+void target_inputs_ended(Target *target);
 RunResult target_result(const StepState *state);
 /* Older runs that fall out of what is kept go. */
 void target_tidy(Target *target);

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/session.h"
+#include "engine/watch.h"
 
 /* ---- what was asked ---- */
 
@@ -123,6 +124,7 @@ static void on_setup(void *arg, const void *result, const Err *err) {
         session_touch(session);
         return;
     }
+    watches_follow(session);
     for (size_t i = 0; i < session->graph.n; i++)
         target_mark(session->targets[i]);
 }

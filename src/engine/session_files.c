@@ -22,6 +22,7 @@
 #include "engine/run_files.h"
 #include "engine/session.h"
 #include "engine/stopped.h"
+#include "engine/watch.h"
 
 /* ---- writing ---- */
 
@@ -66,6 +67,39 @@ static void write_queued(const Session *session, JsonWriter *out) {
             json_kv_int(out, session->graph.targets[i].name, facts->run);
     }
     json_object_end(out);
+}
+
+/* Files have changed, and that is why it is queued; or they have, and wait for somebody to ask. */
+static void write_changes(const Session *session, JsonWriter *out) {
+    json_kv_object(out, "causes");
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (session->facts[i].queued && session->facts[i].cause)
+            json_kv_string(out, session->graph.targets[i].name, session->facts[i].cause);
+    json_object_end(out);
+    json_kv_object(out, "pending");
+    for (size_t i = 0; i < session->graph.n; i++) {
+        PendingChanges pending = service_watch_pending(session->targets[i]);
+        if (!pending.n)
+            continue;
+        json_kv_object(out, session->graph.targets[i].name);
+        json_kv_int(out, "n", (int64_t)pending.n);
+        json_kv_string(out, "first", pending.first);
+        json_object_end(out);
+    }
+    json_object_end(out);
+}
+
+static void load_changes(Session *session, const Value *v) {
+    const Value *causes = value_get(v, "causes"), *pending = value_get(v, "pending");
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const char *name = session->graph.targets[i].name, *cause = value_get_str(causes, name);
+        const Value *changes = value_get(pending, name);
+        PendingChanges known = {(size_t)value_get_int(changes, "n", 0),
+                                value_get_str(changes, "first")};
+        if (cause)
+            session->targets[i]->queued_cause = xstrdup(cause);
+        service_watch_remember(session->targets[i], &known);
+    }
 }
 
 /* Runs up to these are of earlier sessions of the same file. */
@@ -141,6 +175,7 @@ int session_save(Session *session, Err *err) {
     write_names(session, "stopped", is_stopped, &out);
     session_write_enablement(session, &out);
     write_queued(session, &out);
+    write_changes(session, &out);
     write_base(session, &out);
     write_lingering(session, &out);
     json_object_end(&out);
@@ -402,6 +437,7 @@ static int load_into(Session *session, bool down_too, Err *err) {
         value_get_int(head, "ci_readiness_timeout_ms", config->ci.readiness_timeout_ms);
     load_wants(session, head);
     session->leaving = true; /* as far as is known */
+    load_changes(session, head);
     load_lingering(session, head);
     session_file_read(session, value_get_int(head, "read_started_us", session->started_us),
                       value_get_int(head, "read_ended_us", session->started_us));

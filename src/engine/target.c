@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "engine/run_files.h"
 #include "engine/session.h"
+#include "engine/watch.h"
 
 TargetFacts *target_facts(Target *target) {
     return &target->session->facts[target->index];
@@ -142,6 +143,7 @@ static void run_over(Target *target, const RunResult *result) {
     target->probe_why[0] = '\0';
     slot_release(target);
     fact_ended(target_facts(target), target_spec(target), result, &world);
+    target_inputs_ended(target);
     events_look(target);
     state_view_ended(session->view, target->index);
     if (was_alive)
@@ -320,6 +322,7 @@ static void act_start(Target *target) {
     begin_under(target);
     fact_start_asked(facts, facts->run + 1, &world);
     mark_lock_waiters(target);
+    target_inputs_begun(target);
     session->alive++;
     target->stop_failed[0] = '\0';
     slot_take(target);
@@ -415,6 +418,7 @@ static bool act(Target *target, const Verdict *verdict) {
         fact_gone(target_facts(target));
         target_mark(target);
         return true;
+    case ACT_LOOK: target_look_at_inputs(target); return true;
     }
     UNREACHABLE();
 }
@@ -466,14 +470,20 @@ static void describe(Target *target, const Judged *judged, char *why, size_t siz
 }
 
 /* The message is why it is as it is, and who was left running. A target of which nothing is known yet has none. */
-static void show_message(Target *target) {
+void target_retold(Target *target) {
     Session *session = target->session;
     TargetStatus *status = &session->statuses[target->index];
-    char left[2 * FACTS_TEXT] = "";
+    char left[2 * FACTS_TEXT] = "", files[2 * FACTS_TEXT];
+    service_watch_describe(target->watch, files, sizeof(files));
     if (target->why[0] || target->shown.phase != PHASE_NONE)
         helpers_describe(&target->helpers, left, sizeof(left));
-    snprintf(target->message, sizeof(target->message), "%s%s%s", target->why,
-             target->why[0] && left[0] ? "; " : "", left);
+    const char *parts[] = {target->why, files, left};
+    size_t at = 0;
+    target->message[0] = '\0';
+    for (size_t i = 0; i < COUNT(parts) && at < sizeof(target->message); i++)
+        if (parts[i][0])
+            at += (size_t)snprintf(target->message + at, sizeof(target->message) - at, "%s%s",
+                                   at ? "; " : "", parts[i]);
     status->message = target->message[0] ? target->message : NULL;
     status->helpers = target->helpers.seen.at;
     status->helper_n = target->helpers.seen.n;
@@ -508,7 +518,7 @@ void target_show(Target *target, const Verdict *verdict) {
     target->shown = session->statuses[target->index].state = state;
     events_held(target, verdict, why);
     events_look(target);
-    show_message(target);
+    target_retold(target);
 }
 
 static void encode(const Object *object, JsonWriter *out) {
@@ -559,7 +569,7 @@ void target_look(Target *target) {
     if (!target->session->ready) /* the backend does not know the session yet */
         return;
     if (helpers_look(&target->helpers, backend, target_step_id(target, 0))) {
-        show_message(target);
+        target_retold(target);
         session_touch(target->session);
     }
     if (!target->helpers.runs.n)
@@ -571,7 +581,7 @@ static void on_helpers_ended(void *arg, const void *result, const Err *err) {
     target->helpers.ending = NULL;
     str_copy(target->stop_failed, sizeof(target->stop_failed), err ? err->msg : "");
     target_look(target);
-    show_message(target);
+    target_retold(target);
 }
 
 bool target_end_helpers(Target *target) {
@@ -652,6 +662,9 @@ Target *target_free(Target *target) {
     list_remove(&target->tidy);
     list_remove(&target->lingers);
     helpers_deinit(&target->helpers);
+    target->watch = service_watch_free(target->watch);
+    target->look = inputs_look_free(target->look);
+    free(target->queued_cause);
     target->wake = timer_free(target->wake);
     target_probes_stop(target);
     target->port = port_clear_free(target->port);

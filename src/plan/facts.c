@@ -21,13 +21,17 @@ static void ask_again(TargetFacts *f, const char *note) {
     f->attempt = 0;
     f->backoff_ms = 0;
     f->not_before_ms = 0;
+    f->patient = false;
     words_copy(&f->note, note);
+    words_copy(&f->cause, NULL);
 }
 
 static void enqueue(TargetFacts *f, int64_t now_us) {
     if (!f->queued)
         f->trigger_us = now_us;
     f->queued = true;
+    f->inputs = INPUTS_UNKNOWN;
+    f->skipped = 0;
 }
 
 void fact_file_read(TargetFacts *f, int64_t started_us, int64_t ended_us, const char *problem) {
@@ -42,7 +46,7 @@ void fact_wanted(TargetFacts *f, Want want, int64_t now_us, const char *note) {
     ask_again(f, note);
     f->want = want;
     if (want != WANT_RUN)
-        f->queued = false;
+        f->queued = f->forced = false;
     else if (!facts_alive(f) || ending(f))
         enqueue(f, now_us);
 }
@@ -55,19 +59,76 @@ void fact_restart_asked(TargetFacts *f, int64_t now_us, const char *note) {
     enqueue(f, now_us);
 }
 
+void fact_changed(TargetFacts *f, int64_t now_us, bool patient, const char *cause) {
+    if (f->want != WANT_RUN)
+        return;
+    bool was_patient = !f->queued || f->patient, first = f->run_state == RUN_NONE;
+    if (!f->stop_failed)
+        ask_again(f, facts_alive(f) ? f->note : NULL);
+    enqueue(f, now_us);
+    f->patient = patient && was_patient && facts_alive(f);
+    words_copy(&f->cause, first ? NULL : cause);
+}
+
+void fact_forced(TargetFacts *f) {
+    f->forced = f->queued;
+}
+
+void fact_unwatched(TargetFacts *f) {
+    f->unwatched = true;
+}
+
+void fact_watched(TargetFacts *f) {
+    f->unwatched = false;
+}
+
+void fact_look_asked(TargetFacts *f) {
+    f->inputs = INPUTS_ASKED;
+}
+
+/* As if it had run, and well. */
+static void skip(TargetFacts *f, const char *note, const PlanWorld *world) {
+    f->queued = f->patient = false;
+    f->skipped = f->run + 1;
+    f->inputs = INPUTS_UNKNOWN;
+    f->run_state = RUN_ENDED;
+    f->at.asked = world->boot_ms; /* what has come anew until now was no reason to run */
+    f->result = (RunResult){.kind = END_EXITED, .oom_killed = UNKNOWN};
+    f->started_us = f->ended_us = world->now_us;
+    f->stop_requested = f->timed_out = f->probe_failed = false;
+    f->gave_up = f->grace_exceeded = false;
+    f->backoff_ms = f->not_before_ms = 0;
+    f->ever_started = f->ever_succeeded = true;
+    words_copy(&f->failure, NULL);
+    words_copy(&f->cause, NULL);
+    words_copy(&f->note, note);
+}
+
+void fact_looked(TargetFacts *f, bool fresh, const char *note, const PlanWorld *world) {
+    if (f->inputs != INPUTS_ASKED || !f->queued || facts_alive(f))
+        return;
+    if (fresh && !f->forced)
+        skip(f, note, world);
+    else
+        f->inputs = INPUTS_CHANGED;
+}
+
 /* What is to be known of the run that follows: how the one before ended is in no log. */
-static void note_lost(TargetFacts *f) {
+static void note_start(TargetFacts *f) {
     bool lost = f->run_state == RUN_ENDED && f->result.kind == END_LOST && f->failure;
     if (lost)
         words_for_lost(&f->note, f->run, f->failure);
     else
-        words_copy(&f->note, NULL);
+        words_for_again(&f->note, f->cause);
+    words_copy(&f->cause, NULL);
 }
 
 void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     assert(!facts_alive(f));
-    note_lost(f);
-    f->queued = false;
+    note_start(f);
+    f->queued = f->patient = f->forced = f->unwatched = false;
+    f->inputs = INPUTS_UNKNOWN;
+    f->skipped = 0;
     f->run_state = RUN_STARTING;
     f->run = run;
     f->at.asked = world->boot_ms;
@@ -240,6 +301,7 @@ void fact_noted(TargetFacts *f, const char *note) {
 }
 
 void facts_deinit(TargetFacts *f) {
+    words_copy(&f->cause, NULL);
     words_copy(&f->failure, NULL);
     words_copy(&f->note, NULL);
 }

@@ -203,7 +203,7 @@ static void plan_alive(const Ask *a) {
     if (overdue(a)) {
         v->act = ACT_STOP;
         v->overdue = !a->own->stop_requested; /* else it was to end anyway */
-    } else if (a->own->queued && !held_by_build(a)) {
+    } else if (a->own->queued && !a->own->patient && !held_by_build(a)) {
         v->act = ACT_STOP;
         v->hold = HOLD_STOPPING;
     } else if (!a->world->done && follows(a)) {
@@ -211,6 +211,16 @@ static void plan_alive(const Ask *a) {
     } else if (a->own->run_state == RUN_STARTING && v->hold == HOLD_NONE) {
         v->hold = HOLD_STARTING;
     }
+}
+
+/* Its inputs are to be looked at before it is known whether a run is needed. */
+static bool held_by_inputs(const Ask *a) {
+    if (a->spec->type != TARGET_JOB || !a->spec->service->inputs.n ||
+        a->own->inputs == INPUTS_CHANGED)
+        return false;
+    a->ret->hold = HOLD_LOOK;
+    a->ret->act = a->own->inputs == INPUTS_UNKNOWN ? ACT_LOOK : ACT_NONE;
+    return true;
 }
 
 /* ---- locks ---- */
@@ -221,7 +231,8 @@ static bool could_start(const Ask *a) {
     Ask ask = *a;
     ask.ret = &unused;
     return a->own->queued && a->own->want == WANT_RUN && !facts_alive(a->own) &&
-           a->own->not_before_ms <= a->world->now_ms && !held_by_deps(&ask);
+           a->own->not_before_ms <= a->world->now_ms && !a->own->unwatched && !held_by_deps(&ask) &&
+           !held_by_inputs(&ask);
 }
 
 static bool is_before(const Ask *a, uint32_t other) {
@@ -275,10 +286,12 @@ static void plan_idle(const Ask *a) {
     }
     if (held_by_deps(a))
         return;
-    if (a->own->not_before_ms > a->world->now_ms) {
+    if (a->own->unwatched) {
+        v->hold = HOLD_STARTING;
+    } else if (a->own->not_before_ms > a->world->now_ms) {
         v->hold = HOLD_BACKOFF;
         v->wake_ms = a->own->not_before_ms;
-    } else if (held_by_lock(a)) {
+    } else if (held_by_inputs(a) || held_by_lock(a)) {
         return;
     } else if (a->spec->type == TARGET_JOB && a->world->slots <= 0) {
         v->hold = HOLD_SLOT;

@@ -26,6 +26,9 @@
  * started, nor stopped to be restarted; what runs goes on running. So `restart api` is: build, then
  * replace the server, and a build that fails changes nothing.
  *
+ * Where files are concerned: a change (fact_changed) is a wish like others. A job with `inputs` is not started before they were
+ * looked at (ACT_LOOK), and is done without a run if they are as they were.
+ *
  * What the engine does, for each target whose facts changed or whose wake_ms has come:
  *
  *      plan_target(graph, facts, i, world with slots = 0, &v)
@@ -33,6 +36,7 @@
  *      ACT_STOP:  if v.overdue fact_timed_out(); fact_stop_asked(), backend destroy -> fact_ended()
  *      ACT_GONE:  fact_gone()
  *      ACT_FOLLOW: fact_restart_asked()
+ *      ACT_LOOK:  fact_look_asked(), look                       -> fact_looked()
  *
  * and, when a target's facts changed, asks again about its dependents (they may start), what follows it, directly or over
  * others (they may have waited for it to come to rest), its dependencies (they may stop), and those who wait for a lock of its. `tests/unit/plan/sim.c` is a complete engine of this kind in 100 lines.
@@ -66,6 +70,13 @@ typedef enum RunState {
     RUN_ENDED,
 } RunState;
 
+/* What is known of the inputs of a job whose run is queued (key `inputs`). */
+typedef enum Inputs {
+    INPUTS_UNKNOWN,
+    INPUTS_ASKED,   /* somebody is looking at them */
+    INPUTS_CHANGED, /* a run is needed */
+} Inputs;
+
 /* As RunEnd of pin/wire.h. */
 typedef enum EndKind { END_EXITED, END_SIGNALED, END_FAILED, END_LOST } EndKind;
 
@@ -89,6 +100,10 @@ typedef struct TargetFacts {
     Want want;
     RunState run_state;  /* of the newest run */
     bool queued;         /* a run is wished for and has not been started */
+    bool patient;        /* ... once the present one has ended by itself */
+    bool forced;         /* ... and is not to be skipped */
+    bool unwatched;      /* ... once its files are watched */
+    Inputs inputs;       /* ... if they have changed */
     bool stop_requested; /* the newest run was asked to end: its end is no failure */
     bool timed_out;      /* ... because its `timeout` passed: it is one */
     bool
@@ -123,7 +138,12 @@ typedef struct TargetFacts {
     uint32_t attempt;
     RunResult result; /* of the newest run, when RUN_ENDED; its `why` is NULL */
 
-    /* Most targets have neither: owned, for facts_deinit to free. */
+    uint32_t
+        skipped; /* number of the run that was not needed when it was last wished for; 0: it is, or was */
+
+    /* Most targets have none of these: owned, for facts_deinit to free. */
+    char *
+        cause; /* why the queued run is to be; becomes its note. NULL: somebody asked, or the policy */
     char *failure; /* why the newest run failed, one sentence; NULL: it did not */
     char *note;    /* what people should know besides: "stopped by request"; NULL: nothing */
 } TargetFacts;
@@ -141,6 +161,7 @@ typedef struct PlanWorld {
 
 typedef enum ActKind {
     ACT_NONE,
+    ACT_LOOK,   /* look whether its inputs have changed: fact_look_asked(), then fact_looked() */
     ACT_START,  /* start run facts.run + 1 */
     ACT_STOP,   /* ask the backend to end the run, with the service's signal and grace */
     ACT_GONE,   /* record fact_gone(): what it depends on may be stopped */
@@ -152,6 +173,7 @@ typedef enum Hold {
     HOLD_NONE,
     HOLD_DEP,      /* "waiting-for-dep": waiting_on names them */
     HOLD_BUILD,    /* "waiting-for-build": its own update */
+    HOLD_LOOK,     /* "checking-inputs" */
     HOLD_LOCK,     /* "waiting-for-lock": waiting_on holds it, or is to have it first */
     HOLD_SLOT,     /* "waiting-for-slot" */
     HOLD_BACKOFF,  /* "backoff" */
@@ -193,6 +215,19 @@ void fact_wanted(TargetFacts *facts, Want want, int64_t now_us, const char *note
 /* Want a fresh run: queue; a live run will be stopped by the plan. A target that is stopped or was
  * never asked for is wanted from now on. Ignored for one that is disabled or going down. */
 void fact_restart_asked(TargetFacts *facts, int64_t now_us, const char *note);
+/* Files of it have changed: a fresh run, if one is wanted at all; `cause` is its note. `patient`: a run that is alive ends by
+ * itself first. Any number of changes until then are one wish. */
+void fact_changed(TargetFacts *facts, int64_t now_us, bool patient, const char *cause);
+/* The queued run is not skipped, whatever its inputs are. */
+void fact_forced(TargetFacts *facts);
+/* Its first run has to wait until its files are watched; they are. */
+void fact_unwatched(TargetFacts *facts);
+void fact_watched(TargetFacts *facts);
+/* Somebody looks at the inputs of the queued run. */
+void fact_look_asked(TargetFacts *facts);
+/* What was seen. `fresh`: nothing has changed since a good run, of which `note` tells: the wish is fulfilled, unless it is forced
+ * or has been made anew meanwhile. */
+void fact_looked(TargetFacts *facts, bool fresh, const char *note, const PlanWorld *world);
 /* The backend was asked to start `run`. Everything about the former run is forgotten. */
 void fact_start_asked(TargetFacts *facts, uint32_t run, const PlanWorld *world);
 /* Its exec has happened, in the world as it is (adoption: as it was); `started_us` is for people. Without

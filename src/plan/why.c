@@ -185,6 +185,7 @@ static void why_waiting(const Why *w) {
     case HOLD_DEP: why_deps(w, "waiting for"); return;
     case HOLD_BUILD: why_deps(w, "waiting for its build"); return;
     case HOLD_LOCK: why_lock(w); return;
+    case HOLD_LOOK: say(w, "looking whether its inputs have changed"); return;
     case HOLD_SLOT: say(w, "waiting for one of the running jobs to end (`parallelism`)"); return;
     case HOLD_BACKOFF: why_backoff(w); return;
     case HOLD_STOPPING:
@@ -220,6 +221,8 @@ static void why_active(const Why *w) {
         why_deps(w, "its restart waits for its build");
     else if (w->verdict->hold == HOLD_DEP)
         why_deps(w, "its restart waits for");
+    else if (f->queued && f->patient && f->cause)
+        snprintf(w->text, w->size, "%s; it runs again when this run has ended", f->cause);
     else if (f->note)
         say(w, f->note);
     else if (w->spec->type == TARGET_SERVER && !f->ready)

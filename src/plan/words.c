@@ -118,3 +118,10 @@ void words_for_unclear(char **text, uint32_t run, const char *why) {
 void words_for_survivors(char **text, const char *survivors) {
     words(text, "could not be stopped: %s", survivors);
 }
+
+void words_for_again(char **text, const char *cause) {
+    if (cause)
+        words(text, "started again: %s", cause);
+    else
+        words_copy(text, NULL);
+}

@@ -20,5 +20,7 @@ void words_add_hopeless(char **text);
 /* "could not be stopped: 4711 (sleep, uid 0)" */
 void words_for_survivors(char **text, const char *survivors);
 void words_for_unclear(char **text, uint32_t run, const char *why);
+/* "started again: src/app.js changed"; NULL: nothing to say */
+void words_for_again(char **text, const char *cause);
 /* Copies; NULL and "" leave NULL. */
 void words_copy(char **text, const char *from);

@@ -135,6 +135,8 @@ static void option(Script *s, Service *service, const char *word) {
         service->auto_start = false;
     else if (strcmp(word, "probe") == 0)
         service->ready.kind = PROBE_KIND_HTTP;
+    else if (strcmp(word, "inputs") == 0)
+        service->inputs = service->build.argv.n ? service->build.argv : service->command.argv;
     else if ((v = value_of(word, "deps")))
         add_deps(s, service, v);
     else if ((v = value_of(word, "lock")))
@@ -199,6 +201,7 @@ static void on_act(void *arg, size_t i, const Verdict *v) {
                    s->sim.graph.targets[v->waiting_on[0]].name);
         return;
     case ACT_GONE: return;
+    case ACT_LOOK: buf_printf(s->out, "  -> look at the inputs of %s\n", name); return;
     }
 }
 
@@ -344,6 +347,23 @@ static bool ended(Script *s, const Words *w, size_t i) {
     return true;
 }
 
+/* `changed api:update patient src/app.js changed`, `looked api:update fresh nothing changed` */
+static bool about_files(Script *s, const Words *w, size_t i) {
+    bool flag = w->n > 2 && (strcmp(w->at[2], "patient") == 0 || strcmp(w->at[2], "fresh") == 0);
+    const char *text = w->n > 2U + flag ? w->rest[2 + flag] : NULL;
+    if (strcmp(w->at[0], "changed") == 0)
+        sim_change(&s->sim, i, flag, text);
+    else if (strcmp(w->at[0], "looked") == 0)
+        sim_look(&s->sim, i, flag, text);
+    else if (strcmp(w->at[0], "force") == 0)
+        sim_force(&s->sim, i);
+    else if (strcmp(w->at[0], "unwatched") == 0 || strcmp(w->at[0], "watched") == 0)
+        sim_unwatched(&s->sim, i, w->at[0][0] == 'u');
+    else
+        return false;
+    return true;
+}
+
 static void about_target(Script *s, const Words *w) {
     size_t i = sim_target(&s->sim, w->at[1]);
     if (strcmp(w->at[0], "start") == 0)
@@ -358,7 +378,7 @@ static void about_target(Script *s, const Words *w) {
         sim_unlive(&s->sim, i, w->n > 2 ? w->rest[2] : NULL);
     else if (strcmp(w->at[0], "stuck") == 0)
         sim_survivors(&s->sim, i, w->rest[2]);
-    else if (!ended(s, w, i))
+    else if (!about_files(s, w, i) && !ended(s, w, i))
         bad(w->at[0]);
 }
 

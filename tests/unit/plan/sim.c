@@ -108,6 +108,10 @@ static void perform(Sim *sim, size_t i, const Verdict *v) {
         return;
     case ACT_GONE: fact_gone(f); return;
     case ACT_FOLLOW: fact_restart_asked(f, sim->world.now_us, NULL); return;
+    case ACT_LOOK:
+        run->looking = true;
+        fact_look_asked(f);
+        return;
     }
 }
 
@@ -242,6 +246,31 @@ void sim_start(Sim *sim, size_t i) {
 
 void sim_restart(Sim *sim, size_t i) {
     fact_restart_asked(&sim->facts[i], sim->world.now_us, NULL);
+    sim_drain(sim);
+}
+
+void sim_change(Sim *sim, size_t i, bool patient, const char *cause) {
+    fact_changed(&sim->facts[i], sim->world.now_us, patient, cause);
+    sim_drain(sim);
+}
+
+void sim_force(Sim *sim, size_t i) {
+    fact_restart_asked(&sim->facts[i], sim->world.now_us, NULL);
+    fact_forced(&sim->facts[i]);
+    sim_drain(sim);
+}
+
+void sim_look(Sim *sim, size_t i, bool fresh, const char *note) {
+    sim->runs[i].looking = false;
+    fact_looked(&sim->facts[i], fresh, note, &sim->world);
+    sim_drain(sim);
+}
+
+void sim_unwatched(Sim *sim, size_t i, bool unwatched) {
+    if (unwatched)
+        fact_unwatched(&sim->facts[i]);
+    else
+        fact_watched(&sim->facts[i]);
     sim_drain(sim);
 }
 

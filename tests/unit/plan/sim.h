@@ -11,6 +11,7 @@ typedef struct Sim Sim;
 /* What the backend knows of a target's run. */
 typedef struct SimRun {
     bool live, execed, stop_asked;
+    bool looking; /* at its inputs */
     uint32_t run;
 } SimRun;
 
@@ -62,3 +63,8 @@ void sim_want(Sim *sim, size_t i, Want want);
 void sim_start(Sim *sim, size_t i); /* with all it needs */
 void sim_restart(Sim *sim, size_t i);
 void sim_down(Sim *sim);
+/* Files; each drains. */
+void sim_change(Sim *sim, size_t i, bool patient, const char *cause);
+void sim_force(Sim *sim, size_t i);
+void sim_look(Sim *sim, size_t i, bool fresh, const char *note);
+void sim_unwatched(Sim *sim, size_t i, bool unwatched);

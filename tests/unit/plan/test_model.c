@@ -17,38 +17,7 @@
 
 #include "base/attr.h"
 #include "harness/test.h"
-#include "sim.h"
-
-enum { TARGETS_MAX = 12, STEPS = 40 };
-
-typedef struct Truth {
-    Want want;
-    bool owed;                      /* somebody asked for a run that has not been started */
-    bool policy;                    /* ... or the restart policy promised one */
-    int64_t due_min_ms, due_max_ms; /* of what the policy promised */
-    bool ever_execed, ever_ready, ever_done; /* ever */
-    bool build_ok;                           /* the newest run was a success */
-    bool leaving;                            /* the backend was asked to end the newest run */
-    bool late;                               /* ... because it took too long */
-    bool unlive; /* its liveness probe failed before it was asked to end */
-    bool stuck;  /* ... and could not */
-    bool retry;  /* ... but was asked to try again */
-    bool ready;  /* the newest run was ready once */
-    uint32_t run;
-    int64_t row; /* restarts by policy in a row */
-    int64_t exec_ms, asked_ms;
-    int64_t begun, executed, readied,
-        finished; /* the newest run, by the clock of the boot; 0: not */
-} Truth;
-
-typedef struct Model {
-    Sim sim;
-    Truth truth[TARGETS_MAX];
-    uint64_t seed, random;
-    int step;
-    const char *event;
-    size_t on;
-} Model;
+#include "model.h"
 
 static void dump(const Model *m) {
     for (size_t i = 0; i < m->sim.graph.n; i++) {
@@ -76,13 +45,6 @@ static NORETURN void violated(const Model *m, const char *rule, size_t i) {
 static void must(const Model *m, bool holds, const char *rule, size_t i) {
     if (!holds)
         violated(m, rule, i);
-}
-
-static uint32_t dice(Model *m, uint32_t sides) {
-    m->random ^= m->random << 13;
-    m->random ^= m->random >> 7;
-    m->random ^= m->random << 17;
-    return (uint32_t)(m->random >> 32) % sides;
 }
 
 /* ---- what must be so, told from the truth alone ---- */
@@ -185,6 +147,10 @@ static bool truth_stirs(const Model *m, size_t i) {
     return false;
 }
 
+static bool has_inputs(const Model *m, size_t i) {
+    return is_job(m, i) && service_of(m, i)->inputs.n > 0;
+}
+
 /* ---- who shares a lock ---- */
 
 static bool share(const Model *m, size_t a, size_t b) {
@@ -209,7 +175,9 @@ static bool is_second(const Model *m, size_t i) {
     for (size_t k = 0; k < s->graph.n; k++) {
         if (k == i || !share(m, i, k) || s->runs[k].live || m->truth[k].want != WANT_RUN)
             continue;
-        if (owes(m, k) && deps_met(m, k, false) && s->facts[k].not_before_ms <= s->world.now_ms &&
+        bool ready = !m->truth[k].unwatched && (!has_inputs(m, k) || m->truth[k].needed);
+        if (ready && owes(m, k) && deps_met(m, k, false) &&
+            s->facts[k].not_before_ms <= s->world.now_ms &&
             plan_slot_compare(&s->facts[k], s->graph.targets[k].name, &s->facts[i],
                               s->graph.targets[i].name) < 0)
             return true;
@@ -236,6 +204,9 @@ static void check_start(Model *m, size_t i) {
     must(m, deps_met(m, i, false), "started before its dependencies", i);
     must(m, t->owed || m->sim.world.now_ms >= t->due_min_ms, "restarted too soon", i);
     must(m, !is_job(m, i) || jobs_live(m) < m->sim.parallelism, "more jobs than slots", i);
+    must(m, !t->unwatched, "started before its files were watched", i);
+    must(m, !has_inputs(m, i) || t->needed, "started before its inputs were looked at", i);
+    t->patient = t->forced = t->looking = t->needed = false;
     must(m, m->sim.facts[i].run == t->run, "a run number was skipped", i);
     must(m, !locked_out(m, i), "started while another had its lock", i);
     must(m, !is_second(m, i), "started before one that had waited longer for its lock", i);
@@ -257,7 +228,7 @@ static void check_stop(Model *m, size_t i, const Verdict *v) {
     must(m, !m->sim.runs[i].stop_asked, "stopped twice", i);
     must(m, !t->stuck || t->retry, "tried again although nobody asked", i);
     must(m, t->want != WANT_DOWN || !needed_alive(m, i), "stopped before its dependents", i);
-    bool restart = t->owed && (t->leaving || deps_met(m, i, true));
+    bool restart = t->owed && (t->leaving || (deps_met(m, i, true) && !t->patient));
     must(m, t->want != WANT_RUN || restart || t->unlive || too_late(m, i), "stopped for no reason",
          i);
     must(m, !v->overdue || too_late(m, i), "called late too soon", i);
@@ -285,6 +256,13 @@ static void on_act(void *arg, size_t i, const Verdict *v) {
         must(m, !m->sim.runs[i].live || m->truth[i].stuck, "gone, but alive", i);
         must(m, !needed_alive(m, i), "gone before its dependents", i);
         return;
+    case ACT_LOOK:
+        must(m, has_inputs(m, i) && !m->sim.runs[i].live && !m->truth[i].looking,
+             "looks at inputs for no reason", i);
+        must(m, (m->truth[i].owed || m->truth[i].policy) && deps_met(m, i, false),
+             "looks at inputs too soon", i);
+        m->truth[i].looking = true;
+        return;
     }
 }
 
@@ -300,14 +278,19 @@ static void check_owed(const Model *m, size_t i) {
     if (!owed || s->world.done)
         return;
     if (s->runs[i].live) {
-        must(m, t->leaving || !deps_met(m, i, true), "not stopped for its restart", i);
+        must(m, t->leaving || t->patient || !deps_met(m, i, true), "not stopped for its restart",
+             i);
         return;
     }
     bool due = t->owed || s->world.now_ms >= t->due_max_ms;
-    bool slot = !is_job(m, i) || jobs_live(m) < s->parallelism;
+    bool slot = (!is_job(m, i) || jobs_live(m) < s->parallelism) && !t->unwatched;
     bool lock = !locked_out(m, i) && !is_second(m, i);
+    if (due && deps_met(m, i, false) && !t->unwatched && has_inputs(m, i) && !t->needed) {
+        must(m, t->looking, "nobody looks at its inputs", i);
+        return;
+    }
     must(m, !(due && slot && lock && deps_met(m, i, false)), "could be started, and was not", i);
-    if (!due && deps_met(m, i, false) && slot && lock)
+    if (!due && deps_met(m, i, false) && slot && lock && !t->looking)
         must(m, s->verdicts[i].wake_ms && s->verdicts[i].wake_ms <= t->due_max_ms,
              "its back-off wakes nobody", i);
 }
@@ -369,22 +352,60 @@ static void check_all(Model *m) {
             must(m, !m->sim.facts[i].queued, "queued although not wanted", i);
         check_alive(m, i);
     }
-    check_shown(m, dice(m, (uint32_t)m->sim.graph.n));
+    check_shown(m, model_dice(m, (uint32_t)m->sim.graph.n));
 }
 
 /* ---- people ---- */
 
+/* A wish, or another one: what was seen of the inputs before does not count. */
+static void owe(Model *m, size_t i) {
+    m->truth[i].looking = m->truth[i].needed = false;
+}
+
 static void told(Model *m, size_t i, Want want) {
     Truth *t = &m->truth[i];
     t->want = want;
+    t->patient = false;
     t->row = 0;
     t->retry = t->stuck;
     t->due_min_ms = t->due_max_ms = 0;
     if (want != WANT_RUN)
-        t->owed = t->policy = false;
-    else if (!m->sim.runs[i].live || t->leaving || t->unlive || t->policy)
+        t->owed = t->policy = t->forced = t->looking = false;
+    else if (!m->sim.runs[i].live || t->leaving || t->unlive || t->policy) {
         t->owed = true;
+        owe(m, i);
+    }
     t->policy = false;
+}
+
+static void change(Model *m, size_t i) {
+    Truth *t = &m->truth[i];
+    bool patient = is_job(m, i) && model_dice(m, 2), was = !t->owed || t->patient;
+    if (t->want == WANT_RUN) {
+        if (!t->stuck) {
+            t->row = 0;
+            t->due_min_ms = t->due_max_ms = 0;
+        }
+        t->owed = true;
+        t->policy = false;
+        owe(m, i);
+        t->patient = patient && was && m->sim.runs[i].live;
+    }
+    sim_change(&m->sim, i, patient, "a file changed");
+}
+
+static void look(Model *m, size_t i, bool fresh) {
+    Truth *t = &m->truth[i];
+    if (t->looking && fresh && !t->forced) {
+        t->owed = t->policy = t->patient = false;
+        t->ever_execed = t->ever_done = t->build_ok = true;
+        t->begun = m->sim.world.boot_ms;
+        t->leaving = t->late = t->unlive = false;
+    } else if (t->looking) {
+        t->needed = true;
+    }
+    t->looking = false;
+    sim_look(&m->sim, i, fresh, "skipped");
 }
 
 /* After `start`: all it waits for is coming, or disabled. */
@@ -417,8 +438,23 @@ static void ask_restart(Model *m, size_t i) {
     if (m->truth[i].want != WANT_DOWN && m->truth[i].want != WANT_DISABLED) {
         told(m, i, WANT_RUN);
         m->truth[i].owed = true;
+        owe(m, i);
     }
     sim_restart(&m->sim, i);
+}
+
+static void ask_force(Model *m, size_t i) {
+    if (m->truth[i].want != WANT_DOWN && m->truth[i].want != WANT_DISABLED) {
+        told(m, i, WANT_RUN);
+        m->truth[i].owed = m->truth[i].forced = true;
+        owe(m, i);
+    }
+    sim_force(&m->sim, i);
+}
+
+static void unwatch(Model *m, size_t i) {
+    m->truth[i].unwatched = !m->truth[i].unwatched;
+    sim_unwatched(&m->sim, i, m->truth[i].unwatched);
 }
 
 static void ask_want(Model *m, size_t i, Want want) {
@@ -479,10 +515,12 @@ static void do_end(Model *m, size_t i, EndKind kind, int code) {
         if (delay > r->max_delay_ms)
             delay = r->max_delay_ms;
         t->policy = !gave_up;
+        if (t->policy)
+            owe(m, i);
         t->due_max_ms = m->sim.world.now_ms + delay;
         t->due_min_ms = m->sim.world.now_ms + delay / 2;
     }
-    m->sim.world.random = dice(m, UINT32_MAX);
+    m->sim.world.random = model_dice(m, UINT32_MAX);
     RunState before = m->sim.facts[i].run_state;
     sim_end(&m->sim, i, kind, code);
     must(m, before != RUN_ENDED, "it had ended before", i);
@@ -513,7 +551,7 @@ static void do_stuck(Model *m, size_t i) {
 }
 
 static void end_somehow(Model *m, size_t i) {
-    switch (dice(m, 8)) {
+    switch (model_dice(m, 8)) {
     case 0: do_end(m, i, END_LOST, 0); return;
     case 1: do_end(m, i, END_SIGNALED, 9); return;
     case 2: do_end(m, i, END_EXITED, 3); return;
@@ -523,36 +561,38 @@ static void end_somehow(Model *m, size_t i) {
 
 static void backend_event(Model *m, size_t i) {
     const SimRun *run = &m->sim.runs[i];
+    m->event = "backend";
+    if (!run->live && run->looking)
+        look(m, i, model_dice(m, 2));
     if (!run->live)
         return;
-    m->event = "backend";
-    if (!run->execed && dice(m, 4)) {
+    if (!run->execed && model_dice(m, 4)) {
         do_exec(m, i);
     } else if (!run->execed) {
-        do_end(m, i, END_FAILED, dice(m, 2) ? ENOENT : EAGAIN);
-    } else if (run->stop_asked && dice(m, 8) == 0) {
+        do_end(m, i, END_FAILED, model_dice(m, 2) ? ENOENT : EAGAIN);
+    } else if (run->stop_asked && model_dice(m, 8) == 0) {
         do_stuck(m, i);
-    } else if (run->stop_asked || dice(m, 3) == 0) {
+    } else if (run->stop_asked || model_dice(m, 3) == 0) {
         end_somehow(m, i);
-    } else if (!is_job(m, i) && dice(m, 4) == 0) {
+    } else if (!is_job(m, i) && model_dice(m, 4) == 0) {
         do_unlive(m, i);
     } else if (!is_job(m, i) && service_of(m, i)->ready.kind != PROBE_NONE) {
-        do_ready(m, i, dice(m, 3) > 0);
+        do_ready(m, i, model_dice(m, 3) > 0);
     }
 }
 
 static void pass_time(Model *m) {
     int64_t wake = sim_wake(&m->sim);
     m->event = "time";
-    if (wake && dice(m, 2))
+    if (wake && model_dice(m, 2))
         sim_pass(&m->sim, wake - m->sim.world.now_ms);
     else
-        sim_pass(&m->sim, dice(m, 400));
+        sim_pass(&m->sim, model_dice(m, 400));
 }
 
 /* A session goes down, and comes up again, as a whole. */
 static void event_while_down(Model *m, size_t i) {
-    if (dice(m, 3)) {
+    if (model_dice(m, 3)) {
         ask_restart(m, i); /* of no use */
         return;
     }
@@ -569,17 +609,23 @@ static void people_event(Model *m, size_t i) {
         event_while_down(m, i);
         return;
     }
-    switch (dice(m, 12)) {
+    switch (model_dice(m, 15)) {
+    case 12: change(m, i); return;
+    case 13: ask_force(m, i); return;
+    case 14:
+        if (!m->sim.runs[i].live)
+            unwatch(m, i);
+        return;
     case 0:
     case 1: ask_want(m, i, WANT_STOPPED); return;
-    case 2: ask_want(m, i, dice(m, 2) ? WANT_DISABLED : WANT_NOTHING); return;
+    case 2: ask_want(m, i, model_dice(m, 2) ? WANT_DISABLED : WANT_NOTHING); return;
     case 3:
     case 4: ask_want(m, i, WANT_RUN); return;
     case 5:
     case 6:
     case 7: ask_restart(m, i); return;
     case 8:
-        if (dice(m, 10) == 0)
+        if (model_dice(m, 10) == 0)
             ask_down(m);
         return;
     default: ask_start(m, i); return;
@@ -589,78 +635,18 @@ static void people_event(Model *m, size_t i) {
 static void any_event(Model *m) {
     m->event = "a moment";
     sim_pass(&m->sim, 1); /* nothing happens at the same time as something else */
-    m->on = dice(m, (uint32_t)m->sim.graph.n);
+    m->on = model_dice(m, (uint32_t)m->sim.graph.n);
     if (m->on == m->sim.graph.tiltfile)
         pass_time(m);
-    else if (dice(m, 3) == 0)
+    else if (model_dice(m, 3) == 0)
         people_event(m, m->on);
-    else if (dice(m, 8) == 0)
+    else if (model_dice(m, 8) == 0)
         pass_time(m);
     else
         backend_event(m, m->on);
-    if (m->sim.world.ci && dice(m, 100) == 0)
+    if (m->sim.world.ci && model_dice(m, 100) == 0)
         m->sim.world.done = true;
     check_all(m);
-}
-
-/* ---- random graphs ---- */
-
-static void random_deps(Model *m, Service *s, size_t at, bool backwards, size_t n) {
-    static const char *const names[] = {"a", "b", "c", "d", "e"};
-    size_t from = backwards ? at + 1 : 0, to = backwards ? n : at;
-    for (size_t on = from; on < to; on++) {
-        if (dice(m, 5) < 2)
-            sim_depend(&m->sim, s, names[on], dice(m, 4))->restart = dice(m, 2);
-    }
-}
-
-static void random_service(Model *m, Service *s) {
-    switch (dice(m, 7)) {
-    case 0: return; /* a group */
-    case 1:
-    case 2: s->type = SERVICE_JOB; break;
-    case 3:
-    case 4: sim_command(&m->sim, &s->build, "make"); break;
-    default: break;
-    }
-    sim_command(&m->sim, &s->command, "run");
-    if (s->type == SERVICE_SERVER && dice(m, 2)) {
-        s->ready.kind = PROBE_KIND_TCP;
-        s->ready.deadline_ms = dice(m, 2) ? 800 : 0;
-    }
-    for (const char *const *lock = (const char *const[]){"x", "y", NULL}; *lock; lock++)
-        if (s->type == SERVICE_JOB ? dice(m, 2) : dice(m, 4) == 0)
-            sim_lock(&m->sim, s, *lock);
-    s->timeout_ms = dice(m, 3) ? 0 : 700;
-    s->restart = (Restart){
-        .policy = dice(m, 3),
-        .delay_ms = dice(m, 3) ? 100 : 0,
-        .max_delay_ms = 300,
-        .max_restarts = dice(m, 4),
-        .reset_after_ms = dice(m, 2) ? 1000 : 50,
-    };
-    s->restart_written = dice(m, 2);
-}
-
-static void random_world(Model *m) {
-    static const char *const names[] = {"a", "b", "c", "d", "e"};
-    Service *services[COUNT(names)];
-    size_t n = 1 + dice(m, 4) + dice(m, 2);
-    bool backwards = dice(m, 2);
-    sim_init(&m->sim);
-    for (size_t i = 0; i < n; i++) {
-        services[i] = sim_service(&m->sim, names[i]);
-        random_service(m, services[i]);
-    }
-    for (size_t i = 0; i < n; i++)
-        random_deps(m, services[i], i, backwards, n);
-    sim_build(&m->sim);
-    m->sim.parallelism = 1 + (int)dice(m, 3);
-    m->sim.world.ci = dice(m, 4) == 0;
-    m->sim.world.ci_grace_ms = dice(m, 2) ? 600 : 0;
-    m->sim.on_act = on_act;
-    m->sim.arg = m;
-    memset(m->truth, 0, sizeof m->truth);
 }
 
 /* ---- the end ---- */
@@ -671,7 +657,11 @@ static bool settle_once(Model *m) {
     for (size_t i = 0; i < m->sim.graph.n; i++) {
         const SimRun *run = &m->sim.runs[i];
         m->on = i;
-        if (run->live && !run->execed && !run->stop_asked)
+        if (m->truth[i].unwatched)
+            unwatch(m, i);
+        if (run->looking)
+            look(m, i, false), moved = true;
+        else if (run->live && !run->execed && !run->stop_asked)
             do_exec(m, i), moved = true;
         else if (run->live && (run->stop_asked || is_job(m, i)) && !m->truth[i].stuck)
             do_end(m, i, END_EXITED, 0), moved = true;
@@ -720,9 +710,11 @@ static void go_down(Model *m) {
 
 static void run_sequence(uint64_t seed) {
     Model m = {.seed = seed, .random = (seed + 1) * 0x9E3779B97F4A7C15u, .event = "the start"};
-    random_world(&m);
+    model_random_world(&m);
+    m.sim.on_act = on_act;
+    m.sim.arg = &m;
     for (size_t i = 0; i < m.sim.graph.n; i++) {
-        if (i != m.sim.graph.tiltfile && dice(&m, 4))
+        if (i != m.sim.graph.tiltfile && model_dice(&m, 4))
             ask_want(&m, i, WANT_RUN);
     }
     for (m.step = 1; m.step <= STEPS; m.step++)

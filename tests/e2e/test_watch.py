@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files are watched: what is run again when one changes, and what is not."""
+
+import os
+import time
+
+from driver import wait_until
+
+
+def runs(thole, name):
+    state = thole.target(name)["state"]
+    return max((inner or {}).get("run", 0) for inner in state.values())
+
+
+def message(thole, name):
+    return thole.target(name).get("message", "")
+
+
+def edit(thole, name, text):
+    """As most editors do: written beside, and renamed over it."""
+    path = thole.project / name
+    beside = path.with_name(f".{path.name}.new~")
+    beside.write_text(text)
+    os.replace(beside, path)
+
+
+def test_a_server_is_restarted_when_a_file_changes(thole):
+    thole.file("src/app.js", "one")
+    thole.file("src/other.js", "one")
+    thole.config("""
+        version: 1
+        services:
+          web: {command: "cat src/app.js >> $LEDGER; echo >> $LEDGER; sleep 1000", watch: src}
+          calm: {command: sleep 1000}
+        """)
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("one")
+    edit(thole, "src/app.js", "two")
+    thole.wait_ledger("two")
+    thole.wait_target("web:serve", "active", run=2)
+    wait_until(lambda: message(thole, "web:serve") == "started again: src/app.js changed")
+    edit(thole, "src/app.js", "two")  # the same bytes
+    (thole.project / "src" / ".app.js.swp").write_text("of an editor")
+    os.utime(thole.project / "src/app.js")
+    edit(thole, "src/app.js", "three")
+    edit(thole, "src/other.js", "three")
+    thole.wait_ledger("three")
+    wait_until(lambda: "changed (and 1 more)" in message(thole, "web:serve"))
+    assert runs(thole, "web:serve") == 3
+    assert runs(thole, "calm:serve") == 1
+
+
+def test_a_build_runs_first_and_a_failed_one_changes_nothing(thole):
+    thole.file("main.c", "1")
+    thole.config("""
+        version: 1
+        services:
+          api:
+            build: "grep -q good main.c && cp main.c built"
+            command: "cat built >> $LEDGER; echo >> $LEDGER; sleep 1000"
+            watch: {paths: ["*.c"], debounce: 20ms}
+        """)
+    thole.file("main.c", "good 1")
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("good 1")
+    edit(thole, "main.c", "bad")
+    thole.wait_target("api:update", "terminated", run=2, error="exit code 1")
+    assert runs(thole, "api:serve") == 1
+    edit(thole, "main.c", "good 2")
+    thole.wait_ledger("good 2")
+    thole.wait_target("api:serve", "active", run=2)
+    assert runs(thole, "api:update") == 3
+
+
+def test_a_job_that_runs_ends_first_and_runs_once_more(thole):
+    (thole.project / "in").mkdir()
+    thole.config("""
+        version: 1
+        services:
+          job:
+            type: job
+            command: "ls in | wc -l >> $LEDGER; [ -e go ] || read x < pipe"
+            watch: {paths: [in], debounce: 20ms}
+        """)
+    os.mkfifo(thole.project / "pipe")
+    thole.run("up", "-d")
+    thole.wait_ledger("0")
+    for i in range(1, 6):
+        edit(thole, f"in/f{i}", str(i))
+        wait_until(lambda: message(thole, "job:update") == f"in/f{i} changed; it runs again when this run has ended")
+    assert thole.ledger() == ["0"]
+    (thole.project / "go").touch()
+    (thole.project / "pipe").write_text("go\n")
+    thole.wait_ledger("5")
+    thole.wait_target("job:update", "terminated", run=2)
+    assert thole.ledger() == ["0", "5"]
+
+
+def test_with_on_change_restart_a_job_is_begun_anew(thole):
+    thole.file("in", "0")
+    thole.config("""
+        version: 1
+        services:
+          job:
+            type: job
+            command: "cat in >> $LEDGER; echo >> $LEDGER; sleep 1000"
+            watch: {paths: [in], debounce: 20ms, on_change: restart}
+        """)
+    thole.run("up", "-d")
+    thole.wait_ledger("0")
+    edit(thole, "in", "1")
+    thole.wait_ledger("1")
+    thole.wait_target("job:update", "active", run=2)
+
+
+def test_a_server_may_get_a_signal_instead(thole):
+    thole.file("proxy.conf", "0")
+    thole.config("""
+        version: 1
+        services:
+          proxy:
+            command: |
+              trap 'cat proxy.conf >> $LEDGER; echo >> $LEDGER' USR1
+              cat proxy.conf >> $LEDGER; echo >> $LEDGER
+              while :; do sleep 1000 & wait; done
+            watch: {paths: proxy.conf, debounce: 20ms, on_change: signal, signal: USR1}
+        """)
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("0")
+    edit(thole, "proxy.conf", "1")
+    thole.wait_ledger("1")
+    wait_until(lambda: message(thole, "proxy:serve") == "proxy.conf changed: it was sent a signal")
+    assert runs(thole, "proxy:serve") == 1
+
+
+def test_what_a_job_writes_itself_does_not_start_it_again_for_ever(thole):
+    """The rule: a file that changed during every run is the run's own; what somebody else changes counts."""
+    thole.file("src/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          gen:
+            type: job
+            command: "date +%s%N > src/stamp; echo declared > src/out/x; date +%s%N > src/out/y; echo ran >> $LEDGER"
+            watch: {paths: [src], debounce: 20ms}
+            outputs: [src/out]
+        """)
+    (thole.project / "src/out").mkdir()
+    thole.run("up", "-d")
+    wait_until(lambda: "each of its runs writes src/stamp" in message(thole, "gen:update"))
+    assert thole.ledger() == ["ran"] * 3
+    edit(thole, "src/a", "1")
+    thole.wait_ledger("ran", times=4)
+    wait_until(lambda: "each of its runs writes src/stamp" in message(thole, "gen:update"))
+    assert thole.ledger() == ["ran"] * 4
+
+
+def test_a_server_that_writes_a_watched_file_at_its_start_is_slowed_down(thole):
+    thole.file("src/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          web: {command: "echo ran >> $LEDGER; date +%s%N > src/pid; sleep 1000", watch: {paths: [src], debounce: 10ms}}
+        """)
+    thole.run("up", "-d", "--wait")
+    wait_until(lambda: "each of its runs writes src/pid" in message(thole, "web:serve"))
+    assert thole.ledger() == ["ran"] * 10
+    edit(thole, "src/a", "1")  # somebody else's counts at once
+    thole.wait_ledger("ran", times=11, timeout=8)
+
+
+def test_the_same_output_again_and_declared_outputs_do_not_loop(thole):
+    thole.file("src/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          gen:
+            type: job
+            command: "cp src/a src/copy; date +%s%N > src/out; echo ran >> $LEDGER"
+            watch: {paths: [src], debounce: 20ms}
+            outputs: [src/out]
+        """)
+    thole.run("up", "-d")
+    thole.wait_ledger("ran", times=2)  # `copy` was new: it counts once
+    edit(thole, "src/a", "1")
+    thole.wait_ledger("ran", times=4)
+    edit(thole, "src/a", "2")
+    thole.wait_ledger("ran", times=6)
+    thole.wait_target("gen:update", "terminated", run=6)
+
+
+def test_a_change_while_a_job_runs_is_not_lost(thole):
+    thole.file("in", "0")
+    thole.config("""
+        version: 1
+        services:
+          job: {type: job, command: "cat in > seen; read x < pipe; cat seen >> $LEDGER; echo >> $LEDGER", watch: {paths: [in], debounce: 10ms}}
+        """)
+    os.mkfifo(thole.project / "pipe")
+    thole.run("up", "-d")
+    for i in range(4):
+        thole.wait_target("job:update", "active", run=i + 1)
+        wait_until(lambda: (thole.project / "seen").read_text() == str(i))
+        if i < 3:
+            if i > 0:
+                edit(thole, "in", str(i + 1))
+                wait_until(lambda: "runs again when" in message(thole, "job:update"))
+        (thole.project / "pipe").write_text("go\n")
+        if i == 0:
+            thole.wait_target("job:update", "terminated", run=1)
+            edit(thole, "in", "1")
+    thole.wait_ledger("3")
+    assert thole.ledger() == ["0", "1", "2", "3"]
+
+
+def test_fifty_edits_a_second_end_with_the_last(thole):
+    thole.file("src/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          web: {command: "cat src/a >> $LEDGER; echo >> $LEDGER; sleep 1000", watch: {paths: [src], debounce: 50ms}}
+        """)
+    thole.run("up", "-d", "--wait")
+    for i in range(1, 101):
+        edit(thole, "src/a", str(i))
+        time.sleep(0.02)  # sleep: the pace is what is tested
+    thole.wait_ledger("100")
+    assert runs(thole, "web:serve") < 12
+
+
+def test_a_directory_that_goes_and_comes_is_watched_on(thole):
+    import shutil
+    thole.file("src/deep/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          web: {command: "cat src/deep/a >> $LEDGER; echo >> $LEDGER; sleep 1000", watch: {paths: ["src/**/a"], debounce: 20ms}}
+        """)
+    thole.run("up", "-d", "--wait")
+    for i in range(1, 4):
+        shutil.rmtree(thole.project / "src")
+        thole.file("src/deep/a", f"made {i}")
+        thole.wait_ledger(f"made {i}")
+        edit(thole, "src/deep/a", f"edited {i}")
+        thole.wait_ledger(f"edited {i}")
+
+
+def test_what_was_stopped_is_not_started_by_a_change(thole):
+    thole.file("src/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          web: {command: sleep 1000, watch: {paths: [src], debounce: 20ms}}
+          seen: {command: sleep 1000, watch: {paths: [src], debounce: 20ms}}
+        """)
+    thole.run("up", "-d", "--wait")
+    thole.run("stop", "web")
+    edit(thole, "src/a", "1")
+    thole.wait_target("seen:serve", "active", run=2)
+    assert "stopped by request" in message(thole, "web:serve")
+
+
+def test_ci_watches_nothing(thole):
+    thole.file("in", "0")
+    thole.config("version: 1\nservices: {job: {type: job, command: 'echo 1 > in; echo ran >> $LEDGER', watch: {paths: [in], debounce: 0s}}}\n")
+    thole.run("ci")
+    assert thole.ledger() == ["ran"]
+
+
+def test_a_new_server_goes_on_watching(thole):
+    thole.file("src/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          web: {command: "cat src/a >> $LEDGER; echo >> $LEDGER; sleep 1000", watch: {paths: [src], debounce: 20ms}}
+        """)
+    thole.run("up", "-d", "--wait")
+    edit(thole, "src/a", "1")
+    thole.wait_ledger("1")
+    thole.wait_target("web:serve", "active", run=2)
+    old = thole.server_pid()
+    thole.kill(old)
+    wait_until(lambda: thole.server_pid() != old)
+    wait_until(lambda: message(thole, "web:serve") == "started again: src/a changed")
+    assert runs(thole, "web:serve") == 2
+    edit(thole, "src/a", "2")
+    thole.wait_ledger("2")
+
+
+def test_without_inotify_files_are_looked_at_and_it_says_so(thole):
+    thole.use_faults("server")
+    thole.env["THOLE_FAULT"] = "inotify_add_watch:2:ENOSPC"
+    thole.env["THOLE_FAULT_PROGRAM"] = "server"
+    thole.file("src/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          web: {command: "cat src/a >> $LEDGER; echo >> $LEDGER; sleep 1000", watch: {paths: [src], debounce: 20ms}}
+        """)
+    thole.run("up", "-d", "--wait")
+    assert "files are looked at every 2 s: no more inotify watches (fs.inotify.max_user_watches)" in message(thole, "web:serve")
+    edit(thole, "src/a", "1")
+    thole.wait_ledger("1")
+    wait_until(lambda: "looked at" not in message(thole, "web:serve"))  # the limit was hit once only
+
+
