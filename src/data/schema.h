@@ -232,6 +232,8 @@ void schema_forget(const Type *type, void *object, const char *key); /* ... as n
 
 /* --- comparing --- */
 
+bool strlist_same(const StrList *a, const StrList *b);
+
 /* Do both say the same? Where they stand in their files does not count. */
 bool schema_same(const Type *type, const void *a, const void *b);
 /* ... of one member of the structs `a` and `b` of `type`. */

@@ -23,8 +23,7 @@ static bool same_items(const Type *of, const void *a, const void *b) {
     return true;
 }
 
-static bool same_strings(const void *a, const void *b) {
-    const StrList *left = a, *right = b;
+bool strlist_same(const StrList *left, const StrList *right) {
     if (left->n != right->n)
         return false;
     for (size_t i = 0; i < left->n; i++)
@@ -83,7 +82,7 @@ bool schema_same(const Type *type, const void *a, const void *b) {
     case TYPE_SIZE:
     case TYPE_ENUM: return memcmp(a, b, type->size) == 0;
     case TYPE_STRING: return str_same(*(const char *const *)a, *(const char *const *)b);
-    case TYPE_STRINGS: return same_strings(a, b);
+    case TYPE_STRINGS: return strlist_same(a, b);
     case TYPE_STRING_MAP: return same_string_map(a, b);
     case TYPE_LIST:
     case TYPE_MAP: return same_items(type->of, a, b);

@@ -123,6 +123,7 @@ static void looked_up(Session *session) {
     for (size_t i = 0; i < session->graph.n; i++)
         target_mark(session->targets[i]);
     engine_changed(session->engine, session);
+    config_watch_follow(session);
     log_info("%s: adopted, %zu running", session->slug, session->alive);
     record_adopted(session);
 }

@@ -98,6 +98,7 @@ Session *session_free(Session *session) {
     if (!session)
         return NULL;
     session->view = state_view_free(session->view);
+    session->config_watch = config_watch_free(session->config_watch);
     for (size_t i = 0; i < session->graph.n; i++)
         target_free(session->targets[i]);
     for (size_t i = 0; i < session->graph.n; i++)
@@ -193,8 +194,10 @@ void session_set_generation(Session *session, Generation *generation) {
     if (former)
         session_apply_enablement(session);
     generation_unref(former);
-    if (session->ready)
+    if (session->ready) {
         watches_follow(session);
+        config_watch_follow(session);
+    }
 }
 
 void session_file_read(Session *session, int64_t started_us, int64_t ended_us) {

@@ -6,6 +6,7 @@
  * writer of what the API sees. Nothing else starts or stops anything. */
 #pragma once
 
+#include "engine/config_watch.h"
 #include "engine/engine.h"
 #include "engine/events.h"
 #include "engine/file_watch.h"
@@ -100,6 +101,7 @@ struct Session {
     bool touched;    /* in this drain */
     StateView *view; /* its project's state file; NULL: none is kept */
     EventLog *events;
+    ConfigWatch *config_watch; /* NULL: its file is not looked at */
 };
 
 struct Engine {

@@ -125,6 +125,7 @@ static void on_setup(void *arg, const void *result, const Err *err) {
         return;
     }
     watches_follow(session);
+    config_watch_follow(session);
     for (size_t i = 0; i < session->graph.n; i++)
         target_mark(session->targets[i]);
 }

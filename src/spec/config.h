@@ -202,6 +202,7 @@ typedef struct Config {
     const char *name; /* default: the directory's name */
     const char *file; /* absolute, links resolved */
     const char *root; /* its directory */
+    StrList files;    /* what it was read from: the file itself first, `.env` files, … */
     const char *slug; /* config_slug */
     StrMap vars;      /* for templates */
     StrMap env;       /* after resolution: env_from, then env */

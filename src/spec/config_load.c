@@ -55,14 +55,14 @@ static void overlay_files(const Source *source, const Config *config, const char
         AUTO_FREE char *path = path_join(config->root, files->at[i]);
         size_t size;
         Err err;
-        AUTO_FREE char *text = source_read(path, &size, &err);
+        AUTO_FREE char *text = source_read(source, path, &size, &err);
         if (!text) {
             source_problem(source, arena_printf(source->arena, "%s[%zu]", key, i),
                            "paths are relative to the project", "%s: %s", path, err.msg);
             continue;
         }
         StrMap more;
-        if (env_file_parse(path, text, size, source->report, &more) < 0)
+        if (env_file_parse(&(EnvText){path, text, size}, source->arena, source->report, &more) < 0)
             continue;
         for (size_t k = 0; k < more.n;
              k++) /* other tools read it too: its values are as they are */
@@ -246,6 +246,8 @@ static const Config *parse(Source *source, const char *text, size_t size) {
     config_check_ports(config, source);
     config_check_templates(config, source);
     resolve(config, source);
+    if (source->files)
+        config->files = *source->files;
     return source->report->errors == errors ? config : NULL;
 }
 
@@ -265,7 +267,7 @@ static char *open_source(Source *source, const char *file, size_t *ret_size) {
     if (!real)
         err_sys(&err, errno, "it cannot be read");
     else
-        text = source_read(real, ret_size, &err);
+        text = source_read(source, real, ret_size, &err);
     if (!text) {
         report_add(report, &place, NULL, "%s", err.msg);
         return NULL;
@@ -281,7 +283,9 @@ static const Config *load(Source *source, const char *file) {
 }
 
 const Config *config_load(const char *file, const StrMap *client, Arena *arena, Report *report) {
-    return load(&(Source){.report = report, .arena = arena, .client = client}, file);
+    StrList files = {0};
+    Source source = {.report = report, .arena = arena, .client = client, .files = &files};
+    return load(&source, file);
 }
 
 const Config *config_review(const char *file, const StrMap *client, Arena *arena, Report *report) {

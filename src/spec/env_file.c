@@ -28,7 +28,7 @@ static int fail(const Scan *s, const char *hint, const char *format, ...) {
         .file = s->file, .line = s->line, .column = (uint32_t)(s->p - s->line_start) + 1};
     va_list args;
     va_start(args, format);
-    report_add(s->report, &place, hint, "%s", arena_vprintf(s->arena, format, args));
+    report_add(s->report, &place, hint, "%s", arena_vprintf(s->report->arena, format, args));
     va_end(args);
     return -1;
 }
@@ -211,15 +211,15 @@ static StrMap last_of_each(const Scan *s) {
     return map;
 }
 
-static Scan scan(const char *file, const char *text, size_t size, Report *report) {
-    bool mark = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
-    return (Scan){.file = file,
-                  .p = mark ? text + 3 : text,
-                  .end = text + size,
-                  .line_start = text,
+static Scan scan(const EnvText *text, Arena *arena, Report *report) {
+    bool mark = text->size >= 3 && memcmp(text->text, "\xef\xbb\xbf", 3) == 0;
+    return (Scan){.file = text->file,
+                  .p = mark ? text->text + 3 : text->text,
+                  .end = text->text + text->size,
+                  .line_start = text->text,
                   .line = 1,
                   .report = report,
-                  .arena = report->arena};
+                  .arena = arena};
 }
 
 static int parse(Scan *s, StrMap *ret) {
@@ -240,14 +240,13 @@ static int parse(Scan *s, StrMap *ret) {
     return rc;
 }
 
-int env_file_parse(const char *file, const char *text, size_t size, Report *report, StrMap *ret) {
-    Scan s = scan(file, text, size, report);
+int env_file_parse(const EnvText *text, Arena *arena, Report *report, StrMap *ret) {
+    Scan s = scan(text, arena, report);
     return parse(&s, ret);
 }
 
-int env_file_parse_expanded(const char *file, const char *text, size_t size, Report *report,
-                            StrMap *ret) {
-    Scan s = scan(file, text, size, report);
+int env_file_parse_expanded(const EnvText *text, Arena *arena, Report *report, StrMap *ret) {
+    Scan s = scan(text, arena, report);
     s.expand = true;
     return parse(&s, ret);
 }

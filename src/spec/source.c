@@ -115,9 +115,26 @@ void source_warning(const Source *source, const char *path, const char *hint, co
     va_end(args);
 }
 
-char *source_read(const char *path, size_t *ret_size, Err *err) {
+void source_note(const Source *source, const char *path) {
+    StrList *files = source->files;
+    if (!files)
+        return;
+    for (size_t i = 0; i < files->n; i++)
+        if (strcmp(files->at[i], path) == 0)
+            return;
+    if ((files->n & (files->n - 1)) == 0) { /* full at each power of two */
+        const char **at = arena_alloc(source->arena, (files->n ? 2 * files->n : 1) * sizeof(*at));
+        if (files->n)
+            memcpy(at, files->at, files->n * sizeof(*at));
+        files->at = at;
+    }
+    files->at[files->n++] = arena_strdup(source->arena, path);
+}
+
+char *source_read(const Source *source, const char *path, size_t *ret_size, Err *err) {
     struct stat st;
     char *text = NULL;
+    source_note(source, path);
     if (stat(path, &st) < 0)
         err_sys(err, errno, "it cannot be read");
     else if (!S_ISREG(st.st_mode))

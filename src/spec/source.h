@@ -12,6 +12,7 @@ typedef struct Source {
     Report *report;
     Arena *arena;
     const StrMap *client; /* environment of whoever asks; NULL: unknown */
+    StrList *files;       /* that were read, or looked for, absolute; NULL: nobody wants to know */
     bool review;          /* for `thole vet`: warn of secrets that `client` does not have */
 } Source;
 
@@ -25,5 +26,8 @@ void source_warning(const Source *source, const char *path, const char *hint, co
 /* Where `path` stands in the text. False: there is no such key; then it is the place of as much of it as there is. */
 bool source_find(const Source *source, const char *path, Place *ret);
 
-/* Reads a config file, which must be a plain one. Returns owned. NULL: err says why, without the path. */
-char *source_read(const char *path, size_t *ret_size, Err *err);
+/* Reads one of the files that the Config is made of, which must be a plain one. Returns owned. NULL: err says why, without the
+ * path. */
+char *source_read(const Source *source, const char *path, size_t *ret_size, Err *err);
+/* Should it appear, or change, the Config may be another one. (source_read says so by itself.) */
+void source_note(const Source *source, const char *path);

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running session takes up its config file again."""
 
+import json
+import os
+import select
+import time
+
 import pytest
 
 from driver import wait_until
 
 SLEEP = "exec sleep 1000"
+THOLE_API = "/apis/thole.dev/v1alpha1"
 
 
 def config(**services):
@@ -194,3 +200,103 @@ def test_a_service_that_leaves_is_stopped_by_the_next_server(thole):
     gone(thole, "old:serve")
     assert pid not in thole.processes()
     assert run_of(thole, "a:serve")[0] == 1
+
+
+# ---- a file that is saved
+
+def test_a_saved_file_is_taken_up(thole):
+    thole.config(config(a=serve(), b=serve()))
+    thole.run("up", "-d", "--wait")
+    before = run_of(thole, "a:serve")
+    thole.config(config(a=serve(), b=serve(SLEEP + " 0"), c=serve()))
+    thole.wait_target("b:serve", "active", run=2)
+    thole.wait_target("c:serve", "active", run=1)
+    assert run_of(thole, "a:serve") == before
+
+
+def test_a_broken_file_is_told_and_a_mended_one_taken_up(thole):
+    path = thole.config(config(a=serve()))
+    up = thole.popen("up")
+    up.wait_for("", stream=1)
+    thole.wait_target("a:serve", "active")
+    before = run_of(thole, "a:serve")
+    thole.config("version: 1\nservices: {a: {comand: x}}\n")
+    wait_until(lambda: thole.target("tiltfile:update")["state"]["terminated"].get("error"))
+    assert f"{path}:2:" in thole.target("tiltfile:update")["state"]["terminated"]["error"]
+    up.wait_for(r'tiltfile:update failed: .*unknown key "comand"', stream=2)
+    thole.config(config(a=serve(), b=serve()))
+    thole.wait_target("b:serve", "active", run=1)
+    wait_until(lambda: not thole.target("tiltfile:update")["state"]["terminated"].get("error"))
+    assert run_of(thole, "a:serve") == before
+
+
+@pytest.mark.parametrize("how", ["rename", "delete", "write"])
+def test_the_ways_of_editors(thole, how):
+    path = thole.config(config(a=serve()))
+    thole.run("up", "-d", "--wait")
+    text = json.dumps(config(a=serve(), b=serve()))
+    slug = thole.session()["metadata"]["name"]
+    if how == "rename":
+        thole.file(".thole.yaml.swp", text)
+        os.rename(thole.project / ".thole.yaml.swp", path)
+    elif how == "delete":
+        os.remove(path)
+        targets = f"{THOLE_API}/namespaces/{slug}/targets/tiltfile.update"
+        wait_until(lambda: thole.api(targets)[1]["status"]["state"]["terminated"].get("error"))
+        thole.file("thole.yaml", text)
+    else:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    thole.wait_target("b:serve", "active", run=1)
+    assert run_of(thole, "a:serve")[0] == 1
+
+
+def test_an_env_file_is_taken_up(thole):
+    thole.file(".env", "X=1\n")
+    thole.config(config(a=serve("echo X is $X; " + SLEEP, env_from=[".env"]), b=serve()))
+    thole.run("up", "-d", "--wait")
+    thole.file(".env", "X=2\n")
+    thole.wait_target("a:serve", "active", run=2)
+    wait_until(lambda: "a:serve | X is 2" in thole.run("logs").lines)
+    assert run_of(thole, "b:serve")[0] == 1
+
+
+@pytest.mark.deadline(120)
+def test_fifty_edits_a_second(thole):
+    """The last one counts, and what it leaves alone was not touched."""
+    thole.config(config(a=serve(), b=serve(env={"X": "0"})))
+    thole.run("up", "-d", "--wait")
+    before = run_of(thole, "a:serve")
+    next_at = time.monotonic()
+    for i in range(1, 151):
+        text = json.dumps(config(a=serve(), b=serve(env={"X": str(i)})))
+        thole.file("thole.yaml", text if i % 7 else text[:len(text) // 2])
+        next_at += 0.02
+        select.select([], [], [], max(0, next_at - time.monotonic()))
+    want = "150"
+    wait_until(lambda: thole.run("config", "-o", "json").json()["services"]["b"]["env"]["X"] == want)
+
+    def env_of_b():
+        with open(f"/proc/{run_of(thole, 'b:serve')[1]}/environ", "rb") as file:
+            return b"X=150" in file.read().split(b"\0")
+    wait_until(env_of_b, what="the last edit")
+    assert run_of(thole, "a:serve") == before
+    assert not thole.target("tiltfile:update")["state"]["terminated"].get("error")
+
+
+def test_a_file_that_is_saved_while_no_server_lives(thole):
+    thole.config(config(a=serve(), b=serve()))
+    thole.run("up", "-d", "--wait")
+    before = run_of(thole, "a:serve")
+    thole.run("server", "stop")
+    thole.config(config(a=serve(), b=serve(SLEEP + " 0")))
+    thole.wait_target("b:serve", "active", run=2)
+    assert run_of(thole, "a:serve") == before
+
+
+def test_why_it_was_started_again(thole):
+    thole.config(config(a=serve()))
+    thole.run("up", "-d", "--wait")
+    thole.config(config(a=serve(SLEEP + " 0")))
+    thole.wait_target("a:serve", "active", run=2)
+    assert "command changed in thole.yaml" in thole.run("why", "a").out

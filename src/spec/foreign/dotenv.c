@@ -21,13 +21,15 @@ int dotenv_read(const Source *source, const char *dir, const char *name, StrMap 
     AUTO_FREE char *joined = path_join(dir, name);
     const char *path = arena_strdup(source->arena, joined);
     *ret = (StrMap){0};
+    source_note(source, path);
     if (access(path, F_OK) < 0)
         return 0;
-    AUTO_FREE char *text = source_read(path, &size, &err);
+    AUTO_FREE char *text = source_read(source, path, &size, &err);
     if (!text) {
         Place place = {.file = path};
         report_add(source->report, &place, NULL, "%s", err.msg);
         return -1;
     }
-    return env_file_parse_expanded(path, text, size, source->report, ret);
+    return env_file_parse_expanded(&(EnvText){path, text, size}, source->arena, source->report,
+                                   ret);
 }

@@ -187,7 +187,7 @@ static Source *add(PcFiles *files, const Source *like, const char *file) {
 static int read_into(Source *source, const StrMap *env, const Source *asker, const char *key) {
     Err err;
     size_t size;
-    AUTO_FREE char *text = source_read(source->file, &size, &err);
+    AUTO_FREE char *text = source_read(source, source->file, &size, &err);
     if (!text)
         return source_problem(asker, key, NULL, "%s: %s", source->file, err.msg);
     return parse(source, arena_strndup(source->arena, text, size), size, env);

@@ -11,7 +11,7 @@ static StrMap env;
 static int parse_n(const char *text, size_t size) {
     report_init(&report, &arena);
     env = (StrMap){0};
-    return env_file_parse(".env", text, size, &report, &env);
+    return env_file_parse(&(EnvText){".env", text, size}, &arena, &report, &env);
 }
 
 static int parse(const char *text) {

@@ -39,7 +39,7 @@ static StrMap client_of(const char *folder, Arena *arena, Report *report) {
     size_t size;
     AUTO_FREE char *path = xasprintf("%s/client.env", folder), *text = NULL;
     if (file_read(path, TEXT_MAX, &text, &size, NULL) == 0)
-        CHECK(env_file_parse(path, text, size, report, &client) == 0);
+        CHECK(env_file_parse(&(EnvText){path, text, size}, report->arena, report, &client) == 0);
     return client;
 }
 
@@ -199,7 +199,8 @@ TEST(env_files_of_others_have_variables)
     StrMap map;
     arena_init(&arena);
     report_init(&report, &arena);
-    ASSERT(env_file_parse_expanded("f", text, strlen(text), &report, &map) == 0);
+    ASSERT(env_file_parse_expanded(&(EnvText){"f", text, strlen(text)}, &arena, &report, &map) ==
+           0);
     CHECK_STR(strmap_get(&map, "B"), "one-one");
     CHECK_STR(strmap_get(&map, "C"), "$A");
     CHECK_STR(strmap_get(&map, "D"), "x\none $A");
