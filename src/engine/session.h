@@ -197,6 +197,10 @@ StepId target_step_id(const Target *target, uint32_t run);
 
 /* step_build.c: the Step of a target's next run, in `arena`. */
 void step_build(const Target *target, Arena *arena, Step *ret);
+/* What the service is for, not its build. */
+bool step_is_main(const Target *target);
+/* What ends its run instead of a signal, with NULL at the end; NULL: nothing does. */
+const char *const *step_stop_command(const Target *target, Arena *arena);
 /* The environment and directory its exec probe shares. */
 void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret);
 /* Names in `secrets` must be set and long enough. */

@@ -349,14 +349,23 @@ static void on_destroy(void *arg, const void *result, const Err *err) {
     target_mark(target);
 }
 
-static void stop_run(Target *target, int signal, uint32_t grace_ms) {
+static void stop_run(Target *target, const StopHow *how) {
     Engine *engine = target->session->engine;
-    StopHow how = {.signal = signal, .grace_ms = grace_ms};
     op_forget(target->destroy);
     target->stop_failed[0] = '\0';
     target->destroy =
         backend_destroy_step(engine->backend, target_step_id(target, target_facts(target)->run),
-                             &how, on_destroy, target);
+                             how, on_destroy, target);
+}
+
+static void stop_politely(Target *target) {
+    const Stop *stop = &target_spec(target)->service->stop;
+    Arena arena;
+    arena_init(&arena);
+    stop_run(target, &(StopHow){.signal = (int)stop->signal,
+                                .grace_ms = (uint32_t)stop->grace_ms,
+                                .command = step_stop_command(target, &arena)});
+    arena_deinit(&arena);
 }
 
 /* Asked to stop while it waited for its port. */
@@ -366,7 +375,6 @@ static void forget_port(Target *target) {
 }
 
 static void act_stop(Target *target, bool overdue) {
-    const Stop *stop = &target_spec(target)->service->stop;
     PlanWorld world = session_world(target->session);
     if (overdue)
         fact_timed_out(target_facts(target), target_spec(target),
@@ -377,7 +385,7 @@ static void act_stop(Target *target, bool overdue) {
     if (target->port)
         forget_port(target);
     else
-        stop_run(target, (int)stop->signal, (uint32_t)stop->grace_ms);
+        stop_politely(target);
 }
 
 void target_kill(Target *target) {
@@ -391,7 +399,7 @@ void target_kill(Target *target) {
     if (target->port)
         forget_port(target);
     else
-        stop_run(target, SIGKILL, 0);
+        stop_run(target, &(StopHow){.signal = SIGKILL});
     target_mark(target);
 }
 
