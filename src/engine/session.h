@@ -14,7 +14,9 @@
 #include "engine/inputs.h"
 #include "engine/port_check.h"
 #include "engine/probe.h"
+#include "engine/schedule.h"
 #include "engine/state_view.h"
+#include "loop/alarm.h"
 #include "loop/worker.h"
 #include "plan/exit.h"
 
@@ -32,6 +34,10 @@ struct Target {
     List tidy;      /* Engine.tidy, while its older runs are to be looked at */
     List lingers;   /* Engine.lingering, while runs of it may have left helpers */
     Helpers helpers;
+    List scheduled; /* Engine.scheduled, while it has one */
+    TargetSchedule *schedule;
+    int64_t schedule_last_us; /* adoption: as its former server left it */
+    bool schedule_queued;
     Tristate enabled_asked; /* by people; UNKNOWN: as the file says */
     bool has_slot;
     bool follower_marked;  /* since something that it follows was marked */
@@ -118,6 +124,8 @@ struct Engine {
     List slot_wait;     /* Target.slot_wait, in order of plan_slot_compare */
     List tidy;          /* Target.tidy */
     List lingering;     /* Target.lingers */
+    List scheduled;     /* Target.scheduled */
+    Alarm *alarm;       /* at the next of their times; NULL: nobody has one */
     List event_logs;    /* EventLog.dirty */
     Timer *calm;        /* a moment after something changed */
     bool calming;

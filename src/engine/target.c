@@ -421,6 +421,7 @@ static bool act(Target *target, const Verdict *verdict) {
     case ACT_NONE: return false;
     case ACT_START: act_start(target); return true;
     case ACT_STOP: act_stop(target, verdict->overdue); return true;
+    case ACT_DUE: schedule_act(target); return true;
     case ACT_FOLLOW: act_follow(target, verdict->waiting_on[0]); return true;
     case ACT_GONE:
         fact_gone(target_facts(target));
@@ -643,6 +644,7 @@ void target_move(Target *target, uint32_t index) {
     target->index = index;
     settle_in(target, target_spec(target));
     rename_waiting_on(target);
+    schedule_resume(target);
     target_mark_alone(target);
 }
 
@@ -654,6 +656,7 @@ Target *target_new(Session *session, uint32_t index) {
     list_init(&target->slot_wait);
     list_init(&target->tidy);
     list_init(&target->lingers);
+    list_init(&target->scheduled);
     target->object = (Object){.kind = OBJECT_TARGET, .space = session->slug, .encode = encode};
     derive_uid(session->object.uid, spec->name, target->object.uid);
     target->object.created_us = session->object.created_us;
@@ -669,6 +672,7 @@ Target *target_free(Target *target) {
     list_remove(&target->slot_wait);
     list_remove(&target->tidy);
     list_remove(&target->lingers);
+    schedule_free(target);
     helpers_deinit(&target->helpers);
     target->watch = service_watch_free(target->watch);
     target->look = inputs_look_free(target->look);
