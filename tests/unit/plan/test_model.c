@@ -247,7 +247,8 @@ static void check_follow(Model *m, size_t i, const Verdict *v) {
 static void check_due(Model *m, size_t i) {
     Truth *t = &m->truth[i];
     must(m, t->want == WANT_RUN && !m->sim.world.done, "due, but nobody wants it", i);
-    must(m, m->sim.graph.targets[i].service->schedule.interval_ms && is_job(m, i), "due without a schedule", i);
+    must(m, m->sim.graph.targets[i].service->schedule.interval_ms && is_job(m, i),
+         "due without a schedule", i);
     if (!m->sim.runs[i].live && !owes(m, i)) {
         t->owed = true;
         t->row = 0;
