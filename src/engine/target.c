@@ -546,6 +546,8 @@ static void encode(const Object *object, JsonWriter *out) {
         json_array_end(out);
     json_kv_string(out, "type", target_type_name(spec->type));
     json_kv_string(out, "session", target->session->slug);
+    if (spec->service && spec->service->line)
+        json_kv_int(out, "line", spec->service->line);
     json_kv_bool(out, "enabled", target_enabled(target));
     if (spec->service && spec->service->description)
         json_kv_string(out, "description", spec->service->description);
