@@ -50,6 +50,12 @@ void serve_session_hold(Api *api, Request *request, const RouteMatch *match);
 /* target_actions.c */
 void serve_target_action(Api *api, Request *request, const RouteMatch *match);
 void serve_target_enabled(Api *api, Request *request, const RouteMatch *match);
+/* terminal.c */
+void serve_terminal(Api *api, Request *request, const RouteMatch *match);
+void serve_target_input(Api *api, Request *request, const RouteMatch *match);
+void serve_target_resize(Api *api, Request *request, const RouteMatch *match);
+void serve_target_output(Api *api, Request *request, const RouteMatch *match);
+void serve_target_environment(Api *api, Request *request, const RouteMatch *match);
 /* logs.c */
 void serve_log(Api *api, Request *request, const RouteMatch *match);
 /* history.c */

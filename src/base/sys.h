@@ -46,6 +46,7 @@ bool sys_fault(const char *call); /* true: fail now, errno is set */
 void sys_point(const char *name);
 void sys_program(const char *name);
 int64_t sys_clock_step(clockid_t clock); /* how far a test has set the clock, us */
+int sys_clock_watch(void); /* can be read when a test has set the clock; -1: none does */
 #else
 static inline bool sys_fault(const char *call) {
     (void)call;
@@ -60,6 +61,9 @@ static inline void sys_program(const char *name) {
 static inline int64_t sys_clock_step(clockid_t clock) {
     (void)clock;
     return 0;
+}
+static inline int sys_clock_watch(void) {
+    return -1;
 }
 #endif
 

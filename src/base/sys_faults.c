@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 
 typedef struct Fault {
     char name[32]; /* of a call, "any", or of a point */
@@ -119,4 +120,17 @@ int64_t sys_clock_step(clockid_t clock) {
     char *rest;
     int64_t wall = strtoll(text, &rest, 10);
     return clock == CLOCK_REALTIME ? wall : strtoll(rest, NULL, 10);
+}
+
+int sys_clock_watch(void) {
+    const char *path = getenv("THOLE_CLOCK_FILE"), *slash = path ? strrchr(path, '/') : NULL;
+    char dir[512];
+    if (!slash || (size_t)(slash - path) >= sizeof(dir))
+        return -1;
+    memcpy(dir, path, (size_t)(slash - path));
+    dir[slash - path] = '\0';
+    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (fd >= 0)
+        inotify_add_watch(fd, dir, IN_MOVED_TO | IN_CLOSE_WRITE);
+    return fd;
 }

@@ -97,7 +97,8 @@ static void leave_builds(Wish *w) {
 }
 
 static bool is_done(const Seen *seen) {
-    return seen->view.job && seen->view.phase == PHASE_TERMINATED && !seen->view.error;
+    return target_scheduled(&seen->view) ||
+           (seen->view.job && seen->view.phase == PHASE_TERMINATED && !seen->view.error);
 }
 
 /* A job that is done runs again if it is named itself, not for the sake of a group or of its server. */
@@ -165,11 +166,17 @@ static Come stopped(const Seen *seen, int64_t before) {
 
 /* A server has been started when it runs, a job when it has ended: so the outcome does not hang on who
  * looks first. */
-static Come started(const Seen *seen, int64_t before, bool fresh) {
+static Come started(const Wish *w, size_t i, bool fresh) {
+    const Seen *seen = w->targets.all.at[i];
     const TargetView *view = &seen->view;
+    int64_t before = w->runs[i];
     bool is_new = view->run > before;
     if (view->phase == PHASE_ACTIVE && !view->job && !view->stopping && (is_new || !fresh))
         return COME_TRUE;
+    if (target_scheduled(view)) /* its run is over, and the next is due some time */
+        return view->version <= w->versions[i]              ? COME_NOT_YET
+               : strstr(view->message, " failed: ") != NULL ? COME_FAILED
+                                                            : COME_TRUE;
     if (seen_is(seen, "backoff") && seen->marks & CHANGED)
         return COME_FAILED; /* it is tried again, but that was not all well */
     if (view->phase == PHASE_TERMINATED && is_new)
@@ -189,8 +196,8 @@ static Come state_of(const Wish *w, size_t i) {
     if (!stops && seen->view.phase == PHASE_NONE && later)
         return COME_STOPPED;
     switch (w->action) {
-    case ACTION_START: return started(seen, w->runs[i], seen->view.job);
-    case ACTION_RESTART: return started(seen, w->runs[i], true);
+    case ACTION_START: return started(w, i, seen->view.job);
+    case ACTION_RESTART: return started(w, i, true);
     case ACTION_STOP:
     case ACTION_DISABLE: return stopped(seen, w->runs[i]);
     case ACTION_ENABLE: return COME_TRUE;

@@ -233,7 +233,8 @@ static int say_late(Follow *f) {
 
 static int say_done(Follow *f) {
     bool timeout = str_starts(f->error, "Timeout ") || str_starts(f->error, "Readiness timeout ");
-    summary_print(&f->targets, !f->error[0], f->cli->color_err);
+    if (!f->ask->summed_up)
+        summary_print(&f->targets, !f->error[0], f->cli->color_err);
     helpers_say_all(f->cli, &f->targets, false);
     if (f->error[0])
         cli_say("%s", f->error);
@@ -356,6 +357,8 @@ static int look_on(Follow *f) {
         weigh(f);
         if ((end = verdict(f)))
             break;
+        if (wants_session(f) && !f->session) /* only now: nothing else may come any more */
+            continue;
         progress_draw(&f->progress, &f->targets);
         turn(f);
     }
@@ -363,6 +366,8 @@ static int look_on(Follow *f) {
     if (!f->ask->quiet && f->code < 0)
         log_feed_finish(&f->feed);
     fflush(stdout);
+    if (f->ask->logged)
+        f->ask->logged(f->ask->arg);
     return end(f);
 }
 

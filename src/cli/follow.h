@@ -18,11 +18,14 @@ typedef struct FollowAsk {
     const TextList *names, *labels; /* FOLLOW_SETTLED: what is waited for; empty: everything */
     bool owner;                     /* this client created the session: ^C stops it */
     bool quiet;                     /* no log */
-    bool stop;          /* it is being stopped by us: a survivor ends the looking on (3) */
-    bool hold;          /* the session lives only as long as somebody looks on */
-    const char *since;  /* log lines from this time on (RFC 3339); NULL: all */
-    int64_t timeout_ms; /* 0: none */
-    int signals;        /* follow_catch_signals() of before; 0: none yet */
+    bool stop;                 /* it is being stopped by us: a survivor ends the looking on (3) */
+    bool hold;                 /* the session lives only as long as somebody looks on */
+    const char *since;         /* log lines from this time on (RFC 3339); NULL: all */
+    int64_t timeout_ms;        /* 0: none */
+    bool summed_up;            /* the caller tells what became of each */
+    void (*logged)(void *arg); /* called when the log was printed to its end; may be NULL */
+    void *arg;
+    int signals; /* follow_catch_signals() of before; 0: none yet */
 } FollowAsk;
 
 /* From now on INT, TERM and HUP wait to be read from the descriptor that is returned (never one of the first three). */

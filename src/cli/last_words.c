@@ -6,18 +6,32 @@
 
 enum { LINES = 10 };
 
+typedef struct Printer {
+    const LastWords *words;
+    Prefix prefix;
+} Printer;
+
 static void on_line(void *arg, const LogEntry *entry) {
-    fputs("  ", stderr);
-    prefix_print(arg, entry, stderr);
+    Printer *printer = arg;
+    fprintf(printer->words->to, "%*s", printer->words->indent, "");
+    prefix_print(&printer->prefix, entry, printer->words->to);
+}
+
+void last_words_of(Client *client, const LastWords *words) {
+    const char *name = words->target;
+    TextList names = {.at = &name, .n = 1};
+    LogAsk ask = {.slug = words->slug, .names = &names, .tail = LINES, .run = words->run};
+    Printer printer = {.words = words, .prefix = {.terminal = false}};
+    LogFeed feed;
+    log_feed_init(&feed, client, &ask, on_line, &printer);
+    log_feed_finish(&feed);
+    log_feed_deinit(&feed);
+    fflush(words->to);
 }
 
 void last_words(Client *client, const char *slug, const TargetView *view) {
-    const char *name = view->name;
-    TextList names = {.at = &name, .n = 1};
-    LogAsk ask = {.slug = slug, .names = &names, .tail = LINES, .run = view->run};
-    Prefix prefix = {.terminal = false};
-    LogFeed feed;
-    log_feed_init(&feed, client, &ask, on_line, &prefix);
-    log_feed_finish(&feed);
-    log_feed_deinit(&feed);
+    last_words_of(
+        client,
+        &(LastWords){
+            .slug = slug, .target = view->name, .run = view->run, .indent = 2, .to = stderr});
 }

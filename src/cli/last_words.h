@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The last lines of the run of a target that ended badly. */
 #pragma once
+
+#include <stdio.h>
 
 #include "cli/target_view.h"
 #include "client/client.h"
 
-/* The last lines that a target's newest run wrote, on stderr, to go with the news that it failed. */
+typedef struct LastWords {
+    const char *slug, *target;
+    int64_t run;
+    int indent;
+    FILE *to;
+} LastWords;
+
+void last_words_of(Client *client, const LastWords *words);
+/* On stderr. */
 void last_words(Client *client, const char *slug, const TargetView *view);

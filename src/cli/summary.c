@@ -50,3 +50,28 @@ void summary_print(const Targets *targets, bool well, bool color) {
         if (strcmp(targets->all.at[i]->view.name, "tiltfile:update") != 0)
             print_target(targets->all.at[i], well, width, color);
 }
+
+static void print_case(const Cases *cases, const Case *it, int width, bool color) {
+    char took[DURATION_TEXT] = "";
+    Arena arena;
+    bool failed = case_is_failure(it, cases), well = case_is_success(it);
+    const char *paint = !color ? "" : failed ? "\033[31m" : well ? "\033[32m" : "\033[2m";
+    arena_init(&arena);
+    if (it->run)
+        duration_format_short(it->ms, took);
+    fprintf(stderr, "  %-*s%s  %s%-*s%s %7s%s%s\n", width, it->target, it->critical ? "*" : " ",
+            paint, WORD_WIDTH, it->state, color ? "\033[0m" : "", took, well ? "" : "  ",
+            well ? "" : case_why(it, &arena));
+    arena_deinit(&arena);
+}
+
+void summary_table(const Cases *cases, bool color) {
+    int width = 0;
+    for (size_t i = 0; i < cases->n; i++)
+        if ((int)strlen(cases->at[i].target) > width)
+            width = (int)strlen(cases->at[i].target);
+    for (size_t i = 0; i < cases->n; i++)
+        print_case(cases, &cases->at[i], width, color);
+    if (cases->path[0])
+        fprintf(stderr, "\n%s", cases->path);
+}

@@ -59,9 +59,16 @@ void target_view(const Value *target, TargetView *ret) {
                                                    str_starts(ret->message, "going to be stopped"));
 }
 
+bool target_scheduled(const TargetView *view) {
+    return view->phase == PHASE_WAITING && str_same(view->reason, "schedule");
+}
+
 const char *target_word(const TargetView *view) {
     switch (view->phase) {
-    case PHASE_WAITING: return str_same(view->reason, "backoff") ? "backoff" : "waiting";
+    case PHASE_WAITING:
+        if (target_scheduled(view))
+            return "scheduled";
+        return str_same(view->reason, "backoff") ? "backoff" : "waiting";
     case PHASE_ACTIVE:
         if (view->stopping)
             return "stopping";

@@ -28,6 +28,7 @@ void target_view(const Value *target, TargetView *ret);
 /* metadata.resourceVersion of any object; 0: it has none. */
 int64_t object_version(const Value *object);
 /* What `ps` shows as its state, a literal: "ready", "running", "waiting", "done", "failed", … */
+bool target_scheduled(const TargetView *view); /* waits for its time */
 const char *target_word(const TargetView *view);
 const char *word_color(const char *word); /* SGR */
 /* "web:serve is waiting for db, which is not ready yet". Returns owned. */

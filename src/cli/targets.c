@@ -48,7 +48,7 @@ bool seen_pending(const Seen *seen) {
     const TargetView *view = &seen->view;
     if (seen->deleted)
         return false;
-    return seen_unknown(seen) || view->phase == PHASE_WAITING ||
+    return seen_unknown(seen) || (view->phase == PHASE_WAITING && !target_scheduled(view)) ||
            (view->phase == PHASE_ACTIVE && (view->job || !view->ready || view->stopping));
 }
 

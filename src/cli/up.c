@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/ci_report.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
 #include "cli/moved.h"
@@ -21,6 +22,7 @@
 
 typedef struct UpOptions {
     TextList labels;
+    CiReport report; /* of ci */
     bool detach, wait, env_refresh, dry_run;
     int64_t timeout_ms, readiness_timeout_ms;
 } UpOptions;
@@ -45,6 +47,10 @@ static const Option ci_options[] = {
     {"readiness-timeout", 0, OPTION_DURATION, offsetof(UpOptions, readiness_timeout_ms), "DURATION",
      "the longest a server may be not ready", NULL},
     {"detach", 'd', OPTION_FLAG, offsetof(UpOptions, detach), NULL, "start it and return", NULL},
+    {"junit", 0, OPTION_TEXT, offsetof(UpOptions, report.junit), "FILE",
+     "write what became of each target as a JUnit report", NULL},
+    {"summary", 0, OPTION_FLAG, offsetof(UpOptions, report.summary), NULL,
+     "print in the end how long each target took, and the critical path", NULL},
 };
 
 static void prepare(void *given) {
@@ -191,7 +197,7 @@ static int refuse_moved(Cli *cli, Err *err) {
                    down);
 }
 
-static int look_on(Cli *cli, const UpOptions *options, const UpAsk *ask, const Begun *begun) {
+static int look_on(Cli *cli, UpOptions *options, const UpAsk *ask, const Begun *begun) {
     AUTO_FREE char *down = cli_words(cli, "down");
     FollowAsk follow_ask = {.slug = begun->slug,
                             .down = down,
@@ -217,7 +223,15 @@ static int look_on(Cli *cli, const UpOptions *options, const UpAsk *ask, const B
     if (noted)
         presence_note(&cli->client, begun->slug);
     cli->client.interrupt = 0;
+    if (ask->ci) {
+        follow_ask.summed_up = options->report.summary;
+        follow_ask.logged = ci_report_logged;
+        follow_ask.arg = &options->report;
+        ci_report_log(&options->report, begun->slug);
+    }
     int r = follow(cli, &follow_ask);
+    if (ask->ci)
+        return ci_report_end(&options->report, cli, begun->slug, r);
     if (noted && r != EXIT_TERMINATED)
         presence_forget(&cli->client, begun->slug);
     if (r == EXIT_DONE && options->wait)
@@ -226,7 +240,7 @@ static int look_on(Cli *cli, const UpOptions *options, const UpAsk *ask, const B
 }
 
 /* A signal meanwhile is for the session that is being started, so it is kept until that is there. */
-static int go(Cli *cli, const UpOptions *options, UpAsk *ask, Err *err) {
+static int go(Cli *cli, UpOptions *options, UpAsk *ask, Err *err) {
     Begun begun = {0};
     if (!ask->ci && !options->wait && options->timeout_ms >= 0)
         return err_set(err, ERR_INVALID, "--timeout goes with --wait");
@@ -255,7 +269,7 @@ static int say_interrupted(const Cli *cli, const Err *err) {
     return read_one && info.ssi_signo != SIGINT ? EXIT_TERMINATED : EXIT_INTERRUPTED;
 }
 
-static int start(Cli *cli, const UpOptions *options, bool ci, Err *err) {
+static int start(Cli *cli, UpOptions *options, bool ci, Err *err) {
     UpAsk ask = {.ci = ci,
                  .hold = ci && !options->detach,
                  .labels = options->labels,
@@ -332,8 +346,18 @@ static int run_up(Cli *cli, void *given, Err *err) {
     return r;
 }
 
-static int run_ci(Cli *cli, void *options, Err *err) {
-    return start(cli, options, true, err);
+static int run_ci(Cli *cli, void *given, Err *err) {
+    UpOptions *options = given;
+    CiReport *report = &options->report;
+    if (options->detach && (report->junit || report->summary))
+        return err_set(err, ERR_INVALID, "%s is written at the end: leave -d away",
+                       report->junit ? "--junit" : "--summary");
+    if (ci_report_begin(report, err) < 0)
+        return -1;
+    int r = start(cli, options, true, err);
+    if (r < 0)
+        ci_report_failed(report, err);
+    return r;
 }
 
 const Command command_up = {
@@ -352,7 +376,7 @@ const Command command_up = {
 
 const Command command_ci = {
     .name = "ci",
-    .args = "[NAME…] [--timeout D] [--readiness-timeout D] [-d]",
+    .args = "[NAME…] [--timeout D] [--readiness-timeout D] [--junit FILE] [--summary] [-d]",
     .doc = "Runs the same graph to its end: 0 well, 1 a failure, 4 a timeout",
     .more = "Then everything is stopped. Times that are not given are those of the file.",
     .options = ci_options,

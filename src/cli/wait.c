@@ -43,6 +43,8 @@ static int holds(const Seen *seen, const char *until, bool named) {
     const TargetView *view = &seen->view;
     if (seen_unknown(seen))
         return 0;
+    if (target_scheduled(view)) /* it has ended, or has not been due yet: it would for ever */
+        return view->error ? -1 : view->run > 0 || !named;
     if (strcmp(until, "terminated") == 0)
         return view->phase == PHASE_TERMINATED || view->phase == PHASE_NONE ||
                (!named && !view->job);

@@ -121,6 +121,8 @@ static void looked_up(Session *session) {
         return;
     session_note_disabled(session);
     for (size_t i = 0; i < session->graph.n; i++)
+        schedule_resume(session->targets[i]);
+    for (size_t i = 0; i < session->graph.n; i++)
         target_mark(session->targets[i]);
     engine_changed(session->engine, session);
     config_watch_follow(session);
@@ -154,7 +156,8 @@ static void look_up(Target *target) {
     Session *session = target->session;
     TargetFacts *facts = target_facts(target);
     if (facts->run <= target->base_run) {
-        facts->queued = facts->want == WANT_RUN;
+        facts->queued =
+            facts->want == WANT_RUN && (!schedule_has(target) || schedule_was_queued(target));
         facts->trigger_us = session->started_us;
         return;
     }

@@ -88,6 +88,7 @@ Engine *engine_new(const EngineOptions *options) {
     list_init(&engine->unsettled);
     list_init(&engine->tidy);
     list_init(&engine->lingering);
+    list_init(&engine->scheduled);
     events_begin(engine);
     engine->calm = timer_idle(engine->loop, on_calm, engine);
     engine_count_slots(engine);
@@ -108,6 +109,7 @@ Engine *engine_free(Engine *engine) {
     file_watcher_free(engine->files);
     deferred_free(engine->drain);
     timer_free(engine->calm);
+    engine->alarm = alarm_free(engine->alarm);
     engine->http = http_client_free(engine->http);
     objects_free(engine->objects);
     free(engine->state_dir);
@@ -230,7 +232,8 @@ bool engine_idle(const Engine *engine) {
         if (session->alive || session->deleting || session->adopting || !session->ready)
             return false;
         for (size_t i = 0; i < session->graph.n; i++)
-            if (session->facts[i].queued && session->facts[i].want == WANT_RUN)
+            if ((session->facts[i].queued || session->facts[i].due_us) &&
+                session->facts[i].want == WANT_RUN && !session->done)
                 return false;
     }
     return true;
@@ -291,6 +294,8 @@ int target_start(Target *target, Err *err) {
     unsigned char *marks = xcalloc(session->graph.n, 1);
     plan_needed(&session->graph, session->facts, target->index, marks);
     session_want(session, marks);
+    if (schedule_has(target)) /* now, not when it is due */
+        fact_wanted(target_facts(target), WANT_RUN, loop_wall_us(session->engine->loop), NULL);
     int r = session_save(session, err);
     record_start(target, marks);
     free(marks);

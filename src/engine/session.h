@@ -15,7 +15,9 @@
 #include "engine/inputs.h"
 #include "engine/port_check.h"
 #include "engine/probe.h"
+#include "engine/schedule.h"
 #include "engine/state_view.h"
+#include "loop/alarm.h"
 #include "loop/worker.h"
 #include "plan/exit.h"
 
@@ -33,6 +35,10 @@ struct Target {
     List tidy;      /* Engine.tidy, while its older runs are to be looked at */
     List lingers;   /* Engine.lingering, while runs of it may have left helpers */
     Helpers helpers;
+    List scheduled; /* Engine.scheduled, while it has one */
+    TargetSchedule *schedule;
+    int64_t schedule_last_us; /* adoption: as its former server left it */
+    bool schedule_queued;
     Tristate enabled_asked; /* by people; UNKNOWN: as the file says */
     bool has_slot;
     bool follower_marked;  /* since something that it follows was marked */
@@ -120,6 +126,8 @@ struct Engine {
     List slot_wait;     /* Target.slot_wait, in order of plan_slot_compare */
     List tidy;          /* Target.tidy */
     List lingering;     /* Target.lingers */
+    List scheduled;     /* Target.scheduled */
+    Alarm *alarm;       /* at the next of their times; NULL: nobody has one */
     List event_logs;    /* EventLog.dirty */
     Timer *calm;        /* a moment after something changed */
     bool calming;
@@ -199,6 +207,10 @@ StepId target_step_id(const Target *target, uint32_t run);
 
 /* step_build.c: the Step of a target's next run, in `arena`. */
 void step_build(const Target *target, Arena *arena, Step *ret);
+/* What the service is for, not its build. */
+bool step_is_main(const Target *target);
+/* What ends its run instead of a signal, with NULL at the end; NULL: nothing does. */
+const char *const *step_stop_command(const Target *target, Arena *arena);
 /* The environment and directory its exec probe shares. */
 void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret);
 /* Names in `secrets` must be set and long enough. */

@@ -65,7 +65,8 @@ void session_want(Session *session, const unsigned char *chosen) {
         session->chosen[i] = 1;
         if (session->facts[i].want == WANT_DISABLED)
             continue;
-        fact_wanted(&session->facts[i], WANT_RUN, now_us, "");
+        if (!schedule_takes(session->targets[i]))
+            fact_wanted(&session->facts[i], WANT_RUN, now_us, "");
         target_mark(session->targets[i]);
     }
 }

@@ -174,6 +174,7 @@ int session_save(Session *session, Err *err) {
     write_names(session, "chosen", is_chosen, &out);
     write_names(session, "stopped", is_stopped, &out);
     session_write_enablement(session, &out);
+    schedule_write(session, &out);
     write_queued(session, &out);
     write_changes(session, &out);
     write_base(session, &out);
@@ -365,6 +366,7 @@ static void load_wants(Session *session, const Value *v) {
         session->targets[i]->queued_after = (uint32_t)value_get_int(queued, name, 0);
         session->targets[i]->base_run = (uint32_t)value_get_int(base, name, 0);
     }
+    schedule_load(session, v);
     session_load_enablement(session, v);
 }
 

@@ -105,10 +105,27 @@ static void fill(const Target *target, const Command *command, Arena *arena, Ste
     ret->secrets = secret_values(&service->secrets, &ret->environment, arena);
 }
 
+bool step_is_main(const Target *target) {
+    const TargetSpec *spec = target_spec(target);
+    return spec->service && spec->command == &spec->service->command;
+}
+
+const char *const *step_stop_command(const Target *target, Arena *arena) {
+    const TargetSpec *spec = target_spec(target);
+    const StrList *words = &spec->service->stop.command.argv;
+    if (!words->n || !step_is_main(target))
+        return NULL;
+    const char **argv = arena_alloc(arena, (words->n + 1) * sizeof(*argv));
+    memcpy(argv, words->at, words->n * sizeof(*argv));
+    return argv;
+}
+
 void step_build(const Target *target, Arena *arena, Step *ret) {
     const TargetSpec *spec = target_spec(target);
     const TargetFacts *facts = &target->session->facts[target->index];
     fill(target, spec->command, arena, ret);
+    ret->tty = step_is_main(target) && spec->service->tty;
+    ret->stdin_open = step_is_main(target) && spec->service->stdin_open;
     ret->restarts = facts->restarts;
     ret->attempt = facts->attempt;
     ret->cause = arena_strdup(arena, facts->note ? facts->note : "");

@@ -349,14 +349,23 @@ static void on_destroy(void *arg, const void *result, const Err *err) {
     target_mark(target);
 }
 
-static void stop_run(Target *target, int signal, uint32_t grace_ms) {
+static void stop_run(Target *target, const StopHow *how) {
     Engine *engine = target->session->engine;
-    StopHow how = {.signal = signal, .grace_ms = grace_ms};
     op_forget(target->destroy);
     target->stop_failed[0] = '\0';
     target->destroy =
         backend_destroy_step(engine->backend, target_step_id(target, target_facts(target)->run),
-                             &how, on_destroy, target);
+                             how, on_destroy, target);
+}
+
+static void stop_politely(Target *target) {
+    const Stop *stop = &target_spec(target)->service->stop;
+    Arena arena;
+    arena_init(&arena);
+    stop_run(target, &(StopHow){.signal = (int)stop->signal,
+                                .grace_ms = (uint32_t)stop->grace_ms,
+                                .command = step_stop_command(target, &arena)});
+    arena_deinit(&arena);
 }
 
 /* Asked to stop while it waited for its port. */
@@ -366,7 +375,6 @@ static void forget_port(Target *target) {
 }
 
 static void act_stop(Target *target, bool overdue) {
-    const Stop *stop = &target_spec(target)->service->stop;
     PlanWorld world = session_world(target->session);
     if (overdue)
         fact_timed_out(target_facts(target), target_spec(target),
@@ -377,7 +385,7 @@ static void act_stop(Target *target, bool overdue) {
     if (target->port)
         forget_port(target);
     else
-        stop_run(target, (int)stop->signal, (uint32_t)stop->grace_ms);
+        stop_politely(target);
 }
 
 void target_kill(Target *target) {
@@ -391,7 +399,7 @@ void target_kill(Target *target) {
     if (target->port)
         forget_port(target);
     else
-        stop_run(target, SIGKILL, 0);
+        stop_run(target, &(StopHow){.signal = SIGKILL});
     target_mark(target);
 }
 
@@ -413,6 +421,7 @@ static bool act(Target *target, const Verdict *verdict) {
     case ACT_NONE: return false;
     case ACT_START: act_start(target); return true;
     case ACT_STOP: act_stop(target, verdict->overdue); return true;
+    case ACT_DUE: schedule_act(target); return true;
     case ACT_FOLLOW: act_follow(target, verdict->waiting_on[0]); return true;
     case ACT_GONE:
         fact_gone(target_facts(target));
@@ -537,6 +546,8 @@ static void encode(const Object *object, JsonWriter *out) {
         json_array_end(out);
     json_kv_string(out, "type", target_type_name(spec->type));
     json_kv_string(out, "session", target->session->slug);
+    if (spec->service && spec->service->line)
+        json_kv_int(out, "line", spec->service->line);
     json_kv_bool(out, "enabled", target_enabled(target));
     if (spec->service && spec->service->description)
         json_kv_string(out, "description", spec->service->description);
@@ -635,6 +646,7 @@ void target_move(Target *target, uint32_t index) {
     target->index = index;
     settle_in(target, target_spec(target));
     rename_waiting_on(target);
+    schedule_resume(target);
     target_mark_alone(target);
 }
 
@@ -646,6 +658,7 @@ Target *target_new(Session *session, uint32_t index) {
     list_init(&target->slot_wait);
     list_init(&target->tidy);
     list_init(&target->lingers);
+    list_init(&target->scheduled);
     target->object = (Object){.kind = OBJECT_TARGET, .space = session->slug, .encode = encode};
     derive_uid(session->object.uid, spec->name, target->object.uid);
     target->object.created_us = session->object.created_us;
@@ -661,6 +674,7 @@ Target *target_free(Target *target) {
     list_remove(&target->slot_wait);
     list_remove(&target->tidy);
     list_remove(&target->lingers);
+    schedule_free(target);
     helpers_deinit(&target->helpers);
     target->watch = service_watch_free(target->watch);
     target->look = inputs_look_free(target->look);

@@ -45,10 +45,33 @@ void fact_file_read(TargetFacts *f, int64_t started_us, int64_t ended_us, const 
 void fact_wanted(TargetFacts *f, Want want, int64_t now_us, const char *note) {
     ask_again(f, note);
     f->want = want;
-    if (want != WANT_RUN)
+    if (want != WANT_RUN) {
         f->queued = f->forced = false;
-    else if (!facts_alive(f) || ending(f))
+        f->due_us = 0;
+    } else if (!facts_alive(f) || ending(f)) {
         enqueue(f, now_us);
+    }
+}
+
+void fact_awaited(TargetFacts *f, int64_t now_us) {
+    ask_again(f, NULL);
+    f->want = WANT_RUN;
+    if (!f->trigger_us)
+        f->trigger_us = now_us;
+}
+
+void fact_due_at(TargetFacts *f, int64_t due_us, const char *text) {
+    f->due_us = due_us;
+    words_copy(&f->due, text);
+}
+
+void fact_due(TargetFacts *f, int64_t now_us) {
+    if (f->want != WANT_RUN)
+        return;
+    if (f->queued || facts_alive(f))
+        words_for_left_out(&f->note, f);
+    else
+        fact_wanted(f, WANT_RUN, now_us, NULL);
 }
 
 void fact_restart_asked(TargetFacts *f, int64_t now_us, const char *note) {
@@ -304,4 +327,5 @@ void facts_deinit(TargetFacts *f) {
     words_copy(&f->cause, NULL);
     words_copy(&f->failure, NULL);
     words_copy(&f->note, NULL);
+    words_copy(&f->due, NULL);
 }

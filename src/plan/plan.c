@@ -281,7 +281,8 @@ static void plan_idle(const Ask *a) {
     if (a->own->want != WANT_RUN || a->world->done || !a->spec->service)
         return;
     if (!a->own->queued) {
-        follows(a);
+        if (!follows(a) && a->own->due_us)
+            v->hold = HOLD_SCHEDULE;
         return;
     }
     if (held_by_deps(a))
@@ -306,6 +307,11 @@ void plan_target(const Graph *graph, const TargetFacts *facts, size_t i, const P
     assert(i < graph->n);
     *ret = (Verdict){0};
     Ask ask = {graph, facts, world, &graph->targets[i], &facts[i], ret};
+    if (ask.own->due_us && ask.own->due_us <= world->now_us && ask.own->want == WANT_RUN &&
+        !world->done) {
+        ret->act = ACT_DUE;
+        return;
+    }
     if (facts_alive(ask.own))
         plan_alive(&ask);
     else

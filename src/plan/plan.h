@@ -41,6 +41,10 @@
  * and, when a target's facts changed, asks again about its dependents (they may start), what follows it, directly or over
  * others (they may have waited for it to come to rest), its dependencies (they may stop), and those who wait for a lock of its. `tests/unit/plan/sim.c` is a complete engine of this kind in 100 lines.
  *
+ * Schedules: a job that has one is wanted (fact_awaited) without being queued, and waits (HOLD_SCHEDULE) until due_us, by the wall
+ * clock. Then ACT_DUE asks for the next time, and queues it. The engine sees to it that it is asked again at due_us, and whenever
+ * the clock is set.
+ *
  * Locks: jobs of a graph that share one never run together. A job takes all of its locks at once, when it starts, and has
  * them to the end of its run; of several that could start the oldest wish goes first, by plan_slot_compare(). Nobody holds one
  * lock while he waits for another, so nobody waits for ever.
@@ -128,6 +132,7 @@ typedef struct TargetFacts {
     } at;
 
     int64_t trigger_us;           /* when the wish arose */
+    int64_t due_us;               /* a scheduled job's next time, wall clock; 0: none */
     int64_t started_us, ended_us; /* wall clock, for people */
     int64_t last_ready_us;
     int64_t stop_asked_ms;
@@ -145,6 +150,7 @@ typedef struct TargetFacts {
     char *
         cause; /* why the queued run is to be; becomes its note. NULL: somebody asked, or the policy */
     char *failure; /* why the newest run failed, one sentence; NULL: it did not */
+    char *due;     /* due_us in words, in its time zone */
     char *note;    /* what people should know besides: "stopped by request"; NULL: nothing */
 } TargetFacts;
 
@@ -165,6 +171,7 @@ typedef enum ActKind {
     ACT_START,  /* start run facts.run + 1 */
     ACT_STOP,   /* ask the backend to end the run, with the service's signal and grace */
     ACT_GONE,   /* record fact_gone(): what it depends on may be stopped */
+    ACT_DUE,    /* its time has come: fact_due(), and fact_due_at() says when it is next */
     ACT_FOLLOW, /* record fact_restart_asked(): waiting_on[0], which it follows, has come anew */
 } ActKind;
 
@@ -175,6 +182,7 @@ typedef enum Hold {
     HOLD_BUILD,    /* "waiting-for-build": its own update */
     HOLD_LOOK,     /* "checking-inputs" */
     HOLD_LOCK,     /* "waiting-for-lock": waiting_on holds it, or is to have it first */
+    HOLD_SCHEDULE, /* "schedule": nothing is queued, due_us has not come */
     HOLD_SLOT,     /* "waiting-for-slot" */
     HOLD_BACKOFF,  /* "backoff" */
     HOLD_STOPPING, /* "stopping": its former run is still being ended */
@@ -212,6 +220,12 @@ void fact_file_read(TargetFacts *facts, int64_t started_us, int64_t ended_us, co
 /* WANT_RUN queues a run unless one is alive (and not about to end) or queued; a back-off is over at
  * once, and its row forgotten. Others clear the queue. Any retries a stop that failed. */
 void fact_wanted(TargetFacts *facts, Want want, int64_t now_us, const char *note);
+/* A scheduled job is wanted from now on, but does not run before it is due. */
+void fact_awaited(TargetFacts *facts, int64_t now_us);
+/* It is due then (0: never again), which reads like that. */
+void fact_due_at(TargetFacts *facts, int64_t due_us, const char *text);
+/* ... which is now: queues a run. One that is queued, or runs still, is left alone: then this one is left out, and a note says so. */
+void fact_due(TargetFacts *facts, int64_t now_us);
 /* Want a fresh run: queue; a live run will be stopped by the plan. A target that is stopped or was
  * never asked for is wanted from now on. Ignored for one that is disabled or going down. */
 void fact_restart_asked(TargetFacts *facts, int64_t now_us, const char *note);

@@ -88,18 +88,20 @@ int64_t schedule_next(const ScheduleRule *rule, int64_t after_us) {
     return next < 0 ? -1 : next * 1000000;
 }
 
+int64_t schedule_since(const ScheduleRule *rule, int64_t last_us, int64_t now_us) {
+    int64_t back_us = rule->interval_ms ? 0 : SCHEDULE_BACK_MS * INT64_C(1000);
+    return last_us - now_us > back_us ? now_us : last_us;
+}
+
 /* The newest beat of an interval that is not in the future, or else the next. */
 static int64_t interval_due(const ScheduleRule *rule, int64_t last_us, int64_t now_us) {
     int64_t interval_us = rule->interval_ms * 1000;
-    int64_t from_us = last_us > now_us ? now_us : last_us; /* the clock was put back */
-    int64_t beats = (now_us - from_us) / interval_us;
-    return from_us + interval_us * (beats > 1 ? beats : 1);
+    int64_t beats = (now_us - last_us) / interval_us;
+    return last_us + interval_us * (beats > 1 ? beats : 1);
 }
 
 static int64_t cron_due(const ScheduleRule *rule, int64_t last_us, int64_t now_us) {
-    int64_t late_us = SCHEDULE_LATE_MS * INT64_C(1000), back_us = SCHEDULE_BACK_MS * INT64_C(1000);
-    if (last_us - now_us > back_us)
-        last_us = now_us;
+    int64_t late_us = SCHEDULE_LATE_MS * INT64_C(1000);
     int64_t due_us = schedule_next(rule, last_us);
     if (due_us < 0 || due_us >= now_us - late_us)
         return due_us;
@@ -107,6 +109,7 @@ static int64_t cron_due(const ScheduleRule *rule, int64_t last_us, int64_t now_u
 }
 
 int64_t schedule_due(const ScheduleRule *rule, int64_t last_us, int64_t now_us) {
+    last_us = schedule_since(rule, last_us, now_us);
     int64_t due_us =
         rule->interval_ms ? interval_due(rule, last_us, now_us) : cron_due(rule, last_us, now_us);
     bool late = due_us >= 0 && now_us - due_us > SCHEDULE_LATE_MS * INT64_C(1000);

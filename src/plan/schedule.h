@@ -28,6 +28,8 @@ void schedule_rule(const Schedule *schedule, Arena *arena, ScheduleRule *ret);
 
 /* The first time after `after_us` (wall clock, since 1970). -1: none within the next ten years. */
 int64_t schedule_next(const ScheduleRule *rule, int64_t after_us);
+/* From when on it counts, given what was written down: clocks that were put back far enough make times come again. */
+int64_t schedule_since(const ScheduleRule *rule, int64_t last_us, int64_t now_us);
 /* When it is due: `last_us` is the time it was due last, or from which on it counts. A time in the past was missed, and is the
  * newest of those that may still be made up for. -1 as above. */
 int64_t schedule_due(const ScheduleRule *rule, int64_t last_us, int64_t now_us);

@@ -12,6 +12,7 @@ const char *hold_reason(Hold hold) {
     case HOLD_NONE: return NULL;
     case HOLD_DEP: return "waiting-for-dep";
     case HOLD_BUILD: return "waiting-for-build";
+    case HOLD_SCHEDULE: return "schedule";
     case HOLD_LOCK: return "waiting-for-lock";
     case HOLD_LOOK: return "checking-inputs";
     case HOLD_SLOT: return "waiting-for-slot";
@@ -37,6 +38,8 @@ TargetPhase show_phase(const TargetFacts *f, const Verdict *verdict) {
         return f->started_us ? PHASE_ACTIVE : PHASE_WAITING;
     if (f->want == WANT_DISABLED)
         return PHASE_DISABLED;
+    if (verdict->hold == HOLD_SCHEDULE)
+        return PHASE_WAITING;
     if (f->queued && f->want == WANT_RUN && verdict->hold != HOLD_NONE)
         return PHASE_WAITING;
     return f->run_state == RUN_ENDED ? phase_of_ended(f) : PHASE_NONE;

@@ -75,6 +75,7 @@ static void on_wish(const Build *b, TimelineRow *row, const Event *event) {
 static void on_started(const Build *b, TimelineRow *row, const Event *event) {
     begin_span(b, row, row->job ? SPAN_RUN : SPAN_START, event);
     row->runs++;
+    row->last_run = event->run;
     row->failed = NULL;
     row->skipped = false;
     if (row->began_us)
@@ -92,6 +93,7 @@ static void settle(TimelineRow *row, const Event *event) {
 
 static void on_ended(TimelineRow *row, const Event *event) {
     bool failed = event_is_failure(event);
+    row->last_run = event->run;
     close_span(row, event->time_us, failed);
     row->failed = failed ? event : NULL;
     if (row->job && strcmp(event->reason, "Completed") == 0)
@@ -311,6 +313,58 @@ static const char *for_how_long(const TimelineRow *row, const char *words, Arena
                         row->runs > 1 ? arena_printf(arena, ", %u runs", row->runs) : "");
 }
 
+const char *timeline_state(const TimelineRow *row, const Timeline *timeline) {
+    const Span *last = row->n ? &row->spans[row->n - 1] : NULL;
+    bool open = last && last->open;
+    if (row->failed)
+        return "failed";
+    if (row->skipped)
+        return "skipped";
+    if (!row->began_us || (open && last->kind == SPAN_WAIT))
+        return row->n ? "waiting" : "none";
+    if (!row->job && (!row->settled_us || (open && last->kind == SPAN_START && !timeline->down)))
+        return "not-ready";
+    if (row->job && open)
+        return timeline->down ? "stopped" : "running";
+    if (!row->settled_us)
+        return "stopped";
+    return row->job ? "done" : "ready";
+}
+
+/* How long its newest run took: a job to its end, a server until it was first ready, or else to its end. */
+static int64_t took_us(const TimelineRow *row) {
+    int64_t from_us = 0, to_us = 0;
+    bool ready = false;
+    for (size_t s = 0; s < row->n; s++) {
+        const Span *span = &row->spans[s];
+        if (span->run != row->last_run || span->kind == SPAN_WAIT)
+            continue;
+        from_us = from_us ? from_us : span->from_us;
+        to_us = ready ? to_us : span->kind == SPAN_READY ? span->from_us : span->to_us;
+        ready |= span->kind == SPAN_READY;
+    }
+    return to_us - from_us;
+}
+
+/* What held it back when that was recorded may have failed since. */
+static const char *failed_before(const TimelineRow *row, const Timeline *timeline, Arena *arena) {
+    for (size_t i = 0; row->held && i < timeline->n; i++)
+        if (str_same(timeline->rows[i].target, row->held->cause.target) && timeline->rows[i].failed)
+            return arena_printf(arena, "waiting for %s, which failed", timeline->rows[i].target);
+    return NULL;
+}
+
+static const char *message_of(const TimelineRow *row, const Timeline *timeline, Arena *arena) {
+    const char *failed = row->began_us ? NULL : failed_before(row, timeline, arena);
+    if (row->failed)
+        return row->failed->message;
+    if (failed)
+        return failed;
+    if (row->held && !row->began_us)
+        return row->held->message;
+    return "";
+}
+
 const char *timeline_outcome(const TimelineRow *row, const Timeline *timeline, Arena *arena) {
     const Span *last = row->n ? &row->spans[row->n - 1] : NULL;
     bool waits = last && last->open && last->kind == SPAN_WAIT;
@@ -343,7 +397,12 @@ static void put_row(const TimelineRow *row, const Timeline *timeline, JsonWriter
     json_kv_string(out, "target", row->target);
     json_kv_string(out, "type", row->job ? "job" : "server");
     json_kv_bool(out, "critical", row->critical);
+    json_kv_string(out, "state", timeline_state(row, timeline));
     json_kv_string(out, "outcome", timeline_outcome(row, timeline, &arena));
+    json_kv_string(out, "message", message_of(row, timeline, &arena));
+    json_kv_string(out, "reason", row->failed ? row->failed->reason : "");
+    json_kv_int(out, "run", row->last_run);
+    json_kv_int(out, "ms", took_us(row) / 1000);
     json_kv_array(out, "spans");
     for (size_t s = 0; s < row->n; s++) {
         const Span *span = &row->spans[s];

@@ -32,7 +32,7 @@ typedef struct TimelineRow {
     bool critical; /* in the path */
     int64_t began_us;   /* the first start; 0: never */
     int64_t settled_us; /* first ready, or (a job) done; 0: never */
-    uint32_t runs, settled_run;
+    uint32_t runs, settled_run, last_run;
     const Event *began;  /* that first start */
     const Event *held;   /* what last held it back before that; NULL: nothing */
     const Event *failed; /* the newest end, if it was a failure */
@@ -78,6 +78,9 @@ void timeline_path_text(const Timeline *timeline, Buf *out);
 void timeline_svg(const Timeline *timeline, const char *title, Buf *out);
 void timeline_encode(const Timeline *timeline, JsonWriter *out);
 
+/* "failed" "skipped" "waiting" (still, or to the end) "not-ready" "ready" "done" "running" "stopped" "none": a server that was
+ * ready before it was stopped with its session counts as ready. */
+const char *timeline_state(const TimelineRow *row, const Timeline *timeline);
 /* What became of a row, in a few words: "ready after 1.2s", "done in 300ms", "failed: exit code 3". */
 const char *timeline_outcome(const TimelineRow *row, const Timeline *timeline, Arena *arena);
 const char *span_kind_name(SpanKind kind); /* "wait" "start" "ready" "run" */

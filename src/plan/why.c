@@ -66,6 +66,8 @@ static void trouble(const Why *w, uint32_t target, char clause[CLAUSE_TEXT]) {
     else if (facts_alive(f))
         snprintf(clause, CLAUSE_TEXT, "%s",
                  trouble_alive(spec->type == TARGET_JOB || waits_for_end(w->spec, target), f));
+    else if (f->want == WANT_RUN && !f->queued && f->due_us && !f->failure)
+        snprintf(clause, CLAUSE_TEXT, "is due at %s", f->due ? f->due : "some time");
     else if (f->failure && f->queued)
         snprintf(clause, CLAUSE_TEXT, "failed and is tried again: %s", f->failure);
     else if (f->failure && f->want == WANT_RUN)
@@ -180,12 +182,24 @@ static void why_lock(const Why *w) {
              facts_alive(&w->facts[other]) ? "holds" : "is to have first");
 }
 
+static void why_schedule(const Why *w) {
+    const TargetFacts *f = w->own;
+    const char *due = f->due ? f->due : "some time";
+    if (f->failure)
+        snprintf(w->text, w->size, "next run at %s; run %u failed: %s", due, f->run, f->failure);
+    else if (f->run_state == RUN_ENDED && f->ever_succeeded && !f->stop_requested)
+        snprintf(w->text, w->size, "next run at %s; run %u succeeded", due, f->run);
+    else
+        snprintf(w->text, w->size, "next run at %s", due);
+}
+
 static void why_waiting(const Why *w) {
     switch (w->verdict->hold) {
     case HOLD_DEP: why_deps(w, "waiting for"); return;
     case HOLD_BUILD: why_deps(w, "waiting for its build"); return;
     case HOLD_LOCK: why_lock(w); return;
     case HOLD_LOOK: say(w, "looking whether its inputs have changed"); return;
+    case HOLD_SCHEDULE: why_schedule(w); return;
     case HOLD_SLOT: say(w, "waiting for one of the running jobs to end (`parallelism`)"); return;
     case HOLD_BACKOFF: why_backoff(w); return;
     case HOLD_STOPPING:

@@ -115,6 +115,14 @@ void words_for_unclear(char **text, uint32_t run, const char *why) {
           why);
 }
 
+void words_for_left_out(char **text, const TargetFacts *facts) {
+    const char *due = facts->due ? facts->due : "now";
+    if (facts_alive(facts))
+        words(text, "the run due at %s was left out: run %u still runs", due, facts->run);
+    else
+        words(text, "the run due at %s was left out: the one before has not started yet", due);
+}
+
 void words_for_survivors(char **text, const char *survivors) {
     words(text, "could not be stopped: %s", survivors);
 }

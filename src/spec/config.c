@@ -234,6 +234,7 @@ static const Field schedule_fields[] = {
     FIELD(Schedule, cron, "cron", t_string, .flags = FIELD_OPTIONAL, .min = 1,
           .doc = "minute, hour, day of month, month, day of week; or @hourly, @daily, …"),
     FIELD(Schedule, interval_ms, "interval", t_duration, .flags = FIELD_OPTIONAL, .aka = "every",
+          .min = 100, .max = (int64_t)366 * 24 * 3600 * 1000,
           .doc = "time from one start to the next"),
     FIELD(Schedule, timezone, "timezone", t_string, .flags = FIELD_OPTIONAL, .min = 1, .aka = "tz",
           .doc = "of `cron`, such as Europe/Berlin; default: the machine's"),

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "base/zone.h"
+#include "spec/cron.h"
+
 #define PROBLEM(source, service, key, hint, ...)                                              \
     source_problem(source, arena_printf(source->arena, "services.%s.%s", service->name, key), \
                    hint, __VA_ARGS__)
@@ -40,6 +43,36 @@ static void check_locks(const Source *source, const Service *service) {
                         "%s is named twice", service->locks.at[i]);
 }
 
+static void check_zone(const Source *source, const Service *service) {
+    Zone zone;
+    Err err;
+    if (service->schedule.timezone &&
+        zone_load(service->schedule.timezone, source->arena, &zone, &err) < 0)
+        PROBLEM(source, service, "schedule.timezone",
+                "names are those of tzdata, such as Europe/Berlin or UTC", "%s", err.msg);
+}
+
+static void check_schedule(const Source *source, const Service *service) {
+    const Schedule *schedule = &service->schedule;
+    bool cron = schedule->cron != NULL, interval = schedule->interval_ms > 0;
+    Cron parsed;
+    Err err;
+    if (!has(service, "schedule"))
+        return;
+    if (service->type == SERVICE_SERVER && has(service, "command"))
+        PROBLEM(source, service, "schedule", "say `type: job`, or remove it",
+                "only a job has a schedule; a server runs all the time");
+    if (cron == interval)
+        PROBLEM(source, service, "schedule", "write `cron` or `interval`",
+                cron ? "both `cron` and `interval` are given" : "it is not said when it runs");
+    if (cron && cron_parse(schedule->cron, &parsed, &err) < 0)
+        PROBLEM(source, service, "schedule.cron", NULL, "%s", err.msg);
+    if (interval && schedule->timezone)
+        PROBLEM(source, service, "schedule.timezone", "remove it",
+                "an interval is the same in every time zone");
+    check_zone(source, service);
+}
+
 /* Keys of a service that has something to run, or more exactly a command. */
 static void check_subject(const Source *source, const Service *service) {
     static const char *const keys[] = {"replicas", "enabled", "schedule", "hooks"};
@@ -54,4 +87,5 @@ void config_check_runs(const Source *source, const Service *service) {
     check_subject(source, service);
     check_live(source, service);
     check_locks(source, service);
+    check_schedule(source, service);
 }

@@ -405,3 +405,57 @@ void history_timeline(Engine *engine, const char *slug, const TimelineWish *wish
     buf_printf(out, "{\"form\":%d,\"width\":%d,\"slug\":\"%s\"}", wish->form, wish->text.width,
                slug);
 }
+
+/* ---- terminal.h ---- */
+
+int terminal_look(Target *target, Terminal *ret, Err *err) {
+    *ret = target->session->engine->terminal;
+    if (!ret->run)
+        return err_set(err, ERR_CONFLICT, "%s is not running", target->target);
+    return 0;
+}
+
+Op *terminal_input(Target *target, const StepInput *input, OpFn fn, void *arg, Err *err) {
+    Engine *engine = target->session->engine;
+    if (!engine->terminal.run) {
+        err_set(err, ERR_CONFLICT, "%s is not running", target->target);
+        return NULL;
+    }
+    snprintf(engine->given, sizeof(engine->given), "%.*s", (int)input->n, input->bytes);
+    engine->input = *input;
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    if (engine->slow)
+        engine->waits = op;
+    else
+        op_finish(op, NULL, 0, engine->refused.kind ? &engine->refused : NULL);
+    return op;
+}
+
+int terminal_resize(Target *target, StepSize size, Err *err) {
+    target->session->engine->size = size;
+    return target->session->engine->terminal.run
+               ? 0
+               : err_set(err, ERR_CONFLICT, "%s is not running", target->target);
+}
+
+Op *terminal_tail(Target *target, const TerminalTail *ask) {
+    Engine *engine = target->session->engine;
+    static const char said[] = "one\ntwo$ ";
+    LogPiece piece = {.at = ask->from, .stream = 1, .data = said + ask->from};
+    piece.size = strlen(piece.data);
+    Op *op = op_new(engine->loop, ask->over, ask->arg, NULL, NULL);
+    ask->piece(ask->arg, &piece);
+    op_finish(op, NULL, 0, NULL);
+    return op;
+}
+
+void terminal_tail_resume(Engine *engine, Op *tail) {
+    (void)engine, (void)tail;
+}
+
+int terminal_place(const Target *target, Arena *arena, TerminalPlace *ret, Err *err) {
+    static StrPair env[] = {{"A", "b"}, {"BYTES", "\xff"}, {"\xfe", "x"}};
+    (void)target, (void)arena, (void)err;
+    *ret = (TerminalPlace){.env = {.at = env, .n = 3}, .path = "/shop"};
+    return 0;
+}

@@ -6,6 +6,7 @@
 #include "engine/event_stream.h"
 #include "engine/history.h"
 #include "engine/log_hub.h"
+#include "engine/terminal.h"
 
 typedef struct FakeLine {
     const char *target, *text;
@@ -52,6 +53,13 @@ struct Engine {
     char log_targets[256];
     EventAsk events_asked;
     LogStream *stream; /* the one that is open */
+    Terminal terminal; /* run 0: it does not run */
+    char given[256];   /* what was given to be read */
+    StepInput input;   /* of the last time, without its bytes */
+    StepSize size;
+    Op *waits; /* of an input that is not read: while `slow` */
+    bool slow;
+    Err refused; /* of an input, late; kind 0: it is read */
 };
 
 Engine *fake_engine_new(Loop *loop);

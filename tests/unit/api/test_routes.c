@@ -10,6 +10,7 @@
 
 static const char *const bodies[ROUTES] = {
     [ROUTE_SESSION_CREATE] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
+    [ROUTE_TARGET_RESIZE] = "{\"rows\":24,\"columns\":80}",
     [ROUTE_REVIEW] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
 };
 
@@ -27,6 +28,7 @@ static void path_of(RouteId id, char *ret, size_t size) {
 static Front *front_with_shop(void) {
     Front *front = front_new();
     fake_target(fake_session(front->engine, "shop-1", "/shop/thole.yaml"), "api:serve", "{}");
+    front->engine->terminal.run = 3;
     return front;
 }
 
@@ -38,6 +40,8 @@ TEST(every_route_has_a_handler_and_answers)
         CHECK(route_handlers[id] != NULL);
         CHECK(routes[id].path && routes[id].doc && routes[id].reply);
         path_of(id, path, sizeof(path));
+        if (id == ROUTE_TARGET_OUTPUT)
+            snprintf(path + strlen(path), sizeof(path) - strlen(path), "?run=3");
         if (id == ROUTE_SESSION_HOLD) { /* it says nothing */
             Client *client = stream_open(front, path, "");
             client_free(client);

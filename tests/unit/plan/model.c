@@ -38,6 +38,7 @@ static void random_service(Model *m, Service *s) {
     for (const char *const *lock = (const char *const[]){"x", "y", NULL}; *lock; lock++)
         if (s->type == SERVICE_JOB ? model_dice(m, 2) : model_dice(m, 4) == 0)
             sim_lock(&m->sim, s, *lock);
+    s->schedule.interval_ms = s->type == SERVICE_JOB && model_dice(m, 3) == 0 ? 500 : 0;
     s->timeout_ms = model_dice(m, 3) ? 0 : 700;
     if (model_dice(m, 3) == 0)
         s->inputs = s->command.argv;

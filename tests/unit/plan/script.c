@@ -139,6 +139,8 @@ static void option(Script *s, Service *service, const char *word) {
         service->inputs = service->build.argv.n ? service->build.argv : service->command.argv;
     else if ((v = value_of(word, "deps")))
         add_deps(s, service, v);
+    else if ((v = value_of(word, "every")))
+        service->schedule.interval_ms = duration(v);
     else if ((v = value_of(word, "lock")))
         sim_lock(&s->sim, service, v);
     else if ((v = value_of(word, "deadline")))
@@ -196,6 +198,7 @@ static void on_act(void *arg, size_t i, const Verdict *v) {
     case ACT_STOP:
         buf_printf(s->out, "  -> stop %s%s\n", name, v->overdue ? ", overdue" : "");
         return;
+    case ACT_DUE: buf_printf(s->out, "  -> %s is due\n", name); return;
     case ACT_FOLLOW:
         buf_printf(s->out, "  -> restart %s, because %s was\n", name,
                    s->sim.graph.targets[v->waiting_on[0]].name);
@@ -366,7 +369,9 @@ static bool about_files(Script *s, const Words *w, size_t i) {
 
 static void about_target(Script *s, const Words *w) {
     size_t i = sim_target(&s->sim, w->at[1]);
-    if (strcmp(w->at[0], "start") == 0)
+    if (strcmp(w->at[0], "await") == 0)
+        sim_await(&s->sim, i);
+    else if (strcmp(w->at[0], "start") == 0)
         sim_start(&s->sim, i);
     else if (strcmp(w->at[0], "exec") == 0)
         sim_exec(&s->sim, i);

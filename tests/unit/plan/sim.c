@@ -89,6 +89,13 @@ Judged sim_judged(const Sim *sim, size_t i) {
 
 /* ---- the engine ---- */
 
+static void set_due(Sim *sim, size_t i) {
+    const Service *service = sim->graph.targets[i].service;
+    if (service && service->schedule.interval_ms && sim->graph.targets[i].type == TARGET_JOB)
+        fact_due_at(&sim->facts[i], sim->world.now_us + service->schedule.interval_ms * 1000,
+                    "noon");
+}
+
 static void perform(Sim *sim, size_t i, const Verdict *v) {
     TargetFacts *f = &sim->facts[i];
     SimRun *run = &sim->runs[i];
@@ -107,6 +114,10 @@ static void perform(Sim *sim, size_t i, const Verdict *v) {
         fact_stop_asked(f, &sim->world);
         return;
     case ACT_GONE: fact_gone(f); return;
+    case ACT_DUE:
+        fact_due(f, sim->world.now_us);
+        set_due(sim, i);
+        return;
     case ACT_FOLLOW: fact_restart_asked(f, sim->world.now_us, NULL); return;
     case ACT_LOOK:
         run->looking = true;
@@ -173,6 +184,10 @@ int64_t sim_wake(const Sim *sim) {
         int64_t at = sim->verdicts[i].wake_ms;
         if (at && (!wake || at < wake))
             wake = at;
+        int64_t due_us = sim->facts[i].want == WANT_RUN ? sim->facts[i].due_us : 0;
+        at = due_us ? sim->world.now_ms + (due_us - sim->world.now_us) / 1000 : 0;
+        if (at && !sim->world.done && (!wake || at < wake))
+            wake = at;
     }
     return wake;
 }
@@ -231,6 +246,8 @@ void sim_survivors(Sim *sim, size_t i, const char *names) {
 
 void sim_want(Sim *sim, size_t i, Want want) {
     fact_wanted(&sim->facts[i], want, sim->world.now_us, NULL);
+    if (want == WANT_RUN)
+        set_due(sim, i);
     sim_drain(sim);
 }
 
@@ -238,8 +255,10 @@ void sim_start(Sim *sim, size_t i) {
     unsigned char *marks = arena_alloc(&sim->arena, sim->graph.n);
     plan_needed(&sim->graph, sim->facts, i, marks);
     for (size_t t = 0; t < sim->graph.n; t++) {
-        if (marks[t])
-            fact_wanted(&sim->facts[t], WANT_RUN, sim->world.now_us, NULL);
+        if (!marks[t])
+            continue;
+        fact_wanted(&sim->facts[t], WANT_RUN, sim->world.now_us, NULL);
+        set_due(sim, t);
     }
     sim_drain(sim);
 }
@@ -277,5 +296,11 @@ void sim_unwatched(Sim *sim, size_t i, bool unwatched) {
 void sim_down(Sim *sim) {
     for (size_t i = 0; i < sim->graph.n; i++)
         fact_wanted(&sim->facts[i], WANT_DOWN, sim->world.now_us, NULL);
+    sim_drain(sim);
+}
+
+void sim_await(Sim *sim, size_t i) {
+    fact_awaited(&sim->facts[i], sim->world.now_us);
+    set_due(sim, i);
     sim_drain(sim);
 }

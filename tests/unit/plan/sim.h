@@ -61,6 +61,7 @@ void sim_survivors(Sim *sim, size_t i, const char *names);
 /* People ask; each drains. */
 void sim_want(Sim *sim, size_t i, Want want);
 void sim_start(Sim *sim, size_t i); /* with all it needs */
+void sim_await(Sim *sim, size_t i); /* of a scheduled job: without running it now */
 void sim_restart(Sim *sim, size_t i);
 void sim_down(Sim *sim);
 /* Files; each drains. */

@@ -244,12 +244,24 @@ static void check_follow(Model *m, size_t i, const Verdict *v) {
     m->truth[i].row = 0;
 }
 
+static void check_due(Model *m, size_t i) {
+    Truth *t = &m->truth[i];
+    must(m, t->want == WANT_RUN && !m->sim.world.done, "due, but nobody wants it", i);
+    must(m, m->sim.graph.targets[i].service->schedule.interval_ms && is_job(m, i),
+         "due without a schedule", i);
+    if (!m->sim.runs[i].live && !owes(m, i)) {
+        t->owed = true;
+        t->row = 0;
+    }
+}
+
 static void on_act(void *arg, size_t i, const Verdict *v) {
     Model *m = arg;
     switch (v->act) {
     case ACT_NONE: return;
     case ACT_START: check_start(m, i); return;
     case ACT_STOP: check_stop(m, i, v); return;
+    case ACT_DUE: check_due(m, i); return;
     case ACT_FOLLOW: check_follow(m, i, v); return;
     case ACT_GONE:
         must(m, m->truth[i].want == WANT_DOWN, "gone, but nobody asked", i);
@@ -273,6 +285,8 @@ static void check_owed(const Model *m, size_t i) {
     const Sim *s = &m->sim;
     bool owed = t->owed || t->policy;
     must(m, s->facts[i].queued == owed, owed ? "a wish was lost" : "a wish out of nothing", i);
+    must(m, s->world.done || !s->facts[i].due_us || s->facts[i].due_us > s->world.now_us,
+         "is due, and nothing happened", i);
     must(m, s->world.done || too_late(m, i) || !truth_due(m, i) || truth_stirs(m, i),
          "does not follow", i);
     if (!owed || s->world.done)
@@ -678,6 +692,9 @@ static bool settle_once(Model *m) {
 
 static void settle(Model *m) {
     m->event = "settling";
+    for (size_t i = 0; i < m->sim.graph.n; i++) /* schedules go on for ever */
+        fact_due_at(&m->sim.facts[i], 0, NULL);
+    sim_drain(&m->sim);
     for (int rounds = 0; settle_once(m); rounds++)
         must(m, rounds < 200, "never comes to rest", 0);
     for (size_t i = 0; i < m->sim.graph.n; i++) {

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/github.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/boot.h"
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+
+enum { SUMMARY_BYTES = 1 << 20 }; /* the runner takes no more of a step */
+
+void github_init(Github *github) {
+    const char *actions = getenv("GITHUB_ACTIONS");
+    *github = (Github){.on = actions && strcmp(actions, "true") == 0};
+}
+
+/* ---- folding ---- */
+
+void github_fold(Github *github, const char *title) {
+    if (!github->on || github->folded)
+        return;
+    random_uuid(github->token);
+    printf("::group::%s\n::stop-commands::%s\n", title, github->token);
+    fflush(stdout);
+    github->folded = true;
+}
+
+void github_unfold(Github *github) {
+    if (!github->folded)
+        return;
+    printf("::%s::\n::endgroup::\n", github->token);
+    fflush(stdout);
+    github->folded = false;
+}
+
+void github_quote(Github *github) {
+    if (!github->on)
+        return;
+    random_uuid(github->token);
+    printf("::stop-commands::%s\n", github->token);
+}
+
+void github_unquote(Github *github) {
+    if (!github->on)
+        return;
+    printf("::%s::\n", github->token);
+    fflush(stdout);
+}
+
+/* ---- annotations ---- */
+
+/* As the runner decodes it; in a property more has a meaning. */
+static void put_escaped(const char *text, bool property) {
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ',')))
+            printf("%%%02X", c);
+        else
+            putchar(c);
+    }
+}
+
+/* As it is called in the repository. */
+static const char *file_name(const char *file) {
+    const char *workspace = getenv("GITHUB_WORKSPACE");
+    size_t n = workspace ? strlen(workspace) : 0;
+    if (n && path_below(file, workspace) && strlen(file) > n)
+        return file + n + (file[n] == '/');
+    return file;
+}
+
+static void annotate(const Cases *cases, const Case *it, const char *message) {
+    fputs("::error", stdout);
+    if (cases->file[0]) {
+        fputs(" file=", stdout);
+        put_escaped(file_name(cases->file), true);
+        if (it && it->line)
+            printf(",line=%lld", (long long)it->line);
+        fputs(",title=", stdout);
+        put_escaped(it ? it->target : cases->name, true);
+    }
+    fputs("::", stdout);
+    if (it) {
+        put_escaped(it->target, false);
+        fputs(": ", stdout);
+    }
+    put_escaped(message, false);
+    putchar('\n');
+}
+
+/* ---- the summary of the step ---- */
+
+/* In a cell of a table, as text. */
+static void put_cell(Buf *out, const char *text) {
+    for (; *text; text++)
+        if (strchr("|\\`*_<>[]#~", *text))
+            buf_printf(out, "\\%c", *text);
+        else
+            buf_putc(out, *text == '\n' || *text == '\r' ? ' ' : *text);
+}
+
+static void put_row(const Cases *cases, const Case *it, Arena *arena, Buf *out) {
+    char took[DURATION_TEXT];
+    bool failed = case_is_failure(it, cases), well = case_is_success(it);
+    duration_format_short(it->ms, took);
+    buf_printf(out, "| %s | ", failed ? "❌" : well ? "✅" : "⏭️");
+    put_cell(out, it->target);
+    buf_printf(out, " | %s | %s | ", it->state, it->run ? took : "");
+    put_cell(out, well ? "" : case_why(it, arena));
+    buf_puts(out, " |\n");
+}
+
+static void put_summary(const Cases *cases, const char *problem, Arena *arena, Buf *out) {
+    const char *error = problem ? problem : cases->error;
+    char took[DURATION_TEXT];
+    duration_format_short(cases->ms, took);
+    buf_puts(out, "### ");
+    put_cell(out, cases->name);
+    buf_printf(out, ": %s after %s\n\n", error[0] ? "failed" : "everything succeeded", took);
+    if (error[0]) {
+        put_cell(out, error);
+        buf_puts(out, "\n\n");
+    }
+    buf_puts(out, "| | target | | time | |\n|---|---|---|---:|---|\n");
+    for (size_t i = 0; i < cases->n; i++)
+        put_row(cases, &cases->at[i], arena, out);
+    if (cases->path[0])
+        buf_printf(out, "\n```\n%s```\n", cases->path);
+    buf_putc(out, '\n');
+}
+
+static void append_summary(const Buf *text) {
+    const char *file = getenv("GITHUB_STEP_SUMMARY");
+    if (!file || !file[0])
+        return;
+    int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 || write(fd, text->p, text->n) != (ssize_t)text->n)
+        cli_say("GITHUB_STEP_SUMMARY %s: %s", file, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+void github_report(const Github *github, Cli *cli, const Cases *cases, const char *problem) {
+    bool blamed = false;
+    Buf out;
+    if (!github->on)
+        return;
+    for (size_t i = 0; i < cases->n; i++)
+        if (case_is_failure(&cases->at[i], cases)) {
+            annotate(cases, &cases->at[i], case_why(&cases->at[i], &cli->arena));
+            blamed = true;
+        }
+    if (problem || (cases->error[0] && !blamed))
+        annotate(cases, NULL, problem ? problem : cases->error);
+    fflush(stdout);
+    buf_init(&out, SUMMARY_BYTES);
+    put_summary(cases, problem, &cli->arena, &out);
+    append_summary(&out);
+    buf_deinit(&out);
+}
+
+void github_report_problem(const Github *github, const char *problem) {
+    if (!github->on)
+        return;
+    annotate(&(Cases){.file = "", .name = "thole ci"}, NULL, problem);
+    fflush(stdout);
+}
