@@ -71,6 +71,17 @@ static void mark_chain(const Graph *graph, uint32_t at, bool up, unsigned char *
     }
 }
 
+/* Of those that are marked with 2. */
+static void record_enablement(Session *session, const unsigned char *marks, bool enabled) {
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (marks[i] == 2)
+            event_record(session, &(Event){.target = session->graph.targets[i].name,
+                                           .kind = enabled ? EVENT_ENABLED : EVENT_DISABLED,
+                                           .reason = "Requested",
+                                           .message = enabled ? "enabled by request"
+                                                              : "disabled by request"});
+}
+
 int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err) {
     Session *session = target->session;
     if (target_refuses(target, enabled ? "enabled" : "disabled", err))
@@ -80,13 +91,16 @@ int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err) {
         mark_chain(&session->graph, target->index, enabled, marks);
     marks[target->index] = 1;
     for (size_t i = 0; i < session->graph.n; i++) {
+        bool was = session->facts[i].want != WANT_DISABLED;
         if (!marks[i])
             continue;
+        marks[i] = was == enabled ? 1 : 2; /* it is another now */
         session->targets[i]->enabled_asked = enabled ? YES : NO;
         object_touch(session->engine->objects, &session->targets[i]->object);
     }
-    free(marks);
     session_apply_enablement(session);
+    record_enablement(session, marks, enabled);
+    free(marks);
     session_touch(session);
     return session_save(session, err);
 }

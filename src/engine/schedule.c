@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/schedule.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -138,6 +139,19 @@ void schedule_resume(Target *target) {
     }
 }
 
+/* It is queued now, or was left out: the run before is not over. */
+static void record_due(Target *target, int64_t now_us) {
+    TargetFacts *facts = target_facts(target);
+    bool busy = facts->queued || facts_alive(facts);
+    char message[SCHEDULE_TEXT + 40];
+    snprintf(message, sizeof(message), "its schedule said so: %s", facts->due ? facts->due : "now");
+    fact_due(facts, now_us);
+    event_record(target->session, &(Event){.target = target_name(target),
+                                           .kind = busy ? EVENT_SKIPPED : EVENT_ASKED,
+                                           .reason = busy ? "Overlap" : "Schedule",
+                                           .message = busy && facts->note ? facts->note : message});
+}
+
 void schedule_act(Target *target) {
     TargetSchedule *s = target->schedule;
     Session *session = target->session;
@@ -153,7 +167,7 @@ void schedule_act(Target *target) {
     s->last_us = s->rule.interval_ms ? due_us : now_us;
     int64_t next_us = schedule_due(&s->rule, s->last_us, now_us);
     schedule_text(&s->rule, next_us, text);
-    fact_due(target_facts(target), now_us);
+    record_due(target, now_us);
     fact_due_at(target_facts(target), next_us < 0 ? 0 : next_us, text);
     if (session_save(session, &err) < 0)
         log_warn("%s: %s", session->slug, err.msg);

@@ -307,10 +307,16 @@ static void run_refused(Target *target, const char *why) {
 static void on_port(void *arg, const Err *err) {
     Target *target = arg;
     target->port = NULL;
-    if (err)
-        run_refused(target, err->msg);
-    else
+    if (!err) {
         ask_backend(target);
+        return;
+    }
+    event_record(target->session, &(Event){.target = target_name(target),
+                                           .run = target_facts(target)->run,
+                                           .kind = EVENT_PORT,
+                                           .reason = "Taken",
+                                           .message = err->msg});
+    run_refused(target, err->msg);
 }
 
 static void act_start(Target *target) {
@@ -413,6 +419,13 @@ static void act_follow(Target *target, uint32_t leader) {
     char note[FACTS_TEXT];
     snprintf(note, sizeof note, "restarted because %s was", session->graph.targets[leader].name);
     fact_restart_asked(target_facts(target), loop_wall_us(session->engine->loop), note);
+    snprintf(note, sizeof note, "%s was restarted", session->graph.targets[leader].name);
+    event_record(target->session, &(Event){.target = target_name(target),
+                                           .kind = EVENT_ASKED,
+                                           .reason = "DependencyRestarted",
+                                           .message = note,
+                                           .cause = {session->graph.targets[leader].name,
+                                                     session->facts[leader].run}});
     target_mark(target);
 }
 

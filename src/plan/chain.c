@@ -50,6 +50,10 @@ static const char *because(const Walk *w, const char *message) {
     return message && message[0] ? arena_printf(w->arena, ": %s", message) : "";
 }
 
+static const char *without(const char *message, const char *prefix) {
+    return str_starts(message, prefix) ? message + strlen(prefix) : message;
+}
+
 static void show_log(const Walk *w, const char *target, uint32_t run) {
     w->chain->command = run ? arena_printf(w->arena, "logs %s --run %u", target, run)
                             : arena_printf(w->arena, "logs %s", target);
@@ -283,14 +287,15 @@ static void is_over(const Walk *w, const TargetStatus *status) {
                               .message = state->error});
         return;
     }
-    bool skipped = skip && skip->kind == EVENT_SKIPPED;
+    bool skipped = skip && skip->kind == EVENT_SKIPPED && strcmp(skip->reason, "Overlap") != 0;
     int64_t when = skipped ? skip->time_us : state->finish_us;
-    add(w, (ChainLine){status->name, state->run, when,
-                       skipped ? arena_printf(w->arena, "%s was skipped %s%s", status->name,
-                                              ago(w, when), because(w, skip->message))
-                               : arena_printf(w->arena, "%s has been done %s%s%s", status->name,
-                                              since(w, when), of_run(w, state->run),
-                                              because(w, status->message))});
+    add(w, (ChainLine){
+               status->name, state->run, when,
+               skipped
+                   ? arena_printf(w->arena, "%s was skipped %s%s", status->name, ago(w, when),
+                                  because(w, without(skip->message, "skipped: ")))
+                   : arena_printf(w->arena, "%s has been done %s%s%s", status->name, since(w, when),
+                                  of_run(w, state->run), because(w, status->message))});
     if (!skipped)
         happened(w, status->name, INT64_MAX);
 }

@@ -100,6 +100,16 @@ static void on_ended(TimelineRow *row, const Event *event) {
         settle(row, event);
 }
 
+/* Not if it runs: then it was another run that was left out. */
+static void on_skipped(TimelineRow *row, const Event *event) {
+    Span *span = open_span(row);
+    if (span && span->kind != SPAN_WAIT)
+        return;
+    close_span(row, event->time_us, false);
+    row->skipped = true;
+    settle(row, event);
+}
+
 static void on_event(Build *b, const Event *event) {
     TimelineRow *row = event->target ? row_of(b, event->target) : NULL;
     if (!row)
@@ -119,11 +129,7 @@ static void on_event(Build *b, const Event *event) {
         return;
     case EVENT_UNREADY: begin_span(b, row, SPAN_START, event); return;
     case EVENT_ENDED: on_ended(row, event); return;
-    case EVENT_SKIPPED:
-        close_span(row, event->time_us, false);
-        row->skipped = true;
-        settle(row, event);
-        return;
+    case EVENT_SKIPPED: on_skipped(row, event); return;
     case EVENT_STOPPING:
         if (!event->run)
             close_span(row, event->time_us, false);

@@ -61,7 +61,7 @@ def test_what_happened(shop):
     assert why(shop, "report")[-1] == "→ thole logs test:update --run 1"
     assert "test:update failed" in why(shop, "test")[0] and "(run 1): exit code 3" in why(shop, "test")[0]
     shop.run("disable", "api")
-    assert "api:serve has been disabled" in why(shop, "api")[0] or "api:serve is disabled" in why(shop, "api")[0]
+    assert "api:serve has been disabled for " in why(shop, "api")[0]
     assert why(shop, "api")[-1] == "→ thole enable api:serve"
 
 
@@ -108,3 +108,57 @@ def test_wrong_names(shop):
     shop.run("why", "-o", "yaml", "api", code=2)
     status, body = shop.api(f"/apis/thole.dev/v1alpha1/namespaces/{shop.session()['metadata']['name']}/targets/api.serve/why")
     assert status == 200 and body["target"] == "api:serve" and body["lines"]
+
+
+def reload(thole):
+    thole.api(f"/apis/tilt.dev/v1alpha1/sessions/{thole.session()['metadata']['name']}/reload", "POST", {})
+
+
+def test_a_file_a_dependency_and_the_config(thole):
+    """Each kind of cause, as the others record it."""
+    thole.file("src/app.js", "1")
+    text = """
+        version: 1
+        services:
+          api: {command: exec sleep 1000, watch: {paths: [src], debounce: 10ms}}
+          web: {command: exec sleep 1000, depends_on: {api: {restart: true}}}
+        """
+    thole.config(text)
+    thole.run("up", "-d", "--wait")
+    thole.file("src/app.js", "2")
+    thole.wait_target("web:serve", "active", run=2)
+    lines = why(thole, "web")
+    assert lines[1].startswith("└ web:serve started ") and lines[1].endswith("(run 2) because api:serve was restarted"), lines
+    assert lines[2].startswith("  └ api:serve started ") and "(run 2) because src/app.js changed" in lines[2]
+    thole.config(text.replace("web: {command: exec sleep 1000,", "web: {command: exec sleep 1001,"))
+    reload(thole)
+    thole.wait_target("web:serve", "active", run=3)
+    assert "(run 3) because " in why(thole, "web")[1] and "thole.yaml" in why(thole, "web")[1]
+    events = [json.loads(line) for line in thole.run("events", "-o", "json").lines]
+    assert {("asked", "FileChanged"), ("asked", "DependencyRestarted"), ("config", "Reloaded"), ("asked", "ConfigChanged")} <= {
+        (e["kind"], e["reason"]) for e in events}
+    thole.config("version: 1\nnonsense: 1\n")
+    reload(thole)
+    driver.wait_until(lambda: '"Refused"' in thole.run("events", "-o", "json").out)
+
+
+def test_a_skipped_job_and_a_port(thole):
+    port = driver.free_port()
+    thole.file("in", "1")
+    thole.config(f"""
+        version: 1
+        services:
+          gen: {{type: job, command: cp in out, inputs: [in], outputs: [out]}}
+          first: {{command: exec python3 -m http.server {port} --bind 127.0.0.1, ready: {{tcp: {{port: {port}, host: 127.0.0.1}}}}, restart: {{policy: never}}}}
+        """)
+    thole.run("up", "-d", "--wait")
+    thole.run("down")
+    with driver.socket.create_server(("127.0.0.1", port)):
+        thole.run("up", "-d")
+        thole.wait_target("gen:update", "terminated")
+        thole.wait_target("first:serve", "terminated")
+        assert why(thole, "gen")[0].startswith("gen:update was skipped ") and ": nothing changed since run 1, " in why(thole, "gen")[0]
+        assert f"port {port}" in why(thole, "first")[0]
+        kinds = [(e["kind"], e["reason"]) for e in map(json.loads, thole.run("events", "-o", "json", "first").lines)]
+        assert ("port", "Taken") in kinds
+        assert "gen:update" in thole.run("timeline").out and "skipped" in thole.run("timeline").out
