@@ -12,6 +12,7 @@ typedef struct Source {
     Report *report;
     Arena *arena;
     const StrMap *client; /* environment of whoever asks; NULL: unknown */
+    bool keep;            /* what is made of it is kept as a file: variables stay in theirs */
     bool review;          /* for `thole vet`: warn of secrets that `client` does not have */
 } Source;
 
