@@ -11,49 +11,65 @@
 
 /* ---- reviews ---- */
 
-static void write_review(const char *file, const Report *report, const Buf *config,
-                         JsonWriter *out) {
+typedef struct Reviewed {
+    const char *file;
+    const Report *report;
+    bool good;
+    Buf config, written; /* `written` of a file of another tool */
+} Reviewed;
+
+static void write_review(const Reviewed *r, JsonWriter *out) {
     json_object_begin(out);
     json_kv_string(out, "kind", "ConfigReview");
     json_kv_string(out, "apiVersion", "thole.dev/v1alpha1");
     json_kv_object(out, "metadata");
     json_object_end(out);
     json_kv_object(out, "spec");
-    json_kv_string(out, "tiltfilePath", file);
+    json_kv_string(out, "tiltfilePath", r->file);
     json_object_end(out);
     json_kv_object(out, "status");
-    json_kv_bool(out, "valid", config != NULL);
+    json_kv_bool(out, "valid", r->good);
     json_key(out, "problems");
-    problems_write(report, false, out);
+    problems_write(r->report, false, out);
     json_key(out, "warnings");
-    problems_write(report, true, out);
-    if (config) {
+    problems_write(r->report, true, out);
+    if (r->good) {
         json_key(out, "config");
-        json_raw(out, buf_cstr(config), config->n);
+        json_raw(out, buf_cstr(&r->config), r->config.n);
+    }
+    if (r->good && r->written.n) {
+        json_key(out, "written");
+        json_raw(out, buf_cstr(&r->written), r->written.n);
     }
     json_object_end(out);
     json_object_end(out);
 }
 
 static void review(Request *request, const char *file, const StrMap *client) {
-    Buf config, buf;
-    JsonWriter resolved, out;
+    Buf buf;
+    JsonWriter resolved, written, out;
     Report report;
+    Reviewed r = {.file = file, .report = &report};
     Err err = {.kind = ERR_NONE};
     report_init(&report, request->arena);
-    buf_init(&config, MAX_REPLY_BYTES);
-    json_writer_init(&resolved, &config);
-    bool good = engine_review(file, client, &report, &resolved, &err) == 0;
-    if (!good && !report.errors) {
-        buf_deinit(&config);
-        reply_err(request, &err);
-        return;
-    }
+    buf_init(&r.config, MAX_REPLY_BYTES);
+    buf_init(&r.written, MAX_REPLY_BYTES);
     buf_init(&buf, MAX_REPLY_BYTES);
+    json_writer_init(&resolved, &r.config);
+    json_writer_init(&written, &r.written);
     json_writer_init(&out, &buf);
-    write_review(file, &report, good ? &config : NULL, &out);
-    buf_deinit(&config);
-    reply_json(request, 201, &buf);
+    r.good = engine_review(file, client, &report, &resolved, &err) == 0;
+    if (r.good)
+        (void)engine_translate(file, client, &written);
+    bool answered = r.good || report.errors;
+    if (answered)
+        write_review(&r, &out);
+    buf_deinit(&r.config);
+    buf_deinit(&r.written);
+    if (answered)
+        reply_json(request, 201, &buf);
+    else
+        reply_err(request, &err);
 }
 
 static void refuse_review(Request *request, const Cause *cause) {

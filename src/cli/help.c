@@ -13,7 +13,7 @@ void help_commands(void) {
            "usage: thole [-C DIR] [--file FILE] [--session NAME] COMMAND …\n\n",
            THOLE_VERSION);
     for (const Command *const *at = commands; *at; at++)
-        printf("  %-10s %s\n", (*at)->name, (*at)->doc);
+        printf("  %-11s %s\n", (*at)->name, (*at)->doc);
     printf("\nEvery command takes\n\n");
     options_print(&global, 1);
     printf("\nNAME is a service (web) or a target of it (web:serve, web:update).\n"

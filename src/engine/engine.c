@@ -346,3 +346,15 @@ int engine_review(const char *file, const StrMap *client, Report *report, JsonWr
     arena_deinit(&arena);
     return config ? 0 : err_set(err, ERR_INVALID, "%s is not valid", file);
 }
+
+bool engine_translate(const char *file, const StrMap *client, JsonWriter *written) {
+    Arena arena;
+    Report report;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    const Value *value = config_translate(file, client, true, &arena, &report);
+    if (value)
+        json_value(written, value);
+    arena_deinit(&arena);
+    return value != NULL;
+}

@@ -80,6 +80,8 @@ const char *session_file(const Session *session); /* its config file */
  * client: the environment that a session would get, to warn of what is missing there; NULL: not known. */
 MUST int engine_review(const char *file, const StrMap *client, Report *report, JsonWriter *resolved,
                        Err *err);
+/* Of a good file of another tool: the thole.yaml to keep instead. False: it is one of ours. */
+bool engine_translate(const char *file, const StrMap *client, JsonWriter *written);
 
 /* ---- Targets ---- */
 Target *target_of(Object *object);

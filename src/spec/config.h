@@ -238,9 +238,9 @@ MUST const Config *config_load(const char *file, const StrMap *client, Arena *ar
 MUST const Config *config_review(const char *file, const StrMap *client, Arena *arena,
                                  Report *report);
 
-/* The file as it is written; one of another tool in the words of thole.yaml, without any default. NULL: reported. Blocking
- * file reads. */
-MUST const Value *config_translate(const char *file, const StrMap *client, Arena *arena,
+/* A file of another tool in the words of thole.yaml, without any default; to `keep`: `.env` files are named, not copied. NULL: it
+ * is one of ours, or reported. Blocking file reads. */
+MUST const Value *config_translate(const char *file, const StrMap *client, bool keep, Arena *arena,
                                    Report *report);
 
 /* config_load() of text that was read already (`file` names it in messages and gives the root). */

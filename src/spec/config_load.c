@@ -293,10 +293,12 @@ const Config *config_review(const char *file, const StrMap *client, Arena *arena
     return load(&source, file);
 }
 
-const Value *config_translate(const char *file, const StrMap *client, Arena *arena,
+const Value *config_translate(const char *file, const StrMap *client, bool keep, Arena *arena,
                               Report *report) {
-    Source source = {.report = report, .arena = arena, .client = client};
+    Source source = {.report = report, .arena = arena, .client = client, .keep = keep};
     size_t size;
     AUTO_FREE char *text = open_source(&source, file, &size);
-    return text && read_tree(&source, text, size) == 0 ? source.value : NULL;
+    if (!text || foreign_language(source.file, text, size) == LANGUAGE_THOLE)
+        return NULL;
+    return read_tree(&source, text, size) == 0 ? source.value : NULL;
 }

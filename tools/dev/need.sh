@@ -6,7 +6,7 @@
 needs_build=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcurl4-openssl-dev libmicrohttpd-dev
     libyaml-dev libjansson-dev nettle-dev libsqlite3-dev)
 needs_demo=(python3 curl)
-needs_test=(python3 python3-pytest python3-yaml curl openssl procps git tmux strace util-linux tzdata)
+needs_test=(python3 python3-pytest python3-yaml curl openssl procps git tmux strace util-linux tzdata zsh fish groff man-db)
 needs_fuzz=(clang libclang-rt-14-dev)
 needs_lint=(python3 git)
 needs_fmt=(clang-format git)
@@ -37,6 +37,7 @@ has_package() {
     python3-yaml) /usr/bin/python3 -c 'import yaml' 2>/dev/null ;;
     procps) has ps && has pgrep ;;
     tzdata) [ -e /usr/share/zoneinfo/Europe/Berlin ] ;;
+    man-db) has man ;;
     util-linux) has setpriv && has flock ;;
     *) has "$1" ;;
     esac

@@ -157,7 +157,9 @@ bool pc_starts(const PcProcess *process, const StrMap *client) {
 static void put_env(const PcTranslation *t, Value *root) {
     Writing w = {.arena = t->arena};
     Value *env = writing_map(&w);
-    bool shared = t->dotenv_for_all;
+    bool shared = t->dotenv_for_all && !t->source->keep;
+    if (t->dotenv_for_all && t->source->keep && t->files->dotenv.n)
+        writing_text(&w, root, "env_from", ".env");
     for (size_t i = 0; shared && i < t->files->dotenv.n; i++) {
         const StrPair *pair = &t->files->dotenv.at[i];
         if (!t->source->client || !strmap_get(t->source->client, pair->name))

@@ -142,7 +142,7 @@ static void put_env(Making *m, int64_t replica) {
     Writing w = at(m, "");
     Value *env = writing_map(&w);
     bool own_dotenv = !t->dotenv_for_all && !process->is_dotenv_disabled;
-    for (size_t i = 0; own_dotenv && i < t->files->dotenv.n; i++) {
+    for (size_t i = 0; own_dotenv && !t->source->keep && i < t->files->dotenv.n; i++) {
         const StrPair *pair = &t->files->dotenv.at[i];
         bool given = (t->source->client && strmap_get(t->source->client, pair->name)) ||
                      strmap_get(&t->project->environment, pair->name);
@@ -157,10 +157,14 @@ static void put_env(Making *m, int64_t replica) {
         writing_over(&here, env, pair->name, template_escape(pair->value, t->arena));
     }
     writing_put(&w, m->service, "env", env);
-    if (process->env_file.n) {
-        Writing here = at(m, "env_file");
-        writing_words(&here, m->service, "env_from", &process->env_file);
-    }
+    Writing here = at(m, "env_file");
+    Value *files = writing_list(&here);
+    if (own_dotenv && t->source->keep && t->files->dotenv.n)
+        writing_item(&here, files, ".env");
+    for (size_t i = 0; i < process->env_file.n; i++)
+        writing_item(&here, files, process->env_file.at[i]);
+    if (files->list.n)
+        writing_put(&here, m->service, "env_from", files);
 }
 
 /* --- depends_on --- */

@@ -194,7 +194,9 @@ static const Value *translate(Making *m) {
     Value *root = writing_map(&w), *services = writing_map(&w), *env = writing_map(&w);
     int r = 0;
     writing_int(&w, root, "version", 1);
-    for (size_t i = 0; i < m->settings.env.n; i++)
+    if (m->source->keep && m->settings.files.n)
+        writing_words(&w, root, "env_from", &m->settings.files);
+    for (size_t i = 0; i < m->settings.env.n && !m->source->keep; i++)
         writing_text(&w, env, m->settings.env.at[i].name,
                      template_escape(m->settings.env.at[i].value, m->arena));
     if (env->map.n)

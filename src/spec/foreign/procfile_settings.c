@@ -31,7 +31,7 @@ const ProcfileSwitch procfile_switches[] = {
     {"NETWORK", SWITCH_IGNORED, "thole has one server for all projects"},
     {"TITLE", SWITCH_IGNORED, "`name` in a thole.yaml names the project"},
     {"COLORS", SWITCH_IGNORED, "colours follow from the names"},
-    {"SHOW_TIMESTAMPS", SWITCH_IGNORED, "`thole logs --timestamps` shows them"},
+    {"SHOW_TIMESTAMPS", SWITCH_IGNORED, "`thole logs -o json` has them"},
     {"DAEMONIZE", SWITCH_IGNORED, "`thole up -d` returns at once"},
     {"TMUX_CONFIG", SWITCH_IGNORED, "thole needs no tmux"},
     {"CONTROL_MODE", SWITCH_IGNORED, "thole needs no tmux"},
@@ -53,8 +53,15 @@ static const char *get(const Reading *r, const char *name) {
 
 static int take_file(Reading *r, const char *dir, const char *name) {
     StrMap more;
+    StrList *files = &r->ret->files;
     if (dotenv_read(r->source, dir, name, &more) < 0)
         return -1;
+    if (dir == r->dir && more.n) {
+        const char **at = arena_alloc(r->source->arena, (files->n + 1) * sizeof(*at));
+        memcpy(at, files->at ? files->at : at, files->n * sizeof(*at));
+        at[files->n++] = name;
+        files->at = at;
+    }
     r->ret->env = strmap_merge(&r->ret->env, &more, r->source->arena);
     r->all = strmap_merge(&r->all, &more, r->source->arena);
     return 0;

@@ -5,7 +5,8 @@
 #include "spec/source.h"
 
 typedef struct ProcfileSettings {
-    StrMap env; /* what the files say, for the processes */
+    StrMap env;    /* what the files say, for the processes */
+    StrList files; /* their names, as they stand in the project */
     int64_t port, port_step, formation_step, timeout_s;
     bool no_port, any_can_die;
     const char *shell;

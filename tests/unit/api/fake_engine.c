@@ -270,6 +270,15 @@ int engine_review(const char *file, const StrMap *client, Report *report, JsonWr
     return 0;
 }
 
+bool engine_translate(const char *file, const StrMap *client, JsonWriter *written) {
+    if (!strstr(file, "Procfile"))
+        return false;
+    json_object_begin(written);
+    json_kv_int(written, "version", 1);
+    json_object_end(written);
+    return true;
+}
+
 void engine_look(Engine *engine) {
     (void)engine;
 }

@@ -93,7 +93,7 @@ static void describe(const char *folder, Buf *out) {
     const Config *config = config_load(file, &client, &arena, &report);
     for (size_t i = 0; i < report.n; i++)
         buf_printf(&text, "%s\n", report_line(&report.at[i], &arena));
-    const Value *tree = config_translate(file, &client, &arena, &said);
+    const Value *tree = config_translate(file, &client, false, &arena, &said);
     if (tree && config) {
         size_t from = text.n;
         yaml_write(tree, &text);

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Completions: `thole completion SHELL` prints what the shell is to be told, and that asks `thole completion answer -- =WORD…` at
+ * each key: what can stand where the last word does. The tables answer at once; names of the project come from the server,
+ * if one runs, within a fifth of a second. Each word has a `=` before it, so that none is empty or looks like an option. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+#include "cli/completion_scripts.h"
+#include "cli/request.h"
+#include "spec/routes.h"
+
+enum { PATIENCE_MS = 200 };
+
+typedef struct Answer {
+    Cli *cli;
+    const Command *command; /* NULL: none yet */
+    const Option *pending;  /* whose value the last word is; NULL: it is no value */
+    const char *word;       /* the last one, so far as it is written */
+    bool only_words;        /* behind -- */
+    size_t word_n;          /* words of the command before it */
+} Answer;
+
+/* ---- candidates ---- */
+
+static void offer(const Answer *a, const char *text, const char *doc) {
+    if (str_starts(text, a->word))
+        printf("%s\t%s\n", text, doc);
+}
+
+/* "a|b|c" */
+static void offer_choices(const Answer *a, const char *choices, const char *before) {
+    for (const char *at = choices; *at;) {
+        size_t n = strcspn(at, "|");
+        AUTO_FREE char *text = xasprintf("%s%.*s", before, (int)n, at);
+        offer(a, text, "");
+        at += n + (at[n] == '|');
+    }
+}
+
+static void offer_option(const Answer *a, const Option *option) {
+    AUTO_FREE char *text = xasprintf("--%s", option->name);
+    offer(a, text, option->doc);
+    if (option->letter && !str_starts(a->word, "--")) {
+        char letter[] = {'-', option->letter, 0};
+        offer(a, letter, option->doc);
+    }
+}
+
+static bool applies(const Command *command, const Option *option) {
+    if (strcmp(option->name, "output") == 0)
+        return command && command->outputs;
+    if (strcmp(option->name, "json") == 0)
+        return command && command->outputs && strstr(command->outputs, "json");
+    return true;
+}
+
+static void offer_options(const Answer *a) {
+    for (size_t i = 0; a->command && i < a->command->option_n; i++)
+        offer_option(a, &a->command->options[i]);
+    for (size_t i = 0; i < GLOBAL_OPTION_N; i++)
+        if (applies(a->command, &global_options[i]))
+            offer_option(a, &global_options[i]);
+}
+
+static void offer_commands(const Answer *a) {
+    for (const Command *const *at = commands; *at; at++)
+        offer(a, (*at)->name, (*at)->doc);
+}
+
+/* ---- the project, as the server knows it ---- */
+
+static void on_alarm(int number) {
+    _exit(EXIT_DONE);
+}
+
+/* From now on nothing waits for longer; what was offered so far is out. */
+static void bound_patience(Cli *cli) {
+    struct itimerval timer = {.it_value = {.tv_usec = PATIENCE_MS * 1000}};
+    fflush(stdout);
+    signal(SIGALRM, on_alarm);
+    setitimer(ITIMER_REAL, &timer, NULL);
+    cli->client.may_start = false;
+    cli->client.timeout_ms = PATIENCE_MS;
+}
+
+static const Value *running(Answer *a) {
+    Cli *cli = a->cli;
+    const Value *list;
+    Buf path;
+    AUTO_FREE char *selector = cli_file_selector(cli, "=");
+    buf_init(&path, CLI_PATH_BYTES);
+    buf_puts(&path, TILT_API "/sessions");
+    client_param(&path, "fieldSelector", selector);
+    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &list, NULL);
+    buf_deinit(&path);
+    return r < 0 ? NULL : value_get(list, "items");
+}
+
+/* The services of the file, as `thole config` would show them. */
+static const Value *services(Answer *a) {
+    Cli *cli = a->cli;
+    const Value *review;
+    Buf body;
+    JsonWriter out;
+    buf_init(&body, MAX_REQUEST_BYTES);
+    json_writer_init(&out, &body);
+    json_object_begin(&out);
+    json_kv_object(&out, "spec");
+    json_kv_string(&out, "tiltfilePath", cli->config_file);
+    json_object_end(&out);
+    request_client(&out);
+    json_object_end(&out);
+    int r = client_ask(&cli->client, "POST", THOLE_API "/configreviews", buf_cstr(&body),
+                       &cli->arena, &review, NULL);
+    buf_deinit(&body);
+    return r < 0 ? NULL : value_get(value_get(value_get(review, "status"), "config"), "services");
+}
+
+static bool reach(Answer *a) {
+    bound_patience(a->cli);
+    return cli_project(a->cli, NULL) == 0;
+}
+
+/* web, and once something stands behind it web:serve. */
+static void offer_target(const Answer *a, const char *target) {
+    size_t n = strcspn(target, ":");
+    AUTO_FREE char *resource = xstrndup(target, n);
+    if (strcmp(resource, "tiltfile") == 0 || !str_starts(target, a->word))
+        return;
+    if (str_starts(a->word, resource))
+        offer(a, target, "target");
+    offer(a, resource, "service");
+}
+
+static bool offer_running(Answer *a, const Value *sessions) {
+    bool any = false;
+    for (size_t i = 0; i < value_count(sessions); i++) {
+        const Value *session = value_at(sessions, i);
+        const Value *targets = value_get(value_get(session, "status"), "targets");
+        if (!cli_is_meant(a->cli, session))
+            continue;
+        for (size_t k = 0; k < value_count(targets); k++)
+            offer_target(a, value_get_str(value_at(targets, k), "name"));
+        any = true;
+    }
+    return any;
+}
+
+static void offer_service(const Answer *a, const char *name, const Value *service) {
+    bool job = str_same(value_get_str(service, "type"), "job");
+    bool built = value_get(service, "build") != NULL, runs = value_get(service, "command") != NULL;
+    const char *doc = value_get_str(service, "description");
+    offer(a, name, doc ? doc : job ? "job" : runs ? "server" : "group");
+    AUTO_FREE char *update = xasprintf("%s:update", name), *serve = xasprintf("%s:serve", name);
+    if (!str_starts(a->word, name))
+        return;
+    if (built || (job && runs))
+        offer(a, update, "target");
+    if (!job && runs)
+        offer(a, serve, "target");
+}
+
+static void offer_names(Answer *a) {
+    if (!reach(a))
+        return;
+    bool any = offer_running(a, running(a));
+    const Value *all =
+        any && strchr(a->word, ':') ? NULL : services(a); /* groups are in the file alone */
+    for (size_t i = 0; value_is(all, VALUE_MAP) && i < all->map.n; i++)
+        offer_service(a, all->map.at[i].key, all->map.at[i].value);
+}
+
+static void offer_labels(Answer *a) {
+    const Value *all = reach(a) ? services(a) : NULL;
+    for (size_t i = 0; value_is(all, VALUE_MAP) && i < all->map.n; i++) {
+        const Value *labels = value_get(all->map.at[i].value, "labels");
+        for (size_t k = 0; value_is(labels, VALUE_MAP) && k < labels->map.n; k++) {
+            const char *value = value_str(labels->map.at[k].value);
+            AUTO_FREE char *pair = xasprintf("%s=%s", labels->map.at[k].key, value ? value : "");
+            offer(a, value && *value ? pair : labels->map.at[k].key, all->map.at[i].key);
+        }
+    }
+}
+
+/* What stands behind the slug of the project itself. */
+static void offer_sessions(Answer *a) {
+    const Value *sessions = reach(a) ? running(a) : NULL;
+    for (size_t i = 0; i < value_count(sessions); i++) {
+        const char *slug = value_get_str(value_get(value_at(sessions, i), "metadata"), "name");
+        for (const char *at = slug; at && (at = strchr(at, '-')); at++)
+            if (strspn(at + 1, "0123456789abcdef") == 6 && at[7] == '-')
+                offer(a, at + 8, slug);
+    }
+}
+
+/* ---- the line so far ---- */
+
+static const Option *find(const Option *options, size_t n, const char *word, size_t size) {
+    for (size_t i = 0; i < n; i++) {
+        bool letter = size == 2 && word[0] == '-' && options[i].letter == word[1] && word[1] != '-';
+        bool name = size > 2 && strlen(options[i].name) == size - 2 &&
+                    strncmp(word, "--", 2) == 0 &&
+                    strncmp(options[i].name, word + 2, size - 2) == 0;
+        if (letter || name)
+            return &options[i];
+    }
+    return NULL;
+}
+
+static const Option *option_of(const Answer *a, const char *word) {
+    size_t n = strcspn(word, "=");
+    const Option *option =
+        a->command ? find(a->command->options, a->command->option_n, word, n) : NULL;
+    return option ? option : find(global_options, GLOBAL_OPTION_N, word, n);
+}
+
+/* Options that say which project is meant are followed. */
+static void follow_option(Answer *a, const Option *option, const char *value) {
+    if (option < global_options || option >= global_options + GLOBAL_OPTION_N ||
+        option->kind != OPTION_TEXT)
+        return;
+    *(const char **)((char *)a->cli + option->offset) = value;
+    if (strcmp(option->name, "dir") == 0 && chdir(value) < 0)
+        a->cli->dir = NULL;
+}
+
+static void take_option(Answer *a, const char *word) {
+    const Option *option = option_of(a, word);
+    const char *equals = strchr(word, '=');
+    if (option && option->kind != OPTION_FLAG && !equals)
+        a->pending = option;
+    else if (option && equals)
+        follow_option(a, option, equals + 1);
+}
+
+static void take_word(Answer *a, const char *word) {
+    if (a->pending) {
+        follow_option(a, a->pending, word);
+        a->pending = NULL;
+    } else if (strcmp(word, "--") == 0 && a->command) {
+        a->only_words = true;
+    } else if (word[0] == '-' && word[1] && !a->only_words) {
+        take_option(a, word);
+    } else if (!a->command) {
+        a->command = command_find(word);
+        a->only_words = !a->command; /* nothing is known of it */
+    } else {
+        a->word_n++;
+    }
+}
+
+/* ---- what can stand there ---- */
+
+static void answer_value(Answer *a, const Option *option, const char *before) {
+    const char *choices = option->choices;
+    if (strcmp(option->name, "output") == 0 && a->command)
+        choices = a->command->outputs;
+    if (choices)
+        offer_choices(a, choices, before);
+    else if (*before)
+        return;
+    else if (option->arg && strcmp(option->arg, "FILE") == 0)
+        puts(":files");
+    else if (option->arg && strcmp(option->arg, "DIR") == 0)
+        puts(":dirs");
+    else if (strcmp(option->name, "session") == 0)
+        offer_sessions(a);
+    else if (option->letter == 'l')
+        offer_labels(a);
+}
+
+/* Words that are no names of the project. */
+static const char *words_of(const Command *command) {
+    static const struct {
+        const Command *command;
+        const char *words;
+    } all[] = {{&command_completion, "bash|zsh|fish"},
+               {&command_server, "status|stop|restart"},
+               {&command_api, ""}};
+    for (size_t i = 0; i < COUNT(all); i++)
+        if (all[i].command == command)
+            return all[i].words;
+    return command->no_names ? "" : NULL;
+}
+
+static void answer_word(Answer *a) {
+    const char *words = words_of(a->command);
+    if (a->command == &command_help)
+        offer_commands(a);
+    else if (!words)
+        offer_names(a);
+    else if (a->word_n == 0)
+        offer_choices(a, words, "");
+}
+
+static void answer(Answer *a) {
+    const char *equals = strchr(a->word, '=');
+    bool dashed = a->word[0] == '-' && !a->only_words;
+    const Option *option = dashed && equals ? option_of(a, a->word) : NULL;
+    AUTO_FREE char *before = option ? xstrndup(a->word, (size_t)(equals + 1 - a->word)) : NULL;
+    if (a->pending)
+        answer_value(a, a->pending, "");
+    else if (option)
+        answer_value(a, option, before);
+    else if (dashed)
+        offer_options(a);
+    else if (a->command)
+        answer_word(a);
+    else if (!a->only_words)
+        offer_commands(a);
+}
+
+static int run_answer(Cli *cli) {
+    Answer a = {.cli = cli, .word = ""};
+    const TextList words = cli->names;
+    cli->names.n = 0;
+    for (size_t i = 1; i < words.n; i++) {
+        const char *word = words.at[i] + (words.at[i][0] == '=');
+        if (i + 1 < words.n)
+            take_word(&a, word);
+        else
+            a.word = word;
+    }
+    answer(&a);
+    return EXIT_DONE;
+}
+
+static int run(Cli *cli, void *options, Err *err) {
+    const char *what = cli->names.n ? cli->names.at[0] : "";
+    if (strcmp(what, "answer") == 0)
+        return run_answer(cli);
+    const char *script = completion_script(what);
+    if (!script || cli->names.n > 1)
+        return err_set(
+            err, ERR_INVALID, "thole completion takes one of bash, zsh and fish%s%.40s%s",
+            *what ? ", not \"" : "", cli->names.n > 1 ? cli->names.at[1] : what, *what ? "\"" : "");
+    fputs(script, stdout);
+    return EXIT_DONE;
+}
+
+const Command command_completion = {
+    .name = "completion",
+    .args = "bash|zsh|fish",
+    .doc = "Prints what makes this shell complete the words of thole",
+    .more = "It knows commands, options, and the names of the project at hand. Once:\n"
+            "    bash   thole completion bash > ~/.local/share/bash-completion/completions/thole\n"
+            "    zsh    thole completion zsh > a directory of $fpath/_thole\n"
+            "    fish   thole completion fish > ~/.config/fish/completions/thole.fish",
+    .run = run,
+};

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes a thole.yaml from what the project has: package.json, Procfile, process-compose, compose.yaml, Makefile. What is only
+ * a guess stands there as a comment. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "cli/commands.h"
+#include "cli/init_sources.h"
+#include "cli/review.h"
+#include "cli/report_print.h"
+#include "data/yaml_write.h"
+
+typedef struct InitOptions {
+    bool force, to_stdout;
+    const char *from;
+} InitOptions;
+
+static const char header[] =
+    "# What runs here while people work on it: `thole up`, `thole ps`, `thole logs`.\n"
+    "# `thole vet` checks this file; docs/keys.md has every key.\n";
+
+static const char example[] =
+    "version: 1\n"
+    "services:\n"
+    "  hello:                                   # a job runs to its end\n"
+    "    type: job\n"
+    "    command: echo \"hello from thole\"\n"
+    "  clock:                                   # a server runs until it is stopped\n"
+    "    command: while sleep 1; do date; done\n"
+    "    depends_on: [hello]                    # a job has completed, a server is ready\n"
+    "    # port: 8080                           # it gets PORT\n"
+    "    # ready: {http: {path: /}}             # when it answers\n"
+    "    # watch: [src]                         # it is run again when one of these changes\n";
+
+/* ---- what it is made from ---- */
+
+/* The thole.yaml that the file means, as the server understands it. */
+static int from_file(Cli *cli, Buf *out, Err *err) {
+    const Value *status;
+    if (review_ask(cli, &status, err) < 0)
+        return -1;
+    report_print_review(cli, status);
+    if (!value_get_bool(status, "valid", false))
+        return err_set(err, ERR_INVALID, "%s is not valid", cli->config_file);
+    const Value *written = value_get(status, "written");
+    if (!written)
+        return err_set(err, ERR_INVALID, "%s is a thole.yaml already", cli->config_file);
+    const char *slash = strrchr(cli->config_file, '/');
+    buf_printf(out, "%s# Made from %s: docs/migrate.md says what became of its keys.\n", header,
+               slash ? slash + 1 : cli->config_file);
+    yaml_write(written, out);
+    return 0;
+}
+
+static const char *const process_compose[] = {"process-compose.yml", "process-compose.yaml"};
+
+/* A process-compose file says all there is; of the others what is found is put together. */
+static int make(Cli *cli, const InitOptions *options, const char *dir, Buf *out, Err *err) {
+    const char *from = options->from;
+    bool sources = init_has_sources(dir);
+    for (size_t i = 0; !from && !sources && i < COUNT(process_compose); i++) {
+        AUTO_FREE char *path = path_join(dir, process_compose[i]);
+        if (access(path, F_OK) == 0)
+            from = process_compose[i];
+    }
+    if (from) {
+        cli->file = from;
+        return cli_project(cli, err) < 0 ? -1 : from_file(cli, out, err);
+    }
+    buf_puts(out, header);
+    if (sources)
+        return init_write_sources(dir, out, err);
+    buf_puts(out, example);
+    return 0;
+}
+
+/* ---- where it goes ---- */
+
+static int write_file(const char *path, const Buf *text, bool force, Err *err) {
+    if (force)
+        return file_write_atomic(path, text->p, text->n, 0644, false, err);
+    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 && errno == EEXIST)
+        return err_set(err, ERR_INVALID,
+                       "%s is there already; --force replaces it, --stdout shows what it would be",
+                       path);
+    if (fd < 0)
+        return err_sys(err, errno, "%s", path);
+    if (write(fd, text->p, text->n) != (ssize_t)text->n) {
+        unlink(path);
+        return err_sys(err, errno ? errno : EIO, "%s", path);
+    }
+    return 0;
+}
+
+static int run(Cli *cli, void *arg, Err *err) {
+    const InitOptions *options = arg;
+    char here[PATH_MAX];
+    Buf text;
+    if (!getcwd(here, sizeof(here)))
+        return err_sys(err, errno, "the working directory is gone");
+    if (cli->file)
+        return err_set(err, ERR_INVALID,
+                       "thole init reads with --from FILE, and writes thole.yaml");
+    AUTO_FREE char *path = path_join(here, "thole.yaml");
+    if (!options->to_stdout && !options->force &&
+        faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return err_set(err, ERR_INVALID,
+                       "%s is there already; --force replaces it, --stdout shows what it would be",
+                       path);
+    buf_init(&text, MAX_CONFIG_BYTES);
+    int r = make(cli, options, here, &text, err);
+    if (r == 0 && options->to_stdout)
+        fwrite(text.p, 1, text.n, stdout);
+    else if (r == 0 && (r = write_file(path, &text, options->force, err)) == 0)
+        cli_say("wrote %s; `thole up` starts it", path);
+    buf_deinit(&text);
+    return r < 0 ? -1 : EXIT_DONE;
+}
+
+static const Option init_options[] = {
+    {"force", 0, OPTION_FLAG, offsetof(InitOptions, force), NULL,
+     "replace the thole.yaml that is there", NULL},
+    {"stdout", 0, OPTION_FLAG, offsetof(InitOptions, to_stdout), NULL, "print it, write no file",
+     NULL},
+    {"from", 0, OPTION_TEXT, offsetof(InitOptions, from), "FILE",
+     "the thole.yaml that this Procfile or process-compose file means", NULL},
+};
+
+const Command command_init = {
+    .name = "init",
+    .args = "[--from FILE] [--force] [--stdout]",
+    .doc = "Writes a thole.yaml from package.json, a Procfile, process-compose, a Makefile",
+    .more =
+        "Servers of package.json (dev, start, …) and of a Procfile start with `thole up`; jobs\n"
+        "(build, test, lint) when they are asked for. Guesses stand there as comments.",
+    .options = init_options,
+    .option_n = COUNT(init_options),
+    .options_size = sizeof(InitOptions),
+    .run = run,
+    .no_names = true,
+};

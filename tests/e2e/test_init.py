@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""thole init: what it writes is valid, runs, and destroys nothing."""
+
+import json
+
+import pytest
+
+import driver
+
+
+def package(thole, scripts, **more):
+    thole.file("package.json", json.dumps({"name": "shop", "scripts": scripts, **more}))
+
+
+def services(thole):
+    return thole.run("config", "-o", "json").json()["services"]
+
+
+def program(thole, name):
+    """A package manager that says what it was asked."""
+    path = thole.file(f"bin/{name}", f"#!/bin/sh\necho {name} \"$@\" >> $LEDGER\ncase $2 in dev|watch*) exec sleep 1000 ;; esac\n", 0o755)
+    return {"PATH": f"{path.parent}:{thole.env['PATH']}"}
+
+
+def test_with_nothing_to_read_it_writes_an_example_that_runs(thole):
+    said = thole.run("init").err
+    assert f"wrote {thole.project}/thole.yaml" in said
+    assert "is valid" in thole.run("vet").out
+    thole.run("up", "-d", "--wait")
+    assert thole.target("clock:serve")["state"]["active"] and thole.target("hello:update")["state"]["terminated"]
+
+
+def test_package_json(thole):
+    package(thole, {"dev": "vite", "start": "node .", "watch:css": "tailwind -w", "build": "vite build", "test:unit": "vitest",
+                    "postinstall": "patch", "deploy": "rm -rf /", "watch": "tsc -w"})
+    thole.file("pnpm-lock.yaml", "")
+    thole.run("init")
+    text = (thole.project / "thole.yaml").read_text()
+    assert "# ready: {tcp: {port: 5173}}" in text and "deploy" not in text and "postinstall" not in text
+    all = services(thole)
+    assert {name: (s["type"], s["auto"], s["command"]) for name, s in all.items()} == {
+        "dev": ("server", True, "pnpm run dev"), "start": ("server", False, "pnpm run start"),
+        "watch-css": ("server", False, "pnpm run watch:css"), "build": ("job", False, "pnpm run build"),
+        "test-unit": ("job", False, "pnpm run test:unit"), "watch": ("server", True, "pnpm run watch")}
+    env = program(thole, "pnpm")
+    thole.run("up", "-d", "--wait", env=env)
+    thole.wait_ledger("pnpm run dev"), thole.wait_ledger("pnpm run watch")
+    thole.run("start", "build")
+    thole.wait_ledger("pnpm run build")
+    assert len(thole.ledger()) == 3
+
+
+@pytest.mark.parametrize("lock, manager", [("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun"), ("package-lock.json", "npm"),
+                                           (None, "npm")])
+def test_the_package_manager(thole, lock, manager):
+    package(thole, {"start": "node server.js"})
+    if lock:
+        thole.file(lock, "")
+    thole.run("init")
+    assert services(thole)["start"]["command"] == f"{manager} run start" and services(thole)["start"]["auto"]
+
+
+def test_the_package_manager_that_is_named(thole):
+    package(thole, {"start": "node server.js"}, packageManager="yarn@4.1.0")
+    thole.file("package-lock.json", "")
+    thole.run("init")
+    assert services(thole)["start"]["command"] == "yarn run start"
+
+
+def test_all_sources_together(thole):
+    package(thole, {"test": "vitest", "tiltfile": "x"})
+    thole.file("Procfile", "web: echo web $PORT >> $LEDGER; exec sleep 1000\nWorker: echo 'worker: #1' $PORT >> $LEDGER; exec sleep 1000\n"
+                           "test: never\n")
+    thole.file("Procfile.dev", "web: echo dev $PORT >> $LEDGER; exec sleep 1000\nWorker: echo \"worker: #1\" $PORT >> $LEDGER; exec sleep 1000\n")
+    thole.file("Makefile", ".PHONY: all lint \\\n\ttest\nlint:\n\ttrue\nbuild:\n\ttrue\n")
+    thole.file("compose.yaml", "services: {db: {image: postgres}}\n")
+    thole.file(".env", "A=b\n")
+    thole.run("init")
+    text = (thole.project / "thole.yaml").read_text()
+    assert "#   command: docker compose -f compose.yaml up" in text and "env_from: [.env]" in text
+    assert sorted(services(thole)) == ["lint", "test", "web", "worker"]
+    port = driver.free_port()
+    text = text.replace("5000", str(port)).replace("5100", str(driver.free_port()))
+    thole.file("thole.yaml", text)
+    thole.run("up", "-d", "--wait")
+    driver.wait_until(lambda: [line for line in thole.ledger() if line.startswith("dev")], what="web to run")
+
+
+def test_from_a_foreign_file(thole):
+    thole.file(".env", "SECRET=not in the file\n")
+    thole.file("process-compose.yaml", "processes:\n  a: {command: 'echo a $$SECRET >> $$LEDGER; exec sleep 1000'}\n  b: {command: 'true', disabled: true}\n")
+    shown = thole.run("init", "--stdout").out
+    assert not (thole.project / "thole.yaml").exists() and "not in the file" not in shown and "env_from: .env" in shown
+    thole.run("init")
+    assert (thole.project / "thole.yaml").read_text() == shown
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("a not in the file")
+    thole.run("down", "--purge")
+    thole.file("Procfile.dev", "web: echo web $PORT >> $LEDGER; exec sleep 1000\n")
+    thole.run("init", "--from", "Procfile.dev", "--force")
+    assert "Made from Procfile.dev" in (thole.project / "thole.yaml").read_text()
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("web 5000")
+
+
+def test_nothing_is_destroyed(thole):
+    path = thole.file("thole.yaml", "version: 1 # mine\n")
+    for words in (["init"], ["init", "--from", "thole.yaml"]):
+        assert "--force replaces it" in thole.run(*words, code=2).err
+    assert path.read_text() == "version: 1 # mine\n"
+    thole.run("init", "--stdout")
+    assert path.read_text() == "version: 1 # mine\n"
+    assert "is a thole.yaml already" in thole.run("init", "--from", "thole.yaml", "--force", code=2).err
+    assert path.read_text() == "version: 1 # mine\n"
+    path.unlink()
+    path.symlink_to("nowhere")
+    assert "--force replaces it" in thole.run("init", code=2).err
+    path.unlink()
+    thole.file("package.json", "{broken")
+    assert "package.json" in thole.run("init", code=2).err and not path.exists()
+    (thole.project / "package.json").unlink()
+    assert "no-such-file" in thole.run("init", "--from", "no-such-file", code=2).err and not path.exists()
+    thole.file("process-compose.yaml", "processes: {a: {command: x, is_elevated: true}}\n")
+    assert "is_elevated" in thole.run("init", code=2).err and not path.exists()
