@@ -12,6 +12,8 @@
 #include "base/xalloc.h"
 #include "engine/stopped.h"
 
+#define MERGE_PATCH "application/merge-patch+json"
+
 const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_HEALTHZ] = serve_ok,
     [ROUTE_LIVEZ] = serve_ok,
@@ -26,6 +28,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_SESSION] = serve_object,
     [ROUTE_SESSION_STATUS] = serve_object,
     [ROUTE_SESSION_DELETE] = serve_session_delete,
+    [ROUTE_SESSION_PATCH] = serve_session_patch,
     [ROUTE_SESSION_START] = serve_session_start,
     [ROUTE_SESSION_RELOAD] = serve_session_reload,
     [ROUTE_SESSION_HOLD] = serve_session_hold,
@@ -36,6 +39,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_TARGETS] = serve_list,
     [ROUTE_TARGET] = serve_object,
     [ROUTE_TARGET_STATUS] = serve_object,
+    [ROUTE_TARGET_PATCH] = serve_target_patch,
     [ROUTE_TARGET_START] = serve_target_action,
     [ROUTE_TARGET_STOP] = serve_target_action,
     [ROUTE_TARGET_RESTART] = serve_target_action,
@@ -93,12 +97,16 @@ void reply_object(Request *request, int status, Object *object) {
     reply_json(request, status, &buf);
 }
 
-static bool is_json_type(const char *type) {
-    static const char json[] = "application/json";
-    if (!type || strncasecmp(type, json, strlen(json)) != 0)
-        return false;
-    type += strlen(json);
-    return !*type || *type == ';' || *type == ' ';
+static bool is_type(const char *given, const char *type) {
+    size_t n = strlen(type);
+    return given && strncasecmp(given, type, n) == 0 && (!given[n] || strchr("; ", given[n]));
+}
+
+/* A patch is one by its type; JSON is taken for one. */
+static bool is_json_type(const Request *request) {
+    const char *given = request_header(request, "Content-Type");
+    return is_type(given, "application/json") ||
+           (strcmp(request->method, "PATCH") == 0 && is_type(given, MERGE_PATCH));
 }
 
 int request_json(Request *request, const Value **ret) {
@@ -106,10 +114,11 @@ int request_json(Request *request, const Value **ret) {
     *ret = NULL;
     if (!request->body_size)
         return 0;
-    if (!is_json_type(request_header(request, "Content-Type"))) {
+    if (!is_json_type(request)) {
         reply_status(request, 415, "UnsupportedMediaType",
                      "the body of the request was in an unknown format - accepted media types "
-                     "include: application/json");
+                     "include: %s",
+                     strcmp(request->method, "PATCH") == 0 ? MERGE_PATCH : "application/json");
         return -1;
     }
     if (json_parse(request->body, request->body_size, request->arena, ret, &err) < 0) {

@@ -6,6 +6,7 @@
 #include "api/watch_event.h"
 #include "api/http_server.h"
 #include "api/listing.h"
+#include "api/session_body.h"
 #include "api/socket_file.h"
 #include "api/status.h"
 #include "spec/routes.h"
@@ -38,9 +39,16 @@ void serve_object(Api *api, Request *request, const RouteMatch *match);
 /* watch.c: the stream that serve_list turns into */
 void serve_watch(Api *api, Request *request, const ListAsk *ask);
 /* session_actions.c */
+/* Unknown fields are refused, warned of or ignored, as the client wishes. -1: answered. */
+MUST int check_unknown(Request *request, const SessionBody *body);
+/* 422 with the causes of the body. */
+void reply_invalid(Request *request, const SessionBody *body, const char *name);
 void serve_session_create(Api *api, Request *request, const RouteMatch *match);
 void serve_session_delete(Api *api, Request *request, const RouteMatch *match);
 void serve_session_start(Api *api, Request *request, const RouteMatch *match);
+/* patch.c */
+void serve_session_patch(Api *api, Request *request, const RouteMatch *match);
+void serve_target_patch(Api *api, Request *request, const RouteMatch *match);
 /* reload.c */
 void serve_session_reload(Api *api, Request *request, const RouteMatch *match);
 /* Answers what creating it would do. */

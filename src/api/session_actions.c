@@ -26,8 +26,7 @@ static int check_type(Request *request, const Value *body) {
     return 0;
 }
 
-/* Unknown fields: refused, warned of, or ignored, as the client wishes. */
-static int check_unknown(Request *request, const SessionBody *body) {
+int check_unknown(Request *request, const SessionBody *body) {
     const char *how = request_param(request, "fieldValidation");
     if (!body->unknown_n || str_same(how, "Ignore"))
         return 0;
@@ -49,7 +48,7 @@ static int check_unknown(Request *request, const SessionBody *body) {
     return 0;
 }
 
-static void reply_invalid(Request *request, const SessionBody *body, const char *name) {
+void reply_invalid(Request *request, const SessionBody *body, const char *name) {
     Buf text;
     buf_init(&text, MAX_REPLY_BYTES);
     for (size_t i = 0; i < body->cause_n; i++)

@@ -263,18 +263,24 @@ static void read_file(Reader *r, const Value *spec) {
     r->body->ask.file = file;
 }
 
-static void read_spec(Reader *r, const Value *body) {
-    static const char *const known[] = {"tiltfilePath", "exitCondition", "ci", NULL};
-    const Value *spec = member(r, body, "", "spec", VALUE_MAP);
+/* NULL: not said. */
+static const char *read_condition(Reader *r, const Value *spec) {
     const char *condition = string_member(r, spec, "spec", "exitCondition");
-    check_known(r, spec, "spec", known);
-    read_file(r, spec);
     if (condition && strcmp(condition, "manual") != 0 && strcmp(condition, "ci") != 0)
         add_cause(r, "FieldValueNotSupported", "spec.exitCondition",
                   arena_printf(r->arena,
                                "Unsupported value: \"%s\": supported values: \"manual\", \"ci\"",
                                condition));
     r->body->ask.ci = str_same(condition, "ci");
+    return condition;
+}
+
+static void read_spec(Reader *r, const Value *body) {
+    static const char *const known[] = {"tiltfilePath", "exitCondition", "ci", NULL};
+    const Value *spec = member(r, body, "", "spec", VALUE_MAP);
+    check_known(r, spec, "spec", known);
+    read_file(r, spec);
+    (void)read_condition(r, spec);
     read_ci(r, spec);
 }
 
@@ -330,6 +336,31 @@ void start_body_read(const Value *body, Arena *arena, SessionBody *ret) {
     read_names(&r, body, "");
     read_labels(&r, body, "");
     read_client(&r, body, "");
+}
+
+/* null takes the member away: then the config file decides. */
+static int64_t patched_ms(const Value *ci, const char *key, int64_t said_ms) {
+    return value_is(value_get(ci, key), VALUE_NULL) ? SESSION_AS_FILE : said_ms;
+}
+
+void patch_body_read(const Value *body, Arena *arena, SessionBody *ret, SessionPatch *ret_patch) {
+    static const char *const known[] = {"apiVersion", "kind", "metadata", "spec", "status", NULL};
+    static const char *const known_spec[] = {"tiltfilePath", "exitCondition", "ci", NULL};
+    Reader r = {arena, ret};
+    *ret = (SessionBody){.cause_n = 0};
+    check_known(&r, body, "", known);
+    const Value *spec = member(&r, body, "", "spec", VALUE_MAP);
+    check_known(&r, spec, "spec", known_spec);
+    ret->ask.file = string_member(&r, spec, "spec", "tiltfilePath");
+    const char *condition = read_condition(&r, spec);
+    read_ci(&r, spec);
+    const Value *ci = value_get(spec, "ci");
+    *ret_patch = (SessionPatch){.ci = !condition    ? UNKNOWN
+                                      : ret->ask.ci ? YES
+                                                    : NO,
+                                .timeout_ms = patched_ms(ci, "timeout", ret->ask.ci_timeout_ms),
+                                .readiness_timeout_ms = patched_ms(
+                                    ci, "readinessTimeout", ret->ask.ci_readiness_timeout_ms)};
 }
 
 void review_body_read(const Value *body, Arena *arena, SessionBody *ret) {

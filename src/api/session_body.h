@@ -19,5 +19,7 @@ typedef struct SessionBody {
 void session_body_read(const Value *body, Arena *arena, SessionBody *ret);
 /* {names, labels, client} */
 void start_body_read(const Value *body, Arena *arena, SessionBody *ret);
+/* A merge patch: {metadata, spec{exitCondition, ci{timeout, readinessTimeout}}}; ret->ask.file: what it says of tiltfilePath. */
+void patch_body_read(const Value *body, Arena *arena, SessionBody *ret, SessionPatch *ret_patch);
 /* {spec{tiltfilePath}, client} */
 void review_body_read(const Value *body, Arena *arena, SessionBody *ret);

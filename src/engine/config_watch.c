@@ -166,9 +166,9 @@ ConfigWatch *config_watch_free(ConfigWatch *watch) {
 
 void config_watch_follow(Session *session) {
     ConfigWatch *watch = session->config_watch;
-    if (session->ci || !session->engine->files ||
-        (watch && strlist_same(&watch->files, &session->config->files)))
+    bool wanted = !session->ci && session->engine->files;
+    if (wanted && watch && strlist_same(&watch->files, &session->config->files))
         return;
     config_watch_free(watch);
-    session->config_watch = config_watch_new(session);
+    session->config_watch = wanted ? config_watch_new(session) : NULL;
 }

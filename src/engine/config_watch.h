@@ -5,6 +5,7 @@
 typedef struct Session Session;
 typedef struct ConfigWatch ConfigWatch;
 
-/* Looks at the files of the present generation, from now on; what has changed since they were read is taken up at once. */
+/* Looks at the files of the present generation, from now on; what has changed since they were read is taken up at once. Of a ci session
+ * no more. */
 void config_watch_follow(Session *session);
 ConfigWatch *config_watch_free(ConfigWatch *watch); /* NULL is fine, returns NULL */

@@ -105,6 +105,26 @@ int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err) {
     return session_save(session, err);
 }
 
+int target_patch_enabled(Target *target, Tristate enabled, Err *err) {
+    Session *session = target->session;
+    if (enabled != UNKNOWN)
+        return target_set_enabled(target, enabled == YES, false, err);
+    if (target_refuses(target, "enabled", err))
+        return -1;
+    bool was = target_enabled(target);
+    target->enabled_asked = UNKNOWN;
+    bool is = target_enabled(target);
+    if (was != is)
+        event_record(session, &(Event){.target = target_name(target),
+                                       .kind = is ? EVENT_ENABLED : EVENT_DISABLED,
+                                       .reason = "Requested",
+                                       .message = "as the config file says, by request"});
+    session_apply_enablement(session);
+    object_touch(session->engine->objects, &target->object);
+    session_touch(session);
+    return session_save(session, err);
+}
+
 int target_refuse_disabled(const Target *target, Err *err) {
     const TargetSpec *spec = target_spec(target);
     if (target->session->facts[target->index].want != WANT_DISABLED)

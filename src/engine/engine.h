@@ -61,6 +61,15 @@ MUST Session *session_create(Engine *engine, const SessionAsk *ask, Report *repo
 /* Starts what the names choose in a session that exists (`up` again, `start`). client: NULL, or replaces the stored one (--env-refresh). */
 MUST int session_start(Session *session, const StrList *names, const StrMap *labels,
                        const ClientSetup *client, Err *err);
+enum { SESSION_AS_IS = -1, SESSION_AS_FILE = -2 };
+
+typedef struct SessionPatch {
+    Tristate ci;                              /* exit condition; UNKNOWN: as it is */
+    int64_t timeout_ms, readiness_timeout_ms; /* of ci; or SESSION_AS_IS, SESSION_AS_FILE */
+} SessionPatch;
+
+/* From now on the session is for this. What becomes a ci session counts its timeouts from now. */
+MUST int session_patch(Session *session, const SessionPatch *patch, Err *err);
 /* Graceful stop of everything in reverse order of dependence (grace_ms < 0: each its own; 0: kill), then the object goes. purge: also its files. */
 void session_delete(Session *session, int64_t grace_ms, bool purge);
 /* Of a session that is down and has left helpers: loads it again, and deletes it with purge. */
@@ -103,6 +112,8 @@ MUST int target_trigger(Target *target, bool force, Triggered *ret, Err *err);
 /* Disabled: it is stopped, and not run until it is enabled; then it is started if it was chosen. with_deps: likewise what it
  * depends on (enabled), or what depends on it (disabled). Lasts as long as the session, over its file's `enabled`. */
 MUST int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err);
+/* Likewise of it alone; UNKNOWN: as its file says again. */
+MUST int target_patch_enabled(Target *target, Tristate enabled, Err *err);
 
 /* ---- The server as a whole ---- */
 void engine_stop_all(Engine *engine); /* every session, gracefully */

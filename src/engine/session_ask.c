@@ -204,6 +204,42 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     return session;
 }
 
+/* ---- patch ---- */
+
+static int64_t patched_ms(int64_t said_ms, int64_t present_ms, int64_t file_ms) {
+    return said_ms == SESSION_AS_IS ? present_ms : said_ms == SESSION_AS_FILE ? file_ms : said_ms;
+}
+
+/* A session that becomes a ci run is judged by what happens from now on. */
+static void become(Session *session, bool ci) {
+    if (ci == session->ci)
+        return;
+    session->ci = ci;
+    session->started_ms = loop_now_ms(session->engine->loop);
+    session->healthy_since_ms = 0;
+    session->exit_timer = timer_free(session->exit_timer);
+    config_watch_follow(session);
+    watches_follow(session);
+    for (size_t i = 0; i < session->graph.n; i++)
+        target_mark(session->targets[i]);
+}
+
+int session_patch(Session *session, const SessionPatch *patch, Err *err) {
+    if (session->deleting || session->done)
+        return err_set(err, ERR_CONFLICT, "session %s is %s", session->slug,
+                       session->deleting ? "being stopped" : "done");
+    CiConfig *ci = &session->ci_config;
+    const CiConfig *file = &session->config->ci;
+    ci->timeout_ms = patched_ms(patch->timeout_ms, ci->timeout_ms, file->timeout_ms);
+    ci->readiness_timeout_ms = patched_ms(patch->readiness_timeout_ms, ci->readiness_timeout_ms,
+                                          file->readiness_timeout_ms);
+    if (patch->ci != UNKNOWN)
+        become(session, patch->ci == YES);
+    session->object.generation++;
+    session_touch(session);
+    return session_save(session, err);
+}
+
 /* `up` again: a job that has succeeded is done, and is not run once more. */
 static void leave_done(Session *session, unsigned char *chosen) {
     for (size_t i = 0; i < session->graph.n; i++) {

@@ -71,6 +71,13 @@ const Route routes[ROUTES] = {
          .reply = "Session",
          .params = {{"gracePeriodSeconds", "for every target; 0: kill at once"},
                     {"purge", "true: helpers that were left running and its files go too"}}},
+    [ROUTE_SESSION_PATCH] =
+        {HTTP_PATCH, TILT_API "/sessions/{session}",
+         "Changes what a session is for; a merge patch (RFC 7386).", "tilt.dev", "sessions", NULL,
+         "patch",
+         "spec{exitCondition, ci{timeout, readinessTimeout}}; null: as the config file says",
+         .reply = "Session",
+         .params = {{"fieldValidation", "Strict, Warn or Ignore unknown fields"}}},
     [ROUTE_SESSION_START] = {HTTP_POST, TILT_API "/sessions/{session}/start",
                              "Starts what the names choose, with what it depends on.", "tilt.dev",
                              "sessions", "start", "create",
@@ -121,6 +128,10 @@ const Route routes[ROUTES] = {
     [ROUTE_TARGET_STATUS] = {HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}/status",
                              "The same.", "thole.dev", "targets", "status", "get",
                              .reply = "Target"},
+    [ROUTE_TARGET_PATCH] = {HTTP_PATCH, THOLE_API "/namespaces/{session}/targets/{target}",
+                            "Enables or disables a target; a merge patch (RFC 7386).", "thole.dev",
+                            "targets", NULL, "patch",
+                            "spec{enabled}; null: as the config file says", .reply = "Target"},
     [ROUTE_TARGET_START] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/start",
                             "Wishes the target to run, with what it depends on.", "thole.dev",
                             "targets", "start", "create", "nothing", .reply = "Target"},
@@ -198,7 +209,7 @@ const char *const route_groups[] = {"tilt.dev", "thole.dev", NULL};
 
 const char *http_method_name(HttpMethod method) {
     static const char *const names[HTTP_METHODS] = {
-        [HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE"};
+        [HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE", [HTTP_PATCH] = "PATCH"};
     return names[method];
 }
 

@@ -190,6 +190,18 @@ int session_start(Session *session, const StrList *names, const StrMap *labels,
     return 0;
 }
 
+int session_patch(Session *session, const SessionPatch *patch, Err *err) {
+    if (session->done)
+        return err_set(err, ERR_CONFLICT, "session %s is done", session->slug);
+    session->patch = *patch;
+    return 0;
+}
+
+int target_patch_enabled(Target *target, Tristate enabled, Err *err) {
+    target->patched = enabled;
+    return 0;
+}
+
 /* A file named "bad" has a problem, any other no changes. */
 int session_reload(Session *session, Report *report, Err *err) {
     if (!strstr(session->file, "bad"))

@@ -20,6 +20,7 @@ struct Target {
     Object object;
     Session *session;
     char target[64], name[64], state[512];
+    Tristate patched;
     StrMap labels;
     int starts, stops, restarts, enabled; /* enabled: 1, -1 it was disabled, 0 neither */
     bool with_deps;
@@ -34,6 +35,7 @@ struct Session {
     int holders;
     int64_t deleted_grace_ms;
     bool deleted, purge;
+    SessionPatch patch;
     Target *targets[64];
     size_t target_n;
 };

@@ -62,8 +62,8 @@ TEST(every_route_has_a_handler_and_answers)
 
 TEST(every_route_refuses_other_methods)
 {
-    static const char *const methods[] = {"GET",   "POST",    "DELETE", "PUT",
-                                          "PATCH", "OPTIONS", "HEAD",   "BREW"};
+    static const char *const methods[] = {"GET", "POST",    "DELETE", "PATCH",
+                                          "PUT", "OPTIONS", "HEAD",   "BREW"};
     Front *front = front_with_shop();
     for (RouteId id = 0; id < ROUTES; id++) {
         char path[300];

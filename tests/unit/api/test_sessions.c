@@ -212,6 +212,77 @@ TEST(reloading_a_session)
     front_free(front);
 }
 
+#define PATCH_TYPE "Content-Type: application/merge-patch+json\r\n"
+
+static int patch(Front *front, const char *path, const char *type, const char *body, char *ret) {
+    Answer answer = ask(front, "PATCH", path, type, body);
+    int status = answer.status;
+    snprintf(ret, 1000, "%s", answer.body);
+    answer_free(&answer);
+    return status;
+}
+
+TEST(patching_a_session)
+{
+    char body[1000];
+    Front *front = front_new();
+    Session *session = fake_session(front->engine, "shop-1", "/shop/thole.yaml");
+    CHECK_EQ(patch(front, SESSIONS "/shop-1", PATCH_TYPE,
+                   "{\"spec\":{\"exitCondition\":\"ci\",\"ci\":{\"timeout\":\"3s\","
+                   "\"readinessTimeout\":null}}}",
+                   body),
+             200);
+    CHECK_HAS(body, "\"kind\":\"Session\"");
+    CHECK_EQ(session->patch.ci, YES);
+    CHECK_EQ(session->patch.timeout_ms, 3000);
+    CHECK_EQ(session->patch.readiness_timeout_ms, SESSION_AS_FILE);
+    CHECK_EQ(patch(front, SESSIONS "/shop-1", JSON, "{}", body), 200);
+    CHECK_EQ(session->patch.ci, UNKNOWN);
+    CHECK_EQ(session->patch.timeout_ms, SESSION_AS_IS);
+    CHECK_EQ(patch(front, SESSIONS "/shop-1", "Content-Type: application/json-patch+json\r\n", "{}",
+                   body),
+             415);
+    CHECK_HAS(body, "application/merge-patch+json");
+    CHECK_EQ(patch(front, SESSIONS "/shop-1", PATCH_TYPE,
+                   "{\"spec\":{\"exitCondition\":\"never\",\"ci\":{\"timeout\":\"x\"}}}", body),
+             422);
+    CHECK_HAS(body, "spec.exitCondition");
+    CHECK_HAS(body, "spec.ci.timeout");
+    CHECK_EQ(session->patch.ci, UNKNOWN); /* nothing of it was done */
+    CHECK_EQ(patch(front, SESSIONS "/shop-1", PATCH_TYPE,
+                   "{\"spec\":{\"tiltfilePath\":\"/other.yaml\"}}", body),
+             422);
+    CHECK_HAS(body, "immutable");
+    CHECK_EQ(patch(front, SESSIONS "/shop-1", PATCH_TYPE,
+                   "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{}}", body),
+             409);
+    CHECK_HAS(body, "the object has been modified");
+    CHECK_EQ(patch(front, SESSIONS "/nobody-1", PATCH_TYPE, "{}", body), 404);
+    session->done = true;
+    CHECK_EQ(patch(front, SESSIONS "/shop-1", PATCH_TYPE, "{}", body), 409);
+    front_free(front);
+}
+
+TEST(patching_a_target)
+{
+    char body[1000];
+    Front *front = front_new();
+    Session *session = fake_session(front->engine, "shop-1", "/shop/thole.yaml");
+    Target *target = fake_target(session, "api:serve", "{}");
+    static const char path[] = "/apis/thole.dev/v1alpha1/namespaces/shop-1/targets/api.serve";
+    CHECK_EQ(patch(front, path, PATCH_TYPE, "{\"spec\":{\"enabled\":false}}", body), 200);
+    CHECK_EQ(target->patched, NO);
+    CHECK_EQ(patch(front, path, PATCH_TYPE, "{\"spec\":{\"enabled\":true}}", body), 200);
+    CHECK_EQ(target->patched, YES);
+    CHECK_EQ(patch(front, path, PATCH_TYPE, "{\"spec\":{\"enabled\":null}}", body), 200);
+    CHECK_EQ(target->patched, UNKNOWN);
+    CHECK_EQ(patch(front, path, PATCH_TYPE, "{\"spec\":{\"enabled\":\"no\"}}", body), 422);
+    CHECK_HAS(body, "expected true, false or null");
+    CHECK_EQ(patch(front, path, PATCH_TYPE, "{\"spec\":{\"type\":\"job\"}}", body), 422);
+    CHECK_HAS(body, "spec.type: Forbidden");
+    front_free(front);
+}
+
 TEST(deleting_sessions)
 {
     Front *front = front_new();

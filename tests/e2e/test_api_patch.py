@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PATCH: what a session is for, and who is enabled."""
+
+from driver import wait_until
+
+TILT = "/apis/tilt.dev/v1alpha1"
+THOLE = "/apis/thole.dev/v1alpha1"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+def patch(thole, path, body):
+    return thole.api(path, method="PATCH", body=body, headers=MERGE)
+
+
+def session_path(thole):
+    return f"{TILT}/sessions/{thole.session()['metadata']['name']}"
+
+
+def target_path(thole, name):
+    return f"{THOLE}/namespaces/{thole.session()['metadata']['name']}/targets/{name.replace(':', '.')}"
+
+
+def test_a_session_becomes_a_ci_run(thole):
+    """It is judged from then on, is done when all is well, and stops what runs."""
+    thole.config("""
+        version: 1
+        services:
+          a: {command: exec sleep 1000, ready: {exec: test -e go}}
+        """)
+    thole.run("up", "-d")
+    thole.wait_target("a:serve", "active")
+    path = session_path(thole)
+    code, session = patch(thole, path, {"spec": {"exitCondition": "ci", "ci": {"timeout": "1h"}}})
+    assert code == 200 and session["spec"]["exitCondition"] == "ci" and session["spec"]["ci"]["timeout"] == "1h0m0s"
+    old = thole.server_pid()
+    thole.kill(old)
+    wait_until(lambda: thole.server_pid() != old)
+    assert thole.api(path)[1]["spec"]["ci"]["timeout"] == "1h0m0s", "it is on disk"
+    thole.file("go", "")
+    wait_until(lambda: thole.api(path)[1]["status"]["done"])
+    wait_until(lambda: not thole.pins())
+    code, refused = patch(thole, path, {"spec": {"exitCondition": "manual"}})
+    assert code == 409 and "is done" in refused["message"]
+
+
+def test_a_ci_run_that_is_patched_times_out(thole):
+    thole.config("version: 1\nservices: {a: {command: exec sleep 1000, ready: {exec: 'false'}}}\n")
+    thole.run("ci", "-d")
+    path = session_path(thole)
+    assert patch(thole, path, {"spec": {"ci": {"timeout": "100ms"}}})[0] == 200
+    wait_until(lambda: thole.api(path)[1]["status"].get("error", "").startswith("Timeout after 100ms"))
+
+
+def test_a_patch_that_is_wrong_changes_nothing(thole):
+    thole.config("version: 1\nservices: {a: {command: exec sleep 1000}}\n")
+    thole.run("up", "-d", "--wait")
+    path = session_path(thole)
+    before = thole.api(path)[1]["spec"]
+    for body, field in (({"spec": {"exitCondition": "x", "ci": {"timeout": "3s"}}}, "spec.exitCondition"),
+                        ({"spec": {"exitCondition": "ci", "ci": {"timeout": "soon"}}}, "spec.ci.timeout"),
+                        ({"spec": {"tiltfilePath": "/x", "exitCondition": "ci"}}, "spec.tiltfilePath")):
+        code, reply = patch(thole, path, body)
+        assert code == 422 and field in reply["message"]
+    assert thole.api(path)[1]["spec"] == before
+    assert patch(thole, path, {"spec": {}, "metadata": {"resourceVersion": "1"}})[0] == 409
+
+
+def test_targets_are_disabled_and_enabled(thole):
+    thole.config("version: 1\nservices: {a: {command: exec sleep 1000}, b: {command: exec sleep 1000, enabled: false}}\n")
+    thole.run("up", "-d", "--wait")
+    a, b = target_path(thole, "a:serve"), target_path(thole, "b:serve")
+    code, target = patch(thole, a, {"spec": {"enabled": False}})
+    assert code == 200 and target["spec"]["enabled"] is False
+    wait_until(lambda: "disabled" in thole.api(a)[1]["status"]["state"])
+    assert patch(thole, b, {"spec": {"enabled": True}})[0] == 200
+    thole.wait_target("b:serve", "active")
+    assert patch(thole, b, {"spec": {"enabled": None}})[1]["spec"]["enabled"] is False, "as the file says"
+    wait_until(lambda: "disabled" in thole.api(b)[1]["status"]["state"])
+    assert patch(thole, a, {"spec": {"target": "x"}})[0] == 422
