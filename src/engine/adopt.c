@@ -96,6 +96,7 @@ static void found(Target *target, const StepState *state) {
         break;
     case STEP_ENDED:
         found_ended(target, state);
+        hooks_restore(target);
         if (state->rebooted && target_spec(target)->type == TARGET_JOB && facts->want == WANT_RUN)
             fact_wanted(facts, WANT_RUN, loop_wall_us(session->engine->loop),
                         "run again: the machine was restarted while it ran");
@@ -107,6 +108,12 @@ static void found(Target *target, const StepState *state) {
                      target->queued_cause);
     else if (target->queued_after && target->queued_after == facts->run && facts->want == WANT_RUN)
         fact_restart_asked(facts, loop_wall_us(session->engine->loop), "restarted by request");
+}
+
+static void looked_up(Session *session);
+
+void target_looked_up(Target *target) {
+    looked_up(target->session);
 }
 
 static void record_adopted(Session *session) {
@@ -152,7 +159,7 @@ static void on_resumed(void *arg, const void *result, const Err *err) {
     looked_up(target->session);
 }
 
-static void look_up(Target *target) {
+void target_look_up(Target *target) {
     Session *session = target->session;
     TargetFacts *facts = target_facts(target);
     if (facts->run <= target->base_run) {
@@ -175,7 +182,7 @@ static void on_setup(void *arg, const void *result, const Err *err) {
     watches_follow(session);
     for (size_t i = 0; i < session->graph.n; i++)
         if (i != session->graph.tiltfile)
-            look_up(session->targets[i]);
+            hooks_look_up(session->targets[i]);
     looked_up(session); /* our own share, taken in adopt() */
 }
 
