@@ -56,9 +56,21 @@ static void forget(Target *target) {
     object_touch(target->session->engine->objects, &target->object);
 }
 
+static void record_failure(Target *target, Hook hook, const char *why) {
+    char message[FACTS_TEXT + 40];
+    snprintf(message, sizeof(message), "hook %s failed: %s", hook_name(hook), why);
+    event_record(target->session, &(Event){.target = target_name(target),
+                                           .run = target_facts(target)->run,
+                                           .kind = EVENT_HOOK,
+                                           .reason = target->hooks.late ? "TimedOut" : "Failed",
+                                           .message = message});
+}
+
 /* `why` NULL: well. */
 static void ended(Target *target, Hook hook, const char *why) {
     bool stopped = target->hooks.stopped;
+    if (why && !stopped)
+        record_failure(target, hook, why);
     forget(target);
     if (hook == HOOK_BEFORE) {
         char failed[FACTS_TEXT];
