@@ -130,6 +130,9 @@ static void looked_up(Session *session) {
     for (size_t i = 0; i < session->graph.n; i++)
         schedule_resume(session->targets[i]);
     for (size_t i = 0; i < session->graph.n; i++)
+        if (session->targets[i]->queued_forced)
+            fact_forced(&session->facts[i]);
+    for (size_t i = 0; i < session->graph.n; i++)
         target_mark(session->targets[i]);
     engine_changed(session->engine, session);
     config_watch_follow(session);

@@ -14,6 +14,7 @@
 #include "engine/run_files.h"
 #include "engine/session.h"
 #include "engine/watch.h"
+#include "spec/signals.h"
 
 TargetFacts *target_facts(Target *target) {
     return &target->session->facts[target->index];
@@ -561,6 +562,26 @@ void target_show(Target *target, const Verdict *verdict) {
     target_retold(target);
 }
 
+/* For who waits for a certain run: that it was not needed, or how the one before this ended. */
+static void encode_past(const TargetFacts *facts, JsonWriter *out) {
+    if (facts->skipped)
+        json_kv_int(out, "skippedRun", facts->skipped);
+    bool newest = facts->queued && facts->run_state == RUN_ENDED; /* it is not shown otherwise */
+    const RunResult *result = newest ? &facts->result : &facts->former;
+    uint32_t run = newest ? facts->run : facts->former_run;
+    char name[16];
+    if (!run)
+        return;
+    json_kv_object(out, "previous");
+    json_kv_int(out, "run", run);
+    json_kv_bool(out, "failed", newest ? facts->failure != NULL : facts->former_failed);
+    if (result->kind == END_EXITED)
+        json_kv_int(out, "exitCode", result->code);
+    if (result->kind == END_SIGNALED)
+        json_kv_string(out, "signal", signal_name(result->code, name));
+    json_object_end(out);
+}
+
 static void encode(const Object *object, JsonWriter *out) {
     const Target *target = container_of(object, Target, object);
     const TargetSpec *spec = target_spec(target);
@@ -594,6 +615,7 @@ static void encode(const Object *object, JsonWriter *out) {
         json_kv_string(out, "message", status->message);
     if (target->stop_failed[0])
         json_kv_string(out, "stopFailed", target->stop_failed);
+    encode_past(&target->session->facts[target->index], out);
     target_encode_helpers(status, out);
     json_object_end(out);
 }

@@ -149,6 +149,9 @@ static void note_start(TargetFacts *f) {
 void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     assert(!facts_alive(f));
     note_start(f);
+    f->former_run = f->run_state == RUN_ENDED ? f->run : 0;
+    f->former = f->result;
+    f->former_failed = f->failure != NULL;
     f->queued = f->patient = f->forced = f->unwatched = false;
     f->inputs = INPUTS_UNKNOWN;
     f->skipped = 0;

@@ -150,12 +150,16 @@ typedef struct TargetFacts {
     uint32_t attempt;
     RunResult result; /* of the newest run, when RUN_ENDED; its `why` is NULL */
 
-    uint32_t
-        skipped; /* number of the run that was not needed when it was last wished for; 0: it is, or was */
+    /* The run before the newest, and how it ended: who waited for it may look too late. 0: not known */
+    uint32_t former_run;
+    RunResult former;
+    bool former_failed;
+    /* Number of the run that was not needed when it was last wished for; 0: it is, or was */
+    uint32_t skipped;
 
     /* Most targets have none of these: owned, for facts_deinit to free. */
-    char *
-        cause; /* why the queued run is to be; becomes its note. NULL: somebody asked, or the policy */
+    /* why the queued run is to be; becomes its note. NULL: somebody asked, or the policy */
+    char *cause;
     char *failure; /* why the newest run failed, one sentence; NULL: it did not */
     char *due;     /* due_us in words, in its time zone */
     char *note;    /* what people should know besides: "stopped by request"; NULL: nothing */
