@@ -27,7 +27,7 @@ const Option run_options[RUN_OPTION_N] = {
     {"timeout", 0, OPTION_DURATION, offsetof(ActionOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
     {"force", 0, OPTION_FLAG, offsetof(ActionOptions, force), NULL,
-     "run jobs even if their inputs are as they were", NULL},
+     "run jobs even if nothing has changed", NULL},
 };
 
 typedef struct Wish {

@@ -29,7 +29,7 @@ static const Option options[] = {
     {"timeout", 0, OPTION_DURATION, offsetof(TriggerOptions, timeout_ms), "DURATION",
      "with --wait: give up after this long (exit code 4)", NULL},
     {"force", 0, OPTION_FLAG, offsetof(TriggerOptions, force), NULL,
-     "run jobs even if their inputs are as they were", NULL},
+     "run jobs even if nothing has changed", NULL},
 };
 
 /* What was triggered: a service. */

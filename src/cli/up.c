@@ -40,7 +40,7 @@ static const Option up_options[] = {
     {"dry-run", 0, OPTION_FLAG, offsetof(UpOptions, dry_run), NULL,
      "only say what would be started, restarted and stopped, and why", NULL},
     {"force", 0, OPTION_FLAG, offsetof(UpOptions, force), NULL,
-     "run jobs even if they are done, or their inputs are as they were", NULL},
+     "run jobs even if nothing has changed", NULL},
 };
 
 static const Option ci_options[] = {
@@ -54,7 +54,7 @@ static const Option ci_options[] = {
     {"summary", 0, OPTION_FLAG, offsetof(UpOptions, report.summary), NULL,
      "print in the end how long each target took, and the critical path", NULL},
     {"force", 0, OPTION_FLAG, offsetof(UpOptions, force), NULL,
-     "run jobs even if their inputs are as they were", NULL},
+     "run jobs even if nothing has changed", NULL},
 };
 
 static void prepare(void *given) {
@@ -367,7 +367,8 @@ static int run_ci(Cli *cli, void *given, Err *err) {
 
 const Command command_up = {
     .name = "up",
-    .args = "[NAME…] [-l KEY[=VALUE]] [-d] [--wait] [--timeout D] [--env-refresh] [--dry-run] [--force]",
+    .args = "[NAME…] [-l KEY[=VALUE]] [-d] [--wait] [--timeout D] [--env-refresh] [--dry-run] "
+            "[--force]",
     .doc = "Starts this project's session, or attaches to it; logs stream",
     .more = "With names or labels only those services, and what they depend on. ^C stops\n"
             "what this command created, a second one kills; what was there goes on.",
@@ -381,7 +382,8 @@ const Command command_up = {
 
 const Command command_ci = {
     .name = "ci",
-    .args = "[NAME…] [--timeout D] [--readiness-timeout D] [--junit FILE] [--summary] [-d] [--force]",
+    .args =
+        "[NAME…] [--timeout D] [--readiness-timeout D] [--junit FILE] [--summary] [-d] [--force]",
     .doc = "Runs the same graph to its end: 0 well, 1 a failure, 4 a timeout",
     .more = "Then everything is stopped. Times that are not given are those of the file.",
     .options = ci_options,
