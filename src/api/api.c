@@ -43,6 +43,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_TARGET_START] = serve_target_action,
     [ROUTE_TARGET_STOP] = serve_target_action,
     [ROUTE_TARGET_RESTART] = serve_target_action,
+    [ROUTE_TARGET_TRIGGER] = serve_target_trigger,
     [ROUTE_TARGET_ENABLE] = serve_target_enabled,
     [ROUTE_TARGET_DISABLE] = serve_target_enabled,
     [ROUTE_TARGET_LOG] = serve_log,

@@ -57,6 +57,7 @@ void reply_preview(Api *api, Request *request, const SessionAsk *ask);
 void serve_session_hold(Api *api, Request *request, const RouteMatch *match);
 /* target_actions.c */
 void serve_target_action(Api *api, Request *request, const RouteMatch *match);
+void serve_target_trigger(Api *api, Request *request, const RouteMatch *match);
 void serve_target_enabled(Api *api, Request *request, const RouteMatch *match);
 /* terminal.c */
 void serve_terminal(Api *api, Request *request, const RouteMatch *match);

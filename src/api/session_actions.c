@@ -154,7 +154,11 @@ void serve_session_start(Api *api, Request *request, const RouteMatch *match) {
         return;
     }
     const ClientSetup *client = body->has_client ? &body->client : NULL;
-    if (session_start(session_of(object), &body->ask.names, &body->ask.labels, client, &err) < 0)
+    StartAsk ask = {.names = &body->ask.names,
+                    .labels = &body->ask.labels,
+                    .client = client,
+                    .force = body->ask.force};
+    if (session_start(session_of(object), &ask, &err) < 0)
         reply_err(request, &err);
     else
         reply_object(request, 200, object);

@@ -299,12 +299,13 @@ static void check_uid(Reader *r, const char *uid) {
 }
 
 static void read_start(Reader *r, const Value *body) {
-    static const char *const known[] = {"session", "uid",    "names", "labels",
-                                        "hold",    "client", NULL};
+    static const char *const known[] = {"session", "uid",   "names",  "labels",
+                                        "hold",    "force", "client", NULL};
     const Value *start = member(r, body, "", "start", VALUE_MAP);
     check_known(r, start, "start", known);
     r->body->ask.session = string_member(r, start, "start", "session");
     r->body->ask.hold = value_bool(member(r, start, "start", "hold", VALUE_BOOL), false);
+    r->body->ask.force = value_bool(member(r, start, "start", "force", VALUE_BOOL), false);
     r->body->ask.uid = string_member(r, start, "start", "uid");
     if (r->body->ask.session)
         check_session_name(r, r->body->ask.session);
@@ -329,10 +330,11 @@ void session_body_read(const Value *body, Arena *arena, SessionBody *ret) {
 }
 
 void start_body_read(const Value *body, Arena *arena, SessionBody *ret) {
-    static const char *const known[] = {"names", "labels", "client", NULL};
+    static const char *const known[] = {"names", "labels", "force", "client", NULL};
     Reader r = {arena, ret};
     *ret = (SessionBody){.cause_n = 0};
     check_known(&r, body, "", known);
+    ret->ask.force = value_bool(member(&r, body, "", "force", VALUE_BOOL), false);
     read_names(&r, body, "");
     read_labels(&r, body, "");
     read_client(&r, body, "");

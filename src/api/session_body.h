@@ -17,7 +17,7 @@ typedef struct SessionBody {
 
 /* Everything lives in `arena`, or in the Value. */
 void session_body_read(const Value *body, Arena *arena, SessionBody *ret);
-/* {names, labels, client} */
+/* {names, labels, force, client} */
 void start_body_read(const Value *body, Arena *arena, SessionBody *ret);
 /* A merge patch: {metadata, spec{exitCondition, ci{timeout, readinessTimeout}}}; ret->ask.file: what it says of tiltfilePath. */
 void patch_body_read(const Value *body, Arena *arena, SessionBody *ret, SessionPatch *ret_patch);

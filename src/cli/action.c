@@ -21,6 +21,15 @@ const Option action_options[ACTION_OPTION_ALL] = {
      "also what it depends on (enable), what depends on it (disable)", NULL},
 };
 
+const Option run_options[RUN_OPTION_N] = {
+    {"label", 'l', OPTION_TEXTS, offsetof(ActionOptions, labels), "KEY[=VALUE]",
+     "what carries this label", NULL},
+    {"timeout", 0, OPTION_DURATION, offsetof(ActionOptions, timeout_ms), "DURATION",
+     "give up after this long (exit code 4)", NULL},
+    {"force", 0, OPTION_FLAG, offsetof(ActionOptions, force), NULL,
+     "run jobs even if nothing has changed", NULL},
+};
+
 typedef struct Wish {
     Cli *cli;
     Action action;
@@ -46,7 +55,9 @@ static int post(Wish *w, const char *path, const char *body, int64_t *ret_versio
 }
 
 static int post_target(Wish *w, size_t i, const char *verb, Err *err) {
-    const char *body = w->options->with_deps ? "{\"withDeps\":true}" : "{}";
+    const char *body = w->options->with_deps ? "{\"withDeps\":true}"
+                       : w->options->force   ? "{\"force\":true}"
+                                             : "{}";
     const TargetView *view = &w->targets.all.at[i]->view;
     AUTO_FREE char *path =
         xasprintf(THOLE_API "/namespaces/%s/targets/%s/%s", w->slug, view->object, verb);
@@ -55,7 +66,10 @@ static int post_target(Wish *w, size_t i, const char *verb, Err *err) {
 
 /* With its dependencies, which is why the session is asked. */
 static int post_start(Wish *w, Err *err) {
-    UpAsk ask = {.timeout_ms = -1, .readiness_timeout_ms = -1, .labels = w->options->labels};
+    UpAsk ask = {.timeout_ms = -1,
+                 .readiness_timeout_ms = -1,
+                 .labels = w->options->labels,
+                 .force = w->options->force};
     AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/start", w->slug);
     AUTO_FREE char *body = request_up(w->cli, &ask, true, err);
     int64_t version = 0;
@@ -112,7 +126,8 @@ static bool runs_again(const Wish *w, const Seen *seen) {
 static bool stays(const Wish *w, const Seen *seen) {
     if (w->action != ACTION_START || !seen->view.job)
         return false;
-    return seen->view.phase == PHASE_ACTIVE || (is_done(seen) && !runs_again(w, seen));
+    return seen->view.phase == PHASE_ACTIVE ||
+           (is_done(seen) && !runs_again(w, seen) && !w->options->force);
 }
 
 static int start_all(Wish *w, Err *err) {
@@ -170,7 +185,7 @@ static Come started(const Wish *w, size_t i, bool fresh) {
     const Seen *seen = w->targets.all.at[i];
     const TargetView *view = &seen->view;
     int64_t before = w->runs[i];
-    bool is_new = view->run > before;
+    bool is_new = view->run > before || (view->skipped > before && seen->marks & CHANGED);
     if (view->phase == PHASE_ACTIVE && !view->job && !view->stopping && (is_new || !fresh))
         return COME_TRUE;
     if (target_scheduled(view)) /* its run is over, and the next is due some time */

@@ -7,12 +7,16 @@
 typedef struct ActionOptions {
     int64_t timeout_ms;
     TextList labels;
+    bool force;     /* start, restart */
     bool with_deps; /* enable, disable */
 } ActionOptions;
 
 /* label, timeout; enable and disable have the third, with-deps, as well. */
 extern const Option action_options[];
 enum { ACTION_OPTION_N = 2, ACTION_OPTION_ALL = 3 };
+/* label, timeout, force: of start and restart. */
+extern const Option run_options[];
+enum { RUN_OPTION_N = 3 };
 
 typedef enum Action {
     ACTION_START,

@@ -142,6 +142,8 @@ char *request_up(const Cli *cli, const UpAsk *ask, bool start, Err *err) {
             json_kv_string(&out, "uid", ask->uid);
         json_kv_bool(&out, "hold", ask->hold);
     }
+    if (ask->force)
+        json_kv_bool(&out, "force", true);
     int r = write_choice(cli, &ask->labels, &out, err);
     if (ask->with_client)
         request_client(&out);

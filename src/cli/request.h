@@ -10,6 +10,7 @@ typedef struct UpAsk {
     int64_t timeout_ms, readiness_timeout_ms; /* -1: as the file says */
     TextList labels;                          /* "key=value" or "key" */
     char uid[37];                             /* the session gets it; "": one is drawn */
+    bool force;                               /* jobs run, whatever their inputs are */
     bool env_refresh;                         /* an existing session gets `client` */
     bool with_client;                         /* environment, umask, nice, limits of this process */
 } UpAsk;

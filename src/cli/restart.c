@@ -8,11 +8,11 @@ static int run(Cli *cli, void *options, Err *err) {
 
 const Command command_restart = {
     .name = "restart",
-    .args = "NAME… [-l KEY[=VALUE]] [--timeout D]",
+    .args = "NAME… [-l KEY[=VALUE]] [--timeout D] [--force]",
     .doc = "Starts fresh runs of targets",
     .more = "Waits until servers run and jobs have ended.",
-    .options = action_options,
-    .option_n = ACTION_OPTION_N,
+    .options = run_options,
+    .option_n = RUN_OPTION_N,
     .options_size = sizeof(ActionOptions),
     .run = run,
     .once = true,

@@ -52,6 +52,8 @@ void target_view(const Value *target, TargetView *ret) {
                         .stop_failed = value_get_str(status, "stopFailed"),
                         .depends_on = value_get(spec, "dependsOn"),
                         .helpers = value_get(status, "helpers"),
+                        .skipped = value_get_int(status, "skippedRun", 0),
+                        .previous = value_get(status, "previous"),
                         .groups = value_get(spec, "groups"),
                         .labels = value_is(labels, VALUE_MAP) ? labels : NULL};
     read_state(value_get(status, "state"), ret);

@@ -23,7 +23,7 @@
 typedef struct UpOptions {
     TextList labels;
     CiReport report; /* of ci */
-    bool detach, wait, env_refresh, dry_run;
+    bool detach, wait, env_refresh, dry_run, force;
     int64_t timeout_ms, readiness_timeout_ms;
 } UpOptions;
 
@@ -39,6 +39,8 @@ static const Option up_options[] = {
      "new runs get the environment of this command", NULL},
     {"dry-run", 0, OPTION_FLAG, offsetof(UpOptions, dry_run), NULL,
      "only say what would be started, restarted and stopped, and why", NULL},
+    {"force", 0, OPTION_FLAG, offsetof(UpOptions, force), NULL,
+     "run jobs even if nothing has changed", NULL},
 };
 
 static const Option ci_options[] = {
@@ -51,6 +53,8 @@ static const Option ci_options[] = {
      "write what became of each target as a JUnit report", NULL},
     {"summary", 0, OPTION_FLAG, offsetof(UpOptions, report.summary), NULL,
      "print in the end how long each target took, and the critical path", NULL},
+    {"force", 0, OPTION_FLAG, offsetof(UpOptions, force), NULL,
+     "run jobs even if nothing has changed", NULL},
 };
 
 static void prepare(void *given) {
@@ -66,7 +70,7 @@ static const char *existing(const Value *reply) {
 /* Whoever names nothing looks on at what there is; nothing that has ended is run again. */
 static int attach(Cli *cli, const char *slug, const UpAsk *ask, Err *err) {
     const Value *reply;
-    if (!cli->names.n && !ask->labels.n && !ask->with_client)
+    if (!cli->names.n && !ask->labels.n && !ask->with_client && !ask->force)
         return 0;
     AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/start", slug);
     AUTO_FREE char *body = request_up(cli, ask, true, err);
@@ -275,6 +279,7 @@ static int start(Cli *cli, UpOptions *options, bool ci, Err *err) {
                  .labels = options->labels,
                  .with_client = true,
                  .env_refresh = options->env_refresh,
+                 .force = options->force,
                  .timeout_ms = ci ? options->timeout_ms : -1,
                  .readiness_timeout_ms = ci ? options->readiness_timeout_ms : -1};
     int r = go(cli, options, &ask, err);
@@ -362,7 +367,8 @@ static int run_ci(Cli *cli, void *given, Err *err) {
 
 const Command command_up = {
     .name = "up",
-    .args = "[NAME…] [-l KEY[=VALUE]] [-d] [--wait] [--timeout D] [--env-refresh] [--dry-run]",
+    .args = "[NAME…] [-l KEY[=VALUE]] [-d] [--wait] [--timeout D] [--env-refresh] [--dry-run] "
+            "[--force]",
     .doc = "Starts this project's session, or attaches to it; logs stream",
     .more = "With names or labels only those services, and what they depend on. ^C stops\n"
             "what this command created, a second one kills; what was there goes on.",
@@ -376,7 +382,8 @@ const Command command_up = {
 
 const Command command_ci = {
     .name = "ci",
-    .args = "[NAME…] [--timeout D] [--readiness-timeout D] [--junit FILE] [--summary] [-d]",
+    .args =
+        "[NAME…] [--timeout D] [--readiness-timeout D] [--junit FILE] [--summary] [-d] [--force]",
     .doc = "Runs the same graph to its end: 0 well, 1 a failure, 4 a timeout",
     .more = "Then everything is stopped. Times that are not given are those of the file.",
     .options = ci_options,

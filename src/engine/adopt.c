@@ -96,6 +96,7 @@ static void found(Target *target, const StepState *state) {
         break;
     case STEP_ENDED:
         found_ended(target, state);
+        hooks_restore(target);
         if (state->rebooted && target_spec(target)->type == TARGET_JOB && facts->want == WANT_RUN)
             fact_wanted(facts, WANT_RUN, loop_wall_us(session->engine->loop),
                         "run again: the machine was restarted while it ran");
@@ -107,6 +108,12 @@ static void found(Target *target, const StepState *state) {
                      target->queued_cause);
     else if (target->queued_after && target->queued_after == facts->run && facts->want == WANT_RUN)
         fact_restart_asked(facts, loop_wall_us(session->engine->loop), "restarted by request");
+}
+
+static void looked_up(Session *session);
+
+void target_looked_up(Target *target) {
+    looked_up(target->session);
 }
 
 static void record_adopted(Session *session) {
@@ -122,6 +129,9 @@ static void looked_up(Session *session) {
     session_note_disabled(session);
     for (size_t i = 0; i < session->graph.n; i++)
         schedule_resume(session->targets[i]);
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (session->targets[i]->queued_forced)
+            fact_forced(&session->facts[i]);
     for (size_t i = 0; i < session->graph.n; i++)
         target_mark(session->targets[i]);
     engine_changed(session->engine, session);
@@ -152,7 +162,7 @@ static void on_resumed(void *arg, const void *result, const Err *err) {
     looked_up(target->session);
 }
 
-static void look_up(Target *target) {
+void target_look_up(Target *target) {
     Session *session = target->session;
     TargetFacts *facts = target_facts(target);
     if (facts->run <= target->base_run) {
@@ -175,7 +185,7 @@ static void on_setup(void *arg, const void *result, const Err *err) {
     watches_follow(session);
     for (size_t i = 0; i < session->graph.n; i++)
         if (i != session->graph.tiltfile)
-            look_up(session->targets[i]);
+            hooks_look_up(session->targets[i]);
     looked_up(session); /* our own share, taken in adopt() */
 }
 

@@ -53,7 +53,8 @@ typedef struct SessionAsk {
     StrList names; /* resources or targets; empty: all that are `auto` */
     StrMap labels; /* -l: only resources that carry all of these; NULL is any value */
     const ClientSetup *client;
-    bool hold; /* the session ends when nobody has held it for 30 s (ci without -d) */
+    bool force; /* jobs run even if their inputs are as they were */
+    bool hold;  /* the session ends when nobody has held it for 30 s (ci without -d) */
 } SessionAsk;
 
 /* ERR_CONFLICT if the file's session exists already; ERR_INVALID with `report` for a bad file: then nothing was started. */
@@ -70,6 +71,14 @@ typedef struct SessionPatch {
 
 /* From now on the session is for this. What becomes a ci session counts its timeouts from now. */
 MUST int session_patch(Session *session, const SessionPatch *patch, Err *err);
+typedef struct StartAsk {
+    const StrList *names;
+    const StrMap *labels;      /* or NULL */
+    const ClientSetup *client; /* replaces the stored one (--env-refresh); NULL: it stays */
+    bool force; /* jobs run again, also those that are done or whose inputs are as they were */
+} StartAsk;
+/* Starts what the names choose in a session that exists (`up` again, `start`). */
+MUST int session_start(Session *session, const StartAsk *ask, Err *err);
 /* Graceful stop of everything in reverse order of dependence (grace_ms < 0: each its own; 0: kill), then the object goes. purge: also its files. */
 void session_delete(Session *session, int64_t grace_ms, bool purge);
 /* Of a session that is down and has left helpers: loads it again, and deletes it with purge. */
@@ -99,6 +108,8 @@ bool target_active(const Target *target);        /* as is shown */
 MUST int target_start(Target *target, Err *err); /* with what it depends on */
 MUST int target_stop(Target *target, Err *err);
 MUST int target_restart(Target *target, Err *err);
+/* After one of them: the run that was asked for is not skipped, whatever the inputs are. */
+MUST int target_force(Target *target, Err *err);
 typedef struct TriggeredRun {
     Target *target; /* NULL: none */
     uint32_t run;   /* the run that answers the wish, or one that need not be (status.skipped) */

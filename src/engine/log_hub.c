@@ -363,8 +363,30 @@ static void hear_new(LogStream *stream, const Target *target) {
         open_source(stream, &opening, arena_strdup(&stream->arena, target_name(target)));
 }
 
+/* Its hooks have logs of their own. */
+static void hear_hooks(LogStream *stream, const Target *target) {
+    for (Hook hook = HOOK_BEFORE; hook < HOOKS; hook++) {
+        uint32_t run = target->hooks.newest[hook];
+        AUTO_FREE char *name = run ? hooks_name(target, hook) : NULL;
+        if (!run || !is_asked(stream, target))
+            continue;
+        size_t place = (uintptr_t)map_get(&stream->places, name);
+        Opening opening = {.session = target->session,
+                           .own = true,
+                           .since_past = true,
+                           .ahead = share_of_each(stream->n + 1)};
+        if (!place) {
+            open_source(stream, &opening, arena_strdup(&stream->arena, name));
+            place = stream->n;
+        }
+        log_source_news(stream->sources[place - 1], run, target->hooks.running == hook);
+        make_ready(stream, place - 1);
+    }
+}
+
 static void hear_target(LogStream *stream, const Target *target) {
     const TargetFacts *facts = &target->session->facts[target->index];
+    hear_hooks(stream, target);
     size_t place = (uintptr_t)map_get(&stream->places, target_name(target));
     if (!started_run(facts))
         return;

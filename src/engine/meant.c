@@ -6,7 +6,9 @@
 #include "engine/session.h"
 
 bool target_is_meant(const char *name, const char *target, Arena *arena) {
-    size_t n = strcspn(target, ":");
+    size_t n = strcspn(target, ":"), hook = strcspn(target, ".");
+    if (target[hook] && strncmp(name, target, hook) == 0 && name[hook] == '\0')
+        return true; /* a hook of it: "api:serve.before" */
     return strcmp(name, target) == 0 || (strncmp(name, target, n) == 0 && name[n] == '\0') ||
            (strchr(name, '.') && strcmp(name, graph_object_name(target, arena)) == 0);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #define READY_MARK "ready"
 #define ASKED_MARK "asked"
+#define HOOKS_MARK "hooks"
 
 static int by_number(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -195,4 +197,19 @@ void run_files_mark_asked(const char *session_dir, const char *target, uint32_t 
 
 Moment run_files_asked(const char *session_dir, const char *target, uint32_t run) {
     return read_mark(session_dir, target, run, ASKED_MARK);
+}
+
+/* Lost: they are not run if the server is replaced before the end of the run. */
+void run_files_mark_hooks(const char *session_dir, const char *target, uint32_t run,
+                          const char *names) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u/" HOOKS_MARK, session_dir, target, run);
+    Err err;
+    (void)!file_write(path, names, strlen(names), 0600, &err);
+}
+
+char *run_files_hooks(const char *session_dir, const char *target, uint32_t run) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u/" HOOKS_MARK, session_dir, target, run);
+    char *names = NULL;
+    Err err;
+    return file_read(path, 256, &names, NULL, &err) < 0 ? NULL : names;
 }

@@ -35,5 +35,9 @@ void run_files_mark_ready(const char *session_dir, const char *target, uint32_t 
 /* When a run was asked for, of a target that follows others; written before anything is asked of the backend. */
 void run_files_mark_asked(const char *session_dir, const char *target, uint32_t run, Moment when);
 Moment run_files_asked(const char *session_dir, const char *target, uint32_t run);
+/* The hooks that are to be run when a run has ended, a name a line. NULL: none. Returns owned. */
+void run_files_mark_hooks(const char *session_dir, const char *target, uint32_t run,
+                          const char *names);
+char *run_files_hooks(const char *session_dir, const char *target, uint32_t run);
 /* wall_us 0: it never was. */
 Moment run_files_ready(const char *session_dir, const char *target, uint32_t run);

@@ -12,6 +12,7 @@
 #include "engine/file_watch.h"
 #include "engine/generation.h"
 #include "engine/helpers.h"
+#include "engine/hooks.h"
 #include "engine/inputs.h"
 #include "engine/port_check.h"
 #include "engine/probe.h"
@@ -35,6 +36,7 @@ struct Target {
     List tidy;      /* Engine.tidy, while its older runs are to be looked at */
     List lingers;   /* Engine.lingering, while runs of it may have left helpers */
     Helpers helpers;
+    TargetHooks hooks;
     List scheduled; /* Engine.scheduled, while it has one */
     TargetSchedule *schedule;
     int64_t schedule_last_us; /* adoption: as its former server left it */
@@ -56,6 +58,7 @@ struct Target {
     InputsLook *look;                  /* at its inputs, in flight */
     char inputs_digest[INPUTS_DIGEST]; /* as of the last look */
     char *queued_cause;                /* adoption: files had changed, and that is why */
+    bool queued_forced;                /* ... and it is not to be skipped */
     TargetState shown;
     const char *waiting_on[WAITING_ON_MAX]; /* what shown.waiting_on points to */
     char error[FACTS_TEXT], why[2 * FACTS_TEXT], probe_why[FACTS_TEXT], stop_failed[FACTS_TEXT];
@@ -187,6 +190,14 @@ MUST int session_refuse_disabled(const Session *session, const StrList *names, E
 void session_write_enablement(const Session *session, JsonWriter *out);
 void session_load_enablement(Session *session, const Value *v);
 
+/* The hook before its run has ended: it goes on, or is over before it began. */
+void target_begun(Target *target);
+void target_refused(Target *target, const char *why);
+void target_begin_under(Target *target); /* the present generation */
+/* adopt.c: asks for its newest run; one of those things that its session waited for is known. */
+void target_look_up(Target *target);
+void target_looked_up(Target *target);
+
 /* ---- engine.c ---- */
 /* True, with the reason: nothing can be asked of it ("cannot be <done>"). */
 MUST bool target_refuses(const Target *target, const char *done, Err *err);
@@ -213,6 +224,9 @@ bool step_is_main(const Target *target);
 const char *const *step_stop_command(const Target *target, Arena *arena);
 /* The environment and directory its exec probe shares. */
 void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret);
+/* ... of one of its hooks, but for its name. */
+void step_build_hook(const Target *target, Hook hook, const Command *command, Arena *arena,
+                     Step *ret);
 /* Names in `secrets` must be set and long enough. */
 MUST int step_check_secrets(const Config *config, const StrMap *client_env, Err *err);
 

@@ -163,6 +163,12 @@ static int prepare(Session *session, Generation *generation, const SessionAsk *a
     return 0;
 }
 
+static void force(Session *session, const unsigned char *chosen) {
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (chosen[i])
+            fact_forced(&session->facts[i]);
+}
+
 Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err) {
     if (make_room(engine, ask, err) < 0)
         return NULL;
@@ -187,6 +193,8 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     session->spec_generation = session_newest_spec(session) + 1;
     session_apply_enablement(session);
     session_want(session, chosen);
+    if (ask->force)
+        force(session, chosen);
     if (session_save_spec(session, session->config, session->spec_generation, err) < 0 ||
         session_save_client(session, err) < 0 || session_save(session, err) < 0)
         return session_free(session);
@@ -265,22 +273,26 @@ static int refresh_client(Session *session, const ClientSetup *client, Err *err)
     return session_save_client(session, err);
 }
 
-int session_start(Session *session, const StrList *names, const StrMap *labels,
-                  const ClientSetup *client, Err *err) {
+int session_start(Session *session, const StartAsk *ask, Err *err) {
+    const StrList *names = ask->names;
+    const StrMap *labels = ask->labels;
     if (session->deleting)
         return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
     unsigned char *chosen = xcalloc(session->graph.n, 1);
     int r = session_choose(session->generation, names, labels, chosen, err);
     if (r == 0)
         r = session_refuse_disabled(session, names, err);
-    if (r == 0 && client)
-        r = refresh_client(session, client, err);
+    if (r == 0 && ask->client)
+        r = refresh_client(session, ask->client, err);
     if (r == 0) {
-        leave_done(session, chosen);
+        if (!ask->force)
+            leave_done(session, chosen);
         if (!names->n && !(labels && labels->n))
             leave_stopped(session, chosen);
         session->all |= !names->n && !(labels && labels->n);
         session_want(session, chosen);
+        if (ask->force)
+            force(session, chosen);
         r = session_save(session, err);
         events_asked(
             session, chosen,

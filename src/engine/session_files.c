@@ -57,6 +57,10 @@ static bool is_stopped(const Session *session, size_t i) {
     return session->facts[i].want == WANT_STOPPED;
 }
 
+static bool is_forced(const Session *session, size_t i) {
+    return session->facts[i].queued && session->facts[i].forced;
+}
+
 /* A run that somebody asked for and that is still to come, and after which: if the newest run is a later one, it has come.
  * (One that waits for its back-off is found again from the end of the run before.) */
 static void write_queued(const Session *session, JsonWriter *out) {
@@ -90,6 +94,12 @@ static void write_changes(const Session *session, JsonWriter *out) {
 }
 
 static void load_changes(Session *session, const Value *v) {
+    const Value *forced = value_get(v, "forced");
+    for (size_t i = 0; i < value_count(forced); i++) {
+        int64_t t = graph_find(&session->graph, value_str(value_at(forced, i)));
+        if (t >= 0)
+            session->targets[t]->queued_forced = true;
+    }
     const Value *causes = value_get(v, "causes"), *pending = value_get(v, "pending");
     for (size_t i = 0; i < session->graph.n; i++) {
         const char *name = session->graph.targets[i].name, *cause = value_get_str(causes, name);
@@ -177,6 +187,7 @@ int session_save(Session *session, Err *err) {
     schedule_write(session, &out);
     write_queued(session, &out);
     write_changes(session, &out);
+    write_names(session, "forced", is_forced, &out);
     write_base(session, &out);
     write_lingering(session, &out);
     json_object_end(&out);

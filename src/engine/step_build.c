@@ -139,3 +139,36 @@ void step_build_probe(const Target *target, const Command *command, Arena *arena
     ret->title = arena_printf(arena, "%s %s probe", target->session->config->name,
                               target_spec(target)->name);
 }
+
+/* What the hook may want to know of its run. */
+static StrMap hook_environment(const Target *target, Hook hook, Arena *arena) {
+    const TargetFacts *facts = &target->session->facts[target->index];
+    const RunResult *result = &facts->result;
+    bool over = hook != HOOK_BEFORE, exited = result->kind == END_EXITED;
+    int code = exited ? result->code : result->kind == END_SIGNALED ? 128 + result->code : -1;
+    StrPair *own = arena_alloc(arena, 4 * sizeof(*own));
+    StrMap map = {.at = own};
+    if (over) {
+        own[map.n++] = (StrPair){"THOLE_ERROR", facts->failure ? facts->failure : ""};
+        own[map.n++] =
+            (StrPair){"THOLE_EXIT_CODE", code < 0 ? "" : arena_printf(arena, "%d", code)};
+    }
+    own[map.n++] = (StrPair){"THOLE_HOOK", hook_name(hook)};
+    own[map.n++] = (StrPair){"THOLE_RUN", arena_printf(arena, "%u", facts->run)};
+    return map;
+}
+
+void step_build_hook(const Target *target, Hook hook, const Command *command, Arena *arena,
+                     Step *ret) {
+    const TargetFacts *facts = &target->session->facts[target->index];
+    StrMap own = hook_environment(target, hook, arena);
+    fill(target, command, arena, ret);
+    ret->environment = strmap_merge(&ret->environment, &own, arena);
+    ret->linger = false;
+    ret->restarts = facts->restarts;
+    ret->attempt = facts->attempt;
+    ret->cause =
+        arena_printf(arena, "%u", facts->run); /* for which run: the next server reads it */
+    ret->title = arena_printf(arena, "%s %s.%s", target->session->config->name,
+                              target_spec(target)->name, hook_name(hook));
+}

@@ -14,6 +14,7 @@
 #include "engine/run_files.h"
 #include "engine/session.h"
 #include "engine/watch.h"
+#include "spec/signals.h"
 
 TargetFacts *target_facts(Target *target) {
     return &target->session->facts[target->index];
@@ -160,6 +161,7 @@ static int64_t tidy(Target *target, int64_t max_bytes) {
 
 void target_tidy(Target *target) {
     tidy(target, target->session->config->logs.max_size);
+    hooks_tidy(target);
 }
 
 /* Less than this is not worth a look at the disk. */
@@ -231,7 +233,7 @@ const Service *target_begun_service(const Target *target) {
 }
 
 /* What a run is begun with stays as long as it does. */
-static void begin_under(Target *target) {
+void target_begin_under(Target *target) {
     Generation *now = generation_ref(target->session->generation);
     generation_unref(target->begun);
     target->begun = now;
@@ -240,7 +242,7 @@ static void begin_under(Target *target) {
 void target_watch_run(Target *target) {
     Engine *engine = target->session->engine;
     if (!target->begun)
-        begin_under(target);
+        target_begin_under(target);
     target->wait = backend_wait_step(
         engine->backend, target_step_id(target, target_facts(target)->run), on_wait, target);
     target_probes_start(target);
@@ -291,14 +293,16 @@ static void ask_backend(Target *target) {
                                        target_step_id(target, target_facts(target)->run), &step,
                                        on_start, target);
     mark_asked(target);
+    hooks_mark(target);
     arena_deinit(&arena);
 }
 
 /* The run ends before it began: nothing was asked of the backend. Its number is not given again. */
-static void run_refused(Target *target, const char *why) {
+void target_refused(Target *target, const char *why) {
     RunResult end = {.kind = END_FAILED,
                      .oom_killed = UNKNOWN,
                      .ended_us = loop_wall_us(target->session->engine->loop),
+                     .not_begun = true,
                      .why = why};
     run_files_void(target->session->dir, target_spec(target)->name, target_facts(target)->run);
     run_over(target, &end);
@@ -316,27 +320,32 @@ static void on_port(void *arg, const Err *err) {
                                            .kind = EVENT_PORT,
                                            .reason = "Taken",
                                            .message = err->msg});
-    run_refused(target, err->msg);
+    target_refused(target, err->msg);
+}
+
+void target_begun(Target *target) {
+    const Engine *engine = target->session->engine;
+    const TargetSpec *spec = target_spec(target);
+    uint16_t port = spec->type == TARGET_SERVER ? probe_port(&spec->service->ready) : 0;
+    if (port && !engine->options.scripted && port_in_use(port))
+        target->port = port_clear_new(engine->loop, port, on_port, target);
+    else
+        ask_backend(target);
 }
 
 static void act_start(Target *target) {
     Session *session = target->session;
-    Engine *engine = session->engine;
     TargetFacts *facts = target_facts(target);
-    const TargetSpec *spec = target_spec(target);
     PlanWorld world = session_world(session);
-    begin_under(target);
+    target_begin_under(target);
     fact_start_asked(facts, facts->run + 1, &world);
     mark_lock_waiters(target);
     target_inputs_begun(target);
     session->alive++;
     target->stop_failed[0] = '\0';
     slot_take(target);
-    uint16_t port = spec->type == TARGET_SERVER ? probe_port(&spec->service->ready) : 0;
-    if (port && !engine->options.scripted && port_in_use(port))
-        target->port = port_clear_new(engine->loop, port, on_port, target);
-    else
-        ask_backend(target);
+    if (!hooks_before(target))
+        target_begun(target);
 }
 
 static void on_destroy(void *arg, const void *result, const Err *err) {
@@ -377,7 +386,7 @@ static void stop_politely(Target *target) {
 /* Asked to stop while it waited for its port. */
 static void forget_port(Target *target) {
     target->port = port_clear_free(target->port);
-    run_refused(target, "stopped before it was started");
+    target_refused(target, "stopped before it was started");
 }
 
 static void act_stop(Target *target, bool overdue) {
@@ -390,20 +399,27 @@ static void act_stop(Target *target, bool overdue) {
     target_probes_stop(target);
     if (target->port)
         forget_port(target);
+    else if (hooks_running(target))
+        hooks_stop(target, false);
     else
         stop_politely(target);
 }
 
 void target_kill(Target *target) {
     PlanWorld world = session_world(target->session);
-    if (!facts_alive(target_facts(target)))
+    if (!facts_alive(target_facts(target))) {
+        if (hooks_running(target))
+            hooks_stop(target, true);
         return;
+    }
     if (target_facts(target)->run_state != RUN_STOPPING)
         fact_stop_asked(target_facts(target), &world);
     events_look(target);
     target_probes_stop(target);
     if (target->port)
         forget_port(target);
+    else if (hooks_running(target))
+        hooks_stop(target, true);
     else
         stop_run(target, &(StopHow){.signal = SIGKILL});
     target_mark(target);
@@ -434,6 +450,7 @@ static bool act(Target *target, const Verdict *verdict) {
     case ACT_NONE: return false;
     case ACT_START: act_start(target); return true;
     case ACT_STOP: act_stop(target, verdict->overdue); return true;
+    case ACT_HOOK: hooks_start(target, verdict->start_hook); return true;
     case ACT_DUE: schedule_act(target); return true;
     case ACT_FOLLOW: act_follow(target, verdict->waiting_on[0]); return true;
     case ACT_GONE:
@@ -486,6 +503,8 @@ static bool same_state(const TargetState *a, const TargetState *b) {
 static void describe(Target *target, const Judged *judged, char *why, size_t size) {
     plan_why(judged, why, size);
     const TargetFacts *facts = target_facts(target);
+    if (facts->run_state == RUN_STARTING && hooks_running(target))
+        snprintf(why, size, "waiting for its hook before to end");
     if (facts->run_state == RUN_RUNNING && !facts->ready && target->probe_why[0])
         snprintf(why, size, "not ready %s: %s", facts->last_ready_us ? "any more" : "yet",
                  target->probe_why);
@@ -543,6 +562,26 @@ void target_show(Target *target, const Verdict *verdict) {
     target_retold(target);
 }
 
+/* For who waits for a certain run: that it was not needed, or how the one before this ended. */
+static void encode_past(const TargetFacts *facts, JsonWriter *out) {
+    if (facts->skipped)
+        json_kv_int(out, "skippedRun", facts->skipped);
+    bool newest = facts->queued && facts->run_state == RUN_ENDED; /* it is not shown otherwise */
+    const RunResult *result = newest ? &facts->result : &facts->former;
+    uint32_t run = newest ? facts->run : facts->former_run;
+    char name[16];
+    if (!run)
+        return;
+    json_kv_object(out, "previous");
+    json_kv_int(out, "run", run);
+    json_kv_bool(out, "failed", newest ? facts->failure != NULL : facts->former_failed);
+    if (result->kind == END_EXITED)
+        json_kv_int(out, "exitCode", result->code);
+    if (result->kind == END_SIGNALED)
+        json_kv_string(out, "signal", signal_name(result->code, name));
+    json_object_end(out);
+}
+
 static void encode(const Object *object, JsonWriter *out) {
     const Target *target = container_of(object, Target, object);
     const TargetSpec *spec = target_spec(target);
@@ -576,6 +615,7 @@ static void encode(const Object *object, JsonWriter *out) {
         json_kv_string(out, "message", status->message);
     if (target->stop_failed[0])
         json_kv_string(out, "stopFailed", target->stop_failed);
+    encode_past(&target->session->facts[target->index], out);
     target_encode_helpers(status, out);
     json_object_end(out);
 }
@@ -688,6 +728,7 @@ Target *target_free(Target *target) {
     list_remove(&target->tidy);
     list_remove(&target->lingers);
     schedule_free(target);
+    hooks_free(target);
     helpers_deinit(&target->helpers);
     target->watch = service_watch_free(target->watch);
     target->look = inputs_look_free(target->look);

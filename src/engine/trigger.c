@@ -71,3 +71,8 @@ int target_trigger(Target *target, bool force, Triggered *ret, Err *err) {
         ret->build = next_run(build);
     return session_save(main->session, err);
 }
+
+int target_force(Target *target, Err *err) {
+    fact_forced(target_facts(target));
+    return session_save(target->session, err);
+}

@@ -149,6 +149,9 @@ static void note_start(TargetFacts *f) {
 void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     assert(!facts_alive(f));
     note_start(f);
+    f->former_run = f->run_state == RUN_ENDED ? f->run : 0;
+    f->former = f->result;
+    f->former_failed = f->failure != NULL;
     f->queued = f->patient = f->forced = f->unwatched = false;
     f->inputs = INPUTS_UNKNOWN;
     f->skipped = 0;
@@ -166,6 +169,8 @@ void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     f->gave_up = f->grace_exceeded = false;
     f->stop_asked_ms = 0;
     f->stop_failed = f->gone = false;
+    f->hook = HOOK_NONE;
+    f->hooks_owed = 0;
     words_copy(&f->failure, NULL);
     if (f->attempt > 0)
         f->restarts++;
@@ -287,6 +292,31 @@ static void apply_policy(TargetFacts *f, const TargetSpec *spec, const PlanWorld
     f->not_before_ms = answer.delay_ms ? world->now_ms + answer.delay_ms : 0;
 }
 
+/* A run that was never begun needs no cleaning up. */
+static void owe_hooks(TargetFacts *f, const TargetSpec *spec, const RunResult *result) {
+    if (!target_has_hooks(spec))
+        return;
+    if (f->failure && spec->service->hooks.on_failure.argv.n)
+        f->hooks_owed |= 1u << HOOK_ON_FAILURE;
+    if (!result->not_begun && spec->service->hooks.after.argv.n)
+        f->hooks_owed |= 1u << HOOK_AFTER;
+}
+
+/* A success, a failure, or neither: then somebody asked for it. */
+static void judge_end(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
+                      const PlanWorld *world) {
+    if (f->timed_out || f->probe_failed || f->stop_requested)
+        return;
+    if (is_success(spec, result)) {
+        f->ever_succeeded = true;
+        f->at.done = world->boot_ms;
+        return;
+    }
+    f->stop_requested = f->want == WANT_STOPPED || f->want == WANT_DISABLED;
+    if (!f->stop_requested)
+        words_for_end(&f->failure, spec, result);
+}
+
 void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
                 const PlanWorld *world) {
     if (!facts_alive(f))
@@ -301,18 +331,21 @@ void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
     if (f->stop_failed)
         words_copy(&f->note, NULL); /* the survivors are gone after all */
     f->stop_failed = false;
-    if (!f->timed_out && !f->probe_failed && !f->stop_requested) {
-        if (is_success(spec, result)) {
-            f->ever_succeeded = true;
-            f->at.done = world->boot_ms;
-            return;
-        }
-        f->stop_requested = f->want == WANT_STOPPED || f->want == WANT_DISABLED;
-        if (!f->stop_requested)
-            words_for_end(&f->failure, spec, result);
-    }
+    judge_end(f, spec, result, world);
     if (f->failure)
         apply_policy(f, spec, world);
+    owe_hooks(f, spec, result);
+}
+
+void fact_hook_begun(TargetFacts *f, Hook hook) {
+    f->hook = (unsigned char)hook;
+    f->hooks_owed &= (unsigned char)~(1u << hook);
+}
+
+void fact_hook_ended(TargetFacts *f, const char *why) {
+    if (why)
+        words_for_hook(&f->note, (Hook)f->hook, why);
+    f->hook = HOOK_NONE;
 }
 
 void fact_gone(TargetFacts *f) {

@@ -22,6 +22,19 @@ bool facts_alive(const TargetFacts *facts) {
            facts->run_state == RUN_STOPPING;
 }
 
+bool facts_busy(const TargetFacts *facts) {
+    return facts_alive(facts) || facts->hook != HOOK_NONE || facts->hooks_owed;
+}
+
+const char *hook_name(Hook hook) {
+    static const char *const names[HOOKS] = {"", "before", "on_failure", "after"};
+    return names[hook];
+}
+
+bool target_has_hooks(const TargetSpec *spec) {
+    return spec->service && spec->command == &spec->service->command;
+}
+
 bool facts_failed(const TargetFacts *facts) {
     return facts->run_state == RUN_ENDED && facts->failure && !facts->queued;
 }
@@ -29,7 +42,7 @@ bool facts_failed(const TargetFacts *facts) {
 bool facts_gone(const TargetFacts *facts) {
     if (facts->want == WANT_DOWN)
         return facts->gone;
-    return !facts_alive(facts) || facts->stop_failed;
+    return !facts_busy(facts) || facts->stop_failed;
 }
 
 bool facts_build_current(const TargetFacts *build) {
@@ -230,7 +243,7 @@ static bool could_start(const Ask *a) {
     Verdict unused = {0};
     Ask ask = *a;
     ask.ret = &unused;
-    return a->own->queued && a->own->want == WANT_RUN && !facts_alive(a->own) &&
+    return a->own->queued && a->own->want == WANT_RUN && !facts_busy(a->own) &&
            a->own->not_before_ms <= a->world->now_ms && !a->own->unwatched && !held_by_deps(&ask) &&
            !held_by_inputs(&ask);
 }
@@ -250,7 +263,7 @@ static int64_t lock_holder(const Ask *a, const GraphLock *lock) {
         const TargetFacts *other = &a->facts[lock->targets[i]];
         if (other == a->own)
             continue;
-        if (facts_alive(other))
+        if (facts_busy(other))
             return lock->targets[i];
         if (first < 0 && is_before(a, lock->targets[i]))
             first = lock->targets[i];
@@ -271,9 +284,27 @@ static bool held_by_lock(const Ask *a) {
     return false;
 }
 
+/* The run is over, its hooks are not. */
+static void plan_hooks(const Ask *a) {
+    Verdict *v = a->ret;
+    bool waits = a->own->queued && a->own->want == WANT_RUN && !a->world->done;
+    v->hold = waits ? HOLD_HOOK : HOLD_NONE;
+    for (Hook hook = HOOK_BEFORE; hook < HOOKS && a->own->hook == HOOK_NONE; hook++) {
+        if (!(a->own->hooks_owed >> hook & 1))
+            continue;
+        v->act = ACT_HOOK;
+        v->start_hook = hook;
+        return;
+    }
+}
+
 /* Nothing runs: should something? */
 static void plan_idle(const Ask *a) {
     Verdict *v = a->ret;
+    if (facts_busy(a->own)) {
+        plan_hooks(a);
+        return;
+    }
     if (a->own->want == WANT_DOWN) {
         v->act = leave(a);
         return;

@@ -84,12 +84,17 @@ typedef enum Inputs {
 /* As RunEnd of pin/wire.h. */
 typedef enum EndKind { END_EXITED, END_SIGNALED, END_FAILED, END_LOST } EndKind;
 
+/* Commands around each run of a service's `command`. `before` is part of its start: to the plan the run is RUN_STARTING. The others
+ * come when it has ended, one after the other: on_failure, then after. */
+typedef enum Hook { HOOK_NONE, HOOK_BEFORE, HOOK_ON_FAILURE, HOOK_AFTER, HOOKS } Hook;
+
 /* How a run ended. `code`: exit code, signal, or errno. */
 typedef struct RunResult {
     EndKind kind;
     int code;
     bool own_fault; /* END_FAILED: its own directory or program could not be used (`code`) */
     bool unsure;    /* END_LOST: for all we know it still runs */
+    bool not_begun; /* END_FAILED: it was never asked of the backend */
     Tristate oom_killed;
     int64_t ended_us;
     /* END_FAILED, END_LOST: what went wrong, e.g. "no such file or directory: ./x"; NULL or "": as
@@ -112,9 +117,11 @@ typedef struct TargetFacts {
     bool timed_out;      /* ... because its `timeout` passed: it is one */
     bool
         probe_failed; /* ... because it was not ready by its deadline, or lives no more: it is one */
-    bool stop_failed; /* the backend named survivors. Asking again tries again */
-    bool gone;        /* WANT_DOWN: nothing of it is left that can be ended, nor of what depends
+    bool stop_failed;   /* the backend named survivors. Asking again tries again */
+    bool gone;          /* WANT_DOWN: nothing of it is left that can be ended, nor of what depends
                           * on it */
+    unsigned char hook; /* Hook: which of the newest run is running */
+    unsigned char hooks_owed; /* bits: those that are still to be run */
     bool ever_started, ever_ready, ever_succeeded;
     bool ready;
     bool gave_up;          /* the policy will not try again: too often, or to no purpose */
@@ -143,12 +150,16 @@ typedef struct TargetFacts {
     uint32_t attempt;
     RunResult result; /* of the newest run, when RUN_ENDED; its `why` is NULL */
 
-    uint32_t
-        skipped; /* number of the run that was not needed when it was last wished for; 0: it is, or was */
+    /* The run before the newest, and how it ended: who waited for it may look too late. 0: not known */
+    uint32_t former_run;
+    RunResult former;
+    bool former_failed;
+    /* Number of the run that was not needed when it was last wished for; 0: it is, or was */
+    uint32_t skipped;
 
     /* Most targets have none of these: owned, for facts_deinit to free. */
-    char *
-        cause; /* why the queued run is to be; becomes its note. NULL: somebody asked, or the policy */
+    /* why the queued run is to be; becomes its note. NULL: somebody asked, or the policy */
+    char *cause;
     char *failure; /* why the newest run failed, one sentence; NULL: it did not */
     char *due;     /* due_us in words, in its time zone */
     char *note;    /* what people should know besides: "stopped by request"; NULL: nothing */
@@ -167,10 +178,11 @@ typedef struct PlanWorld {
 
 typedef enum ActKind {
     ACT_NONE,
-    ACT_LOOK,   /* look whether its inputs have changed: fact_look_asked(), then fact_looked() */
-    ACT_START,  /* start run facts.run + 1 */
-    ACT_STOP,   /* ask the backend to end the run, with the service's signal and grace */
-    ACT_GONE,   /* record fact_gone(): what it depends on may be stopped */
+    ACT_LOOK,  /* look whether its inputs have changed: fact_look_asked(), then fact_looked() */
+    ACT_START, /* start run facts.run + 1 */
+    ACT_STOP,  /* ask the backend to end the run, with the service's signal and grace */
+    ACT_GONE,  /* record fact_gone(): what it depends on may be stopped */
+    ACT_HOOK, /* run verdict.start_hook for the newest run: fact_hook_begun(), later fact_hook_ended() */
     ACT_DUE,    /* its time has come: fact_due(), and fact_due_at() says when it is next */
     ACT_FOLLOW, /* record fact_restart_asked(): waiting_on[0], which it follows, has come anew */
 } ActKind;
@@ -185,6 +197,7 @@ typedef enum Hold {
     HOLD_SCHEDULE, /* "schedule": nothing is queued, due_us has not come */
     HOLD_SLOT,     /* "waiting-for-slot" */
     HOLD_BACKOFF,  /* "backoff" */
+    HOLD_HOOK,     /* "hook": one of its former run's is running */
     HOLD_STOPPING, /* "stopping": its former run is still being ended */
     HOLD_STARTING, /* "starting": asked for, the exec has not happened yet */
 } Hold;
@@ -196,6 +209,7 @@ typedef struct Verdict {
     uint32_t waiting_on[WAITING_ON_MAX]; /* indices into the graph; the first few */
     uint32_t waiting_on_n;               /* all of them may be more: waiting_on_total */
     uint32_t waiting_on_total;
+    Hook start_hook; /* ACT_HOOK */
     uint32_t lock;   /* HOLD_LOCK: index into Graph.locks */
     int64_t wake_ms; /* ask again then, if nothing happens before; 0: only facts matter */
 } Verdict;
@@ -267,6 +281,9 @@ void fact_unlive(TargetFacts *facts, const char *detail);
 void fact_ended(TargetFacts *facts, const TargetSpec *spec, const RunResult *result,
                 const PlanWorld *world);
 void fact_gone(TargetFacts *facts);
+/* Of a run that has ended. `why`: how the hook failed; NULL: it did not, or there was nothing to run. */
+void fact_hook_begun(TargetFacts *facts, Hook hook);
+void fact_hook_ended(TargetFacts *facts, const char *why);
 
 /* People should know this besides; NULL or "": nothing. */
 void fact_noted(TargetFacts *facts, const char *note);
@@ -275,6 +292,11 @@ void facts_deinit(TargetFacts *facts);
 
 /* True while a run may have processes. */
 bool facts_alive(const TargetFacts *facts);
+/* ... or its hooks have, or are about to: nothing else is started, its locks are held, what it depends on is not stopped. */
+bool facts_busy(const TargetFacts *facts);
+const char *hook_name(Hook hook); /* "before" */
+/* Hooks are about the command of a service, not about its build. */
+bool target_has_hooks(const TargetSpec *spec);
 /* True if the newest run is over and was a failure, and is not about to be followed by another. */
 bool facts_failed(const TargetFacts *facts);
 /* True if nothing of it holds back the stop of what it depends on. When a session goes down and this

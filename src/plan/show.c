@@ -13,6 +13,7 @@ const char *hold_reason(Hold hold) {
     case HOLD_DEP: return "waiting-for-dep";
     case HOLD_BUILD: return "waiting-for-build";
     case HOLD_SCHEDULE: return "schedule";
+    case HOLD_HOOK: return "hook";
     case HOLD_LOCK: return "waiting-for-lock";
     case HOLD_LOOK: return "checking-inputs";
     case HOLD_SLOT: return "waiting-for-slot";

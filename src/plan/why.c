@@ -179,7 +179,7 @@ static void why_lock(const Why *w) {
     uint32_t other = w->verdict->waiting_on[0];
     snprintf(w->text, w->size, "waiting for the lock %s, which %s %s",
              w->graph->locks[w->verdict->lock].name, label(&w->graph->targets[other]),
-             facts_alive(&w->facts[other]) ? "holds" : "is to have first");
+             facts_busy(&w->facts[other]) ? "holds" : "is to have first");
 }
 
 static void why_schedule(const Why *w) {
@@ -198,6 +198,11 @@ static void why_waiting(const Why *w) {
     case HOLD_DEP: why_deps(w, "waiting for"); return;
     case HOLD_BUILD: why_deps(w, "waiting for its build"); return;
     case HOLD_LOCK: why_lock(w); return;
+    case HOLD_HOOK:
+        snprintf(w->text, w->size, "%s%swaiting for the hook %s of run %u to end",
+                 w->own->failure ? w->own->failure : "", w->own->failure ? "; " : "",
+                 hook_name((Hook)w->own->hook), w->own->run);
+        return;
     case HOLD_LOOK: say(w, "looking whether its inputs have changed"); return;
     case HOLD_SCHEDULE: why_schedule(w); return;
     case HOLD_SLOT: say(w, "waiting for one of the running jobs to end (`parallelism`)"); return;

@@ -57,7 +57,8 @@ static void for_exit(char **text, const TargetSpec *spec, const RunResult *resul
 
 static void for_no_start(char **text, const TargetSpec *spec, const RunResult *result) {
     if (result->why && result->why[0]) {
-        bool said = strncmp(result->why, "could not start", strlen("could not start")) == 0;
+        bool said = str_starts(result->why, "could not start") ||
+                    str_starts(result->why, "hook before failed");
         words(text, "%s%s", said ? "" : "could not start: ", result->why);
         return;
     }
@@ -121,6 +122,10 @@ void words_for_left_out(char **text, const TargetFacts *facts) {
         words(text, "the run due at %s was left out: run %u still runs", due, facts->run);
     else
         words(text, "the run due at %s was left out: the one before has not started yet", due);
+}
+
+void words_for_hook(char **text, Hook hook, const char *why) {
+    words(text, "hook %s failed: %s", hook_name(hook), why);
 }
 
 void words_for_survivors(char **text, const char *survivors) {

@@ -19,6 +19,8 @@ void words_add_gave_up(char **text, uint32_t restarts);
 void words_add_hopeless(char **text);
 /* "the run due at 2026-11-22 03:00 CET was left out: run 3 still runs" */
 void words_for_left_out(char **text, const TargetFacts *facts);
+/* "hook after failed: exit code 2" */
+void words_for_hook(char **text, Hook hook, const char *why);
 /* "could not be stopped: 4711 (sleep, uid 0)" */
 void words_for_survivors(char **text, const char *survivors);
 void words_for_unclear(char **text, uint32_t run, const char *why);

@@ -73,6 +73,22 @@ static void check_schedule(const Source *source, const Service *service) {
     check_zone(source, service);
 }
 
+static void check_hooks(const Source *source, const Service *service) {
+    static const char *const names[] = {"before", "after", "on_failure"};
+    const Hooks *hooks = &service->hooks;
+    const Command *commands[] = {&hooks->before, &hooks->after, &hooks->on_failure};
+    bool any = false;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (!schema_has(&type_hooks, hooks, names[i]))
+            continue;
+        any = true;
+        config_check_command(source, service, arena_printf(source->arena, "hooks.%s", names[i]),
+                             commands[i]);
+    }
+    if (has(service, "hooks") && !any)
+        PROBLEM(source, service, "hooks", "write before, after or on_failure", "no hook is given");
+}
+
 /* Keys of a service that has something to run, or more exactly a command. */
 static void check_subject(const Source *source, const Service *service) {
     static const char *const keys[] = {"replicas", "enabled", "schedule", "hooks"};
@@ -88,4 +104,5 @@ void config_check_runs(const Source *source, const Service *service) {
     check_live(source, service);
     check_locks(source, service);
     check_schedule(source, service);
+    check_hooks(source, service);
 }

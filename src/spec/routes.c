@@ -29,6 +29,7 @@
         "format", "json: one object per line; raw: what was written, as it is"              \
     }
 
+#define FORCE_BODY "force: true runs a job even if its `inputs` are as they were"
 #define NAMES_BODY \
     "names: resources or targets; labels: what a resource must carry (null: with any value)"
 
@@ -134,13 +135,20 @@ const Route routes[ROUTES] = {
                             "spec{enabled}; null: as the config file says", .reply = "Target"},
     [ROUTE_TARGET_START] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/start",
                             "Wishes the target to run, with what it depends on.", "thole.dev",
-                            "targets", "start", "create", "nothing", .reply = "Target"},
+                            "targets", "start", "create", FORCE_BODY, .reply = "Target"},
     [ROUTE_TARGET_STOP] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/stop",
                            "Wishes the target to be stopped.", "thole.dev", "targets", "stop",
                            "create", "nothing", .reply = "Target"},
     [ROUTE_TARGET_RESTART] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/restart",
                               "Wishes a fresh run of the target.", "thole.dev", "targets",
-                              "restart", "create", "nothing", .reply = "Target"},
+                              "restart", "create", FORCE_BODY, .reply = "Target"},
+    [ROUTE_TARGET_TRIGGER] =
+        {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/trigger",
+         "What has changed and waits is applied, else the service of the target is built and "
+         "started afresh.",
+         "thole.dev", "targets", "trigger", "create", FORCE_BODY,
+         .reply =
+             "target, run: the run that answers this, or status.skippedRun; build{target, run}"},
     [ROUTE_TARGET_ENABLE] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/enable",
                              "The target may run again, and does if it was asked for.", "thole.dev",
                              "targets", "enable", "create",

@@ -180,13 +180,15 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     return session;
 }
 
-int session_start(Session *session, const StrList *names, const StrMap *labels,
-                  const ClientSetup *client, Err *err) {
+int session_start(Session *session, const StartAsk *ask, Err *err) {
+    const StrList *names = ask->names;
+    const StrMap *labels = ask->labels;
     if (names->n && strcmp(names->at[0], "nobody") == 0)
         return err_set(err, ERR_NOT_FOUND, "there is no resource or target \"nobody\"");
     snprintf(session->engine->names_seen, sizeof(session->engine->names_seen), "%s%s%s",
              names->n ? names->at[0] : "",
-             labels->n && labels->at[0].value ? labels->at[0].value : "", client ? "+client" : "");
+             labels->n && labels->at[0].value ? labels->at[0].value : "",
+             ask->client ? "+client" : "");
     return 0;
 }
 
@@ -310,6 +312,15 @@ Target *target_of(Object *object) {
 
 int target_start(Target *target, Err *err) {
     target->starts++;
+    return 0;
+}
+
+int target_force(Target *target, Err *err) {
+    return 0;
+}
+
+int target_trigger(Target *target, bool force, Triggered *ret, Err *err) {
+    *ret = (Triggered){.run = {target, 7}};
     return 0;
 }
 

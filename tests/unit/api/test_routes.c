@@ -92,9 +92,9 @@ TEST(every_route_refuses_other_methods)
 TEST(bodies_must_be_json_and_objects)
 {
     static const RouteId with_body[] = {
-        ROUTE_SESSION_CREATE, ROUTE_SESSION_START, ROUTE_TARGET_START,   ROUTE_TARGET_STOP,
-        ROUTE_TARGET_RESTART, ROUTE_TARGET_ENABLE, ROUTE_TARGET_DISABLE, ROUTE_REVIEW,
-        ROUTE_SERVER_STOP,    ROUTE_SERVER_RESTART};
+        ROUTE_SESSION_CREATE, ROUTE_SESSION_START,  ROUTE_TARGET_START,  ROUTE_TARGET_STOP,
+        ROUTE_TARGET_RESTART, ROUTE_TARGET_TRIGGER, ROUTE_TARGET_ENABLE, ROUTE_TARGET_DISABLE,
+        ROUTE_REVIEW,         ROUTE_SERVER_STOP,    ROUTE_SERVER_RESTART};
     Front *front = front_with_shop();
     for (size_t i = 0; i < COUNT(with_body); i++) {
         static const char *const types[] = {"", "Content-Type: text/plain\r\n",

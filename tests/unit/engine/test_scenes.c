@@ -405,7 +405,7 @@ TEST(up_again_runs_nothing_that_is_done)
     fake_script(scene->backend, NULL, "api:serve", &runs_on);
     ASSERT(scene_up(scene, NULL));
     loop_advance(scene->loop, 200);
-    ASSERT(session_start(scene->session, &(StrList){0}, NULL, NULL, &scene->err) == 0);
+    ASSERT(session_start(scene->session, &(StartAsk){.names = &(StrList){0}}, &scene->err) == 0);
     loop_advance(scene->loop, 200);
     const char *slug = session_slug(scene->session);
     CHECK_EQ(fake_starts(scene->backend, slug, "migrate:update"), 1);

@@ -41,6 +41,10 @@ static void random_service(Model *m, Service *s) {
     s->schedule.interval_ms = s->type == SERVICE_JOB && model_dice(m, 3) == 0 ? 500 : 0;
     s->timeout_ms = model_dice(m, 3) ? 0 : 700;
     if (model_dice(m, 3) == 0)
+        sim_command(&m->sim, &s->hooks.after, "after");
+    if (model_dice(m, 3) == 0)
+        sim_command(&m->sim, &s->hooks.on_failure, "failed");
+    if (model_dice(m, 3) == 0)
         s->inputs = s->command.argv;
     s->restart = (Restart){
         .policy = model_dice(m, 3),

@@ -22,6 +22,7 @@ typedef struct Truth {
     bool patient, forced; /* of what is owed */
     bool unwatched;       /* its files are not watched yet */
     bool looking, needed; /* at its inputs; they have changed */
+    unsigned hooks;       /* bits: owed of the newest run */
     uint32_t run;
     int64_t row; /* restarts by policy in a row */
     int64_t exec_ms, asked_ms;

@@ -139,6 +139,10 @@ static void option(Script *s, Service *service, const char *word) {
         service->inputs = service->build.argv.n ? service->build.argv : service->command.argv;
     else if ((v = value_of(word, "deps")))
         add_deps(s, service, v);
+    else if (strcmp(word, "after") == 0)
+        sim_command(&s->sim, &service->hooks.after, "after");
+    else if (strcmp(word, "on_failure") == 0)
+        sim_command(&s->sim, &service->hooks.on_failure, "failed");
     else if ((v = value_of(word, "every")))
         service->schedule.interval_ms = duration(v);
     else if ((v = value_of(word, "lock")))
@@ -197,6 +201,9 @@ static void on_act(void *arg, size_t i, const Verdict *v) {
     case ACT_START: buf_printf(s->out, "  -> start %s\n", name); return;
     case ACT_STOP:
         buf_printf(s->out, "  -> stop %s%s\n", name, v->overdue ? ", overdue" : "");
+        return;
+    case ACT_HOOK:
+        buf_printf(s->out, "  -> hook %s of %s\n", hook_name(v->start_hook), name);
         return;
     case ACT_DUE: buf_printf(s->out, "  -> %s is due\n", name); return;
     case ACT_FOLLOW:
@@ -381,6 +388,8 @@ static void about_target(Script *s, const Words *w) {
         sim_ready(&s->sim, i, false);
     else if (strcmp(w->at[0], "unlive") == 0)
         sim_unlive(&s->sim, i, w->n > 2 ? w->rest[2] : NULL);
+    else if (strcmp(w->at[0], "hook") == 0)
+        sim_hook_end(&s->sim, i, w->n > 2 ? w->rest[2] : NULL);
     else if (strcmp(w->at[0], "stuck") == 0)
         sim_survivors(&s->sim, i, w->rest[2]);
     else if (!about_files(s, w, i) && !ended(s, w, i))

@@ -114,6 +114,10 @@ static void perform(Sim *sim, size_t i, const Verdict *v) {
         fact_stop_asked(f, &sim->world);
         return;
     case ACT_GONE: fact_gone(f); return;
+    case ACT_HOOK:
+        fact_hook_begun(f, v->start_hook);
+        run->hook = v->start_hook;
+        return;
     case ACT_DUE:
         fact_due(f, sim->world.now_us);
         set_due(sim, i);
@@ -302,5 +306,12 @@ void sim_down(Sim *sim) {
 void sim_await(Sim *sim, size_t i) {
     fact_awaited(&sim->facts[i], sim->world.now_us);
     set_due(sim, i);
+    sim_drain(sim);
+}
+
+void sim_hook_end(Sim *sim, size_t i, const char *why) {
+    assert(sim->runs[i].hook);
+    sim->runs[i].hook = HOOK_NONE;
+    fact_hook_ended(&sim->facts[i], why);
     sim_drain(sim);
 }

@@ -13,6 +13,7 @@ typedef struct SimRun {
     bool live, execed, stop_asked;
     bool looking; /* at its inputs */
     uint32_t run;
+    Hook hook; /* of a run that has ended */
 } SimRun;
 
 /* Told of each act before it is performed. */
@@ -60,7 +61,8 @@ void sim_unlive(Sim *sim, size_t i, const char *why);
 void sim_survivors(Sim *sim, size_t i, const char *names);
 /* People ask; each drains. */
 void sim_want(Sim *sim, size_t i, Want want);
-void sim_start(Sim *sim, size_t i); /* with all it needs */
+void sim_start(Sim *sim, size_t i);                     /* with all it needs */
+void sim_hook_end(Sim *sim, size_t i, const char *why); /* NULL: well */
 void sim_await(Sim *sim, size_t i); /* of a scheduled job: without running it now */
 void sim_restart(Sim *sim, size_t i);
 void sim_down(Sim *sim);

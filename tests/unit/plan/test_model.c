@@ -90,12 +90,17 @@ static bool too_late(const Model *m, size_t i) {
     return late && m->sim.world.now_ms >= late;
 }
 
+/* Its run is over, its hooks are not. */
+static bool hooked(const Model *m, size_t i) {
+    return m->truth[i].hooks || m->sim.runs[i].hook;
+}
+
 /* Something that depends on it, however far away, is still alive and could be stopped. */
 static bool needed_alive(const Model *m, size_t i) {
     const TargetSpec *spec = &m->sim.graph.targets[i];
     for (size_t d = 0; d < spec->dependent_n; d++) {
         size_t on = spec->dependents[d];
-        if ((m->sim.runs[on].live && !m->truth[on].stuck) || needed_alive(m, on))
+        if ((m->sim.runs[on].live && !m->truth[on].stuck) || hooked(m, on) || needed_alive(m, on))
             return true;
     }
     return false;
@@ -164,7 +169,7 @@ static bool share(const Model *m, size_t a, size_t b) {
 
 static bool locked_out(const Model *m, size_t i) {
     for (size_t k = 0; k < m->sim.graph.n; k++)
-        if (k != i && m->sim.runs[k].live && share(m, i, k))
+        if (k != i && (m->sim.runs[k].live || hooked(m, k)) && share(m, i, k))
             return true;
     return false;
 }
@@ -173,7 +178,8 @@ static bool locked_out(const Model *m, size_t i) {
 static bool is_second(const Model *m, size_t i) {
     const Sim *s = &m->sim;
     for (size_t k = 0; k < s->graph.n; k++) {
-        if (k == i || !share(m, i, k) || s->runs[k].live || m->truth[k].want != WANT_RUN)
+        if (k == i || !share(m, i, k) || s->runs[k].live || hooked(m, k) ||
+            m->truth[k].want != WANT_RUN)
             continue;
         bool ready = !m->truth[k].unwatched && (!has_inputs(m, k) || m->truth[k].needed);
         if (ready && owes(m, k) && deps_met(m, k, false) &&
@@ -198,6 +204,7 @@ static void check_start(Model *m, size_t i) {
     Truth *t = &m->truth[i];
     must(m, i != m->sim.graph.tiltfile, "the file itself was started", i);
     must(m, !m->sim.runs[i].live, "started while a run was alive", i);
+    must(m, !hooked(m, i), "started before the hooks of its former run", i);
     must(m, t->want == WANT_RUN, "started although not wanted", i);
     must(m, t->owed || t->policy, "started although nothing was owed", i);
     must(m, !m->sim.world.done, "started after the session was over", i);
@@ -244,6 +251,13 @@ static void check_follow(Model *m, size_t i, const Verdict *v) {
     m->truth[i].row = 0;
 }
 
+static void check_hook(Model *m, size_t i, const Verdict *v) {
+    Truth *t = &m->truth[i];
+    must(m, !m->sim.runs[i].live && !m->sim.runs[i].hook, "a hook beside its run", i);
+    must(m, t->hooks >> v->start_hook & 1, "a hook that nobody asked for, or twice", i);
+    t->hooks &= ~(1u << v->start_hook);
+}
+
 static void check_due(Model *m, size_t i) {
     Truth *t = &m->truth[i];
     must(m, t->want == WANT_RUN && !m->sim.world.done, "due, but nobody wants it", i);
@@ -261,11 +275,13 @@ static void on_act(void *arg, size_t i, const Verdict *v) {
     case ACT_NONE: return;
     case ACT_START: check_start(m, i); return;
     case ACT_STOP: check_stop(m, i, v); return;
+    case ACT_HOOK: check_hook(m, i, v); return;
     case ACT_DUE: check_due(m, i); return;
     case ACT_FOLLOW: check_follow(m, i, v); return;
     case ACT_GONE:
         must(m, m->truth[i].want == WANT_DOWN, "gone, but nobody asked", i);
         must(m, !m->sim.runs[i].live || m->truth[i].stuck, "gone, but alive", i);
+        must(m, !hooked(m, i), "gone before its hooks", i);
         must(m, !needed_alive(m, i), "gone before its dependents", i);
         return;
     case ACT_LOOK:
@@ -287,7 +303,8 @@ static void check_owed(const Model *m, size_t i) {
     must(m, s->facts[i].queued == owed, owed ? "a wish was lost" : "a wish out of nothing", i);
     must(m, s->world.done || !s->facts[i].due_us || s->facts[i].due_us > s->world.now_us,
          "is due, and nothing happened", i);
-    must(m, s->world.done || too_late(m, i) || !truth_due(m, i) || truth_stirs(m, i),
+    must(m,
+         s->world.done || too_late(m, i) || hooked(m, i) || !truth_due(m, i) || truth_stirs(m, i),
          "does not follow", i);
     if (!owed || s->world.done)
         return;
@@ -296,6 +313,8 @@ static void check_owed(const Model *m, size_t i) {
              i);
         return;
     }
+    if (hooked(m, i))
+        return;
     bool due = t->owed || s->world.now_ms >= t->due_max_ms;
     bool slot = (!is_job(m, i) || jobs_live(m) < s->parallelism) && !t->unwatched;
     bool lock = !locked_out(m, i) && !is_second(m, i);
@@ -358,6 +377,7 @@ static void check_all(Model *m) {
             continue;
         must(m, m->sim.facts[i].want == m->truth[i].want, "the wish is not what was asked", i);
         must(m, facts_alive(&m->sim.facts[i]) == m->sim.runs[i].live, "life is in doubt", i);
+        must(m, !m->truth[i].hooks || m->sim.runs[i].hook, "its hook is not run", i);
         must(m, !m->sim.verdicts[i].wake_ms || m->sim.verdicts[i].wake_ms > m->sim.world.now_ms,
              "wakes in the past", i);
         if (m->truth[i].want == WANT_RUN)
@@ -534,6 +554,11 @@ static void do_end(Model *m, size_t i, EndKind kind, int code) {
         t->due_max_ms = m->sim.world.now_ms + delay;
         t->due_min_ms = m->sim.world.now_ms + delay / 2;
     }
+    if (target_has_hooks(&m->sim.graph.targets[i])) {
+        const Hooks *hooks = &service_of(m, i)->hooks;
+        t->hooks = (hooks->after.argv.n ? 1u << HOOK_AFTER : 0) |
+                   (failed && hooks->on_failure.argv.n ? 1u << HOOK_ON_FAILURE : 0);
+    }
     m->sim.world.random = model_dice(m, UINT32_MAX);
     RunState before = m->sim.facts[i].run_state;
     sim_end(&m->sim, i, kind, code);
@@ -542,6 +567,10 @@ static void do_end(Model *m, size_t i, EndKind kind, int code) {
         must(m, (m->sim.facts[i].failure != NULL) == failed, "a failure, or none", i);
         must(m, m->sim.facts[i].gave_up == gave_up, "gave up, or not", i);
     }
+}
+
+static void do_hook_end(Model *m, size_t i) {
+    sim_hook_end(&m->sim, i, model_dice(m, 3) ? NULL : "exit code 1");
 }
 
 static void do_ready(Model *m, size_t i, bool ready) {
@@ -578,6 +607,8 @@ static void backend_event(Model *m, size_t i) {
     m->event = "backend";
     if (!run->live && run->looking)
         look(m, i, model_dice(m, 2));
+    if (run->hook && model_dice(m, 2))
+        do_hook_end(m, i);
     if (!run->live)
         return;
     if (!run->execed && model_dice(m, 4)) {
@@ -673,6 +704,8 @@ static bool settle_once(Model *m) {
         m->on = i;
         if (m->truth[i].unwatched)
             unwatch(m, i);
+        if (run->hook)
+            do_hook_end(m, i), moved = true;
         if (run->looking)
             look(m, i, false), moved = true;
         else if (run->live && !run->execed && !run->stop_asked)
@@ -714,6 +747,8 @@ static void go_down(Model *m) {
     for (int rounds = 0; rounds < 100; rounds++) {
         for (size_t i = 0; i < m->sim.graph.n; i++) {
             m->on = i;
+            if (m->sim.runs[i].hook)
+                do_hook_end(m, i);
             if (m->sim.runs[i].stop_asked && m->sim.runs[i].live)
                 do_end(m, i, END_SIGNALED, 15);
             check_all(m);

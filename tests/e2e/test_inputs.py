@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs with `inputs` and `outputs`: skipped when nothing has changed since the last good run, never otherwise."""
+
+import os
+import shutil
+
+import pytest
+
+from driver import wait_until
+from test_watch import edit, message, runs
+
+FILE = """
+    version: 1
+    services:
+      gen:
+        type: job
+        command: "mkdir -p out && cat in/* > out/x && echo ran >> $LEDGER"
+        inputs: [in]
+        outputs: [out]
+        env: {MODE: fast}
+      web: {command: sleep 1000, depends_on: [gen]}
+    """
+
+
+def project(thole, text=FILE):
+    thole.file("in/a", "1")
+    thole.config(text)
+
+
+def again(thole, *words):
+    thole.run("down")
+    thole.run("up", "-d", "--wait", *words)
+    return len(thole.ledger())
+
+
+def test_a_job_is_skipped_when_nothing_has_changed(thole):
+    project(thole)
+    thole.run("up", "-d", "--wait")
+    assert thole.ledger() == ["ran"]
+    assert again(thole) == 1
+    assert message(thole, "gen:update").startswith("skipped: nothing changed since run 1, ")
+    assert message(thole, "gen:update").endswith(" ago")
+    thole.wait_target("web:serve", "active")  # what depends on it goes on
+    os.utime(thole.project / "in/a")  # not its times count
+    edit(thole, "in/a", "1")
+    assert again(thole) == 1
+    edit(thole, "in/a", "2")
+    assert again(thole) == 2
+    assert again(thole) == 2
+    thole.file("in/b", "new")
+    assert again(thole) == 3
+    os.chmod(thole.project / "in/b", 0o755)
+    assert again(thole) == 4
+    (thole.project / "in/b").unlink()
+    assert again(thole) == 5
+    shutil.rmtree(thole.project / "out")
+    assert again(thole) == 6
+    assert again(thole, "--force") == 7
+    assert again(thole) == 7
+
+
+@pytest.mark.parametrize("change", [("MODE: fast", "MODE: slow"), ("cat in/*", "cat  in/*"), ("type: job", "type: job\n        timeout: 1m"),
+                                    ("outputs: [out]", "outputs: [out, in]")])
+def test_its_definition_counts(thole, change):
+    project(thole)
+    thole.run("up", "-d", "--wait")
+    project(thole, FILE.replace(*change))
+    assert again(thole) == 2
+    assert again(thole) == 2
+
+
+def test_of_the_clients_environment_only_what_is_named_counts(thole):
+    project(thole, FILE.replace("env: {MODE: fast}", "secrets: [TOKEN]"))
+    thole.env["TOKEN"] = "first value"
+    thole.run("up", "-d", "--wait")
+    thole.env["OTHER"] = "x"
+    assert again(thole) == 1
+    thole.env["TOKEN"] = "second value"
+    assert again(thole) == 2
+
+
+def test_a_run_that_failed_is_never_the_one_to_compare_with(thole):
+    project(thole, FILE.replace("echo ran", "echo ran >> $LEDGER; test ! -e broken; echo ran2").replace(" && mkdir", "; mkdir"))
+    thole.config(FILE.replace("&& echo ran >> $LEDGER", "&& echo ran >> $LEDGER && test ! -e broken"))
+    thole.run("up", "-d", "--wait")
+    thole.file("broken", "")
+    edit(thole, "in/a", "2")
+    thole.run("restart", "gen", code=1)
+    edit(thole, "in/a", "1")  # as in the good run; but the outputs are those of the bad one
+    (thole.project / "broken").unlink()
+    thole.run("restart", "gen")
+    assert thole.ledger() == ["ran"] * 3
+
+
+def test_who_asks_for_a_run_that_is_not_needed_is_told(thole):
+    project(thole)
+    thole.run("up", "-d", "--wait")
+    thole.run("restart", "gen")
+    thole.run("start", "gen")
+    skipped = thole.run("trigger", "gen", "--wait")
+    assert "gen:update: skipped: nothing changed since run 1" in skipped.err
+    assert thole.ledger() == ["ran"]
+    for command in (["restart", "gen", "--force"], ["start", "gen", "--force"], ["trigger", "gen", "--wait", "--force"], ["up", "-d", "--wait", "--force"]):
+        before = len(thole.ledger())
+        thole.run(*command)
+        assert len(thole.ledger()) == before + 1, command
+    thole.run("down")
+    thole.run("ci", "gen")
+    assert len(thole.ledger()) == 5
+    thole.run("ci", "gen", "--force")
+    assert len(thole.ledger()) == 6
+
+
+def test_purge_forgets(thole):
+    project(thole)
+    thole.run("up", "-d", "--wait")
+    thole.run("down", "--purge")
+    thole.run("up", "-d", "--wait")
+    assert thole.ledger() == ["ran"] * 2
+
+
+def test_a_build_is_skipped_and_the_server_starts(thole):
+    thole.file("main.c", "1")
+    thole.config("""
+        version: 1
+        services:
+          api: {build: "cp main.c built; echo built >> $LEDGER", command: "cat built; echo up >> $LEDGER; sleep 1000", inputs: ["*.c"], outputs: [built], watch: {paths: ["*.c"], debounce: 10ms}}
+        """)
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("up")
+    thole.run("down")
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("up", times=2)
+    assert thole.ledger() == ["built", "up", "up"]
+    edit(thole, "main.c", "2")
+    thole.wait_ledger("up", times=3)
+    assert thole.ledger() == ["built", "up", "up", "built", "up"]
+
+
+@pytest.mark.parametrize("point", ["inputs", "launched", "ended"])
+def test_a_server_killed_before_the_record_runs_it_again(thole, point):
+    """Killed between the look, the run and the record of its end: repeated if need be, skipped never wrongly."""
+    thole.use_faults("server")
+    thole.file("in/a", "1")
+    thole.config("""
+        version: 1
+        services:
+          gen: {type: job, command: "cat in/a > out; cat in/a >> $LEDGER; echo >> $LEDGER", inputs: [in], outputs: [out]}
+        """)
+    thole.run("up", "-d", "--wait")
+    edit(thole, "in/a", "2")
+    crash = thole.base / "crash"
+    crash.mkdir()
+    thole.run("down")
+    thole.env.update(THOLE_CRASH_DIR=str(crash))
+    thole.run("server", "stop", code=None)
+    (crash / f"server.{point}").touch()
+    thole.run("up", "-d", "--wait", code=None)
+    wait_until(lambda: not (crash / f"server.{point}").exists())
+    thole.wait_target("gen:update", "terminated")
+    assert (thole.project / "out").read_text() == "2"
+    edit(thole, "in/a", "3")
+    thole.run("restart", "gen")
+    assert (thole.project / "out").read_text() == "3"
+
+
+def test_many_inputs_do_not_stall_the_api(thole):
+    """5,000 files here, 50,000 in the benchmark: others are answered meanwhile."""
+    for i in range(50):
+        (thole.project / f"in/d{i}").mkdir(parents=True)
+        for j in range(100):
+            (thole.project / f"in/d{i}/f{j}").write_text(f"{i} {j}" * 200)
+    thole.config("version: 1\nservices: {gen: {type: job, command: 'true', inputs: [in]}}\n")
+    thole.run("up", "-d", "--wait")
+    thole.run("restart", "gen")
+    assert message(thole, "gen:update").startswith("skipped: ")
+    assert runs(thole, "gen:update") == 1
