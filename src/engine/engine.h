@@ -59,9 +59,6 @@ typedef struct SessionAsk {
 
 /* ERR_CONFLICT if the file's session exists already; ERR_INVALID with `report` for a bad file: then nothing was started. */
 MUST Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err);
-/* Starts what the names choose in a session that exists (`up` again, `start`). client: NULL, or replaces the stored one (--env-refresh). */
-MUST int session_start(Session *session, const StrList *names, const StrMap *labels,
-                       const ClientSetup *client, Err *err);
 enum { SESSION_AS_IS = -1, SESSION_AS_FILE = -2 };
 
 typedef struct SessionPatch {
