@@ -40,6 +40,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_TARGET_STOP] = serve_target_action,
     [ROUTE_TARGET_RESTART] = serve_target_action,
     [ROUTE_TARGET_TRIGGER] = serve_target_trigger,
+    [ROUTE_TARGET_PATCH] = serve_target_patch,
     [ROUTE_TARGET_ENABLE] = serve_target_enabled,
     [ROUTE_TARGET_DISABLE] = serve_target_enabled,
     [ROUTE_TARGET_LOG] = serve_log,
@@ -103,16 +104,20 @@ static bool is_json_type(const char *type) {
 }
 
 int request_json(Request *request, const Value **ret) {
+    *ret = NULL;
+    if (!request->body_size || is_json_type(request_header(request, "Content-Type")))
+        return request_body_json(request, ret);
+    reply_status(request, 415, "UnsupportedMediaType",
+                 "the body of the request was in an unknown format - accepted media types "
+                 "include: application/json");
+    return -1;
+}
+
+int request_body_json(Request *request, const Value **ret) {
     Err err;
     *ret = NULL;
     if (!request->body_size)
         return 0;
-    if (!is_json_type(request_header(request, "Content-Type"))) {
-        reply_status(request, 415, "UnsupportedMediaType",
-                     "the body of the request was in an unknown format - accepted media types "
-                     "include: application/json");
-        return -1;
-    }
     if (json_parse(request->body, request->body_size, request->arena, ret, &err) < 0) {
         reply_status(request, 400, "BadRequest", "the body of the request is no JSON: %s", err.msg);
         return -1;

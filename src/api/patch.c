@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PATCH: merge patches (RFC 7386) of what may be changed of an object. */
+#include <string.h>
+#include <strings.h>
+
+#include "api/api_inside.h"
+#include "base/str.h"
+
+#define MERGE_PATCH "application/merge-patch+json"
+
+static bool is_merge_patch(const char *type) {
+    size_t n = strlen(MERGE_PATCH);
+    return type && strncasecmp(type, MERGE_PATCH, n) == 0 && (!type[n] || strchr("; ", type[n]));
+}
+
+static int refuse(Request *request, const char *path, const char *why) {
+    reply_status(request, 422, "Invalid", "%s: %s", path, why);
+    return -1;
+}
+
+/* A condition: null or absent is none. */
+static int check_same(Request *request, const Value *metadata, const char *key, const char *own) {
+    const char *wanted = value_get_str(metadata, key);
+    if (!wanted || strcmp(wanted, own) == 0)
+        return 0;
+    if (strcmp(key, "resourceVersion") != 0 && strcmp(key, "uid") != 0)
+        return refuse(request, "metadata", "only spec can be changed");
+    reply_status(request, 409, "Conflict",
+                 "the object has been modified; please apply your changes to the latest version "
+                 "(its %s is %s, not %s)",
+                 key, own, wanted);
+    return -1;
+}
+
+static int check_metadata(Request *request, const Object *object, const Value *metadata) {
+    char version[32];
+    snprintf(version, sizeof(version), "%llu", (unsigned long long)object->version);
+    return check_same(request, metadata, "name", object->name) < 0 ||
+                   check_same(request, metadata, "uid", object->uid) < 0 ||
+                   check_same(request, metadata, "resourceVersion", version) < 0
+               ? -1
+               : 0;
+}
+
+int request_patch(Request *request, const Object *object, const Value **ret) {
+    static const char *const known[] = {"apiVersion", "kind", "metadata", "spec"};
+    const Value *body;
+    if (!is_merge_patch(request_header(request, "Content-Type"))) {
+        reply_status(request, 415, "UnsupportedMediaType",
+                     "the body of the request was in an unknown format - accepted media types "
+                     "include: " MERGE_PATCH);
+        return -1;
+    }
+    if (request_body_json(request, &body) < 0)
+        return -1;
+    for (size_t i = 0; body && i < body->map.n; i++) {
+        bool fine = false;
+        for (size_t k = 0; k < COUNT(known); k++)
+            fine |= strcmp(body->map.at[i].key, known[k]) == 0;
+        if (!fine)
+            return refuse(request, body->map.at[i].key, "only spec can be changed");
+    }
+    *ret = value_get(body, "spec");
+    if (*ret && !value_is(*ret, VALUE_MAP))
+        return refuse(request, "spec", "expected an object");
+    return check_metadata(request, object, value_get(body, "metadata"));
+}
+
+/* Of a Target: spec.enabled. */
+void serve_target_patch(Api *api, Request *request, const RouteMatch *match) {
+    const Value *spec, *enabled;
+    Err err = {.kind = ERR_NONE};
+    Object *object = find_object(api, request, match);
+    if (!object || request_patch(request, object, &spec) < 0)
+        return;
+    for (size_t i = 0; spec && i < spec->map.n; i++)
+        if (strcmp(spec->map.at[i].key, "enabled") != 0) {
+            refuse(request, arena_printf(request->arena, "spec.%s", spec->map.at[i].key),
+                   "it cannot be changed; of a Target only spec.enabled can");
+            return;
+        }
+    enabled = value_get(spec, "enabled");
+    if (enabled && !value_is(enabled, VALUE_BOOL))
+        refuse(request, "spec.enabled", "expected true or false");
+    else if (enabled && target_set_enabled(target_of(object), value_get_bool(spec, "enabled", true),
+                                           false, &err) < 0)
+        reply_err(request, &err);
+    else
+        reply_object(request, 200, object);
+}
