@@ -12,8 +12,6 @@
 #include "base/xalloc.h"
 #include "engine/stopped.h"
 
-#define MERGE_PATCH "application/merge-patch+json"
-
 const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_HEALTHZ] = serve_ok,
     [ROUTE_LIVEZ] = serve_ok,
@@ -39,11 +37,11 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_TARGETS] = serve_list,
     [ROUTE_TARGET] = serve_object,
     [ROUTE_TARGET_STATUS] = serve_object,
-    [ROUTE_TARGET_PATCH] = serve_target_patch,
     [ROUTE_TARGET_START] = serve_target_action,
     [ROUTE_TARGET_STOP] = serve_target_action,
     [ROUTE_TARGET_RESTART] = serve_target_action,
     [ROUTE_TARGET_TRIGGER] = serve_target_trigger,
+    [ROUTE_TARGET_PATCH] = serve_target_patch,
     [ROUTE_TARGET_ENABLE] = serve_target_enabled,
     [ROUTE_TARGET_DISABLE] = serve_target_enabled,
     [ROUTE_TARGET_LOG] = serve_log,
@@ -98,30 +96,29 @@ void reply_object(Request *request, int status, Object *object) {
     reply_json(request, status, &buf);
 }
 
-static bool is_type(const char *given, const char *type) {
-    size_t n = strlen(type);
-    return given && strncasecmp(given, type, n) == 0 && (!given[n] || strchr("; ", given[n]));
-}
-
-/* A patch is one by its type; JSON is taken for one. */
-static bool is_json_type(const Request *request) {
-    const char *given = request_header(request, "Content-Type");
-    return is_type(given, "application/json") ||
-           (strcmp(request->method, "PATCH") == 0 && is_type(given, MERGE_PATCH));
+static bool is_json_type(const char *type) {
+    static const char json[] = "application/json";
+    if (!type || strncasecmp(type, json, strlen(json)) != 0)
+        return false;
+    type += strlen(json);
+    return !*type || *type == ';' || *type == ' ';
 }
 
 int request_json(Request *request, const Value **ret) {
+    *ret = NULL;
+    if (!request->body_size || is_json_type(request_header(request, "Content-Type")))
+        return request_body_json(request, ret);
+    reply_status(request, 415, "UnsupportedMediaType",
+                 "the body of the request was in an unknown format - accepted media types "
+                 "include: application/json");
+    return -1;
+}
+
+int request_body_json(Request *request, const Value **ret) {
     Err err;
     *ret = NULL;
     if (!request->body_size)
         return 0;
-    if (!is_json_type(request)) {
-        reply_status(request, 415, "UnsupportedMediaType",
-                     "the body of the request was in an unknown format - accepted media types "
-                     "include: %s",
-                     strcmp(request->method, "PATCH") == 0 ? MERGE_PATCH : "application/json");
-        return -1;
-    }
     if (json_parse(request->body, request->body_size, request->arena, ret, &err) < 0) {
         reply_status(request, 400, "BadRequest", "the body of the request is no JSON: %s", err.msg);
         return -1;

@@ -46,9 +46,6 @@ void reply_invalid(Request *request, const SessionBody *body, const char *name);
 void serve_session_create(Api *api, Request *request, const RouteMatch *match);
 void serve_session_delete(Api *api, Request *request, const RouteMatch *match);
 void serve_session_start(Api *api, Request *request, const RouteMatch *match);
-/* patch.c */
-void serve_session_patch(Api *api, Request *request, const RouteMatch *match);
-void serve_target_patch(Api *api, Request *request, const RouteMatch *match);
 /* reload.c */
 void serve_session_reload(Api *api, Request *request, const RouteMatch *match);
 /* Answers what creating it would do. */
@@ -58,6 +55,10 @@ void serve_session_hold(Api *api, Request *request, const RouteMatch *match);
 /* target_actions.c */
 void serve_target_action(Api *api, Request *request, const RouteMatch *match);
 void serve_target_trigger(Api *api, Request *request, const RouteMatch *match);
+/* patch.c: the `spec` of a merge patch (NULL: it changes nothing), whose conditions hold. -1: it was answered. */
+MUST int request_patch(Request *request, const Object *object, const Value **ret);
+void serve_session_patch(Api *api, Request *request, const RouteMatch *match);
+void serve_target_patch(Api *api, Request *request, const RouteMatch *match);
 void serve_target_enabled(Api *api, Request *request, const RouteMatch *match);
 /* terminal.c */
 void serve_terminal(Api *api, Request *request, const RouteMatch *match);
@@ -85,6 +86,8 @@ Object *find_object(Api *api, Request *request, const RouteMatch *match);
 void reply_object(Request *request, int status, Object *object);
 /* The body as a JSON object: 0; an absent one is NULL. -1: answered with 400 or 415. */
 MUST int request_json(Request *request, const Value **ret);
+MUST int request_body_json(Request *request,
+                           const Value **ret); /* ... whatever its type is called */
 /* Is there such a session, be it down? Else answered with 404. */
 bool session_exists(Api *api, Request *request, const char *slug);
 /* A finished JSON value in `out`'s Buf. */

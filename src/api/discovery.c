@@ -71,7 +71,7 @@ static bool has_verb(const RouteResource *resource, const char *subresource, con
 }
 
 static void write_verbs(const RouteResource *resource, const char *subresource, JsonWriter *out) {
-    static const char *const verbs[] = {"create", "delete", "get", "list", "watch"};
+    static const char *const verbs[] = {"create", "delete", "get", "list", "patch", "watch"};
     json_kv_array(out, "verbs");
     for (size_t i = 0; i < COUNT(verbs); i++)
         if (has_verb(resource, subresource, verbs[i]))

@@ -1,51 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PATCH: what may be changed of an object that is there. All of a patch is checked before any of it is done. */
-#include <stdlib.h>
+/* PATCH: merge patches (RFC 7386) of what may be changed of an object. */
 #include <string.h>
+#include <strings.h>
 
 #include "api/api_inside.h"
 #include "base/str.h"
 
-static void reply_conflict(Request *request, const Object *object) {
-    const char *message = arena_printf(
-        request->arena,
-        "Operation cannot be fulfilled on %s.%s \"%s\": the object has been modified; please "
-        "apply your changes to the latest version and try again",
-        object_plural(object->kind), object_group(object->kind), object->name);
-    reply_status_full(request, &(Status){.code = 409,
-                                         .reason = "Conflict",
-                                         .message = message,
-                                         .group = object_group(object->kind),
-                                         .kind = object_plural(object->kind),
-                                         .name = object->name});
+#define MERGE_PATCH "application/merge-patch+json"
+
+static bool is_merge_patch(const char *type) {
+    size_t n = strlen(MERGE_PATCH);
+    return type && strncasecmp(type, MERGE_PATCH, n) == 0 && (!type[n] || strchr("; ", type[n]));
 }
 
-/* A patch that names a version is about that one. */
-static bool is_stale(Request *request, const Value *patch, const Object *object) {
-    const char *version = value_get_str(value_get(patch, "metadata"), "resourceVersion");
-    int64_t n;
-    if (!version ||
-        (number_parse(version, 0, INT64_MAX, &n) == 0 && (uint64_t)n == object->version))
-        return false;
-    reply_conflict(request, object);
-    return true;
+static int refuse(Request *request, const char *path, const char *why) {
+    reply_status(request, 422, "Invalid", "%s: %s", path, why);
+    return -1;
+}
+
+/* A condition: null or absent is none. */
+static int check_same(Request *request, const Value *metadata, const char *key, const char *own) {
+    const char *wanted = value_get_str(metadata, key);
+    if (!wanted || strcmp(wanted, own) == 0)
+        return 0;
+    if (strcmp(key, "resourceVersion") != 0 && strcmp(key, "uid") != 0)
+        return refuse(request, "metadata", "only spec can be changed");
+    reply_status(request, 409, "Conflict",
+                 "the object has been modified; please apply your changes to the latest version "
+                 "(its %s is %s, not %s)",
+                 key, own, wanted);
+    return -1;
+}
+
+static int check_metadata(Request *request, const Object *object, const Value *metadata) {
+    char version[32];
+    snprintf(version, sizeof(version), "%llu", (unsigned long long)object->version);
+    return check_same(request, metadata, "name", object->name) < 0 ||
+                   check_same(request, metadata, "uid", object->uid) < 0 ||
+                   check_same(request, metadata, "resourceVersion", version) < 0
+               ? -1
+               : 0;
+}
+
+int request_patch(Request *request, const Object *object, const Value **ret) {
+    static const char *const known[] = {"apiVersion", "kind", "metadata", "spec"};
+    const Value *body;
+    if (!is_merge_patch(request_header(request, "Content-Type"))) {
+        reply_status(request, 415, "UnsupportedMediaType",
+                     "the body of the request was in an unknown format - accepted media types "
+                     "include: " MERGE_PATCH);
+        return -1;
+    }
+    if (request_body_json(request, &body) < 0)
+        return -1;
+    for (size_t i = 0; body && i < body->map.n; i++) {
+        bool fine = false;
+        for (size_t k = 0; k < COUNT(known); k++)
+            fine |= strcmp(body->map.at[i].key, known[k]) == 0;
+        if (!fine)
+            return refuse(request, body->map.at[i].key, "only spec can be changed");
+    }
+    *ret = value_get(body, "spec");
+    if (*ret && !value_is(*ret, VALUE_MAP))
+        return refuse(request, "spec", "expected an object");
+    return check_metadata(request, object, value_get(body, "metadata"));
 }
 
 void serve_session_patch(Api *api, Request *request, const RouteMatch *match) {
-    const Value *v;
+    const Value *spec;
+    SessionPatch patch;
     Err err = {.kind = ERR_NONE};
     Object *object = find_object(api, request, match);
-    if (!object || request_json(request, &v) < 0 || is_stale(request, v, object))
+    if (!object || request_patch(request, object, &spec) < 0)
         return;
     SessionBody *body = arena_alloc(request->arena, sizeof(*body));
-    SessionPatch patch;
-    patch_body_read(v, request->arena, body, &patch);
+    patch_spec_read(spec, request->arena, body, &patch);
     const char *file = session_file(session_of(object));
     if (body->ask.file && strcmp(body->ask.file, file) != 0) {
-        body->causes[0] =
-            (Cause){"FieldValueInvalid", "field is immutable: a session is that of its config file",
-                    "spec.tiltfilePath"};
-        body->cause_n = 1;
+        refuse(request, "spec.tiltfilePath", "a session is that of its config file");
+        return;
     }
     if (check_unknown(request, body) < 0)
         return;
@@ -57,31 +90,25 @@ void serve_session_patch(Api *api, Request *request, const RouteMatch *match) {
         reply_object(request, 200, object);
 }
 
+/* Of a Target: spec.enabled; null is as the config file says. */
 void serve_target_patch(Api *api, Request *request, const RouteMatch *match) {
-    const Value *patch;
+    const Value *spec, *enabled;
     Err err = {.kind = ERR_NONE};
     Object *object = find_object(api, request, match);
-    if (!object || request_json(request, &patch) < 0 || is_stale(request, patch, object))
+    if (!object || request_patch(request, object, &spec) < 0)
         return;
-    const Value *spec = value_get(patch, "spec"), *enabled = value_get(spec, "enabled");
-    bool reset = value_is(enabled, VALUE_NULL);
-    if (enabled && !reset && !value_is(enabled, VALUE_BOOL)) {
-        reply_status(request, 422, "Invalid",
-                     "Target.thole.dev \"%s\" is invalid: spec.enabled: expected true, false or "
-                     "null, not a %s",
-                     object->name, value_kind_name(enabled->kind));
-        return;
-    }
-    for (size_t i = 0; value_is(spec, VALUE_MAP) && i < spec->map.n; i++)
+    for (size_t i = 0; spec && i < spec->map.n; i++)
         if (strcmp(spec->map.at[i].key, "enabled") != 0) {
-            reply_status(request, 422, "Invalid",
-                         "Target.thole.dev \"%s\" is invalid: spec.%.100s: Forbidden: it follows "
-                         "from the config file; spec.enabled can be changed",
-                         object->name, spec->map.at[i].key);
+            refuse(request, arena_printf(request->arena, "spec.%s", spec->map.at[i].key),
+                   "it cannot be changed; of a Target only spec.enabled can");
             return;
         }
-    Tristate ask = !enabled || reset ? UNKNOWN : value_bool(enabled, false) ? YES : NO;
-    if (enabled && target_patch_enabled(target_of(object), ask, &err) < 0)
+    enabled = value_get(spec, "enabled");
+    bool reset = value_is(enabled, VALUE_NULL);
+    Tristate ask = reset ? UNKNOWN : value_bool(enabled, false) ? YES : NO;
+    if (enabled && !reset && !value_is(enabled, VALUE_BOOL))
+        refuse(request, "spec.enabled", "expected true, false or null");
+    else if (enabled && target_patch_enabled(target_of(object), ask, &err) < 0)
         reply_err(request, &err);
     else
         reply_object(request, 200, object);

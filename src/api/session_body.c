@@ -345,14 +345,11 @@ static int64_t patched_ms(const Value *ci, const char *key, int64_t said_ms) {
     return value_is(value_get(ci, key), VALUE_NULL) ? SESSION_AS_FILE : said_ms;
 }
 
-void patch_body_read(const Value *body, Arena *arena, SessionBody *ret, SessionPatch *ret_patch) {
-    static const char *const known[] = {"apiVersion", "kind", "metadata", "spec", "status", NULL};
-    static const char *const known_spec[] = {"tiltfilePath", "exitCondition", "ci", NULL};
+void patch_spec_read(const Value *spec, Arena *arena, SessionBody *ret, SessionPatch *ret_patch) {
+    static const char *const known[] = {"tiltfilePath", "exitCondition", "ci", NULL};
     Reader r = {arena, ret};
     *ret = (SessionBody){.cause_n = 0};
-    check_known(&r, body, "", known);
-    const Value *spec = member(&r, body, "", "spec", VALUE_MAP);
-    check_known(&r, spec, "spec", known_spec);
+    check_known(&r, spec, "spec", known);
     ret->ask.file = string_member(&r, spec, "spec", "tiltfilePath");
     const char *condition = read_condition(&r, spec);
     read_ci(&r, spec);

@@ -19,7 +19,7 @@ typedef struct SessionBody {
 void session_body_read(const Value *body, Arena *arena, SessionBody *ret);
 /* {names, labels, force, client} */
 void start_body_read(const Value *body, Arena *arena, SessionBody *ret);
-/* A merge patch: {metadata, spec{exitCondition, ci{timeout, readinessTimeout}}}; ret->ask.file: what it says of tiltfilePath. */
-void patch_body_read(const Value *body, Arena *arena, SessionBody *ret, SessionPatch *ret_patch);
+/* The spec of a merge patch, {exitCondition, ci{timeout, readinessTimeout}}; ret->ask.file: what it says of tiltfilePath. */
+void patch_spec_read(const Value *spec, Arena *arena, SessionBody *ret, SessionPatch *ret_patch);
 /* {spec{tiltfilePath}, client} */
 void review_body_read(const Value *body, Arena *arena, SessionBody *ret);

@@ -129,10 +129,6 @@ const Route routes[ROUTES] = {
     [ROUTE_TARGET_STATUS] = {HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}/status",
                              "The same.", "thole.dev", "targets", "status", "get",
                              .reply = "Target"},
-    [ROUTE_TARGET_PATCH] = {HTTP_PATCH, THOLE_API "/namespaces/{session}/targets/{target}",
-                            "Enables or disables a target; a merge patch (RFC 7386).", "thole.dev",
-                            "targets", NULL, "patch",
-                            "spec{enabled}; null: as the config file says", .reply = "Target"},
     [ROUTE_TARGET_START] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/start",
                             "Wishes the target to run, with what it depends on.", "thole.dev",
                             "targets", "start", "create", FORCE_BODY, .reply = "Target"},
@@ -149,6 +145,11 @@ const Route routes[ROUTES] = {
          "thole.dev", "targets", "trigger", "create", FORCE_BODY,
          .reply =
              "target, run: the run that answers this, or status.skippedRun; build{target, run}"},
+    [ROUTE_TARGET_PATCH] = {HTTP_PATCH, THOLE_API "/namespaces/{session}/targets/{target}",
+                            "Enables or disables a target.", "thole.dev", "targets", NULL, "patch",
+                            "a merge patch: spec{enabled}; metadata.resourceVersion and uid are "
+                            "conditions",
+                            .reply = "Target"},
     [ROUTE_TARGET_ENABLE] = {HTTP_POST, THOLE_API "/namespaces/{session}/targets/{target}/enable",
                              "The target may run again, and does if it was asked for.", "thole.dev",
                              "targets", "enable", "create",
@@ -217,7 +218,7 @@ const char *const route_groups[] = {"tilt.dev", "thole.dev", NULL};
 
 const char *http_method_name(HttpMethod method) {
     static const char *const names[HTTP_METHODS] = {
-        [HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE", [HTTP_PATCH] = "PATCH"};
+        [HTTP_GET] = "GET", [HTTP_POST] = "POST", [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE"};
     return names[method];
 }
 

@@ -13,7 +13,7 @@ typedef struct Buf Buf;
 /* Header of our own clients: the state directory they mean. The server of another one refuses them. */
 #define CLIENT_STATE_DIR "Thole-State-Dir"
 
-typedef enum HttpMethod { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_PATCH, HTTP_METHODS } HttpMethod;
+typedef enum HttpMethod { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_METHODS } HttpMethod;
 
 const char *http_method_name(HttpMethod method); /* "GET" */
 
@@ -42,11 +42,11 @@ typedef enum RouteId {
     ROUTE_TARGETS,
     ROUTE_TARGET,
     ROUTE_TARGET_STATUS,
-    ROUTE_TARGET_PATCH,
     ROUTE_TARGET_START,
     ROUTE_TARGET_STOP,
     ROUTE_TARGET_RESTART,
     ROUTE_TARGET_TRIGGER,
+    ROUTE_TARGET_PATCH,
     ROUTE_TARGET_ENABLE,
     ROUTE_TARGET_DISABLE,
     ROUTE_TARGET_LOG,

@@ -156,3 +156,15 @@ def test_the_api(shop):
     assert shop.api(f"{path}/enable", "POST", {})[1]["spec"]["enabled"] is True
     shop.wait_target("db:serve", "active", run=2)
     assert shop.api(f"{path}/enable", "POST", {"withDeps": "yes"})[0] == 422
+
+
+def test_patch(shop):
+    path = f"/apis/thole.dev/v1alpha1/namespaces/{shop.session()['metadata']['name']}/targets/db.serve"
+    merge = {"Content-Type": "application/merge-patch+json"}
+    code, target = shop.api(path, "PATCH", {"spec": {"enabled": False}}, headers=merge)
+    assert code == 200 and target["spec"]["enabled"] is False
+    shop.wait_target("db:serve", "disabled")
+    assert shop.api(path, "PATCH", {"spec": {"enabled": True}}, headers=merge)[0] == 200
+    shop.wait_target("db:serve", "active", run=2)
+    old = {"metadata": {"resourceVersion": target["metadata"]["resourceVersion"]}, "spec": {"enabled": False}}
+    assert shop.api(path, "PATCH", old, headers=merge)[0] == 409

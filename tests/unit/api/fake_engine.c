@@ -201,6 +201,7 @@ int session_patch(Session *session, const SessionPatch *patch, Err *err) {
 
 int target_patch_enabled(Target *target, Tristate enabled, Err *err) {
     target->patched = enabled;
+    target->enabled = enabled == YES ? 1 : enabled == NO ? -1 : 0;
     return 0;
 }
 

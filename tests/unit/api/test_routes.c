@@ -25,6 +25,8 @@ static void path_of(RouteId id, char *ret, size_t size) {
                       "api.serve", ret, size) > 0);
 }
 
+#define MERGE "Content-Type: application/merge-patch+json\r\n"
+
 static Front *front_with_shop(void) {
     Front *front = front_new();
     fake_target(fake_session(front->engine, "shop-1", "/shop/thole.yaml"), "api:serve", "{}");
@@ -48,8 +50,9 @@ TEST(every_route_has_a_handler_and_answers)
             front_free(front);
             continue;
         }
-        Answer answer = ask(front, http_method_name(routes[id].method), path,
-                            "Content-Type: application/json\r\n", bodies[id]);
+        const char *type =
+            routes[id].method == HTTP_PATCH ? MERGE : "Content-Type: application/json\r\n";
+        Answer answer = ask(front, http_method_name(routes[id].method), path, type, bodies[id]);
         bool fine =
             id == ROUTE_CORE ? answer.status == 404 : answer.status == 200 || answer.status == 201;
         if (!fine)
@@ -62,8 +65,8 @@ TEST(every_route_has_a_handler_and_answers)
 
 TEST(every_route_refuses_other_methods)
 {
-    static const char *const methods[] = {"GET", "POST",    "DELETE", "PATCH",
-                                          "PUT", "OPTIONS", "HEAD",   "BREW"};
+    static const char *const methods[] = {"GET", "POST",    "PATCH", "DELETE",
+                                          "PUT", "OPTIONS", "HEAD",  "BREW"};
     Front *front = front_with_shop();
     for (RouteId id = 0; id < ROUTES; id++) {
         char path[300];
@@ -85,6 +88,46 @@ TEST(every_route_refuses_other_methods)
             CHECK_HAS(answer.body, "\"reason\":\"MethodNotAllowed\"");
             answer_free(&answer);
         }
+    }
+    front_free(front);
+}
+
+TEST(a_target_is_patched)
+{
+    static const struct {
+        const char *type, *body;
+        int status, enabled;
+        const char *says;
+    } rows[] = {
+        {MERGE, "{\"spec\":{\"enabled\":false}}", 200, -1, "\"kind\":\"Target\""},
+        {MERGE, "{\"kind\":\"Target\",\"spec\":{\"enabled\":true}}", 200, 1, "Target"},
+        {MERGE, "{}", 200, 0, "Target"},
+        {MERGE, "{\"spec\":{}}", 200, 0, "Target"},
+        {"Content-Type: application/json\r\n", "{\"spec\":{\"enabled\":false}}", 415, 0,
+         "application/merge-patch+json"},
+        {"Content-Type: application/json-patch+json\r\n", "[]", 415, 0, "UnsupportedMediaType"},
+        {MERGE, "[]", 400, 0, "not an object"},
+        {MERGE, "{\"spec\":", 400, 0, "BadRequest"},
+        {MERGE, "{\"spec\":{\"enabled\":\"no\"}}", 422, 0, "expected true, false or null"},
+        {MERGE, "{\"spec\":{\"target\":\"x\"}}", 422, 0, "spec.target: it cannot be changed"},
+        {MERGE, "{\"spec\":3}", 422, 0, "expected an object"},
+        {MERGE, "{\"status\":{}}", 422, 0, "status: only spec can be changed"},
+        {MERGE, "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"enabled\":false}}", 409, 0,
+         "Conflict"},
+        {MERGE, "{\"metadata\":{\"uid\":\"other\"},\"spec\":{\"enabled\":false}}", 409, 0,
+         "Conflict"},
+    };
+    Front *front = front_with_shop();
+    char path[300];
+    path_of(ROUTE_TARGET_PATCH, path, sizeof(path));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Target *target = ((Session *)front->engine->sessions.next)->targets[0]; /* link is first */
+        target->enabled = 0;
+        Answer answer = ask(front, "PATCH", path, rows[i].type, rows[i].body);
+        if (answer.status != rows[i].status || target->enabled != rows[i].enabled)
+            test_fail(__FILE__, __LINE__, "row %zu: %d, %d", i, answer.status, target->enabled);
+        CHECK_HAS(answer.body, rows[i].says);
+        answer_free(&answer);
     }
     front_free(front);
 }
@@ -288,27 +331,28 @@ TEST(discovery)
         "v1alpha1\",\"version\":\"v1alpha1\"}},{\"name\":\"thole.dev\"");
     answer_free(&answer);
     answer = ask_get(front, TILT_API);
-    CHECK_STR(answer.body, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
-                           "\"tilt.dev/v1alpha1\",\"resources\":["
-                           "{\"name\":\"sessions\",\"singularName\":\"session\",\"namespaced\":"
-                           "false,\"kind\":\"Session\",\"verbs\":[\"create\","
-                           "\"delete\",\"get\",\"list\",\"watch\"],\"shortNames\":[\"sess\"],"
-                           "\"categories\":[\"tilt\",\"thole\"]},"
-                           "{\"name\":\"sessions/"
-                           "status\",\"singularName\":\"\",\"namespaced\":false,\"kind\":"
-                           "\"Session\",\"verbs\":[\"get\"]},"
-                           "{\"name\":\"sessions/"
-                           "start\",\"singularName\":\"\",\"namespaced\":false,\"kind\":"
-                           "\"Session\",\"verbs\":[\"create\"]},"
-                           "{\"name\":\"sessions/"
-                           "reload\",\"singularName\":\"\",\"namespaced\":false,\"kind\":"
-                           "\"Session\",\"verbs\":[\"create\"]},"
-                           "{\"name\":\"sessions/"
-                           "hold\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"Session\","
-                           "\"verbs\":[\"get\"]},"
-                           "{\"name\":\"sessions/"
-                           "log\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"Session\","
-                           "\"verbs\":[\"get\"]}]}\n");
+    CHECK_STR(answer.body,
+              "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":"
+              "\"tilt.dev/v1alpha1\",\"resources\":["
+              "{\"name\":\"sessions\",\"singularName\":\"session\",\"namespaced\":"
+              "false,\"kind\":\"Session\",\"verbs\":[\"create\","
+              "\"delete\",\"get\",\"list\",\"patch\",\"watch\"],\"shortNames\":[\"sess\"],"
+              "\"categories\":[\"tilt\",\"thole\"]},"
+              "{\"name\":\"sessions/"
+              "status\",\"singularName\":\"\",\"namespaced\":false,\"kind\":"
+              "\"Session\",\"verbs\":[\"get\"]},"
+              "{\"name\":\"sessions/"
+              "start\",\"singularName\":\"\",\"namespaced\":false,\"kind\":"
+              "\"Session\",\"verbs\":[\"create\"]},"
+              "{\"name\":\"sessions/"
+              "reload\",\"singularName\":\"\",\"namespaced\":false,\"kind\":"
+              "\"Session\",\"verbs\":[\"create\"]},"
+              "{\"name\":\"sessions/"
+              "hold\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"Session\","
+              "\"verbs\":[\"get\"]},"
+              "{\"name\":\"sessions/"
+              "log\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"Session\","
+              "\"verbs\":[\"get\"]}]}\n");
     answer_free(&answer);
     answer = ask(front, "GET", "/apis", "Accept: " AGGREGATED ",application/json\r\n", NULL);
     CHECK_HAS(answer.head, "Content-Type: " AGGREGATED "\r\n");
@@ -316,7 +360,7 @@ TEST(discovery)
     CHECK_HAS(answer.body, "\"resource\":\"targets\",\"responseKind\":{\"group\":\"thole.dev\","
                            "\"version\":\"v1alpha1\",\"kind\":"
                            "\"Target\"},\"scope\":\"Namespaced\",\"singularResource\":\"target\","
-                           "\"verbs\":[\"get\",\"list\",\"watch\"]");
+                           "\"verbs\":[\"get\",\"list\",\"patch\",\"watch\"]");
     answer_free(&answer);
     answer = ask(front, "GET", "/api", "Accept: " AGGREGATED "\r\n", NULL);
     CHECK_EQ(answer.status, 200);

@@ -236,7 +236,7 @@ TEST(patching_a_session)
     CHECK_EQ(session->patch.ci, YES);
     CHECK_EQ(session->patch.timeout_ms, 3000);
     CHECK_EQ(session->patch.readiness_timeout_ms, SESSION_AS_FILE);
-    CHECK_EQ(patch(front, SESSIONS "/shop-1", JSON, "{}", body), 200);
+    CHECK_EQ(patch(front, SESSIONS "/shop-1", PATCH_TYPE, "{}", body), 200);
     CHECK_EQ(session->patch.ci, UNKNOWN);
     CHECK_EQ(session->patch.timeout_ms, SESSION_AS_IS);
     CHECK_EQ(patch(front, SESSIONS "/shop-1", "Content-Type: application/json-patch+json\r\n", "{}",
@@ -252,7 +252,7 @@ TEST(patching_a_session)
     CHECK_EQ(patch(front, SESSIONS "/shop-1", PATCH_TYPE,
                    "{\"spec\":{\"tiltfilePath\":\"/other.yaml\"}}", body),
              422);
-    CHECK_HAS(body, "immutable");
+    CHECK_HAS(body, "spec.tiltfilePath");
     CHECK_EQ(patch(front, SESSIONS "/shop-1", PATCH_TYPE,
                    "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{}}", body),
              409);
@@ -279,7 +279,7 @@ TEST(patching_a_target)
     CHECK_EQ(patch(front, path, PATCH_TYPE, "{\"spec\":{\"enabled\":\"no\"}}", body), 422);
     CHECK_HAS(body, "expected true, false or null");
     CHECK_EQ(patch(front, path, PATCH_TYPE, "{\"spec\":{\"type\":\"job\"}}", body), 422);
-    CHECK_HAS(body, "spec.type: Forbidden");
+    CHECK_HAS(body, "spec.type");
     front_free(front);
 }
 
