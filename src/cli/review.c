@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/review.h"
 
+#include <string.h>
+
 #include "base/limits.h"
 #include "cli/report_print.h"
 #include "cli/request.h"
@@ -27,4 +29,13 @@ int review_ask(Cli *cli, const Value **ret_status, Err *err) {
         report_print(cli, review);
     *ret_status = value_get(review, "status");
     return r;
+}
+
+void review_say_foreign(Cli *cli) {
+    const char *slash = strrchr(cli->config_file, '/');
+    const char *name = slash ? slash + 1 : cli->config_file;
+    const Value *status;
+    bool own = strcmp(name, "thole.yaml") == 0 || strncmp(name, "previewctl.", 11) == 0;
+    if (!own && review_ask(cli, &status, NULL) == 0 && value_get(status, "written"))
+        report_print_review(cli, status);
 }

@@ -17,6 +17,7 @@
 #include "cli/presence.h"
 #include "cli/report_print.h"
 #include "cli/request.h"
+#include "cli/review.h"
 #include "cli/table.h"
 #include "spec/routes.h"
 
@@ -257,7 +258,9 @@ static int go(Cli *cli, UpOptions *options, UpAsk *ask, Err *err) {
         return -1;
     AUTO_FREE char *down = cli_words(cli, "down");
     AUTO_FREE char *how = xasprintf("`%s`", down);
-    if (!begun.owner)
+    if (begun.owner)
+        review_say_foreign(cli);
+    else
         presence_check(&cli->client, begun.slug, how);
     if (looks_on)
         return look_on(cli, options, ask, &begun);

@@ -115,6 +115,8 @@ static void follow(Session *session, const TargetChange *change, Arena *arena) {
     if (change->act == RELOAD_STOP) {
         fact_wanted(facts, WANT_STOPPED, now_us, why);
         facts->ever_started = facts->ever_ready = facts->ever_succeeded = false;
+    } else if (schedule_has(session->targets[i]) && !facts_alive(facts)) {
+        return; /* it runs when it is due */
     } else if (change->act == RELOAD_RESTART && facts->want == WANT_RUN) {
         fact_restart_asked(facts, now_us, why);
         event_record(session, &(Event){.target = change->target,

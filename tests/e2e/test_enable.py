@@ -168,3 +168,17 @@ def test_patch(shop):
     shop.wait_target("db:serve", "active", run=2)
     old = {"metadata": {"resourceVersion": target["metadata"]["resourceVersion"]}, "spec": {"enabled": False}}
     assert shop.api(path, "PATCH", old, headers=merge)[0] == 409
+
+
+def test_a_file_that_is_saved(thole):
+    thole.config(CONFIG)
+    thole.run("up", "-d", "--wait")
+    thole.config(CONFIG.replace("labels:", "enabled: false, labels:"))
+    thole.wait_target("db:serve", "disabled")
+    assert states(thole)["api:serve"] == "active"
+    thole.config(CONFIG)
+    thole.wait_target("db:serve", "active", run=2)
+    thole.run("disable", "db")  # what was asked for outweighs the file
+    thole.config(CONFIG.replace("labels: {tier: data}", "labels: {tier: other}"))
+    wait_until(lambda: thole.run("ps", "-l", "tier=other", code=None).code == 0)
+    assert states(thole)["db:serve"] == "disabled"

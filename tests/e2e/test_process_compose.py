@@ -185,3 +185,59 @@ def test_config_shows_the_thole_yaml_that_it_means(thole):
     again = thole.another_project("again")
     thole.file("thole.yaml", shown.replace(str(thole.project), str(again)), project=again)
     assert thole.run("config", cwd=again).out.replace(str(again), str(thole.project)) == shown
+
+
+def test_what_is_saved_is_taken_up(thole):
+    """The file, its override when it appears, and .env are files of the session like a thole.yaml."""
+    path = write(thole, "processes:\n  a: {command: 'echo a $$X >> $$LEDGER; exec sleep 1000'}\n  b: {command: 'exec sleep 1000'}\n")
+    thole.file(".env", "X=one\n")
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("a one")
+    thole.file(".env", "X=two\n")
+    thole.wait_ledger("a two")
+    write(thole, "processes: {a: {environment: [X=three]}}", "process-compose.override.yaml")
+    thole.wait_ledger("a three")
+    path.write_text(path.read_text() + "  c: {command: 'echo c >> $$LEDGER; exec sleep 1000'}\n")
+    thole.wait_ledger("c")
+    b = thole.target("b:serve")["state"]["active"]["pid"]
+    path.write_text(path.read_text() + "  d: {command: x, is_elevated: true}\n")
+    driver.wait_until(lambda: "is_elevated" in str(thole.target("tiltfile:update")["state"]["terminated"].get("error")), what="the refusal")
+    assert thole.target("b:serve")["state"]["active"]["pid"] == b  # a broken file changes nothing
+
+
+def test_schedules_and_watches(thole):
+    thole.file("src/app.js", "1\n")
+    write(thole, """
+        processes:
+          tick: {command: "echo tick >> $$LEDGER", schedule: {interval: 24h, run_on_start: true}}
+          dev: {command: "echo dev >> $$LEDGER; exec sleep 1000", watch: {paths: [{path: ./src, include: ["*.js"]}], debounce: 50ms, cascade: true}}
+          tail: {command: "echo tail >> $$LEDGER; exec sleep 1000", depends_on: {dev: {condition: process_started}}}
+        """)
+    thole.run("up", "-d")
+    thole.wait_ledger("dev"), thole.wait_ledger("tick"), thole.wait_ledger("tail")
+    thole.file("src/ignored.css", "x\n")
+    thole.file("src/app.js", "2\n")
+    thole.wait_ledger("dev", times=2)
+    thole.wait_ledger("tail", times=2)
+    assert thole.ledger().count("dev") == 2 and thole.ledger().count("tick") == 1
+
+
+def test_a_terminal(thole):
+    write(thole, """
+        processes:
+          shell: {command: "test -t 0 && test -t 1 && echo terminal >> $$LEDGER; exec sleep 1000", is_tty: true}
+          plain: {command: "test -t 1 || echo none >> $$LEDGER; exec sleep 1000"}
+          console: {command: "echo console >> $$LEDGER; exec sleep 1000", is_foreground: true}
+        """)
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger("none")
+    thole.wait_ledger("terminal")
+    thole.run("start", "console")
+    thole.wait_ledger("console")
+
+
+def test_what_is_ignored_is_told_when_it_begins(thole):
+    write(thole, "log_location: ./x.log\nprocesses: {a: {command: 'exec sleep 1000', surprise: 1}}\n")
+    said = thole.run("up", "-d").err
+    assert "warning: log_location: this has no meaning here and is ignored" in said and 'unknown key "surprise"' in said
+    assert "warning" not in thole.run("up", "-d").err  # it was told

@@ -69,3 +69,18 @@ def test_a_hundred(thole):
     thole.run("up", "-d", "--wait", timeout=60)
     assert len(active(thole)) == 101
     assert sorted(thole.ledger()) == sorted(["web", *(f"api {n}" for n in range(100))])
+
+
+def test_another_number_is_taken_up(thole):
+    thole.config(CONFIG.format(n=2))
+    thole.run("up", "-d", "--wait")
+    pids = {name: thole.target(f"{name}:serve")["state"]["active"]["pid"] for name in ("api-0", "api-1", "web")}
+    thole.config(CONFIG.format(n=4))
+    thole.wait_target("api-3:serve", "active", run=1)
+    thole.wait_target("api-2:serve", "active", run=1)
+    assert {name: thole.target(f"{name}:serve")["state"]["active"]["pid"] for name in pids} == pids
+    thole.config(CONFIG.format(n=1))
+    wait_until(lambda: active(thole) == {"api-0:serve": 1, "web:serve": 1})
+    replace_server(thole)
+    wait_until(lambda: active(thole) == {"api-0:serve": 1, "web:serve": 1})
+    assert thole.target("api-0:serve")["state"]["active"]["pid"] == pids["api-0"]

@@ -235,3 +235,20 @@ def test_waiting_costs_nothing(thole):
             last, since = now, time.monotonic()
         return time.monotonic() - since > 2
     wait_until(quiet)
+
+
+def test_a_file_that_is_saved(thole, clock):
+    """Another time counts from now on; nothing runs because of that."""
+    clock.set("2026-01-01T12:00:00")
+    thole.config(job(schedule={"cron": "0 18 * * *", "timezone": "UTC"}))
+    thole.run("up", "-d")
+    settled(thole, "next run at 2026-01-01 18:00 UTC")
+    thole.config(job(schedule={"cron": "0 6 * * *", "timezone": "UTC"}))
+    settled(thole, "next run at 2026-01-02 06:00 UTC")
+    thole.config(job(schedule={"cron": "0 6 * * *", "timezone": "UTC"}, command="echo tock >>$LEDGER"))
+    thole.config(job(schedule={"cron": "0 7 * * *", "timezone": "UTC"}, command="echo tock >>$LEDGER"))
+    settled(thole, "next run at 2026-01-02 07:00 UTC")
+    assert thole.ledger() == []
+    clock.set("2026-01-02T07:00:00")
+    thole.wait_ledger("tock")
+    assert thole.ledger() == ["tock"]

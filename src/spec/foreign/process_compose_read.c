@@ -198,16 +198,15 @@ static int read_into(Source *source, const StrMap *env, const Source *asker, con
 /* Relative working directories of a base stand for directories beside it. */
 static void anchor(const Source *base, const char *dir) {
     const Value *processes = value_get(base->value, "processes");
-    const char *slash = strrchr(base->file, '/');
-    const char *own = arena_strndup(base->arena, base->file, (size_t)(slash - base->file));
+    const char *own = dotenv_dir(base->file, base->arena);
     if (strcmp(own, dir) == 0 || !value_is(processes, VALUE_MAP))
         return;
     for (size_t i = 0; i < processes->map.n; i++) {
         Value *process = processes->map.at[i].value;
         const char *given = value_get_str(process, "working_dir");
-        if (process->kind != VALUE_MAP || (given && given[0] == '/'))
+        if (!given || given[0] == '/')
             continue;
-        AUTO_FREE char *joined = path_join(own, given ? given : ".");
+        AUTO_FREE char *joined = path_join(own, given);
         Value *path = value_new_string(base->arena, joined);
         path->line = process->line;
         path->column = process->column;
@@ -220,9 +219,7 @@ static int read_bases(PcFiles *files, const Source *source) {
     const char *base = value_get_str(source->value, "extends");
     if (!base)
         return 0;
-    const char *slash = strrchr(source->file, '/');
-    AUTO_FREE char *dir = strndup(source->file, (size_t)(slash - source->file));
-    AUTO_FREE char *joined = path_join(dir, base);
+    AUTO_FREE char *joined = path_join(dotenv_dir(source->file, source->arena), base);
     char real[PATH_MAX];
     if (!realpath(joined, real))
         return source_problem(source, "extends", NULL, "there is no file %s", joined);
@@ -265,6 +262,7 @@ static int read_override(PcFiles *files) {
         usual = usual || strcmp(base, default_names[i]) == 0;
     for (size_t i = 0; usual && i < COUNT(override_names); i++) {
         AUTO_FREE char *path = path_join(files->dir, override_names[i]);
+        source_note(own, path);
         if (access(path, F_OK) == 0)
             return read_into(add(files, own, arena_strdup(own->arena, path)), &files->env, own, "");
     }
