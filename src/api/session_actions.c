@@ -216,12 +216,14 @@ static void purge_stopped(Api *api, Request *request, const char *slug) {
         reply_object(request, 200, object_find(api->objects, OBJECT_SESSION, NULL, slug));
     else if (stopped_purge(api->options.state_dir, slug, &err) < 0)
         reply_err(request, &err);
-    else
+    else {
+        engine_forget_ports(api->options.engine, stopped.file, stopped.name);
         reply_status_full(request, &(Status){.code = 200,
                                              .group = "tilt.dev",
                                              .kind = "sessions",
                                              .name = slug,
                                              .uid = stopped.uid});
+    }
 }
 
 void serve_session_delete(Api *api, Request *request, const RouteMatch *match) {

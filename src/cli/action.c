@@ -18,7 +18,7 @@ const Option action_options[ACTION_OPTION_ALL] = {
     {"timeout", 0, OPTION_DURATION, offsetof(ActionOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
     {"with-deps", 0, OPTION_FLAG, offsetof(ActionOptions, with_deps), NULL,
-     "also what it depends on (enable), what depends on it (disable)", NULL},
+     "also what it depends on, or what depends on it", NULL},
 };
 
 const Option run_options[RUN_OPTION_N] = {

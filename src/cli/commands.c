@@ -2,9 +2,17 @@
 #include "cli/commands.h"
 
 const Command *const commands[] = {
-    &command_up,     &command_ci,      &command_down,    &command_ps,         &command_status,
-    &command_logs,   &command_why,     &command_events,  &command_timeline,   &command_start,
-    &command_stop,   &command_restart, &command_enable,  &command_disable,    &command_trigger,
-    &command_wait,   &command_init,    &command_vet,     &command_completion, &command_config,
-    &command_server, &command_api,     &command_version, &command_help,       NULL,
+    &command_up,      &command_ci,
+    &command_down,    &command_ps,
+    &command_ports,   &command_status,
+    &command_logs,    &command_why,
+    &command_events,  &command_timeline,
+    &command_start,   &command_stop,
+    &command_restart, &command_enable,
+    &command_disable, &command_trigger,
+    &command_wait,    &command_init,
+    &command_vet,     &command_completion,
+    &command_config,  &command_server,
+    &command_api,     &command_version,
+    &command_help,    NULL,
 };

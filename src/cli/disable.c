@@ -10,8 +10,7 @@ const Command command_disable = {
     .name = "disable",
     .args = "NAME… [-l KEY[=VALUE]] [--with-deps] [--timeout D]",
     .doc = "Stops targets and keeps them from running until they are enabled",
-    .more = "Waits until they are stopped. Holds until the session is down; what depends on them "
-            "waits.",
+    .more = "Waits until they are stopped. Holds until the session is down.",
     .options = action_options,
     .option_n = ACTION_OPTION_ALL,
     .options_size = sizeof(ActionOptions),

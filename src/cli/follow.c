@@ -295,6 +295,9 @@ static void weigh(Follow *f) {
         (void)!targets_choose(&f->targets, f->ask->names ? f->ask->names : &none, f->ask->labels,
                               &err);
         targets_add_dependencies(&f->targets);
+        Seen *file = f->ask->owner ? targets_find(&f->targets, "tiltfile:update") : NULL;
+        if (file) /* without it nothing begins */
+            file->chosen = true;
         f->choose = false;
     }
     targets_outcome(&f->targets, &f->outcome);

@@ -28,7 +28,7 @@ static const Option options[] = {
     {"label", 'l', OPTION_TEXTS, offsetof(LogsOptions, labels), "KEY[=VALUE]",
      "only what carries this label", NULL},
     {"since", 0, OPTION_TEXT, offsetof(LogsOptions, since), "TIME",
-     "only from then on: 10m (ago), 15:04, 2006-01-02T15:04:05Z", NULL},
+     "only from then on: 10m (ago), 15:04, 2006-01-02T15:04", NULL},
     {"until", 0, OPTION_TEXT, offsetof(LogsOptions, until), "TIME", "only before", NULL},
     {"grep", 0, OPTION_TEXT, offsetof(LogsOptions, grep), "RE",
      "only lines that match (of those that --tail leaves)", NULL},

@@ -158,6 +158,17 @@ static int left_of(const Option *option, char text[LEFT_BYTES]) {
                     option->name, option->arg ? " " : "", option->arg ? option->arg : "");
 }
 
+void options_free(const OptionSet *set) {
+    for (size_t i = 0; i < set->n; i++) {
+        const Option *option = &set->at[i];
+        TextList *list = (TextList *)(void *)((char *)set->into + option->offset);
+        if (option->kind != OPTION_TEXTS)
+            continue;
+        free(list->at);
+        *list = (TextList){0};
+    }
+}
+
 void options_print(const OptionSet *sets, size_t set_n) {
     char left[LEFT_BYTES];
     int width = 0;

@@ -53,5 +53,8 @@ typedef struct OptionWords {
 MUST int options_parse(const OptionSet *sets, size_t set_n, OptionWords *words, TextList *rest,
                        Err *err);
 
+/* What options_parse made for the TextLists of a set. */
+void options_free(const OptionSet *set);
+
 /* The lines of --help: "  -n, --tail N   the last N lines"; all aligned, an empty line between sets. */
 void options_print(const OptionSet *sets, size_t set_n);

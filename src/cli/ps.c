@@ -36,6 +36,7 @@ typedef enum Column {
     RESTARTS,
     EXIT,
     STARTED,
+    PORTS,
     SESSION,
     COLUMNS
 } Column;
@@ -44,12 +45,12 @@ static const struct {
     const char *title;
     bool wide, all; /* only with -o wide, only with -a */
 } columns[COLUMNS] = {
-    [NAME] = {"NAME", false, false},      [STATE] = {"STATE", false, false},
-    [WHY] = {"WHY", false, false},        [READY] = {"READY", false, false},
-    [RUN] = {"RUN", false, false},        [PID] = {"PID", false, false},
-    [UPTIME] = {"UPTIME", false, false},  [RESTARTS] = {"RESTARTS", false, false},
-    [EXIT] = {"EXIT", true, false},       [STARTED] = {"STARTED", true, false},
-    [SESSION] = {"SESSION", false, true},
+    [NAME] = {"NAME", false, false},     [STATE] = {"STATE", false, false},
+    [WHY] = {"WHY", false, false},       [READY] = {"READY", false, false},
+    [RUN] = {"RUN", false, false},       [PID] = {"PID", false, false},
+    [UPTIME] = {"UPTIME", false, false}, [RESTARTS] = {"RESTARTS", false, false},
+    [EXIT] = {"EXIT", true, false},      [STARTED] = {"STARTED", true, false},
+    [PORTS] = {"PORTS", true, false},    [SESSION] = {"SESSION", false, true},
 };
 
 typedef struct Ps {
@@ -82,6 +83,17 @@ static void number(int64_t n, bool there, char text[CELL]) {
         snprintf(text, CELL, "%lld", (long long)n);
 }
 
+/* "8080 admin:8081" */
+static void list_ports(const TargetView *view, Buf *out) {
+    buf_init(out, CELL * CELL);
+    for (size_t i = 0; i < value_count(view->ports); i++) {
+        const Value *port = value_at(view->ports, i);
+        const char *name = value_get_str(port, "name");
+        buf_printf(out, "%s%s%s%lld", i ? " " : "", name ? name : "", name ? ":" : "",
+                   (long long)value_get_int(port, "port", 0));
+    }
+}
+
 static void add_row(Ps *ps, const TargetView *view) {
     char run[CELL], pid[CELL], restarts[CELL], code[CELL], uptime[DURATION_TEXT];
     bool active = view->phase == PHASE_ACTIVE, ended = view->phase == PHASE_TERMINATED;
@@ -90,6 +102,8 @@ static void add_row(Ps *ps, const TargetView *view) {
     number(view->restarts, view->run > 0, restarts);
     number(view->exit_code, ended && view->exit_code >= 0, code);
     age(active || ended ? view->start : NULL, view->finish, uptime);
+    Buf ports;
+    list_ports(view, &ports);
     const char *all[COLUMNS] = {
         [NAME] = view->name,
         [STATE] = target_word(view),
@@ -103,6 +117,7 @@ static void add_row(Ps *ps, const TargetView *view) {
         [RESTARTS] = restarts,
         [EXIT] = ended && view->signal ? view->signal : code,
         [STARTED] = active || ended ? view->start : "",
+        [PORTS] = buf_cstr(&ports),
         [SESSION] = view->space,
     };
     const char *cells[COLUMNS];
@@ -111,6 +126,7 @@ static void add_row(Ps *ps, const TargetView *view) {
         if (is_shown(ps, i))
             cells[n++] = all[i];
     table_row(ps->table, cells, word_color(target_word(view)));
+    buf_deinit(&ports);
 }
 
 /* On a terminal, reasons are cut so that a row fits a line; `-o wide` has them whole. */

@@ -73,9 +73,8 @@ static int check(Cli *cli, Err *err) {
     return 0;
 }
 
-static int run_command(Cli *cli, int argc, char **argv, Err *err) {
+static int run_with(Cli *cli, OptionWords *words, void *options, Err *err) {
     const Command *command = cli->command;
-    AUTO_FREE void *options = xcalloc(1, command->options_size + 1);
     OptionSet sets[] = {{command->options, command->option_n, options},
                         {global_options, GLOBAL_OPTION_N, cli}};
     if (command->outputs)
@@ -83,8 +82,7 @@ static int run_command(Cli *cli, int argc, char **argv, Err *err) {
                  (int)strcspn(command->outputs, "|"), command->outputs);
     if (command->prepare)
         command->prepare(options);
-    OptionWords words = {.argv = argv, .argc = argc};
-    if (options_parse(sets, COUNT(sets), &words, &cli->names, err) < 0)
+    if (options_parse(sets, COUNT(sets), words, &cli->names, err) < 0)
         return err_in(err, "thole %s", command->name);
     if (cli->help) {
         help_command(command);
@@ -94,6 +92,15 @@ static int run_command(Cli *cli, int argc, char **argv, Err *err) {
         return -1;
     cli->client.may_repeat = !command->once;
     return command->run(cli, options, err);
+}
+
+static int run_command(Cli *cli, int argc, char **argv, Err *err) {
+    const Command *command = cli->command;
+    AUTO_FREE void *options = xcalloc(1, command->options_size + 1);
+    OptionWords words = {.argv = argv, .argc = argc};
+    int r = run_with(cli, &words, options, err);
+    options_free(&(OptionSet){command->options, command->option_n, options});
+    return r;
 }
 
 static int run(Cli *cli, int argc, char **argv, Err *err) {

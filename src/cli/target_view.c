@@ -54,6 +54,7 @@ void target_view(const Value *target, TargetView *ret) {
                         .helpers = value_get(status, "helpers"),
                         .skipped = value_get_int(status, "skippedRun", 0),
                         .previous = value_get(status, "previous"),
+                        .ports = value_get(status, "ports"),
                         .groups = value_get(spec, "groups"),
                         .labels = value_is(labels, VALUE_MAP) ? labels : NULL};
     read_state(value_get(status, "state"), ret);

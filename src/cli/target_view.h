@@ -20,7 +20,7 @@ typedef struct TargetView {
     const char *start, *finish, *trigger;
     int64_t exit_code; /* -1: none */
     const char *signal;
-    const Value *waiting_on, *depends_on, *labels, *helpers;
+    const Value *waiting_on, *depends_on, *labels, *helpers, *ports;
     int64_t skipped;       /* number of the run that was not needed; 0: none */
     const Value *previous; /* {run, failed, exitCode or signal}, of the run before */
     const Value *groups;   /* names of resources that stand for it */

@@ -318,7 +318,6 @@ static int run(Cli *cli, void *given, Err *err) {
     int r = trigger(&t, err);
     targets_deinit(&t.targets);
     VEC_FREE(t.items);
-    free(t.ask->labels.at);
     return r;
 }
 

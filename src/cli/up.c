@@ -288,7 +288,6 @@ static int start(Cli *cli, UpOptions *options, bool ci, Err *err) {
     int r = go(cli, options, &ask, err);
     if (r < 0 && err->kind == ERR_CANCELLED)
         r = say_interrupted(cli, err);
-    free(options->labels.at);
     return r;
 }
 
@@ -350,7 +349,6 @@ static int run_up(Cli *cli, void *given, Err *err) {
     if (!options->dry_run)
         return start(cli, options, false, err);
     int r = preview(cli, options, err);
-    free(options->labels.at);
     return r;
 }
 

@@ -81,6 +81,7 @@ Engine *engine_new(const EngineOptions *options) {
     engine->worker = options->scripted ? NULL : worker_new(options->loop);
     engine->reader = options->scripted ? NULL : worker_new(options->loop);
     engine->files = options->scripted ? NULL : file_watcher_new(options->loop);
+    engine->store_worker = options->scripted ? NULL : worker_new(options->loop);
     engine->random = options->scripted ? 1 : (uint32_t)clock_wall_us();
     list_init(&engine->sessions);
     list_init(&engine->dirty);
@@ -107,6 +108,7 @@ Engine *engine_free(Engine *engine) {
     worker_free(engine->worker); /* what was to be written is */
     worker_free(engine->reader);
     file_watcher_free(engine->files);
+    worker_free(engine->store_worker);
     deferred_free(engine->drain);
     timer_free(engine->calm);
     engine->alarm = alarm_free(engine->alarm);

@@ -11,10 +11,13 @@ typedef struct Engine Engine;
 typedef struct Session Session;
 typedef struct Target Target;
 
+typedef struct Store Store;
+
 typedef struct EngineOptions {
     Loop *loop;
     const char *state_dir;
     Backend *backend; /* where sessions' steps run */
+    Store *store;     /* of port leases; lent */
     const char *version;
     bool scripted; /* tests: no state file of the project is written */
 } EngineOptions;
@@ -97,6 +100,9 @@ MUST int engine_review(const char *file, const StrMap *client, Report *report, J
                        Err *err);
 /* Of a good file of another tool: the thole.yaml to keep instead. False: it is one of ours. */
 bool engine_translate(const char *file, const StrMap *client, JsonWriter *written);
+
+/* The ports of a session that is gone are not remembered any more. session: of `--session`, or NULL. */
+void engine_forget_ports(Engine *engine, const char *file, const char *session);
 
 /* ---- Targets ---- */
 Target *target_of(Object *object);

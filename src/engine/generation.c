@@ -30,6 +30,7 @@ Generation *generation_new(const Config *config, Arena *arena) {
     graph_build(config, &generation->arena, &generation->graph);
     generation->may_end = exit_may_end(config);
     generation->groups = graph_groups(&generation->graph, &generation->arena);
+    generation->ports = port_table_of(config, &generation->arena);
     gather_labels(generation);
     return generation;
 }

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "plan/graph.h"
+#include "spec/port_table.h"
 
 typedef struct Generation {
     unsigned refs;
@@ -13,6 +14,8 @@ typedef struct Generation {
     Graph graph;
     bool may_end;          /* a service of it `ends_session` */
     const StrList *groups; /* parallel to graph.targets: the groups that stand for each */
+    PortTable ports;       /* `auto` is 0 until ports_lease has made them known */
+    StrMap port_env;       /* what every service is told of them, once they are known */
     /* likewise: its service's labels, over those of its groups; NULL: it has no service */
     const StrMap **labels;
 } Generation;

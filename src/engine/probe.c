@@ -17,7 +17,8 @@ struct ReadyProbe {
     ProbeAsk ask;
     ProbeFn fn;
     void *arg;
-    Arena arena; /* the exec step, the task's name */
+    Arena arena; /* the exec step, the task's name, the spec */
+    Probe spec;  /* rendered */
     Timer *next;
     int64_t delay_ms;
     int64_t successes, failures;
@@ -214,6 +215,9 @@ ReadyProbe *ready_probe_new(const ProbeAsk *ask, ProbeFn fn, void *arg) {
                           .ever_ready = ask->was_ready,
                           .delay_ms = FIRST_DELAY_MS};
     arena_init(&probe->arena);
+    probe->spec =
+        ask->values.config ? template_probe(spec, &ask->values, &probe->arena) : *ask->spec;
+    probe->ask.spec = &probe->spec;
     probe->ask.step.task = arena_strdup(&probe->arena, ask->step.task);
     probe->ask.step.step = arena_strdup(&probe->arena, ask->step.step);
     if (spec->kind == PROBE_KIND_LOG)

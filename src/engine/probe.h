@@ -6,7 +6,7 @@
 
 #include "backend/backend.h"
 #include "loop/http_client.h"
-#include "spec/config.h"
+#include "spec/template.h"
 
 typedef struct ReadyProbe ReadyProbe;
 
@@ -18,8 +18,9 @@ typedef struct ProbeAsk {
     HttpClient *http;
     Backend *backend;
     StepId step;
-    const Probe *spec; /* must outlive the probe */
-    /* runs the command of an exec probe: ExecResult */
+    const Probe *spec;     /* must outlive the probe */
+    TemplateValues values; /* config NULL: there are no templates in it */
+    /* runs the command of an exec probe, of which nothing is a template any more: ExecResult */
     Op *(*exec)(void *exec_arg, const Probe *spec, OpFn fn, void *arg);
     void *exec_arg;
     /* Asked before a good answer makes it ready: is there reason to think that it is not the run's? `why` says so. */

@@ -35,10 +35,13 @@ static Generation *read_generation(const Session *session, Report *report, Err *
     const Config *config = read_file(session, &arena, report);
     if (!config)
         err_set(err, ERR_INVALID, "%s is not valid", session->config->file);
+    Generation *next = NULL;
     if (config && step_check_secrets(config, &session->client.env, err) == 0)
-        return generation_new(config, &arena);
+        next = generation_new(config, &arena);
+    if (next && ports_check(session, next, err) < 0)
+        next = generation_unref(next);
     arena_deinit(&arena);
-    return NULL;
+    return next;
 }
 
 /* What is in it may stem from several generations: all of it is copied, by way of what is stored anyway. */
@@ -99,6 +102,7 @@ static int swap(Session *session, Generation *next, Err *err) {
     }
     session->spec_generation = session->object.generation = number;
     session_set_generation(session, next);
+    ports_follow(session);
     engine_count_slots(session->engine);
     return 0;
 }

@@ -99,6 +99,7 @@ Session *session_free(Session *session) {
         return NULL;
     session->view = state_view_free(session->view);
     session->config_watch = config_watch_free(session->config_watch);
+    session->ports = ports_free(session->ports);
     for (size_t i = 0; i < session->graph.n; i++)
         target_free(session->targets[i]);
     for (size_t i = 0; i < session->graph.n; i++)
@@ -252,8 +253,41 @@ static void on_unclear(void *arg, const void *result, const Err *err) {
                                                   on_cleared, session);
 }
 
+void session_set_up_failed(Session *session, const Err *err) {
+    Err why;
+    size_t file = session->graph.tiltfile;
+    int64_t now_us = loop_wall_us(session->engine->loop);
+    session->ready = session->done = true;
+    snprintf(session->error, sizeof(session->error), "could not set up: %s", err->msg);
+    session->culprit = session->graph.targets[file].name;
+    log_error("%s: %s", session->slug, session->error);
+    fact_file_read(&session->facts[file], session->read_started_us, now_us, session->error);
+    target_mark(session->targets[file]);
+    session_want_down(session, "the session could not be set up");
+    if (session_save(session, &why) < 0)
+        log_warn("%s: %s", session->slug, why.msg);
+    session_touch(session);
+}
+
+/* Without its ports nothing of it can be started. */
+static void on_ports(void *arg, const void *result, const Err *err) {
+    Session *session = arg;
+    if (err)
+        session_set_up_failed(session, err);
+    session->when_set_up(session, result, err);
+}
+
+static void on_backend(void *arg, const void *result, const Err *err) {
+    Session *session = arg;
+    session->setup = NULL;
+    bool over = session->done || session->deleting; /* nothing of it will be started */
+    if (err || over || !ports_lease(session, session->generation, on_ports, session))
+        session->when_set_up(session, result, err);
+}
+
 void session_set_up(Session *session, OpFn fn) {
     session->when_set_up = fn;
-    session->setup = backend_setup_workflow(session->engine->backend, session->slug, session->dir,
-                                            NULL, session->unclear ? on_unclear : fn, session);
+    session->setup =
+        backend_setup_workflow(session->engine->backend, session->slug, session->dir, NULL,
+                               session->unclear ? on_unclear : on_backend, session);
 }

@@ -15,6 +15,7 @@
 #include "engine/hooks.h"
 #include "engine/inputs.h"
 #include "engine/port_check.h"
+#include "engine/ports.h"
 #include "engine/probe.h"
 #include "engine/schedule.h"
 #include "engine/state_view.h"
@@ -109,6 +110,7 @@ struct Session {
     bool restated;   /* a phase has changed: what waits further down may do so for another reason */
     bool touched;    /* in this drain */
     StateView *view; /* its project's state file; NULL: none is kept */
+    Ports *ports;    /* NULL: none */
     EventLog *events;
     ConfigWatch *config_watch; /* NULL: its file is not looked at */
 };
@@ -120,19 +122,20 @@ struct Engine {
     Backend *backend;
     Objects *objects;
     HttpClient *http;
-    Worker *worker;     /* writes state files; NULL: scripted */
-    Worker *reader;     /* reads the inputs of jobs; NULL: scripted */
-    FileWatcher *files; /* NULL: scripted */
-    List sessions;      /* Session.link */
-    List dirty;         /* Target.dirty */
-    List unsettled;     /* Session.unsettled */
-    List slot_wait;     /* Target.slot_wait, in order of plan_slot_compare */
-    List tidy;          /* Target.tidy */
-    List lingering;     /* Target.lingers */
-    List scheduled;     /* Target.scheduled */
-    Alarm *alarm;       /* at the next of their times; NULL: nobody has one */
-    List event_logs;    /* EventLog.dirty */
-    Timer *calm;        /* a moment after something changed */
+    Worker *worker;       /* writes state files; NULL: scripted */
+    Worker *store_worker; /* for EngineOptions.store, which may keep it waiting */
+    Worker *reader;       /* reads the inputs of jobs; NULL: scripted */
+    FileWatcher *files;   /* NULL: scripted */
+    List sessions;        /* Session.link */
+    List dirty;           /* Target.dirty */
+    List unsettled;       /* Session.unsettled */
+    List slot_wait;       /* Target.slot_wait, in order of plan_slot_compare */
+    List tidy;            /* Target.tidy */
+    List lingering;       /* Target.lingers */
+    List scheduled;       /* Target.scheduled */
+    Alarm *alarm;         /* at the next of their times; NULL: nobody has one */
+    List event_logs;      /* EventLog.dirty */
+    Timer *calm;          /* a moment after something changed */
     bool calming;
     int slots, slots_used;
     Deferred *drain;
@@ -167,6 +170,8 @@ void target_retold(Target *target);
 void target_look_at_inputs(Target *target);
 void target_inputs_begun(Target *target);
 void target_inputs_ended(Target *target);
+/* The port of this machine that its `ready` asks; 0: none. */
+uint16_t target_ready_port(const Target *target);
 RunResult target_result(const StepState *state);
 /* Older runs that fall out of what is kept go. */
 void target_tidy(Target *target);
@@ -222,7 +227,7 @@ void step_build(const Target *target, Arena *arena, Step *ret);
 bool step_is_main(const Target *target);
 /* What ends its run instead of a signal, with NULL at the end; NULL: nothing does. */
 const char *const *step_stop_command(const Target *target, Arena *arena);
-/* The environment and directory its exec probe shares. */
+/* The environment and directory its exec probe shares; the command is rendered. */
 void step_build_probe(const Target *target, const Command *command, Arena *arena, Step *ret);
 /* ... of one of its hooks, but for its name. */
 void step_build_hook(const Target *target, Hook hook, const Command *command, Arena *arena,
@@ -252,6 +257,10 @@ void session_set_generation(Session *session, Generation *generation);
 void session_publish(Session *session); /* objects become visible */
 /* Tells the backend of it; what a former session may have left running is ended before `fn` is called. */
 void session_set_up(Session *session, OpFn fn);
+/* It could not be set up: nothing of it is started, and that is said. */
+void session_set_up_failed(Session *session, const Err *err);
+/* Everything that was asked for is to end, or not to begin. */
+void session_want_down(Session *session, const char *why);
 void session_settle(Session *session); /* after a drain: exit condition, deletion, news */
 /* tiltfile:update: the file was read, well. */
 void session_file_read(Session *session, int64_t started_us, int64_t ended_us);

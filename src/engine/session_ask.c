@@ -118,13 +118,9 @@ static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
 static void on_setup(void *arg, const void *result, const Err *err) {
     Session *session = arg;
     session->setup = NULL;
-    session->ready = !err;
-    if (err) {
-        session->done = true;
-        snprintf(session->error, sizeof(session->error), "could not set up: %s", err->msg);
-        session_touch(session);
-        return;
-    }
+    if (err && !session->done)
+        session_set_up_failed(session, err);
+    session->ready = true;
     watches_follow(session);
     config_watch_follow(session);
     for (size_t i = 0; i < session->graph.n; i++)
@@ -157,7 +153,8 @@ static int prepare(Session *session, Generation *generation, const SessionAsk *a
     copy_client(session, ask->client);
     session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
     if (session_choose(session->generation, &ask->names, &ask->labels, chosen, err) < 0 ||
-        step_check_secrets(session->config, &session->client.env, err) < 0)
+        step_check_secrets(session->config, &session->client.env, err) < 0 ||
+        ports_check(session, generation, err) < 0)
         return -1;
     session->all = !ask->names.n && !ask->labels.n;
     return 0;
@@ -193,6 +190,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     session->spec_generation = session_newest_spec(session) + 1;
     session_apply_enablement(session);
     session_want(session, chosen);
+    ports_begin(session);
     if (ask->force)
         force(session, chosen);
     if (session_save_spec(session, session->config, session->spec_generation, err) < 0 ||

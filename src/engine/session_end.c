@@ -14,7 +14,7 @@ enum { HOLD_MS = 30 * 1000 };
 /* ---- the end ---- */
 
 /* What nobody asked for keeps saying so, and what has ended has its own reasons. */
-static void want_down(Session *session, const char *why) {
+void session_want_down(Session *session, const char *why) {
     int64_t now_us = loop_wall_us(session->engine->loop);
     for (size_t i = 0; i < session->graph.n; i++) {
         TargetFacts *facts = &session->facts[i];
@@ -62,7 +62,7 @@ void session_delete(Session *session, int64_t grace_ms, bool purge) {
         event_record(session, &(Event){.kind = EVENT_SESSION,
                                        .reason = "Stopping",
                                        .message = "the session is stopped"});
-        want_down(session, "its session is stopped");
+        session_want_down(session, "its session is stopped");
     } else {
         retry_survivors(session);
     }
@@ -125,7 +125,7 @@ static void check_exit(Session *session) {
     if (session_save(session, &err) < 0)
         log_warn("%s: %s", session->slug, err.msg);
     object_touch(session->engine->objects, &session->object);
-    want_down(session, "the session is done");
+    session_want_down(session, "the session is done");
 }
 
 /* A service of another kind can come now that the former one has gone. */
@@ -154,7 +154,7 @@ void session_settle(Session *session) {
     if (may_end && session->ready && !session->done && !session->deleting)
         check_exit(session);
     if (session->deleting && session->alive == 0 && helpers_settled(session) &&
-        state_view_finish(session->view, session->purge))
+        ports_released(session) && state_view_finish(session->view, session->purge))
         finish_delete(session);
 }
 

@@ -284,7 +284,7 @@ static int read_json(const char *dir, const char *name, Arena *arena, const Valu
 /* What the former session left beside its session.json is of a newer format: not ours to replace. */
 static int refuse_newer(const Session *session, Arena *arena, Err *err) {
     char spec[40];
-    const char *names[] = {"client.json", spec};
+    const char *names[] = {"client.json", "ports.json", spec};
     snprintf(spec, sizeof(spec), "spec.%llu.json",
              (unsigned long long)session_newest_spec(session));
     for (size_t i = 0; i < COUNT(names); i++) {
@@ -454,7 +454,7 @@ static int load_into(Session *session, bool down_too, Err *err) {
     load_lingering(session, head);
     session_file_read(session, value_get_int(head, "read_started_us", session->started_us),
                       value_get_int(head, "read_ended_us", session->started_us));
-    return 0;
+    return ports_load(session, session->generation, err);
 }
 
 int session_load(Engine *engine, const char *slug, bool down_too, Session **ret, Err *err) {

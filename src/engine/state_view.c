@@ -200,13 +200,22 @@ static const char *phase_of(const Session *session, const ServiceTargets *of, ui
     UNREACHABLE();
 }
 
-static void show_port(const Probe *probe, ServiceState *ret) {
+/* Its own port, or the one that it is asked on. */
+static void show_port(const Session *session, const Service *service, Arena *arena,
+                      ServiceState *ret) {
+    TemplateValues values = ports_values(session->generation, service->name);
+    Probe rendered = template_probe(&service->ready, &values, arena), *probe = &rendered;
+    const PortEntry *own = port_table_find(&session->generation->ports, service->name, "");
     if (probe->kind == PROBE_KIND_HTTP) {
         ret->port = (OptInt){true, probe->http.port.number};
         ret->protocol = probe->http.scheme == PROBE_HTTPS ? "https" : "http";
     } else if (probe->kind == PROBE_KIND_TCP) {
         ret->port = (OptInt){true, probe->tcp.port.number};
         ret->protocol = "tcp";
+    }
+    if (own && own->number) {
+        ret->port = (OptInt){true, own->number};
+        ret->port_auto = own->automatic;
     }
 }
 
@@ -249,7 +258,7 @@ static void show_service(StateView *view, size_t i, Write *w, ServiceState *ret)
     ret->phase = phase_of(session, of, target);
     ret->reason = why ? arena_strdup(&w->arena, why) : NULL;
     ret->run = (OptInt){own, facts->run};
-    show_port(&service->ready, ret);
+    show_port(session, service, &w->arena, ret);
     show_backoff(session, facts, &w->arena, ret);
     if (memory->pid && !memory->start_ms.set)
         w->run_dirs[i] = arena_printf(&w->arena, "%s/runs/%s/%u", session->dir,

@@ -8,17 +8,30 @@
 
 enum { PROBE_LOG_MAX = 64 * 1024 };
 
-/* Low to high: the client's, then what the file says (config_load merged project and service), then ours. */
+/* The client's, and the ports of this session: all of them, and its own as PORT. */
+static StrMap given(const Target *target, Arena *arena) {
+    const Session *session = target->session;
+    const Generation *generation = session->generation;
+    if (!generation->ports.n)
+        return session->client.env;
+    StrMap own = port_env_own(&generation->ports, target_spec(target)->resource, arena);
+    StrMap all = strmap_merge(&session->client.env, &generation->port_env, arena);
+    return strmap_merge(&all, &own, arena);
+}
+
+/* Low to high: the client's, ports, then what the file says (config_load merged project and service), then ours. */
 static StrMap environment(const Target *target, Arena *arena) {
     const Session *session = target->session;
     const TargetSpec *spec = target_spec(target);
+    TemplateValues values = ports_values(session->generation, spec->resource);
     StrPair own[] = {
         {"THOLE_RESOURCE", spec->resource},
         {"THOLE_SESSION", session->slug},
         {"THOLE_TARGET", spec->name},
     };
     StrMap injected = {.at = own, .n = COUNT(own)};
-    StrMap file = strmap_merge(&session->client.env, &spec->service->env, arena);
+    StrMap low = given(target, arena), high = template_env(&spec->service->env, &values, arena);
+    StrMap file = strmap_merge(&low, &high, arena);
     return strmap_merge(&file, &injected, arena);
 }
 
@@ -112,9 +125,12 @@ bool step_is_main(const Target *target) {
 
 const char *const *step_stop_command(const Target *target, Arena *arena) {
     const TargetSpec *spec = target_spec(target);
-    const StrList *words = &spec->service->stop.command.argv;
-    if (!words->n || !step_is_main(target))
+    if (!spec->service || !spec->service->stop.command.argv.n || !step_is_main(target))
         return NULL;
+    const Generation *generation = target->begun ? target->begun : target->session->generation;
+    TemplateValues values = ports_values(generation, spec->resource);
+    Command command = template_command(&spec->service->stop.command, &values, arena);
+    const StrList *words = &command.argv;
     const char **argv = arena_alloc(arena, (words->n + 1) * sizeof(*argv));
     memcpy(argv, words->at, words->n * sizeof(*argv));
     return argv;
@@ -123,7 +139,9 @@ const char *const *step_stop_command(const Target *target, Arena *arena) {
 void step_build(const Target *target, Arena *arena, Step *ret) {
     const TargetSpec *spec = target_spec(target);
     const TargetFacts *facts = &target->session->facts[target->index];
-    fill(target, spec->command, arena, ret);
+    TemplateValues values = ports_values(target->session->generation, spec->resource);
+    Command command = template_command(spec->command, &values, arena);
+    fill(target, &command, arena, ret);
     ret->tty = step_is_main(target) && spec->service->tty;
     ret->stdin_open = step_is_main(target) && spec->service->stdin_open;
     ret->restarts = facts->restarts;

@@ -312,7 +312,7 @@ static void on_port(void *arg, const Err *err) {
     Target *target = arg;
     target->port = NULL;
     if (!err) {
-        ask_backend(target);
+        target_begun(target);
         return;
     }
     event_record(target->session, &(Event){.target = target_name(target),
@@ -323,14 +323,16 @@ static void on_port(void *arg, const Err *err) {
     target_refused(target, err->msg);
 }
 
+/* Nobody else has a port that it is to listen on; ours is let go only now. */
 void target_begun(Target *target) {
-    const Engine *engine = target->session->engine;
-    const TargetSpec *spec = target_spec(target);
-    uint16_t port = spec->type == TARGET_SERVER ? probe_port(&spec->service->ready) : 0;
-    if (port && !engine->options.scripted && port_in_use(port))
+    Engine *engine = target->session->engine;
+    uint16_t port = engine->options.scripted ? 0 : ports_in_use(target);
+    if (port) {
         target->port = port_clear_new(engine->loop, port, on_port, target);
-    else
-        ask_backend(target);
+        return;
+    }
+    ports_let_go(target);
+    ask_backend(target);
 }
 
 static void act_start(Target *target) {
@@ -617,6 +619,7 @@ static void encode(const Object *object, JsonWriter *out) {
         json_kv_string(out, "stopFailed", target->stop_failed);
     encode_past(&target->session->facts[target->index], out);
     target_encode_helpers(status, out);
+    ports_encode(target, out);
     json_object_end(out);
 }
 

@@ -24,6 +24,7 @@ static ProbeAsk ask_about(Target *target, const Probe *spec) {
                       .backend = engine->backend,
                       .step = target_step_id(target, target_facts(target)->run),
                       .spec = spec,
+                      .values = ports_values(target->begun, target_spec(target)->resource),
                       .exec = exec_probe,
                       .exec_arg = target};
 }
@@ -65,10 +66,20 @@ static void on_ready(void *arg, bool ready, const char *why) {
         start_live(target);
 }
 
+uint16_t target_ready_port(const Target *target) {
+    TemplateValues values = ports_values(target->begun, target_spec(target)->resource);
+    Arena arena;
+    arena_init(&arena);
+    Probe probe = template_probe(&target_begun_service(target)->ready, &values, &arena);
+    uint16_t port = probe_port(&probe);
+    arena_deinit(&arena);
+    return port;
+}
+
 /* Is it somebody else who answers on the port? */
 static bool doubt_ready(void *exec_arg, char *why, size_t size) {
     Target *target = exec_arg;
-    uint16_t port = probe_port(&target_begun_service(target)->ready);
+    uint16_t port = target_ready_port(target);
     return port && !target->session->engine->options.scripted &&
            port_stranger(port, target_facts(target)->pid, why, size);
 }

@@ -23,6 +23,7 @@
 #include "base/xalloc.h"
 #include "config.h"
 #include "engine/engine.h"
+#include "store/sqlite/sqlite.h"
 
 enum {
     IDLE_MS = 60 * 1000,
@@ -30,15 +31,17 @@ enum {
     LARGE_BYTES = 256 * 1024,
     /* less than clients wait: what is not found out by then is served as it is */
     ADOPT_MS = 8 * 1000,
+    STORE_WAIT_MS = 5 * 1000, /* for another process that has the store locked */
     SIGNALS = 3
 };
 
 typedef struct App {
     Loop *loop;
     Backend *backend;
+    Store *store;
     Engine *engine;
     Api *api;
-    char *program, *pin_program, *state_dir, *runtime_dir, *socket, *rail_log;
+    char *program, *pin_program, *state_dir, *runtime_dir, *socket, *rail_log, *database;
     SignalWatch *signals[SIGNALS];
     Watcher watcher; /* looks for idleness when something changed */
     Timer *idle, *calm, *adopting;
@@ -160,6 +163,7 @@ static int find_places(App *app, Err *err) {
         return -1;
     app->socket = path_join(app->runtime_dir, "server.sock");
     app->rail_log = path_join(app->state_dir, "rail.log");
+    app->database = path_join(app->state_dir, "thole.db");
     app->program = own_path();
     app->pin_program = pin_path(app->program);
     if (access(app->pin_program, X_OK) < 0)
@@ -218,9 +222,11 @@ static int start(App *app, Err *err) {
         app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
     app->backend = local_backend_new(app->loop, &local);
     backend_load(app->backend, on_loaded, app); /* meets the rail, which waits for a server */
+    app->store = sqlite_store_new(app->database, STORE_WAIT_MS);
     EngineOptions options = {.loop = app->loop,
                              .state_dir = app->state_dir,
                              .backend = app->backend,
+                             .store = app->store,
                              .version = THOLE_VERSION};
     app->engine = engine_new(&options);
     app->idle = timer_idle(app->loop, on_idle, app);
@@ -241,6 +247,7 @@ static void stop(App *app) {
         engine_free(app->engine);
     }
     backend_free(app->backend);
+    store_free(app->store);
     for (size_t i = 0; i < SIGNALS; i++)
         signal_watch_free(app->signals[i]);
     loop_free(app->loop);
@@ -250,6 +257,7 @@ static void stop(App *app) {
     free(app->runtime_dir);
     free(app->socket);
     free(app->rail_log);
+    free(app->database);
 }
 
 static int usage(void) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "spec/template.h"
 
 /* ---- what differs between two readings of a service ---- */
 
@@ -64,6 +65,23 @@ static const char *differing(const TargetSpec *now, const TargetSpec *next, bool
     return keys;
 }
 
+/* A walk through both, in order of their names. */
+typedef struct Walk {
+    const Graph *now, *next;
+    TemplateValues was, is;
+    size_t i, j;
+} Walk;
+
+/* What is written the same may mean something else: another variable, another port. */
+static void compare_templates(const Walk *w, const TargetSpec *next, Arena *arena,
+                              TargetChange *ret) {
+    const char *key = template_change(next->service, &w->was, &w->is, arena);
+    if (!key)
+        return;
+    ret->act = RELOAD_RESTART;
+    ret->keys = key;
+}
+
 static void compare(const TargetSpec *now, const TargetSpec *next, Arena *arena,
                     TargetChange *ret) {
     ret->act = RELOAD_KEEP;
@@ -84,12 +102,6 @@ static bool same_project(const Config *a, const Config *b) {
     return schema_same(&type_config, a, b);
 }
 
-/* A walk through both, in order of their names. */
-typedef struct Walk {
-    const Graph *now, *next;
-    size_t i, j;
-} Walk;
-
 static void add(ReloadPlan *plan, Walk *w, Arena *arena) {
     const TargetSpec *old = w->i < w->now->n ? &w->now->targets[w->i] : NULL;
     const TargetSpec *new = w->j < w->next->n ? &w->next->targets[w->j] : NULL;
@@ -104,11 +116,18 @@ static void add(ReloadPlan *plan, Walk *w, Arena *arena) {
         plan->n--; /* the file itself */
     else if (order == 0)
         compare(old, new, arena, change);
+    if (order == 0 && old->service && change->act != RELOAD_RESTART)
+        compare_templates(w, new, arena, change);
 }
 
 void reload_plan(const Graph *now, const Graph *next, Arena *arena, ReloadPlan *ret) {
     *ret = (ReloadPlan){.at = arena_alloc(arena, (now->n + next->n) * sizeof(*ret->at))};
-    for (Walk w = {.now = now, .next = next}; w.i < now->n || w.j < next->n;)
+    Walk w = {.now = now, .next = next};
+    if (now->config) {
+        w.was = template_values_of(now->config, arena);
+        w.is = template_values_of(next->config, arena);
+    }
+    while (w.i < now->n || w.j < next->n)
         add(ret, &w, arena);
     for (size_t i = 0; i < ret->n && !ret->any; i++)
         ret->any = ret->at[i].act != RELOAD_KEEP;

@@ -330,7 +330,7 @@ static void check_secrets(const Source *source, const Service *service, Template
 }
 
 void config_check_secrets(const Config *config, const Source *source) {
-    TemplateValues values = config_check_values(config, source->arena);
+    TemplateValues values = template_values_of(config, source->arena);
     for (size_t i = 0; i < config->services.n; i++)
         check_secrets(source, &config->services.at[i], &values);
 }

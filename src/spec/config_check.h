@@ -23,5 +23,3 @@ void config_check_secrets(const Config *config, const Source *source);
 void config_check_ports(const Config *config, const Source *source);
 /* Each {{ reference }} in the file, as it is written: before the environment is merged. */
 void config_check_templates(const Config *config, const Source *source);
-/* What a check has for values: the file's own, and for each `auto` a number of 5 digits. */
-TemplateValues config_check_values(const Config *config, Arena *arena);

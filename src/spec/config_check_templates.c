@@ -8,8 +8,6 @@
 #include "spec/names.h"
 #include "spec/port.h"
 
-enum { ANY_PORT = 20000 };
-
 typedef struct Check {
     const Source *source;
     TemplateValues values;
@@ -124,17 +122,8 @@ static void check_service(Check *c, const Service *service) {
         check_probe(c, "live", &service->live);
 }
 
-TemplateValues config_check_values(const Config *config, Arena *arena) {
-    PortTable *ports = arena_alloc(arena, sizeof(*ports));
-    *ports = port_table_of(config, arena);
-    for (size_t i = 0; i < ports->n; i++)
-        if (ports->at[i].automatic)
-            ports->at[i].number = ANY_PORT;
-    return (TemplateValues){.config = config, .ports = ports};
-}
-
 void config_check_templates(const Config *config, const Source *source) {
-    Check c = {.source = source, .values = config_check_values(config, source->arena), .base = ""};
+    Check c = {.source = source, .values = template_values_of(config, source->arena), .base = ""};
     check_env(&c, &config->env);
     for (size_t i = 0; i < config->services.n; i++)
         check_service(&c, &config->services.at[i]);

@@ -48,6 +48,17 @@ bool service_has_server(const Service *service) {
 
 /* --- environment --- */
 
+/* A copy for as long as the config lives (what was read lives as long as the report). Other tools read such files too: values
+ * are as they are, and no templates. */
+static StrMap keep_literal(const StrMap *read, Arena *arena) {
+    StrMap copy = {.at = arena_alloc(arena, (read->n + 1) * sizeof(*copy.at)), .n = read->n};
+    for (size_t i = 0; i < read->n; i++)
+        copy.at[i] =
+            (StrPair){.name = arena_strdup(arena, read->at[i].name),
+                      .value = template_escape(arena_strdup(arena, read->at[i].value), arena)};
+    return copy;
+}
+
 /* Overlays `env` with the files, in their order. `key` is the path of env_from. */
 static void overlay_files(const Source *source, const Config *config, const char *key,
                           const StrList *files, StrMap *env) {
@@ -64,10 +75,8 @@ static void overlay_files(const Source *source, const Config *config, const char
         StrMap more;
         if (env_file_parse(&(EnvText){path, text, size}, source->arena, source->report, &more) < 0)
             continue;
-        for (size_t k = 0; k < more.n;
-             k++) /* other tools read it too: its values are as they are */
-            more.at[k].value = template_escape(more.at[k].value, source->arena);
-        *env = strmap_merge(env, &more, source->arena);
+        StrMap kept = keep_literal(&more, source->arena);
+        *env = strmap_merge(env, &kept, source->arena);
     }
 }
 

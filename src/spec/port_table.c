@@ -9,7 +9,7 @@
 #include "spec/port.h"
 
 static void add(PortTable *table, const Service *service, const char *name, const Port *port) {
-    if (!port_given(port))
+    if (!port_given(port) || service->leaving) /* its last run knows its ports */
         return;
     table->at[table->n++] = (PortEntry){.service = service->name,
                                         .name = name,

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "spec/port.h"
 
-enum { PARTS_MAX = 5 };
+enum { PARTS_MAX = 5, ANY_PORT = 20000 };
 
 /* ---- the inside of a reference ---- */
 
@@ -364,4 +364,61 @@ Probe template_probe(const Probe *probe, const TemplateValues *values, Arena *ar
     if (probe->log.match)
         copy.log.match = template_render(probe->log.match, TEMPLATE_LENIENT, values, NULL, arena);
     return copy;
+}
+
+TemplateValues template_values_of(const Config *config, Arena *arena) {
+    PortTable *ports = arena_alloc(arena, sizeof(*ports));
+    *ports = port_table_of(config, arena);
+    for (size_t i = 0; i < ports->n; i++)
+        if (ports->at[i].automatic)
+            ports->at[i].number = ANY_PORT;
+    return (TemplateValues){.config = config, .ports = ports};
+}
+
+/* ---- what differs ---- */
+
+typedef struct Compare {
+    TemplateValues a, b;
+    Arena *arena;
+} Compare;
+
+static bool text_differs(const Compare *c, const char *text, TemplateMode mode) {
+    if (!text || !strstr(text, "{{"))
+        return false;
+    return strcmp(template_render(text, mode, &c->a, NULL, c->arena),
+                  template_render(text, mode, &c->b, NULL, c->arena)) != 0;
+}
+
+static bool command_differs(const Compare *c, const Command *command) {
+    for (size_t i = 0; i < command->argv.n; i++)
+        if (text_differs(c, command->argv.at[i], TEMPLATE_LENIENT))
+            return true;
+    return false;
+}
+
+static bool probe_differs(const Compare *c, const Probe *probe) {
+    for (size_t i = 0; i < probe->http.headers.n; i++)
+        if (text_differs(c, probe->http.headers.at[i].value, TEMPLATE_LENIENT))
+            return true;
+    return command_differs(c, &probe->exec) ||
+           text_differs(c, probe->http.path, TEMPLATE_LENIENT) ||
+           text_differs(c, probe->http.port.text, TEMPLATE_LENIENT) ||
+           text_differs(c, probe->tcp.port.text, TEMPLATE_LENIENT) ||
+           text_differs(c, probe->log.match, TEMPLATE_LENIENT);
+}
+
+const char *template_change(const Service *service, const TemplateValues *a,
+                            const TemplateValues *b, Arena *arena) {
+    Compare c = {.a = *a, .b = *b, .arena = arena};
+    c.a.self = c.b.self = service->name;
+    for (size_t i = 0; i < service->env.n; i++)
+        if (text_differs(&c, service->env.at[i].value, TEMPLATE_STRICT))
+            return arena_printf(arena, "env.%s", service->env.at[i].name);
+    if (command_differs(&c, &service->build))
+        return "build";
+    if (command_differs(&c, &service->command))
+        return "command";
+    if (probe_differs(&c, &service->ready))
+        return "ready";
+    return probe_differs(&c, &service->live) ? "live" : NULL;
 }

@@ -41,5 +41,12 @@ Command template_command(const Command *command, const TemplateValues *values, A
 /* ... and with its port: given here, or the service's own. */
 Probe template_probe(const Probe *probe, const TemplateValues *values, Arena *arena);
 
+/* What is known of a config before its ports are: for each `auto` some number of 5 digits. */
+TemplateValues template_values_of(const Config *config, Arena *arena);
+/* Of a service that is written the same with both values: the key of the first text that comes out otherwise ("env.URL"); NULL:
+ * there is none. */
+const char *template_change(const Service *service, const TemplateValues *a,
+                            const TemplateValues *b, Arena *arena);
+
 /* A text in which nothing is a reference when it is rendered strictly: each `{{` doubled. */
 const char *template_escape(const char *text, Arena *arena);

@@ -298,12 +298,22 @@ static int leases(Store *store, Arena *arena, Leases *ret, Err *err) {
     return r;
 }
 
+/* A file that is not there holds nothing: it need not be made for that. */
+static bool absent(const SqliteStore *s) {
+    return !s->db && access(s->path, F_OK) < 0 && errno == ENOENT;
+}
+
 static int release(Store *store, const LeaseOwner *owner, Err *err) {
-    return need(of(store), err) < 0 ? -1 : let_go(of(store), owner, err);
+    SqliteStore *s = of(store);
+    if (absent(s))
+        return 0;
+    return need(s, err) < 0 ? -1 : let_go(s, owner, err);
 }
 
 static int forget(Store *store, const LeaseOwner *owner, Err *err) {
     SqliteStore *s = of(store);
+    if (absent(s))
+        return 0;
     if (need(s, err) < 0)
         return -1;
     return of_owner(s, "DELETE FROM lease WHERE file = ? AND session = ?", owner, err);
