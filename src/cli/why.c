@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/labelled.h"
 #include "cli/targets.h"
 #include "cli/why.h"
 #include "spec/routes.h"
@@ -84,11 +85,22 @@ static int explain(Cli *cli, const char *slug, const TextList *names, Err *err) 
     return EXIT_DONE;
 }
 
+typedef struct WhyOptions {
+    TextList labels;
+} WhyOptions;
+
+static const Option options[] = {
+    {"label", 'l', OPTION_TEXTS, offsetof(WhyOptions, labels), "KEY[=VALUE]",
+     "what carries this label", NULL},
+};
+
 static int run(Cli *cli, void *given, Err *err) {
+    const WhyOptions *ask = given;
     bool stopped = false;
-    TextList names = cli->names;
+    TextList names;
     const char *slug = cli_session(cli, &stopped, err);
-    if (!slug)
+    Labelled what = {.slug = slug, .stopped = stopped, .labels = &ask->labels};
+    if (!slug || labelled_names(cli, &what, &names, err) < 0)
         return -1;
     if (!names.n && stopped)
         return err_set(err, ERR_INVALID,
@@ -102,11 +114,14 @@ static int run(Cli *cli, void *given, Err *err) {
 
 const Command command_why = {
     .name = "why",
-    .args = "[-o text|json] [NAME…]",
+    .args = "[-l KEY[=VALUE]] [-o text|json] [NAME…]",
     .doc = "Says why a target is as it is: the chain of causes, to the root",
     .more =
         "Why it waits, failed, was started again, stopped or skipped; also of a session that is\n"
         "down. Without a NAME: of everything that is not as it should be.",
     .outputs = "text|json",
+    .options = options,
+    .option_n = COUNT(options),
+    .options_size = sizeof(WhyOptions),
     .run = run,
 };

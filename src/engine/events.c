@@ -17,7 +17,12 @@
 #include "engine/event_cursor.h"
 #include "engine/session.h"
 
-enum { PENDING_BYTES = 64 << 10, TAIL_BYTES = 4 * MAX_EVENT_LINE };
+enum {
+    PENDING_BYTES = 64 << 10,
+    PENDING_MOST = PENDING_BYTES + 2 * MAX_EVENT_LINE,
+    PENDING_KEPT = 2 << 10,
+    TAIL_BYTES = 4 * MAX_EVENT_LINE,
+};
 
 struct EventLog {
     Engine *engine;
@@ -135,6 +140,16 @@ static void tell_readers(EventLog *log) {
         reader->more(reader->arg);
 }
 
+/* A busy turn is no reason to keep its room. */
+static void reset(Buf *pending) {
+    if (pending->cap > PENDING_KEPT) {
+        buf_deinit(pending);
+        buf_init(pending, PENDING_MOST);
+    } else {
+        buf_reset(pending);
+    }
+}
+
 void event_log_write(EventLog *log) {
     size_t size = log->pending.n;
     list_remove(&log->dirty);
@@ -151,7 +166,7 @@ void event_log_write(EventLog *log) {
         log->torn = n > 0 && ftruncate(log->fd, (off_t)log->size) < 0;
     }
     log->pending_n = 0;
-    buf_reset(&log->pending);
+    reset(&log->pending);
     if (log->torn)
         buf_putc(&log->pending, '\n');
     log->torn = false;
@@ -216,7 +231,7 @@ EventLog *event_log_new(Engine *engine, const char *dir) {
     log->engine = engine;
     log->dir = xstrdup(dir);
     log->fd = -1;
-    buf_init(&log->pending, PENDING_BYTES + 2 * MAX_EVENT_LINE);
+    buf_init(&log->pending, PENDING_MOST);
     list_init(&log->dirty);
     list_init(&log->readers);
     return log;

@@ -145,7 +145,18 @@ static void after_another(const Walk *w, const Event *start) {
     happened(w, start->cause.target, start->seq);
 }
 
-static void was_started(const Walk *w, const Event *start) {
+/* A lock that another had is what it waited for, too. */
+static Event with_lock(const Walk *w, const Event *start) {
+    const Event *held =
+        last(w, start->target, 1u << EVENT_WAITING | 1u << EVENT_STARTED, start->seq);
+    Event own = *start;
+    if (held && strcmp(held->reason, "WaitingForLock") == 0 && !own.cause.target)
+        own.cause.target = held->cause.target;
+    return own;
+}
+
+static void was_started(const Walk *w, const Event *event) {
+    const Event own = with_lock(w, event), *start = &own;
     const Event *wish = wish_of(w, start);
     if (wish && wish->kind == EVENT_BACKOFF) {
         again_after(w, start);

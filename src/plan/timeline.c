@@ -181,8 +181,11 @@ static TimelineRow *before_slot(const Build *b, const Event *start) {
 static TimelineRow *predecessor(const Build *b, const TimelineRow *row) {
     if (!row->began)
         return NULL;
-    bool slot = row->held && str_starts(row->held->reason, "WaitingForSlot");
-    TimelineRow *before = slot ? before_slot(b, row->began) : find_row(b, row->began->cause.target);
+    const char *held = row->held ? row->held->reason : "";
+    TimelineRow *before = str_same(held, "WaitingForSlot") ? before_slot(b, row->began)
+                          : str_same(held, "WaitingForLock")
+                              ? find_row(b, row->held->cause.target)
+                              : find_row(b, row->began->cause.target);
     return before && before != row && before->settled_us && !before->critical &&
                    before->settled_us <= row->began_us
                ? before

@@ -106,6 +106,7 @@ def test_wrong_names(shop):
     assert "did you mean api?" in shop.run("why", "apy", code=2).err
     assert "has no target \"nobody\"; `thole ps`" in shop.run("why", "nobody", code=2).err
     shop.run("why", "-o", "yaml", "api", code=2)
+    assert "nothing in session" in shop.run("why", "-l", "tier", code=2).err
     status, body = shop.api(f"/apis/thole.dev/v1alpha1/namespaces/{shop.session()['metadata']['name']}/targets/api.serve/why")
     assert status == 200 and body["target"] == "api:serve" and body["lines"]
 
