@@ -179,8 +179,11 @@ static StrMap hook_environment(const Target *target, Hook hook, Arena *arena) {
 void step_build_hook(const Target *target, Hook hook, const Command *command, Arena *arena,
                      Step *ret) {
     const TargetFacts *facts = &target->session->facts[target->index];
+    const Generation *generation = target->begun ? target->begun : target->session->generation;
+    TemplateValues values = ports_values(generation, target_spec(target)->resource);
+    Command rendered = template_command(command, &values, arena);
     StrMap own = hook_environment(target, hook, arena);
-    fill(target, command, arena, ret);
+    fill(target, &rendered, arena, ret);
     ret->environment = strmap_merge(&ret->environment, &own, arena);
     ret->linger = false;
     ret->restarts = facts->restarts;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`replicas`: one service, many of it, each with a number, ports and a name of its own."""
 
-from driver import wait_until
+from driver import free_port, wait_until
 
 CONFIG = """
     version: 1
@@ -50,6 +50,24 @@ def test_a_new_server_knows_them_all(thole):
     replace_server(thole)
     wait_until(lambda: active(thole) == before)
     assert len(thole.ledger()) == 4
+
+
+def test_ports_are_counted_on(thole):
+    while True:
+        port = free_port()
+        if free_port() == port + 1:
+            break
+    thole.config(f"""
+        version: 1
+        services:
+          api:
+            command: echo port $PORT >>$LEDGER; exec sleep 1000
+            port: {port}
+            replicas: 2
+            hooks: {{before: "echo hook {{{{self.port}}}} >>$LEDGER"}}
+        """)
+    thole.run("up", "-d", "--wait")
+    assert sorted(thole.ledger()) == [f"hook {port}", f"hook {port + 1}", f"port {port}", f"port {port + 1}"]
 
 
 def test_jobs_have_replicas_too(thole):
