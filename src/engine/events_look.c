@@ -215,7 +215,8 @@ static void camel_case(const char *words, char *text, size_t size) {
 void events_held(Target *target, const Verdict *verdict, const char *why) {
     Hold hold = verdict->hold;
     char reason[EVENT_REASON];
-    bool passing = hold == HOLD_LOOK || hold == HOLD_STOPPING || hold == HOLD_STARTING;
+    bool passing =
+        hold == HOLD_LOOK || hold == HOLD_HOOK || hold == HOLD_STOPPING || hold == HOLD_STARTING;
     if (hold == HOLD_NONE || hold == HOLD_BACKOFF || passing)
         return;
     camel_case(hold_reason(hold), reason, sizeof(reason));

@@ -40,6 +40,11 @@ static void ask_needed(const Target *target) {
     plan_needed(&session->graph, session->facts, target->index, marks);
     marks[target->index] = 0;
     session_want(session, marks);
+    events_asked(session, marks,
+                 &(Event){.kind = EVENT_ASKED,
+                          .reason = "Needed",
+                          .message = "what was triggered needs it",
+                          .cause = {.target = target_name(target)}});
     free(marks);
 }
 

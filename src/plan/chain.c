@@ -98,7 +98,8 @@ static void session_line(const Walk *w, const Event *event) {
 
 /* Which wish a start goes back to: the newest since the start before. */
 static const Event *wish_of(const Walk *w, const Event *start) {
-    const Event *wish = last(w, start->target, 1u << EVENT_ASKED | 1u << EVENT_BACKOFF, start->seq);
+    const unsigned wishes = 1u << EVENT_ASKED | 1u << EVENT_BACKOFF | 1u << EVENT_ENABLED;
+    const Event *wish = last(w, start->target, wishes, start->seq);
     const Event *former = last(w, start->target, 1u << EVENT_STARTED, start->seq);
     const Event *session = last(w, NULL, 1u << EVENT_SESSION, start->seq);
     if (wish && former && former->seq > wish->seq)
