@@ -238,8 +238,10 @@ static int say_done(Follow *f) {
     helpers_say_all(f->cli, &f->targets, false);
     if (f->error[0])
         cli_say("%s", f->error);
-    else
+    else if (f->ask->until == FOLLOW_DONE)
         cli_say("done: everything succeeded");
+    else
+        cli_say("done: what ends %s has ended", f->ask->slug);
     return !f->error[0] ? EXIT_DONE : timeout ? EXIT_TIMEOUT : EXIT_FAILED;
 }
 

@@ -255,14 +255,12 @@ static bool is_phony(const char *text, const char *target) {
     for (const char *at = text; (at = strstr(at, ".PHONY:")); at++) {
         if (at > text && at[-1] != '\n')
             continue;
-        const char *end = at + strcspn(at, "\n");
-        for (const char *word = at + 7; word < end; word += strcspn(word, " \t\n")) {
-            word += strspn(word, " \t");
-            size_t n = strcspn(word, " \t\n\\");
+        for (const char *word = at + 7; *word && *word != '\n';) {
+            size_t n = strcspn(word, " \t\r\n\\");
             if (n == strlen(target) && strncmp(word, target, n) == 0)
                 return true;
-            if (n == 0)
-                break;
+            word += n + strspn(word + n, " \t\r");
+            word += str_starts(word, "\\\n") ? 2 : *word == '\\';
         }
     }
     return false;

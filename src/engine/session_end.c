@@ -117,11 +117,12 @@ static void check_exit(Session *session) {
         session->culprit =
             arena_strdup(&session->arena, session->graph.targets[verdict.culprit].name);
     log_info("%s: done%s%s", session->slug, verdict.error[0] ? ": " : "", verdict.error);
-    event_record(session,
-                 &(Event){.kind = EVENT_SESSION,
-                          .reason = verdict.error[0] ? "Failed" : "Succeeded",
-                          .message = verdict.error[0] ? verdict.error : "everything succeeded",
-                          .cause = {.target = session->culprit}});
+    event_record(session, &(Event){.kind = EVENT_SESSION,
+                                   .reason = verdict.error[0] ? "Failed" : "Succeeded",
+                                   .message = verdict.error[0] ? verdict.error
+                                              : session->ci    ? "everything succeeded"
+                                                               : "what ends the session has ended",
+                                   .cause = {.target = session->culprit}});
     if (session_save(session, &err) < 0)
         log_warn("%s: %s", session->slug, err.msg);
     object_touch(session->engine->objects, &session->object);

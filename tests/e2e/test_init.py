@@ -72,13 +72,13 @@ def test_all_sources_together(thole):
     thole.file("Procfile", "web: echo web $PORT >> $LEDGER; exec sleep 1000\nWorker: echo 'worker: #1' $PORT >> $LEDGER; exec sleep 1000\n"
                            "test: never\n")
     thole.file("Procfile.dev", "web: echo dev $PORT >> $LEDGER; exec sleep 1000\nWorker: echo \"worker: #1\" $PORT >> $LEDGER; exec sleep 1000\n")
-    thole.file("Makefile", ".PHONY: all lint \\\n\ttest\nlint:\n\ttrue\nbuild:\n\ttrue\n")
+    thole.file("Makefile", ".PHONY: all lint \\\n\tformat test\nlint:\n\ttrue\nbuild:\n\ttrue\n")
     thole.file("compose.yaml", "services: {db: {image: postgres}}\n")
     thole.file(".env", "A=b\n")
     thole.run("init")
     text = (thole.project / "thole.yaml").read_text()
     assert "#   command: docker compose -f compose.yaml up" in text and "env_from: [.env]" in text
-    assert sorted(services(thole)) == ["lint", "test", "web", "worker"]
+    assert sorted(services(thole)) == ["format", "lint", "test", "web", "worker"]
     port = driver.free_port()
     text = text.replace("5000", str(port)).replace("5100", str(driver.free_port()))
     thole.file("thole.yaml", text)

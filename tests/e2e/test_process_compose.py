@@ -106,7 +106,8 @@ def test_a_process_whose_end_is_the_end_of_the_session(thole, how, code):
         """)
     up = thole.popen("up")
     thole.wait_ledger("web")
-    thole.wait_target("main:serve", "active")
+    main = "main:update" if code == 0 else "main:serve"
+    thole.wait_target(main, "active")
     thole.file("go", "")
     assert up.wait() == code
     assert not thole.pins()
@@ -114,7 +115,7 @@ def test_a_process_whose_end_is_the_end_of_the_session(thole, how, code):
     thole.file("go", "").unlink()
     thole.run("up", "-d")  # what is over gives way to the next
     thole.wait_ledger("web", times=2)
-    thole.wait_target("main:serve", "active")
+    thole.wait_target(main, "active")
 
 
 def test_the_end_of_the_session_survives_the_server(thole):
@@ -241,3 +242,44 @@ def test_what_is_ignored_is_told_when_it_begins(thole):
     said = thole.run("up", "-d").err
     assert "warning: log_location: this has no meaning here and is ignored" in said and 'unknown key "surprise"' in said
     assert "warning" not in thole.run("up", "-d").err  # it was told
+
+
+def test_ci_waits_for_what_ends_the_project(thole):
+    write(thole, """
+        processes:
+          web: {command: "exec sleep 1000"}
+          tests:
+            command: while [ ! -e go ]; do sleep 0.01; done; echo tested >> $$LEDGER
+            availability: {exit_on_end: true}
+            depends_on: {web: {condition: process_started}}
+        """)
+    ci = thole.popen("ci")
+    thole.wait_target("tests:update", "active")
+    assert not thole.session()["status"]["done"]
+    thole.file("go", "")
+    assert ci.wait() == 0 and thole.ledger() == ["tested"]
+
+
+def test_the_end_counts_once_it_is_final(thole):
+    thole.config("""
+        version: 1
+        services:
+          web: {command: exec sleep 1000}
+          main:
+            command: echo main >> $LEDGER; exit 3
+            restart: {max_restarts: 2, delay: 0s}
+            ends_session: on-failure
+        """)
+    up = thole.popen("up")
+    assert up.wait() == 1 and thole.ledger() == ["main"] * 3
+    thole.config("""
+        version: 1
+        services:
+          main: {command: exec sleep 1000, ends_session: always}
+        """)
+    thole.run("up", "-d", "--wait")
+    pid = thole.target("main:serve")["state"]["active"]["pid"]
+    thole.run("restart", "main")
+    thole.wait_target("main:serve", "active", ready=True)
+    thole.run("stop", "main")  # by request: that is no end
+    assert not thole.session()["status"]["done"] and not driver.alive(pid)

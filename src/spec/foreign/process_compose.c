@@ -49,7 +49,8 @@ static bool serves(const PcProcess *process) {
 bool pc_is_job(const PcProject *project, const PcProcess *process) {
     if (has(process, "schedule"))
         return true;
-    return !serves(process) && awaited_as(project, process->name, PC_COMPLETED, PC_SUCCEEDED);
+    return !serves(process) && (process->availability.exit_on_end ||
+                                awaited_as(project, process->name, PC_COMPLETED, PC_SUCCEEDED));
 }
 
 /* --- templates --- */
