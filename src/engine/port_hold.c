@@ -77,7 +77,15 @@ int port_hold(uint16_t port, PortHold *ret, Err *err) {
     return err_sys(err, why, "bind port %u", port);
 }
 
+int port_hold_listen(PortHold *hold, Err *err) {
+    if (!hold->listening && sys_listen(hold->socket, SOMAXCONN) < 0)
+        return err_sys(err, errno, "listen on port %u", hold->port);
+    hold->listening = true;
+    return 0;
+}
+
 void port_hold_let_go(PortHold *hold) {
+    hold->listening = false;
     if (hold->socket >= 0)
         close(hold->socket);
     hold->socket = -1;

@@ -14,36 +14,11 @@
 #include "base/vec.h"
 #include "base/xalloc.h"
 #include "data/json.h"
-#include "engine/lease.h"
-#include "engine/session.h"
+#include "engine/ports_inside.h"
 
 enum { PORTS_FORMAT = 1 };
 
-/* A lease in flight: the worker has it until on_leased. */
-typedef struct LeaseWork {
-    Session *session; /* NULL: nobody waits for it any more */
-    Generation *generation;
-    Store *store;
-    Arena arena;
-    LeaseAsk ask;
-    int result;
-    Err err;
-    OpFn fn;
-    void *arg;
-    Deferred *deferred; /* there is no worker */
-} LeaseWork;
-
-typedef enum Release { RELEASE_NOT, RELEASE_ASKED, RELEASE_DONE } Release;
-
-struct Ports {
-    Arena arena;
-    PortTable table; /* what is leased: as ports.json has it */
-    VEC(PortHold) holds;
-    LeaseWork *work;
-    Release release;
-};
-
-static Ports *need_ports(Session *session) {
+Ports *ports_of_session(Session *session) {
     if (!session->ports) {
         session->ports = xcalloc(1, sizeof(Ports));
         arena_init(&session->ports->arena);
@@ -134,7 +109,7 @@ static void read_table(const Value *list, Arena *arena, PortTable *ret) {
 void ports_begin(Session *session) {
     AUTO_FREE char *path = path_join(session->dir, "ports.json");
     if (unlink(path) == 0)
-        need_ports(session); /* what is remembered of it is its own matter still */
+        ports_of_session(session); /* what is remembered of it is its own matter still */
 }
 
 int ports_load(Session *session, Generation *generation, Err *err) {
@@ -151,7 +126,7 @@ int ports_load(Session *session, Generation *generation, Err *err) {
     if (r == 0)
         r = value_check_format(v, PORTS_FORMAT, &why);
     if (r == 0) {
-        Ports *ports = need_ports(session);
+        Ports *ports = ports_of_session(session);
         read_table(value_get(v, "ports"), &ports->arena, &ports->table);
         take_known(&ports->table, &generation->ports);
         now_known(generation);
@@ -244,7 +219,7 @@ static void keep_hold(Ports *ports, const PortHold *hold) {
         VEC_PUSH(ports->holds, *hold);
 }
 
-static PortHold *find_hold(const Ports *ports, int64_t number) {
+PortHold *ports_find_hold(const Ports *ports, int64_t number) {
     for (size_t i = 0; ports && i < ports->holds.n; i++)
         if (ports->holds.at[i].port == number)
             return &ports->holds.at[i];
@@ -271,12 +246,13 @@ static void hold_again(Session *session) {
         int64_t target = listener_of(session, port);
         bool ran = target < 0 || session->facts[target].run > session->targets[target]->base_run;
         PortHold hold;
-        if (find_hold(ports, port->number))
+        if (ports_find_hold(ports, port->number))
             continue;
         if (ran || port_hold((uint16_t)port->number, &hold, NULL) < 0)
             hold = port_hold_name((uint16_t)port->number);
         keep_hold(ports, &hold);
     }
+    ports_listen(session);
 }
 
 static const PortEntry *ports_of(const Target *target, size_t *ret_n) {
@@ -291,8 +267,8 @@ void ports_let_go(const Target *target) {
     size_t n;
     const PortEntry *port = ports_of(target, &n);
     for (size_t i = 0; i < n; i++) {
-        PortHold *hold = find_hold(target->session->ports, port[i].number);
-        if (hold)
+        PortHold *hold = ports_find_hold(target->session->ports, port[i].number);
+        if (hold && !ports_passes(target->session, port[i].service))
             port_hold_let_go(hold);
     }
 }
@@ -320,7 +296,7 @@ uint16_t ports_in_use(const Target *target) {
     uint16_t ready = target_spec(target)->type == TARGET_SERVER ? target_ready_port(target) : 0;
     bool held = false;
     for (size_t i = 0; i < n; i++) {
-        const PortHold *hold = find_hold(target->session->ports, port[i].number);
+        const PortHold *hold = ports_find_hold(target->session->ports, port[i].number);
         bool ours = hold && hold->socket >= 0;
         held = held || (ours && port[i].number == ready);
         if (!ours && port_in_use((uint16_t)port[i].number))
@@ -361,6 +337,7 @@ static int take_leased(LeaseWork *work, Err *err) {
     }
     drop_holds(ports);
     now_known(work->generation);
+    ports_listen(session);
     for (size_t i = 0; i < session->graph.n; i++) /* they show them */
         object_touch(session->engine->objects, &session->targets[i]->object);
     sys_point("leased");
@@ -416,7 +393,7 @@ static LeaseWork *work_new(Session *session, Generation *generation) {
     ask->hold = arena_alloc(&work->arena, ask->ports.n * sizeof(*ask->hold));
     ask->holds = arena_alloc(&work->arena, ask->ports.n * sizeof(*ask->holds));
     for (size_t i = 0; i < ask->ports.n; i++)
-        ask->hold[i] = !find_hold(session->ports, ask->ports.at[i].number);
+        ask->hold[i] = !ports_find_hold(session->ports, ask->ports.at[i].number);
     name_living(session->engine, &work->arena, &ask->living);
     return work;
 }
@@ -439,7 +416,7 @@ static void tell_later(LeaseWork *work) {
 bool ports_lease(Session *session, Generation *generation, OpFn fn, void *arg) {
     if (!session->ports && !generation->ports.n)
         return false;
-    Ports *ports = need_ports(session);
+    Ports *ports = ports_of_session(session);
     take_known(&ports->table, &generation->ports);
     if (!ports->work && same_table(&ports->table, &generation->ports)) {
         now_known(generation);
@@ -540,12 +517,13 @@ bool ports_released(Session *session) {
     ReleaseWork work = {.forget = session->purge};
     if (!session->engine->options.store || (!session->ports && !session->purge))
         return true;
-    Ports *ports = need_ports(session);
+    Ports *ports = ports_of_session(session);
     if (ports->release == RELEASE_DONE)
         return true;
     if (ports->release == RELEASE_ASKED)
         return false;
     ports->release = RELEASE_ASKED;
+    ports_drop_kept(session);
     arena_init(&work.arena);
     work.owner = owner_of(session, &work.arena);
     release(session->engine, &work);

@@ -4,6 +4,7 @@
  * spawned. When the session is gone they are released, and remembered for its next time. */
 #pragma once
 
+#include "backend/backend.h"
 #include "engine/generation.h"
 #include "engine/port_hold.h"
 #include "loop/op.h"
@@ -34,6 +35,18 @@ Ports *ports_free(Ports *ports);
 void ports_let_go(const Target *target);
 /* A port that the target's next run will listen on and that somebody else has; 0: none. */
 uint16_t ports_in_use(const Target *target);
+
+/* port_sockets.c: services that are given their sockets (`pass: fd`). The server listens for them from the moment their ports are
+ * leased; the backend keeps the sockets for the servers to come. */
+bool ports_pass_sockets(const Generation *generation);
+/* What servers before have left of the session's. */
+void ports_take_kept(Session *session, const KeptSockets *kept);
+/* Listens where it is to be listened, and no longer where not. */
+void ports_listen(Session *session);
+void ports_drop_kept(const Session *session); /* at its end */
+bool ports_passes(const Session *session, const char *service);
+/* For the target's next run. -1: somebody else is bound to one of its ports. */
+MUST int ports_sockets(const Target *target, Arena *arena, Step *ret, Err *err);
 
 /* The member `ports` of a target's status: what its process listens on; nothing if that is none, or not known yet. */
 void ports_encode(const Target *target, JsonWriter *out);

@@ -277,12 +277,29 @@ static void on_ports(void *arg, const void *result, const Err *err) {
     session->when_set_up(session, result, err);
 }
 
+static void lease(Session *session) {
+    if (!ports_lease(session, session->generation, on_ports, session))
+        session->when_set_up(session, NULL, NULL);
+}
+
+static void on_kept(void *arg, const void *result, const Err *err) {
+    Session *session = arg;
+    session->setup = NULL;
+    if (!err)
+        ports_take_kept(session, result);
+    lease(session);
+}
+
 static void on_backend(void *arg, const void *result, const Err *err) {
     Session *session = arg;
     session->setup = NULL;
     bool over = session->done || session->deleting; /* nothing of it will be started */
-    if (err || over || !ports_lease(session, session->generation, on_ports, session))
+    if (err || over)
         session->when_set_up(session, result, err);
+    else if (ports_pass_sockets(session->generation))
+        session->setup = backend_kept_sockets(session->engine->backend, on_kept, session);
+    else
+        lease(session);
 }
 
 void session_set_up(Session *session, OpFn fn) {

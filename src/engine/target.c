@@ -286,14 +286,19 @@ static void mark_asked(const Target *target) {
 static void ask_backend(Target *target) {
     Arena arena;
     Step step;
+    Err err;
     arena_init(&arena);
     step_build(target, &arena, &step);
     step.log_max = log_max(target);
-    target->start = backend_start_step(target->session->engine->backend,
-                                       target_step_id(target, target_facts(target)->run), &step,
-                                       on_start, target);
-    mark_asked(target);
-    hooks_mark(target);
+    if (ports_sockets(target, &arena, &step, &err) < 0) {
+        target_refused(target, err.msg);
+    } else {
+        target->start = backend_start_step(target->session->engine->backend,
+                                           target_step_id(target, target_facts(target)->run), &step,
+                                           on_start, target);
+        mark_asked(target);
+        hooks_mark(target);
+    }
     arena_deinit(&arena);
 }
 

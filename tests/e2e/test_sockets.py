@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`pass: fd`: the server listens, the service is given the socket, and no connection is refused over its restarts."""
+
+import concurrent.futures
+import socket
+
+import pytest
+
+from driver import wait_until
+
+# Answers each connection with its pid, and says which sockets it was given.
+SERVER = ["/usr/bin/python3", "-u", "-c", """import os, socket
+n = int(os.environ["LISTEN_FDS"])
+assert int(os.environ["LISTEN_PID"]) == os.getpid()
+print("given", n, os.environ["LISTEN_FDNAMES"], *(socket.socket(fileno=os.dup(3 + i)).getsockname()[1] for i in range(n)))
+listener = socket.socket(fileno=3)
+while True:
+    peer, _ = listener.accept()
+    peer.recv(100)
+    peer.sendall(str(os.getpid()).encode())
+    peer.close()
+"""]
+
+
+def project(thole, **service):
+    thole.config({"version": 1, "services": {"web": {"command": SERVER, "pass": "fd", **service}}})
+
+
+def port_of(thole):
+    return wait_until(lambda: thole.run("ports", "-o", "json").json()[0]["port"], 20, "the port")
+
+
+def ask(port, address="127.0.0.1", timeout=20):
+    """Who answers; a refused connection is an error."""
+    with socket.create_connection((address, port), timeout) as connection:
+        connection.sendall(b"hello")
+        return int(connection.recv(100))
+
+
+def pid(thole):
+    return thole.target("web:serve")["state"]["active"]["pid"]
+
+
+def test_a_service_is_given_its_sockets(thole, free_port):
+    first, second = free_port(), free_port()
+    project(thole, port=first, ports={"admin": second, "b": "auto"}, ready={"tcp": {}})
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    said = wait_until(lambda: [line for line in thole.run("logs", "web").lines if "given" in line], 20, "what it was given")[0].split("given ")[1].split()
+    assert said[:4] == ["3", "port:admin:b", str(first), str(second)]
+    assert ask(first) == pid(thole) == ask(first, "::1")
+    thole.run("down")
+    with pytest.raises(ConnectionRefusedError):
+        ask(first)
+
+
+def test_no_connection_is_refused_over_restarts(thole):
+    project(thole, port="auto")
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    port, seen = port_of(thole), set()
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        for run in range(2, 6):
+            before = [pool.submit(ask, port) for _ in range(50)]
+            restart = pool.submit(thole.run, "restart", "web")
+            after = [pool.submit(ask, port) for _ in range(50)]
+            restart.result()
+            thole.wait_target("web:serve", "active", run=run)
+            lost = 0
+            for answer in before + after:
+                try:
+                    seen.add(answer.result())
+                except (ConnectionResetError, ValueError):  # accepted by the one that was stopped
+                    lost += 1
+            assert lost <= 1, "at most the one connection that it had in hand"
+    assert len(seen) >= 4
+
+
+def test_they_survive_the_server_and_the_service(thole):
+    project(thole, port="auto", restart={"delay": "300ms"})
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    port = port_of(thole)
+    first = ask(port)
+    thole.kill(thole.server_pid())
+    assert ask(port) == first, "the service goes on"
+    wait_until(lambda: pid(thole) == first, 20, "the next server")
+    thole.kill(first)
+    assert ask(port) != first, "it waited, and was answered by the next run"
+    thole.run("restart", "web")
+    assert ask(port) not in (first, 0)
+
+
+def test_what_waits_while_the_server_is_killed_is_answered(thole):
+    """Nothing of the service runs: the socket alone is kept."""
+    thole.config({"version": 1, "services": {"gate": {"type": "job", "command": "while test ! -e go; do sleep 0.05; done"},
+                                             "web": {"command": SERVER, "pass": "fd", "port": "auto", "depends_on": ["gate"]}}})
+    thole.run("up", "-d")
+    port = port_of(thole)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, port, timeout=40)
+        thole.kill(thole.server_pid())
+        wait_until(lambda: "waiting" in thole.target("web:serve")["state"], 20, "the next server")
+        (thole.project / "go").touch()
+        assert answer.result() == wait_until(lambda: pid(thole), 20, "it to run")
+
+
+def test_without_a_rail_it_is_bound_again(thole):
+    project(thole, port="auto")
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    port = port_of(thole)
+    thole.run("down")
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    assert port_of(thole) == port
+    thole.kill(thole.rail_pid())
+    thole.kill(thole.server_pid())
+    thole.run("restart", "web")
+    assert ask(port) == wait_until(lambda: pid(thole), 20, "it to run")
+
+
+def test_a_fixed_port_that_is_taken_is_told(thole, free_port):
+    port = free_port()
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", port))
+        stranger.listen()
+        project(thole, port=port, restart={"delay": "200ms", "max_delay": "200ms", "max_restarts": 0})
+        thole.run("up", "-d")
+        said = wait_until(lambda: "in use" in (m := thole.target("web:serve").get("message") or "") and m, 20, "the conflict")
+        assert f"port {port} is in use" in said
+    wait_until(lambda: ask(port) == pid(thole), 20, "it to run")
