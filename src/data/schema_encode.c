@@ -159,7 +159,7 @@ static void encode_bits(const Encoder *e, const Type *type, uint64_t set) {
 static bool shown(const Encoder *e, const Type *type, const Field *field, const void *object) {
     if (field->flags & FIELD_KEY || (field->flags & FIELD_INTERNAL && !e->options->internal))
         return false;
-    if (field->flags & FIELD_OPTIONAL && !schema_has(type, object, field->name))
+    if (field->flags & FIELD_OPTIONAL && !field_written(type, field, object))
         return false;
     if (e->options->applies && !e->options->applies(type, field, object))
         return false;

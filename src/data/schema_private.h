@@ -17,6 +17,8 @@ static inline void *field_at(const Field *field, const void *object) {
 /* The field with this key; NULL: none. */
 const Field *field_find(const Type *type, const char *key);
 const Field *field_with(const Type *type, unsigned flag);
+/* Was it given? The struct has presence bits. */
+bool field_written(const Type *type, const Field *field, const void *object);
 size_t field_index(const Type *type, const Field *field);
 /* Is it a key that people write? */
 bool field_public(const Field *field);

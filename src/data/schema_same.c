@@ -62,7 +62,7 @@ bool schema_same_field(const Type *type, const Field *field, const void *a, cons
     if (field->flags & (FIELD_SET_BITS | FIELD_LINE))
         return true;
     if (field->flags & FIELD_OPTIONAL &&
-        schema_has(type, a, field->name) != schema_has(type, b, field->name))
+        field_written(type, field, a) != field_written(type, field, b))
         return false;
     return schema_same(field->type, field_at(field, a), field_at(field, b));
 }

@@ -54,29 +54,34 @@ static void take_up(ConfigWatch *watch) {
         watch->again = loop_defer(watch->session->engine->loop, on_again, watch);
 }
 
-static void on_changed(void *arg, const FileChanges *changes) {
-    take_up(((DirWatch *)arg)->config);
-}
-
-/* Between its being read and the first look: a file that has another time of change (also by a rename). */
-static bool changed_since(const char *path, int64_t read_us) {
+/* Since it was read: it has another time of change (also by a rename). `gone`: what counts when it is not there. */
+static bool changed_since(const char *path, int64_t read_us, bool gone) {
     struct stat st;
     if (stat(path, &st) < 0)
-        return false; /* it is said when something else about it changes */
+        return gone;
     const struct timespec *later =
         st.st_mtim.tv_sec > st.st_ctim.tv_sec ? &st.st_mtim : &st.st_ctim;
     return later->tv_sec * (int64_t)1000000 + later->tv_nsec / 1000 >= read_us;
 }
 
-static void on_begun(void *arg) {
-    ConfigWatch *watch = ((DirWatch *)arg)->config;
-    if (--watch->to_begin)
-        return;
+static void look(ConfigWatch *watch, bool gone) {
     for (size_t i = 0; i < watch->files.n; i++)
-        if (changed_since(watch->files.at[i], watch->session->read_started_us)) {
+        if (changed_since(watch->files.at[i], watch->session->read_started_us, gone)) {
             take_up(watch);
             return;
         }
+}
+
+/* Somebody may have asked for it meanwhile. */
+static void on_changed(void *arg, const FileChanges *changes) {
+    look(((DirWatch *)arg)->config, true);
+}
+
+/* Between their being read and the first look; not all of them need be there. */
+static void on_begun(void *arg) {
+    ConfigWatch *watch = ((DirWatch *)arg)->config;
+    if (--watch->to_begin == 0)
+        look(watch, false);
 }
 
 static void on_troubled(void *arg, const char *why) {

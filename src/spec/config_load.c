@@ -177,9 +177,17 @@ static void keep_warnings(Config *config, const Report *report, Arena *arena) {
 }
 
 static void resolve(Config *config, const Source *source) {
+    const char *given = NULL, *resolved = NULL; /* most services have the path of the one before */
     for (size_t i = 0; i < config->services.n; i++) {
-        resolve_service(&config->services.at[i], source->arena);
-        resolve_path(config, source, &config->services.at[i]);
+        Service *service = &config->services.at[i];
+        resolve_service(service, source->arena);
+        if (given && strcmp(service->path, given) == 0 && resolved != given) {
+            service->path = resolved;
+            continue;
+        }
+        given = service->path;
+        resolve_path(config, source, service);
+        resolved = service->path; /* a path that cannot be used stays as it is, and is told again */
     }
     resolve_env(config, source);
     config_check_secrets(config, source);

@@ -41,7 +41,7 @@ run_pytest() {
     local pattern=$1 log=$logs/$who.pytest.log code=0 n
     shift
     say "== pytest ($who)"
-    (cd "$source" && "$@" timeout 1500 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short tests/e2e tests/tools \
+    (cd "$source" && "$@" timeout 2400 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short tests/e2e tests/tools \
         ${pattern:+-k "$pattern"}) 2>&1 | tee "$log" || code=${PIPESTATUS[0]}
     n=$(grep -aoE '[0-9]+ passed' "$log" | tail -n 1) || true
     n=${n%% *}
