@@ -200,7 +200,7 @@ void fact_started(TargetFacts *f, const TargetSpec *spec, int32_t pid, int64_t s
     if (f->run_state == RUN_STOPPING)
         return;
     f->run_state = RUN_RUNNING;
-    if (spec->type == TARGET_SERVER && spec->service->ready.kind == PROBE_NONE)
+    if (spec->type == TARGET_SERVER && !spec->probed)
         become_ready(f, f->started_ms, started_us, world->boot_ms);
 }
 

@@ -148,7 +148,7 @@ static int64_t leader_of(const Ask *a) {
 
 /* True: it is to be restarted because of what it follows, at once or (HOLD_DEP) when that has come to rest. */
 static bool follows(const Ask *a) {
-    int64_t leader = may_follow(a->own) ? leader_of(a) : -1;
+    int64_t leader = a->spec->follows && may_follow(a->own) ? leader_of(a) : -1;
     if (leader < 0)
         return false;
     unsigned char *seen = xcalloc(a->graph->n, 1);

@@ -131,6 +131,7 @@ typedef struct TargetFacts {
     int64_t started_ms;    /* monotonic, for decisions; 0: its exec was not seen */
     int64_t last_ready_ms; /* when the newest run last became ready; 0: never */
     int64_t not_before_ms; /* the end of the back-off; 0: none */
+    int64_t due_us;        /* a scheduled job's next time, wall clock; 0: none */
 
     /* Of the newest run, by the clock that goes on over changes of servers (PlanWorld.boot_ms): when it was asked for, and when it
      * first was what others wait for. 0: not. What comes later than a dependant was asked for is news to it. */
@@ -139,7 +140,6 @@ typedef struct TargetFacts {
     } at;
 
     int64_t trigger_us;           /* when the wish arose */
-    int64_t due_us;               /* a scheduled job's next time, wall clock; 0: none */
     int64_t started_us, ended_us; /* wall clock, for people */
     int64_t last_ready_us;
     int64_t stop_asked_ms;
