@@ -10,6 +10,7 @@ const Command *const commands[] = {
     &command_start,   &command_stop,
     &command_restart, &command_enable,
     &command_disable, &command_trigger,
+    &command_attach, &command_send_keys, &command_exec,
     &command_wait,    &command_init,
     &command_vet,     &command_completion,
     &command_config,  &command_server,
