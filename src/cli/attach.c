@@ -10,7 +10,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/limits.h"
+#include "base/clock.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/keys.h"
@@ -39,8 +39,10 @@ typedef struct Attach {
     Buf input;                  /* typed, and not taken yet */
     size_t given;               /* of it, by `giving` */
     bool input_ended, end_given, giving_end;
-    bool deaf; /* it takes no input any more */
-    int code;  /* -1: goes on */
+    size_t redraws;    /* of those at the beginning, how many were done */
+    int64_t redraw_ms; /* when the next is due, 0: none is */
+    bool deaf;         /* it takes no input any more */
+    int code;          /* -1: goes on */
     char why[WHY_TEXT];
 } Attach;
 
@@ -214,10 +216,20 @@ static void tell_size(Attach *a, int more) {
         http_answer_free(&answer);
 }
 
-/* A program that fills the screen paints it anew when its size has changed, so it changes: there and back. */
+/* A program that fills the screen paints it anew when its size has changed, so it changes, there and back. That it may have
+ * done so is said again a little later: who was busy has missed it. */
 static void redraw(Attach *a) {
-    tell_size(a, 1);
+    static const int wait_ms[] = {50, 200};
+    if (a->redraws == 0)
+        tell_size(a, 1);
     tell_size(a, 0);
+    a->redraw_ms = a->redraws < COUNT(wait_ms) ? clock_mono_ms() + wait_ms[a->redraws] : 0;
+    a->redraws++;
+}
+
+static int until_redraw(const Attach *a) {
+    int64_t left = a->redraw_ms - clock_mono_ms();
+    return !a->redraw_ms ? -1 : left > 0 ? (int)left : 0;
 }
 
 /* ---- the loop ---- */
@@ -249,8 +261,11 @@ static void turn(Attach *a) {
     };
     bool output = a->output && http_lines_done(a->output); /* as a whole, with its head */
     bool given = a->giving && http_lines_done(a->giving);
-    if (poll(fds, COUNT(fds), output || given ? 0 : again ? AGAIN_MS : -1) < 0)
+    int wait_ms = output || given ? 0 : again ? AGAIN_MS : until_redraw(a);
+    if (poll(fds, COUNT(fds), wait_ms) < 0)
         return;
+    if (until_redraw(a) == 0)
+        redraw(a);
     if (fds[0].revents)
         hear_signals(a);
     if (fds[1].revents)
