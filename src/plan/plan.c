@@ -323,6 +323,8 @@ static void plan_idle(const Ask *a) {
     } else if (a->own->not_before_ms > a->world->now_ms) {
         v->hold = HOLD_BACKOFF;
         v->wake_ms = a->own->not_before_ms;
+    } else if (a->spec->type == TARGET_SERVER && a->spec->service->lazy && !a->own->connected) {
+        v->hold = HOLD_CONNECTION;
     } else if (held_by_inputs(a) || held_by_lock(a)) {
         return;
     } else if (a->spec->type == TARGET_JOB && a->world->slots <= 0) {
