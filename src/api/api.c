@@ -49,6 +49,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_TARGET_INPUT] = serve_target_input,
     [ROUTE_TARGET_RESIZE] = serve_target_resize,
     [ROUTE_TARGET_OUTPUT] = serve_target_output,
+    [ROUTE_TARGET_END] = serve_target_end,
     [ROUTE_TARGET_ENVIRONMENT] = serve_target_environment,
     [ROUTE_TARGET_WHY] = serve_why,
     [ROUTE_REVIEW] = serve_review,

@@ -65,6 +65,7 @@ void serve_terminal(Api *api, Request *request, const RouteMatch *match);
 void serve_target_input(Api *api, Request *request, const RouteMatch *match);
 void serve_target_resize(Api *api, Request *request, const RouteMatch *match);
 void serve_target_output(Api *api, Request *request, const RouteMatch *match);
+void serve_target_end(Api *api, Request *request, const RouteMatch *match);
 void serve_target_environment(Api *api, Request *request, const RouteMatch *match);
 /* logs.c */
 void serve_log(Api *api, Request *request, const RouteMatch *match);

@@ -27,6 +27,15 @@ static int param_number(Request *request, const char *name, int64_t min, uint64_
     return 0;
 }
 
+static int param_run(Request *request, uint64_t *ret) {
+    const char *text = request_param(request, "run");
+    if (param_number(request, "run", 1, ret) < 0)
+        return -1;
+    if (!text || *ret > UINT32_MAX)
+        return param_bad(request, "run", text ? text : "", "it is the number of a run");
+    return 0;
+}
+
 void serve_terminal(Api *api, Request *request, const RouteMatch *match) {
     Target *target = find(api, request, match);
     Terminal terminal;
@@ -120,6 +129,49 @@ void serve_target_input(Api *api, Request *request, const RouteMatch *match) {
         request, &(StreamAsk){.fill = fill_reply, .close = on_fed_close, .arg = feeding});
 }
 
+/* ---- the end of a run ---- */
+
+static void write_end(const StepState *state, JsonWriter *out) {
+    json_object_begin(out);
+    json_kv_string(out, "kind", "RunEnd");
+    json_kv_string(out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_object(out, "status");
+    if (state->end == STEP_EXITED)
+        json_kv_int(out, "exitCode", state->code);
+    if (state->end == STEP_SIGNALED)
+        json_kv_int(out, "signal", state->code);
+    if (state->error[0])
+        json_kv_string(out, "error", state->error);
+    json_object_end(out);
+    json_object_end(out);
+    buf_putc(out->out, '\n');
+}
+
+static void on_end(void *arg, const void *result, const Err *err) {
+    Feeding *feeding = arg;
+    JsonWriter out;
+    if (err) {
+        on_fed(arg, result, err);
+        return;
+    }
+    json_writer_init(&out, &feeding->reply);
+    write_end(result, &out);
+    feeding->op = NULL;
+    http_stream_wake(feeding->stream);
+}
+
+void serve_target_end(Api *api, Request *request, const RouteMatch *match) {
+    Target *target = find(api, request, match);
+    uint64_t run = 0;
+    if (!target || param_run(request, &run) < 0)
+        return;
+    Feeding *feeding = xcalloc(1, sizeof(*feeding));
+    buf_init(&feeding->reply, MAX_REPLY_BYTES);
+    feeding->op = terminal_end(target, (uint32_t)run, on_end, feeding);
+    feeding->stream = request_stream(
+        request, &(StreamAsk){.fill = fill_reply, .close = on_fed_close, .arg = feeding});
+}
+
 void serve_target_resize(Api *api, Request *request, const RouteMatch *match) {
     Target *target = find(api, request, match);
     const Value *body;
@@ -191,13 +243,8 @@ static void on_output_close(void *arg) {
 void serve_target_output(Api *api, Request *request, const RouteMatch *match) {
     Target *target = find(api, request, match);
     uint64_t run = 0, from = 0;
-    if (!target || param_number(request, "run", 1, &run) < 0 ||
-        param_number(request, "from", 0, &from) < 0)
+    if (!target || param_run(request, &run) < 0 || param_number(request, "from", 0, &from) < 0)
         return;
-    if (!run || run > UINT32_MAX) {
-        param_bad(request, "run", run ? request_param(request, "run") : "", "it is a run's number");
-        return;
-    }
     Showing *showing = xcalloc(1, sizeof(*showing));
     showing->engine = api->options.engine;
     buf_init(&showing->out, OUT_MOST);

@@ -188,6 +188,8 @@ static Come started(const Wish *w, size_t i, bool fresh) {
     bool is_new = view->run > before || (view->skipped > before && seen->marks & CHANGED);
     if (view->phase == PHASE_ACTIVE && !view->job && !view->stopping && (is_new || !fresh))
         return COME_TRUE;
+    if (view->phase == PHASE_WAITING && str_same(view->reason, "waiting-for-connection"))
+        return COME_TRUE;       /* a lazy server: that is all that it is to do */
     if (target_scheduled(view)) /* its run is over, and the next is due some time */
         return view->version <= w->versions[i]              ? COME_NOT_YET
                : strstr(view->message, " failed: ") != NULL ? COME_FAILED

@@ -32,9 +32,10 @@ struct Command {
     void (*prepare)(void *options); /* defaults that are not zero; may be NULL */
     /* exit code; -1: err, which is said and decides it */
     int (*run)(Cli *cli, void *options, Err *err);
-    bool no_names; /* takes no words */
-    bool offline;  /* needs no client */
-    bool once;     /* to ask twice is not the same: not when the connection broke off */
+    bool no_names;  /* takes no words */
+    bool any_words; /* they may be empty, or no UTF-8 */
+    bool offline;   /* needs no client */
+    bool once;      /* to ask twice is not the same: not when the connection broke off */
 };
 
 extern const Command *const commands[];        /* ends with NULL */

@@ -140,7 +140,7 @@ static const Option init_options[] = {
 const Command command_init = {
     .name = "init",
     .args = "[--from FILE] [--force] [--stdout]",
-    .doc = "Writes a thole.yaml from package.json, a Procfile, process-compose, a Makefile",
+    .doc = "Writes a thole.yaml from package.json, a Procfile, a Makefile, …",
     .more =
         "Servers of package.json (dev, start, …) and of a Procfile start with `thole up`; jobs\n"
         "(build, test, lint) when they are asked for. Guesses stand there as comments.",

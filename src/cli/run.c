@@ -62,7 +62,7 @@ static int check(Cli *cli, Err *err) {
     if (command->no_names && cli->names.n)
         return err_set(err, ERR_INVALID, "thole %s takes no NAME (\"%.60s\")", command->name,
                        cli->names.at[0]);
-    for (size_t i = 0; i < cli->names.n; i++)
+    for (size_t i = 0; i < cli->names.n && !command->any_words; i++)
         if (!utf8_valid(cli->names.at[i], strlen(cli->names.at[i])) || !cli->names.at[i][0])
             return err_set(err, ERR_INVALID, "thole %s: a word is %s", command->name,
                            cli->names.at[i][0] ? "not UTF-8" : "empty");

@@ -46,8 +46,9 @@ bool seen_unknown(const Seen *seen) {
 
 bool seen_pending(const Seen *seen) {
     const TargetView *view = &seen->view;
-    if (seen->deleted)
-        return false;
+    if (seen->deleted || (view->phase == PHASE_WAITING && view->reason &&
+                          str_same(view->reason, "waiting-for-connection")))
+        return false; /* it can be reached: that is all that a lazy server is to be */
     return seen_unknown(seen) || (view->phase == PHASE_WAITING && !target_scheduled(view)) ||
            (view->phase == PHASE_ACTIVE && (view->job || !view->ready || view->stopping));
 }

@@ -23,7 +23,7 @@ static const Option options[] = {
     {"svg", 0, OPTION_TEXT, offsetof(TimelineOptions, svg), "FILE",
      "write it as a picture instead; - is stdout", NULL},
     {"since", 0, OPTION_TEXT, offsetof(TimelineOptions, since), "TIME",
-     "only from then on: 10m (ago), 15:04, 2006-01-02T15:04:05Z", NULL},
+     "only from then on: 10m (ago), 15:04, 2006-01-02", NULL},
     {"until", 0, OPTION_TEXT, offsetof(TimelineOptions, until), "TIME", "only before", NULL},
 };
 

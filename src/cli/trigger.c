@@ -15,6 +15,9 @@
 #include "cli/targets.h"
 #include "spec/routes.h"
 
+/* What ends sooner is read when it is over: one request less. */
+enum { FOLLOW_AFTER_MS = 20 };
+
 typedef struct TriggerOptions {
     TextList labels;
     bool wait, force;
@@ -48,6 +51,7 @@ typedef struct Trigger {
     VEC(Item) items;
     char since[TIME_TEXT];
     LogFeed feed;
+    int64_t follow_ms; /* when the logs begin to be followed */
     Prefix prefix;
     bool plain; /* one target alone: its output as it came */
 } Trigger;
@@ -260,15 +264,18 @@ static int hear(Trigger *t, int64_t deadline_ms, Err *err) {
         return -1;
     if (t->targets.gone)
         return err_set(err, ERR_CONFLICT, "session %s was stopped meanwhile", t->slug);
-    if (!t->feed.over && log_feed_open(&t->feed, err) < 0)
+    int64_t now_ms = clock_mono_ms();
+    if (now_ms >= t->follow_ms && !t->feed.over && log_feed_open(&t->feed, err) < 0)
         return -1;
     if (!was_open) /* there may be news already */
         return 0;
     struct pollfd fds[2] = {{targets_fd(&t->targets), POLLIN, 0},
                             {log_feed_fd(&t->feed), POLLIN, 0}};
-    int64_t left = deadline_ms ? deadline_ms - clock_mono_ms() : -1;
+    int64_t left = deadline_ms ? deadline_ms - now_ms : -1;
     if (deadline_ms && left <= 0)
         return err_set(err, ERR_TIMEOUT, "the time is up");
+    if (now_ms < t->follow_ms && (left < 0 || left > t->follow_ms - now_ms))
+        left = t->follow_ms - now_ms;
     fflush(stdout);
     if (poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left) <= 0)
         return 0;
@@ -282,6 +289,7 @@ static int hear(Trigger *t, int64_t deadline_ms, Err *err) {
 static int wait_for(Trigger *t, Err *err) {
     int64_t deadline_ms = t->ask->timeout_ms ? clock_mono_ms() + t->ask->timeout_ms : 0;
     int code, r = 0;
+    t->follow_ms = clock_mono_ms() + FOLLOW_AFTER_MS;
     open_feed(t);
     while ((code = look(t)) < 0 && r == 0)
         r = hear(t, deadline_ms, err);

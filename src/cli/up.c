@@ -39,7 +39,7 @@ static const Option up_options[] = {
     {"env-refresh", 0, OPTION_FLAG, offsetof(UpOptions, env_refresh), NULL,
      "new runs get the environment of this command", NULL},
     {"dry-run", 0, OPTION_FLAG, offsetof(UpOptions, dry_run), NULL,
-     "only say what would be started, restarted and stopped, and why", NULL},
+     "only say what would change, and why", NULL},
     {"force", 0, OPTION_FLAG, offsetof(UpOptions, force), NULL,
      "run jobs even if nothing has changed", NULL},
 };
@@ -50,10 +50,10 @@ static const Option ci_options[] = {
     {"readiness-timeout", 0, OPTION_DURATION, offsetof(UpOptions, readiness_timeout_ms), "DURATION",
      "the longest a server may be not ready", NULL},
     {"detach", 'd', OPTION_FLAG, offsetof(UpOptions, detach), NULL, "start it and return", NULL},
-    {"junit", 0, OPTION_TEXT, offsetof(UpOptions, report.junit), "FILE",
-     "write what became of each target as a JUnit report", NULL},
+    {"junit", 0, OPTION_TEXT, offsetof(UpOptions, report.junit), "FILE", "write a JUnit report",
+     NULL},
     {"summary", 0, OPTION_FLAG, offsetof(UpOptions, report.summary), NULL,
-     "print in the end how long each target took, and the critical path", NULL},
+     "what took how long; the critical path", NULL},
     {"force", 0, OPTION_FLAG, offsetof(UpOptions, force), NULL,
      "run jobs even if nothing has changed", NULL},
 };

@@ -116,9 +116,8 @@ const Command command_why = {
     .name = "why",
     .args = "[-l KEY[=VALUE]] [-o text|json] [NAME…]",
     .doc = "Says why a target is as it is: the chain of causes, to the root",
-    .more =
-        "Why it waits, failed, was started again, stopped or skipped; also of a session that is\n"
-        "down. Without a NAME: of everything that is not as it should be.",
+    .more = "Why it waits, failed, was started again, stopped or skipped; also of a session\n"
+            "that is down. Without a NAME: of everything that is not as it should be.",
     .outputs = "text|json",
     .options = options,
     .option_n = COUNT(options),

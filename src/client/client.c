@@ -123,6 +123,14 @@ HttpLines *client_lines(Client *client, const char *path, Err *err) {
     return lines;
 }
 
+HttpLines *client_give(Client *client, const char *path, const char *bytes, size_t n, Err *err) {
+    Attempt attempt;
+    attempt_init(&attempt, client, "POST", path, NULL);
+    attempt.call.body = bytes;
+    attempt.call.body_size = n;
+    return http_lines_open(&attempt.call, err);
+}
+
 void client_segment(Buf *path, const char *text) {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;

@@ -29,6 +29,8 @@ MUST int client_ask(Client *client, const char *method, const char *path, const 
 /* The same, as it came. */
 MUST int client_raw(Client *client, const char *method, const char *path, const char *body,
                     HttpAnswer *ret, Err *err);
+/* A POST of any bytes whose reply may come much later: as lines. Asked once; nobody is started. */
+HttpLines *client_give(Client *client, const char *path, const char *bytes, size_t n, Err *err);
 /* A stream of lines. */
 HttpLines *client_lines(Client *client, const char *path, Err *err);
 

@@ -14,7 +14,7 @@ typedef struct OwnFiles {
 
 void own_files_begin(OwnFiles *own, TargetType type, const TargetFacts *facts);
 void own_files_deinit(OwnFiles *own);
-/* Records that the file changed, if that was during the newest run (of a server: soon after its start). True: it did so in all
- * of them, and there were enough. */
+/* Records that the file changed, if that was during the newest run (of a server: right after its start). True: it did so in all
+ * of them, and there were enough; of a server, in enough of them in a row. */
 bool own_files_has(OwnFiles *own, const TargetFacts *facts, const FileChange *change,
                    const PlanWorld *world);

@@ -128,6 +128,7 @@ int ports_sockets(const Target *target, Arena *arena, Step *ret, Err *err) {
         if (!hold || hold->socket < 0)
             return err_set(err, ERR_CONFLICT, "port %" PRId64 " is in use; change the port",
                            port[i].number);
+        (void)fcntl(hold->socket, F_SETFL, fcntl(hold->socket, F_GETFL) & ~O_NONBLOCK);
         ret->sockets.at[ret->sockets.n++] =
             (StepSocket){.name = *port[i].name ? port[i].name : "port", .fd = hold->socket};
     }

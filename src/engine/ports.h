@@ -12,6 +12,7 @@
 
 typedef struct Session Session;
 typedef struct Target Target;
+typedef struct LazyWait LazyWait;
 typedef struct Ports Ports; /* of a session; NULL: it has none, and had none */
 
 /* Refuses what cannot be: a fixed port that another living session has (ERR_CONFLICT, with its name), a THOLE_PORT_RANGE that is
@@ -47,6 +48,10 @@ void ports_drop_kept(const Session *session); /* at its end */
 bool ports_passes(const Session *session, const char *service);
 /* For the target's next run. -1: somebody else is bound to one of its ports. */
 MUST int ports_sockets(const Target *target, Arena *arena, Step *ret, Err *err);
+
+/* lazy.c: a server that the first connection starts. Its sockets are looked at for as long as it waits. */
+void lazy_follow(Target *target, bool waits);
+LazyWait *lazy_free(LazyWait *wait);
 
 /* The member `ports` of a target's status: what its process listens on; nothing if that is none, or not known yet. */
 void ports_encode(const Target *target, JsonWriter *out);

@@ -52,6 +52,7 @@ struct Target {
     uint32_t base_run;     /* newest run of earlier sessions */
     EventsSeen events;     /* what was recorded of it */
     Op *start, *wait, *destroy, *resume; /* calls in flight */
+    LazyWait *lazy;                      /* it waits for a connection */
     PortClear *port;                     /* its next run waits for a port to be free */
     ReadyProbe *probe, *live;            /* live: once it is ready, or runs without a `ready` */
     ServiceWatch

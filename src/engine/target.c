@@ -478,6 +478,7 @@ void target_drain(Target *target, int slots) {
         world.slots = slots;
         plan_target(&session->graph, session->facts, target->index, &world, &verdict);
     } while (act(target, &verdict));
+    lazy_follow(target, verdict.hold == HOLD_CONNECTION);
     slot_queue(target, verdict.hold == HOLD_SLOT);
     target->slot_pending =
         verdict.hold == HOLD_SLOT && slots == 0 && free_slots(session->engine) > 0;
@@ -744,6 +745,7 @@ Target *target_free(Target *target) {
     target->wake = timer_free(target->wake);
     target_probes_stop(target);
     target->port = port_clear_free(target->port);
+    target->lazy = lazy_free(target->lazy);
     op_forget(target->start); /* what was asked for goes on */
     op_drop(target->wait);
     op_forget(target->destroy);

@@ -86,6 +86,10 @@ Op *terminal_tail(Target *target, const TerminalTail *ask) {
                              ask->piece, ask->over, ask->arg);
 }
 
+Op *terminal_end(Target *target, uint32_t run, OpFn fn, void *arg) {
+    return backend_wait_step(backend_of(target), target_step_id(target, run), fn, arg);
+}
+
 void terminal_tail_resume(Engine *engine, Op *tail) {
     backend_tail_resume(engine->backend, tail);
 }

@@ -27,6 +27,8 @@ typedef struct TerminalTail {
     void *arg;
 } TerminalTail;
 Op *terminal_tail(Target *target, const TerminalTail *ask);
+/* StepState, once that run has ended. */
+Op *terminal_end(Target *target, uint32_t run, OpFn fn, void *arg);
 void terminal_tail_resume(Engine *engine, Op *tail);
 
 /* Environment and working directory of its next run, in `arena`. */

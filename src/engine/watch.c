@@ -14,7 +14,7 @@
 #include "engine/own_files.h"
 #include "spec/digest.h"
 
-enum { PENDING_MAX = 1000, LATER_MS = 10 * 1000, LATER_MAX_MS = 10 * 60 * 1000, CAUSE_TEXT = 200 };
+enum { PENDING_MAX = 1000, LATER_MS = 1000, LATER_MAX_MS = 60 * 1000, CAUSE_TEXT = 200 };
 
 struct ServiceWatch {
     Target *target; /* of the command */
@@ -206,7 +206,7 @@ static void on_own(ServiceWatch *watch, const char *path) {
     say_own(watch, path);
     if (server) {
         remember(watch, path);
-        watch->later_ms = watch->later_ms ? watch->later_ms * 3 : LATER_MS;
+        watch->later_ms = watch->later_ms ? watch->later_ms * 2 : LATER_MS;
         if (watch->later_ms > LATER_MAX_MS)
             watch->later_ms = LATER_MAX_MS;
         timer_set(watch->later, watch->later_ms);

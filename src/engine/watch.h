@@ -7,8 +7,8 @@
  * signal. With `trigger: manual` it is remembered instead, also over a change of servers, until somebody asks.
  *
  * Not to run for ever because of what its runs write themselves: `outputs` never count. What else changes while the job runs
- * (of a server: within two seconds of its start) may be its own doing or somebody's, which nobody can tell apart; so it counts,
- * unless the same file changed in every one of its runs so far, and there were three of them (of a server: ten). Then a job is not
+ * (of a server: within 300 ms of its start) may be its own doing or somebody's, which nobody can tell apart; so it counts,
+ * unless the same file changed in every one of its runs so far, and there were three of them (of a server: in twenty in a row). Then a job is not
  * run again, and a server only after a pause that grows; the message names the file. */
 #pragma once
 

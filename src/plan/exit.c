@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/str.h"
 
 typedef enum Standing {
     STAND_OUT,
@@ -24,7 +25,8 @@ static Standing standing(const ExitInput *in, size_t i) {
     switch (s->phase) {
     case PHASE_NONE:
     case PHASE_DISABLED: return STAND_OUT;
-    case PHASE_WAITING: return STAND_WAITING;
+    case PHASE_WAITING: /* who connects is answered: it is as well as a server can be */
+        return str_same(s->wait_reason, "waiting-for-connection") ? STAND_WELL : STAND_WAITING;
     case PHASE_ACTIVE: return s->ready ? STAND_WELL : STAND_NOT_READY;
     case PHASE_TERMINATED:
         if (!s->error)

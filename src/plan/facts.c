@@ -45,6 +45,7 @@ void fact_file_read(TargetFacts *f, int64_t started_us, int64_t ended_us, const 
 void fact_wanted(TargetFacts *f, Want want, int64_t now_us, const char *note) {
     ask_again(f, note);
     f->want = want;
+    f->connected = f->connected && facts_alive(f);
     if (want != WANT_RUN) {
         f->queued = f->forced = false;
         f->due_us = 0;
@@ -95,6 +96,14 @@ void fact_changed(TargetFacts *f, int64_t now_us, bool patient, const char *caus
 
 void fact_forced(TargetFacts *f) {
     f->forced = f->queued;
+}
+
+void fact_reachable(TargetFacts *f) {
+    f->ever_started = f->ever_ready = true;
+}
+
+void fact_connected(TargetFacts *f) {
+    f->connected = true;
 }
 
 void fact_unwatched(TargetFacts *f) {
@@ -200,7 +209,7 @@ void fact_started(TargetFacts *f, const TargetSpec *spec, int32_t pid, int64_t s
     if (f->run_state == RUN_STOPPING)
         return;
     f->run_state = RUN_RUNNING;
-    if (spec->type == TARGET_SERVER && spec->service->ready.kind == PROBE_NONE)
+    if (spec->type == TARGET_SERVER && !spec->probed)
         become_ready(f, f->started_ms, started_us, world->boot_ms);
 }
 

@@ -107,6 +107,7 @@ static void add_target(Builder *b, const Service *s, TargetType type, const Comm
         .type = type,
         .service = s,
         .command = command,
+        .probed = type == TARGET_SERVER && s->ready.kind != PROBE_NONE,
     };
 }
 
@@ -267,6 +268,7 @@ static void give_deps(Builder *b, uint32_t target, const Dep *deps, size_t n) {
     for (size_t i = 0; i < n; i++) {
         b->dependents[deps[i].target]++;
         b->graph->targets[deps[i].target].leads |= deps[i].restart;
+        b->graph->targets[target].follows |= deps[i].restart;
     }
 }
 

@@ -27,15 +27,17 @@ typedef struct TargetSpec {
     const char *object;   /* legal DNS name, unique: "api.serve" (see graph.c for other names) */
     const char *resource; /* "api"; "(Tiltfile)" */
     TargetType type;
+    bool leads;     /* one of its dependents follows it */
+    bool follows;   /* it follows one of its deps */
+    bool probed;    /* a server with `ready`: asked at every start, and its service is far away */
+    uint8_t lock_n; /* at most LOCKS_MAX */
     const Service *service; /* NULL: tiltfile:update */
     const Command *command; /* NULL: tiltfile:update */
     const Dep *deps;
     size_t dep_n;
     const uint32_t *dependents; /* indices of targets with a Dep on this one */
     size_t dependent_n;
-    bool leads;      /* one of them follows it */
     uint32_t *locks; /* of a job: indices into Graph.locks */
-    size_t lock_n;
 } TargetSpec;
 
 /* A name in `locks` and the jobs that share it. */

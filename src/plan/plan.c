@@ -148,7 +148,7 @@ static int64_t leader_of(const Ask *a) {
 
 /* True: it is to be restarted because of what it follows, at once or (HOLD_DEP) when that has come to rest. */
 static bool follows(const Ask *a) {
-    int64_t leader = may_follow(a->own) ? leader_of(a) : -1;
+    int64_t leader = a->spec->follows && may_follow(a->own) ? leader_of(a) : -1;
     if (leader < 0)
         return false;
     unsigned char *seen = xcalloc(a->graph->n, 1);
@@ -323,6 +323,8 @@ static void plan_idle(const Ask *a) {
     } else if (a->own->not_before_ms > a->world->now_ms) {
         v->hold = HOLD_BACKOFF;
         v->wake_ms = a->own->not_before_ms;
+    } else if (a->spec->type == TARGET_SERVER && a->spec->service->lazy && !a->own->connected) {
+        v->hold = HOLD_CONNECTION;
     } else if (held_by_inputs(a) || held_by_lock(a)) {
         return;
     } else if (a->spec->type == TARGET_JOB && a->world->slots <= 0) {

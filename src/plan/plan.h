@@ -112,6 +112,7 @@ typedef struct TargetFacts {
     bool patient;        /* ... once the present one has ended by itself */
     bool forced;         /* ... and is not to be skipped */
     bool unwatched;      /* ... once its files are watched */
+    bool connected;      /* `lazy`: a connection has come since it was asked for */
     Inputs inputs;       /* ... if they have changed */
     bool stop_requested; /* the newest run was asked to end: its end is no failure */
     bool timed_out;      /* ... because its `timeout` passed: it is one */
@@ -131,6 +132,7 @@ typedef struct TargetFacts {
     int64_t started_ms;    /* monotonic, for decisions; 0: its exec was not seen */
     int64_t last_ready_ms; /* when the newest run last became ready; 0: never */
     int64_t not_before_ms; /* the end of the back-off; 0: none */
+    int64_t due_us;        /* a scheduled job's next time, wall clock; 0: none */
 
     /* Of the newest run, by the clock that goes on over changes of servers (PlanWorld.boot_ms): when it was asked for, and when it
      * first was what others wait for. 0: not. What comes later than a dependant was asked for is news to it. */
@@ -139,7 +141,6 @@ typedef struct TargetFacts {
     } at;
 
     int64_t trigger_us;           /* when the wish arose */
-    int64_t due_us;               /* a scheduled job's next time, wall clock; 0: none */
     int64_t started_us, ended_us; /* wall clock, for people */
     int64_t last_ready_us;
     int64_t stop_asked_ms;
@@ -190,16 +191,17 @@ typedef enum ActKind {
 /* Why a queued target has not been started. */
 typedef enum Hold {
     HOLD_NONE,
-    HOLD_DEP,      /* "waiting-for-dep": waiting_on names them */
-    HOLD_BUILD,    /* "waiting-for-build": its own update */
-    HOLD_LOOK,     /* "checking-inputs" */
-    HOLD_LOCK,     /* "waiting-for-lock": waiting_on holds it, or is to have it first */
-    HOLD_SCHEDULE, /* "schedule": nothing is queued, due_us has not come */
-    HOLD_SLOT,     /* "waiting-for-slot" */
-    HOLD_BACKOFF,  /* "backoff" */
-    HOLD_HOOK,     /* "hook": one of its former run's is running */
-    HOLD_STOPPING, /* "stopping": its former run is still being ended */
-    HOLD_STARTING, /* "starting": asked for, the exec has not happened yet */
+    HOLD_DEP,        /* "waiting-for-dep": waiting_on names them */
+    HOLD_BUILD,      /* "waiting-for-build": its own update */
+    HOLD_LOOK,       /* "checking-inputs" */
+    HOLD_LOCK,       /* "waiting-for-lock": waiting_on holds it, or is to have it first */
+    HOLD_SCHEDULE,   /* "schedule": nothing is queued, due_us has not come */
+    HOLD_CONNECTION, /* "waiting-for-connection": a lazy server, which counts as ready meanwhile */
+    HOLD_SLOT,       /* "waiting-for-slot" */
+    HOLD_BACKOFF,    /* "backoff" */
+    HOLD_HOOK,       /* "hook": one of its former run's is running */
+    HOLD_STOPPING,   /* "stopping": its former run is still being ended */
+    HOLD_STARTING,   /* "starting": asked for, the exec has not happened yet */
 } Hold;
 
 typedef struct Verdict {
@@ -234,6 +236,9 @@ void fact_file_read(TargetFacts *facts, int64_t started_us, int64_t ended_us, co
 /* WANT_RUN queues a run unless one is alive (and not about to end) or queued; a back-off is over at
  * once, and its row forgotten. Others clear the queue. Any retries a stop that failed. */
 void fact_wanted(TargetFacts *facts, Want want, int64_t now_us, const char *note);
+/* A lazy server is listened for: it can be reached, and so counts as started and ready for what depends on it. */
+void fact_reachable(TargetFacts *facts);
+void fact_connected(TargetFacts *facts); /* the first connection has come */
 /* A scheduled job is wanted from now on, but does not run before it is due. */
 void fact_awaited(TargetFacts *facts, int64_t now_us);
 /* It is due then (0: never again), which reads like that. */

@@ -17,6 +17,7 @@ const char *hold_reason(Hold hold) {
     case HOLD_LOCK: return "waiting-for-lock";
     case HOLD_LOOK: return "checking-inputs";
     case HOLD_SLOT: return "waiting-for-slot";
+    case HOLD_CONNECTION: return "waiting-for-connection";
     case HOLD_BACKOFF: return "backoff";
     case HOLD_STOPPING: return "stopping";
     case HOLD_STARTING: return "starting";

@@ -201,12 +201,12 @@ void timeline_path_text(const Timeline *timeline, Buf *out) {
 
 void timeline_text(const Timeline *timeline, const TimelineText *how, Buf *out) {
     Arena arena;
-    arena_init(&arena);
-    Page page = {.timeline = timeline, .how = how, .out = out, .arena = &arena};
     if (!timeline->n) {
         buf_puts(out, "nothing has run yet\n");
         return;
     }
+    arena_init(&arena);
+    Page page = {.timeline = timeline, .how = how, .out = out, .arena = &arena};
     lay_out(&page);
     put_axis(&page);
     for (size_t i = 0; i < timeline->n; i++)

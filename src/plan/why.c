@@ -206,6 +206,7 @@ static void why_waiting(const Why *w) {
     case HOLD_LOOK: say(w, "looking whether its inputs have changed"); return;
     case HOLD_SCHEDULE: why_schedule(w); return;
     case HOLD_SLOT: say(w, "waiting for one of the running jobs to end (`parallelism`)"); return;
+    case HOLD_CONNECTION: say(w, "waiting for the first connection to its port"); return;
     case HOLD_BACKOFF: why_backoff(w); return;
     case HOLD_STOPPING:
         say(w, w->own->stop_failed ? w->own->note : "waiting for its former run to end");

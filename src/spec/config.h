@@ -133,6 +133,8 @@ typedef struct Hooks {
     int64_t timeout_ms; /* 1m, of each */
 } Hooks;
 
+enum { LOCKS_MAX = 100 }; /* of a service */
+
 typedef struct Service {
     /* What the graph asks of every service: side by side, because a file may have 10,000. */
     const char *name; /* key */
@@ -144,6 +146,8 @@ typedef struct Service {
     } depends_on;
     Command build;   /* <name>:update */
     Command command; /* <name>:serve, or with type job <name>:update */
+    StrList locks;
+    Probe ready, live;
 
     uint64_t set; /* presence bits: schema_has(&type_service, s, "restart") */
     const char *description;
@@ -158,15 +162,13 @@ typedef struct Service {
     } ports;
     PortPass pass;
     bool lazy; /* started by the first connection */
-    Probe ready, live;
     Restart restart;
     bool restart_written; /* the file says how: then `ci` restarts too */
     bool enabled, linger, tty, stdin_open;
     Watch watch;
     TriggerMode trigger;
     StrList inputs, outputs; /* globs */
-    StrList locks;
-    int64_t replicas; /* 1 */
+    int64_t replicas;        /* 1 */
     Schedule schedule;
     Hooks hooks;
     struct {

@@ -290,6 +290,7 @@ void config_check_services(const Config *config, const Source *source) {
         check_probe(source, service, "live", &service->live);
         config_check_runs(source, service);
         config_check_watch(source, service);
+        config_check_terminal(source, service);
         anything = anything || has(service, "command") || has(service, "build");
     }
     if (!anything)

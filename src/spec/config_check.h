@@ -17,6 +17,8 @@ void config_check_command(const Source *source, const Service *service, const ch
 void config_check_runs(const Source *source, const Service *service);
 /* config_check_watch.c: watch, trigger, inputs, outputs. */
 void config_check_watch(const Source *source, const Service *service);
+/* config_check_terminal.c: tty, stdin, stop.command. */
+void config_check_terminal(const Source *source, const Service *service);
 /* After the environment is known: the values of `secrets`. */
 void config_check_secrets(const Config *config, const Source *source);
 /* Ports: numbers and the variables that tell of them. */

@@ -36,6 +36,9 @@ static void check_locks(const Source *source, const Service *service) {
     if (has(service, "locks") && !job)
         PROBLEM(source, service, "locks", "remove it, or give it a `build`",
                 "only jobs and builds hold locks; a server runs for ever");
+    if (service->locks.n > LOCKS_MAX)
+        PROBLEM(source, service, "locks", NULL, "%zu locks are more than the limit of %d",
+                service->locks.n, LOCKS_MAX);
     for (size_t i = 0; i < service->locks.n; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(service->locks.at[i], service->locks.at[k]) == 0)

@@ -181,6 +181,10 @@ const Route routes[ROUTES] = {
          "What one of its runs writes, byte by byte as it comes, until it ends.", "thole.dev",
          "targets", "output", "get", .reply = "bytes", .stream = true,
          .params = {{"run", "its number"}, {"from", "offset in its log; 0"}}},
+    [ROUTE_TARGET_END] = {HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}/end",
+                          "How one of its runs ended; the reply ends when it has.", "thole.dev",
+                          "targets", "end", "get", .reply = "RunEnd", .stream = true,
+                          .params = {{"run", "its number"}}},
     [ROUTE_TARGET_ENVIRONMENT] =
         {HTTP_GET, THOLE_API "/namespaces/{session}/targets/{target}/environment",
          "Environment and working directory of its next run, secrets included; for this user.",

@@ -461,5 +461,7 @@ def switches(pid):
     return int(match.group(1))
 
 
+from rows_files import ROWS_FILES  # noqa: E402  they are made of what stands above
+
 ROWS = {row.name: row for row in (kind() for kind in (Cli, Start, StartOne, ChainSpawn, JobsMake, ChainMake, Memory, MemoryServer,
-                                                      Idle, Logs, LogsSecrets, Crash, Watchers, Plan))}
+                                                      Idle, Logs, LogsSecrets, Crash, Watchers, Plan, *ROWS_FILES))}

@@ -11,7 +11,7 @@ import pytest
 import driver
 
 COMMANDS = ["up", "ci", "down", "ps", "status", "logs", "start", "stop", "restart", "wait", "vet", "config", "server", "api",
-            "version", "help"]
+            "version", "help", "why", "events", "timeline"]
 
 WRONG = [
     (["pss"], "did you mean ps?"),
@@ -78,9 +78,10 @@ def test_every_command_explains_itself(thole, command):
     assert not thole.processes()
 
 
-FLAGS = {"up": "-l -d --wait --timeout --env-refresh", "ci": "--timeout --readiness-timeout -d", "down": "--all --purge",
+FLAGS = {"up": "-l -d --wait --timeout --env-refresh", "ci": "--timeout --readiness-timeout --junit --summary -d", "down": "--all --purge",
          "ps": "-a -o", "status": "-o", "logs": "-f -n --since --until --grep --stream --run -o", "start": "--timeout",
-         "stop": "--timeout", "restart": "--timeout", "wait": "--for --timeout", "config": "-o", "server": "--all"}
+         "stop": "--timeout", "restart": "--timeout", "wait": "--for --timeout", "config": "-o", "server": "--all", "why": "-l -o",
+         "events": "-f -n --since -l -o", "timeline": "--svg --since --until -o"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -93,7 +94,7 @@ def test_help_is_readable(thole, command):
     rows = [re.match(r"( {2}(?:-\w,|   ) --\S+(?: [A-Z]\S*)? {2,})\S", line) for line in lines if re.match(r" +-", line)]
     assert all(rows) and len({len(row[1]) for row in rows}) == 1, "the explanations stand below each other"
     assert max(map(len, lines)) <= 80, max(lines, key=len)
-    assert ("--json" in "".join(lines)) == (command in ("ps", "status", "logs", "vet", "config", "server", "version"))
+    assert ("--json" in "".join(lines)) == (command in ("up", "ps", "status", "logs", "vet", "config", "server", "version", "why", "events", "timeline"))
 
 
 def test_help_lists_every_command_and_option(thole):

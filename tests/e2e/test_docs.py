@@ -50,12 +50,12 @@ def split(line):
         elif command is None:
             command = word
         at += 1
-    return (command, options) if command and re.fullmatch(r"[a-z]+", command) else None
+    return (command, options) if command and re.fullmatch(r"[a-z-]+", command) else None
 
 
 @pytest.fixture
 def commands(thole):
-    return re.findall(r"^  ([a-z]+) {2,}\S", thole.run("help").out, re.M)
+    return re.findall(r"^  ([a-z-]+) {2,}\S", thole.run("help").out, re.M)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -88,7 +88,7 @@ def test_every_command_and_option_that_is_named_exists(thole, commands):
 
 def test_the_page_of_the_command_line_has_every_command(commands):
     headings = " ".join(re.findall(r"^## thole (.*)$", (driver.SOURCE / "docs/cli.md").read_text(), re.M))
-    assert set(re.findall(r"[a-z]+", headings.replace("thole", ""))) == set(commands)
+    assert set(re.findall(r"[a-z-]+", headings.replace("thole", ""))) == set(commands)
 
 
 def test_every_file_and_variable_of_the_source_that_is_named_exists():

@@ -83,7 +83,7 @@ def test_all_sources_together(thole):
     text = text.replace("5000", str(port)).replace("5100", str(driver.free_port()))
     thole.file("thole.yaml", text)
     thole.run("up", "-d", "--wait")
-    driver.wait_until(lambda: [line for line in thole.ledger() if line.startswith("dev")], what="web to run")
+    thole.wait_ledger(f"dev {port}")
 
 
 def test_from_a_foreign_file(thole):

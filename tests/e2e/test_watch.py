@@ -164,9 +164,9 @@ def test_a_server_that_writes_a_watched_file_at_its_start_is_slowed_down(thole):
         """)
     thole.run("up", "-d", "--wait")
     wait_until(lambda: "each of its runs writes src/pid" in message(thole, "web:serve"))
-    assert thole.ledger() == ["ran"] * 10
+    assert 20 <= len(thole.ledger()) <= 22
     edit(thole, "src/a", "1")  # somebody else's counts at once
-    thole.wait_ledger("ran", times=11, timeout=8)
+    thole.wait_ledger("ran", times=23)
 
 
 def test_the_same_output_again_and_declared_outputs_do_not_loop(thole):

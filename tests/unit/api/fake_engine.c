@@ -485,6 +485,13 @@ Op *terminal_tail(Target *target, const TerminalTail *ask) {
     return op;
 }
 
+Op *terminal_end(Target *target, uint32_t run, OpFn fn, void *arg) {
+    StepState state = {.phase = STEP_ENDED, .end = STEP_EXITED, .code = (int)run};
+    Op *op = op_new(target->session->engine->loop, fn, arg, NULL, NULL);
+    op_finish(op, &state, sizeof(state), NULL);
+    return op;
+}
+
 void terminal_tail_resume(Engine *engine, Op *tail) {
     (void)engine, (void)tail;
 }

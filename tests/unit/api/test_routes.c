@@ -42,7 +42,7 @@ TEST(every_route_has_a_handler_and_answers)
         CHECK(route_handlers[id] != NULL);
         CHECK(routes[id].path && routes[id].doc && routes[id].reply);
         path_of(id, path, sizeof(path));
-        if (id == ROUTE_TARGET_OUTPUT)
+        if (id == ROUTE_TARGET_OUTPUT || id == ROUTE_TARGET_END)
             snprintf(path + strlen(path), sizeof(path) - strlen(path), "?run=3");
         if (id == ROUTE_SESSION_HOLD) { /* it says nothing */
             Client *client = stream_open(front, path, "");

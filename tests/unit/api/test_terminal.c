@@ -127,6 +127,19 @@ TEST(output_comes_from_an_offset_and_ends_with_the_run)
     front_free(front);
 }
 
+TEST(the_end_of_a_run_is_told)
+{
+    Front *front = shop();
+    Answer answer = ask(front, "GET", TARGET "/end?run=7", "", NULL);
+    CHECK_EQ(answer.status, 200);
+    CHECK_HAS(answer.body, "\"status\":{\"exitCode\":7}");
+    answer_free(&answer);
+    answer = ask(front, "GET", TARGET "/end?run=99999999999", "", NULL);
+    CHECK_EQ(answer.status, 400);
+    answer_free(&answer);
+    front_free(front);
+}
+
 TEST(an_environment_may_hold_any_bytes)
 {
     Front *front = shop();

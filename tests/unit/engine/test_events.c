@@ -28,6 +28,17 @@ static void turn(Scene *scene) {
     loop_advance(scene->loop, 1);
 }
 
+/* The one before was freed. */
+static void next_server(Scene *scene) {
+    scene->engine = engine_new(&(EngineOptions){.loop = scene->loop,
+                                                .state_dir = scene->state,
+                                                .backend = scene->backend,
+                                                .version = "test",
+                                                .scripted = true});
+    ASSERT(engine_adopt(scene->engine, NULL, NULL, &scene->err) == 0);
+    loop_advance(scene->loop, 10);
+}
+
 /* Each as "kind target reason", of one target or (NULL) all, in a row. */
 static const char *told(const Scene *scene, const char *target, Arena *arena) {
     AUTO_FREE char *dir = session_dir(scene);
@@ -138,11 +149,15 @@ TEST(an_end_that_nobody_saw_is_recorded_by_the_next_server)
     Scene *scene = scene_new("services:\n  job: {type: job, command: job}\n");
     fake_script(scene->backend, NULL, NULL, &runs_on);
     ASSERT(scene_up(scene, NULL));
+    char slug[64];
+    snprintf(slug, sizeof(slug), "%s", session_slug(scene->session));
+    engine_free(scene->engine);
     fake_crash_server(scene->backend);
-    fake_end(scene->backend,
-             (StepId){.task = session_slug(scene->session), .step = "job:update", .run = 1},
-             STEP_EXITED, 4);
-    scene_crash(scene);
+    fake_end(scene->backend, (StepId){.task = slug, .step = "job:update", .run = 1}, STEP_EXITED,
+             4);
+    next_server(scene);
+    scene->session = session_find(scene->engine, slug);
+    ASSERT(scene->session);
     CHECK_STR(told(scene, "job:update", &arena), "started Started, ended ExitCode");
     scene_free(scene);
     arena_deinit(&arena);
@@ -224,14 +239,8 @@ TEST(a_file_of_a_newer_format_is_left_alone)
     static const char newer[] = "{\"format\":2,\"after\":0}\nwhatever\n";
     engine_free(scene->engine);
     ASSERT(file_write(path, newer, strlen(newer), 0600, &scene->err) == 0);
-    scene->engine = engine_new(&(EngineOptions){.loop = scene->loop,
-                                                .state_dir = scene->state,
-                                                .backend = scene->backend,
-                                                .version = "test",
-                                                .scripted = true});
     fake_crash_server(scene->backend);
-    ASSERT(engine_adopt(scene->engine, NULL, NULL, &scene->err) == 0);
-    loop_advance(scene->loop, 10);
+    next_server(scene);
     AUTO_FREE char *text = NULL;
     ASSERT(file_read(path, 1000, &text, NULL, &scene->err) == 0);
     CHECK_STR(text, newer);

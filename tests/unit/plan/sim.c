@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 
-enum { SERVICES_MAX = 12, DEPS_MAX = 8, LOCKS_MAX = 4 };
+enum { SERVICES_MAX = 12, DEPS_MAX = 8, SIM_LOCKS = 4 };
 
 void sim_init(Sim *sim) {
     *sim = (Sim){.parallelism = 4};
@@ -59,8 +59,8 @@ DependsOn *sim_depend(Sim *sim, Service *service, const char *on, DepCondition c
 void sim_lock(Sim *sim, Service *service, const char *name) {
     StrList *locks = &service->locks;
     if (!locks->at)
-        locks->at = arena_alloc(&sim->arena, LOCKS_MAX * sizeof *locks->at);
-    assert(locks->n < LOCKS_MAX);
+        locks->at = arena_alloc(&sim->arena, SIM_LOCKS * sizeof *locks->at);
+    assert(locks->n < SIM_LOCKS);
     locks->at[locks->n++] = arena_strdup(&sim->arena, name);
 }
 
