@@ -20,10 +20,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char replies[WIRE_MAX];
     Frames frames = {data, size};
     size_t n;
-    int pair[2];
+    int pair[2], input[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
         return 0;
+    if (pipe2(input, O_NONBLOCK | O_CLOEXEC) < 0)
+        return close(pair[0]), close(pair[1]), 0;
     memset(&pin, 0, sizeof(pin));
+    pin.input.fd = input[1];
     peers_init(&pin.peers, replies);
     pin.peers.all[0] = (Peer){.fd = pair[0], .pid = 1};
     pin.step = pin.entered = PIN_RUN;
@@ -34,11 +37,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         memcpy(exact, at, n);
         hear_peer(&pin, &pin.peers.all[0], &(Packet){.at = exact, .size = n});
         free(exact);
+        feed(&pin);
+        while (read(input[0], replies, sizeof(replies)) > 0)
+            continue;
         pin_tell(&pin);
         while (recv(pair[1], replies, sizeof(replies), MSG_DONTWAIT) > 0)
             continue;
     }
     close(pair[0]);
     close(pair[1]);
+    close(input[0]);
+    if (pin.input.fd >= 0) /* an error has closed it */
+        close(input[1]);
     return 0;
 }
