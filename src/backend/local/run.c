@@ -373,7 +373,8 @@ RailSent run_ask(Run *run) {
     }
     int fds[3 + WIRE_SOCKETS_MAX] = {pair[1], dir, run->local->cgroup};
     size_t n = fds[2] < 0 ? 2 : 3;
-    memcpy(fds + n, run->sockets, run->socket_n * sizeof *fds);
+    if (run->socket_n)
+        memcpy(fds + n, run->sockets, run->socket_n * sizeof *fds);
     n += run->socket_n;
     run->tag = ++run->local->last_tag;
     RailSent sent = rail_link_spawn(run->local->rail, run->tag, fds, n, run->socket_n);
