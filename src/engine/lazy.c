@@ -22,6 +22,10 @@ static void on_connection(void *arg, int events) {
     Target *target = socket->wait->target;
     target->lazy = lazy_free(target->lazy);
     fact_connected(target_facts(target));
+    event_record(target->session, &(Event){.target = target_name(target),
+                                           .kind = EVENT_ASKED,
+                                           .reason = "Connection",
+                                           .message = "somebody connected"});
     target_mark(target);
 }
 

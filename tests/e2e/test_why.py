@@ -163,3 +163,21 @@ def test_a_skipped_job_and_a_port(thole):
         kinds = [(e["kind"], e["reason"]) for e in map(json.loads, thole.run("events", "-o", "json", "first").lines)]
         assert ("port", "Taken") in kinds
         assert "gen:update" in thole.run("timeline").out and "skipped" in thole.run("timeline").out
+
+
+def test_a_first_connection(thole):
+    port = driver.free_port()
+    thole.config(f"""
+        version: 1
+        services:
+          web:
+            command: [python3, -c, "import socket, time; socket.socket(fileno=3).accept(); time.sleep(1000)"]
+            port: {port}
+            pass: fd
+            lazy: true
+        """)
+    thole.run("up", "-d")
+    thole.wait_target("web:serve", "waiting")
+    with driver.socket.create_connection(("127.0.0.1", port)):
+        thole.wait_target("web:serve", "active")
+        assert why(thole, "web")[1].endswith("(run 1) because somebody connected")
