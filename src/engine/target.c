@@ -575,7 +575,8 @@ static void encode_past(const TargetFacts *facts, JsonWriter *out) {
     if (facts->skipped)
         json_kv_int(out, "skippedRun", facts->skipped);
     bool newest = facts->queued && facts->run_state == RUN_ENDED; /* it is not shown otherwise */
-    const RunResult *result = newest ? &facts->result : &facts->former;
+    EndKind kind = newest ? facts->result.kind : facts->former_kind;
+    int code = newest ? facts->result.code : facts->former_code;
     uint32_t run = newest ? facts->run : facts->former_run;
     char name[16];
     if (!run)
@@ -583,10 +584,10 @@ static void encode_past(const TargetFacts *facts, JsonWriter *out) {
     json_kv_object(out, "previous");
     json_kv_int(out, "run", run);
     json_kv_bool(out, "failed", newest ? facts->failure != NULL : facts->former_failed);
-    if (result->kind == END_EXITED)
-        json_kv_int(out, "exitCode", result->code);
-    if (result->kind == END_SIGNALED)
-        json_kv_string(out, "signal", signal_name(result->code, name));
+    if (kind == END_EXITED)
+        json_kv_int(out, "exitCode", code);
+    if (kind == END_SIGNALED)
+        json_kv_string(out, "signal", signal_name(code, name));
     json_object_end(out);
 }
 

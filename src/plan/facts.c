@@ -159,7 +159,8 @@ void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     assert(!facts_alive(f));
     note_start(f);
     f->former_run = f->run_state == RUN_ENDED ? f->run : 0;
-    f->former = f->result;
+    f->former_kind = f->result.kind;
+    f->former_code = f->result.code;
     f->former_failed = f->failure != NULL;
     f->queued = f->patient = f->forced = f->unwatched = false;
     f->inputs = INPUTS_UNKNOWN;

@@ -108,12 +108,12 @@ typedef struct TargetFacts {
     /* What plan_target asks of a target and of all it depends on: kept within a cache line. */
     Want want;
     RunState run_state;  /* of the newest run */
+    Inputs inputs;       /* of the run that is wished for */
     bool queued;         /* a run is wished for and has not been started */
     bool patient;        /* ... once the present one has ended by itself */
     bool forced;         /* ... and is not to be skipped */
     bool unwatched;      /* ... once its files are watched */
     bool connected;      /* `lazy`: a connection has come since it was asked for */
-    Inputs inputs;       /* ... if they have changed */
     bool stop_requested; /* the newest run was asked to end: its end is no failure */
     bool timed_out;      /* ... because its `timeout` passed: it is one */
     bool
@@ -153,7 +153,8 @@ typedef struct TargetFacts {
 
     /* The run before the newest, and how it ended: who waited for it may look too late. 0: not known */
     uint32_t former_run;
-    RunResult former;
+    int32_t former_code;
+    EndKind former_kind;
     bool former_failed;
     /* Number of the run that was not needed when it was last wished for; 0: it is, or was */
     uint32_t skipped;
