@@ -171,7 +171,7 @@ def test_a_first_connection(thole):
         version: 1
         services:
           web:
-            command: [python3, -c, "import socket, time; socket.socket(fileno=3).accept(); time.sleep(1000)"]
+            command: [python3, -c, "import socket, signal; socket.socket(fileno=3).accept(); signal.pause()"]
             port: {port}
             pass: fd
             lazy: true
