@@ -46,7 +46,7 @@ def test_ps(shop):
 
 def test_ps_wide_and_json(shop):
     wide = shop.run("ps", "-o", "wide").lines
-    assert wide[0].split()[-2:] == ["EXIT", "STARTED"] and any(line.startswith("tiltfile:update") for line in wide)
+    assert wide[0].split()[-3:] == ["EXIT", "STARTED", "PORTS"] and any(line.startswith("tiltfile:update") for line in wide)
     items = shop.run("ps", "--json").json()
     assert items["kind"] == "TargetList" and {item["spec"]["target"] for item in items["items"]} >= {"db:serve", "api:update"}
     again = json.loads(shop.run("api", "GET", f"/apis/thole.dev/v1alpha1/namespaces/{shop.session()['metadata']['name']}/targets").out)

@@ -56,7 +56,7 @@ def test_a_changed_job_runs_again_and_others_do_not(thole):
     thole.run("up", "-d", "--wait")
     thole.wait_target("a:update", "terminated", run=2)
     assert thole.target("b:update")["state"]["terminated"]["run"] == 1
-    assert [line for line in thole.run("logs", "a").lines if "two" in line]
+    wait_until(lambda: "a:update | two" in thole.run("logs", "a").lines)
 
 
 def test_a_broken_file_changes_nothing(thole):
@@ -83,6 +83,7 @@ def test_what_depends_on_others_starts_in_order(thole):
     thole.config(config(a=serve(), b=serve("echo b; " + SLEEP, depends_on=["c"]),
                         c={"type": "job", "command": "echo c"}))
     thole.run("up", "-d", "--wait")
+    wait_until(lambda: "b:serve | b" in thole.run("logs").lines)
     lines = thole.run("logs").lines
     assert lines.index("c:update | c") < lines.index("b:serve | b")
 
@@ -129,7 +130,7 @@ def test_what_is_added_while_it_is_followed_is_heard(thole):
 def test_what_a_removed_service_wrote_is_still_there(thole):
     thole.config(config(a=serve(), old=serve("echo last words; " + SLEEP)))
     thole.run("up", "-d", "--wait")
-    thole.wait_target("old:serve", "active")
+    wait_until(lambda: "old:serve | last words" in thole.run("logs").lines)
     thole.config(config(a=serve()))
     thole.run("up", "-d")
     gone(thole, "old:serve")
