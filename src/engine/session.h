@@ -145,11 +145,14 @@ struct Engine {
     uint32_t random;
 };
 
-/* Plan again for `target` and all whose plan may depend on it, at the next drain. */
+/* target_mark.c: plan again for `target` and all whose plan may depend on it, at the next drain. */
 void target_mark(Target *target);
 void target_mark_alone(Target *target); /* ... for it and no other */
-/* Records what is shown now and tells watchers if it changed. The only writer of Target.shown. */
+/* ... for those who wait for a lock that this one has, had or was to have. */
+void target_mark_lock_waiters(Target *target);
+/* target_show.c: records what is shown now and tells watchers if it changed. The only writer of Target.shown. */
 void target_show(Target *target, const Verdict *verdict);
+void target_encode(const Object *object, JsonWriter *out); /* its ObjectEncodeFn */
 TargetFacts *target_facts(Target *target);
 const TargetSpec *target_spec(const Target *target);
 Target *target_new(Session *session, uint32_t index);

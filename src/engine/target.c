@@ -41,61 +41,6 @@ Target *target_of(Object *object) {
     return container_of(object, Target, object);
 }
 
-/* ---- marking ---- */
-
-void target_mark_alone(Target *target) {
-    Engine *engine = target->session->engine;
-    if (list_empty(&target->dirty))
-        list_append(&engine->dirty, &target->dirty);
-    engine_wants_drain(engine);
-}
-
-static bool follows(const TargetSpec *spec, uint32_t leader) {
-    for (size_t d = 0; d < spec->dep_n; d++)
-        if (spec->deps[d].target == leader)
-            return spec->deps[d].restart;
-    return false;
-}
-
-/* Directly or over others. */
-static void mark_followers(Target *target) {
-    const TargetSpec *spec = target_spec(target);
-    for (size_t i = 0; spec->leads && i < spec->dependent_n; i++) {
-        Target *other = target->session->targets[spec->dependents[i]];
-        if (other->follower_marked || !follows(target_spec(other), target->index))
-            continue;
-        other->follower_marked = true; /* until it is drained */
-        target_mark_alone(other);
-        mark_followers(other);
-    }
-}
-
-/* Those who wait for a lock that this one has, had or was to have. */
-static void mark_lock_waiters(Target *target) {
-    const Session *session = target->session;
-    const TargetSpec *spec = target_spec(target);
-    for (size_t i = 0; i < spec->lock_n; i++) {
-        const GraphLock *lock = &session->graph.locks[spec->locks[i]];
-        for (size_t k = 0; k < lock->n; k++) {
-            Target *other = session->targets[lock->targets[k]];
-            if (other != target && str_same(other->shown.wait_reason, hold_reason(HOLD_LOCK)))
-                target_mark_alone(other);
-        }
-    }
-}
-
-void target_mark(Target *target) {
-    const TargetSpec *spec = target_spec(target);
-    Target **all = target->session->targets;
-    target_mark_alone(target);
-    mark_followers(target);
-    mark_lock_waiters(target);
-    for (size_t i = 0; i < spec->dependent_n; i++)
-        target_mark_alone(all[spec->dependents[i]]);
-    for (size_t i = 0; i < spec->dep_n; i++) /* a dependency that is to go down waits for us */
-        target_mark_alone(all[spec->deps[i].target]);
-}
-
 /* ---- job slots ---- */
 
 static bool slot_before(Target *a, Target *b) {
@@ -346,7 +291,7 @@ static void act_start(Target *target) {
     PlanWorld world = session_world(session);
     target_begin_under(target);
     fact_start_asked(facts, facts->run + 1, &world);
-    mark_lock_waiters(target);
+    target_mark_lock_waiters(target);
     target_inputs_begun(target);
     session->alive++;
     target->stop_failed[0] = '\0';
@@ -492,144 +437,6 @@ void target_drain(Target *target, int slots) {
     target_show(target, &verdict);
 }
 
-/* ---- what others see ---- */
-
-static bool same_state(const TargetState *a, const TargetState *b) {
-    if (a->phase != b->phase || !str_same(a->wait_reason, b->wait_reason) ||
-        a->waiting_on_n != b->waiting_on_n || a->trigger_us != b->trigger_us || a->run != b->run ||
-        a->pid != b->pid || a->restarts != b->restarts || a->start_us != b->start_us ||
-        a->ready != b->ready || a->last_ready_us != b->last_ready_us)
-        return false;
-    for (size_t i = 0; i < a->waiting_on_n; i++)
-        if (!str_same(a->waiting_on[i], b->waiting_on[i]))
-            return false;
-    return a->finish_us == b->finish_us && str_same(a->error, b->error) &&
-           str_same(a->grace_status, b->grace_status) && a->exit_code == b->exit_code &&
-           a->signal == b->signal && a->oom_killed == b->oom_killed;
-}
-
-static void describe(Target *target, const Judged *judged, char *why, size_t size) {
-    plan_why(judged, why, size);
-    const TargetFacts *facts = target_facts(target);
-    if (facts->run_state == RUN_STARTING && hooks_running(target))
-        snprintf(why, size, "waiting for its hook before to end");
-    if (facts->run_state == RUN_RUNNING && !facts->ready && target->probe_why[0])
-        snprintf(why, size, "not ready %s: %s", facts->last_ready_us ? "any more" : "yet",
-                 target->probe_why);
-}
-
-/* The message is why it is as it is, and who was left running. A target of which nothing is known yet has none. */
-void target_retold(Target *target) {
-    Session *session = target->session;
-    TargetStatus *status = &session->statuses[target->index];
-    char left[2 * FACTS_TEXT] = "", files[2 * FACTS_TEXT];
-    service_watch_describe(target->watch, files, sizeof(files));
-    if (target->why[0] || target->shown.phase != PHASE_NONE)
-        helpers_describe(&target->helpers, left, sizeof(left));
-    const char *parts[] = {target->why, files, left};
-    size_t at = 0;
-    target->message[0] = '\0';
-    for (size_t i = 0; i < COUNT(parts) && at < sizeof(target->message); i++)
-        if (parts[i][0])
-            at += (size_t)snprintf(target->message + at, sizeof(target->message) - at, "%s%s",
-                                   at ? "; " : "", parts[i]);
-    status->message = target->message[0] ? target->message : NULL;
-    status->helpers = target->helpers.seen.at;
-    status->helper_n = target->helpers.seen.n;
-    object_touch(session->engine->objects, &target->object);
-    session->touched = true;
-    engine_changed(session->engine, session);
-}
-
-void target_show(Target *target, const Verdict *verdict) {
-    Session *session = target->session;
-    TargetState state = {0};
-    const char *names[WAITING_ON_MAX];
-    char why[sizeof(target->why)];
-    Judged judged = {&session->graph, session->facts, target->index, verdict};
-    plan_show(&judged, &state, names);
-    describe(target, &judged, why, sizeof(why));
-    if (same_state(&state, &target->shown) && strcmp(why, target->why) == 0)
-        return;
-    if (state.phase != target->shown.phase) {
-        session->restated = true;
-        engine_calm_later(session->engine);
-    }
-    if (state.phase != target->shown.phase)
-        log_info("%s %s: %s -> %s%s%s%s", session->slug, target_spec(target)->name,
-                 target_phase_name(target->shown.phase), target_phase_name(state.phase),
-                 why[0] ? " (" : "", why, why[0] ? ")" : "");
-    memcpy(target->waiting_on, names, sizeof(names));
-    str_copy(target->error, sizeof(target->error), state.error ? state.error : "");
-    str_copy(target->why, sizeof(target->why), why);
-    state.waiting_on = target->waiting_on;
-    state.error = state.error ? target->error : NULL;
-    target->shown = session->statuses[target->index].state = state;
-    events_held(target, verdict, why);
-    events_look(target);
-    target_retold(target);
-}
-
-/* For who waits for a certain run: that it was not needed, or how the one before this ended. */
-static void encode_past(const TargetFacts *facts, JsonWriter *out) {
-    if (facts->skipped)
-        json_kv_int(out, "skippedRun", facts->skipped);
-    bool newest = facts->queued && facts->run_state == RUN_ENDED; /* it is not shown otherwise */
-    EndKind kind = newest ? facts->result.kind : facts->former_kind;
-    int code = newest ? facts->result.code : facts->former_code;
-    uint32_t run = newest ? facts->run : facts->former_run;
-    char name[16];
-    if (!run)
-        return;
-    json_kv_object(out, "previous");
-    json_kv_int(out, "run", run);
-    json_kv_bool(out, "failed", newest ? facts->failure != NULL : facts->former_failed);
-    if (kind == END_EXITED)
-        json_kv_int(out, "exitCode", code);
-    if (kind == END_SIGNALED)
-        json_kv_string(out, "signal", signal_name(code, name));
-    json_object_end(out);
-}
-
-static void encode(const Object *object, JsonWriter *out) {
-    const Target *target = container_of(object, Target, object);
-    const TargetSpec *spec = target_spec(target);
-    const TargetStatus *status = &target->session->statuses[target->index];
-    json_kv_object(out, "spec");
-    json_kv_string(out, "target", spec->name);
-    json_kv_string(out, "resource", status->resource);
-    const StrList *groups = &target->session->groups[target->index];
-    if (groups->n > 0)
-        json_kv_array(out, "groups");
-    for (size_t i = 0; i < groups->n; i++)
-        json_string(out, groups->at[i]);
-    if (groups->n > 0)
-        json_array_end(out);
-    json_kv_string(out, "type", target_type_name(spec->type));
-    json_kv_string(out, "session", target->session->slug);
-    if (spec->service && spec->service->line)
-        json_kv_int(out, "line", spec->service->line);
-    json_kv_bool(out, "enabled", target_enabled(target));
-    if (spec->service && spec->service->description)
-        json_kv_string(out, "description", spec->service->description);
-    json_kv_array(out, "dependsOn");
-    for (size_t i = 0; i < spec->dep_n; i++)
-        json_string(out, target->session->graph.targets[spec->deps[i].target].name);
-    json_array_end(out);
-    json_object_end(out);
-    json_kv_object(out, "status");
-    json_key(out, "state");
-    target_encode_state(&status->state, out);
-    if (status->message)
-        json_kv_string(out, "message", status->message);
-    if (target->stop_failed[0])
-        json_kv_string(out, "stopFailed", target->stop_failed);
-    encode_past(&target->session->facts[target->index], out);
-    target_encode_helpers(status, out);
-    ports_encode(target, out);
-    json_object_end(out);
-}
-
 /* ---- helpers ---- */
 
 void target_lingers(Target *target, uint32_t run) {
@@ -722,7 +529,7 @@ Target *target_new(Session *session, uint32_t index) {
     list_init(&target->tidy);
     list_init(&target->lingers);
     list_init(&target->scheduled);
-    target->object = (Object){.kind = OBJECT_TARGET, .space = session->slug, .encode = encode};
+    target->object = (Object){.kind = OBJECT_TARGET, .space = session->slug, .encode = target_encode};
     derive_uid(session->object.uid, spec->name, target->object.uid);
     target->object.created_us = session->object.created_us;
     session->statuses[index].type = spec->type;
