@@ -529,7 +529,8 @@ Target *target_new(Session *session, uint32_t index) {
     list_init(&target->tidy);
     list_init(&target->lingers);
     list_init(&target->scheduled);
-    target->object = (Object){.kind = OBJECT_TARGET, .space = session->slug, .encode = target_encode};
+    target->object =
+        (Object){.kind = OBJECT_TARGET, .space = session->slug, .encode = target_encode};
     derive_uid(session->object.uid, spec->name, target->object.uid);
     target->object.created_us = session->object.created_us;
     session->statuses[index].type = spec->type;
