@@ -61,7 +61,9 @@ static int post_target(Wish *w, size_t i, const char *verb, Err *err) {
     const TargetView *view = &w->targets.all.at[i]->view;
     AUTO_FREE char *path =
         xasprintf(THOLE_API "/namespaces/%s/targets/%s/%s", w->slug, view->object, verb);
-    return post(w, path, body, &w->versions[i], err) < 0 ? err_in(err, "%s", view->name) : 0;
+    if (post(w, path, body, &w->versions[i], err) == 0)
+        return 0;
+    return str_starts(err->msg, view->name) ? -1 : err_in(err, "%s", view->name);
 }
 
 /* With its dependencies, which is why the session is asked. */

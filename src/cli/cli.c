@@ -77,19 +77,36 @@ static int take_file(Cli *cli, const char *path, const char *said, Err *err) {
     return 0;
 }
 
+/* `--file` names a file that is gone: its session may be there all the same. */
+static int take_vanished(Cli *cli) {
+    const char *slash = strrchr(cli->file, '/');
+    AUTO_FREE char *dir = slash ? xasprintf("%.*s/", (int)(slash - cli->file), cli->file)
+                                : xstrdup(".");
+    AUTO_FREE char *real = realpath(dir, NULL);
+    AUTO_FREE char *found = real ? project_vanished(real) : NULL;
+    AUTO_FREE char *path = real ? path_join(real, slash ? slash + 1 : cli->file) : NULL;
+    if (!found || strcmp(found, path) != 0)
+        return -1;
+    cli->config_file = TAKE(found);
+    return 0;
+}
+
 int cli_project(Cli *cli, Err *err) {
     char here[PATH_MAX];
     if (cli->config_file)
         return 0;
     if (cli->file) {
         AUTO_FREE char *said = xasprintf("--file %s", cli->file);
-        return take_file(cli, cli->file, said, err);
+        int r = take_file(cli, cli->file, said, err);
+        return r < 0 && err->kind == ERR_NOT_FOUND ? take_vanished(cli) : r;
     }
     if (!getcwd(here, sizeof(here)))
         return err_sys(err, errno, "the working directory is gone");
     AUTO_FREE char *found = project_find(here, err);
+    if (!found && err->kind == ERR_NOT_FOUND)
+        cli->config_file = project_vanished(here);
     if (!found)
-        return -1;
+        return cli->config_file ? 0 : -1;
     return take_file(cli, found, found, err);
 }
 
@@ -143,7 +160,9 @@ static const Value *ask_for_session(Cli *cli, bool stopped, Err *err) {
         if (cli_is_meant(cli, value_at(items, i)))
             return value_at(items, i);
     AUTO_FREE char *up = cli_words(cli, "up");
-    if (cli->session)
+    if (access(cli->config_file, F_OK) < 0)
+        err_set(err, ERR_NOT_FOUND, "%s is gone, and nothing of it is running", cli->config_file);
+    else if (cli->session)
         err_set(err, ERR_NOT_FOUND, "%s has no session \"%.40s\"; start it with `%s`",
                 cli->config_file, cli->session, up);
     else

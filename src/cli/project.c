@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "data/json.h"
 
 enum { SETTINGS_BYTES = 256 * 1024 };
 
@@ -112,4 +113,40 @@ char *project_find(const char *from, Err *err) {
                 compose ? ", and the compose.yaml is one of Docker's, which thole does not run"
                         : "");
     return found;
+}
+
+/* ---- a file that is gone ---- */
+
+/* What `.thole/state.json` says of its config file, if that belongs beside it. */
+static char *traced(const char *dir) {
+    Arena arena;
+    Err err;
+    const Value *state;
+    size_t size;
+    char *found = NULL;
+    AUTO_FREE char *path = xasprintf("%s/.thole/state.json", dir);
+    AUTO_FREE char *text = NULL;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, &err) < 0)
+        return NULL;
+    arena_init(&arena);
+    const char *file =
+        json_parse(text, size, &arena, &state, &err) == 0 ? value_get_str(state, "config_path")
+                                                          : NULL;
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    size_t n = slash ? (size_t)(slash - file) : 0;
+    if (slash && strlen(dir) == n && strncmp(dir, file, n) == 0 && access(file, F_OK) < 0)
+        found = xstrdup(file);
+    arena_deinit(&arena);
+    return found;
+}
+
+char *project_vanished(const char *from) {
+    AUTO_FREE char *dir = xstrdup(from);
+    for (;;) {
+        char *found = traced(dir);
+        char *slash = strrchr(dir, '/');
+        if (found || !slash || !dir[0])
+            return found;
+        *slash = '\0';
+    }
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/helpers.h"
@@ -147,7 +148,8 @@ static void print_table(Ps *ps, const Value *items) {
     for (size_t i = 0; i < value_count(items); i++) {
         TargetView view;
         target_view(value_at(items, i), &view);
-        if (view.name && (ps->wide || strcmp(view.name, "tiltfile:update") != 0))
+        bool file = str_same(view.name, "tiltfile:update");
+        if (view.name && (!file || ps->wide || view.error))
             add_row(ps, &view);
     }
     fit(ps);

@@ -66,6 +66,10 @@ bool target_scheduled(const TargetView *view) {
     return view->phase == PHASE_WAITING && str_same(view->reason, "schedule");
 }
 
+bool target_lazy(const TargetView *view) {
+    return view->phase == PHASE_WAITING && str_same(view->reason, "waiting-for-connection");
+}
+
 const char *target_word(const TargetView *view) {
     switch (view->phase) {
     case PHASE_WAITING:

@@ -29,8 +29,10 @@ typedef struct TargetView {
 void target_view(const Value *target, TargetView *ret);
 /* metadata.resourceVersion of any object; 0: it has none. */
 int64_t object_version(const Value *object);
-/* What `ps` shows as its state, a literal: "ready", "running", "waiting", "done", "failed", … */
 bool target_scheduled(const TargetView *view); /* waits for its time */
+/* Waits for its first connection: it can be reached, which is what `ready` is about. */
+bool target_lazy(const TargetView *view);
+/* What `ps` shows as its state, a literal: "ready", "running", "waiting", "done", "failed", … */
 const char *target_word(const TargetView *view);
 const char *word_color(const char *word); /* SGR */
 /* "web:serve is waiting for db, which is not ready yet". Returns owned. */

@@ -81,7 +81,7 @@ static int post(Trigger *t, const Seen *seen, Err *err) {
                        &arena, &reply, err);
     if (r == 0)
         r = read_answer(t, reply, &item, err);
-    else
+    else if (!str_starts(err->msg, seen->view.name))
         err_in(err, "%s", seen->view.name);
     if (r == 0)
         VEC_PUSH(t->items, item);
@@ -138,11 +138,23 @@ static int say_end(const Item *item, const Seen *seen, int code) {
     return code;
 }
 
+static void say_previous(const TargetView *view) {
+    const char *signal = value_get_str(view->previous, "signal");
+    int64_t code = value_get_int(view->previous, "exitCode", -1);
+    if (!value_get_bool(view->previous, "failed", false))
+        return;
+    if (code >= 0)
+        cli_say("%s failed: exit code %lld", view->name, (long long)code);
+    else
+        cli_say("%s failed%s%s", view->name, signal ? ": killed by SIG" : "", signal ? signal : "");
+}
+
 /* It ended, and another run has come, or waits, since. -1: not ours, as far as is known. */
 static int code_of_previous(const TargetView *view, int64_t run) {
     const Value *previous = view->previous;
     if (value_get_int(previous, "run", 0) != run)
         return -1;
+    say_previous(view);
     if (!view->job)
         return EXIT_FAILED;
     return code_of(value_get_int(previous, "exitCode", -1), value_get_str(previous, "signal"),
@@ -157,6 +169,10 @@ static int code_of_build(const Item *item) {
 
 static int code_of_idle(const Item *item) {
     const TargetView *view = &item->seen->view;
+    if (target_lazy(view)) { /* nothing is to change: no later version need come */
+        cli_say("%s: %s", view->name, view->message);
+        return EXIT_DONE;
+    }
     if (view->version <= item->version)
         return -1;
     if (view->skipped >= item->run && view->phase == PHASE_TERMINATED) {

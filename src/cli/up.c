@@ -109,7 +109,7 @@ static int take_own(Cli *cli, const char *slug, Begun *ret, Err *err) {
     return 0;
 }
 
-/* When the file was read for the last time; -1: nobody can say. */
+/* When the file was read for the last time, well; -1: it was not. */
 static int64_t read_at_us(const Value *session) {
     const Value *targets = value_get(value_get(session, "status"), "targets");
     for (size_t i = 0; i < value_count(targets); i++) {
@@ -118,7 +118,7 @@ static int64_t read_at_us(const Value *session) {
         const char *start = value_get_str(ended, "startTime");
         int64_t us;
         if (str_same(value_get_str(target, "name"), "tiltfile:update") && start &&
-            time_parse(start, &us, NULL) == 0)
+            !value_get_str(ended, "error") && time_parse(start, &us, NULL) == 0)
             return us;
     }
     return -1;

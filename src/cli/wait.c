@@ -51,7 +51,7 @@ static int holds(const Seen *seen, const char *until, bool named) {
     if (view->phase == PHASE_TERMINATED)
         return view->error ? -1 : 1;
     if (strcmp(until, "ready") == 0)
-        return view->phase == PHASE_ACTIVE && !view->job && view->ready;
+        return target_lazy(view) || (view->phase == PHASE_ACTIVE && !view->job && view->ready);
     return !named && !view->job; /* servers are never done: only jobs count */
 }
 

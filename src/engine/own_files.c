@@ -7,6 +7,7 @@
 
 enum {
     JOB_RUNS = 3,
+    JOB_ROW = 10,
     SERVER_RUNS = 20,
     SERVER_START_MS = 300,
     HEARD_MS = 50, /* news may come so long after the run has ended */
@@ -64,6 +65,8 @@ bool own_files_has(OwnFiles *own, const TargetFacts *facts, const FileChange *ch
     if (file->last != facts->run)
         file->row = file->last && file->last + 1 == facts->run ? file->row + 1 : 1;
     file->last = facts->run;
-    uint32_t runs = facts->run - own->base, least = server ? SERVER_RUNS : JOB_RUNS;
-    return file->row >= least && (server || file->row == runs);
+    if (server)
+        return file->row >= SERVER_RUNS;
+    bool in_all = file->row == facts->run - own->base;
+    return file->row >= JOB_ROW || (in_all && file->row >= JOB_RUNS);
 }

@@ -89,7 +89,8 @@ void target_show(Target *target, const Verdict *verdict) {
 static void encode_past(const TargetFacts *facts, JsonWriter *out) {
     if (facts->skipped)
         json_kv_int(out, "skippedRun", facts->skipped);
-    bool newest = facts->queued && facts->run_state == RUN_ENDED; /* it is not shown otherwise */
+    /* how it ended is not shown otherwise of what waits for its next run, or for its time */
+    bool newest = (facts->queued || facts->due_us) && facts->run_state == RUN_ENDED;
     EndKind kind = newest ? facts->result.kind : facts->former_kind;
     int code = newest ? facts->result.code : facts->former_code;
     uint32_t run = newest ? facts->run : facts->former_run;

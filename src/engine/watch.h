@@ -8,7 +8,7 @@
  *
  * Not to run for ever because of what its runs write themselves: `outputs` never count. What else changes while the job runs
  * (of a server: within 300 ms of its start) may be its own doing or somebody's, which nobody can tell apart; so it counts,
- * unless the same file changed in every one of its runs so far, and there were three of them (of a server: in twenty in a row). Then a job is not
+ * unless the same file changed in every one of its runs so far, and there were three of them, or in ten in a row (of a server: in twenty). Then a job is not
  * run again, and a server only after a pause that grows; the message names the file. */
 #pragma once
 

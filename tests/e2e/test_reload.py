@@ -301,3 +301,31 @@ def test_why_it_was_started_again(thole):
     thole.config(config(a=serve(SLEEP + " 0")))
     thole.wait_target("a:serve", "active", run=2)
     assert "command changed in thole.yaml" in thole.run("why", "a").out
+
+
+def test_a_file_that_is_gone(thole):
+    """Another branch is checked out: the session is found all the same."""
+    path = thole.config(config(a=serve("echo from a; " + SLEEP)))
+    thole.run("up", "-d", "--wait")
+    wait_until((thole.project / ".thole" / "state.json").exists)
+    os.remove(path)
+    assert "a:serve" in thole.run("ps").out
+    assert "a:serve" in thole.run("--file", "thole.yaml", "ps").out
+    (thole.project / "below").mkdir()
+    assert "a:serve" in thole.run("ps", cwd=thole.project / "below").out
+    wait_until(lambda: "a:serve | from a" in thole.run("logs").lines)
+    thole.run("down", "--purge")
+    (thole.project / ".thole").mkdir(exist_ok=True)
+    thole.file(".thole/state.json", json.dumps({"config_path": str(path)}))
+    assert f"{path} is gone, and nothing of it is running" in thole.run("ps", code=2).err
+
+
+def test_a_broken_file_is_told_by_whoever_comes_later(thole):
+    path = thole.config(config(a=serve()))
+    thole.run("up", "-d", "--wait")
+    thole.config("version: 1\nservices: {a: {comand: x}}\n")
+    wait_until(lambda: thole.target("tiltfile:update")["state"]["terminated"].get("error"))
+    later = thole.run("up", "-d", code=2)
+    assert f'{path}:2:' in later.err and 'unknown key "comand"' in later.err
+    assert any(line.startswith("tiltfile:update") and "failed" in line for line in thole.run("ps").lines)
+    assert "thole vet" in thole.run("why", "tiltfile:update").out

@@ -161,3 +161,23 @@ def test_the_api_tells_which_run_answers(thole):
     assert status == 200 and (reply["target"], reply["run"]) == ("job:update", 2)
     status, reply = thole.api(path, "POST", {"force": 3})[:2]
     assert status == 422
+
+
+def test_a_scheduled_job_that_is_triggered_ends(thole):
+    thole.config("""
+        version: 1
+        services:
+          good: {type: job, command: echo well, schedule: "@daily"}
+          bad: {type: job, command: exit 5, schedule: "@daily"}
+        """)
+    thole.run("up", "-d")
+    assert "well" in thole.run("trigger", "good", "--wait", timeout=20).out
+    failed = thole.run("trigger", "bad", "--wait", timeout=20, code=5)
+    assert "bad:update failed: exit code 5" in failed.err
+
+
+def test_a_lazy_service_is_not_waited_for(thole):
+    thole.config("version: 1\nservices: {lz: {command: exec sleep 1000, port: auto, pass: fd, lazy: true}}\n")
+    thole.run("up", "-d", "--wait")
+    thole.run("wait", "lz", timeout=20)
+    thole.run("trigger", "lz", "--wait", timeout=20)

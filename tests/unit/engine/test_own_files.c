@@ -81,6 +81,19 @@ TEST(one_run_without_it_makes_it_somebody_elses)
     own_files_deinit(&r.own);
 }
 
+TEST(after_a_run_without_it_ten_in_a_row_make_it_its_own_again)
+{
+    Runs r;
+    begin(&r, TARGET_JOB);
+    for (int i = 1; i <= 15; i++) {
+        start_run(&r);
+        if (i != 4) /* that one failed before it wrote */
+            CHECK_EQ(changes(&r, "stamp", 100), i == 3 || i >= 14);
+        end_run(&r);
+    }
+    own_files_deinit(&r.own);
+}
+
 TEST(of_a_server_it_takes_many_runs_and_haste)
 {
     Runs r;
