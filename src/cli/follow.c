@@ -41,6 +41,7 @@ typedef struct Follow {
     int64_t began_ms, deadline_ms;
     bool done, choose;
     int interrupts;
+    bool terminated;  /* the first of them was TERM */
     int code;         /* -1: go on */
     char error[1024]; /* of the session */
     bool lived;       /* something ran while we looked on */
@@ -173,9 +174,13 @@ static void stop_session(Follow *f, bool kill) {
 
 static void on_signal(Follow *f, int signal) {
     progress_clear(&f->progress);
-    if (signal == SIGINT && f->ask->owner) {
+    /* A ci run is nobody else's: whoever ends its client ends it. */
+    if ((signal == SIGINT && f->ask->owner) || (signal == SIGTERM && f->ask->hold)) {
         f->interrupts++;
-        cli_say(f->interrupts == 1 ? "stopping; ^C again kills" : "killing");
+        f->terminated |= signal == SIGTERM;
+        cli_say("%s", f->interrupts > 1   ? "killing"
+                      : signal == SIGTERM ? "terminated: stopping; once more kills"
+                                          : "stopping; ^C again kills");
         stop_session(f, f->interrupts > 1);
         return;
     }
@@ -249,7 +254,7 @@ static int after_gone(Follow *f) {
     helpers_say_all(f->cli, &f->targets, false);
     if (f->interrupts) {
         cli_say("%s is down", f->ask->slug);
-        return EXIT_INTERRUPTED;
+        return f->terminated ? EXIT_TERMINATED : EXIT_INTERRUPTED;
     }
     if (f->ask->until == FOLLOW_GONE)
         return EXIT_DONE;

@@ -129,9 +129,9 @@ static char *traced(const char *dir) {
     if (file_read(path, MAX_STATE_BYTES, &text, &size, &err) < 0)
         return NULL;
     arena_init(&arena);
-    const char *file =
-        json_parse(text, size, &arena, &state, &err) == 0 ? value_get_str(state, "config_path")
-                                                          : NULL;
+    const char *file = json_parse(text, size, &arena, &state, &err) == 0
+                           ? value_get_str(state, "config_path")
+                           : NULL;
     const char *slash = file ? strrchr(file, '/') : NULL;
     size_t n = slash ? (size_t)(slash - file) : 0;
     if (slash && strlen(dir) == n && strncmp(dir, file, n) == 0 && access(file, F_OK) < 0)

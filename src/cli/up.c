@@ -45,6 +45,8 @@ static const Option up_options[] = {
 };
 
 static const Option ci_options[] = {
+    {"label", 'l', OPTION_TEXTS, offsetof(UpOptions, labels), "KEY[=VALUE]",
+     "only services that carry this label", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(UpOptions, timeout_ms), "DURATION",
      "the longest it may take", NULL},
     {"readiness-timeout", 0, OPTION_DURATION, offsetof(UpOptions, readiness_timeout_ms), "DURATION",
@@ -384,7 +386,8 @@ const Command command_up = {
 const Command command_ci = {
     .name = "ci",
     .args =
-        "[NAME…] [--timeout D] [--readiness-timeout D] [--junit FILE] [--summary] [-d] [--force]",
+        "[NAME…] [-l KEY[=VALUE]] [--timeout D] [--readiness-timeout D] [--junit FILE] [--summary] "
+        "[-d] [--force]",
     .doc = "Runs the same graph to its end: 0 well, 1 a failure, 4 a timeout",
     .more = "Then everything is stopped. Times that are not given are those of the file.",
     .options = ci_options,

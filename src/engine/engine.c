@@ -234,7 +234,8 @@ bool engine_idle(const Engine *engine) {
         if (session->alive || session->deleting || session->adopting || !session->ready)
             return false;
         for (size_t i = 0; i < session->graph.n; i++)
-            if ((session->facts[i].queued || session->facts[i].due_us) &&
+            if ((session->facts[i].queued || session->facts[i].due_us ||
+                 session->targets[i]->watch) &&
                 session->facts[i].want == WANT_RUN && !session->done)
                 return false;
     }

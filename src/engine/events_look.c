@@ -103,6 +103,8 @@ static const char *stop_reason(const TargetFacts *facts) {
 static const char *stop_message(const TargetFacts *facts) {
     if (facts->failure)
         return facts->failure;
+    if (facts->queued && facts->cause) /* the note is still that of the run that ends */
+        return facts->cause;
     if (facts->note && facts->note[0])
         return facts->note;
     return facts->queued ? "stopped, to be started again" : "stopped";

@@ -23,6 +23,11 @@ void session_want_down(Session *session, const char *why) {
         if (i == session->graph.tiltfile || idle)
             continue;
         char note[80] = "";
+        if (facts->run_state == RUN_NONE && facts->queued && session->targets[i]->why[0])
+            event_record(session, &(Event){.target = session->graph.targets[i].name,
+                                           .kind = EVENT_WAITING,
+                                           .reason = "Session",
+                                           .message = session->targets[i]->why});
         if (facts_alive(facts) || facts->run_state == RUN_NONE)
             snprintf(note, sizeof note, "%s: %s", facts_alive(facts) ? "stopped" : "not started",
                      why);

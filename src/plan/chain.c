@@ -59,7 +59,7 @@ static void show_log(const Walk *w, const char *target, uint32_t run) {
         w->chain->command = "vet";
     else
         w->chain->command = run ? arena_printf(w->arena, "logs %s --run %u", target, run)
-                            : arena_printf(w->arena, "logs %s", target);
+                                : arena_printf(w->arena, "logs %s", target);
 }
 
 /* ---- events ---- */

@@ -229,3 +229,23 @@ def test_the_summary(thole):
     assert "\033" not in said.err
     thole.config(GOOD)
     assert "everything was ready or done after" in thole.run("ci", "--summary").err
+
+
+def test_a_terminated_ci_stops_what_it_began(thole):
+    """Runners send TERM; the next try must not find the former one in its way."""
+    thole.config("version: 1\nservices: {a: {command: exec sleep 1000}, b: {command: exec sleep 1000, ready: {exec: 'false'}}}\n")
+    ci = thole.popen("ci")
+    thole.wait_target("a:serve", "active")
+    ci.signal(signal.SIGTERM)
+    assert ci.wait() == 143
+    assert not thole.pins()
+
+
+def test_ci_of_what_carries_a_label(thole):
+    thole.config("""
+        version: 1
+        services:
+          a: {type: job, command: echo one, labels: [fast]}
+          b: {type: job, command: exit 3}
+        """)
+    assert "b:update" not in thole.run("ci", "-l", "fast").out

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files are watched: what is run again when one changes, and what is not."""
 
+import json
 import os
 import time
 
@@ -304,3 +305,16 @@ def test_without_inotify_files_are_looked_at_and_it_says_so(thole):
     wait_until(lambda: "looked at" not in message(thole, "web:serve"))  # the limit was hit once only
 
 
+
+
+def test_a_stop_is_told_with_the_change_that_it_is_for(thole):
+    thole.file("src/a", "one")
+    thole.file("src/b", "one")
+    thole.config("version: 1\nservices: {web: {command: exec sleep 1000, watch: src}}\n")
+    thole.run("up", "-d", "--wait")
+    for name, run in (("src/a", 2), ("src/b", 3)):
+        edit(thole, name, "two")
+        thole.wait_target("web:serve", "active", run=run)
+    events = [json.loads(line) for line in thole.run("events", "web", "-o", "json").lines]
+    stops = [event["message"] for event in events if event["kind"] == "stopping"]
+    assert stops == ["src/a changed", "src/b changed"]

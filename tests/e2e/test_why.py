@@ -181,3 +181,19 @@ def test_a_first_connection(thole):
     with driver.socket.create_connection(("127.0.0.1", port)):
         thole.wait_target("web:serve", "active")
         assert why(thole, "web")[1].endswith("(run 1) because somebody connected")
+
+
+def test_what_never_started_says_what_it_waited_for_at_the_end(thole):
+    thole.config("""
+        version: 1
+        services:
+          a: {type: job, command: "true"}
+          b: {type: job, command: exec sleep 1000, depends_on: [a]}
+          c: {type: job, command: "true", depends_on: [b]}
+        """)
+    thole.run("up", "-d")
+    thole.wait_target("b:update", "active")
+    driver.wait_until(lambda: "b" in thole.target("c:update").get("message", "") and
+                      "running" in thole.target("c:update")["message"])
+    thole.run("down")
+    assert "waiting for b, which is still running" in thole.run("why", "c").out
