@@ -74,7 +74,7 @@ def test_a_failure(thole):
     assert lines[0] == "test:update: exit code 3" and "30" in lines and "5" not in lines
     assert lines[-1] == "thole logs test:update --run 1 shows the rest"
     assert found["test:update"].find("system-out").text.splitlines()[0] == "1"
-    assert found["deploy:update"].find("skipped").attrib["message"] == "never started: waiting for test:update, which failed"
+    assert found["deploy:update"].find("skipped").attrib["message"] == "never started: waiting for test, which failed: exit code 3"
     assert found["lint:update"].find("system-out").text == "fine\n" and len(found["lint:update"]) == 1
     assert 0.2 <= float(found["db:serve"].attrib["time"]) < 20 and len(found["db:serve"]) == 0
     assert "the last lines of test:update (run 1):\n    test:update | 22\n" in said.err
