@@ -61,18 +61,27 @@ static void add_secrets(Digest *digest, const Target *target, const Service *ser
 
 static void define(const Target *target, uint8_t ret[DIGEST_BYTES]) {
     const TargetSpec *spec = target_spec(target);
+    const Generation *generation = target->session->generation;
+    TemplateValues values = ports_values(generation, spec->resource);
     Digest *digest = digest_new();
-    add_text(digest, "1"); /* of this way of putting it together */
-    add_list(digest, "command", &spec->command->argv);
+    Arena arena;
+    arena_init(&arena);
+    Command command = template_command(spec->command, &values, &arena);
+    StrMap env = template_env(&spec->service->env, &values, &arena);
+    StrMap port = port_env_own(&generation->ports, spec->resource, &arena);
+    add_text(digest, "2"); /* of this way of putting it together */
+    add_list(digest, "command", &command.argv);
     add_text(digest, spec->service->path);
     add_numbers(digest, spec->service);
-    add_map(digest, "env", &spec->service->env);
-    add_map(digest, "vars", &target->session->config->vars);
+    add_map(digest, "env", &env);
+    add_map(digest, "port", &port);
+    add_map(digest, "ports", &generation->port_env);
     add_secrets(digest, target, spec->service);
     add_list(digest, "inputs", &spec->service->inputs);
     add_list(digest, "outputs", &spec->service->outputs);
     digest_take(digest, ret);
     digest_free(digest);
+    arena_deinit(&arena);
 }
 
 /* ---- the look ---- */

@@ -175,3 +175,25 @@ def test_many_inputs_do_not_stall_the_api(thole):
     thole.run("restart", "gen")
     assert message(thole, "gen:update").startswith("skipped: ")
     assert runs(thole, "gen:update") == 1
+
+
+def test_another_port_in_its_environment_runs_it(thole, free_port):
+    one, two = free_port(), free_port()
+    text = """
+        version: 1
+        services:
+          db: {{command: exec sleep 1000, port: {port}}}
+          gen: {{type: job, command: echo $URL >> $LEDGER, inputs: [thole.in], env: {{URL: "at {{{{services.db.port}}}}"}}}}
+        """
+    thole.file("thole.in", "x")
+    thole.config(text.format(port=one))
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger(f"at {one}")
+    thole.run("down")
+    thole.config(text.format(port=two))
+    thole.run("up", "-d", "--wait")
+    thole.wait_ledger(f"at {two}")
+    thole.run("down")
+    thole.run("up", "-d", "--wait")
+    assert "skipped" in thole.target("gen:update")["message"]
+    assert thole.ledger() == [f"at {one}", f"at {two}"]

@@ -152,3 +152,16 @@ def test_a_lazy_service_holds_nothing_up_in_ci(thole):
     thole.config({"version": 1, "services": {"web": {"command": SERVER, "pass": "fd", "port": "auto", "lazy": True},
                                              "test": {"type": "job", "command": "echo tested", "depends_on": ["web"]}}})
     thole.run("ci", timeout=40)
+
+
+def test_a_lazy_service_that_was_adopted_is_restarted_by_its_policy(thole):
+    """Nobody need connect again: it was asked for."""
+    project(thole, port="auto", lazy=True)
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    ask(port_of(thole))
+    first = wait_until(lambda: pid(thole), 20, "it to run")
+    old = thole.server_pid()
+    thole.kill(old)
+    wait_until(lambda: thole.server_pid() != old)
+    thole.kill(first)
+    thole.wait_target("web:serve", "active", run=2)
