@@ -175,7 +175,7 @@ def see_also(*pages):
 
 def command_page(command, prose, version):
     out = [*head(f"THOLE\\-{command.name.upper()}", 1, version), ".SH NAME",
-           f"thole\\-{escape(command.name, code=True)} \\- {escape(lower_first(command.doc.rstrip('.')))}",
+           f"thole\\-{escape(command.name, code=True)} \\- {escape(lower_first(command.doc.rstrip('.').replace('`', '')))}",
            ".SH SYNOPSIS", synopsis(command.usage), ".SH DESCRIPTION", *roff(prose)]
     if command.own:
         out += [".SH OPTIONS", *option_list(command.own)]
