@@ -91,23 +91,31 @@ static int take_vanished(Cli *cli) {
     return 0;
 }
 
-int cli_project(Cli *cli, Err *err) {
+/* With `why` not NULL. */
+static int find_project(Cli *cli, Err *why) {
     char here[PATH_MAX];
-    if (cli->config_file)
-        return 0;
     if (cli->file) {
         AUTO_FREE char *said = xasprintf("--file %s", cli->file);
-        int r = take_file(cli, cli->file, said, err);
-        return r < 0 && err->kind == ERR_NOT_FOUND ? take_vanished(cli) : r;
+        int r = take_file(cli, cli->file, said, why);
+        return r < 0 && why->kind == ERR_NOT_FOUND ? take_vanished(cli) : r;
     }
     if (!getcwd(here, sizeof(here)))
-        return err_sys(err, errno, "the working directory is gone");
-    AUTO_FREE char *found = project_find(here, err);
-    if (!found && err->kind == ERR_NOT_FOUND)
+        return err_sys(why, errno, "the working directory is gone");
+    AUTO_FREE char *found = project_find(here, why);
+    if (found)
+        return take_file(cli, found, found, why);
+    if (why->kind == ERR_NOT_FOUND)
         cli->config_file = project_vanished(here);
-    if (!found)
-        return cli->config_file ? 0 : -1;
-    return take_file(cli, found, found, err);
+    return cli->config_file ? 0 : -1;
+}
+
+int cli_project(Cli *cli, Err *err) {
+    Err why;
+    if (cli->config_file || find_project(cli, &why) == 0)
+        return 0;
+    if (err)
+        *err = why;
+    return -1;
 }
 
 /* ---- its session ---- */
