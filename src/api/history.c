@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api_inside.h"
+#include "api/stream_out.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -18,34 +19,27 @@ enum { STREAM_MOST = 1 << 20, LIMIT_MOST = 100 * 1000, WIDTH = 80, WIDTH_MOST = 
 typedef struct Flow {
     EventStream *events;
     HttpStream *stream;
-    Buf out; /* lines that have not been taken */
-    size_t at;
+    StreamOut out;
     bool ended;
 } Flow;
 
 static void pull(Flow *flow, size_t size) {
     EventLine line;
-    while (!flow->ended && flow->out.n < size) {
+    while (!flow->ended && stream_out_waiting(&flow->out) < size) {
         int got = event_stream_next(flow->events, &line);
         flow->ended = got < 0;
         if (got <= 0)
             return;
-        buf_put(&flow->out, line.json, line.size);
-        buf_putc(&flow->out, '\n');
+        buf_put(&flow->out.text, line.json, line.size);
+        buf_putc(&flow->out.text, '\n');
     }
 }
 
 static ssize_t fill(void *arg, char *to, size_t size) {
     Flow *flow = arg;
-    if (flow->at == flow->out.n) {
-        flow->at = 0;
-        buf_reset(&flow->out);
+    if (!stream_out_waiting(&flow->out))
         pull(flow, size);
-    }
-    size_t waiting = flow->out.n - flow->at, n = waiting < size ? waiting : size;
-    if (n)
-        memcpy(to, flow->out.p + flow->at, n);
-    flow->at += n;
+    size_t n = stream_out_take(&flow->out, to, size);
     return n == 0 && flow->ended ? STREAM_END : (ssize_t)n;
 }
 
@@ -57,7 +51,7 @@ static void on_more(void *arg) {
 static void on_close(void *arg) {
     Flow *flow = arg;
     event_stream_free(flow->events);
-    buf_deinit(&flow->out);
+    stream_out_deinit(&flow->out);
     free(flow);
 }
 
@@ -83,7 +77,7 @@ void serve_events(Api *api, Request *request, const RouteMatch *match) {
     if (!session_exists(api, request, ask.slug) || parse_events(request, &ask) < 0)
         return;
     Flow *flow = xcalloc(1, sizeof(*flow));
-    buf_init(&flow->out, STREAM_MOST);
+    stream_out_init(&flow->out, STREAM_MOST);
     flow->events = event_stream_new(api->options.engine, &ask, on_more, flow, &err);
     if (!flow->events) {
         free(flow);

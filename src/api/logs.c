@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api_inside.h"
+#include "api/stream_out.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -12,13 +13,12 @@
 #include "base/xalloc.h"
 #include "engine/log_hub.h"
 
-enum { OUT_MOST = 8 * MAX_LOG_LINE, OUT_KEPT = 256 * 1024 }; /* a line may grow sixfold in JSON */
+enum { OUT_MOST = 8 * MAX_LOG_LINE }; /* a line may grow sixfold in JSON */
 
 typedef struct Flow {
     LogStream *log;
     HttpStream *stream;
-    Buf out; /* rendered and not yet taken */
-    size_t at;
+    StreamOut out;
     bool raw, ended;
 } Flow;
 
@@ -38,7 +38,7 @@ static void put_json(Flow *flow, const LogLine *line) {
     static const char *const streams[] = {"gap", "out", "err"};
     char time[TIME_TEXT];
     JsonWriter out;
-    json_writer_init(&out, &flow->out);
+    json_writer_init(&out, &flow->out.text);
     time_format_micro(line->time_us, time);
     json_object_begin(&out);
     json_kv_string(&out, "target", line->target);
@@ -53,21 +53,21 @@ static void put_json(Flow *flow, const LogLine *line) {
     if (line->partial)
         json_kv_bool(&out, "partial", true);
     json_object_end(&out);
-    buf_putc(&flow->out, '\n');
+    buf_putc(&flow->out.text, '\n');
 }
 
 static void put_raw(Flow *flow, const LogLine *line) {
     if (line->stream == 0)
         return; /* it is about what was written */
-    buf_put(&flow->out, line->text, line->size);
+    buf_put(&flow->out.text, line->text, line->size);
     if (!line->partial)
-        buf_putc(&flow->out, '\n');
+        buf_putc(&flow->out.text, '\n');
 }
 
 /* Renders until `size` bytes wait, or there is no more for now. */
 static void pull(Flow *flow, size_t size) {
     LogLine line;
-    while (!flow->ended && flow->out.n - flow->at < size) {
+    while (!flow->ended && stream_out_waiting(&flow->out) < size) {
         int got = log_stream_next(flow->log, &line);
         if (got < 0)
             flow->ended = true;
@@ -80,27 +80,11 @@ static void pull(Flow *flow, size_t size) {
     }
 }
 
-/* A long line is no reason to keep its room. */
-static void reset(Buf *out) {
-    if (out->cap > OUT_KEPT) {
-        buf_deinit(out);
-        buf_init(out, OUT_MOST);
-    } else {
-        buf_reset(out);
-    }
-}
-
 static ssize_t fill(void *arg, char *to, size_t size) {
     Flow *flow = arg;
-    if (flow->at == flow->out.n) {
-        flow->at = 0;
-        reset(&flow->out);
+    if (!stream_out_waiting(&flow->out))
         pull(flow, size);
-    }
-    size_t waiting = flow->out.n - flow->at, n = waiting < size ? waiting : size;
-    if (n)
-        memcpy(to, flow->out.p + flow->at, n);
-    flow->at += n;
+    size_t n = stream_out_take(&flow->out, to, size);
     return n == 0 && flow->ended ? STREAM_END : (ssize_t)n;
 }
 
@@ -112,7 +96,7 @@ static void on_more(void *arg) {
 static void on_close(void *arg) {
     Flow *flow = arg;
     log_stream_free(flow->log);
-    buf_deinit(&flow->out);
+    stream_out_deinit(&flow->out);
     free(flow);
 }
 
@@ -198,7 +182,7 @@ void serve_log(Api *api, Request *request, const RouteMatch *match) {
         choose_target(api, request, match, &ask);
     Flow *flow = xcalloc(1, sizeof(*flow));
     flow->raw = str_same(format, "raw");
-    buf_init(&flow->out, OUT_MOST);
+    stream_out_init(&flow->out, OUT_MOST);
     flow->log = log_stream_new(api->options.engine, &ask, on_more, flow, &err);
     if (!flow->log) {
         free(flow);

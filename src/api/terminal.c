@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api_inside.h"
+#include "api/stream_out.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -69,18 +70,13 @@ void serve_terminal(Api *api, Request *request, const RouteMatch *match) {
 typedef struct Feeding {
     Op *op; /* NULL: done */
     HttpStream *stream;
-    Buf reply;
-    size_t at;
+    StreamOut reply;
 } Feeding;
 
 static ssize_t fill_reply(void *arg, char *to, size_t size) {
     Feeding *feeding = arg;
-    size_t left = feeding->reply.n - feeding->at, n = left < size ? left : size;
-    if (n == 0)
-        return feeding->op ? 0 : STREAM_END;
-    memcpy(to, feeding->reply.p + feeding->at, n);
-    feeding->at += n;
-    return (ssize_t)n;
+    size_t n = stream_out_take(&feeding->reply, to, size);
+    return n == 0 && !feeding->op ? STREAM_END : (ssize_t)n;
 }
 
 static void on_fed(void *arg, const void *result, const Err *err) {
@@ -90,9 +86,9 @@ static void on_fed(void *arg, const void *result, const Err *err) {
     if (err)
         status = (Status){
             .code = err_http(err->kind), .reason = err_reason(err->kind), .message = err->msg};
-    json_writer_init(&out, &feeding->reply);
+    json_writer_init(&out, &feeding->reply.text);
     status_write(&status, &out);
-    buf_putc(&feeding->reply, '\n');
+    buf_putc(&feeding->reply.text, '\n');
     feeding->op = NULL;
     http_stream_wake(feeding->stream);
 }
@@ -100,7 +96,7 @@ static void on_fed(void *arg, const void *result, const Err *err) {
 static void on_fed_close(void *arg) {
     Feeding *feeding = arg;
     op_drop(feeding->op);
-    buf_deinit(&feeding->reply);
+    stream_out_deinit(&feeding->reply);
     free(feeding);
 }
 
@@ -118,7 +114,7 @@ void serve_target_input(Api *api, Request *request, const RouteMatch *match) {
         return;
     }
     Feeding *feeding = xcalloc(1, sizeof(*feeding));
-    buf_init(&feeding->reply, MAX_REPLY_BYTES);
+    stream_out_init(&feeding->reply, MAX_REPLY_BYTES);
     feeding->op = terminal_input(target, &input, on_fed, feeding, &err);
     if (!feeding->op) {
         free(feeding);
@@ -154,7 +150,7 @@ static void on_end(void *arg, const void *result, const Err *err) {
         on_fed(arg, result, err);
         return;
     }
-    json_writer_init(&out, &feeding->reply);
+    json_writer_init(&out, &feeding->reply.text);
     write_end(result, &out);
     feeding->op = NULL;
     http_stream_wake(feeding->stream);
@@ -166,7 +162,7 @@ void serve_target_end(Api *api, Request *request, const RouteMatch *match) {
     if (!target || param_run(request, &run) < 0)
         return;
     Feeding *feeding = xcalloc(1, sizeof(*feeding));
-    buf_init(&feeding->reply, MAX_REPLY_BYTES);
+    stream_out_init(&feeding->reply, MAX_REPLY_BYTES);
     feeding->op = terminal_end(target, (uint32_t)run, on_end, feeding);
     feeding->stream = request_stream(
         request, &(StreamAsk){.fill = fill_reply, .close = on_fed_close, .arg = feeding});
@@ -197,23 +193,16 @@ typedef struct Showing {
     Engine *engine;
     Op *tail; /* NULL: at the end */
     HttpStream *stream;
-    Buf out;
-    size_t at;
+    StreamOut out;
     bool held;
 } Showing;
 
 static ssize_t fill_output(void *arg, char *to, size_t size) {
     Showing *showing = arg;
-    size_t left = showing->out.n - showing->at, n = left < size ? left : size;
-    memcpy(to, showing->out.p ? showing->out.p + showing->at : "", n);
-    showing->at += n;
-    if (showing->at == showing->out.n) {
-        buf_reset(&showing->out);
-        showing->at = 0;
-        if (showing->held && showing->tail) {
-            showing->held = false;
-            terminal_tail_resume(showing->engine, showing->tail);
-        }
+    size_t n = stream_out_take(&showing->out, to, size);
+    if (showing->held && showing->tail && !stream_out_waiting(&showing->out)) {
+        showing->held = false;
+        terminal_tail_resume(showing->engine, showing->tail);
     }
     return n == 0 && !showing->tail ? STREAM_END : (ssize_t)n;
 }
@@ -221,8 +210,8 @@ static ssize_t fill_output(void *arg, char *to, size_t size) {
 static bool on_piece(void *arg, const LogPiece *piece) {
     Showing *showing = arg;
     if (piece->data)
-        buf_put(&showing->out, piece->data, piece->size);
-    showing->held = showing->out.n - showing->at >= OUT_ENOUGH;
+        buf_put(&showing->out.text, piece->data, piece->size);
+    showing->held = stream_out_waiting(&showing->out) >= OUT_ENOUGH;
     http_stream_wake(showing->stream);
     return !showing->held;
 }
@@ -236,7 +225,7 @@ static void on_tail_over(void *arg, const void *result, const Err *err) {
 static void on_output_close(void *arg) {
     Showing *showing = arg;
     op_drop(showing->tail);
-    buf_deinit(&showing->out);
+    stream_out_deinit(&showing->out);
     free(showing);
 }
 
@@ -247,7 +236,7 @@ void serve_target_output(Api *api, Request *request, const RouteMatch *match) {
         return;
     Showing *showing = xcalloc(1, sizeof(*showing));
     showing->engine = api->options.engine;
-    buf_init(&showing->out, OUT_MOST);
+    stream_out_init(&showing->out, OUT_MOST);
     showing->stream = request_stream(request, &(StreamAsk){.type = "application/octet-stream",
                                                            .fill = fill_output,
                                                            .close = on_output_close,

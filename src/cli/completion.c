@@ -13,7 +13,7 @@
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/completion_scripts.h"
-#include "cli/request.h"
+#include "cli/review.h"
 #include "spec/routes.h"
 
 enum { PATIENCE_MS = 200 };
@@ -105,21 +105,8 @@ static const Value *running(Answer *a) {
 
 /* The services of the file, as `thole config` would show them. */
 static const Value *services(Answer *a) {
-    Cli *cli = a->cli;
     const Value *review;
-    Buf body;
-    JsonWriter out;
-    buf_init(&body, MAX_REQUEST_BYTES);
-    json_writer_init(&out, &body);
-    json_object_begin(&out);
-    json_kv_object(&out, "spec");
-    json_kv_string(&out, "tiltfilePath", cli->config_file);
-    json_object_end(&out);
-    request_client(&out);
-    json_object_end(&out);
-    int r = client_ask(&cli->client, "POST", THOLE_API "/configreviews", buf_cstr(&body),
-                       &cli->arena, &review, NULL);
-    buf_deinit(&body);
+    int r = review_request(a->cli, &review, NULL);
     return r < 0 ? NULL : value_get(value_get(value_get(review, "status"), "config"), "services");
 }
 

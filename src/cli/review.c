@@ -8,12 +8,9 @@
 #include "cli/request.h"
 #include "spec/routes.h"
 
-int review_ask(Cli *cli, const Value **ret_status, Err *err) {
+int review_request(Cli *cli, const Value **ret, Err *err) {
     Buf body;
     JsonWriter out;
-    const Value *review;
-    if (cli_project(cli, err) < 0)
-        return -1;
     buf_init(&body, MAX_REQUEST_BYTES);
     json_writer_init(&out, &body);
     json_object_begin(&out);
@@ -23,8 +20,16 @@ int review_ask(Cli *cli, const Value **ret_status, Err *err) {
     request_client(&out);
     json_object_end(&out);
     int r = client_ask(&cli->client, "POST", THOLE_API "/configreviews", buf_cstr(&body),
-                       &cli->arena, &review, err);
+                       &cli->arena, ret, err);
     buf_deinit(&body);
+    return r;
+}
+
+int review_ask(Cli *cli, const Value **ret_status, Err *err) {
+    const Value *review;
+    if (cli_project(cli, err) < 0)
+        return -1;
+    int r = review_request(cli, &review, err);
     if (r < 0)
         report_print(cli, review);
     *ret_status = value_get(review, "status");

@@ -4,6 +4,9 @@
 
 #include "cli/cli.h"
 
+/* The whole ConfigReview of cli->config_file; nothing is said. */
+MUST int review_request(Cli *cli, const Value **ret, Err *err);
+
 /* The status of the ConfigReview: valid, problems, warnings, config. -1: there is none; problems that came with the refusal have
  * been said. */
 MUST int review_ask(Cli *cli, const Value **ret_status, Err *err);

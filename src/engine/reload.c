@@ -255,20 +255,31 @@ static bool is_running(const Session *session, const char *name) {
     return facts->want == WANT_RUN && (facts->queued || facts_alive(facts) || done);
 }
 
-/* What starts because the names of the ask choose it; what nobody has asked for does not. */
+/* What has changed of what is not to run is only taken up. */
+static bool is_wanted(const Session *session, const char *name) {
+    int64_t i = graph_find(&session->graph, name);
+    return i >= 0 && session->facts[i].want == WANT_RUN;
+}
+
+/* What starts because the names of the ask choose it; what nobody has asked for does not. Who names nothing only looks on at what a
+ * session has already. */
 static int preview_names(const Session *session, const Generation *generation,
                          const SessionAsk *ask, ReloadPlan *plan, Err *err) {
     const Graph *next = &generation->graph;
     AUTO_FREE unsigned char *chosen = xcalloc(next->n, 1);
+    bool named = !session || ask->names.n || ask->labels.n;
     if (session_choose(generation, &ask->names, &ask->labels, chosen, err) < 0)
         return -1;
     for (size_t i = 0; i < plan->n; i++) {
         TargetChange *change = &plan->at[i];
         int64_t t = graph_find(next, change->target);
         bool wanted = t >= 0 && chosen[t];
+        if (change->act == RELOAD_RESTART && !is_wanted(session, change->target))
+            change->act = RELOAD_UPDATE;
         if (change->act == RELOAD_START && !wanted)
             change->act = RELOAD_KEEP;
-        else if (change->act == RELOAD_KEEP && wanted && !is_running(session, change->target))
+        else if (change->act <= RELOAD_UPDATE && named && wanted &&
+                 !is_running(session, change->target))
             *change = (TargetChange){change->target, RELOAD_START, "asked for"};
     }
     return 0;
