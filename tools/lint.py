@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import csource  # noqa: E402
 
-FUNCTION_MAX, FILE_MAX, PARAMS_MAX, PIN_MAX = 100, 800, 5, 1500
+FUNCTION_MAX, FILE_MAX, PARAMS_MAX, PIN_MAX, COLUMNS_MAX = 100, 800, 5, 1500, 100
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|strncpy|sprintf|vsprintf|strtok|atoi|strtol|gmtime|localtime|system|popen|alloca|"
                     r"mktemp|tmpnam|gets)\s*\(")
 SLEEP = re.compile(r"(?<!\w)(time\.sleep|sleep|usleep|nanosleep)\s*\(|^\s*sleep [0-9.]")
@@ -82,6 +82,9 @@ class Lint:
                 self.measured.conditionals += path.startswith("src/")
                 if path not in CONDITIONALS_IN and path.startswith("src/"):
                     self.say("conditional", path, number, "#if belongs to src/base/sys.h alone")
+        for number, line in enumerate(text.split("\n"), 1):
+            if len(line) > COLUMNS_MAX:  # comments, mostly: clang-format leaves them alone
+                self.say("columns", path, number, f"{len(line)} columns, more than {COLUMNS_MAX}")
         self.lines_of(path, text)
 
     def lines_of(self, path: str, text: str):

@@ -154,7 +154,8 @@ static void reply_not_allowed(Request *request, unsigned allowed) {
                  "the server does not allow this method on the requested resource");
 }
 
-/* A client that means the server of another state directory would take one for the other. Other clients do not say. */
+/* A client that means the server of another state directory would take one for the other. Other
+ * clients do not say. */
 static bool is_elsewhere(const Api *api, const char *state_dir) {
     struct stat own, meant;
     if (!state_dir || strcmp(state_dir, api->options.state_dir) == 0)

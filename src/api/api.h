@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The API of the server: the routes of spec/routes.h answered from the engine, by the conventions of Kubernetes. */
+/* The API of the server: the routes of spec/routes.h answered from the engine, by the conventions
+ * of Kubernetes. */
 #pragma once
 
 #include "engine/engine.h"
@@ -22,7 +23,8 @@ typedef struct ApiOptions {
     void *arg;
 } ApiOptions;
 
-/* Serves from now on. NULL: the socket cannot be made (socket_file.h says why). The strings are copied. */
+/* Serves from now on. NULL: the socket cannot be made (socket_file.h says why). The strings are
+ * copied. */
 Api *api_new(const ApiOptions *options, Err *err);
 Api *api_free(Api *api);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this directory share, and nobody else sees. A handler answers one route, before it returns. */
+/* What the files of this directory share, and nobody else sees. A handler answers one route, before
+ * it returns. */
 #pragma once
 
 #include "api/api.h"
@@ -55,7 +56,8 @@ void serve_session_hold(Api *api, Request *request, const RouteMatch *match);
 /* target_actions.c */
 void serve_target_action(Api *api, Request *request, const RouteMatch *match);
 void serve_target_trigger(Api *api, Request *request, const RouteMatch *match);
-/* patch.c: the `spec` of a merge patch (NULL: it changes nothing), whose conditions hold. -1: it was answered. */
+/* patch.c: the `spec` of a merge patch (NULL: it changes nothing), whose conditions hold. -1: it
+ * was answered. */
 MUST int request_patch(Request *request, const Object *object, const Value **ret);
 void serve_session_patch(Api *api, Request *request, const RouteMatch *match);
 void serve_target_patch(Api *api, Request *request, const RouteMatch *match);
@@ -94,7 +96,8 @@ bool session_exists(Api *api, Request *request, const char *slug);
 /* A finished JSON value in `out`'s Buf. */
 void reply_json(Request *request, int status, Buf *buf);
 
-/* ---- parameters of a query, in params.c: 0, also when absent: *ret stays; -1: answered with 400 ---- */
+/* ---- params.c: parameters of a query ---- */
+/* 0, also when absent: *ret stays; -1: it was answered with 400. */
 int param_bad(Request *request, const char *name, const char *text, const char *expected);
 MUST int param_time(Request *request, const char *name, int64_t *ret);
 MUST int param_count(Request *request, const char *name, int64_t min, int64_t *ret);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is told out of the events of a session: the events themselves as a stream, why, and the timeline. */
+/* What is told out of the events of a session: the events themselves as a stream, why, and the
+ * timeline. */
 #include "engine/history.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream that says nothing: while it is open, its client holds a session. It ends with the session. */
+/* A stream that says nothing: while it is open, its client holds a session. It ends with the
+ * session. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is put right here, beside what the header says:
- *  - the library reads one buffer per call and then wants to be called again at once (MHD_get_timeout says so);
+ *  - the library reads one buffer per call and then wants to be called again at once
+ *    (MHD_get_timeout says so);
  *  - a resumed connection is acted upon only by a further call;
- *  - a suspended connection is not watched by it, so that a client that goes away would never be noticed;
- *  - it decodes paths before it shows them, cuts them at NUL, and accepts what could be smuggled. */
+ *  - a suspended connection is not watched by it, so that a client that goes away would never be
+ *    noticed;
+ *  - it decodes paths before it shows them, cuts them at NUL, and accepts what could be
+ *    smuggled. */
 #include "api/http_server.h"
 
 #include <assert.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTP/1.1 server on the loop. The one module that sees libmicrohttpd; what that library gets wrong is put right here.
+/* An HTTP/1.1 server on the loop. The one module that sees libmicrohttpd; what that library gets
+ * wrong is put right here.
  *
- * A handler is called with each complete request and answers it before it returns: with a reply, or with a stream, which is
- * asked for bytes whenever the client can take some. Requests that two parsers could read differently (two Hosts, both lengths,
- * absolute URIs, NULs) are refused with a Status and the connection is closed. */
+ * A handler is called with each complete request and answers it before it returns: with a reply, or
+ * with a stream, which is asked for bytes whenever the client can take some. Requests that two
+ * parsers could read differently (two Hosts, both lengths, absolute URIs, NULs) are refused with a
+ * Status and the connection is closed. */
 #pragma once
 
 #include <sys/types.h>
@@ -39,7 +41,8 @@ typedef void (*RequestFn)(void *arg, Request *request);
 typedef struct HttpServerOptions {
     Loop *loop;
     RequestFn handle;
-    /* Once per connection: 0, or -1 with the reason, which each of its requests gets as `denied`. May be NULL. */
+    /* Once per connection: 0, or -1 with the reason, which each of its requests gets as `denied`.
+     * May be NULL. */
     int (*admit)(void *arg, const Peer *peer, Err *err);
     void *arg;
     unsigned max_connections; /* 0: MAX_CONNECTIONS */
@@ -49,10 +52,12 @@ typedef struct HttpServerOptions {
 enum { HTTP_IDLE_S = 30 };
 
 HttpServer *http_server_new(const HttpServerOptions *options);
-/* Ends every stream properly and closes every connection; then `close` of each stream has been called. */
+/* Ends every stream properly and closes every connection; then `close` of each stream has been
+ * called. */
 HttpServer *http_server_free(HttpServer *server);
 
-/* Serves those who connect to `fd` (a listening socket, lent: it stays the caller's). One at a time; -1: none. */
+/* Serves those who connect to `fd` (a listening socket, lent: it stays the caller's). One at a
+ * time; -1: none. */
 void http_server_listen(HttpServer *server, int fd);
 /* Serves one connected socket; takes the descriptor. */
 void http_server_add(HttpServer *server, int fd);
@@ -74,13 +79,15 @@ enum { STREAM_END = -1, STREAM_BROKEN = -2 };
 
 typedef struct StreamAsk {
     const char *type; /* NULL: application/json */
-    /* Writes up to `size` bytes; their number, or 0: nothing for now (http_stream_wake says when), or STREAM_END, STREAM_BROKEN. */
+    /* Writes up to `size` bytes; their number, or 0: nothing for now (http_stream_wake says when),
+     * or STREAM_END, STREAM_BROKEN. */
     ssize_t (*fill)(void *arg, char *to, size_t size);
     void (*close)(void *arg); /* once, last: at the end, or when the client has gone */
     void *arg;
 } StreamAsk;
 
-/* The stream is valid until its `close` is called; neither is ever called from inside here or from http_stream_wake. */
+/* The stream is valid until its `close` is called; neither is ever called from inside here or from
+ * http_stream_wake. */
 HttpStream *request_stream(Request *request, const StreamAsk *ask);
 void http_stream_wake(HttpStream *stream);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of a reply, inside the HTTP server: once the head of a reply is out, its bytes go from the source to the socket here,
- * framed as chunks, one write each; the library sleeps on the connection until the end. */
+/* Streams of a reply, inside the HTTP server: once the head of a reply is out, its bytes go from
+ * the source to the socket here, framed as chunks, one write each; the library sleeps on the
+ * connection until the end. */
 #pragma once
 
 #include "api/http_server.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The target of a request line, taken apart strictly: split at '/' and '&' before anything is decoded, so that an encoded
- * slash or ampersand is a byte of a name. Only the origin form ("/path?query") is accepted. */
+/* The target of a request line, taken apart strictly: split at '/' and '&' before anything is
+ * decoded, so that an encoded slash or ampersand is a byte of a name. Only the origin form
+ * ("/path?query") is accepted. */
 #pragma once
 
 #include "data/schema.h"
@@ -11,7 +12,8 @@ typedef struct Uri {
     size_t query_n;
 } Uri;
 
-/* Everything lives in `arena`. Refused: other forms, bad or NUL escapes, control characters, spaces, too many parts. */
+/* Everything lives in `arena`. Refused: other forms, bad or NUL escapes, control characters,
+ * spaces, too many parts. */
 MUST int uri_parse(const char *text, Arena *arena, Uri *ret, Err *err);
 
 /* The value of the first parameter of that name; NULL: absent. */

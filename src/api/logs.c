@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Logs as a stream: JSON lines with the place of each, or raw bytes. Read from disk as fast as the client takes it. */
+/* Logs as a stream: JSON lines with the place of each, or raw bytes. Read from disk as fast as the
+ * client takes it. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,7 +103,8 @@ static void on_close(void *arg) {
 
 /* ---- what is asked ---- */
 
-/* "<object>:<run>:<offset>[:<from>]", as a line says; the target's own name will do, and has a colon. */
+/* "<object>:<run>:<offset>[:<from>]", as a line says; the target's own name will do, and has a
+ * colon. */
 static int parse_cursor(Request *request, const char *text, LogCursor *ret) {
     const char *p = strchr(text, ':');
     int64_t numbers[3] = {0};

@@ -111,7 +111,8 @@ static int parse_labels(Scan *scan, Selector *ret) {
     return 0;
 }
 
-/* How the member stands in the JSON of an object: quotes inside strings are escaped there, so it is found nowhere else. */
+/* How the member stands in the JSON of an object: quotes inside strings are escaped there, so it is
+ * found nowhere else. */
 static const char *file_needle(const char *path, Arena *arena) {
     Buf buf;
     JsonWriter out;

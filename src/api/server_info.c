@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server itself: what it is, making it leave; and reviews of config files, which leave no object behind. */
+/* The server itself: what it is, making it leave; and reviews of config files, which leave no
+ * object behind. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

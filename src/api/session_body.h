@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a POST to sessions, or to a session's start, as an ask for the engine. All problems are collected. */
+/* The body of a POST to sessions, or to a session's start, as an ask for the engine. All problems
+ * are collected. */
 #pragma once
 
 #include "api/status.h"
@@ -19,7 +20,8 @@ typedef struct SessionBody {
 void session_body_read(const Value *body, Arena *arena, SessionBody *ret);
 /* {names, labels, force, client} */
 void start_body_read(const Value *body, Arena *arena, SessionBody *ret);
-/* The spec of a merge patch, {exitCondition, ci{timeout, readinessTimeout}}; ret->ask.file: what it says of tiltfilePath. */
+/* The spec of a merge patch, {exitCondition, ci{timeout, readinessTimeout}}; ret->ask.file: what it
+ * says of tiltfilePath. */
 void patch_spec_read(const Value *spec, Arena *arena, SessionBody *ret, SessionPatch *ret_patch);
 /* {spec{tiltfilePath}, client} */
 void review_body_read(const Value *body, Arena *arena, SessionBody *ret);

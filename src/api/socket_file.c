@@ -63,7 +63,8 @@ static int check_place(const SocketFile *file, Err *err) {
     return err_set(err, ERR_CONFLICT, "a server answers at %s already", file->path);
 }
 
-/* Bound and listening under a temporary name, found through the descriptor of the directory: that name is short. */
+/* Bound and listening under a temporary name, found through the descriptor of the directory: that
+ * name is short. */
 static int listen_at(int dir, const char *temporary, Err *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", dir, temporary);

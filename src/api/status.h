@@ -32,5 +32,6 @@ void reply_not_found(Request *request, const char *group, const char *plural, co
 /* "404 page not found", as text. */
 void reply_no_page(Request *request);
 
-/* `problems` as an array of {file, line, column, path, message, hint}; warnings: those, else the errors. */
+/* `problems` as an array of {file, line, column, path, message, hint}; warnings: those, else the
+ * errors. */
 void problems_write(const Report *report, bool warnings, JsonWriter *out);

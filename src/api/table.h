@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects as Tables: what kubectl prints. Columns are data: a path into the object, or a small function of it. */
+/* Objects as Tables: what kubectl prints. Columns are data: a path into the object, or a small
+ * function of it. */
 #pragma once
 
 #include "api/http_server.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Start, stop, restart, trigger, enable and disable of one target: its wish is recorded and answered; what comes of it, a watch shows. */
+/* Start, stop, restart, trigger, enable and disable of one target: its wish is recorded and
+ * answered; what comes of it, a watch shows. */
 #include "api/api_inside.h"
 
 /* {force}; -1: it was answered. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people at a terminal do with a target: its input, the size of its terminal, its output byte by byte, its environment. */
+/* What people at a terminal do with a target: its input, the size of its terminal, its output byte
+ * by byte, its environment. */
 #include "engine/terminal.h"
 
 #include <stdlib.h>
@@ -65,7 +66,8 @@ void serve_terminal(Api *api, Request *request, const RouteMatch *match) {
     reply_json(request, 200, &buf);
 }
 
-/* ---- input: the reply ends when all of it was read, so who writes waits as long as the process does ---- */
+/* ---- input ----
+ * The reply ends when all of it was read, so who writes waits as long as the process does. */
 
 typedef struct Feeding {
     Op *op; /* NULL: done */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches. One is a cursor into the versions: it asks for the oldest object or tombstone behind the cursor, tells it, and moves on.
- * So nothing is queued: a client that is slow skips versions. Only what it is being told is held. */
+/* Watches. One is a cursor into the versions: it asks for the oldest object or tombstone behind the
+ * cursor, tells it, and moves on. So nothing is queued: a client that is slow skips versions. Only
+ * what it is being told is held. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ typedef struct Watch {
     size_t first_at;
     WatchEvent *event; /* being sent */
     size_t sent;
-    Map seen; /* with a label selector: space/name of what the client believes to fit; values are not used */
+    Map seen; /* with a label selector: space/name of what the client believes to fit; values are
+                 not used */
     bool by_labels;
     bool headed;          /* a Table's columns were sent */
     bool initial_end_due; /* the bookmark behind the initial events */
@@ -141,7 +143,8 @@ static WatchEvent *news_of_tombstone(Watch *watch, const Tombstone *tombstone, u
     return known ? tombstone_event(watch, tombstone) : NULL; /* came and went unseen */
 }
 
-/* Moves the cursor to the next version that matters, or to the newest. `object` is the oldest newer one. */
+/* Moves the cursor to the next version that matters, or to the newest. `object` is the oldest newer
+ * one. */
 static WatchEvent *next_news(Watch *watch) {
     Objects *objects = watch->api->objects;
     Object *object = object_newer(objects, watch->cursor);
@@ -239,7 +242,8 @@ static void on_close(void *arg) {
 
 /* ---- beginning ---- */
 
-/* All there is, as ADDED: rendered now, so that one version is shown; shared with others who begin now. */
+/* All there is, as ADDED: rendered now, so that one version is shown; shared with others who begin
+ * now. */
 static void begin_with_all(Watch *watch) {
     Objects *objects = watch->api->objects;
     watch->cursor = objects_version(objects);
@@ -255,8 +259,8 @@ static void begin_with_all(Watch *watch) {
     }
 }
 
-/* The client has seen all up to a version. What it believes to fit is known of objects that did not change since; of the others
- * it is assumed, so that it hears of it when they do not fit now. */
+/* The client has seen all up to a version. What it believes to fit is known of objects that did not
+ * change since; of the others it is assumed, so that it hears of it when they do not fit now. */
 static void begin_behind(Watch *watch) {
     watch->cursor = watch->ask.version;
     if (!watch->by_labels)

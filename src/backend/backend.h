@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Backend: where steps run. The contract of Woodpecker's backends, asynchronous: each call completes later from the loop, exactly once.
+/* Backend: where steps run. The contract of Woodpecker's backends, asynchronous: each call
+ * completes later from the loop, exactly once.
  *
- * A step is named by (task, step, run). All state is keyed by it; many tasks run at once on one Backend. Everything a
- * backend creates is found again from that key without us remembering: run directories, labels. Whoever was killed between
- * any two calls can repeat the last one: setup, destroy and resume are idempotent; start is refused for a key that exists
- * (ERR_CONFLICT).
+ * A step is named by (task, step, run). All state is keyed by it; many tasks run at once on one
+ * Backend. Everything a backend creates is found again from that key without us remembering: run
+ * directories, labels. Whoever was killed between any two calls can repeat the last one: setup,
+ * destroy and resume are idempotent; start is refused for a key that exists (ERR_CONFLICT).
  *
- * The functions below are wrappers: they check arguments and limits and answer ERR_UNAVAILABLE "… is not supported by the
- * backend …" for what an implementation leaves NULL. Strings and structs given are copied where they must outlive the call. */
+ * The functions below are wrappers: they check arguments and limits and answer ERR_UNAVAILABLE "…
+ * is not supported by the backend …" for what an implementation leaves NULL. Strings and structs
+ * given are copied where they must outlive the call. */
 #pragma once
 
 #include "loop/op.h"
@@ -35,7 +37,8 @@ typedef enum StepPhase {
 
 typedef enum StepEnd { STEP_EXITED, STEP_SIGNALED, STEP_FAILED, STEP_LOST } StepEnd;
 
-/* Result of start_step (phase RUNNING, or ENDED when it could not start), wait_step (ENDED) and resume_step (any). */
+/* Result of start_step (phase RUNNING, or ENDED when it could not start), wait_step (ENDED) and
+ * resume_step (any). */
 typedef struct StepState {
     StepPhase phase;
     StepEnd end;
@@ -58,14 +61,16 @@ typedef struct StepState {
 typedef struct StopHow {
     int signal;        /* first */
     uint32_t grace_ms; /* then SIGKILL */
-    /* NULL, or argv of a command to run instead of the signal (NULL-terminated), with the environment and in the directory
-     * of the step. If it fails the signal is sent after all, at once. Its time is part of the grace */
+    /* NULL, or argv of a command to run instead of the signal (NULL-terminated), with the
+     * environment and in the directory of the step. If it fails the signal is sent after all, at
+     * once. Its time is part of the grace */
     const char *const *command;
     /* Helpers end too, which Step.linger leaves alone, and even if the run has ended. */
     bool helpers;
 } StopHow;
 
-/* Bytes for a step to read. Who repeats them, because nobody answered, gives the same writer and at: no byte is read twice. */
+/* Bytes for a step to read. Who repeats them, because nobody answered, gives the same writer and
+ * at: no byte is read twice. */
 typedef struct StepInput {
     const char *bytes;
     size_t n;
@@ -99,7 +104,8 @@ typedef struct LogPiece {
     const char *gap; /* why bytes are missing, a sentence */
 } LogPiece;
 
-/* Return false to be held back after this piece, which counts as taken; backend_tail_resume continues. May cancel or drop its tail. */
+/* Return false to be held back after this piece, which counts as taken; backend_tail_resume
+ * continues. May cancel or drop its tail. */
 typedef bool (*LogFn)(void *arg, const LogPiece *piece);
 
 typedef struct BackendFlag {
@@ -118,8 +124,8 @@ typedef struct Discovered {
     size_t n;
 } Discovered;
 
-/* What a backend implements: all that says MUST, of what says MAY what it can. The result of an operation is named where there
- * is one. */
+/* What a backend implements: all that says MUST, of what says MAY what it can. The result of an
+ * operation is named where there is one. */
 typedef struct BackendOps {
     /* MUST */
     void (*free)(Backend *);
@@ -138,7 +144,8 @@ typedef struct BackendOps {
     void (*tail_resume)(Backend *, Op *tail);
     /* MUST: StepState; many may wait */
     Op *(*wait_step)(Backend *, StepId, OpFn, void *);
-    /* MUST: done when nothing of it is left but helpers; unknown is fine; ERR_DENIED names survivors */
+    /* MUST: done when nothing of it is left but helpers; unknown is fine; ERR_DENIED names
+     * survivors */
     Op *(*destroy_step)(Backend *, StepId, const StopHow *, OpFn, void *);
     /* MUST: config may be NULL */
     Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn, void *);
@@ -146,22 +153,25 @@ typedef struct BackendOps {
     Op *(*signal_step)(Backend *, StepId, int signal, OpFn, void *);
     /* MAY: run to its end beside the step: ExecResult */
     Op *(*exec_step)(Backend *, StepId, const Step *, int64_t timeout_ms, OpFn, void *);
-    /* MAY: done when the step has taken all of it. ERR_CONFLICT: it has no input, or has closed it; ERR_NOT_FOUND: it does not run */
+    /* MAY: done when the step has taken all of it. ERR_CONFLICT: it has no input, or has closed it;
+     * ERR_NOT_FOUND: it does not run */
     Op *(*input_step)(Backend *, StepId, const StepInput *, OpFn, void *);
     /* MAY: of its terminal; its foreground hears of it also if that does not change */
     Op *(*resize_step)(Backend *, StepId, StepSize, OpFn, void *);
     /* MAY: KeptSockets, once it is known what servers before have left */
     Op *(*kept_sockets)(Backend *, OpFn, void *);
-    /* MAY: a copy of the socket is kept under the name, in place of what had it; fd -1: no longer. For a server that is killed:
-     * of one that leaves while nothing runs nothing is kept */
+    /* MAY: a copy of the socket is kept under the name, in place of what had it; fd -1: no longer.
+     * For a server that is killed: of one that leaves while nothing runs nothing is kept */
     int (*keep_socket)(Backend *, const char *name, int fd, Err *);
     /* MAY: path of a 0600 file with its stdout */
     Op *(*capture_step)(Backend *, StepId, OpFn, void *);
     /* MAY: Discovered */
     Op *(*discover)(Backend *, OpFn, void *);
-    /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known at all is STEP_NEVER too */
+    /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known
+     * at all is STEP_NEVER too */
     Op *(*resume_step)(Backend *, StepId, OpFn, void *);
-    /* MAY: cheap, a look: how many an ended run has left running (Step.linger). Fills at most `max` */
+    /* MAY: cheap, a look: how many an ended run has left running (Step.linger). Fills at most
+     * `max` */
     size_t (*helpers)(Backend *, StepId, Helper *ret, size_t max);
 } BackendOps;
 
@@ -181,7 +191,8 @@ struct Backend {
     Loop *loop;
 };
 
-/* Forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are dead. */
+/* Forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are
+ * dead. */
 Backend *backend_free(Backend *backend);
 bool backend_available(Backend *backend, Err *why);
 Op *backend_load(Backend *backend, OpFn fn, void *arg);

@@ -74,7 +74,8 @@ static void window_drop(LogReader *reader) {
     reader->window = NULL;
 }
 
-/* The index entry the position has come to. 1: there is one, 0: none yet (a torn last one is none), -1: err. */
+/* The index entry the position has come to. 1: there is one, 0: none yet (a torn last one is none),
+ * -1: err. */
 static int chunk_peek(LogReader *reader, LogChunk *ret, Err *err) {
     Window *w = window(reader);
     if (reader->entry < w->entry || reader->entry >= w->entry + w->chunk_n) {
@@ -107,7 +108,8 @@ typedef struct Sought {
     uint64_t value;
 } Sought;
 
-/* The first entry of the segment's index for which `reaches` is true; they are true from some entry on. */
+/* The first entry of the segment's index for which `reaches` is true; they are true from some entry
+ * on. */
 static int entry_find(LogReader *reader, const Sought *sought, uint64_t *ret, Err *err) {
     uint64_t size, low = 0;
     if (log_index_size(reader->dir, sought->segment, &size, err) < 0)
@@ -181,7 +183,8 @@ static const char *gap_reason(const LogChunk *chunk) {
     return "are missing";
 }
 
-/* What the chunk still has at or after the position; 0: nothing (the caller goes on to the next), or its data is not there. */
+/* What the chunk still has at or after the position; 0: nothing (the caller goes on to the next),
+ * or its data is not there. */
 static int give_chunk(LogReader *reader, const LogChunk *chunk, LogPiece *ret, Err *err) {
     *ret = (LogPiece){.time_us = chunk->time_us, .stream = 1};
     /* bytes that no entry speaks of: a pin that died between two writes */
@@ -246,7 +249,8 @@ static int segment_after(LogReader *reader, uint64_t *ret, Err *err) {
     return there;
 }
 
-/* The index is used up, for now. 1: look again (or a piece was given: ret->size), 0: the end, -1: err. */
+/* The index is used up, for now. 1: look again (or a piece was given: ret->size), 0: the end, -1:
+ * err. */
 static int beyond_index(LogReader *reader, LogPiece *ret, Err *err) {
     LogSegment segment;
     uint64_t next;
@@ -288,7 +292,8 @@ static int beyond_index(LogReader *reader, LogPiece *ret, Err *err) {
     return 1;
 }
 
-/* The data ends before the chunk does: the disk has lost it (a power cut), or the cap is removing the segment right now. */
+/* The data ends before the chunk does: the disk has lost it (a power cut), or the cap is removing
+ * the segment right now. */
 static int data_short(LogReader *reader, const LogChunk *chunk, LogPiece *ret, Err *err) {
     LogSegment segment;
     int there = log_segment_stat(reader->dir, reader->segment, &segment, err);
@@ -401,7 +406,8 @@ int log_reader_seek_time(LogReader *reader, int64_t time_us, Err *err) {
     return result;
 }
 
-/* The offset behind the n-th newline from `end` backwards, not before the segment; `lines` counts down. */
+/* The offset behind the n-th newline from `end` backwards, not before the segment; `lines` counts
+ * down. */
 static int back_over_lines(LogReader *reader, uint64_t segment, uint64_t *end, size_t *lines,
                            Err *err) {
     Window *w = window(reader);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The segment files of one run's log (pin/wire.h): which there are, and bytes from them. Opens and closes at each call, so that
- * a reader who waits holds nothing and never keeps a segment that the cap has removed. */
+/* The segment files of one run's log (pin/wire.h): which there are, and bytes from them. Opens and
+ * closes at each call, so that a reader who waits holds nothing and never keeps a segment that the
+ * cap has removed. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,7 +38,8 @@ typedef struct LogRead {
     size_t size;
 } LogRead;
 
-/* Bytes read, fewer than asked for at the end of the file; 0 too when the file is not there; -1: err. */
+/* Bytes read, fewer than asked for at the end of the file; 0 too when the file is not there; -1:
+ * err. */
 MUST ssize_t log_segment_read(const char *dir, const LogRead *read, Err *err);
 /* Bytes of the index file, 0 when it is not there. */
 MUST int log_index_size(const char *dir, uint64_t segment, uint64_t *ret, Err *err);

@@ -25,8 +25,8 @@ void arena_adopt(Arena *arena, Arena *other);
 /* Zeroed, aligned for anything; never NULL, also for 0. */
 void *arena_alloc(Arena *arena, size_t size);
 void *arena_dup(Arena *arena, const void *bytes, size_t size);
-/* The array `at` of `n` items of `size` bytes with room for one more: in a place twice as large when *cap is reached (the
- * old one is left behind in the arena). */
+/* The array `at` of `n` items of `size` bytes with room for one more: in a place twice as large
+ * when *cap is reached (the old one is left behind in the arena). */
 void *arena_grow(Arena *arena, void *at, size_t n, size_t *cap, size_t size);
 char *arena_strdup(Arena *arena, const char *text);
 char *arena_strndup(Arena *arena, const char *text, size_t size); /* `size` bytes and a NUL */

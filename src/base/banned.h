@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Functions that are never right here: each becomes an error with the way out in its name. Included by attr.h. */
+/* Functions that are never right here: each becomes an error with the way out in its name. Included
+ * by attr.h. */
 #pragma once
 
 #include <alloca.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing string of bytes with a maximum. Beyond it nothing is added any more and `failed` stays set. */
+/* A growing string of bytes with a maximum. Beyond it nothing is added any more and `failed` stays
+ * set. */
 #pragma once
 
 #include <stdarg.h>

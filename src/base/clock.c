@@ -62,7 +62,8 @@ static bool digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* Does `text` begin like `shape`? A 0 there is any digit, a T also a t or a blank, the rest itself. */
+/* Does `text` begin like `shape`? A 0 there is any digit, a T also a t or a blank, the rest
+ * itself. */
 static bool shaped(const char *text, const char *shape) {
     for (; *shape; text++, shape++) {
         bool fits = *shape == '0'   ? digit(*text)

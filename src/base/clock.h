@@ -12,7 +12,8 @@ int64_t clock_mono_us(void);
 int64_t clock_boot_ms(void); /* since the machine was started, asleep or not: what nobody can set */
 int64_t clock_wall_us(void); /* since 1970 */
 
-/* A point in time for people, and for what is to be counted from it by another process of this boot. */
+/* A point in time for people, and for what is to be counted from it by another process of this
+ * boot. */
 typedef struct Moment {
     int64_t wall_us;
     int64_t boot_ms; /* 0: unknown */
@@ -25,8 +26,8 @@ void time_format_seconds(int64_t us, char text[TIME_TEXT]); /* 2006-01-02T15:04:
 /* RFC 3339 with any fraction and offset. */
 MUST int time_parse(const char *text, int64_t *ret_us, Err *err);
 
-/* Formatting takes what is negative for 0.
- * "300ms", "10s", "1h30m", "1.5h", "0": milliseconds. No sign; a number needs its unit unless it is 0. */
+/* Formatting takes what is negative for 0. "300ms", "10s", "1h30m", "1.5h", "0": milliseconds. No
+ * sign; a number needs its unit unless it is 0. */
 MUST int duration_parse(const char *text, int64_t *ret_ms, Err *err);
 void duration_format_go(int64_t ms, char text[DURATION_TEXT]); /* 300ms, 1.5s, 30s, 1m0s, 1h0m0s */
 /* For people: 300ms, 1.5s, 42s, 3m12s, 2h5m, 3d4h. */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors are values: a kind, which callers branch on, and one sentence for people. Nobody compares sentences.
+/* Errors are values: a kind, which callers branch on, and one sentence for people. Nobody compares
+ * sentences.
  *
  *     if (store_load(store, id, &env, err) < 0)
  *         return err_in(err, "environment %s", id);
  *
- * A function that can fail returns 0 or -1 and takes `Err *err` last; err may be NULL where the caller does not care.
- * Sentences: lower case, no full stop, the thing, the value, and the way out if it is known. */
+ * A function that can fail returns 0 or -1 and takes `Err *err` last; err may be NULL where the
+ * caller does not care. Sentences: lower case, no full stop, the thing, the value, and the way out
+ * if it is known. */
 #pragma once
 
 #include "base/attr.h"

@@ -8,14 +8,15 @@
 
 #include "base/err.h"
 
-/* Reads at most `max` bytes; a longer file is ERR_LIMIT. *ret is owned, NUL-terminated; ret_size may be NULL. Pipes and
- * sockets, which could keep us waiting, are refused. */
+/* Reads at most `max` bytes; a longer file is ERR_LIMIT. *ret is owned, NUL-terminated; ret_size
+ * may be NULL. Pipes and sockets, which could keep us waiting, are refused. */
 MUST int file_read(const char *path, size_t max, char **ret, size_t *ret_size, Err *err);
 /* Plain: creates or truncates. */
 MUST int file_write(const char *path, const void *bytes, size_t size, mode_t mode, Err *err);
-/* <path>.tmp, then renamed into place: a reader sees the old or the new one. One writer per path (locks are the caller's).
- * sync: survives a power cut. */
+/* <path>.tmp, then renamed into place: a reader sees the old or the new one. One writer per path
+ * (locks are the caller's). sync: survives a power cut. */
 MUST int file_write_atomic(const char *path, const void *bytes, size_t size, mode_t mode, bool sync,
                            Err *err);
-/* Exclusive flock on `path` (made if missing); kept until the descriptor is closed. ERR_CONFLICT: another has it and !wait. */
+/* Exclusive flock on `path` (made if missing); kept until the descriptor is closed. ERR_CONFLICT:
+ * another has it and !wait. */
 MUST int file_lock(const char *path, bool wait, int *ret_fd, Err *err);

@@ -68,7 +68,8 @@ static bool class_has(const char *at, const char *end, const char *c, size_t c_n
     return has != negated;
 }
 
-/* The pattern's next element against the name's next character: how far both go; false: it does not match. */
+/* The pattern's next element against the name's next character: how far both go; false: it does not
+ * match. */
 static bool element(const char **pattern, const char *pattern_end, const char **name,
                     const char *name_end) {
     const char *p = *pattern, *close = *p == '[' ? class_end(p, pattern_end) : NULL;
@@ -114,7 +115,8 @@ static const char *name_end(const char *at) {
     return at + strcspn(at, "/");
 }
 
-/* A slash in a [class] is no separator, so classes never reach beyond a name: glob_check sees to it. */
+/* A slash in a [class] is no separator, so classes never reach beyond a name: glob_check sees to
+ * it. */
 static const char *next(const char *end) {
     return *end ? end + 1 : end;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Globs: which files of a tree are meant. Paths and globs are relative to the tree's root, and normal: "src/app.js", no leading
- * "./", the root itself is "".
+/* Globs: which files of a tree are meant. Paths and globs are relative to the tree's root, and
+ * normal: "src/app.js", no leading "./", the root itself is "".
  *
  *   *  ?  [a-z] [!a]   within one name; names that begin with a dot are names as others
  *   **                 any number of directories, also none
@@ -8,8 +8,9 @@
  *   \x                 x as it is
  *   !glob              takes away what it matches, wherever it stands in the list
  *
- * What matches a directory matches all below it: "src" and "src/" are src and everything in it, "*.js" the files (or
- * directories) of that name in the root alone, "**" + "/" + "*.js" those anywhere, "." everything. */
+ * What matches a directory matches all below it: "src" and "src/" are src and everything in it,
+ * "*.js" the files (or directories) of that name in the root alone, "**" + "/" + "*.js" those
+ * anywhere, "." everything. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,12 +20,14 @@
 
 enum { GLOB_MAX = 4096, GLOB_WAYS_MAX = 256 }; /* bytes of one; what its braces come to */
 
-/* Why this is no glob: empty, absolute, outside of the root, brackets or braces that are not closed, … */
+/* Why this is no glob: empty, absolute, outside of the root, brackets or braces that are not
+ * closed, … */
 MUST int glob_check(const char *glob, Err *err);
 
 typedef struct GlobSet GlobSet;
 
-/* -1 and NULL as glob_check says of the first that is none. No globs: a set that matches nothing. */
+/* -1 and NULL as glob_check says of the first that is none. No globs: a set that matches
+ * nothing. */
 MUST GlobSet *glob_set_new(const char *const *globs, size_t n, Err *err);
 GlobSet *glob_set_free(GlobSet *set);
 
@@ -35,7 +38,8 @@ bool glob_set_enters(const GlobSet *set, const char *dir);
 /* The globs one by one, braces resolved, without those that take away. */
 size_t glob_set_count(const GlobSet *set);
 bool glob_set_match_one(const GlobSet *set, size_t i, const char *path); /* and not taken away */
-/* The names that stand at its beginning without any wildcard: the directory (or file) that it is about. */
+/* The names that stand at its beginning without any wildcard: the directory (or file) that it is
+ * about. */
 const char *glob_set_base(const GlobSet *set, size_t i);
 /* Does one begin with this path, or is it one: is a base the same or below? */
 bool glob_set_names(const GlobSet *set, const char *path);

@@ -141,8 +141,8 @@ bool ignore_always(const char *name) {
     return false;
 }
 
-/* vim: .x.swp, x~, 4913 (it tries whether it can write); emacs: #x#, .#x, x~, flymake_x; JetBrains: x___jb_tmp___;
- * kate: .x.kate-swp; gedit: .goutputstream-XXXX; gofmt: x-go-tmp-umask. */
+/* vim: .x.swp, x~, 4913 (it tries whether it can write); emacs: #x#, .#x, x~, flymake_x; JetBrains:
+ * x___jb_tmp___; kate: .x.kate-swp; gedit: .goutputstream-XXXX; gofmt: x-go-tmp-umask. */
 bool ignore_dropping(const char *name) {
     size_t n = strlen(name);
     if (n == 0)

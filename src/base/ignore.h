@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What nobody wants to hear of: .gitignore files by git's own rules (nested, negated, anchored, for directories alone), and what
- * editors and version control leave behind.
+/* What nobody wants to hear of: .gitignore files by git's own rules (nested, negated, anchored, for
+ * directories alone), and what editors and version control leave behind.
  *
- * Paths are relative to the root of the tree that is looked at. A file of rules holds below its own directory; of the rules that
- * match, the last one of the innermost file decides. What is below an ignored directory is ignored; that is for the caller, who
- * does not enter it. */
+ * Paths are relative to the root of the tree that is looked at. A file of rules holds below its own
+ * directory; of the rules that match, the last one of the innermost file decides. What is below an
+ * ignored directory is ignored; that is for the caller, who does not enter it. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,10 +23,12 @@ Ignore *ignore_parse(const char *text, size_t size, const IgnoreFrom *from);
 Ignore *ignore_free(Ignore *ignore); /* and what is outer */
 
 typedef enum Ignored { IGNORED_NO_RULE, IGNORED, IGNORED_KEPT } Ignored;
-/* What the rules say of a path: ignored, expressly not, or nothing. Its parents are not looked at. */
+/* What the rules say of a path: ignored, expressly not, or nothing. Its parents are not looked
+ * at. */
 Ignored ignore_look(const Ignore *ignore, const char *path, bool is_dir);
 
-/* The rules that hold in a directory: its own, if it has any, and those of the directories above. */
+/* The rules that hold in a directory: its own, if it has any, and those of the directories
+ * above. */
 typedef struct IgnoreAt {
     const struct IgnoreAt *outer;
     Ignore *ignore; /* NULL: none of its own */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every maximum there is, by name. What is beyond is refused with a sentence that names the limit. */
+/* Every maximum there is, by name. What is beyond is refused with a sentence that names the
+ * limit. */
 #pragma once
 
 enum {
@@ -11,8 +12,8 @@ enum {
     MAX_STATE_BYTES = 64 << 20,
     MAX_OBJECT_BYTES = 32 << 20,
     MAX_REQUEST_BYTES = 20 << 20,
-    /* Of a request's head. The HTTP library has one buffer of this size for each connection, touches half of it, and
-     * gives it back to the system if it is larger than 32 KiB. */
+    /* Of a request's head. The HTTP library has one buffer of this size for each connection,
+     * touches half of it, and gives it back to the system if it is larger than 32 KiB. */
     MAX_HEADER_BYTES = 33 << 10,
     MAX_REPLY_BYTES = 256 << 20,
     MAX_CONNECTIONS = 4096, /* of the API */

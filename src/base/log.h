@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the program itself says, on stderr: time, level, text. The level is the one global that is allowed. */
+/* What the program itself says, on stderr: time, level, text. The level is the one global that is
+ * allowed. */
 #pragma once
 
 #include "base/attr.h"

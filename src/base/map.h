@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A map from strings to pointers (open addressing). Keys are copied; values are the caller's. Order of iteration is
- * unspecified. */
+/* A map from strings to pointers (open addressing). Keys are copied; values are the caller's. Order
+ * of iteration is unspecified. */
 #pragma once
 
 #include <stddef.h>

@@ -125,7 +125,8 @@ static char *home(void) {
     return xstrdup(dir ? dir : who ? who->pw_dir : "/");
 }
 
-/* Takes `path`. Others could plant files in a directory that is not ours alone. We do not make it so: it may be /tmp. */
+/* Takes `path`. Others could plant files in a directory that is not ours alone. We do not make it
+ * so: it may be /tmp. */
 static char *own_dir(char *path, int look, const char *way_out, Err *err) {
     struct stat st;
     if (path[0] != '/') {

@@ -13,12 +13,13 @@ char *path_join(const char *dir, const char *name);
 bool path_below(const char *path, const char *dir);
 /* Those that are missing; existing ones stay as they are. */
 MUST int path_mkdirs(const char *path, mode_t mode, Err *err);
-/* Removes a file or a whole tree; follows no link, goes on after an error and names the first. What is not there is fine.
- * Directories of ours that we may not write are made writable (package caches have such). */
+/* Removes a file or a whole tree; follows no link, goes on after an error and names the first. What
+ * is not there is fine. Directories of ours that we may not write are made writable (package caches
+ * have such). */
 MUST int path_remove_tree(const char *path, Err *err);
 
-/* Both exist afterwards, 0700 and ours, or it is an error: we make them, but change nothing that was there before. Returns
- * owned. A state directory may be a link. */
+/* Both exist afterwards, 0700 and ours, or it is an error: we make them, but change nothing that
+ * was there before. Returns owned. A state directory may be a link. */
 /* THOLE_STATE_DIR, else $XDG_STATE_HOME/thole, else ~/.local/state/thole. */
 MUST char *path_state_dir(Err *err);
 /* THOLE_RUNTIME_DIR, else $XDG_RUNTIME_DIR/thole, else <tmp>/thole-<uid>. */

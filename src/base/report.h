@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many problems at once: what is wrong with a file, each with its place. Warnings do not stop, errors do. */
+/* Many problems at once: what is wrong with a file, each with its place. Warnings do not stop,
+ * errors do. */
 #pragma once
 
 #include "base/arena.h"

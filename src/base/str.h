@@ -14,10 +14,12 @@ bool str_starts(const char *text, const char *prefix);
 bool str_ends(const char *text, const char *suffix);
 bool str_same(const char *a, const char *b); /* NULL equals only NULL */
 
-/* The candidate that `word` was probably meant to be, or NULL ("did you mean"). NULL candidates are skipped. */
+/* The candidate that `word` was probably meant to be, or NULL ("did you mean"). NULL candidates are
+ * skipped. */
 const char *str_suggest(const char *word, const char *const *candidates, size_t n);
 
-/* FNV-1a, for tables of names. Begins with STR_HASH; goes on with what it gave for the text before. */
+/* FNV-1a, for tables of names. Begins with STR_HASH; goes on with what it gave for the text
+ * before. */
 #define STR_HASH UINT64_C(0xcbf29ce484222325)
 static inline uint64_t str_hash(uint64_t hash, const char *text) {
     for (; *text; text++)

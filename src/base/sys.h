@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seam to the kernel: system calls that supervision needs, so that tests can fail the n-th one or kill the program at a
- * named point. Used by the server and by the freestanding pin alike: no memory, no other part of base.
+/* The seam to the kernel: system calls that supervision needs, so that tests can fail the n-th one
+ * or kill the program at a named point. Used by the server and by the freestanding pin alike: no
+ * memory, no other part of base.
  *
- * In ordinary builds each is the call itself (EINTR repeated where that is right), inline. Built with -DSYS_FAULTS (the
- * programs named *-faults) each first asks sys_fault():
- *   THOLE_FAULT=<call>:<n>[:<errno>]  the n-th such call of this program fails ("any": any call; "write:3:ENOSPC")
+ * In ordinary builds each is the call itself (EINTR repeated where that is right), inline. Built
+ * with -DSYS_FAULTS (the programs named *-faults) each first asks sys_fault():
+ *   THOLE_FAULT=<call>:<n>[:<errno>]  the n-th such call of this program fails ("any": any call;
+ *                                     "write:3:ENOSPC")
  *   THOLE_CRASH=<point>:<n>           SIGKILL to itself at the n-th arrival at sys_point("<point>")
- *   THOLE_CRASH_DIR=<path>            likewise whoever arrives first once there is a file <path>/<program>.<point>,
- *                                     which it removes: for programs that are running already
- *   THOLE_CLOCK_FILE=<path>           the wall clock is off by the microseconds that are written there, and the clock that
- *                                     goes on while the machine sleeps by a second number
+ *   THOLE_CRASH_DIR=<path>            likewise whoever arrives first once there is a file
+ *                                     <path>/<program>.<point>, which it removes: for programs that
+ *                                     are running already
+ *   THOLE_CLOCK_FILE=<path>           the wall clock is off by the microseconds that are written
+ *                                     there, and the clock that goes on while the machine sleeps by
+ *                                     a second number
  *   THOLE_FAULT_PROGRAM=<name>        only in the program that called sys_program("<name>")
- *   THOLE_FAULT_FILE=<path>           each fault that fires appends "<program> <call or point> <pid>" */
+ *   THOLE_FAULT_FILE=<path>           each fault that fires appends "<program> <call or point>
+ *                                     <pid>" */
 #pragma once
 
 #include <errno.h>
@@ -182,7 +187,8 @@ static inline ssize_t sys_recvmsg(int fd, struct msghdr *message, int flags) {
 static inline pid_t sys_fork(void) {
     return sys_fault("fork") ? -1 : fork();
 }
-/* Like fork, with a pidfd of the child, and into the cgroup of the directory `cgroup` unless that is -1 or does not work. */
+/* Like fork, with a pidfd of the child, and into the cgroup of the directory `cgroup` unless that
+ * is -1 or does not work. */
 static inline pid_t sys_clone_pidfd(int *ret_pidfd, int cgroup) {
     if (sys_fault("clone3"))
         return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that is there or the program ends with a line: pins keep the services, the next server adopts them. Input cannot
- * cause it, because everything that input can grow has a limit (limits.h). */
+/* Memory that is there or the program ends with a line: pins keep the services, the next server
+ * adopts them. Input cannot cause it, because everything that input can grow has a limit
+ * (limits.h). */
 #pragma once
 
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time zones: what time it is on the wall of a place. Read from the files of tzdata (TZif, RFC 9636), with the rule at their end
- * for all the years behind. Pure but for zone_load. Seconds since 1970; local seconds are those that a clock on the wall would
- * have counted, had it always run like that. */
+/* Time zones: what time it is on the wall of a place. Read from the files of tzdata (TZif, RFC
+ * 9636), with the rule at their end for all the years behind. Pure but for zone_load. Seconds since
+ * 1970; local seconds are those that a clock on the wall would have counted, had it always run like
+ * that. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,11 +39,13 @@ typedef struct Zone {
 
 /* A file of tzdata. What it holds lives in the arena. */
 MUST int zone_parse(const void *bytes, size_t size, Arena *arena, Zone *ret, Err *err);
-/* By name ("Europe/Berlin"); NULL: the machine's own. UTC needs no file. ERR_NOT_FOUND: there is none of that name. */
+/* By name ("Europe/Berlin"); NULL: the machine's own. UTC needs no file. ERR_NOT_FOUND: there is
+ * none of that name. */
 MUST int zone_load(const char *name, Arena *arena, Zone *ret, Err *err);
 
 /* What holds at that time. Good as long as the zone. */
 const ZoneType *zone_at(const Zone *zone, int64_t utc);
 int64_t zone_local(const Zone *zone, int64_t utc);
-/* The first time at which the wall shows `local`; if it never does, because clocks are put forward over it, the moment when they are. */
+/* The first time at which the wall shows `local`; if it never does, because clocks are put forward
+ * over it, the moment when they are. */
 int64_t zone_utc(const Zone *zone, int64_t local);

@@ -99,7 +99,8 @@ static bool has_server(const Wish *w, const Seen *job) {
     return false;
 }
 
-/* Chosen for its server's sake: a resource is started by its server, its build is a target of its own. */
+/* Chosen for its server's sake: a resource is started by its server, its build is a target of its
+ * own. */
 static bool is_build(const Wish *w, const Seen *seen) {
     return seen->view.job && !is_named(w, seen->view.name) && has_server(w, seen);
 }
@@ -117,7 +118,8 @@ static bool is_done(const Seen *seen) {
            (seen->view.job && seen->view.phase == PHASE_TERMINATED && !seen->view.error);
 }
 
-/* A job that is done runs again if it is named itself, not for the sake of a group or of its server. */
+/* A job that is done runs again if it is named itself, not for the sake of a group or of its
+ * server. */
 static bool runs_again(const Wish *w, const Seen *seen) {
     return is_done(seen) &&
            (is_named(w, seen->view.name) ||
@@ -181,8 +183,8 @@ static Come stopped(const Seen *seen, int64_t before) {
                                                                                    : COME_NOT_YET;
 }
 
-/* A server has been started when it runs, a job when it has ended: so the outcome does not hang on who
- * looks first. */
+/* A server has been started when it runs, a job when it has ended: so the outcome does not hang on
+ * who looks first. */
 static Come started(const Wish *w, size_t i, bool fresh) {
     const Seen *seen = w->targets.all.at[i];
     const TargetView *view = &seen->view;

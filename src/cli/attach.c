@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A terminal, or a pipe, at a target: what it writes is shown as it comes, what is typed is given to it. Both go on where they
- * were when the server is replaced: output at its offset, input as what one writer repeats. */
+/* A terminal, or a pipe, at a target: what it writes is shown as it comes, what is typed is given
+ * to it. Both go on where they were when the server is replaced: output at its offset, input as
+ * what one writer repeats. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -216,8 +217,8 @@ static void tell_size(Attach *a, int more) {
         http_answer_free(&answer);
 }
 
-/* A program that fills the screen paints it anew when its size has changed, so it changes, there and back. That it may have
- * done so is said again a little later: who was busy has missed it. */
+/* A program that fills the screen paints it anew when its size has changed, so it changes, there
+ * and back. That it may have done so is said again a little later: who was busy has missed it. */
 static void redraw(Attach *a) {
     static const int wait_ms[] = {50, 200};
     if (a->redraws == 0)
@@ -244,7 +245,8 @@ static void hear_signals(Attach *a) {
     }
 }
 
-/* Without a terminal what is typed has an end: so has the visit, if that is not the end of the program's input. */
+/* Without a terminal what is typed has an end: so has the visit, if that is not the end of the
+ * program's input. */
 static void look_at_end(Attach *a) {
     if (a->input_ended && !a->remote.stdin_open && !a->giving && (!a->input.n || a->deaf))
         leave(a, EXIT_DONE, "detached, as there is no more input; it goes on");

@@ -38,7 +38,8 @@ static const Case *find_culprit(const Cases *cases) {
     return NULL;
 }
 
-/* Its last lines, and where the rest is. Within Actions on the stream where nothing of it is a command. */
+/* Its last lines, and where the rest is. Within Actions on the stream where nothing of it is a
+ * command. */
 static void say_last_words(CiReport *report, Cli *cli, const Cases *cases, const Case *it) {
     bool folds = report->github.on;
     AUTO_FREE char *logs = cli_words(cli, "logs");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every command of `thole` shares. One file per command, named after it; the table is commands.c. */
+/* What every command of `thole` shares. One file per command, named after it; the table is
+ * commands.c. */
 #pragma once
 
 #include "cli/options.h"
@@ -74,8 +75,9 @@ void cli_print(const Cli *cli, const Value *v);
 void cli_print_raw(const HttpAnswer *answer);
 /* Finds the project's config file: --file, or walking up from the working directory. */
 MUST int cli_project(Cli *cli, Err *err);
-/* The slug of the project's session; NULL: there is none (err says so and how to start it). Also one that is down if `stopped` is
- * not NULL, which then says whether it is. That the directory was moved meanwhile is said. */
+/* The slug of the project's session; NULL: there is none (err says so and how to start it). Also
+ * one that is down if `stopped` is not NULL, which then says whether it is. That the directory was
+ * moved meanwhile is said. */
 const char *cli_session(Cli *cli, bool *stopped, Err *err);
 /* The whole object. NULL: none. */
 const Value *cli_find_session(Cli *cli, bool stopped, Err *err);
@@ -83,6 +85,7 @@ const Value *cli_find_session(Cli *cli, bool stopped, Err *err);
 bool cli_is_meant(const Cli *cli, const Value *session);
 /* `spec.tiltfilePath<sign><the config file>`, for fieldSelector. Returns owned. */
 char *cli_file_selector(const Cli *cli, const char *sign);
-/* The words that do `verb` with the session that is meant here: "thole --session two down". Returns owned. */
+/* The words that do `verb` with the session that is meant here: "thole --session two down". Returns
+ * owned. */
 char *cli_words(const Cli *cli, const char *verb);
 enum { CLI_PATH_BYTES = 16 * 1024 }; /* of a request */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command in a target's environment and directory. It becomes this very process: terminal, signals and exit code are its own. */
+/* A command in a target's environment and directory. It becomes this very process: terminal,
+ * signals and exit code are its own. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

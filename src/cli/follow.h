@@ -28,7 +28,8 @@ typedef struct FollowAsk {
     int signals; /* follow_catch_signals() of before; 0: none yet */
 } FollowAsk;
 
-/* From now on INT, TERM and HUP wait to be read from the descriptor that is returned (never one of the first three). */
+/* From now on INT, TERM and HUP wait to be read from the descriptor that is returned (never one of
+ * the first three). */
 int follow_catch_signals(void);
 
 /* Exit code. */

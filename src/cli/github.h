@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `thole ci` within GitHub Actions: the log folds, failures are annotations of the config file, and the summary of the step has
- * a table. Nothing that programs write is taken for a command to the runner. */
+/* `thole ci` within GitHub Actions: the log folds, failures are annotations of the config file, and
+ * the summary of the step has a table. Nothing that programs write is taken for a command to the
+ * runner. */
 #pragma once
 
 #include "cli/cases.h"
@@ -12,7 +13,8 @@ typedef struct Github {
 } Github;
 
 void github_init(Github *github);
-/* What programs write follows on stdout, until github_unfold(): folded away, and without meaning for the runner. */
+/* What programs write follows on stdout, until github_unfold(): folded away, and without meaning
+ * for the runner. */
 void github_fold(Github *github, const char *title);
 void github_unfold(Github *github);
 /* What a program wrote follows on stdout, in the open; nothing of it is a command. */

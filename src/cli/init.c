@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes a thole.yaml from what the project has: package.json, Procfile, process-compose, compose.yaml, Makefile. What is only
- * a guess stands there as a comment. */
+/* Writes a thole.yaml from what the project has: package.json, Procfile, process-compose,
+ * compose.yaml, Makefile. What is only a guess stands there as a comment. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

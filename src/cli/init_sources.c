@@ -153,7 +153,8 @@ static bool has_script(const Value *scripts, const char *name) {
     return value_get_str(scripts, name) != NULL;
 }
 
-/* `dev` is what people work with; where there is none it is `start`, or `serve`. Watchers go with it. */
+/* `dev` is what people work with; where there is none it is `start`, or `serve`. Watchers go with
+ * it. */
 static bool starts(const Value *scripts, const char *name) {
     if (strcmp(name, "start") == 0)
         return !has_script(scripts, "dev") && !has_script(scripts, "develop");
@@ -285,7 +286,8 @@ static void put_make(Init *init) {
 
 /* ---- all of them ---- */
 
-/* Has the package.json a script that would become a service? One that cannot be read is a source too, to be told. */
+/* Has the package.json a script that would become a service? One that cannot be read is a source
+ * too, to be told. */
 static bool has_package(const char *dir) {
     AUTO_FREE char *text = read_file(dir, "package.json");
     const Value *package;

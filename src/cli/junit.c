@@ -18,7 +18,8 @@ enum {
 
 /* ---- XML ---- */
 
-/* What XML cannot hold is written so that it can be seen: \x1b; bytes that are no UTF-8 become U+FFFD. */
+/* What XML cannot hold is written so that it can be seen: \x1b; bytes that are no UTF-8 become
+ * U+FFFD. */
 static void put_text(Buf *out, const char *text, size_t size) {
     for (size_t i = 0, n; i < size; i += n) {
         unsigned char c = (unsigned char)text[i];

@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Appends what the key sends: "Enter", "C-c", "M-x", "S-Up", "F5". `newline`: who reads is no terminal, Enter is \n. False: the
- * word is no key's name. */
+/* Appends what the key sends: "Enter", "C-c", "M-x", "S-Up", "F5". `newline`: who reads is no
+ * terminal, Enter is \n. False: the word is no key's name. */
 bool keys_put(Buf *to, const char *word, bool newline);
 
 /* "C-p,C-q", "ctrl-p,ctrl-q", "none": keys that are typed one after the other. */

@@ -10,6 +10,6 @@ typedef struct Labelled {
     const TextList *labels;
 } Labelled;
 
-/* The names of the command, and those of the targets that carry all the labels now; without labels the names as they are. They
- * live in cli->arena. */
+/* The names of the command, and those of the targets that carry all the labels now; without labels
+ * the names as they are. They live in cli->arena. */
 MUST int labelled_names(Cli *cli, const Labelled *what, TextList *ret, Err *err);

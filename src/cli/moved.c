@@ -16,7 +16,8 @@ static char *trace_dir(const Cli *cli) {
     return xasprintf("%.*s/.thole", (int)(slash - cli->config_file), cli->config_file);
 }
 
-/* …/sessions/<slug>/runs: where the logs of the default config file's session are. Returns owned, or NULL. */
+/* …/sessions/<slug>/runs: where the logs of the default config file's session are. Returns owned,
+ * or NULL. */
 static char *linked_slug(const char *dir) {
     AUTO_FREE char *path = path_join(dir, "logs");
     char to[PATH_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A project directory that was moved while its session runs: the session goes by the old path, and only `.thole/` in the
- * directory still knows its name. */
+/* A project directory that was moved while its session runs: the session goes by the old path, and
+ * only `.thole/` in the directory still knows its name. */
 #pragma once
 
 #include "cli/cli.h"

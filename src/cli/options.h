@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line as data: each command lists its options once; parsing, --help and did-you-mean come from the list. */
+/* The command line as data: each command lists its options once; parsing, --help and did-you-mean
+ * come from the list. */
 #pragma once
 
 #include <stdbool.h>
@@ -48,13 +49,15 @@ typedef struct OptionWords {
     bool stop_at_word; /* the first word that is no option ends it */
 } OptionWords;
 
-/* Takes the options behind the word at hand into the structs of the sets; what is left, in order, goes to `rest` (room for
- * argc). "--" ends the options. Then the word at hand is the one that has ended it, or argc. */
+/* Takes the options behind the word at hand into the structs of the sets; what is left, in order,
+ * goes to `rest` (room for argc). "--" ends the options. Then the word at hand is the one that has
+ * ended it, or argc. */
 MUST int options_parse(const OptionSet *sets, size_t set_n, OptionWords *words, TextList *rest,
                        Err *err);
 
 /* What options_parse made for the TextLists of a set. */
 void options_free(const OptionSet *set);
 
-/* The lines of --help: "  -n, --tail N   the last N lines"; all aligned, an empty line between sets. */
+/* The lines of --help: "  -n, --tail N   the last N lines"; all aligned, an empty line between
+ *                         sets. */
 void options_print(const OptionSet *sets, size_t set_n);

@@ -67,7 +67,8 @@ static char *find_process_compose(const char *dir, bool *ret_compose) {
     return NULL;
 }
 
-/* OVERMIND_PROCFILE, from the environment or .overmind.env; foreman and overmind take no other name by themselves. */
+/* OVERMIND_PROCFILE, from the environment or .overmind.env; foreman and overmind take no other name
+ * by themselves. */
 static char *find_procfile(const char *dir) {
     static const char *const names[] = {"Procfile"};
     AUTO_FREE char *settings = path_join(dir, ".overmind.env");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The terminal that we were started in, while somebody else's program has it: raw, and put back as it was. */
+/* The terminal that we were started in, while somebody else's program has it: raw, and put back as
+ * it was. */
 #pragma once
 
 #include <stdbool.h>

@@ -19,7 +19,8 @@ static uint64_t draw(void) {
     return (strtoull(hex, NULL, 16) >> 1) | 1;
 }
 
-/* Of several that the name stands for: the server of the resource. NULL: there is no telling which is meant. */
+/* Of several that the name stands for: the server of the resource. NULL: there is no telling which
+ * is meant. */
 static const Seen *choose(const Targets *targets, Err *err) {
     const Seen *found = NULL;
     Buf names;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong with a config file, on stderr as a compiler says it; in a terminal with the line it is about. */
+/* What is wrong with a config file, on stderr as a compiler says it; in a terminal with the line it
+ * is about. */
 #pragma once
 
 #include "cli/cli.h"

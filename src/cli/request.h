@@ -15,8 +15,10 @@ typedef struct UpAsk {
     bool with_client;                         /* environment, umask, nice, limits of this process */
 } UpAsk;
 
-/* The member `client` of an object that is being written: environment, umask, nice, limits of this process. */
+/* The member `client` of an object that is being written: environment, umask, nice, limits of this
+ * process. */
 void request_client(JsonWriter *out);
 
-/* The body of POST sessions, or (start) of POST sessions/{name}/start. Returns owned. NULL: a label is no key=value. */
+/* The body of POST sessions, or (start) of POST sessions/{name}/start. Returns owned. NULL: a label
+ * is no key=value. */
 char *request_up(const Cli *cli, const UpAsk *ask, bool start, Err *err);

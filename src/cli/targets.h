@@ -54,8 +54,8 @@ void targets_pump(Targets *targets);    /* what has come, without waiting */
 MUST int targets_wait(Targets *targets, int64_t deadline_ms, Err *err);
 
 Seen *targets_find(const Targets *targets, const char *name);
-/* Sets `chosen` of those that the names (resources or targets) and labels ("key=value" or "key") stand for,
- * or of all. An unknown name, or labels that nothing carries: ERR_NOT_FOUND. */
+/* Sets `chosen` of those that the names (resources or targets) and labels ("key=value" or "key")
+ * stand for, or of all. An unknown name, or labels that nothing carries: ERR_NOT_FOUND. */
 MUST int targets_choose(Targets *targets, const TextList *names, const TextList *labels, Err *err);
 /* The same, and all that they depend on. */
 void targets_add_dependencies(Targets *targets);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Applies changes, or builds and starts afresh; with --wait the logs of what runs then go to the terminal, and its exit code is
- * ours. Which runs those are the server says; whoever else asks at the same time waits for the same ones. */
+/* Applies changes, or builds and starts afresh; with --wait the logs of what runs then go to the
+ * terminal, and its exit code is ours. Which runs those are the server says; whoever else asks at
+ * the same time waits for the same ones. */
 #include <poll.h>
 #include <signal.h>
 #include <string.h>

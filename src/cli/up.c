@@ -126,7 +126,8 @@ static int64_t read_at_us(const Value *session) {
     return -1;
 }
 
-/* The session watches its file. Who has just written to it expects it to be taken up before anything else is done. */
+/* The session watches its file. Who has just written to it expects it to be taken up before
+ * anything else is done. */
 static int take_up(Cli *cli, const char *slug, Err *err) {
     const Value *session, *reply;
     struct stat file;
@@ -163,7 +164,8 @@ static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) 
     return 0;
 }
 
-/* A Status says first whose field is wrong; people want to know what is wrong with what they wrote. */
+/* A Status says first whose field is wrong; people want to know what is wrong with what they
+ * wrote. */
 static void take_cause(const Value *reply, Err *err) {
     const Value *details = value_get(reply, "details");
     const char *cause = value_get_str(value_at(value_get(details, "causes"), 0), "message");
@@ -246,7 +248,8 @@ static int look_on(Cli *cli, UpOptions *options, const UpAsk *ask, const Begun *
     return r;
 }
 
-/* A signal meanwhile is for the session that is being started, so it is kept until that is there. */
+/* A signal meanwhile is for the session that is being started, so it is kept until that is
+ * there. */
 static int go(Cli *cli, UpOptions *options, UpAsk *ask, Err *err) {
     Begun begun = {0};
     if (!ask->ci && !options->wait && options->timeout_ms >= 0)

@@ -4,5 +4,6 @@
 
 #include "cli/cli.h"
 
-/* {target, lines: [{target, run, time, message}], command}, in cli->arena. NULL: there is no such target. */
+/* {target, lines: [{target, run, time, message}], command}, in cli->arena. NULL: there is no such
+ * target. */
 const Value *why_ask(Cli *cli, const char *slug, const char *name, Err *err);

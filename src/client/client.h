@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The typed way to our server: starts it if none answers, asks again where asking twice is safe, and turns Status replies
- * into errors. */
+/* The typed way to our server: starts it if none answers, asks again where asking twice is safe,
+ * and turns Status replies into errors. */
 #pragma once
 
 #include "base/arena.h"
@@ -22,8 +22,8 @@ enum { CLIENT_TIMEOUT_MS = 60 * 1000, CLIENT_PATIENCE_MS = 15 * 1000 };
 MUST int client_init(Client *client, Err *err);
 void client_deinit(Client *client);
 
-/* One request. The reply's body as a tree in `arena`. A status of 400 or more is an error with the server's sentence; the
- * tree is there all the same (`*ret` NULL if it was no JSON). */
+/* One request. The reply's body as a tree in `arena`. A status of 400 or more is an error with the
+ * server's sentence; the tree is there all the same (`*ret` NULL if it was no JSON). */
 MUST int client_ask(Client *client, const char *method, const char *path, const char *body,
                     Arena *arena, const Value **ret, Err *err);
 /* The same, as it came. */
@@ -39,5 +39,6 @@ void client_param(Buf *path, const char *name, const char *value);
 /* One segment of a path, percent-encoded. */
 void client_segment(Buf *path, const char *text);
 
-/* server_start.c: starts a server and waits until it answers, at most 10 s. Another one that is faster is fine too. */
+/* server_start.c: starts a server and waits until it answers, at most 10 s. Another one that is
+ * faster is fine too. */
 MUST int server_start(const Client *client, Err *err);

@@ -147,7 +147,8 @@ static int ask(Exchange *x, const HttpCall *call, bool stream, Err *err) {
     return r;
 }
 
-/* Reads once. 1: something came, 0: nothing there, -1: an error. The end of the connection is told to the parser. */
+/* Reads once. 1: something came, 0: nothing there, -1: an error. The end of the connection is told
+ * to the parser. */
 static int read_piece(int fd, HttpParser *parser, Err *err) {
     char bytes[PIECE];
     ssize_t n = read(fd, bytes, sizeof(bytes));

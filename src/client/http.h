@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests to our own server over its unix socket. No request waits without a bound; a server that was replaced is asked
- * again by whoever may ask twice (client.h). */
+/* Requests to our own server over its unix socket. No request waits without a bound; a server that
+ * was replaced is asked again by whoever may ask twice (client.h). */
 #pragma once
 
 #include "client/http_parser.h"
@@ -23,21 +23,23 @@ typedef struct HttpAnswer {
     size_t size;
 } HttpAnswer;
 
-/* ERR_UNAVAILABLE: nobody listens, or it broke off. ERR_CANCELLED: interrupted. A status is no error. */
+/* ERR_UNAVAILABLE: nobody listens, or it broke off. ERR_CANCELLED: interrupted. A status is no
+ * error. */
 MUST int http_call(const HttpCall *call, HttpAnswer *ret, Err *err);
 void http_answer_free(HttpAnswer *answer);
 
 /* A reply that goes on: lines of JSON. */
 typedef struct HttpLines HttpLines;
-/* Returns when the head has come, and maybe some lines with it: take those before waiting for more. A
- * status other than 200 is an error with the Status' message. */
+/* Returns when the head has come, and maybe some lines with it: take those before waiting for more.
+ * A status other than 200 is an error with the Status' message. */
 HttpLines *http_lines_open(const HttpCall *call, Err *err);
 HttpLines *http_lines_close(HttpLines *lines);
 int http_lines_fd(const HttpLines *lines); /* readable: call http_lines_fill */
 /* Reads what is there without waiting. 1: go on, 0: the stream has ended (but
  * its last lines are still to be taken), -1: it broke off. */
 MUST int http_lines_fill(HttpLines *lines, Err *err);
-/* What has come behind the last complete line; ends what http_lines_next lent. For streams that are no lines. */
+/* What has come behind the last complete line; ends what http_lines_next lent. For streams that are
+ * no lines. */
 const char *http_lines_rest(HttpLines *lines, size_t *ret_size);
 bool http_lines_done(const HttpLines *lines); /* the stream has ended */
 /* The next complete line, without its newline; NULL: none yet. Lent until the next call. */

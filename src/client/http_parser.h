@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTP/1.1 reply, taken apart as its bytes come: status, and the body without its framing. Bounded; whatever comes in. */
+/* An HTTP/1.1 reply, taken apart as its bytes come: status, and the body without its framing.
+ * Bounded; whatever comes in. */
 #pragma once
 
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting a server: away from our terminal, session and directory, with a pipe through which it says "ready" or why not. */
+/* Starting a server: away from our terminal, session and directory, with a pipe through which it
+ * says "ready" or why not. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

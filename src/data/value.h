@@ -78,8 +78,8 @@ const char *value_get_str(const Value *map, const char *key);
 int64_t value_get_int(const Value *map, const char *key, int64_t otherwise);
 bool value_get_bool(const Value *map, const char *key, bool otherwise);
 
-/* A file of ours, of which we know the formats up to `newest`: one of a newer thole is refused (ERR_UNAVAILABLE), to be left as
- * it is. */
+/* A file of ours, of which we know the formats up to `newest`: one of a newer thole is refused
+ * (ERR_UNAVAILABLE), to be left as it is. */
 MUST int value_check_format(const Value *file, int64_t newest, Err *err);
 
 /* Same content: positions, the way numbers were written and the order of maps do not count. */

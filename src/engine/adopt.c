@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server begins: what was asked is read from disk, what runs is asked for at the backend, and the facts are put together as
- * if nothing had happened. No target is planned before all of its session have been looked up. */
+/* A server begins: what was asked is read from disk, what runs is asked for at the backend, and the
+ * facts are put together as if nothing had happened. No target is planned before all of its session
+ * have been looked up. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -17,8 +18,8 @@
 #include "engine/session.h"
 #include "engine/watch.h"
 
-/* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours. Counted by the clock that
- * nobody sets, where that is known. */
+/* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours.
+ * Counted by the clock that nobody sets, where that is known. */
 static PlanWorld world_at(const Session *session, Moment when) {
     PlanWorld world = session_world(session);
     int64_t ago_ms = when.boot_ms ? loop_boot_ms(session->engine->loop) - when.boot_ms
@@ -142,8 +143,8 @@ static void looked_up(Session *session) {
     record_adopted(session);
 }
 
-/* The backend cannot say what became of it. Until it can, it counts as a survivor: nothing is started beside it, and it is
- * not said to be gone. */
+/* The backend cannot say what became of it. Until it can, it counts as a survivor: nothing is
+ * started beside it, and it is not said to be gone. */
 static void found_nothing(Target *target, const Err *err) {
     TargetFacts *facts = target_facts(target);
     PlanWorld world = session_world(target->session);
@@ -199,8 +200,9 @@ static void adopt(Session *session) {
     session_hold(session, 0);
 }
 
-/* Versions grow from server to server, also when the clock was set back in between: each writes down where it began, and the
- * next begins beyond all that it can have drawn. What cannot be read or written is no reason not to start. */
+/* Versions grow from server to server, also when the clock was set back in between: each writes
+ * down where it began, and the next begins beyond all that it can have drawn. What cannot be read
+ * or written is no reason not to start. */
 static void begin_versions(Engine *engine) {
     enum { DRAWN_AT_MOST = 1000 * 1000 * 1000, TEXT_MAX = 256 };
     AUTO_FREE char *path = path_join(engine->state_dir, "version.json");

@@ -54,7 +54,8 @@ static void take_up(ConfigWatch *watch) {
         watch->again = loop_defer(watch->session->engine->loop, on_again, watch);
 }
 
-/* Since it was read: it has another time of change (also by a rename). `gone`: what counts when it is not there. */
+/* Since it was read: it has another time of change (also by a rename). `gone`: what counts when it
+ * is not there. */
 static bool changed_since(const char *path, int64_t read_us, bool gone) {
     struct stat st;
     if (stat(path, &st) < 0)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session looks at the files that its config was read from, and takes up what changes in them (reload.h). A ci session does not. */
+/* A session looks at the files that its config was read from, and takes up what changes in them
+ * (reload.h). A ci session does not. */
 #pragma once
 
 typedef struct Session Session;
 typedef struct ConfigWatch ConfigWatch;
 
-/* Looks at the files of the present generation, from now on; what has changed since they were read is taken up at once. Of a ci session
- * no more. */
+/* Looks at the files of the present generation, from now on; what has changed since they were read
+ * is taken up at once. Of a ci session no more. */
 void config_watch_follow(Session *session);
 ConfigWatch *config_watch_free(ConfigWatch *watch); /* NULL is fine, returns NULL */

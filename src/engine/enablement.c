@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may run at all: the file says it (`enabled`), and people may say otherwise, for as long as the session lives. */
+/* Who may run at all: the file says it (`enabled`), and people may say otherwise, for as long as
+ * the session lives. */
 #include <string.h>
 
 #include "base/xalloc.h"
@@ -42,7 +43,8 @@ static void apply(Session *session, Target *target) {
     target_mark(target);
 }
 
-/* All are disabled before one is enabled: what one needs is not started if it is disabled itself. */
+/* All are disabled before one is enabled: what one needs is not started if it is disabled
+ * itself. */
 void session_apply_enablement(Session *session) {
     for (int enabled = 0; enabled <= 1; enabled++)
         for (size_t i = 0; i < session->graph.n; i++)

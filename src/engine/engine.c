@@ -196,7 +196,8 @@ static void tell_adopted(Engine *engine) {
     adopted(engine->adopted_arg);
 }
 
-/* Targets first, and who gets a slot; only then sessions, whose end is judged by what their targets show. */
+/* Targets first, and who gets a slot; only then sessions, whose end is judged by what their targets
+ * show. */
 void engine_drain(Engine *engine) {
     for (;;) {
         drain_targets(engine);

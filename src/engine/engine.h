@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine: sessions and their targets. Facts come in, plan/ is asked, backends are told; what everybody may see is in objects.h.
- * All calls return at once; what they lead to shows in the objects. Strings given are copied. */
+/* The engine: sessions and their targets. Facts come in, plan/ is asked, backends are told; what
+ * everybody may see is in objects.h. All calls return at once; what they lead to shows in the
+ * objects. Strings given are copied. */
 #pragma once
 
 #include "backend/backend.h"
@@ -25,13 +26,15 @@ typedef struct EngineOptions {
 Engine *engine_new(const EngineOptions *options);
 Engine *engine_free(Engine *engine); /* leaves everything running */
 
-/* Reads sessions from disk and adopts what runs. Call once, before serving: until `adopted` is called (once, from the loop; may be
- * NULL) objects do not show what runs. A file of a newer format is left untouched and named. */
+/* Reads sessions from disk and adopts what runs. Call once, before serving: until `adopted` is
+ * called (once, from the loop; may be NULL) objects do not show what runs. A file of a newer format
+ * is left untouched and named. */
 MUST int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err);
 
 Objects *engine_objects(Engine *engine);
 
-/* Looks again at what nobody tells of: the helpers that runs have left running. Before somebody is shown the objects. */
+/* Looks again at what nobody tells of: the helpers that runs have left running. Before somebody is
+ * shown the objects. */
 void engine_look(Engine *engine);
 
 /* True when nothing runs or waits: the server may leave. */
@@ -60,7 +63,8 @@ typedef struct SessionAsk {
     bool hold;  /* the session ends when nobody has held it for 30 s (ci without -d) */
 } SessionAsk;
 
-/* ERR_CONFLICT if the file's session exists already; ERR_INVALID with `report` for a bad file: then nothing was started. */
+/* ERR_CONFLICT if the file's session exists already; ERR_INVALID with `report` for a bad file: then
+ * nothing was started. */
 MUST Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err);
 enum { SESSION_AS_IS = -1, SESSION_AS_FILE = -2 };
 
@@ -79,7 +83,8 @@ typedef struct StartAsk {
 } StartAsk;
 /* Starts what the names choose in a session that exists (`up` again, `start`). */
 MUST int session_start(Session *session, const StartAsk *ask, Err *err);
-/* Graceful stop of everything in reverse order of dependence (grace_ms < 0: each its own; 0: kill), then the object goes. purge: also its files. */
+/* Graceful stop of everything in reverse order of dependence (grace_ms < 0: each its own; 0: kill),
+ * then the object goes. purge: also its files. */
 void session_delete(Session *session, int64_t grace_ms, bool purge);
 /* Of a session that is down and has left helpers: loads it again, and deletes it with purge. */
 MUST int session_purge_down(Engine *engine, const char *slug, Err *err);
@@ -94,14 +99,16 @@ Session *session_of_file(Engine *engine, const char *file, const char *name);
 const char *session_slug(const Session *session);
 const char *session_file(const Session *session); /* its config file */
 
-/* Reads and checks a file for `vet` and `config`; the result's JSON (resolved, secrets masked) is written when it is good.
- * client: the environment that a session would get, to warn of what is missing there; NULL: not known. */
+/* Reads and checks a file for `vet` and `config`; the result's JSON (resolved, secrets masked) is
+ * written when it is good. client: the environment that a session would get, to warn of what is
+ * missing there; NULL: not known. */
 MUST int engine_review(const char *file, const StrMap *client, Report *report, JsonWriter *resolved,
                        Err *err);
 /* Of a good file of another tool: the thole.yaml to keep instead. False: it is one of ours. */
 bool engine_translate(const char *file, const StrMap *client, JsonWriter *written);
 
-/* The ports of a session that is gone are not remembered any more. session: of `--session`, or NULL. */
+/* The ports of a session that is gone are not remembered any more. session: of `--session`, or
+ * NULL. */
 void engine_forget_ports(Engine *engine, const char *file, const char *session);
 
 /* ---- Targets ---- */
@@ -120,11 +127,13 @@ typedef struct TriggeredRun {
 typedef struct Triggered {
     TriggeredRun run, build; /* of the service's command, and of its build */
 } Triggered;
-/* What has changed and waits is applied, else its service is built and started afresh; `force`: a job runs even if its inputs are
- * as they were. Whoever asks before that run begins gets the same one. */
+/* What has changed and waits is applied, else its service is built and started afresh; `force`: a
+ * job runs even if its inputs are as they were. Whoever asks before that run begins gets the same
+ * one. */
 MUST int target_trigger(Target *target, bool force, Triggered *ret, Err *err);
-/* Disabled: it is stopped, and not run until it is enabled; then it is started if it was chosen. with_deps: likewise what it
- * depends on (enabled), or what depends on it (disabled). Lasts as long as the session, over its file's `enabled`. */
+/* Disabled: it is stopped, and not run until it is enabled; then it is started if it was chosen.
+ * with_deps: likewise what it depends on (enabled), or what depends on it (disabled). Lasts as long
+ * as the session, over its file's `enabled`. */
 MUST int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err);
 /* Likewise of it alone; UNKNOWN: as its file says again. */
 MUST int target_patch_enabled(Target *target, Tristate enabled, Err *err);

@@ -62,7 +62,8 @@ static bool is_there(const EventCursor *cursor) {
            own.st_ino == there.st_ino;
 }
 
-/* At the end of a file: false when there is nothing to go on with. What comes twice is known by its number. */
+/* At the end of a file: false when there is nothing to go on with. What comes twice is known by its
+ * number. */
 static bool turn_page(EventCursor *cursor) {
     bool there = cursor->fd >= 0 && is_there(cursor);
     if (there && cursor->newest)

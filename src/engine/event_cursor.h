@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the events in a session's directory, oldest first; also of a session that is down, and while they are written. */
+/* Reads the events in a session's directory, oldest first; also of a session that is down, and
+ * while they are written. */
 #pragma once
 
 #include <stddef.h>
@@ -20,8 +21,8 @@ typedef struct EventLine {
 EventCursor *event_cursor_new(const char *dir, int64_t after);
 EventCursor *event_cursor_free(EventCursor *cursor);
 
-/* True: the next event; `arena` is made empty first. False: there is none now; what is written later follows. Lines that are
- * torn, or of a kind that a newer server knows, are passed over. */
+/* True: the next event; `arena` is made empty first. False: there is none now; what is written
+ * later follows. Lines that are torn, or of a kind that a newer server knows, are passed over. */
 bool event_cursor_next(EventCursor *cursor, Arena *arena, EventLine *ret);
 
 /* All that there is, in `arena`. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The events of a session as a stream, from the past into the future. Read from disk; a reader who is slow holds nobody up. */
+/* The events of a session as a stream, from the past into the future. Read from disk; a reader who
+ * is slow holds nobody up. */
 #pragma once
 
 #include "engine/engine.h"
@@ -21,5 +22,6 @@ EventStream *event_stream_new(Engine *engine, const EventAsk *ask, LoopFn more, 
                               Err *err);
 EventStream *event_stream_free(EventStream *stream);
 
-/* 1: an event; 0: nothing for now (`more` will be called, if it follows); -1: the end. Lent until the next call. */
+/* 1: an event; 0: nothing for now (`more` will be called, if it follows); -1: the end. Lent until
+ * the next call. */
 int event_stream_next(EventStream *stream, EventLine *ret);

@@ -19,7 +19,8 @@ typedef struct FileMark {
 } FileMark;
 
 void file_mark_stat(const struct stat *st, FileMark *ret);
-/* Looks at a file and reads it, unless it is larger than MAX_HASHED_BYTES or cannot be read: then size and time count. Blocks. */
+/* Looks at a file and reads it, unless it is larger than MAX_HASHED_BYTES or cannot be read: then
+ * size and time count. Blocks. */
 void file_mark_read(const char *path, FileMark *ret);
 /* SHA-256 of all of it, DIGEST_BYTES. -1: it cannot be read. Blocks. */
 MUST int file_content(const char *path, uint8_t *ret);

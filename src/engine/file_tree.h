@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of file watching: the trees that are watched, their directories, and what is known of their files. file_tree.c walks
- * (on the thread) and merges what was found; file_watch.c has who watches. */
+/* Inside of file watching: the trees that are watched, their directories, and what is known of
+ * their files. file_tree.c walks (on the thread) and merges what was found; file_watch.c has who
+ * watches. */
 #pragma once
 
 #include "base/list.h"
@@ -58,8 +59,8 @@ struct Tree {
     FileWatcher *watcher;
     char *root;
     Map dirs, files; /* by relative path */
-    List
-        gone; /* TreeFile.link: files that are no more, remembered for those who have not looked yet */
+    List gone; /* TreeFile.link: files that are no more, remembered for those who have not looked
+                  yet */
     List unhashed; /* TreeFile.unhashed: their content is still to be read */
     List watches;  /* FileWatch.link */
     uint64_t seq, serial;

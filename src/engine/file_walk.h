@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A walk through a tree, for several sets of globs at once: which directories can hold a match, and which files do match. It
- * blocks, and touches nothing but what it was given: it may be done on a thread.
+/* A walk through a tree, for several sets of globs at once: which directories can hold a match, and
+ * which files do match. It blocks, and touches nothing but what it was given: it may be done on a
+ * thread.
  *
- * .gitignore files count (nested ones, those above the root up to its repository's, .git/info/exclude), but not against what a
- * set names: a file that a glob names without a wildcard is meant, and below an ignored directory that a glob names nothing is
- * ignored. Version control's own directories, .thole, and what editors leave behind never count, unless named.
+ * .gitignore files count (nested ones, those above the root up to its repository's,
+ * .git/info/exclude), but not against what a set names: a file that a glob names without a wildcard
+ * is meant, and below an ignored directory that a glob names nothing is ignored. Version control's
+ * own directories, .thole, and what editors leave behind never count, unless named.
  *
  * Links to directories are followed where a glob names them, and nowhere else. */
 #pragma once
@@ -39,7 +41,8 @@ typedef struct Walk {
     const char *root; /* absolute */
     const WalkSet *sets;
     size_t n;
-    /* Nothing is told but of this directory (relative) and what is below; NULL or "": everything. */
+    /* Nothing is told but of this directory (relative) and what is below; NULL or "":
+     * everything. */
     const char *only;
     /* Of each directory, before it is read; true: it keeps `dir->at.ignore`. */
     bool (*on_dir)(void *arg, const WalkDir *dir);

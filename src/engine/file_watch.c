@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who watches: what is suspected to have changed, the quiet before it is looked at, and the look. */
+/* Who watches: what is suspected to have changed, the quiet before it is looked at, and the
+ * look. */
 #include "engine/file_watch.h"
 
 #include <assert.h>

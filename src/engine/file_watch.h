@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watching files: who watches names globs of a tree and is told when what they mean has other content than before.
+/* Watching files: who watches names globs of a tree and is told when what they mean has other
+ * content than before.
  *
- * One FileWatcher serves all. Those who watch the same tree share the walk through it, one inotify watch per directory that can
- * hold a match, and what is known of the files. Reading, hashing and walking is done on a thread. What the first walk finds is
- * the first state; a file that is written with the bytes it had, saved by another name and renamed, or removed and made again
- * in time, has not changed. News are collected until it was quiet for `debounce_ms`, ten times as long at most.
+ * One FileWatcher serves all. Those who watch the same tree share the walk through it, one inotify
+ * watch per directory that can hold a match, and what is known of the files. Reading, hashing and
+ * walking is done on a thread. What the first walk finds is the first state; a file that is written
+ * with the bytes it had, saved by another name and renamed, or removed and made again in time, has
+ * not changed. News are collected until it was quiet for `debounce_ms`, ten times as long at most.
  *
- * Where inotify cannot (its limits, a root that is gone) a tree is looked at every two seconds, and who watches is told so. */
+ * Where inotify cannot (its limits, a root that is gone) a tree is looked at every two seconds, and
+ * who watches is told so. */
 #pragma once
 
 #include "base/err.h"
@@ -19,7 +22,8 @@ typedef struct FileWatch FileWatch;
 typedef struct FileChange {
     const char *path; /* relative to the root */
     int64_t at_ms;    /* when the last news of it came, monotonic */
-    /* when it was written or renamed, as the file system has it (to a few ms, never later than it was); 0: it is gone */
+    /* when it was written or renamed, as the file system has it (to a few ms, never later than it
+     * was); 0: it is gone */
     int64_t written_us;
 } FileChange;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One reading of a session's config file, and what follows from it: never changed, shared by all that stems from it. A reload
- * makes another one; this one lives on for as long as runs that were begun under it. */
+/* One reading of a session's config file, and what follows from it: never changed, shared by all
+ * that stems from it. A reload makes another one; this one lives on for as long as runs that were
+ * begun under it. */
 #pragma once
 
 #include "base/arena.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What runs of a target have left running because its service says `linger`. Nobody tells when one of them ends, or starts
- * another: they are looked at again whenever somebody wants to know. Which runs may have some is in session.json. */
+/* What runs of a target have left running because its service says `linger`. Nobody tells when one
+ * of them ends, or starts another: they are looked at again whenever somebody wants to know. Which
+ * runs may have some is in session.json. */
 #pragma once
 
 #include "backend/backend.h"
@@ -28,5 +29,6 @@ bool helpers_of_run(const Helpers *helpers, uint32_t run);
 /* True if they are others than before. Forgets runs that have none any more. */
 bool helpers_look(Helpers *helpers, Backend *backend, StepId id);
 
-/* "2 helpers are left running: 123 (gradle), 124 (sleep)", or "". Names as many as there is room for. */
+/* "2 helpers are left running: 123 (gradle), 124 (sleep)", or "". Names as many as there is room
+ * for. */
 void helpers_describe(const Helpers *helpers, char *text, size_t size);

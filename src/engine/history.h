@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is told of a session out of its events: why a target is as it is, and what ran when. Also of one that is down. */
+/* What is told of a session out of its events: why a target is as it is, and what ran when. Also of
+ * one that is down. */
 #pragma once
 
 #include "engine/engine.h"
 #include "plan/timeline.h"
 
-/* The chain of causes (plan/chain.h) of what `name` means, as a JSON object: of a target, or of the one of a resource that is
- * worst off. ERR_NOT_FOUND: nothing is called so. */
+/* The chain of causes (plan/chain.h) of what `name` means, as a JSON object: of a target, or of the
+ * one of a resource that is worst off. ERR_NOT_FOUND: nothing is called so. */
 MUST int history_why(Engine *engine, const char *slug, const char *name, JsonWriter *out, Err *err);
 
 typedef enum TimelineForm {

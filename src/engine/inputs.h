@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs that need not run (keys `inputs`, `outputs`).
  *
- * What decides is one digest of all that a run depends on as far as the file says it: its definition (command, shell, directory,
- * timeout, which exit codes are success), its environment (what the file gives it, and the values of its `secrets`; of the
- * client's environment nothing else), and the names, contents and executable bits of its inputs. It is taken before a run and
- * written down with it; when the run ends well, that is written too. Until then there is no good run to compare with: neither
- * a run that failed, nor one whose end nobody recorded, nor inputs that change while it runs can make the next one be skipped.
+ * What decides is one digest of all that a run depends on as far as the file says it: its
+ * definition (command, shell, directory, timeout, which exit codes are success), its environment
+ * (what the file gives it, and the values of its `secrets`; of the client's environment nothing
+ * else), and the names, contents and executable bits of its inputs. It is taken before a run and
+ * written down with it; when the run ends well, that is written too. Until then there is no good
+ * run to compare with: neither a run that failed, nor one whose end nobody recorded, nor inputs
+ * that change while it runs can make the next one be skipped.
  *
  *   <session's directory>/inputs/<target>.json    {format, run, digest, good, ended_us} */
 #pragma once

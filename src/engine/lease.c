@@ -32,7 +32,8 @@ static bool lives(const Work *w, const Lease *lease) {
     return false;
 }
 
-/* Its session went without a word: a directory that was removed by hand, a server that was killed at the wrong moment. */
+/* Its session went without a word: a directory that was removed by hand, a server that was killed
+ * at the wrong moment. */
 static int release_stale(Work *w, Err *err) {
     for (size_t i = 0; i < w->all.n; i++) {
         Lease *lease = &w->all.at[i];
@@ -75,7 +76,8 @@ static int take_fixed(Work *w, size_t i, Err *err) {
                        "another number or auto",
                        port->number, key_of(port->service, port->name, &w->arena),
                        key_of(holder->service, holder->name, &w->arena), holder->owner.slug);
-    /* Who has it now may be gone when it is needed: it is looked at again before the service starts. */
+    /* Who has it now may be gone when it is needed: it is looked at again before the service
+     * starts. */
     if (w->ask->hold[i] && port_hold((uint16_t)port->number, &w->ask->holds[i], NULL) < 0)
         w->ask->holds[i] = port_hold_name((uint16_t)port->number);
     return 0;

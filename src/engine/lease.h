@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leasing the ports of one session: what blocks, for the worker of the store. Nothing here touches a Session. */
+/* Leasing the ports of one session: what blocks, for the worker of the store. Nothing here touches
+ * a Session. */
 #pragma once
 
 #include "engine/port_hold.h"
@@ -17,5 +18,6 @@ typedef struct LeaseAsk {
     PortHold *holds;
 } LeaseAsk;
 
-/* -1: nothing was leased, and nothing is held. ERR_CONFLICT: a fixed port is that of another session's; ERR_LIMIT: none is free. */
+/* -1: nothing was leased, and nothing is held. ERR_CONFLICT: a fixed port is that of another
+ * session's; ERR_LIMIT: none is free. */
 MUST int lease_ports(Store *store, LeaseAsk *ask, Err *err);

@@ -181,8 +181,8 @@ static int by_name(const void *a, const void *b) {
 
 /* ---- which logs ---- */
 
-/* All that the session has, and, but for those who want to know of its time alone, what else has a directory: of services that the
- * file has no more. By name. */
+/* All that the session has, and, but for those who want to know of its time alone, what else has a
+ * directory: of services that the file has no more. By name. */
 static StrList all_targets(LogStream *stream, const Session *session) {
     AUTO_FREE char *runs = path_join(stream->dir, "runs");
     bool own = session && stream->ask.since_us == session->started_us;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One stream out of many logs: what targets wrote, in order of time, from the past into the future.
- * Everything is read from the logs on disk; nothing of it is kept in memory, and a reader who is slow holds nobody up. */
+ * Everything is read from the logs on disk; nothing of it is kept in memory, and a reader who is
+ * slow holds nobody up. */
 #pragma once
 
 #include "engine/engine.h"
@@ -46,5 +47,6 @@ typedef struct LogLine {
 LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *arg, Err *err);
 LogStream *log_stream_free(LogStream *stream);
 
-/* 1: a line; 0: nothing for now (`more` will be called, if it follows); -1: the end. Lent until the next call. */
+/* 1: a line; 0: nothing for now (`more` will be called, if it follows); -1: the end. Lent until the
+ * next call. */
 int log_stream_next(LogStream *stream, LogLine *ret);

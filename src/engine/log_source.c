@@ -118,8 +118,9 @@ static void begin_run(LogSource *source, uint32_t run) {
     source->phase = PHASE_DISK;
 }
 
-/* What lies before `at` is wanted only as far as it is the beginning of a line that was open there: LOOK_BACK bytes are
- * searched for it. shown: a line that ends at `at` was given out, so its stream has none open. */
+/* What lies before `at` is wanted only as far as it is the beginning of a line that was open there:
+ * LOOK_BACK bytes are searched for it. shown: a line that ends at `at` was given out, so its stream
+ * has none open. */
 static void begin_at(LogSource *source, uint64_t at, bool shown) {
     uint64_t base = at > LOOK_BACK ? at - LOOK_BACK : 0, first, end = 0, start[2] = {at, at};
     bool open[2] = {false, false};
@@ -232,7 +233,8 @@ static void go_live(LogSource *source) {
 
 /* ---- disk ---- */
 
-/* A gap without a size does not move the reader on, so one that is opened again meets it again. True: it was given. */
+/* A gap without a size does not move the reader on, so one that is opened again meets it again.
+ * True: it was given. */
 static bool gap_again(LogSource *source, const LogPiece *piece, size_t *seen) {
     bool still =
         piece->stream == 0 && piece->size == 0 && log_reader_tell(source->reader) == source->at;

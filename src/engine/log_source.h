@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log of one target as lines: its runs one after the other, from disk, then (following) as they come. Reads ahead a
- * little; whoever does not take lines costs no more than that, and while nothing is to be read no descriptor is open. */
+/* The log of one target as lines: its runs one after the other, from disk, then (following) as they
+ * come. Reads ahead a little; whoever does not take lines costs no more than that, and while
+ * nothing is to be read no descriptor is open. */
 #pragma once
 
 #include "engine/log_hub.h"
@@ -27,7 +28,8 @@ LogSource *log_source_free(LogSource *source);
 
 /* The next line without taking it; NULL: none for now. Lent until log_source_take. */
 const LogLine *log_source_peek(LogSource *source);
-/* It has looked far without finding a line that is asked for: peek again, after others had their turn. */
+/* It has looked far without finding a line that is asked for: peek again, after others had their
+ * turn. */
 bool log_source_busy(const LogSource *source);
 void log_source_take(LogSource *source);
 /* The newest run there is now, and whether it is alive: a follower goes on with it. */

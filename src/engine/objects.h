@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The objects that the API serves, and the news about them.
  *
- * Every object has a version, drawn from one counter that starts at the wall-clock microseconds of the server's start, so a version
- * of an earlier server is always older than all of ours (a watch from it gets 410). Watching is level-triggered: whoever
- * touches an object bumps its version; once per loop turn each watcher is told "something changed" and asks for what is
- * newer than it has seen. A slow watcher skips versions and holds nobody up. */
+ * Every object has a version, drawn from one counter that starts at the wall-clock microseconds of
+ * the server's start, so a version of an earlier server is always older than all of ours (a watch
+ * from it gets 410). Watching is level-triggered: whoever touches an object bumps its version; once
+ * per loop turn each watcher is told "something changed" and asks for what is newer than it has
+ * seen. A slow watcher skips versions and holds nobody up. */
 #pragma once
 
 #include "base/list.h"
@@ -17,7 +18,8 @@ typedef enum ObjectKind { OBJECT_SESSION, OBJECT_TARGET, OBJECT_KINDS } ObjectKi
 typedef struct Objects Objects;
 typedef struct Object Object;
 
-/* Writes the members `spec` and `status` (and what else the kind has beside `metadata`) into the open JSON object. */
+/* Writes the members `spec` and `status` (and what else the kind has beside `metadata`) into the
+ * open JSON object. */
 typedef void (*ObjectEncodeFn)(const Object *object, JsonWriter *out);
 
 /* Embedded in what it shows. The strings are the owner's and live as long as the object. */
@@ -65,7 +67,8 @@ uint64_t objects_oldest(const Objects *objects);
 Object *object_find(Objects *objects, ObjectKind kind, const char *space, const char *name);
 /* In order of (space, name); `space` NULL: all. NULL after the last. */
 Object *object_next(Objects *objects, ObjectKind kind, const char *space, Object *after);
-/* The oldest one newer than `version`; NULL: none. Cost: what is newer. Then each next one by object_after. */
+/* The oldest one newer than `version`; NULL: none. Cost: what is newer. Then each next one by
+ * object_after. */
 Object *object_newer(Objects *objects, uint64_t version);
 Object *object_after(Objects *objects, Object *object);
 /* Likewise the oldest tombstone newer than `version`. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A port that is kept for a service: a bound socket keeps strangers away until the service is spawned, and a name that only one
- * server can have keeps other servers of thole away, also while nobody listens. Both go when the server does. */
+/* A port that is kept for a service: a bound socket keeps strangers away until the service is
+ * spawned, and a name that only one server can have keeps other servers of thole away, also while
+ * nobody listens. Both go when the server does. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +11,14 @@
 
 typedef struct PortHold {
     uint16_t port;
-    int socket; /* bound on every local address, of both families; not listening. -1: none (any more) */
-    int name; /* -1: none */
+    int socket; /* bound on every local address, of both families; not listening. -1: none (any
+                   more) */
+    int name;   /* -1: none */
     bool listening;
 } PortHold;
 
-/* ERR_CONFLICT: somebody is bound to the port, on one address at least, or another server of ours keeps it. */
+/* ERR_CONFLICT: somebody is bound to the port, on one address at least, or another server of ours
+ * keeps it. */
 MUST int port_hold(uint16_t port, PortHold *ret, Err *err);
 /* The name alone, for a port whose service runs; whoever has it, this is no failure. */
 PortHold port_hold_name(uint16_t port);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who listens on a TCP port of this machine, from /proc. Only listeners that `localhost` reaches count: on every address, or on
- * a loopback one. Connections, also those that linger (TIME_WAIT), are none. */
+/* Who listens on a TCP port of this machine, from /proc. Only listeners that `localhost` reaches
+ * count: on every address, or on a loopback one. Connections, also those that linger (TIME_WAIT),
+ * are none. */
 #pragma once
 
 #include <stdbool.h>
@@ -32,7 +33,8 @@ typedef struct PortOwner {
     RunStamp stamp;
 } PortOwner;
 
-/* The first process that has one of the sockets open, of those we may look at. Looks through /proc. */
+/* The first process that has one of the sockets open, of those we may look at. Looks through
+ * /proc. */
 bool port_owner(const Listener *listeners, size_t n, PortOwner *ret);
 /* Has this very process one of them open? */
 bool process_listens(pid_t pid, const Listener *listeners, size_t n);

@@ -26,7 +26,8 @@ bool ports_pass_sockets(const Generation *generation) {
 
 /* ---- kept by the backend ---- */
 
-/* More than can be kept, or a backend that keeps none: they do not outlive a server that is killed. */
+/* More than can be kept, or a backend that keeps none: they do not outlive a server that is
+ * killed. */
 static void keep(const Session *session, int64_t number, int fd) {
     char name[NAME_MAX_BYTES];
     Err err;

@@ -238,7 +238,8 @@ static void drop_holds(Ports *ports) {
     ports->holds.n = n;
 }
 
-/* The next server keeps them as the one before: with a socket where nothing of ours can listen yet. */
+/* The next server keeps them as the one before: with a socket where nothing of ours can listen
+ * yet. */
 static void hold_again(Session *session) {
     Ports *ports = session->ports;
     for (size_t i = 0; i < ports->table.n; i++) {

@@ -44,7 +44,8 @@ static Generation *read_generation(const Session *session, Report *report, Err *
     return next;
 }
 
-/* What is in it may stem from several generations: all of it is copied, by way of what is stored anyway. */
+/* What is in it may stem from several generations: all of it is copied, by way of what is stored
+ * anyway. */
 static Generation *copy_generation(const Config *config, Err *err) {
     Arena arena;
     Buf buf;
@@ -261,8 +262,8 @@ static bool is_wanted(const Session *session, const char *name) {
     return i >= 0 && session->facts[i].want == WANT_RUN;
 }
 
-/* What starts because the names of the ask choose it; what nobody has asked for does not. Who names nothing only looks on at what a
- * session has already. */
+/* What starts because the names of the ask choose it; what nobody has asked for does not. Who names
+ * nothing only looks on at what a session has already. */
 static int preview_names(const Session *session, const Generation *generation,
                          const SessionAsk *ask, ReloadPlan *plan, Err *err) {
     const Graph *next = &generation->graph;

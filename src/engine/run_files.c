@@ -85,8 +85,8 @@ static void remove_segment(const char *dir, const char *name) {
     unlink(index);
 }
 
-/* The bytes of a run's log, after its oldest segments, but never the last, were removed as long as there were more than
- * `most`; < 0: none is. Their names are in the order of what they hold. */
+/* The bytes of a run's log, after its oldest segments, but never the last, were removed as long as
+ * there were more than `most`; < 0: none is. Their names are in the order of what they hold. */
 static int64_t run_bytes(const char *session_dir, const char *target, uint32_t run, int64_t most) {
     AUTO_FREE char *dir = run_files_dir(session_dir, target, run);
     struct dirent **segments = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs with a `schedule`: one alarm for all that the server knows. When it rings, the plan is asked; what was due last is in
- * session.json before the run is started, so that no time counts twice. */
+/* Jobs with a `schedule`: one alarm for all that the server knows. When it rings, the plan is
+ * asked; what was due last is in session.json before the run is started, so that no time counts
+ * twice. */
 #pragma once
 
 #include "base/arena.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session: the targets of one config file. What is asked of it is in session_ask.c, how it ends in session_end.c. */
+/* A session: the targets of one config file. What is asked of it is in session_ask.c, how it ends
+ * in session_end.c. */
 #include "engine/session.h"
 
 #include <assert.h>

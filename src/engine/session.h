@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside the engine: what a Session and its Targets are made of.
  *
- * One direction only: callbacks (a run started, ended, a probe answered, somebody asked) record facts with fact_*() and call
- * target_mark(); engine_drain() asks plan_target() for every marked target and performs the act; target_show() is the only
- * writer of what the API sees. Nothing else starts or stops anything. */
+ * One direction only: callbacks (a run started, ended, a probe answered, somebody asked) record
+ * facts with fact_*() and call target_mark(); engine_drain() asks plan_target() for every marked
+ * target and performs the act; target_show() is the only writer of what the API sees. Nothing else
+ * starts or stops anything. */
 #pragma once
 
 #include "engine/config_watch.h"
@@ -81,7 +82,8 @@ struct Session {
     Target **targets;
     unsigned char *chosen; /* targets somebody asked for */
     bool all;              /* ... without naming any: what is added counts too */
-    /* the file has services no more that are still here; it is to be read again when they have gone */
+    /* the file has services no more that are still here; it is to be read again when they have
+     * gone */
     bool leaving, reload_again;
     TargetStatus *statuses;  /* what is shown */
     const char *slug, *name; /* name: of `--session`, or NULL */
@@ -150,7 +152,8 @@ void target_mark(Target *target);
 void target_mark_alone(Target *target); /* ... for it and no other */
 /* ... for those who wait for a lock that this one has, had or was to have. */
 void target_mark_lock_waiters(Target *target);
-/* target_show.c: records what is shown now and tells watchers if it changed. The only writer of Target.shown. */
+/* target_show.c: records what is shown now and tells watchers if it changed. The only writer of
+ * Target.shown. */
 void target_show(Target *target, const Verdict *verdict);
 void target_encode(const Object *object, JsonWriter *out); /* its ObjectEncodeFn */
 TargetFacts *target_facts(Target *target);
@@ -183,12 +186,14 @@ void target_kill(Target *target); /* hasten a stop: no grace left */
 /* A run has left helpers, or may have: an earlier session's. */
 void target_lingers(Target *target, uint32_t run);
 void target_look(Target *target); /* at its helpers, and shows them */
-/* Its helpers end; true when none is left. Called again when one of them has, and after `stop_failed` is cleared. */
+/* Its helpers end; true when none is left. Called again when one of them has, and after
+ * `stop_failed` is cleared. */
 bool target_end_helpers(Target *target);
 
 /* ---- enablement.c ---- */
 bool target_enabled(const Target *target); /* by the file, and what people asked for since */
-/* Disables and enables what is to be: when a session begins, is loaded or has another generation. */
+/* Disables and enables what is to be: when a session begins, is loaded or has another
+ * generation. */
 void session_apply_enablement(Session *session);
 /* Adoption: what was found of the runs is of no interest, of what is disabled. */
 void session_note_disabled(Session *session);
@@ -247,7 +252,8 @@ MUST int session_save_client(Session *session, Err *err);
 /* Before a session is made: a file of a newer format in its place is refused; sets `unclear`. */
 MUST int session_check_former(Session *session, Err *err);
 uint64_t session_newest_spec(const Session *session); /* generation on disk; 0: none */
-/* Removes those before this generation, once session.json speaks of it: they hold values of secrets. */
+/* Removes those before this generation, once session.json speaks of it: they hold values of
+ * secrets. */
 void session_drop_specs(const Session *session);
 /* 1: it is down, and not loaded unless `down_too`; 0: loaded; -1 */
 MUST int session_load(Engine *engine, const char *slug, bool down_too, Session **ret, Err *err);
@@ -255,11 +261,12 @@ MUST int session_load(Engine *engine, const char *slug, bool down_too, Session *
 /* session.c */
 Session *session_new(Engine *engine, const char *slug);
 Session *session_free(Session *session);
-/* Takes the generation: what it has in common with the present one stays as it is, targets and their facts; what it has not is made
- * or goes. What goes must not be alive. */
+/* Takes the generation: what it has in common with the present one stays as it is, targets and
+ * their facts; what it has not is made or goes. What goes must not be alive. */
 void session_set_generation(Session *session, Generation *generation);
 void session_publish(Session *session); /* objects become visible */
-/* Tells the backend of it; what a former session may have left running is ended before `fn` is called. */
+/* Tells the backend of it; what a former session may have left running is ended before `fn` is
+ * called. */
 void session_set_up(Session *session, OpFn fn);
 /* It could not be set up: nothing of it is started, and that is said. */
 void session_set_up_failed(Session *session, const Err *err);
@@ -268,7 +275,8 @@ void session_want_down(Session *session, const char *why);
 void session_settle(Session *session); /* after a drain: exit condition, deletion, news */
 /* tiltfile:update: the file was read, well. */
 void session_file_read(Session *session, int64_t started_us, int64_t ended_us);
-/* session_ask.c: what names and labels choose, in `chosen` (graph.n bytes). ERR_NOT_FOUND: an unknown name, a label nobody carries. */
+/* session_ask.c: what names and labels choose, in `chosen` (graph.n bytes). ERR_NOT_FOUND: an
+ * unknown name, a label nobody carries. */
 MUST int session_choose(const Generation *generation, const StrList *names, const StrMap *labels,
                         unsigned char *chosen, Err *err);
 /* The marked targets are wanted to run. */

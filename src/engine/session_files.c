@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session's intent on disk: written to a temporary name and renamed, before anything is done about it.
+/* A session's intent on disk: written to a temporary name and renamed, before anything is done
+ * about it.
  *
  *   session.json       who it is and what was asked: small, rewritten at each request
  *   spec.<gen>.json    the resolved config of a generation: written once
- *   client.json        environment, limits, ... its processes inherit: written once, or by --env-refresh */
+ *   client.json        environment, limits, ... its processes inherit: written once, or by
+ *                      --env-refresh */
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -61,8 +63,9 @@ static bool is_forced(const Session *session, size_t i) {
     return session->facts[i].queued && session->facts[i].forced;
 }
 
-/* A run that somebody asked for and that is still to come, and after which: if the newest run is a later one, it has come.
- * (One that waits for its back-off is found again from the end of the run before.) */
+/* A run that somebody asked for and that is still to come, and after which: if the newest run is a
+ * later one, it has come. (One that waits for its back-off is found again from the end of the run
+ * before.) */
 static void write_queued(const Session *session, JsonWriter *out) {
     json_kv_object(out, "queued");
     for (size_t i = 0; i < session->graph.n; i++) {
@@ -281,7 +284,8 @@ static int read_json(const char *dir, const char *name, Arena *arena, const Valu
     return 0;
 }
 
-/* What the former session left beside its session.json is of a newer format: not ours to replace. */
+/* What the former session left beside its session.json is of a newer format: not ours to
+ * replace. */
 static int refuse_newer(const Session *session, Arena *arena, Err *err) {
     char spec[40];
     const char *names[] = {"client.json", "ports.json", spec};

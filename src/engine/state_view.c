@@ -118,7 +118,8 @@ static void look_up(Write *w) {
         w->server_start_ms = start_ms_of(boot.set ? boot : boot_ms(), self.start_ticks);
 }
 
-/* A server that adopts knows the newest runs alone; how the ones before ended stands in the file. */
+/* A server that adopts knows the newest runs alone; how the ones before ended stands in the
+ * file. */
 static void recall(Write *w) {
     const ProjectState *old = state_load(w->dir, &w->arena);
     if (!old || !str_same(old->started_at, w->state.started_at) ||

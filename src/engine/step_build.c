@@ -19,7 +19,8 @@ static StrMap given(const Target *target, Arena *arena) {
     return strmap_merge(&all, &own, arena);
 }
 
-/* Low to high: the client's, ports, then what the file says (config_load merged project and service), then ours. */
+/* Low to high: the client's, ports, then what the file says (config_load merged project and
+ * service), then ours. */
 static StrMap environment(const Target *target, Arena *arena) {
     const Session *session = target->session;
     const TargetSpec *spec = target_spec(target);
@@ -42,7 +43,8 @@ static bool seen(const StrList *list, const char *value) {
     return false;
 }
 
-/* Every part of a value that stands on a line of its own is masked by itself: programs print line by line. */
+/* Every part of a value that stands on a line of its own is masked by itself: programs print line
+ * by line. */
 static void add_secret(StrList *list, const char *value, Arena *arena) {
     for (const char *at = value; *at;) {
         size_t n = strcspn(at, "\r\n");

@@ -107,7 +107,8 @@ void stopped_encode(const StoppedSession *session, JsonWriter *out) {
     json_object_end(out);
 }
 
-/* What of it is in the project's directory. That may be gone by now, or not ours: no reason to keep the rest. */
+/* What of it is in the project's directory. That may be gone by now, or not ours: no reason to keep
+ * the rest. */
 static void purge_project(const char *state_dir, const char *slug) {
     Arena arena;
     StoppedSession session;

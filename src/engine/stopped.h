@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions that are down: nothing of them is alive, only their files are left. Read from disk when asked for. */
+/* Sessions that are down: nothing of them is alive, only their files are left. Read from disk when
+ * asked for. */
 #pragma once
 
 #include "base/arena.h"

@@ -114,8 +114,8 @@ static int64_t little(const Target *target) {
     return target->session->config->logs.max_size / 8;
 }
 
-/* What the next run may log, so that all runs together stay below the cap while it writes: those before it have at most half
- * of it. */
+/* What the next run may log, so that all runs together stay below the cap while it writes: those
+ * before it have at most half of it. */
 static int64_t log_max(Target *target) {
     int64_t max = target->session->config->logs.max_size;
     if (max <= 0)
@@ -214,7 +214,8 @@ static void on_start(void *arg, const void *result, const Err *err) {
 
 /* ---- acts ---- */
 
-/* What it follows may come anew at any time: the next server must know whether that was before or after. */
+/* What it follows may come anew at any time: the next server must know whether that was before or
+ * after. */
 static void mark_asked(const Target *target) {
     const Session *session = target->session;
     const TargetSpec *spec = target_spec(target);
@@ -304,7 +305,8 @@ static void on_destroy(void *arg, const void *result, const Err *err) {
     Target *target = arg;
     const TargetFacts *facts = target_facts(target);
     target->destroy = NULL;
-    if (!err) { /* the end itself comes through wait_step; of a run that was unclear nobody has waited for it yet */
+    if (!err) { /* the end itself comes through wait_step; of a run that was unclear nobody has
+                   waited for it yet */
         if (facts->run_state == RUN_STOPPING && !target->wait && !target->start)
             target->wait = backend_wait_step(target->session->engine->backend,
                                              target_step_id(target, facts->run), on_wait, target);
@@ -482,8 +484,8 @@ bool target_end_helpers(Target *target) {
 
 /* ---- life ---- */
 
-/* A target's uid follows from its session's and its name, so it is the same for every server: a session's with its last 16
- * digits mixed with a hash of the name. */
+/* A target's uid follows from its session's and its name, so it is the same for every server: a
+ * session's with its last 16 digits mixed with a hash of the name. */
 static void derive_uid(const char *session_uid, const char *name, char uid[37]) {
     uint64_t hash = str_hash(str_hash(STR_HASH, session_uid), name);
     snprintf(uid, 37, "%.19s%04x-%012llx", session_uid, (unsigned)(hash >> 48),

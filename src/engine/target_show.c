@@ -33,7 +33,8 @@ static void describe(Target *target, const Judged *judged, char *why, size_t siz
                  target->probe_why);
 }
 
-/* The message is why it is as it is, and who was left running. A target of which nothing is known yet has none. */
+/* The message is why it is as it is, and who was left running. A target of which nothing is known
+ * yet has none. */
 void target_retold(Target *target) {
     Session *session = target->session;
     TargetStatus *status = &session->statuses[target->index];

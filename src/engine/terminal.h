@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people at a terminal do with a target: write to it, see what it writes as it comes, borrow its environment. */
+/* What people at a terminal do with a target: write to it, see what it writes as it comes, borrow
+ * its environment. */
 #pragma once
 
 #include "engine/engine.h"
@@ -14,11 +15,13 @@ typedef struct Terminal {
 /* ERR_CONFLICT: it does not run. */
 MUST int terminal_look(Target *target, Terminal *ret, Err *err);
 
-/* NULL: refused, since it does not run or reads nothing. Of a terminal the end of the input is ^D. */
+/* NULL: refused, since it does not run or reads nothing. Of a terminal the end of the input is
+ * ^D. */
 Op *terminal_input(Target *target, const StepInput *input, OpFn fn, void *arg, Err *err);
 MUST int terminal_resize(Target *target, StepSize size, Err *err);
 
-/* The bytes of one run from an offset on, until its end. May be held back as backend_tail_step says. */
+/* The bytes of one run from an offset on, until its end. May be held back as backend_tail_step
+ * says. */
 typedef struct TerminalTail {
     uint32_t run;
     uint64_t from;

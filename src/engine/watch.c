@@ -200,7 +200,8 @@ static void say_own(ServiceWatch *watch, const char *path) {
     str_copy(watch->own, sizeof(watch->own), path);
 }
 
-/* Its own doing: nothing follows, but of a server, of which somebody may have written it, after a pause. */
+/* Its own doing: nothing follows, but of a server, of which somebody may have written it, after a
+ * pause. */
 static void on_own(ServiceWatch *watch, const char *path) {
     bool server = target_spec(watch->target)->type == TARGET_SERVER;
     say_own(watch, path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An alarm rings at a time of the wall clock, and before that whenever that clock was set or the machine has slept: whoever is told looks
- * at the clock. Nothing wakes it otherwise. */
+/* An alarm rings at a time of the wall clock, and before that whenever that clock was set or the
+ * machine has slept: whoever is told looks at the clock. Nothing wakes it otherwise. */
 #pragma once
 
 #include "loop/loop.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libcurl says which sockets and which instant it waits for; the loop's polls and one timer tell it what came. Requests are
- * added and removed only outside libcurl's callbacks, and answers are delivered by deferred calls, so that whoever is answered may
- * do anything, also free the client. */
+/* libcurl says which sockets and which instant it waits for; the loop's polls and one timer tell it
+ * what came. Requests are added and removed only outside libcurl's callbacks, and answers are
+ * delivered by deferred calls, so that whoever is answered may do anything, also free the
+ * client. */
 #include "loop/http_client.h"
 
 #include <assert.h>
@@ -186,7 +187,8 @@ static void transfer_ended(CURL *easy, CURLcode code) {
     finish(request);
 }
 
-/* Messages point into libcurl's memory, which a removal frees: what is needed of one is copied first. */
+/* Messages point into libcurl's memory, which a removal frees: what is needed of one is copied
+ * first. */
 static void collect(HttpClient *client) {
     int left;
     for (CURLMsg *msg; (msg = curl_multi_info_read(client->multi, &left));) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP requests from the loop, by libcurl's multi interface (this directory alone sees it). For readiness probes now;
- * Docker and Kubernetes later. */
+/* HTTP requests from the loop, by libcurl's multi interface (this directory alone sees it). For
+ * readiness probes now; Docker and Kubernetes later. */
 #pragma once
 
 #include "data/schema.h"

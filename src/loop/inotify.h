@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's news about directories: what was written and closed, made, moved and removed in them. Reading a file, its times
- * and modes, and writing that is not finished are no news. One Inotify serves all who watch; nothing wakes it while nothing
- * happens. */
+/* The kernel's news about directories: what was written and closed, made, moved and removed in
+ * them. Reading a file, its times and modes, and writing that is not finished are no news. One
+ * Inotify serves all who watch; nothing wakes it while nothing happens. */
 #pragma once
 
 #include "base/err.h"
@@ -22,7 +22,7 @@ typedef void (*InotifyFn)(void *arg, const FileEvent *event);
 MUST Inotify *inotify_new(Loop *loop, InotifyFn fn, void *arg, Err *err);
 Inotify *inotify_free(Inotify *inotify);
 
-/* Watches a directory; a link to one is followed. The same directory has the same number, whatever its path. ERR_LIMIT: no more
- * can be watched. May be called from any thread. */
+/* Watches a directory; a link to one is followed. The same directory has the same number, whatever
+ * its path. ERR_LIMIT: no more can be watched. May be called from any thread. */
 MUST int inotify_add(const Inotify *inotify, const char *path, int *ret_wd, Err *err);
 void inotify_drop(Inotify *inotify, int wd);

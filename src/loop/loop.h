@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event loop: one thread, one Loop, everything in the server hangs on it. A thin veneer over libuv, which appears in this
- * directory alone. Two kinds: a real one, and a scripted one whose time moves only when a test says so.
+/* The event loop: one thread, one Loop, everything in the server hangs on it. A thin veneer over
+ * libuv, which appears in this directory alone. Two kinds: a real one, and a scripted one whose
+ * time moves only when a test says so.
  *
- * Rules every handle here keeps: xxx_free() may be called at any time, also inside the handle's own callback; after it the
- * callback never comes again. Callbacks come from loop_run(), never from inside the call that started something. */
+ * Rules every handle here keeps: xxx_free() may be called at any time, also inside the handle's own
+ * callback; after it the callback never comes again. Callbacks come from loop_run(), never from
+ * inside the call that started something. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +25,8 @@ void loop_stop(Loop *loop);
 /* One turn, for tests: waits at most so long; false: nothing happened. */
 bool loop_turn(Loop *loop, int timeout_ms);
 
-/* Scripted loops: moves time on, firing timers in order and running deferred calls until all is quiet at each instant. */
+/* Scripted loops: moves time on, firing timers in order and running deferred calls until all is
+ * quiet at each instant. */
 void loop_advance(Loop *loop, int64_t ms);
 
 int64_t loop_now_ms(Loop *loop); /* monotonic; frozen within a turn */
@@ -36,10 +39,12 @@ typedef struct Deferred Deferred;
 Deferred *loop_defer(Loop *loop, LoopFn fn, void *arg);
 /* Cancel; NULL is fine; the pointer is dead once fn was called. */
 Deferred *deferred_free(Deferred *deferred);
-/* Runs at the end of every turn in which anything happened ("tell watchers once per turn"). fn NULL: not any more, for this arg. */
+/* Runs at the end of every turn in which anything happened ("tell watchers once per turn"). fn
+ * NULL: not any more, for this arg. */
 void loop_at_turn_end(Loop *loop, LoopFn fn, void *arg);
 
-/* ---- Timer: one shot. Kept in one heap behind one system timer: thousands cost nothing while they wait. ---- */
+/* ---- Timer: one shot ----
+ * Kept in one heap behind one system timer: thousands cost nothing while they wait. */
 typedef struct Timer Timer;
 Timer *timer_new(Loop *loop, int64_t delay_ms, LoopFn fn, void *arg);
 Timer *timer_idle(Loop *loop, LoopFn fn, void *arg); /* not armed yet */
@@ -47,8 +52,9 @@ Timer *timer_free(Timer *timer); /* also right after it fired: it frees nothing 
 void timer_set(Timer *timer, int64_t delay_ms); /* (re)arm */
 void timer_clear(Timer *timer);                 /* disarm; timer_set arms it again */
 
-/* ---- Poll: readiness of a descriptor the owner keeps, which becomes non-blocking; one poll per descriptor. An error on it
- * shows as readiness: reading or writing tells. Regular files cannot be polled (asserted). ---- */
+/* ---- Poll: readiness of a descriptor ----
+ * The owner keeps it; it becomes non-blocking. One poll per descriptor. An error on it shows as
+ * readiness: reading or writing tells. Regular files cannot be polled (asserted). */
 typedef struct Poll Poll;
 enum { POLL_READ = 1, POLL_WRITE = 2, POLL_HANGUP = 4 };
 typedef void (*PollFn)(void *arg, int events);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Op: one asynchronous call in flight. Completes later from the loop, exactly once: with a result, an error, or
- * ERR_CANCELLED after op_cancel. The handle is dead once its OpFn has returned.
+/* Op: one asynchronous call in flight. Completes later from the loop, exactly once: with a result,
+ * an error, or ERR_CANCELLED after op_cancel. The handle is dead once its OpFn has returned.
  *
- * The caller has three ways to end its interest. op_cancel asks the call to stop: the OpFn still comes, with ERR_CANCELLED or with
- * the result that was on its way. op_forget lets the call go on unwatched. op_drop does both: nothing is called any more, the
- * handle is dead at once; this is what a destructor of the caller does. */
+ * The caller has three ways to end its interest. op_cancel asks the call to stop: the OpFn still
+ * comes, with ERR_CANCELLED or with the result that was on its way. op_forget lets the call go on
+ * unwatched. op_drop does both: nothing is called any more, the handle is dead at once; this is
+ * what a destructor of the caller does. */
 #pragma once
 
 #include "loop/loop.h"
@@ -16,14 +17,16 @@ typedef struct Op Op;
 typedef void (*OpFn)(void *arg, const void *result, const Err *err);
 
 void op_cancel(Op *op);
-/* The caller loses interest: its OpFn is not called any more; the call itself goes on. NULL is fine. */
+/* The caller loses interest: its OpFn is not called any more; the call itself goes on. NULL is
+ * fine. */
 void op_forget(Op *op);
 void op_drop(Op *op); /* op_cancel and op_forget; NULL is fine */
 
 /* ---- For those who implement calls ---- */
 /* Must lead to op_finish, now or later; called at most once. */
 typedef void (*OpCancelFn)(Op *op, void *state);
-/* cancel NULL: op_cancel tells the caller ERR_CANCELLED at once; the call goes on, and its op_finish is heard by nobody. */
+/* cancel NULL: op_cancel tells the caller ERR_CANCELLED at once; the call goes on, and its
+ * op_finish is heard by nobody. */
 Op *op_new(Loop *loop, OpFn fn, void *arg, OpCancelFn cancel, void *state);
 void *op_state(Op *op);
 Arena *op_arena(Op *op); /* lives until the OpFn has returned: for what a result points to */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors and signals. libuv closes a handle only on a later turn: each is a block of its own, which its owner lets go
- * at once (`fn` cleared) and the close callback frees. */
+/* Descriptors and signals. libuv closes a handle only on a later turn: each is a block of its own,
+ * which its owner lets go at once (`fn` cleared) and the close callback frees. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -50,7 +50,8 @@ static void on_poll(uv_poll_t *handle, int status, int events) {
         poll->fn(poll->arg, from_uv(events));
         return;
     }
-    /* An error is pending on the descriptor. libuv has stopped watching; the owner learns what it is by reading or writing. */
+    /* An error is pending on the descriptor. libuv has stopped watching; the owner learns what it
+     * is by reading or writing. */
     uv_must(uv_poll_start(&poll->uv, to_uv(poll->events), on_poll), "watch a descriptor");
     poll->fn(poll->arg, poll->events);
 }

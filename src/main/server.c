@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thole-server: the composition root. The only file that names the concrete backend and puts the parts together.
+/* thole-server: the composition root. The only file that names the concrete backend and puts the
+ * parts together.
  *
- * One per user and state directory (a lock says which). It owns no process: TERM, HUP and INT mean "leave, everything goes
- * on". It answers nobody before it knows what runs; who asks meanwhile finds no socket and asks again. It leaves by itself
- * when there has been nothing to watch for a while. */
+ * One per user and state directory (a lock says which). It owns no process: TERM, HUP and INT mean
+ * "leave, everything goes on". It answers nobody before it knows what runs; who asks meanwhile
+ * finds no socket and asks again. It leaves by itself when there has been nothing to watch for a
+ * while. */
 #include <errno.h>
 #include <limits.h>
 #include <malloc.h>
@@ -91,12 +93,14 @@ static void on_idle(void *arg) {
         timer_set(app->idle, IDLE_MS);
 }
 
-/* Nothing has changed for a moment: what starting a hundred services took goes back to the system. */
+/* Nothing has changed for a moment: what starting a hundred services took goes back to the
+ * system. */
 static void on_calm(void *arg) {
     malloc_trim(0);
 }
 
-/* `idle` is armed only while there is nothing to watch: a server at rest with something to do has no timer of ours. */
+/* `idle` is armed only while there is nothing to watch: a server at rest with something to do has
+ * no timer of ours. */
 static void on_change(void *arg) {
     App *app = arg;
     timer_set(app->calm, CALM_MS);
@@ -148,8 +152,8 @@ static void raise_limits(void) {
     }
 }
 
-/* Threads that help out need no heap of their own. What is large comes from the system and goes back to it: left alone,
- * malloc keeps as much as the largest it has seen. */
+/* Threads that help out need no heap of their own. What is large comes from the system and goes
+ * back to it: left alone, malloc keeps as much as the largest it has seen. */
 static void keep_small(void) {
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);

@@ -30,7 +30,7 @@ static void close_files(Log *log) {
     log->data = log->index = -1;
 }
 
-/* Begins a segment at the logical end. If that fails the old one, if there is one, stays in use: it may be larger. */
+/* Begins a segment at the logical end. If that fails the old one, if any, is used on and grows. */
 static void open_segment(Log *log) {
     int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC;
     int data = segment(log, LOG_DATA, log->size, flags);
@@ -71,8 +71,8 @@ static int write_entries(Log *log, int stream, int64_t time_us, uint32_t size) {
     return 0;
 }
 
-/* The bytes come first, their entry next; bytes without an entry are taken back. A write that falls short has met a full
- * disk or a limit: the rest is lost. */
+/* The bytes come first, their entry next; bytes without an entry are taken back. A write that falls
+ * short has met a full disk or a limit: the rest is lost. */
 void log_put(Log *log, int stream, int64_t time_us, const struct iovec *parts, int count) {
     uint64_t size = 0;
     for (int i = 0; i < count; i++)

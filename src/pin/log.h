@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log of a run: segments of bytes with an index beside each, as wire.h describes them. Bytes that cannot be
- * written are dropped and counted; a gap entry says so as soon as writing works again. */
+/* The log of a run: segments of bytes with an index beside each, as wire.h describes them. Bytes
+ * that cannot be written are dropped and counted; a gap entry says so as soon as writing works
+ * again. */
 #pragma once
 
 #include <stdint.h>

@@ -41,8 +41,8 @@ static const MaskSecret *match(const Mask *m, const MaskText *t, size_t at, bool
     return found;
 }
 
-/* The first place in [at, end) where a secret begins, else SIZE_MAX. The pair at the end of a window, one byte less than
- * the shortest secret, is one of any secret's that begins in it: one look per window, and none waits for another. */
+/* The first place in [at, end) where a secret begins, else SIZE_MAX. The pair at the end of a window
+ * (one byte less than the shortest secret) is one of any that begins in it: one look per window. */
 static size_t find(const Mask *m, const MaskText *t, size_t at, size_t end) {
     size_t last = t->size >= m->shortest ? t->size - m->shortest + 1 : 0;
     end = end < last ? end : last;
@@ -65,8 +65,8 @@ static size_t find_hold(const Mask *m, const MaskText *t, MaskHold *hold) {
     return t->size;
 }
 
-/* `shown` is the end of what was passed on or hidden. A secret that begins before it prolongs the run it is in; one that
- * begins where something is held back waits for the next piece. */
+/* `shown` is the end of what was passed on or hidden. A secret that begins before it prolongs the
+ * run it is in; one that begins where something is held back waits for the next piece. */
 void mask_feed(const Mask *m, MaskHold *hold, const MaskText *text, MaskFn fn, void *arg) {
     size_t shown = hold->hidden, at = 0;
     *hold = (MaskHold){0};

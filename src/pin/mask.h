@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets in a stream of bytes. Every byte that is part of a secret is hidden: each run of overlapping secrets
- * becomes "********". Text comes in pieces of any size; a secret that lies across a border is found as well, because
- * the end of a piece that may be the beginning of a secret is held back. What is held is by definition a prefix of a
- * secret, so it is remembered as a pointer and a length and costs no memory. */
+/* Secrets in a stream of bytes. Every byte that is part of a secret is hidden: each run of
+ * overlapping secrets becomes "********". Text comes in pieces of any size; a secret that lies
+ * across a border is found as well, because the end of a piece that may be the beginning of a
+ * secret is held back. What is held is by definition a prefix of a secret, so it is remembered as a
+ * pointer and a length and costs no memory. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,8 +32,8 @@ typedef struct Mask {
     MaskSecret secrets[MASK_SECRETS_MAX];
 } Mask;
 
-/* What one stream holds back: the first `size` bytes of `secret`, of which `hidden` belong to a run already shown as
- * stars. Zero-initialised: nothing. */
+/* What one stream holds back: the first `size` bytes of `secret`, of which `hidden` belong to a run
+ * already shown as stars. Zero-initialised: nothing. */
 typedef struct MaskHold {
     const char *secret;
     uint32_t size;
@@ -49,11 +50,12 @@ typedef struct MaskText {
 /* Takes what is to be written, in order: pieces of the text given to mask_feed, and constants. */
 typedef void (*MaskFn)(void *arg, const char *at, size_t size);
 
-/* Reads `count` NUL-terminated strings into a zeroed mask. They must outlive it. -1 with errno E2BIG or EINVAL (one
- * that is too short). */
+/* Reads `count` NUL-terminated strings into a zeroed mask. They must outlive it. -1 with errno
+ * E2BIG or EINVAL (one that is too short). */
 int mask_init(Mask *m, const char *strings, uint32_t count);
 
-/* Copies what is held back to `text` and returns its size; the caller puts the next bytes of the stream behind it. */
+/* Copies what is held back to `text` and returns its size; the caller puts the next bytes of the
+ * stream behind it. */
 static inline size_t mask_prefix(const MaskHold *hold, char *text) {
     if (hold->size > 0)
         memcpy(text, hold->secret, hold->size);

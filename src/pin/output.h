@@ -43,7 +43,8 @@ typedef struct Output {
 /* Reads once from a stream that poll says is readable or at its end. */
 void output_read(Output *o, Stream *s, int64_t now);
 
-/* Does what is due: writes held bytes, gives memory back. Returns when it next wants to be called, 0: not. */
+/* Does what is due: writes held bytes, gives memory back. Returns when it next wants to be called,
+ * 0: not. */
 int64_t output_tick(Output *o, int64_t now);
 
 /* Reads what is in the pipes now, with a bound; does not block. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connections of a rail or a pin: packets of wire.h on abstract SOCK_SEQPACKET sockets. Nothing here blocks.
- * News are owed, not queued: a peer has bits that say what it has not been told yet; the owner makes the message from
- * what is true when the socket takes it. */
+/* The connections of a rail or a pin: packets of wire.h on abstract SOCK_SEQPACKET sockets. Nothing
+ * here blocks. News are owed, not queued: a peer has bits that say what it has not been told yet;
+ * the owner makes the message from what is true when the socket takes it. */
 #pragma once
 
 #include "base/attr.h"
@@ -54,18 +54,20 @@ MUST int peers_listen(Peers *p, const char *name);
 /* Fills PEERS_POLL entries; returns when poll must end for our sake, 0: never. */
 int64_t peers_poll(Peers *p, struct pollfd *fds, int64_t now);
 
-/* Receives what poll reported, and accepts one more peer if there is one: root or of our uid, others are hung up on. */
+/* Receives what poll reported, and accepts one more peer if there is one: root or of our uid,
+ * others are hung up on. */
 void peers_hear(Peers *p, const struct pollfd *fds, PeersFn fn, void *arg);
 
-/* Sends the struct behind `head`, with a descriptor unless that is -1. False if it is to be tried again when the socket takes
- * more. */
+/* Sends the struct behind `head`, with a descriptor unless that is -1. False if it is to be tried
+ * again when the socket takes more. */
 bool peer_send_fd(const Peer *peer, const void *head, int fd);
 
 static inline bool peer_send(const Peer *peer, const void *head) {
     return peer_send_fd(peer, head, -1);
 }
 
-/* Copies the struct a packet begins with into ours: what is missing is zero, what is beyond is ignored. */
+/* Copies the struct a packet begins with into ours: what is missing is zero, what is beyond is
+ * ignored. */
 static inline void packet_body(const Packet *packet, void *ret_body, size_t size) {
     memset(ret_body, 0, size);
     memcpy(ret_body, packet->at, packet->size < size ? packet->size : size);

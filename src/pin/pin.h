@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A pin: the parent of one process, the keeper of its log, the witness of its end.
  *
- * It sleeps in one poll (pin.c). What it hears becomes facts in `Pin`: the exec is known, the leader is dead, a stop was
- * asked for, a deadline passed. pin_step (step.c) turns facts into acts and the next step. What servers must be told is
- * owed, not queued: a message is made from the present state when the socket takes it. */
+ * It sleeps in one poll (pin.c). What it hears becomes facts in `Pin`: the exec is known, the
+ * leader is dead, a stop was asked for, a deadline passed. pin_step (step.c) turns facts into acts
+ * and the next step. What servers must be told is owed, not queued: a message is made from the
+ * present state when the socket takes it. */
 #pragma once
 
 #include "pin/output.h"
@@ -23,8 +24,9 @@ enum {
     PIN_RETRY_MS = 1000, /* until an exit record that could not be written is tried again */
 };
 
-/* EXEC → RUN → GRACE → KILL ⇄ STUCK → DRAIN → RECORD → LINGER → LEAVE → GONE. Steps are skipped, never repeated, but for a
- * lingering tree, which passes from LINGER through GRACE to DRAIN again. */
+/* EXEC → RUN → GRACE → KILL ⇄ STUCK → DRAIN → RECORD → LINGER → LEAVE → GONE. Steps are skipped,
+ * never repeated, but for a lingering tree, which passes from LINGER through GRACE to DRAIN
+ * again. */
 typedef enum PinStep {
     PIN_EXEC,   /* forked; the exec is not known yet */
     PIN_RUN,    /* the process runs */
@@ -63,14 +65,15 @@ typedef struct Input {
     WireInput held;
 } Input;
 
-/* What the child writes to its error pipe when it could not become what was asked; end of file means that it did. */
+/* What the child writes to its error pipe when it could not become what was asked; end of file
+ * means that it did. */
 typedef struct ChildFailure {
     uint32_t stage; /* RunStage */
     int32_t error;  /* errno */
 } ChildFailure;
 
-/* Descriptors of a pin at its start. The signalfd for SIGCHLD is the rail's: it reports what is pending for its reader. What
- * the rail has besides is above. */
+/* Descriptors of a pin at its start. The signalfd for SIGCHLD is the rail's: it reports what is
+ * pending for its reader. What the rail has besides is above. */
 enum { PIN_SIGNALS = 3, PIN_SERVER, PIN_DIR, PIN_CGROUP };
 
 /* What the rail hands over. */
@@ -112,16 +115,18 @@ typedef struct Pin {
     Input input; /* last: most of it is never touched */
 } Pin;
 
-/* The whole life of a pin, in a process the rail forked for it. p->start is set, the rest is zero. */
+/* The whole life of a pin, in a process the rail forked for it. p->start is set, the rest is
+ * zero. */
 noreturn void pin_main(Pin *p);
 void pin_owe(Pin *p, PinNews news); /* to every peer */
 bool pin_tell(Pin *p);              /* sends what is owed as far as sockets take it; true: all */
 
-/* start.c: claims and spawns. Returns the stage that failed, with errno; RUN_STAGE_NONE: the child is on its way. */
+/* start.c: claims and spawns. Returns the stage that failed, with errno; RUN_STAGE_NONE: the child
+ * is on its way. */
 RunStage pin_begin(Pin *p);
 
-/* Fills `to` with pointers to `count` consecutive strings (those before `end`, unless that is NULL) and NULL. Returns where
- * more may follow. */
+/* Fills `to` with pointers to `count` consecutive strings (those before `end`, unless that is NULL)
+ * and NULL. Returns where more may follow. */
 char **child_point(char **to, const char *strings, const char *end, uint32_t count);
 void child_reset_signals(void); /* default dispositions, nothing blocked: what a program expects */
 

@@ -27,8 +27,8 @@ static bool is_known(const void *arg, pid_t pid) {
     return known;
 }
 
-/* Answers sweeps and tells the newest server who died, when no orphan is left. Without a server there is nobody to tell: the
- * next one looks at the runs itself. */
+/* Answers sweeps and tells the newest server who died, when no orphan is left. Without a server
+ * there is nobody to tell: the next one looks at the runs itself. */
 static void tell(Rail *r) {
     Peer *server = newest(r);
     for (Peer *peer = r->peers.all; peer < r->peers.all + PEERS_MAX; peer++) {
@@ -91,7 +91,7 @@ static void hear_signals(Rail *r, int64_t now) {
     }
 }
 
-/* In the new process: only what is the pin's stays open. Received descriptors are ascending, each above its place. */
+/* In the new process: only what is the pin's stays open. What came ascends, each above its place. */
 static noreturn void become_pin(Rail *r, RailPin *slot, const Packet *packet, int sockets) {
     for (int i = 0; i < packet->fd_count; i++)
         dup3(packet->fds[i], PIN_SERVER + i, O_CLOEXEC);
@@ -180,7 +180,7 @@ static void hear_peer(void *arg, Peer *peer, const Packet *packet) {
     }
 }
 
-/* Never two at once: another one is started when this one has ended or is connected and then gone. */
+/* Never two at once: the next is started when this one has ended, or was connected and has gone. */
 static void start_server(Rail *r, int64_t now) {
     r->server_at = 0;
     if (newest(r) || r->server != 0 || r->resting)
@@ -227,7 +227,7 @@ static void serve(Rail *r) {
     }
 }
 
-/* A process that nothing but SIGKILL ends, with a log file or nothing behind its standard descriptors. */
+/* A process that nothing but SIGKILL ends; its standard descriptors lead to a log or nowhere. */
 static bool detach(void) {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
     struct stat log;

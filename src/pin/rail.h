@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program thole-pin. It is started by a server as `thole-pin rail NAME SERVER [ARGUMENT…]`: abstract socket name, argv of
- * the server.
+/* The program thole-pin. It is started by a server as `thole-pin rail NAME SERVER [ARGUMENT…]`:
+ * abstract socket name, argv of the server.
  *
- * The rail: a warm, tiny process that forks a pin for each run a server asks for.
- * It is a child subreaper: when a pin dies without an exit record, what was below it comes up here, is killed to a fixed
- * point, and the server is told. When the last server's connection ends without WIRE_BYE, the rail starts a server from
- * the newest HELLO's argv (before any HELLO: from its own), with back-off, never while one it started is alive. After
- * WIRE_BYE, or when there is no pin to watch and no server lasts, it ends RAIL_REST_MS after the last pin and the last
- * connection are gone. It sleeps in one poll. */
+ * The rail: a warm, tiny process that forks a pin for each run a server asks for. It is a child
+ * subreaper: when a pin dies without an exit record, what was below it comes up here, is killed to
+ * a fixed point, and the server is told. When the last server's connection ends without WIRE_BYE,
+ * the rail starts a server from the newest HELLO's argv (before any HELLO: from its own), with
+ * back-off, never while one it started is alive. After WIRE_BYE, or when there is no pin to watch
+ * and no server lasts, it ends RAIL_REST_MS after the last pin and the last connection are gone. It
+ * sleeps in one poll. */
 #pragma once
 
 #include "pin/pin.h"
@@ -28,8 +29,9 @@ enum { RAIL_FAILED = 1, RAIL_USAGE = 2, RAIL_HELD = 3 /* another rail has the na
 
 /* One pin. In memory shared with it, because it is the pin that learns its id. */
 typedef struct RailPin {
-    pid_t pid; /* 0: free */
-    int status; /* not 0: it died; what it left behind is being killed, or the server is not told yet */
+    pid_t pid;  /* 0: free */
+    int status; /* not 0: it died; what it left behind is being killed, or the server is not told
+                   yet */
     char id[WIRE_ID_MAX];
 } RailPin;
 

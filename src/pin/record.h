@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The small files of a run directory: what is asked, the claim, who runs there, how it ended. See wire.h. */
+/* The small files of a run directory: what is asked, the claim, who runs there, how it ended. See
+ * wire.h. */
 #pragma once
 
 #include "base/attr.h"
@@ -14,8 +15,8 @@ enum {
     RECORD_BYTES_MAX = 32 * 1024,
 };
 
-/* Maps and checks RUN_LAUNCH; strings point into the file's pages. -1 with errno: EINVAL it is not one, EPROTO it is of a
- * newer format. */
+/* Maps and checks RUN_LAUNCH; strings point into the file's pages. -1 with errno: EINVAL it is not
+ * one, EPROTO it is of a newer format. */
 MUST int launch_map(int dir, const Launch **ret_launch, size_t *ret_size);
 
 /* The string or list of strings at an offset of it. */
@@ -45,8 +46,8 @@ typedef struct RecordRun {
     const WireStarted *started;
 } RecordRun;
 
-/* Write RUN_RECORD and EXIT_RECORD; `room` is RECORD_BYTES_MAX bytes of anybody's. With `spare` the launch file is not
- * needed any more: the exit record is written over it, which costs no file and also works on a full disk, and renamed. After
- * record_exit there is no launch file. */
+/* Write RUN_RECORD and EXIT_RECORD; `room` is RECORD_BYTES_MAX bytes of anybody's. With `spare` the
+ * launch file is not needed any more: the exit record is written over it, which costs no file and
+ * also works on a full disk, and renamed. After record_exit there is no launch file. */
 MUST int record_run(int dir, const RecordRun *run, char *room);
 MUST int record_exit(int dir, const WireEnded *ended, bool spare, char *room);

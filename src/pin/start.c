@@ -15,7 +15,7 @@ void child_reset_signals(void) {
     sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
 }
 
-/* Limits above what we may have become the most that we may have: a smaller limit beats no process. */
+/* Limits above what we may have become what we may have: a smaller limit beats no process. */
 static int set_limit(const LaunchLimit *l) {
     struct rlimit may, want = {l->soft, l->hard};
     if (setrlimit((__rlimit_resource_t)l->resource, &want) == 0)
@@ -27,7 +27,7 @@ static int set_limit(const LaunchLimit *l) {
     return setrlimit((__rlimit_resource_t)l->resource, &want);
 }
 
-/* The parent-death signal goes off with the pin; if the pin went before it was set, nobody would send it. */
+/* The parent-death signal goes off with the pin; had it gone before, nobody would send it. */
 static int set_up(const Pin *p, const Launch *l, const int *fds) {
     int last = STDERR_FILENO + p->start.sockets;
     bool done = setsid() >= 0;
@@ -56,7 +56,7 @@ char **child_point(char **to, const char *strings, const char *end, uint32_t cou
     return to + 1;
 }
 
-/* Returns only on failure. execvp looks in PATH of `environ`, which from here on is the new program's. */
+/* Returns only on failure. execvp looks in PATH of `environ`: from here on the new program's. */
 static void execute(const Launch *l, bool listens) {
     char self[32];
     size_t size = sizeof(char *) * ((size_t)l->argc + l->envc + 2);
@@ -145,7 +145,7 @@ static int write_record(Pin *p, const Launch *l) {
     return record_run(PIN_DIR, &run, p->start.buffer);
 }
 
-/* From the pipes to the record of who runs. The child becomes the process while its record is written. */
+/* From the pipes to the record of who runs, written while the child becomes the process. */
 static RunStage spawn(Pin *p, const Launch *l) {
     int theirs[PIPES] = {STDIN_FILENO, STDIN_FILENO, STDIN_FILENO, STDIN_FILENO};
     RunStage stage = make_pipes(p, l, theirs) < 0   ? RUN_STAGE_PIPE

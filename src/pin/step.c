@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pin does next. Each function is one step: it looks at the facts, acts, and names the step that follows; its own
- * name means "wait", until a fact changes or `due`. */
+/* What a pin does next. Each function is one step: it looks at the facts, acts, and names the step
+ * that follows; its own name means "wait", until a fact changes or `due`. */
 #include "pin/pin.h"
 #include "base/sys.h"
 
@@ -12,7 +12,7 @@ PinStep pin_fail(Pin *p, RunStage stage, int error) {
     return PIN_KILL;
 }
 
-/* The group's number is ours as long as the leader is not reaped. A stopped process cannot act on a signal. */
+/* The group's number is ours until the leader is reaped. What is stopped cannot act on a signal. */
 static void signal_group(const Pin *p, int signal) {
     if (p->pid == 0 || p->reaped)
         return;
@@ -30,8 +30,8 @@ static int signal_tree(Pin *p, int signal, WireSurvivors *left) {
     return alive;
 }
 
-/* Is all gone that has to go? With linger, helpers need not: once a stop is asked for, those are whatever is left when the
- * leader's group is gone. If nobody is counted they are just ending. */
+/* Is all gone that has to go? With linger, helpers need not: once a stop is asked for, those are
+ * whatever is left when the leader's group is gone. If nobody is counted they are just ending. */
 static bool tree_gone(Pin *p) {
     bool over = p->pid == 0 || p->dead;
     if (!over || !p->may_linger || !tree_has_child())
@@ -124,7 +124,7 @@ static PinStep step_drain(Pin *p, int64_t now) {
     return p->recorded ? PIN_LEAVE : PIN_RECORD;
 }
 
-/* Exact where the kernel counted for us alone; a SIGKILL that was not ours may have been the kernel's. */
+/* Exact where the kernel counted for us alone; a SIGKILL that was not ours may be the kernel's. */
 static RunOom oom(const Pin *p) {
     char t[512];
     const char *line = strstr(record_read(p->leaf, "memory.events", t, sizeof(t)), "oom_kill ");
@@ -153,8 +153,8 @@ static void reap_leader(Pin *p) {
     e->oom = oom(p);
 }
 
-/* Without a claim the run is nobody's: no record, and the launch file stays for whoever decides about it. A record that
- * cannot be written is tried again for as long as its directory is there. */
+/* Without a claim the run is nobody's: no record, and the launch file stays for whoever decides
+ * about it. A record that cannot be written is tried again as long as its directory is there. */
 static PinStep step_record(Pin *p, int64_t now) {
     struct stat dir = {.st_nlink = 1};
     if (!p->reaped)

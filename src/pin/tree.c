@@ -82,7 +82,8 @@ static void name_survivor(pid_t pid, const TreeStat *seen, WireSurvivors *left) 
     left->who[left->named++] = who;
 }
 
-/* 1: alive and ours. A child cannot be mistaken; for others the pidfd, if there is one, is from before the look. */
+/* 1: alive and ours. A child cannot be mistaken; for others the pidfd, if there is one, is from
+ * before the look. */
 static int signal_one(const Tree *t, const TreeSignal *how, pid_t pid) {
     TreeStat stat;
     int fd = sys_pidfd_open(pid);
@@ -109,7 +110,7 @@ int tree_signal(Tree *t, const TreeSignal *how) {
     return result < 0 ? -1 : alive;
 }
 
-/* A wait for stopped children fails with ECHILD if all are zombies, and takes nothing from anybody. */
+/* A wait for stopped children fails with ECHILD if all are zombies, and takes nothing from them. */
 bool tree_has_child(void) {
     siginfo_t info;
     return sys_waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 || errno != ECHILD;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The processes below this one: its children, theirs, and so on. The caller is a child subreaper, so whatever
- * daemonizes or loses its parent stays below it. */
+/* The processes below this one: its children, theirs, and so on. The caller is a child subreaper,
+ * so whatever daemonizes or loses its parent stays below it. */
 #pragma once
 
 #include "base/attr.h"
@@ -20,7 +20,8 @@ typedef struct TreeLink {
     pid_t pid, parent;
 } TreeLink;
 
-/* A megabyte that is address space only: pages are touched by a look, in proportion to what runs, and given back. */
+/* A megabyte that is address space only: pages are touched by a look, in proportion to what runs,
+ * and given back. */
 typedef struct Tree {
     _Alignas(4096) uint32_t count;
     int words; /* of `below` that may have a bit */
@@ -30,21 +31,24 @@ typedef struct Tree {
 } Tree;
 
 typedef struct TreeSignal {
-    int signal; /* 0: only count. Another than SIGKILL is followed by SIGCONT: a stopped process cannot act on it */
-    pid_t self;                                 /* getpid() */
+    int signal; /* 0: only count. Another than SIGKILL is followed by SIGCONT: a stopped process
+                   cannot act on it */
+    pid_t self; /* getpid() */
     bool (*skip)(const void *arg, pid_t child); /* not meant, with all below it; may be NULL */
     const void *arg;
     WireSurvivors *left; /* filled with those who are alive; may be NULL */
     pid_t group;         /* only processes of this group are meant; 0: all */
-    bool
-        at_sight; /* direct children are killed while looking: they fork on and are gone at the second look */
+    bool at_sight; /* direct children are killed while looking: they fork on and are gone at the
+                      second look */
 } TreeSignal;
 
-/* Looks once at all processes and signals those below us, each through a pidfd after a second look at who it is. Zombies
- * do not count. Returns how many live ones there were. -1: /proc cannot be read. */
+/* Looks once at all processes and signals those below us, each through a pidfd after a second look
+ * at who it is. Zombies do not count. Returns how many live ones there were. -1: /proc cannot be
+ * read. */
 int tree_signal(Tree *t, const TreeSignal *how);
 
-/* Whether a child is alive: one system call, no look at /proc. Children that are zombies do not count. */
+/* Whether a child is alive: one system call, no look at /proc. Children that are zombies do not
+ * count. */
 bool tree_has_child(void);
 
 /* One line of /proc/<pid>/stat. */

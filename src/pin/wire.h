@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What server, rail and pin say to each other, and the files a pin leaves behind: protocol 1.
  *
- * The server never owns a process. It writes a run directory, then asks the rail (a warm, tiny process) to fork a
- * pin for it; the pin claims the run, spawns one process, keeps its log and records how it ended. Server and rail
- * may be killed at any moment: pins live on, and the next server finds them by the files here and their sockets.
+ * The server never owns a process. It writes a run directory, then asks the rail (a warm, tiny
+ * process) to fork a pin for it; the pin claims the run, spawns one process, keeps its log and
+ * records how it ended. Server and rail may be killed at any moment: pins live on, and the next
+ * server finds them by the files here and their sockets.
  *
- * Transport: AF_UNIX SOCK_SEQPACKET, one message per packet, at most WIRE_MAX bytes. Both ends check SO_PEERCRED uid.
- * Every message is a C struct behind a WireHead, native byte order (both ends are one machine). Protocol 1 is spoken for
- * ever: fields are only added at the end of a struct, a receiver zero-fills what is missing and ignores what is
- * beyond, and an unknown type is ignored. */
+ * Transport: AF_UNIX SOCK_SEQPACKET, one message per packet, at most WIRE_MAX bytes. Both ends
+ * check SO_PEERCRED uid. Every message is a C struct behind a WireHead, native byte order (both
+ * ends are one machine). Protocol 1 is spoken for ever: fields are only added at the end of a
+ * struct, a receiver zero-fills what is missing and ignores what is beyond, and an unknown type is
+ * ignored. */
 #pragma once
 
 #include <stdint.h>
@@ -44,7 +46,8 @@ typedef enum WireType {
      * pin */
     WIRE_BYE = 3,
     WIRE_SWEEP = 4, /* WireSweep: answer when no orphan of a dead pin is left */
-    /* WireKeep, with one fd: keep it for the servers to come, in place of what is kept there; without: keep nothing there */
+    /* WireKeep, with one fd: keep it for the servers to come, in place of what is kept there;
+     * without: keep nothing there */
     WIRE_KEEP = 5,
     /* rail → server */
     WIRE_WELCOME = 32, /* WireWelcome */
@@ -63,8 +66,9 @@ typedef enum WireType {
     WIRE_SIGNAL = 66, /* WireSignal */
     /* WireWatchLog: level-triggered news about the log's size on this connection */
     WIRE_WATCH_LOG = 67,
-    /* WireInput: for the process to read. Answered by WIRE_TAKEN when it has taken all of it; before that no other may
-     * be sent. One that comes nevertheless, or from a newer server, takes the place of what was not taken yet */
+    /* WireInput: for the process to read. Answered by WIRE_TAKEN when it has taken all of it;
+     * before that no other may be sent. One that comes nevertheless, or from a newer server, takes
+     * the place of what was not taken yet */
     WIRE_INPUT = 68,
     WIRE_RESIZE = 69, /* WireResize */
     /* pin → server */
@@ -105,8 +109,8 @@ typedef struct WireWelcome {
 typedef struct WireSpawn {
     WireHead head;
     uint64_t tag; /* echoed in WIRE_SPAWN_FAILED; the server's own */
-    /* fds that are passed to the process. LISTEN_FDS and the like are in its environment, and LISTEN_PID with any value: it
-     * becomes the process's own */
+    /* fds that are passed to the process. LISTEN_FDS and the like are in its environment, and
+     * LISTEN_PID with any value: it becomes the process's own */
     uint32_t sockets;
     uint32_t reserved;
 } WireSpawn;
@@ -174,8 +178,8 @@ typedef struct WireLog {
     uint64_t size; /* logical end of the log, bytes */
 } WireLog;
 
-/* Who repeats a message, because nobody told him that it was taken, repeats `writer` and `at`: no byte is given to the process
- * twice. */
+/* Who repeats a message, because nobody told him that it was taken, repeats `writer` and `at`: no
+ * byte is given to the process twice. */
 typedef struct WireInput {
     WireHead head;
     uint64_t writer; /* drawn by who writes */
@@ -193,8 +197,8 @@ typedef struct WireTaken {
     uint64_t at; /* bytes of this writer that were taken in all */
 } WireTaken;
 
-/* The size of its terminal. The kernel tells the foreground group of a change alone: who wants it to be told in any case changes the pixels and changes them
- * back. */
+/* The size of its terminal. The kernel tells the foreground group of a change alone: who wants it
+ * to be told in any case changes the pixels and changes them back. */
 typedef struct WireResize {
     WireHead head;
     uint16_t rows, columns, x_pixels, y_pixels; /* a struct winsize */
@@ -280,18 +284,22 @@ typedef struct WireSurvivors {
     WireSurvivor who[WIRE_SURVIVORS_MAX];
 } WireSurvivors;
 
-/* ---- The run directory -------------------------------------------------------------------------------------
- * RUN_LAUNCH  written by the server before it asks, 0600; removed by the pin when the run has ended (it holds the environment)
- * RUN_CLAIM   O_EXCL: whoever creates it decides whether the run ever starts. Text: "pin <pid>\n" or "void\n"
- *             (a server that adopts and finds a launch nobody has claimed). Exactly one wins, so nothing runs twice
- * RUN_RECORD  who it is: one JSON object, {"format":1,"id","run","boot_id","pidns","pin","pin_start_ticks","pid","start_ticks",
- *             "restarts","started_us","attempt","cause"}; written to a temporary name, renamed, then told
- * EXIT_RECORD how it ended: {"format":1,"end":"exited|signaled|failed|lost","code","stage","oom":true|false|null,"started_us","ended_us",
- *             "user_us","system_us","max_rss_kib","log_size","lingering","killed"}; likewise
- * RUN_WHY     why it could not be started, one sentence for people, by the server that asked for it;
- *             may be missing
- * log.<at>    the log's bytes from logical offset <at> (16 hex digits) on; made at the first byte; the next segment begins
- *             where this one is LOG_SEGMENT bytes or larger
+/* ---- The run directory ----
+ * RUN_LAUNCH  written by the server before it asks, 0600; removed by the pin when the run has ended
+ *             (it holds the environment)
+ * RUN_CLAIM   O_EXCL: whoever creates it decides whether the run ever starts. Text: "pin <pid>\n"
+ *             or "void\n" (a server that adopts and finds a launch nobody has claimed). Exactly one
+ *             wins, so nothing runs twice
+ * RUN_RECORD  who it is: one JSON object, {"format":1, "id", "run", "boot_id", "pidns", "pin",
+ *             "pin_start_ticks", "pid", "start_ticks", "restarts", "started_us", "attempt",
+ *             "cause"}; written to a temporary name, renamed, then told
+ * EXIT_RECORD how it ended: {"format":1, "end":"exited|signaled|failed|lost", "code", "stage",
+ *             "oom":true|false|null, "started_us", "ended_us", "user_us", "system_us",
+ *             "max_rss_kib", "log_size", "lingering", "killed"}; likewise
+ * RUN_WHY     why it could not be started, one sentence for people, by the server that asked for
+ *             it; may be missing
+ * log.<at>    the log's bytes from logical offset <at> (16 hex digits) on; made at the first byte;
+ *             the next segment begins where this one is LOG_SEGMENT bytes or larger
  * index.<at>  its LogChunks, in order of offset; same <at> */
 #define RUN_LAUNCH  "launch"
 #define RUN_CLAIM   "claim"
@@ -312,7 +320,8 @@ enum {
 #define LAUNCH_MAGIC 0x31484c54u /* "TLH1" */
 
 typedef enum LaunchFlags {
-    /* Leave helpers alone: all that is left when the leader ends by itself; what has left its group, at a stop. */
+    /* Leave helpers alone: all that is left when the leader ends by itself; what has left its
+     * group, at a stop. */
     LAUNCH_LINGER = 1,
     LAUNCH_NO_LOG = 2,  /* output goes to /dev/null */
     LAUNCH_CAPTURE = 4, /* stdout also, unmasked and unbounded, to RUN_CAPTURE (0600) */
@@ -329,8 +338,9 @@ typedef struct LaunchLimit { /* setrlimit */
     uint64_t soft, hard;
 } LaunchLimit;
 
-/* The file RUN_LAUNCH: this head, then the blob its offsets point into (from the file's start). Lists are consecutive
- * NUL-terminated strings; secrets may hold any byte but NUL. The pin maps it; only the child ever builds argv and envp. */
+/* The file RUN_LAUNCH: this head, then the blob its offsets point into (from the file's start).
+ * Lists are consecutive NUL-terminated strings; secrets may hold any byte but NUL. The pin maps it;
+ * only the child ever builds argv and envp. */
 typedef struct Launch {
     uint32_t magic;  /* LAUNCH_MAGIC */
     uint32_t format; /* LAUNCH_FORMAT */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why a target is as it is: the chain of causes from it to the root, out of what is shown now and of the events that were
- * recorded. Pure.
+/* Why a target is as it is: the chain of causes from it to the root, out of what is shown now and
+ * of the events that were recorded. Pure.
  *
- * First what holds now: it waits for one that waits for one that failed. Where nothing holds it back, what happened: it was
- * started because a file changed, or because it failed before. Each line is one cause further away; the last is the root. */
+ * First what holds now: it waits for one that waits for one that failed. Where nothing holds it
+ * back, what happened: it was started because a file changed, or because it failed before. Each
+ * line is one cause further away; the last is the root. */
 #pragma once
 
 #include "base/arena.h"
@@ -29,9 +30,9 @@ enum { CHAIN_LINES = 24 }; /* more are not given */
 
 typedef struct Chain {
     ChainLine at[CHAIN_LINES];
-    size_t n; /* at least 1 */
-    const char *
-        command; /* words behind `thole` that help with the root: "logs db:serve --run 3"; NULL: there are none */
+    size_t n;            /* at least 1 */
+    const char *command; /* words behind `thole` that help with the root: "logs db:serve --run 3";
+                            NULL: there are none */
 } Chain;
 
 void chain_build(const ChainAsk *ask, Arena *arena, Chain *ret);

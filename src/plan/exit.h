@@ -3,10 +3,10 @@
  *
  * A target that takes part and failed ends it at once; of several failures the first in time is
  * reported, ties by name, in the words of the target. It is done without error when every job has
- * succeeded and every server is ready, and that has lasted for `soak`. Targets that are disabled, were
- * stopped or never asked for do not count. tiltfile:update always takes part, but a file with no
- * target besides is an error: nothing was checked. Otherwise a server that is not ready for longer
- * than readiness_timeout, or a session that takes longer than timeout, ends it. */
+ * succeeded and every server is ready, and that has lasted for `soak`. Targets that are disabled,
+ * were stopped or never asked for do not count. tiltfile:update always takes part, but a file with
+ * no target besides is an error: nothing was checked. Otherwise a server that is not ready for
+ * longer than readiness_timeout, or a session that takes longer than timeout, ends it. */
 #pragma once
 
 #include "plan/plan.h"
@@ -35,7 +35,8 @@ typedef struct ExitVerdict {
 
 void exit_check(const ExitInput *input, ExitVerdict *ret);
 
-/* Of a session that is not `ci`: it is done when a service that `ends_session` has ended for good. */
+/* Of a session that is not `ci`: it is done when a service that `ends_session` has ended for
+ * good. */
 void exit_check_ends(const ExitInput *input, ExitVerdict *ret);
 /* Has it any service that ends its session? */
 bool exit_may_end(const Config *config);

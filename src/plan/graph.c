@@ -14,7 +14,8 @@ enum {
     RESOURCE_MAX = 64
 }; /* bytes of a resource's name: a bit of the mask in an object's name for each */
 
-/* A group that stands for what it depends on, with the condition that was written on the way there. */
+/* A group that stands for what it depends on, with the condition that was written on the way
+ * there. */
 typedef struct Way {
     uint32_t group;
     DepCondition condition;
@@ -202,7 +203,8 @@ static void add_dep(Builder *b, uint32_t target, DepCondition condition, bool re
     *place = (uint32_t)b->dep_n;
 }
 
-/* A condition that this target can meet: a job is never ready, and a server completes only where that was checked. */
+/* A condition that this target can meet: a job is never ready, and a server completes only where
+ * that was checked. */
 static DepCondition fitting(DepCondition condition, TargetType type) {
     if (condition == DEP_STARTED || condition == DEP_ENDED || condition == DEP_COMPLETED)
         return condition;
@@ -272,8 +274,8 @@ static void give_deps(Builder *b, uint32_t target, const Dep *deps, size_t n) {
     }
 }
 
-/* The deps of one service, for both of its targets: a server's own build comes last, and is not among
- * those of the build. */
+/* The deps of one service, for both of its targets: a server's own build comes last, and is not
+ * among those of the build. */
 static void make_deps(Builder *b, uint32_t service) {
     const ServiceTargets *m = &b->of[service];
     if (m->update == TARGET_NONE && m->serve == TARGET_NONE)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From resources to targets: what may run, in name order, and what each waits for.
  *
- * <r>:update is a service's `build`, or its `command` if it is a job; <r>:serve is the `command` of a
- * server, and depends on its own update. Both carry the service's dependencies. `tiltfile:update` is
- * the file itself: always there, never run.
+ * <r>:update is a service's `build`, or its `command` if it is a job; <r>:serve is the `command` of
+ * a server, and depends on its own update. Both carry the service's dependencies. `tiltfile:update`
+ * is the file itself: always there, never run.
  *
  * A dependency on a resource is one on its server if it has one, else on its job; with condition
- * `completed` it is one on its job if it has one. Without a condition a job must have completed and a
- * server be ready. A resource with neither (a group) stands for everything it depends on, with the
- * first condition written on the way there, and with `restart` if that is written anywhere on it. Several
- * ways to one target leave one Dep, with the strongest condition. */
+ * `completed` it is one on its job if it has one. Without a condition a job must have completed and
+ * a server be ready. A resource with neither (a group) stands for everything it depends on, with
+ * the first condition written on the way there, and with `restart` if that is written anywhere on
+ * it. Several ways to one target leave one Dep, with the strongest condition. */
 #pragma once
 
 #include "spec/config.h"
@@ -78,14 +78,15 @@ const char *graph_object_name(const char *target, Arena *arena);
 /* Index of a target by name, or -1. */
 int64_t graph_find(const Graph *graph, const char *name);
 
-/* Marks in `chosen` (graph->n bytes, made zero first) the targets of the names (resources or targets)
- * and all they depend on, transitively. NULL names: everything that is `auto`, with what it depends
- * on. tiltfile:update is never marked: it is not run. -1 with a did-you-mean for an unknown name. */
+/* Marks in `chosen` (graph->n bytes, made zero first) the targets of the names (resources or
+ * targets) and all they depend on, transitively. NULL names: everything that is `auto`, with what
+ * it depends on. tiltfile:update is never marked: it is not run. -1 with a did-you-mean for an
+ * unknown name. */
 MUST int graph_choose(const Graph *graph, const char *const *names, size_t n, unsigned char *chosen,
                       Err *err);
 
-/* Marks in `chosen` (not made zero) the targets of one name and no others, for `stop` and `restart`;
- * a group's are those it stands for. -1 as above. */
+/* Marks in `chosen` (not made zero) the targets of one name and no others, for `stop` and
+ * `restart`; a group's are those it stands for. -1 as above. */
 MUST int graph_mark(const Graph *graph, const char *name, unsigned char *chosen, Err *err);
 
 /* For each target the names of the groups that stand for it; lives in `arena`. */

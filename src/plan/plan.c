@@ -146,7 +146,8 @@ static int64_t leader_of(const Ask *a) {
     return -1;
 }
 
-/* True: it is to be restarted because of what it follows, at once or (HOLD_DEP) when that has come to rest. */
+/* True: it is to be restarted because of what it follows, at once or (HOLD_DEP) when that has come
+ * to rest. */
 static bool follows(const Ask *a) {
     int64_t leader = a->spec->follows && may_follow(a->own) ? leader_of(a) : -1;
     if (leader < 0)
@@ -351,8 +352,8 @@ void plan_target(const Graph *graph, const TargetFacts *facts, size_t i, const P
         plan_idle(&ask);
 }
 
-/* Dependants come before what they depend on: one pass backwards is enough. What is coming anyway is
- * passed through (2): it may wait for something that must be asked. */
+/* Dependants come before what they depend on: one pass backwards is enough. What is coming anyway
+ * is passed through (2): it may wait for something that must be asked. */
 void plan_needed(const Graph *graph, const TargetFacts *facts, size_t i, unsigned char *marks) {
     memset(marks, 0, graph->n);
     marks[i] = 1;

@@ -31,6 +31,6 @@ typedef struct PortDraw {
     void *arg;
 } PortDraw;
 
-/* What it had last if that is free; else the first free one from its place in the range on, one that somebody would like to have
- * again only if there is no other. 0: none is free. */
+/* What it had last if that is free; else the first free one from its place in the range on, one
+ * that somebody would like to have again only if there is no other. 0: none is free. */
 uint16_t port_draw(const PortDraw *draw);

@@ -17,7 +17,8 @@ static bool one_of(const char *name, const char *const *names, size_t n) {
     return false;
 }
 
-/* Is it a matter of this target's processes? `build` is one of the server too: it is replaced by what was built. */
+/* Is it a matter of this target's processes? `build` is one of the server too: it is replaced by
+ * what was built. */
 static bool concerns(const Field *field, const TargetSpec *spec) {
     static const char *const of_all[] = {"path", "shell", "env", "secrets"};
     bool own_build = spec->type == TARGET_JOB && spec->service->type == SERVICE_SERVER;

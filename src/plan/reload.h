@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What another reading of the config file means for each target. Pure: two configs in, a list out. */
+/* What another reading of the config file means for each target. Pure: two configs in, a list
+ * out. */
 #pragma once
 
 #include "plan/graph.h"
@@ -15,7 +16,8 @@ typedef enum ReloadAct {
 typedef struct TargetChange {
     const char *target;
     ReloadAct act;
-    /* of RESTART and UPDATE: what has changed, "command, env.PORT"; of START: another reason than that it is new, or "" */
+    /* of RESTART and UPDATE: what has changed, "command, env.PORT"; of START: another reason than
+     * that it is new, or "" */
     const char *keys;
 } TargetChange;
 
@@ -25,16 +27,19 @@ typedef struct ReloadPlan {
     bool any; /* something is not KEEP, or what concerns the whole project has changed */
 } ReloadPlan;
 
-/* `now` may have no targets and no config: everything is new. Lives in `arena`, but shares names with both. */
+/* `now` may have no targets and no config: everything is new. Lives in `arena`, but shares names
+ * with both. */
 void reload_plan(const Graph *now, const Graph *next, Arena *arena, ReloadPlan *ret);
 
 /* "keep", "update", "restart", "start", "stop" */
 const char *reload_act_name(ReloadAct act);
-/* Why, in words: "command, env.PORT changed", "new in thole.yaml"; "" for KEEP. `file` is the config file's name. */
+/* Why, in words: "command, env.PORT changed", "new in thole.yaml"; "" for KEEP. `file` is the
+ * config file's name. */
 const char *reload_why(const TargetChange *change, const char *file, Arena *arena);
 
-/* `next`, and the services of `now` whose targets `stay` (now->n bytes) says are still there although `next` has them no more: they
- * are marked as leaving, run no more and are depended on by nobody. A service that has changed its kind stays as it was, and
- * *ret_again says that `next` must be taken up again when it has gone. Lives in `arena`, but shares strings with both. */
+/* `next`, and the services of `now` whose targets `stay` (now->n bytes) says are still there
+ * although `next` has them no more: they are marked as leaving, run no more and are depended on by
+ * nobody. A service that has changed its kind stays as it was, and *ret_again says that `next` must
+ * be taken up again when it has gone. Lives in `arena`, but shares strings with both. */
 const Config *reload_merge(const Graph *now, const Graph *next, const unsigned char *stay,
                            Arena *arena, bool *ret_again);

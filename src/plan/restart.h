@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The restart policy: a run has failed; should there be another, and when?
  *
- * Servers follow `restart`. Jobs do not, because a failed job is run again only when asked; a service
- * of type job that writes `restart` has asked. Of a server any unrequested end is a failure, so
- * `always` and `on-failure` mean the same, and a job that succeeded is never run again.
+ * Servers follow `restart`. Jobs do not, because a failed job is run again only when asked; a
+ * service of type job that writes `restart` has asked. Of a server any unrequested end is a
+ * failure, so `always` and `on-failure` mean the same, and a job that succeeded is never run again.
  *
  * The n-th restart in a row comes after delay * 2^(n-1), at most max_delay, of which up to half is
- * taken off at random so that what failed together does not come back together. A run that lived for
- * reset_after ends the row. After max_restarts in a row the policy gives up.
+ * taken off at random so that what failed together does not come back together. A run that lived
+ * for reset_after ends the row. After max_restarts in a row the policy gives up.
  *
- * What could not even be started by its own fault (no such program, not executable, its directory is
- * gone) is not tried again: only people can mend that, and then they ask. A start that failed for want
- * of processes, memory or descriptors, or because the program was just being written, is.
+ * What could not even be started by its own fault (no such program, not executable, its directory
+ * is gone) is not tried again: only people can mend that, and then they ask. A start that failed
+ * for want of processes, memory or descriptors, or because the program was just being written, is.
  *
  * Nor is what may still run, for all we know: a target never has two runs.
  *
  * In `ci` a failure ends the session. A server is restarted only within the grace period after its
- * start (the start that was asked for: restarts do not extend it), or if the service writes `restart`. */
+ * start (the start that was asked for: restarts do not extend it), or if the service writes
+ * `restart`. */
 #pragma once
 
 #include "plan/plan.h"

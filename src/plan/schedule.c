@@ -33,7 +33,8 @@ static bool fits(const Cron *cron, const struct tm *tm) {
     return day_fits(cron, tm) && cron->hours >> tm->tm_hour & 1 && cron->minutes >> tm->tm_min & 1;
 }
 
-/* The next minute of the wall that may fit, at least one further: whole days and hours that do not are skipped. */
+/* The next minute of the wall that may fit, at least one further: whole days and hours that do not
+ * are skipped. */
 static int64_t step(const Cron *cron, int64_t local) {
     struct tm tm = civil(local);
     int64_t day = local - tm.tm_hour * 3600 - tm.tm_min * 60 - tm.tm_sec;
@@ -48,7 +49,8 @@ static int64_t floor_minute(int64_t seconds) {
     return seconds - ((seconds % MINUTE) + MINUTE) % MINUTE;
 }
 
-/* By the clock on the wall: each of its times counts once, the first time, or when it is skipped. */
+/* By the clock on the wall: each of its times counts once, the first time, or when it is
+ * skipped. */
 static int64_t next_of_day(const Cron *cron, const Zone *zone, int64_t after) {
     int64_t local = floor_minute(zone_local(zone, after)) + MINUTE, end = local + HORIZON;
     /* a time that was skipped just now is that of the moment when clocks were put forward */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The services of a config by name, for as long as a graph is built: no copies, one hash per lookup, and
- * small enough to stay in the cache, which is what counts with 10,000 of them. */
+/* The services of a config by name, for as long as a graph is built: no copies, one hash per
+ * lookup, and small enough to stay in the cache, which is what counts with 10,000 of them. */
 #pragma once
 
 #include "spec/config.h"

@@ -148,7 +148,8 @@ static size_t newest_session(EventList events) {
 
 /* ---- the critical path ---- */
 
-/* Of what belongs to the beginning: the one that was settled last, or the first failure that nothing has mended. */
+/* Of what belongs to the beginning: the one that was settled last, or the first failure that
+ * nothing has mended. */
 static TimelineRow *end_of_path(Build *b) {
     Timeline *t = b->out;
     TimelineRow *last = NULL, *failed = NULL;
@@ -340,7 +341,8 @@ const char *timeline_state(const TimelineRow *row, const Timeline *timeline) {
     return row->job ? "done" : "ready";
 }
 
-/* How long its newest run took: a job to its end, a server until it was first ready, or else to its end. */
+/* How long its newest run took: a job to its end, a server until it was first ready, or else to its
+ * end. */
 static int64_t took_us(const TimelineRow *row) {
     int64_t from_us = 0, to_us = 0;
     bool ready = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What ran when, and which chain of targets determined when everything was ready or done: out of the events of a session.
- * Pure; as rows of spans, as text, as SVG, as JSON. */
+/* What ran when, and which chain of targets determined when everything was ready or done: out of
+ * the events of a session. Pure; as rows of spans, as text, as SVG, as JSON. */
 #pragma once
 
 #include "base/arena.h"
@@ -52,9 +52,9 @@ typedef struct Timeline {
     size_t n;
     TimelineStep *path; /* the critical path */
     size_t path_n;
-    int64_t
-        settled_us; /* when the last one was ready or done, or (failed) the one that failed first; 0: never yet */
-    bool failed; /* `path` leads to a failure */
+    int64_t settled_us; /* when the last one was ready or done, or (failed) the one that failed
+                           first; 0: never yet */
+    bool failed;        /* `path` leads to a failure */
 } Timeline;
 
 typedef struct TimelineAsk {
@@ -78,9 +78,11 @@ void timeline_path_text(const Timeline *timeline, Buf *out);
 void timeline_svg(const Timeline *timeline, const char *title, Buf *out);
 void timeline_encode(const Timeline *timeline, JsonWriter *out);
 
-/* "failed" "skipped" "waiting" (still, or to the end) "not-ready" "ready" "done" "running" "stopped" "none": a server that was
- * ready before it was stopped with its session counts as ready. */
+/* "failed" "skipped" "waiting" (still, or to the end) "not-ready" "ready" "done" "running"
+ * "stopped" "none": a server that was ready before it was stopped with its session counts as
+ * ready. */
 const char *timeline_state(const TimelineRow *row, const Timeline *timeline);
-/* What became of a row, in a few words: "ready after 1.2s", "done in 300ms", "failed: exit code 3". */
+/* What became of a row, in a few words: "ready after 1.2s", "done in 300ms", "failed: exit code
+ * 3". */
 const char *timeline_outcome(const TimelineRow *row, const Timeline *timeline, Arena *arena);
 const char *span_kind_name(SpanKind kind); /* "wait" "start" "ready" "run" */

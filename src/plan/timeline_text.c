@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A timeline for the terminal: a line per target, bars of characters that can be told apart without colour. */
+/* A timeline for the terminal: a line per target, bars of characters that can be told apart without
+ * colour. */
 #include <stdlib.h>
 #include <string.h>
 

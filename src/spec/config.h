@@ -236,12 +236,13 @@ SCHEMA_DECLARE(type_hooks, Hooks);
 MUST const Config *config_load(const char *file, const StrMap *client, Arena *arena,
                                Report *report);
 
-/* The same for `thole vet`: also warns of secrets that neither the file nor the environment `client` (may be NULL) has. */
+/* The same for `thole vet`: also warns of secrets that neither the file nor the environment
+ * `client` (may be NULL) has. */
 MUST const Config *config_review(const char *file, const StrMap *client, Arena *arena,
                                  Report *report);
 
-/* A file of another tool in the words of thole.yaml, without any default; to `keep`: `.env` files are named, not copied. NULL: it
- * is one of ours, or reported. Blocking file reads. */
+/* A file of another tool in the words of thole.yaml, without any default; to `keep`: `.env` files
+ * are named, not copied. NULL: it is one of ours, or reported. Blocking file reads. */
 MUST const Value *config_translate(const char *file, const StrMap *client, bool keep, Arena *arena,
                                    Report *report);
 

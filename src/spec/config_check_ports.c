@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ports: that each number is one service's alone, and that the variables which tell of them have names of their own. */
+/* Ports: that each number is one service's alone, and that the variables which tell of them have
+ * names of their own. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Templates: every reference of the file names something that there is, and what comes of it has the form that is wanted. */
+/* Templates: every reference of the file names something that there is, and what comes of it has
+ * the form that is wanted. */
 #include <regex.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can be wrong with the keys that say what a service reads and what stops it: tty, stdin, stop.command. */
+/* What can be wrong with the keys that say what a service reads and what stops it: tty, stdin,
+ * stop.command. */
 #include "spec/config_check.h"
 
 #define PROBLEM(source, service, key, hint, ...)                                              \

@@ -48,8 +48,8 @@ bool service_has_server(const Service *service) {
 
 /* --- environment --- */
 
-/* A copy for as long as the config lives (what was read lives as long as the report). Other tools read such files too: values
- * are as they are, and no templates. */
+/* A copy for as long as the config lives (what was read lives as long as the report). Other tools
+ * read such files too: values are as they are, and no templates. */
 static StrMap keep_literal(const StrMap *read, Arena *arena) {
     StrMap copy = {.at = arena_alloc(arena, (read->n + 1) * sizeof(*copy.at)), .n = read->n};
     for (size_t i = 0; i < read->n; i++)

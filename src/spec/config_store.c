@@ -6,8 +6,8 @@
 
 enum { STORED_FORMAT = 1 };
 
-/* Defaults of keys that would be refused if they were written stay away, so that what is printed is a
- * config file that means the same. */
+/* Defaults of keys that would be refused if they were written stay away, so that what is printed is
+ * a config file that means the same. */
 static bool applies(const Type *type, const Field *field, const void *object) {
     static const char *const of_jobs[] = {"success_exit_codes", "timeout"};
     static const char *const of_processes[] = {"stop", "linger", "shell", "tty", "stdin"};

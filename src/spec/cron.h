@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cron expressions: minute, hour, day of month, month, day of week. Each field is `*`, a number, a range `a-b`, a list of them with
- * commas, and a step behind `/`; months and days of the week also by their first three letters, Sunday is 0 or 7. Or one of
- * @yearly @annually @monthly @weekly @daily @midnight @hourly. If both days are restricted (do not begin with `*`), one is enough. */
+/* Cron expressions: minute, hour, day of month, month, day of week. Each field is `*`, a number, a
+ * range `a-b`, a list of them with commas, and a step behind `/`; months and days of the week also
+ * by their first three letters, Sunday is 0 or 7. Or one of @yearly @annually @monthly @weekly
+ * @daily @midnight @hourly. If both days are restricted (do not begin with `*`), one is enough. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +19,8 @@ typedef struct Cron {
     bool any_day, any_weekday; /* their field begins with `*` */
 } Cron;
 
-/* One sentence in err says which field is wrong and how. A time that never comes (the 30th of February) is wrong as well. */
+/* One sentence in err says which field is wrong and how. A time that never comes (the 30th of
+ * February) is wrong as well. */
 MUST int cron_parse(const char *text, Cron *ret, Err *err);
 /* Does it name hours of the day, or come in every hour? */
 bool cron_every_hour(const Cron *cron);

@@ -20,9 +20,10 @@ typedef struct EnvText {
     size_t size;
 } EnvText;
 
-/* Reads what the text says into `ret`, which lives in `arena`. -1: a problem was reported with its place in the file. */
+/* Reads what the text says into `ret`, which lives in `arena`. -1: a problem was reported with its
+ * place in the file. */
 MUST int env_file_parse(const EnvText *text, Arena *arena, Report *report, StrMap *ret);
 
-/* The same as other tools read theirs: outside single quotes $NAME and ${NAME} stand for what a line before has set (else for
- * nothing), and within double quotes \n for a line break. */
+/* The same as other tools read theirs: outside single quotes $NAME and ${NAME} stand for what a
+ * line before has set (else for nothing), and within double quotes \n for a line break. */
 MUST int env_file_parse_expanded(const EnvText *text, Arena *arena, Report *report, StrMap *ret);

@@ -11,29 +11,33 @@ typedef struct Arena Arena;
 typedef struct JsonWriter JsonWriter;
 typedef struct Value Value;
 
-/* What happened. What it says in JSON is event_kind_name(); the words in brackets are usual reasons. */
+/* What happened. What it says in JSON is event_kind_name(); the words in brackets are usual
+ * reasons. */
 typedef enum EventKind {
     EVENT_SESSION, /* the session itself: Created, Done, Stopping, Down */
     EVENT_SERVER,  /* thole-server: Adopted, Left */
     EVENT_CONFIG,  /* the config file: Reloaded, Refused */
-    EVENT_ASKED, /* a run was wished for: Start, Needed, Restart, FileChanged, Triggered, Schedule, Connection,
-                     * DependencyRestarted, ConfigChanged. The message says by what, so that it can follow "because":
-                     * "app.js changed" */
-    EVENT_BACKOFF, /* a run was wished for by the restart policy: Policy */
-    EVENT_WAITING, /* it cannot start yet: Dependency, Build, Slot, Lock, Schedule, Connection */
-    EVENT_STARTED, /* its program runs */
-    EVENT_READY,   /* ... and is ready */
-    EVENT_UNREADY, /* ... and is not any more */
-    EVENT_STOPPING, /* it was told to end: Requested, Session, Restart, TimedOut, ProbeFailed, Disabled */
-    EVENT_ENDED, /* Completed, Stopped; anything else is a failure: ExitCode, Signal, OutOfMemory, NotStarted, Lost, … */
-    EVENT_GAVE_UP,   /* the policy tries no more: TooManyRestarts, Hopeless, GraceExceeded */
+    EVENT_ASKED, /* a run was wished for: Start, Needed, Restart, FileChanged, Triggered, Schedule,
+                  * Connection, DependencyRestarted, ConfigChanged. The message says by what, so
+                  * that it can follow "because": "app.js changed" */
+    EVENT_BACKOFF,  /* a run was wished for by the restart policy: Policy */
+    EVENT_WAITING,  /* it cannot start yet: Dependency, Build, Slot, Lock, Schedule, Connection */
+    EVENT_STARTED,  /* its program runs */
+    EVENT_READY,    /* ... and is ready */
+    EVENT_UNREADY,  /* ... and is not any more */
+    EVENT_STOPPING, /* it was told to end: Requested, Session, Restart, TimedOut, ProbeFailed,
+                       Disabled */
+    EVENT_ENDED,   /* Completed, Stopped; anything else is a failure: ExitCode, Signal, OutOfMemory,
+                      NotStarted, Lost, … */
+    EVENT_GAVE_UP, /* the policy tries no more: TooManyRestarts, Hopeless, GraceExceeded */
     EVENT_UNSTOPPED, /* the stop failed: Survivors */
     EVENT_SKIPPED,   /* a run was not needed: Unchanged, Overlap */
     EVENT_DISABLED,
     EVENT_ENABLED,
-    EVENT_HOOK, /* one of its hooks: Failed, TimedOut */
-    EVENT_PORT, /* one of its ports: Taken, Changed */
-    EVENT_WATCH, /* looking at its files: Degraded, Changed (nothing follows from it: `trigger: manual`) */
+    EVENT_HOOK,  /* one of its hooks: Failed, TimedOut */
+    EVENT_PORT,  /* one of its ports: Taken, Changed */
+    EVENT_WATCH, /* looking at its files: Degraded, Changed (nothing follows from it: `trigger:
+                    manual`) */
     EVENT_KINDS,
 } EventKind;
 
@@ -65,5 +69,6 @@ EventKind event_kind_find(const char *name);
 bool event_is_failure(const Event *event);
 
 void event_encode(const Event *event, JsonWriter *out);
-/* What it points to belongs to `v` and the literals of this program. -1: it is none, or of a kind that we do not know. */
+/* What it points to belongs to `v` and the literals of this program. -1: it is none, or of a kind
+ * that we do not know. */
 MUST int event_decode(const Value *v, Event *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ports of a config's services: what the file asks for and, once they are drawn, what each `auto` has become; and the
- * environment variables that tell of them. Plain values, in an arena. */
+/* The ports of a config's services: what the file asks for and, once they are drawn, what each
+ * `auto` has become; and the environment variables that tell of them. Plain values, in an arena. */
 #pragma once
 
 #include "spec/config.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `replicas`: a service that says it is many. When the file is read, api becomes api-0, api-1, … and the group api, which stands
- * for all of them; nothing behind knows of replicas any more. Each has THOLE_REPLICA in its environment, and ports of its own: a
- * number that is written is that of the first. */
+/* `replicas`: a service that says it is many. When the file is read, api becomes api-0, api-1, …
+ * and the group api, which stands for all of them; nothing behind knows of replicas any more. Each
+ * has THOLE_REPLICA in its environment, and ports of its own: a number that is written is that of
+ * the first. */
 #pragma once
 
 #include "spec/config.h"

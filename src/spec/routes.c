@@ -228,7 +228,8 @@ const char *http_method_name(HttpMethod method) {
 
 /* ---- matching ---- */
 
-/* The next segment of a pattern: its start and length; *pattern moves behind it. False at the end. */
+/* The next segment of a pattern: its start and length; *pattern moves behind it. False at the
+ * end. */
 static bool pattern_next(const char **pattern, const char **ret, size_t *ret_len) {
     if (**pattern != '/')
         return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routes of our HTTP API, as data. From this one table come the server's router (api/), discovery, the client's paths
- * (client/), the page docs/api.md, and a test that walks every route. Needs libc alone. */
+/* The routes of our HTTP API, as data. From this one table come the server's router (api/),
+ * discovery, the client's paths (client/), the page docs/api.md, and a test that walks every route.
+ * Needs libc alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +11,8 @@ typedef struct Buf Buf;
 
 #define TILT_API  "/apis/tilt.dev/v1alpha1"
 #define THOLE_API "/apis/thole.dev/v1alpha1"
-/* Header of our own clients: the state directory they mean. The server of another one refuses them. */
+/* Header of our own clients: the state directory they mean. The server of another one refuses
+ * them. */
 #define CLIENT_STATE_DIR "Thole-State-Dir"
 
 typedef enum HttpMethod { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_METHODS } HttpMethod;
@@ -104,14 +106,17 @@ typedef struct RouteMatch {
     unsigned allowed;             /* no route for this method, but for these: 1u << HttpMethod */
 } RouteMatch;
 
-/* `segments`: the path split at '/', each one decoded: "/apis/tilt.dev" is {"apis", "tilt.dev"}. `method` < 0: none of ours. */
+/* `segments`: the path split at '/', each one decoded: "/apis/tilt.dev" is {"apis", "tilt.dev"}.
+ * `method` < 0: none of ours. */
 RouteMatch route_match(int method, const char *const *segments, size_t n);
 
 /* ---- client ---- */
-/* The path of a route with its variables percent-encoded, in order; NULL where the route has fewer. Returns the length, or -1 when it
- * does not fit. The query string is the caller's, with url_escape. */
+/* The path of a route with its variables percent-encoded, in order; NULL where the route has fewer.
+ * Returns the length, or -1 when it does not fit. The query string is the caller's, with
+ * url_escape. */
 int route_path(RouteId id, const char *first, const char *second, char *ret, size_t size);
-/* Percent-encodes everything but [A-Za-z0-9._~-]. Returns the length, or -1 when it does not fit. */
+/* Percent-encodes everything but [A-Za-z0-9._~-]. Returns the length, or -1 when it does not
+ * fit. */
 int url_escape(const char *text, char *ret, size_t size);
 
 /* ---- docs ---- */

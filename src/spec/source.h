@@ -24,11 +24,12 @@ int source_problem(const Source *source, const char *path, const char *hint, con
 void source_warning(const Source *source, const char *path, const char *hint, const char *format,
                     ...) PRINTF(4, 5);
 
-/* Where `path` stands in the text. False: there is no such key; then it is the place of as much of it as there is. */
+/* Where `path` stands in the text. False: there is no such key; then it is the place of as much of
+ * it as there is. */
 bool source_find(const Source *source, const char *path, Place *ret);
 
-/* Reads one of the files that the Config is made of, which must be a plain one. Returns owned. NULL: err says why, without the
- * path. */
+/* Reads one of the files that the Config is made of, which must be a plain one. Returns owned.
+ * NULL: err says why, without the path. */
 char *source_read(const Source *source, const char *path, size_t *ret_size, Err *err);
 /* Should it appear, or change, the Config may be another one. (source_read says so by itself.) */
 void source_note(const Source *source, const char *path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Step and its kin: what a backend runs. Fields have the names of Woodpecker's backend types; sessions, probes and hooks are steps too. */
+/* Step and its kin: what a backend runs. Fields have the names of Woodpecker's backend types;
+ * sessions, probes and hooks are steps too. */
 #pragma once
 
 #include "data/schema.h"
@@ -10,7 +11,8 @@ typedef enum StepType {
     STEP_SERVICE,
     STEP_PLUGIN,
     STEP_CACHE,
-    STEP_PROCESS, /* ours: entrypoint is executed as it is, in working_dir (absolute), with exactly this environment */
+    STEP_PROCESS, /* ours: entrypoint is executed as it is, in working_dir (absolute), with exactly
+                     this environment */
 } StepType;
 
 typedef enum StepFailure { FAILURE_FAIL, FAILURE_IGNORE, FAILURE_CANCEL } StepFailure;

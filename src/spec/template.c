@@ -204,8 +204,8 @@ static const char *unknown(const Render *r, const Reference *ref) {
 
 /* ---- scanning ---- */
 
-/* Bytes of the reference that begins at `p`: `{{`, at least one byte that is no `}`, `}}`. 0: there is none. A text is looked
- * through once: the next `}` is remembered. */
+/* Bytes of the reference that begins at `p`: `{{`, at least one byte that is no `}`, `}}`. 0: there
+ * is none. A text is looked through once: the next `}` is remembered. */
 static size_t reference_size(Render *r, const char *p) {
     if (p[0] != '{' || p[1] != '{')
         return 0;
@@ -227,7 +227,8 @@ static bool counts(const Render *r, const char *p, size_t size) {
     return p[dot] == '.' && namespace_of(p, dot);
 }
 
-/* At `p` stands `{{{{`: how many bytes of the text are put as they are after one `{{`; SIZE_MAX: it is no escape. */
+/* At `p` stands `{{{{`: how many bytes of the text are put as they are after one `{{`; SIZE_MAX: it
+ * is no escape. */
 static size_t escaped(Render *r, const char *p) {
     if (strncmp(p, "{{{{", 4) != 0)
         return SIZE_MAX;

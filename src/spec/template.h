@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Templates: `{{self.port}}` and its kin in the texts of thole.yaml. A text is scanned from left to right; a reference is
- * `{{`, one or more bytes other than `}`, `}}`. What stands inside is trimmed and split at its dots. Values are inserted once:
- * what they hold is not looked at again.
+/* Templates: `{{self.port}}` and its kin in the texts of thole.yaml. A text is scanned from left to
+ * right; a reference is `{{`, one or more bytes other than `}`, `}}`. What stands inside is trimmed
+ * and split at its dots. Values are inserted once: what they hold is not looked at again.
  *
  *     self.port  self.ports.<name>  services.<service>.port  services.<service>.ports.<name>
  *     project.name  project.root  vars.<name>  env.name
  *
  * Strict (values of `env`): every reference must be one of these, and `{{{{` is a literal `{{`.
- * Lenient (commands, probes, hooks): only what begins with one of the namespaces is a reference; everything else stays as it is,
- * and `{{{{` is a literal `{{` only before what would be a reference. */
+ * Lenient (commands, probes, hooks): only what begins with one of the namespaces is a reference;
+ * everything else stays as it is, and `{{{{` is a literal `{{` only before what would be a
+ * reference. */
 #pragma once
 
 #include "spec/port_table.h"
@@ -22,10 +23,12 @@ typedef struct TemplateValues {
     const char *env_name; /* of the environment; NULL: there is none */
 } TemplateValues;
 
-/* One thing that is wrong: "{{self.prot}}: expected self.port or self.ports.<name>", and the way out or NULL. */
+/* One thing that is wrong: "{{self.prot}}: expected self.port or self.ports.<name>", and the way
+ * out or NULL. */
 typedef void (*TemplateProblemFn)(void *arg, const char *message, const char *hint);
 
-/* Told of problems, which leave their reference as it is written; NULL: the text was checked when it was loaded. */
+/* Told of problems, which leave their reference as it is written; NULL: the text was checked when
+ * it was loaded. */
 typedef struct TemplateProblems {
     TemplateProblemFn fn;
     void *arg;
@@ -43,8 +46,8 @@ Probe template_probe(const Probe *probe, const TemplateValues *values, Arena *ar
 
 /* What is known of a config before its ports are: for each `auto` some number of 5 digits. */
 TemplateValues template_values_of(const Config *config, Arena *arena);
-/* Of a service that is written the same with both values: the key of the first text that comes out otherwise ("env.URL"); NULL:
- * there is none. */
+/* Of a service that is written the same with both values: the key of the first text that comes out
+ * otherwise ("env.URL"); NULL: there is none. */
 const char *template_change(const Service *service, const TemplateValues *a,
                             const TemplateValues *b, Arena *arena);
 

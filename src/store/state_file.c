@@ -209,7 +209,8 @@ static int rename_to(const char *from, const char *dir, const char *name, Err *e
     return 0;
 }
 
-/* A second name for the present file, put in place at once; a copy where there are no second names. */
+/* A second name for the present file, put in place at once; a copy where there are no second
+ * names. */
 static int keep_previous(const char *dir, const char *path, const Old *old, Err *err) {
     AUTO_FREE char *previous = path_join(dir, STATE_NAME ".prev");
     AUTO_FREE char *temporary = path_join(dir, STATE_NAME ".prev.tmp");

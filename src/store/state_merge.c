@@ -11,7 +11,8 @@ static const Field *field_named(const Type *type, const char *key) {
     return NULL;
 }
 
-/* The member of a map, looked for from where the last one was: documents are mostly in the same order. */
+/* The member of a map, looked for from where the last one was: documents are mostly in the same
+ * order. */
 static const Value *member_near(const Value *map, const char *key, size_t *at) {
     size_t n = value_is(map, VALUE_MAP) ? map->map.n : 0;
     for (size_t i = 0; i < n; i++) {

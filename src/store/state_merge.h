@@ -4,8 +4,9 @@
 
 #include "data/schema.h"
 
-/* `old` with all that `type` describes as `now` has it: absent or null there is absent in the result. What `type` does not
- * describe stays. A map has the entries of `now`. `old` may be NULL. */
+/* `old` with all that `type` describes as `now` has it: absent or null there is absent in the
+ * result. What `type` does not describe stays. A map has the entries of `now`. `old` may be
+ * NULL. */
 const Value *state_merge(const Type *type, const Value *old, const Value *now, Arena *arena);
 
 /* Without members that are null. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store: what outlives sessions and is shared by them. So far that is port leases: who has which port, and who had it
- * last, so that the next run gets it again.
+/* The store: what outlives sessions and is shared by them. So far that is port leases: who has
+ * which port, and who had it last, so that the next run gets it again.
  *
- * Every call blocks: it is for a Worker. Each is one transaction, on disk when it returns. ERR_UNAVAILABLE: the store cannot be
- * used (broken, of a newer thole, locked, no space); it is left as it is, and the next call tries anew. */
+ * Every call blocks: it is for a Worker. Each is one transaction, on disk when it returns.
+ * ERR_UNAVAILABLE: the store cannot be used (broken, of a newer thole, locked, no space); it is
+ * left as it is, and the next call tries anew. */
 #pragma once
 
 #include "base/arena.h"
@@ -48,8 +49,8 @@ Store *store_free(Store *store); /* NULL is fine, returns NULL */
 
 /* All leases, held ones and remembered ones, by port. */
 MUST int store_leases(Store *store, Arena *arena, Leases *ret, Err *err);
-/* Their owner, the same of all, holds exactly these from now on; what it held else is remembered. At least one. ERR_CONFLICT: one
- * of the ports is held by somebody else; nothing has changed. */
+/* Their owner, the same of all, holds exactly these from now on; what it held else is remembered.
+ * At least one. ERR_CONFLICT: one of the ports is held by somebody else; nothing has changed. */
 MUST int store_lease(Store *store, const Leases *leases, Err *err);
 /* The owner holds nothing any more, but is remembered. */
 MUST int store_release(Store *store, const LeaseOwner *owner, Err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the reference programs share. Each is the least a program can do for the same result as thole, so that a ratio
- * against it says what thole costs; a failure of any call ends it. */
+/* What the reference programs share. Each is the least a program can do for the same result as
+ * thole, so that a ratio against it says what thole costs; a failure of any call ends it. */
 #pragma once
 
 #include <errno.h>

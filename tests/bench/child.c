@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child WORD [BYTES]: writes the line "WORD <nanoseconds>", then BYTES more, then waits to be ended. The service of most rows. */
+/* child WORD [BYTES]: writes the line "WORD <nanoseconds>", then BYTES more, then waits to be
+ * ended. The service of most rows. */
 #include "bench.h"
 
 int main(int argc, char **argv) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crasher LEDGER ROUNDS: appends "start <ns>" to the ledger and, the first ROUNDS times, "exit <ns>" before it fails; then it
- * stays. What lies between an exit and the next start is what a restart costs. */
+/* crasher LEDGER ROUNDS: appends "start <ns>" to the ledger and, the first ROUNDS times, "exit
+ * <ns>" before it fails; then it stays. What lies between an exit and the next start is what a
+ * restart costs. */
 #include "bench.h"
 
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listening half of the watchers row: many sockets, and how long it takes from the first of them being told to the last. */
+/* The listening half of the watchers row: many sockets, and how long it takes from the first of
+ * them being told to the last. */
 #pragma once
 
 #include "bench.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gen BYTES [WORD]: numbered lines of 100 bytes, as fast as a program can write them; with WORD (8 bytes), every
- * thousandth line holds it. */
+/* gen BYTES [WORD]: numbered lines of 100 bytes, as fast as a program can write them; with WORD (8
+ * bytes), every thousandth line holds it. */
 #include "bench.h"
 
 enum { LINE = 100, LINES = 650, DIGITS = 12, WORD_AT = 40, WORD_SIZE = 8, WORD_EVERY = 1000 };

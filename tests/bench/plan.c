@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan N ROUNDS: what it costs to plan a session of N targets: build the graph, choose everything, and take each target from
- * nothing to ready in dependency order, asking the planner whenever the engine would. Prints nanoseconds, one line a round. */
+/* plan N ROUNDS: what it costs to plan a session of N targets: build the graph, choose everything,
+ * and take each target from nothing to ready in dependency order, asking the planner whenever the
+ * engine would. Prints nanoseconds, one line a round. */
 #include "bench.h"
 
 #include <malloc.h>
@@ -10,7 +11,8 @@
 
 enum { DEPENDS_ON = 3, NAME_SIZE = 16, HEAP_MOST = 1 << 30 };
 
-/* Service i depends on up to three before it: on its neighbour, on one half as far, on one a third as far. */
+/* Service i depends on up to three before it: on its neighbour, on one half as far, on one a third
+ * as far. */
 static void service_fill(Service *services, size_t i, char *names, DependsOn *deps) {
     Service *service = &services[i];
     service->name = names + i * NAME_SIZE;
@@ -40,7 +42,8 @@ static void config_fill(Config *config, size_t n) {
     config->services.n = n;
 }
 
-/* Starts the target if the plan says so, and then everything that this makes possible. Returns how many came up. */
+/* Starts the target if the plan says so, and then everything that this makes possible. Returns how
+ * many came up. */
 static size_t settle(const Graph *graph, TargetFacts *facts, size_t first, const PlanWorld *world,
                      uint32_t *queue) {
     size_t head = 0, tail = 0, up = 0;

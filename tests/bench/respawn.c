@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* respawn N ARGV…: the bare respawn loop: starts the command again as soon as it has ended, N times. */
+/* respawn N ARGV…: the bare respawn loop: starts the command again as soon as it has ended, N
+ * times. */
 #include "bench.h"
 
 int main(int argc, char **argv) {

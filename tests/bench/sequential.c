@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sequential N FILE ARGV…: the bare sequential spawn: N times one after the other, output appended to FILE. */
+/* sequential N FILE ARGV…: the bare sequential spawn: N times one after the other, output appended
+ * to FILE. */
 #include "bench.h"
 
 int main(int argc, char **argv) {

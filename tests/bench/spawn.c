@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spawn N DIR CHILD: the bare loop that thole's start is measured against. Starts CHILD s0001 … N times, each with a pipe and a
- * log file in DIR, copies what they write, and ends (and them) as soon as each has written a line and it is in its file. */
+/* spawn N DIR CHILD: the bare loop that thole's start is measured against. Starts CHILD s0001 … N
+ * times, each with a pipe and a log file in DIR, copies what they write, and ends (and them) as
+ * soon as each has written a line and it is in its file. */
 #include "bench.h"
 
 #include <poll.h>
@@ -28,7 +29,8 @@ static void start(Child *child, struct pollfd *pipe_end, char **argv, const char
     *pipe_end = (struct pollfd){.fd = ends[0], .events = POLLIN};
 }
 
-/* Copies what is there; returns whether the line is complete (then the pipe is not watched any more). */
+/* Copies what is there; returns whether the line is complete (then the pipe is not watched any
+ * more). */
 static int copy(const Child *child, struct pollfd *pipe_end) {
     char buffer[4096];
     ssize_t n = read(pipe_end->fd, buffer, sizeof(buffer));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tell N BYTES ROUNDS: the bare loop of socket writes that a watch is measured against: one process writes BYTES to each of N
- * sockets, another listens; prints nanoseconds from the first heard to the last heard, one line a round. */
+/* tell N BYTES ROUNDS: the bare loop of socket writes that a watch is measured against: one process
+ * writes BYTES to each of N sockets, another listens; prints nanoseconds from the first heard to
+ * the last heard, one line a round. */
 #include "fanout.h"
 
 #include <sys/resource.h>

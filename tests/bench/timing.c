@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* timing N ARGV…: runs a command N times, one after the other, output discarded; prints for each "<when> <how long>" in
- * nanoseconds. Fails when the command does. In C, because starting a process from Python costs more than what is measured. */
+/* timing N ARGV…: runs a command N times, one after the other, output discarded; prints for each
+ * "<when> <how long>" in nanoseconds. Fails when the command does. In C, because starting a process
+ * from Python costs more than what is measured. */
 #include "bench.h"
 
 int main(int argc, char **argv) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* watch SOCKET PATH N: N watchers of one API path. Prints "ready" once each has been answered; then, for each line on
- * standard input, "armed", and after the next change "<span ns> <bytes a watcher heard>". */
+/* watch SOCKET PATH N: N watchers of one API path. Prints "ready" once each has been answered;
+ * then, for each line on standard input, "armed", and after the next change "<span ns> <bytes a
+ * watcher heard>". */
 #include "fanout.h"
 
 #include <sys/resource.h>

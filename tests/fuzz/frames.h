@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An input as the packets of one connection: two bytes of length, little end first, then as many bytes; the last may be cut. */
+/* An input as the packets of one connection: two bytes of length, little end first, then as many
+ * bytes; the last may be cut. */
 #pragma once
 
 #include <stddef.h>

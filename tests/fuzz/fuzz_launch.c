@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The launch file, as the pin maps it and as the server reads it back. What is accepted is then used as a child would. */
+/* The launch file, as the pin maps it and as the server reads it back. What is accepted is then
+ * used as a child would. */
 #include "fuzz/fuzz.h"
 
 #include <fcntl.h>

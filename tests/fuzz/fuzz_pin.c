@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pin is told while its process runs: nothing is signalled here, all else is the pin's own. */
+/* What a pin is told while its process runs: nothing is signalled here, all else is the pin's
+ * own. */
 #include "fuzz/frames.h"
 #include "fuzz/fuzz.h"
 

@@ -9,7 +9,8 @@ static void on_problem(void *arg, const char *message, const char *hint) {
     ++*(int *)arg;
 }
 
-/* What has no problem is rendered the same by who does not listen to problems; what is escaped comes out as it was. */
+/* What has no problem is rendered the same by who does not listen to problems; what is escaped
+ * comes out as it was. */
 static void check(const char *text, const TemplateValues *values, Arena *arena) {
     for (int mode = TEMPLATE_STRICT; mode <= TEMPLATE_LENIENT; mode++) {
         int problems = 0;

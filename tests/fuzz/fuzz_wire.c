@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a server is told: by a pin, and by the rail whose socket it finds. First byte: even, a pin; odd, the rail. */
+/* What a server is told: by a pin, and by the rail whose socket it finds. First byte: even, a pin;
+ * odd, the rail. */
 #include "fuzz/frames.h"
 #include "fuzz/fuzz.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unit-fuzz-<name> [PATTERN]: every file of the corpus (whose name contains PATTERN) as a test of its own, in a process of its
- * own: as it is, and changed a little in a few thousand ways that are the same in every run. */
+/* unit-fuzz-<name> [PATTERN]: every file of the corpus (whose name contains PATTERN) as a test of
+ * its own, in a process of its own: as it is, and changed a little in a few thousand ways that are
+ * the same in every run. */
 #include "fuzz/fuzz.h"
 
 #include <dirent.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The unit-test harness: TEST(name) { … } registers itself; each runs in a process of its own, so that a crash, a leak or a
- * hang is that test's failure alone. `binary [PATTERN]` runs the tests whose name contains PATTERN, and ends with
- * "N passed, N failed". Link tests/harness/test.c. */
+/* The unit-test harness: TEST(name) { … } registers itself; each runs in a process of its own, so
+ * that a crash, a leak or a hang is that test's failure alone. `binary [PATTERN]` runs the tests
+ * whose name contains PATTERN, and ends with "N passed, N failed". Link tests/harness/test.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +21,8 @@ typedef struct Test {
 void test_register(Test *test);
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The path of a file of the repository, below THOLE_SOURCE or the working directory. Returns owned. */
+/* The path of a file of the repository, below THOLE_SOURCE or the working directory. Returns
+ * owned. */
 char *test_source(const char *path);
 /* THOLE_UPDATE=1: what is expected is written anew instead of compared. */
 bool test_updates(void);

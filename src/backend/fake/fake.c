@@ -189,7 +189,8 @@ static Op *fake_destroy_step(Backend *backend, StepId id, const StopHow *how, Op
     return op;
 }
 
-/* What is left ends as its plan says, as if it had slept to its end; what does not care for that is killed. */
+/* What is left ends as its plan says, as if it had slept to its end; what does not care for that is
+ * killed. */
 static void end_with_task(FakeRun *run) {
     const FakePlan *plan = &run->plan;
     static const StopHow at_once = {.signal = SIGTERM};

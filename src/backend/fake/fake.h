@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fake backend: no processes. Steps do what their environment says (as those of Woodpecker's dummy backend, plus ours), on the
- * loop's clock, so that scripted loops make scenarios without waiting. For tests and demonstrations. */
+/* The fake backend: no processes. Steps do what their environment says (as those of Woodpecker's
+ * dummy backend, plus ours), on the loop's clock, so that scripted loops make scenarios without
+ * waiting. For tests and demonstrations. */
 #pragma once
 
 #include "backend/backend.h"
@@ -8,9 +9,10 @@
 Backend *fake_backend_new(Loop *loop);
 
 /* ---- Scripting, for tests ---- */
-/* What a step does: the script for its id's step, else for the step's own name (the only one for exec), in `task`. NULL is any,
- * the most exact script goes first. Consulted at each start; without one its environment says it (fake_plan.c). Calls in flight are finished by nobody after a crash or
- * backend_free. */
+/* What a step does: the script for its id's step, else for the step's own name (the only one for
+ * exec), in `task`. NULL is any, the most exact script goes first. Consulted at each start; without
+ * one its environment says it (fake_plan.c). Calls in flight are finished by nobody after a crash
+ * or backend_free. */
 typedef struct FakeScript {
     int64_t start_delay_ms; /* until start_step completes */
     int64_t life_ms;        /* until it ends by itself; -1: never */

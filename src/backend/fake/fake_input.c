@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What steps read: one with an input is as `cat`, it writes what it reads and ends with its code at the end of it. And the
- * sockets that are kept, which are the world's. */
+/* What steps read: one with an input is as `cat`, it writes what it reads and ends with its code at
+ * the end of it. And the sockets that are kept, which are the world's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the fake backend share. The shape: a Fake holds Runs, which are its world and outlive a "crash" of the
- * server; calls in flight hang on the run they are about and are the server's, so they do not. */
+/* What the files of the fake backend share. The shape: a Fake holds Runs, which are its world and
+ * outlive a "crash" of the server; calls in flight hang on the run they are about and are the
+ * server's, so they do not. */
 #pragma once
 
 #include "backend/fake/fake.h"

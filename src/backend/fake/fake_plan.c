@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a step is going to do. Without a script its environment says it:
- *   SLEEP (a duration), STEP_EXIT_CODE, STEP_START_FAIL, STEP_TAIL_FAIL, STEP_OOM_KILLED (booleans), EXPECT_TYPE (a step type). */
+ *   SLEEP (a duration), STEP_EXIT_CODE, STEP_START_FAIL, STEP_TAIL_FAIL, STEP_OOM_KILLED
+ *   (booleans), EXPECT_TYPE (a step type). */
 #include <stdlib.h>
 #include <string.h>
 

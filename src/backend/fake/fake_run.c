@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The world of the fake: runs that start, live, are stopped and end, whether a server watches or not. */
+/* The world of the fake: runs that start, live, are stopped and end, whether a server watches or
+ * not. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

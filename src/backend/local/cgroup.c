@@ -21,8 +21,9 @@ static void strip_newline(char *line) {
     line[strcspn(line, "\n")] = '\0';
 }
 
-/* Where the hierarchy of version 2 is mounted: "36 35 0:30 /root /mount/point opts… - cgroup2 cgroup2 rw". A mount of a part of it
- * (root other than "/") is of use only when we are below that part, so its root is given too. */
+/* Where the hierarchy of version 2 is mounted: "36 35 0:30 /root /mount/point opts… - cgroup2
+ * cgroup2 rw". A mount of a part of it (root other than "/") is of use only when we are below that
+ * part, so its root is given too. */
 static bool mount_find(char point[PATH_MAX], char root[PATH_MAX]) {
     AUTO(close_file) FILE *file = fopen("/proc/self/mountinfo", "re");
     AUTO_FREE char *line = NULL;

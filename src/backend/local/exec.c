@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command beside a step: a run of its own in <task>/exec/<id>, under a pin like any other; its directory goes with it. */
+/* A command beside a step: a run of its own in <task>/exec/<id>, under a pin like any other; its
+ * directory goes with it. */
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>

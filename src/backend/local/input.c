@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What steps read, and the size of their terminals. A run's pin holds one message; the next is sent when it was taken, so what
- * a process does not read waits with who asked. After another connection the message is said again: the pin gives nothing twice. */
+/* What steps read, and the size of their terminals. A run's pin holds one message; the next is sent
+ * when it was taken, so what a process does not read waits with who asked. After another connection
+ * the message is said again: the pin gives nothing twice. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the local backend share. The shape: a Local has Tasks (directories) and Runs (one execution of a step each,
- * the file run.c); calls are remembered at the run they are about and answered by run_set_state() alone. */
+/* What the files of the local backend share. The shape: a Local has Tasks (directories) and Runs
+ * (one execution of a step each, the file run.c); calls are remembered at the run they are about
+ * and answered by run_set_state() alone. */
 #pragma once
 
 #include "backend/local/kept.h"
@@ -29,9 +30,9 @@ struct Local {
     OpList calls;         /* every call in flight, of whatever kind */
     RailLink *rail;
     Kept kept;
-    uint32_t
-        rail_sockets; /* the most that the rail passes to a process; 0: it is an older one, or not met yet */
-    int cgroup; /* directory for control groups, -1 */
+    uint32_t rail_sockets; /* the most that the rail passes to a process; 0: it is an older one, or
+                              not met yet */
+    int cgroup;            /* directory for control groups, -1 */
     uint64_t last_tag;
     Timer *queue_timer; /* while descriptors are short */
     Timer *sweep_timer; /* while runs are being swept */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets that outlive the server: the rail keeps a copy of each. Our own table is the truth once a rail has said what servers
- * before have left; a later rail is given all of it. */
+/* Sockets that outlive the server: the rail keeps a copy of each. Our own table is the truth once a
+ * rail has said what servers before have left; a later rail is given all of it. */
 #pragma once
 
 #include "backend/backend.h"

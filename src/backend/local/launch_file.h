@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The launch file (pin/wire.h): a step as a pin wants it. Written before a pin is asked for, gone when the run has ended. */
+/* The launch file (pin/wire.h): a step as a pin wants it. Written before a pin is asked for, gone
+ * when the run has ended. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +23,8 @@ typedef struct LaunchPlan {
 /* A step that cannot be launched at all: no command, no directory. */
 MUST int launch_check(const LaunchPlan *plan, Err *err);
 
-/* Writes RUN_LAUNCH into the run directory; `again`: over one that a pin may have open. Tells its size, for messages. */
+/* Writes RUN_LAUNCH into the run directory; `again`: over one that a pin may have open. Tells its
+ * size, for messages. */
 MUST int launch_write(const char *dir, const LaunchPlan *plan, bool again, size_t *ret_size,
                       Err *err);
 

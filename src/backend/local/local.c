@@ -116,7 +116,8 @@ static void on_queue_timer(void *arg) {
     local_flush(local);
 }
 
-/* The first of the queue could not be handed over for want of something of ours. False: it has failed for good. */
+/* The first of the queue could not be handed over for want of something of ours. False: it has
+ * failed for good. */
 static bool wait_for_room(Local *local, Run *run, int error) {
     bool few = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
     if (few && loop_now_ms(local->base.loop) - run->since_ms < FEW_FDS_MAX_MS) {
@@ -267,8 +268,9 @@ static Op *local_setup_workflow(Backend *backend, const char *name, const char *
     return local_succeed(local, fn, arg);
 }
 
-/* The directory of a new run. One that a killed server has left may be used if nobody has claimed it: then *ret_again is
- * set, and `id` is the one a pin may have been asked for already, so that both claim the same run. */
+/* The directory of a new run. One that a killed server has left may be used if nobody has claimed
+ * it: then *ret_again is set, and `id` is the one a pin may have been asked for already, so that
+ * both claim the same run. */
 static int make_dir(const char *dir, char id[WIRE_ID_MAX], bool *ret_again, Err *err) {
     Claim claim;
     Launch *launch = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The local backend: steps are processes under pins (pin/wire.h). One rail per state directory; started when it is first
- * needed, adopted when it is there already, replaced when it died. */
+/* The local backend: steps are processes under pins (pin/wire.h). One rail per state directory;
+ * started when it is first needed, adopted when it is there already, replaced when it died. */
 #pragma once
 
 #include "backend/backend.h"

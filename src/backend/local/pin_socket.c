@@ -76,7 +76,7 @@ PinReceived pin_socket_receive(int fd, PinPacket *ret) {
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
     ret->fd = -1;
-    do { /* ECONNRESET: the peer closed before it had read all we sent; what it sent us comes next */
+    do { /* ECONNRESET: the peer closed before it had read all we sent; what it sent comes next */
         message.msg_control = space;
         message.msg_controllen = CMSG_LEN(sizeof(int));
         n = sys_recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

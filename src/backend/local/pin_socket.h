@@ -13,7 +13,8 @@
 void pin_socket_rail_name(const char *state_dir, char *ret, size_t size);
 void pin_socket_pin_name(const char *id, char *ret, size_t size);
 
-/* Connects to an abstract name. -1: ERR_NOT_FOUND nobody listens, ERR_UNAVAILABLE it is busy, ERR_DENIED it is not ours. */
+/* Connects to an abstract name. -1: ERR_NOT_FOUND nobody listens, ERR_UNAVAILABLE it is busy,
+ * ERR_DENIED it is not ours. */
 MUST int pin_socket_connect(const char *name, Err *err);
 
 /* A connected pair: [0] ours, [1] for the pin. -1: errno. */

@@ -152,7 +152,8 @@ static int start_rail(RailLink *link, Err *err) {
     return 0;
 }
 
-/* A rail that we started and that ended is a zombie of ours. False: it ended in a way that leaves no hope. */
+/* A rail that we started and that ended is a zombie of ours. False: it ended in a way that leaves
+ * no hope. */
 static bool reap(RailLink *link, Err *err) {
     int status;
     if (link->child <= 0 || waitpid(link->child, &status, WNOHANG) != link->child)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's connection to the rail of its state directory. It is made when it is first wanted, to the rail that lives or to one
- * that is started for it, and made again whenever it ends: pins live on meanwhile, only new ones have to wait. */
+/* The server's connection to the rail of its state directory. It is made when it is first wanted,
+ * to the rail that lives or to one that is started for it, and made again whenever it ends: pins
+ * live on meanwhile, only new ones have to wait. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,7 +39,8 @@ pid_t rail_link_pid(const RailLink *link); /* of the rail; 0: there is none */
 
 typedef enum RailSent { RAIL_SENT, RAIL_LATER, RAIL_FAILED } RailSent;
 
-/* Asks for a pin; fds as WIRE_SPAWN has them, the last `sockets` of them are to be passed; they stay the caller's. RAIL_LATER: events.ready will come. RAIL_FAILED: errno. */
+/* Asks for a pin; fds as WIRE_SPAWN has them, the last `sockets` of them are to be passed; they
+ * stay the caller's. RAIL_LATER: events.ready will come. RAIL_FAILED: errno. */
 RailSent rail_link_spawn(RailLink *link, uint64_t tag, const int *fds, size_t n, size_t sockets);
 int rail_link_keep(RailLink *link, const WireKeep *keep,
                    int fd);                         /* -1: not now, events.ready will come */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pin has written in a run directory, read back; and what the server writes there when no pin can any more. */
+/* What a pin has written in a run directory, read back; and what the server writes there when no
+ * pin can any more. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +22,8 @@ typedef struct RunRecord {
     char cause[256];
 } RunRecord;
 
-/* Each: 1 it is there, 0 it is not (or is empty or torn: a power cut), -1 err (a newer format is one). */
+/* Each: 1 it is there, 0 it is not (or is empty or torn: a power cut), -1 err (a newer format is
+ * one). */
 MUST int records_run(const char *dir, RunRecord *ret, Err *err);
 MUST int records_exit(const char *dir, WireEnded *ret, Err *err);
 
@@ -39,7 +41,8 @@ typedef struct Claim {
 } Claim;
 
 MUST int records_claim(const char *dir, Claim *ret, Err *err);
-/* Declares that the run never starts. 1: it does not, 0: somebody has claimed it before, -1: err. */
+/* Declares that the run never starts. 1: it does not, 0: somebody has claimed it before, -1:
+ * err. */
 MUST int records_void(const char *dir, Err *err);
 
 /* Was the machine restarted since? Is the process it names that one still? */
@@ -48,5 +51,6 @@ bool records_pin_lives(const RunRecord *record);
 /* When, since the machine was started: by the kernel, whatever the clock was set to. 0: unknown. */
 int64_t records_started_boot_ms(const RunRecord *record);
 
-/* Appends to the log's index that bytes may be missing at its end, and that bytes without an entry are of stream 1. */
+/* Appends to the log's index that bytes may be missing at its end, and that bytes without an entry
+ * are of stream 1. */
 MUST int records_log_gap(const char *dir, int64_t now_us, uint64_t *ret_log_size, Err *err);

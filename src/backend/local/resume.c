@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What became of a run when somebody died: server, rail or pin. The order of looking is what makes the answer exact: the exit
- * record first, then who it is, then the claim, then its pin. */
+/* What became of a run when somebody died: server, rail or pin. The order of looking is what makes
+ * the answer exact: the exit record first, then who it is, then the claim, then its pin. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,8 @@ static void look_again(Run *run) {
     run->timer = timer_new(run->local->base.loop, SEEK_POLL_MS, on_look_again, run);
 }
 
-/* What is on disk cannot be read. If that is for want of descriptors or the like, it may be in a moment. */
+/* What is on disk cannot be read. If that is for want of descriptors or the like, it may be in a
+ * moment. */
 static void cannot_look(Run *run, const Err *err) {
     bool early = loop_now_ms(run->local->base.loop) - run->since_ms < SEEK_MS;
     if (err->kind == ERR_UNAVAILABLE && early)
@@ -56,8 +57,8 @@ static void cannot_look(Run *run, const Err *err) {
 static void found_end(Run *run, const WireEnded *ended);
 static void wait_for_word(Run *run);
 
-/* Its pin was reached, and says nothing: it is stopped, or starved. While it lives, so does its run; what it has to say comes
- * later. */
+/* Its pin was reached, and says nothing: it is stopped, or starved. While it lives, so does its
+ * run; what it has to say comes later. */
 static void on_silence(void *arg) {
     Run *run = arg;
     WireEnded ended;
@@ -102,7 +103,8 @@ static void found_end(Run *run, const WireEnded *ended) {
     run_ended(run, ended);
 }
 
-/* Its pin does not answer. It may be starting, or about to exit; if it is no more, the run is lost. */
+/* Its pin does not answer. It may be starting, or about to exit; if it is no more, the run is
+ * lost. */
 static void unanswered(Run *run, bool pin_lives, LostHow how) {
     WireEnded ended;
     Err err = {0};
@@ -219,7 +221,7 @@ void run_pin_gone(Run *run) {
     } else if (run->asked_again) {
         err_set(&err, ERR_UNAVAILABLE, "the pin ended before it had claimed the run");
         run_fail_start(run, &err);
-    } else { /* the request died with the rail, or the pin before it claimed: nobody holds it any more */
+    } else { /* the request died with the rail, or the pin before it claimed: nobody has it */
         run->asked_again = true;
         list_append(&run->local->queue, &run->queued);
         local_flush(run->local);
@@ -314,8 +316,8 @@ static void on_sweep_late(void *arg) {
     swept(arg);
 }
 
-/* The pin is no more and has left no exit record. What was below it is ended first: by its control group, by the rail, which
- * inherits orphans, and by their stamp. */
+/* The pin is no more and has left no exit record. What was below it is ended first: by its control
+ * group, by the rail, which inherits orphans, and by their stamp. */
 static void lose(Run *run, LostHow how) {
     Local *local = run->local;
     run_set_state(run, RUN_SWEEPING);

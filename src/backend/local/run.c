@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One run: from asking for its pin to its exit record. What it hears changes its state; run_set_state() answers the calls. */
+/* One run: from asking for its pin to its exit record. What it hears changes its state;
+ * run_set_state() answers the calls. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -10,7 +10,8 @@
 
 enum { CLEAR_GRACE_MS = 5000 };
 
-/* A stop command at work. The step has until the end of the grace, however long the command takes. */
+/* A stop command at work. The step has until the end of the grace, however long the command
+ * takes. */
 typedef struct Stopper {
     Run *run;
     Op *exec;

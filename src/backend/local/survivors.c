@@ -36,7 +36,8 @@ static const char *known(const Look *look, const char *stamp) {
     return NULL;
 }
 
-/* One "NAME=value" per string; a string may lie across two blocks, so what is incomplete is carried over. */
+/* One "NAME=value" per string; a string may lie across two blocks, so what is incomplete is carried
+ * over. */
 static const char *stamp_find(const Look *look, int fd) {
     static const char name[] = RUN_STAMP "=";
     size_t have = 0;
@@ -86,8 +87,9 @@ static void look_at(const Look *look, int proc, const char *pid) {
     AUTO_CLOSE int environment = openat(proc, path, O_RDONLY | O_CLOEXEC);
     if (environment < 0)
         return; /* another user's, or gone */
-    /* The descriptor stays with the process that was opened, also when the number is given to another one: the pidfd made
-     * after it is of the same process if the environment can still be read afterwards. */
+    /* The descriptor stays with the process that was opened, also when the number is given to
+     * another one: the pidfd made after it is of the same process if the environment can still be
+     * read afterwards. */
     AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)number, 0);
     const char *id = pidfd < 0 ? NULL : stamp_find(look, environment);
     if (!id)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Following the log of a run. A tail reads until it is held back or at the end; there it asks the pin for news, which come
- * once: a run that nobody follows costs nothing. */
+/* Following the log of a run. A tail reads until it is held back or at the end; there it asks the
+ * pin for news, which come once: a run that nobody follows costs nothing. */
 #include <stdlib.h>
 
 #include "backend/local/inside.h"

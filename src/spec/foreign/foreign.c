@@ -17,7 +17,8 @@ static bool is_procfile(const char *base) {
            str_ends(base, ".Procfile");
 }
 
-/* Is `key:` a key of the whole file? Enough to tell languages apart; whether it is well formed is another question. */
+/* Is `key:` a key of the whole file? Enough to tell languages apart; whether it is well formed is
+ * another question. */
 static bool has_key(const char *text, size_t size, const char *key) {
     size_t n = strlen(key);
     for (const char *p = text, *end = text + size; p < end;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of other tools as a thole.yaml: they are read into a Value tree of our language, which then goes the way of every
- * thole.yaml, so that each feature is the same feature. */
+/* Files of other tools as a thole.yaml: they are read into a Value tree of our language, which then
+ * goes the way of every thole.yaml, so that each feature is the same feature. */
 #pragma once
 
 #include "spec/source.h"

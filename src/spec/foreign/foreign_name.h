@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of foreign processes as names of services: lower case, and '-' for every byte that ours do not have. */
+/* Names of foreign processes as names of services: lower case, and '-' for every byte that ours do
+ * not have. */
 #pragma once
 
 #include "base/map.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process-compose.yaml in the words of thole.yaml. What a process is (a job that is waited for, or a server that may end by
- * itself) is not written in such a file; it follows from who waits for it and how. */
+/* process-compose.yaml in the words of thole.yaml. What a process is (a job that is waited for, or
+ * a server that may end by itself) is not written in such a file; it follows from who waits for it
+ * and how. */
 #include "spec/foreign/process_compose.h"
 
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process-compose.yaml as plain structs, with a table of its keys; what each key comes to here is said once, in
- * process_compose_keys.c. */
+/* process-compose.yaml as plain structs, with a table of its keys; what each key comes to here is
+ * said once, in process_compose_keys.c. */
 #pragma once
 
 #include "spec/source.h"
@@ -173,7 +173,8 @@ typedef struct PcFiles {
     const char *dir;
 } PcFiles;
 
-/* Reads the file, what it extends, and its override; merges them; reports what is unknown or refused. NULL: reported. */
+/* Reads the file, what it extends, and its override; merges them; reports what is unknown or
+ * refused. NULL: reported. */
 const PcProject *pc_read(const Source *source, const char *text, size_t size, PcFiles *ret_files);
 
 /* At `path`, in the file that says it last. Returns -1. */

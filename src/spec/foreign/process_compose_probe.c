@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Probes. Here the first ones come at once, so that nobody waits for `initial_delay_seconds`; but a process has that time, and
- * `failure_threshold` periods more, before it counts as one that does not get ready. */
+/* Probes. Here the first ones come at once, so that nobody waits for `initial_delay_seconds`; but a
+ * process has that time, and `failure_threshold` periods more, before it counts as one that does
+ * not get ready. */
 #include <string.h>
 
 #include "base/str.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One project of several files: what it extends, itself, its override. Each is substituted, parsed and checked by itself, so
- * that what is wrong is told in the right file; then they are merged: the later wins, environment goes by name, other
- * lists grow, but `watch.paths` and `namespace` are replaced whole. */
+/* One project of several files: what it extends, itself, its override. Each is substituted, parsed
+ * and checked by itself, so that what is wrong is told in the right file; then they are merged: the
+ * later wins, environment goes by name, other lists grow, but `watch.paths` and `namespace` are
+ * replaced whole. */
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -83,8 +83,8 @@ const char *pc_prefix(const PcTranslation *t, const PcProcess *process, const ch
 
 /* --- what runs --- */
 
-/* A daemon puts itself into the background. A shell stays in its place: it is what a stop is told, it runs the command that
- * ends the daemon, and whatever is left below it is ended with it. */
+/* A daemon puts itself into the background. A shell stays in its place: it is what a stop is told,
+ * it runs the command that ends the daemon, and whatever is left below it is ended with it. */
 static const char *daemon_script(const Making *m, const char *script) {
     const char *stop = m->process->shutdown.command;
     return arena_printf(m->t->arena,
@@ -174,7 +174,8 @@ static bool cascades(const PcTranslation *t, const char *name) {
     return on && on->watch.cascade;
 }
 
-/* Not written: the documentation says started, the program waits for the end. Who can end is waited for. */
+/* Not written: the documentation says started, the program waits for the end. Who can end is waited
+ * for. */
 static const char *condition_of(const PcTranslation *t, const PcDependency *dep) {
     switch (dep->condition) {
     case PC_STARTED: return "started";
@@ -314,7 +315,8 @@ static int put_schedule(Making *m) {
     return 0;
 }
 
-/* A directory with `include` is that directory's files of these names; without, all that is in it. */
+/* A directory with `include` is that directory's files of these names; without, all that is in
+ * it. */
 static void add_watch_path(const Making *m, const Writing *w, const PcWatchPath *path, Value *paths,
                            Value *ignore) {
     Arena *arena = m->t->arena;

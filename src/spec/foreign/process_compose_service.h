@@ -22,7 +22,8 @@ const Value *pc_service(const PcTranslation *t, const PcProcess *process, int64_
 MUST int pc_probe(const PcTranslation *t, const PcProcess *process, const char *from,
                   const char *key, Value *service);
 
-/* What must stand before a command so that it does what it did there: `cd`, variables that commands give. "": nothing. */
+/* What must stand before a command so that it does what it did there: `cd`, variables that commands
+ * give. "": nothing. */
 const char *pc_prefix(const PcTranslation *t, const PcProcess *process, const char *working_dir);
 
 /* A directory of theirs as a word of the shell. */

@@ -140,7 +140,8 @@ static const char *cut_or_replace(Arena *arena, const char *value, const char *o
     return cut(arena, value, arg + twice, *op, twice);
 }
 
-/* `op` to `end` is what follows the name. NULL: not understood, or reported if report->errors grew. */
+/* `op` to `end` is what follows the name. NULL: not understood, or reported if report->errors
+ * grew. */
 static const char *apply(Scan *s, const char *value, const char *op, const char *end) {
     Arena *arena = s->source->arena;
     const char *set = value ? value : "";

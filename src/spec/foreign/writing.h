@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes a thole.yaml as a Value tree: what a foreign file means, said in our language. Each value stands where the foreign
- * one that it comes from stood, so that whatever the tables say of it later names the right line. */
+/* Writes a thole.yaml as a Value tree: what a foreign file means, said in our language. Each value
+ * stands where the foreign one that it comes from stood, so that whatever the tables say of it
+ * later names the right line. */
 #pragma once
 
 #include "base/report.h"

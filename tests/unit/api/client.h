@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A front for tests of the API: a loop, a fake engine, the API on a socket in a directory of its own; and clients that speak raw
- * bytes to it. Waiting turns the loop. */
+/* A front for tests of the API: a loop, a fake engine, the API on a socket in a directory of its
+ * own; and clients that speak raw bytes to it. Waiting turns the loop. */
 #pragma once
 
 #include "api/api.h"
@@ -45,12 +45,14 @@ void client_text(Client *client, const char *text);
 Answer client_answer(Client *client);
 void answer_free(Answer *answer);
 
-/* One request on a connection of its own. `body` NULL: none; headers: further lines, each with CRLF, or "". */
+/* One request on a connection of its own. `body` NULL: none; headers: further lines, each with
+ * CRLF, or "". */
 Answer ask(Front *front, const char *method, const char *path, const char *headers,
            const char *body);
 Answer ask_get(Front *front, const char *path);
 
-/* Streams: sends a GET and reads the head (200), then line by line. Lent until the next call; NULL: the end. */
+/* Streams: sends a GET and reads the head (200), then line by line. Lent until the next call; NULL:
+ * the end. */
 Client *stream_open(Front *front, const char *path, const char *headers);
 const char *stream_line(Client *client);
 /* Turns the loop until nothing happens any more; true: the stream said nothing meanwhile. */

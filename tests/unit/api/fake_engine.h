@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An engine that only remembers: objects are real (engine/objects.c), everything else is what a test set. */
+/* An engine that only remembers: objects are real (engine/objects.c), everything else is what a
+ * test set. */
 #pragma once
 
 #include "engine/engine.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP front: what two parsers could read differently is refused, limits hold, connections are kept. */
+/* The HTTP front: what two parsers could read differently is refused, limits hold, connections are
+ * kept. */
 #include "client.h"
 
 #include <sys/socket.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of routes: each is served; what is not in it is refused as Kubernetes refuses; discovery says what there is. */
+/* The table of routes: each is served; what is not in it is refused as Kubernetes refuses;
+ * discovery says what there is. */
 #include "api/api_inside.h"
 #include "client.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every backend must do, as tests. A test program links conformance*.c and defines `conformance`: how to make a world with its
- * backend in it, and steps that act as the tests ask. The tests register themselves. */
+/* What every backend must do, as tests. A test program links conformance*.c and defines
+ * `conformance`: how to make a world with its backend in it, and steps that act as the tests ask.
+ * The tests register themselves. */
 #pragma once
 
 #include "backend/backend.h"
@@ -35,7 +36,8 @@ typedef struct Act {
 typedef struct Conformance {
     void (*open)(World *world);  /* sets loop, backend, dir; the backend was not loaded yet */
     void (*close)(World *world); /* ends everything that was started */
-    /* the server is killed: its calls in flight are heard of by nobody. world->backend is the next one's */
+    /* the server is killed: its calls in flight are heard of by nobody. world->backend is the next
+     * one's */
     void (*crash)(World *world);
     const Step *(*step)(World *world, const Act *act); /* lives as long as the world */
     void (*turn)(World *world); /* lets a little time pass: at most some 20 ms */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every backend must do with what steps read, where it can; and with sockets that outlive the server. */
+/* What every backend must do with what steps read, where it can; and with sockets that outlive the
+ * server. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fake backend as a world of the conformance suite: scripts do what the tests ask, and turns move the scripted clock. */
+/* The fake backend as a world of the conformance suite: scripts do what the tests ask, and turns
+ * move the scripted clock. */
 #include <string.h>
 
 #include "backend/fake/fake.h"

@@ -181,7 +181,8 @@ TEST(crash_at_an_unknown_point_never_comes)
     CHECK_EQ(passes_points("elsewhere:1", &none), 0);
 }
 
-/* Whatever call fails, a reader finds the old text or the new one, and no file lies about when we say that it failed. */
+/* Whatever call fails, a reader finds the old text or the new one, and no file lies about when we
+ * say that it failed. */
 TEST(file_write_atomic_under_every_fault)
 {
     AUTO_FREE char *path = path_join(test_dir(), "file"),

@@ -67,8 +67,8 @@ TEST(map_iterates_over_each_once)
     CHECK(!map_next(&map, &at, &key, &value));
 }
 
-/* Random operations against an array that is right for sure. Few keys, so that removing and putting again is frequent and
- * runs of taken slots grow, join and break. */
+/* Random operations against an array that is right for sure. Few keys, so that removing and putting
+ * again is frequent and runs of taken slots grow, join and break. */
 static void fuzz(unsigned seed, int keys, int rounds) {
     int *truth = xcalloc((size_t)keys, sizeof(*truth)); /* 1 + index of the value, 0: absent */
     static int values[64];

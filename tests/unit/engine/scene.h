@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stage for engine tests: a project in a directory of its own, the fake backend, and time that moves when the test says. */
+/* A stage for engine tests: a project in a directory of its own, the fake backend, and time that
+ * moves when the test says. */
 #pragma once
 
 #include "backend/fake/fake.h"
@@ -24,7 +25,8 @@ Session *scene_ci(Scene *scene);
 /* kill -9 of the server, and the next one: steps go on, calls in flight are lost. */
 void scene_crash(Scene *scene);
 
-/* The state as a word or two: "waiting backoff", "active ready", "active", "terminated ok", "terminated <error>", "none", "gone". */
+/* The state as a word or two: "waiting backoff", "active ready", "active", "terminated ok",
+ * "terminated <error>", "none", "gone". */
 const char *scene_state(Scene *scene, const char *target);
 const char *scene_message(Scene *scene, const char *target);
 Target *scene_target(Scene *scene, const char *target);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happened is recorded once, in order, with its cause; also over a crash, a torn line and a full file. */
+/* What happened is recorded once, in order, with its cause; also over a crash, a torn line and a
+ * full file. */
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watching files of a real directory: what counts as a change, and what does not. "Nothing happens" is never waited for: a
- * change that does count is made after it, and is the only one that is heard of. */
+/* Watching files of a real directory: what counts as a change, and what does not. "Nothing happens"
+ * is never waited for: a change that does count is made after it, and is the only one that is heard
+ * of. */
 #include "engine/file_watch.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One stream out of many logs. The logs are made by hand, as pins leave them; what lives is on the fake backend. */
+/* One stream out of many logs. The logs are made by hand, as pins leave them; what lives is on the
+ * fake backend. */
 #include "engine/log_hub.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When a probe asks, and how many answers it takes. The answers of exec probes are scripted, time is too. */
+/* When a probe asks, and how many answers it takes. The answers of exec probes are scripted, time
+ * is too. */
 #include "engine/probe.h"
 
 #include <string.h>

@@ -117,7 +117,8 @@ TEST(a_killed_server_process_adopts_and_starts_nothing_twice)
     scene_free(scene);
 }
 
-/* Nobody knows whether it lives: nothing is started beside it, and the session is not said to be down. */
+/* Nobody knows whether it lives: nothing is started beside it, and the session is not said to be
+ * down. */
 TEST(a_run_of_which_nothing_can_be_known_is_not_followed_by_another)
 {
     Scene *scene = scene_new("services:\n  a: {command: a, restart: always}\n  b: {command: b}\n");

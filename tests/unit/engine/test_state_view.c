@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state file follows a session: on the fake backend, with a real clock, for it is written on a thread. */
+/* The state file follows a session: on the fake backend, with a real clock, for it is written on a
+ * thread. */
 #include "harness/test.h"
 
 #include <fcntl.h>

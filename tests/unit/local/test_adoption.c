@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a server makes of runs that others have left: directories made by hand, and pins played by the test. */
+/* What a server makes of runs that others have left: directories made by hand, and pins played by
+ * the test. */
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -145,7 +146,8 @@ TEST(local_a_directory_without_a_launch_may_be_used)
     world_close(w);
 }
 
-/* A killed server has asked for a pin, and nobody knows whether that one is still to come: both would claim the same run. */
+/* A killed server has asked for a pin, and nobody knows whether that one is still to come: both
+ * would claim the same run. */
 TEST(local_a_launch_nobody_claimed_may_be_asked_for_again)
 {
     World *w = world_open();

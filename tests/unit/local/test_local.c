@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the local backend promises beyond the contract: the sentences of failed starts, trees that are gone, and that it endures
- * whoever is killed. */
+/* What the local backend promises beyond the contract: the sentences of failed starts, trees that
+ * are gone, and that it endures whoever is killed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>

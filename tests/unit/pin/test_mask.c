@@ -37,7 +37,8 @@ static Mask *mask_of(const char *strings, uint32_t count) {
     return mask_init(&m, strings, count) == 0 ? &m : NULL;
 }
 
-/* The definition: every byte of every occurrence is hidden; a run of overlapping occurrences is one "********". */
+/* The definition: every byte of every occurrence is hidden; a run of overlapping occurrences is one
+ * "********". */
 static void naive(const Mask *m, const char *text, size_t size, Out *out) {
     size_t shown = 0;
     out->size = 0;
@@ -130,7 +131,8 @@ TEST(mask_refuses_what_it_cannot_hide)
     CHECK(mask_of("", 0));
 }
 
-/* Random secrets over a small alphabet, so that they overlap, contain and prefix each other; random cuts. */
+/* Random secrets over a small alphabet, so that they overlap, contain and prefix each other; random
+ * cuts. */
 static void round_of(unsigned seed) {
     char strings[256] = "", text[TEXT];
     static Out wanted, got;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What release 1 fixed for ever: pins and rails of it live on under every later server, and its files are read. Numbers are written
- * out here; a change of wire.h that breaks one is a change of protocol. */
+/* What release 1 fixed for ever: pins and rails of it live on under every later server, and its
+ * files are read. Numbers are written out here; a change of wire.h that breaks one is a change of
+ * protocol. */
 #include "pin/wire.h"
 
 #include <stddef.h>

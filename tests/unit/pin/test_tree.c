@@ -14,7 +14,8 @@ static int count(void) {
     return tree_signal(&tree, &(TreeSignal){.signal = 0, .self = getpid()});
 }
 
-/* A child that waits for its end, in `depth` generations, each in a session of its own. The pipe says that all are there. */
+/* A child that waits for its end, in `depth` generations, each in a session of its own. The pipe
+ * says that all are there. */
 static pid_t grow(int depth, int ready) {
     pid_t pid = fork();
     if (pid != 0)

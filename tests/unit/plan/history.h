@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happened, written by hand: a YAML file with the events of a session and what its targets show, for the tests of chain
- * and timeline. Times are seconds since the session began.
+/* What happened, written by hand: a YAML file with the events of a session and what its targets
+ * show, for the tests of chain and timeline. Times are seconds since the session began.
  *
  *     now: 12.5
  *     down: true
- *     targets: [{name: api:serve, phase: waiting, reason: waiting-for-dep, on: [db:serve], message: …, start: 3}]
- *     events: [{t: 0, kind: session, reason: Created, message: …}, {t: 1, target: api:serve, run: 1, kind: started}] */
+ *     targets:
+ *       - {name: api:serve, phase: waiting, reason: waiting-for-dep, on: [db:serve], message: …,
+ *          start: 3}
+ *     events:
+ *       - {t: 0, kind: session, reason: Created, message: …}
+ *       - {t: 1, target: api:serve, run: 1, kind: started}
+ */
 #pragma once
 
 #include "base/arena.h"

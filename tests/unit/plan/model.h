@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the model check of the planner keeps beside the facts, and the random worlds it walks through. */
+/* What the model check of the planner keeps beside the facts, and the random worlds it walks
+ * through. */
 #pragma once
 
 #include "sim.h"

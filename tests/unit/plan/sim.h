@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A complete engine in small, for tests: a graph, facts, a clock that only moves when told to, and a
- * backend that does what it is told later, when the test says so. It keeps to the loop of plan.h. */
+/* A complete engine in small, for tests: a graph, facts, a clock that only moves when told to, and
+ * a backend that does what it is told later, when the test says so. It keeps to the loop of
+ * plan.h. */
 #pragma once
 
 #include "base/arena.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every file of tests/golden/plan is a transcript: lines that begin with "$ " are commands (script.h), the
- * lines below them what came of it. '#' begins a comment. With THOLE_UPDATE=1 the files are
- * rewritten from what happens now. */
+/* Every file of tests/golden/plan is a transcript: lines that begin with "$ " are commands
+ * (script.h), the lines below them what came of it. '#' begins a comment. With THOLE_UPDATE=1 the
+ * files are rewritten from what happens now. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>

@@ -352,7 +352,8 @@ static int64_t cost_us(size_t n) {
     return best;
 }
 
-/* The benchmark has the budget (12 times); on a busy machine this tells linear from quadratic (100). */
+/* The benchmark has the budget (12 times); on a busy machine this tells linear from quadratic
+ * (100). */
 TEST(ten_times_the_targets_do_not_cost_a_hundred_times)
 {
     int64_t small = cost_us(1000), large = cost_us(10000);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Model check of the planner: random graphs, random events, and beside the facts a second, independent
- * account of what was asked and what the backend saw (Truth). After each event, when nothing is left
- * to do, the two must agree:
+/* Model check of the planner: random graphs, random events, and beside the facts a second,
+ * independent account of what was asked and what the backend saw (Truth). After each event, when
+ * nothing is left to do, the two must agree:
  *   - never two live runs of a target, never more jobs than slots;
  *   - no start but of what is wanted and owed, whose dependencies were all satisfied once;
- *   - whatever is owed and could be started, was; whatever must be stopped, is being stopped; so there
- *     is no state in which something waits for nothing;
+ *   - whatever is owed and could be started, was; whatever must be stopped, is being stopped; so
+ *     there is no state in which something waits for nothing;
  *   - the restart policy, its back-off and its end;
  *   - told to go down, everything ends, dependents first, and nothing starts any more.
  * A violation prints the seed of its sequence. */

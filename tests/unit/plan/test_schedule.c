@@ -117,7 +117,8 @@ TEST(what_is_due_when)
         check_row(&rows[i]);
 }
 
-/* Whatever the zone and the time: a schedule that names hours comes once a day, one of every hour never leaves one out. */
+/* Whatever the zone and the time: a schedule that names hours comes once a day, one of every hour
+ * never leaves one out. */
 TEST(no_day_is_left_out_and_none_comes_twice)
 {
     static const char *const zones[] = {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe"};

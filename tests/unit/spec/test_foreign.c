@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files of other tools: tests/golden/foreign/<case>/ holds what a project has (one file that is asked for, whatever else it
- * reads, `client.env` for the environment of whoever asks) and `expect`: what is said of it, and the thole.yaml that it means.
- * That text, read as a thole.yaml, must come to the very same config. THOLE_UPDATE=1 writes `expect` anew. */
+/* Files of other tools: tests/golden/foreign/<case>/ holds what a project has (one file that is
+ * asked for, whatever else it reads, `client.env` for the environment of whoever asks) and
+ * `expect`: what is said of it, and the thole.yaml that it means. That text, read as a thole.yaml,
+ * must come to the very same config. THOLE_UPDATE=1 writes `expect` anew. */
 #include <dirent.h>
 #include <string.h>
 #include <unistd.h>
