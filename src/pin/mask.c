@@ -41,8 +41,8 @@ static const MaskSecret *match(const Mask *m, const MaskText *t, size_t at, bool
     return found;
 }
 
-/* The first place in [at, end) where a secret begins, else SIZE_MAX. The pair at the end of a window
- * (one byte less than the shortest secret) is one of any that begins in it: one look per window. */
+/* The first place in [at, end) where a secret begins, else SIZE_MAX. The pair at the end of a
+ * window, one byte less than the shortest secret, is one of any that begins in it: one look each. */
 static size_t find(const Mask *m, const MaskText *t, size_t at, size_t end) {
     size_t last = t->size >= m->shortest ? t->size - m->shortest + 1 : 0;
     end = end < last ? end : last;

@@ -91,7 +91,7 @@ static void hear_signals(Rail *r, int64_t now) {
     }
 }
 
-/* In the new process: only what is the pin's stays open. What came ascends, each above its place. */
+/* In the new process: only what is the pin's stays open. What came ascends, above its places. */
 static noreturn void become_pin(Rail *r, RailPin *slot, const Packet *packet, int sockets) {
     for (int i = 0; i < packet->fd_count; i++)
         dup3(packet->fds[i], PIN_SERVER + i, O_CLOEXEC);
