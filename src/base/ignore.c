@@ -6,6 +6,7 @@
 
 #include "base/glob.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/vec.h"
 #include "base/xalloc.h"
 
@@ -65,8 +66,7 @@ Ignore *ignore_parse(const char *text, size_t size, const IgnoreFrom *from) {
     ignore->outer = from->outer;
     ignore->dir = xstrdup(from->dir);
     ignore->above = from->above && *from->above ? xstrdup(from->above) : NULL;
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        text += 3;
+    text += utf8_mark(text, size);
     while (text < end) {
         const char *line_end = memchr(text, '\n', (size_t)(end - text));
         if (!line_end)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
+#include <string.h>
+
 static int tail(const unsigned char *p, size_t n, size_t at) {
     return at < n && (p[at] & 0xc0) == 0x80;
 }
@@ -38,4 +40,8 @@ bool utf8_valid(const char *bytes, size_t size) {
         i += n;
     }
     return true;
+}
+
+size_t utf8_mark(const char *bytes, size_t size) {
+    return size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }

@@ -10,3 +10,6 @@
 size_t utf8_length(const char *p, size_t n);
 
 bool utf8_valid(const char *bytes, size_t size);
+
+/* Bytes of the mark that some editors of Windows begin a file with; 0: it has none. */
+size_t utf8_mark(const char *bytes, size_t size);

@@ -53,9 +53,9 @@ bool service_has_server(const Service *service) {
 static StrMap keep_literal(const StrMap *read, Arena *arena) {
     StrMap copy = {.at = arena_alloc(arena, (read->n + 1) * sizeof(*copy.at)), .n = read->n};
     for (size_t i = 0; i < read->n; i++)
-        copy.at[i] =
-            (StrPair){.name = arena_strdup(arena, read->at[i].name),
-                      .value = template_escape(arena_strdup(arena, read->at[i].value), arena)};
+        copy.at[i] = (StrPair){.name = arena_strdup(arena, read->at[i].name),
+                               .value = template_escape(arena_strdup(arena, read->at[i].value),
+                                                        TEMPLATE_STRICT, arena)};
     return copy;
 }
 

@@ -15,7 +15,7 @@ typedef struct Scan {
     const char *p, *end; /* what is left */
     const char *line_start;
     uint32_t line;
-    bool expand; /* $NAME means something */
+    bool foreign; /* $NAME means something; what is no line of it is no error */
     Report *report;
     Arena *arena;
     StrPair *at; /* in the order of the file */
@@ -59,7 +59,8 @@ static void skip_line(Scan *s) {
 
 static const char *read_name(Scan *s) {
     const char *from = s->p;
-    while (s->p < s->end && *s->p != '=' && *s->p != ' ' && *s->p != '\t' && !at_line_end(s))
+    while (s->p < s->end && *s->p != '=' && *s->p != ' ' && *s->p != '\t' && !at_line_end(s) &&
+           !(s->foreign && *s->p == ':'))
         s->p++;
     return arena_strndup(s->arena, from, (size_t)(s->p - from));
 }
@@ -91,7 +92,7 @@ static const char *read_quoted(Scan *s) {
     size_t n = 0;
     while (s->p < s->end && *s->p != quote) {
         if (escaped(s, quote)) {
-            if (s->expand)
+            if (s->foreign)
                 value[n++] = '\\';
             s->p++;
         }
@@ -167,6 +168,16 @@ static bool skip_export(Scan *s) {
     return true;
 }
 
+/* Other tools run with what is left. */
+static int no_line(const Scan *s, const char *why) {
+    Place place = {
+        .file = s->file, .line = s->line, .column = (uint32_t)(s->p - s->line_start) + 1};
+    if (!s->foreign)
+        return fail(s, NULL, "%s", why);
+    report_warn(s->report, &place, NULL, "this line is ignored: %s", why);
+    return 0;
+}
+
 static int read_line(Scan *s) {
     skip_blanks(s);
     if (at_line_end(s) || *s->p == '#')
@@ -175,18 +186,18 @@ static int read_line(Scan *s) {
     const Scan start = *s;
     const char *name = read_name(s);
     skip_blanks(s);
-    if (peek(s) != '=')
-        return fail(&start, NULL, "expected NAME=value");
+    if (peek(s) != '=' && !(s->foreign && peek(s) == ':'))
+        return no_line(&start, "expected NAME=value");
     const char *wrong = check_env_name(name);
     if (wrong)
-        return fail(&start, NULL, "\"%.60s\": %s", name, wrong);
+        return no_line(&start, arena_printf(s->arena, "\"%.60s\": %s", name, wrong));
     s->p++;
     skip_blanks(s);
     bool single = peek(s) == '\'', quoted = single || peek(s) == '"';
     const char *value = quoted ? read_quoted(s) : read_bare(s);
     if (!value)
         return -1;
-    if (s->expand && !single)
+    if (s->foreign && !single)
         value = expanded(s, value, quoted);
     keep(s, name, value);
     return 0;
@@ -212,9 +223,8 @@ static StrMap last_of_each(const Scan *s) {
 }
 
 static Scan scan(const EnvText *text, Arena *arena, Report *report) {
-    bool mark = text->size >= 3 && memcmp(text->text, "\xef\xbb\xbf", 3) == 0;
     return (Scan){.file = text->file,
-                  .p = mark ? text->text + 3 : text->text,
+                  .p = text->text + utf8_mark(text->text, text->size),
                   .end = text->text + text->size,
                   .line_start = text->text,
                   .line = 1,
@@ -247,6 +257,6 @@ int env_file_parse(const EnvText *text, Arena *arena, Report *report, StrMap *re
 
 int env_file_parse_expanded(const EnvText *text, Arena *arena, Report *report, StrMap *ret) {
     Scan s = scan(text, arena, report);
-    s.expand = true;
+    s.foreign = true;
     return parse(&s, ret);
 }

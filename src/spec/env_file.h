@@ -25,5 +25,6 @@ typedef struct EnvText {
 MUST int env_file_parse(const EnvText *text, Arena *arena, Report *report, StrMap *ret);
 
 /* The same as other tools read theirs: outside single quotes $NAME and ${NAME} stand for what a
- * line before has set (else for nothing), and within double quotes \n for a line break. */
+ * line before has set (else for nothing), and within double quotes \n for a line break; `NAME:
+ * value` is a line too; one that is none is ignored with a warning. */
 MUST int env_file_parse_expanded(const EnvText *text, Arena *arena, Report *report, StrMap *ret);

@@ -284,20 +284,25 @@ const char *template_render(const char *text, TemplateMode mode, const TemplateV
     return result;
 }
 
-const char *template_escape(const char *text, Arena *arena) {
+/* Bytes at `p` that stay as they are if a `{{` stands before them; 0: they do anyway. */
+static size_t in_need(Render *r, const char *p) {
+    size_t size = reference_size(r, p);
+    if (r->mode == TEMPLATE_LENIENT)
+        return counts(r, p, size) ? size : 0;
+    return p[0] == '{' && p[1] == '{' ? 2 : 0;
+}
+
+const char *template_escape(const char *text, TemplateMode mode, Arena *arena) {
     if (!strstr(text, "{{"))
         return text;
-    size_t size = strlen(text), n = 0;
-    char *out = arena_alloc(arena, 2 * size + 1);
-    for (const char *p = text; *p;) {
-        bool open = p[0] == '{' && p[1] == '{';
-        if (open) {
-            memcpy(out + n, "{{{{", 4);
-            n += 4;
-        } else {
-            out[n++] = *p;
-        }
-        p += open ? 2 : 1;
+    Render r = {.mode = mode, .close = text};
+    char *out = arena_alloc(arena, 2 * strlen(text) + 1);
+    for (char *to = out; *text;) {
+        size_t size = in_need(&r, text), n = size ? size : 1;
+        if (size)
+            to = mempcpy(to, "{{", 2);
+        to = mempcpy(to, text, n);
+        text += n;
     }
     return out;
 }

@@ -51,5 +51,5 @@ TemplateValues template_values_of(const Config *config, Arena *arena);
 const char *template_change(const Service *service, const TemplateValues *a,
                             const TemplateValues *b, Arena *arena);
 
-/* A text in which nothing is a reference when it is rendered strictly: each `{{` doubled. */
-const char *template_escape(const char *text, Arena *arena);
+/* A text that comes out as `text` when it is rendered in this mode. */
+const char *template_escape(const char *text, TemplateMode mode, Arena *arena);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/str.h"
 #include "spec/env_file.h"
 
 const char *dotenv_dir(const char *file, Arena *arena) {
@@ -13,6 +14,19 @@ const char *dotenv_dir(const char *file, Arena *arena) {
     if (!slash)
         return ".";
     return slash == file ? "/" : arena_strndup(arena, file, (size_t)(slash - file));
+}
+
+static int check_kept(const Source *source, const EnvText *file, const StrMap *theirs) {
+    StrMap ours;
+    Place place = {.file = file->file};
+    if (env_file_parse(file, source->arena, source->report, &ours) < 0)
+        return -1;
+    for (size_t i = 0; i < ours.n; i++)
+        if (!str_same(strmap_get(theirs, ours.at[i].name), ours.at[i].value))
+            report_warn(source->report, &place, "write the value itself",
+                        "in a thole.yaml %s is as it is written, `$` and `\\` are nothing special",
+                        ours.at[i].name);
+    return 0;
 }
 
 int dotenv_read(const Source *source, const char *dir, const char *name, StrMap *ret) {
@@ -30,6 +44,8 @@ int dotenv_read(const Source *source, const char *dir, const char *name, StrMap 
         report_add(source->report, &place, NULL, "%s", err.msg);
         return -1;
     }
-    return env_file_parse_expanded(&(EnvText){path, text, size}, source->arena, source->report,
-                                   ret);
+    const EnvText file = {path, text, size};
+    if (env_file_parse_expanded(&file, source->arena, source->report, ret) < 0)
+        return -1;
+    return source->keep ? check_kept(source, &file, ret) : 0;
 }

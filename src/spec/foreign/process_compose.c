@@ -165,13 +165,15 @@ static void put_env(const PcTranslation *t, Value *root) {
     for (size_t i = 0; shared && i < t->files->dotenv.n; i++) {
         const StrPair *pair = &t->files->dotenv.at[i];
         if (!t->source->client || !strmap_get(t->source->client, pair->name))
-            writing_over(&w, env, pair->name, template_escape(pair->value, t->arena));
+            writing_over(&w, env, pair->name,
+                         template_escape(pair->value, TEMPLATE_STRICT, t->arena));
     }
     for (size_t i = 0; i < t->project->environment.n; i++) {
         const StrPair *pair = &t->project->environment.at[i];
         Place place = pc_place(t->files, arena_printf(t->arena, "environment.%s", pair->name));
         Writing here = {t->arena, place.line, place.column};
-        writing_over(&here, env, pair->name, template_escape(pair->value, t->arena));
+        writing_over(&here, env, pair->name,
+                     template_escape(pair->value, TEMPLATE_STRICT, t->arena));
     }
     if (env->map.n)
         writing_put(&w, root, "env", env);

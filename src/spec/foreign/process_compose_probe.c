@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "spec/foreign/process_compose_service.h"
+#include "spec/template.h"
 
 typedef struct ProbeMaking {
     const PcTranslation *t;
@@ -50,16 +51,19 @@ static int put_http(const ProbeMaking *m) {
         return -1;
     writing_text(&w, v, "host", http->host && *http->host ? http->host : "127.0.0.1");
     writing_int(&w, v, "port", port);
-    if (http->path && *http->path)
-        writing_text(&w, v, "path",
-                     http->path[0] == '/' ? http->path : arena_printf(w.arena, "/%s", http->path));
+    if (http->path && *http->path) {
+        const char *path =
+            http->path[0] == '/' ? http->path : arena_printf(w.arena, "/%s", http->path);
+        writing_text(&w, v, "path", template_escape(path, TEMPLATE_LENIENT, w.arena));
+    }
     if (http->scheme && *http->scheme)
         writing_text(&w, v, "scheme", http->scheme);
     writing_int(&w, v, "status", http->status_code);
     if (http->headers.n) {
         Value *headers = writing_map(&w);
         for (size_t i = 0; i < http->headers.n; i++)
-            writing_text(&w, headers, http->headers.at[i].name, http->headers.at[i].value);
+            writing_text(&w, headers, http->headers.at[i].name,
+                         template_escape(http->headers.at[i].value, TEMPLATE_LENIENT, w.arena));
         writing_put(&w, v, "headers", headers);
     }
     writing_put(&w, m->ret, "http", v);
@@ -75,7 +79,8 @@ static int put_exec(const ProbeMaking *m) {
     const char *prefix = pc_prefix(m->t, m->process, dir ? NULL : m->process->working_dir);
     if (dir)
         prefix = arena_printf(w.arena, "%scd %s || exit\n", prefix, pc_directory(m->t, dir));
-    writing_text(&w, m->ret, "exec", arena_printf(w.arena, "%s%s", prefix, exec->command));
+    const char *script = arena_printf(w.arena, "%s%s", prefix, exec->command);
+    writing_text(&w, m->ret, "exec", template_escape(script, TEMPLATE_LENIENT, w.arena));
     return 0;
 }
 

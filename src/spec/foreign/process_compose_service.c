@@ -93,13 +93,21 @@ static const char *daemon_script(const Making *m, const char *script) {
                         stop ? stop : "", stop ? "\n}\n" : "", script);
 }
 
+/* Our templates mean nothing there. */
+static const StrList *literal_words(const StrList *words, Arena *arena) {
+    const char **at = arena_alloc(arena, words->n * sizeof(*at));
+    for (size_t i = 0; i < words->n; i++)
+        at[i] = template_escape(words->at[i], TEMPLATE_LENIENT, arena);
+    return arena_dup(arena, &(StrList){at, words->n}, sizeof(StrList));
+}
+
 static void put_command(Making *m) {
     const PcProcess *process = m->process;
     Arena *arena = m->t->arena;
     const char *prefix = pc_prefix(m->t, process, process->working_dir);
     Writing w = at(m, process->command ? "command" : "entrypoint");
     if (!process->command && !*prefix && !process->is_daemon) {
-        writing_words(&w, m->service, "command", &process->entrypoint);
+        writing_words(&w, m->service, "command", literal_words(&process->entrypoint, arena));
         return;
     }
     const char *script = process->command;
@@ -111,7 +119,8 @@ static void put_command(Making *m) {
     }
     if (process->is_daemon)
         script = daemon_script(m, script);
-    writing_text(&w, m->service, "command", arena_printf(arena, "%s%s", prefix, script));
+    script = arena_printf(arena, "%s%s", prefix, script);
+    writing_text(&w, m->service, "command", template_escape(script, TEMPLATE_LENIENT, arena));
 }
 
 static void put_shell(Making *m) {
@@ -147,14 +156,16 @@ static void put_env(Making *m, int64_t replica) {
         bool given = (t->source->client && strmap_get(t->source->client, pair->name)) ||
                      strmap_get(&t->project->environment, pair->name);
         if (!given)
-            writing_over(&w, env, pair->name, template_escape(pair->value, t->arena));
+            writing_over(&w, env, pair->name,
+                         template_escape(pair->value, TEMPLATE_STRICT, t->arena));
     }
     writing_over(&w, env, "PC_PROC_NAME", process->name);
     writing_over(&w, env, "PC_REPLICA_NUM", arena_printf(t->arena, "%" PRId64, replica));
     for (size_t i = 0; i < process->environment.n; i++) {
         const StrPair *pair = &process->environment.at[i];
         Writing here = at(m, arena_printf(t->arena, "environment.%s", pair->name));
-        writing_over(&here, env, pair->name, template_escape(pair->value, t->arena));
+        writing_over(&here, env, pair->name,
+                     template_escape(pair->value, TEMPLATE_STRICT, t->arena));
     }
     writing_put(&w, m->service, "env", env);
     Writing here = at(m, "env_file");
@@ -280,11 +291,11 @@ static void put_stop(Making *m) {
     if (shutdown->signal && !m->process->is_daemon)
         writing_int(&w, stop, "signal", shutdown->signal);
     writing_ms(&w, stop, "grace", seconds * 1000);
-    if (shutdown->command && !m->process->is_daemon)
-        writing_text(&w, stop, "command",
-                     arena_printf(w.arena, "%s%s",
-                                  pc_prefix(m->t, m->process, m->process->working_dir),
-                                  shutdown->command));
+    if (shutdown->command && !m->process->is_daemon) {
+        const char *prefix = pc_prefix(m->t, m->process, m->process->working_dir);
+        const char *script = arena_printf(w.arena, "%s%s", prefix, shutdown->command);
+        writing_text(&w, stop, "command", template_escape(script, TEMPLATE_LENIENT, w.arena));
+    }
     writing_put(&w, m->service, "stop", stop);
 }
 

@@ -39,7 +39,7 @@ static void take_line(const Source *source, char *line, uint32_t number, Procfil
 void procfile_parse(const Source *source, const char *text, size_t size, ProcfileEntries *ret) {
     uint32_t number = 1;
     *ret = (ProcfileEntries){0};
-    for (size_t at = 0; at < size; number++) {
+    for (size_t at = utf8_mark(text, size); at < size; number++) {
         const char *end = memchr(text + at, '\n', size - at);
         size_t n = end ? (size_t)(end - text) - at : size - at;
         take_line(source, arena_strndup(source->arena, text + at, n), number, ret);
@@ -136,7 +136,8 @@ static int put_service(const Making *m, size_t i, int64_t copy, const char *name
     Writing w = {m->arena, entry->line, 1};
     Value *service = writing_map(&w);
     const char *shell[] = {m->settings.shell, "-c"};
-    writing_text(&w, service, "command", entry->command);
+    writing_text(&w, service, "command",
+                 template_escape(entry->command, TEMPLATE_LENIENT, m->arena));
     writing_words(&w, service, "shell", &(StrList){shell, 2});
     put_env(m, &w, i, copy, service);
     put_restart(m, &w, entry, service);
@@ -167,9 +168,21 @@ static int put_copies(const Making *m, size_t i, int64_t copies, const char *nam
     return 0;
 }
 
+static const ProcfileEntry *named_before(const Making *m, size_t i) {
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(m->entries->at[k].name, m->entries->at[i].name) == 0)
+            return &m->entries->at[k];
+    return NULL;
+}
+
 static int put_entry(Making *m, size_t i, Value *services) {
     const ProcfileEntry *entry = &m->entries->at[i];
     int64_t copies = copies_of(m, entry);
+    const ProcfileEntry *before = named_before(m, i);
+    if (before)
+        return problem(m, entry, "rename one of them",
+                       arena_printf(m->arena, "\"%s\" is the process of line %" PRIu32 " too",
+                                    entry->name, before->line));
     const char *name = foreign_name(&m->names, entry->name);
     if (copies < 0)
         return -1;
@@ -198,7 +211,7 @@ static const Value *translate(Making *m) {
         writing_words(&w, root, "env_from", &m->settings.files);
     for (size_t i = 0; i < m->settings.env.n && !m->source->keep; i++)
         writing_text(&w, env, m->settings.env.at[i].name,
-                     template_escape(m->settings.env.at[i].value, m->arena));
+                     template_escape(m->settings.env.at[i].value, TEMPLATE_STRICT, m->arena));
     if (env->map.n)
         writing_put(&w, root, "env", env);
     for (size_t i = 0; i < m->entries->n; i++)

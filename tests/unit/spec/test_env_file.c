@@ -62,6 +62,23 @@ TEST(env_file_values_are_literal)
     arena_deinit(&arena);
 }
 
+TEST(env_files_of_others_are_read_as_they_do)
+{
+    static const char text[] = "export A=b\nF: yaml\nD\nG :x # no\n1H=1\nQ: \"a: b\"\nA=${F}s\n";
+    arena_init(&arena);
+    report_init(&report, &arena);
+    CHECK_EQ(env_file_parse_expanded(&(EnvText){".env", text, strlen(text)}, &arena, &report, &env),
+             0);
+    CHECK_EQ(env.n, 4);
+    CHECK_STR(strmap_get(&env, "A"), "yamls");
+    CHECK_STR(strmap_get(&env, "F"), "yaml");
+    CHECK_STR(strmap_get(&env, "G"), "x");
+    CHECK_STR(strmap_get(&env, "Q"), "a: b");
+    CHECK_EQ(report.warnings, 2);
+    CHECK_HAS(report_line(&report.at[0], &arena), ".env:3:1: warning: this line is ignored");
+    arena_deinit(&arena);
+}
+
 TEST(env_file_skips_what_says_nothing)
 {
     arena_init(&arena);

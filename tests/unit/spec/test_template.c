@@ -172,9 +172,22 @@ TEST(in_an_environment_its_name_is_known)
 
 TEST(what_is_escaped_comes_out_as_it_was)
 {
-    static const char *const texts[] = {"{{self.port}}", "{{{{", "{{{x}}}", "{", "{{{", "a{{b"};
+    static const char *const texts[] = {"{{self.port}}",
+                                        "{{{{",
+                                        "{{{x}}}",
+                                        "{",
+                                        "{{{",
+                                        "a{{b",
+                                        "{{{self.port}}",
+                                        "{{{{self.port}}",
+                                        "{{{{{ vars.x }}}}",
+                                        "{{.Name}}{{ env.name }}{{x}}"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        CHECK_STR(render(template_escape(texts[i], &arena), TEMPLATE_STRICT), texts[i]);
+        for (int mode = TEMPLATE_STRICT; mode <= TEMPLATE_LENIENT; mode++)
+            CHECK_STR(render(template_escape(texts[i], (TemplateMode)mode, &arena), mode),
+                      texts[i]);
+    CHECK_STR(template_escape("docker ps --format {{.Name}}", TEMPLATE_LENIENT, &arena),
+              "docker ps --format {{.Name}}");
 }
 
 /* A text that is scanned anew from each byte would take hours. */
