@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is told out of the events of a session: the events themselves as a stream, why, and the
  * timeline. */
-#include "engine/history.h"
+#include "engine/events/history.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/event_stream.h"
+#include "engine/events/event_stream.h"
 
 enum { STREAM_MOST = 1 << 20, LIMIT_MOST = 100 * 1000, WIDTH = 80, WIDTH_MOST = 1000 };
 

@@ -9,7 +9,7 @@
 #include "api/api_inside.h"
 #include "base/str.h"
 #include "engine/engine.h"
-#include "engine/stopped.h"
+#include "engine/session/stopped.h"
 
 /* ---- what is asked ---- */
 

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
-#include "engine/log_hub.h"
+#include "engine/logs/log_hub.h"
 
 enum { OUT_MOST = 8 * MAX_LOG_LINE }; /* a line may grow sixfold in JSON */
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+
 #include "engine/engine.h"
 
 #include <assert.h>
@@ -11,7 +12,9 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/session.h"
+#include "engine/session/enablement.h"
+#include "engine/session/session_files.h"
+#include "engine/target/target.h"
 
 enum { SLOTS_LEAST = 4, CALM_MS = 300, TIDY_AT_ONCE = 64 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+
 #include "engine/objects.h"
 
 #include <assert.h>

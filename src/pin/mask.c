@@ -42,7 +42,7 @@ static const MaskSecret *match(const Mask *m, const MaskText *t, size_t at, bool
 }
 
 /* The first place in [at, end) where a secret begins, else SIZE_MAX. The pair at the end of a
- * window, one byte less than the shortest secret, is one of any that begins in it: one look each. */
+ * window, one byte less than the shortest secret, is one of any that begins there: one look. */
 static size_t find(const Mask *m, const MaskText *t, size_t at, size_t end) {
     size_t last = t->size >= m->shortest ? t->size - m->shortest + 1 : 0;
     end = end < last ? end : last;

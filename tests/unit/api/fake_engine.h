@@ -4,10 +4,10 @@
 #pragma once
 
 #include "engine/engine.h"
-#include "engine/event_stream.h"
-#include "engine/history.h"
-#include "engine/log_hub.h"
-#include "engine/terminal.h"
+#include "engine/events/event_stream.h"
+#include "engine/events/history.h"
+#include "engine/logs/log_hub.h"
+#include "engine/target/terminal.h"
 
 typedef struct FakeLine {
     const char *target, *text;

@@ -10,8 +10,8 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/event_cursor.h"
-#include "engine/session.h"
+#include "engine/events/event_cursor.h"
+#include "engine/session/session.h"
 #include "unit/engine/scene.h"
 
 static const FakeScript runs_on = {.life_ms = -1};

@@ -2,7 +2,7 @@
 /* Watching files of a real directory: what counts as a change, and what does not. "Nothing happens"
  * is never waited for: a change that does count is made after it, and is the only one that is heard
  * of. */
-#include "engine/file_watch.h"
+#include "engine/files/file_watch.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One stream out of many logs. The logs are made by hand, as pins leave them; what lives is on the
  * fake backend. */
-#include "engine/log_hub.h"
+#include "engine/logs/log_hub.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

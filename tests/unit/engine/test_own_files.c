@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a changed file counts as the run's own doing, and when as somebody's. */
-#include "engine/own_files.h"
+#include "engine/files/own_files.h"
 
 #include "harness/test.h"
 

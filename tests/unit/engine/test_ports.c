@@ -8,8 +8,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "engine/port_check.h"
-#include "engine/port_owner.h"
+#include "engine/ports/port_check.h"
+#include "engine/ports/port_owner.h"
 #include "pin/wire.h"
 
 /* A listener on an address with a port that the kernel picks. */

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "base/xalloc.h"
-#include "engine/session.h"
+#include "engine/target/target.h"
 
 static const FakeScript runs_on = {.life_ms = -1};
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ports of sessions. They are leased in the store before anything of a generation starts, and
+ * written to the session's directory (ports.json), so that the next server has the very same ones;
+ * each is kept by a bound socket until the service is spawned. When the session is gone they are
+ * released, and remembered for its next time. */
+#pragma once
+
+#include "backend/backend.h"
+#include "engine/ports/port_hold.h"
+#include "engine/session/generation.h"
+#include "loop/op.h"
+#include "spec/template.h"
+
+typedef struct Session Session;
+typedef struct Target Target;
+typedef struct LazyWait LazyWait;
+typedef struct Ports Ports; /* of a session; NULL: it has none, and had none */
+
+/* Refuses what cannot be: a fixed port that another living session has (ERR_CONFLICT, with its
+ * name), a THOLE_PORT_RANGE that is none. For a session before it is made, and for a generation
+ * before it is taken. */
+MUST int ports_check(const Session *session, const Generation *generation, Err *err);
+/* A session is about to be made: what its former one leased is not its own yet. */
+void ports_begin(Session *session);
+/* What ports.json says of the generation's ports. ERR_UNAVAILABLE: it is of a newer format. */
+MUST int ports_load(Session *session, Generation *generation, Err *err);
+/* Makes the ports of `generation` known: those that the session has already stay as they are, the
+ * others are leased. false: there is nothing to wait for, `fn` is not called; else it is, once,
+ * later. */
+bool ports_lease(Session *session, Generation *generation, OpFn fn, void *arg);
+/* The session has another generation: nothing of it is planned before its ports are known. What
+ * cannot get its port is not started, and says why. */
+void ports_follow(Session *session);
+/* The session is about to go: true once its leases are released (or, to be purged, forgotten).
+ * Called again when that has happened. */
+bool ports_released(Session *session);
+Ports *ports_free(Ports *ports);
+
+/* Right before the target is spawned: strangers are kept off its ports no longer. */
+void ports_let_go(const Target *target);
+/* A port that the target's next run will listen on and that somebody else has; 0: none. */
+uint16_t ports_in_use(const Target *target);
+
+/* port_sockets.c: services that are given their sockets (`pass: fd`). The server listens for them
+ * from the moment their ports are leased; the backend keeps the sockets for the servers to come. */
+bool ports_pass_sockets(const Generation *generation);
+/* What servers before have left of the session's. */
+void ports_take_kept(Session *session, const KeptSockets *kept);
+/* Listens where it is to be listened, and no longer where not. */
+void ports_listen(Session *session);
+void ports_drop_kept(const Session *session); /* at its end */
+bool ports_passes(const Session *session, const char *service);
+/* For the target's next run. -1: somebody else is bound to one of its ports. */
+MUST int ports_sockets(const Target *target, Arena *arena, Step *ret, Err *err);
+
+/* lazy.c: a server that the first connection starts. Its sockets are looked at for as long as it
+ * waits. */
+void lazy_follow(Target *target, bool waits);
+LazyWait *lazy_free(LazyWait *wait);
+
+/* The member `ports` of a target's status: what its process listens on; nothing if that is none, or
+ * not known yet. */
+void ports_encode(const Target *target, JsonWriter *out);
+/* What templates of a service stand for. */
+TemplateValues ports_values(const Generation *generation, const char *service);
