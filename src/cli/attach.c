@@ -19,6 +19,9 @@
 #include "cli/remote.h"
 
 enum { AGAIN_MS = 100, ROOM = 64 * 1024, KEYS_BYTES = 256, SIGNALED = 128, WHY_TEXT = 512 };
+enum { BEHIND_MS = 500 }; /* nothing tells who comes to the foreground */
+/* Of what was written before, so much from its beginning and of its end is read to know the modes of the terminal. */
+enum { HEAD_BYTES = 256 * 1024, TAIL_BYTES = 1024 * 1024 };
 
 typedef struct AttachOptions {
     const char *detach_keys;
@@ -36,9 +39,11 @@ typedef struct Attach {
     size_t typed; /* of them */
     int signals;
     HttpLines *output, *giving; /* NULL: none open */
-    uint64_t at;                /* offset of what is shown next */
-    Buf input;                  /* typed, and not taken yet */
-    size_t given;               /* of it, by `giving` */
+    uint64_t at;                /* offset of what is heard next */
+    uint64_t head_end, shown; /* what is before `shown` is only looked at, a middle not even that */
+    bool behind;              /* in the background: what is typed is for others */
+    Buf input;                /* typed, and not taken yet */
+    size_t given;             /* of it, by `giving` */
     bool input_ended, end_given, giving_end;
     size_t redraws;    /* of those at the beginning, how many were done */
     int64_t redraw_ms; /* when the next is due, 0: none is */
@@ -61,9 +66,7 @@ static void leave(Attach *a, int code, const char *why) {
 
 /* ---- output ---- */
 
-static void show(Attach *a, const char *bytes, size_t n) {
-    raw_terminal_saw(&a->terminal, bytes, n);
-    a->at += n;
+static void put(Attach *a, const char *bytes, size_t n) {
     while (n) {
         ssize_t done = write(STDOUT_FILENO, bytes, n);
         if (done < 0 && errno == EINTR)
@@ -75,6 +78,16 @@ static void show(Attach *a, const char *bytes, size_t n) {
         bytes += done;
         n -= (size_t)done;
     }
+}
+
+static void show(Attach *a, const char *bytes, size_t n) {
+    uint64_t past = a->shown > a->at ? a->shown - a->at : 0;
+    size_t seen = past < n ? (size_t)past : n;
+    screen_modes_saw(&a->terminal.modes, bytes, n);
+    a->at += n;
+    if (seen && seen == past)
+        raw_terminal_show(&a->terminal);
+    put(a, bytes + seen, n - seen);
 }
 
 /* How the run ended that we were at. */
@@ -140,8 +153,13 @@ static void hear_output(Attach *a) {
     int r = http_lines_fill(a->output, &err);
     const char *bytes = http_lines_rest(a->output, &n);
     show(a, bytes, n);
-    if (r <= 0 && a->code < 0)
+    if (a->at >= a->head_end && a->at + TAIL_BYTES < a->shown) { /* what is between tells little */
+        a->output = http_lines_close(a->output);
+        a->at = a->shown - TAIL_BYTES;
+        open_output(a);
+    } else if (r <= 0 && a->code < 0) {
         output_over(a, r == 0);
+    }
 }
 
 /* ---- input ---- */
@@ -166,6 +184,8 @@ static void read_input(Attach *a) {
     ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
     if (n > 0)
         type(a, bytes, (size_t)n);
+    else if (n < 0 && errno == EIO && raw_terminal_behind())
+        a->behind = true;
     else if (n == 0 || errno != EINTR)
         a->input_ended = true;
 }
@@ -228,6 +248,19 @@ static void redraw(Attach *a) {
     a->redraws++;
 }
 
+/* The terminal is ours: at the beginning, or since the shell gave it to us. */
+static void come_to_front(Attach *a) {
+    a->behind = raw_terminal_behind();
+    if (a->behind)
+        return;
+    if (a->remote.tty && !a->terminal.raw)
+        raw_terminal_begin(&a->terminal);
+    if (a->at >= a->shown)
+        raw_terminal_show(&a->terminal);
+    a->redraws = 0;
+    redraw(a);
+}
+
 static int until_redraw(const Attach *a) {
     int64_t left = a->redraw_ms - clock_mono_ms();
     return !a->redraw_ms ? -1 : left > 0 ? (int)left : 0;
@@ -253,7 +286,7 @@ static void look_at_end(Attach *a) {
 }
 
 static void turn(Attach *a) {
-    bool room = !a->input_ended && a->input.n < ROOM && !a->deaf;
+    bool room = !a->behind && !a->input_ended && a->input.n < ROOM && !a->deaf;
     bool again = !a->giving && has_more(a);
     struct pollfd fds[] = {
         {a->signals, POLLIN, 0},
@@ -264,8 +297,12 @@ static void turn(Attach *a) {
     bool output = a->output && http_lines_done(a->output); /* as a whole, with its head */
     bool given = a->giving && http_lines_done(a->giving);
     int wait_ms = output || given ? 0 : again ? AGAIN_MS : until_redraw(a);
+    if (a->behind && (wait_ms < 0 || wait_ms > BEHIND_MS))
+        wait_ms = BEHIND_MS;
     if (poll(fds, COUNT(fds), wait_ms) < 0)
         return;
+    if (a->behind)
+        come_to_front(a);
     if (until_redraw(a) == 0)
         redraw(a);
     if (fds[0].revents)
@@ -281,6 +318,15 @@ static void turn(Attach *a) {
     look_at_end(a);
 }
 
+/* What was written before tells what the terminal has to be like; it is not shown again. */
+static void begin_output(Attach *a) {
+    a->at = a->shown = a->remote.log_end;
+    if (a->remote.tty && isatty(STDOUT_FILENO))
+        a->at = a->remote.log_first;
+    a->head_end = a->at + HEAD_BYTES;
+    open_output(a);
+}
+
 static void begin(Attach *a) {
     sigset_t set;
     sigemptyset(&set);
@@ -289,12 +335,16 @@ static void begin(Attach *a) {
         sigaddset(&set, *s);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTTIN, SIG_IGN); /* who is in the background is told so, not stopped */
+    signal(SIGTTOU, SIG_IGN);
     a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    a->at = a->remote.log_end;
-    open_output(a);
-    if (a->remote.tty && a->code < 0)
-        raw_terminal_begin(&a->terminal);
-    redraw(a);
+    a->behind = raw_terminal_behind();
+    if (a->behind)
+        cli_say("in the background: what is typed goes to %s once this is in the foreground",
+                a->remote.name);
+    begin_output(a);
+    if (a->code < 0 && !a->behind)
+        come_to_front(a);
 }
 
 static void end(Attach *a) {

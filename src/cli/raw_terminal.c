@@ -2,12 +2,12 @@
 #include "cli/raw_terminal.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+enum { TEXT_BYTES = 1024 };
+
 void raw_terminal_begin(RawTerminal *terminal) {
-    *terminal = (RawTerminal){.raw = false};
     if (tcgetattr(STDIN_FILENO, &terminal->before) < 0)
         return;
     struct termios raw = terminal->before;
@@ -15,45 +15,35 @@ void raw_terminal_begin(RawTerminal *terminal) {
     terminal->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
+static void put(const RawTerminal *terminal, void (*fn)(const ScreenModes *, Buf *)) {
+    Buf text;
+    if (!terminal->raw || !isatty(STDOUT_FILENO))
+        return;
+    buf_init(&text, TEXT_BYTES);
+    fn(&terminal->modes, &text);
+    fputs(buf_cstr(&text), stdout);
+    fflush(stdout);
+    buf_deinit(&text);
+}
+
+void raw_terminal_show(const RawTerminal *terminal) {
+    put(terminal, screen_modes_put);
+}
+
 void raw_terminal_end(RawTerminal *terminal) {
-    /* mouse, bracketed paste, colours */
-    static const char off[] = "\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?2004l\033[0m";
+    put(terminal, screen_modes_undo);
     if (!terminal->raw)
         return;
     if (isatty(STDOUT_FILENO))
-        printf("%s%s%s\r\n", terminal->other_screen ? "\033[?1049l" : "",
-               terminal->hidden_cursor ? "\033[?25h" : "", off);
+        puts("\r");
     fflush(stdout);
     tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->before);
     terminal->raw = false;
 }
 
-static void obey(RawTerminal *terminal, bool on) {
-    terminal->escape[terminal->escape_n] = '\0';
-    const char *mode = terminal->escape + strlen("\033[?");
-    if (strcmp(mode, "1049") == 0 || strcmp(mode, "1047") == 0 || strcmp(mode, "47") == 0)
-        terminal->other_screen = on;
-    else if (strcmp(mode, "25") == 0)
-        terminal->hidden_cursor = !on;
-}
-
-/* ESC [ ? number h, or l. */
-void raw_terminal_saw(RawTerminal *terminal, const char *bytes, size_t n) {
-    static const char begin[] = "\033[?";
-    for (size_t i = 0; terminal->raw && i < n; i++) {
-        size_t at = terminal->escape_n;
-        bool number = at >= strlen(begin) && bytes[i] >= '0' && bytes[i] <= '9';
-        if (at >= strlen(begin) && (bytes[i] == 'h' || bytes[i] == 'l'))
-            obey(terminal, bytes[i] == 'h');
-        if (bytes[i] == '\033')
-            terminal->escape_n = 0;
-        at = terminal->escape_n;
-        if (at < sizeof(terminal->escape) - 1 &&
-            (number || (at < strlen(begin) && bytes[i] == begin[at])))
-            terminal->escape[terminal->escape_n++] = bytes[i];
-        else
-            terminal->escape_n = 0;
-    }
+bool raw_terminal_behind(void) {
+    pid_t front = tcgetpgrp(STDIN_FILENO);
+    return front >= 0 && front != getpgrp();
 }
 
 bool raw_terminal_size(uint16_t *ret_rows, uint16_t *ret_columns) {

@@ -8,20 +8,21 @@
 #include <stdint.h>
 #include <termios.h>
 
+#include "cli/screen_modes.h"
+
 typedef struct RawTerminal {
     bool raw;
     struct termios before;
-    /* what the program has turned on in what it wrote */
-    char escape[32];
-    size_t escape_n;
-    bool other_screen, hidden_cursor;
+    ScreenModes modes; /* what the program has made of it */
 } RawTerminal;
 
-/* Of stdin, if that is a terminal. */
+/* Of stdin, if that is a terminal. Only for who is not in the background. */
 void raw_terminal_begin(RawTerminal *terminal);
 /* Puts it back, and turns off what the program has left on. */
 void raw_terminal_end(RawTerminal *terminal);
-/* The program has written this. */
-void raw_terminal_saw(RawTerminal *terminal, const char *bytes, size_t n);
+/* Brings it into the modes that the program expects. */
+void raw_terminal_show(const RawTerminal *terminal);
+/* Is stdin a terminal that belongs to others now? What is typed there is for them. */
+bool raw_terminal_behind(void);
 /* False: there is none. */
 bool raw_terminal_size(uint16_t *ret_rows, uint16_t *ret_columns);

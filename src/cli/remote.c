@@ -92,6 +92,7 @@ int remote_look(Remote *remote, Err *err) {
         remote->run = value_get_int(status, "run", 0);
         remote->tty = value_get_bool(status, "tty", false);
         remote->stdin_open = value_get_bool(status, "stdin", false);
+        remote->log_first = (uint64_t)value_get_int(status, "logFirst", 0);
         remote->log_end = (uint64_t)value_get_int(status, "logEnd", 0);
     }
     arena_deinit(&arena);

@@ -10,7 +10,7 @@ typedef struct Remote {
     uint64_t writer, written;         /* who we are as one who writes, and how much was taken */
     int64_t run;
     bool tty, stdin_open;
-    uint64_t log_end;
+    uint64_t log_first, log_end;
 } Remote;
 
 /* Finds what NAME stands for: a server rather than its build. */

@@ -73,6 +73,11 @@ static int check(Cli *cli, Err *err) {
     return 0;
 }
 
+/* For people: the end of a line is a whole one, whatever the terminal is like. */
+static void say_waiting(const char *what) {
+    fprintf(stderr, "thole: %s\r\n", what);
+}
+
 static int run_with(Cli *cli, OptionWords *words, void *options, Err *err) {
     const Command *command = cli->command;
     OptionSet sets[] = {{command->options, command->option_n, options},
@@ -91,6 +96,7 @@ static int run_with(Cli *cli, OptionWords *words, void *options, Err *err) {
     if (check(cli, err) < 0 || (!command->offline && client_init(&cli->client, err) < 0))
         return -1;
     cli->client.may_repeat = !command->once;
+    cli->client.say = isatty(STDERR_FILENO) ? say_waiting : NULL;
     return command->run(cli, options, err);
 }
 

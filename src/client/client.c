@@ -35,7 +35,7 @@ typedef struct Attempt {
     HttpCall call;
     int64_t deadline_ms;
     int64_t start_at_ms; /* when a server may be started (again) */
-    bool connected;
+    bool connected, said;
 } Attempt;
 
 static void attempt_init(Attempt *attempt, const Client *client, const char *method,
@@ -70,6 +70,15 @@ static bool is_interrupted(const Client *client, int timeout_ms, Err *err) {
     return true;
 }
 
+/* Who has waited for a second should know for what. */
+static void say_waiting(const Client *client, Attempt *attempt) {
+    int64_t began_ms = attempt->deadline_ms - CLIENT_PATIENCE_MS;
+    if (attempt->said || !client->say || clock_mono_ms() < began_ms + CLIENT_SAY_MS)
+        return;
+    attempt->said = true;
+    client->say("no server answers; waiting for one, at most 15 s");
+}
+
 /* A server that is being replaced is there again in a moment. */
 static bool ask_again(Client *client, Attempt *attempt, Err *err) {
     bool changes = strcmp(attempt->call.method, "GET") != 0;
@@ -79,6 +88,7 @@ static bool ask_again(Client *client, Attempt *attempt, Err *err) {
         return give_up(err);
     if (clock_mono_ms() >= attempt->deadline_ms || (!attempt->connected && !client->may_start))
         return false;
+    say_waiting(client, attempt);
     if (!attempt->connected && clock_mono_ms() >= attempt->start_at_ms) {
         int r = server_start(client, err);
         attempt->start_at_ms = clock_mono_ms() + START_AGAIN_MS;

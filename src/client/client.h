@@ -15,9 +15,11 @@ typedef struct Client {
      * same */
     bool may_repeat;
     int interrupt; /* HttpCall.interrupt; also ends the waiting for a server */
+    void (*say)(
+        const char *what); /* hears, after a second, what is waited for; NULL: nobody does */
 } Client;
 
-enum { CLIENT_TIMEOUT_MS = 60 * 1000, CLIENT_PATIENCE_MS = 15 * 1000 };
+enum { CLIENT_TIMEOUT_MS = 60 * 1000, CLIENT_PATIENCE_MS = 15 * 1000, CLIENT_SAY_MS = 1000 };
 
 MUST int client_init(Client *client, Err *err);
 void client_deinit(Client *client);

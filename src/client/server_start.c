@@ -85,7 +85,12 @@ static int hear(int fd, const Client *client, Err *err) {
             {.fd = fd, .events = POLLIN},
             {.fd = client->interrupt > 0 ? client->interrupt : -1, .events = POLLIN}};
         int64_t left = deadline_ms - clock_mono_ms();
-        int ready = left > 0 ? poll(p, COUNT(p), (int)left) : 0;
+        bool quiet = client->say && left > START_MS - CLIENT_SAY_MS;
+        int ready = left > 0 ? poll(p, COUNT(p), quiet ? CLIENT_SAY_MS : (int)left) : 0;
+        if (ready == 0 && quiet) {
+            client->say("waiting for the server to start, at most 10 s");
+            continue;
+        }
         if (ready > 0 && p[1].revents)
             return err_set(err, ERR_CANCELLED, "interrupted while the server was being started");
         if (ready == 0)

@@ -298,3 +298,83 @@ def test_down_uses_stop_commands(thole):
     thole.run("up", "-d", "--wait")
     thole.run("down")
     assert (thole.project / "ledger").read_text() == "bye\n"
+
+
+# --- what a program made of the terminal ---
+
+MODES = r"""
+import signal, sys, time
+def paint(*_):
+    sys.stdout.write("\033[5;10rpainted")
+    sys.stdout.flush()
+signal.signal(signal.SIGWINCH, paint)
+sys.stdout.write("\033[?1049h\033[?1h\033=\033[?1000;1006h\033[?25l")
+sys.stdout.write("x" * int(sys.argv[1]))
+paint()
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize("written", [0, 3 << 20])
+def test_who_comes_back_has_a_clean_screen_and_leaves_one(thole, written):
+    """Also when the modes were set long ago, and megabytes were painted since."""
+    thole.file("modes.py", MODES)
+    thole.config(f"version: 1\nservices: {{ui: {{command: [/usr/bin/python3, modes.py, '{written}'], tty: true, restart: never}}}}\n")
+    thole.run("up", "-d", "--wait")
+    logged(thole, "ui", "painted")
+    for _ in range(2):
+        live = attach(thole, "ui")
+        live.wait_for("painted")
+        assert live.out.count("xxx") == 0
+        begun = live.out[:live.out.index("painted")]
+        assert begun.startswith("\x1b[?1049h\x1b[?1h\x1b[?1000h\x1b[?1006h\x1b[?25l\x1b=\x1b[H\x1b[2J")
+        live.type("\x10\x11")
+        assert live.wait() == 0
+        left = live.out[live.out.rindex("painted"):]
+        for off in ("?1006l", "?1000l", "?1l", "?1049l", "?25h", "r"):
+            assert f"\x1b[{off}" in left, off
+        assert "\x1b>" in left and left.index("\x1b[?1049l") < left.index("detached")
+
+
+def test_in_the_background_it_is_told_and_not_stopped(up):
+    """As GNU timeout starts it: who is in the background can neither read nor change the terminal."""
+    live = driver.Live(["sh", "-c", f"timeout 60 {up.bin}/thole attach sh"], tty=True, env=up.env, cwd=up.project)
+    up.live.append(live)
+    live.wait_for("in the background: what is typed goes to sh:serve once this is in the foreground")
+    up.run("send-keys", "sh", "echo sh''own", "Enter")
+    live.wait_for("^shown\r+$")
+    assert termios.tcgetattr(live.keyboard)[3] & termios.ICANON
+    client = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+              if driver.read_proc(pid, "cmdline").split(b"\0")[:2] == [str(up.bin / "thole").encode(), b"attach"]][0]
+    os.kill(client, signal.SIGTERM)
+    live.wait()
+    live.wait_for("thole: detached; it goes on")
+
+
+def test_from_the_background_to_the_foreground(up):
+    shell = driver.Live(["/bin/bash", "--norc", "-i"], tty=True, env={**up.env, "PS1": "READY> "}, cwd=up.project)
+    up.live.append(shell)
+    shell.wait_for("READY> ")
+    shell.type(f"{up.bin}/thole attach sh &\r")
+    shell.wait_for("in the background")
+    shell.type("fg\r")
+    driver.wait_until(lambda: not termios.tcgetattr(shell.keyboard)[3] & termios.ICANON and b"attach" in
+                      driver.read_proc(os.tcgetpgrp(shell.keyboard), "cmdline"), what="it to have the terminal")
+    shell.type("echo typ''ed\r")
+    shell.wait_for("^typed\r$")
+    shell.type("\x10\x11")
+    shell.wait_for("detached; it goes on")
+    shell.type("exit\r")
+    shell.wait()
+
+
+def test_who_waits_for_a_server_is_told(thole):
+    import fcntl
+    thole.config("version: 1\nservices: {plain: {command: sleep 1000}}\n")
+    thole.state.mkdir(parents=True, exist_ok=True)
+    with open(thole.state / "server.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        live = thole.popen("up", "-d", tty=True)
+        live.wait_for("thole: (no server answers; waiting for one|waiting for the server to start)")
+    live.wait()
