@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <poll.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "base/str.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "spec/routes.h"
 
 static bool goes_on(const char *path) {
     return strstr(path, "watch=true") || strstr(path, "follow=true") || strstr(path, "/hold");
 }
 
 static int wait_more(HttpLines *lines, Err *err) {
-    struct pollfd p = {.fd = http_lines_fd(lines), .events = POLLIN};
-    (void)!poll(&p, 1, -1);
+    if (!cli_await(http_lines_fd(lines)))
+        return 0;
     return http_lines_fill(lines, err) < 0 ? -1 : 1;
 }
 
@@ -29,7 +28,7 @@ static int stream(Cli *cli, const char *path, Err *err) {
         size_t size;
         const char *bytes = http_lines_rest(lines, &size);
         fwrite(bytes, 1, size, stdout);
-        r = fflush(stdout) < 0 ? 0 : http_lines_done(lines) ? 0 : wait_more(lines, err);
+        r = http_lines_done(lines) ? 0 : wait_more(lines, err);
     } while (r > 0);
     http_lines_close(lines);
     return r;
@@ -55,28 +54,35 @@ static int ask(Cli *cli, const char *method, const char *path, const char *body,
     return r;
 }
 
+static int method_of(const char *name, HttpMethod *ret) {
+    for (HttpMethod method = 0; method < HTTP_METHODS; method++)
+        if (strcasecmp(name, http_method_name(method)) == 0) {
+            *ret = method;
+            return 0;
+        }
+    return -1;
+}
+
 static int run(Cli *cli, void *options, Err *err) {
-    const char *method = cli->names.n ? cli->names.at[0] : "";
     const char *path = cli->names.n > 1 ? cli->names.at[1] : "";
     const char *body = cli->names.n > 2 ? cli->names.at[2] : "{}";
-    bool get = strcasecmp(method, "GET") == 0, delete = strcasecmp(method, "DELETE") == 0;
-    bool post = strcasecmp(method, "POST") == 0;
-    if ((!get && !post && !delete) || path[0] != '/' || cli->names.n > (post ? 3u : 2u))
+    HttpMethod method;
+    bool known = cli->names.n && method_of(cli->names.at[0], &method) == 0;
+    bool has_body = known && (method == HTTP_POST || method == HTTP_PATCH);
+    if (!known || path[0] != '/' || cli->names.n > (has_body ? 3u : 2u))
         return err_set(err, ERR_INVALID,
-                       "use it as `thole api GET /PATH`, `thole api POST /PATH [JSON]` "
-                       "or `thole api DELETE /PATH`");
+                       "use it as `thole api GET|DELETE /PATH` or `thole api POST|PATCH /PATH "
+                       "[JSON]`");
     if (strpbrk(path, " \t\r\n"))
         return err_set(err, ERR_INVALID, "a path has no spaces; write %%20");
-    if (get && goes_on(path))
+    if (method == HTTP_GET && goes_on(path))
         return stream(cli, path, err);
-    if (post)
-        return ask(cli, "POST", path, body, err);
-    return ask(cli, get ? "GET" : "DELETE", path, NULL, err);
+    return ask(cli, http_method_name(method), path, has_body ? body : NULL, err);
 }
 
 const Command command_api = {
     .name = "api",
-    .args = "GET|POST|DELETE PATH [JSON]",
+    .args = "GET|POST|PATCH|DELETE PATH [JSON]",
     .doc = "Asks the server's API directly and prints what it answers",
     .run = run,
     .once = true,

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,16 @@ void cli_say(const char *format, ...) {
     AUTO_FREE char *text = xvasprintf(format, args);
     va_end(args);
     fprintf(stderr, "thole: %s\n", text);
+}
+
+bool cli_await(int fd) {
+    struct pollfd fds[2] = {{fd, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}; /* its end is always told */
+    if (poll(fds, 1, 0) != 0)
+        return !ferror(stdout);
+    if (fflush(stdout) < 0)
+        return false;
+    (void)!poll(fds, COUNT(fds), -1);
+    return !(fds[1].revents & (POLLERR | POLLHUP));
 }
 
 int cli_fail(const Err *err) {

@@ -69,6 +69,9 @@ int cli_fail(const Err *err);
 void cli_say(const char *format, ...) PRINTF(1, 2); /* talk: stderr */
 const char *cli_output(const Cli *cli);             /* what -o says, or the command's default */
 
+/* Writes out what was printed, then waits for news of `fd`. False: nobody reads any more what we
+ * print. */
+MUST bool cli_await(int fd);
 /* Puts a tree on stdout as JSON or YAML, whichever -o says. */
 void cli_print(const Cli *cli, const Value *v);
 /* Puts a reply on stdout as it came, and ends its line. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/event_feed.h"
 
-#include <poll.h>
-#include <stdio.h>
-
 #include "base/xalloc.h"
+#include "cli/cli.h"
 #include "data/json.h"
 #include "spec/routes.h"
 
@@ -60,21 +58,21 @@ static void give(Feed *feed, const char *json, size_t size) {
     arena_deinit(&arena);
 }
 
-/* Until the stream ends. */
-static void hear(Feed *feed) {
-    for (bool open = true; open && !ferror(stdout);) {
+/* Until the stream ends. False: nobody reads what is printed. */
+static bool hear(Feed *feed) {
+    for (bool open = true; open;) {
         size_t size;
         for (const char *line; (line = http_lines_next(feed->lines, &size));)
             give(feed, line, size);
         if (http_lines_done(feed->lines)) {
             feed->over = true;
-            return;
+            return true;
         }
-        struct pollfd p = {.fd = http_lines_fd(feed->lines), .events = POLLIN};
-        if (poll(&p, 1, 0) == 0 && fflush(stdout) == 0)
-            (void)!poll(&p, 1, -1);
+        if (!cli_await(http_lines_fd(feed->lines)))
+            return false;
         open = http_lines_fill(feed->lines, NULL) >= 0;
     }
+    return true;
 }
 
 static bool is_gone(const Feed *feed) {
@@ -96,9 +94,9 @@ int event_feed(Client *client, const EventAsk *ask, EventFn fn, void *arg, Err *
         feed.lines = client_lines(client, path, err);
         if (!feed.lines)
             return heard && err->kind == ERR_NOT_FOUND ? 0 : -1;
-        hear(&feed);
+        bool read = hear(&feed);
         feed.lines = http_lines_close(feed.lines);
-        if (ferror(stdout) || (feed.over && (!ask->follow || is_gone(&feed))))
+        if (!read || (feed.over && (!ask->follow || is_gone(&feed))))
             return 0;
     }
 }

@@ -4,12 +4,14 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "cli/commands.h"
 #include "cli/event_feed.h"
 #include "cli/labelled.h"
 #include "cli/when.h"
+#include "data/json.h"
 
-enum { NAME_LEAST = 15, KIND_WIDTH = 9 };
+enum { NAME_LEAST = 15, KIND_WIDTH = 9, LATE_US = 5 * 1000 * 1000 };
 
 typedef struct EventsOptions {
     bool follow;
@@ -32,10 +34,17 @@ static void prepare(void *given) {
     ((EventsOptions *)given)->limit = -1;
 }
 
+typedef struct Kept {
+    int64_t us;
+    const Value *event;
+} Kept;
+
 typedef struct Events {
     Cli *cli;
     bool json;
-    int width; /* of the names */
+    int width;      /* of the names */
+    bool at_once;   /* printed as they come */
+    VEC(Kept) kept; /* not printed yet, in order of time; in the arena of the call */
 } Events;
 
 /* As the clock on the wall says it: of today the time alone. */
@@ -64,14 +73,8 @@ static const char *color_of(const char *kind, const char *reason) {
     return str_same(kind, "not-ready") || str_same(kind, "backoff") ? "\033[33m" : "\033[2m";
 }
 
-static void on_event(void *arg, const Value *event, const char *json, size_t size) {
-    Events *events = arg;
+static void print(Events *events, const Value *event) {
     char time[TIME_TEXT];
-    if (events->json) {
-        fwrite(json, 1, size, stdout);
-        putchar('\n');
-        return;
-    }
     const char *target = value_get_str(event, "target"), *kind = value_get_str(event, "kind");
     const char *said = value_get_str(event, "time"), *message = value_get_str(event, "message");
     const char *color = events->cli->color ? color_of(kind, value_get_str(event, "reason")) : "";
@@ -83,6 +86,43 @@ static void on_event(void *arg, const Value *event, const char *json, size_t siz
         events->width = (int)strlen(target);
     printf("%s  %-*s  %s%-*s%s  %s\n", time, events->width, target, color, KIND_WIDTH, kind,
            color[0] ? "\033[0m" : "", message);
+}
+
+/* An end is heard of a little after it happened, when others may have begun since. Only a little:
+ * clocks are set back, too. */
+static void keep(Events *events, const char *json, size_t size) {
+    Kept own;
+    Arena *arena = &events->cli->arena;
+    if (json_parse(arena_strndup(arena, json, size), size, arena, &own.event, NULL) < 0 ||
+        time_parse(value_get_str(own.event, "time"), &own.us, NULL) < 0)
+        return;
+    VEC_PUSH(events->kept, own);
+    size_t at = events->kept.n - 1;
+    for (; at > 0; at--) {
+        int64_t late_us = events->kept.at[at - 1].us - own.us;
+        if (late_us <= 0 || late_us > LATE_US)
+            break;
+        events->kept.at[at] = events->kept.at[at - 1];
+    }
+    events->kept.at[at] = own;
+}
+
+static void on_event(void *arg, const Value *event, const char *json, size_t size) {
+    Events *events = arg;
+    if (events->json) {
+        fwrite(json, 1, size, stdout);
+        putchar('\n');
+    } else if (events->at_once) {
+        print(events, event);
+    } else {
+        keep(events, json, size);
+    }
+}
+
+static void print_kept(Events *events) {
+    for (size_t i = 0; i < events->kept.n; i++)
+        print(events, events->kept.at[i].event);
+    VEC_FREE(events->kept);
 }
 
 static int run(Cli *cli, void *given, Err *err) {
@@ -109,7 +149,10 @@ static int run(Cli *cli, void *given, Err *err) {
     if (stopped && ask->follow)
         cli_say("session %s is down: nothing more will come", feed.slug);
     feed.follow = ask->follow && !stopped;
-    return event_feed(&cli->client, &feed, on_event, &events, err) < 0 ? -1 : EXIT_DONE;
+    events.at_once = feed.follow;
+    int r = event_feed(&cli->client, &feed, on_event, &events, err);
+    print_kept(&events);
+    return r < 0 ? -1 : EXIT_DONE;
 }
 
 const Command command_events = {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <poll.h>
 #include <regex.h>
 #include <string.h>
 
@@ -145,14 +144,14 @@ static bool is_gone(Logs *logs) {
     return r < 0;
 }
 
-/* Until the stream ends. */
-static void hear(LogFeed *feed) {
-    while (log_feed_fd(feed) >= 0 && !ferror(stdout)) {
-        struct pollfd p = {.fd = log_feed_fd(feed), .events = POLLIN};
-        if (poll(&p, 1, 0) == 0 && fflush(stdout) == 0)
-            (void)!poll(&p, 1, -1);
+/* Until the stream ends. False: nobody reads what we print. */
+static bool hear(LogFeed *feed) {
+    while (log_feed_fd(feed) >= 0) {
+        if (!cli_await(log_feed_fd(feed)))
+            return false;
         log_feed_pump(feed);
     }
+    return true;
 }
 
 /* A server that is replaced ends the stream; it is opened again until the session is over. */
@@ -162,8 +161,7 @@ static int pump(Logs *logs, LogFeed *feed, Err *err) {
         if (log_feed_open(feed, err) < 0)
             return heard && err->kind == ERR_NOT_FOUND ? 0 : -1;
         heard = true;
-        hear(feed);
-        if (ferror(stdout) || (feed->over && is_gone(logs)))
+        if (!hear(feed) || (feed->over && is_gone(logs)))
             return 0;
     }
     return 0;

@@ -136,7 +136,8 @@ static int ask(Exchange *x, const HttpCall *call, bool stream, Err *err) {
     if (call->state_dir && is_printable(call->state_dir))
         buf_printf(&head, CLIENT_STATE_DIR ": %s\r\n", call->state_dir);
     if (call->body)
-        buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+        buf_printf(&head, "Content-Type: application/%s\r\nContent-Length: %zu\r\n",
+                   strcmp(call->method, "PATCH") == 0 ? "merge-patch+json" : "json",
                    call->body_size);
     buf_puts(&head, "\r\n");
     int r = head.failed ? err_set(err, ERR_LIMIT, "the request is too long")

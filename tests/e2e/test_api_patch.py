@@ -77,3 +77,12 @@ def test_targets_are_disabled_and_enabled(thole):
     assert patch(thole, b, {"spec": {"enabled": None}})[1]["spec"]["enabled"] is False, "as the file says"
     wait_until(lambda: "disabled" in thole.api(b)[1]["status"]["state"])
     assert patch(thole, a, {"spec": {"target": "x"}})[0] == 422
+
+
+def test_the_command_reaches_it(thole):
+    import json
+    thole.config("version: 1\nservices: {a: {command: exec sleep 1000}}")
+    thole.run("up", "-d", "--wait")
+    done = thole.run("api", "patch", session_path(thole), '{"spec": {"ci": {"timeout": "1h"}}}')
+    assert json.loads(done.out)["spec"]["ci"]["timeout"] == "1h0m0s"
+    assert "400" in thole.run("api", "PATCH", session_path(thole), '{', code=2).err

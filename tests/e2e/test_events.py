@@ -2,7 +2,9 @@
 """events: each thing that happened, once, with its cause; over crashes, floods and the end of the session."""
 
 import json
+import re
 import signal
+import subprocess
 
 import pytest
 
@@ -152,3 +154,30 @@ def test_ten_thousand_events(thole):
     files = list(directory.glob("events*.jsonl"))
     assert len(files) <= 2 and all(file.stat().st_size <= 2 << 20 for file in files)
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
+
+
+@pytest.mark.parametrize("command", [["events", "-f"], ["logs", "-f"], ["api", "GET", "/apis/thole.dev/v1alpha1/targets?watch=true"]])
+def test_it_ends_with_its_reader(thole, command):
+    """`| head -1`: what comes next may take for ever."""
+    thole.config("version: 1\nservices: {a: {command: 'echo one; exec sleep 1000'}}")
+    thole.run("up", "-d", "--wait")
+    driver.wait_until(lambda: "one" in thole.run("logs").out)
+    live = subprocess.Popen([f"{thole.bin}/thole", *command], stdout=subprocess.PIPE, env=thole.env, cwd=thole.project)
+    assert live.stdout.readline()
+    live.stdout.close()
+    assert live.wait(20) == 0
+
+
+def test_they_are_in_the_order_of_their_times(shop):
+    """An end is heard of after it happened; when the clock was set back, that is no reason to mix yesterday and today."""
+    shop.run("down")
+    path = next((shop.state / "sessions").glob("*/events.jsonl"))
+    lines = path.read_text().splitlines()
+    first = json.loads(lines[1])["time"]
+    day = first[:17]
+    for line, (text, time) in enumerate([("zero", f"{day}59.500000Z"), ("two", f"{day}10.002000Z"), ("one", f"{day}10.001000Z"), ("three", f"{day}10.003000Z")], 2):
+        event = json.loads(lines[line])
+        lines[line] = json.dumps({**event, "time": time, "message": text})
+    path.write_text("\n".join(lines) + "\n")
+    found = re.findall("(zero|one|two|three)$", shop.run("events").out, re.M)
+    assert found == ["zero", "one", "two", "three"]
