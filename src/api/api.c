@@ -10,7 +10,7 @@
 #include "api/peer.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/session/stopped.h"
+#include "engine/sessions/stopped.h"
 
 const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_HEALTHZ] = serve_ok,

@@ -9,7 +9,7 @@
 #include "api/api_inside.h"
 #include "base/str.h"
 #include "engine/engine.h"
-#include "engine/session/stopped.h"
+#include "engine/sessions/stopped.h"
 
 /* ---- what is asked ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A session takes up its config file again, and what that would do. */
-#include "engine/session/reload.h"
+#include "engine/sessions/reload.h"
 
 #include <string.h>
 

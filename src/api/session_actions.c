@@ -5,7 +5,7 @@
 #include "api/api_inside.h"
 #include "api/session_body.h"
 #include "base/str.h"
-#include "engine/session/stopped.h"
+#include "engine/sessions/stopped.h"
 
 /* ---- what a body may not be ---- */
 

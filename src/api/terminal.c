@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people at a terminal do with a target: its input, the size of its terminal, its output byte
  * by byte, its environment. */
-#include "engine/target/terminal.h"
+#include "engine/targets/terminal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/session/enablement.h"
-#include "engine/session/session_files.h"
-#include "engine/target/target.h"
+#include "engine/sessions/enablement.h"
+#include "engine/sessions/session_files.h"
+#include "engine/targets/target.h"
 
 enum { SLOTS_LEAST = 4, CALM_MS = 300, TIDY_AT_ONCE = 64 };
 

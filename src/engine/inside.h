@@ -10,8 +10,8 @@
  *     ports/    leases, holds and listening sockets
  *     logs/     what targets wrote, as lines
  *     events/   what happened, and what is told of it
- *     target/   one target: its runs, probes, hooks, files
- *     session/  one session: its config, life and files */
+ *     targets/  one target: its runs, probes, hooks, files
+ *     sessions/ one session: its config, life and files */
 #pragma once
 
 #include "engine/engine.h"

@@ -8,9 +8,9 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/session/meant.h"
-#include "engine/target/run_files.h"
-#include "engine/target/target.h"
+#include "engine/sessions/meant.h"
+#include "engine/targets/run_files.h"
+#include "engine/targets/target.h"
 
 struct EventStream {
     EventAsk ask;

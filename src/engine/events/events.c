@@ -16,7 +16,7 @@
 #include "base/xalloc.h"
 #include "data/json.h"
 #include "engine/events/event_cursor.h"
-#include "engine/target/target.h"
+#include "engine/targets/target.h"
 
 enum {
     PENDING_BYTES = 64 << 10,

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "engine/target/target.h"
+#include "engine/targets/target.h"
 
 static void record(Target *target, const Event *event) {
     Event own = *event;

@@ -8,8 +8,8 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/events/event_cursor.h"
-#include "engine/session/meant.h"
-#include "engine/target/target.h"
+#include "engine/sessions/meant.h"
+#include "engine/targets/target.h"
 #include "plan/chain.h"
 
 static EventList read_events(const Engine *engine, const Session *session, const char *slug,

@@ -11,9 +11,9 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/logs/log_source.h"
-#include "engine/session/meant.h"
-#include "engine/target/run_files.h"
-#include "engine/target/target.h"
+#include "engine/sessions/meant.h"
+#include "engine/targets/run_files.h"
+#include "engine/targets/target.h"
 
 enum {
     AHEAD = 256 * 1024,

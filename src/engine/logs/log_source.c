@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "base/xalloc.h"
 #include "engine/logs/log_lines.h"
-#include "engine/target/run_files.h"
+#include "engine/targets/run_files.h"
 
 enum { PIECE_MOST = 64 * 1024, QUEUE_MOST = 1024 * 1024, LOOK_BACK = 64 * 1024 };
 enum { REFILLS_AT_ONCE = 16 }; /* then others get their turn, though no line was found */

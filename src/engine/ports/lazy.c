@@ -4,7 +4,7 @@
 
 #include "base/xalloc.h"
 #include "engine/ports/ports_inside.h"
-#include "engine/target/target.h"
+#include "engine/targets/target.h"
 
 typedef struct LazySocket {
     LazyWait *wait;

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "engine/ports/ports_inside.h"
-#include "engine/target/step_build.h"
-#include "engine/target/target.h"
+#include "engine/targets/step_build.h"
+#include "engine/targets/target.h"
 
 enum { NAME_MAX_BYTES = 24 };
 

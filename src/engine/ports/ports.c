@@ -16,7 +16,7 @@
 #include "base/xalloc.h"
 #include "data/json.h"
 #include "engine/ports/ports_inside.h"
-#include "engine/target/target.h"
+#include "engine/targets/target.h"
 
 enum { PORTS_FORMAT = 1 };
 

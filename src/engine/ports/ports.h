@@ -7,7 +7,7 @@
 
 #include "backend/backend.h"
 #include "engine/ports/port_hold.h"
-#include "engine/session/generation.h"
+#include "engine/sessions/generation.h"
 #include "loop/op.h"
 #include "spec/template.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/vec.h"
 #include "engine/ports/lease.h"
-#include "engine/session/session.h"
+#include "engine/sessions/session.h"
 
 /* A lease in flight: the worker has it until on_leased. */
 typedef struct LeaseWork {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/session/reload.h"
+#include "engine/sessions/reload.h"
 #include "fake_engine.h"
 
 #include <stdlib.h>

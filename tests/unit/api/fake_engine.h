@@ -7,7 +7,7 @@
 #include "engine/events/event_stream.h"
 #include "engine/events/history.h"
 #include "engine/logs/log_hub.h"
-#include "engine/target/terminal.h"
+#include "engine/targets/terminal.h"
 
 typedef struct FakeLine {
     const char *target, *text;

@@ -11,7 +11,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/events/event_cursor.h"
-#include "engine/session/session.h"
+#include "engine/sessions/session.h"
 #include "unit/engine/scene.h"
 
 static const FakeScript runs_on = {.life_ms = -1};

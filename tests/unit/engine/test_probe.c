@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a probe asks, and how many answers it takes. The answers of exec probes are scripted, time
  * is too. */
-#include "engine/target/probe.h"
+#include "engine/targets/probe.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/target/run_files.h"
+#include "engine/targets/run_files.h"
 #include "pin/wire.h"
 
 static void make_run(uint32_t run, int64_t bytes) {

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "base/xalloc.h"
-#include "engine/target/target.h"
+#include "engine/targets/target.h"
 
 static const FakeScript runs_on = {.life_ms = -1};
 

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/session/stopped.h"
+#include "engine/sessions/stopped.h"
 
 static const FakeScript runs_on = {.life_ms = -1};
 

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Adoption: what a former server has left is looked up (engine_adopt is in engine.h). */
+#pragma once
+
+#include "engine/targets/target.h"
+
+/* Asks for its newest run; one of those things that its session waited for is known. */
+void target_look_up(Target *target);
+void target_looked_up(Target *target);
