@@ -10,6 +10,7 @@ typedef struct PortEntry {
     const char *name; /* of `ports`; "": the service's `port` */
     int64_t number;   /* 0: `auto`, not drawn yet */
     bool automatic;
+    bool leased; /* a session has it, or is getting it */
 } PortEntry;
 
 typedef struct PortTable {

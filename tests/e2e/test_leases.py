@@ -153,6 +153,71 @@ def test_a_fixed_port_of_another_session_is_refused_before_anything_starts(thole
     assert told(thole, "web", "-C", str(other))["PORT"] == str(port)
 
 
+def unasked(free_port, port):
+    """A file with a port of somebody else's, and ports of what nobody has asked for."""
+    ports = {"web": port, "idle": free_port(), "off": free_port()}
+    services = {name: {"command": TELL, "port": number} for name, number in ports.items()} | {"worker": {"command": "exec sleep 1000"}}
+    services["idle"]["auto"] = services["off"]["enabled"] = False
+    return ports, services
+
+
+def test_only_what_is_started_has_its_fixed_port(thole, free_port):
+    port, other = free_port(), thole.another_project("other")
+    at = ("-C", str(other))
+    project(thole, services={"api": {"command": TELL, "port": port}})
+    ports, services = unasked(free_port, port)
+    project(thole, other, services=services)
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    thole.run("up", "-d", "--wait", "--timeout", "20s", "worker", cwd=other)
+    assert [row[0] for row in leases(thole) if row[4]] == ["api"] and not bound(ports["idle"]) and not bound(ports["off"])
+    failed = thole.run("start", "web", cwd=other, code=None)
+    assert failed.code == 1 and f"port {port} (services.web.port) is that of api:serve of session" in failed.err, failed
+    assert thole.targets(*at)["worker:serve"]["state"]["active"]["run"] == 1, "that is its own matter"
+    thole.run("start", "idle", cwd=other)
+    assert told(thole, "idle", *at)["PORT"] == str(ports["idle"])
+    assert [row[:2] + row[4:5] for row in leases(thole)] == [("api", "", 1), ("idle", "", 1)]
+    thole.kill(thole.server_pid())
+    refused = thole.run("--session", "third", "up", "-d", "idle", cwd=other, code=3)
+    assert f"port {ports['idle']} (services.idle.port) is that of idle:serve of session" in refused.err, "it is known to the next server"
+    thole.run("down")
+    thole.run("start", "web", cwd=other)
+    assert told(thole, "web", *at)["PORT"] == str(port)
+    thole.run("enable", "off", cwd=other, code=None)
+    thole.run("start", "off", cwd=other)
+    assert told(thole, "off", *at)["PORT"] == str(ports["off"])
+    assert sorted(row[0] for row in leases(thole) if row[4]) == ["idle", "off", "web"]
+
+
+@pytest.mark.parametrize("point", ["saved", "leased", "rename"])
+def test_a_server_that_is_killed_while_it_leases_what_is_started_later(thole, free_port, point):
+    thole.use_faults("server")
+    thole.env["THOLE_CRASH_DIR"] = str(thole.base)
+    ports, services = unasked(free_port, free_port())
+    project(thole, services=services)
+    thole.run("up", "-d", "--wait", "--timeout", "20s", "worker")
+    armed = thole.file(f"server.{point}", "", project=thole.base)
+    thole.run("start", "idle", "web", code=None)
+    wait_until(lambda: not armed.exists(), 20, "the server to be killed there")
+    thole.run("start", "idle", "web")
+    assert told(thole, "idle")["PORT"] == str(ports["idle"]) and told(thole, "web")["PORT"] == str(ports["web"])
+    assert sorted(row[0] for row in leases(thole) if row[4]) == ["idle", "web"]
+
+
+def test_a_lazy_service_that_nobody_asked_for_does_not_listen(thole, free_port):
+    port, other = free_port(), thole.another_project("other")
+    lazy = {"command": TELL, "port": port, "pass": "fd", "lazy": True}
+    project(thole, services={"lazy": {**lazy, "auto": False}, "on": {"command": "exec sleep 1000"}})
+    project(thole, other, services={"lazy": lazy})
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    assert not bound(port)
+    thole.run("up", "-d", "--wait", "--timeout", "20s", cwd=other)
+    refused = thole.run("start", "lazy", code=None)
+    assert refused.code == 1 and f"port {port} (services.lazy.port) is that of lazy:serve of session other-" in refused.err, refused
+    thole.run("-C", str(other), "down")
+    thole.run("start", "lazy")
+    assert bound(port) and thole.target("lazy:serve")["state"]["waiting"]["waitReason"] == "waiting-for-connection"
+
+
 def test_two_at_once_in_two_directories_never_get_the_same(make_thole):
     """Worktrees of one server, and servers of different state directories, all of whose services would begin their search at the
     same place: a range that is just large enough."""

@@ -45,7 +45,7 @@ def test_a_service_is_given_its_sockets(thole, free_port):
     first, second = free_port(), free_port()
     project(thole, port=first, ports={"admin": second, "b": "auto"}, ready={"tcp": {}})
     thole.run("up", "-d", "--wait", "--timeout", "20s")
-    said = wait_until(lambda: [line for line in thole.run("logs", "web").lines if "given" in line], 20, "what it was given")[0].split("given ")[1].split()
+    said = wait_until(lambda: [words for line in thole.run("logs", "web").lines if len(words := line.partition("given ")[2].split()) == 5], 20, "what it was given")[0]
     assert said[:4] == ["3", "port:admin:b", str(first), str(second)]
     assert ask(first) == pid(thole) == ask(first, "::1")
     thole.run("down")

@@ -62,26 +62,15 @@ static void mark_ports(Work *w) {
 
 /* ---- what has its number ---- */
 
-static const char *key_of(const char *service, const char *name, Arena *arena) {
-    return *name ? arena_printf(arena, "services.%s.ports.%s", service, name)
-                 : arena_printf(arena, "services.%s.port", service);
-}
-
-static int take_fixed(Work *w, size_t i, Err *err) {
-    const PortEntry *port = &w->ask->ports.at[i];
-    const Lease *holder = w->holders[port->number];
+static void take_fixed(Work *w, size_t i) {
+    PortEntry *port = &w->ask->ports.at[i];
     w->marks[port->number] |= PORT_TAKEN;
-    if (holder)
-        return err_set(err, ERR_CONFLICT,
-                       "port %" PRId64 " (%s) is that of %s of session %s; stop that one, or use "
-                       "another number or auto",
-                       port->number, key_of(port->service, port->name, &w->arena),
-                       key_of(holder->service, holder->name, &w->arena), holder->owner.slug);
+    port->leased = port->leased && !w->holders[port->number];
     /* Who has it now may be gone when it is needed: it is looked at again before the service
      * starts. */
-    if (w->ask->hold[i] && port_hold((uint16_t)port->number, &w->ask->holds[i], NULL) < 0)
+    if (port->leased && w->ask->hold[i] &&
+        port_hold((uint16_t)port->number, &w->ask->holds[i], NULL) < 0)
         w->ask->holds[i] = port_hold_name((uint16_t)port->number);
-    return 0;
 }
 
 /* ---- what has not ---- */
@@ -152,8 +141,8 @@ static int draw(Work *w, size_t i, Err *err) {
 static int choose(Work *w, Err *err) {
     const PortTable *ports = &w->ask->ports;
     for (size_t i = 0; i < ports->n; i++)
-        if (ports->at[i].number && take_fixed(w, i, err) < 0)
-            return -1;
+        if (ports->at[i].number)
+            take_fixed(w, i);
     for (size_t i = 0; i < ports->n; i++)
         if (!ports->at[i].number && draw(w, i, err) < 0)
             return -1;
@@ -162,15 +151,16 @@ static int choose(Work *w, Err *err) {
 
 static int put(Work *w, Err *err) {
     const PortTable *ports = &w->ask->ports;
-    Leases leases = {.at = arena_alloc(&w->arena, ports->n * sizeof(Lease)), .n = ports->n};
+    Leases leases = {.at = arena_alloc(&w->arena, ports->n * sizeof(Lease))};
     for (size_t i = 0; i < ports->n; i++)
-        leases.at[i] = (Lease){.owner = w->ask->owner,
-                               .service = ports->at[i].service,
-                               .name = ports->at[i].name,
-                               .port = ports->at[i].number,
-                               .automatic = ports->at[i].automatic,
-                               .held = true};
-    return ports->n ? store_lease(w->store, &leases, err)
+        if (ports->at[i].leased)
+            leases.at[leases.n++] = (Lease){.owner = w->ask->owner,
+                                            .service = ports->at[i].service,
+                                            .name = ports->at[i].name,
+                                            .port = ports->at[i].number,
+                                            .automatic = ports->at[i].automatic,
+                                            .held = true};
+    return leases.n ? store_lease(w->store, &leases, err)
                     : store_release(w->store, &w->ask->owner, err);
 }
 

@@ -18,6 +18,6 @@ typedef struct LeaseAsk {
     PortHold *holds;
 } LeaseAsk;
 
-/* -1: nothing was leased, and nothing is held. ERR_CONFLICT: a fixed port is that of another
- * session's; ERR_LIMIT: none is free. */
+/* Those that are to be `leased`; a fixed one that is another session's is not, from then on. -1:
+ * nothing was leased, and nothing is held. ERR_LIMIT: none is free. */
 MUST int lease_ports(Store *store, LeaseAsk *ask, Err *err);

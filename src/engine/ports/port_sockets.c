@@ -52,7 +52,7 @@ void ports_take_kept(Session *session, const KeptSockets *kept) {
     for (size_t i = 0; i < table->n; i++) {
         const PortEntry *port = &table->at[i];
         int fd = port->number ? find_kept(kept, port->number) : -1;
-        if (fd < 0 || !ports_passes(session, port->service) ||
+        if (fd < 0 || !port->leased || !ports_passes(session, port->service) ||
             ports_find_hold(session->ports, port->number))
             continue;
         PortHold hold = port_hold_name((uint16_t)port->number);
@@ -64,7 +64,8 @@ void ports_take_kept(Session *session, const KeptSockets *kept) {
 
 void ports_drop_kept(const Session *session) {
     for (size_t i = 0; session->ports && i < session->ports->table.n; i++)
-        if (ports_passes(session, session->ports->table.at[i].service))
+        if (session->ports->table.at[i].leased &&
+            ports_passes(session, session->ports->table.at[i].service))
             keep(session, session->ports->table.at[i].number, -1);
 }
 
@@ -110,6 +111,8 @@ static void stop_listening(Session *session, const PortEntry *port) {
 void ports_listen(Session *session) {
     const PortTable *table = &session->ports->table;
     for (size_t i = 0; i < table->n; i++) {
+        if (!table->at[i].leased)
+            continue;
         if (ports_passes(session, table->at[i].service))
             listen_on(session, &table->at[i]);
         else

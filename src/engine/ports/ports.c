@@ -32,7 +32,7 @@ Ports *ports_of_session(Session *session) {
 
 static bool same_entry(const PortEntry *a, const PortEntry *b) {
     return strcmp(a->service, b->service) == 0 && strcmp(a->name, b->name) == 0 &&
-           a->automatic == b->automatic && a->number == b->number;
+           a->automatic == b->automatic && a->number == b->number && a->leased == b->leased;
 }
 
 static bool same_table(const PortTable *a, const PortTable *b) {
@@ -52,13 +52,14 @@ static PortTable copy_table(const PortTable *table, Arena *arena) {
     return copy;
 }
 
-/* `auto` stays what it is for as long as the session lives. */
+/* `auto` stays what it is for as long as the session lives, and what was leased is kept. */
 static void take_known(const PortTable *known, PortTable *table) {
     for (size_t i = 0; i < table->n; i++) {
         PortEntry *port = &table->at[i];
         const PortEntry *had = port_table_find(known, port->service, port->name);
         if (had && had->automatic && port->automatic)
             port->number = had->number;
+        port->leased = had && had->leased && had->number == port->number;
     }
 }
 
@@ -84,6 +85,7 @@ static int save(Session *session, Err *err) {
         json_kv_string(&out, "name", table->at[i].name);
         json_kv_int(&out, "port", table->at[i].number);
         json_kv_bool(&out, "auto", table->at[i].automatic);
+        json_kv_bool(&out, "leased", table->at[i].leased);
         json_object_end(&out);
     }
     json_array_end(&out);
@@ -103,7 +105,8 @@ static void read_table(const Value *list, Arena *arena, PortTable *ret) {
             table.at[table.n++] = (PortEntry){.service = arena_strdup(arena, service),
                                               .name = arena_strdup(arena, name),
                                               .number = number,
-                                              .automatic = value_get_bool(v, "auto", false)};
+                                              .automatic = value_get_bool(v, "auto", false),
+                                              .leased = value_get_bool(v, "leased", true)};
     }
     *ret = table;
 }
@@ -157,23 +160,36 @@ static PortRange range_of(const Session *session, Err *err) {
 }
 
 /* One of which nothing runs any more, and nothing will, has no use for its ports. */
-static bool has_ports(const Session *session) {
-    return session->ports && !(session->done && !session->alive);
+static bool is_over(const Session *session) {
+    return session->done && !session->alive;
 }
 
 /* The target whose process listens: which runs `command`. -1: there is none. */
-static int64_t listener_of(const Session *session, const PortEntry *port) {
-    const Service *service = config_service(session->config, port->service);
+static int64_t listener_of(const Generation *generation, const PortEntry *port) {
+    const Service *service = config_service(generation->config, port->service);
     if (!service)
         return -1;
-    const ServiceTargets *of = &session->graph.of[service - session->config->services.at];
+    const ServiceTargets *of = &generation->graph.of[service - generation->config->services.at];
     uint32_t target = of->serve != TARGET_NONE ? of->serve : of->update;
     return target == TARGET_NONE ? -1 : (int64_t)target;
 }
 
 static const char *target_of_port(const Session *session, const PortEntry *port) {
-    int64_t i = listener_of(session, port);
+    int64_t i = listener_of(session->generation, port);
     return i < 0 ? port->service : session->graph.targets[i].name;
+}
+
+/* Will it be listened on, in that generation of the session? What is new in it and not named is
+ * started if all is. */
+static bool is_wanted(const Session *session, const Generation *generation, const PortEntry *port) {
+    int64_t i = listener_of(generation, port);
+    if (i < 0)
+        return false;
+    const TargetSpec *spec = &generation->graph.targets[i];
+    int64_t now = graph_find(&session->graph, spec->name);
+    if (now < 0)
+        return session->all && spec->service->auto_start && spec->service->enabled;
+    return session->facts[now].want == WANT_RUN || facts_busy(&session->facts[now]);
 }
 
 static int conflict(const PortEntry *port, const Session *other, const PortEntry *theirs,
@@ -193,21 +209,36 @@ static const PortEntry *find_number(const PortTable *table, int64_t number) {
     return NULL;
 }
 
+/* What the session has of that number, or will have when its lease in flight comes back. */
+static const PortEntry *find_taken(const Session *session, int64_t number) {
+    const PortTable *all = &session->generation->ports;
+    for (size_t i = 0; !is_over(session) && i < all->n; i++)
+        if (all->at[i].number == number &&
+            (all->at[i].leased || is_wanted(session, session->generation, &all->at[i])))
+            return &all->at[i];
+    return NULL;
+}
+
+/* Another session has it. */
+static int check_fixed(const Session *session, const PortEntry *port, Err *err) {
+    const Session *other;
+    LIST_FOREACH (other, &session->engine->sessions, link) {
+        const PortEntry *theirs = other != session ? find_taken(other, port->number) : NULL;
+        if (theirs)
+            return conflict(port, other, theirs, err);
+    }
+    return 0;
+}
+
 int ports_check(const Session *session, const Generation *generation, Err *err) {
     const PortTable *table = &generation->ports;
-    const Session *other;
     Err why = {.kind = ERR_NONE};
     if (table->n)
         range_of(session, &why);
-    LIST_FOREACH (other, &session->engine->sessions, link) {
-        for (size_t i = 0; i < table->n && !why.kind && other != session && has_ports(other); i++) {
-            const PortEntry *port = &table->at[i];
-            const PortTable *all = &other->generation->ports; /* also what is being leased */
-            const PortEntry *theirs = port->automatic ? NULL : find_number(all, port->number);
-            if (theirs)
-                conflict(port, other, theirs, &why);
-        }
-    }
+    for (size_t i = 0; i < table->n && !why.kind; i++)
+        if (!table->at[i].automatic && is_wanted(session, generation, &table->at[i]) &&
+            check_fixed(session, &table->at[i], &why) < 0)
+            break;
     if (!why.kind)
         return 0;
     *err = why;
@@ -246,10 +277,10 @@ static void hold_again(Session *session) {
     Ports *ports = session->ports;
     for (size_t i = 0; i < ports->table.n; i++) {
         const PortEntry *port = &ports->table.at[i];
-        int64_t target = listener_of(session, port);
+        int64_t target = listener_of(session->generation, port);
         bool ran = target < 0 || session->facts[target].run > session->targets[target]->base_run;
         PortHold hold;
-        if (ports_find_hold(ports, port->number))
+        if (!port->leased || ports_find_hold(ports, port->number))
             continue;
         if (ran || port_hold((uint16_t)port->number, &hold, NULL) < 0)
             hold = port_hold_name((uint16_t)port->number);
@@ -336,6 +367,7 @@ static int take_leased(LeaseWork *work, Err *err) {
     ports->table = copy_table(&work->ask.ports, &ports->arena);
     for (size_t i = 0; i < work->ask.ports.n; i++) {
         work->generation->ports.at[i].number = work->ask.ports.at[i].number;
+        work->generation->ports.at[i].leased = work->ask.ports.at[i].leased;
         keep_hold(ports, &work->ask.holds[i]);
     }
     drop_holds(ports);
@@ -378,7 +410,7 @@ static void name_living(const Engine *engine, Arena *arena, StrList *ret) {
         n++;
     *ret = (StrList){.at = arena_alloc(arena, (n + 1) * sizeof(*ret->at))};
     LIST_FOREACH (session, &engine->sessions, link)
-        if (has_ports(session))
+        if (session->ports && !is_over(session))
             ret->at[ret->n++] = arena_strdup(arena, session->slug);
 }
 
@@ -416,11 +448,23 @@ static void tell_later(LeaseWork *work) {
     work->deferred = loop_defer(work->session->engine->loop, on_leased, work);
 }
 
+/* What another session has stays its own: who is started all the same is told so. */
+static void ask_wanted(const Session *session, Generation *generation) {
+    for (size_t i = 0; i < generation->ports.n; i++) {
+        PortEntry *port = &generation->ports.at[i];
+        Err ignored;
+        if (!port->leased)
+            port->leased = port->automatic || (is_wanted(session, generation, port) &&
+                                               check_fixed(session, port, &ignored) == 0);
+    }
+}
+
 bool ports_lease(Session *session, Generation *generation, OpFn fn, void *arg) {
     if (!session->ports && !generation->ports.n)
         return false;
     Ports *ports = ports_of_session(session);
     take_known(&ports->table, &generation->ports);
+    ask_wanted(session, generation);
     if (!ports->work && same_table(&ports->table, &generation->ports)) {
         now_known(generation);
         hold_again(session);
@@ -441,10 +485,13 @@ static void refuse_targets(Session *session, const Err *err) {
     size_t file = session->graph.tiltfile;
     fact_file_read(&session->facts[file], session->read_started_us, now_us, err->msg);
     for (size_t i = 0; i < session->generation->ports.n; i++) {
-        const PortEntry *port = &session->generation->ports.at[i];
-        int64_t target = port->number ? -1 : listener_of(session, port);
+        PortEntry *port = &session->generation->ports.at[i];
+        const PortEntry *had = port_table_find(&session->ports->table, port->service, port->name);
+        bool lacks = port->leased && !(had && had->leased && had->number == port->number);
+        int64_t target = lacks ? listener_of(session->generation, port) : -1;
         if (target >= 0)
             fact_wanted(&session->facts[target], WANT_STOPPED, now_us, err->msg);
+        port->leased = port->leased && !lacks;
     }
     session_touch(session);
 }
@@ -468,6 +515,28 @@ void ports_follow(Session *session) {
         return;
     if (ports_lease(session, session->generation, fn, arg))
         session->ready = false;
+}
+
+bool ports_want(Target *target) {
+    Session *session = target->session;
+    size_t n;
+    const PortEntry *port = ports_of(target, &n);
+    bool lacks = false;
+    Err ignored;
+    for (size_t i = 0; session->ready && i < n; i++)
+        lacks |= !port[i].leased && check_fixed(session, &port[i], &ignored) == 0;
+    if (lacks)
+        ports_follow(session);
+    return n && !session->ready;
+}
+
+int ports_own(const Target *target, Err *err) {
+    size_t n;
+    const PortEntry *port = ports_of(target, &n);
+    for (size_t i = 0; i < n; i++)
+        if (!port[i].leased && check_fixed(target->session, &port[i], err) < 0)
+            return -1;
+    return 0;
 }
 
 /* ---- the end ---- */

@@ -16,26 +16,32 @@ typedef struct Target Target;
 typedef struct LazyWait LazyWait;
 typedef struct Ports Ports; /* of a session; NULL: it has none, and had none */
 
-/* Refuses what cannot be: a fixed port that another living session has (ERR_CONFLICT, with its
- * name), a THOLE_PORT_RANGE that is none. For a session before it is made, and for a generation
- * before it is taken. */
+/* Refuses what cannot be: a fixed port of what is to run that another living session has
+ * (ERR_CONFLICT, with its name), a THOLE_PORT_RANGE that is none. For a session before it is made,
+ * and for a generation before it is taken. */
 MUST int ports_check(const Session *session, const Generation *generation, Err *err);
 /* A session is about to be made: what its former one leased is not its own yet. */
 void ports_begin(Session *session);
 /* What ports.json says of the generation's ports. ERR_UNAVAILABLE: it is of a newer format. */
 MUST int ports_load(Session *session, Generation *generation, Err *err);
-/* Makes the ports of `generation` known: those that the session has already stay as they are, the
- * others are leased. false: there is nothing to wait for, `fn` is not called; else it is, once,
- * later. */
+/* Makes the ports of `generation` known: those that the session has already stay as they are; each
+ * `auto` and the fixed ones of what is wanted are leased. false: there is nothing to wait for, `fn`
+ * is not called; else it is, once, later. */
 bool ports_lease(Session *session, Generation *generation, OpFn fn, void *arg);
 /* The session has another generation: nothing of it is planned before its ports are known. What
  * cannot get its port is not started, and says why. */
 void ports_follow(Session *session);
+/* Before the target is started: true if fixed ports of its are leased only now; nothing of the
+ * session is planned until they are. */
+bool ports_want(Target *target);
 /* The session is about to go: true once its leases are released (or, to be purged, forgotten).
  * Called again when that has happened. */
 bool ports_released(Session *session);
 Ports *ports_free(Ports *ports);
 
+/* Are all ports of the target's the session's? ERR_CONFLICT, with the name of the session that has
+ * one. */
+MUST int ports_own(const Target *target, Err *err);
 /* Right before the target is spawned: strangers are kept off its ports no longer. */
 void ports_let_go(const Target *target);
 /* A port that the target's next run will listen on and that somebody else has; 0: none. */

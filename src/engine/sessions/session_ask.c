@@ -156,8 +156,7 @@ static int prepare(Session *session, Generation *generation, const SessionAsk *a
     copy_client(session, ask->client);
     session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
     if (session_choose(session->generation, &ask->names, &ask->labels, chosen, err) < 0 ||
-        step_check_secrets(session->config, &session->client.env, err) < 0 ||
-        ports_check(session, generation, err) < 0)
+        step_check_secrets(session->config, &session->client.env, err) < 0)
         return -1;
     session->all = !ask->names.n && !ask->labels.n;
     return 0;
@@ -193,6 +192,8 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     session->spec_generation = session_newest_spec(session) + 1;
     session_apply_enablement(session);
     session_want(session, chosen);
+    if (ports_check(session, generation, err) < 0)
+        return session_free(session);
     ports_begin(session);
     if (ask->force)
         force(session, chosen);

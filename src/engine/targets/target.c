@@ -263,13 +263,7 @@ void target_refused(Target *target, const char *why) {
     run_over(target, &end);
 }
 
-static void on_port(void *arg, const Err *err) {
-    Target *target = arg;
-    target->port = NULL;
-    if (!err) {
-        target_begun(target);
-        return;
-    }
+static void refuse_port(Target *target, const Err *err) {
     event_record(target->session, &(Event){.target = target_name(target),
                                            .run = target_facts(target)->run,
                                            .kind = EVENT_PORT,
@@ -278,9 +272,23 @@ static void on_port(void *arg, const Err *err) {
     target_refused(target, err->msg);
 }
 
+static void on_port(void *arg, const Err *err) {
+    Target *target = arg;
+    target->port = NULL;
+    if (err)
+        refuse_port(target, err);
+    else
+        target_begun(target);
+}
+
 /* Nobody else has a port that it is to listen on; ours is let go only now. */
 void target_begun(Target *target) {
     Engine *engine = target->session->engine;
+    Err err;
+    if (ports_own(target, &err) < 0) {
+        refuse_port(target, &err);
+        return;
+    }
     uint16_t port = engine->options.scripted ? 0 : ports_in_use(target);
     if (port) {
         target->port = port_clear_new(engine->loop, port, on_port, target);
@@ -428,6 +436,11 @@ void target_drain(Target *target, int slots) {
         PlanWorld world = session_world(session);
         world.slots = slots;
         plan_target(&session->graph, session->facts, target->index, &world, &verdict);
+        if ((verdict.act == ACT_START || verdict.hold == HOLD_CONNECTION) && ports_want(target)) {
+            verdict.hold = HOLD_STARTING;
+            target_show(target, &verdict);
+            return; /* it is marked when they are known */
+        }
     } while (act(target, &verdict));
     lazy_follow(target, verdict.hold == HOLD_CONNECTION);
     slot_queue(target, verdict.hold == HOLD_SLOT);
