@@ -261,6 +261,13 @@ class Thole:
         path.chmod(mode)
         return path
 
+    def edit(self, name, text):
+        """As most editors do: written beside, and renamed over it."""
+        path = self.project / name
+        beside = path.with_name(f".{path.name}.new~")
+        beside.write_text(text)
+        os.replace(beside, path)
+
     def another_project(self, name):
         directory = self.base / name
         directory.mkdir()
@@ -299,6 +306,10 @@ class Thole:
         assert code is None or result.code == code, f"expected exit {code}: {result!r}"
         return result
 
+    def commands(self):
+        """The names of all commands, as `thole help` lists them."""
+        return re.findall(r"^  ([a-z][a-z-]*) {2,}\S", self.run("help").out, re.M)
+
     def popen(self, *args, tty=False, env=None, cwd=None):
         """Starts `thole args…` and returns it Live; it is ended with the test."""
         live = Live(self._words(args), tty=tty, env={**self.env, **(env or {})}, cwd=cwd or self.project, **self.identity)
@@ -316,6 +327,14 @@ class Thole:
 
     def target(self, name):
         return self.targets()[name]
+
+    def message(self, name):
+        """The sentence beside the target's state."""
+        return self.target(name).get("message", "")
+
+    def last_run(self, name):
+        """The number of its last run, 0 before the first."""
+        return max((inner or {}).get("run", 0) for inner in self.target(name)["state"].values())
 
     def wait_target(self, name, phase, timeout=20.0, **fields):
         """Waits until the target is in the phase (none, waiting, active, terminated, disabled) with these fields; returns the state's
@@ -363,6 +382,12 @@ class Thole:
 
     def server_pid(self):
         return self.run("server", "status", "--json").json()["pid"]
+
+    def replace_server(self):
+        """Kills the server; returns the pid of the next one, which answers."""
+        old = self.server_pid()
+        self.kill(old)
+        return wait_until(lambda: (pid := self.server_pid()) != old and pid, what="the next server")
 
     def owned(self, pid):
         """Does the process carry this Thole's mark: its environment, its words, its directory or a file of it?"""

@@ -62,13 +62,6 @@ class Poller(threading.Thread):
         return self.wrong
 
 
-def kill_server(thole):
-    """The rail starts the next; waits until that one answers."""
-    old = thole.server_pid()
-    thole.kill(old)
-    return wait_until(lambda: (pid := thole.server_pid()) != old and pid)
-
-
 @pytest.fixture
 def watched(thole):
     thole.config(SERVICES)
@@ -85,7 +78,7 @@ def watched(thole):
 def test_no_answer_is_given_before_the_state_is_known(watched):
     thole, poller = watched
     for _ in range(4):
-        kill_server(thole)
+        thole.replace_server()
     assert poller.stop()[:2] == []
     assert poller.answers > 16 and len(poller.pids - {None}) >= 4
 
@@ -96,7 +89,7 @@ def test_nor_while_a_pin_does_not_answer(watched):
     pin = thole.pins()[0]
     os.kill(pin, signal.SIGSTOP)
     try:
-        new = kill_server(thole)
+        new = thole.replace_server()
         answers = poller.answers
         wait_until(lambda: poller.answers > answers + 10)
         assert poller.stop()[:2] == []
@@ -111,7 +104,7 @@ def test_a_stopped_pin_is_stopped_when_it_goes_on(thole):
     thole.run("up", "-d", "--wait")
     process, pin = thole.target("a:serve")["state"]["active"]["pid"], thole.pins()[0]
     os.kill(pin, signal.SIGSTOP)
-    kill_server(thole)
+    thole.replace_server()
     down = thole.popen("down")
     wait_until(lambda: "stopping" in thole.run("ps").out or "being stopped" in thole.run("ps").out)
     os.kill(pin, signal.SIGCONT)
@@ -153,7 +146,7 @@ def test_a_killed_pin_is_told_of_in_the_log_and_by_the_next_run(thole, output):
         gaps = [line for line in thole.run("logs", "--run", "1", "a").lines if "bytes may be missing here: its pin was killed" in line]
         assert len(gaps) == 1, thole.run("logs", "--run", "1", "a")
         if server == "the same":
-            kill_server(thole)
+            thole.replace_server()
     thole.run("restart", "a")
     thole.wait_target("a:serve", "active", run=3)
     assert "message" not in thole.target("a:serve")

@@ -32,9 +32,7 @@ def test_a_session_becomes_a_ci_run(thole):
     path = session_path(thole)
     code, session = patch(thole, path, {"spec": {"exitCondition": "ci", "ci": {"timeout": "1h"}}})
     assert code == 200 and session["spec"]["exitCondition"] == "ci" and session["spec"]["ci"]["timeout"] == "1h0m0s"
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
+    thole.replace_server()
     assert thole.api(path)[1]["spec"]["ci"]["timeout"] == "1h0m0s", "it is on disk"
     thole.file("go", "")
     wait_until(lambda: thole.api(path)[1]["status"]["done"])

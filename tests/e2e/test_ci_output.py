@@ -6,8 +6,6 @@ import re
 import signal
 import xml.etree.ElementTree as ElementTree
 
-import pytest
-
 import driver
 
 SHOP = """

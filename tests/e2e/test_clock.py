@@ -39,12 +39,6 @@ def clock(thole):
     return Clock(thole)
 
 
-def replace_server(thole):
-    old = thole.server_pid()
-    thole.kill(old)
-    return wait_until(lambda: (pid := thole.server_pid()) != old and pid)
-
-
 def version(thole):
     return int(thole.api("/apis/thole.dev/v1alpha1/targets")[1]["metadata"]["resourceVersion"])
 
@@ -79,7 +73,7 @@ def check_step(thole, n, replaced):
     os.kill(thole.wait_target("crash:serve", "active")["pid"], 9)
     thole.wait_target("crash:serve", "active", run=n + 2)
     if replaced:
-        replace_server(thole)
+        thole.replace_server()
     thole.run("restart", "talk")
     check_ages(thole)
     assert thole.wait_target("long:update", "active")["run"] == 1
@@ -114,7 +108,7 @@ def test_up_shows_what_is_written_after_the_clock_was_set_back(thole, clock):
     up = thole.popen("up")
     thole.wait_target("talk:serve", "active")
     clock.set(0)
-    replace_server(thole)
+    thole.replace_server()
     write(thole, "hello")
     up.wait_for("hello")
     write(thole, "world")
@@ -185,13 +179,13 @@ def test_ci_has_its_time_whatever_the_clock_shows(thole, clock, step):
     thole.run("ci", "-d")
     thole.wait_target("web:serve", "active", ready=False)
     clock.set(step)
-    replace_server(thole)
+    thole.replace_server()
     thole.wait_target("web:serve", "active", ready=False)
     assert not thole.session()["status"]["done"]
     thole.file("ready", "")
     thole.wait_target("web:serve", "active", ready=True)
     clock.set(-step)
-    replace_server(thole)
+    thole.replace_server()
     (thole.project / "ready").unlink()
     thole.wait_target("web:serve", "active", ready=False)
     assert not thole.session()["status"]["done"]
@@ -206,7 +200,7 @@ def test_a_run_that_the_clock_ends_before_it_began(thole, clock):
     ended = thole.wait_target("job:update", "terminated", exitCode=0)
     assert ended["finishTime"] == ended["startTime"]
     check_ages(thole)
-    replace_server(thole)
+    thole.replace_server()
     assert thole.wait_target("job:update", "terminated", exitCode=0)["finishTime"] == ended["finishTime"]
 
 

@@ -55,7 +55,7 @@ def split(line):
 
 @pytest.fixture
 def commands(thole):
-    return re.findall(r"^  ([a-z-]+) {2,}\S", thole.run("help").out, re.M)
+    return thole.commands()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

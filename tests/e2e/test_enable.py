@@ -16,12 +16,6 @@ CONFIG = """
     """
 
 
-def replace_server(thole):
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
-
-
 def states(thole):
     return {name: next((phase for phase, inner in target["state"].items() if inner is not None), "none")
             for name, target in thole.targets().items() if name != "tiltfile:update"}
@@ -94,7 +88,7 @@ def test_a_new_server_knows_who_is_disabled(shop):
     shop.run("disable", "db")
     shop.run("enable", "off")
     shop.wait_target("off:serve", "active")
-    replace_server(shop)
+    shop.replace_server()
     shop.wait_target("db:serve", "disabled")
     assert shop.target("db:serve")["message"] == "disabled by request"
     assert shop.wait_target("off:serve", "active")["run"] == 1
@@ -117,7 +111,7 @@ def test_a_kill_while_it_is_stopped_ends_it_all_the_same(thole):
     thole.run("up", "-d", "--wait")
     waiting = thole.popen("disable", "db")
     thole.wait_ledger("told")
-    replace_server(thole)
+    thole.replace_server()
     thole.file("go", "")
     assert waiting.wait() == 0
     thole.wait_target("db:serve", "disabled")

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`depends_on: {x: {restart: true}}`: who follows x is restarted when a new run of x is what was waited for."""
 
-from driver import wait_until
-
 CONFIG = """
     version: 1
     services:
@@ -18,12 +16,6 @@ CONFIG = """
         depends_on: {api: {restart: true}, db: {restart: true}}
       log: {command: echo log >>$LEDGER; exec sleep 1000, depends_on: [db]}
     """
-
-
-def replace_server(thole):
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
 
 
 def runs(thole):
@@ -84,7 +76,7 @@ def test_a_new_server_restarts_nothing_that_it_need_not(thole):
     thole.run("restart", "db")
     thole.wait_target("web:serve", "active", run=2)
     for _ in range(3):
-        replace_server(thole)
+        thole.replace_server()
         assert thole.wait_target("web:serve", "active")["run"] == 2
         assert runs(thole) == {"db": 2, "api": 2, "web": 2, "log": 1}
 
@@ -96,7 +88,7 @@ def test_what_came_anew_while_no_server_knew_is_followed(thole):
     thole.wait_target("db:serve", "active", run=1, ready=False)
     thole.run("restart", "db")
     thole.wait_target("db:serve", "active", run=2, ready=False)
-    replace_server(thole)
+    thole.replace_server()
     thole.file("ready", "")
     thole.wait_target("web:serve", "active", run=2)
     assert runs(thole) == {"db": 2, "api": 2, "web": 2, "log": 1}

@@ -8,12 +8,6 @@ from driver import alive, read_proc, wait_until
 NAP = "while ! test -e {go}; do sleep 0.01; done"
 
 
-def replace_server(thole):
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
-
-
 def hooked(**keys):
     service = {"command": "echo serve >>$LEDGER; exec sleep 1000", "restart": {"delay": "1ms", "max_delay": "1ms"}, **keys}
     return {"version": 1, "services": {"api": service}}
@@ -126,7 +120,7 @@ def test_the_server_is_killed_while_it_runs(thole, hook):
         thole.kill(thole.wait_target("api:serve", "active", run=1)["pid"])
     thole.wait_ledger(f"{hook} 1")
     for _ in range(2):
-        replace_server(thole)
+        thole.replace_server()
         thole.wait_target("api:serve", "waiting", waitReason="starting" if hook == "before" else "hook")
     thole.file("go", "")
     thole.wait_target("api:serve", "active", run=1 if hook == "before" else 2)
@@ -171,8 +165,8 @@ def test_kill_nine_of_server_when_its_run_ends(thole):
     thole.kill(pid)
     thole.run("ps")
     thole.wait_ledger("after 1")
-    replace_server(thole)
-    replace_server(thole)
+    thole.replace_server()
+    thole.replace_server()
     thole.wait_target("api:serve", "terminated")
     assert thole.ledger() == ["serve", "failure 1", "after 1"]
 
@@ -184,3 +178,41 @@ def test_no_hooks_cost_nothing(thole):
     assert not [path for path in thole.state.rglob("hooks")]
     assert sorted(read_proc(pid, "comm").decode().strip() for pid in thole.processes()) == [
         "sleep", "thole-pin", "thole-rail", "thole-server"]
+
+
+def test_a_hook_that_fails_afterwards_is_told_and_changes_nothing(thole):
+    thole.config({"version": 1, "services": {
+        "well": {"type": "job", "command": "echo well >>$LEDGER", "hooks": {"after": "echo broom broke; exit 4"}},
+        "ill": {"type": "job", "command": "exit 3", "hooks": {"on_failure": "exit 5", "after": say("after")}},
+        "next": {"type": "job", "command": "echo next >>$LEDGER", "depends_on": ["well"]}}})
+    thole.run("up", "-d")
+    thole.wait_ledger("next")
+    wait_until(lambda: thole.message("well:update") == "hook after failed: exit code 4")
+    assert thole.wait_target("well:update", "terminated", run=1).get("error", "") == ""
+    wait_until(lambda: "hook on_failure failed: exit code 5" in thole.run("events", "ill").out)
+    assert thole.wait_target("ill:update", "terminated", run=1)["error"].startswith("exit code 3")
+    thole.wait_ledger("after 1")
+
+
+def test_a_lock_is_held_until_its_hooks_have_ended(thole):
+    job = {"type": "job", "locks": ["db"]}
+    thole.config({"version": 1, "services": {
+        "a": {**job, "command": "echo a >>$LEDGER", "hooks": {"after": say("after", NAP.format(go="go"))}},
+        "b": {**job, "command": "echo b >>$LEDGER"}}})
+    thole.run("up", "-d")
+    thole.wait_ledger("after 1")
+    thole.wait_target("b:update", "waiting", waitReason="waiting-for-lock")
+    assert thole.message("b:update") == "waiting for the lock db, which a holds"
+    thole.file("go", "")
+    thole.wait_ledger("b")
+    assert thole.ledger() == ["a", "after 1", "b"]
+
+
+def test_a_hook_knows_nothing_of_an_end_that_nobody_saw(thole):
+    """Its pin is killed: the exit code is unknown, and empty."""
+    thole.config(hooked(restart="never", hooks={"on_failure": "echo failure $THOLE_RUN =$THOLE_EXIT_CODE= $THOLE_ERROR >>$LEDGER"}))
+    thole.run("up", "-d", "--wait")
+    thole.kill(thole.pins()[0])
+    thole.wait_ledger("serve")
+    line = wait_until(lambda: [line for line in thole.ledger() if line.startswith("failure")])[0]
+    assert line.startswith("failure 1 == ") and "pin" in line

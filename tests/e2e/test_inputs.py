@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from driver import wait_until
-from test_watch import edit, message, runs
 
 FILE = """
     version: 1
@@ -38,13 +37,13 @@ def test_a_job_is_skipped_when_nothing_has_changed(thole):
     thole.run("up", "-d", "--wait")
     assert thole.ledger() == ["ran"]
     assert again(thole) == 1
-    assert message(thole, "gen:update").startswith("skipped: nothing changed since run 1, ")
-    assert message(thole, "gen:update").endswith(" ago")
+    assert thole.message("gen:update").startswith("skipped: nothing changed since run 1, ")
+    assert thole.message("gen:update").endswith(" ago")
     thole.wait_target("web:serve", "active")  # what depends on it goes on
     os.utime(thole.project / "in/a")  # not its times count
-    edit(thole, "in/a", "1")
+    thole.edit("in/a", "1")
     assert again(thole) == 1
-    edit(thole, "in/a", "2")
+    thole.edit("in/a", "2")
     assert again(thole) == 2
     assert again(thole) == 2
     thole.file("in/b", "new")
@@ -84,9 +83,9 @@ def test_a_run_that_failed_is_never_the_one_to_compare_with(thole):
     thole.config(FILE.replace("&& echo ran >> $LEDGER", "&& echo ran >> $LEDGER && test ! -e broken"))
     thole.run("up", "-d", "--wait")
     thole.file("broken", "")
-    edit(thole, "in/a", "2")
+    thole.edit("in/a", "2")
     thole.run("restart", "gen", code=1)
-    edit(thole, "in/a", "1")  # as in the good run; but the outputs are those of the bad one
+    thole.edit("in/a", "1")  # as in the good run; but the outputs are those of the bad one
     (thole.project / "broken").unlink()
     thole.run("restart", "gen")
     assert thole.ledger() == ["ran"] * 3
@@ -132,7 +131,7 @@ def test_a_build_is_skipped_and_the_server_starts(thole):
     thole.run("up", "-d", "--wait")
     thole.wait_ledger("up", times=2)
     assert thole.ledger() == ["built", "up", "up"]
-    edit(thole, "main.c", "2")
+    thole.edit("main.c", "2")
     thole.wait_ledger("up", times=3)
     assert thole.ledger() == ["built", "up", "up", "built", "up"]
 
@@ -148,7 +147,7 @@ def test_a_server_killed_before_the_record_runs_it_again(thole, point):
           gen: {type: job, command: "cat in/a > out; cat in/a >> $LEDGER; echo >> $LEDGER", inputs: [in], outputs: [out]}
         """)
     thole.run("up", "-d", "--wait")
-    edit(thole, "in/a", "2")
+    thole.edit("in/a", "2")
     crash = thole.base / "crash"
     crash.mkdir()
     thole.run("down")
@@ -159,7 +158,7 @@ def test_a_server_killed_before_the_record_runs_it_again(thole, point):
     wait_until(lambda: not (crash / f"server.{point}").exists())
     thole.wait_target("gen:update", "terminated")
     assert (thole.project / "out").read_text() == "2"
-    edit(thole, "in/a", "3")
+    thole.edit("in/a", "3")
     thole.run("restart", "gen")
     assert (thole.project / "out").read_text() == "3"
 
@@ -173,8 +172,8 @@ def test_many_inputs_do_not_stall_the_api(thole):
     thole.config("version: 1\nservices: {gen: {type: job, command: 'true', inputs: [in]}}\n")
     thole.run("up", "-d", "--wait")
     thole.run("restart", "gen")
-    assert message(thole, "gen:update").startswith("skipped: ")
-    assert runs(thole, "gen:update") == 1
+    assert thole.message("gen:update").startswith("skipped: ")
+    assert thole.last_run("gen:update") == 1
 
 
 def test_another_port_in_its_environment_runs_it(thole, free_port):

@@ -38,10 +38,6 @@ def project(thole, services, **more):
     thole.config({"version": 1, **more, "services": services})
 
 
-def message(thole, name):
-    return thole.target(name).get("message", "")
-
-
 # --- the environment
 
 
@@ -169,7 +165,7 @@ def test_the_status_that_counts(thole, free_port, path, status, ready):
         thole.run("wait", "--timeout", "20s")
     else:
         says = f"not ready yet: GET {path} on port {port} answered {200 if path == '/ready' else 503}"
-        driver.wait_until(lambda: message(thole, "web:serve") == says, what=says)
+        driver.wait_until(lambda: thole.message("web:serve") == says, what=says)
 
 
 def test_https_needs_no_certificate_that_anybody_knows(thole, free_port):
@@ -187,14 +183,14 @@ def test_https_needs_no_certificate_that_anybody_knows(thole, free_port):
 def test_a_probe_that_cannot_be_run_says_so(thole):
     project(thole, {"web": {"command": "exec sleep 1000", "ready": {"exec": ["./no-such-probe"]}}})
     thole.run("up", "-d")
-    why = driver.wait_until(lambda: (text := message(thole, "web:serve")).startswith("not ready yet: ") and text)
+    why = driver.wait_until(lambda: (text := thole.message("web:serve")).startswith("not ready yet: ") and text)
     assert "the probe's command could not be run: " in why and "no-such-probe" in why and "signal" not in why, why
 
 
 def test_a_probe_that_takes_too_long_has_failed(thole):
     project(thole, {"web": {"command": "exec sleep 1000", "ready": {"exec": "sleep 1000", "timeout": "100ms", "period": "50ms"}}})
     thole.run("up", "-d")
-    driver.wait_until(lambda: "took longer than 100 ms" in message(thole, "web:serve"))
+    driver.wait_until(lambda: "took longer than 100 ms" in thole.message("web:serve"))
 
 
 def test_a_log_probe_and_its_deadline(thole):
@@ -204,7 +200,7 @@ def test_a_log_probe_and_its_deadline(thole):
     thole.run("up", "-d")
     assert thole.wait_target("never:serve", "terminated")["error"] == "not ready within 200ms: no line of its log matches ^up$"
     assert thole.target("web:serve")["state"]["active"]["ready"] is False
-    assert message(thole, "web:serve") == "not ready yet: no line of its log matches ^listening on [0-9]+$"
+    assert thole.message("web:serve") == "not ready yet: no line of its log matches ^listening on [0-9]+$"
     thole.file("go", "")
     thole.wait_target("web:serve", "active", ready=True)
 
@@ -284,11 +280,11 @@ def test_ci_says_nothing_of_what_it_did_not_start(thole):
     project(thole, {"bad": {"type": "job", "command": "exit 1"}, "after": {"type": "job", "command": "true", "depends_on": ["bad"]},
                     "other": {"command": "exec sleep 1000"}, "asleep": {"command": "exec sleep 1000", "auto": False}})
     thole.run("ci", "after", code=1)
-    assert message(thole, "after:update") == "not started: the session is done"
-    assert message(thole, "other:serve") == "not among what was asked for"
-    assert message(thole, "asleep:serve") == "not started: its `auto` is false"
+    assert thole.message("after:update") == "not started: the session is done"
+    assert thole.message("other:serve") == "not among what was asked for"
+    assert thole.message("asleep:serve") == "not started: its `auto` is false"
     thole.run("ci", "other")
-    assert message(thole, "other:serve") == "stopped: the session is done"
+    assert thole.message("other:serve") == "stopped: the session is done"
     lines = {line.split()[0]: line for line in thole.run("ci", "other").err.splitlines() if line.startswith("  ")}
     assert "ready" in lines["other:serve"] and "ready" not in lines["asleep:serve"]
 
@@ -306,7 +302,7 @@ def test_secrets_wherever_they_come_from_and_go(thole):
         "probed": {"command": "exec sleep 1000", "env": {"TOKEN": value}, "secrets": ["TOKEN"], "ready": {"exec": f"echo {value} >&2; exit 9"}}})
     thole.run("up", "-d", env={"CLIENT": client})
     thole.wait_target("web:serve", "terminated")
-    driver.wait_until(lambda: "exited with 9" in message(thole, "probed:serve"))
+    driver.wait_until(lambda: "exited with 9" in thole.message("probed:serve"))
     lines = thole.run("logs", "-o", "raw", "web").lines
     assert {"******** and ****************", "********", "******** ******** ********", "correct hors"} <= set(lines)
     said = "".join(thole.run(*words).out for words in (["logs", "-o", "json"], ["status"], ["ps", "-o", "json"], ["config"], ["server", "status", "--json"]))

@@ -391,6 +391,36 @@ def test_templates_are_put_in_where_they_are_used(thole, free_port):
     assert "{{ vars.word }}" in shown and "{{project.name}}-{{vars.word}}" in shown, "as it is written"
 
 
+def test_templates_in_probes_hooks_and_the_command_that_stops(thole, free_port):
+    http, tcp = free_port(), free_port()
+    listen = "import http.server, sys; http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind='127.0.0.1')"
+    server = {"command": [PYTHON, "-u", "-c", listen, "{{self.port}}"]}
+    live = {"period": "50ms"}
+    project(thole, vars={"word": "hello"}, services={
+        "web": {**server, "port": http, "ready": {"http": {"headers": {"X-Word": "{{vars.word}}"}}},
+                "live": {**live, "exec": "echo live {{self.port}} {{.Keep}} >> $LEDGER"},
+                "hooks": {"before": "echo before {{self.port}} >> $LEDGER", "after": "echo after {{services.tcp.port}} >> $LEDGER"},
+                "stop": {"command": "echo stop {{self.port}} $PORT >> $LEDGER; kill $(cat pid)", "grace": "20s"}},
+        "tcp": {**server, "port": tcp, "ready": {"tcp": "{{self.port}}"}},
+        "log": {"command": "echo hello there; exec sleep 1000", "ready": {"log": "^{{vars.word}} there$"}}})
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    thole.file("pid", str(thole.target("web:serve")["state"]["active"]["pid"]))
+    thole.wait_ledger(f"live {http} {{{{.Keep}}}}")
+    thole.run("stop", "web")
+    thole.wait_ledger(f"after {tcp}")
+    said = [line for line in thole.ledger() if not line.startswith("live")]
+    assert said == [f"before {http}", f"stop {http} {http}", f"after {tcp}"]
+
+
+def test_what_the_file_sets_wins_over_ports_and_these_over_the_client(thole):
+    project(thole, services={
+        "api": {"command": "echo $PORT $DB_PORT >> $LEDGER; exec sleep 1000", "port": "auto", "env": {"DB_PORT": "mine"}},
+        "db": {"command": "exec sleep 1000", "port": "auto"}})
+    thole.run("up", "-d", "--wait", env={"PORT": "client", "DB_PORT": "client"})
+    port = {entry["service"]: entry["port"] for entry in thole.run("ports", "-o", "json").json()}["api"]
+    assert wait_until(thole.ledger) == [f"{port} mine"]
+
+
 def test_a_secret_is_masked_as_it_is_rendered(thole):
     project(thole, vars={"key": "s3cr3t-part"}, services={"api": {
         "command": "echo value $TOKEN; sleep 1000", "port": "auto", "env": {"TOKEN": "{{vars.key}}-{{self.port}}"}, "secrets": ["TOKEN"]}})

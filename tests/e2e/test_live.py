@@ -17,12 +17,6 @@ CONFIG = """
     """
 
 
-def replace_server(thole):
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
-
-
 def test_a_server_that_does_not_live_is_restarted(thole):
     thole.config(CONFIG)
     thole.file("well", "")
@@ -84,7 +78,7 @@ def test_the_next_server_goes_on_asking(thole):
     thole.file("well", "")
     thole.run("up", "-d", "--wait")
     first = thole.wait_target("api:serve", "active", run=1, ready=True)
-    replace_server(thole)
+    thole.replace_server()
     assert thole.wait_target("api:serve", "active", run=1)["pid"] == first["pid"]
     os.unlink(thole.project / "well")
     wait_until(lambda: thole.target("api:serve")["state"].get("active", {}).get("run", 0) > 1)
@@ -109,7 +103,7 @@ def test_a_kill_between_failure_and_restart_loses_nothing(thole):
     thole.run("up", "-d", "--wait")
     os.unlink(thole.project / "well")
     thole.wait_ledger("told")
-    replace_server(thole)
+    thole.replace_server()
     thole.file("well", "")
     thole.file("go", "")
     thole.wait_target("api:serve", "active", run=2, ready=True)

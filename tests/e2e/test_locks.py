@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs that share a lock never run together, whoever is killed meanwhile."""
 
-from driver import wait_until
-
 # Each job says when it begins and ends, and complains if somebody else is inside.
 JOB = "mkdir {lock} || echo BROKEN >>$LEDGER; echo {name} >>$LEDGER; while ! test -e go; do sleep 0.01; done; rmdir {lock}"
 
@@ -14,12 +12,6 @@ def jobs(thole, names, **more):
 
 def running(thole):
     return [name for name, target in thole.targets().items() if target["state"].get("active")]
-
-
-def replace_server(thole):
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
 
 
 def test_one_at_a_time_in_order_of_their_wishes(thole):
@@ -41,7 +33,7 @@ def test_a_new_server_keeps_the_locks(thole):
     thole.run("up", "-d")
     first = thole.wait_target("a:update", "active")
     for _ in range(3):
-        replace_server(thole)
+        thole.replace_server()
         assert thole.wait_target("a:update", "active")["pid"] == first["pid"]
         thole.wait_target("b:update", "waiting", waitReason="waiting-for-lock")
     thole.file("go", "")

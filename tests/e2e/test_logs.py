@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What targets wrote, as `thole logs` and the log routes tell it."""
 
-import http.client
 import json
 import os
 import signal

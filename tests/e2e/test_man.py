@@ -16,7 +16,7 @@ PAGES = driver.BUILD / "docs"
 
 @pytest.fixture
 def commands(thole):
-    return re.findall(r"^  ([a-z][a-z-]*) {2,}\S", thole.run("help").out, re.M)
+    return thole.commands()
 
 
 def shown(path):

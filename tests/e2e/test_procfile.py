@@ -4,8 +4,6 @@
 import os
 import signal
 
-import driver
-
 
 def test_a_procfile_runs_as_it_is(thole):
     thole.file(".env", "WHO=dotenv\n")

@@ -206,9 +206,7 @@ def test_a_service_that_leaves_is_stopped_by_the_next_server(thole):
     thole.config(config(a=serve()))
     thole.run("up", "-d")
     assert thole.target("old:serve")["state"]["active"]["pid"] == pid
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() not in (None, old))
+    thole.replace_server()
     gone(thole, "old:serve")
     assert pid not in thole.processes()
     assert run_of(thole, "a:serve")[0] == 1

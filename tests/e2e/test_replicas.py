@@ -11,12 +11,6 @@ CONFIG = """
     """
 
 
-def replace_server(thole):
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
-
-
 def active(thole):
     return {name: target["state"]["active"]["run"] for name, target in thole.targets().items() if target["state"].get("active")}
 
@@ -47,7 +41,7 @@ def test_a_new_server_knows_them_all(thole):
     thole.config(CONFIG.format(n=3))
     thole.run("up", "-d", "--wait")
     before = active(thole)
-    replace_server(thole)
+    thole.replace_server()
     wait_until(lambda: active(thole) == before)
     assert len(thole.ledger()) == 4
 
@@ -99,6 +93,6 @@ def test_another_number_is_taken_up(thole):
     assert {name: thole.target(f"{name}:serve")["state"]["active"]["pid"] for name in pids} == pids
     thole.config(CONFIG.format(n=1))
     wait_until(lambda: active(thole) == {"api-0:serve": 1, "web:serve": 1})
-    replace_server(thole)
+    thole.replace_server()
     wait_until(lambda: active(thole) == {"api-0:serve": 1, "web:serve": 1})
     assert thole.target("api-0:serve")["state"]["active"]["pid"] == pids["api-0"]

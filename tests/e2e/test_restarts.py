@@ -38,9 +38,7 @@ def test_what_cannot_be_executed_is_not_tried_again(thole, case):
         state = thole.wait_target("s0:serve", "terminated", run=1, error=f"could not start: {sentence}{HELPLESS}")
         assert "exitCode" not in state, server
         if server == "the same":
-            old = thole.server_pid()
-            thole.kill(old)
-            wait_until(lambda: thole.server_pid() != old)
+            thole.replace_server()
 
 
 def test_ci_fails_at_once_over_what_cannot_be_executed(thole):

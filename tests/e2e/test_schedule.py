@@ -11,12 +11,6 @@ from driver import read_proc, wait_until
 HOUR = 3600
 
 
-def replace_server(thole):
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
-
-
 class Clock:
     """The wall clock of the server, and of the pins it starts."""
 
@@ -125,7 +119,7 @@ def test_what_no_server_saw(thole, clock, late, runs):
     if runs:
         thole.wait_ledger("tick")
     settled(thole, "2026-01-12 03:00")
-    replace_server(thole)
+    thole.replace_server()
     settled(thole, "2026-01-12 03:00")
     assert thole.ledger() == ["tick"] * runs
 
@@ -165,7 +159,7 @@ def test_interval(thole):
     thole.config(job(schedule={"interval": "300ms"}))
     thole.run("up", "-d")
     thole.wait_ledger("tick", times=3)
-    replace_server(thole)
+    thole.replace_server()
     n = len(thole.ledger())
     thole.wait_ledger("tick", times=n + 2)
     thole.run("stop", "tick")
@@ -192,7 +186,7 @@ def test_on_start_and_by_request(thole):
     thole.run("up", "-d", "--wait")
     thole.wait_ledger("tick")
     settled(thole, "run 1 succeeded")
-    replace_server(thole)
+    thole.replace_server()
     settled(thole, "run 1 succeeded")
     thole.run("start", "tock", code=None)
     wait_until(lambda: "run 1 failed: exit code 3" in thole.target("tock:update")["message"])

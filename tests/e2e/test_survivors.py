@@ -100,9 +100,7 @@ def test_a_survivor_fails_the_end_of_its_session(stuck, words):
 
 def test_a_survivor_is_known_to_the_next_server(stuck):
     names(stuck, stuck.run("down", code=3))
-    server = stuck.server_pid()
-    stuck.kill(server)
-    wait_until(lambda: stuck.server_pid() != server, 20, "the next server")
+    stuck.replace_server()
     names(stuck, stuck.run("down", code=3))
     stuck.kill(stuck.survivor)
     stuck.run("down")

@@ -5,7 +5,6 @@ import json
 import os
 
 from driver import wait_until
-from test_watch import edit, message, runs
 
 
 def manual(thole):
@@ -22,21 +21,19 @@ def manual(thole):
 
 def test_changes_wait_until_somebody_asks(thole):
     manual(thole)
-    edit(thole, "src/a", "1")
-    wait_until(lambda: "src/a changed, `thole trigger api` applies it" in message(thole, "api:serve"))
-    edit(thole, "src/b", "1")
-    wait_until(lambda: "2 files changed, `thole trigger api` applies them" in message(thole, "api:serve"))
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
-    wait_until(lambda: "2 files changed, `thole trigger api` applies them" in message(thole, "api:serve"))
+    thole.edit("src/a", "1")
+    wait_until(lambda: "src/a changed, `thole trigger api` applies it" in thole.message("api:serve"))
+    thole.edit("src/b", "1")
+    wait_until(lambda: "2 files changed, `thole trigger api` applies them" in thole.message("api:serve"))
+    thole.replace_server()
+    wait_until(lambda: "2 files changed, `thole trigger api` applies them" in thole.message("api:serve"))
     assert thole.ledger() == ["0"]
     thole.run("trigger", "api", "--wait")
     thole.wait_ledger("1")
     assert thole.ledger() == ["0", "1"]
-    assert message(thole, "api:serve") == "started again: src/a changed (and 1 more)"
+    assert thole.message("api:serve") == "started again: src/a changed (and 1 more)"
     thole.run("trigger", "api", "--wait")  # nothing waits: afresh all the same
-    assert runs(thole, "api:serve") == 3
+    assert thole.last_run("api:serve") == 3
 
 
 def test_the_exit_code_and_the_output_are_the_runs(thole):
@@ -73,7 +70,7 @@ def test_of_a_server_it_is_whether_it_became_ready(thole):
     thole.file("broken", "")
     failed = thole.run("trigger", "api", "--wait", code=1)
     assert "api:update failed: exit code 1" in failed.err
-    assert runs(thole, "api:serve") == 2
+    assert thole.last_run("api:serve") == 2
     (thole.project / "broken").unlink()
     thole.file("crash", "")
     thole.config((thole.project / "thole.yaml").read_text().replace("{log: up}", "{log: never}"))
@@ -119,9 +116,7 @@ def test_who_waits_outlives_the_server(thole):
     thole.run("up", "-d")
     waiting = thole.popen("trigger", "job", "--wait")
     waiting.wait_for("began")
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
+    thole.replace_server()
     (thole.project / "pipe").write_text("5\n")
     assert waiting.wait() == 5
     assert waiting.out == "began\n5\n"
@@ -145,7 +140,7 @@ def test_what_cannot_be_triggered_says_why(thole):
     thole.run("trigger", "tiltfile:update", code=2)
     thole.run("enable", "api")
     thole.run("trigger", "-l", "tier=back", "--wait")
-    assert runs(thole, "job:update") == 2
+    assert thole.last_run("job:update") == 2
     stopped = thole.popen("trigger", "slow", "--wait")
     thole.wait_target("slow:update", "active", run=1)
     thole.run("stop", "slow")

@@ -2,10 +2,8 @@
 """Servers, clients, pins and files of different versions meet."""
 
 import json
-import os
 import pathlib
 import shutil
-import signal
 
 import pytest
 

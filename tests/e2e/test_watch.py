@@ -8,23 +8,6 @@ import time
 from driver import wait_until
 
 
-def runs(thole, name):
-    state = thole.target(name)["state"]
-    return max((inner or {}).get("run", 0) for inner in state.values())
-
-
-def message(thole, name):
-    return thole.target(name).get("message", "")
-
-
-def edit(thole, name, text):
-    """As most editors do: written beside, and renamed over it."""
-    path = thole.project / name
-    beside = path.with_name(f".{path.name}.new~")
-    beside.write_text(text)
-    os.replace(beside, path)
-
-
 def test_a_server_is_restarted_when_a_file_changes(thole):
     thole.file("src/app.js", "one")
     thole.file("src/other.js", "one")
@@ -36,19 +19,19 @@ def test_a_server_is_restarted_when_a_file_changes(thole):
         """)
     thole.run("up", "-d", "--wait")
     thole.wait_ledger("one")
-    edit(thole, "src/app.js", "two")
+    thole.edit("src/app.js", "two")
     thole.wait_ledger("two")
     thole.wait_target("web:serve", "active", run=2)
-    wait_until(lambda: message(thole, "web:serve") == "started again: src/app.js changed")
-    edit(thole, "src/app.js", "two")  # the same bytes
+    wait_until(lambda: thole.message("web:serve") == "started again: src/app.js changed")
+    thole.edit("src/app.js", "two")  # the same bytes
     (thole.project / "src" / ".app.js.swp").write_text("of an editor")
     os.utime(thole.project / "src/app.js")
-    edit(thole, "src/app.js", "three")
-    edit(thole, "src/other.js", "three")
+    thole.edit("src/app.js", "three")
+    thole.edit("src/other.js", "three")
     thole.wait_ledger("three")
-    wait_until(lambda: "changed (and 1 more)" in message(thole, "web:serve"))
-    assert runs(thole, "web:serve") == 3
-    assert runs(thole, "calm:serve") == 1
+    wait_until(lambda: "changed (and 1 more)" in thole.message("web:serve"))
+    assert thole.last_run("web:serve") == 3
+    assert thole.last_run("calm:serve") == 1
 
 
 def test_a_build_runs_first_and_a_failed_one_changes_nothing(thole):
@@ -64,13 +47,13 @@ def test_a_build_runs_first_and_a_failed_one_changes_nothing(thole):
     thole.file("main.c", "good 1")
     thole.run("up", "-d", "--wait")
     thole.wait_ledger("good 1")
-    edit(thole, "main.c", "bad")
+    thole.edit("main.c", "bad")
     thole.wait_target("api:update", "terminated", run=2, error="exit code 1")
-    assert runs(thole, "api:serve") == 1
-    edit(thole, "main.c", "good 2")
+    assert thole.last_run("api:serve") == 1
+    thole.edit("main.c", "good 2")
     thole.wait_ledger("good 2")
     thole.wait_target("api:serve", "active", run=2)
-    assert runs(thole, "api:update") == 3
+    assert thole.last_run("api:update") == 3
 
 
 def test_a_job_that_runs_ends_first_and_runs_once_more(thole):
@@ -87,8 +70,8 @@ def test_a_job_that_runs_ends_first_and_runs_once_more(thole):
     thole.run("up", "-d")
     thole.wait_ledger("0")
     for i in range(1, 6):
-        edit(thole, f"in/f{i}", str(i))
-        wait_until(lambda: message(thole, "job:update") == f"in/f{i} changed; it runs again when this run has ended")
+        thole.edit(f"in/f{i}", str(i))
+        wait_until(lambda: thole.message("job:update") == f"in/f{i} changed; it runs again when this run has ended")
     assert thole.ledger() == ["0"]
     (thole.project / "go").touch()
     (thole.project / "pipe").write_text("go\n")
@@ -109,7 +92,7 @@ def test_with_on_change_restart_a_job_is_begun_anew(thole):
         """)
     thole.run("up", "-d")
     thole.wait_ledger("0")
-    edit(thole, "in", "1")
+    thole.edit("in", "1")
     thole.wait_ledger("1")
     thole.wait_target("job:update", "active", run=2)
 
@@ -128,10 +111,10 @@ def test_a_server_may_get_a_signal_instead(thole):
         """)
     thole.run("up", "-d", "--wait")
     thole.wait_ledger("0")
-    edit(thole, "proxy.conf", "1")
+    thole.edit("proxy.conf", "1")
     thole.wait_ledger("1")
-    wait_until(lambda: message(thole, "proxy:serve") == "proxy.conf changed: it was sent a signal")
-    assert runs(thole, "proxy:serve") == 1
+    wait_until(lambda: thole.message("proxy:serve") == "proxy.conf changed: it was sent a signal")
+    assert thole.last_run("proxy:serve") == 1
 
 
 def test_what_a_job_writes_itself_does_not_start_it_again_for_ever(thole):
@@ -148,11 +131,11 @@ def test_what_a_job_writes_itself_does_not_start_it_again_for_ever(thole):
         """)
     (thole.project / "src/out").mkdir()
     thole.run("up", "-d")
-    wait_until(lambda: "each of its runs writes src/stamp" in message(thole, "gen:update"))
+    wait_until(lambda: "each of its runs writes src/stamp" in thole.message("gen:update"))
     assert thole.ledger() == ["ran"] * 3
-    edit(thole, "src/a", "1")
+    thole.edit("src/a", "1")
     thole.wait_ledger("ran", times=4)
-    wait_until(lambda: "each of its runs writes src/stamp" in message(thole, "gen:update"))
+    wait_until(lambda: "each of its runs writes src/stamp" in thole.message("gen:update"))
     assert thole.ledger() == ["ran"] * 4
 
 
@@ -164,9 +147,9 @@ def test_a_server_that_writes_a_watched_file_at_its_start_is_slowed_down(thole):
           web: {command: "echo ran >> $LEDGER; date +%s%N > src/pid; sleep 1000", watch: {paths: [src], debounce: 10ms}}
         """)
     thole.run("up", "-d", "--wait")
-    wait_until(lambda: "each of its runs writes src/pid" in message(thole, "web:serve"))
+    wait_until(lambda: "each of its runs writes src/pid" in thole.message("web:serve"))
     assert 20 <= len(thole.ledger()) <= 22
-    edit(thole, "src/a", "1")  # somebody else's counts at once
+    thole.edit("src/a", "1")  # somebody else's counts at once
     thole.wait_ledger("ran", times=23)
 
 
@@ -183,9 +166,9 @@ def test_the_same_output_again_and_declared_outputs_do_not_loop(thole):
         """)
     thole.run("up", "-d")
     thole.wait_ledger("ran", times=2)  # `copy` was new: it counts once
-    edit(thole, "src/a", "1")
+    thole.edit("src/a", "1")
     thole.wait_ledger("ran", times=4)
-    edit(thole, "src/a", "2")
+    thole.edit("src/a", "2")
     thole.wait_ledger("ran", times=6)
     thole.wait_target("gen:update", "terminated", run=6)
 
@@ -204,12 +187,12 @@ def test_a_change_while_a_job_runs_is_not_lost(thole):
         wait_until(lambda: (thole.project / "seen").read_text() == str(i))
         if i < 3:
             if i > 0:
-                edit(thole, "in", str(i + 1))
-                wait_until(lambda: "runs again when" in message(thole, "job:update"))
+                thole.edit("in", str(i + 1))
+                wait_until(lambda: "runs again when" in thole.message("job:update"))
         (thole.project / "pipe").write_text("go\n")
         if i == 0:
             thole.wait_target("job:update", "terminated", run=1)
-            edit(thole, "in", "1")
+            thole.edit("in", "1")
     thole.wait_ledger("3")
     assert thole.ledger() == ["0", "1", "2", "3"]
 
@@ -223,10 +206,10 @@ def test_fifty_edits_a_second_end_with_the_last(thole):
         """)
     thole.run("up", "-d", "--wait")
     for i in range(1, 101):
-        edit(thole, "src/a", str(i))
+        thole.edit("src/a", str(i))
         time.sleep(0.02)  # sleep: the pace is what is tested
     thole.wait_ledger("100")
-    assert runs(thole, "web:serve") < 12
+    assert thole.last_run("web:serve") < 12
 
 
 def test_a_directory_that_goes_and_comes_is_watched_on(thole):
@@ -242,7 +225,7 @@ def test_a_directory_that_goes_and_comes_is_watched_on(thole):
         shutil.rmtree(thole.project / "src")
         thole.file("src/deep/a", f"made {i}")
         thole.wait_ledger(f"made {i}")
-        edit(thole, "src/deep/a", f"edited {i}")
+        thole.edit("src/deep/a", f"edited {i}")
         thole.wait_ledger(f"edited {i}")
 
 
@@ -256,9 +239,9 @@ def test_what_was_stopped_is_not_started_by_a_change(thole):
         """)
     thole.run("up", "-d", "--wait")
     thole.run("stop", "web")
-    edit(thole, "src/a", "1")
+    thole.edit("src/a", "1")
     thole.wait_target("seen:serve", "active", run=2)
-    assert "stopped by request" in message(thole, "web:serve")
+    assert "stopped by request" in thole.message("web:serve")
 
 
 def test_ci_watches_nothing(thole):
@@ -276,15 +259,13 @@ def test_a_new_server_goes_on_watching(thole):
           web: {command: "cat src/a >> $LEDGER; echo >> $LEDGER; sleep 1000", watch: {paths: [src], debounce: 20ms}}
         """)
     thole.run("up", "-d", "--wait")
-    edit(thole, "src/a", "1")
+    thole.edit("src/a", "1")
     thole.wait_ledger("1")
     thole.wait_target("web:serve", "active", run=2)
-    old = thole.server_pid()
-    thole.kill(old)
-    wait_until(lambda: thole.server_pid() != old)
-    wait_until(lambda: message(thole, "web:serve") == "started again: src/a changed")
-    assert runs(thole, "web:serve") == 2
-    edit(thole, "src/a", "2")
+    thole.replace_server()
+    wait_until(lambda: thole.message("web:serve") == "started again: src/a changed")
+    assert thole.last_run("web:serve") == 2
+    thole.edit("src/a", "2")
     thole.wait_ledger("2")
 
 
@@ -299,12 +280,10 @@ def test_without_inotify_files_are_looked_at_and_it_says_so(thole):
           web: {command: "cat src/a >> $LEDGER; echo >> $LEDGER; sleep 1000", watch: {paths: [src], debounce: 20ms}}
         """)
     thole.run("up", "-d", "--wait")
-    assert "files are looked at every 2 s: no more inotify watches (fs.inotify.max_user_watches)" in message(thole, "web:serve")
-    edit(thole, "src/a", "1")
+    assert "files are looked at every 2 s: no more inotify watches (fs.inotify.max_user_watches)" in thole.message("web:serve")
+    thole.edit("src/a", "1")
     thole.wait_ledger("1")
-    wait_until(lambda: "looked at" not in message(thole, "web:serve"))  # the limit was hit once only
-
-
+    wait_until(lambda: "looked at" not in thole.message("web:serve"))  # the limit was hit once only
 
 
 def test_a_stop_is_told_with_the_change_that_it_is_for(thole):
@@ -313,8 +292,51 @@ def test_a_stop_is_told_with_the_change_that_it_is_for(thole):
     thole.config("version: 1\nservices: {web: {command: exec sleep 1000, watch: src}}\n")
     thole.run("up", "-d", "--wait")
     for name, run in (("src/a", 2), ("src/b", 3)):
-        edit(thole, name, "two")
+        thole.edit(name, "two")
         thole.wait_target("web:serve", "active", run=run)
     events = [json.loads(line) for line in thole.run("events", "web", "-o", "json").lines]
     stops = [event["message"] for event in events if event["kind"] == "stopping"]
     assert stops == ["src/a changed", "src/b changed"]
+
+
+def test_what_failed_or_waits_for_its_time_is_tried_at_once(thole):
+    thole.file("src/a", "0")
+    thole.config("""
+        version: 1
+        services:
+          failed: {command: "echo failed $(cat src/a) >> $LEDGER; grep -q 1 src/a && exec sleep 1000", restart: never, watch: {paths: [src], debounce: 20ms}}
+          later:
+            command: echo later $(cat src/a) >> $LEDGER; grep -q 1 src/a && exec sleep 1000
+            restart: {delay: 1h, max_delay: 1h}
+            watch: {paths: [src], debounce: 20ms}
+        """)
+    thole.run("up", "-d")
+    thole.wait_target("failed:serve", "terminated")
+    thole.wait_target("later:serve", "waiting", waitReason="backoff")
+    thole.edit("src/a", "1")
+    thole.wait_target("failed:serve", "active", run=2)
+    thole.wait_target("later:serve", "active", run=2)
+    thole.wait_ledger("failed 1")
+    thole.wait_ledger("later 1")
+    assert sorted(thole.ledger()) == ["failed 0", "failed 1", "later 0", "later 1"]
+
+
+def test_which_files_are_meant(thole):
+    """What is ignored, taken away or an editor's is no change; what a glob names without a wildcard is, ignored or not."""
+    for name in ("src/a.c", "src/deep/b.c", "src/a_test.c", "src/gen.c", "src/c.txt", ".env", "build/x.c"):
+        thole.file(name, "0")
+    thole.file(".gitignore", "build/\n.env\n/src/gen.c\n")
+    (thole.project / ".git").mkdir()
+    thole.config("""
+        version: 1
+        services:
+          code: {command: exec sleep 1000, watch: {paths: ["**/*.c", "!src/deep/*"], ignore: ["*_test.c"], debounce: 20ms}}
+          env: {command: exec sleep 1000, watch: {paths: .env, debounce: 20ms}}
+        """)
+    thole.run("up", "-d", "--wait")
+    for name in ("src/deep/b.c", "src/a_test.c", "src/gen.c", "src/c.txt", "build/x.c", "src/.a.c.swp", ".env"):
+        thole.edit(name, "1")
+    wait_until(lambda: thole.message("env:serve") == "started again: .env changed")
+    thole.edit("src/a.c", "1")
+    wait_until(lambda: thole.message("code:serve") == "started again: src/a.c changed")
+    assert (thole.last_run("code:serve"), thole.last_run("env:serve")) == (2, 2)
