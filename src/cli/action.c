@@ -13,8 +13,7 @@
 #include "spec/routes.h"
 
 const Option action_options[ACTION_OPTION_ALL] = {
-    {"label", 'l', OPTION_TEXTS, offsetof(ActionOptions, labels), "KEY[=VALUE]",
-     "what carries this label", NULL},
+    OPTION_LABELS(ActionOptions),
     {"timeout", 0, OPTION_DURATION, offsetof(ActionOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
     {"with-deps", 0, OPTION_FLAG, offsetof(ActionOptions, with_deps), NULL,
@@ -22,8 +21,7 @@ const Option action_options[ACTION_OPTION_ALL] = {
 };
 
 const Option run_options[RUN_OPTION_N] = {
-    {"label", 'l', OPTION_TEXTS, offsetof(ActionOptions, labels), "KEY[=VALUE]",
-     "what carries this label", NULL},
+    OPTION_LABELS(ActionOptions),
     {"timeout", 0, OPTION_DURATION, offsetof(ActionOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
     {"force", 0, OPTION_FLAG, offsetof(ActionOptions, force), NULL,

@@ -90,12 +90,10 @@ static int take_file(Cli *cli, const char *path, const char *said, Err *err) {
 
 /* `--file` names a file that is gone: its session may be there all the same. */
 static int take_vanished(Cli *cli) {
-    const char *slash = strrchr(cli->file, '/');
-    AUTO_FREE char *dir =
-        slash ? xasprintf("%.*s/", (int)(slash - cli->file), cli->file) : xstrdup(".");
+    AUTO_FREE char *dir = path_dir(cli->file);
     AUTO_FREE char *real = realpath(dir, NULL);
     AUTO_FREE char *found = real ? project_vanished(real) : NULL;
-    AUTO_FREE char *path = real ? path_join(real, slash ? slash + 1 : cli->file) : NULL;
+    AUTO_FREE char *path = real ? path_join(real, path_base(cli->file)) : NULL;
     if (!found || strcmp(found, path) != 0)
         return -1;
     cli->config_file = TAKE(found);

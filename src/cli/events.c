@@ -26,8 +26,7 @@ static const Option options[] = {
     {"limit", 'n', OPTION_NUMBER, offsetof(EventsOptions, limit), "N", "only the last N", NULL},
     {"since", 0, OPTION_TEXT, offsetof(EventsOptions, since), "TIME",
      "only from then on: 10m (ago), 15:04, 2006-01-02", NULL},
-    {"label", 'l', OPTION_TEXTS, offsetof(EventsOptions, labels), "KEY[=VALUE]",
-     "only what carries this label", NULL},
+    OPTION_LABELS(EventsOptions),
 };
 
 static void prepare(void *given) {

@@ -55,9 +55,8 @@ static int from_file(Cli *cli, Buf *out, Err *err) {
     const Value *written = value_get(status, "written");
     if (!written)
         return err_set(err, ERR_INVALID, "%s is a thole.yaml already", cli->config_file);
-    const char *slash = strrchr(cli->config_file, '/');
     buf_printf(out, "%s# Made from %s: docs/migrate.md says what became of its keys.\n", header,
-               slash ? slash + 1 : cli->config_file);
+               path_base(cli->config_file));
     yaml_write(written, out);
     return 0;
 }

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/labelled.h"
 
+#include "base/buf.h"
 #include "cli/targets.h"
+
+int labelled_none(const char *where, const TextList *labels, Err *err) {
+    Buf text;
+    buf_init(&text, sizeof(err->msg));
+    for (size_t i = 0; i < labels->n; i++)
+        buf_printf(&text, "%s%s", i ? " and " : "", labels->at[i]);
+    err_set(err, ERR_NOT_FOUND, "nothing%s carries the label%s %s", where, labels->n > 1 ? "s" : "",
+            buf_cstr(&text));
+    buf_deinit(&text);
+    return -1;
+}
 
 static TextList chosen_names(const Targets *targets, Arena *arena) {
     TextList names = {.at = arena_alloc(arena, (targets->all.n + 1) * sizeof(*names.at))};

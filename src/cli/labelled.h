@@ -10,6 +10,9 @@ typedef struct Labelled {
     const TextList *labels;
 } Labelled;
 
+/* The error that nothing carries the labels; `where` is "" or " in session shop". Returns -1. */
+int labelled_none(const char *where, const TextList *labels, Err *err);
+
 /* The names of the command, and those of the targets that carry all the labels now; without labels
  * the names as they are. They live in cli->arena. */
 MUST int labelled_names(Cli *cli, const Labelled *what, TextList *ret, Err *err);

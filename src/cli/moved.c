@@ -12,8 +12,8 @@
 
 /* `.thole` beside the config file. Returns owned. */
 static char *trace_dir(const Cli *cli) {
-    const char *slash = strrchr(cli->config_file, '/');
-    return xasprintf("%.*s/.thole", (int)(slash - cli->config_file), cli->config_file);
+    AUTO_FREE char *dir = path_dir(cli->config_file);
+    return path_join(dir, ".thole");
 }
 
 /* …/sessions/<slug>/runs: where the logs of the default config file's session are. Returns owned,
@@ -27,8 +27,8 @@ static char *linked_slug(const char *dir) {
     if (!end)
         return NULL;
     *end = '\0';
-    char *slash = strrchr(to, '/');
-    return slash && slash[1] ? xstrdup(slash + 1) : NULL;
+    const char *slug = path_base(to);
+    return slug > to && *slug ? xstrdup(slug) : NULL;
 }
 
 const char *moved_from(const Value *session) {

@@ -32,6 +32,13 @@ typedef struct Option {
     const char *choices; /* OPTION_TEXT: "table|wide|json"; NULL: anything */
 } Option;
 
+/* The row of -l, the same in every command that takes names; `labels` is its member of the struct. */
+#define OPTION_LABELS(type)                                                \
+    {                                                                      \
+        "label", 'l', OPTION_TEXTS, offsetof(type, labels), "KEY[=VALUE]", \
+            "what carries this label", NULL                                \
+    }
+
 /* Is the word one of "a|b|c"? */
 bool option_is_choice(const char *choices, const char *word);
 

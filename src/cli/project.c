@@ -133,9 +133,8 @@ static char *traced(const char *dir) {
     const char *file = json_parse(text, size, &arena, &state, &err) == 0
                            ? value_get_str(state, "config_path")
                            : NULL;
-    const char *slash = file ? strrchr(file, '/') : NULL;
-    size_t n = slash ? (size_t)(slash - file) : 0;
-    if (slash && strlen(dir) == n && strncmp(dir, file, n) == 0 && access(file, F_OK) < 0)
+    AUTO_FREE char *of = path_dir(file ? file : "");
+    if (file && strcmp(of, *dir ? dir : "/") == 0 && access(file, F_OK) < 0)
         found = xstrdup(file);
     arena_deinit(&arena);
     return found;

@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/helpers.h"
+#include "cli/labelled.h"
 #include "cli/presence.h"
 #include "cli/table.h"
 #include "cli/target_view.h"
@@ -21,8 +22,7 @@ typedef struct PsOptions {
 
 static const Option options[] = {
     {"all", 'a', OPTION_FLAG, offsetof(PsOptions, all), NULL, "every session of this user", NULL},
-    {"label", 'l', OPTION_TEXTS, offsetof(PsOptions, labels), "KEY[=VALUE]",
-     "only what carries this label", NULL},
+    OPTION_LABELS(PsOptions),
 };
 
 /* The columns, and who has them. */
@@ -204,14 +204,6 @@ static void put_selector(const Ps *ps, Buf *path) {
     }
 }
 
-static int nothing_labelled(const Ps *ps, const Value *items, Err *err) {
-    if (!ps->labels->n || value_count(items) > 0)
-        return 0;
-    return err_set(err, ERR_NOT_FOUND, "nothing carries the label%s %s%s%s",
-                   ps->labels->n > 1 ? "s" : "", ps->labels->at[0],
-                   ps->labels->n > 1 ? " and " : "", ps->labels->n > 1 ? ps->labels->at[1] : "");
-}
-
 static int show(Ps *ps, const char *slug, Err *err) {
     const Value *list;
     Buf path;
@@ -226,8 +218,8 @@ static int show(Ps *ps, const char *slug, Err *err) {
         r = print_json(ps->cli, buf_cstr(&path), err);
     } else {
         r = client_ask(&ps->cli->client, "GET", buf_cstr(&path), NULL, &ps->cli->arena, &list, err);
-        if (r == 0)
-            r = nothing_labelled(ps, value_get(list, "items"), err);
+        if (r == 0 && ps->labels->n > 0 && value_count(value_get(list, "items")) == 0)
+            r = labelled_none("", ps->labels, err);
         if (r == 0) {
             print_table(ps, value_get(list, "items"));
             say_helpers(ps, value_get(list, "items"));

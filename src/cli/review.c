@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/path.h"
 #include "cli/report_print.h"
 #include "cli/request.h"
 #include "spec/routes.h"
@@ -37,8 +38,7 @@ int review_ask(Cli *cli, const Value **ret_status, Err *err) {
 }
 
 void review_say_foreign(Cli *cli) {
-    const char *slash = strrchr(cli->config_file, '/');
-    const char *name = slash ? slash + 1 : cli->config_file;
+    const char *name = path_base(cli->config_file);
     const Value *status;
     bool own = strcmp(name, "thole.yaml") == 0 || strncmp(name, "previewctl.", 11) == 0;
     if (!own && review_ask(cli, &status, NULL) == 0 && value_get(status, "written"))

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/labelled.h"
 #include "data/json.h"
 #include "spec/routes.h"
 
@@ -284,17 +285,6 @@ static bool has_labels(const TargetView *view, const TextList *labels) {
     return true;
 }
 
-static int nothing_labelled(const Targets *targets, const TextList *labels, Err *err) {
-    Buf text;
-    buf_init(&text, sizeof(err->msg));
-    for (size_t i = 0; i < labels->n; i++)
-        buf_printf(&text, "%s%s", i ? " and " : "", labels->at[i]);
-    err_set(err, ERR_NOT_FOUND, "nothing in session %s carries the label%s %s", targets->slug,
-            labels->n > 1 ? "s" : "", buf_cstr(&text));
-    buf_deinit(&text);
-    return -1;
-}
-
 int targets_choose(Targets *targets, const TextList *names, const TextList *labels, Err *err) {
     size_t label_n = labels ? labels->n : 0, labelled = 0;
     targets->restricted = names->n + label_n > 0;
@@ -307,7 +297,11 @@ int targets_choose(Targets *targets, const TextList *names, const TextList *labe
     for (size_t i = 0; i < names->n; i++)
         if (choose_name(targets, names->at[i], err) < 0)
             return -1;
-    return label_n && !labelled ? nothing_labelled(targets, labels, err) : 0;
+    if (label_n == 0 || labelled > 0)
+        return 0;
+    char where[sizeof(err->msg)];
+    snprintf(where, sizeof(where), " in session %s", targets->slug);
+    return labelled_none(where, labels, err);
 }
 
 /* On one that is chosen. */

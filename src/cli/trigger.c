@@ -26,8 +26,7 @@ typedef struct TriggerOptions {
 } TriggerOptions;
 
 static const Option options[] = {
-    {"label", 'l', OPTION_TEXTS, offsetof(TriggerOptions, labels), "KEY[=VALUE]",
-     "what carries this label", NULL},
+    OPTION_LABELS(TriggerOptions),
     {"wait", 0, OPTION_FLAG, offsetof(TriggerOptions, wait), NULL,
      "print the logs of the runs and end with their exit code", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(TriggerOptions, timeout_ms), "DURATION",

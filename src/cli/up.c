@@ -29,8 +29,7 @@ typedef struct UpOptions {
 } UpOptions;
 
 static const Option up_options[] = {
-    {"label", 'l', OPTION_TEXTS, offsetof(UpOptions, labels), "KEY[=VALUE]",
-     "only services that carry this label", NULL},
+    OPTION_LABELS(UpOptions),
     {"detach", 'd', OPTION_FLAG, offsetof(UpOptions, detach), NULL, "start it and return", NULL},
     {"wait", 0, OPTION_FLAG, offsetof(UpOptions, wait), NULL,
      "return when everything is ready or done", NULL},
@@ -45,8 +44,7 @@ static const Option up_options[] = {
 };
 
 static const Option ci_options[] = {
-    {"label", 'l', OPTION_TEXTS, offsetof(UpOptions, labels), "KEY[=VALUE]",
-     "only services that carry this label", NULL},
+    OPTION_LABELS(UpOptions),
     {"timeout", 0, OPTION_DURATION, offsetof(UpOptions, timeout_ms), "DURATION",
      "the longest it may take", NULL},
     {"readiness-timeout", 0, OPTION_DURATION, offsetof(UpOptions, readiness_timeout_ms), "DURATION",

@@ -17,8 +17,7 @@ typedef struct WaitOptions {
 static const Option options[] = {
     {"for", 0, OPTION_TEXT, offsetof(WaitOptions, until), "WHAT",
      "until it is ready (a job: done), terminated, done", "ready|terminated|done"},
-    {"label", 'l', OPTION_TEXTS, offsetof(WaitOptions, labels), "KEY[=VALUE]",
-     "for what carries this label", NULL},
+    OPTION_LABELS(WaitOptions),
     {"timeout", 0, OPTION_DURATION, offsetof(WaitOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
 };

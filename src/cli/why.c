@@ -90,8 +90,7 @@ typedef struct WhyOptions {
 } WhyOptions;
 
 static const Option options[] = {
-    {"label", 'l', OPTION_TEXTS, offsetof(WhyOptions, labels), "KEY[=VALUE]",
-     "what carries this label", NULL},
+    OPTION_LABELS(WhyOptions),
 };
 
 static int run(Cli *cli, void *given, Err *err) {
