@@ -50,6 +50,15 @@ bool buf_put(Buf *buf, const void *bytes, size_t size) {
     return true;
 }
 
+bool buf_repeat(Buf *buf, size_t from, size_t size) {
+    if (!room(buf, size))
+        return false;
+    memcpy(buf->p + buf->n, buf->p + from, size);
+    buf->n += size;
+    buf->p[buf->n] = '\0';
+    return true;
+}
+
 bool buf_puts(Buf *buf, const char *text) {
     return buf_put(buf, text, strlen(text));
 }

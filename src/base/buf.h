@@ -19,6 +19,7 @@ void buf_init(Buf *buf, size_t max);
 void buf_deinit(Buf *buf);
 void buf_reset(Buf *buf); /* empty, keeps its memory and forgets the failure */
 bool buf_put(Buf *buf, const void *bytes, size_t size);
+bool buf_repeat(Buf *buf, size_t from, size_t size); /* what it has there already, once more */
 bool buf_puts(Buf *buf, const char *text);
 bool buf_putc(Buf *buf, char c);
 bool buf_printf(Buf *buf, const char *format, ...) PRINTF(2, 3);

@@ -149,6 +149,12 @@ void json_raw(JsonWriter *w, const char *json, size_t len) {
     w->comma = true;
 }
 
+void json_repeat(JsonWriter *w, size_t from, size_t size) {
+    before(w);
+    buf_repeat(w->out, from, size);
+    w->comma = true;
+}
+
 void json_base64(JsonWriter *w, const char *bytes, size_t len) {
     before(w);
     buf_putc(w->out, '"');

@@ -49,6 +49,8 @@ void json_bool(JsonWriter *w, bool b);
 void json_null(JsonWriter *w) JSON_LABEL("null");
 /* One complete value, written as it is. */
 void json_raw(JsonWriter *w, const char *json, size_t len);
+/* The complete value whose `size` bytes stand in the Buf at `from`, once more. */
+void json_repeat(JsonWriter *w, size_t from, size_t size);
 /* What JSON cannot say otherwise: a string in base64. */
 void json_base64(JsonWriter *w, const char *bytes, size_t len);
 void json_value(JsonWriter *w, const Value *v); /* NULL: null */

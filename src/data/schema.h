@@ -202,6 +202,12 @@ typedef enum UnknownKeys {
 
 enum { SCHEMA_PATH_MAX = 512 };
 
+/* Bytes of a struct of `type` of which nothing was given. */
+typedef struct StructDefaults {
+    const Type *type;
+    const void *bytes;
+} StructDefaults;
+
 struct Decoder {
     Arena *arena;
     Report *report;
@@ -213,6 +219,8 @@ struct Decoder {
     size_t path_len;
     size_t problems;       /* errors reported so far */
     uint32_t line, column; /* of the innermost value that has a position */
+    StructDefaults defaults[32];
+    size_t default_n;
 };
 
 /* Decodes `v` (NULL: absent) as `type` into `ret` (type->size bytes, made zero first), with

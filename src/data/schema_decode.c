@@ -211,26 +211,37 @@ static uint64_t decode_members(Decoder *d, const Type *type, const Value *map, c
         }
         set |= (uint64_t)1 << field_index(type, field);
         size_t before = decode_enter(d, field->name);
-        if (field->dflt && field->type->kind != TYPE_STRUCT) /* what stays if the value is wrong */
-            decode_any(d, field->type, field, field_default(field, d->arena), ret + field->offset);
         decode_any(d, field->type, field, pair->value, ret + field->offset);
         decode_leave(d, before);
     }
     return stored ? stored_bits(type, stored) : set;
 }
 
-static void decode_absent(Decoder *d, const Type *type, uint64_t given, bool required, char *ret) {
+/* A struct of which nothing was given: all defaults. The same bytes for each of its type, so they are made once. */
+static const void *all_defaults(Decoder *d, const Type *type) {
+    for (size_t i = 0; i < d->default_n; i++)
+        if (d->defaults[i].type == type)
+            return d->defaults[i].bytes;
+    char *bytes = arena_alloc(d->arena, type->size);
     for (size_t i = 0; i < type->field_n; i++) {
         const Field *field = &type->fields[i];
-        if (given >> i & 1)
-            continue;
-        if (required && field->flags & FIELD_REQUIRED)
+        if (field->dflt)
+            decode_any(d, field->type, field, field_default(field, d->arena),
+                       bytes + field->offset);
+        else if (field->type->kind == TYPE_STRUCT)
+            memcpy(bytes + field->offset, all_defaults(d, field->type), field->size);
+    }
+    if (d->default_n < COUNT(d->defaults))
+        d->defaults[d->default_n++] = (StructDefaults){type, bytes};
+    return bytes;
+}
+
+static void check_required(Decoder *d, const Type *type, uint64_t given) {
+    for (size_t i = 0; i < type->field_n; i++) {
+        const Field *field = &type->fields[i];
+        if (field->flags & FIELD_REQUIRED && !(given >> i & 1))
             decode_problem_at(d, d->line, d->column, NULL, "\"%s\" is missing: %s", field->name,
                               field->doc);
-        if (field->dflt)
-            decode_any(d, field->type, field, field_default(field, d->arena), ret + field->offset);
-        else if (field->type->kind == TYPE_STRUCT)
-            decode_struct(d, field->type, NULL, ret + field->offset);
     }
 }
 
@@ -262,6 +273,7 @@ static void decode_struct(Decoder *d, const Type *type, const Value *v, void *re
     assert(type->field_n <= 64);
     uint64_t given = 0, set = 0;
     uint32_t line = d->line, column = d->column;
+    memcpy(ret, all_defaults(d, type), type->size); /* what stays of what is absent or wrong */
     if (v && v->line && !d->line) {
         d->line = v->line;
         d->column = v->column;
@@ -274,7 +286,8 @@ static void decode_struct(Decoder *d, const Type *type, const Value *v, void *re
         if (!given)
             decode_expected(d, struct_expected(type), v);
     }
-    decode_absent(d, type, given, value_is(v, VALUE_MAP), ret);
+    if (value_is(v, VALUE_MAP))
+        check_required(d, type, given);
     const Field *bits = field_with(type, FIELD_SET_BITS);
     if (bits)
         memcpy((char *)ret + bits->offset, &set, sizeof(set));

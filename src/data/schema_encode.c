@@ -8,12 +8,21 @@
 #include "data/schema.h"
 #include "data/schema_private.h"
 
+/* The struct of a type that was written last as a member, and where its text is. Most are as the one before: all defaults. */
+typedef struct Written {
+    const Type *type;
+    const void *object;
+    size_t from, size;
+} Written;
+
 typedef struct Encoder {
     const EncodeOptions *options;
     JsonWriter *out;
+    Written last[32];
+    size_t last_n;
 } Encoder;
 
-static void encode_any(const Encoder *e, const Type *type, const void *at);
+static void encode_any(Encoder *e, const Type *type, const void *at);
 
 static int64_t number_at(const void *at) {
     int64_t n;
@@ -34,7 +43,7 @@ static Items items_at(const void *at) {
 }
 
 /* Only our API's names are computed; the keys of a map are data and stay. */
-static void encode_key(const Encoder *e, const char *name) {
+static void encode_key(Encoder *e, const char *name) {
     if (!e->options->camel) {
         json_key(e->out, name);
         return;
@@ -46,7 +55,7 @@ static void encode_key(const Encoder *e, const char *name) {
 }
 
 /* Exact, and as people write it: 300ms, 10s, 1h30m. */
-static void encode_duration(const Encoder *e, int64_t ms) {
+static void encode_duration(Encoder *e, int64_t ms) {
     static const struct {
         const char *unit;
         int64_t ms;
@@ -63,7 +72,7 @@ static void encode_duration(const Encoder *e, int64_t ms) {
 }
 
 /* In binary units where that is exact. */
-static void encode_size(const Encoder *e, int64_t bytes) {
+static void encode_size(Encoder *e, int64_t bytes) {
     char text[DURATION_TEXT];
     if (bytes == 0 || bytes % 1024) {
         json_int(e->out, bytes);
@@ -73,7 +82,7 @@ static void encode_size(const Encoder *e, int64_t bytes) {
     json_string(e->out, text);
 }
 
-static void encode_enum(const Encoder *e, const Type *type, const void *at) {
+static void encode_enum(Encoder *e, const Type *type, const void *at) {
     int value;
     memcpy(&value, at, sizeof(value));
     for (const EnumName *name = type->names; name->name; name++)
@@ -84,7 +93,7 @@ static void encode_enum(const Encoder *e, const Type *type, const void *at) {
     json_null(e->out);
 }
 
-static void encode_strings(const Encoder *e, const void *at) {
+static void encode_strings(Encoder *e, const void *at) {
     StrList list;
     memcpy(&list, at, sizeof(list));
     json_array_begin(e->out);
@@ -93,7 +102,7 @@ static void encode_strings(const Encoder *e, const void *at) {
     json_array_end(e->out);
 }
 
-static void encode_string_map(const Encoder *e, const void *at) {
+static void encode_string_map(Encoder *e, const void *at) {
     StrMap map;
     memcpy(&map, at, sizeof(map));
     json_object_begin(e->out);
@@ -102,7 +111,7 @@ static void encode_string_map(const Encoder *e, const void *at) {
     json_object_end(e->out);
 }
 
-static void encode_list(const Encoder *e, const Type *type, const void *at) {
+static void encode_list(Encoder *e, const Type *type, const void *at) {
     Items items = items_at(at);
     json_array_begin(e->out);
     for (size_t i = 0; i < items.n; i++)
@@ -110,7 +119,7 @@ static void encode_list(const Encoder *e, const Type *type, const void *at) {
     json_array_end(e->out);
 }
 
-static void encode_map(const Encoder *e, const Type *type, const void *at) {
+static void encode_map(Encoder *e, const Type *type, const void *at) {
     Items items = items_at(at);
     const Field *key = field_with(type->of, FIELD_KEY);
     json_object_begin(e->out);
@@ -146,7 +155,7 @@ static bool empty(const Type *type, const void *at) {
     UNREACHABLE();
 }
 
-static void encode_bits(const Encoder *e, const Type *type, uint64_t set) {
+static void encode_bits(Encoder *e, const Type *type, uint64_t set) {
     json_array_begin(e->out);
     for (size_t i = 0; i < type->field_n; i++)
         if (set >> i & 1)
@@ -156,7 +165,7 @@ static void encode_bits(const Encoder *e, const Type *type, uint64_t set) {
 
 /* Is the member to be written? What is empty goes without saying, unless it is not so by
  * default. */
-static bool shown(const Encoder *e, const Type *type, const Field *field, const void *object) {
+static bool shown(Encoder *e, const Type *type, const Field *field, const void *object) {
     if (field->flags & FIELD_KEY || (field->flags & FIELD_INTERNAL && !e->options->internal))
         return false;
     if (field->flags & FIELD_OPTIONAL && !field_written(type, field, object))
@@ -166,26 +175,51 @@ static bool shown(const Encoder *e, const Type *type, const Field *field, const 
     return field->dflt || !empty(field->type, field_at(field, object));
 }
 
-static void encode_member(const Encoder *e, const Type *type, const Field *field,
-                          const void *object) {
+static Written *last_of(Encoder *e, const Type *type) {
+    for (size_t i = 0; i < e->last_n; i++)
+        if (e->last[i].type == type)
+            return &e->last[i];
+    if (e->last_n == COUNT(e->last))
+        return NULL;
+    e->last[e->last_n] = (Written){.type = type};
+    return &e->last[e->last_n++];
+}
+
+/* After its key: what has the same bytes has the same text. */
+static void encode_member_struct(Encoder *e, const Type *type, const void *at) {
+    Buf *out = e->out->out;
+    Written *last = e->out->pretty ? NULL : last_of(e, type);
+    if (last && last->object && memcmp(last->object, at, type->size) == 0) {
+        json_repeat(e->out, last->from, last->size);
+        return;
+    }
+    size_t from = out->n;
+    encode_any(e, type, at);
+    if (last)
+        *last = (Written){type, at, from, out->n - from};
+}
+
+static void encode_member(Encoder *e, const Type *type, const Field *field, const void *object) {
     const void *at = field_at(field, object);
     encode_key(e, field->name);
     if (field->flags & FIELD_SET_BITS)
         encode_bits(e, type, (uint64_t)number_at(at));
     else if (field->flags & FIELD_SECRET && e->options->mask)
         json_string(e->out, SCHEMA_MASKED);
+    else if (field->type->kind == TYPE_STRUCT)
+        encode_member_struct(e, field->type, at);
     else
         encode_any(e, field->type, at);
 }
 
-static void encode_short(const Encoder *e, const Type *type, const void *object) {
+static void encode_short(Encoder *e, const Type *type, const void *object) {
     const Field *scalar = field_find(type, type->scalar);
     bool listed = type->list && empty(scalar->type, field_at(scalar, object));
     const Field *field = listed ? field_find(type, type->list) : scalar;
     encode_any(e, field->type, field_at(field, object));
 }
 
-static void encode_struct(const Encoder *e, const Type *type, const void *object) {
+static void encode_struct(Encoder *e, const Type *type, const void *object) {
     if (type->only_short) {
         encode_short(e, type, object);
         return;
@@ -197,7 +231,7 @@ static void encode_struct(const Encoder *e, const Type *type, const void *object
     json_object_end(e->out);
 }
 
-static void encode_any(const Encoder *e, const Type *type, const void *at) {
+static void encode_any(Encoder *e, const Type *type, const void *at) {
     switch (type->kind) {
     case TYPE_BOOL: json_bool(e->out, *(const bool *)at); return;
     case TYPE_INT: json_int(e->out, number_at(at)); return;
@@ -217,6 +251,6 @@ static void encode_any(const Encoder *e, const Type *type, const void *at) {
 
 void schema_encode(const Type *type, const void *object, const EncodeOptions *options,
                    JsonWriter *out) {
-    const Encoder e = {.options = options, .out = out};
+    Encoder e = {.options = options, .out = out};
     encode_any(&e, type, object);
 }

@@ -64,6 +64,8 @@ bool schema_same_field(const Type *type, const Field *field, const void *a, cons
     if (field->flags & FIELD_OPTIONAL &&
         field_written(type, field, a) != field_written(type, field, b))
         return false;
+    if (memcmp(field_at(field, a), field_at(field, b), field->size) == 0)
+        return true; /* down to the pointers: most is at its default */
     return schema_same(field->type, field_at(field, a), field_at(field, b));
 }
 

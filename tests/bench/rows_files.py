@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows about files: what watching costs, how soon a change is acted upon, and what looking at many inputs holds up."""
 
+import re
 import statistics
 import time
 
@@ -111,4 +112,56 @@ class InputsStall(Row):
         return statistics.median(asked) / 1e6
 
 
-ROWS_FILES = (WatchIdle, Change, TriggerWait, InputsStall)
+class Reload(Row):
+    """Both are asked for with `thole api`, and end when the new run writes its first line."""
+    name, what, budget, rounds = "reload", "1,000 services, `env` of one changed: asked → its new run, against its restart", 1.5, 15
+    services, one = 1000, "s0500"
+
+    def before_thole(self, thole):
+        self.names = [f"s{i:04}" for i in range(self.services)]
+        self.value, self.cpu = 0, []
+        self.save()
+        thole.run("up", "-d", "--wait", timeout=120)
+        self.session = thole.session()["metadata"]["name"]
+        self.run = 1
+
+    def save(self):
+        """As people write it: a file of 8,000 lines, of which one is another."""
+        lines = ["version: 1", "name: many", "services:"]
+        for name in self.names:
+            lines += [f"  {name}:", f"    command: [{tool('child')}, {name}]", "    env:", f"      NAME: {name}",
+                      f"      VALUE: '{self.value if name == self.one else 0}'", "    stop:", "      signal: KILL"]
+        self.thole_.config("\n".join(lines) + "\n")
+
+    def stamp(self):
+        logs = list(self.thole_.state.glob(f"sessions/many-*/runs/{self.one}*/{self.run}/log.*"))
+        match = logs and re.fullmatch(r"\w+ (\d+)\n", logs[0].read_text())
+        return match and int(match.group(1))
+
+    def ask(self, path):
+        self.run += 1
+        used = self.used()
+        began = self.timed("api", "POST", path)[0][0]
+        took = (driver.wait_until(self.stamp, 20, "the new run's line") - began) / 1e6
+        settle(0.3)  # what follows the run, and the look at the saved file
+        return took, self.used() - used
+
+    def used(self):
+        """What the server has used of the CPU, ms."""
+        return int(driver.read_proc(self.thole_.server_pid(), "schedstat").split()[0]) / 1e6
+
+    def reference(self):
+        took, self.restart_used = self.ask(f"/apis/thole.dev/v1alpha1/namespaces/{self.session}/targets/{self.one}.serve/restart")
+        return took
+
+    def thole(self):
+        self.value += 1
+        self.save()
+        took, used = self.ask(f"/apis/tilt.dev/v1alpha1/sessions/{self.session}/reload")
+        self.cpu.append((self.restart_used, used))
+        self.notes = ["CPU of the server: {:.1f} ms for the restart, {:.1f} ms for the reload".format(
+            *map(statistics.median, zip(*self.cpu)))]
+        return took
+
+
+ROWS_FILES = (WatchIdle, Change, TriggerWait, InputsStall, Reload)

@@ -321,10 +321,24 @@ int session_preview(Engine *engine, const SessionAsk *ask, Report *report, Reloa
     return r;
 }
 
+/* The present config without what has left it; NULL: nothing has. */
+static const Config *without_leaving(const Session *session, Arena *arena) {
+    const Config *config = session->config;
+    size_t n = 0;
+    for (size_t i = 0; i < config->services.n; i++)
+        n += !config->services.at[i].leaving;
+    if (n == config->services.n)
+        return NULL;
+    Config *rest = arena_dup(arena, config, sizeof(*rest));
+    rest->services.at = arena_alloc(arena, (n + 1) * sizeof(Service));
+    rest->services.n = 0;
+    for (size_t i = 0; i < config->services.n; i++)
+        if (!config->services.at[i].leaving)
+            rest->services.at[rest->services.n++] = config->services.at[i];
+    return rest;
+}
+
 bool session_drop_leaving(Session *session) {
-    Config rest = *session->config;
-    const Service *services = session->config->services.at;
-    size_t n = session->config->services.n;
     Err err;
     if (!session->leaving || session->adopting)
         return false;
@@ -333,15 +347,12 @@ bool session_drop_leaving(Session *session) {
             is_there(session, i))
             return false;
     session->leaving = false;
-    rest.services.at = xcalloc(n + 1, sizeof(Service));
-    rest.services.n = 0;
-    for (size_t i = 0; i < n; i++)
-        if (!services[i].leaving)
-            rest.services.at[rest.services.n++] = services[i];
-    bool any = rest.services.n < n;
-    Generation *next = any ? copy_generation(&rest, &err) : NULL;
-    free(rest.services.at);
-    if (!any)
+    Arena arena;
+    arena_init(&arena);
+    const Config *rest = without_leaving(session, &arena);
+    Generation *next = rest ? copy_generation(rest, &err) : NULL;
+    arena_deinit(&arena);
+    if (!rest)
         return false;
     if (!next || swap(session, next, &err) < 0) {
         log_warn("%s: %s", session->slug, err.msg);

@@ -20,6 +20,23 @@ TEST(buf_puts_together)
     buf_deinit(&buf);
 }
 
+TEST(buf_repeats_what_it_has)
+{
+    Buf buf;
+    buf_init(&buf, 400);
+    CHECK(buf_puts(&buf, "abc"));
+    for (int i = 0; i < 7; i++) /* its memory moves meanwhile */
+        CHECK(buf_repeat(&buf, 1, buf.n - 1));
+    CHECK_EQ(buf.n, 257);
+    CHECK_EQ(buf.p[0], 'a');
+    for (size_t i = 1; i < buf.n; i++)
+        CHECK_EQ(buf.p[i], i % 2 ? 'b' : 'c');
+    CHECK(!buf_repeat(&buf, 0, 200));
+    CHECK(buf.failed);
+    CHECK_EQ(buf.n, 257);
+    buf_deinit(&buf);
+}
+
 TEST(buf_stops_at_its_maximum_and_remembers)
 {
     Buf buf;

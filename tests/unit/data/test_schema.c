@@ -319,6 +319,79 @@ TEST(schema_encodes_and_reads_back)
     arena_deinit(&arena);
 }
 
+typedef struct Twig {
+    Leaf left, right;
+} Twig;
+SCHEMA_DECLARE(t_twig, Twig);
+static const Field twig_fields[] = {FIELD(Twig, left, "left", t_leaf),
+                                    FIELD(Twig, right, "right", t_leaf)};
+SCHEMA_STRUCT(t_twig, Twig, "twig", twig_fields);
+SCHEMA_LIST(t_twigs, t_twig);
+
+static const char *encode_twigs(const Twig *twigs, size_t n, bool pretty, size_t max) {
+    const struct {
+        const Twig *at;
+        size_t n;
+    } list = {twigs, n};
+    Buf buf;
+    buf_init(&buf, max);
+    JsonWriter w;
+    json_writer_init(&w, &buf);
+    w.pretty = pretty;
+    schema_encode(&t_twigs, &list, &(EncodeOptions){.internal = true}, &w);
+    const char *text = buf.failed ? NULL : arena_strdup(&arena, buf_cstr(&buf));
+    buf_deinit(&buf);
+    return text;
+}
+
+TEST(schema_encodes_what_is_as_the_one_before)
+{
+    arena_init(&arena);
+    Leaf plain = {.host = "a"}, other = {.host = "b"};
+    Twig twigs[] = {{plain, plain}, {plain, other}, {other, plain}};
+    const char *text = encode_twigs(twigs, 3, false, 1 << 16);
+#define LEAF(host) "{\"set\":[],\"host\":\"" host "\"}"
+#define TWIG(a, b) "{\"left\":" LEAF(a) ",\"right\":" LEAF(b) "}"
+    CHECK_STR(text, "[" TWIG("a", "a") "," TWIG("a", "b") "," TWIG("b", "a") "]");
+    Buf compact;
+    const Value *pretty = NULL;
+    Err err;
+    const char *lines = encode_twigs(twigs, 3, true, 1 << 16);
+    ASSERT(json_parse(lines, strlen(lines), &arena, &pretty, &err) == 0);
+    buf_init(&compact, 1 << 16);
+    JsonWriter w;
+    json_writer_init(&w, &compact);
+    json_value(&w, pretty);
+    CHECK_STR(buf_cstr(&compact), text);
+    buf_deinit(&compact);
+    for (size_t max = 0; max < strlen(text); max++)
+        CHECK(!encode_twigs(twigs, 3, false, max));
+    arena_deinit(&arena);
+}
+
+TEST(schema_defaults_are_those_of_each_struct)
+{
+    const Value *v = NULL;
+    struct {
+        Twig *at;
+        size_t n;
+    } list;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    const char *text = "[{left: {port: 80, host: b}}, {left: 81}, {right: {port: 82}}, {}]";
+    ASSERT(yaml_parse(&(YamlText){"t", text, strlen(text)}, &arena, &report, &v) == 0);
+    Decoder d = {.arena = &arena, .report = &report, .file = "t"};
+    ASSERT(schema_decode(&d, &t_twigs, v, &list) == 0);
+    ASSERT(list.n == 4);
+    CHECK_STR(list.at[0].left.host, "b");
+    CHECK_STR(list.at[0].right.host, "localhost");
+    CHECK_STR(list.at[1].left.host, "localhost");
+    CHECK_EQ(list.at[1].left.port, 81);
+    CHECK_EQ(list.at[2].left.port, 0);
+    CHECK_EQ(list.at[3].left.set, 0);
+    arena_deinit(&arena);
+}
+
 TEST(schema_strmap_merge)
 {
     arena_init(&arena);
