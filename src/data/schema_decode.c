@@ -217,7 +217,8 @@ static uint64_t decode_members(Decoder *d, const Type *type, const Value *map, c
     return stored ? stored_bits(type, stored) : set;
 }
 
-/* A struct of which nothing was given: all defaults. The same bytes for each of its type, so they are made once. */
+/* A struct of which nothing was given: all defaults. The bytes are the same for each of its type,
+ * so they are made once. */
 static const void *all_defaults(Decoder *d, const Type *type) {
     for (size_t i = 0; i < d->default_n; i++)
         if (d->defaults[i].type == type)
