@@ -36,13 +36,12 @@ void serve_session_reload(Api *api, Request *request, const RouteMatch *match) {
 }
 
 static void write_plan(const ReloadPlan *plan, const char *file, Arena *arena, JsonWriter *out) {
-    const char *slash = strrchr(file, '/');
     json_object_begin(out);
     json_kv_string(out, "kind", "SessionReload");
     json_kv_string(out, "apiVersion", "tilt.dev/v1alpha1");
     json_kv_array(out, "changes");
     for (size_t i = 0; i < plan->n; i++) {
-        const char *why = reload_why(&plan->at[i], slash ? slash + 1 : file, arena);
+        const char *why = reload_why(&plan->at[i], path_base(file), arena);
         json_object_begin(out);
         json_kv_string(out, "target", plan->at[i].target);
         json_kv_string(out, "action", reload_act_name(plan->at[i].act));

@@ -201,7 +201,7 @@ SocketFile *socket_file_new(Loop *loop, const char *path, SocketFileFn fn, void 
                          .fd = -1,
                          .notify = -1,
                          .watched = -1};
-    file->name = strrchr(file->path, '/') + 1;
+    file->name = path_base(file->path);
     file->fd = make(file, err);
     if (file->fd < 0)
         return socket_file_free(file);

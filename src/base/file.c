@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 
@@ -82,12 +83,8 @@ static int create_new(const char *path, mode_t mode) {
 }
 
 static int sync_directory_of(const char *path, Err *err) {
-    AUTO_FREE char *parent = xstrdup(path);
-    char *slash = strrchr(parent, '/');
-    if (slash)
-        slash[slash == parent] = '\0';
-    AUTO_CLOSE int fd =
-        sys_openat(AT_FDCWD, slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    AUTO_FREE char *parent = path_dir(path);
+    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     return fd < 0 || sys_fsync(fd) < 0 ? err_sys(err, errno, "sync the directory of %s", path) : 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/glob.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "base/vec.h"
@@ -99,8 +100,7 @@ static const char *below(const Ignore *ignore, const char *path) {
 }
 
 static Ignored look_here(const Ignore *ignore, const char *path, bool is_dir) {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
+    const char *name = path_base(path);
     AUTO_FREE char *whole = ignore->above ? xasprintf("%s/%s", ignore->above, path) : NULL;
     for (size_t i = ignore->rules.n; i-- > 0;) {
         const Rule *rule = &ignore->rules.at[i];

@@ -18,6 +18,18 @@ char *path_join(const char *dir, const char *name) {
     return xasprintf("%s%s%s", dir, dir[n - 1] == '/' ? "" : "/", name);
 }
 
+const char *path_base(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+char *path_dir(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return xstrdup(".");
+    return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 bool path_below(const char *path, const char *dir) {
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/')

@@ -9,6 +9,10 @@
 
 /* Returns owned; an absolute name stands alone. */
 char *path_join(const char *dir, const char *name);
+/* The last name of a path; lends. Of one that ends with a slash it is empty. */
+const char *path_base(const char *path);
+/* What it is in: "." without a slash, "/" at the root. Returns owned. */
+char *path_dir(const char *path);
 /* Is it `dir` or inside? Both absolute and normal. */
 bool path_below(const char *path, const char *dir);
 /* Those that are missing; existing ones stay as they are. */

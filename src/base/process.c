@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/boot.h"
+#include "base/path.h"
 #include "base/str.h"
 
 void process_each(ProcessFn fn, void *arg) {
@@ -54,8 +55,7 @@ void process_command(pid_t pid, char *ret, size_t size) {
     snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-    const char *slash = strrchr(text, '/'); /* the first argument ends at its NUL */
-    const char *command = slash ? slash + 1 : text;
+    const char *command = path_base(text); /* the first argument ends at its NUL */
     while (n > 0 && text[n - 1] == '\0')
         n--;
     for (ssize_t i = 0; i < n; i++)

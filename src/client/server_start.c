@@ -23,9 +23,9 @@ static char *server_program(void) {
     ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
     if (n > 0) {
         own[n] = '\0';
-        int dir = (int)(strrchr(own, '/') - own);
-        AUTO_FREE char *beside = xasprintf("%.*s/thole-server", dir, own);
-        AUTO_FREE char *libexec = xasprintf("%.*s/../libexec/thole/thole-server", dir, own);
+        AUTO_FREE char *dir = path_dir(own);
+        AUTO_FREE char *beside = path_join(dir, "thole-server");
+        AUTO_FREE char *libexec = path_join(dir, "../libexec/thole/thole-server");
         if (access(beside, X_OK) == 0)
             return TAKE(beside);
         if (access(libexec, X_OK) == 0)

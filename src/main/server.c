@@ -139,7 +139,7 @@ static char *own_path(void) {
 
 /* The pin that belongs to this server: beside it, with the same suffix ("-faults"). */
 static char *pin_path(const char *program) {
-    const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
+    const char *name = path_base(program);
     const char *suffix = str_starts(name, "thole-server") ? name + strlen("thole-server") : "";
     return xasprintf("%.*sthole-pin%s", (int)(name - program), program, suffix);
 }

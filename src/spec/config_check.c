@@ -9,16 +9,8 @@
 #include "spec/port.h"
 #include "spec/replicas.h"
 
-/* A problem with a key of a service ("" for the service itself). */
-#define PROBLEM(source, service, key, hint, ...) \
-    source_problem(source, key_path(source, service, key), hint, __VA_ARGS__)
-
-static const char *key_path(const Source *source, const Service *service, const char *key) {
+const char *service_key_path(const Source *source, const Service *service, const char *key) {
     return arena_printf(source->arena, "services.%s%s%s", service->name, *key ? "." : "", key);
-}
-
-static bool has(const Service *service, const char *key) {
-    return schema_has(&type_service, service, key);
 }
 
 static bool has_job(const Service *service) {
@@ -190,8 +182,8 @@ static void check_condition(const Source *source, const char *path, const Depend
 static void check_dependencies(const Config *config, const Source *source, const Service *service) {
     for (size_t i = 0; i < service->depends_on.n; i++) {
         const DependsOn *dep = &service->depends_on.at[i];
-        const char *path =
-            key_path(source, service, arena_printf(source->arena, "depends_on.%s", dep->name));
+        const char *path = service_key_path(
+            source, service, arena_printf(source->arena, "depends_on.%s", dep->name));
         const Service *other = dependency(config, dep->name);
         if (other == service)
             source_problem(source, path, "remove it", "%s depends on itself", service->name);
@@ -324,9 +316,10 @@ static void check_secrets(const Source *source, const Service *service, Template
         const char *name = service->secrets.at[i], *value = strmap_get(&service->env, name);
         if (value)
             value = template_render(value, TEMPLATE_STRICT, values, NULL, source->arena);
-        check_secret(source,
-                     key_path(source, service, arena_printf(source->arena, "secrets[%zu]", i)),
-                     name, value);
+        check_secret(
+            source,
+            service_key_path(source, service, arena_printf(source->arena, "secrets[%zu]", i)), name,
+            value);
     }
 }
 

@@ -6,6 +6,16 @@
 #include "spec/source.h"
 #include "spec/template.h"
 
+/* The place of a key of a service ("" for the service itself); lives in the source's arena. */
+const char *service_key_path(const Source *source, const Service *service, const char *key);
+/* A problem with that key; what follows the hint is a format and its values. */
+#define PROBLEM(source, service, key, hint, ...) \
+    source_problem(source, service_key_path(source, service, key), hint, __VA_ARGS__)
+
+static inline bool has(const Service *service, const char *key) {
+    return schema_has(&type_service, service, key);
+}
+
 /* Names in depends_on: that they exist, and that nothing waits for itself. */
 void config_check_graph(const Config *config, const Source *source);
 /* What fits a service of its kind. */

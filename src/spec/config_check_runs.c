@@ -7,14 +7,6 @@
 #include "base/zone.h"
 #include "spec/cron.h"
 
-#define PROBLEM(source, service, key, hint, ...)                                              \
-    source_problem(source, arena_printf(source->arena, "services.%s.%s", service->name, key), \
-                   hint, __VA_ARGS__)
-
-static bool has(const Service *service, const char *key) {
-    return schema_has(&type_service, service, key);
-}
-
 static void check_live(const Source *source, const Service *service) {
     const Probe *live = &service->live;
     if (!has(service, "live"))

@@ -3,10 +3,6 @@
  * stop.command. */
 #include "spec/config_check.h"
 
-#define PROBLEM(source, service, key, hint, ...)                                              \
-    source_problem(source, arena_printf(source->arena, "services.%s.%s", service->name, key), \
-                   hint, __VA_ARGS__)
-
 static void check_stop(const Source *source, const Service *service, bool command) {
     const Stop *stop = &service->stop;
     if (!schema_has(&type_service, service, "stop") ||

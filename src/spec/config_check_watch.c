@@ -3,15 +3,7 @@
 #include "base/glob.h"
 #include "spec/config_check.h"
 
-#define PROBLEM(source, service, key, hint, ...)                                              \
-    source_problem(source, arena_printf(source->arena, "services.%s.%s", service->name, key), \
-                   hint, __VA_ARGS__)
-
 enum { DEBOUNCE_MAX_MS = 10 * 60 * 1000 };
-
-static bool has(const Service *service, const char *key) {
-    return schema_has(&type_service, service, key);
-}
 
 /* Commands are not resolved yet: service_has_job() does not know. */
 static bool makes_job(const Service *service) {

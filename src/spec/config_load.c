@@ -215,12 +215,11 @@ static int check_version(const Source *source) {
 
 static void name_project(Config *config, const char *file, Arena *arena) {
     config->file = arena_strdup(arena, file);
-    const char *slash = strrchr(file, '/');
-    size_t len = slash && slash > file ? (size_t)(slash - file) : 1;
-    config->root = arena_strndup(arena, slash ? file : ".", len);
+    AUTO_FREE char *root = path_dir(file);
+    config->root = arena_strdup(arena, root);
     if (!config->name) {
-        const char *base = strrchr(config->root, '/');
-        config->name = base && base[1] ? base + 1 : config->root;
+        const char *base = path_base(config->root);
+        config->name = *base ? base : config->root;
     }
 }
 

@@ -88,7 +88,7 @@ SCHEMA_STRUCT(type_project_state, ProjectState, "ProjectState", project_fields);
 /* ---- where ---- */
 
 static bool default_name(const char *config_file, const char *project) {
-    const char *slash = strrchr(config_file, '/'), *name = slash ? slash + 1 : config_file;
+    const char *name = path_base(config_file);
     if (strcmp(name, "thole.yaml") == 0)
         return true;
     AUTO_FREE char *ours = path_join(project, "thole.yaml");
@@ -96,21 +96,16 @@ static bool default_name(const char *config_file, const char *project) {
 }
 
 char *state_dir_of(const char *config_file, const char *file_slug, const char *session_slug) {
-    const char *slash = strrchr(config_file, '/');
-    AUTO_FREE char *project =
-        slash ? xstrndup(config_file, (size_t)(slash - config_file)) : xstrdup(".");
-    AUTO_FREE char *root = path_join(project[0] ? project : "/", OUR_DIR);
-    if (!session_slug && default_name(config_file, project[0] ? project : "/"))
+    AUTO_FREE char *project = path_dir(config_file);
+    AUTO_FREE char *root = path_join(project, OUR_DIR);
+    if (!session_slug && default_name(config_file, project))
         return TAKE(root);
     return path_join(root, session_slug ? session_slug : file_slug);
 }
 
 /* `.thole` itself, of it or of a directory in it. Returns owned. */
 static char *root_of(const char *dir) {
-    if (str_ends(dir, "/" OUR_DIR))
-        return xstrdup(dir);
-    const char *slash = strrchr(dir, '/');
-    return xstrndup(dir, slash ? (size_t)(slash - dir) : 0);
+    return str_ends(dir, "/" OUR_DIR) ? xstrdup(dir) : path_dir(dir);
 }
 
 /* ---- reading ---- */

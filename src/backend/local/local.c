@@ -279,7 +279,7 @@ static int make_dir(const char *dir, char id[WIRE_ID_MAX], bool *ret_again, Err 
     if (sys_mkdirat(AT_FDCWD, dir, 0700) == 0)
         return 0;
     if (errno == ENOENT) { /* its first run, or the first of all */
-        AUTO_FREE char *parent = xstrndup(dir, (size_t)(strrchr(dir, '/') - dir));
+        AUTO_FREE char *parent = path_dir(dir);
         if (sys_mkdirat(AT_FDCWD, parent, 0700) < 0 && path_mkdirs(parent, 0700, err) < 0)
             return -1;
         if (sys_mkdirat(AT_FDCWD, dir, 0700) == 0)

@@ -10,10 +10,8 @@
 #include "spec/env_file.h"
 
 const char *dotenv_dir(const char *file, Arena *arena) {
-    const char *slash = strrchr(file, '/');
-    if (!slash)
-        return ".";
-    return slash == file ? "/" : arena_strndup(arena, file, (size_t)(slash - file));
+    AUTO_FREE char *dir = path_dir(file);
+    return arena_strdup(arena, dir);
 }
 
 static int check_kept(const Source *source, const EnvText *file, const StrMap *theirs) {

@@ -3,14 +3,10 @@
 
 #include <string.h>
 
+#include "base/path.h"
 #include "base/str.h"
 #include "spec/foreign/process_compose.h"
 #include "spec/foreign/procfile.h"
-
-static const char *base_of(const char *file) {
-    const char *slash = strrchr(file, '/');
-    return slash ? slash + 1 : file;
-}
 
 static bool is_procfile(const char *base) {
     return strncmp(base, "Procfile", 8) == 0 || str_ends(base, ".procfile") ||
@@ -43,7 +39,7 @@ static bool is_json(const char *text, size_t size) {
 }
 
 Language foreign_language(const char *file, const char *text, size_t size) {
-    const char *base = base_of(file);
+    const char *base = path_base(file);
     if (strcmp(base, "thole.yaml") == 0 || str_starts(base, "previewctl."))
         return LANGUAGE_THOLE;
     if (is_procfile(base))

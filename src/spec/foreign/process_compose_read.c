@@ -257,7 +257,7 @@ static const char *const override_names[] = {"compose.override.yml", "compose.ov
 /* Beside a file of one of the default names, the first that is there. */
 static int read_override(PcFiles *files) {
     const Source *own = &files->at[files->own];
-    const char *base = strrchr(own->file, '/') + 1;
+    const char *base = path_base(own->file);
     bool usual = false;
     for (size_t i = 0; i < COUNT(default_names); i++)
         usual = usual || strcmp(base, default_names[i]) == 0;

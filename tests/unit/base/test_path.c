@@ -40,6 +40,19 @@ TEST(path_join_joins)
     joined("", "b", "b");
 }
 
+TEST(path_base_and_dir_take_it_apart)
+{
+    static const struct {
+        const char *path, *dir, *base;
+    } rows[] = {{"/a/b", "/a", "b"}, {"/a", "/", "a"}, {"a/b/c", "a/b", "c"}, {"a", ".", "a"},
+                {"/a/", "/a", ""},   {"/", "/", ""},   {"", ".", ""}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_FREE char *dir = path_dir(rows[i].path);
+        CHECK_STR(dir, rows[i].dir);
+        CHECK_STR(path_base(rows[i].path), rows[i].base);
+    }
+}
+
 TEST(path_below_means_inside_and_not_alike)
 {
     CHECK(path_below("/a/b", "/a"));
