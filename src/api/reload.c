@@ -6,6 +6,7 @@
 
 #include "api/api_inside.h"
 #include "base/limits.h"
+#include "base/path.h"
 
 static void refuse(Request *request, const char *name, const Report *report, const Err *err) {
     if (err->kind != ERR_INVALID || !report->errors) {

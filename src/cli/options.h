@@ -32,7 +32,8 @@ typedef struct Option {
     const char *choices; /* OPTION_TEXT: "table|wide|json"; NULL: anything */
 } Option;
 
-/* The row of -l, the same in every command that takes names; `labels` is its member of the struct. */
+/* The row of -l, the same in every command that takes names; `labels` is its member of the
+ * struct. */
 #define OPTION_LABELS(type)                                                \
     {                                                                      \
         "label", 'l', OPTION_TEXTS, offsetof(type, labels), "KEY[=VALUE]", \
