@@ -12,30 +12,15 @@ enum { PARTS_MAX = 5, ANY_PORT = 20000 };
 
 /* ---- the inside of a reference ---- */
 
-/* Bytes of the blank at `p` (of all that Unicode calls white space); 0: it is none. */
-static size_t blank(const char *p, size_t n) {
-    static const char *const wide[] = {
-        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
-        "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
-        "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
-        "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
-    if (n && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
-        return 1;
-    for (size_t i = 0; i < COUNT(wide); i++)
-        if (strlen(wide[i]) <= n && memcmp(p, wide[i], strlen(wide[i])) == 0)
-            return strlen(wide[i]);
-    return 0;
-}
-
 static size_t last_blank(const char *p, size_t n) {
     for (size_t size = 1; size <= 3 && size <= n; size++)
-        if (blank(p + n - size, size) == size)
+        if (template_blank(p + n - size, size) == size)
             return size;
     return 0;
 }
 
 static char *trimmed(const char *p, size_t n, Arena *arena) {
-    for (size_t size; (size = blank(p, n)) > 0; n -= size)
+    for (size_t size; (size = template_blank(p, n)) > 0; n -= size)
         p += size;
     for (size_t size; (size = last_blank(p, n)) > 0;)
         n -= size;
@@ -68,8 +53,7 @@ typedef struct Render {
     const TemplateValues *values;
     const TemplateProblems *problems;
     Arena *arena;
-    TemplateMode mode;
-    const char *close; /* the first `}` after the last `{{` that was looked at */
+    TemplateScan scan;
 } Render;
 
 typedef const char *(*LookupFn)(const Render *r, const Reference *ref);
@@ -177,24 +161,16 @@ static const char *look_up_env(const Render *r, const Reference *ref) {
     return r->values->env_name;
 }
 
-static LookupFn namespace_of(const char *name, size_t size) {
-    static const struct {
-        const char *name;
-        LookupFn fn;
-    } namespaces[] = {{"self", look_up_self},
-                      {"services", look_up_service},
-                      {"project", look_up_project},
-                      {"vars", look_up_var},
-                      {"env", look_up_env}};
-    for (size_t i = 0; i < COUNT(namespaces); i++)
-        if (strlen(namespaces[i].name) == size && memcmp(name, namespaces[i].name, size) == 0)
-            return namespaces[i].fn;
-    return NULL;
+/* In the order of template_namespaces. */
+static LookupFn namespace_of(const char *name) {
+    static const LookupFn look_ups[TEMPLATE_NAMESPACES] = {
+        look_up_self, look_up_service, look_up_project, look_up_var, look_up_env};
+    int i = template_namespace(name, strlen(name));
+    return i < 0 ? NULL : look_ups[i];
 }
 
 static const char *unknown(const Render *r, const Reference *ref) {
-    static const char *const names[] = {"self", "services", "project", "vars", "env"};
-    const char *near = str_suggest(ref->part[0], names, COUNT(names));
+    const char *near = str_suggest(ref->part[0], template_namespaces, TEMPLATE_NAMESPACES);
     return problem(r, ref,
                    near ? arena_printf(r->arena, "did you mean %s?", near)
                         : "there are self, services, project, vars and env; a literal {{ is "
@@ -204,54 +180,20 @@ static const char *unknown(const Render *r, const Reference *ref) {
 
 /* ---- scanning ---- */
 
-/* Bytes of the reference that begins at `p`: `{{`, at least one byte that is no `}`, `}}`. 0: there
- * is none. A text is looked through once: the next `}` is remembered. */
-static size_t reference_size(Render *r, const char *p) {
-    if (p[0] != '{' || p[1] != '{')
-        return 0;
-    if (r->close < p + 2)
-        r->close = p + 2 + strcspn(p + 2, "}");
-    size_t n = (size_t)(r->close - (p + 2));
-    return n > 0 && r->close[0] == '}' && r->close[1] == '}' ? n + 4 : 0;
-}
-
-/* Is it one that counts in this mode? */
-static bool counts(const Render *r, const char *p, size_t size) {
-    if (size == 0 || r->mode == TEMPLATE_STRICT)
-        return size > 0;
-    size_t n = size - 4;
-    p += 2;
-    for (size_t skip; (skip = blank(p, n)) > 0; n -= skip)
-        p += skip;
-    size_t dot = strcspn(p, ".}");
-    return p[dot] == '.' && namespace_of(p, dot);
-}
-
-/* At `p` stands `{{{{`: how many bytes of the text are put as they are after one `{{`; SIZE_MAX: it
- * is no escape. */
-static size_t escaped(Render *r, const char *p) {
-    if (strncmp(p, "{{{{", 4) != 0)
-        return SIZE_MAX;
-    if (r->mode == TEMPLATE_STRICT)
-        return 0;
-    size_t size = reference_size(r, p + 2);
-    return counts(r, p + 2, size) ? size - 2 : SIZE_MAX;
-}
-
 static const char *value_of(const Render *r, const Reference *ref) {
-    LookupFn look_up = namespace_of(ref->part[0], strlen(ref->part[0]));
+    LookupFn look_up = namespace_of(ref->part[0]);
     return look_up ? look_up(r, ref) : unknown(r, ref);
 }
 
 /* Puts what stands at `p`, rendered; returns how many bytes of the text that was. */
 static size_t put_next(Render *r, const char *p, Buf *out) {
-    size_t size = reference_size(r, p), more = escaped(r, p);
+    size_t size = template_reference(&r->scan, p), more = template_escaped(&r->scan, p);
     if (more != SIZE_MAX) {
         buf_puts(out, "{{");
         buf_put(out, p + 4, more);
         return 4 + more;
     }
-    if (!counts(r, p, size)) {
+    if (!template_counts(&r->scan, p, size)) {
         buf_putc(out, *p);
         return 1;
     }
@@ -268,8 +210,7 @@ const char *template_render(const char *text, TemplateMode mode, const TemplateV
                             const TemplateProblems *problems, Arena *arena) {
     if (!strstr(text, "{{"))
         return text;
-    Render r = {
-        .values = values, .problems = problems, .arena = arena, .mode = mode, .close = text};
+    Render r = {.values = values, .problems = problems, .arena = arena, .scan = {mode, text}};
     Buf out;
     buf_init(&out, MAX_RENDERED_BYTES);
     for (const char *p = text; *p && !out.failed;)
@@ -282,29 +223,6 @@ const char *template_render(const char *text, TemplateMode mode, const TemplateV
                      NULL);
     buf_deinit(&out);
     return result;
-}
-
-/* Bytes at `p` that stay as they are if a `{{` stands before them; 0: they do anyway. */
-static size_t in_need(Render *r, const char *p) {
-    size_t size = reference_size(r, p);
-    if (r->mode == TEMPLATE_LENIENT)
-        return counts(r, p, size) ? size : 0;
-    return p[0] == '{' && p[1] == '{' ? 2 : 0;
-}
-
-const char *template_escape(const char *text, TemplateMode mode, Arena *arena) {
-    if (!strstr(text, "{{"))
-        return text;
-    Render r = {.mode = mode, .close = text};
-    char *out = arena_alloc(arena, 2 * strlen(text) + 1);
-    for (char *to = out; *text;) {
-        size_t size = in_need(&r, text), n = size ? size : 1;
-        if (size)
-            to = mempcpy(to, "{{", 2);
-        to = mempcpy(to, text, n);
-        text += n;
-    }
-    return out;
 }
 
 /* ---- structs ---- */

@@ -13,8 +13,7 @@
 #pragma once
 
 #include "spec/port_table.h"
-
-typedef enum TemplateMode { TEMPLATE_STRICT, TEMPLATE_LENIENT } TemplateMode;
+#include "spec/template_scan.h"
 
 typedef struct TemplateValues {
     const Config *config;
@@ -50,6 +49,3 @@ TemplateValues template_values_of(const Config *config, Arena *arena);
  * otherwise ("env.URL"); NULL: there is none. */
 const char *template_change(const Service *service, const TemplateValues *a,
                             const TemplateValues *b, Arena *arena);
-
-/* A text that comes out as `text` when it is rendered in this mode. */
-const char *template_escape(const char *text, TemplateMode mode, Arena *arena);
