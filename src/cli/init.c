@@ -19,6 +19,7 @@
 #include "cli/review.h"
 #include "cli/report_print.h"
 #include "data/yaml_write.h"
+#include "spec/routes.h"
 
 typedef struct InitOptions {
     bool force, to_stdout;
@@ -27,7 +28,7 @@ typedef struct InitOptions {
 
 static const char header[] =
     "# What runs here while people work on it: `thole up`, `thole ps`, `thole logs`.\n"
-    "# `thole vet` checks this file; docs/keys.md has every key.\n";
+    "# `thole vet` checks this file; thole.yaml(5) has every key.\n";
 
 static const char example[] =
     "version: 1\n"
@@ -55,8 +56,9 @@ static int from_file(Cli *cli, Buf *out, Err *err) {
     const Value *written = value_get(status, "written");
     if (!written)
         return err_set(err, ERR_INVALID, "%s is a thole.yaml already", cli->config_file);
-    buf_printf(out, "%s# Made from %s: docs/migrate.md says what became of its keys.\n", header,
-               path_base(cli->config_file));
+    const char *name = path_base(cli->config_file);
+    buf_printf(out, "%s# Made from %s: `thole --file %s vet` says what of it is not followed.\n",
+               header, name, name);
     yaml_write(written, out);
     return 0;
 }
@@ -79,6 +81,9 @@ static int make(Cli *cli, const InitOptions *options, const char *dir, Buf *out,
     buf_puts(out, header);
     if (sources)
         return init_write_sources(dir, out, err);
+    AUTO_FREE char *makefile = path_join(dir, "Makefile");
+    if (access(makefile, F_OK) == 0)
+        buf_puts(out, "# No target of the Makefile is known here (dev, serve, run, build, …).\n");
     buf_puts(out, example);
     return 0;
 }
@@ -102,6 +107,38 @@ static int write_file(const char *path, const Buf *text, bool force, Err *err) {
     return 0;
 }
 
+/* Sessions of files in this directory; NULL: no server runs, or it does not answer. */
+static const Value *sessions(Cli *cli) {
+    const Value *list = NULL;
+    bool may_start = cli->client.may_start;
+    cli->client.may_start = false;
+    int r = client_ask(&cli->client, "GET", TILT_API "/sessions", NULL, &cli->arena, &list, NULL);
+    cli->client.may_start = may_start;
+    return r < 0 ? NULL : value_get(list, "items");
+}
+
+/* A session would take up the new file at once, and stop what is not in it. */
+static int check_sessions(Cli *cli, const char *path, bool force, Err *err) {
+    const Value *items = sessions(cli);
+    size_t dir = (size_t)(strrchr(path, '/') - path);
+    for (size_t i = 0; i < value_count(items); i++) {
+        const Value *session = value_at(items, i);
+        const char *slug = value_get_str(value_get(session, "metadata"), "name");
+        const char *file = value_get_str(value_get(session, "spec"), "tiltfilePath");
+        const char *slash = file ? strrchr(file, '/') : NULL;
+        if (!slash || (size_t)(slash - file) != dir || strncmp(file, path, dir) != 0)
+            continue;
+        if (strcmp(file, path) == 0 && !force)
+            return err_set(err, ERR_CONFLICT,
+                           "session %s of %s is up and would take up what is written; `thole down` "
+                           "stops it, --force writes all the same",
+                           slug, path);
+        cli_say("session %s of %s is up and %s", slug, slash + 1,
+                strcmp(file, path) == 0 ? "takes up what is written" : "goes on");
+    }
+    return 0;
+}
+
 static int run(Cli *cli, void *arg, Err *err) {
     const InitOptions *options = arg;
     char here[PATH_MAX];
@@ -117,6 +154,8 @@ static int run(Cli *cli, void *arg, Err *err) {
         return err_set(err, ERR_INVALID,
                        "%s is there already; --force replaces it, --stdout shows what it would be",
                        path);
+    if (!options->to_stdout && check_sessions(cli, path, options->force, err) < 0)
+        return -1;
     buf_init(&text, MAX_CONFIG_BYTES);
     int r = make(cli, options, here, &text, err);
     if (r == 0 && options->to_stdout)

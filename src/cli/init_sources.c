@@ -5,24 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/file.h"
 #include "base/limits.h"
-#include "base/map.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
+#include "cli/init_service.h"
 #include "data/json.h"
-#include "data/yaml_write.h"
+#include "spec/env_file.h"
+#include "spec/foreign/shell_quote.h"
 
-enum { PORT_BASE = 5000, PORT_STEP = 100, COMMENT_COLUMN = 40 };
-
-typedef struct Init {
-    const char *dir;
-    Arena arena;
-    Map names;
-    Buf *out;
-} Init;
+enum { PORT_BASE = 5000, PORT_STEP = 100, PORT_MAX = 65535 };
 
 static char *read_file(const char *dir, const char *name) {
     AUTO_FREE char *path = path_join(dir, name);
@@ -35,64 +29,31 @@ static bool there(const char *dir, const char *name) {
     return access(path, F_OK) == 0;
 }
 
-/* ---- writing ---- */
-
-/* `key: text`, quoted as YAML wants it. */
-static void put(Init *init, const char *key, const char *text) {
-    Value *map = value_new(&init->arena, VALUE_MAP);
-    Buf line;
-    buf_init(&line, MAX_CONFIG_BYTES);
-    value_set(&init->arena, map, key, value_new_string(&init->arena, text));
-    yaml_write(map, &line);
-    buf_printf(init->out, "    %s", buf_cstr(&line));
-    buf_deinit(&line);
-}
-
-static char *name_of(Init *init, const char *word) {
-    char *name = arena_strdup(&init->arena, word);
-    for (char *p = name; *p; p++) {
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p - 'A' + 'a');
-        if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_'))
-            *p = '-';
-    }
-    while (*name == '-' || *name == '_')
-        name++;
-    return name;
-}
-
-/* Begins a service; false: the name is taken, or none. */
-static bool begin(Init *init, const char *word, const char *comment) {
-    char *name = name_of(init, word);
-    if (!*name || strlen(name) > 63 || strcmp(name, "tiltfile") == 0 || map_get(&init->names, name))
-        return false;
-    map_put(&init->names, name, name);
-    bool plain = strcmp(name, "on") != 0 && strcmp(name, "off") != 0 && strcmp(name, "yes") != 0 &&
-                 strcmp(name, "no") != 0 && strspn(name, "0123456789") < strlen(name);
-    buf_printf(init->out, plain ? "  %s:%s%s\n" : "  \"%s\":%s%s\n", name, *comment ? "  # " : "",
-               comment);
-    return true;
-}
-
 /* ---- package.json ---- */
 
-static bool is_one(const char *word, const char *const *list, size_t n) {
-    size_t size = strcspn(word, ":");
+static bool is_word(const char *word, size_t size, const char *const *list, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (strlen(list[i]) == size && strncmp(word, list[i], size) == 0)
             return true;
     return false;
 }
 
-static bool is_server(const char *script) {
-    static const char *const words[] = {"dev", "develop", "start", "serve", "watch", "storybook"};
-    return is_one(script, words, COUNT(words));
+/* By its first part, else by its last: `test:unit` is a test, `css:watch` watches. */
+typedef enum ScriptKind { SCRIPT_OTHER, SCRIPT_SERVER, SCRIPT_JOB } ScriptKind;
+
+static ScriptKind kind_of_part(const char *part, size_t size) {
+    static const char *const servers[] = {"dev", "develop", "start", "serve", "watch", "storybook"};
+    static const char *const jobs[] = {"build", "test",   "lint", "check",    "typecheck",
+                                       "types", "format", "e2e",  "generate", "migrate"};
+    return is_word(part, size, servers, COUNT(servers)) ? SCRIPT_SERVER
+           : is_word(part, size, jobs, COUNT(jobs))     ? SCRIPT_JOB
+                                                        : SCRIPT_OTHER;
 }
 
-static bool is_job(const char *script) {
-    static const char *const words[] = {"build", "test",   "lint", "check",    "typecheck",
-                                        "types", "format", "e2e",  "generate", "migrate"};
-    return is_one(script, words, COUNT(words));
+static ScriptKind kind_of(const char *script) {
+    const char *last = strrchr(script, ':');
+    ScriptKind kind = kind_of_part(script, strcspn(script, ":"));
+    return kind || !last ? kind : kind_of_part(last + 1, strlen(last + 1));
 }
 
 static const char *manager(const Init *init, const Value *package) {
@@ -110,85 +71,80 @@ static const char *manager(const Init *init, const Value *package) {
     return "npm";
 }
 
-/* A port that the script names, or that its tool has; 0: nobody knows. */
-static int64_t port_of(const char *script) {
-    static const char *const flags[] = {"--port=", "--port ", "-p ", "PORT="};
-    static const struct {
-        const char *tool;
-        int64_t port;
-    } tools[] = {{"vite", 5173},          {"next", 3000},     {"react-scripts", 3000},
-                 {"nuxt", 3000},          {"astro", 4321},    {"webpack-dev-server", 8080},
-                 {"webpack serve", 8080}, {"ng serve", 4200}, {"storybook", 6006},
-                 {"gatsby", 8000}};
-    for (size_t i = 0; i < COUNT(flags); i++) {
-        const char *at = strstr(script, flags[i]);
-        int64_t port = at ? atoll(at + strlen(flags[i])) : 0;
-        if (port > 0 && port < 65536)
-            return port;
-    }
-    for (size_t i = 0; i < COUNT(tools); i++)
-        if (strstr(script, tools[i].tool))
-            return tools[i].port;
-    return 0;
-}
-
-static void put_server(Init *init, const char *command, const char *text, bool starts) {
-    int64_t port = port_of(text);
-    put(init, "command", command);
-    if (!starts)
-        buf_puts(init->out, "    auto: false                         # `thole start` starts it\n");
-    buf_printf(init->out, "    # port: %-28lld # it gets PORT, the others <NAME>_PORT\n",
-               (long long)(port ? port : 8080));
-    buf_printf(init->out, "    # ready: {tcp: {port: %lld}}%*s # until then others wait\n",
-               (long long)(port ? port : 8080), port && port < 1000 ? 9 : 8, "");
-}
-
-static void put_job(Init *init, const char *command) {
-    buf_puts(init->out, "    type: job\n");
-    put(init, "command", command);
-    buf_puts(init->out, "    auto: false                         # `thole start` runs it\n");
-}
-
 static bool has_script(const Value *scripts, const char *name) {
     return value_get_str(scripts, name) != NULL;
 }
 
 /* `dev` is what people work with; where there is none it is `start`, or `serve`. Watchers go with
- * it. */
+ * it, unless it runs them itself. */
 static bool starts(const Value *scripts, const char *name) {
+    const char *dev = value_get_str(scripts, "dev");
     if (strcmp(name, "start") == 0)
-        return !has_script(scripts, "dev") && !has_script(scripts, "develop");
+        return !dev && !has_script(scripts, "develop");
     if (strcmp(name, "serve") == 0)
-        return !has_script(scripts, "dev") && !has_script(scripts, "develop") &&
-               !has_script(scripts, "start");
-    return strcmp(name, "dev") == 0 || strcmp(name, "develop") == 0 || strcmp(name, "watch") == 0;
+        return !dev && !has_script(scripts, "develop") && !has_script(scripts, "start");
+    if (strcmp(name, "watch") == 0)
+        return !dev || !strstr(dev, "watch");
+    return strcmp(name, "dev") == 0 || strcmp(name, "develop") == 0;
 }
 
-static void put_script(Init *init, const Value *scripts, const ValuePair *pair, const char *with) {
+/* A word of the shell, as people write it. */
+static const char *word(Init *init, const char *text) {
+    bool plain = *text && *text != '-' &&
+                 !text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                    "0123456789_-:./@+")];
+    return plain ? text : shell_quote(text, &init->arena);
+}
+
+/* What is no service is named in a note, which begins so. */
+static void note(Init *init, Buf *notes, const char *begin, const char *name) {
+    if (notes->n == 0)
+        buf_printf(notes, "  # %s:", begin);
+    buf_printf(notes, "%s %s", notes->p[notes->n - 1] == ':' ? "" : ",", init_comment(init, name));
+}
+
+static void put_notes(Init *init, Buf *notes) {
+    if (notes->n)
+        buf_printf(init->out, "%s\n", buf_cstr(notes));
+    buf_deinit(notes);
+}
+
+typedef struct Package {
+    const Value *scripts;
+    const char *with; /* what runs them */
+    bool apart;       /* somebody else starts them already */
+} Package;
+
+/* False: it is none, or cannot have its name. */
+static bool put_script(Init *init, const Package *package, const ValuePair *pair) {
     const char *text = value_str(pair->value);
-    const char *command = arena_printf(&init->arena, "%s run %s", with, pair->key);
-    if (!text || (!is_server(pair->key) && !is_job(pair->key)))
-        return;
-    size_t line = strcspn(text, "\r\n");
-    if (!begin(init, pair->key, arena_strndup(&init->arena, text, line > 60 ? 60 : line)))
-        return;
-    if (is_server(pair->key))
-        put_server(init, command, text, starts(scripts, pair->key));
+    ScriptKind kind = kind_of(pair->key);
+    if (!text || !kind || !init_begin(init, pair->key, text))
+        return false;
+    const char *command =
+        arena_printf(&init->arena, "%s run %s", package->with, word(init, pair->key));
+    if (kind == SCRIPT_JOB)
+        init_job(init, command);
     else
-        put_job(init, command);
+        init_server(init, command, init_port_of(text),
+                    !package->apart && starts(package->scripts, pair->key));
+    return true;
 }
 
 static int put_package(Init *init, Err *err) {
     AUTO_FREE char *text = read_file(init->dir, "package.json");
     const Value *package;
+    Buf notes;
     if (!text)
         return 0;
     if (json_parse(text, strlen(text), &init->arena, &package, err) < 0)
         return err_in(err, "package.json");
-    const Value *scripts = value_get(package, "scripts");
-    const char *with = manager(init, package);
-    for (size_t i = 0; value_is(scripts, VALUE_MAP) && i < scripts->map.n; i++)
-        put_script(init, scripts, &scripts->map.at[i], with);
+    const Package p = {value_get(package, "scripts"), manager(init, package), init->served};
+    buf_init(&notes, MAX_CONFIG_BYTES);
+    for (size_t i = 0; value_is(p.scripts, VALUE_MAP) && i < p.scripts->map.n; i++)
+        if (!put_script(init, &p, &p.scripts->map.at[i]))
+            note(init, &notes, "package.json has more scripts", p.scripts->map.at[i].key);
+    put_notes(init, &notes);
     return 0;
 }
 
@@ -202,35 +158,67 @@ static const char *procfile_name(const char *dir) {
     return NULL;
 }
 
-static void put_process(Init *init, char *line, int64_t *port) {
-    size_t n = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
-    if (n == 0 || line[n] != ':')
-        return;
-    const char *command = line + n + 1 + strspn(line + n + 1, " \t");
-    line[n] = 0;
-    if (!*command || !begin(init, line, ""))
-        return;
-    put(init, "command", command);
+typedef struct Process {
+    const char *name, *command;
+    int64_t port; /* that foreman would give it */
+} Process;
+
+/* Its port is a fact only if the command asks for it. */
+static bool put_process(Init *init, const Process *p) {
+    bool asks = strstr(p->command, "$PORT") || strstr(p->command, "${PORT");
+    int64_t named = init_port_of(p->command);
+    if (!init_begin(init, p->name, ""))
+        return false;
+    if (!asks || p->port > PORT_MAX) {
+        init_server(init, p->command, named ? named : p->port > PORT_MAX ? 0 : p->port, true);
+        return true;
+    }
+    init_server(init, p->command, 0, true);
     buf_printf(init->out, "    port: %-30lld # it gets PORT, the others <NAME>_PORT\n",
-               (long long)*port);
+               (long long)p->port);
     buf_printf(init->out,
                "    # ready: {tcp: {}}                  # if it listens: until then others wait\n");
-    *port += PORT_STEP;
+    return true;
 }
 
-static void put_procfile(Init *init) {
+/* The line as name and command; false: it is none. */
+static bool split_line(char *line, Process *ret) {
+    size_t n = strlen(line);
+    while (n && strchr(" \t\r", line[n - 1]))
+        line[--n] = 0;
+    n = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+    if (n == 0 || line[n] != ':')
+        return false;
+    ret->name = line;
+    ret->command = line + n + 1 + strspn(line + n + 1, " \t");
+    line[n] = 0;
+    return *ret->command;
+}
+
+static int put_procfile(Init *init, Err *err) {
     const char *name = procfile_name(init->dir);
     AUTO_FREE char *text = name ? read_file(init->dir, name) : NULL;
-    int64_t port = PORT_BASE;
-    for (char *line = text; line && *line;) {
+    Process process = {.port = PORT_BASE};
+    Buf notes;
+    if (!text)
+        return 0;
+    if (!utf8_valid(text, strlen(text)))
+        return err_set(err, ERR_INVALID, "%s is not UTF-8 text", name);
+    buf_init(&notes, MAX_CONFIG_BYTES);
+    const char *begin = arena_printf(&init->arena, "%s has more processes", name);
+    for (char *line = text + utf8_mark(text, strlen(text)); *line;) {
         size_t n = strcspn(line, "\n");
         char *next = line[n] ? line + n + 1 : line + n;
         line[n] = 0;
-        while (n && strchr(" \t\r", line[n - 1]))
-            line[--n] = 0;
-        put_process(init, line, &port);
+        if (split_line(line, &process)) {
+            if (!put_process(init, &process))
+                note(init, &notes, begin, process.name);
+            process.port += PORT_STEP;
+        }
         line = next;
     }
+    put_notes(init, &notes);
+    return 0;
 }
 
 /* ---- compose.yaml, Makefile ---- */
@@ -267,21 +255,68 @@ static bool is_phony(const char *text, const char *target) {
     return false;
 }
 
-static const char *const make_targets[] = {"build", "test", "lint", "check", "format"};
+/* Phony, or a rule of its own. */
+static bool is_target(const char *text, const char *target) {
+    size_t n = strlen(target);
+    for (const char *at = text; (at = strstr(at, target)); at += n)
+        if ((at == text || at[-1] == '\n') && at[n] == ':' && at[n + 1] != '=' && at[n + 1] != ':')
+            return true;
+    return is_phony(text, target);
+}
+
+/* In the order of preference for what `thole up` starts. */
+static const struct {
+    const char *name;
+    bool serves, starts;
+} make_targets[] = {
+    {"dev", true, true},      {"serve", true, true},     {"run", true, true},
+    {"start", true, true},    {"watch", true, false},    {"build", false, false},
+    {"test", false, false},   {"lint", false, false},    {"check", false, false},
+    {"format", false, false}, {"migrate", false, false}, {"generate", false, false}};
 
 static bool has_make(const char *dir) {
     AUTO_FREE char *text = read_file(dir, "Makefile");
     for (size_t i = 0; text && i < COUNT(make_targets); i++)
-        if (is_phony(text, make_targets[i]))
+        if (is_target(text, make_targets[i].name))
             return true;
     return false;
 }
 
 static void put_make(Init *init) {
     AUTO_FREE char *text = read_file(init->dir, "Makefile");
-    for (size_t i = 0; text && i < COUNT(make_targets); i++)
-        if (is_phony(text, make_targets[i]) && begin(init, make_targets[i], "of the Makefile"))
-            put_job(init, arena_printf(&init->arena, "make %s", make_targets[i]));
+    Buf notes;
+    buf_init(&notes, MAX_CONFIG_BYTES);
+    for (size_t i = 0; text && i < COUNT(make_targets); i++) {
+        const char *name = make_targets[i].name;
+        const char *command = arena_printf(&init->arena, "make %s", name);
+        if (!is_target(text, name))
+            continue;
+        if (!init_begin(init, name, "of the Makefile"))
+            note(init, &notes, "the Makefile too has", name);
+        else if (make_targets[i].serves)
+            init_server(init, command, 0, make_targets[i].starts && !init->served);
+        else
+            init_job(init, command);
+    }
+    put_notes(init, &notes);
+}
+
+/* ---- .env ---- */
+
+/* What others read may be nothing that we do. */
+static void put_env_from(Init *init) {
+    AUTO_FREE char *text = read_file(init->dir, ".env");
+    Report report;
+    StrMap read;
+    report_init(&report, &init->arena);
+    if (!there(init->dir, ".env"))
+        return;
+    bool good = text && env_file_parse(&(EnvText){".env", text, strlen(text)}, &init->arena,
+                                       &report, &read) == 0;
+    const char *why =
+        report.n ? report_line(&report.at[0], &init->arena) : "it cannot be read as a plain file";
+    buf_printf(init->out, good ? "env_from: [.env]\n" : "# env_from: [.env]  # %s\n",
+               init_comment(init, why));
 }
 
 /* ---- all of them ---- */
@@ -301,7 +336,7 @@ static bool has_package(const char *dir) {
     } else {
         const Value *scripts = value_get(package, "scripts");
         for (size_t i = 0; value_is(scripts, VALUE_MAP) && i < scripts->map.n; i++)
-            found = found || is_server(scripts->map.at[i].key) || is_job(scripts->map.at[i].key);
+            found = found || kind_of(scripts->map.at[i].key);
     }
     arena_deinit(&arena);
     return found;
@@ -312,17 +347,21 @@ bool init_has_sources(const char *dir) {
 }
 
 int init_write_sources(const char *dir, Buf *out, Err *err) {
+    Buf services;
     Init init = {.dir = dir, .out = out};
     arena_init(&init.arena);
     map_init(&init.names);
+    buf_init(&services, MAX_CONFIG_BYTES);
     buf_puts(out, "version: 1\n");
-    if (there(dir, ".env"))
-        buf_puts(out, "env_from: [.env]\n");
-    buf_puts(out, "services:\n");
-    int r = put_package(&init, err);
-    put_procfile(&init);
+    put_env_from(&init);
+    init.out = &services;
+    int r = put_procfile(&init, err);
+    r = r < 0 ? r : put_package(&init, err);
     put_make(&init);
     put_compose_hint(&init);
+    buf_puts(out, init.names.n ? "services:\n" : "services: {}\n");
+    buf_puts(out, buf_cstr(&services));
+    buf_deinit(&services);
     map_deinit(&init.names);
     arena_deinit(&init.arena);
     return r;

@@ -36,7 +36,7 @@ def test_package_json(thole):
     thole.file("pnpm-lock.yaml", "")
     thole.run("init")
     text = (thole.project / "thole.yaml").read_text()
-    assert "# ready: {tcp: {port: 5173}}" in text and "deploy" not in text and "postinstall" not in text
+    assert "# ready: {tcp: {port: 5173}}" in text and "# package.json has more scripts: postinstall, deploy\n" in text
     all = services(thole)
     assert {name: (s["type"], s["auto"], s["command"]) for name, s in all.items()} == {
         "dev": ("server", True, "pnpm run dev"), "start": ("server", False, "pnpm run start"),
@@ -78,7 +78,8 @@ def test_all_sources_together(thole):
     thole.run("init")
     text = (thole.project / "thole.yaml").read_text()
     assert "#   command: docker compose -f compose.yaml up" in text and "env_from: [.env]" in text
-    assert sorted(services(thole)) == ["format", "lint", "test", "web", "worker"]
+    assert sorted(services(thole)) == ["build", "format", "lint", "test", "web", "worker"]
+    assert "# package.json has more scripts: tiltfile\n" in text and "# the Makefile too has: test\n" in text
     port = driver.free_port()
     text = text.replace("5000", str(port)).replace("5100", str(driver.free_port()))
     thole.file("thole.yaml", text)
@@ -122,3 +123,81 @@ def test_nothing_is_destroyed(thole):
     assert "no-such-file" in thole.run("init", "--from", "no-such-file", code=2).err and not path.exists()
     thole.file("process-compose.yaml", "processes: {a: {command: x, is_elevated: true}}\n")
     assert "is_elevated" in thole.run("init", code=2).err and not path.exists()
+
+
+def automatic(thole):
+    return sorted(name for name, service in services(thole).items() if service["auto"])
+
+
+def test_what_is_in_two_places_starts_once(thole):
+    package(thole, {"dev": "foreman start -f Procfile.dev", "start": "node .", "css": "tailwind -w", "db:migrate": "knex", "a'b:test": "x"})
+    thole.file("Procfile.dev", "\ufeffweb: bin/rails server -p 3000\ndev: exec sleep 1000\njs: yarn build --watch\napi: serve -p $PORT\n")
+    thole.file("Makefile", "dev:\n\tnpm run dev\nserve::\nwatch := 1\nmigrate: x\n\ttrue\n")
+    thole.run("init")
+    text = (thole.project / "thole.yaml").read_text()
+    assert automatic(thole) == ["api", "dev", "js", "web"]
+    all = services(thole)
+    assert all["dev"]["command"] == "exec sleep 1000" and all["db-migrate"]["command"] == "npm run db:migrate"
+    assert all["a-b-test"]["command"] == "npm run 'a'\\''b:test'" and all["migrate"]["command"] == "make migrate"
+    assert "# package.json has more scripts: dev, css\n" in text and "# the Makefile too has: dev\n" in text and "watch:" not in text
+    assert "# port: 3000" in text and "\n    port: 5300 " in text and all["api"]["port"] == 5300 and "port" not in all["web"]
+
+
+def test_the_server_of_a_makefile(thole):
+    thole.file("Makefile", ".PHONY: run dev serve\nrun:\n\ttrue\ndev:\n\ttrue\nserve:\n\ttrue\nwatch:\n\ttrue\n")
+    thole.run("init")
+    assert automatic(thole) == ["dev"] and sorted(services(thole)) == ["dev", "run", "serve", "watch"]
+
+
+ODD = {
+    "package.json": [
+        {"scripts": {name: text for name in ("null", "on", "1e3", "~", "", "-", "x" * 64, "dev:#", "start: x", "test\nx", "build:{{self.port}}",
+                                             "watch\u2028", "test:é", "lint:\u0001")
+                     for text in ("a\u2028b: c\u0085\u0001 {{vars.x}} " + "é" * 50,)}},
+        {"scripts": {"null:test": "x", "true:build": "x", "1:test": "\r\n", "0x1f:test": "# é", "no:dev": "'\\\"", "dev": {"not": "text"}}},
+        {"scripts": ["dev"]}, {"scripts": {"nothing": "known"}}, {"scripts": {"dev": ""}}],
+    "Procfile": ["", "no line\n", "null: x\non: y: z # w\n1: {{self.port}} {{vars.X}}\nA: 'x\nweb: \t\"{{{{env.name}}\\\\\nWEB: z\nweb: twice",
+                 "tiltfile: x\n" + "x" * 64 + ": y\n_: z\n", "\ufeffweb: é \u2028 \u0001\r\n"],
+    "Makefile": ["", "dev:", "serve:=1\nrun::=2\nstart: ; x\n", ".PHONY:"],
+    ".env": ["D\n", "F: yaml\n", "A='", "A=b\n", "A=$B\n"],
+    "compose.yaml": ["services: {}\n"],
+}
+
+
+@pytest.mark.parametrize("name, at", [(name, i) for name, texts in ODD.items() for i in range(len(texts))])
+def test_what_is_written_is_valid_whatever_is_there(thole, name, at):
+    text = ODD[name][at]
+    thole.file(name, text if isinstance(text, str) else json.dumps(text))
+    thole.run("init")
+    assert "is valid" in thole.run("vet").out
+    known = json.dumps(text) == '"dev:"' or "start:" in text
+    assert ("No target of the Makefile" in (thole.project / "thole.yaml").read_text()) == (name == "Makefile" and not known)
+    if name != ".env":
+        thole.file(".env", ODD[".env"][at % 5])
+        thole.file("package.json", json.dumps(ODD["package.json"][at % 2]))
+        thole.file("Procfile", ODD["Procfile"][2 + at % 3])
+        thole.file("Makefile", "dev:\ntest:\n")
+        thole.run("init", "--force")
+        assert "is valid" in thole.run("vet").out
+
+
+def test_a_session_of_the_file_is_not_taken_by_surprise(thole):
+    path = thole.config("""
+        version: 1
+        services:
+          mine: {command: exec sleep 1000}
+        """)
+    thole.run("up", "-d", "--wait")
+    path.unlink()
+    said = thole.run("init", code=None)
+    assert said.code != 0 and "is up and would take up what is written" in said.err and not path.exists()
+    assert thole.run("init", "--stdout").out
+    thole.run("init", "--force")
+    assert path.exists()
+
+
+def test_a_session_of_a_procfile_goes_on(thole):
+    thole.file("Procfile", "web: exec sleep 1000\n")
+    thole.run("up", "-d", "--wait")
+    assert "of Procfile is up and goes on" in thole.run("init").err
+    thole.run("--file", "Procfile", "down")
