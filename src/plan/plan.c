@@ -111,7 +111,7 @@ static bool came_anew(const TargetFacts *own, const TargetFacts *on, const Dep *
     return dep->restart && facts_met(on, dep->condition) > own->at.asked;
 }
 
-static bool may_follow(const TargetFacts *own) {
+bool facts_may_follow(const TargetFacts *own) {
     bool ending = own->run_state == RUN_STOPPING || own->timed_out || own->probe_failed;
     return own->want == WANT_RUN && !own->queued &&
            ((facts_alive(own) && !ending) || facts_failed(own));
@@ -129,8 +129,9 @@ static bool unsettled(const Ask *a, const Dep *dep, unsigned char *seen) {
         return false;
     for (size_t d = 0; d < spec->dep_n; d++) {
         const Dep *next = &spec->deps[d];
-        if (next->restart && ((may_follow(f) && came_anew(f, &a->facts[next->target], next)) ||
-                              unsettled(a, next, seen)))
+        if (next->restart &&
+            ((facts_may_follow(f) && came_anew(f, &a->facts[next->target], next)) ||
+             unsettled(a, next, seen)))
             return true;
     }
     return false;
@@ -149,7 +150,7 @@ static int64_t leader_of(const Ask *a) {
 /* True: it is to be restarted because of what it follows, at once or (HOLD_DEP) when that has come
  * to rest. */
 static bool follows(const Ask *a) {
-    int64_t leader = a->spec->follows && may_follow(a->own) ? leader_of(a) : -1;
+    int64_t leader = a->spec->follows && facts_may_follow(a->own) ? leader_of(a) : -1;
     if (leader < 0)
         return false;
     unsigned char *seen = xcalloc(a->graph->n, 1);

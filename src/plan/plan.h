@@ -329,6 +329,8 @@ bool facts_gone(const TargetFacts *facts);
 bool facts_build_current(const TargetFacts *build);
 /* When the newest run first met the condition (facts.at); 0: it has not. */
 int64_t facts_met(const TargetFacts *facts, DepCondition condition);
+/* It is, or was to be, at work, and would be restarted with what it follows. */
+bool facts_may_follow(const TargetFacts *facts);
 /* Was this dependency ever satisfied? Given the facts of dep->target. */
 bool facts_satisfy(const TargetFacts *facts, const Dep *dep);
 

@@ -135,6 +135,43 @@ void reload_plan(const Graph *now, const Graph *next, Arena *arena, ReloadPlan *
     ret->any = ret->any || !now->config || !same_project(now->config, next->config);
 }
 
+static TargetChange *change_of(const ReloadPlan *plan, const char *target) {
+    for (size_t i = 0; i < plan->n; i++)
+        if (strcmp(plan->at[i].target, target) == 0)
+            return &plan->at[i];
+    return NULL;
+}
+
+/* The first of those that it follows and that come anew. */
+static const TargetChange *leader_of(const Graph *next, const TargetSpec *spec,
+                                     const ReloadPlan *plan) {
+    for (size_t d = 0; d < spec->dep_n; d++) {
+        const TargetChange *on = spec->deps[d].restart
+                                     ? change_of(plan, next->targets[spec->deps[d].target].name)
+                                     : NULL;
+        if (on && (on->act == RELOAD_RESTART || on->act == RELOAD_START))
+            return on;
+    }
+    return NULL;
+}
+
+/* In an order in which what others depend on comes first. */
+void reload_follow(const Graph *next, const unsigned char *follows, Arena *arena,
+                   ReloadPlan *plan) {
+    for (size_t i = 0; i < next->n; i++) {
+        const TargetSpec *spec = &next->targets[next->order[i]];
+        const TargetChange *leader =
+            spec->follows && follows[next->order[i]] ? leader_of(next, spec, plan) : NULL;
+        TargetChange *change = leader ? change_of(plan, spec->name) : NULL;
+        if (!change || change->act > RELOAD_UPDATE)
+            continue;
+        change->act = RELOAD_RESTART;
+        change->because =
+            arena_printf(arena, "%s is %sed", leader->target, reload_act_name(leader->act));
+        plan->any = true;
+    }
+}
+
 const char *reload_act_name(ReloadAct act) {
     static const char *const names[] = {[RELOAD_KEEP] = "keep",
                                         [RELOAD_UPDATE] = "update",
@@ -145,11 +182,13 @@ const char *reload_act_name(ReloadAct act) {
 }
 
 const char *reload_why(const TargetChange *change, const char *file, Arena *arena) {
+    if (change->because)
+        return change->because;
     switch (change->act) {
     case RELOAD_KEEP: return "";
     case RELOAD_UPDATE:
     case RELOAD_RESTART: return arena_printf(arena, "%s changed in %s", change->keys, file);
-    case RELOAD_START: return *change->keys ? change->keys : arena_printf(arena, "new in %s", file);
+    case RELOAD_START: return arena_printf(arena, "new in %s", file);
     case RELOAD_STOP: return arena_printf(arena, "removed from %s", file);
     }
     UNREACHABLE();

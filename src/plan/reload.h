@@ -16,9 +16,8 @@ typedef enum ReloadAct {
 typedef struct TargetChange {
     const char *target;
     ReloadAct act;
-    /* of RESTART and UPDATE: what has changed, "command, env.PORT"; of START: another reason than
-     * that it is new, or "" */
-    const char *keys;
+    const char *keys;    /* of RESTART and UPDATE: what has changed, "command, env.PORT" */
+    const char *because; /* of RESTART and START: another reason than the file; NULL: none */
 } TargetChange;
 
 typedef struct ReloadPlan {
@@ -30,6 +29,10 @@ typedef struct ReloadPlan {
 /* `now` may have no targets and no config: everything is new. Lives in `arena`, but shares names
  * with both. */
 void reload_plan(const Graph *now, const Graph *next, Arena *arena, ReloadPlan *ret);
+
+/* What follows (`restart: true`) something that is to be restarted or started is restarted too,
+ * also over others. `follows` (next->n bytes): who would, as it is now. */
+void reload_follow(const Graph *next, const unsigned char *follows, Arena *arena, ReloadPlan *plan);
 
 /* "keep", "update", "restart", "start", "stop" */
 const char *reload_act_name(ReloadAct act);

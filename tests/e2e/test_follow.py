@@ -92,3 +92,29 @@ def test_what_came_anew_while_no_server_knew_is_followed(thole):
     thole.file("ready", "")
     thole.wait_target("web:serve", "active", run=2)
     assert runs(thole) == {"db": 2, "api": 2, "web": 2, "log": 1}
+
+
+def test_a_reload_is_followed_as_the_preview_says(thole):
+    up(thole)
+    pid = thole.target("log:serve")["state"]["active"]["pid"]
+    thole.config(CONFIG.replace("echo db ", "echo DB "))
+    table = [line.split() for line in thole.run("up", "--dry-run").lines]
+    assert ["db:serve", "restart", "command", "changed", "in", "thole.yaml"] in table
+    assert ["api:serve", "restart", "db:serve", "is", "restarted"] in table
+    assert ["web:serve", "restart", "db:serve", "is", "restarted"] in table or ["web:serve", "restart", "api:serve", "is", "restarted"] in table
+    assert ["log:serve", "keep"] in [line[:2] for line in table] or not any("log:serve" in line for line in table)
+    thole.wait_target("web:serve", "active", run=2, ready=True)
+    assert runs(thole) == {"db": 2, "api": 2, "web": 2, "log": 1} and thole.ledger()[4:] == ["DB", "api", "web"]
+    assert thole.target("log:serve")["state"]["active"]["pid"] == pid
+    assert "because" in (why := thole.run("why", "api").out) and "db:serve was restarted" in why
+
+
+def test_a_server_that_did_not_live_is_followed(thole):
+    thole.config(CONFIG.replace("restart: {delay", "live: {exec: test ! -e dead, period: 20ms, failure_threshold: 1}\n        restart: {delay"))
+    thole.file("ready", "")
+    thole.run("up", "-d", "--wait")
+    dead = thole.file("dead", "")
+    wait_until(lambda: thole.target("db:serve").get("state", {}).get("active", {}).get("run") != 1, what="it is found dead")
+    dead.unlink()
+    wait_until(lambda: (now := runs(thole)).get("db", 1) > 1 and now.get("api", 1) > 1 and now.get("web", 1) > 1, what="all follow")
+    assert runs(thole)["log"] == 1

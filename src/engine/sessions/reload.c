@@ -267,13 +267,8 @@ static bool is_wanted(const Session *session, const char *name) {
 
 /* What starts because the names of the ask choose it; what nobody has asked for does not. Who names
  * nothing only looks on at what a session has already. */
-static int preview_names(const Session *session, const Generation *generation,
-                         const SessionAsk *ask, ReloadPlan *plan, Err *err) {
-    const Graph *next = &generation->graph;
-    AUTO_FREE unsigned char *chosen = xcalloc(next->n, 1);
-    bool named = !session || ask->names.n || ask->labels.n;
-    if (session_choose(generation, &ask->names, &ask->labels, chosen, err) < 0)
-        return -1;
+static void preview_names(const Session *session, const Graph *next, const unsigned char *chosen,
+                          bool named, ReloadPlan *plan) {
     for (size_t i = 0; i < plan->n; i++) {
         TargetChange *change = &plan->at[i];
         int64_t t = graph_find(next, change->target);
@@ -284,9 +279,18 @@ static int preview_names(const Session *session, const Generation *generation,
             change->act = RELOAD_KEEP;
         else if (change->act <= RELOAD_UPDATE && named && wanted &&
                  !is_running(session, change->target))
-            *change = (TargetChange){change->target, RELOAD_START, "asked for"};
+            *change = (TargetChange){change->target, RELOAD_START, "", "asked for"};
     }
-    return 0;
+}
+
+static void preview_followers(const Session *session, const Graph *next, Arena *arena,
+                              ReloadPlan *plan) {
+    AUTO_FREE unsigned char *follows = xcalloc(next->n, 1);
+    for (size_t t = 0; session && t < next->n; t++) {
+        int64_t i = graph_find(&session->graph, next->targets[t].name);
+        follows[t] = i >= 0 && facts_may_follow(&session->facts[i]);
+    }
+    reload_follow(next, follows, arena, plan);
 }
 
 /* Of a file without a session. */
@@ -313,8 +317,11 @@ int session_preview(Engine *engine, const SessionAsk *ask, Report *report, Reloa
         session ? read_generation(session, report, err) : read_first(ask, report, err);
     if (!next)
         return -1;
+    AUTO_FREE unsigned char *chosen = xcalloc(next->graph.n, 1);
+    int r = session_choose(next, &ask->names, &ask->labels, chosen, err);
     reload_plan(session ? &session->graph : &nothing, &next->graph, report->arena, ret);
-    int r = preview_names(session, next, ask, ret, err);
+    preview_names(session, &next->graph, chosen, !session || ask->names.n || ask->labels.n, ret);
+    preview_followers(session, &next->graph, report->arena, ret);
     for (size_t i = 0; i < ret->n; i++)
         ret->at[i].target = arena_strdup(report->arena, ret->at[i].target);
     generation_unref(next);

@@ -110,6 +110,51 @@ TEST(what_comes_and_goes)
     check("  zz: {command: x}\n", "  aa: {command: x}\n", "aa:serve start, zz:serve stop");
 }
 
+/* "a:serve: b:serve is restarted, ..." of those that follow; all would. */
+static void check_follow(const char *now, const char *next, const char *expected) {
+    Two *two = two_new(now, next);
+    unsigned char *follows = arena_alloc(&two->arena, two->next.n);
+    memset(follows, 1, two->next.n);
+    reload_follow(&two->next, follows, &two->arena, &two->plan);
+    const char *text = "";
+    for (size_t i = 0; i < two->plan.n; i++) {
+        const TargetChange *c = &two->plan.at[i];
+        if (c->because)
+            text = arena_printf(&two->arena, "%s%s%s %s: %s", text, *text ? ", " : "", c->target,
+                                reload_act_name(c->act), reload_why(c, "thole.yaml", &two->arena));
+    }
+    CHECK_STR(text, expected);
+    arena_deinit(&two->arena);
+}
+
+#define FOLLOWERS                                               \
+    "  web: {command: w, depends_on: {api: {restart: true}}}\n" \
+    "  top: {command: t, depends_on: {web: {restart: true}}}\n" \
+    "  cold: {command: c, depends_on: [api]}\n"
+
+TEST(who_follows_is_restarted_too)
+{
+    check_follow("  api: {command: x}\n" FOLLOWERS, "  api: {command: y}\n" FOLLOWERS,
+                 "top:serve restart: web:serve is restarted, web:serve restart: api:serve is "
+                 "restarted");
+    check_follow("  api: {command: x}\n" FOLLOWERS,
+                 "  api: {command: x, description: d}\n" FOLLOWERS, "");
+    check_follow("  web: {command: w}\n",
+                 "  web: {command: w, depends_on: {b: {restart: true}}}\n  b: {command: x}\n",
+                 "web:serve restart: b:serve is started");
+}
+
+TEST(who_follows_and_does_not_run_stays)
+{
+    Two *two = two_new("  api: {command: x}\n" FOLLOWERS, "  api: {command: y}\n" FOLLOWERS);
+    unsigned char *follows = arena_alloc(&two->arena, two->next.n);
+    memset(follows, 0, two->next.n);
+    reload_follow(&two->next, follows, &two->arena, &two->plan);
+    CHECK_STR(told(two),
+              "api:serve restart (command), cold:serve keep, top:serve keep, web:serve keep");
+    arena_deinit(&two->arena);
+}
+
 TEST(what_is_of_the_whole_project)
 {
     Two two = {0};
