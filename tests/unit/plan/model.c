@@ -46,6 +46,7 @@ static void random_service(Model *m, Service *s) {
         sim_command(&m->sim, &s->hooks.on_failure, "failed");
     if (model_dice(m, 3) == 0)
         s->inputs = s->command.argv;
+    s->lazy = s->type == SERVICE_SERVER && model_dice(m, 4) == 0;
     s->restart = (Restart){
         .policy = model_dice(m, 3),
         .delay_ms = model_dice(m, 3) ? 100 : 0,

@@ -21,6 +21,7 @@ typedef struct Truth {
     bool retry;           /* ... but was asked to try again */
     bool ready;           /* the newest run was ready once */
     bool patient, forced; /* of what is owed */
+    bool connected;       /* lazy: somebody has, since it was asked for */
     bool unwatched;       /* its files are not watched yet */
     bool looking, needed; /* at its inputs; they have changed */
     unsigned hooks;       /* bits: owed of the newest run */

@@ -135,6 +135,8 @@ static void option(Script *s, Service *service, const char *word) {
         service->auto_start = false;
     else if (strcmp(word, "probe") == 0)
         service->ready.kind = PROBE_KIND_HTTP;
+    else if (strcmp(word, "lazy") == 0)
+        service->lazy = true;
     else if (strcmp(word, "inputs") == 0)
         service->inputs = service->build.argv.n ? service->build.argv : service->command.argv;
     else if ((v = value_of(word, "deps")))
@@ -388,6 +390,8 @@ static void about_target(Script *s, const Words *w) {
         sim_ready(&s->sim, i, false);
     else if (strcmp(w->at[0], "unlive") == 0)
         sim_unlive(&s->sim, i, w->n > 2 ? w->rest[2] : NULL);
+    else if (strcmp(w->at[0], "connect") == 0)
+        sim_connect(&s->sim, i);
     else if (strcmp(w->at[0], "hook") == 0)
         sim_hook_end(&s->sim, i, w->n > 2 ? w->rest[2] : NULL);
     else if (strcmp(w->at[0], "stuck") == 0)

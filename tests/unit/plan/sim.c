@@ -139,6 +139,11 @@ static bool drain_once(Sim *sim) {
         if (v->act != ACT_NONE) {
             perform(sim, i, v);
             acted = true;
+        } else if (v->hold == HOLD_CONNECTION && !sim->facts[i].ever_ready) {
+            if (sim->on_act)
+                sim->on_act(sim->arg, i, v);
+            fact_reachable(&sim->facts[i]);
+            acted = true;
         }
     }
     return acted;
@@ -237,6 +242,11 @@ void sim_ready(Sim *sim, size_t i, bool ready) {
 
 void sim_unlive(Sim *sim, size_t i, const char *why) {
     fact_unlive(&sim->facts[i], why);
+    sim_drain(sim);
+}
+
+void sim_connect(Sim *sim, size_t i) {
+    fact_connected(&sim->facts[i]);
     sim_drain(sim);
 }
 

@@ -58,6 +58,7 @@ void sim_exec(Sim *sim, size_t i);
 void sim_end(Sim *sim, size_t i, EndKind kind, int code);
 void sim_ended(Sim *sim, size_t i, const RunResult *result);
 void sim_ready(Sim *sim, size_t i, bool ready);
+void sim_connect(Sim *sim, size_t i); /* somebody, to a lazy server */
 void sim_unlive(Sim *sim, size_t i, const char *why);
 void sim_survivors(Sim *sim, size_t i, const char *names);
 /* People ask; each drains. */

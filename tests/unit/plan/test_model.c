@@ -152,6 +152,11 @@ static bool truth_stirs(const Model *m, size_t i) {
     return false;
 }
 
+/* It is started by the first connection, which has not come. */
+static bool unconnected(const Model *m, size_t i) {
+    return !is_job(m, i) && service_of(m, i)->lazy && !m->truth[i].connected;
+}
+
 static bool has_inputs(const Model *m, size_t i) {
     return is_job(m, i) && service_of(m, i)->inputs.n > 0;
 }
@@ -212,6 +217,7 @@ static void check_start(Model *m, size_t i) {
     must(m, t->owed || m->sim.world.now_ms >= t->due_min_ms, "restarted too soon", i);
     must(m, !is_job(m, i) || jobs_live(m) < m->sim.parallelism, "more jobs than slots", i);
     must(m, !t->unwatched, "started before its files were watched", i);
+    must(m, !unconnected(m, i), "started before anybody connected", i);
     must(m, !has_inputs(m, i) || t->needed, "started before its inputs were looked at", i);
     t->patient = t->forced = t->looking = t->needed = false;
     must(m, m->sim.facts[i].run == t->run, "a run number was skipped", i);
@@ -269,10 +275,16 @@ static void check_due(Model *m, size_t i) {
     }
 }
 
+/* Nothing is done yet: who depends on it may go on. */
+static void check_reachable(Model *m, size_t i) {
+    must(m, unconnected(m, i) && deps_met(m, i, false), "waits for a connection too soon", i);
+    m->truth[i].ever_execed = m->truth[i].ever_ready = true;
+}
+
 static void on_act(void *arg, size_t i, const Verdict *v) {
     Model *m = arg;
     switch (v->act) {
-    case ACT_NONE: return;
+    case ACT_NONE: check_reachable(m, i); return;
     case ACT_START: check_start(m, i); return;
     case ACT_STOP: check_stop(m, i, v); return;
     case ACT_HOOK: check_hook(m, i, v); return;
@@ -320,6 +332,11 @@ static void check_owed(const Model *m, size_t i) {
     bool lock = !locked_out(m, i) && !is_second(m, i);
     if (due && deps_met(m, i, false) && !t->unwatched && has_inputs(m, i) && !t->needed) {
         must(m, t->looking, "nobody looks at its inputs", i);
+        return;
+    }
+    if (due && deps_met(m, i, false) && slot && unconnected(m, i)) {
+        must(m, s->verdicts[i].hold == HOLD_CONNECTION, "waits for no connection", i);
+        must(m, t->ever_ready, "cannot be reached", i);
         return;
     }
     must(m, !(due && slot && lock && deps_met(m, i, false)), "could be started, and was not", i);
@@ -399,6 +416,7 @@ static void owe(Model *m, size_t i) {
 static void told(Model *m, size_t i, Want want) {
     Truth *t = &m->truth[i];
     t->want = want;
+    t->connected &= m->sim.runs[i].live;
     t->patient = false;
     t->row = 0;
     t->retry = t->stuck;
@@ -469,8 +487,10 @@ static void ask_start(Model *m, size_t i) {
 }
 
 static void ask_restart(Model *m, size_t i) {
+    bool connected = m->truth[i].connected;
     if (m->truth[i].want != WANT_DOWN && m->truth[i].want != WANT_DISABLED) {
         told(m, i, WANT_RUN);
+        m->truth[i].connected = connected;
         m->truth[i].owed = true;
         owe(m, i);
     }
@@ -478,8 +498,10 @@ static void ask_restart(Model *m, size_t i) {
 }
 
 static void ask_force(Model *m, size_t i) {
+    bool connected = m->truth[i].connected;
     if (m->truth[i].want != WANT_DOWN && m->truth[i].want != WANT_DISABLED) {
         told(m, i, WANT_RUN);
+        m->truth[i].connected = connected;
         m->truth[i].owed = m->truth[i].forced = true;
         owe(m, i);
     }
@@ -588,6 +610,11 @@ static void do_unlive(Model *m, size_t i) {
     sim_unlive(&m->sim, i, "no answer");
 }
 
+static void do_connect(Model *m, size_t i) {
+    m->truth[i].connected = true;
+    sim_connect(&m->sim, i);
+}
+
 static void do_stuck(Model *m, size_t i) {
     m->truth[i].stuck = true;
     sim_survivors(&m->sim, i, "4711 (sleep)");
@@ -607,6 +634,8 @@ static void backend_event(Model *m, size_t i) {
     m->event = "backend";
     if (!run->live && run->looking)
         look(m, i, model_dice(m, 2));
+    if (m->sim.verdicts[i].hold == HOLD_CONNECTION && model_dice(m, 2))
+        do_connect(m, i);
     if (run->hook && model_dice(m, 2))
         do_hook_end(m, i);
     if (!run->live)
@@ -703,7 +732,7 @@ static bool settle_once(Model *m) {
         const SimRun *run = &m->sim.runs[i];
         m->on = i;
         if (m->truth[i].unwatched)
-            unwatch(m, i);
+            unwatch(m, i), moved = true;
         if (run->hook)
             do_hook_end(m, i), moved = true;
         if (run->looking)
@@ -733,8 +762,8 @@ static void settle(Model *m) {
     for (size_t i = 0; i < m->sim.graph.n; i++) {
         Hold hold = m->sim.verdicts[i].hold;
         bool at_rest =
-            hold == HOLD_NONE || hold == HOLD_DEP || hold == HOLD_BUILD ||
-            (hold == HOLD_STOPPING && m->truth[i].stuck) ||
+            hold == HOLD_NONE || hold == HOLD_CONNECTION || hold == HOLD_DEP ||
+            hold == HOLD_BUILD || (hold == HOLD_STOPPING && m->truth[i].stuck) ||
             (hold == HOLD_LOCK && jobs_live(m) > 0) || /* only those that are stuck are left */
             (hold == HOLD_SLOT && jobs_live(m) >= m->sim.parallelism);
         must(m, at_rest, "waits for what never comes", i);
