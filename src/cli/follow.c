@@ -16,6 +16,7 @@
 #include "cli/log_feed.h"
 #include "cli/prefix.h"
 #include "cli/progress.h"
+#include "cli/ready_line.h"
 #include "cli/summary.h"
 #include "cli/helpers.h"
 #include "cli/targets.h"
@@ -36,6 +37,7 @@ typedef struct Follow {
     LogFeed feed;
     Prefix prefix;
     Progress progress;
+    ReadyLine ready;
     HttpLines *session, *hold;
     int signals;
     int64_t began_ms, deadline_ms;
@@ -61,6 +63,7 @@ static void on_target(void *arg, Seen *seen, const char *before) {
         prefix_widen(&f->prefix, seen->view.name);
     progress_touch(&f->progress);
     summary_note(seen);
+    ready_line_note(&f->ready, seen, before);
     if (strcmp(before, seen->word) == 0 || is_stopping(f) || (fresh && !f->ask->owner))
         return;
     bool failed = seen_is(seen, "failed");
@@ -310,6 +313,17 @@ static void weigh(Follow *f) {
     targets_outcome(&f->targets, &f->outcome);
 }
 
+/* Quiet programs leave a person before an empty screen. */
+static void say_ready(Follow *f) {
+    bool wanted = f->ask->until == FOLLOW_GONE && !f->ask->quiet && !f->cli->json;
+    if (!wanted || is_stopping(f) || !ready_line_due(&f->ready, &f->targets, &f->outcome))
+        return;
+    AUTO_FREE char *text = ready_line_text(&f->targets);
+    progress_clear(&f->progress);
+    fflush(stdout);
+    cli_say("%s is ready: %s; ^C %s", f->ask->slug, text, f->ask->owner ? "stops it" : "detaches");
+}
+
 static int sooner(int a, int64_t b) {
     int ms = b < 0 ? 0 : b > INT32_MAX ? INT32_MAX : (int)b;
     return a < 0 || ms < a ? ms : a;
@@ -369,6 +383,7 @@ static int look_on(Follow *f) {
             break;
         if (wants_session(f) && !f->session) /* only now: nothing else may come any more */
             continue;
+        say_ready(f);
         progress_draw(&f->progress, &f->targets);
         turn(f);
     }

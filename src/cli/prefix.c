@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-enum { WIDTH_MOST = 24 };
+#include "base/columns.h"
+
+enum { WIDTH_MOST = 24, NAME_BYTES = 4 * WIDTH_MOST };
 
 static const char *color_of(const char *name) {
     static const char *const colors[] = {"\033[36m", "\033[33m", "\033[32m", "\033[35m",
@@ -26,13 +28,16 @@ static void print_name(Prefix *prefix, const char *name, bool gap, FILE *to) {
         fprintf(to, "%s | ", name);
         return;
     }
+    char text[NAME_BYTES];
     prefix_widen(prefix, name);
+    columns_cut_middle(name, prefix->width, text, sizeof(text));
+    int extra = (int)(strlen(text) - columns_of(text)); /* bytes without a column */
     const char *bar = gap ? "┆" : "│";
     if (prefix->color)
-        fprintf(to, "%s%-*s\033[0m \033[2m%s\033[0m ", color_of(name), (int)prefix->width, name,
-                bar);
+        fprintf(to, "%s%-*s\033[0m \033[2m%s\033[0m ", color_of(name), (int)prefix->width + extra,
+                text, bar);
     else
-        fprintf(to, "%-*s %s ", (int)prefix->width, name, bar);
+        fprintf(to, "%-*s %s ", (int)prefix->width + extra, text, bar);
 }
 
 /* In a terminal: of what a carriage return overwrites only the last; colours end with the line. */

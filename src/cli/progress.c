@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/columns.h"
+#include "base/xalloc.h"
 
-enum { PAUSE_MS = 60, TICK_MS = 1000, LINES_MOST = 12, LINE_BYTES = 1024, WORD_WIDTH = 8 };
+enum { PAUSE_MS = 60, TICK_MS = 1000, LINE_BYTES = 1024, WORD_WIDTH = 8, WIDTH_LEAST = 20 };
 
 void progress_init(Progress *progress, bool color) {
     const char *terminal = getenv("TERM");
@@ -29,67 +31,76 @@ int progress_timeout(const Progress *progress) {
     return left < 0 ? 0 : (int)left;
 }
 
+static struct winsize window_of(void) {
+    struct winsize window = {0};
+    (void)ioctl(STDERR_FILENO, TIOCGWINSZ, &window);
+    if (!window.ws_col)
+        window.ws_col = 80;
+    return window;
+}
+
 void progress_clear(Progress *progress) {
+    size_t rows = 0, width = window_of().ws_col;
     if (!progress->lines)
         return;
-    fprintf(stderr, "\r\033[%zuA\033[J", progress->lines);
+    for (size_t i = 0; i < progress->lines; i++)
+        rows += progress->columns[i] ? (progress->columns[i] + width - 1) / width : 1;
+    fprintf(stderr, "\r\033[%zuA\033[J", rows);
     progress->lines = 0;
     progress->stale = true;
 }
 
-/* Ends the text where `width` columns are full; never in the middle of a character. */
-static void cut(char *text, size_t width) {
-    size_t columns = 0;
-    for (char *at = text; *at; at++) {
-        if (((unsigned char)*at & 0xc0) == 0x80)
-            continue;
-        if (columns++ == width) {
-            *at = '\0';
-            return;
-        }
-    }
+static void put_line(Progress *progress, const char *text, size_t columns) {
+    fprintf(stderr, "%s\n", text);
+    progress->columns[progress->lines++] = columns;
 }
 
-static void draw_line(const Progress *progress, const Seen *seen, int name_width, size_t width) {
-    char text[LINE_BYTES], elapsed[DURATION_TEXT] = "";
+static void draw_line(Progress *progress, const Seen *seen, size_t name_width, size_t width) {
+    char name[LINE_BYTES], text[LINE_BYTES], cut[LINE_BYTES], elapsed[DURATION_TEXT] = "";
     int64_t ms = clock_mono_ms() - seen->since_ms;
     if (ms >= TICK_MS)
         duration_format_go(ms - ms % TICK_MS, elapsed);
-    const char *why = target_why(&seen->view);
-    int head = snprintf(text, sizeof(text), "%-*s ", name_width, seen->view.name);
+    columns_cut_middle(seen->view.name, name_width, name, sizeof(name));
+    int pad = (int)(name_width - columns_of(name)) + 1;
+    int head = snprintf(text, sizeof(text), "%s%*s", name, pad, "");
     snprintf(text + head, sizeof(text) - (size_t)head, "%-*s %5s  %s", WORD_WIDTH, seen->word,
-             elapsed, why);
-    cut(text, width);
-    size_t word_n = strlen(seen->word);
-    if (progress->color && strlen(text) >= (size_t)head + word_n)
-        fprintf(stderr, "%.*s%s%.*s\033[0m%s\n", head, text, word_color(seen->word), (int)word_n,
-                text + head, text + head + word_n);
-    else
-        fprintf(stderr, "%s\n", text);
+             elapsed, target_why(&seen->view));
+    columns_cut(text, width, cut, sizeof(cut));
+    size_t word_n = strlen(seen->word), columns = columns_of(cut);
+    if (!progress->color || columns < name_width + 1 + word_n + 1) {
+        put_line(progress, cut, columns);
+        return;
+    }
+    AUTO_FREE char *painted = xasprintf("%.*s%s%s\033[0m%s", head, cut, word_color(seen->word),
+                                        seen->word, cut + head + word_n);
+    put_line(progress, painted, columns);
+}
+
+/* Of the names a third of the window is shown, at least. */
+static size_t width_of_names(const Targets *targets, size_t width) {
+    size_t longest = 0, most = width / 3 > 12 ? width / 3 : 12;
+    for (size_t i = 0; i < targets->all.n; i++) {
+        const Seen *seen = targets->all.at[i];
+        size_t own = seen->chosen && seen_pending(seen) ? columns_of(seen->view.name) : 0;
+        longest = own > longest ? own : longest;
+    }
+    return longest < most ? longest : most;
 }
 
 static void draw(Progress *progress, const Targets *targets, size_t pending) {
-    struct winsize window = {0};
-    (void)ioctl(STDERR_FILENO, TIOCGWINSZ, &window);
-    size_t width = window.ws_col > 20 ? window.ws_col - 1u : 79, most = window.ws_row / 3u;
-    int name_width = 0;
-    most = most < 3 ? 3 : most > LINES_MOST ? LINES_MOST : most;
-    for (size_t i = 0; i < targets->all.n; i++) {
-        const Seen *seen = targets->all.at[i];
-        if (seen->chosen && seen_pending(seen) && (int)strlen(seen->view.name) > name_width)
-            name_width = (int)strlen(seen->view.name);
-    }
-    name_width = name_width > 40 ? 40 : name_width;
+    struct winsize window = window_of();
+    size_t width = window.ws_col > WIDTH_LEAST ? window.ws_col - 1u : WIDTH_LEAST - 1u;
+    size_t most = window.ws_row / 3u, name_width = width_of_names(targets, width);
+    char more[LINE_BYTES];
+    most = most < 3 ? 3 : most > PROGRESS_LINES_MOST ? PROGRESS_LINES_MOST : most;
     for (size_t i = 0; i < targets->all.n && progress->lines < most; i++) {
         const Seen *seen = targets->all.at[i];
-        if (!seen->chosen || !seen_pending(seen))
-            continue;
-        draw_line(progress, seen, name_width, width);
-        progress->lines++;
+        if (seen->chosen && seen_pending(seen))
+            draw_line(progress, seen, name_width, width);
     }
     if (pending > progress->lines) {
-        fprintf(stderr, "… and %zu more\n", pending - progress->lines);
-        progress->lines++;
+        snprintf(more, sizeof(more), "… and %zu more", pending - progress->lines);
+        put_line(progress, more, columns_of(more));
     }
 }
 

@@ -4,10 +4,14 @@
 
 #include "cli/targets.h"
 
+enum { PROGRESS_LINES_MOST = 12 };
+
 typedef struct Progress {
     bool on; /* stderr is a terminal */
     bool color;
-    size_t lines;  /* on the screen now */
+    size_t lines; /* on the screen now */
+    /* of each its columns: when the window has become narrower it takes several rows */
+    size_t columns[PROGRESS_LINES_MOST + 1];
     int64_t at_ms; /* when it was drawn last */
     bool stale;
 } Progress;

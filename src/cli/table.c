@@ -5,10 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/columns.h"
 #include "base/vec.h"
 #include "base/xalloc.h"
 
-enum { COLUMNS_MOST = 16, COLORED = 1, GAP = 2, FIT_LEAST = 10 };
+enum {
+    COLUMNS_MOST = 16,
+    COLORED = 1,
+    GAP = 2,
+    FIT_LEAST = 10,
+    NAME_LEAST = 16,
+    CELL_BYTES = 1024
+};
 
 typedef struct Row {
     char *cells[COLUMNS_MOST];
@@ -20,14 +28,6 @@ struct Table {
     bool color;
     VEC(Row) rows;
 };
-
-/* Columns of a terminal: one per character that is no continuation byte. */
-static size_t width_of(const char *text) {
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
-}
 
 Table *table_new(const char *const *columns, size_t n, bool color) {
     Table *table = xcalloc(1, sizeof(*table));
@@ -41,8 +41,8 @@ void table_row(Table *table, const char *const *cells, const char *color) {
     Row row = {.color = color};
     for (size_t i = 0; i < table->n; i++) {
         row.cells[i] = xstrdup(cells[i] ? cells[i] : "");
-        if (width_of(row.cells[i]) > table->width[i])
-            table->width[i] = width_of(row.cells[i]);
+        if (columns_of(row.cells[i]) > table->width[i])
+            table->width[i] = columns_of(row.cells[i]);
     }
     VEC_PUSH(table->rows, row);
 }
@@ -55,37 +55,41 @@ static void print_row(const Table *table, const Row *row) {
         bool colored = table->color && row->color && i == COLORED;
         printf("%s%s%s", colored ? row->color : "", row->cells[i], colored ? "\033[0m" : "");
         if (i < last)
-            printf("%*s", (int)(table->width[i] - width_of(row->cells[i]) + GAP), "");
+            printf("%*s", (int)(table->width[i] - columns_of(row->cells[i]) + GAP), "");
     }
     putchar('\n');
 }
 
-/* Ends the text with an ellipsis in its last column. */
-static char *cut(const char *text, size_t columns) {
-    const char *at = text;
-    for (size_t n = 0; *at && n + 1 < columns; n++)
-        do
-            at++;
-        while (((unsigned char)*at & 0xc0) == 0x80);
-    return xasprintf("%.*s…", (int)(at - text), text);
+typedef void (*CutFn)(const char *text, size_t columns, char *to, size_t size);
+
+static void narrow(Table *table, size_t column, size_t columns, CutFn cut) {
+    table->width[column] = columns;
+    for (size_t r = 0; r < table->rows.n; r++) {
+        char **cell = &table->rows.at[r].cells[column], text[CELL_BYTES];
+        if (columns_of(*cell) <= columns)
+            continue;
+        cut(*cell, columns, text, sizeof(text));
+        free(*cell);
+        *cell = xstrdup(text);
+    }
+}
+
+/* How many columns too wide a row is. */
+static size_t excess_of(const Table *table, size_t width) {
+    size_t all = GAP * (table->n - 1);
+    for (size_t i = 0; i < table->n; i++)
+        all += table->width[i];
+    return all > width ? all - width : 0;
 }
 
 void table_fit(Table *table, size_t column, size_t width) {
-    size_t all = GAP * (table->n - 1), *own = &table->width[column];
-    for (size_t i = 0; i < table->n; i++)
-        all += table->width[i];
-    if (all <= width || *own <= FIT_LEAST)
-        return;
-    size_t excess = all - width;
-    *own = *own > FIT_LEAST + excess ? *own - excess : FIT_LEAST;
-    for (size_t r = 0; r < table->rows.n; r++) {
-        char **cell = &table->rows.at[r].cells[column];
-        if (width_of(*cell) <= *own)
-            continue;
-        char *shorter = cut(*cell, *own);
-        free(*cell);
-        *cell = shorter;
-    }
+    size_t excess = excess_of(table, width), own = table->width[column];
+    if (excess && own > FIT_LEAST)
+        narrow(table, column, own > FIT_LEAST + excess ? own - excess : FIT_LEAST, columns_cut);
+    size_t name = table->width[0];
+    if ((excess = excess_of(table, width)) && name > NAME_LEAST)
+        narrow(table, 0, name > NAME_LEAST + excess ? name - excess : NAME_LEAST,
+               columns_cut_middle);
 }
 
 Table *table_print(Table *table) {

@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/columns.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "plan/timeline.h"
@@ -28,13 +29,6 @@ typedef struct Page {
 } Page;
 
 /* ---- columns ---- */
-
-static size_t columns_of(const char *text) {
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
-}
 
 /* Exactly `width` columns, cut with an ellipsis where it is longer; `last`: no blanks behind. */
 static void put_cut(Buf *out, const char *text, size_t width, bool last) {

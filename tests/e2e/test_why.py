@@ -70,7 +70,7 @@ def test_a_restart_by_policy(shop):
     shop.run("start", "loop", code=None)
     shop.wait_target("loop:serve", "waiting", waitReason="backoff")
     lines = why(shop, "loop")
-    assert lines[0].startswith("loop:serve is to be restarted: exit code 7; restart 1 of 10 in")
+    assert lines[0].startswith("loop:serve is to be restarted: exit code 7; restart 1 of 10 after")
     assert lines[1].startswith("└ loop:serve failed") and lines[-1] == "→ thole logs loop:serve --run 1"
 
 
