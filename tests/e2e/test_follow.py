@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`depends_on: {x: {restart: true}}`: who follows x is restarted when a new run of x is what was waited for."""
 
+from driver import wait_until
+
 CONFIG = """
     version: 1
     services:

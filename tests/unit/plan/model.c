@@ -75,3 +75,47 @@ void model_random_world(Model *m) {
     m->sim.world.ci_grace_ms = model_dice(m, 2) ? 600 : 0;
     memset(m->truth, 0, sizeof m->truth);
 }
+
+/* ---- who follows whom ---- */
+
+static int64_t truth_met(const Model *m, const Dep *d) {
+    const Truth *t = &m->truth[d->target];
+    if (d->condition == DEP_STARTED)
+        return t->executed;
+    return d->condition == DEP_READY ? t->readied : t->finished;
+}
+
+static bool truth_anew(const Model *m, size_t i, const Dep *d) {
+    return d->restart && truth_met(m, d) > m->truth[i].begun;
+}
+
+bool model_owes(const Model *m, size_t i) {
+    return m->truth[i].owed || m->truth[i].policy;
+}
+
+bool model_due(const Model *m, size_t i) {
+    const Truth *t = &m->truth[i];
+    const TargetSpec *spec = &m->sim.graph.targets[i];
+    bool live = m->sim.runs[i].live && !t->leaving && !t->unlive;
+    bool failed = !m->sim.runs[i].live && facts_failed(&m->sim.facts[i]);
+    if (t->want != WANT_RUN || model_owes(m, i) || !(live || failed))
+        return false;
+    for (size_t d = 0; d < spec->dep_n; d++)
+        if (truth_anew(m, i, &spec->deps[d]))
+            return true;
+    return false;
+}
+
+bool model_stirs(const Model *m, size_t i) {
+    const TargetSpec *spec = &m->sim.graph.targets[i];
+    for (size_t d = 0; d < spec->dep_n; d++) {
+        const Dep *dep = &spec->deps[d];
+        const Truth *t = &m->truth[dep->target];
+        if (!dep->restart || t->want != WANT_RUN)
+            continue;
+        if (model_owes(m, dep->target) || (m->sim.runs[dep->target].live && !truth_met(m, dep)) ||
+            model_due(m, dep->target) || model_stirs(m, dep->target))
+            return true;
+    }
+    return false;
+}

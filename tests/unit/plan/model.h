@@ -45,3 +45,11 @@ typedef struct Model {
 uint32_t model_dice(Model *m, uint32_t sides);
 /* Services, their keys and dependencies; nothing is wanted yet. */
 void model_random_world(Model *m);
+
+/* ---- who follows whom, told from the truth alone ---- */
+
+bool model_owes(const Model *m, size_t i); /* a run, to people or to the policy */
+/* Should it be restarted because of another? */
+bool model_due(const Model *m, size_t i);
+/* What it follows, directly or not, is on its way to another run. */
+bool model_stirs(const Model *m, size_t i);

@@ -106,52 +106,6 @@ static bool needed_alive(const Model *m, size_t i) {
     return false;
 }
 
-/* ---- who follows whom ---- */
-
-static int64_t truth_met(const Model *m, const Dep *d) {
-    const Truth *t = &m->truth[d->target];
-    if (d->condition == DEP_STARTED)
-        return t->executed;
-    return d->condition == DEP_READY ? t->readied : t->finished;
-}
-
-static bool truth_anew(const Model *m, size_t i, const Dep *d) {
-    return d->restart && truth_met(m, d) > m->truth[i].begun;
-}
-
-static bool owes(const Model *m, size_t i) {
-    return m->truth[i].owed || m->truth[i].policy;
-}
-
-/* Should it be restarted because of another? */
-static bool truth_due(const Model *m, size_t i) {
-    const Truth *t = &m->truth[i];
-    const TargetSpec *spec = &m->sim.graph.targets[i];
-    bool live = m->sim.runs[i].live && !t->leaving && !t->unlive;
-    bool failed = !m->sim.runs[i].live && facts_failed(&m->sim.facts[i]);
-    if (t->want != WANT_RUN || owes(m, i) || !(live || failed))
-        return false;
-    for (size_t d = 0; d < spec->dep_n; d++)
-        if (truth_anew(m, i, &spec->deps[d]))
-            return true;
-    return false;
-}
-
-/* What it follows, directly or not, is on its way to another run. */
-static bool truth_stirs(const Model *m, size_t i) {
-    const TargetSpec *spec = &m->sim.graph.targets[i];
-    for (size_t d = 0; d < spec->dep_n; d++) {
-        const Dep *dep = &spec->deps[d];
-        const Truth *t = &m->truth[dep->target];
-        if (!dep->restart || t->want != WANT_RUN)
-            continue;
-        if (owes(m, dep->target) || (m->sim.runs[dep->target].live && !truth_met(m, dep)) ||
-            truth_due(m, dep->target) || truth_stirs(m, dep->target))
-            return true;
-    }
-    return false;
-}
-
 /* It is started by the first connection, which has not come. */
 static bool unconnected(const Model *m, size_t i) {
     return !is_job(m, i) && service_of(m, i)->lazy && !m->truth[i].connected;
@@ -187,7 +141,7 @@ static bool is_second(const Model *m, size_t i) {
             m->truth[k].want != WANT_RUN)
             continue;
         bool ready = !m->truth[k].unwatched && (!has_inputs(m, k) || m->truth[k].needed);
-        if (ready && owes(m, k) && deps_met(m, k, false) &&
+        if (ready && model_owes(m, k) && deps_met(m, k, false) &&
             s->facts[k].not_before_ms <= s->world.now_ms &&
             plan_slot_compare(&s->facts[k], s->graph.targets[k].name, &s->facts[i],
                               s->graph.targets[i].name) < 0)
@@ -251,8 +205,8 @@ static void check_stop(Model *m, size_t i, const Verdict *v) {
 }
 
 static void check_follow(Model *m, size_t i, const Verdict *v) {
-    must(m, truth_due(m, i), "restarted although it follows nothing that came anew", i);
-    must(m, !truth_stirs(m, i), "restarted before what it follows was at rest", i);
+    must(m, model_due(m, i), "restarted although it follows nothing that came anew", i);
+    must(m, !model_stirs(m, i), "restarted before what it follows was at rest", i);
     m->truth[i].owed = true;
     m->truth[i].row = 0;
 }
@@ -269,7 +223,7 @@ static void check_due(Model *m, size_t i) {
     must(m, t->want == WANT_RUN && !m->sim.world.done, "due, but nobody wants it", i);
     must(m, m->sim.graph.targets[i].service->schedule.interval_ms && is_job(m, i),
          "due without a schedule", i);
-    if (!m->sim.runs[i].live && !owes(m, i)) {
+    if (!m->sim.runs[i].live && !model_owes(m, i)) {
         t->owed = true;
         t->row = 0;
     }
@@ -316,7 +270,7 @@ static void check_owed(const Model *m, size_t i) {
     must(m, s->world.done || !s->facts[i].due_us || s->facts[i].due_us > s->world.now_us,
          "is due, and nothing happened", i);
     must(m,
-         s->world.done || too_late(m, i) || hooked(m, i) || !truth_due(m, i) || truth_stirs(m, i),
+         s->world.done || too_late(m, i) || hooked(m, i) || !model_due(m, i) || model_stirs(m, i),
          "does not follow", i);
     if (!owed || s->world.done)
         return;
