@@ -8,8 +8,8 @@
 #include "data/schema.h"
 #include "data/schema_private.h"
 
-/* The struct of a type that was written last as a member, and where its text is. Most are as the one
- * before: all defaults. */
+/* The struct of a type that was written last as a member, and where its text is. Most are as the
+ * one before: all defaults. */
 typedef struct Written {
     const Type *type;
     const void *object;

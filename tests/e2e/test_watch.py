@@ -286,6 +286,28 @@ def test_without_inotify_files_are_looked_at_and_it_says_so(thole):
     wait_until(lambda: "looked at" not in thole.message("web:serve"))  # the limit was hit once only
 
 
+def test_without_an_inotify_instance_files_are_looked_at_and_it_says_so(thole):
+    """Whose look is the first has none: that of the config file, or that of the service."""
+    thole.use_faults("server")
+    thole.env["THOLE_FAULT"] = "inotify_init:1:EMFILE"
+    thole.env["THOLE_FAULT_PROGRAM"] = "server"
+    thole.file("src/a", "0")
+    text = """
+        version: 1
+        services:
+          web: {{command: "cat src/a >> $LEDGER; echo {0} >> $LEDGER; sleep 1000", watch: {{paths: [src], debounce: 20ms}}}}
+        """
+    thole.config(text.format("old"))
+    thole.run("up", "-d", "--wait")
+    said = thole.run("events", "-o", "json").out + thole.message("web:serve")
+    assert "files are looked at every 2 s: no more inotify instances (fs.inotify.max_user_instances)" in said
+    thole.wait_ledger("0old")
+    thole.edit("src/a", "1")
+    thole.wait_ledger("1old")
+    thole.config(text.format("new"))
+    thole.wait_ledger("1new")
+
+
 def test_a_stop_is_told_with_the_change_that_it_is_for(thole):
     thole.file("src/a", "one")
     thole.file("src/b", "one")

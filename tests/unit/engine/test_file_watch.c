@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "harness/test.h"
 
@@ -352,6 +353,39 @@ TEST(many_files_are_counted)
         seen += world.one.total;
     }
     CHECK_EQ(seen, 400);
+    close_world(&world);
+}
+
+/* How many news the kernel keeps for who does not fetch them. */
+static int64_t queue_size(void) {
+    AUTO_FREE char *text = NULL;
+    size_t n;
+    ASSERT(file_read("/proc/sys/fs/inotify/max_queued_events", 64, &text, &n, NULL) == 0);
+    text[strcspn(text, "\n")] = '\0';
+    int64_t size = 0;
+    ASSERT(number_parse(text, 1, 1 << 24, &size) == 0);
+    return size;
+}
+
+TEST(what_changed_while_news_were_lost_is_found)
+{
+    World world;
+    const char *globs[] = {"src", NULL};
+    open_world(&world);
+    put("src/a", "one");
+    put("src/z", "1");
+    put("src/x.tmp", "");
+    begin(&world, &world.one, globs, "*.tmp");
+    put("src/z", "2"); /* by then the first contents are known */
+    expect(&world, &world.one, "src/z");
+    AUTO_FREE char *x = at("src/x.tmp"), *y = at("src/y.tmp");
+    for (int64_t i = queue_size() / 4 + 1; i > 0; i--) /* four news each time */
+        ASSERT(rename(x, y) == 0 && rename(y, x) == 0);
+    put("src/a", "two");
+    put("src/new/b", "new");
+    expect(&world, &world.one, "src/a src/new/b");
+    put("src/new/b", "newer"); /* its directory is watched now */
+    expect(&world, &world.one, "src/new/b");
     close_world(&world);
 }
 
