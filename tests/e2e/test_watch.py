@@ -245,10 +245,28 @@ def test_what_was_stopped_is_not_started_by_a_change(thole):
 
 
 def test_ci_watches_nothing(thole):
+    """Another project, watched by the same server, tells when the change has been heard of."""
+    witness = thole.another_project("witness")
+    thole.file("seen", "0", project=witness)
+    thole.config("version: 1\nservices: {web: {command: exec sleep 1000, watch: {paths: [seen], debounce: 0s}}}\n", witness)
+    thole.run("up", "-d", "--wait", cwd=witness)
     thole.file("in", "0")
-    thole.config("version: 1\nservices: {job: {type: job, command: 'echo 1 > in; echo ran >> $LEDGER', watch: {paths: [in], debounce: 0s}}}\n")
-    thole.run("ci")
-    assert thole.ledger() == ["ran"]
+    os.mkfifo(thole.project / "go")
+    thole.config("""
+        version: 1
+        services:
+          job: {type: job, command: echo ran >> $LEDGER, watch: {paths: [in], debounce: 0s}}
+          gate: {type: job, command: echo waiting >> $LEDGER; cat go, depends_on: [job]}
+        """)
+    ci = thole.popen("ci")
+    thole.wait_ledger("waiting")
+    for run in (2, 3):  # by the second change, all that watch have begun to
+        thole.edit("in", str(run))
+        thole.file("seen", str(run), project=witness)
+        wait_until(lambda: (thole.targets("-C", witness)["web:serve"]["state"]["active"] or {}).get("run") == run)
+    (thole.project / "go").write_text("")
+    assert ci.wait() == 0
+    assert thole.ledger() == ["ran", "waiting"]
 
 
 def test_a_new_server_goes_on_watching(thole):
