@@ -169,10 +169,11 @@ static void why_backoff(const Why *w) {
     int64_t max = w->spec->service->restart.max_restarts;
     duration_format_short(w->own->backoff_ms, delay);
     if (max > 0)
-        snprintf(w->text, w->size, "%s; restart %u of %lld after %s", w->own->failure, w->own->attempt,
-                 (long long)max, delay);
+        snprintf(w->text, w->size, "%s; restart %u of %lld after %s", w->own->failure,
+                 w->own->attempt, (long long)max, delay);
     else
-        snprintf(w->text, w->size, "%s; restart %u after %s", w->own->failure, w->own->attempt, delay);
+        snprintf(w->text, w->size, "%s; restart %u after %s", w->own->failure, w->own->attempt,
+                 delay);
 }
 
 static void why_lock(const Why *w) {
