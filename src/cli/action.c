@@ -233,21 +233,27 @@ static int report(Wish *w, const Seen *seen, Come come) {
         cli_say("%s was stopped meanwhile", seen->view.name);
         return EXIT_FAILED;
     }
-    cli_say("%s failed: %s", seen->view.name, target_why(&seen->view));
-    last_words(&w->cli->client, w->slug, &seen->view);
+    const TargetView *view = &seen->view;
+    int64_t run = view->run ? view->run : value_get_int(view->previous, "run", 0);
+    const char *why = target_why(view), *own = strstr(why, " failed: ");
+    if (target_scheduled(view) && own) /* not when it is due again */
+        why = own + strlen(" failed: ");
+    cli_say("%s failed: %s", view->name, why);
+    last_words_of(
+        &w->cli->client,
+        &(LastWords){.slug = w->slug, .target = view->name, .run = run, .indent = 2, .to = stderr});
     return EXIT_FAILED;
 }
 
-/* -1: not yet. */
+/* -1: not yet. What has to be said is said once, of all of them. */
 static int look(Wish *w) {
     int worst = EXIT_DONE;
+    for (size_t i = 0; i < w->targets.all.n; i++)
+        if (w->targets.all.at[i]->chosen && state_of(w, i) == COME_NOT_YET)
+            return -1;
     for (size_t i = 0; i < w->targets.all.n; i++) {
         const Seen *seen = w->targets.all.at[i];
-        if (!seen->chosen)
-            continue;
-        Come come = state_of(w, i);
-        if (come == COME_NOT_YET)
-            return -1;
+        Come come = seen->chosen ? state_of(w, i) : COME_TRUE;
         if (come != COME_TRUE)
             worst = report(w, seen, come);
     }

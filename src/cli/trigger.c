@@ -4,6 +4,7 @@
  * the same time waits for the same ones. */
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -16,8 +17,9 @@
 #include "cli/targets.h"
 #include "spec/routes.h"
 
-/* What ends sooner is read when it is over: one request less. */
-enum { FOLLOW_AFTER_MS = 20 };
+/* What ends sooner is read when it is over: one request less. A server that nothing asks whether it is
+ * ready counts as such when it has not ended at once. */
+enum { FOLLOW_AFTER_MS = 20, AT_ONCE_MS = 250 };
 
 typedef struct TriggerOptions {
     TextList labels;
@@ -39,8 +41,10 @@ static const Option options[] = {
 typedef struct Item {
     Seen *seen, *build; /* of its command, of its build (or NULL) */
     int64_t run, build_run;
-    int64_t version; /* of the answer */
-    int code;        /* how it came out; -1: not yet */
+    int64_t version;  /* of the answer */
+    int64_t ready_ms; /* its server was seen ready; 0: not yet */
+    int code;         /* how it came out; -1: not yet */
+    char *said;       /* about that, owned: told behind the last line of its log; or NULL */
 } Item;
 
 typedef struct Trigger {
@@ -131,64 +135,72 @@ static int code_of_view(const TargetView *view) {
     return code_of(view->exit_code, view->signal, view->error != NULL);
 }
 
-static int say_end(const Item *item, const Seen *seen, int code) {
+static void say(Item *item, char *sentence) {
+    free(item->said);
+    item->said = sentence;
+}
+
+static int say_end(Item *item, const Seen *seen, int code) {
     const TargetView *view = &seen->view;
     if (view->error)
-        cli_say("%s failed: %s", view->name, view->error);
+        say(item, xasprintf("%s failed: %s", view->name, view->error));
     return code;
 }
 
-static void say_previous(const TargetView *view) {
+static void say_previous(Item *item) {
+    const TargetView *view = &item->seen->view;
     const char *signal = value_get_str(view->previous, "signal");
     int64_t code = value_get_int(view->previous, "exitCode", -1);
     if (!value_get_bool(view->previous, "failed", false))
         return;
     if (code >= 0)
-        cli_say("%s failed: exit code %lld", view->name, (long long)code);
+        say(item, xasprintf("%s failed: exit code %lld", view->name, (long long)code));
     else
-        cli_say("%s failed%s%s", view->name, signal ? ": killed by SIG" : "", signal ? signal : "");
+        say(item, xasprintf("%s failed%s%s", view->name, signal ? ": killed by SIG" : "",
+                            signal ? signal : ""));
 }
 
 /* It ended, and another run has come, or waits, since. -1: not ours, as far as is known. */
-static int code_of_previous(const TargetView *view, int64_t run) {
+static int code_of_previous(Item *item) {
+    const TargetView *view = &item->seen->view;
     const Value *previous = view->previous;
-    if (value_get_int(previous, "run", 0) != run)
+    if (value_get_int(previous, "run", 0) != item->run)
         return -1;
-    say_previous(view);
+    say_previous(item);
     if (!view->job)
         return EXIT_FAILED;
     return code_of(value_get_int(previous, "exitCode", -1), value_get_str(previous, "signal"),
                    value_get_bool(previous, "failed", false));
 }
 
-static int code_of_build(const Item *item) {
+static int code_of_build(Item *item) {
     const TargetView *view = &item->build->view;
     bool came = view->run >= item->build_run && view->phase == PHASE_TERMINATED;
     return came && view->error ? say_end(item, item->build, code_of_view(view)) : -1;
 }
 
-static int code_of_idle(const Item *item) {
+static int code_of_idle(Item *item) {
     const TargetView *view = &item->seen->view;
     if (target_lazy(view)) { /* nothing is to change: no later version need come */
-        cli_say("%s: %s", view->name, view->message);
+        say(item, xasprintf("%s: %s", view->name, view->message));
         return EXIT_DONE;
     }
     if (view->version <= item->version)
         return -1;
     if (view->skipped >= item->run && view->phase == PHASE_TERMINATED) {
-        cli_say("%s: %s", view->name, view->message);
+        say(item, xasprintf("%s: %s", view->name, view->message));
         return EXIT_DONE;
     }
     if (view->phase != PHASE_NONE && view->phase != PHASE_DISABLED)
         return -1;
-    cli_say("%s was %s meanwhile", view->name,
-            view->phase == PHASE_DISABLED ? "disabled" : "stopped");
+    say(item, xasprintf("%s was %s meanwhile", view->name,
+                        view->phase == PHASE_DISABLED ? "disabled" : "stopped"));
     return EXIT_FAILED;
 }
 
 static int code_of_item(Item *item) {
     const TargetView *view = &item->seen->view;
-    int code = code_of_previous(view, item->run);
+    int code = code_of_previous(item);
     if (code >= 0)
         return code;
     if (item->build && view->run < item->run && (code = code_of_build(item)) >= 0)
@@ -198,9 +210,10 @@ static int code_of_item(Item *item) {
     item->run = view->run; /* ours was never begun: this one is in its place */
     if (view->phase == PHASE_TERMINATED)
         return say_end(item, item->seen, code_of_view(view));
-    if (view->phase == PHASE_ACTIVE && !view->job && view->ready && !view->stopping)
-        return EXIT_DONE;
-    return code_of_idle(item);
+    if (view->phase != PHASE_ACTIVE || view->job || !view->ready || view->stopping)
+        return code_of_idle(item);
+    item->ready_ms = item->ready_ms ? item->ready_ms : clock_mono_ms();
+    return clock_mono_ms() >= item->ready_ms + AT_ONCE_MS ? EXIT_DONE : -1;
 }
 
 /* The first that failed decides. -1: not all have come out yet. */
@@ -273,6 +286,24 @@ static void say_waiting(const Trigger *t) {
     }
 }
 
+static int64_t sooner(int64_t left, int64_t other) {
+    return other < 0 || (left >= 0 && left < other) ? left : other;
+}
+
+/* How long nothing need be heard; -1: for ever. */
+static int64_t patience(const Trigger *t, int64_t deadline_ms, int64_t now_ms) {
+    int64_t left = deadline_ms ? deadline_ms - now_ms : -1;
+    if (now_ms < t->follow_ms)
+        left = sooner(left, t->follow_ms - now_ms);
+    for (size_t i = 0; i < t->items.n; i++) {
+        const Item *item = &t->items.at[i];
+        int64_t due_ms = item->ready_ms + AT_ONCE_MS;
+        if (item->code < 0 && item->ready_ms && due_ms > now_ms)
+            left = sooner(left, due_ms - now_ms);
+    }
+    return left;
+}
+
 /* For news of either kind, at most until then. */
 static int hear(Trigger *t, int64_t deadline_ms, Err *err) {
     bool was_open = targets_fd(&t->targets) >= 0;
@@ -287,11 +318,9 @@ static int hear(Trigger *t, int64_t deadline_ms, Err *err) {
         return 0;
     struct pollfd fds[2] = {{targets_fd(&t->targets), POLLIN, 0},
                             {log_feed_fd(&t->feed), POLLIN, 0}};
-    int64_t left = deadline_ms ? deadline_ms - now_ms : -1;
-    if (deadline_ms && left <= 0)
+    int64_t left = patience(t, deadline_ms, now_ms);
+    if (deadline_ms && now_ms >= deadline_ms)
         return err_set(err, ERR_TIMEOUT, "the time is up");
-    if (now_ms < t->follow_ms && (left < 0 || left > t->follow_ms - now_ms))
-        left = t->follow_ms - now_ms;
     fflush(stdout);
     if (poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left) <= 0)
         return 0;
@@ -313,6 +342,10 @@ static int wait_for(Trigger *t, Err *err) {
         say_waiting(t);
     log_feed_finish(&t->feed);
     log_feed_deinit(&t->feed);
+    fflush(stdout);
+    for (size_t i = 0; i < t->items.n; i++)
+        if (t->items.at[i].said)
+            cli_say("%s", t->items.at[i].said);
     return r < 0 ? r : code;
 }
 
@@ -341,6 +374,8 @@ static int run(Cli *cli, void *given, Err *err) {
     targets_init(&t.targets, &cli->client, t.slug);
     int r = trigger(&t, err);
     targets_deinit(&t.targets);
+    for (size_t i = 0; i < t.items.n; i++)
+        free(t.items.at[i].said);
     VEC_FREE(t.items);
     return r;
 }
@@ -350,7 +385,7 @@ const Command command_trigger = {
     .args = "NAME… [-l KEY[=VALUE]] [--wait] [--timeout D] [--force]",
     .doc = "Applies changes that wait, or builds and starts afresh",
     .more = "With --wait the logs of what runs then are printed, and the exit code is that of the\n"
-            "run; of a server: 0 when it is ready, 1 when it failed.",
+            "run; of a server: 0 when it is ready and has not ended at once, 1 when it failed.",
     .options = options,
     .option_n = COUNT(options),
     .options_size = sizeof(TriggerOptions),

@@ -155,7 +155,7 @@ static void put_category(Summary *s, const ExitInput *in, Standing which, const 
         n += standing(in, i) == which;
     if (n == 0 || s->full)
         return;
-    put(s, "%s%zu resources %s (", s->at ? ", " : "", n, name);
+    put(s, "%s%zu resource%s %s (", s->at ? ", " : "", n, n == 1 ? "" : "s", name);
     s->size -= SUMMARY_END;
     for (size_t i = 0; i < in->graph->n && !s->full; i++) {
         if (standing(in, i) != which)

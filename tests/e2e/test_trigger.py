@@ -176,3 +176,54 @@ def test_a_lazy_service_is_not_waited_for(thole):
     thole.run("up", "-d", "--wait")
     thole.run("wait", "lz", timeout=20)
     thole.run("trigger", "lz", "--wait", timeout=20)
+
+
+def test_the_verdict_comes_behind_the_last_line(thole):
+    """On a terminal they come by one stream."""
+    thole.config("""
+        version: 1
+        services:
+          e: {type: job, auto: false, command: 'echo last; exit 2'}
+          bb: {auto: false, build: 'echo broken; exit 7', command: exec sleep 1000}
+        """)
+    thole.run("up", "-d", "--wait")
+    for name, said, code in (("e", "last", 2), ("bb", "broken", 7)):
+        live = thole.popen("trigger", name, "--wait", tty=True)
+        assert live.wait() == code
+        assert live.out.index(said) < live.out.index(f"{name}:update failed: exit code {code}"), live.out
+
+
+def test_a_server_that_ends_at_once_is_not_ready(thole):
+    thole.config("""
+        version: 1
+        services:
+          a: {auto: false, command: 'sleep 0.1; exit 4', restart: {max_restarts: 2, delay: 5s}}
+          b: {auto: false, command: 'no-such-program-anywhere', restart: {max_restarts: 2, delay: 5s}}
+        """)
+    thole.run("up", "-d", "--wait")
+    assert "a:serve failed: exit code 4" in thole.run("trigger", "a", "--wait", code=1).err
+    assert "b:serve failed: exit code 127" in thole.run("trigger", "b", "--wait", code=1).err
+
+
+def test_a_scheduled_job_that_is_started_shows_its_own_run(thole):
+    thole.config("version: 1\nservices: {sch: {type: job, command: 'echo run $THOLE_RUN; date +%N >> count; wc -l < count; exit 5', schedule: '@yearly'}}")
+    thole.run("up", "-d", "--wait")
+    thole.run("start", "sch", code=1)
+    failed = thole.run("start", "sch", code=1)
+    assert failed.err.splitlines()[0] == "thole: sch:update failed: exit code 5"
+    assert "sch:update | 2" in failed.err and "sch:update | 1" not in failed.err
+
+
+def test_a_failure_is_said_once(thole):
+    thole.config("""
+        version: 1
+        services:
+          a: {type: job, auto: false, command: exit 3}
+          b: {type: job, auto: false, command: 'until test -e go; do sleep 0.05; done'}
+        """)
+    thole.run("up", "-d", "--wait")
+    live = thole.popen("start", "a", "b")
+    thole.wait_target("a:update", "terminated")
+    thole.file("go", "")
+    assert live.wait() == 1
+    assert live.err.count("a:update failed") == 1

@@ -89,11 +89,11 @@ static void define(const Target *target, uint8_t ret[DIGEST_BYTES]) {
 static void on_looked(void *arg, const InputsSeen *seen) {
     Target *target = arg;
     PlanWorld world = session_world(target->session);
-    char ago[DURATION_TEXT], note[FACTS_TEXT];
+    char at[TIME_TEXT], note[FACTS_TEXT];
     target->look = NULL;
     str_copy(target->inputs_digest, sizeof(target->inputs_digest), seen->digest);
-    duration_format_short((world.now_us - seen->ended_us) / 1000, ago);
-    snprintf(note, sizeof(note), "skipped: nothing changed since run %u, %s ago", seen->run, ago);
+    time_format_seconds(seen->ended_us, at); /* it is read later, too: no "2h ago" */
+    snprintf(note, sizeof(note), "skipped: nothing changed since run %u (%s)", seen->run, at);
     fact_looked(target_facts(target), seen->fresh, note, &world);
     if (target_facts(target)->skipped)
         event_record(target->session, &(Event){.target = target_name(target),

@@ -76,9 +76,8 @@ TEST(timeout_with_all_categories)
     c.shown[3].state.ready = true;
     c.in.now_ms = 1801001;
     exit_check(&c.in, &c.got);
-    CHECK_STR(c.got.error,
-              "Timeout after 30m0s: 1 resources waiting (c:serve backoff), 1 resources "
-              "not ready (a:update), 1 resources retrying (b:serve)");
+    CHECK_STR(c.got.error, "Timeout after 30m0s: 1 resource waiting (c:serve backoff), 1 resource "
+                           "not ready (a:update), 1 resource retrying (b:serve)");
 }
 
 TEST(timeout_of_many_is_cut)
