@@ -20,8 +20,8 @@
 
 enum { AGAIN_MS = 100, ROOM = 64 * 1024, KEYS_BYTES = 256, SIGNALED = 128, WHY_TEXT = 512 };
 enum { BEHIND_MS = 500 }; /* nothing tells who comes to the foreground */
-/* Of what was written before, so much from its beginning and of its end is read to know the modes of
- * the terminal. */
+/* Of what was written before, so much from its beginning and of its end is read to know the modes
+ * of the terminal. */
 enum { HEAD_BYTES = 256 * 1024, TAIL_BYTES = 1024 * 1024 };
 
 typedef struct AttachOptions {

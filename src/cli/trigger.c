@@ -17,8 +17,8 @@
 #include "cli/targets.h"
 #include "spec/routes.h"
 
-/* What ends sooner is read when it is over: one request less. A server that nothing asks whether it is
- * ready counts as such when it has not ended at once. */
+/* What ends sooner is read when it is over: one request less. A server that nothing asks whether it
+ * is ready counts as such when it has not ended at once. */
 enum { FOLLOW_AFTER_MS = 20, AT_ONCE_MS = 250 };
 
 typedef struct TriggerOptions {
