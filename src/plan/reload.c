@@ -48,6 +48,18 @@ static const char *env_keys(const char *keys, const StrMap *a, const StrMap *b, 
     return keys;
 }
 
+/* Of the hooks only what comes before a run is a part of it. */
+static const char *hook_keys(const char *keys, const Hooks *a, const Hooks *b, bool restarts,
+                             Arena *arena) {
+    for (size_t i = 0; i < type_hooks.field_n; i++) {
+        const Field *field = &type_hooks.fields[i];
+        if (!(field->flags & FIELD_INTERNAL) && !(field->flags & FIELD_RESTARTS) != restarts &&
+            !schema_same_field(&type_hooks, field, a, b))
+            keys = add_key(keys, "hooks", field->name, arena);
+    }
+    return keys;
+}
+
 /* Keys that differ, those that concern processes if `restarts`, else the others. "": none. */
 static const char *differing(const TargetSpec *now, const TargetSpec *next, bool restarts,
                              Arena *arena) {
@@ -55,11 +67,14 @@ static const char *differing(const TargetSpec *now, const TargetSpec *next, bool
     const char *keys = "";
     for (size_t i = 0; i < type_service.field_n; i++) {
         const Field *field = &type_service.fields[i];
-        if (field->flags & FIELD_INTERNAL || concerns(field, next) != restarts ||
+        bool hooks = strcmp(field->name, "hooks") == 0, restarting = concerns(field, next);
+        if (field->flags & FIELD_INTERNAL || (restarting != restarts && !(hooks && restarting)) ||
             schema_same_field(&type_service, field, a, b))
             continue;
         if (strcmp(field->name, "env") == 0)
             keys = env_keys(keys, &a->env, &b->env, arena);
+        else if (hooks && restarting)
+            keys = hook_keys(keys, &a->hooks, &b->hooks, restarts, arena);
         else
             keys = add_key(keys, field->name, "", arena);
     }

@@ -342,6 +342,8 @@ const char *template_change(const Service *service, const TemplateValues *a,
         return "build";
     if (command_differs(&c, &service->command))
         return "command";
+    if (command_differs(&c, &service->hooks.before))
+        return "hooks.before";
     if (probe_differs(&c, &service->ready))
         return "ready";
     return probe_differs(&c, &service->live) ? "live" : NULL;

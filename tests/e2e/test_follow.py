@@ -120,3 +120,20 @@ def test_a_server_that_did_not_live_is_followed(thole):
     dead.unlink()
     wait_until(lambda: (now := runs(thole)).get("db", 1) > 1 and now.get("api", 1) > 1 and now.get("web", 1) > 1, what="all follow")
     assert runs(thole)["log"] == 1
+
+
+def test_a_port_that_is_known_by_its_variable_alone_is_told_to_who_follows(thole, free_port):
+    """Everybody has everybody's ports in the environment: nobody is restarted for that, but for those who ask for it."""
+    def config(port):
+        tell = "echo $0 $WEB_PORT >>$LEDGER; exec sleep 1000"
+        return {"version": 1, "services": {"web": {"command": "exec sleep 1000", "port": port}, "other": {"command": tell.replace("$0", "other")},
+                                           "api": {"command": tell.replace("$0", "api"), "depends_on": {"web": {"restart": True}}}}}
+    first, second = free_port(), free_port()
+    thole.config(config(first))
+    thole.run("up", "-d", "--wait")
+    thole.config(config(second))
+    thole.wait_target("api:serve", "active", run=2)
+    wait_until(lambda: f"api {second}" in thole.ledger(), what="the new port")
+    assert runs(thole) == {"web": 2, "api": 2, "other": 1}
+    thole.run("restart", "other")
+    wait_until(lambda: thole.ledger()[-1] == f"other {second}", what="the new port")

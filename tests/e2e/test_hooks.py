@@ -216,3 +216,20 @@ def test_a_hook_knows_nothing_of_an_end_that_nobody_saw(thole):
     thole.wait_ledger("serve")
     line = wait_until(lambda: [line for line in thole.ledger() if line.startswith("failure")])[0]
     assert line.startswith("failure 1 == ") and "pin" in line
+
+
+def test_after_a_reload_the_hooks_of_a_run_are_of_its_own_world(thole):
+    """The one that ends has the environment, the directory and the ports it was begun with; a change of `after` alone restarts nothing."""
+    thole.file("one/.keep", "")
+    thole.file("two/.keep", "")
+
+    def config(word, port, after):
+        return hooked(path=word, port=port, env={"WORD": word}, hooks={"after": f"echo {after} $THOLE_RUN $WORD $PORT $(basename $PWD) >>$LEDGER"})
+    thole.config(config("one", 25001, "after"))
+    thole.run("up", "-d", "--wait")
+    thole.config(config("one", 25001, "later"))
+    wait_until(lambda: thole.run("events", "-o", "json").out.count('"Reloaded"') == 1, what="the reload")
+    assert thole.target("api:serve")["state"]["active"]["run"] == 1
+    thole.config(config("two", 25002, "later"))
+    thole.wait_target("api:serve", "active", run=2)
+    assert [line for line in thole.ledger() if "serve" not in line] == ["after 1 one 25001 one"]

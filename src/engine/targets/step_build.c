@@ -11,10 +11,19 @@
 
 enum { PROBE_LOG_MAX = 64 * 1024 };
 
+/* What all of a run is made of: what it was begun with, also when the file says otherwise since. */
+static const Generation *generation_of(const Target *target) {
+    return target->begun ? target->begun : target->session->generation;
+}
+
+static const Service *service_of(const Target *target) {
+    return config_service(generation_of(target)->config, target_spec(target)->resource);
+}
+
 /* The client's, and the ports of this session: all of them, and its own as PORT. */
 static StrMap given(const Target *target, Arena *arena) {
     const Session *session = target->session;
-    const Generation *generation = session->generation;
+    const Generation *generation = generation_of(target);
     if (!generation->ports.n)
         return session->client.env;
     StrMap own = port_env_own(&generation->ports, target_spec(target)->resource, arena);
@@ -27,14 +36,15 @@ static StrMap given(const Target *target, Arena *arena) {
 static StrMap environment(const Target *target, Arena *arena) {
     const Session *session = target->session;
     const TargetSpec *spec = target_spec(target);
-    TemplateValues values = ports_values(session->generation, spec->resource);
+    TemplateValues values = ports_values(generation_of(target), spec->resource);
     StrPair own[] = {
         {"THOLE_RESOURCE", spec->resource},
         {"THOLE_SESSION", session->slug},
         {"THOLE_TARGET", spec->name},
     };
     StrMap injected = {.at = own, .n = COUNT(own)};
-    StrMap low = given(target, arena), high = template_env(&spec->service->env, &values, arena);
+    StrMap low = given(target, arena);
+    StrMap high = template_env(&service_of(target)->env, &values, arena);
     StrMap file = strmap_merge(&low, &high, arena);
     return strmap_merge(&file, &injected, arena);
 }
@@ -105,7 +115,7 @@ int step_check_secrets(const Config *config, const StrMap *client_env, Err *err)
 
 static void fill(const Target *target, const Command *command, Arena *arena, Step *ret) {
     const Session *session = target->session;
-    const Service *service = target_spec(target)->service;
+    const Service *service = service_of(target);
     *ret = (Step){
         .name = target_spec(target)->name,
         .uuid = target_spec(target)->name,
@@ -132,8 +142,7 @@ const char *const *step_stop_command(const Target *target, Arena *arena) {
     const TargetSpec *spec = target_spec(target);
     if (!spec->service || !spec->service->stop.command.argv.n || !step_is_main(target))
         return NULL;
-    const Generation *generation = target->begun ? target->begun : target->session->generation;
-    TemplateValues values = ports_values(generation, spec->resource);
+    TemplateValues values = ports_values(generation_of(target), spec->resource);
     Command command = template_command(&spec->service->stop.command, &values, arena);
     const StrList *words = &command.argv;
     const char **argv = arena_alloc(arena, (words->n + 1) * sizeof(*argv));
@@ -144,11 +153,13 @@ const char *const *step_stop_command(const Target *target, Arena *arena) {
 void step_build(const Target *target, Arena *arena, Step *ret) {
     const TargetSpec *spec = target_spec(target);
     const TargetFacts *facts = &target->session->facts[target->index];
-    TemplateValues values = ports_values(target->session->generation, spec->resource);
-    Command command = template_command(spec->command, &values, arena);
+    const Service *service = service_of(target);
+    TemplateValues values = ports_values(generation_of(target), spec->resource);
+    bool main = step_is_main(target);
+    Command command = template_command(main ? &service->command : &service->build, &values, arena);
     fill(target, &command, arena, ret);
-    ret->tty = step_is_main(target) && spec->service->tty;
-    ret->stdin_open = step_is_main(target) && spec->service->stdin_open;
+    ret->tty = main && service->tty;
+    ret->stdin_open = main && service->stdin_open;
     ret->restarts = facts->restarts;
     ret->attempt = facts->attempt;
     ret->cause = arena_strdup(arena, facts->note ? facts->note : "");
@@ -184,8 +195,7 @@ static StrMap hook_environment(const Target *target, Hook hook, Arena *arena) {
 void step_build_hook(const Target *target, Hook hook, const Command *command, Arena *arena,
                      Step *ret) {
     const TargetFacts *facts = &target->session->facts[target->index];
-    const Generation *generation = target->begun ? target->begun : target->session->generation;
-    TemplateValues values = ports_values(generation, target_spec(target)->resource);
+    TemplateValues values = ports_values(generation_of(target), target_spec(target)->resource);
     Command rendered = template_command(command, &values, arena);
     StrMap own = hook_environment(target, hook, arena);
     fill(target, &rendered, arena, ret);

@@ -101,6 +101,22 @@ TEST(what_concerns_no_process_is_taken_up)
           "a:serve update (depends_on), b:serve keep");
 }
 
+TEST(of_hooks_only_before_concerns_a_run)
+{
+    check("  a: {command: x, hooks: {before: b, after: c}}\n",
+          "  a: {command: x, hooks: {before: B, after: C}}\n", "a:serve restart (hooks.before)");
+    check("  a: {command: x, hooks: {before: b, after: c, on_failure: f}}\n",
+          "  a: {command: x, hooks: {before: b, after: C, on_failure: F, timeout: 2m}}\n",
+          "a:serve update (hooks.after, hooks.on_failure, hooks.timeout)");
+    check("  a: {command: x}\n", "  a: {command: x, hooks: {after: c}}\n",
+          "a:serve update (hooks.after)");
+    check("  a: {command: x, hooks: {before: 'b {{services.p.port}}'}}\n"
+          "  p: {command: y, port: 3000}\n",
+          "  a: {command: x, hooks: {before: 'b {{services.p.port}}'}}\n"
+          "  p: {command: y, port: 3001}\n",
+          "a:serve restart (hooks.before), p:serve restart (port)");
+}
+
 TEST(what_comes_and_goes)
 {
     check("  a: {command: x}\n  b: {command: y}\n",
