@@ -48,24 +48,49 @@ static int compare_chars(const char *a, size_t a_n, const char *b, size_t b_n) {
     return order ? order : (a_n > b_n) - (a_n < b_n);
 }
 
+/* `a-z`, or one character as both its ends. */
+typedef struct Range {
+    const char *low, *high;
+    size_t low_n, high_n;
+} Range;
+
+/* The range at `at`, which ends before `end`; returns what is behind it. */
+static const char *range(const char *at, const char *end, Range *ret) {
+    at += *at == '\\' && at + 1 < end;
+    size_t n = char_size(at, end);
+    *ret = (Range){at, at, n, n};
+    at += n;
+    if (at + 1 < end && *at == '-') {
+        ret->high = at + 1 + (at[1] == '\\' && at + 2 < end);
+        ret->high_n = char_size(ret->high, end);
+        at = ret->high + ret->high_n;
+    }
+    return at;
+}
+
 /* UTF-8 sorts as its code points do, so ranges can be compared as bytes. */
 static bool class_has(const char *at, const char *end, const char *c, size_t c_n) {
     bool negated = *++at == '!' || *at == '^', has = false;
+    Range r;
     at += negated;
     for (end--; at < end;) {
-        at += *at == '\\' && at + 1 < end;
-        size_t low_n = char_size(at, end);
-        const char *low = at, *high = at;
-        size_t high_n = low_n;
-        at += low_n;
-        if (at + 1 < end && *at == '-') {
-            high = at + 1 + (at[1] == '\\' && at + 2 < end);
-            high_n = char_size(high, end);
-            at = high + high_n;
-        }
-        has |= compare_chars(low, low_n, c, c_n) <= 0 && compare_chars(c, c_n, high, high_n) <= 0;
+        at = range(at, end, &r);
+        has |= compare_chars(r.low, r.low_n, c, c_n) <= 0 &&
+               compare_chars(c, c_n, r.high, r.high_n) <= 0;
     }
     return has != negated;
+}
+
+/* A range of it that no character is in, such as z-a; false: there is none. */
+static bool class_backward(const char *at, const char *end, Range *ret) {
+    at++;
+    at += *at == '!' || *at == '^';
+    for (end--; at < end;) {
+        at = range(at, end, ret);
+        if (compare_chars(ret->low, ret->low_n, ret->high, ret->high_n) > 0)
+            return true;
+    }
+    return false;
 }
 
 /* The pattern's next element against the name's next character: how far both go; false: it does not
@@ -244,6 +269,12 @@ static int check_name(const char *name, const char *end, Err *err) {
         const char *close = *at == '[' ? class_end(at, end) : at + 1;
         if (!close)
             return err_set(err, ERR_INVALID, "a [ is not closed; \\[ is a plain one");
+        Range r;
+        if (*at == '[' && class_backward(at, close, &r))
+            return err_set(err, ERR_INVALID,
+                           "the range %.*s is empty: its ends are the wrong way "
+                           "round",
+                           (int)(r.high + r.high_n - r.low), r.low);
         at = close - 1;
     }
     return 0;

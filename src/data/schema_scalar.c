@@ -10,17 +10,28 @@
 #include "base/str.h"
 #include "data/schema_decode.h"
 
+/* As people would write it. */
+static const char *bound(const Decoder *d, const Field *field, int64_t n) {
+    enum { DAY_MS = 24 * 3600 * 1000 };
+    char text[DURATION_TEXT];
+    if (field->type->kind != TYPE_DURATION)
+        return arena_printf(d->arena, "%" PRId64, n);
+    if (n && n % DAY_MS == 0)
+        return arena_printf(d->arena, "%" PRId64 " days", n / DAY_MS);
+    duration_format_go(n, text);
+    return arena_strdup(d->arena, text);
+}
+
 static void check_bounds(Decoder *d, const Field *field, const Value *v, int64_t n, int64_t *ret) {
     if (!field || (!field->min && !field->max) || (n >= field->min && n <= field->max)) {
         *ret = n;
         return;
     }
-    const char *unit = field->type->kind == TYPE_DURATION ? "ms" : "";
+    const char *min = bound(d, field, field->min), *max = bound(d, field, field->max);
     if (field->max == INT64_MAX)
-        decode_problem(d, v, NULL, "%s is less than %" PRId64 "%s", v->text, field->min, unit);
+        decode_problem(d, v, NULL, "%s is less than %s", v->text, min);
     else
-        decode_problem(d, v, NULL, "%s is outside %" PRId64 "..%" PRId64 "%s", v->text, field->min,
-                       field->max, unit);
+        decode_problem(d, v, NULL, "%s is outside %s..%s", v->text, min, max);
 }
 
 static void decode_bool(Decoder *d, const Value *v, bool *ret) {
@@ -61,6 +72,8 @@ static void decode_unit(Decoder *d, const Type *type, const Field *field, const 
                          v->text),
             "%s has no unit; expected %s", v->text, type->expected);
         return;
+    } else if (time && text && *text == '-' && duration_parse(text + 1, &n, NULL) == 0) {
+        n = -1;
     } else if (!text || strlen(text) != v->len ||
                (time ? duration_parse(text, &n, NULL) : size_parse(text, &n, NULL)) < 0) {
         decode_expected(d, type->expected, v);

@@ -25,7 +25,6 @@ SCHEMA_DECLARE(t_named_port, NamedPort);
 SCHEMA_DECLARE(t_ports, NamedPort);
 SCHEMA_DECLARE(t_tcp, TcpProbe);
 SCHEMA_DECLARE(t_log, LogProbe);
-SCHEMA_DECLARE(t_stop, Stop);
 SCHEMA_DECLARE(t_dependencies, DependsOn);
 SCHEMA_DECLARE(t_codes, int64_t);
 SCHEMA_DECLARE(t_ci, CiConfig);
@@ -184,7 +183,7 @@ static const Field stop_fields[] = {
     FIELD(Stop, command, "command", t_shell_or_list, .flags = FIELD_OPTIONAL,
           .doc = "run to stop it, instead of the signal"),
 };
-SCHEMA_STRUCT(t_stop, Stop, "stop", stop_fields, .scalar = "signal");
+SCHEMA_STRUCT(type_stop, Stop, "stop", stop_fields, .scalar = "signal");
 
 static const Field dependency_fields[] = {
     FIELD_SET(DependsOn),
@@ -242,7 +241,7 @@ static const Field schedule_fields[] = {
           .doc = "`true`: it also runs when the session begins"),
 };
 SCHEMA_STRUCT(type_schedule, Schedule, "schedule", schedule_fields, .scalar = "cron",
-              .expected = "a cron expression, an interval, or a map of keys");
+              .expected = "a cron expression or a map of keys");
 
 static const Field hooks_fields[] = {
     FIELD_SET(Hooks),
@@ -310,14 +309,13 @@ static const Field service_fields[] = {
     FIELD(Service, ends_session, "ends_session", t_ends, .dflt = "never", .flags = FIELD_OPTIONAL,
           .aka = "exit_on_end",
           .doc = "when it has ended for good, the session ends too: `always`, or `on-failure`"),
-    FIELD(Service, stop, "stop", t_stop, .aka = "shutdown", .doc = "how to stop it"),
+    FIELD(Service, stop, "stop", type_stop, .aka = "shutdown", .doc = "how to stop it"),
     FIELD(Service, timeout_ms, "timeout", t_duration, .dflt = "0s",
           .doc = "a job that takes longer is stopped and has failed; 0: no limit"),
     FIELD(Service, secrets, "secrets", t_strings, .check = check_env_name, .flags = FIELD_RESTARTS,
           .doc = "names of environment variables whose values are masked in logs and output; at "
                  "least 4 bytes each"),
-    FIELD(Service, auto_start, "auto", t_bool, .dflt = "true",
-          .aka = "autostart auto_init disabled",
+    FIELD(Service, auto_start, "auto", t_bool, .dflt = "true", .aka = "autostart auto_init",
           .doc = "`false`: starts only when asked for by name"),
     FIELD(
         Service, linger, "linger", t_bool, .dflt = "false",
@@ -326,7 +324,7 @@ static const Field service_fields[] = {
             "process group when it is stopped) live on, are listed, and end at `thole down "
             "--purge`"),
     FIELD(Service, enabled, "enabled", t_bool, .dflt = "true", .flags = FIELD_OPTIONAL,
-          .doc = "`false`: it is not run at all until `thole enable`"),
+          .aka = "disabled", .doc = "`false`: it is not run at all until `thole enable`"),
     FIELD(Service, watch, "watch", type_watch, .flags = FIELD_OPTIONAL,
           .doc = "files; when one changes it is run again"),
     FIELD(Service, trigger, "trigger", t_trigger, .dflt = "auto", .flags = FIELD_OPTIONAL,

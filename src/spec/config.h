@@ -225,6 +225,7 @@ SCHEMA_DECLARE(type_probe, Probe);
 SCHEMA_DECLARE(type_dependency, DependsOn);
 SCHEMA_DECLARE(type_restart, Restart);
 SCHEMA_DECLARE(type_http, HttpProbe);
+SCHEMA_DECLARE(type_stop, Stop);
 SCHEMA_DECLARE(type_watch, Watch);
 SCHEMA_DECLARE(type_schedule, Schedule);
 SCHEMA_DECLARE(type_hooks, Hooks);

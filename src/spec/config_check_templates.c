@@ -8,6 +8,7 @@
 #include "spec/config_check.h"
 #include "spec/names.h"
 #include "spec/port.h"
+#include "spec/replicas.h"
 
 typedef struct Check {
     const Source *source;
@@ -107,8 +108,22 @@ static void check_probe(Check *c, const char *name, const Probe *probe) {
 #undef KEY
 }
 
+/* Where it is written: a replica is where all of them are. NULL: told at the first of them. */
+static const char *written_as(const Check *c, const Service *service) {
+    const Value *services = value_get(c->source->value, "services");
+    size_t stem = replicas_stem(service->name, strlen(service->name));
+    if (stem == 0 || value_get(services, service->name))
+        return service->name;
+    return strcmp(service->name + stem, "-0") == 0
+               ? arena_strndup(c->source->arena, service->name, stem)
+               : NULL;
+}
+
 static void check_service(Check *c, const Service *service) {
-    c->base = arena_printf(c->source->arena, "services.%s.", service->name);
+    const char *name = written_as(c, service);
+    if (!name)
+        return;
+    c->base = arena_printf(c->source->arena, "services.%s.", name);
     c->values.self = service->name;
     check_env(c, &service->env);
     check_command(c, "build", &service->build);

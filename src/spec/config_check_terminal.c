@@ -5,8 +5,7 @@
 
 static void check_stop(const Source *source, const Service *service, bool command) {
     const Stop *stop = &service->stop;
-    if (!schema_has(&type_service, service, "stop") ||
-        (!stop->command.script && stop->command.argv.n == 0))
+    if (!schema_has(&type_service, service, "stop") || !schema_has(&type_stop, stop, "command"))
         return;
     config_check_command(source, service, "stop.command", &stop->command);
     if (!command && schema_has(&type_service, service, "build"))

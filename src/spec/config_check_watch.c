@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be wrong with the keys that name files: watch, trigger, inputs, outputs. */
+#include <string.h>
+
 #include "base/glob.h"
 #include "spec/config_check.h"
 
@@ -24,6 +26,11 @@ static void check_globs(const Source *source, const Service *service, const char
         if (glob_check(globs->at[i], &err) < 0)
             PROBLEM(source, service, arena_printf(source->arena, "%s[%zu]", key, i), NULL,
                     "\"%s\" is no glob: %s", globs->at[i], err.msg);
+        else if (strstr(globs->at[i], "{{") && strstr(globs->at[i], "}}"))
+            source_warning(
+                source,
+                service_key_path(source, service, arena_printf(source->arena, "%s[%zu]", key, i)),
+                "write what it stands for", "\"%s\": globs have no templates", globs->at[i]);
     }
     if (!globs->n)
         PROBLEM(source, service, key, "name some, or remove it", "it names no files");

@@ -81,15 +81,24 @@ static const char *no_port(const Render *r, const Reference *ref, const char *se
                            const char *name) {
     size_t n, k = 0;
     const PortEntry *first = port_table_service(r->values->ports, service, &n);
+    const char *whose = strcmp(ref->part[0], "self") == 0
+                            ? "the service"
+                            : arena_printf(r->arena, "services.%s", service);
+    const char *replica = arena_printf(r->arena, "%s-0", service);
+    if (!name && config_service(r->values->config, replica))
+        return problem(
+            r, ref,
+            arena_printf(r->arena, "each replica has its own: services.%s.port, …", replica),
+            "%s has no `port`", whose);
     if (!name)
-        return problem(r, ref, "give it one: `port: auto`", "services.%s has no `port`", service);
+        return problem(r, ref, "give it one: `port: auto`", "%s has no `port`", whose);
     const char **names = arena_alloc(r->arena, n * sizeof(*names));
     for (size_t i = 0; i < n; i++)
         if (*first[i].name)
             names[k++] = first[i].name;
     const char *hint = did_you_mean(r, name, names, k);
-    return problem(r, ref, hint ? hint : "name it in its `ports`",
-                   "services.%s has no port named \"%s\"", service, name);
+    return problem(r, ref, hint ? hint : "name it in its `ports`", "%s has no port named \"%s\"",
+                   whose, name);
 }
 
 /* `part[from]` is "port", or "ports" with a name after it. */
