@@ -234,8 +234,8 @@ TEST(schema_problems_have_place_path_and_hint)
             "write 10s if you mean seconds");
     REFUSES("max_wait: soon",
             "2:11: max_wait: expected a duration such as 300ms, 10s or 1h30m, got \"soon\"");
-    REFUSES("max_wait: -1s",
-            "2:11: max_wait: expected a duration such as 300ms, 10s or 1h30m, got \"-1s\"");
+    REFUSES("max_wait: -1s", "2:11: max_wait: -1s is negative; expected a duration such as 300ms, "
+                             "10s or 1h30m");
     REFUSES("bytes: 1.5", "2:8: bytes: 1.5 has no unit; expected a size such as 512KiB or 64MiB, "
                           "or a number of bytes; "
                           "write 1.5MiB, or whole bytes");
