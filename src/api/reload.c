@@ -39,13 +39,13 @@ void serve_session_reload(Api *api, Request *request, const RouteMatch *match) {
 static void write_plan(const ReloadPlan *plan, const char *file, Arena *arena, JsonWriter *out) {
     json_object_begin(out);
     json_kv_string(out, "kind", "SessionReload");
-    json_kv_string(out, "apiVersion", "tilt.dev/v1alpha1");
+    json_kv_string(out, "apiVersion", "thole.dev/v1alpha1");
     json_kv_array(out, "changes");
     for (size_t i = 0; i < plan->n; i++) {
         const char *why = reload_why(&plan->at[i], path_base(file), arena);
         json_object_begin(out);
         json_kv_string(out, "target", plan->at[i].target);
-        json_kv_string(out, "action", reload_act_name(plan->at[i].act));
+        json_kv_string(out, "action", reload_action_name(plan->at[i].action));
         json_kv_string(out, "message", *why ? why : NULL);
         json_object_end(out);
     }

@@ -87,15 +87,21 @@ static void ref_object(JsonWriter *out, const Type *type) {
     json_object_end(out);
 }
 
+/* How the struct can be written short: by a scalar, a list; one that takes both counts once. */
+static const Field *short_form(const Type *type, size_t i) {
+    const char *key = i == 0 ? type->scalar : type->list;
+    bool both = i == 1 && type->scalar && key && strcmp(type->scalar, key) == 0;
+    return key && !both ? field_find(type, key) : NULL;
+}
+
 static void struct_members(JsonWriter *out, const Type *type) {
     json_kv_array(out, "anyOf");
     if (!type->only_short)
         ref_object(out, type);
-    const char *keys[] = {type->scalar, type->list};
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        if (!keys[i])
+    for (size_t i = 0; i < 2; i++) {
+        const Field *field = short_form(type, i);
+        if (!field)
             continue;
-        const Field *field = field_find(type, keys[i]);
         json_object_begin(out);
         schema_of(field->type, field, out);
         json_object_end(out);
@@ -244,12 +250,11 @@ static void put_struct_type(const Type *type, Buf *out) {
         link_to(type, out);
         or = " or ";
     }
-    const char *keys[] = {type->scalar, type->list};
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        if (!keys[i])
+    for (size_t i = 0; i < 2; i++) {
+        const Field *field = short_form(type, i);
+        if (!field)
             continue;
         buf_puts(out, or);
-        const Field *field = field_find(type, keys[i]);
         put_type(field->type, out);
         if (!type->only_short)
             buf_printf(out, " (`%s`)", field->name);

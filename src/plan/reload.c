@@ -94,22 +94,22 @@ static void compare_templates(const Walk *w, const TargetSpec *next, Arena *aren
     const char *key = template_change(next->service, &w->was, &w->is, arena);
     if (!key)
         return;
-    ret->act = RELOAD_RESTART;
+    ret->action = RELOAD_RESTART;
     ret->keys = key;
 }
 
 static void compare(const TargetSpec *now, const TargetSpec *next, Arena *arena,
                     TargetChange *ret) {
-    ret->act = RELOAD_KEEP;
+    ret->action = RELOAD_KEEP;
     ret->keys = "";
     if (schema_same(&type_service, now->service, next->service))
         return;
-    ret->act = RELOAD_RESTART;
+    ret->action = RELOAD_RESTART;
     ret->keys = differing(now, next, true, arena);
     if (*ret->keys)
         return;
     ret->keys = differing(now, next, false, arena);
-    ret->act = *ret->keys ? RELOAD_UPDATE : RELOAD_KEEP;
+    ret->action = *ret->keys ? RELOAD_UPDATE : RELOAD_KEEP;
 }
 
 /* ---- the plan ---- */
@@ -124,7 +124,7 @@ static void add(ReloadPlan *plan, Walk *w, Arena *arena) {
     int order = !old ? 1 : !new ? -1 : strcmp(old->name, new->name);
     TargetChange *change = &plan->at[plan->n++];
     *change = (TargetChange){.target = order <= 0 ? old->name : new->name,
-                             .act = order < 0 ? RELOAD_STOP : RELOAD_START,
+                             .action = order < 0 ? RELOAD_STOP : RELOAD_START,
                              .keys = ""};
     w->i += order <= 0;
     w->j += order >= 0;
@@ -132,7 +132,7 @@ static void add(ReloadPlan *plan, Walk *w, Arena *arena) {
         plan->n--; /* the file itself */
     else if (order == 0)
         compare(old, new, arena, change);
-    if (order == 0 && old->service && change->act != RELOAD_RESTART)
+    if (order == 0 && old->service && change->action != RELOAD_RESTART)
         compare_templates(w, new, arena, change);
 }
 
@@ -146,7 +146,7 @@ void reload_plan(const Graph *now, const Graph *next, Arena *arena, ReloadPlan *
     while (w.i < now->n || w.j < next->n)
         add(ret, &w, arena);
     for (size_t i = 0; i < ret->n && !ret->any; i++)
-        ret->any = ret->at[i].act != RELOAD_KEEP;
+        ret->any = ret->at[i].action != RELOAD_KEEP;
     ret->any = ret->any || !now->config || !same_project(now->config, next->config);
 }
 
@@ -164,7 +164,7 @@ static const TargetChange *leader_of(const Graph *next, const TargetSpec *spec,
         const TargetChange *on = spec->deps[d].restart
                                      ? change_of(plan, next->targets[spec->deps[d].target].name)
                                      : NULL;
-        if (on && (on->act == RELOAD_RESTART || on->act == RELOAD_START))
+        if (on && (on->action == RELOAD_RESTART || on->action == RELOAD_START))
             return on;
     }
     return NULL;
@@ -178,28 +178,28 @@ void reload_follow(const Graph *next, const unsigned char *follows, Arena *arena
         const TargetChange *leader =
             spec->follows && follows[next->order[i]] ? leader_of(next, spec, plan) : NULL;
         TargetChange *change = leader ? change_of(plan, spec->name) : NULL;
-        if (!change || change->act > RELOAD_UPDATE)
+        if (!change || change->action > RELOAD_UPDATE)
             continue;
-        change->act = RELOAD_RESTART;
+        change->action = RELOAD_RESTART;
         change->because =
-            arena_printf(arena, "%s is %sed", leader->target, reload_act_name(leader->act));
+            arena_printf(arena, "%s is %sed", leader->target, reload_action_name(leader->action));
         plan->any = true;
     }
 }
 
-const char *reload_act_name(ReloadAct act) {
+const char *reload_action_name(ReloadAction action) {
     static const char *const names[] = {[RELOAD_KEEP] = "keep",
                                         [RELOAD_UPDATE] = "update",
                                         [RELOAD_RESTART] = "restart",
                                         [RELOAD_START] = "start",
                                         [RELOAD_STOP] = "stop"};
-    return names[act];
+    return names[action];
 }
 
 const char *reload_why(const TargetChange *change, const char *file, Arena *arena) {
     if (change->because)
         return change->because;
-    switch (change->act) {
+    switch (change->action) {
     case RELOAD_KEEP: return "";
     case RELOAD_UPDATE:
     case RELOAD_RESTART: return arena_printf(arena, "%s changed in %s", change->keys, file);

@@ -5,17 +5,17 @@
 
 #include "plan/graph.h"
 
-typedef enum ReloadAct {
+typedef enum ReloadAction {
     RELOAD_KEEP,    /* nothing about it has changed */
     RELOAD_UPDATE,  /* what has changed concerns no process: a label, a restart policy */
     RELOAD_RESTART, /* what it runs, or how, has changed: a fresh run */
     RELOAD_START,   /* it is new */
     RELOAD_STOP,    /* it is no longer there */
-} ReloadAct;
+} ReloadAction;
 
 typedef struct TargetChange {
     const char *target;
-    ReloadAct act;
+    ReloadAction action;
     const char *keys;    /* of RESTART and UPDATE: what has changed, "command, env.PORT" */
     const char *because; /* of RESTART and START: another reason than the file; NULL: none */
 } TargetChange;
@@ -35,7 +35,7 @@ void reload_plan(const Graph *now, const Graph *next, Arena *arena, ReloadPlan *
 void reload_follow(const Graph *next, const unsigned char *follows, Arena *arena, ReloadPlan *plan);
 
 /* "keep", "update", "restart", "start", "stop" */
-const char *reload_act_name(ReloadAct act);
+const char *reload_action_name(ReloadAction action);
 /* Why, in words: "command, env.PORT changed", "new in thole.yaml"; "" for KEEP. `file` is the
  * config file's name. */
 const char *reload_why(const TargetChange *change, const char *file, Arena *arena);

@@ -115,17 +115,17 @@ static void follow(Session *session, const TargetChange *change, Arena *arena) {
     int64_t i = graph_find(&session->graph, change->target);
     int64_t now_us = loop_wall_us(session->engine->loop);
     const char *why = reload_why(change, file_name(session), arena);
-    log_info("%s %s: %s%s%s", session->slug, change->target, reload_act_name(change->act),
+    log_info("%s %s: %s%s%s", session->slug, change->target, reload_action_name(change->action),
              *why ? ": " : "", why);
     if (i < 0)
         return;
     TargetFacts *facts = &session->facts[i];
-    if (change->act == RELOAD_STOP) {
+    if (change->action == RELOAD_STOP) {
         fact_wanted(facts, WANT_STOPPED, now_us, why);
         facts->ever_started = facts->ever_ready = facts->ever_succeeded = false;
     } else if (schedule_has(session->targets[i]) && !facts_alive(facts)) {
         return; /* it runs when it is due */
-    } else if (change->act == RELOAD_RESTART && facts->want == WANT_RUN) {
+    } else if (change->action == RELOAD_RESTART && facts->want == WANT_RUN) {
         fact_restart_asked(facts, now_us, why);
         event_record(session, &(Event){.target = change->target,
                                        .kind = EVENT_ASKED,
@@ -187,7 +187,7 @@ static int take_up(Session *session, Generation *next, Err *err) {
     if (plan.any && r == 0) {
         session->leaving = true; /* looked at when the session is settled */
         for (size_t i = 0; i < plan.n; i++)
-            if (plan.at[i].act != RELOAD_KEEP)
+            if (plan.at[i].action != RELOAD_KEEP)
                 follow(session, &plan.at[i], &arena);
         choose_again(session);
         event_record(session, &(Event){.kind = EVENT_CONFIG,
@@ -273,11 +273,11 @@ static void preview_names(const Session *session, const Graph *next, const unsig
         TargetChange *change = &plan->at[i];
         int64_t t = graph_find(next, change->target);
         bool wanted = t >= 0 && chosen[t];
-        if (change->act == RELOAD_RESTART && !is_wanted(session, change->target))
-            change->act = RELOAD_UPDATE;
-        if (change->act == RELOAD_START && !wanted)
-            change->act = RELOAD_KEEP;
-        else if (change->act <= RELOAD_UPDATE && named && wanted &&
+        if (change->action == RELOAD_RESTART && !is_wanted(session, change->target))
+            change->action = RELOAD_UPDATE;
+        if (change->action == RELOAD_START && !wanted)
+            change->action = RELOAD_KEEP;
+        else if (change->action <= RELOAD_UPDATE && named && wanted &&
                  !is_running(session, change->target))
             *change = (TargetChange){change->target, RELOAD_START, "", "asked for"};
     }

@@ -205,7 +205,7 @@ TEST(reloading_a_session)
                  "{\"spec\":{\"tiltfilePath\":\"/shop/thole.yaml\"}}");
     CHECK_EQ(answer.status, 200);
     CHECK_STR(answer.body,
-              "{\"kind\":\"SessionReload\",\"apiVersion\":\"tilt.dev/v1alpha1\",\"changes\":["
+              "{\"kind\":\"SessionReload\",\"apiVersion\":\"thole.dev/v1alpha1\",\"changes\":["
               "{\"target\":\"api:serve\",\"action\":\"restart\",\"message\":\"command changed in "
               "thole.yaml\"}]}\n");
     answer_free(&answer);

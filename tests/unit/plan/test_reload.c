@@ -37,7 +37,7 @@ static const char *told(Two *two) {
     for (size_t i = 0; i < two->plan.n; i++) {
         const TargetChange *c = &two->plan.at[i];
         text = arena_printf(&two->arena, "%s%s%s %s%s%s%s", text, i ? ", " : "", c->target,
-                            reload_act_name(c->act), *c->keys ? " (" : "", c->keys,
+                            reload_action_name(c->action), *c->keys ? " (" : "", c->keys,
                             *c->keys ? ")" : "");
     }
     return text;
@@ -137,7 +137,8 @@ static void check_follow(const char *now, const char *next, const char *expected
         const TargetChange *c = &two->plan.at[i];
         if (c->because)
             text = arena_printf(&two->arena, "%s%s%s %s: %s", text, *text ? ", " : "", c->target,
-                                reload_act_name(c->act), reload_why(c, "thole.yaml", &two->arena));
+                                reload_action_name(c->action),
+                                reload_why(c, "thole.yaml", &two->arena));
     }
     CHECK_STR(text, expected);
     arena_deinit(&two->arena);
