@@ -4,8 +4,8 @@
 
 #include "api/api_inside.h"
 #include "base/str.h"
+#include "spec/routes.h"
 
-#define VERSION         "v1alpha1"
 #define AGGREGATED      "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 #define AGGREGATED_BETA "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
 
@@ -96,7 +96,7 @@ static void write_names(const RouteResource *resource, JsonWriter *out) {
 static void write_response_kind(const RouteResource *resource, JsonWriter *out) {
     json_kv_object(out, "responseKind");
     json_kv_string(out, "group", resource->group);
-    json_kv_string(out, "version", VERSION);
+    json_kv_string(out, "version", API_VERSION);
     json_kv_string(out, "kind", resource->kind);
     json_object_end(out);
 }
@@ -146,7 +146,7 @@ static void write_aggregated_group(const char *group, JsonWriter *out) {
     json_object_end(out);
     json_kv_array(out, "versions");
     json_object_begin(out);
-    json_kv_string(out, "version", VERSION);
+    json_kv_string(out, "version", API_VERSION);
     json_kv_string(out, "freshness", "Current");
     json_kv_array(out, "resources");
     for (const RouteResource *resource = route_resources; resource->name; resource++)
@@ -189,8 +189,8 @@ void serve_core(Api *api, Request *request, const RouteMatch *match) {
 
 static void write_version_of(const char *group, JsonWriter *out) {
     json_key(out, "groupVersion");
-    json_stringf(out, "%s/" VERSION, group);
-    json_kv_string(out, "version", VERSION);
+    json_stringf(out, "%s/" API_VERSION, group);
+    json_kv_string(out, "version", API_VERSION);
 }
 
 static void write_group(const char *group, JsonWriter *out) {
@@ -283,7 +283,7 @@ void serve_resources(Api *api, Request *request, const RouteMatch *match) {
     json_kv_string(&out, "kind", "APIResourceList");
     json_kv_string(&out, "apiVersion", "v1");
     json_key(&out, "groupVersion");
-    json_stringf(&out, "%s/" VERSION, group);
+    json_stringf(&out, "%s/" API_VERSION, group);
     json_kv_array(&out, "resources");
     for (const RouteResource *resource = route_resources; resource->name; resource++)
         if (strcmp(resource->group, group) == 0)

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "engine/sessions/stopped.h"
+#include "spec/routes.h"
 
 /* ---- what is asked ---- */
 
@@ -203,7 +204,7 @@ static void begin_plain(const ListAsk *ask, const TableHead *head, JsonWriter *o
     json_key(out, "kind");
     json_stringf(out, "%sList", object_kind_name(ask->kind));
     json_key(out, "apiVersion");
-    json_stringf(out, "%s/v1alpha1", object_group(ask->kind));
+    json_stringf(out, "%s/" API_VERSION, object_group(ask->kind));
     json_kv_object(out, "metadata");
     json_key(out, "resourceVersion");
     json_stringf(out, "%" PRIu64, head->version);

@@ -7,6 +7,7 @@
 #include "api/api_inside.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "spec/routes.h"
 
 static void refuse(Request *request, const char *name, const Report *report, const Err *err) {
     if (err->kind != ERR_INVALID || !report->errors) {
@@ -39,7 +40,7 @@ void serve_session_reload(Api *api, Request *request, const RouteMatch *match) {
 static void write_plan(const ReloadPlan *plan, const char *file, Arena *arena, JsonWriter *out) {
     json_object_begin(out);
     json_kv_string(out, "kind", "SessionReload");
-    json_kv_string(out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_string(out, "apiVersion", THOLE_API_VERSION);
     json_kv_array(out, "changes");
     for (size_t i = 0; i < plan->n; i++) {
         const char *why = reload_why(&plan->at[i], path_base(file), arena);

@@ -9,6 +9,7 @@
 #include "api/session_body.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "spec/routes.h"
 
 /* ---- reviews ---- */
 
@@ -22,7 +23,7 @@ typedef struct Reviewed {
 static void write_review(const Reviewed *r, JsonWriter *out) {
     json_object_begin(out);
     json_kv_string(out, "kind", "ConfigReview");
-    json_kv_string(out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_string(out, "apiVersion", THOLE_API_VERSION);
     json_kv_object(out, "metadata");
     json_object_end(out);
     json_kv_object(out, "spec");
@@ -145,7 +146,7 @@ void serve_server(Api *api, Request *request, const RouteMatch *match) {
     json_writer_init(&out, &buf);
     json_object_begin(&out);
     json_kv_string(&out, "kind", "Server");
-    json_kv_string(&out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_string(&out, "apiVersion", THOLE_API_VERSION);
     json_kv_object(&out, "metadata");
     json_kv_string(&out, "name", "local");
     json_object_end(&out);

@@ -6,15 +6,16 @@
 #include "api/session_body.h"
 #include "base/str.h"
 #include "engine/sessions/stopped.h"
+#include "spec/routes.h"
 
 /* ---- what a body may not be ---- */
 
 static int check_type(Request *request, const Value *body) {
     const char *version = value_get_str(body, "apiVersion"), *kind = value_get_str(body, "kind");
-    if (version && strcmp(version, "tilt.dev/v1alpha1") != 0) {
+    if (version && strcmp(version, TILT_API_VERSION) != 0) {
         reply_status(request, 400, "BadRequest",
                      "the API version in the data (%s) does not match the expected API version "
-                     "(tilt.dev/v1alpha1)",
+                     "(" TILT_API_VERSION ")",
                      version);
         return -1;
     }
@@ -32,7 +33,8 @@ int check_unknown(Request *request, const SessionBody *body) {
         return 0;
     if (str_same(how, "Strict")) {
         reply_status(request, 400, "BadRequest",
-                     "Session in version \"v1alpha1\" cannot be handled as a Session: strict "
+                     "Session in version \"" API_VERSION
+                     "\" cannot be handled as a Session: strict "
                      "decoding error: unknown field \"%s\"",
                      body->unknown[0]);
         return -1;

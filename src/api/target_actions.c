@@ -2,6 +2,7 @@
 /* Start, stop, restart, trigger, enable and disable of one target: its wish is recorded and
  * answered; what comes of it, a watch shows. */
 #include "api/api_inside.h"
+#include "spec/routes.h"
 
 /* {force}; -1: it was answered. */
 static int read_force(Request *request, bool *ret) {
@@ -47,7 +48,7 @@ static void reply_triggered(Request *request, const Objects *objects, const Trig
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&out, &buf);
     json_object_begin(&out);
-    json_kv_string(&out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_string(&out, "apiVersion", THOLE_API_VERSION);
     json_kv_string(&out, "kind", "Triggered");
     json_kv_object(&out, "metadata");
     json_key(&out, "resourceVersion");

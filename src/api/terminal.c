@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "spec/routes.h"
 
 enum { OUT_MOST = 1024 * 1024, OUT_ENOUGH = 128 * 1024 };
 
@@ -54,7 +55,7 @@ void serve_terminal(Api *api, Request *request, const RouteMatch *match) {
     json_writer_init(&out, &buf);
     json_object_begin(&out);
     json_kv_string(&out, "kind", "Terminal");
-    json_kv_string(&out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_string(&out, "apiVersion", THOLE_API_VERSION);
     json_kv_object(&out, "status");
     json_kv_int(&out, "run", terminal.run);
     json_kv_bool(&out, "tty", terminal.tty);
@@ -132,7 +133,7 @@ void serve_target_input(Api *api, Request *request, const RouteMatch *match) {
 static void write_end(const StepState *state, JsonWriter *out) {
     json_object_begin(out);
     json_kv_string(out, "kind", "RunEnd");
-    json_kv_string(out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_string(out, "apiVersion", THOLE_API_VERSION);
     json_kv_object(out, "status");
     if (state->end == STEP_EXITED)
         json_kv_int(out, "exitCode", state->code);
@@ -281,7 +282,7 @@ void serve_target_environment(Api *api, Request *request, const RouteMatch *matc
     json_writer_init(&out, &buf);
     json_object_begin(&out);
     json_kv_string(&out, "kind", "Environment");
-    json_kv_string(&out, "apiVersion", "thole.dev/v1alpha1");
+    json_kv_string(&out, "apiVersion", THOLE_API_VERSION);
     json_kv_object(&out, "status");
     json_kv_string(&out, "path", place.path ? place.path : "/");
     json_kv_object(&out, "env");

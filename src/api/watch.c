@@ -10,6 +10,7 @@
 #include "api/listing.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "spec/routes.h"
 
 enum { BOOKMARK_MS = 60 * 1000 };
 
@@ -83,7 +84,7 @@ static WatchEvent *bookmark_event(const Watch *watch, bool initial_end) {
     json_kv_object(&out, "object");
     json_kv_string(&out, "kind", object_kind_name(kind));
     json_key(&out, "apiVersion");
-    json_stringf(&out, "%s/v1alpha1", object_group(kind));
+    json_stringf(&out, "%s/" API_VERSION, object_group(kind));
     json_kv_object(&out, "metadata");
     json_key(&out, "resourceVersion");
     json_stringf(&out, "%" PRIu64, watch->cursor);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 static ssize_t read_small(const char *path, char *text, size_t size) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -101,6 +103,5 @@ void random_hex(char *text, size_t bytes) {
     if (bytes > sizeof(b))
         abort();
     random_bytes(b, bytes);
-    for (size_t i = 0; i < bytes; i++)
-        snprintf(text + 2 * i, 3, "%02x", b[i]);
+    str_hex(text, b, bytes);
 }

@@ -106,3 +106,12 @@ int err_in(Err *err, const char *format, ...) {
                  (int)(sizeof(err->msg) - (size_t)n), old);
     return -1;
 }
+
+int err_suggest(Err *err, const char *like, const char *otherwise) {
+    size_t n = err ? strlen(err->msg) : 0;
+    if (err && like)
+        snprintf(err->msg + n, sizeof(err->msg) - n, "; did you mean %s?", like);
+    else if (err)
+        snprintf(err->msg + n, sizeof(err->msg) - n, "%s", otherwise);
+    return -1;
+}

@@ -30,11 +30,13 @@ typedef struct Err {
     char msg[508];
 } Err;
 
-/* All three return -1. */
+/* All four return -1. */
 int err_set(Err *err, ErrKind kind, const char *format, ...) PRINTF(3, 4);
 /* "open x: no such file or directory" */
 int err_sys(Err *err, int number, const char *format, ...) PRINTF(3, 4);
 int err_in(Err *err, const char *format, ...) PRINTF(2, 3); /* puts "context: " in front */
+/* Adds "; did you mean LIKE?", or without one `otherwise`, which may be "". */
+int err_suggest(Err *err, const char *like, const char *otherwise);
 
 ErrKind err_kind_of(int number);      /* of an errno */
 const char *err_reason(ErrKind kind); /* of a Kubernetes Status: "NotFound" */

@@ -84,3 +84,13 @@ int number_parse(const char *text, int64_t min, int64_t max, int64_t *ret) {
     *ret = n;
     return 0;
 }
+
+void str_hex(char *ret, const void *bytes, size_t n) {
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *from = bytes;
+    for (size_t i = 0; i < n; i++) {
+        ret[2 * i] = digits[from[i] >> 4];
+        ret[2 * i + 1] = digits[from[i] & 0xf];
+    }
+    ret[2 * n] = '\0';
+}

@@ -18,6 +18,9 @@ bool str_same(const char *a, const char *b); /* NULL equals only NULL */
  * skipped. */
 const char *str_suggest(const char *word, const char *const *candidates, size_t n);
 
+/* The bytes as 2n hex digits, and their end. */
+void str_hex(char *ret, const void *bytes, size_t n);
+
 /* FNV-1a, for tables of names. Begins with STR_HASH; goes on with what it gave for the text
  * before. */
 #define STR_HASH UINT64_C(0xcbf29ce484222325)

@@ -42,8 +42,9 @@ static int unknown(const OptionSet *sets, size_t set_n, const char *given, Err *
         for (size_t i = 0; i < sets[s].n && n < NAMES_MOST; i++)
             names[n++] = sets[s].at[i].name;
     const char *like = str_starts(given, "--") ? str_suggest(given + 2, names, n) : NULL;
-    return err_set(err, ERR_INVALID, "there is no option %.80s%s%s%s", given,
-                   like ? "; did you mean --" : "", like ? like : "", like ? "?" : "");
+    AUTO_FREE char *dashed = like ? xasprintf("--%s", like) : NULL;
+    err_set(err, ERR_INVALID, "there is no option %.80s", given);
+    return err_suggest(err, dashed, "");
 }
 
 bool option_is_choice(const char *choices, const char *word) {

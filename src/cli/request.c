@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "spec/routes.h"
 
 /* The first of several variables of one name counts, as for getenv. JSON holds UTF-8 alone: other
  * values are written as {"base64": …}, and variables whose very name is none in `envBytes`. */
@@ -115,7 +116,7 @@ static void write_duration(JsonWriter *out, const char *key, int64_t ms) {
 }
 
 static void write_spec(const Cli *cli, const UpAsk *ask, JsonWriter *out) {
-    json_kv_string(out, "apiVersion", "tilt.dev/v1alpha1");
+    json_kv_string(out, "apiVersion", TILT_API_VERSION);
     json_kv_string(out, "kind", "Session");
     json_kv_object(out, "spec");
     json_kv_string(out, "tiltfilePath", cli->config_file);

@@ -38,8 +38,8 @@ int command_unknown(const char *name, Err *err) {
     for (const Command *const *at = commands; *at && n < COMMANDS_MOST; at++)
         names[n++] = (*at)->name;
     const char *like = str_suggest(name, names, n);
-    return err_set(err, ERR_INVALID, "there is no command \"%.60s\"%s%s%s; `thole help` lists them",
-                   name, like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+    err_set(err, ERR_INVALID, "there is no command \"%.60s\"", name);
+    return err_suggest(err, like, "; `thole help` lists them");
 }
 
 static int check_session(const Cli *cli, Err *err) {

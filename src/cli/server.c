@@ -178,8 +178,8 @@ static int do_verb(Cli *cli, const char *verb, const ServerOptions *given, Err *
     if (strcmp(verb, "restart") == 0)
         return restart(cli, err);
     const char *like = str_suggest(verb, verbs, COUNT(verbs));
-    return err_set(err, ERR_INVALID, "thole server takes status, stop or restart%s%s%s",
-                   like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+    err_set(err, ERR_INVALID, "thole server takes status, stop or restart");
+    return err_suggest(err, like, "");
 }
 
 static int run(Cli *cli, void *given, Err *err) {

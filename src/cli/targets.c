@@ -251,9 +251,9 @@ static int unknown(const Targets *targets, const char *name, Err *err) {
             VEC_PUSH(names, value_str(value_at(view->groups, g)));
     }
     const char *like = str_suggest(name, names.at, names.n);
-    err_set(err, ERR_NOT_FOUND, "session %s has no resource or target \"%.80s\"%s%s%s",
-            targets->slug, name, like ? "; did you mean " : "; `thole ps` lists them",
-            like ? like : "", like ? "?" : "");
+    err_set(err, ERR_NOT_FOUND, "session %s has no resource or target \"%.80s\"", targets->slug,
+            name);
+    err_suggest(err, like, "; `thole ps` lists them");
     VEC_FREE(names);
     return -1;
 }

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/xalloc.h"
+#include "spec/routes.h"
 
 enum { TOMBSTONES = 1024 };
 
@@ -295,7 +296,7 @@ const char *object_json(Object *object, size_t *ret_size) {
         json_writer_init(&out, &buf);
         json_object_begin(&out);
         json_key(&out, "apiVersion");
-        json_stringf(&out, "%s/v1alpha1", object_group(object->kind));
+        json_stringf(&out, "%s/" API_VERSION, object_group(object->kind));
         json_kv_string(&out, "kind", object_kind_name(object->kind));
         write_meta(object, &out);
         object->encode(object, &out);

@@ -71,9 +71,8 @@ static int unknown(const Graph *graph, const char *name, Err *err) {
             names[n++] = graph->targets[i].name;
     }
     const char *like = str_suggest(name, names, n);
-    err_set(err, ERR_NOT_FOUND, "there is no service or target named \"%.100s\"%s%s%s", name,
-            like ? "; did you mean \"" : "; `thole config` shows them", like ? like : "",
-            like ? "\"?" : "");
+    err_set(err, ERR_NOT_FOUND, "there is no service or target named \"%.100s\"", name);
+    err_suggest(err, like, "; `thole config` shows them");
     free(names);
     return -1;
 }

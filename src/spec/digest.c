@@ -2,10 +2,10 @@
 #include "spec/digest.h"
 
 #include <nettle/sha2.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "base/xalloc.h"
 
 struct Digest {
@@ -18,8 +18,7 @@ void digest_hex(const char *text, char *ret, size_t digits) {
     sha256_init(&sha);
     sha256_update(&sha, strlen(text), (const uint8_t *)text);
     sha256_digest(&sha, sizeof(digest), digest);
-    for (size_t i = 0; i < digits / 2; i++)
-        snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+    str_hex(ret, digest, digits / 2);
 }
 
 Digest *digest_new(void) {
@@ -30,6 +29,10 @@ Digest *digest_new(void) {
 
 void digest_add(Digest *digest, const void *bytes, size_t size) {
     sha256_update(&digest->sha, size, bytes);
+}
+
+void digest_add_text(Digest *digest, const char *text) {
+    digest_add(digest, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
 void digest_take(Digest *digest, uint8_t ret[DIGEST_BYTES]) {

@@ -13,6 +13,8 @@ enum { DIGEST_BYTES = 32 };
 typedef struct Digest Digest;
 Digest *digest_new(void);
 void digest_add(Digest *digest, const void *bytes, size_t size);
+/* With its end, so that no two lists of texts read alike; NULL as "". */
+void digest_add_text(Digest *digest, const char *text);
 /* What was added since the beginning or the last take. */
 void digest_take(Digest *digest, uint8_t ret[DIGEST_BYTES]);
 Digest *digest_free(Digest *digest);

@@ -42,7 +42,7 @@ const Route routes[ROUTES] = {
     [ROUTE_GROUPS] = {HTTP_GET, "/apis", "The groups; by Accept also in the aggregated form.",
                       .reply = "APIGroupList"},
     [ROUTE_GROUP] = {HTTP_GET, "/apis/{group}", "One group.", .reply = "APIGroup"},
-    [ROUTE_RESOURCES] = {HTTP_GET, "/apis/{group}/v1alpha1", "The resources of a group.",
+    [ROUTE_RESOURCES] = {HTTP_GET, "/apis/{group}/" API_VERSION, "The resources of a group.",
                          .reply = "APIResourceList"},
 
     [ROUTE_SESSIONS] = {HTTP_GET, TILT_API "/sessions", "The sessions of this user.", "tilt.dev",

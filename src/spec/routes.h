@@ -9,8 +9,11 @@
 
 typedef struct Buf Buf;
 
-#define TILT_API  "/apis/tilt.dev/v1alpha1"
-#define THOLE_API "/apis/thole.dev/v1alpha1"
+#define API_VERSION       "v1alpha1" /* of both groups */
+#define TILT_API_VERSION  "tilt.dev/" API_VERSION
+#define THOLE_API_VERSION "thole.dev/" API_VERSION
+#define TILT_API          "/apis/" TILT_API_VERSION
+#define THOLE_API         "/apis/" THOLE_API_VERSION
 /* Header of our own clients: the state directory they mean. The server of another one refuses
  * them. */
 #define CLIENT_STATE_DIR "Thole-State-Dir"

@@ -207,7 +207,7 @@ def test_a_label_may_be_named_without_its_value(thole, label, chosen):
 
 def test_up_of_an_unknown_name(thole):
     thole.config(CHAIN)
-    assert thole.run("up", "-d", "ap", code=2).err == 'thole: there is no service or target named "ap"; did you mean "api"?\n'
+    assert thole.run("up", "-d", "ap", code=2).err == 'thole: there is no service or target named "ap"; did you mean api?\n'
     thole.run("up", "-d")
     assert "nope" in thole.run("up", "-d", "nope", code=2).err
     assert "`thole config` shows them" in thole.run("up", "nosuch", code=2).err

@@ -85,10 +85,9 @@ static int check_names(EventStream *stream, const Session *session, Err *err) {
         if (is_known(stream, name, &all))
             continue;
         const char *like = str_suggest(name, all.at, all.n);
-        return err_set(err, ERR_NOT_FOUND, "session %s has no events of \"%.100s\"%s%s%s",
-                       stream->ask.slug, name,
-                       like ? "; did you mean " : "; `thole ps` lists what there is",
-                       like ? like : "", like ? "?" : "");
+        err_set(err, ERR_NOT_FOUND, "session %s has no events of \"%.100s\"", stream->ask.slug,
+                name);
+        return err_suggest(err, like, "; `thole ps` lists what there is");
     }
     return 0;
 }

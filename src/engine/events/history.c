@@ -106,9 +106,8 @@ static int refuse_unknown(const Session *session, const char *slug, const char *
         names[2 * i + 1] = session->graph.targets[i].name;
     }
     const char *like = str_suggest(name, names, 2 * n);
-    return err_set(err, ERR_NOT_FOUND, "session %s has no target \"%.100s\"%s%s%s", slug, name,
-                   like ? "; did you mean " : "; `thole ps` lists what there is", like ? like : "",
-                   like ? "?" : "");
+    err_set(err, ERR_NOT_FOUND, "session %s has no target \"%.100s\"", slug, name);
+    return err_suggest(err, like, "; `thole ps` lists what there is");
 }
 
 int history_why(Engine *engine, const char *slug, const char *name, JsonWriter *out, Err *err) {

@@ -129,17 +129,12 @@ static bool find_inputs(InputsLook *look) {
     return true;
 }
 
-/* Each text with its end, so that no two lists of them read alike. */
-static void add_text(Digest *digest, const char *text) {
-    digest_add(digest, text, strlen(text) + 1);
-}
-
 static bool add_file(InputsLook *look, Digest *digest, const Input *input) {
     uint8_t content[DIGEST_BYTES];
     AUTO_FREE char *full = path_join(look->root, input->path);
     if (file_content(full, content) < 0)
         return fail(look, "it cannot read", input->path);
-    add_text(digest, input->path);
+    digest_add_text(digest, input->path);
     digest_add(digest, input->executable ? "x" : "-", 1);
     digest_add(digest, content, sizeof(content));
     return true;
@@ -154,8 +149,8 @@ static bool take_digest(InputsLook *look) {
         good = add_file(look, digest, &look->files.at[i]);
     digest_take(digest, whole);
     digest_free(digest);
-    for (size_t i = 0; good && i < DIGEST_BYTES; i++)
-        snprintf(look->seen.digest + 2 * i, 3, "%02x", whole[i]);
+    if (good)
+        str_hex(look->seen.digest, whole, sizeof(whole));
     return good;
 }
 

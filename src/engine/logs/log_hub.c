@@ -202,10 +202,8 @@ static StrList all_targets(LogStream *stream, const Session *session) {
 
 static int refuse_unknown(const LogStream *stream, const char *name, const StrList *all, Err *err) {
     const char *like = str_suggest(name, all->at, all->n);
-    return err_set(err, ERR_NOT_FOUND, "session %s has no log of \"%.100s\"%s%s%s",
-                   stream->ask.slug, name,
-                   like ? "; did you mean " : "; `thole ps` lists what there is", like ? like : "",
-                   like ? "?" : "");
+    err_set(err, ERR_NOT_FOUND, "session %s has no log of \"%.100s\"", stream->ask.slug, name);
+    return err_suggest(err, like, "; `thole ps` lists what there is");
 }
 
 /* Marks the targets that the names mean. */

@@ -222,8 +222,7 @@ static void write_bytes(JsonWriter *out, const char *bytes) {
         return;
     }
     AUTO_FREE char *hex = xmalloc(2 * n + 1);
-    for (size_t i = 0; i < n; i++)
-        snprintf(hex + 2 * i, 3, "%02x", (unsigned char)bytes[i]);
+    str_hex(hex, bytes, n);
     json_object_begin(out);
     json_kv_string(out, "hex", hex);
     json_object_end(out);

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "spec/routes.h"
 #include "spec/session.h"
 #include "store/state_file.h"
 
@@ -98,7 +99,7 @@ void stopped_encode(const StoppedSession *session, JsonWriter *out) {
                             .done = session->done,
                             .error = session->error[0] ? session->error : NULL};
     json_object_begin(out);
-    json_kv_string(out, "apiVersion", "tilt.dev/v1alpha1");
+    json_kv_string(out, "apiVersion", TILT_API_VERSION);
     json_kv_string(out, "kind", "Session");
     write_meta(session, out);
     json_key(out, "spec");

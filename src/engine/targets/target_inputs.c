@@ -18,44 +18,40 @@ static char *record_path(const Target *target) {
 
 /* ---- what a run depends on beside its inputs ---- */
 
-static void add_text(Digest *digest, const char *text) {
-    digest_add(digest, text ? text : "", strlen(text ? text : "") + 1);
-}
-
 static void add_list(Digest *digest, const char *what, const StrList *list) {
-    add_text(digest, what);
+    digest_add_text(digest, what);
     for (size_t i = 0; i < list->n; i++)
-        add_text(digest, list->at[i]);
-    add_text(digest, "");
+        digest_add_text(digest, list->at[i]);
+    digest_add_text(digest, "");
 }
 
 static void add_map(Digest *digest, const char *what, const StrMap *map) {
-    add_text(digest, what);
+    digest_add_text(digest, what);
     for (size_t i = 0; i < map->n; i++) {
-        add_text(digest, map->at[i].name);
-        add_text(digest, map->at[i].value);
+        digest_add_text(digest, map->at[i].name);
+        digest_add_text(digest, map->at[i].value);
     }
-    add_text(digest, "");
+    digest_add_text(digest, "");
 }
 
 static void add_numbers(Digest *digest, const Service *service) {
     char text[40];
     snprintf(text, sizeof(text), "%lld", (long long)service->timeout_ms);
-    add_text(digest, text);
+    digest_add_text(digest, text);
     for (size_t i = 0; i < service->success_exit_codes.n; i++) {
         snprintf(text, sizeof(text), "%lld", (long long)service->success_exit_codes.at[i]);
-        add_text(digest, text);
+        digest_add_text(digest, text);
     }
 }
 
 /* Of the client's environment only what the file names: `secrets` that it does not set itself. */
 static void add_secrets(Digest *digest, const Target *target, const Service *service) {
-    add_text(digest, "secrets");
+    digest_add_text(digest, "secrets");
     for (size_t i = 0; i < service->secrets.n; i++) {
         const char *name = service->secrets.at[i];
-        add_text(digest, name);
+        digest_add_text(digest, name);
         if (!strmap_get(&service->env, name))
-            add_text(digest, strmap_get(&target->session->client.env, name));
+            digest_add_text(digest, strmap_get(&target->session->client.env, name));
     }
 }
 
@@ -69,9 +65,9 @@ static void define(const Target *target, uint8_t ret[DIGEST_BYTES]) {
     Command command = template_command(spec->command, &values, &arena);
     StrMap env = template_env(&spec->service->env, &values, &arena);
     StrMap port = port_env_own(&generation->ports, spec->resource, &arena);
-    add_text(digest, "2"); /* of this way of putting it together */
+    digest_add_text(digest, "2"); /* of this way of putting it together */
     add_list(digest, "command", &command.argv);
-    add_text(digest, spec->service->path);
+    digest_add_text(digest, spec->service->path);
     add_numbers(digest, spec->service);
     add_map(digest, "env", &env);
     add_map(digest, "port", &port);

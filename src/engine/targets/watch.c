@@ -313,30 +313,26 @@ void service_watch_describe(const ServiceWatch *watch, char *text, size_t size) 
 
 /* ---- life ---- */
 
-static void put_list(Buf *key, const StrList *list) {
+static void add_list(Digest *digest, const StrList *list) {
     for (size_t i = 0; i < list->n; i++)
-        buf_put(key, list->at[i], strlen(list->at[i]) + 1);
-    buf_putc(key, '\n');
+        digest_add_text(digest, list->at[i]);
+    digest_add_text(digest, "");
 }
 
 /* All that it is made from; owned. */
 static char *make_key(const Target *main) {
     const Service *service = target_spec(main)->service;
-    Buf buf;
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t bytes[DIGEST_BYTES];
     char hex[2 * DIGEST_BYTES + 1];
-    buf_init(&buf, MAX_CONFIG_BYTES);
-    put_list(&buf, &service->watch.paths);
-    put_list(&buf, &service->watch.ignore);
-    put_list(&buf, &service->outputs);
-    buf_printf(&buf, "%lld %s", (long long)service->watch.debounce_ms, main->session->config->root);
-    Digest *sha = digest_new();
-    digest_add(sha, buf_cstr(&buf), buf.n);
-    digest_take(sha, digest);
-    digest_free(sha);
-    buf_deinit(&buf);
-    for (size_t i = 0; i < DIGEST_BYTES; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    Digest *digest = digest_new();
+    add_list(digest, &service->watch.paths);
+    add_list(digest, &service->watch.ignore);
+    add_list(digest, &service->outputs);
+    digest_add(digest, &service->watch.debounce_ms, sizeof(service->watch.debounce_ms));
+    digest_add_text(digest, main->session->config->root);
+    digest_take(digest, bytes);
+    digest_free(digest);
+    str_hex(hex, bytes, sizeof(bytes));
     return xstrdup(hex);
 }
 

@@ -92,6 +92,18 @@ TEST(err_kinds_have_codes)
 
 /* --- reports --- */
 
+TEST(err_suggest_says_what_was_meant_or_where_to_look)
+{
+    Err err;
+    err_set(&err, ERR_NOT_FOUND, "there is no x");
+    CHECK_EQ(err_suggest(&err, "y", "; `z` lists them"), -1);
+    CHECK_STR(err.msg, "there is no x; did you mean y?");
+    err_set(&err, ERR_NOT_FOUND, "there is no x");
+    CHECK_EQ(err_suggest(&err, NULL, "; `z` lists them"), -1);
+    CHECK_STR(err.msg, "there is no x; `z` lists them");
+    CHECK_EQ(err_suggest(NULL, "y", ""), -1);
+}
+
 TEST(report_keeps_its_own_copies_in_order)
 {
     Arena arena;

@@ -99,3 +99,10 @@ TEST(number_parse_takes_whole_numbers_within_bounds)
             test_fail(__FILE__, __LINE__, "accepted: \"%s\"", none[i]);
     }
 }
+
+TEST(str_hex_writes_two_digits_for_each_byte)
+{
+    char text[7];
+    str_hex(text, "\x00\x7f\xfa", 3);
+    CHECK_STR(text, "007ffa");
+}

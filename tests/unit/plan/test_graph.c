@@ -262,9 +262,9 @@ TEST(choose)
     CHECK_STR(chosen(&sim, "api:serve", text), "api:serve api:update db:serve");
     CHECK_STR(chosen(&sim, "all", text), "api:serve api:update db:serve lint:update");
     CHECK_STR(chosen(&sim, "wob", text),
-              "there is no service or target named \"wob\"; did you mean \"web\"?");
+              "there is no service or target named \"wob\"; did you mean web?");
     CHECK_STR(chosen(&sim, "web:serv", text),
-              "there is no service or target named \"web:serv\"; did you mean \"web:serve\"?");
+              "there is no service or target named \"web:serv\"; did you mean web:serve?");
     CHECK_STR(chosen(&sim, "quite-different", text),
               "there is no service or target named \"quite-different\"; `thole config` shows them");
     CHECK_HAS(chosen(&sim, "tiltfile:update", text), "it is not run");
