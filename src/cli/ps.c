@@ -12,7 +12,7 @@
 #include "cli/labelled.h"
 #include "cli/presence.h"
 #include "cli/table.h"
-#include "cli/target_view.h"
+#include "cli/targets.h"
 #include "spec/routes.h"
 
 typedef struct PsOptions {
@@ -58,6 +58,7 @@ typedef struct Ps {
     Cli *cli;
     bool all, wide;
     const TextList *labels;
+    Targets *only; /* those that are chosen are shown; NULL: all */
     Table *table;
 } Ps;
 
@@ -65,6 +66,11 @@ enum { CELL = 64 };
 
 static bool is_shown(const Ps *ps, size_t column) {
     return (ps->wide || !columns[column].wide) && (ps->all || !columns[column].all);
+}
+
+static bool is_meant(const Ps *ps, const TargetView *view) {
+    const Seen *seen = ps->only && view->name ? targets_find(ps->only, view->name) : NULL;
+    return view->name && (!ps->only || (seen && seen->chosen));
 }
 
 /* ---- cells ---- */
@@ -149,7 +155,7 @@ static void print_table(Ps *ps, const Value *items) {
         TargetView view;
         target_view(value_at(items, i), &view);
         bool file = str_same(view.name, "tiltfile:update");
-        if (view.name && (!file || ps->wide || view.error))
+        if (is_meant(ps, &view) && (!file || ps->wide || view.error || ps->only))
             add_row(ps, &view);
     }
     fit(ps);
@@ -167,6 +173,24 @@ static int print_json(Cli *cli, const char *path, Err *err) {
         cli_print_raw(&raw);
     http_answer_free(&raw);
     return r;
+}
+
+/* The list, with only those of its items that are meant. */
+static const Value *meant_of(const Ps *ps, const Value *list) {
+    Arena *arena = &ps->cli->arena;
+    const Value *all = value_get(list, "items");
+    Value *items = value_new(arena, VALUE_LIST), *ret = value_new(arena, VALUE_MAP);
+    for (size_t i = 0; i < value_count(all); i++) {
+        TargetView view;
+        target_view(value_at(all, i), &view);
+        if (is_meant(ps, &view))
+            value_add(arena, items, all->list.at[i]);
+    }
+    for (size_t i = 0; i < list->map.n; i++) {
+        const ValuePair *pair = &list->map.at[i];
+        value_set(arena, ret, pair->key, pair->value == all ? items : pair->value);
+    }
+    return ret;
 }
 
 static void say_abandoned(const Ps *ps, const Value *items) {
@@ -187,7 +211,7 @@ static void say_helpers(const Ps *ps, const Value *items) {
     for (size_t i = 0; i < value_count(items); i++) {
         TargetView view;
         target_view(value_at(items, i), &view);
-        any |= view.name && helpers_say(&view);
+        any |= is_meant(ps, &view) && helpers_say(&view);
     }
     if (any)
         helpers_say_how(ps->cli);
@@ -204,31 +228,52 @@ static void put_selector(const Ps *ps, Buf *path) {
     }
 }
 
+static int ask(Ps *ps, const Buf *path, bool json, Err *err) {
+    const Value *list, *items;
+    if (client_ask(&ps->cli->client, "GET", buf_cstr(path), NULL, &ps->cli->arena, &list, err) < 0)
+        return -1;
+    items = value_get(list, "items");
+    if (!ps->only && ps->labels->n > 0 && value_count(items) == 0)
+        return labelled_none("", ps->labels, err);
+    if (json) {
+        cli_print(ps->cli, meant_of(ps, list));
+        return EXIT_DONE;
+    }
+    print_table(ps, items);
+    say_helpers(ps, items);
+    say_abandoned(ps, items);
+    if (ps->all && value_count(items) == 0)
+        cli_say("no session is up");
+    return EXIT_DONE;
+}
+
 static int show(Ps *ps, const char *slug, Err *err) {
-    const Value *list;
     Buf path;
     buf_init(&path, 4096);
     buf_puts(&path, THOLE_API);
     if (slug)
         buf_printf(&path, "/namespaces/%s", slug);
     buf_puts(&path, "/targets");
-    put_selector(ps, &path);
-    int r;
-    if (strcmp(cli_output(ps->cli), "json") == 0) {
-        r = print_json(ps->cli, buf_cstr(&path), err);
-    } else {
-        r = client_ask(&ps->cli->client, "GET", buf_cstr(&path), NULL, &ps->cli->arena, &list, err);
-        if (r == 0 && ps->labels->n > 0 && value_count(value_get(list, "items")) == 0)
-            r = labelled_none("", ps->labels, err);
-        if (r == 0) {
-            print_table(ps, value_get(list, "items"));
-            say_helpers(ps, value_get(list, "items"));
-            say_abandoned(ps, value_get(list, "items"));
-            if (ps->all && value_count(value_get(list, "items")) == 0)
-                cli_say("no session is up");
-        }
-    }
+    if (!ps->only)
+        put_selector(ps, &path);
+    bool json = strcmp(cli_output(ps->cli), "json") == 0;
+    int r =
+        json && !ps->only ? print_json(ps->cli, buf_cstr(&path), err) : ask(ps, &path, json, err);
     buf_deinit(&path);
+    return r;
+}
+
+/* Those that the names and labels stand for. */
+static int show_named(Ps *ps, const char *slug, Err *err) {
+    Targets targets;
+    targets_init(&targets, &ps->cli->client, slug);
+    int r = targets_read(&targets, err);
+    if (r == 0)
+        r = targets_choose(&targets, &ps->cli->names, ps->labels, err);
+    ps->only = &targets;
+    if (r == 0)
+        r = show(ps, slug, err);
+    targets_deinit(&targets);
     return r;
 }
 
@@ -247,22 +292,25 @@ static int run(Cli *cli, void *given, Err *err) {
              .labels = &ask->labels,
              .wide = strcmp(cli_output(cli), "wide") == 0};
     bool stopped = false;
+    if (ask->all && cli->names.n)
+        return err_set(err, ERR_INVALID, "ps -a shows every session: leave the names away");
     if (ask->all)
         return show(&ps, NULL, err);
     const char *slug = cli_session(cli, &stopped, err);
     if (!slug)
         return -1;
-    return stopped ? refuse_down(cli, slug, err) : show(&ps, slug, err);
+    if (stopped)
+        return refuse_down(cli, slug, err);
+    return cli->names.n ? show_named(&ps, slug, err) : show(&ps, slug, err);
 }
 
 const Command command_ps = {
     .name = "ps",
-    .args = "[-a] [-l KEY[=VALUE]] [-o table|wide|json]",
+    .args = "[-a] [-l KEY[=VALUE]] [-o table|wide|json] [NAME…]",
     .doc = "Shows the targets: state, why, ready, run, pid, uptime, restarts",
     .outputs = "table|wide|json",
     .options = options,
     .option_n = COUNT(options),
     .options_size = sizeof(PsOptions),
     .run = run,
-    .no_names = true,
 };

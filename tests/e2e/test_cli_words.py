@@ -21,7 +21,7 @@ WRONG = [
     (["ps", "-x"], "there is no option -x"),
     (["ps", "-o", "yaml"], 'no output "yaml"; there is table|wide|json'),
     (["ps", "-o", "tab"], 'no output "tab"'),
-    (["ps", "db"], 'takes no NAME ("db")'),
+    (["ps", "-a", "db"], "leave the names away"),
     (["ps", "--all=yes"], "--all takes no value"),
     (["logs", "-n"], "--tail needs a value"),
     (["logs", "-n", "five"], '--tail takes a number, not "five"'),

@@ -75,3 +75,21 @@ def test_a_label_that_nothing_carries(shop):
 def test_a_label_with_any_value(shop):
     shop.run("stop", "-l", "size")
     assert active(shop) == ["api:serve"]
+
+
+def test_ps_takes_names_too(thole):
+    import json
+    thole.config("""
+        version: 1
+        services:
+          a: {command: exec sleep 1000, labels: {tier: x}}
+          b: {command: exec sleep 1000, build: 'true'}
+          c: {command: exec sleep 1000}
+        """)
+    thole.run("up", "-d", "--wait")
+    names = lambda *args: [line.split()[0] for line in thole.run("ps", *args).lines[1:]]
+    assert names("b") == ["b:serve", "b:update"]
+    assert names("b:serve", "-l", "tier=x") == ["a:serve", "b:serve"]
+    listed = json.loads(thole.run("ps", "c", "--json").out)
+    assert [item["spec"]["target"] for item in listed["items"]] == ["c:serve"] and listed["kind"] == "TargetList"
+    assert 'has no resource or target "d"' in thole.run("ps", "d", code=2).err
