@@ -197,6 +197,15 @@ static void session_over(const Walk *w, int64_t before) {
         it_failed(w, end);
 }
 
+/* A session that is done starts nothing any more, one that is being stopped nothing yet. */
+static const char *how_to_start(const Walk *w, const char *target) {
+    const Event *session = last(w, NULL, 1u << EVENT_SESSION, INT64_MAX);
+    if (!session || str_same(session->reason, "Created"))
+        return arena_printf(w->arena, "start %s", target);
+    bool done = str_same(session->reason, "Failed") || str_same(session->reason, "Succeeded");
+    return done ? "ci" : NULL;
+}
+
 static void was_stopped(const Walk *w, const char *target, const char *message) {
     const Event *stop = last(w, target, 1u << EVENT_STOPPING, INT64_MAX);
     const Event *asked = last(w, target, 1u << EVENT_ASKED | 1u << EVENT_STARTED, INT64_MAX);
@@ -211,7 +220,7 @@ static void was_stopped(const Walk *w, const char *target, const char *message) 
                        arena_printf(w->arena, "%s %s%s", target, since,
                                     because(w, message[0] ? message : stop->message))});
     if (w->ask->statuses)
-        w->chain->command = arena_printf(w->arena, "start %s", target);
+        w->chain->command = how_to_start(w, target);
     if (stopped && strcmp(stop->reason, "Session") == 0)
         session_over(w, stop->seq);
 }

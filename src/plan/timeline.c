@@ -146,6 +146,15 @@ static size_t newest_session(EventList events) {
     return 0;
 }
 
+/* Is the newest session done, although it is not down? */
+static bool is_over(EventList events) {
+    for (size_t i = events.n; i-- > 0;)
+        if (events.at[i].kind == EVENT_SESSION)
+            return strcmp(events.at[i].reason, "Failed") == 0 ||
+                   strcmp(events.at[i].reason, "Succeeded") == 0;
+    return false;
+}
+
 /* ---- the critical path ---- */
 
 /* Of what belongs to the beginning: the one that was settled last, or the first failure that
@@ -278,7 +287,7 @@ static void drop_empty(Timeline *t) {
 
 void timeline_build(const TimelineAsk *ask, Arena *arena, Timeline *ret) {
     Build b = {.ask = ask, .arena = arena, .out = ret};
-    *ret = (Timeline){.down = ask->down};
+    *ret = (Timeline){.n = 0};
     map_init(&b.by_name);
     size_t from = newest_session(ask->events);
     for (size_t i = from; i < ask->events.n; i++) {
@@ -288,7 +297,8 @@ void timeline_build(const TimelineAsk *ask, Arena *arena, Timeline *ret) {
         ret->to_us = event->time_us > ret->to_us ? event->time_us : ret->to_us;
         on_event(&b, event);
     }
-    if (!ask->down && ask->now_us > ret->to_us)
+    ret->down = ask->down || is_over(ask->events);
+    if (!ret->down && ask->now_us > ret->to_us)
         ret->to_us = ask->now_us;
     close_open(ret);
     find_path(&b);
@@ -339,6 +349,17 @@ const char *timeline_state(const TimelineRow *row, const Timeline *timeline) {
     if (!row->settled_us)
         return "stopped";
     return row->job ? "done" : "ready";
+}
+
+bool timeline_unsettled(const Timeline *timeline) {
+    static const char *const states[] = {"waiting", "not-ready", "running", "stopped"};
+    for (size_t i = 0; i < timeline->n; i++) {
+        const TimelineRow *row = &timeline->rows[i];
+        for (size_t k = 0; !row->settled_us && !row->asked && k < COUNT(states); k++)
+            if (strcmp(timeline_state(row, timeline), states[k]) == 0)
+                return true;
+    }
+    return false;
 }
 
 /* How long its newest run took: a job to its end, a server until it was first ready, or else to its
@@ -438,7 +459,7 @@ void timeline_encode(const Timeline *timeline, JsonWriter *out) {
     json_object_begin(out);
     put_time(out, "from", timeline->from_us);
     put_time(out, "to", timeline->to_us);
-    if (timeline->settled_us)
+    if (timeline->settled_us && (timeline->failed || !timeline_unsettled(timeline)))
         put_time(out, "settled", timeline->settled_us);
     json_kv_bool(out, "failed", timeline->failed);
     json_kv_array(out, "criticalPath");

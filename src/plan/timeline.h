@@ -47,7 +47,7 @@ typedef struct TimelineStep {
 
 typedef struct Timeline {
     int64_t from_us, to_us;
-    bool down;
+    bool down;         /* or done: nothing of it goes on */
     TimelineRow *rows; /* in order of their first start, then of their first span, then by name */
     size_t n;
     TimelineStep *path; /* the critical path */
@@ -85,4 +85,6 @@ const char *timeline_state(const TimelineRow *row, const Timeline *timeline);
 /* What became of a row, in a few words: "ready after 1.2s", "done in 300ms", "failed: exit code
  * 3". */
 const char *timeline_outcome(const TimelineRow *row, const Timeline *timeline, Arena *arena);
+/* Of what belongs to the beginning: something never became what it was to be, or has not yet. */
+bool timeline_unsettled(const Timeline *timeline);
 const char *span_kind_name(SpanKind kind); /* "wait" "start" "ready" "run" */

@@ -31,6 +31,8 @@ void scale_label(int64_t ms, char text[DURATION_TEXT]) {
         i++;
     if (ms == 0)
         snprintf(text, DURATION_TEXT, "0");
+    else if (units[i].ms == 1 && ms > 1000)
+        snprintf(text, DURATION_TEXT, "%gs", (double)ms / 1000);
     else
         snprintf(text, DURATION_TEXT, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
 }

@@ -190,7 +190,10 @@ static void put_head(const Timeline *t, const char *title, Buf *out) {
     buf_printf(out, "%s", day);
     if (t->settled_us) {
         duration_format_short((t->settled_us - t->path[0].from_us) / 1000, text);
-        buf_printf(out, " · %s after %s", t->failed ? "failed" : "ready or done", text);
+        if (!t->failed && timeline_unsettled(t))
+            buf_puts(out, " · not everything became ready or done");
+        else
+            buf_printf(out, " · %s after %s", t->failed ? "failed" : "ready or done", text);
     }
     buf_puts(out, "</text>\n");
 }

@@ -173,18 +173,6 @@ static void put_legend(const Page *page) {
 
 /* ---- the path ---- */
 
-/* Of what belongs to the beginning: something never became what it was to be. */
-static bool is_unsettled(const Timeline *timeline) {
-    static const char *const states[] = {"waiting", "not-ready", "running"};
-    for (size_t i = 0; i < timeline->n; i++) {
-        const TimelineRow *row = &timeline->rows[i];
-        for (size_t k = 0; !row->settled_us && !row->asked && k < COUNT(states); k++)
-            if (strcmp(timeline_state(row, timeline), states[k]) == 0)
-                return true;
-    }
-    return false;
-}
-
 void timeline_path_text(const Timeline *timeline, Buf *out) {
     char text[DURATION_TEXT];
     size_t width = 0;
@@ -196,9 +184,10 @@ void timeline_path_text(const Timeline *timeline, Buf *out) {
     }
     duration_format_short((timeline->settled_us - timeline->path[0].from_us) / 1000, text);
     buf_printf(out, "%s after %s; the critical path:\n",
-               timeline->failed         ? "failed"
-               : is_unsettled(timeline) ? "not everything became ready or done; what did was so"
-                                        : "everything was ready or done",
+               timeline->failed ? "failed"
+               : timeline_unsettled(timeline)
+                   ? "not everything became ready or done; what did was so"
+                   : "everything was ready or done",
                text);
     for (size_t i = 0; i < timeline->path_n; i++) {
         const TimelineStep *step = &timeline->path[i];
