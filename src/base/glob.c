@@ -399,14 +399,14 @@ static bool taken_away(const GlobSet *set, const char *path) {
     return false;
 }
 
-bool glob_set_match_one(const GlobSet *set, size_t i, const char *path) {
+static bool match_one(const GlobSet *set, size_t i, const char *path) {
     const char *pattern = set->ways.at[i].pattern;
     return (!*pattern || glob_path_match(pattern, path, true)) && !taken_away(set, path);
 }
 
 bool glob_set_match(const GlobSet *set, const char *path) {
     for (size_t i = 0; i < set->ways.n; i++)
-        if (glob_set_match_one(set, i, path))
+        if (match_one(set, i, path))
             return true;
     return false;
 }
@@ -416,14 +416,6 @@ bool glob_set_enters(const GlobSet *set, const char *dir) {
         if (enters(set->ways.at[i].pattern, dir))
             return !*dir || !taken_away(set, dir);
     return false;
-}
-
-size_t glob_set_count(const GlobSet *set) {
-    return set->ways.n;
-}
-
-const char *glob_set_base(const GlobSet *set, size_t i) {
-    return set->ways.at[i].base;
 }
 
 bool glob_set_names(const GlobSet *set, const char *path) {

@@ -26,8 +26,8 @@ MUST int glob_check(const char *glob, Err *err);
 
 typedef struct GlobSet GlobSet;
 
-/* -1 and NULL as glob_check says of the first that is none. No globs: a set that matches
- * nothing. */
+/* Returns owned; NULL with the error of glob_check for the first that is none. No globs: a set that
+ * matches nothing. */
 MUST GlobSet *glob_set_new(const char *const *globs, size_t n, Err *err);
 GlobSet *glob_set_free(GlobSet *set);
 
@@ -35,13 +35,8 @@ bool glob_set_match(const GlobSet *set, const char *path);
 /* Could anything below this directory match? ("": the root) */
 bool glob_set_enters(const GlobSet *set, const char *dir);
 
-/* The globs one by one, braces resolved, without those that take away. */
-size_t glob_set_count(const GlobSet *set);
-bool glob_set_match_one(const GlobSet *set, size_t i, const char *path); /* and not taken away */
-/* The names that stand at its beginning without any wildcard: the directory (or file) that it is
- * about. */
-const char *glob_set_base(const GlobSet *set, size_t i);
-/* Does one begin with this path, or is it one: is a base the same or below? */
+/* Does one begin with this path, or is it one? Of a glob only the names count that stand at its
+ * beginning without any wildcard. */
 bool glob_set_names(const GlobSet *set, const char *path);
 
 /* One name against one pattern of *, ?, [] and \; neither has a slash. The ends need not be NUL. */

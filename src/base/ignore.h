@@ -19,6 +19,7 @@ typedef struct IgnoreFrom {
     const char
         *above; /* of a file above the root: the path from its directory to the root; dir is "" */
 } IgnoreFrom;
+/* Returns owned. What is no rule is passed over, as git does. */
 Ignore *ignore_parse(const char *text, size_t size, const IgnoreFrom *from);
 Ignore *ignore_free(Ignore *ignore); /* and what is outer */
 

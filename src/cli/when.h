@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Points in time on the command line: --since, --until. */
 #pragma once
 
 #include <stdint.h>

@@ -112,7 +112,7 @@ typedef struct StepSecret {
     const char *name, *value;
 } StepSecret;
 
-/* Seed 003 Config. NULL where a session is meant, which has no stages. */
+/* What a workflow runs. NULL where a session is meant, which has no stages. */
 typedef struct WorkflowConfig {
     struct {
         Stage *at;

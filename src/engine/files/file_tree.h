@@ -84,7 +84,6 @@ struct FileWatch {
     bool begun;
     Map suspects; /* by path: struct Suspect */
     VEC(struct Suspect *) order;
-    size_t unnamed;   /* suspects beyond all limits */
     int64_t first_ms; /* of the suspects; 0: there are none */
     Timer *quiet;
     bool due; /* it was quiet, but a walk or a check was under way */

@@ -22,17 +22,12 @@ typedef struct Walker {
     int depth;
 } Walker;
 
-static const char *last_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 bool walk_wants(const WalkSet *set, const WalkUse *use, const IgnoreAt *at, const char *path) {
     if (!glob_set_match(set->globs, path) || ignore_look(set->ignore, path, false) == IGNORED)
         return false;
     if (glob_set_names(set->globs, path))
         return true;
-    const char *name = last_name(path);
+    const char *name = path_base(path);
     return !ignore_always(name) && !ignore_dropping(name) &&
            (use->all || !ignore_says(at, path, false));
 }
@@ -43,7 +38,7 @@ bool walk_enters(const WalkSet *set, const WalkUse *use, const IgnoreAt *at, con
     if (!glob_set_enters(set->globs, path) || ignore_look(set->ignore, path, true) == IGNORED)
         return false;
     bool named = *path && glob_set_names(set->globs, path);
-    const char *name = last_name(path);
+    const char *name = path_base(path);
     if (!named && (ignore_always(name) || ignore_dropping(name)))
         return false;
     bool ignored = !use->all && ignore_says(at, path, true);

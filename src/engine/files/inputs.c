@@ -64,8 +64,7 @@ bool inputs_read(const char *path, InputsRecord *ret) {
 }
 
 static int write_record(const char *path, const Buf *buf, Err *err) {
-    AUTO_FREE char *dir = xstrdup(path);
-    *strrchr(dir, '/') = '\0';
+    AUTO_FREE char *dir = path_dir(path);
     if (path_mkdirs(dir, 0700, err) < 0)
         return -1;
     return file_write_atomic(path, buf_cstr(buf), buf->n, 0600, false, err);

@@ -10,6 +10,7 @@
 
 #include "base/boot.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/ports/port_owner.h"
@@ -166,7 +167,7 @@ static bool forwards(const PortOwner *owner) {
     char name[PROCESS_COMMAND];
     str_copy(name, sizeof(name), owner->command);
     name[strcspn(name, " ")] = '\0';
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    const char *base = path_base(name);
     for (size_t i = 0; i < COUNT(names); i++)
         if (strcmp(base, names[i]) == 0)
             return true;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/sessions/reload.h"
@@ -97,13 +98,8 @@ static void on_troubled(void *arg, const char *why) {
 
 /* ---- making ---- */
 
-static const char *base_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static bool in_dir(const char *path, const char *dir) {
-    size_t n = (size_t)(base_of(path) - path);
+    size_t n = (size_t)(path_base(path) - path);
     return strlen(dir) == n && memcmp(path, dir, n) == 0;
 }
 
@@ -124,10 +120,10 @@ static void watch_dir(ConfigWatch *watch, const char *path) {
     StrList globs = {.at = arena_alloc(&watch->arena, watch->files.n * sizeof(char *))};
     Err err;
     *dir = (DirWatch){.config = watch,
-                      .dir = arena_strndup(&watch->arena, path, (size_t)(base_of(path) - path))};
+                      .dir = arena_strndup(&watch->arena, path, (size_t)(path_base(path) - path))};
     for (size_t i = 0; i < watch->files.n; i++)
         if (in_dir(watch->files.at[i], dir->dir))
-            globs.at[globs.n++] = exactly(base_of(watch->files.at[i]), &watch->arena);
+            globs.at[globs.n++] = exactly(path_base(watch->files.at[i]), &watch->arena);
     FileWatchAsk ask = {.root = dir->dir, .globs = &globs, .debounce_ms = DEBOUNCE_MS, .all = true};
     dir->files = file_watch_new(watch->session->engine->files, &ask, &events, dir, &err);
     if (dir->files) {

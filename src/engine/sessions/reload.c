@@ -7,17 +7,13 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/events/events.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/step_build.h"
 #include "engine/targets/target.h"
-
-static const char *file_name(const Session *session) {
-    const char *slash = strrchr(session->config->file, '/');
-    return slash ? slash + 1 : session->config->file;
-}
 
 /* ---- reading ---- */
 
@@ -114,7 +110,7 @@ static int swap(Session *session, Generation *next, Err *err) {
 static void follow(Session *session, const TargetChange *change, Arena *arena) {
     int64_t i = graph_find(&session->graph, change->target);
     int64_t now_us = loop_wall_us(session->engine->loop);
-    const char *why = reload_why(change, file_name(session), arena);
+    const char *why = reload_why(change, path_base(session->config->file), arena);
     log_info("%s %s: %s%s%s", session->slug, change->target, reload_action_name(change->action),
              *why ? ": " : "", why);
     if (i < 0)

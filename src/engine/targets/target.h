@@ -18,7 +18,6 @@ struct Target {
     uint32_t index;    /* into graph.targets and facts, of the present generation */
     Generation *begun; /* under which its newest run was started, or is looked up; NULL: none yet */
     Object object;
-    StrMap labels;
     List dirty;     /* Engine.dirty, while marked */
     List slot_wait; /* Engine.slot_wait, while it waits for a job slot */
     List tidy;      /* Engine.tidy, while its older runs are to be looked at */
