@@ -151,6 +151,7 @@ def test_a_crash_at_each_point(thole, point):
     for word in ("before", "failure", "after"):
         of = [line for line in ledger if line.startswith(word + " ")]
         assert len(of) == len(set(of)), (point, ledger)
+    assert len([line for line in ledger if line.startswith("run")]) == len([line for line in ledger if line.startswith("failure")])
     assert len([line for line in ledger if line.startswith("run")]) == len([line for line in ledger if line.startswith("after")])
 
 
@@ -233,3 +234,25 @@ def test_after_a_reload_the_hooks_of_a_run_are_of_its_own_world(thole):
     thole.config(config("two", 25002, "later"))
     thole.wait_target("api:serve", "active", run=2)
     assert [line for line in thole.ledger() if "serve" not in line] == ["after 1 one 25001 one"]
+
+
+@pytest.mark.parametrize("point", ["launched", "asked", "hooked"])
+def test_a_run_that_before_refused_keeps_its_failure_and_its_hook(thole, point):
+    """The server dies when `on_failure` is asked for; the next one runs it once, and the refused run is not tried anew."""
+    crashes = thole.base / "crashes"
+    crashes.mkdir()
+    thole.use_faults("server")
+    thole.env["THOLE_CRASH_DIR"] = str(crashes)
+    thole.config(hooked(restart="never", hooks={"before": say("before", NAP.format(go="go") + "; exit 3"), "on_failure": say("failure")}))
+    thole.run("up", "-d")
+    thole.wait_ledger("before 1")
+    (crashes / f"server.{point}").touch()
+    thole.file("go", "")
+    wait_until(lambda: not (crashes / f"server.{point}").exists(), what="the server to die")
+    thole.wait_ledger("failure 1")
+    for _ in range(2):
+        assert thole.wait_target("api:serve", "terminated", run=1)["error"] == "hook before failed: exit code 3"
+        thole.replace_server()
+    thole.run("start", "api", code=1)
+    thole.wait_ledger("failure 2")
+    assert thole.ledger() == ["before 1", "failure 1", "before 2", "failure 2"]

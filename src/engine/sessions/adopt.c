@@ -111,6 +111,12 @@ static void found(Target *target, const StepState *state) {
         break;
     }
     events_look(target);
+    target_ask_queued(target);
+}
+
+void target_ask_queued(Target *target) {
+    Session *session = target->session;
+    TargetFacts *facts = target_facts(target);
     if (target->queued_after && target->queued_after == facts->run && target->queued_cause)
         fact_changed(facts, loop_wall_us(session->engine->loop), target_patient(target),
                      target->queued_cause);

@@ -7,3 +7,5 @@
 /* Asks for its newest run; one of those things that its session waited for is known. */
 void target_look_up(Target *target);
 void target_looked_up(Target *target);
+/* What its newest run was is known: a wish for another that its former server had heard counts. */
+void target_ask_queued(Target *target);

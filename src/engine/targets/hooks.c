@@ -269,6 +269,8 @@ static bool look_at(Target *target, Hook hook, OpFn fn) {
     return true;
 }
 
+static void restore_next(Target *target, Hook from);
+
 /* ---- ... finds a run that waits for its `before` ---- */
 
 static void found_before(Target *target, const StepState *state, uint32_t run) {
@@ -293,6 +295,35 @@ static void found_before(Target *target, const StepState *state, uint32_t run) {
     ended(target, HOOK_BEFORE, why[0] ? why : NULL);
 }
 
+/* It had failed, and so its run never began: told as it was then, but for what has followed since. */
+static void found_refused(Target *target, const StepState *state, uint32_t run) {
+    TargetFacts *facts = target_facts(target);
+    PlanWorld world = session_world(target->session);
+    char why[FACTS_TEXT], failed[FACTS_TEXT];
+    describe(target, state, why, sizeof(why));
+    snprintf(failed, sizeof(failed), "hook before failed: %s", why);
+    if (state->ended_us && state->ended_us < world.now_us)
+        world.now_ms -= (world.now_us - state->ended_us) / 1000;
+    facts->attempt = state->attempt;
+    fact_start_asked(facts, run, &world);
+    facts->restarts = state->restarts;
+    RunResult end = {.kind = END_FAILED,
+                     .oom_killed = UNKNOWN,
+                     .ended_us = state->ended_us,
+                     .not_begun = true,
+                     .why = failed};
+    if (facts->want != WANT_RUN)
+        fact_stop_asked(facts, &world);
+    fact_ended(facts, target_spec(target), &end, &world);
+    events_look(target);
+    restore_next(target, HOOK_ON_FAILURE);
+    target_ask_queued(target);
+}
+
+static bool has_failed(const StepState *state) {
+    return state->phase == STEP_ENDED && !(state->end == STEP_EXITED && state->code == 0);
+}
+
 static void on_before(void *arg, const void *result, const Err *err) {
     Target *target = arg;
     const StepState *state = result;
@@ -301,6 +332,11 @@ static void on_before(void *arg, const void *result, const Err *err) {
     uint32_t run = !err && state->phase != STEP_NEVER ? meant_for(state) : 0;
     if (run > facts->run) {
         found_before(target, state, run);
+        target_looked_up(target);
+        return;
+    }
+    if (run > target->base_run && run == facts->run && has_failed(state)) {
+        found_refused(target, state, run);
         target_looked_up(target);
         return;
     }
@@ -317,8 +353,6 @@ void hooks_look_up(Target *target) {
 }
 
 /* ---- ... and which are still owed ---- */
-
-static void restore_next(Target *target, Hook from);
 
 static void on_restored(Target *target, Hook hook, const void *result, const Err *err) {
     const StepState *state = result;
