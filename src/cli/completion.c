@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Completions: `thole completion SHELL` prints what the shell is to be told, and that asks `thole
  * completion answer -- =WORD…` at each key: what can stand where the last word does. The tables
- * answer at once; names of the project come from the server, if one runs, within a fifth of a
- * second. Each word has a `=` before it, so that none is empty or looks like an option. */
+ * answer at once; names of the project come from the server, or, while none runs, from a look at
+ * the file, within a fifth of a second. Each word has a `=` before it, so that none is empty or looks like an option. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,9 +106,14 @@ static const Value *running(Answer *a) {
 
 /* The services of the file, as `thole config` would show them. */
 static const Value *services(Answer *a) {
+    Cli *cli = a->cli;
     const Value *review;
-    int r = review_request(a->cli, &review, NULL);
-    return r < 0 ? NULL : value_get(value_get(value_get(review, "status"), "config"), "services");
+    Err err = {0};
+    if (review_request(cli, &review, &err) == 0)
+        return value_get(value_get(value_get(review, "status"), "config"), "services");
+    if (err.kind != ERR_UNAVAILABLE || server_review(cli->config_file, &cli->arena, &review) < 0)
+        return NULL;
+    return value_get(review, "services");
 }
 
 static bool reach(Answer *a) {

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "client/client.h"
+#include "data/json.h"
 
 enum { START_MS = 10 * 1000, READY_FD = 3 };
 
@@ -110,6 +112,44 @@ static int hear(int fd, const Client *client, Err *err) {
         return 0;
     return err_set(err, ERR_INTERNAL, "the server did not start: %s",
                    text[0] ? text : "it ended without a word; see server.log");
+}
+
+static void become_review(const char *program, const char *file, int out) {
+    const char *argv[] = {program, "--review", file, NULL};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+    execvp(program, (char *const *)argv);
+    _exit(127);
+}
+
+static void read_all(int fd, Buf *text) {
+    char bytes[16 * 1024];
+    ssize_t got;
+    while ((got = read(fd, bytes, sizeof(bytes))) > 0 || (got < 0 && errno == EINTR))
+        if (got > 0)
+            buf_put(text, bytes, (size_t)got);
+}
+
+int server_review(const char *file, Arena *arena, const Value **ret) {
+    AUTO_FREE char *program = server_program();
+    int ends[2], status = -1;
+    Buf text;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        become_review(program, file, ends[1]);
+    close(ends[1]);
+    buf_init(&text, MAX_REPLY_BYTES);
+    read_all(ends[0], &text);
+    close(ends[0]);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    int r = status == 0 ? json_parse(buf_cstr(&text), text.n, arena, ret, NULL) : -1;
+    buf_deinit(&text);
+    return r;
 }
 
 int server_start(const Client *client, Err *err) {

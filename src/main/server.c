@@ -18,6 +18,7 @@
 #include "api/api.h"
 #include "backend/local/local.h"
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -265,14 +266,36 @@ static void stop(App *app) {
 }
 
 static int usage(void) {
-    fputs("usage: thole-server [--ready-fd N]\nStarted by thole when it is needed; see `thole "
+    fputs("usage: thole-server [--ready-fd N | --review FILE]\nStarted by thole when it is needed; "
+          "see `thole "
           "server --help`.\n",
           stderr);
     return 2;
 }
 
+/* What the config file means, for who needs it without a server: nothing is started or kept. */
+static int review(const char *file) {
+    Arena arena;
+    Report report;
+    Buf text;
+    JsonWriter out;
+    Err err;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    buf_init(&text, MAX_REPLY_BYTES);
+    json_writer_init(&out, &text);
+    int r = engine_review(file, NULL, &report, &out, &err);
+    if (r == 0)
+        fwrite(text.p, 1, text.n, stdout);
+    buf_deinit(&text);
+    arena_deinit(&arena);
+    return r < 0 ? 2 : 0;
+}
+
 static int parse(App *app, int argc, char **argv) {
     int64_t fd;
+    if (argc == 3 && strcmp(argv[1], "--review") == 0)
+        exit(review(argv[2]));
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--version") == 0) {
             puts("thole-server " THOLE_VERSION);

@@ -84,8 +84,9 @@ def test_files_are_left_to_the_shell(thole):
 @pytest.mark.parametrize("ask", [bash, fish])
 def test_names_of_the_project(thole, ask):
     thole.config(CONFIG)
-    assert not any(ask(thole, "thole restart "))  # there is no server to ask
-    assert not (thole.runtime / "server.sock").exists()
+    assert {"api", "web", "all"} <= set(ask(thole, "thole restart "))  # there is no server to ask: the file is read
+    assert {"web", "web:update", "web:serve"} <= set(ask(thole, "thole up web"))
+    assert not (thole.runtime / "server.sock").exists() and not list(thole.state.iterdir())
     thole.run("vet")  # now one runs, and reads the file
     assert {"api", "web", "all"} <= set(ask(thole, "thole up "))
     targets = set(ask(thole, "thole restart web"))
@@ -100,12 +101,20 @@ def test_names_of_the_project(thole, ask):
 
 def test_labels_and_sessions(thole):
     thole.config(CONFIG)
+    assert answer(thole, "up", "-l", "") == ["tier=back", "front"]
+    assert not (thole.runtime / "server.sock").exists()
     thole.run("vet")
     assert answer(thole, "up", "-l", "") == ["tier=back", "front"]
     thole.run("up", "-d")
     thole.run("--session", "two", "up", "-d")
     assert answer(thole, "--session", "") == ["two"]
     thole.run("--session", "two", "down"), thole.run("down")
+
+
+def test_names_of_a_foreign_file_without_a_server(thole):
+    thole.file("Procfile", "web: x\nworker: y\n")
+    assert set(answer(thole, "up", "w")) >= {"web", "worker"}
+    assert not (thole.runtime / "server.sock").exists()
 
 
 def test_a_server_that_does_not_answer_holds_nobody_up(thole):
