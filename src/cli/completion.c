@@ -2,7 +2,8 @@
 /* Completions: `thole completion SHELL` prints what the shell is to be told, and that asks `thole
  * completion answer -- =WORD…` at each key: what can stand where the last word does. The tables
  * answer at once; names of the project come from the server, or, while none runs, from a look at
- * the file, within a fifth of a second. Each word has a `=` before it, so that none is empty or looks like an option. */
+ * the file, within a fifth of a second. Each word has a `=` before it, so that none is empty or
+ * looks like an option. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
