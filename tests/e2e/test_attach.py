@@ -378,3 +378,29 @@ def test_who_waits_for_a_server_is_told(thole):
         live = thole.popen("up", "-d", tty=True)
         live.wait_for("thole: (no server answers; waiting for one|waiting for the server to start)")
     live.wait()
+
+
+def test_a_stop_command_that_hangs_costs_the_grace_and_no_more(thole):
+    thole.config("""
+        version: 1
+        services:
+          deaf:
+            command: trap "" TERM; while :; do sleep 0.02; done
+            restart: never
+            stop: {command: echo $$ >> $LEDGER; exec sleep 1000, grace: 300ms}
+        """)
+    thole.run("up", "-d", "--wait")
+    thole.run("restart", "deaf", timeout=20)
+    thole.wait_target("deaf:serve", "active", run=2)
+    thole.run("down", timeout=20)
+    assert len(thole.ledger()) == 2, "it counts for every stop"
+    assert not any(driver.alive(int(pid)) for pid in thole.ledger())
+
+
+def test_exec_goes_on_when_the_session_is_down(up):
+    live = up.popen("exec", "plain", "--", "sh", "-c", "echo here; read x; echo got $x")
+    live.wait_for("^here$")
+    up.run("down")
+    live.type("it\n")
+    live.wait_for("^got it$")
+    assert live.wait() == 0

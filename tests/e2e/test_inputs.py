@@ -60,7 +60,8 @@ def test_a_job_is_skipped_when_nothing_has_changed(thole):
 
 
 @pytest.mark.parametrize("change", [("MODE: fast", "MODE: slow"), ("cat in/*", "cat  in/*"), ("type: job", "type: job\n        timeout: 1m"),
-                                    ("outputs: [out]", "outputs: [out, in]")])
+                                    ("type: job", "type: job\n        shell: [bash, -c]"), ("inputs: [in]", "inputs: [in, thole.yaml]"),
+                                    ("type: job", "type: job\n        success_exit_codes: [0, 3]"), ("outputs: [out]", "outputs: [out, in]")])
 def test_its_definition_counts(thole, change):
     project(thole)
     thole.run("up", "-d", "--wait")

@@ -338,3 +338,17 @@ def test_a_broken_file_is_told_by_whoever_comes_later(thole):
     assert f'{path}:2:' in later.err and 'unknown key "comand"' in later.err
     assert any(line.startswith("tiltfile:update") and "failed" in line for line in thole.run("ps").lines)
     assert "thole vet" in thole.run("why", "tiltfile:update").out
+
+
+def test_what_concerns_no_process_counts_from_now_on(thole):
+    """The policy of restarts, dependencies, the project's name: nothing is started anew for them."""
+    thole.config(config(a=serve(restart="never"), b=serve()))
+    thole.run("up", "-d", "--wait")
+    before, slug = run_of(thole, "a:serve"), thole.session()["metadata"]["name"]
+    changed = config(a=serve(restart={"delay": "1ms"}, depends_on=["b"]), b=serve())
+    thole.config({**changed, "name": "another"})
+    thole.run("up", "-d", "--wait")
+    assert run_of(thole, "a:serve") == before
+    assert thole.session()["metadata"]["name"] == slug
+    thole.kill(before[1])
+    thole.wait_target("a:serve", "active", run=2)

@@ -190,3 +190,19 @@ def test_of_what_was_resolved_the_newest_is_kept(thole):
         thole.run("up", "-d", "--wait")
         thole.run("down")
     assert [path.name for path in thole.state.glob("sessions/*/spec.*.json")] == ["spec.3.json"]
+
+
+def test_a_service_that_has_ended_for_good_ends_the_session(thole):
+    project(thole, main={"command": "echo main >>$LEDGER; while ! test -e go; do sleep 0.01; done",
+                         "success_exit_codes": [0], "ends_session": "always"},
+            other={"command": "exec sleep 1000"})
+    up = thole.popen("up")
+    thole.wait_target("other:serve", "active")
+    thole.wait_ledger("main")
+    thole.file("go", "")
+    assert up.wait() == 0
+    assert not thole.pins()
+    (thole.project / "go").unlink()
+    thole.run("up", "-d")  # begins another one
+    thole.wait_ledger("main", times=2)
+    thole.wait_target("main:serve", "active")

@@ -227,3 +227,31 @@ def test_a_failure_is_said_once(thole):
     thole.file("go", "")
     assert live.wait() == 1
     assert live.err.count("a:update failed") == 1
+
+
+def test_what_is_about_to_run_is_the_run_that_is_waited_for(thole):
+    thole.config("""
+        version: 1
+        services:
+          gate: {type: job, command: "while ! test -e go; do sleep 0.01; done"}
+          job: {type: job, command: "echo ran >> $LEDGER; exit 6", depends_on: [gate]}
+        """)
+    thole.run("up", "-d")
+    thole.wait_target("job:update", "waiting", waitReason="waiting-for-dep")
+    waiting = [thole.popen("trigger", "job", "--wait") for _ in range(2)]
+    wait_until(lambda: triggers(thole) == 2)
+    thole.file("go", "")
+    assert [one.wait() for one in waiting] == [6, 6]
+    assert thole.ledger() == ["ran"]
+
+
+def test_of_several_the_first_that_is_not_well_decides(thole):
+    thole.config("""
+        version: 1
+        services:
+          good: {type: job, auto: false, command: "true"}
+          seven: {type: job, auto: false, command: exit 7}
+        """)
+    thole.run("up", "-d")
+    thole.run("trigger", "good", "seven", "--wait", code=7)
+    thole.run("trigger", "seven", "good", "--wait", code=7)
