@@ -249,6 +249,37 @@ def test_a_port_is_kept_until_the_spawn(thole):
     assert told(thole, "api")["PORT"] == str(port)
 
 
+def former_connection(port):
+    """The kernel remembers a connection of somebody who listened there, for a minute."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+        client = socket.create_connection(("127.0.0.1", port))
+        listener.accept()[0].close()
+        assert client.recv(1) == b""
+        client.close()
+
+
+def test_it_is_kept_for_us_alone_also_after_a_former_connection(thole, free_port):
+    """Neither it nor a stranger's SO_REUSEADDR, which most servers set, changes that."""
+    port, given = free_port(), free_port()
+    for each in (port, given):
+        former_connection(each)
+    project(thole, services={"gate": {"type": "job", "command": "while test ! -e go; do sleep 0.05; done"},
+                             "api": {"command": TELL, "port": port, "depends_on": ["gate"]},
+                             "passed": {"command": "exec sleep 1000", "port": given, "pass": "fd"}})
+    thole.run("up", "-d")
+    wait_until(lambda: "waiting" in thole.target("api:serve")["state"] and bound(port), 10, "it to wait")
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")):
+        with socket.socket(family) as stranger, pytest.raises(OSError):
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            stranger.bind((address, port))
+    socket.create_connection(("127.0.0.1", given)).close()
+    thole.file("go", "")
+    assert told(thole, "api")["PORT"] == str(port)
+
+
 def test_who_takes_it_after_the_spawn_is_named(thole):
     """The service ends at once; a stranger takes its port while it waits to be started again."""
     project(thole, services={"api": {"command": "echo ran >> $LEDGER; test ! -e gone || exec sleep 1000; exit 1", "port": "auto",

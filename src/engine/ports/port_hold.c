@@ -27,11 +27,16 @@ static int take_name(uint16_t port) {
     return -1;
 }
 
+/* Two sockets that both have it may be bound to one port. */
+static void set_reuse(int fd, int on) {
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+}
+
 /* One socket for both families where there are two: `::` is every address. */
 static int bound_socket(uint16_t port, bool reuse) {
     struct sockaddr_in6 all6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     struct sockaddr_in all4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int on = 1, off = 0;
+    int off = 0;
     int fd = sys_socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool six = fd >= 0 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0;
     if (!six && fd >= 0)
@@ -41,19 +46,22 @@ static int bound_socket(uint16_t port, bool reuse) {
     if (fd < 0)
         return -1;
     if (reuse)
-        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        set_reuse(fd, 1);
     int r = six ? sys_bind(fd, (struct sockaddr *)&all6, sizeof(all6))
                 : sys_bind(fd, (struct sockaddr *)&all4, sizeof(all4));
-    if (r == 0)
+    if (r == 0) {
+        set_reuse(fd, 0);
         return fd;
+    }
     int why = errno;
     close(fd);
     errno = why;
     return -1;
 }
 
-/* Without SO_REUSEADDR nobody else can bind it. But connections of a former run that are only
- * waiting to be forgotten would be in the way: they are not with it. */
+/* Without SO_REUSEADDR nobody else can bind it. But connections of a former run that are only waiting
+ * to be forgotten would be in the way: they are not with it, and it is taken away again when the
+ * port is bound. */
 static int bind_socket(uint16_t port) {
     int fd = bound_socket(port, false);
     return fd < 0 && errno == EADDRINUSE ? bound_socket(port, true) : fd;
@@ -79,6 +87,7 @@ int port_hold(uint16_t port, PortHold *ret, Err *err) {
 }
 
 int port_hold_listen(PortHold *hold, Err *err) {
+    set_reuse(hold->socket, 1); /* as for bind */
     if (!hold->listening && sys_listen(hold->socket, SOMAXCONN) < 0)
         return err_sys(err, errno, "listen on port %u", hold->port);
     hold->listening = true;
