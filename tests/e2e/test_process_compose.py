@@ -238,9 +238,9 @@ def test_a_terminal(thole):
 
 
 def test_what_is_ignored_is_told_when_it_begins(thole):
-    write(thole, "log_location: ./x.log\nprocesses: {a: {command: 'exec sleep 1000', surprise: 1}}\n")
+    write(thole, "log_configuration: {no_color: true}\nprocesses: {a: {command: 'exec sleep 1000', surprise: 1}}\n")
     said = thole.run("up", "-d").err
-    assert "warning: log_location: this has no meaning here and is ignored" in said and 'unknown key "surprise"' in said
+    assert "warning: log_configuration: this has no meaning here and is ignored" in said and 'unknown key "surprise"' in said
     assert "warning" not in thole.run("up", "-d").err  # it was told
 
 
@@ -283,3 +283,23 @@ def test_the_end_counts_once_it_is_final(thole):
     thole.wait_target("main:serve", "active", ready=True)
     thole.run("stop", "main")  # by request: that is no end
     assert not thole.session()["status"]["done"] and not driver.alive(pid)
+
+
+def test_a_log_file_gets_what_is_written(thole):
+    write(thole, """
+        log_location: logs/all.log
+        processes:
+          web: {command: "echo from web; echo wrong >&2; trap 'echo stopped; exit' TERM; echo up >> $$LEDGER; while :; do sleep 0.01; done"}
+          job: {command: "echo from job; exit 3", log_location: job.log, truncate_log: true, availability: {exit_on_end: false}}
+          after: {command: "exec sleep 1000", depends_on: {job: {condition: process_completed}}}
+        """)
+    thole.file("job.log", "old\n")
+    thole.run("up", "-d", "--wait", code=None)
+    thole.wait_ledger("up")
+    assert thole.target("job:update")["state"]["terminated"]["error"] == "exit code 3"
+    assert (thole.project / "job.log").read_text() == "from job\n"
+    thole.run("down")
+    text = (thole.project / "logs/all.log").read_text()
+    assert text.startswith("from web\nwrong\n") and text.endswith("stopped\n")
+    assert [line.split("| ")[1] for line in thole.run("logs", "web").lines][-1:] == ["stopped"]
+    assert not thole.pins()

@@ -115,6 +115,7 @@ static bool render_process(const PcProject *project, const PcFiles *files, PcPro
     render(&r, "command", &process->command);
     render(&r, "working_dir", &process->working_dir);
     render(&r, "description", &process->description);
+    render(&r, "log_location", &process->log_location);
     render(&r, "shutdown.command", &process->shutdown.command);
     render_probe(&r, "readiness_probe", &process->readiness_probe);
     render_probe(&r, "liveness_probe", &process->liveness_probe);
@@ -217,11 +218,6 @@ static int put_process(PcTranslation *t, Value *services, const PcProcess *proce
     return 0;
 }
 
-/* What is only a tool of its MCP server runs nothing by itself. */
-static bool taken_over(const PcProcess *process) {
-    return !process->mcp;
-}
-
 static int check_dependencies(const PcTranslation *t, const PcProcess *process) {
     int r = 0;
     for (size_t i = 0; i < process->depends_on.n; i++) {
@@ -229,7 +225,7 @@ static int check_dependencies(const PcTranslation *t, const PcProcess *process) 
         const char *path =
             arena_printf(t->arena, "processes.%s.depends_on.%s", process->name, dep->name);
         const PcProcess *on = pc_process(t->project, dep->name);
-        if (!on || !taken_over(on))
+        if (!on)
             r = pc_problem(t->files, path, NULL, "there is no process \"%s\"", dep->name);
         else if (dep->condition == PC_HEALTHY && !has(on, "readiness_probe") &&
                  !has(on, "liveness_probe"))
@@ -267,9 +263,8 @@ const Value *pc_translate(const PcProject *project, const PcFiles *files, const 
         writing_text(&w, root, "name", project->name);
     put_env(&t, root);
     for (size_t i = 0; i < project->processes.n; i++)
-        if (taken_over(&project->processes.at[i]) &&
-            (check_dependencies(&t, &project->processes.at[i]) < 0 ||
-             put_process(&t, services, &project->processes.at[i]) < 0))
+        if (check_dependencies(&t, &project->processes.at[i]) < 0 ||
+            put_process(&t, services, &project->processes.at[i]) < 0)
             r = -1;
     foreign_names_tell(&names, source);
     writing_put(&w, root, "services", services);

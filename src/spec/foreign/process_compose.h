@@ -104,7 +104,9 @@ typedef struct PcProcess {
     PcShutdown shutdown;
     bool is_daemon, is_foreground, is_tty, is_interactive, is_elevated;
     int64_t launch_timeout_seconds;
-    const Value *log_location, *truncate_log, *log_configuration, *disable_ansi_colors;
+    const char *log_location;
+    bool truncate_log;
+    const Value *log_configuration, *disable_ansi_colors;
     PcSchedule schedule;
     PcWatch watch;
     const Value *mcp, *monitor_for, *monitor_silence_threshold;
@@ -124,7 +126,8 @@ typedef struct PcProject {
     StrMap environment, env_cmds, vars;
     PcShell shell;
     bool is_strict, disable_env_expansion, ordered_shutdown;
-    const Value *log_location, *log_level, *log_length, *log_format, *log_configuration;
+    const char *log_location;
+    const Value *log_level, *log_length, *log_format, *log_configuration;
     const Value *is_tui_disabled, *mcp_server;
     const Value *file_names, *env_file_names, *dot_env_vars;
     struct {

@@ -9,6 +9,7 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "spec/foreign/dotenv.h"
 #include "spec/foreign/shell_quote.h"
 #include "spec/template.h"
 
@@ -18,6 +19,7 @@ typedef struct Making {
     const PcTranslation *t;
     const PcProcess *process;
     Value *service;
+    int64_t replica;
     bool job;
 } Making;
 
@@ -101,10 +103,45 @@ static const StrList *literal_words(const StrList *words, Arena *arena) {
     return arena_dup(arena, &(StrList){at, words->n}, sizeof(StrList));
 }
 
+static bool has_terminal(const PcProcess *process) {
+    return process->is_tty || process->is_interactive || process->is_foreground;
+}
+
+static const char *shell_of(const PcTranslation *t) {
+    const char *own = t->source->client ? strmap_get(t->source->client, "COMPOSE_SHELL") : NULL;
+    return t->project->shell.command ? t->project->shell.command : own && *own ? own : "bash";
+}
+
+static const char *log_of(const Making *m) {
+    const char *own = m->process->log_location;
+    const char *file = own && *own ? own : m->t->project->log_location;
+    return file && *file ? file : NULL;
+}
+
+/* A file that is given what the process writes, as it is, besides our log: by a tee that no stop
+ * ends before all is read, from its first moment on. */
+static const char *log_script(const Making *m) {
+    const char *file = log_of(m), *own = m->process->log_location;
+    Arena *arena = m->t->arena;
+    if (!file)
+        return "";
+    const char *mark = strstr(file, "{PC_REPLICA_NUM}");
+    if (mark)
+        file = arena_printf(arena, "%.*s%" PRId64 "%s", (int)(mark - file), file, m->replica,
+                            mark + strlen("{PC_REPLICA_NUM}"));
+    const char *dir = pc_directory(m->t, dotenv_dir(file, arena));
+    return arena_printf(arena,
+                        "mkdir -p %s || exit\ntrap '' HUP INT QUIT TERM\n"
+                        "exec > >(exec tee %s%s) 2>&1 || exit\ntrap - HUP INT QUIT TERM\n",
+                        dir, m->process->truncate_log && own ? "" : "-a ",
+                        pc_directory(m->t, file));
+}
+
 static void put_command(Making *m) {
     const PcProcess *process = m->process;
     Arena *arena = m->t->arena;
-    const char *prefix = pc_prefix(m->t, process, process->working_dir);
+    const char *prefix =
+        arena_printf(arena, "%s%s", log_script(m), pc_prefix(m->t, process, process->working_dir));
     Writing w = at(m, process->command ? "command" : "entrypoint");
     if (!process->command && !*prefix && !process->is_daemon) {
         writing_words(&w, m->service, "command", literal_words(&process->entrypoint, arena));
@@ -125,12 +162,7 @@ static void put_command(Making *m) {
 
 static void put_shell(Making *m) {
     const PcShell *shell = &m->t->project->shell;
-    const char *own =
-        m->t->source->client ? strmap_get(m->t->source->client, "COMPOSE_SHELL") : NULL;
-    const char *words[] = {shell->command ? shell->command
-                           : own && *own  ? own
-                                          : "bash",
-                           shell->argument ? shell->argument : "-c"};
+    const char *words[] = {shell_of(m->t), shell->argument ? shell->argument : "-c"};
     Writing w = at(m, "");
     writing_words(&w, m->service, "shell", &(StrList){words, 2});
 }
@@ -381,7 +413,7 @@ static void put_labels(Making *m) {
 static void put_terminal(Making *m) {
     const PcProcess *process = m->process;
     Writing w = at(m, "");
-    if (process->is_tty || process->is_interactive || process->is_foreground)
+    if (has_terminal(process))
         writing_bool(&w, m->service, "tty", true);
 }
 
@@ -394,6 +426,12 @@ static int check(Making *m) {
         return problem(
             m, "ready_log_line", "remove one of them",
             "a process is ready by its `readiness_probe` or by a line of its log, not by both");
+    if (log_of(m) && has_terminal(process))
+        return problem(m, "log_location", "remove it: `thole logs` has what it writes",
+                       "what is written to a terminal cannot be written to a file as well");
+    if (log_of(m) && !str_ends(shell_of(m->t), "bash"))
+        return problem(m, "log_location", "use bash, or remove it: `thole logs` has what it writes",
+                       "only bash can write to a file as well");
     if (process->is_daemon && !process->shutdown.command)
         return problem(m, "is_daemon", "add `shutdown.command`",
                        "a daemon needs a command that stops it");
@@ -420,7 +458,8 @@ static int put_probes(Making *m) {
 }
 
 const Value *pc_service(const PcTranslation *t, const PcProcess *process, int64_t replica) {
-    Making m = {.t = t, .process = process, .job = pc_is_job(t->project, process)};
+    Making m = {
+        .t = t, .process = process, .replica = replica, .job = pc_is_job(t->project, process)};
     Writing w = at(&m, "");
     m.service = writing_map(&w);
     if (check(&m) < 0)

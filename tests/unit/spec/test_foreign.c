@@ -246,13 +246,15 @@ typedef struct KeyRow {
 /* All keys of process-compose 1.122, each in one row. */
 static const KeyRow pc_rows[] = {
     {&type_pc_project,
-     "name environment env_cmds vars processes shell is_strict disable_env_expansion extends",
+     "name environment env_cmds vars processes shell is_strict disable_env_expansion extends "
+     "log_location",
      PC_WORKS},
     {&type_pc_project,
      "version log_level log_length log_format is_tui_disabled ordered_shutdown file_names "
      "env_file_names dot_env_vars",
      PC_SILENT},
-    {&type_pc_project, "log_location log_configuration mcp_server", PC_IGNORED},
+    {&type_pc_project, "log_configuration", PC_IGNORED},
+    {&type_pc_project, "mcp_server", PC_REFUSED},
     {&type_pc_shell, "shell_command shell_argument", PC_WORKS},
     {&type_pc_shell, "elevated_shell_command elevated_shell_argument", PC_SILENT},
     {&type_pc_process,
@@ -261,16 +263,15 @@ static const KeyRow pc_rows[] = {
      "is_dotenv_disabled vars is_template_disabled depends_on availability success_exit_codes "
      "readiness_probe "
      "liveness_probe ready_log_line shutdown is_daemon is_foreground is_tty is_interactive "
-     "schedule watch",
+     "schedule watch log_location truncate_log",
      PC_WORKS},
     {&type_pc_process,
-     "truncate_log launch_timeout_seconds monitor_silence_threshold args executable "
+     "launch_timeout_seconds monitor_silence_threshold args executable "
      "original_config replica_num "
      "replica_name launch_state",
      PC_SILENT},
-    {&type_pc_process, "log_location log_configuration disable_ansi_colors monitor_for mcp",
-     PC_IGNORED},
-    {&type_pc_process, "is_elevated", PC_REFUSED},
+    {&type_pc_process, "log_configuration disable_ansi_colors monitor_for", PC_IGNORED},
+    {&type_pc_process, "is_elevated mcp", PC_REFUSED},
     {&type_pc_availability, "restart backoff_seconds max_restarts exit_on_end exit_on_skipped",
      PC_WORKS},
     {&type_pc_probe,
@@ -279,12 +280,11 @@ static const KeyRow pc_rows[] = {
      PC_WORKS},
     {&type_pc_http, "host path scheme port num_port headers status_code", PC_WORKS},
     {&type_pc_shutdown, "command timeout_seconds signal", PC_WORKS},
-    {&type_pc_shutdown, "parent_only", PC_IGNORED},
-    {&type_pc_shutdown, "send_keys", PC_REFUSED},
+    {&type_pc_shutdown, "parent_only send_keys", PC_REFUSED},
     {&type_pc_schedule, "cron timezone interval run_on_start max_concurrent", PC_WORKS},
     {&type_pc_watch, "paths cascade debounce", PC_WORKS},
     {&type_pc_watch, "max_entries buffer_size", PC_SILENT},
-    {&type_pc_watch, "disable_default_excludes", PC_IGNORED},
+    {&type_pc_watch, "disable_default_excludes", PC_REFUSED},
 };
 
 static bool type_has(const Type *type, const char *key) {
