@@ -69,6 +69,12 @@ typedef struct StopHow {
     bool helpers;
 } StopHow;
 
+/* Result of destroy_step; there may be none. */
+typedef struct StepStopped {
+    /* how the command failed, in one sentence, with the first line that it wrote; "": it did not */
+    char command[400];
+} StepStopped;
+
 /* Bytes for a step to read. Who repeats them, because nobody answered, gives the same writer and
  * at: no byte is read twice. */
 typedef struct StepInput {
@@ -145,7 +151,7 @@ typedef struct BackendOps {
     /* MUST: StepState; many may wait */
     Op *(*wait_step)(Backend *, StepId, OpFn, void *);
     /* MUST: done when nothing of it is left but helpers; unknown is fine; ERR_DENIED names
-     * survivors */
+     * survivors. StepStopped */
     Op *(*destroy_step)(Backend *, StepId, const StopHow *, OpFn, void *);
     /* MUST: config may be NULL */
     Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn, void *);

@@ -224,6 +224,17 @@ static Come state_of(const Wish *w, size_t i) {
     UNREACHABLE();
 }
 
+/* It is stopped, but not as it was meant to be. */
+static void say_how_stopped(const Wish *w) {
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const TargetView *view = &w->targets.all.at[i]->view;
+        bool rough = strstr(view->message, "; SIGKILL ended it") != NULL ||
+                     strstr(view->message, "; the stop command ") != NULL;
+        if (w->targets.all.at[i]->chosen && rough)
+            cli_say("%s: %s", view->name, view->message);
+    }
+}
+
 static int report(Wish *w, const Seen *seen, Come come) {
     if (come == COME_SURVIVED) {
         cli_say("%s: %s", seen->view.name, seen->view.stop_failed);
@@ -300,6 +311,8 @@ static int act(Wish *w, Err *err) {
     if (r == 0)
         r = targets_watch(&w->targets, err);
     r = r < 0 ? r : wait_for(w, w->options->timeout_ms, err);
+    if (r == EXIT_DONE && (w->action == ACTION_STOP || w->action == ACTION_DISABLE))
+        say_how_stopped(w);
     if (r >= 0 && w->action != ACTION_START)
         helpers_say_all(w->cli, &w->targets, true);
     return r;

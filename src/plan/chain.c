@@ -221,6 +221,10 @@ static void was_stopped(const Walk *w, const char *target, const char *message) 
                                     because(w, message[0] ? message : stop->message))});
     if (w->ask->statuses)
         w->chain->command = how_to_start(w, target);
+    const Event *hook = last(w, target, 1u << EVENT_HOOK, INT64_MAX);
+    if (stopped && !w->ask->statuses && hook && hook->seq > stop->seq &&
+        str_same(hook->reason, "StopCommand"))
+        add(w, (ChainLine){target, hook->run, hook->time_us, hook->message});
     if (stopped && strcmp(stop->reason, "Session") == 0)
         session_over(w, stop->seq);
 }

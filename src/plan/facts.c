@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What callbacks tell: see plan.h. */
 #include <assert.h>
+#include <signal.h>
 
 #include "plan/plan.h"
 #include "plan/restart.h"
@@ -342,6 +343,10 @@ void fact_ended(TargetFacts *f, const TargetSpec *spec, const RunResult *result,
         words_copy(&f->note, NULL); /* the survivors are gone after all */
     f->stop_failed = false;
     judge_end(f, spec, result, world);
+    bool killed = result->kind == END_SIGNALED && result->code == SIGKILL;
+    if (killed && f->stop_requested && !f->failure && !f->queued &&
+        spec->service->stop.signal != SIGKILL)
+        words_for_more(&f->note, "SIGKILL ended it");
     if (f->failure)
         apply_policy(f, spec, world);
     owe_hooks(f, spec, result);
@@ -364,6 +369,10 @@ void fact_gone(TargetFacts *f) {
 
 void fact_noted(TargetFacts *f, const char *note) {
     words_copy(&f->note, note);
+}
+
+void fact_noted_too(TargetFacts *f, const char *note) {
+    words_for_more(&f->note, note);
 }
 
 void facts_deinit(TargetFacts *f) {

@@ -309,6 +309,7 @@ void fact_hook_ended(TargetFacts *facts, const char *why);
 
 /* People should know this besides; NULL or "": nothing. */
 void fact_noted(TargetFacts *facts, const char *note);
+void fact_noted_too(TargetFacts *facts, const char *note); /* behind what is noted */
 /* Frees what the facts own. */
 void facts_deinit(TargetFacts *facts);
 

@@ -132,6 +132,11 @@ void words_for_survivors(char **text, const char *survivors) {
     words(text, "could not be stopped: %s", survivors);
 }
 
+void words_for_more(char **text, const char *more) {
+    if (*text && **text)
+        words(text, "%s; %s", *text, more);
+}
+
 void words_for_again(char **text, const char *cause) {
     if (cause)
         words(text, "started again: %s", cause);

@@ -24,6 +24,8 @@ void words_for_hook(char **text, Hook hook, const char *why);
 /* "could not be stopped: 4711 (sleep, uid 0)" */
 void words_for_survivors(char **text, const char *survivors);
 void words_for_unclear(char **text, uint32_t run, const char *why);
+/* "stopped by request; SIGKILL ended it" */
+void words_for_more(char **text, const char *more); /* nothing if there is nothing yet */
 /* "started again: src/app.js changed"; NULL: nothing to say */
 void words_for_again(char **text, const char *cause);
 /* Copies; NULL and "" leave NULL. */

@@ -26,11 +26,13 @@ typedef struct Exec {
     Op *op; /* NULL: nobody wants to know (any more) */
     Timer *timer;
     bool timed_out;
+    char *keep; /* where its directory goes at the end; NULL: nowhere */
 } Exec;
 
 static void exec_free(Exec *exec) {
     timer_free(exec->timer);
     list_remove(&exec->link);
+    free(exec->keep);
     free(exec);
 }
 
@@ -68,12 +70,20 @@ static void answer(Exec *exec, const StepState *state, const Err *err) {
     exec->op = NULL;
 }
 
+/* As the directory of a run, which it is; false: there is no room for it (any more). */
+static bool keep(const Exec *exec) {
+    AUTO_FREE char *above = exec->keep ? path_dir(exec->keep) : NULL;
+    if (!above || (mkdir(above, 0700) < 0 && errno != EEXIST))
+        return false;
+    return rename(exec->run->dir, exec->keep) == 0;
+}
+
 static void on_end(void *arg, const void *result, const Err *err) {
     Exec *exec = arg;
     Err failed = {0};
     if (exec->op)
         answer(exec, result, err);
-    if (path_remove_tree(exec->run->dir, &failed) < 0)
+    if (!keep(exec) && path_remove_tree(exec->run->dir, &failed) < 0)
         log_warn("%s", failed.msg);
     run_let_go(exec->run);
     exec_free(exec);
@@ -157,6 +167,13 @@ Op *local_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeo
     list_append(&local->queue, &run->queued);
     local_flush(local);
     return op;
+}
+
+void local_exec_keep(Local *local, const Op *op, const char *dir) {
+    Exec *exec;
+    LIST_FOREACH (exec, &local->execs, link)
+        if (exec->op == op && !exec->keep)
+            exec->keep = xstrdup(dir);
 }
 
 static bool at_work(const Local *local, const char *dir) {

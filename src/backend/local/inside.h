@@ -103,6 +103,7 @@ struct Run {
     char left_names[128];
     uint64_t log_told;       /* size of its log, as its pin said last */
     struct Stopper *stopper; /* a stop command at work, stop.c */
+    StepStopped stopped;     /* how that came out */
 };
 
 typedef enum CallKind { CALL_START, CALL_WAIT, CALL_DESTROY, CALL_RESUME } CallKind;
@@ -153,6 +154,8 @@ Op *local_exec_step(Backend *backend, StepId id, const Step *step, int64_t timeo
                     void *arg);
 /* Ends and removes what a killed server left in exec/. */
 void local_exec_tidy(Local *local, const Task *task);
+/* Of a command that is at work: its directory, with its log, goes there when it has ended. */
+void local_exec_keep(Local *local, const Op *op, const char *dir);
 void local_execs_free(Local *local);
 void local_execs_kill(Local *local, const char *task);
 void local_clears_free(Local *local);

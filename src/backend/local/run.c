@@ -121,8 +121,10 @@ void run_let_go(Run *run) {
 
 /* ---- Calls ---- */
 
-static void call_finish(Call *call, const StepState *state, const Err *err) {
-    op_finish(call->op, state, state ? sizeof *state : 0, err);
+static void call_finish(Call *call, const Run *run, const Err *err) {
+    bool destroy = call->kind == CALL_DESTROY;
+    const void *result = !run ? NULL : destroy ? (const void *)&run->stopped : &run->now;
+    op_finish(call->op, result, !run ? 0 : destroy ? sizeof run->stopped : sizeof run->now, err);
     list_remove(&call->link);
     free(call);
 }
@@ -159,7 +161,7 @@ static bool answer(Run *run, Call *call) {
         }
         break;
     }
-    call_finish(call, call->kind == CALL_DESTROY ? NULL : &run->now, NULL);
+    call_finish(call, run, NULL);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ending runs: by a signal, by a command of the step's own, and all those of a workflow. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,24 +31,32 @@ void stopper_free(Run *run) {
     free(stopper);
 }
 
-static void on_grace_over(void *arg) {
-    Stopper *stopper = arg;
-    run_stop(stopper->run, &(StopAsk){.signal = SIGKILL, .linger = stopper->ask.linger});
-}
-
 /* Why the signal is sent after all. */
-static void complain(const Run *run, const ExecResult *done, const Err *err) {
-    size_t n = done ? strcspn(done->output, "\r\n") : 0;
+static void complain(Run *run, const ExecResult *done, const Err *err) {
+    char *text = run->stopped.command;
+    size_t size = sizeof run->stopped.command, n = done ? strcspn(done->output, "\r\n") : 0;
     if (err)
-        log_warn("%s: the stop command could not be run: %s", run->dir, err->msg);
+        snprintf(text, size, "could not be run: %s", err->msg);
     else if (done->timed_out)
-        log_warn("%s: the stop command did not end in time", run->dir);
+        snprintf(text, size, "did not end in time%s%.*s", n ? ": " : "", (int)n, done->output);
     else if (done->end == STEP_FAILED || done->end == STEP_LOST)
-        log_warn("%s: the stop command could not be run: %s", run->dir, done->output);
+        snprintf(text, size, "could not be run: %s", done->output);
     else
-        log_warn("%s: the stop command failed, %s %d%s%.*s", run->dir,
+        snprintf(text, size, "failed: %s %d%s%.*s",
                  done->end == STEP_EXITED ? "exit code" : "signal", done->code, n ? ": " : "",
                  (int)n, done->output);
+    log_warn("%s: the stop command %s", run->dir, text);
+}
+
+/* The command has had its time, too. */
+static void on_grace_over(void *arg) {
+    Stopper *stopper = arg;
+    Run *run = stopper->run;
+    if (stopper->exec)
+        complain(run, &(ExecResult){.timed_out = true}, NULL);
+    else if (!run->stopped.command[0])
+        snprintf(run->stopped.command, sizeof run->stopped.command, "did not end the process");
+    run_stop(run, &(StopAsk){.signal = SIGKILL, .linger = stopper->ask.linger});
 }
 
 static void on_command_done(void *arg, const void *result, const Err *err) {
@@ -60,6 +69,15 @@ static void on_command_done(void *arg, const void *result, const Err *err) {
     int64_t left = stopper->until_ms - loop_now_ms(stopper->run->local->base.loop);
     stopper->ask.grace_ms = left > 0 ? (uint32_t)left : 0;
     run_stop(stopper->run, &stopper->ask);
+}
+
+/* What it writes is the log of "<step>.stop", as a run of the same number. */
+static void keep_log(const Stopper *stopper, StepId id) {
+    Local *local = stopper->run->local;
+    AUTO_FREE char *name = xasprintf("%s.stop", id.step);
+    AUTO_FREE char *dir =
+        local_run_dir(local_task(local, id.task), (StepId){id.task, name, id.run});
+    local_exec_keep(local, stopper->exec, dir);
 }
 
 static void stop_by_command(Run *run, StepId id, const StopHow *how) {
@@ -86,6 +104,7 @@ static void stop_by_command(Run *run, StepId id, const StopHow *how) {
     stopper->timer = timer_new(loop, how->grace_ms, on_grace_over, stopper);
     stopper->exec =
         local_exec_step(&run->local->base, id, &step, how->grace_ms, on_command_done, stopper);
+    keep_log(stopper, id);
 }
 
 Op *local_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg) {

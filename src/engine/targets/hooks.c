@@ -226,6 +226,11 @@ void hooks_tidy(Target *target) {
                          .max_bytes = target->session->config->logs.max_size};
         (void)run_files_retain(target->session->dir, name, &kept);
     }
+    AUTO_FREE char *stops = xasprintf("%s.stop", target_spec(target)->name);
+    RunsKept kept = {.newest = target_facts(target)->run,
+                     .max_bytes = target->session->config->logs.max_size};
+    if (target_spec(target)->service && target_spec(target)->service->stop.command.argv.n)
+        (void)run_files_retain(target->session->dir, stops, &kept);
 }
 
 /* ---- the next server ---- */

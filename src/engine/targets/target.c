@@ -313,10 +313,28 @@ static void act_start(Target *target) {
         target_begun(target);
 }
 
+/* It was stopped all the same, by a signal; who wrote the command should know. */
+static void record_stop_command(Target *target, const StepStopped *stopped) {
+    TargetFacts *facts = target_facts(target);
+    char message[sizeof(stopped->command) + 40];
+    if (!stopped || !stopped->command[0])
+        return;
+    snprintf(message, sizeof(message), "the stop command %s", stopped->command);
+    event_record(target->session, &(Event){.target = target_name(target),
+                                           .run = facts->run,
+                                           .kind = EVENT_HOOK,
+                                           .reason = "StopCommand",
+                                           .message = message});
+    if (!facts->queued && !facts->failure)
+        fact_noted_too(facts, message);
+    target_mark(target);
+}
+
 static void on_destroy(void *arg, const void *result, const Err *err) {
     Target *target = arg;
     const TargetFacts *facts = target_facts(target);
     target->destroy = NULL;
+    record_stop_command(target, result);
     if (!err) { /* the end itself comes through wait_step; of a run that was unclear nobody has
                    waited for it yet */
         if (facts->run_state == RUN_STOPPING && !target->wait && !target->start)
