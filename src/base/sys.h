@@ -14,6 +14,7 @@
  *   THOLE_CLOCK_FILE=<path>           the wall clock is off by the microseconds that are written
  *                                     there, and the clock that goes on while the machine sleeps by
  *                                     a second number
+ *   THOLE_IDLE_MS=<ms>                how long a server with nothing to do stays
  *   THOLE_FAULT_PROGRAM=<name>        only in the program that called sys_program("<name>")
  *   THOLE_FAULT_FILE=<path>           each fault that fires appends "<program> <call or point>
  *                                     <pid>" */
@@ -51,6 +52,7 @@ bool sys_fault(const char *call); /* true: fail now, errno is set */
 void sys_point(const char *name);
 void sys_program(const char *name);
 int64_t sys_clock_step(clockid_t clock); /* how far a test has set the clock, us */
+int64_t sys_idle_ms(int64_t ms);         /* or what a test has said instead */
 int sys_clock_watch(void); /* can be read when a test has set the clock; -1: none does */
 #else
 static inline bool sys_fault(const char *call) {
@@ -66,6 +68,9 @@ static inline void sys_program(const char *name) {
 static inline int64_t sys_clock_step(clockid_t clock) {
     (void)clock;
     return 0;
+}
+static inline int64_t sys_idle_ms(int64_t ms) {
+    return ms;
 }
 static inline int sys_clock_watch(void) {
     return -1;

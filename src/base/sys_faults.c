@@ -122,6 +122,11 @@ int64_t sys_clock_step(clockid_t clock) {
     return clock == CLOCK_REALTIME ? wall : strtoll(rest, NULL, 10);
 }
 
+int64_t sys_idle_ms(int64_t ms) {
+    const char *text = getenv("THOLE_IDLE_MS");
+    return text ? strtoll(text, NULL, 10) : ms;
+}
+
 int sys_clock_watch(void) {
     const char *path = getenv("THOLE_CLOCK_FILE"), *slash = path ? strrchr(path, '/') : NULL;
     char dir[512];

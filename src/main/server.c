@@ -91,7 +91,7 @@ static void on_idle(void *arg) {
     if (app->leaving ? engine_empty(app->engine) : nothing_to_watch(app))
         leave(app);
     else if (!app->leaving && engine_idle(app->engine)) /* a client looks on */
-        timer_set(app->idle, IDLE_MS);
+        timer_set(app->idle, sys_idle_ms(IDLE_MS));
 }
 
 /* Nothing has changed for a moment: what starting a hundred services took goes back to the
@@ -108,7 +108,7 @@ static void on_change(void *arg) {
     if (app->leaving && engine_empty(app->engine))
         timer_set(app->idle, 0);
     else if (!app->leaving && engine_idle(app->engine))
-        timer_set(app->idle, IDLE_MS);
+        timer_set(app->idle, sys_idle_ms(IDLE_MS));
     else if (!app->leaving)
         timer_clear(app->idle);
 }

@@ -5,7 +5,7 @@ import json
 import os
 import time
 
-from driver import wait_until
+from driver import alive, wait_until
 
 
 def test_a_server_is_restarted_when_a_file_changes(thole):
@@ -380,3 +380,26 @@ def test_which_files_are_meant(thole):
     thole.edit("src/a.c", "1")
     wait_until(lambda: thole.message("code:serve") == "started again: src/a.c changed")
     assert (thole.last_run("code:serve"), thole.last_run("env:serve")) == (2, 2)
+
+
+def test_the_server_stays_for_what_is_watched(thole):
+    """It leaves when it has nothing to do; files that are watched are something, also when everything is done."""
+    thole.use_faults("server")
+    thole.env["THOLE_IDLE_MS"] = "100"
+    job = {"type": "job", "command": "echo ran >>$LEDGER"}
+    thole.config({"version": 1, "services": {"docs": job}})
+    thole.run("up", "-d", "--wait")
+    idle = thole.server_pid()
+    wait_until(lambda: not alive(idle), what="a server with nothing to do to leave")
+    thole.run("down")
+    thole.file("src/a", "1")
+    thole.config({"version": 1, "services": {"docs": {**job, "watch": "src"}}})
+    thole.run("up", "-d", "--wait")
+    pid = thole.server_pid()
+    for n in range(3, 6):  # each longer after the last client than it would stay
+        time.sleep(0.4)
+        assert alive(pid)
+        thole.edit("src/a", str(n))
+        wait_until(lambda: len(thole.ledger()) == n, what="it to run again")
+    thole.run("stop", "docs")
+    wait_until(lambda: not alive(pid), what="it to leave when nobody wants to run that any more")
