@@ -164,6 +164,7 @@ void fact_start_asked(TargetFacts *f, uint32_t run, const PlanWorld *world) {
     f->former_code = f->result.code;
     f->former_failed = f->failure != NULL;
     f->queued = f->patient = f->forced = f->unwatched = false;
+    f->connected = true; /* else it would not be started; it is restarted as any other */
     f->inputs = INPUTS_UNKNOWN;
     f->skipped = 0;
     f->run_state = RUN_STARTING;

@@ -3,6 +3,7 @@
 
 import json
 import os
+import socket
 import time
 
 import pytest
@@ -352,3 +353,74 @@ def test_what_concerns_no_process_counts_from_now_on(thole):
     assert thole.session()["metadata"]["name"] == slug
     thole.kill(before[1])
     thole.wait_target("a:serve", "active", run=2)
+
+
+def reloaded(thole, times):
+    wait_until(lambda: thole.run("events").out.count("the config file has changed") == times, what="the reload")
+
+
+def test_what_is_watched_follows_the_file(thole):
+    """`watch` and `trigger` come, change and go without a run of their own."""
+    for name in ("one", "two"):
+        thole.file(f"{name}/a", "1")
+    web = {"command": "echo ran >>$LEDGER; exec sleep 1000"}
+    thole.config(config(web=web))
+    thole.run("up", "-d", "--wait")
+    thole.config(config(web={**web, "watch": "one"}))
+    reloaded(thole, 1)
+    thole.edit("one/a", "2")
+    thole.wait_target("web:serve", "active", run=2)
+    thole.config(config(web={**web, "watch": "two"}))
+    reloaded(thole, 2)
+    thole.edit("one/a", "3")
+    thole.edit("two/a", "3")
+    thole.wait_target("web:serve", "active", run=3)
+    wait_until(lambda: "started again: two/a changed" in thole.message("web:serve"), what="its reason")
+    thole.config(config(web={**web, "watch": "two", "trigger": "manual"}))
+    reloaded(thole, 3)
+    thole.edit("two/a", "4")
+    wait_until(lambda: "two/a" in json.dumps(thole.target("web:serve")), what="what is pending")
+    assert run_of(thole, "web:serve")[0] == 3
+    thole.config(config(web=web))
+    reloaded(thole, 4)
+    assert run_of(thole, "web:serve")[0] == 3 and thole.ledger() == ["ran"] * 3
+
+
+def test_a_schedule_follows_the_file(thole):
+    job = {"type": "job", "command": "echo tick >>$LEDGER"}
+    thole.config(config(tick={**job, "schedule": "@yearly"}))
+    thole.run("up", "-d", "--wait")
+    thole.config(config(tick={**job, "schedule": {"interval": "100ms"}}))
+    wait_until(lambda: len(thole.ledger()) >= 2, what="its times")
+    thole.config(config(tick={**job, "schedule": "@yearly"}))
+    reloaded(thole, 2)
+    wait_until(lambda: "-01-01 00:00" in thole.message("tick:update"), what="its next time")
+    assert thole.target("tick:update")["state"]["waiting"]["waitReason"] == "schedule"
+
+
+LISTEN = ["/usr/bin/python3", "-u", "-c", """
+import os, socket
+listener = socket.socket(fileno=3)
+while True:
+    peer = listener.accept()[0]
+    peer.sendall(str(os.getpid()).encode())
+    peer.close()
+"""]
+
+
+def test_lazy_follows_the_file(thole, free_port):
+    """One that runs goes on when it becomes lazy; when it waits and is lazy no more, it starts."""
+    port = free_port()
+    web = {"command": LISTEN, "port": port, "pass": "fd"}
+    thole.config(config(web={**web, "lazy": True}))
+    thole.run("up", "-d", "--wait")
+    assert thole.target("web:serve")["state"]["waiting"]["waitReason"] == "waiting-for-connection"
+    thole.config(config(web=web))
+    first = thole.wait_target("web:serve", "active", run=1)["pid"]
+    thole.config(config(web={**web, "lazy": True}))
+    reloaded(thole, 2)
+    assert run_of(thole, "web:serve") == (1, first)
+    with socket.create_connection(("127.0.0.1", port), 20) as client:
+        assert client.recv(20) == str(first).encode()
+    thole.kill(first)
+    thole.wait_target("web:serve", "active", run=2)

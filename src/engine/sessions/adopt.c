@@ -60,8 +60,6 @@ static void was_started(Target *target, const StepState *state) {
     was_asked(target, state, &world);
     fact_started(facts, target_spec(target), (int32_t)state->pid, state->started_us, &world);
     facts->want = want;
-    if (target_spec(target)->service->lazy) /* else it would not have been started */
-        fact_connected(facts);
     fact_noted(facts, state->cause);
     Moment ready = run_files_ready(session->dir, target_spec(target)->name, facts->run);
     if (ready.wall_us && !facts->ready) {
