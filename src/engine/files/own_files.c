@@ -11,7 +11,9 @@ enum {
     JOB_ROW = 10,
     SERVER_RUNS = 20,
     SERVER_START_MS = 300,
-    HEARD_MS = 50, /* news may come so long after the run has ended */
+    /* News of a file may come so long after the run has ended; and what a short run writes may be
+     * heard of so long before its start is. */
+    HEARD_MS = 50,
     FILES_MAX = 10000,
 };
 
@@ -37,9 +39,9 @@ void own_files_deinit(OwnFiles *own) {
 /* Was the run being executed then? */
 static bool during(const TargetFacts *facts, const FileChange *change, const PlanWorld *world,
                    bool server) {
-    int64_t ended_ms = world->now_ms;
+    int64_t ended_ms = world->now_ms, early_ms = server ? 0 : HEARD_MS;
     /* The news of a write come after it: what came before the start was before the start. */
-    if (!facts->started_ms || change->at_ms < facts->started_ms)
+    if (!facts->started_ms || change->at_ms + early_ms < facts->started_ms)
         return false;
     if (server)
         return change->at_ms <= facts->started_ms + SERVER_START_MS;

@@ -81,6 +81,19 @@ TEST(one_run_without_it_makes_it_somebody_elses)
     own_files_deinit(&r.own);
 }
 
+TEST(a_write_that_is_heard_of_before_its_run_is_of_the_run)
+{
+    Runs r;
+    begin(&r, TARGET_JOB);
+    for (int i = 1; i <= 4; i++) {
+        start_run(&r);
+        CHECK_EQ(changes(&r, "stamp", -20), i >= 3);
+        CHECK(!changes(&r, "src", -100));
+        end_run(&r);
+    }
+    own_files_deinit(&r.own);
+}
+
 TEST(after_a_run_without_it_ten_in_a_row_make_it_its_own_again)
 {
     Runs r;
