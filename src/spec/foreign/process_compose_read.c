@@ -391,6 +391,12 @@ const PcProject *pc_read(const Source *source, const char *text, size_t size, Pc
     const StrMap *client = source->client ? source->client : &nothing;
     *files = (PcFiles){.at = arena_alloc(arena, FILES_MAX * sizeof(Source)),
                        .dir = dotenv_dir(source->file, arena)};
+    const char *list = strmap_get(client, "PC_CONFIG_FILES");
+    Place place = {.file = source->file};
+    if (list && *list)
+        report_warn(source->report, &place,
+                    "merge files by `extends`, or by an override of the usual name",
+                    "PC_CONFIG_FILES is not followed");
     if (!dotenv_disabled(client) && dotenv_read(source, files->dir, ".env", &files->dotenv) < 0)
         return NULL;
     files->env = strmap_merge(&files->dotenv, client, arena);
