@@ -59,9 +59,9 @@ static int bound_socket(uint16_t port, bool reuse) {
     return -1;
 }
 
-/* Without SO_REUSEADDR nobody else can bind it. But connections of a former run that are only waiting
- * to be forgotten would be in the way: they are not with it, and it is taken away again when the
- * port is bound. */
+/* Without SO_REUSEADDR nobody else can bind it. But connections of a former run that are only
+ * waiting to be forgotten would be in the way: they are not with it, and it is taken away again
+ * when the port is bound. */
 static int bind_socket(uint16_t port) {
     int fd = bound_socket(port, false);
     return fd < 0 && errno == EADDRINUSE ? bound_socket(port, true) : fd;
