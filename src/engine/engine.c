@@ -47,10 +47,19 @@ static void renew_whys(Engine *engine) {
     }
 }
 
+static void save_rest(Engine *engine) {
+    Session *session;
+    Err err;
+    LIST_FOREACH (session, &engine->sessions, link)
+        if (session->unsaved && session_save(session, &err) < 0)
+            log_warn("%s: %s", session->slug, err.msg);
+}
+
 static void on_calm(void *arg) {
     Engine *engine = arg;
     engine->calming = false;
     renew_whys(engine);
+    save_rest(engine);
     for (int i = 0; i < TIDY_AT_ONCE && !list_empty(&engine->tidy); i++) {
         Target *target = container_of(engine->tidy.next, Target, tidy);
         list_remove(&target->tidy);

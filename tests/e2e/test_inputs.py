@@ -202,3 +202,21 @@ def test_another_port_in_its_environment_runs_it(thole, free_port):
     thole.run("up", "-d", "--wait")
     assert "skipped" in thole.target("gen:update")["message"]
     assert thole.ledger() == [f"at {one}", f"at {two}"]
+
+
+def test_what_was_skipped_is_not_looked_at_again_by_the_next_server(thole):
+    """Nobody has asked for it since, although its inputs are others now."""
+    project(thole)
+    thole.run("up", "-d", "--wait")
+    assert again(thole) == 1
+    session = next(thole.state.glob("sessions/*/session.json"))
+    wait_until(lambda: '"skipped":{"gen:update"' in session.read_text().replace(" ", "").replace("\n", ""), what="it to be written down")
+    thole.edit("in/a", "2")
+    thole.replace_server()
+    thole.wait_target("web:serve", "active")
+    assert thole.message("gen:update").startswith("skipped: nothing changed since run 1")
+    assert len(thole.ledger()) == 1
+    thole.run("start", "gen")
+    assert len(thole.ledger()) == 2
+    thole.replace_server()
+    assert thole.wait_target("gen:update", "terminated", run=2) and len(thole.ledger()) == 2

@@ -174,6 +174,16 @@ static void on_resumed(void *arg, const void *result, const Err *err) {
     looked_up(target->session);
 }
 
+/* As its former server has seen it: its inputs are not looked at again. */
+static void was_skipped(Target *target) {
+    TargetFacts *facts = target_facts(target);
+    PlanWorld world = world_at(target->session, (Moment){.wall_us = target->skipped_us});
+    if (!facts->queued || !target->skipped_note)
+        return;
+    fact_look_asked(facts);
+    fact_looked(facts, true, target->skipped_note, &world);
+}
+
 void target_look_up(Target *target) {
     Session *session = target->session;
     TargetFacts *facts = target_facts(target);
@@ -181,6 +191,7 @@ void target_look_up(Target *target) {
         facts->queued =
             facts->want == WANT_RUN && (!schedule_has(target) || schedule_was_queued(target));
         facts->trigger_us = session->started_us;
+        was_skipped(target);
         return;
     }
     session->adopting++;

@@ -49,6 +49,7 @@ struct Session {
     size_t adopting; /* targets still being looked up */
     size_t alive;    /* targets with a live run */
     Timer *exit_timer, *hold_timer;
+    bool unsaved; /* what is no great loss is not on disk yet: written when things are calm */
     bool unclear; /* a former session of the same place may have left something running */
     Op *setup;
     OpFn when_set_up;

@@ -100,6 +100,31 @@ static void write_changes(const Session *session, JsonWriter *out) {
     json_object_end(out);
 }
 
+/* Jobs that were not needed, and have not run in this session. */
+static void write_skipped(const Session *session, JsonWriter *out) {
+    json_kv_object(out, "skipped");
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const TargetFacts *facts = &session->facts[i];
+        if (!facts->skipped || facts->run > session->targets[i]->base_run)
+            continue;
+        json_kv_object(out, session->graph.targets[i].name);
+        json_kv_string(out, "note", facts->note ? facts->note : "");
+        json_kv_int(out, "us", facts->ended_us);
+        json_object_end(out);
+    }
+    json_object_end(out);
+}
+
+static void load_skipped(Session *session, const Value *skipped) {
+    for (size_t i = 0; i < session->graph.n; i++) {
+        const Value *v = value_get(skipped, session->graph.targets[i].name);
+        const char *note = value_get_str(v, "note");
+        session->targets[i]->skipped_us = value_get_int(v, "us", 0);
+        if (note)
+            session->targets[i]->skipped_note = xstrdup(note);
+    }
+}
+
 static void load_changes(Session *session, const Value *v) {
     const Value *forced = value_get(v, "forced");
     for (size_t i = 0; i < value_count(forced); i++) {
@@ -194,11 +219,13 @@ int session_save(Session *session, Err *err) {
     schedule_write(session, &out);
     write_queued(session, &out);
     write_changes(session, &out);
+    write_skipped(session, &out);
     write_names(session, "forced", is_forced, &out);
     write_base(session, &out);
     write_lingering(session, &out);
     json_object_end(&out);
     int r = write_json(session, "session.json", &buf, err);
+    session->unsaved = false;
     sys_point("saved");
     return r;
 }
@@ -458,6 +485,7 @@ static int load_into(Session *session, bool down_too, Err *err) {
     load_wants(session, head);
     session->leaving = true; /* as far as is known */
     load_changes(session, head);
+    load_skipped(session, value_get(head, "skipped"));
     load_lingering(session, head);
     session_file_read(session, value_get_int(head, "read_started_us", session->started_us),
                       value_get_int(head, "read_ended_us", session->started_us));

@@ -588,6 +588,7 @@ Target *target_free(Target *target) {
     target->watch = service_watch_free(target->watch);
     target->look = inputs_look_free(target->look);
     free(target->queued_cause);
+    free(target->skipped_note);
     target->wake = timer_free(target->wake);
     target_probes_stop(target);
     target->port = port_clear_free(target->port);

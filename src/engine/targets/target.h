@@ -47,6 +47,8 @@ struct Target {
     char inputs_digest[INPUTS_DIGEST]; /* as of the last look */
     char *queued_cause;                /* adoption: files had changed, and that is why */
     bool queued_forced;                /* ... and it is not to be skipped */
+    char *skipped_note; /* adoption: it was not needed, as this says; NULL: it was, or may be */
+    int64_t skipped_us; /* ... when that was found */
     TargetState shown;
     const char *waiting_on[WAITING_ON_MAX]; /* what shown.waiting_on points to */
     char error[FACTS_TEXT], why[2 * FACTS_TEXT], probe_why[FACTS_TEXT], stop_failed[FACTS_TEXT];

@@ -91,14 +91,17 @@ static void on_looked(void *arg, const InputsSeen *seen) {
     time_format_seconds(seen->ended_us, at); /* it is read later, too: no "2h ago" */
     snprintf(note, sizeof(note), "skipped: nothing changed since run %u (%s)", seen->run, at);
     fact_looked(target_facts(target), seen->fresh, note, &world);
-    if (target_facts(target)->skipped)
+    if (target_facts(target)->skipped) {
+        target->session->unsaved = true; /* else the next server only looks again */
+        engine_calm_later(target->session->engine);
         event_record(target->session, &(Event){.target = target_name(target),
                                                .run = seen->run,
                                                .kind = EVENT_SKIPPED,
                                                .reason = "Unchanged",
                                                .message = note});
-    else
+    } else {
         log_debug("%s %s: %s", target->session->slug, target_name(target), seen->why);
+    }
     target_mark(target);
 }
 
