@@ -397,7 +397,7 @@ def test_the_server_stays_for_what_is_watched(thole):
     thole.run("up", "-d", "--wait")
     pid = thole.server_pid()
     for n in range(3, 6):  # each longer after the last client than it would stay
-        time.sleep(0.4)
+        time.sleep(0.4)  # sleep: it is an absence that is looked at, of the end of the server
         assert alive(pid)
         thole.edit("src/a", str(n))
         wait_until(lambda: len(thole.ledger()) == n, what="it to run again")
