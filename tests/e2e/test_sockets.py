@@ -102,6 +102,25 @@ def test_what_waits_while_the_server_is_killed_is_answered(thole):
         assert answer.result() == wait_until(lambda: pid(thole), 20, "it to run")
 
 
+def test_another_rail_is_given_them(thole):
+    """The rail dies, then the server: who waits in the queue is answered all the same, so the next rail had the socket."""
+    thole.config({"version": 1, "services": {"gate": {"type": "job", "command": "while test ! -e go; do sleep 0.05; done"},
+                                             "other": {"command": "exec sleep 1000"},
+                                             "web": {"command": SERVER, "pass": "fd", "port": "auto", "depends_on": ["gate"]}}})
+    thole.run("up", "-d")
+    thole.wait_target("other:serve", "active")
+    port, old = port_of(thole), thole.rail_pid()
+    thole.kill(old)
+    thole.run("restart", "other")  # that needs one
+    wait_until(lambda: thole.named("thole-rail") not in ([], [old]), 20, "another rail")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, port, timeout=40)
+        thole.kill(thole.server_pid())
+        wait_until(lambda: "waiting" in thole.target("web:serve")["state"], 20, "the next server")
+        (thole.project / "go").touch()
+        assert answer.result() == wait_until(lambda: pid(thole), 20, "it to run")
+
+
 def test_without_a_rail_it_is_bound_again(thole):
     project(thole, port="auto")
     thole.run("up", "-d", "--wait", "--timeout", "20s")
