@@ -46,6 +46,7 @@ typedef struct Follow {
     bool terminated;  /* the first of them was TERM */
     int code;         /* -1: go on */
     char error[1024]; /* of the session */
+    char file[40];    /* when the config file was last read */
     bool lived;       /* something ran while we looked on */
 } Follow;
 
@@ -55,12 +56,24 @@ static bool is_stopping(const Follow *f) {
     return f->ask->stop || f->interrupts || f->done;
 }
 
+/* It was read again while we looked on, and something in it was new. */
+static void on_file(Follow *f, const Seen *seen) {
+    bool again = f->file[0] && !str_same(f->file, seen->view.finish);
+    str_copy(f->file, sizeof(f->file), seen->view.finish ? seen->view.finish : "");
+    if (!again || seen->view.error || !*seen->view.message || is_stopping(f))
+        return;
+    progress_clear(&f->progress);
+    cli_say("%s", seen->view.message);
+}
+
 static void on_target(void *arg, Seen *seen, const char *before) {
     Follow *f = arg;
     bool fresh = !before[0];
     f->choose |= fresh;
     if (strcmp(seen->view.name, "tiltfile:update") != 0)
         prefix_widen(&f->prefix, seen->view.name);
+    else
+        on_file(f, seen);
     progress_touch(&f->progress);
     summary_note(seen);
     ready_line_note(&f->ready, seen, before);

@@ -8,6 +8,8 @@
 #include "base/str.h"
 #include "spec/template.h"
 
+enum { SUMMARY_NAMES = 3 }; /* of one kind */
+
 /* ---- what differs between two readings of a service ---- */
 
 static bool one_of(const char *name, const char *const *names, size_t n) {
@@ -207,6 +209,28 @@ const char *reload_why(const TargetChange *change, const char *file, Arena *aren
     case RELOAD_STOP: return arena_printf(arena, "removed from %s", file);
     }
     UNREACHABLE();
+}
+
+/* "restart api:serve, db:serve"; "": nothing is done like that. */
+static const char *say_action(const ReloadPlan *plan, ReloadAction action, Arena *arena) {
+    const char *text = "";
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->at[i].action == action && n++ < SUMMARY_NAMES)
+            text = arena_printf(arena, "%s%s%s", text, n > 1 ? ", " : "", plan->at[i].target);
+    if (n > SUMMARY_NAMES)
+        text = arena_printf(arena, "%s and %zu more", text, n - SUMMARY_NAMES);
+    return n ? arena_printf(arena, "%s %s", reload_action_name(action), text) : "";
+}
+
+const char *reload_summary(const ReloadPlan *plan, const char *file, Arena *arena) {
+    static const ReloadAction order[] = {RELOAD_RESTART, RELOAD_START, RELOAD_STOP, RELOAD_UPDATE};
+    const char *text = "";
+    for (size_t i = 0; i < COUNT(order); i++) {
+        const char *more = say_action(plan, order[i], arena);
+        text = arena_printf(arena, "%s%s%s", text, *text && *more ? "; " : "", more);
+    }
+    return arena_printf(arena, "%s changed: %s", file, *text ? text : "no target is concerned");
 }
 
 /* ---- what goes on for a while ---- */

@@ -40,6 +40,9 @@ const char *reload_action_name(ReloadAction action);
  * config file's name. */
 const char *reload_why(const TargetChange *change, const char *file, Arena *arena);
 
+/* All of it in one line: "thole.yaml changed: restart api:serve, db:serve; stop old:serve". */
+const char *reload_summary(const ReloadPlan *plan, const char *file, Arena *arena);
+
 /* `next`, and the services of `now` whose targets `stay` (now->n bytes) says are still there
  * although `next` has them no more: they are marked as leaving, run no more and are depended on by
  * nobody. A service that has changed its kind stays as it was, and *ret_again says that `next` must

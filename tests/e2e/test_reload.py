@@ -356,7 +356,7 @@ def test_what_concerns_no_process_counts_from_now_on(thole):
 
 
 def reloaded(thole, times):
-    wait_until(lambda: thole.run("events").out.count("the config file has changed") == times, what="the reload")
+    wait_until(lambda: thole.run("events").out.count("thole.yaml changed:") == times, what="the reload")
 
 
 def test_what_is_watched_follows_the_file(thole):
@@ -424,3 +424,18 @@ def test_lazy_follows_the_file(thole, free_port):
         assert client.recv(20) == str(first).encode()
     thole.kill(first)
     thole.wait_target("web:serve", "active", run=2)
+
+
+def test_who_looks_on_is_told_what_a_reload_does(thole):
+    thole.config(config(a=serve(), old=serve()))
+    live = thole.popen("up")
+    live.wait_for("is ready: 2 servers", stream=2)
+    thole.config(config(a=serve("exec sleep 1001"), new=serve()))
+    live.wait_for(r"thole: thole\.yaml changed: restart a:serve; start new:serve; stop old:serve", stream=2)
+    live.wait_for("(?s)changed: restart.*is ready: 2 servers", stream=2)
+    os.utime(thole.project / "thole.yaml")  # nothing in it is new: nothing is told
+    thole.config(config(a=serve("exec sleep 1001"), new=serve(), more=serve()))
+    live.wait_for(r"changed: start more:serve", stream=2)
+    assert live.output[2].decode().count("yaml changed:") == 2
+    told = [event["message"] for event in map(json.loads, thole.run("events", "--json").lines) if event["reason"] == "Reloaded"]
+    assert told == ["thole.yaml changed: restart a:serve; start new:serve; stop old:serve", "thole.yaml changed: start more:serve"]

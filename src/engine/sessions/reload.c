@@ -165,6 +165,12 @@ static void save(Session *session) {
     sys_point("reloaded");
 }
 
+/* Whoever looks on sees it at the file's own target. */
+static void tell(Session *session, const char *summary) {
+    fact_noted(&session->facts[session->graph.tiltfile], summary);
+    event_record(session, &(Event){.kind = EVENT_CONFIG, .reason = "Reloaded", .message = summary});
+}
+
 /* Takes `next`. */
 static int take_up(Session *session, Generation *next, Err *err) {
     Arena arena;
@@ -186,9 +192,7 @@ static int take_up(Session *session, Generation *next, Err *err) {
             if (plan.at[i].action != RELOAD_KEEP)
                 follow(session, &plan.at[i], &arena);
         choose_again(session);
-        event_record(session, &(Event){.kind = EVENT_CONFIG,
-                                       .reason = "Reloaded",
-                                       .message = "the config file has changed"});
+        tell(session, reload_summary(&plan, path_base(session->config->file), &arena));
         save(session);
     }
     arena_deinit(&arena);

@@ -300,8 +300,7 @@ static void found_before(Target *target, const StepState *state, uint32_t run) {
     ended(target, HOOK_BEFORE, why[0] ? why : NULL);
 }
 
-/* It had failed, and so its run never began: told as it was then, but for what has followed since.
- * */
+/* It had failed, and so its run never began: told as then, but for what has followed since. */
 static void found_refused(Target *target, const StepState *state, uint32_t run) {
     TargetFacts *facts = target_facts(target);
     PlanWorld world = session_world(target->session);

@@ -227,3 +227,24 @@ TEST(a_service_of_another_kind_comes_when_the_former_has_gone)
     CHECK(again);
     arena_deinit(&two->arena);
 }
+
+static void check_summary(const char *now, const char *next, const char *expected) {
+    Two *two = two_new(now, next);
+    CHECK_STR(reload_summary(&two->plan, "thole.yaml", &two->arena), expected);
+    arena_deinit(&two->arena);
+}
+
+TEST(a_reload_in_one_line)
+{
+    check_summary("  a: {command: x}\n  b: {command: x}\n  old: {command: x}\n",
+                  "  a: {command: y}\n  b: {command: y}\n  new: {command: x}\n",
+                  "thole.yaml changed: restart a:serve, b:serve; start new:serve; stop old:serve");
+    check_summary("  a: {command: x}\n", "  a: {command: x, labels: [l]}\n",
+                  "thole.yaml changed: update a:serve");
+    check_summary("  z: {command: x}\n",
+                  "  a: {command: x}\n  b: {command: x}\n  c: {command: x}\n  d: {command: x}\n"
+                  "  z: {command: x}\n",
+                  "thole.yaml changed: start a:serve, b:serve, c:serve and 1 more");
+    check_summary("  a: {command: x}\n", "  a: {command: x}\n",
+                  "thole.yaml changed: no target is concerned");
+}
