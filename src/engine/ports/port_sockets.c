@@ -58,7 +58,7 @@ void ports_take_kept(Session *session, const KeptSockets *kept) {
         PortHold hold = port_hold_name((uint16_t)port->number);
         hold.socket = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         hold.listening = hold.socket >= 0;
-        VEC_PUSH(ports_of_session(session)->holds, hold);
+        ports_add_hold(ports_of_session(session), &hold);
     }
 }
 
@@ -82,9 +82,8 @@ static PortHold *hold_of(Session *session, const PortEntry *port) {
     }
     if (port_hold((uint16_t)port->number, &fresh, NULL) < 0)
         fresh = port_hold_name((uint16_t)port->number);
-    VEC_PUSH(ports->holds, fresh);
-    hold = &ports->holds.at[ports->holds.n - 1];
-    return hold->socket >= 0 ? hold : NULL;
+    hold = ports_add_hold(ports, &fresh);
+    return hold && hold->socket >= 0 ? hold : NULL;
 }
 
 static void listen_on(Session *session, const PortEntry *port) {

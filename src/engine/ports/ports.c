@@ -69,8 +69,7 @@ static void now_known(Generation *generation) {
 
 /* ---- ports.json ---- */
 
-static int save(Session *session, Err *err) {
-    const PortTable *table = &session->ports->table;
+static int save(const Session *session, const PortTable *table, Err *err) {
     AUTO_FREE char *path = path_join(session->dir, "ports.json");
     Buf buf;
     JsonWriter out;
@@ -124,8 +123,12 @@ int ports_load(Session *session, Generation *generation, Err *err) {
     size_t size;
     Arena arena;
     Err why = {.kind = ERR_NONE};
-    if (file_read(path, MAX_STATE_BYTES, &text, &size, &why) < 0)
-        return 0; /* it was not written yet, or there is nothing to write */
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, &why) < 0) {
+        if (why.kind == ERR_NOT_FOUND)
+            return 0; /* it was not written yet, or there is nothing to write */
+        *err = why;
+        return -1;
+    }
     arena_init(&arena);
     int r = json_parse(text, size, &arena, &v, &why);
     if (r == 0)
@@ -247,9 +250,11 @@ int ports_check(const Session *session, const Generation *generation, Err *err) 
 
 /* ---- holding ---- */
 
-static void keep_hold(Ports *ports, const PortHold *hold) {
-    if (hold->socket >= 0 || hold->name >= 0)
-        VEC_PUSH(ports->holds, *hold);
+PortHold *ports_add_hold(Ports *ports, const PortHold *hold) {
+    if (hold->socket < 0 && hold->name < 0)
+        return NULL;
+    VEC_PUSH(ports->holds, *hold);
+    return &ports->holds.at[ports->holds.n - 1];
 }
 
 PortHold *ports_find_hold(const Ports *ports, int64_t number) {
@@ -284,7 +289,7 @@ static void hold_again(Session *session) {
             continue;
         if (ran || port_hold((uint16_t)port->number, &hold, NULL) < 0)
             hold = port_hold_name((uint16_t)port->number);
-        keep_hold(ports, &hold);
+        ports_add_hold(ports, &hold);
     }
     ports_listen(session);
 }
@@ -363,38 +368,47 @@ static void do_lease(void *arg) {
 static int take_leased(LeaseWork *work, Err *err) {
     Session *session = work->session;
     Ports *ports = session->ports;
+    sys_point("leased");
+    if (save(session, &work->ask.ports, err) < 0)
+        return -1;
     arena_reset(&ports->arena);
     ports->table = copy_table(&work->ask.ports, &ports->arena);
     for (size_t i = 0; i < work->ask.ports.n; i++) {
         work->generation->ports.at[i].number = work->ask.ports.at[i].number;
         work->generation->ports.at[i].leased = work->ask.ports.at[i].leased;
-        keep_hold(ports, &work->ask.holds[i]);
+        ports_add_hold(ports, &work->ask.holds[i]);
     }
+    work->ask.ports.n = 0; /* nothing is left to be dropped with it */
     drop_holds(ports);
     now_known(work->generation);
     ports_listen(session);
     for (size_t i = 0; i < session->graph.n; i++) /* they show them */
         object_touch(session->engine->objects, &session->targets[i]->object);
-    sys_point("leased");
-    return save(session, err);
+    return 0;
 }
+
+static void begin(LeaseWork *work);
 
 static void on_leased(void *arg) {
     LeaseWork *work = arg;
     Err err = work->err;
     work->deferred = NULL;
-    if (!work->session) {
-        work_drop(work);
-        return;
-    }
+    Ports *ports = work->session ? work->session->ports : NULL;
+    LeaseWork *next = ports ? ports->next : NULL;
     int r = work->result;
-    if (r == 0)
+    if (ports && !next && r == 0)
         r = take_leased(work, &err);
-    OpFn fn = work->fn;
+    OpFn fn = ports && !next ? work->fn : NULL;
     void *fn_arg = work->arg;
-    work->session->ports->work = NULL;
-    work_free(work);
-    fn(fn_arg, NULL, r < 0 ? &err : NULL);
+    work_drop(work);
+    if (ports) {
+        ports->work = NULL;
+        ports->next = NULL;
+    }
+    if (next)
+        begin(next);
+    else if (fn)
+        fn(fn_arg, NULL, r < 0 ? &err : NULL);
 }
 
 static LeaseOwner owner_of(const Session *session, Arena *arena) {
@@ -416,12 +430,19 @@ static void name_living(const Engine *engine, Arena *arena, StrList *ret) {
 
 static LeaseWork *work_new(Session *session, Generation *generation) {
     LeaseWork *work = xcalloc(1, sizeof(*work));
-    LeaseAsk *ask = &work->ask;
-    Err ignored; /* ports_check has told */
     work->session = session;
     work->generation = generation_ref(generation);
     work->store = session->engine->options.store;
     arena_init(&work->arena);
+    return work;
+}
+
+/* As it is right before the worker has it: the sessions that live are those of now. */
+static void make_ask(LeaseWork *work) {
+    Session *session = work->session;
+    Generation *generation = work->generation;
+    LeaseAsk *ask = &work->ask;
+    Err ignored; /* ports_check has told */
     ask->owner = owner_of(session, &work->arena);
     ask->range = range_of(session, &ignored);
     ask->ports = copy_table(&generation->ports, &work->arena);
@@ -430,7 +451,6 @@ static LeaseWork *work_new(Session *session, Generation *generation) {
     for (size_t i = 0; i < ask->ports.n; i++)
         ask->hold[i] = !ports_find_hold(session->ports, ask->ports.at[i].number);
     name_living(session->engine, &work->arena, &ask->living);
-    return work;
 }
 
 /* On the worker where there is one; scripted engines have none. */
@@ -442,10 +462,15 @@ static int in_background(Engine *engine, LeaseWork *work, Err *err) {
     return 0;
 }
 
-/* The queue is full, of all things: told as the worker would tell. */
-static void tell_later(LeaseWork *work) {
+static void begin(LeaseWork *work) {
+    Engine *engine = work->session->engine;
+    work->session->ports->work = work;
+    make_ask(work);
+    if (in_background(engine, work, &work->err) == 0)
+        return;
+    /* The queue is full, of all things: told as the worker would tell. */
     work->result = -1;
-    work->deferred = loop_defer(work->session->engine->loop, on_leased, work);
+    work->deferred = loop_defer(engine->loop, on_leased, work);
 }
 
 /* What another session has stays its own: who is started all the same is told so. */
@@ -470,13 +495,17 @@ bool ports_lease(Session *session, Generation *generation, OpFn fn, void *arg) {
         hold_again(session);
         return false;
     }
-    if (ports->work)
-        ports->work->session = NULL;
-    LeaseWork *work = ports->work = work_new(session, generation);
+    LeaseWork *work = work_new(session, generation);
     work->fn = fn;
     work->arg = arg;
-    if (in_background(session->engine, work, &work->err) < 0)
-        tell_later(work);
+    if (!ports->work) {
+        begin(work);
+        return true;
+    }
+    /* Not at once: sockets that the one in flight has bound would be in its way. */
+    if (ports->next)
+        work_free(ports->next);
+    ports->next = work;
     return true;
 }
 
@@ -506,9 +535,13 @@ static void on_followed(void *arg, const void *result, const Err *err) {
         target_mark(session->targets[i]);
 }
 
+static const LeaseWork *newest_work(const Ports *ports) {
+    return ports->next ? ports->next : ports->work;
+}
+
 /* A lease in flight was for a generation that is gone: who waits for it waits for this one. */
 void ports_follow(Session *session) {
-    const LeaseWork *former = session->ports ? session->ports->work : NULL;
+    const LeaseWork *former = session->ports ? newest_work(session->ports) : NULL;
     OpFn fn = former ? former->fn : on_followed;
     void *arg = former ? former->arg : session;
     if (!former && !session->ready) /* it is being set up, and has not come to its ports */
@@ -557,32 +590,39 @@ static void do_release(void *arg) {
                                 : store_release(store, &work->owner, &work->err);
 }
 
-static void on_released(void *arg) {
-    ReleaseWork *work = arg;
-    Session *session = session_find(work->engine, work->owner.slug);
+static void release_end(ReleaseWork *work) {
     if (work->result < 0) /* its leases end with it: they are known to be nobody's */
         log_warn("%s: its ports are not released: %s", work->owner.slug, work->err.msg);
-    if (session && session->ports && session->ports->release == RELEASE_ASKED) {
-        session->ports->release = RELEASE_DONE;
-        engine_changed(work->engine, session);
-    }
     arena_deinit(&work->arena);
     free(work);
 }
 
-static void release(Engine *engine, const ReleaseWork *what) {
+static void on_released(void *arg) {
+    ReleaseWork *work = arg;
+    Session *session = session_find(work->engine, work->owner.slug);
+    if (session && session->ports && session->ports->release == RELEASE_ASKED) {
+        session->ports->release = RELEASE_DONE;
+        engine_changed(work->engine, session);
+    }
+    release_end(work);
+}
+
+/* True: it is over already, and nobody is told. */
+static bool release(Engine *engine, const ReleaseWork *what) {
     ReleaseWork *work = xcalloc(1, sizeof(*work));
     Err err;
     *work = *what;
     work->engine = engine;
     if (!engine->store_worker) {
         do_release(work);
-        on_released(work);
     } else if (worker_run(engine->store_worker, do_release, on_released, work, &err) < 0) {
         work->result = -1;
         work->err = err;
-        on_released(work);
+    } else {
+        return false;
     }
+    release_end(work);
+    return true;
 }
 
 bool ports_released(Session *session) {
@@ -598,7 +638,8 @@ bool ports_released(Session *session) {
     ports_drop_kept(session);
     arena_init(&work.arena);
     work.owner = owner_of(session, &work.arena);
-    release(session->engine, &work);
+    if (release(session->engine, &work))
+        ports->release = RELEASE_DONE;
     return ports->release == RELEASE_DONE;
 }
 
@@ -620,6 +661,8 @@ Ports *ports_free(Ports *ports) {
         work_drop(ports->work);
     else if (ports->work)
         ports->work->session = NULL;
+    if (ports->next)
+        work_free(ports->next);
     for (size_t i = 0; i < ports->holds.n; i++)
         port_hold_deinit(&ports->holds.at[i]);
     VEC_FREE(ports->holds);

@@ -22,7 +22,8 @@ typedef struct Ports Ports; /* of a session; NULL: it has none, and had none */
 MUST int ports_check(const Session *session, const Generation *generation, Err *err);
 /* A session is about to be made: what its former one leased is not its own yet. */
 void ports_begin(Session *session);
-/* What ports.json says of the generation's ports. ERR_UNAVAILABLE: it is of a newer format. */
+/* What ports.json says of the generation's ports. ERR_UNAVAILABLE: it is of a newer format; another
+ * error: it cannot be read. A damaged one is as none. */
 MUST int ports_load(Session *session, Generation *generation, Err *err);
 /* Makes the ports of `generation` known: those that the session has already stay as they are; each
  * `auto` and the fixed ones of what is wanted are leased. false: there is nothing to wait for, `fn`

@@ -6,9 +6,9 @@
 #include "engine/ports/lease.h"
 #include "engine/sessions/session.h"
 
-/* A lease in flight: the worker has it until on_leased. */
+/* A lease. In flight the worker has it until on_leased. */
 typedef struct LeaseWork {
-    Session *session; /* NULL: nobody waits for it any more */
+    Session *session; /* NULL: its ports are gone */
     Generation *generation;
     Store *store;
     Arena arena;
@@ -26,9 +26,12 @@ struct Ports {
     Arena arena;
     PortTable table; /* what is leased: as ports.json has it */
     VEC(PortHold) holds;
-    LeaseWork *work;
+    LeaseWork *work; /* in flight */
+    LeaseWork *next; /* asked for meanwhile: what `work` finds is nobody's, and it is begun then */
     Release release;
 };
 
 Ports *ports_of_session(Session *session);                     /* made if there are none */
 PortHold *ports_find_hold(const Ports *ports, int64_t number); /* NULL: none */
+/* From now on it is theirs. NULL: it holds nothing. */
+PortHold *ports_add_hold(Ports *ports, const PortHold *hold);
