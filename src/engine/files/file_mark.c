@@ -2,6 +2,7 @@
 
 #include "engine/files/file_mark.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,31 +28,38 @@ void file_mark_stat(const struct stat *st, FileMark *ret) {
     };
 }
 
-static bool read_all(int fd, uint8_t ret[DIGEST_BYTES]) {
+/* -1, with errno; EFBIG: it is more than `max` bytes, and who appends may be as fast as we are. */
+static int read_all(int fd, int64_t max, uint8_t ret[DIGEST_BYTES]) {
     AUTO_FREE char *bytes = xmalloc(READ_BYTES);
     Digest *digest = digest_new();
+    int64_t all = 0;
     ssize_t n;
-    while ((n = sys_read(fd, bytes, READ_BYTES)) > 0)
+    while ((n = sys_read(fd, bytes, READ_BYTES)) > 0 && (all += n) <= max)
         digest_add(digest, bytes, (size_t)n);
+    int why = n > 0 ? EFBIG : errno;
     digest_take(digest, ret);
     digest_free(digest);
-    return n == 0;
+    errno = why;
+    return n == 0 ? 0 : -1;
 }
 
 static bool hash(int fd, uint8_t ret[MARK_HASH]) {
     uint8_t whole[DIGEST_BYTES];
-    bool good = read_all(fd, whole);
+    bool good = read_all(fd, MAX_HASHED_BYTES, whole) == 0;
     memcpy(ret, whole, MARK_HASH);
     return good;
 }
 
-int file_content(const char *path, uint8_t *ret) {
-    int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
-    if (fd < 0)
-        return -1;
-    bool good = read_all(fd, ret);
-    close(fd);
-    return good ? 0 : -1;
+int file_content(const char *path, uint8_t *ret, Err *err) {
+    struct stat st;
+    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(err, errno, "open %s", path);
+    if (read_all(fd, st.st_size > MAX_HASHED_BYTES ? st.st_size : MAX_HASHED_BYTES, ret) == 0)
+        return 0;
+    if (errno == EFBIG)
+        return err_set(err, ERR_CONFLICT, "%s grows while it is read", path);
+    return err_sys(err, errno, "read %s", path);
 }
 
 void file_mark_read(const char *path, FileMark *ret) {

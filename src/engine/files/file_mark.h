@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "base/attr.h"
+#include "base/err.h"
 
 enum { MARK_HASH = 16 };
 
@@ -19,11 +19,12 @@ typedef struct FileMark {
 } FileMark;
 
 void file_mark_stat(const struct stat *st, FileMark *ret);
-/* Looks at a file and reads it, unless it is larger than MAX_HASHED_BYTES or cannot be read: then
- * size and time count. Blocks. */
+/* Looks at a file and reads it, unless it is larger than MAX_HASHED_BYTES, becomes so while it is
+ * read, or cannot be read: then size and time count. Blocks. */
 void file_mark_read(const char *path, FileMark *ret);
-/* SHA-256 of all of it, DIGEST_BYTES. -1: it cannot be read. Blocks. */
-MUST int file_content(const char *path, uint8_t *ret);
+/* SHA-256 of all of it, DIGEST_BYTES. ERR_CONFLICT: it grows while it is read, beyond
+ * MAX_HASHED_BYTES. Blocks. */
+MUST int file_content(const char *path, uint8_t *ret, Err *err);
 /* Nobody has touched it. */
 bool file_mark_untouched(const FileMark *a, const FileMark *b);
 /* The same content, as far as is known. */

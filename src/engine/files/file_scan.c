@@ -30,6 +30,7 @@ typedef struct FoundFile {
 
 struct Scan {
     Tree *tree; /* NULL: gone meanwhile */
+    FileWatcher *watcher;
     const Inotify *inotify;
     char *root;
     VEC(char *) only;
@@ -240,7 +241,11 @@ static void hash_soon(Tree *tree);
 static void scan_done(void *arg) {
     Scan *scan = arg;
     Tree *tree = scan->tree;
-    if (tree) {
+    if (!tree) {
+        for (size_t i = 0; i < scan->dirs.n; i++)
+            tree_wd_left(scan->watcher, scan->dirs.at[i].wd);
+        tree_replay(scan->watcher);
+    } else {
         tree->scan = NULL;
         tree->merging = scan;
         tree->serial++;
@@ -363,6 +368,7 @@ static void begin(void *arg) {
     if (!watcher->inotify)
         watcher->inotify = inotify_new(watcher->loop, tree_on_event, watcher, &scan->err);
     scan->tree = tree;
+    scan->watcher = watcher;
     scan->inotify = watcher->inotify;
     scan->root = xstrdup(tree->root);
     map_init(&scan->place);

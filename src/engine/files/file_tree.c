@@ -33,7 +33,6 @@ void tree_dir_watched(TreeDir *dir, int wd) {
     watcher->wd_n += dir->same_wd == NULL;
 }
 
-/* `drop`: nobody else wants to hear of it, so the kernel need not tell. */
 void tree_dir_unwatched(TreeDir *dir, bool drop) {
     FileWatcher *watcher = dir->tree->watcher;
     char key[WD_TEXT];
@@ -57,6 +56,18 @@ void tree_dir_unwatched(TreeDir *dir, bool drop) {
     dir->wd = -1;
 }
 
+void tree_wd_left(FileWatcher *watcher, int wd) {
+    if (wd >= 0)
+        VEC_PUSH(watcher->left, wd);
+}
+
+static void drop_left(FileWatcher *watcher) {
+    for (size_t i = 0; i < watcher->left.n; i++)
+        if (watcher->inotify && !wd_first(watcher, watcher->left.at[i]))
+            inotify_drop(watcher->inotify, watcher->left.at[i]);
+    VEC_FREE(watcher->left);
+}
+
 /* ---- directories and files ---- */
 
 static bool dir_wants(const TreeDir *dir, const TreeUse *use, const char *path) {
@@ -78,7 +89,6 @@ static bool dir_enters(const TreeDir *dir, const char *path) {
     return false;
 }
 
-/* All who watch the file have a look at it. True: somebody does who has begun. */
 bool tree_dir_suspect(const TreeDir *dir, const char *path) {
     bool any = false;
     for (size_t i = 0; i < dir->uses.n; i++) {
@@ -162,7 +172,6 @@ TreeDir *tree_dir_make(Tree *tree, const char *path) {
     return dir;
 }
 
-/* Its files go with it: who watches them finds out. */
 void tree_dir_free(TreeDir *dir) {
     Tree *tree = dir->tree;
     TreeFile *file;
@@ -262,6 +271,7 @@ void tree_replay(FileWatcher *watcher) {
     LIST_FOREACH (tree, &watcher->trees, link)
         if (tree->scan)
             return;
+    drop_left(watcher);
     __typeof__(watcher->orphans) orphans = watcher->orphans;
     watcher->orphans.at = NULL;
     watcher->orphans.n = watcher->orphans.cap = 0;

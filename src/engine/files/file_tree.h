@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of file watching: the trees that are watched, their directories, and what is known of
- * their files. file_tree.c walks (on the thread) and merges what was found; file_watch.c has who
- * watches. */
+ * their files (file_tree.c). file_scan.c walks, on the thread, and merges what was found;
+ * file_watch.c has who watches. */
 #pragma once
 
 #include "base/list.h"
@@ -98,6 +98,7 @@ struct FileWatcher {
     size_t wd_n;
     List trees;                 /* Tree.link */
     VEC(struct Orphan) orphans; /* news of directories that a walk under way has begun to watch */
+    VEC(int) left; /* watched by walks for trees that are gone: dropped when none is under way */
 };
 
 /* ---- file_tree.c ---- */
@@ -110,7 +111,9 @@ void tree_dir_unwatched(TreeDir *dir, bool drop);
 /* All who watch this file of the directory have a look at it. True: somebody does who has begun. */
 bool tree_dir_suspect(const TreeDir *dir, const char *path);
 TreeFile *tree_file_new(Tree *tree, const char *path, const FileMark *mark);
-/* News that had to wait for the walks under way. */
+/* A walk has begun to watch a directory for nobody: it is dropped, unless others watch it. */
+void tree_wd_left(FileWatcher *watcher, int wd);
+/* What had to wait for the walks under way: news, and what they left. */
 void tree_replay(FileWatcher *watcher);
 Tree *tree_of(FileWatcher *watcher, const char *root); /* made if missing */
 void tree_drop(Tree *tree);

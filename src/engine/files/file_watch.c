@@ -15,7 +15,7 @@
 #include "base/xalloc.h"
 #include "engine/files/file_tree.h"
 
-enum { PATIENCE = 10, SUSPECTS_MAX = 100 * 1000 };
+enum { PATIENCE = 10, SUSPECTS_MAX = 100 * 1000, BUSY_MS = 200 };
 
 typedef struct Suspect {
     char *path;
@@ -104,16 +104,17 @@ static void look(FileWatch *watch) {
     check->root = xstrdup(watch->tree->root);
     for (size_t i = 0; i < watch->order.n; i++)
         VEC_PUSH(check->suspects, watch->order.at[i]);
+    if (worker_run(watch->tree->watcher->worker, check_work, check_done, check, &err) < 0) {
+        check->suspects.n = 0; /* it has more to do than it can remember: later */
+        check_free(check);
+        timer_set(watch->quiet, BUSY_MS);
+        return;
+    }
     VEC_FREE(watch->order);
     map_deinit(&watch->suspects);
     map_init(&watch->suspects);
     watch->first_ms = 0;
     watch->check = check;
-    if (worker_run(watch->tree->watcher->worker, check_work, check_done, check, &err) < 0) {
-        log_warn("%s: %s", watch->tree->root, err.msg);
-        check_work(check);
-        check_done(check);
-    }
 }
 
 static void on_quiet(void *arg) {
@@ -237,7 +238,7 @@ FileWatcher *file_watcher_free(FileWatcher *watcher) {
         return NULL;
     assert(list_empty(&watcher->trees));
     worker_free(watcher->worker);
-    inotify_free(watcher->inotify);
+    watcher->inotify = inotify_free(watcher->inotify);
     tree_replay(watcher);
     map_deinit(&watcher->wds);
     free(watcher);

@@ -34,6 +34,7 @@ struct InputsLook {
     uint8_t definition[DIGEST_BYTES];
     InputsFn fn; /* NULL: nobody is interested any more */
     void *arg;
+    Deferred *deferred; /* the worker has it not */
     /* the look */
     GlobSet *globs;
     GlobSet **made; /* one for each of `outputs` */
@@ -131,8 +132,9 @@ static bool find_inputs(InputsLook *look) {
 static bool add_file(InputsLook *look, Digest *digest, const Input *input) {
     uint8_t content[DIGEST_BYTES];
     AUTO_FREE char *full = path_join(look->root, input->path);
-    if (file_content(full, content) < 0)
-        return fail(look, "it cannot read", input->path);
+    Err err;
+    if (file_content(full, content, &err) < 0)
+        return fail(look, "its inputs:", err.msg);
     digest_add_text(digest, input->path);
     digest_add(digest, input->executable ? "x" : "-", 1);
     digest_add(digest, content, sizeof(content));
@@ -206,10 +208,7 @@ static void work(void *arg) {
 
 /* ---- the loop's side ---- */
 
-static void done(void *arg) {
-    InputsLook *look = arg;
-    if (look->fn)
-        look->fn(look->arg, &look->seen);
+static void look_free(InputsLook *look) {
     for (size_t i = 0; i < look->files.n; i++)
         free(look->files.at[i].path);
     for (size_t i = 0; look->made && i < look->outputs.n; i++)
@@ -218,6 +217,14 @@ static void done(void *arg) {
     glob_set_free(look->globs);
     arena_deinit(&look->arena);
     free(look);
+}
+
+static void done(void *arg) {
+    InputsLook *look = arg;
+    look->deferred = NULL;
+    if (look->fn)
+        look->fn(look->arg, &look->seen);
+    look_free(look);
 }
 
 static void work_and_done(void *arg) {
@@ -245,13 +252,22 @@ InputsLook *inputs_look_new(Loop *loop, Worker *worker, const InputsAsk *ask, In
     memcpy(look->definition, ask->definition, sizeof(look->definition));
     look->fn = fn;
     look->arg = arg;
-    if (!worker || worker_run(worker, work, done, look, &err) < 0)
-        loop_defer(loop, work_and_done, look);
+    if (!worker) {
+        look->deferred = loop_defer(loop, work_and_done, look);
+    } else if (worker_run(worker, work, done, look, &err) < 0) {
+        fail(look, "its inputs cannot be looked at:", err.msg);
+        look->deferred = loop_defer(loop, done, look);
+    }
     return look;
 }
 
 InputsLook *inputs_look_free(InputsLook *look) {
-    if (look)
-        look->fn = NULL;
+    if (!look)
+        return NULL;
+    look->fn = NULL;
+    if (look->deferred) {
+        deferred_free(look->deferred);
+        look_free(look);
+    }
     return NULL;
 }

@@ -34,7 +34,8 @@ typedef struct InputsSeen {
 
 typedef struct InputsLook InputsLook;
 typedef void (*InputsFn)(void *arg, const InputsSeen *seen);
-/* Looks, on the thread of the worker (NULL: at once), and calls `fn` later, from the loop. */
+/* Looks, on the thread of the worker (NULL: on the loop), and calls `fn` later, from the loop. A
+ * worker that is busy beyond measure is an answer too: not fresh. */
 InputsLook *inputs_look_new(Loop *loop, Worker *worker, const InputsAsk *ask, InputsFn fn,
                             void *arg);
 InputsLook *inputs_look_free(InputsLook *look); /* not interested any more; not from inside fn */

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "engine/files/file_tree.h"
 #include "harness/test.h"
 
 enum { DEBOUNCE_MS = 20, DEADLINE_MS = 10000 };
@@ -434,5 +435,84 @@ TEST(a_watch_may_go_at_any_time)
     begin(&world, &world.two, globs, NULL);
     put("src/deep/a", "5");
     turn_until(&world, &world.two.fired, 1);
+    close_world(&world);
+}
+
+/* Directories that the kernel watches for this process. */
+static size_t kernel_watches(void) {
+    size_t n = 0;
+    for (int fd = 0; fd < 64; fd++) {
+        char path[64], *at;
+        AUTO_FREE char *text = NULL;
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        if (file_read(path, 1 << 20, &text, NULL, NULL) < 0)
+            continue;
+        for (at = text; (at = strstr(at, "inotify wd:")); at++)
+            n++;
+    }
+    return n;
+}
+
+TEST(what_a_walk_for_nobody_has_watched_is_dropped)
+{
+    World world;
+    const char *glob = "**";
+    StrList list = {.at = &glob, .n = 1};
+    open_world(&world);
+    for (int i = 0; i < 300; i++) {
+        AUTO_FREE char *path = xasprintf("big/%d/x", i);
+        put(path, "x");
+    }
+    put("small/a", "a");
+    AUTO_FREE char *big = at("big"), *small = at("small");
+    FileWatchAsk ask = {.root = big, .globs = &list, .debounce_ms = DEBOUNCE_MS};
+    world.one.watch = file_watch_new(world.watcher, &ask, &events, &world.one, NULL);
+    ASSERT(world.one.watch);
+    while (!world.one.watch->tree->scan && !world.one.begun)
+        loop_turn(world.loop, 0);
+    ASSERT(!world.one.begun); /* it is under way */
+    world.one.watch = file_watch_free(world.one.watch);
+    ask.root = small;
+    world.two.watch = file_watch_new(world.watcher, &ask, &events, &world.two, NULL);
+    turn_until(&world, &world.two.begun, 1);
+    CHECK_EQ(file_watcher_dirs(world.watcher), 1);
+    CHECK_EQ(kernel_watches(), 1);
+    put("small/a", "b");
+    expect(&world, &world.two, "a");
+    close_world(&world);
+}
+
+static void wait_for_byte(void *arg) {
+    char byte;
+    ASSERT(read(*(int *)arg, &byte, 1) == 1);
+}
+
+static void nothing(void *arg) {
+}
+
+TEST(a_worker_that_is_busy_is_asked_again)
+{
+    World world;
+    const char *globs[] = {"a", NULL};
+    int gate[2];
+    open_world(&world);
+    put("a", "one");
+    begin(&world, &world.one, globs, NULL);
+    while (world.one.watch->tree->hashing)
+        loop_turn(world.loop, 100);
+    ASSERT(pipe(gate) == 0);
+    ASSERT(worker_run(world.watcher->worker, wait_for_byte, NULL, &gate[0], NULL) == 0);
+    while (worker_run(world.watcher->worker, nothing, NULL, NULL, NULL) == 0) {
+    }
+    put("a", "two");
+    int64_t quiet_ms = clock_mono_ms() + 5 * DEBOUNCE_MS;
+    while (!world.one.watch->order.n || clock_mono_ms() < quiet_ms)
+        loop_turn(world.loop, DEBOUNCE_MS);
+    CHECK_EQ(world.one.fired, 0); /* it was not read on the loop */
+    ASSERT(write(gate[1], "x", 1) == 1);
+    turn_until(&world, &world.one.fired, 1);
+    CHECK_STR(world.one.paths, "a");
+    close(gate[0]);
+    close(gate[1]);
     close_world(&world);
 }
