@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "engine/files/circle.h"
 #include "engine/files/own_files.h"
 #include "engine/sessions/session_files.h"
 #include "spec/digest.h"
@@ -28,7 +29,9 @@ struct ServiceWatch {
     char *pending_first;
     size_t recalled;      /* pending ones of an earlier server, whose paths are not known */
     char own[CAUSE_TEXT]; /* a file of its own that has changed */
-    Timer *later;         /* ... and after which it is started again all the same */
+    Circle circle;
+    bool goes_round; /* `own` is not its own, but changes again and again */
+    Timer *later;    /* after which it is started again all the same */
     int64_t later_ms;
     Op *signal;
 };
@@ -190,6 +193,7 @@ static void on_later(void *arg) {
     watch->own[0] = '\0';
     if (watch->target->session->deleting || !service_watch_take(watch, cause, sizeof(cause)))
         return;
+    watch->circle.at_ms = loop_now_ms(watch->target->session->engine->loop);
     service_watch_apply(watch->target, cause);
 }
 
@@ -202,18 +206,33 @@ static void say_own(ServiceWatch *watch, const char *path) {
     str_copy(watch->own, sizeof(watch->own), path);
 }
 
+/* After a pause that grows. */
+static void apply_later(ServiceWatch *watch, const char *path) {
+    remember(watch, path);
+    watch->later_ms = watch->later_ms ? watch->later_ms * 2 : LATER_MS;
+    if (watch->later_ms > LATER_MAX_MS)
+        watch->later_ms = LATER_MAX_MS;
+    timer_set(watch->later, watch->later_ms);
+}
+
 /* Its own doing: nothing follows, but of a server, of which somebody may have written it, after a
  * pause. */
 static void on_own(ServiceWatch *watch, const char *path) {
-    bool server = target_spec(watch->target)->type == TARGET_SERVER;
+    watch->goes_round = false;
     say_own(watch, path);
-    if (server) {
+    if (target_spec(watch->target)->type == TARGET_SERVER)
+        apply_later(watch, path);
+    show(watch);
+}
+
+/* Two that write what the other one watches: each is the cause of the other. */
+static void on_circle(ServiceWatch *watch, const char *path) {
+    watch->goes_round = true;
+    say_own(watch, path);
+    if (watch->pending_first)
         remember(watch, path);
-        watch->later_ms = watch->later_ms ? watch->later_ms * 2 : LATER_MS;
-        if (watch->later_ms > LATER_MAX_MS)
-            watch->later_ms = LATER_MAX_MS;
-        timer_set(watch->later, watch->later_ms);
-    }
+    else
+        apply_later(watch, path);
     show(watch);
 }
 
@@ -257,6 +276,11 @@ static void on_changed(void *arg, const FileChanges *changes) {
         keep(watch, cause);
         return;
     }
+    if (circle_goes_on(&watch->circle, first, loop_now_ms(session->engine->loop),
+                       watch->later_ms)) {
+        on_circle(watch, first);
+        return;
+    }
     watch->own[0] = '\0';
     watch->later_ms = 0;
     timer_clear(watch->later);
@@ -297,7 +321,13 @@ void service_watch_describe(const ServiceWatch *watch, char *text, size_t size) 
         return;
     const char *name = target_spec(watch->target)->resource;
     size_t n = pending_n(watch);
-    if (watch->own[0])
+    if (watch->own[0] && watch->goes_round)
+        snprintf(
+            text, size,
+            "%s changes again and again, so each run waits a while; name it in `ignore`, or in "
+            "`outputs` of who writes it",
+            watch->own);
+    else if (watch->own[0])
         snprintf(text, size,
                  "each of its runs writes %s, which does not start it again; name it in `outputs`",
                  watch->own);
@@ -368,6 +398,7 @@ static void end_files(ServiceWatch *watch) {
     watch->outputs = glob_set_free(watch->outputs);
     own_files_deinit(&watch->built);
     own_files_deinit(&watch->served);
+    watch->circle = (Circle){.row = 0};
 }
 
 static ServiceWatch *service_watch_new(Target *main) {
