@@ -18,6 +18,8 @@
 #undef vsprintf
 #undef strtok
 #undef atoi
+#undef atol
+#undef atoll
 #undef gmtime
 #undef localtime
 #undef popen
@@ -32,6 +34,8 @@
 #define vsprintf    use_vsnprintf_instead_of_vsprintf
 #define strtok      use_strcspn_instead_of_strtok
 #define atoi        use_number_parse_instead_of_atoi
+#define atol        use_number_parse_instead_of_atol
+#define atoll       use_number_parse_instead_of_atoll
 #define gmtime      use_gmtime_r_instead_of_gmtime
 #define localtime   use_localtime_r_instead_of_localtime
 #define popen       run_a_step_instead_of_popen

@@ -105,3 +105,9 @@ void random_hex(char *text, size_t bytes) {
     random_bytes(b, bytes);
     str_hex(text, b, bytes);
 }
+
+uint64_t random_u64(void) {
+    uint64_t number;
+    random_bytes((unsigned char *)&number, sizeof(number));
+    return number;
+}

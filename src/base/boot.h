@@ -23,6 +23,7 @@ MUST int proc_stat(pid_t pid, ProcStat *ret); /* -1: gone */
 /* That very process, and no zombie. start_ticks 0: any. */
 bool proc_alive(pid_t pid, uint64_t start_ticks);
 
-/* A random (version 4) uuid, and 2n random hex digits. */
+/* A random (version 4) uuid, 2n random hex digits, and a number. */
 void random_uuid(char text[37]);
 void random_hex(char *text, size_t bytes);
+uint64_t random_u64(void);

@@ -73,6 +73,25 @@ int file_write(const char *path, const void *bytes, size_t size, mode_t mode, Er
     return write_all(fd, path, bytes, size, err);
 }
 
+int file_write_new(const char *path, const void *bytes, size_t size, mode_t mode, Err *err) {
+    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0 && errno == EEXIST)
+        return err_set(err, ERR_CONFLICT, "%s is there already", path);
+    if (fd < 0)
+        return err_sys(err, errno, "create %s", path);
+    if (write_all(fd, path, bytes, size, err) == 0)
+        return 0;
+    sys_unlinkat(AT_FDCWD, path, 0);
+    return -1;
+}
+
+int file_append(const char *path, const void *bytes, size_t size, mode_t mode, Err *err) {
+    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode);
+    if (fd < 0)
+        return err_sys(err, errno, "open %s", path);
+    return write_all(fd, path, bytes, size, err);
+}
+
 /* What a writer that was killed left there goes, and so does a link that somebody put there. */
 static int create_new(const char *path, mode_t mode) {
     enum { FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC };

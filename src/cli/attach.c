@@ -133,19 +133,31 @@ static void open_output(Attach *a) {
     show(a, bytes, n);
 }
 
+/* Nobody answers, now: what was asked may be asked again. */
+static bool is_away(const Err *err) {
+    return err->kind == ERR_UNAVAILABLE || err->kind == ERR_TIMEOUT;
+}
+
+typedef enum Found { FOUND_OUR_RUN, FOUND_ANOTHER, FOUND_NOBODY, FOUND_NO_SERVER } Found;
+
+/* Who is there now, where we were at our run? */
+static Found look(const Attach *a, Err *err) {
+    Remote now = a->remote;
+    if (remote_look(&now, err) < 0)
+        return is_away(err) ? FOUND_NO_SERVER : FOUND_NOBODY;
+    return now.run == a->remote.run ? FOUND_OUR_RUN : FOUND_ANOTHER;
+}
+
 /* The stream has ended: with the run, or with the server. */
 static void output_over(Attach *a, bool done) {
     Err err;
-    int64_t run = a->remote.run;
     a->output = http_lines_close(a->output);
-    bool same = !done || (remote_look(&a->remote, &err) == 0 && a->remote.run == run);
-    a->remote.run = run;
-    if (same)
-        open_output(a);
-    else if (err.kind == ERR_UNAVAILABLE || err.kind == ERR_TIMEOUT)
-        leave(a, EXIT_TROUBLE, err.msg);
-    else
-        tell_end(a);
+    switch (done ? look(a, &err) : FOUND_OUR_RUN) {
+    case FOUND_OUR_RUN: open_output(a); break;
+    case FOUND_NO_SERVER: leave(a, EXIT_TROUBLE, err.msg); break;
+    case FOUND_ANOTHER:
+    case FOUND_NOBODY: tell_end(a); break;
+    }
 }
 
 static void hear_output(Attach *a) {
@@ -203,7 +215,7 @@ static void give(Attach *a) {
     a->given = n;
     a->giving_end = a->input_ended && n == a->input.n && a->remote.stdin_open;
     a->giving = remote_give(&a->remote, buf_cstr(&a->input), n, a->giving_end, &err);
-    if (!a->giving && err.kind != ERR_UNAVAILABLE && err.kind != ERR_TIMEOUT)
+    if (!a->giving && !is_away(&err))
         a->deaf = true; /* it ends, or has closed its input: its output tells */
 }
 
@@ -214,7 +226,7 @@ static void hear_giving(Attach *a) {
         return;
     bool taken = r == 0 && remote_status(a->giving, &err) == 0;
     a->giving = http_lines_close(a->giving);
-    if (!taken && err.kind != ERR_UNAVAILABLE) {
+    if (!taken && !is_away(&err)) {
         a->deaf = true;
         buf_reset(&a->input);
     } else if (taken) {

@@ -10,7 +10,7 @@ enum { PATH_BYTES = 24 * 1024 };
 
 typedef struct Feed {
     Client *client;
-    const EventAsk *ask;
+    const EventFeedAsk *ask;
     EventFn fn;
     void *arg;
     HttpLines *lines;
@@ -25,7 +25,7 @@ static void add_number(Buf *path, const char *name, int64_t number) {
 }
 
 static char *path_of(const Feed *feed) {
-    const EventAsk *ask = feed->ask;
+    const EventFeedAsk *ask = feed->ask;
     Buf path;
     buf_init(&path, PATH_BYTES);
     buf_puts(&path, THOLE_API "/sessions/");
@@ -86,7 +86,7 @@ static bool is_gone(const Feed *feed) {
     return r < 0;
 }
 
-int event_feed(Client *client, const EventAsk *ask, EventFn fn, void *arg, Err *err) {
+int event_feed(Client *client, const EventFeedAsk *ask, EventFn fn, void *arg, Err *err) {
     Feed feed = {.client = client, .ask = ask, .fn = fn, .arg = arg};
     for (bool heard = false;; heard = true) {
         AUTO_FREE char *path = path_of(&feed);

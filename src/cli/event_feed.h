@@ -6,16 +6,16 @@
 #include "cli/options.h"
 #include "client/client.h"
 
-typedef struct EventAsk {
+typedef struct EventFeedAsk {
     const char *slug;
     const TextList *names; /* NULL or empty: all */
     bool follow;
     int64_t limit;     /* the last so many; -1: all */
     const char *since; /* RFC 3339; NULL: from the beginning */
-} EventAsk;
+} EventFeedAsk;
 
 /* `event` lives until the function returns; json: the line as it came. */
 typedef void (*EventFn)(void *arg, const Value *event, const char *json, size_t size);
 
 /* Returns when there is no more, or stdout has failed. ERR_NOT_FOUND: no such session or name. */
-MUST int event_feed(Client *client, const EventAsk *ask, EventFn fn, void *arg, Err *err);
+MUST int event_feed(Client *client, const EventFeedAsk *ask, EventFn fn, void *arg, Err *err);

@@ -133,11 +133,11 @@ static int run(Cli *cli, void *given, Err *err) {
     TextList names;
     if (ask->since && when_parse(ask->since, clock_wall_us(), &us, err) < 0)
         return err_in(err, "--since");
-    EventAsk feed = {.slug = cli_session(cli, &stopped, err),
-                     .names = &names,
-                     .follow = ask->follow,
-                     .limit = ask->limit,
-                     .since = ask->since ? since : NULL};
+    EventFeedAsk feed = {.slug = cli_session(cli, &stopped, err),
+                         .names = &names,
+                         .follow = ask->follow,
+                         .limit = ask->limit,
+                         .since = ask->since ? since : NULL};
     if (!feed.slug)
         return -1;
     Labelled what = {.slug = feed.slug, .stopped = stopped, .labels = &ask->labels};

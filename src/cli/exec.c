@@ -43,7 +43,6 @@ static void take_environment(Cli *cli, const Value *env) {
 static int run(Cli *cli, void *given, Err *err) {
     Remote remote;
     VEC(char *) argv = {0};
-    (void)given;
     if (!cli->names.n)
         return err_set(err, ERR_INVALID, "thole exec needs a NAME (a resource or a target)");
     if (remote_find(cli, cli->names.at[0], &remote, err) < 0)

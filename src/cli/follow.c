@@ -70,7 +70,7 @@ static void on_target(void *arg, Seen *seen, const char *before) {
     Follow *f = arg;
     bool fresh = !before[0];
     f->choose |= fresh;
-    if (strcmp(seen->view.name, "tiltfile:update") != 0)
+    if (!target_is_file(&seen->view))
         prefix_widen(&f->prefix, seen->view.name);
     else
         on_file(f, seen);
@@ -318,7 +318,7 @@ static void weigh(Follow *f) {
         (void)!targets_choose(&f->targets, f->ask->names ? f->ask->names : &none, f->ask->labels,
                               &err);
         targets_add_dependencies(&f->targets);
-        Seen *file = f->ask->owner ? targets_find(&f->targets, "tiltfile:update") : NULL;
+        Seen *file = f->ask->owner ? targets_find(&f->targets, TARGET_FILE) : NULL;
         if (file) /* without it nothing begins */
             file->chosen = true;
         f->choose = false;

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/github.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/boot.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -139,11 +137,9 @@ static void append_summary(const Buf *text) {
     const char *file = getenv("GITHUB_STEP_SUMMARY");
     if (!file || !file[0])
         return;
-    int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0 || write(fd, text->p, text->n) != (ssize_t)text->n)
-        cli_say("GITHUB_STEP_SUMMARY %s: %s", file, strerror(errno));
-    if (fd >= 0)
-        close(fd);
+    Err err;
+    if (file_append(file, text->p, text->n, 0666, &err) < 0)
+        cli_say("GITHUB_STEP_SUMMARY: %s", err.msg);
 }
 
 void github_report(const Github *github, Cli *cli, const Cases *cases, const char *problem) {

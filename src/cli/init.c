@@ -19,6 +19,7 @@
 #include "cli/review.h"
 #include "cli/report_print.h"
 #include "data/yaml_write.h"
+#include "spec/foreign/process_compose_names.h"
 #include "spec/routes.h"
 
 typedef struct InitOptions {
@@ -63,16 +64,14 @@ static int from_file(Cli *cli, Buf *out, Err *err) {
     return 0;
 }
 
-static const char *const process_compose[] = {"process-compose.yml", "process-compose.yaml"};
-
 /* A process-compose file says all there is; of the others what is found is put together. */
 static int make(Cli *cli, const InitOptions *options, const char *dir, Buf *out, Err *err) {
     const char *from = options->from;
     bool sources = init_has_sources(dir);
-    for (size_t i = 0; !from && !sources && i < COUNT(process_compose); i++) {
-        AUTO_FREE char *path = path_join(dir, process_compose[i]);
+    for (size_t i = PC_COMPOSE_NAMES; !from && !sources && i < PC_NAMES; i++) {
+        AUTO_FREE char *path = path_join(dir, pc_names[i]);
         if (access(path, F_OK) == 0)
-            from = process_compose[i];
+            from = pc_names[i];
     }
     if (from) {
         cli->file = from;
@@ -90,21 +89,17 @@ static int make(Cli *cli, const InitOptions *options, const char *dir, Buf *out,
 
 /* ---- where it goes ---- */
 
+static int refuse(const char *path, Err *err) {
+    return err_set(err, ERR_INVALID,
+                   "%s is there already; --force replaces it, --stdout shows what it would be",
+                   path);
+}
+
 static int write_file(const char *path, const Buf *text, bool force, Err *err) {
     if (force)
         return file_write_atomic(path, text->p, text->n, 0644, false, err);
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0 && errno == EEXIST)
-        return err_set(err, ERR_INVALID,
-                       "%s is there already; --force replaces it, --stdout shows what it would be",
-                       path);
-    if (fd < 0)
-        return err_sys(err, errno, "%s", path);
-    if (write(fd, text->p, text->n) != (ssize_t)text->n) {
-        unlink(path);
-        return err_sys(err, errno ? errno : EIO, "%s", path);
-    }
-    return 0;
+    int r = file_write_new(path, text->p, text->n, 0644, err);
+    return r < 0 && err->kind == ERR_CONFLICT ? refuse(path, err) : r;
 }
 
 /* Sessions of files in this directory; NULL: no server runs, or it does not answer. */
@@ -151,9 +146,7 @@ static int run(Cli *cli, void *arg, Err *err) {
     AUTO_FREE char *path = path_join(here, "thole.yaml");
     if (!options->to_stdout && !options->force &&
         faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return err_set(err, ERR_INVALID,
-                       "%s is there already; --force replaces it, --stdout shows what it would be",
-                       path);
+        return refuse(path, err);
     if (!options->to_stdout && check_sessions(cli, path, options->force, err) < 0)
         return -1;
     buf_init(&text, MAX_CONFIG_BYTES);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/init_service.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "base/xalloc.h"
 #include "data/yaml_write.h"
 #include "spec/names.h"
 #include "spec/template_scan.h"
@@ -108,8 +108,10 @@ int64_t init_port_of(const char *command) {
                  {"gatsby", 8000}};
     for (size_t i = 0; i < COUNT(flags); i++) {
         const char *at = strstr(command, flags[i]);
-        int64_t port = at ? atoll(at + strlen(flags[i])) : 0;
-        if (port > 0 && port < 65536)
+        const char *text = at ? at + strlen(flags[i]) : "";
+        AUTO_FREE char *digits = xstrndup(text, strspn(text, "0123456789"));
+        int64_t port;
+        if (number_parse(digits, 1, 65535, &port) == 0)
             return port;
     }
     for (size_t i = 0; i < COUNT(tools); i++)

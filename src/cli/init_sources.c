@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/init_sources.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,9 +13,10 @@
 #include "cli/init_service.h"
 #include "data/json.h"
 #include "spec/env_file.h"
+#include "spec/foreign/procfile_lines.h"
 #include "spec/foreign/shell_quote.h"
 
-enum { PORT_BASE = 5000, PORT_STEP = 100, PORT_MAX = 65535 };
+enum { PORT_MAX = 65535 };
 
 static char *read_file(const char *dir, const char *name) {
     AUTO_FREE char *path = path_join(dir, name);
@@ -158,65 +158,42 @@ static const char *procfile_name(const char *dir) {
     return NULL;
 }
 
-typedef struct Process {
-    const char *name, *command;
-    int64_t port; /* that foreman would give it */
-} Process;
-
-/* Its port is a fact only if the command asks for it. */
-static bool put_process(Init *init, const Process *p) {
+/* Its port, which is what foreman would give it, is a fact only if the command asks for it. */
+static bool put_process(Init *init, const ProcfileEntry *p, int64_t port) {
     bool asks = strstr(p->command, "$PORT") || strstr(p->command, "${PORT");
     int64_t named = init_port_of(p->command);
     if (!init_begin(init, p->name, ""))
         return false;
-    if (!asks || p->port > PORT_MAX) {
-        init_server(init, p->command, named ? named : p->port > PORT_MAX ? 0 : p->port, true);
+    if (!asks || port > PORT_MAX) {
+        init_server(init, p->command, named ? named : port > PORT_MAX ? 0 : port, true);
         return true;
     }
     init_server(init, p->command, 0, true);
     buf_printf(init->out, "    port: %-30lld # it gets PORT, the others <NAME>_PORT\n",
-               (long long)p->port);
+               (long long)port);
     buf_printf(init->out,
                "    # ready: {tcp: {}}                  # if it listens: until then others wait\n");
     return true;
 }
 
-/* The line as name and command; false: it is none. */
-static bool split_line(char *line, Process *ret) {
-    size_t n = strlen(line);
-    while (n && strchr(" \t\r", line[n - 1]))
-        line[--n] = 0;
-    n = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
-    if (n == 0 || line[n] != ':')
-        return false;
-    ret->name = line;
-    ret->command = line + n + 1 + strspn(line + n + 1, " \t");
-    line[n] = 0;
-    return *ret->command;
-}
-
 static int put_procfile(Init *init, Err *err) {
     const char *name = procfile_name(init->dir);
     AUTO_FREE char *text = name ? read_file(init->dir, name) : NULL;
-    Process process = {.port = PORT_BASE};
+    Report unheard; /* `thole vet` tells of lines that are none */
+    ProcfileEntries entries;
     Buf notes;
     if (!text)
         return 0;
     if (!utf8_valid(text, strlen(text)))
         return err_set(err, ERR_INVALID, "%s is not UTF-8 text", name);
+    report_init(&unheard, &init->arena);
+    procfile_parse(&(Source){.file = name, .report = &unheard, .arena = &init->arena}, text,
+                   strlen(text), &entries);
     buf_init(&notes, MAX_CONFIG_BYTES);
     const char *begin = arena_printf(&init->arena, "%s has more processes", name);
-    for (char *line = text + utf8_mark(text, strlen(text)); *line;) {
-        size_t n = strcspn(line, "\n");
-        char *next = line[n] ? line + n + 1 : line + n;
-        line[n] = 0;
-        if (split_line(line, &process)) {
-            if (!put_process(init, &process))
-                note(init, &notes, begin, process.name);
-            process.port += PORT_STEP;
-        }
-        line = next;
-    }
+    for (size_t i = 0; i < entries.n; i++)
+        if (!put_process(init, &entries.at[i], PROCFILE_PORT + (int64_t)i * PROCFILE_PORT_STEP))
+            note(init, &notes, begin, entries.at[i].name);
     put_notes(init, &notes);
     return 0;
 }

@@ -176,8 +176,7 @@ static void widen(Logs *logs) {
     if (targets_read(&targets, &err) == 0 &&
         targets_choose(&targets, logs->ask.names, NULL, &err) == 0)
         for (size_t i = 0; i < targets.all.n; i++)
-            if (targets.all.at[i]->chosen &&
-                strcmp(targets.all.at[i]->view.name, "tiltfile:update") != 0)
+            if (targets.all.at[i]->chosen && !target_is_file(&targets.all.at[i]->view))
                 prefix_widen(&logs->prefix, targets.all.at[i]->view.name);
     targets_deinit(&targets);
 }

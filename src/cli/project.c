@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "data/json.h"
+#include "spec/foreign/process_compose_names.h"
 
 enum { SETTINGS_BYTES = 256 * 1024 };
 
@@ -28,7 +29,7 @@ static char *first_of(const char *dir, const char *const *names, size_t n) {
     return NULL;
 }
 
-static char *find_own(const char *dir, bool *ret_compose) {
+static char *find_own(const char *dir) {
     static const char *const names[] = {"thole.yaml", "previewctl.yaml"};
     return first_of(dir, names, COUNT(names));
 }
@@ -52,19 +53,17 @@ static bool has_processes(const char *path) {
     return line != NULL;
 }
 
-/* The order is that of process-compose. */
-static char *find_process_compose(const char *dir, bool *ret_compose) {
-    static const char *const names[] = {"compose.yml", "compose.yaml", "process-compose.yml",
-                                        "process-compose.yaml"};
-    for (size_t i = 0; i < COUNT(names); i++) {
-        AUTO_FREE char *path = path_join(dir, names[i]);
-        if (!there(path))
-            continue;
-        if (i >= 2 || has_processes(path))
+static char *find_process_compose(const char *dir) {
+    for (size_t i = 0; i < PC_NAMES; i++) {
+        AUTO_FREE char *path = path_join(dir, pc_names[i]);
+        if (there(path) && (i >= PC_COMPOSE_NAMES || has_processes(path)))
             return TAKE(path);
-        *ret_compose = true;
     }
     return NULL;
+}
+
+static char *find_compose(const char *dir) {
+    return first_of(dir, pc_names, PC_COMPOSE_NAMES);
 }
 
 /* OVERMIND_PROCFILE, from the environment or .overmind.env; foreman and overmind take no other name
@@ -82,18 +81,17 @@ static char *find_procfile(const char *dir) {
     return first_of(dir, names, COUNT(names));
 }
 
-static char *find_foreign(const char *dir, bool *ret_compose) {
-    char *found = find_process_compose(dir, ret_compose);
+static char *find_foreign(const char *dir) {
+    char *found = find_process_compose(dir);
     return found ? found : find_procfile(dir);
 }
 
 /* ---- upwards ---- */
 
-static char *search(const char *from, char *(*look)(const char *dir, bool *ret_compose),
-                    bool *ret_compose) {
+static char *search(const char *from, char *(*look)(const char *dir)) {
     AUTO_FREE char *dir = xstrdup(from);
     for (;;) {
-        char *found = look(dir[0] ? dir : "/", ret_compose);
+        char *found = look(dir[0] ? dir : "/");
         char *slash = strrchr(dir, '/');
         if (found || !slash || !dir[0])
             return found;
@@ -102,18 +100,18 @@ static char *search(const char *from, char *(*look)(const char *dir, bool *ret_c
 }
 
 char *project_find(const char *from, Err *err) {
-    bool compose = false;
-    char *found = search(from, find_own, &compose);
+    char *found = search(from, find_own);
     if (!found)
-        found = search(from, find_foreign, &compose);
-    if (!found)
-        err_set(err, ERR_NOT_FOUND,
-                "there is no thole.yaml in %s or above%s; `thole init` writes one, --file names "
-                "another",
-                from,
-                compose ? ", and the compose.yaml is one of Docker's, which thole does not run"
-                        : "");
-    return found;
+        found = search(from, find_foreign);
+    if (found)
+        return found;
+    AUTO_FREE char *compose = search(from, find_compose);
+    err_set(err, ERR_NOT_FOUND,
+            "there is no thole.yaml in %s or above%s; `thole init` writes one, --file names "
+            "another",
+            from,
+            compose ? ", and the compose.yaml is one of Docker's, which thole does not run" : "");
+    return NULL;
 }
 
 /* ---- a file that is gone ---- */

@@ -154,7 +154,7 @@ static void print_table(Ps *ps, const Value *items) {
     for (size_t i = 0; i < value_count(items); i++) {
         TargetView view;
         target_view(value_at(items, i), &view);
-        bool file = str_same(view.name, "tiltfile:update");
+        bool file = target_is_file(&view);
         if (is_meant(ps, &view) && (!file || ps->wide || view.error || ps->only))
             add_row(ps, &view);
     }

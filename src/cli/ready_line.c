@@ -9,12 +9,8 @@
 
 enum { PORTS_MOST = 8, TEXT_BYTES = 4096 };
 
-static bool is_file(const Seen *seen) {
-    return str_same(seen->view.name, "tiltfile:update");
-}
-
 void ready_line_note(ReadyLine *line, const Seen *seen, const char *before) {
-    bool file = is_file(seen) && before[0]; /* it was read again */
+    bool file = target_is_file(&seen->view) && before[0]; /* it was read again */
     if (file || seen_is(seen, "failed") || seen_is(seen, "backoff"))
         line->news = true;
 }
@@ -51,7 +47,7 @@ char *ready_line_text(const Targets *targets) {
     buf_init(&text, TEXT_BYTES);
     for (size_t i = 0; i < targets->all.n; i++) {
         const Seen *seen = targets->all.at[i];
-        if (!seen->chosen || seen->deleted || is_file(seen))
+        if (!seen->chosen || seen->deleted || target_is_file(&seen->view))
             continue;
         servers += seen->view.phase == PHASE_ACTIVE || target_lazy(&seen->view);
         scheduled += target_scheduled(&seen->view);

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/boot.h"
@@ -13,29 +12,22 @@
 #include "data/json.h"
 #include "spec/routes.h"
 
-static uint64_t draw(void) {
-    char hex[17];
-    random_hex(hex, 8);
-    return (strtoull(hex, NULL, 16) >> 1) | 1;
-}
-
 /* Of several that the name stands for: the server of the resource. NULL: there is no telling which
  * is meant. */
 static const Seen *choose(const Targets *targets, Err *err) {
     const Seen *found = NULL;
     Buf names;
-    size_t n = 0;
+    bool several = false; /* resources */
     buf_init(&names, 4096);
     for (size_t i = 0; i < targets->all.n; i++) {
         const Seen *seen = targets->all.at[i];
         if (!seen->chosen)
             continue;
-        buf_printf(&names, "%s%s", n ? ", " : "", seen->view.name);
-        bool other = found && !str_same(found->view.resource, seen->view.resource);
-        n = other ? SIZE_MAX / 2 : n + 1;
+        buf_printf(&names, "%s%s", found ? ", " : "", seen->view.name);
+        several |= found && !str_same(found->view.resource, seen->view.resource);
         found = !found || !seen->view.job ? seen : found;
     }
-    if (n > SIZE_MAX / 4) {
+    if (several) {
         err_set(err, ERR_INVALID, "it stands for several targets, name one: %s", buf_cstr(&names));
         found = NULL;
     }
@@ -60,7 +52,7 @@ int remote_find(Cli *cli, const char *name, Remote *ret, Err *err) {
                         .slug = arena_strdup(&cli->arena, slug),
                         .name = arena_strdup(&cli->arena, seen->view.name),
                         .object = arena_strdup(&cli->arena, seen->view.object),
-                        .writer = draw()};
+                        .writer = (random_u64() >> 1) | 1};
     targets_deinit(&targets);
     return seen ? 0 : -1;
 }
@@ -117,10 +109,6 @@ HttpLines *remote_give(const Remote *remote, const char *bytes, size_t n, bool e
     return client_give(&remote->cli->client, path, n ? bytes : "", n, err);
 }
 
-static ErrKind kind_of(int64_t code) {
-    return code == 404 ? ERR_NOT_FOUND : code == 409 ? ERR_CONFLICT : ERR_UNAVAILABLE;
-}
-
 int remote_status(HttpLines *lines, Err *err) {
     size_t size;
     const Value *status = NULL;
@@ -131,7 +119,7 @@ int remote_status(HttpLines *lines, Err *err) {
     if (r < 0)
         err_set(err, ERR_UNAVAILABLE, "the server broke off");
     else if (!str_same(value_get_str(status, "status"), "Success"))
-        r = err_set(err, kind_of(value_get_int(status, "code", 0)), "%s",
+        r = err_set(err, http_err_kind((int)value_get_int(status, "code", 503)), "%s",
                     value_get_str(status, "message") ? value_get_str(status, "message")
                                                      : "the server broke off");
     arena_deinit(&arena);

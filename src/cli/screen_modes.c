@@ -5,24 +5,31 @@
 #include <string.h>
 
 enum { MODE_COLUMNS = 3, MODE_WRAP = 7, MODE_CURSOR = 25, MODE_SAVED_CURSOR = 1048 };
-enum { KEYBOARDS_MOST = 8 }; /* pushed on each other */
 
-static bool is_screen(uint16_t mode) {
-    return mode == 47 || mode == 1047 || mode == 1049;
-}
-
-bool screen_modes_full(const ScreenModes *modes) {
-    for (size_t i = 0; i < modes->n; i++)
-        if (is_screen(modes->on[i]))
+/* Does it fill the screen (the alternate one)? */
+static bool is_full(const ScreenModes *modes) {
+    for (size_t i = 0; i < modes->n; i++) {
+        uint16_t number = modes->on[i].keyboard ? 0 : modes->on[i].number;
+        if (number == 47 || number == 1047 || number == 1049)
             return true;
+    }
     return false;
 }
 
 /* ---- what was written ---- */
 
+static void add(ScreenModes *modes, ScreenMode mode) {
+    if (modes->n < SCREEN_MODES_MOST)
+        modes->on[modes->n++] = mode;
+}
+
+static void drop(ScreenModes *modes, size_t at) {
+    memmove(&modes->on[at], &modes->on[at + 1], (--modes->n - at) * sizeof(modes->on[0]));
+}
+
 static void set_mode(ScreenModes *modes, uint16_t mode, bool on) {
     size_t at = 0;
-    while (at < modes->n && modes->on[at] != mode)
+    while (at < modes->n && (modes->on[at].keyboard || modes->on[at].number != mode))
         at++;
     if (mode == MODE_WRAP)
         modes->unwrapped = !on;
@@ -30,10 +37,25 @@ static void set_mode(ScreenModes *modes, uint16_t mode, bool on) {
         modes->hidden_cursor = !on;
     else if (mode == MODE_COLUMNS || mode == MODE_SAVED_CURSOR)
         return;
-    else if (on && at == modes->n && at < SCREEN_MODES_MOST)
-        modes->on[modes->n++] = mode;
+    else if (on && at == modes->n)
+        add(modes, (ScreenMode){.number = mode});
     else if (!on && at < modes->n)
-        memmove(&modes->on[at], &modes->on[at + 1], (--modes->n - at) * sizeof(modes->on[0]));
+        drop(modes, at);
+}
+
+static void pop_keyboards(ScreenModes *modes, unsigned long most) {
+    for (size_t i = modes->n; i-- > 0 && most > 0;)
+        if (modes->on[i].keyboard) {
+            drop(modes, i);
+            most--;
+        }
+}
+
+/* The number at the beginning; `otherwise` if there is none, or none that a terminal knows. */
+static uint16_t number_of(const char *text, uint16_t otherwise) {
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    return end == text || number > UINT16_MAX ? otherwise : (uint16_t)number;
 }
 
 /* "1000;1006" */
@@ -55,13 +77,13 @@ static void obey(ScreenModes *modes, char last) {
     if (text[0] == '?' && (last == 'h' || last == 'l'))
         set_modes(modes, text + 1, last == 'h');
     else if (last == 'q' && n && text[n - 1] == ' ')
-        modes->cursor_style = strspn(text, "0 ") < n;
+        modes->cursor_style = number_of(text, 0);
     else if (last == 'm' && text[0] == '>' && text[1] == '4')
-        modes->modified_keys = n > 3 && text[3] != '0';
-    else if (last == 'u' && text[0] == '>' && modes->keyboards < KEYBOARDS_MOST)
-        modes->keyboards++;
-    else if (last == 'u' && text[0] == '<' && modes->keyboards)
-        modes->keyboards--;
+        modes->modified_keys = n > 3 ? number_of(text + 3, 0) : 0;
+    else if (last == 'u' && text[0] == '>')
+        add(modes, (ScreenMode){.keyboard = true, .number = number_of(text + 1, 0)});
+    else if (last == 'u' && text[0] == '<')
+        pop_keyboards(modes, number_of(text + 1, 1));
 }
 
 static void saw_escape(ScreenModes *modes, char c) {
@@ -106,11 +128,15 @@ void screen_modes_saw(ScreenModes *modes, const char *bytes, size_t n) {
 
 void screen_modes_put(const ScreenModes *modes, Buf *to) {
     for (size_t i = 0; i < modes->n; i++)
-        buf_printf(to, "\033[?%uh", modes->on[i]);
+        buf_printf(to, modes->on[i].keyboard ? "\033[>%uu" : "\033[?%uh", modes->on[i].number);
+    if (modes->modified_keys)
+        buf_printf(to, "\033[>4;%um", modes->modified_keys);
+    if (modes->cursor_style)
+        buf_printf(to, "\033[%u q", modes->cursor_style);
     buf_puts(to, modes->hidden_cursor ? "\033[?25l" : "");
     buf_puts(to, modes->unwrapped ? "\033[?7l" : "");
     buf_puts(to, modes->keypad ? "\033=" : "");
-    buf_puts(to, screen_modes_full(modes) ? "\033[H\033[2J" : "");
+    buf_puts(to, is_full(modes) ? "\033[H\033[2J" : "");
 }
 
 void screen_modes_undo(const ScreenModes *modes, Buf *to) {
@@ -120,9 +146,10 @@ void screen_modes_undo(const ScreenModes *modes, Buf *to) {
     static const char rest[] =
         "\0337\033[r\0338\033[4l\033[?7h\033[?25h\033(B\017\033[0m"; /* a region moves the cursor */
     for (size_t i = modes->n; i-- > 0;)
-        buf_printf(to, "\033[?%ul", modes->on[i]);
-    for (unsigned i = 0; i < modes->keyboards; i++)
-        buf_puts(to, "\033[<u");
+        if (modes->on[i].keyboard)
+            buf_puts(to, "\033[<u");
+        else
+            buf_printf(to, "\033[?%ul", modes->on[i].number);
     buf_puts(to, modes->modified_keys ? "\033[>4m" : "");
     buf_puts(to, modes->cursor_style ? "\033[0 q" : "");
     buf_printf(to, "%s%s%s", keys, mouse, rest);

@@ -11,12 +11,18 @@
 
 enum { SCREEN_MODES_MOST = 24, SCREEN_ESCAPE = 32 };
 
+/* A private mode (ESC [ ? number h) that is off in a fresh terminal, or a mode of the keyboard that
+ * was pushed (ESC [ > number u). */
+typedef struct ScreenMode {
+    bool keyboard;
+    uint16_t number;
+} ScreenMode;
+
 typedef struct ScreenModes {
-    /* private modes (ESC [ ? number h) that are off in a fresh terminal, in their order */
-    uint16_t on[SCREEN_MODES_MOST];
+    ScreenMode on[SCREEN_MODES_MOST]; /* in their order: each screen has keyboards of its own */
     size_t n;
-    bool hidden_cursor, unwrapped, keypad, cursor_style, modified_keys;
-    unsigned keyboards; /* how often it has pushed one */
+    bool hidden_cursor, unwrapped, keypad;
+    unsigned cursor_style, modified_keys; /* 0: as in a fresh terminal */
     /* the sequence that is being read; its bytes between ESC [ and the last one */
     enum { SCREEN_TEXT, SCREEN_ESC, SCREEN_CSI } at;
     char escape[SCREEN_ESCAPE];
@@ -25,9 +31,8 @@ typedef struct ScreenModes {
 
 /* The program has written this. */
 void screen_modes_saw(ScreenModes *modes, const char *bytes, size_t n);
-/* Does it fill the screen (the alternate one)? */
-bool screen_modes_full(const ScreenModes *modes);
-/* What brings a fresh terminal into these modes; a screen that is filled is empty then. */
+/* What brings a fresh terminal into these modes; a screen that is filled (the alternate one) is
+ * empty then. */
 void screen_modes_put(const ScreenModes *modes, Buf *to);
 /* What puts the terminal back: also the scrolling region, colours, characters and keys, of which
  * nothing need be known. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static int try_once(const Remote *remote, const Buf *keys, int64_t deadline_ms, 
     while (lines && !http_lines_done(lines) && r == 0) {
         struct pollfd p = {.fd = http_lines_fd(lines), .events = POLLIN};
         int64_t left = deadline_ms - clock_mono_ms();
-        if (left <= 0 || poll(&p, 1, (int)left) == 0)
+        if (left <= 0 || poll(&p, 1, left < INT_MAX ? (int)left : INT_MAX) == 0)
             r = err_set(err, ERR_TIMEOUT, "%s does not read what was sent", remote->name);
         else if (http_lines_fill(lines, err) < 0)
             break;

@@ -47,7 +47,7 @@ void summary_print(const Targets *targets, bool well, bool color) {
         if ((int)strlen(targets->all.at[i]->view.name) > width)
             width = (int)strlen(targets->all.at[i]->view.name);
     for (size_t i = 0; i < targets->all.n; i++)
-        if (strcmp(targets->all.at[i]->view.name, "tiltfile:update") != 0)
+        if (!target_is_file(&targets->all.at[i]->view))
             print_target(targets->all.at[i], well, width, color);
 }
 

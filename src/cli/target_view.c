@@ -62,6 +62,10 @@ void target_view(const Value *target, TargetView *ret) {
                                                    str_starts(ret->message, "going to be stopped"));
 }
 
+bool target_is_file(const TargetView *view) {
+    return str_same(view->name, TARGET_FILE);
+}
+
 bool target_scheduled(const TargetView *view) {
     return view->phase == PHASE_WAITING && str_same(view->reason, "schedule");
 }

@@ -29,6 +29,7 @@ typedef struct TargetView {
 void target_view(const Value *target, TargetView *ret);
 /* metadata.resourceVersion of any object; 0: it has none. */
 int64_t object_version(const Value *object);
+bool target_is_file(const TargetView *view);   /* the config file itself */
 bool target_scheduled(const TargetView *view); /* waits for its time */
 /* Waits for its first connection: it can be reached, which is what `ready` is about. */
 bool target_lazy(const TargetView *view);

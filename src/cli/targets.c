@@ -243,7 +243,7 @@ static int unknown(const Targets *targets, const char *name, Err *err) {
     VEC(const char *) names = {0};
     for (size_t i = 0; i < targets->all.n; i++) {
         const TargetView *view = &targets->all.at[i]->view;
-        if (strcmp(view->name, "tiltfile:update") == 0)
+        if (target_is_file(view))
             continue;
         VEC_PUSH(names, view->resource);
         VEC_PUSH(names, view->name);

@@ -206,7 +206,7 @@ void http_status_message(const HttpAnswer *answer, char *text, size_t size) {
     arena_deinit(&arena);
 }
 
-static ErrKind kind_of_status(int status) {
+ErrKind http_err_kind(int status) {
     switch (status) {
     case 403: return ERR_DENIED;
     case 404: return ERR_NOT_FOUND;
@@ -220,7 +220,7 @@ static ErrKind kind_of_status(int status) {
 int http_status_err(const HttpAnswer *answer, Err *err) {
     char message[MESSAGE_MAX];
     http_status_message(answer, message, sizeof(message));
-    return err_set(err, kind_of_status(answer->status), "%s", message);
+    return err_set(err, http_err_kind(answer->status), "%s", message);
 }
 
 /* ---- lines ---- */

@@ -47,5 +47,6 @@ const char *http_lines_next(HttpLines *lines, size_t *ret_size);
 
 /* The sentence of a Status object, or what stands for it. */
 void http_status_message(const HttpAnswer *answer, char *text, size_t size);
-/* The same as an error, of the kind that the status means. Returns -1. */
+ErrKind http_err_kind(int status); /* what an HTTP status means */
+/* The same as an error, of the kind that its status means. Returns -1. */
 int http_status_err(const HttpAnswer *answer, Err *err);

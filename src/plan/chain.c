@@ -55,7 +55,7 @@ static const char *without(const char *message, const char *prefix) {
 }
 
 static void show_log(const Walk *w, const char *target, uint32_t run) {
-    if (strcmp(target, "tiltfile:update") == 0)
+    if (strcmp(target, TARGET_FILE) == 0)
         w->chain->command = "vet";
     else
         w->chain->command = run ? arena_printf(w->arena, "logs %s --run %u", target, run)

@@ -114,7 +114,7 @@ static void add_target(Builder *b, const Service *s, TargetType type, const Comm
 
 static void add_file(Builder *b) {
     b->graph->targets[b->graph->n++] = (TargetSpec){
-        .name = "tiltfile:update",
+        .name = TARGET_FILE,
         .object = "tiltfile.update",
         .resource = "(Tiltfile)",
         .type = TARGET_JOB,

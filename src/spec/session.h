@@ -55,6 +55,8 @@ typedef struct Helper {
     char command[PROCESS_COMMAND];
 } Helper;
 
+#define TARGET_FILE "tiltfile:update" /* the target that is the config file itself */
+
 typedef struct TargetStatus {
     const char *name;     /* "api:serve" */
     const char *resource; /* "api"; "(Tiltfile)" for the file's own target */

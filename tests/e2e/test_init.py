@@ -2,6 +2,7 @@
 """thole init: what it writes is valid, runs, and destroys nothing."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -102,6 +103,13 @@ def test_from_a_foreign_file(thole):
     assert "Made from Procfile.dev" in (thole.project / "thole.yaml").read_text()
     thole.run("up", "-d", "--wait")
     thole.wait_ledger("web 5000")
+
+
+def test_a_disk_without_room_is_named_and_nothing_is_left(thole):
+    limited = "trap '' XFSZ; ulimit -f 1; exec \"$0\" init"
+    done = subprocess.run(["sh", "-c", limited, driver.BUILD / "thole"], cwd=thole.project, env=thole.env, capture_output=True, text=True)
+    assert done.returncode and "thole.yaml: file too large" in done.stderr, done
+    assert not (thole.project / "thole.yaml").exists()
 
 
 def test_nothing_is_destroyed(thole):

@@ -3,7 +3,6 @@
  * when it was taken, so what a process does not read waits with who asked. After another connection
  * the message is said again: the pin gives nothing twice. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backend/local/inside.h"
@@ -109,12 +108,6 @@ static Run *running(Local *local, StepId id, Err *err) {
     return NULL;
 }
 
-static uint64_t draw(void) {
-    char hex[17];
-    random_hex(hex, 8);
-    return strtoull(hex, NULL, 16) | 1;
-}
-
 Op *local_input_step(Backend *backend, StepId id, const StepInput *given, OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Err err = {0};
@@ -127,7 +120,7 @@ Op *local_input_step(Backend *backend, StepId id, const StepInput *given, OpFn f
     memcpy(input->bytes, given->n ? given->bytes : "", given->n);
     input->n = given->n;
     input->end = given->end;
-    input->writer = given->writer ? given->writer : draw();
+    input->writer = given->writer ? given->writer : random_u64() | 1;
     input->at = given->at;
     Op *op = input->op = local_op(local, fn, arg, on_cancel, input);
     list_append(&run->inputs, &input->link);

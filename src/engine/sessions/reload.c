@@ -127,7 +127,7 @@ static void follow(Session *session, const TargetChange *change, Arena *arena) {
                                        .kind = EVENT_ASKED,
                                        .reason = "ConfigChanged",
                                        .message = why,
-                                       .cause = {.target = "tiltfile:update"}});
+                                       .cause = {.target = TARGET_FILE}});
     }
 }
 
@@ -152,7 +152,7 @@ static void choose_again(Session *session) {
                  &(Event){.kind = EVENT_ASKED,
                           .reason = "ConfigChanged",
                           .message = "it is new in the config file",
-                          .cause = {.target = "tiltfile:update"}});
+                          .cause = {.target = TARGET_FILE}});
 }
 
 static void save(Session *session) {

@@ -14,7 +14,9 @@
 #include "data/yaml.h"
 #include "spec/foreign/process_compose.h"
 #include "spec/foreign/dotenv.h"
+#include "spec/foreign/process_compose_names.h"
 #include "spec/foreign/substitute.h"
+#include "spec/foreign/switch.h"
 
 enum { FILES_MAX = 16 };
 
@@ -248,8 +250,6 @@ static void reverse(Source *at, size_t n) {
 
 /* --- the override --- */
 
-static const char *const default_names[] = {"compose.yml", "compose.yaml", "process-compose.yml",
-                                            "process-compose.yaml"};
 static const char *const override_names[] = {"compose.override.yml", "compose.override.yaml",
                                              "process-compose.override.yml",
                                              "process-compose.override.yaml"};
@@ -259,8 +259,8 @@ static int read_override(PcFiles *files) {
     const Source *own = &files->at[files->own];
     const char *base = path_base(own->file);
     bool usual = false;
-    for (size_t i = 0; i < COUNT(default_names); i++)
-        usual = usual || strcmp(base, default_names[i]) == 0;
+    for (size_t i = 0; i < PC_NAMES; i++)
+        usual = usual || strcmp(base, pc_names[i]) == 0;
     for (size_t i = 0; usual && i < COUNT(override_names); i++) {
         AUTO_FREE char *path = path_join(files->dir, override_names[i]);
         source_note(own, path);
@@ -315,21 +315,20 @@ static bool meant(const Value *v) {
     return v && v->kind != VALUE_NULL && !(v->kind == VALUE_BOOL && !v->boolean);
 }
 
-static void tell_key(const PcFiles *files, const PcKey *key, const char *path, Buf *told) {
+/* `told`: of pc_keys, which were told already. */
+static void tell_key(const PcFiles *files, const PcKey *key, const char *path, bool *told) {
     if (key->fate == PC_REFUSED) {
         pc_problem(files, path, key->why, "thole does not do this");
         return;
     }
-    const char *mark =
-        arena_printf(files->at[0].arena, " %p/%s ", (const void *)key->type, key->name);
-    if (key->fate == PC_IGNORED && !strstr(buf_cstr(told), mark)) {
-        buf_puts(told, mark);
+    if (key->fate == PC_IGNORED && !told[key - pc_keys]) {
+        told[key - pc_keys] = true;
         pc_warning(files, path, key->why, "this has no meaning here and is ignored");
     }
 }
 
 static void tell_keys(const PcFiles *files, const Type *type, const Value *map, const char *path,
-                      Buf *told) {
+                      bool *told) {
     Arena *arena = files->at[0].arena;
     for (size_t i = 0; value_is(map, VALUE_MAP) && i < map->map.n; i++) {
         const ValuePair *pair = &map->map.at[i];
@@ -345,15 +344,15 @@ static void tell_keys(const PcFiles *files, const Type *type, const Value *map, 
 }
 
 static void tell_all(const PcFiles *files, const Value *project) {
-    Buf told;
-    buf_init(&told, 64 * 1024);
+    size_t keys = 0;
+    while (pc_keys[keys].type)
+        keys++;
+    bool *told = arena_alloc(files->at[0].arena, keys * sizeof(*told));
     const Value *processes = value_get(project, "processes");
-    tell_keys(files, &type_pc_project, project, "", &told);
+    tell_keys(files, &type_pc_project, project, "", told);
     for (size_t i = 0; value_is(processes, VALUE_MAP) && i < processes->map.n; i++)
         tell_keys(files, &type_pc_process, processes->map.at[i].value,
-                  arena_printf(files->at[0].arena, "processes.%s", processes->map.at[i].key),
-                  &told);
-    buf_deinit(&told);
+                  arena_printf(files->at[0].arena, "processes.%s", processes->map.at[i].key), told);
 }
 
 /* --- all of it --- */
@@ -379,12 +378,6 @@ static const PcProject *decode(const PcFiles *files) {
     return ret;
 }
 
-/* PC_DISABLE_DOTENV: 1, true, … as process-compose reads it. */
-static bool dotenv_disabled(const StrMap *client) {
-    const char *value = client ? strmap_get(client, "PC_DISABLE_DOTENV") : NULL;
-    return value && *value && strcmp(value, "0") != 0 && strcmp(value, "false") != 0;
-}
-
 const PcProject *pc_read(const Source *source, const char *text, size_t size, PcFiles *files) {
     Arena *arena = source->arena;
     static const StrMap nothing;
@@ -397,7 +390,8 @@ const PcProject *pc_read(const Source *source, const char *text, size_t size, Pc
         report_warn(source->report, &place,
                     "merge files by `extends`, or by an override of the usual name",
                     "PC_CONFIG_FILES is not followed");
-    if (!dotenv_disabled(client) && dotenv_read(source, files->dir, ".env", &files->dotenv) < 0)
+    if (!switch_is_set(client, "PC_DISABLE_DOTENV") &&
+        dotenv_read(source, files->dir, ".env", &files->dotenv) < 0)
         return NULL;
     files->env = strmap_merge(&files->dotenv, client, arena);
     Source *own = add(files, source, source->file);

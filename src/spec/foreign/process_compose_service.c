@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "spec/foreign/dotenv.h"
 #include "spec/foreign/shell_quote.h"
+#include "spec/foreign/switch.h"
 #include "spec/template.h"
 
 enum { GRACE_S = 10 };
@@ -378,13 +379,10 @@ static void add_watch_path(const Making *m, const Writing *w, const PcWatchPath 
         writing_item(w, ignore, path->exclude.at[i]);
 }
 
-static int put_watch(Making *m) {
+static void put_watch(Making *m) {
     const PcWatch *watch = &m->process->watch;
-    const char *disabled =
-        m->t->source->client ? strmap_get(m->t->source->client, "PC_NO_WATCH") : NULL;
-    if (!watch->paths.n ||
-        (disabled && *disabled && strcmp(disabled, "false") != 0 && strcmp(disabled, "0") != 0))
-        return 0;
+    if (!watch->paths.n || switch_is_set(m->t->source->client, "PC_NO_WATCH"))
+        return;
     Writing w = at(m, "watch");
     Value *v = writing_map(&w), *paths = writing_list(&w), *ignore = writing_list(&w);
     for (size_t i = 0; i < watch->paths.n; i++)
@@ -394,7 +392,6 @@ static int put_watch(Making *m) {
         writing_put(&w, v, "ignore", ignore);
     writing_ms(&w, v, "debounce", watch->debounce_ms);
     writing_put(&w, m->service, "watch", v);
-    return 0;
 }
 
 /* --- the rest --- */
@@ -484,5 +481,6 @@ const Value *pc_service(const PcTranslation *t, const PcProcess *process, int64_
     put_terminal(&m);
     if (!pc_starts(process, t->source->client))
         writing_bool(&w, m.service, "auto", false);
-    return put_schedule(&m) < 0 || put_watch(&m) < 0 ? NULL : m.service;
+    put_watch(&m);
+    return put_schedule(&m) < 0 ? NULL : m.service;
 }

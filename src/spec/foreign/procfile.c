@@ -7,47 +7,12 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "spec/foreign/foreign_name.h"
+#include "spec/foreign/procfile_lines.h"
 #include "spec/foreign/procfile_settings.h"
 #include "spec/foreign/writing.h"
 #include "spec/template.h"
 
 enum { COPIES_MAX = 100 };
-
-#define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-
-/* --- lines --- */
-
-static void take_line(const Source *source, char *line, uint32_t number, ProcfileEntries *ret) {
-    size_t n = strlen(line), name = strspn(line, NAME_BYTES);
-    while (n && strchr(" \t\r", line[n - 1]))
-        line[--n] = 0;
-    char *command = line[name] == ':' ? line + name + 1 + strspn(line + name + 1, " \t") : NULL;
-    if (name && command && *command) {
-        line[name] = 0;
-        ret->at = arena_grow(source->arena, ret->at, ret->n, &ret->cap, sizeof(*ret->at));
-        ret->at[ret->n++] = (ProcfileEntry){line, command, number};
-        return;
-    }
-    const char *text = line + strspn(line, " \t");
-    Place place = {.file = source->file, .line = number, .column = 1};
-    if (*text && *text != '#')
-        report_warn(source->report, &place,
-                    "a line is `name: command`, with a-z, 0-9, - and _ in the name",
-                    "this line is ignored");
-}
-
-void procfile_parse(const Source *source, const char *text, size_t size, ProcfileEntries *ret) {
-    uint32_t number = 1;
-    *ret = (ProcfileEntries){0};
-    for (size_t at = utf8_mark(text, size); at < size; number++) {
-        const char *end = memchr(text + at, '\n', size - at);
-        size_t n = end ? (size_t)(end - text) - at : size - at;
-        take_line(source, arena_strndup(source->arena, text + at, n), number, ret);
-        at += n + 1;
-    }
-}
-
-/* --- services --- */
 
 typedef struct Making {
     const Source *source;
@@ -104,14 +69,14 @@ static void put_restart(const Making *m, const Writing *w, const ProcfileEntry *
         writing_text(w, service, "ends_session", "always");
 }
 
-static int put_stop(const Making *m, const Writing *w, const ProcfileEntry *entry, Value *service) {
+static void put_stop(const Making *m, const Writing *w, const ProcfileEntry *entry,
+                     Value *service) {
     Value *stop = writing_map(w);
     const char *name = procfile_value(m->settings.stop_signals, entry->name, m->arena);
     if (name)
         writing_text(w, stop, "signal", name);
     writing_ms(w, stop, "grace", m->settings.timeout_s * 1000);
     writing_put(w, service, "stop", stop);
-    return 0;
 }
 
 /* PS says who it is, as foreman has it; each knows its port, and those of the others. */
@@ -131,7 +96,8 @@ static void put_env(const Making *m, const Writing *w, size_t i, int64_t copy, V
     writing_put(w, service, "env", env);
 }
 
-static int put_service(const Making *m, size_t i, int64_t copy, const char *name, Value *services) {
+static void put_service(const Making *m, size_t i, int64_t copy, const char *name,
+                        Value *services) {
     const ProcfileEntry *entry = &m->entries->at[i];
     Writing w = {m->arena, entry->line, 1};
     Value *service = writing_map(&w);
@@ -141,31 +107,27 @@ static int put_service(const Making *m, size_t i, int64_t copy, const char *name
     writing_words(&w, service, "shell", &(StrList){shell, 2});
     put_env(m, &w, i, copy, service);
     put_restart(m, &w, entry, service);
-    if (put_stop(m, &w, entry, service) < 0)
-        return -1;
+    put_stop(m, &w, entry, service);
     if (!starts(m, entry))
         writing_bool(&w, service, "auto", false);
     writing_put(&w, services, name, service);
-    return 0;
 }
 
 /* Several of one: web-1, web-2, and `web` stands for all of them. */
-static int put_copies(const Making *m, size_t i, int64_t copies, const char *name,
-                      Value *services) {
+static void put_copies(const Making *m, size_t i, int64_t copies, const char *name,
+                       Value *services) {
     const ProcfileEntry *entry = &m->entries->at[i];
     Writing w = {m->arena, entry->line, 1};
     Value *group = writing_map(&w), *members = writing_list(&w);
     for (int64_t k = 0; k < copies; k++) {
         const char *own = arena_printf(m->arena, "%s-%" PRId64, name, k + 1);
-        if (put_service(m, i, k, own, services) < 0)
-            return -1;
+        put_service(m, i, k, own, services);
         writing_item(&w, members, own);
     }
     writing_put(&w, group, "depends_on", members);
     if (!starts(m, entry))
         writing_bool(&w, group, "auto", false);
     writing_put(&w, services, name, group);
-    return 0;
 }
 
 static const ProcfileEntry *named_before(const Making *m, size_t i) {
@@ -192,10 +154,11 @@ static int put_entry(Making *m, size_t i, Value *services) {
             arena_printf(m->arena,
                          "\"%s\" is the name of another process here, where names are lower case",
                          entry->name));
-    if (copies > 1)
-        return put_copies(m, i, copies, name, services);
-    if (put_service(m, i, 0, name, services) < 0)
-        return -1;
+    if (copies > 1) {
+        put_copies(m, i, copies, name, services);
+        return 0;
+    }
+    put_service(m, i, 0, name, services);
     Value *service = services->map.at[services->map.n - 1].value;
     if (copies == 0 && starts(m, entry))
         writing_bool(&(Writing){m->arena, entry->line, 1}, service, "auto", false);

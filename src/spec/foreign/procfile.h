@@ -8,16 +8,3 @@
 
 /* What it means in our language. NULL: reported. */
 const Value *procfile_translate(const Source *source, const char *text, size_t size);
-
-typedef struct ProcfileEntry {
-    const char *name, *command;
-    uint32_t line;
-} ProcfileEntry;
-
-typedef struct ProcfileEntries {
-    ProcfileEntry *at; /* in the order of the file */
-    size_t n, cap;
-} ProcfileEntries;
-
-/* The lines. What is neither one of them, empty nor a comment is warned of. */
-void procfile_parse(const Source *source, const char *text, size_t size, ProcfileEntries *ret);

@@ -7,6 +7,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "spec/foreign/dotenv.h"
+#include "spec/foreign/procfile_lines.h"
+#include "spec/foreign/switch.h"
 
 #define PREFIX "OVERMIND_"
 
@@ -120,10 +122,6 @@ static int take_number(const Reading *r, const Number *n) {
     return -1;
 }
 
-static bool yes(const char *text) {
-    return text && *text && strcmp(text, "0") != 0 && strcmp(text, "false") != 0;
-}
-
 static void tell_ignored(const Reading *r) {
     Place place = {.file = r->source->file};
     for (const ProcfileSwitch *s = procfile_switches; s->name; s++) {
@@ -142,16 +140,16 @@ int procfile_settings(const Source *source, ProcfileSettings *ret) {
     if (take_files(&r) < 0)
         return -1;
     const Number numbers[] = {
-        {yes(get(&r, "PORT")) ? PREFIX "PORT" : "PORT", 65535, 5000, &ret->port},
-        {PREFIX "PORT_STEP", 10000, 100, &ret->port_step},
+        {switch_is_on(get(&r, "PORT")) ? PREFIX "PORT" : "PORT", 65535, PROCFILE_PORT, &ret->port},
+        {PREFIX "PORT_STEP", 10000, PROCFILE_PORT_STEP, &ret->port_step},
         {PREFIX "FORMATION_PORT_STEP", 10000, 10, &ret->formation_step},
         {PREFIX "TIMEOUT", 24 * 3600, 5, &ret->timeout_s}};
     for (size_t i = 0; i < COUNT(numbers); i++)
         if (take_number(&r, &numbers[i]) < 0)
             return -1;
-    ret->no_port = yes(get(&r, "NO_PORT"));
-    ret->any_can_die = yes(get(&r, "ANY_CAN_DIE"));
-    ret->shell = yes(get(&r, "SHELL")) ? get(&r, "SHELL") : "sh";
+    ret->no_port = switch_is_on(get(&r, "NO_PORT"));
+    ret->any_can_die = switch_is_on(get(&r, "ANY_CAN_DIE"));
+    ret->shell = switch_is_on(get(&r, "SHELL")) ? get(&r, "SHELL") : "sh";
     ret->processes = get(&r, "PROCESSES");
     ret->ignored = get(&r, "IGNORED_PROCESSES");
     ret->can_die = get(&r, "CAN_DIE");

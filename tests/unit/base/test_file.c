@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -75,6 +78,44 @@ TEST(file_read_says_what_is_wrong)
     ASSERT(mkfifo(pipe_path, 0600) == 0);
     CHECK_EQ(file_read(pipe_path, 10, &text, NULL, &err), -1); /* and does not wait for a writer */
     CHECK_HAS(err.msg, "pipe");
+}
+
+TEST(a_file_is_new_or_refused)
+{
+    Err err = {0};
+    AUTO_FREE char *path = in_dir("file"), *link = in_dir("link");
+    ASSERT(file_write_new(path, "mine", 4, 0600, &err) == 0);
+    holds(path, "mine");
+    CHECK_EQ(file_write_new(path, "yours", 5, 0600, &err), -1);
+    CHECK_EQ(err.kind, ERR_CONFLICT);
+    holds(path, "mine");
+    ASSERT(symlink("nowhere", link) == 0);
+    CHECK_EQ(file_write_new(link, "yours", 5, 0600, &err), -1);
+    CHECK_EQ(err.kind, ERR_CONFLICT);
+}
+
+TEST(what_is_appended_stands_at_the_end)
+{
+    Err err = {0};
+    AUTO_FREE char *path = in_dir("file");
+    ASSERT(file_append(path, "one ", 4, 0600, &err) == 0);
+    ASSERT(file_append(path, "two", 3, 0600, &err) == 0);
+    holds(path, "one two");
+}
+
+TEST(a_new_file_that_has_no_room_is_not_left_half)
+{
+    Err err = {0};
+    AUTO_FREE char *path = in_dir("file"), *other = in_dir("other");
+    struct rlimit small = {10, 10};
+    signal(SIGXFSZ, SIG_IGN);
+    ASSERT(setrlimit(RLIMIT_FSIZE, &small) == 0); /* the first write is a short one */
+    errno = 0;
+    CHECK_EQ(file_write_new(path, "more than it may have", 21, 0600, &err), -1);
+    CHECK_HAS(err.msg, "file too large");
+    CHECK(access(path, F_OK) < 0);
+    CHECK_EQ(file_append(other, "more than it may have", 21, 0600, &err), -1);
+    CHECK_HAS(err.msg, "file too large");
 }
 
 TEST(file_write_truncates)
