@@ -212,14 +212,15 @@ static Come state_of(const Wish *w, size_t i) {
     bool later =
         seen->view.version > w->versions[i]; /* it was to run, until somebody wished else */
     bool stops = w->action == ACTION_STOP || w->action == ACTION_DISABLE;
-    if (!stops && seen->view.phase == PHASE_NONE && later)
+    if (w->action != ACTION_ENABLE && !stops && seen->view.phase == PHASE_NONE && later)
         return COME_STOPPED;
     switch (w->action) {
     case ACTION_START: return started(w, i, seen->view.job);
     case ACTION_RESTART: return started(w, i, true);
     case ACTION_STOP:
     case ACTION_DISABLE: return stopped(seen, w->runs[i]);
-    case ACTION_ENABLE: return COME_TRUE;
+    case ACTION_ENABLE:
+        return seen->view.phase == PHASE_DISABLED && !later ? COME_NOT_YET : COME_TRUE;
     }
     UNREACHABLE();
 }
@@ -232,6 +233,16 @@ static void say_how_stopped(const Wish *w) {
                      strstr(view->message, "; the stop command ") != NULL;
         if (w->targets.all.at[i]->chosen && rough)
             cli_say("%s: %s", view->name, view->message);
+    }
+}
+
+/* Enabling starts what was asked for before, and nothing else. */
+static void say_not_started(const Wish *w) {
+    for (size_t i = 0; i < w->targets.all.n; i++) {
+        const Seen *seen = w->targets.all.at[i];
+        if (seen->chosen && !seen_unknown(seen) && seen->view.phase == PHASE_NONE)
+            cli_say("%s is enabled, and not started: nobody has asked for it (`thole start %s`)",
+                    seen->view.name, seen->view.resource);
     }
 }
 
@@ -313,6 +324,8 @@ static int act(Wish *w, Err *err) {
     r = r < 0 ? r : wait_for(w, w->options->timeout_ms, err);
     if (r == EXIT_DONE && (w->action == ACTION_STOP || w->action == ACTION_DISABLE))
         say_how_stopped(w);
+    if (r == EXIT_DONE && w->action == ACTION_ENABLE)
+        say_not_started(w);
     if (r >= 0 && w->action != ACTION_START)
         helpers_say_all(w->cli, &w->targets, true);
     return r;

@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -109,35 +108,16 @@ static int take_own(Cli *cli, const char *slug, Begun *ret, Err *err) {
     return 0;
 }
 
-/* When the file was read for the last time, well; -1: it was not. */
-static int64_t read_at_us(const Value *session) {
-    const Value *targets = value_get(value_get(session, "status"), "targets");
-    for (size_t i = 0; i < value_count(targets); i++) {
-        const Value *target = value_at(targets, i);
-        const Value *ended = value_get(value_get(target, "state"), "terminated");
-        const char *start = value_get_str(ended, "startTime");
-        int64_t us;
-        if (str_same(value_get_str(target, "name"), "tiltfile:update") && start &&
-            !value_get_str(ended, "error") && time_parse(start, &us, NULL) == 0)
-            return us;
-    }
-    return -1;
-}
-
-/* The session watches its file. Who has just written to it expects it to be taken up before
+/* The session watches its files. Who has just written to one expects it to be taken up before
  * anything else is done. */
 static int take_up(Cli *cli, const char *slug, Err *err) {
-    const Value *session, *reply;
-    struct stat file;
-    if (stat(cli->config_file, &file) < 0 || get_session(cli, slug, &session, NULL) < 0)
-        return 0;
-    int64_t changed_us = file.st_mtim.tv_sec * (int64_t)1000000 + file.st_mtim.tv_nsec / 1000;
-    if (changed_us <= read_at_us(session))
-        return 0;
+    const Value *reply;
     AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s/reload", slug);
     if (client_ask(&cli->client, "POST", path, "{}", &cli->arena, &reply, err) == 0)
         return 0;
     report_print(cli, reply);
+    if (err->kind != ERR_INVALID)
+        return -1;
     AUTO_FREE char *down = cli_words(cli, "down");
     return err_in(err, "session %s goes on as it is (`%s` stops it)", slug, down);
 }

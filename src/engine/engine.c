@@ -272,13 +272,8 @@ bool target_refuses(const Target *target, const char *done, Err *err) {
     if (target_spec(target)->command == NULL)
         err_set(err, ERR_INVALID, "%s is the config file itself and cannot be %s",
                 target_spec(target)->name, done);
-    else if (session->deleting)
-        err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
-    else if (session->done)
-        err_set(err, ERR_CONFLICT, "session %s is done; start it again with `thole ci`",
-                session->slug);
     else
-        return false;
+        return session_refuses(session, err);
     return true;
 }
 

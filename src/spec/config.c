@@ -390,6 +390,7 @@ static const Field config_fields[] = {
     FIELD(Config, file, "file", t_string, .flags = FIELD_INTERNAL),
     FIELD(Config, root, "root", t_string, .flags = FIELD_INTERNAL),
     FIELD(Config, files, "files", t_strings, .flags = FIELD_INTERNAL),
+    FIELD(Config, digests, "digests", t_strings, .flags = FIELD_INTERNAL),
     FIELD(Config, slug, "slug", t_string, .flags = FIELD_INTERNAL),
     FIELD(Config, vars, "vars", t_env, .check = check_var_name,
           .doc = "values for templates: `{{vars.NAME}}`"),

@@ -205,6 +205,7 @@ typedef struct Config {
     const char *file; /* absolute, links resolved */
     const char *root; /* its directory */
     StrList files;    /* what it was read from: the file itself first, `.env` files, … */
+    StrList digests; /* of each of the files as it was read: SHA-256 in hex; "": it was not there */
     const char *slug; /* config_slug */
     StrMap vars;      /* for templates */
     StrMap env;       /* after resolution: env_from, then env */

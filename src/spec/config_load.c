@@ -264,6 +264,8 @@ static const Config *parse(Source *source, const char *text, size_t size) {
     resolve(config, source);
     if (source->files)
         config->files = *source->files;
+    if (source->digests)
+        config->digests = *source->digests;
     return source->report->errors == errors ? config : NULL;
 }
 
@@ -299,8 +301,9 @@ static const Config *load(Source *source, const char *file) {
 }
 
 const Config *config_load(const char *file, const StrMap *client, Arena *arena, Report *report) {
-    StrList files = {0};
-    Source source = {.report = report, .arena = arena, .client = client, .files = &files};
+    StrList files = {0}, digests = {0};
+    Source source = {
+        .report = report, .arena = arena, .client = client, .files = &files, .digests = &digests};
     return load(&source, file);
 }
 

@@ -21,6 +21,15 @@ void digest_hex(const char *text, char *ret, size_t digits) {
     str_hex(ret, digest, digits / 2);
 }
 
+void digest_bytes_hex(const void *bytes, size_t size, char *ret) {
+    struct sha256_ctx sha;
+    uint8_t digest[DIGEST_BYTES];
+    sha256_init(&sha);
+    sha256_update(&sha, size, bytes);
+    sha256_digest(&sha, sizeof(digest), digest);
+    str_hex(ret, digest, sizeof(digest));
+}
+
 Digest *digest_new(void) {
     Digest *digest = xmalloc(sizeof(*digest));
     sha256_init(&digest->sha);

@@ -8,8 +8,11 @@
 /* The first `digits` hex digits (even, at most 64) of the digest of the text, NUL-terminated. */
 void digest_hex(const char *text, char *ret, size_t digits);
 
-/* The digest of bytes that come in pieces. */
 enum { DIGEST_BYTES = 32 };
+/* All of the digest of some bytes: 2 * DIGEST_BYTES hex digits, NUL-terminated. */
+void digest_bytes_hex(const void *bytes, size_t size, char *ret);
+
+/* The digest of bytes that come in pieces. */
 typedef struct Digest Digest;
 Digest *digest_new(void);
 void digest_add(Digest *digest, const void *bytes, size_t size);

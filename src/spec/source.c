@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
-
+#include "spec/digest.h"
 #include "spec/replicas.h"
 
 static void take_place(Place *place, const Value *v, uint32_t line, uint32_t column) {
@@ -115,20 +115,41 @@ void source_warning(const Source *source, const char *path, const char *hint, co
     va_end(args);
 }
 
-void source_note(const Source *source, const char *path) {
-    StrList *files = source->files;
+/* Full at each power of two. */
+static void append(StrList *list, const char *text, Arena *arena) {
+    if ((list->n & (list->n - 1)) == 0) {
+        const char **at = arena_alloc(arena, (list->n ? 2 * list->n : 1) * sizeof(*at));
+        if (list->n)
+            memcpy(at, list->at, list->n * sizeof(*at));
+        list->at = at;
+    }
+    list->at[list->n++] = text;
+}
+
+static void note(const Source *source, const char *path, const char *digest) {
+    StrList *files = source->files, *digests = source->digests;
     if (!files)
         return;
     for (size_t i = 0; i < files->n; i++)
-        if (strcmp(files->at[i], path) == 0)
+        if (strcmp(files->at[i], path) == 0) {
+            if (digest[0])
+                digests->at[i] = digest;
             return;
-    if ((files->n & (files->n - 1)) == 0) { /* full at each power of two */
-        const char **at = arena_alloc(source->arena, (files->n ? 2 * files->n : 1) * sizeof(*at));
-        if (files->n)
-            memcpy(at, files->at, files->n * sizeof(*at));
-        files->at = at;
-    }
-    files->at[files->n++] = arena_strdup(source->arena, path);
+        }
+    append(files, arena_strdup(source->arena, path), source->arena);
+    append(digests, digest, source->arena);
+}
+
+void source_note(const Source *source, const char *path) {
+    note(source, path, "");
+}
+
+static const char *digest_of(const Source *source, const char *text, size_t size) {
+    if (!source->files)
+        return "";
+    char *hex = arena_alloc(source->arena, 2 * DIGEST_BYTES + 1);
+    digest_bytes_hex(text, size, hex);
+    return hex;
 }
 
 char *source_read(const Source *source, const char *path, size_t *ret_size, Err *err) {
@@ -147,5 +168,7 @@ char *source_read(const Source *source, const char *path, size_t *ret_size, Err 
         err_sys(err, errno, "it cannot be read");
     else if (file_read(path, MAX_CONFIG_BYTES, &text, ret_size, err) < 0)
         text = NULL;
+    if (text)
+        note(source, path, digest_of(source, text, *ret_size));
     return text;
 }

@@ -13,6 +13,7 @@ typedef struct Source {
     Arena *arena;
     const StrMap *client; /* environment of whoever asks; NULL: unknown */
     StrList *files;       /* that were read, or looked for, absolute; NULL: nobody wants to know */
+    StrList *digests;     /* parallel to files; see Config */
     bool keep;            /* what is made of it is kept as a file: variables stay in theirs */
     bool review;          /* for `thole vet`: warn of secrets that `client` does not have */
 } Source;

@@ -41,6 +41,26 @@ def test_a_session_becomes_a_ci_run(thole):
     assert code == 409 and "is done" in refused["message"]
 
 
+def test_the_generation_of_a_session_never_goes_back(thole):
+    """Whatever changed it: people, or its file; and for the next server too."""
+    config = "version: 1\nservices: {a: {command: exec sleep 1000, env: {N: '%d'}}}\n"
+    thole.config(config % 0)
+    thole.run("up", "-d")
+    path = session_path(thole)
+    seen = [thole.api(path)[1]["metadata"]["generation"]]
+    for n in (1, 2):
+        for timeout in ("1h", "2h", "3h"):
+            code, session = patch(thole, path, {"spec": {"ci": {"timeout": timeout}}})
+            assert code == 200
+            seen.append(session["metadata"]["generation"])
+        thole.config(config % n)
+        thole.run("up", "-d")
+        seen.append(thole.api(path)[1]["metadata"]["generation"])
+        thole.replace_server()
+        assert thole.api(path)[1]["metadata"]["generation"] == seen[-1]
+    assert seen == sorted(set(seen)), seen
+
+
 def test_a_ci_run_that_is_patched_times_out(thole):
     thole.config("version: 1\nservices: {a: {command: exec sleep 1000, ready: {exec: 'false'}}}\n")
     thole.run("ci", "-d")

@@ -117,6 +117,19 @@ def test_up_shows_what_is_written_after_the_clock_was_set_back(thole, clock):
     up.wait()
 
 
+@pytest.mark.parametrize("how", ["saved", "up"])
+def test_a_file_is_taken_up_whose_time_is_before_that_of_its_reading(thole, clock, how):
+    clock.set(3 * HOUR)
+    thole.config("version: 1\nservices: {a: {command: exec sleep 1000}}\n")
+    thole.run("up", "-d", "--wait")
+    clock.set(0)
+    thole.config("version: 1\nservices: {a: {command: exec sleep 1001}}\n")
+    if how == "up":
+        thole.run("up", "-d")
+        assert thole.target("a:serve")["state"].get("active", {}).get("run") != 1, "it was not taken up first"
+    thole.wait_target("a:serve", "active", run=2)
+
+
 def test_a_second_up_shows_nothing_of_before_the_clock_was_set_back(thole, clock):
     thole.config("version: 1\nservices: {talk: {type: job, command: echo it is run $$; sleep 0}}\n")
     clock.set(3 * HOUR)

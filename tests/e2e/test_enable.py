@@ -56,6 +56,15 @@ def test_disable_stops_and_enable_starts(shop):
     assert shop.ledger() == ["db", "db"]
 
 
+def test_what_nobody_asked_for_is_enabled_and_not_started(shop):
+    shop.run("disable", "late")
+    assert "late:serve is enabled, and not started" in shop.run("enable", "late").err
+    assert states(shop)["late:serve"] == "none"
+    assert "not started" not in shop.run("enable", "db").err
+    shop.run("start", "late")
+    shop.wait_target("late:serve", "active", run=1)
+
+
 def test_what_depends_on_it_waits_and_says_so(thole):
     thole.config(CONFIG.replace("labels:", "enabled: false, labels:"))
     thole.run("up", "-d")

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 
@@ -174,12 +175,31 @@ def test_dry_run_of_a_broken_file(thole):
 
 
 def test_a_ci_session_goes_on_with_the_file_it_began_with(thole):
-    thole.config(config(a=serve(), b=serve("exec sleep 1000", ready={"exec": "false"})))
+    services = {"a": serve(), "b": serve("exec sleep 1000", ready={"exec": "false"})}
+    thole.config(config(**services))
     thole.run("ci", "-d")
     thole.wait_target("a:serve", "active")
-    slug = thole.session()["metadata"]["name"]
-    code, reply = thole.api(f"/apis/tilt.dev/v1alpha1/sessions/{slug}/reload", method="POST", body={})
+    path = f"/apis/tilt.dev/v1alpha1/sessions/{thole.session()['metadata']['name']}/reload"
+    assert thole.api(path, method="POST", body={})[0] == 200, "nothing has changed"
+    thole.run("up", "-d")
+    thole.config(config(**services, c=serve()))
+    code, reply = thole.api(path, method="POST", body={})
     assert code == 409 and "goes on with the file as it was" in reply["message"]
+    assert "goes on with the file as it was" in thole.run("up", "-d", code=3).err
+
+
+def test_a_file_that_says_the_same_changes_nothing_for_the_next_server(thole):
+    path = thole.config(config(a=serve()))
+    thole.run("up", "-d", "--wait")
+    thole.config(config(a=serve(SLEEP + " 0")))
+    thole.run("up", "-d", "--wait")
+    told = len(re.findall("thole.yaml changed", thole.run("events").out))
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("\n# nothing new\n")
+    for _ in range(2):
+        thole.replace_server()
+        thole.run("up", "-d")
+    assert len(re.findall("thole.yaml changed", thole.run("events").out)) == told
 
 
 @pytest.mark.parametrize("point", ["saved", "reloaded"])

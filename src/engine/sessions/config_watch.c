@@ -4,14 +4,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "engine/files/file_mark.h"
 #include "engine/sessions/reload.h"
 #include "engine/sessions/session.h"
+#include "spec/digest.h"
 
 enum { DEBOUNCE_MS = 50 }; /* editors write a file in two or three steps */
 
@@ -56,35 +58,44 @@ static void take_up(ConfigWatch *watch) {
         watch->again = loop_defer(watch->session->engine->loop, on_again, watch);
 }
 
-/* Since it was read: it has another time of change (also by a rename). `gone`: what counts when it
- * is not there. */
-static bool changed_since(const char *path, int64_t read_us, bool gone) {
-    struct stat st;
-    if (stat(path, &st) < 0)
-        return gone;
-    const struct timespec *later =
-        st.st_mtim.tv_sec > st.st_ctim.tv_sec ? &st.st_mtim : &st.st_ctim;
-    return later->tv_sec * (int64_t)1000000 + later->tv_nsec / 1000 >= read_us;
+/* `digest`: what it held when it was read. `gone`: what counts when it is not there. */
+static bool differs(const char *path, const char *digest, bool gone) {
+    uint8_t now[DIGEST_BYTES];
+    char hex[2 * DIGEST_BYTES + 1] = "";
+    if (access(path, F_OK) < 0)
+        return gone && *digest;
+    if (file_content(path, now) == 0)
+        str_hex(hex, now, sizeof(now));
+    return strcmp(hex, digest) != 0;
 }
 
-static void look(ConfigWatch *watch, bool gone) {
-    for (size_t i = 0; i < watch->files.n; i++)
-        if (changed_since(watch->files.at[i], watch->session->read_started_us, gone)) {
-            take_up(watch);
-            return;
-        }
+static bool any_differs(const Session *session, bool gone) {
+    const Config *config = session->config;
+    if (session->facts[session->graph.tiltfile].failure ||
+        config->digests.n != config->files.n) /* of an older server */
+        return true;
+    for (size_t i = 0; i < config->files.n; i++)
+        if (differs(config->files.at[i], config->digests.at[i], gone))
+            return true;
+    return false;
+}
+
+bool config_changed(const Session *session) {
+    return any_differs(session, true);
 }
 
 /* Somebody may have asked for it meanwhile. */
 static void on_changed(void *arg, const FileChanges *changes) {
-    look(((DirWatch *)arg)->config, true);
+    ConfigWatch *watch = ((DirWatch *)arg)->config;
+    if (config_changed(watch->session))
+        take_up(watch);
 }
 
 /* Between their being read and the first look; not all of them need be there. */
 static void on_begun(void *arg) {
     ConfigWatch *watch = ((DirWatch *)arg)->config;
-    if (--watch->to_begin == 0)
-        look(watch, false);
+    if (--watch->to_begin == 0 && any_differs(watch->session, false))
+        take_up(watch);
 }
 
 static void on_troubled(void *arg, const char *why) {

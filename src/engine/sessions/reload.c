@@ -100,7 +100,8 @@ static int swap(Session *session, Generation *next, Err *err) {
         generation_unref(next);
         return -1;
     }
-    session->spec_generation = session->object.generation = number;
+    session->spec_generation = number;
+    session->object.generation++;
     session_set_generation(session, next);
     ports_follow(session);
     engine_count_slots(session->engine);
@@ -202,9 +203,8 @@ static int take_up(Session *session, Generation *next, Err *err) {
 /* ---- what is asked ---- */
 
 static int refuse(const Session *session, Err *err) {
-    if (session->deleting || session->done)
-        return err_set(err, ERR_CONFLICT, "session %s is %s", session->slug,
-                       session->deleting ? "being stopped" : "done");
+    if (session_refuses(session, err))
+        return -1;
     if (session->ci)
         return err_set(err, ERR_CONFLICT,
                        "session %s is a ci run: it goes on with the file as it was when it began",
@@ -237,6 +237,8 @@ static void file_failed(Session *session, int64_t started_us, const Report *repo
 
 int session_reload(Session *session, Report *report, Err *err) {
     int64_t started_us = loop_wall_us(session->engine->loop);
+    if (session->ci && !session_refuses(session, err) && !config_changed(session))
+        return 0; /* as it was when it began */
     if (refuse(session, err) < 0)
         return -1;
     Generation *next = read_generation(session, report, err);

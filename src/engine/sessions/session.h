@@ -30,7 +30,7 @@ struct Session {
     TargetStatus *statuses;  /* what is shown */
     const char *slug, *name; /* name: of `--session`, or NULL */
     char *dir;
-    uint64_t spec_generation;
+    uint64_t spec_generation; /* the number of its file, no more; the object counts for itself */
     bool ci;
     CiConfig ci_config; /* with what the client said */
     Arena client_arena;
@@ -85,6 +85,9 @@ void session_want_down(Session *session, const char *why);
 void session_settle(Session *session); /* after a drain: exit condition, deletion, news */
 
 /* ---- session_ask.c ---- */
+/* True, with the reason (ERR_CONFLICT): it is stopped or done, and nothing more can be asked of
+ * it. */
+MUST bool session_refuses(const Session *session, Err *err);
 /* What names and labels choose, in `chosen` (graph.n bytes). ERR_NOT_FOUND: an
  * unknown name, a label nobody carries. */
 MUST int session_choose(const Generation *generation, const StrList *names, const StrMap *labels,

@@ -90,6 +90,23 @@ static void copy_client(Session *session, const ClientSetup *client) {
     own->process.limits = limits;
 }
 
+bool session_refuses(const Session *session, Err *err) {
+    const char *again = session->ci ? "thole ci" : "thole up";
+    if (session->deleting)
+        err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
+    else if (session->done && session->alive)
+        err_set(err, ERR_CONFLICT,
+                "session %s is done, and what is left of it is being stopped; wait until nothing "
+                "of it runs, then start it again with `%s`",
+                session->slug, again);
+    else if (session->done)
+        err_set(err, ERR_CONFLICT, "session %s is done; start it again with `%s`", session->slug,
+                again);
+    else
+        return false;
+    return true;
+}
+
 /* ---- create ---- */
 
 Session *session_of_file(Engine *engine, const char *file, const char *name) {
@@ -102,8 +119,7 @@ Session *session_of_file(Engine *engine, const char *file, const char *name) {
 }
 
 /* A session that is over gives way to the next one of its file, but not to whoever asked for it. */
-static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
-    Session *old = session_of_file(engine, ask->file, ask->session);
+static int check_room(const Session *old, const SessionAsk *ask, Err *err) {
     if (!old)
         return 0;
     if (old->deleting)
@@ -113,9 +129,14 @@ static int make_room(Engine *engine, const SessionAsk *ask, Err *err) {
     bool again = ask->uid && strcmp(ask->uid, old->object.uid) == 0; /* it is the very same wish */
     if (again || !(old->done && old->alive == 0))
         return err_set(err, ERR_CONFLICT, "session %s of %s exists already", old->slug, ask->file);
+    return 0;
+}
+
+static void give_way(Session *old) {
+    if (!old)
+        return;
     session_unpublish(old);
     session_free(old);
-    return 0;
 }
 
 static void on_setup(void *arg, const void *result, const Err *err) {
@@ -169,7 +190,8 @@ static void force(Session *session, const unsigned char *chosen) {
 }
 
 Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err) {
-    if (make_room(engine, ask, err) < 0)
+    Session *old = session_of_file(engine, ask->file, ask->session);
+    if (check_room(old, ask, err) < 0)
         return NULL;
     Arena arena;
     arena_init(&arena);
@@ -190,6 +212,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
         return session_free(session);
     session_file_read(session, started_us, loop_wall_us(engine->loop));
     session->spec_generation = session_newest_spec(session) + 1;
+    session->object.generation = 1;
     session_apply_enablement(session);
     session_want(session, chosen);
     if (ports_check(session, generation, err) < 0)
@@ -200,6 +223,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     if (session_save_spec(session, session->config, session->spec_generation, err) < 0 ||
         session_save_client(session, err) < 0 || session_save(session, err) < 0)
         return session_free(session);
+    give_way(old);
     session_drop_specs(session);
     event_record(session, &(Event){.kind = EVENT_SESSION,
                                    .reason = "Created",
@@ -235,9 +259,8 @@ static void become(Session *session, bool ci) {
 }
 
 int session_patch(Session *session, const SessionPatch *patch, Err *err) {
-    if (session->deleting || session->done)
-        return err_set(err, ERR_CONFLICT, "session %s is %s", session->slug,
-                       session->deleting ? "being stopped" : "done");
+    if (session_refuses(session, err))
+        return -1;
     CiConfig *ci = &session->ci_config;
     const CiConfig *file = &session->config->ci;
     ci->timeout_ms = patched_ms(patch->timeout_ms, ci->timeout_ms, file->timeout_ms);
@@ -278,8 +301,8 @@ static int refresh_client(Session *session, const ClientSetup *client, Err *err)
 int session_start(Session *session, const StartAsk *ask, Err *err) {
     const StrList *names = ask->names;
     const StrMap *labels = ask->labels;
-    if (session->deleting)
-        return err_set(err, ERR_CONFLICT, "session %s is being stopped", session->slug);
+    if (session_refuses(session, err))
+        return -1;
     unsigned char *chosen = xcalloc(session->graph.n, 1);
     int r = session_choose(session->generation, names, labels, chosen, err);
     if (r == 0)

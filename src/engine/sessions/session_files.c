@@ -194,6 +194,7 @@ int session_save(Session *session, Err *err) {
     json_kv_string(&out, "file", session->config->file);
     json_kv_string(&out, "session", session->name);
     json_kv_int(&out, "generation", (int64_t)session->spec_generation);
+    json_kv_int(&out, "object_generation", (int64_t)session->object.generation);
     json_kv_bool(&out, "ci", session->ci);
     json_kv_int(&out, "ci_timeout_ms", session->ci_config.timeout_ms);
     json_kv_int(&out, "ci_readiness_timeout_ms", session->ci_config.readiness_timeout_ms);
@@ -422,7 +423,8 @@ static void load_head(Session *session, const Value *v) {
     session->name = name ? arena_strdup(&session->arena, name) : NULL;
     session->culprit = culprit ? arena_strdup(&session->arena, culprit) : NULL;
     session->spec_generation = (uint64_t)value_get_int(v, "generation", 1);
-    session->object.generation = session->spec_generation;
+    session->object.generation =
+        (uint64_t)value_get_int(v, "object_generation", (int64_t)session->spec_generation);
     session->ci = value_get_bool(v, "ci", false);
     session->started_us = value_get_int(v, "started_us", 0);
     session->started_ms = load_started_ms(session, v);

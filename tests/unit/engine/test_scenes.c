@@ -231,6 +231,53 @@ TEST(ci_ends_with_the_first_failure)
     scene_free(scene);
 }
 
+static int start_all(Scene *scene) {
+    StrList names = {0};
+    return session_start(scene->session, &(StartAsk){.names = &names}, &scene->err);
+}
+
+TEST(nothing_is_started_in_a_session_that_is_done)
+{
+    Scene *scene = scene_new("services:\n"
+                             "  test: {type: job, command: t}\n"
+                             "  api: {command: api, stop: {grace: 10s}}\n");
+    fake_script(scene->backend, NULL, "test:update", &(FakeScript){.life_ms = 200, .code = 1});
+    fake_script(scene->backend, NULL, "api:serve",
+                &(FakeScript){.life_ms = -1, .ignores_stop = true});
+    ASSERT(scene_ci(scene));
+    loop_advance(scene->loop, 300);
+    CHECK_EQ(fake_running(scene->backend), 1); /* it is being stopped, and takes its time */
+    CHECK(start_all(scene) < 0);
+    CHECK_EQ(scene->err.kind, ERR_CONFLICT);
+    CHECK_HAS(scene->err.msg, "is being stopped");
+    loop_advance(scene->loop, 10001);
+    CHECK_EQ(fake_running(scene->backend), 0);
+    CHECK(start_all(scene) < 0);
+    CHECK_HAS(scene->err.msg, "start it again with `thole ci`");
+    CHECK(target_start(scene_target(scene, "api:serve"), &scene->err) < 0);
+    scene_free(scene);
+}
+
+TEST(a_session_that_is_done_stays_until_the_next_one_is_there)
+{
+    Scene *scene = scene_new("services:\n  test: {type: job, command: t}\n");
+    fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = 10});
+    Session *first = scene_ci(scene);
+    ASSERT(first);
+    loop_advance(scene->loop, 20);
+    scene_save(scene, "services: {test: {type: job, comand: t}}\n");
+    CHECK(scene_ci(scene) == NULL);
+    CHECK(scene_up(scene, (const char *const[]){"nobody", NULL}) == NULL);
+    CHECK_STR(scene_state(scene, "test:update"), "terminated ok");
+    scene_save(scene, "services: {test: {type: job, command: t}}\n");
+    CHECK(scene_up(scene, (const char *const[]){"nobody", NULL}) == NULL);
+    CHECK_STR(scene_state(scene, "test:update"), "terminated ok");
+    ASSERT(scene_ci(scene));
+    loop_advance(scene->loop, 20);
+    CHECK_EQ(fake_starts(scene->backend, session_slug(scene->session), "test:update"), 2);
+    scene_free(scene);
+}
+
 TEST(jobs_share_the_slots_of_the_server)
 {
     Scene *scene = scene_new(
