@@ -62,9 +62,10 @@ static void take_up(ConfigWatch *watch) {
 static bool differs(const char *path, const char *digest, bool gone) {
     uint8_t now[DIGEST_BYTES];
     char hex[2 * DIGEST_BYTES + 1] = "";
+    Err err;
     if (access(path, F_OK) < 0)
         return gone && *digest;
-    if (file_content(path, now) == 0)
+    if (file_content(path, now, &err) == 0)
         str_hex(hex, now, sizeof(now));
     return strcmp(hex, digest) != 0;
 }
