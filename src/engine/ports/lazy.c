@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/ports/lazy.h"
+
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "engine/ports/ports_inside.h"
+#include "engine/ports/port_sockets.h"
 #include "engine/targets/target.h"
 
 typedef struct LazySocket {

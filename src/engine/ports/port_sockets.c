@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/ports/port_sockets.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

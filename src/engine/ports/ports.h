@@ -13,7 +13,6 @@
 
 typedef struct Session Session;
 typedef struct Target Target;
-typedef struct LazyWait LazyWait;
 typedef struct Ports Ports; /* of a session; NULL: it has none, and had none */
 
 /* Refuses what cannot be: a fixed port of what is to run that another living session has
@@ -34,36 +33,18 @@ bool ports_lease(Session *session, Generation *generation, OpFn fn, void *arg);
 void ports_follow(Session *session);
 /* Before the target is started: true if fixed ports of its are leased only now; nothing of the
  * session is planned until they are. */
-bool ports_want(Target *target);
+bool ports_lease_wanted(Target *target);
 /* The session is about to go: true once its leases are released (or, to be purged, forgotten).
  * Called again when that has happened. */
-bool ports_released(Session *session);
+bool ports_release(Session *session);
 Ports *ports_free(Ports *ports);
 
-/* Are all ports of the target's the session's? ERR_CONFLICT, with the name of the session that has
- * one. */
-MUST int ports_own(const Target *target, Err *err);
+/* Refuses a target of whose ports one is another session's: ERR_CONFLICT, with its name. */
+MUST int ports_check_own(const Target *target, Err *err);
 /* Right before the target is spawned: strangers are kept off its ports no longer. */
 void ports_let_go(const Target *target);
 /* A port that the target's next run will listen on and that somebody else has; 0: none. */
 uint16_t ports_in_use(const Target *target);
-
-/* port_sockets.c: services that are given their sockets (`pass: fd`). The server listens for them
- * from the moment their ports are leased; the backend keeps the sockets for the servers to come. */
-bool ports_pass_sockets(const Generation *generation);
-/* What servers before have left of the session's. */
-void ports_take_kept(Session *session, const KeptSockets *kept);
-/* Listens where it is to be listened, and no longer where not. */
-void ports_listen(Session *session);
-void ports_drop_kept(const Session *session); /* at its end */
-bool ports_passes(const Session *session, const char *service);
-/* For the target's next run. -1: somebody else is bound to one of its ports. */
-MUST int ports_sockets(const Target *target, Arena *arena, Step *ret, Err *err);
-
-/* lazy.c: a server that the first connection starts. Its sockets are looked at for as long as it
- * waits. */
-void lazy_follow(Target *target, bool waits);
-LazyWait *lazy_free(LazyWait *wait);
 
 /* The member `ports` of a target's status: what its process listens on; nothing if that is none, or
  * not known yet. */

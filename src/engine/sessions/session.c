@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
+#include "engine/ports/port_sockets.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/watch.h"
 

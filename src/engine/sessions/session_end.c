@@ -161,7 +161,7 @@ void session_settle(Session *session) {
     if (may_end && session->ready && !session->done && !session->deleting)
         check_exit(session);
     if (session->deleting && session->alive == 0 && helpers_settled(session) &&
-        ports_released(session) && state_view_finish(session->view, session->purge))
+        ports_release(session) && state_view_finish(session->view, session->purge))
         finish_delete(session);
 }
 

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
+#include "engine/ports/port_sockets.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/step_build.h"
@@ -285,7 +286,7 @@ static void on_port(void *arg, const Err *err) {
 void target_begun(Target *target) {
     Engine *engine = target->session->engine;
     Err err;
-    if (ports_own(target, &err) < 0) {
+    if (ports_check_own(target, &err) < 0) {
         refuse_port(target, &err);
         return;
     }
@@ -454,7 +455,8 @@ void target_drain(Target *target, int slots) {
         PlanWorld world = session_world(session);
         world.slots = slots;
         plan_target(&session->graph, session->facts, target->index, &world, &verdict);
-        if ((verdict.act == ACT_START || verdict.hold == HOLD_CONNECTION) && ports_want(target)) {
+        if ((verdict.act == ACT_START || verdict.hold == HOLD_CONNECTION) &&
+            ports_lease_wanted(target)) {
             verdict.hold = HOLD_STARTING;
             target_show(target, &verdict);
             return; /* it is marked when they are known */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/files/inputs.h"
+#include "engine/ports/lazy.h"
 #include "engine/ports/port_check.h"
 #include "engine/sessions/session.h"
 #include "engine/targets/helpers.h"
