@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/files/file_tree.h"
+#include "engine/files/files_inside.h"
 
 enum { POLL_MS = 2000, HASH_AT_ONCE = 256, WANTED_MAX = 32 };
 
@@ -336,11 +336,10 @@ static void add_watches(const Tree *tree, Scan *scan) {
     FileWatch *watch;
     LIST_FOREACH (watch, &tree->watches, link) {
         Selection *selection = watch->selection;
-        WalkSet set = {selection->globs, selection->ignore, selection->all};
         selection->refs++;
         VEC_PUSH(scan->selections, selection);
         VEC_PUSH(scan->watches, watch);
-        VEC_PUSH(scan->sets, set);
+        VEC_PUSH(scan->sets, selection->set);
     }
 }
 

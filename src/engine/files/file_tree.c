@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is known of a tree, and what the kernel tells of it. */
 
-#include "engine/files/file_tree.h"
+#include "engine/files/files_inside.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -71,19 +71,16 @@ static void drop_left(FileWatcher *watcher) {
 /* ---- directories and files ---- */
 
 static bool dir_wants(const TreeDir *dir, const TreeUse *use, const char *path) {
-    const Selection *selection = use->watch->selection;
-    WalkSet set = {selection->globs, selection->ignore, selection->all};
     WalkUse how = {.all = use->all};
-    return walk_wants(&set, &how, &dir->at, path);
+    return walk_wants(&use->watch->selection->set, &how, &dir->at, path);
 }
 
 static bool dir_enters(const TreeDir *dir, const char *path) {
     for (size_t i = 0; i < dir->uses.n; i++) {
-        const Selection *selection = dir->uses.at[i].watch->selection;
-        WalkSet set = {selection->globs, selection->ignore, selection->all};
+        const WalkSet *set = &dir->uses.at[i].watch->selection->set;
         WalkUse how = {.all = dir->uses.at[i].all};
         bool all;
-        if (walk_enters(&set, &how, &dir->at, path, &all))
+        if (walk_enters(set, &how, &dir->at, path, &all))
             return true;
     }
     return false;

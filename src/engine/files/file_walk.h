@@ -54,7 +54,7 @@ typedef struct Walk {
 /* What cannot be read is left out. -1: there is more than limits.h allows. */
 MUST int file_walk(const Walk *walk, Err *err);
 
-/* Does the set mean this file of the directory? `names`: relative path and last name. */
+/* Does the set mean this file of the directory? `path` is relative to the root. */
 bool walk_wants(const WalkSet *set, const WalkUse *use, const IgnoreAt *at, const char *path);
 /* ... this directory in it, and how; false: there is nothing to look for. */
 bool walk_enters(const WalkSet *set, const WalkUse *use, const IgnoreAt *at, const char *path,

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/files/file_tree.h"
+#include "engine/files/files_inside.h"
 
 enum { PATIENCE = 10, SUSPECTS_MAX = 100 * 1000, BUSY_MS = 200 };
 
@@ -187,8 +187,9 @@ FileWatch *file_watch_new(FileWatcher *watcher, const FileWatchAsk *ask,
         return NULL;
     FileWatch *watch = xcalloc(1, sizeof(*watch));
     watch->selection = xcalloc(1, sizeof(*watch->selection));
-    *watch->selection = (Selection){
-        .refs = 1, .globs = globs, .ignore = parse_ignore(ask->ignore), .all = ask->all};
+    Ignore *ignore = parse_ignore(ask->ignore);
+    *watch->selection =
+        (Selection){.refs = 1, .globs = globs, .ignore = ignore, .set = {globs, ignore, ask->all}};
     watch->tree = tree_of(watcher, ask->root);
     watch->debounce_ms = ask->debounce_ms;
     watch->events = events;

@@ -13,7 +13,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/files/file_tree.h"
+#include "engine/files/files_inside.h"
 #include "harness/test.h"
 
 enum { DEBOUNCE_MS = 20, DEADLINE_MS = 10000 };

@@ -21,7 +21,7 @@ typedef struct Selection {
     int refs;
     GlobSet *globs;
     Ignore *ignore;
-    bool all;
+    WalkSet set; /* of these */
 } Selection;
 Selection *selection_unref(Selection *selection);
 
