@@ -21,7 +21,7 @@
 #include "engine/sessions/session_files.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/target.h"
-#include "engine/targets/watch.h"
+#include "engine/targets/service_watch.h"
 
 /* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours.
  * Counted by the clock that nobody sets, where that is known. */

@@ -16,7 +16,7 @@
 #include "base/xalloc.h"
 #include "engine/ports/port_sockets.h"
 #include "engine/targets/run_files.h"
-#include "engine/targets/watch.h"
+#include "engine/targets/service_watch.h"
 
 const char *session_slug(const Session *session) {
     return session->slug;

@@ -13,7 +13,7 @@
 #include "engine/sessions/session_files.h"
 #include "engine/targets/step_build.h"
 #include "engine/targets/target.h"
-#include "engine/targets/watch.h"
+#include "engine/targets/service_watch.h"
 
 /* ---- what was asked ---- */
 

@@ -28,7 +28,7 @@
 #include "engine/sessions/stopped.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/target.h"
-#include "engine/targets/watch.h"
+#include "engine/targets/service_watch.h"
 
 /* ---- writing ---- */
 

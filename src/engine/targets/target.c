@@ -18,7 +18,7 @@
 #include "engine/sessions/session_files.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/step_build.h"
-#include "engine/targets/watch.h"
+#include "engine/targets/service_watch.h"
 #include "spec/signals.h"
 
 TargetFacts *target_facts(Target *target) {

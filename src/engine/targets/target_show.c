@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "engine/sessions/enablement.h"
 #include "engine/targets/target.h"
-#include "engine/targets/watch.h"
+#include "engine/targets/service_watch.h"
 #include "spec/signals.h"
 
 static bool same_state(const TargetState *a, const TargetState *b) {

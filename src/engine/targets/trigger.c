@@ -7,7 +7,7 @@
 #include "base/xalloc.h"
 #include "engine/sessions/enablement.h"
 #include "engine/sessions/session_files.h"
-#include "engine/targets/watch.h"
+#include "engine/targets/service_watch.h"
 
 static void ask_again(Target *target, const char *why) {
     Session *session = target->session;

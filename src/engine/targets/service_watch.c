@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "engine/targets/watch.h"
+#include "engine/targets/service_watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
