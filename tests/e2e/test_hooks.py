@@ -256,3 +256,18 @@ def test_a_run_that_before_refused_keeps_its_failure_and_its_hook(thole, point):
     thole.run("start", "api", code=1)
     thole.wait_ledger("failure 2")
     assert thole.ledger() == ["before 1", "failure 1", "before 2", "failure 2"]
+
+
+def test_what_leaves_the_file_has_its_hook_before_it_goes(thole):
+    keep = {"command": "exec sleep 1000"}
+    goes = {"command": "exec sleep 1000", "hooks": {"after": "echo begun >>$LEDGER; while ! test -e go; do sleep 0.01; done; echo over >>$LEDGER"}}
+    thole.config({"version": 1, "services": {"keep": keep, "goes": goes}})
+    thole.run("up", "-d", "--wait")
+    thole.config({"version": 1, "services": {"keep": keep}})
+    thole.wait_ledger("begun")
+    assert "goes:serve" in [target["name"] for target in thole.session()["status"]["targets"]]
+    thole.file("go", "")
+    thole.wait_ledger("over")
+    wait_until(lambda: [t["name"] for t in thole.session()["status"]["targets"]] == ["keep:serve", "tiltfile:update"], what="its end")
+    thole.run("down", timeout=20)
+    assert thole.ledger() == ["begun", "over"]

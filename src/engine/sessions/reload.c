@@ -67,7 +67,7 @@ static Generation *copy_generation(const Config *config, Err *err) {
 /* ---- what is still there of what the file has no more ---- */
 
 static bool is_there(const Session *session, size_t i) {
-    return facts_alive(&session->facts[i]) || session->targets[i]->helpers.runs.n;
+    return facts_busy(&session->facts[i]) || session->targets[i]->helpers.runs.n;
 }
 
 /* `next`, with what must stay for a while. Takes `next`. */
