@@ -88,12 +88,8 @@ static int read_session(Cli *cli, Cases *ret, Err *err) {
     ret->file = text_of(value_get(session, "spec"), "tiltfilePath");
     ret->error = text_of(status, "error");
     ret->culprit = value_get_str(status, "culprit");
-    size_t n = strlen(ret->slug); /* "shop-1a2b3c", or with "-<session>" behind */
-    const char *hash = NULL;
-    for (const char *at = strchr(ret->slug, '-'); at; at = strchr(at + 1, '-'))
-        if (strspn(at + 1, "0123456789abcdef") == 6 && (!at[7] || at[7] == '-'))
-            hash = at;
-    ret->name = arena_strndup(&cli->arena, ret->slug, hash ? (size_t)(hash - ret->slug) : n);
+    ret->late = str_same(value_get_str(status, "reason"), "Timeout");
+    ret->name = text_of(status, "project");
     return 0;
 }
 
@@ -107,11 +103,9 @@ int cases_read(Cli *cli, const char *slug, Cases *ret, Err *err) {
 }
 
 bool case_is_failure(const Case *it, const Cases *cases) {
-    bool late =
-        str_starts(cases->error, "Timeout ") || str_starts(cases->error, "Readiness timeout ");
     if (strcmp(it->state, "failed") == 0)
         return true;
-    return late &&
+    return cases->late &&
            (strcmp(it->state, "not-ready") == 0 || (it->job && strcmp(it->state, "stopped") == 0));
 }
 

@@ -19,6 +19,7 @@ typedef struct Cases {
     const char *slug, *name; /* name: of the project */
     const char *file;        /* config file */
     const char *error;       /* of the session; "": it went well */
+    bool late;               /* ... which is that its time was up */
     const char *culprit;     /* the target whose failure that is, or NULL */
     const char *started;     /* RFC 3339 */
     int64_t ms;              /* all of it */

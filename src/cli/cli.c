@@ -131,14 +131,8 @@ int cli_project(Cli *cli, Err *err) {
 
 /* `--session NAME` is the end of the slug. */
 bool cli_is_meant(const Cli *cli, const Value *session) {
-    const char *slug = value_get_str(value_get(session, "metadata"), "name");
-    size_t base = slug ? strlen(slug) : 0;
-    if (!slug)
-        return false;
-    AUTO_FREE char *suffix = xasprintf("-%s", cli->session ? cli->session : "");
-    if (cli->session)
-        return str_ends(slug, suffix);
-    return base > 7 && slug[base - 7] == '-' && strspn(slug + base - 6, "0123456789abcdef") == 6;
+    const Value *status = value_get(session, "status");
+    return status && str_same(value_get_str(status, "session"), cli->session);
 }
 
 /* In values of selectors a backslash stands before what would end them. */

@@ -183,14 +183,13 @@ static void offer_labels(Answer *a) {
     }
 }
 
-/* What stands behind the slug of the project itself. */
 static void offer_sessions(Answer *a) {
     const Value *sessions = reach(a) ? running(a) : NULL;
     for (size_t i = 0; i < value_count(sessions); i++) {
         const char *slug = value_get_str(value_get(value_at(sessions, i), "metadata"), "name");
-        for (const char *at = slug; at && (at = strchr(at, '-')); at++)
-            if (strspn(at + 1, "0123456789abcdef") == 6 && at[7] == '-')
-                offer(a, at + 8, slug);
+        const char *name = value_get_str(value_get(value_at(sessions, i), "status"), "session");
+        if (name)
+            offer(a, name, slug);
     }
 }
 

@@ -46,6 +46,7 @@ typedef struct Follow {
     bool terminated;  /* the first of them was TERM */
     int code;         /* -1: go on */
     char error[1024]; /* of the session */
+    bool late;        /* ... which is that its time was up */
     char file[40];    /* when the config file was last read */
     bool lived;       /* something ran while we looked on */
 } Follow;
@@ -104,6 +105,7 @@ static void hear_session(Follow *f, const char *json, size_t size) {
         const char *type = value_get_str(event, "type"), *error = value_get_str(status, "error");
         if (str_same(type, "ADDED") || str_same(type, "MODIFIED")) {
             f->done = value_get_bool(status, "done", false);
+            f->late = str_same(value_get_str(status, "reason"), "Timeout");
             str_copy(f->error, sizeof(f->error), error ? error : "");
         }
     }
@@ -253,7 +255,6 @@ static int say_late(Follow *f) {
 }
 
 static int say_done(Follow *f) {
-    bool timeout = str_starts(f->error, "Timeout ") || str_starts(f->error, "Readiness timeout ");
     if (!f->ask->summed_up)
         summary_print(&f->targets, !f->error[0], f->cli->color_err);
     helpers_say_all(f->cli, &f->targets, false);
@@ -263,7 +264,7 @@ static int say_done(Follow *f) {
         cli_say("done: everything succeeded");
     else
         cli_say("done: what ends %s has ended", f->ask->slug);
-    return !f->error[0] ? EXIT_DONE : timeout ? EXIT_TIMEOUT : EXIT_FAILED;
+    return !f->error[0] ? EXIT_DONE : f->late ? EXIT_TIMEOUT : EXIT_FAILED;
 }
 
 static int after_gone(Follow *f) {

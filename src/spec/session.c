@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spec/session.h"
 
+#include <string.h>
+
 #include "base/attr.h"
 #include "base/clock.h"
+#include "base/xalloc.h"
 #include "data/json.h"
 #include "spec/signals.h"
 
@@ -153,6 +156,16 @@ void session_encode_spec(const SessionSpec *spec, JsonWriter *out) {
     json_object_end(out);
 }
 
+/* "shop" of "shop-1a2b3c" and of "shop-1a2b3c-two". */
+static void put_project(JsonWriter *out, const SessionStatus *status) {
+    if (!status->slug)
+        return;
+    size_t n = strlen(status->slug), digits = strlen("-1a2b3c");
+    size_t behind = digits + (status->session ? strlen(status->session) + 1 : 0);
+    AUTO_FREE char *name = xstrndup(status->slug, n > behind ? n - behind : n);
+    json_kv_string(out, "project", name);
+}
+
 void session_encode_status(const SessionStatus *status, JsonWriter *out) {
     json_object_begin(out);
     json_kv_int(out, "pid", status->pid);
@@ -163,6 +176,9 @@ void session_encode_status(const SessionStatus *status, JsonWriter *out) {
     json_array_end(out);
     json_kv_bool(out, "done", status->done);
     put_text(out, "error", status->error);
+    put_text(out, "reason", status->late ? "Timeout" : NULL);
     put_text(out, "culprit", status->culprit);
+    put_project(out, status);
+    put_text(out, "session", status->session);
     json_object_end(out);
 }

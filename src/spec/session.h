@@ -80,7 +80,10 @@ typedef struct SessionStatus {
     size_t target_n;
     bool done;
     const char *error;   /* NULL: none */
+    bool late;           /* ... which is that a timeout has passed: `reason` is "Timeout" */
     const char *culprit; /* the target whose failure that is; NULL: none */
+    const char *slug;    /* what `project` is the beginning of */
+    const char *session; /* name of `--session`; NULL: it has none */
 } SessionStatus;
 
 void session_encode_spec(const SessionSpec *spec, JsonWriter *out);

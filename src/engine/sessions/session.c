@@ -67,7 +67,10 @@ static void encode(const Object *object, JsonWriter *out) {
         .target_n = session->graph.n,
         .done = session->done,
         .error = session->done && session->error[0] ? session->error : NULL,
+        .late = session->done && session->late,
         .culprit = session->done ? session->culprit : NULL,
+        .slug = session->slug,
+        .session = session->name,
     };
     json_key(out, "spec");
     session_encode_spec(&spec, out);

@@ -38,7 +38,7 @@ struct Session {
     int64_t started_us, started_ms;
     int64_t read_started_us, read_ended_us; /* of the file */
     int64_t healthy_since_ms;
-    bool done, timeout;
+    bool done, late; /* late: a timeout ended it */
     char error[EXIT_TEXT];
     const char *culprit;  /* a target's name, or NULL */
     bool ready;           /* the backend has set it up */

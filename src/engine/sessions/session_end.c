@@ -118,6 +118,7 @@ static void check_exit(Session *session) {
     }
     Err err;
     session->done = true;
+    session->late = verdict.timeout;
     str_copy(session->error, sizeof(session->error), verdict.error);
     if (verdict.culprit >= 0)
         session->culprit =

@@ -207,6 +207,7 @@ int session_save(Session *session, Err *err) {
     json_kv_bool(&out, "hold", session->hold);
     json_kv_bool(&out, "all", session->all);
     json_kv_bool(&out, "done", session->done);
+    json_kv_bool(&out, "late", session->late);
     json_kv_string(&out, "error", session->error);
     json_kv_string(&out, "culprit", session->culprit);
     json_kv_bool(&out, "deleting", session->deleting);
@@ -432,6 +433,7 @@ static void load_head(Session *session, const Value *v) {
     session->hold = value_get_bool(v, "hold", false);
     session->all = value_get_bool(v, "all", true);
     session->done = value_get_bool(v, "done", false);
+    session->late = value_get_bool(v, "late", false);
     session->deleting = value_get_bool(v, "deleting", false);
     session->purge = value_get_bool(v, "purge", false);
     session->unclear = value_get_bool(v, "unclear", false);

@@ -46,6 +46,7 @@ int stopped_find(const char *state_dir, const char *slug, Arena *arena, StoppedS
         .name = value_get_str(v, "session"),
         .ci = value_get_bool(v, "ci", false),
         .done = value_get_bool(v, "done", false),
+        .late = value_get_bool(v, "late", false),
         .helpers = value_count(value_get(v, "lingering")) > 0,
         .started_us = value_get_int(v, "started_us", 0),
         .ci_timeout_ms = value_get_int(v, "ci_timeout_ms", 0),
@@ -97,7 +98,10 @@ void stopped_encode(const StoppedSession *session, JsonWriter *out) {
                         .ci_readiness_timeout_ms = session->ci_readiness_timeout_ms};
     SessionStatus status = {.start_us = session->started_us,
                             .done = session->done,
-                            .error = session->error[0] ? session->error : NULL};
+                            .error = session->error[0] ? session->error : NULL,
+                            .late = session->late,
+                            .slug = session->slug,
+                            .session = session->name};
     json_object_begin(out);
     json_kv_string(out, "apiVersion", TILT_API_VERSION);
     json_kv_string(out, "kind", "Session");

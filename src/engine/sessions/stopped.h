@@ -11,7 +11,7 @@ enum { SESSION_FORMAT = 1 }; /* of session.json */
 typedef struct StoppedSession {
     const char *slug, *uid, *file, *error; /* error "": none */
     const char *name;                      /* of `--session`, or NULL */
-    bool ci, done;
+    bool ci, done, late;
     bool helpers; /* runs of it may have left some */
     int64_t created_us, started_us, ci_timeout_ms, ci_readiness_timeout_ms;
 } StoppedSession;

@@ -107,6 +107,17 @@ TEST(session_status_and_spec)
     CHECK_STR(buf_cstr(&buf), "{\"pid\":1,\"startTime\":null,\"targets\":[],\"done\":false}");
     buf_deinit(&buf);
     w = writer();
+    session_encode_status(
+        &(SessionStatus){.late = true, .slug = "my-shop-1a2b3c-facade", .session = "facade"}, &w);
+    CHECK_STR(buf_cstr(&buf), "{\"pid\":0,\"startTime\":null,\"targets\":[],\"done\":false,"
+                              "\"reason\":\"Timeout\",\"project\":\"my-shop\","
+                              "\"session\":\"facade\"}");
+    buf_deinit(&buf);
+    w = writer();
+    session_encode_status(&(SessionStatus){.slug = "facade-1a2b3c"}, &w);
+    CHECK_HAS(buf_cstr(&buf), "\"project\":\"facade\"}");
+    buf_deinit(&buf);
+    w = writer();
     session_encode_spec(&(SessionSpec){.tiltfile_path = "/p/thole.yaml",
                                        .exit_condition = "ci",
                                        .ci_timeout_ms = 1800000,
