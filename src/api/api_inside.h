@@ -58,7 +58,7 @@ void serve_target_action(Api *api, Request *request, const RouteMatch *match);
 void serve_target_trigger(Api *api, Request *request, const RouteMatch *match);
 /* patch.c: the `spec` of a merge patch (NULL: it changes nothing), whose conditions hold. -1: it
  * was answered. */
-MUST int request_patch(Request *request, const Object *object, const Value **ret);
+MUST int request_patch(Request *request, Object *object, const Value **ret);
 void serve_session_patch(Api *api, Request *request, const RouteMatch *match);
 void serve_target_patch(Api *api, Request *request, const RouteMatch *match);
 void serve_target_enabled(Api *api, Request *request, const RouteMatch *match);

@@ -5,6 +5,7 @@
 
 #include "api/api_inside.h"
 #include "base/str.h"
+#include "data/json.h"
 
 #define MERGE_PATCH "application/merge-patch+json"
 
@@ -32,8 +33,41 @@ static int check_same(Request *request, const Value *metadata, const char *key, 
     return -1;
 }
 
-static int check_metadata(Request *request, const Object *object, const Value *metadata) {
+/* Is the merge patch what is there already? */
+static bool changes_nothing(const Value *patch, const Value *own) {
+    if (value_is(patch, VALUE_NULL))
+        return !own;
+    if (!value_is(patch, VALUE_MAP))
+        return own && value_equal(patch, own);
+    for (size_t i = 0; i < patch->map.n; i++)
+        if (!changes_nothing(patch->map.at[i].value, value_get(own, patch->map.at[i].key)))
+            return false;
+    return true;
+}
+
+static int check_metadata(Request *request, Object *object, const Value *metadata) {
+    static const char *const conditions[] = {"name", "uid", "resourceVersion"};
     char version[32];
+    size_t size;
+    Err err;
+    const Value *own;
+    const char *json = object_json(object, &size);
+    if (!value_is(metadata, VALUE_MAP))
+        return metadata && refuse(request, "metadata", "expected an object") < 0 ? -1 : 0;
+    if (json_parse(json, size, request->arena, &own, &err) < 0) {
+        reply_err(request, &err);
+        return -1;
+    }
+    for (size_t i = 0; i < metadata->map.n; i++) {
+        const ValuePair *pair = &metadata->map.at[i];
+        bool condition = false;
+        for (size_t k = 0; k < COUNT(conditions); k++)
+            condition |= strcmp(pair->key, conditions[k]) == 0;
+        if (!condition &&
+            !changes_nothing(pair->value, value_get(value_get(own, "metadata"), pair->key)))
+            return refuse(request, arena_printf(request->arena, "metadata.%s", pair->key),
+                          "it cannot be changed; only spec can");
+    }
     snprintf(version, sizeof(version), "%llu", (unsigned long long)object->version);
     return check_same(request, metadata, "name", object->name) < 0 ||
                    check_same(request, metadata, "uid", object->uid) < 0 ||
@@ -42,7 +76,7 @@ static int check_metadata(Request *request, const Object *object, const Value *m
                : 0;
 }
 
-int request_patch(Request *request, const Object *object, const Value **ret) {
+int request_patch(Request *request, Object *object, const Value **ret) {
     static const char *const known[] = {"apiVersion", "kind", "metadata", "spec"};
     const Value *body;
     if (!is_merge_patch(request_header(request, "Content-Type"))) {

@@ -193,9 +193,9 @@ static Come started(const Wish *w, size_t i, bool fresh) {
     if (view->phase == PHASE_WAITING && str_same(view->reason, "waiting-for-connection"))
         return COME_TRUE;       /* a lazy server: that is all that it is to do */
     if (target_scheduled(view)) /* its run is over, and the next is due some time */
-        return view->version <= w->versions[i]              ? COME_NOT_YET
-               : strstr(view->message, " failed: ") != NULL ? COME_FAILED
-                                                            : COME_TRUE;
+        return view->version <= w->versions[i] ? COME_NOT_YET
+               : target_failed_before(view)    ? COME_FAILED
+                                               : COME_TRUE;
     if (seen_is(seen, "backoff") && seen->marks & CHANGED)
         return COME_FAILED; /* it is tried again, but that was not all well */
     if (view->phase == PHASE_TERMINATED && is_new)
@@ -256,14 +256,13 @@ static int report(Wish *w, const Seen *seen, Come come) {
         return EXIT_FAILED;
     }
     const TargetView *view = &seen->view;
-    int64_t run = view->run ? view->run : value_get_int(view->previous, "run", 0);
-    const char *why = target_why(view), *own = strstr(why, " failed: ");
-    if (target_scheduled(view) && own) /* not when it is due again */
-        why = own + strlen(" failed: ");
-    cli_say("%s failed: %s", view->name, why);
-    last_words_of(
-        &w->cli->client,
-        &(LastWords){.slug = w->slug, .target = view->name, .run = run, .indent = 2, .to = stderr});
+    const char *before = target_failed_before(view); /* not when it is due again */
+    cli_say("%s failed: %s", view->name, before ? before : target_why(view));
+    (void)last_words_of(&w->cli->client, &(LastWords){.slug = w->slug,
+                                                      .target = view->name,
+                                                      .run = target_run(view),
+                                                      .indent = 2,
+                                                      .to = stderr});
     return EXIT_FAILED;
 }
 

@@ -43,17 +43,19 @@ static const Case *find_culprit(const Cases *cases) {
 static void say_last_words(CiReport *report, Cli *cli, const Cases *cases, const Case *it) {
     bool folds = report->github.on;
     AUTO_FREE char *logs = cli_words(cli, "logs");
-    AUTO_FREE char *title = xasprintf("the last lines of %s", it->target);
+    AUTO_FREE char *title =
+        xasprintf("the last lines of %s (run %lld):", it->target, (long long)it->run);
     LastWords words = {.slug = cases->slug,
                        .target = it->target,
+                       .title = title,
                        .run = it->run,
                        .indent = 4,
                        .to = folds ? stdout : stderr};
-    cli_say("%s (run %lld):", title, (long long)it->run);
     github_quote(&report->github);
-    last_words_of(&cli->client, &words);
+    bool any = last_words_of(&cli->client, &words);
     github_unquote(&report->github);
-    cli_say("`%s %s --run %lld` shows the rest", logs, it->target, (long long)it->run);
+    if (any)
+        cli_say("`%s %s --run %lld` shows the rest", logs, it->target, (long long)it->run);
 }
 
 /* What is behind it, where there is more to say than that it failed. */

@@ -7,15 +7,50 @@
 
 enum { WIDTH = 80 };
 
+static bool option_of_output(const Option *option) {
+    return strcmp(option->name, "output") == 0 || strcmp(option->name, "json") == 0;
+}
+
+static bool prints_json(const Command *command) {
+    return command->outputs && strstr(command->outputs, "json");
+}
+
+/* Of the options that every command may have those of what it prints, or the others. */
+static void print_global(bool of_output) {
+    Option options[GLOBAL_OPTION_N];
+    size_t n = 0;
+    for (size_t i = 0; i < GLOBAL_OPTION_N; i++)
+        if (option_of_output(&global_options[i]) == of_output)
+            options[n++] = global_options[i];
+    options_print(&(OptionSet){options, n, NULL}, 1);
+}
+
+static void print_who_prints(void) {
+    int column = printf("\nThose that print data:");
+    for (const Command *const *at = commands; *at; at++) {
+        if (!prints_json(*at))
+            continue;
+        int n = 1 + (int)strlen((*at)->name) + 1;
+        if (column + n > WIDTH)
+            column = printf("\n") - 1;
+        else
+            n = printf(" ") + n - 1;
+        printf("%s,", (*at)->name);
+        column += n;
+    }
+    printf("%stake besides\n\n", column + 13 > WIDTH ? "\n" : " ");
+}
+
 void help_commands(void) {
-    OptionSet global = {global_options, GLOBAL_OPTION_N, NULL};
     printf("thole %s: runs what a repository needs while people work on it\n\n"
            "usage: thole [-C DIR] [--file FILE] [--session NAME] COMMAND …\n\n",
            THOLE_VERSION);
     for (const Command *const *at = commands; *at; at++)
         printf("  %-11s %s\n", (*at)->name, (*at)->doc);
     printf("\nEvery command takes\n\n");
-    options_print(&global, 1);
+    print_global(false);
+    print_who_prints();
+    print_global(true);
     printf("\nNAME is a service (web) or a target of it (web:serve, web:update).\n"
            "`thole help COMMAND` says more about one.\n");
 }
@@ -54,8 +89,7 @@ static size_t choose_global(const Command *command, Option options[GLOBAL_OPTION
     for (size_t i = 0; i < GLOBAL_OPTION_N; i++) {
         Option option = global_options[i];
         bool form = strcmp(option.name, "output") == 0, json = strcmp(option.name, "json") == 0;
-        if ((form && !command->outputs) ||
-            (json && !(command->outputs && strstr(command->outputs, "json"))))
+        if ((form && !command->outputs) || (json && !prints_json(command)))
             continue;
         if (form)
             option.doc = command->outputs;

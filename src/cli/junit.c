@@ -99,9 +99,11 @@ static void put_failure(Cli *cli, const Case *it, const Lines *lines, Buf *out) 
     buf_puts(out, ": ");
     put_text(out, case_why(it, &cli->arena), strlen(case_why(it, &cli->arena)));
     buf_putc(out, '\n');
-    put_text(out, last, strlen(last));
-    put_text(out, logs, strlen(logs));
-    buf_printf(out, " %s --run %lld shows the rest", it->target, (long long)it->run);
+    if (lines->text.n) {
+        put_text(out, last, strlen(last));
+        put_text(out, logs, strlen(logs));
+        buf_printf(out, " %s --run %lld shows the rest", it->target, (long long)it->run);
+    }
     buf_puts(out, "</failure>\n");
 }
 
@@ -191,6 +193,9 @@ int junit_write_problem(const char *file, const char *problem, Err *err) {
 
 int junit_begin(const char *file, Err *err) {
     struct stat st;
+    if (strcmp(file, "-") == 0)
+        return err_set(err, ERR_INVALID,
+                       "--junit -: stdout has what the targets write; name a file");
     if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
         return err_set(err, ERR_INVALID, "--junit %s: it is no regular file", file);
     if (junit_write_problem(file, "thole ci did not come to its end", err) < 0) {

@@ -9,11 +9,13 @@
 
 typedef struct LastWords {
     const char *slug, *target;
+    const char *title; /* said before the first line; may be NULL */
     int64_t run;
     int indent;
     FILE *to;
 } LastWords;
 
-void last_words_of(Client *client, const LastWords *words);
+/* False: there are none. */
+bool last_words_of(Client *client, const LastWords *words);
 /* On stderr. */
 void last_words(Client *client, const char *slug, const TargetView *view);

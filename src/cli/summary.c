@@ -59,7 +59,7 @@ static void print_case(const Cases *cases, const Case *it, int width, bool color
     arena_init(&arena);
     if (it->run)
         duration_format_short(it->ms, took);
-    fprintf(stderr, "  %-*s%s  %s%-*s%s %7s%s%s\n", width, it->target, it->critical ? "*" : " ",
+    fprintf(stderr, "  %-*s %s %s%-*s%s %7s%s%s\n", width, it->target, it->critical ? "*" : " ",
             paint, WORD_WIDTH, it->state, color ? "\033[0m" : "", took, well ? "" : "  ",
             well ? "" : case_why(it, &arena));
     arena_deinit(&arena);

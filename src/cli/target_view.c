@@ -70,6 +70,15 @@ bool target_scheduled(const TargetView *view) {
     return view->phase == PHASE_WAITING && str_same(view->reason, "schedule");
 }
 
+int64_t target_run(const TargetView *view) {
+    return view->run ? view->run : value_get_int(view->previous, "run", 0);
+}
+
+const char *target_failed_before(const TargetView *view) {
+    const char *at = target_scheduled(view) ? strstr(view->message, " failed: ") : NULL;
+    return at ? at + strlen(" failed: ") : NULL;
+}
+
 bool target_lazy(const TargetView *view) {
     return view->phase == PHASE_WAITING && str_same(view->reason, "waiting-for-connection");
 }

@@ -31,6 +31,9 @@ void target_view(const Value *target, TargetView *ret);
 int64_t object_version(const Value *object);
 bool target_is_file(const TargetView *view);   /* the config file itself */
 bool target_scheduled(const TargetView *view); /* waits for its time */
+int64_t target_run(const TargetView *view);    /* of its newest run; 0: none */
+/* Of a scheduled one why its last run failed; NULL: it did not. */
+const char *target_failed_before(const TargetView *view);
 /* Waits for its first connection: it can be reached, which is what `ready` is about. */
 bool target_lazy(const TargetView *view);
 /* What `ps` shows as its state, a literal: "ready", "running", "waiting", "done", "failed", … */

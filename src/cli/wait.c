@@ -42,11 +42,11 @@ static int holds(const Seen *seen, const char *until, bool named) {
     const TargetView *view = &seen->view;
     if (seen_unknown(seen))
         return 0;
-    if (target_scheduled(view)) /* it has ended, or has not been due yet: it would for ever */
-        return view->error ? -1 : view->run > 0 || !named;
     if (strcmp(until, "terminated") == 0)
-        return view->phase == PHASE_TERMINATED || view->phase == PHASE_NONE ||
-               (!named && !view->job);
+        return target_scheduled(view) || view->phase == PHASE_TERMINATED ||
+               view->phase == PHASE_NONE || (!named && !view->job);
+    if (target_scheduled(view)) /* its last run counts, not when it is due again */
+        return target_failed_before(view) ? -1 : 1;
     if (view->phase == PHASE_TERMINATED)
         return view->error ? -1 : 1;
     if (strcmp(until, "ready") == 0)
@@ -70,7 +70,8 @@ static int look(Waiting *w) {
             continue;
         int now = holds(seen, w->ask->until, w->targets.restricted);
         if (now < 0) {
-            cli_say("%s failed: %s", seen->view.name, target_why(&seen->view));
+            const char *before = target_failed_before(&seen->view);
+            cli_say("%s failed: %s", seen->view.name, before ? before : target_why(&seen->view));
             last_words(&w->cli->client, w->slug, &seen->view);
             return EXIT_FAILED;
         }

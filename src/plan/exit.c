@@ -161,13 +161,13 @@ static void put_category(Summary *s, const ExitInput *in, Standing which, const 
         if (standing(in, i) != which)
             continue;
         const char *reason = which == STAND_WAITING ? in->shown[i].state.wait_reason : NULL;
-        put(s, "%s%s%s%s", listed++ ? "," : "", in->graph->targets[i].name, reason ? " " : "",
+        put(s, "%s%s%s%s", listed++ ? ", " : "", in->graph->targets[i].name, reason ? " " : "",
             reason ? reason : "");
     }
     s->size += SUMMARY_END;
     bool cut = s->full;
     s->full = false;
-    put(s, "%s)", cut ? ",..." : "");
+    put(s, "%s)", cut ? ", ..." : "");
     s->full = cut;
 }
 

@@ -276,11 +276,16 @@ static void cut(Timeline *t, int64_t since_us, int64_t until_us) {
     }
 }
 
+/* It never ran: its hook failed, or there is no such program. */
+static bool failed_at_once(const TimelineRow *row, const Timeline *t) {
+    return row->failed && row->failed->time_us >= t->from_us && row->failed->time_us <= t->to_us;
+}
+
 /* Rows of which there is nothing to see. */
 static void drop_empty(Timeline *t) {
     size_t n = 0;
     for (size_t i = 0; i < t->n; i++)
-        if (t->rows[i].n || t->rows[i].skipped)
+        if (t->rows[i].n || t->rows[i].skipped || failed_at_once(&t->rows[i], t))
             t->rows[n++] = t->rows[i];
     t->n = n;
 }

@@ -12,7 +12,15 @@
 #include "plan/timeline.h"
 #include "plan/timeline_scale.h"
 
-enum { WIDTH_LEAST = 20, NAME_MOST = 32, BAR_LEAST = 8, BAR_GOOD = 24, MARK_COLUMNS = 9, GAP = 2 };
+enum {
+    WIDTH_LEAST = 20,
+    NAME_MOST = 32,
+    BAR_LEAST = 8,
+    BAR_GOOD = 24,
+    MARK_COLUMNS = 9,
+    GAP = 2,
+    STAR = 3, /* " * " of the critical path */
+};
 
 typedef enum Cell { CELL_EMPTY, CELL_WAIT, CELL_START, CELL_RUN, CELL_FAILED } Cell;
 
@@ -57,7 +65,7 @@ static void lay_out(Page *page) {
     }
     size_t name_most = width / 3 < NAME_MOST ? width / 3 : NAME_MOST;
     page->name = page->name < name_most ? page->name : name_most;
-    size_t left = width - page->name - 1 - GAP; /* the mark of the path stands behind the name */
+    size_t left = width - page->name - STAR; /* the mark of the path stands behind the name */
     page->outcome = outcome < left / 2 ? outcome : left / 2;
     if (left < page->outcome + GAP + BAR_GOOD)
         page->outcome = 0;
@@ -81,7 +89,7 @@ static void put_axis(const Page *page) {
     int64_t range_ms = range_us(page->timeline) / 1000;
     int64_t step = scale_step_ms(range_ms, (int64_t)page->bar / MARK_COLUMNS);
     size_t at = 0;
-    put_cut(page->out, "", page->name + 1 + GAP, false);
+    put_cut(page->out, "", page->name + STAR, false);
     for (int64_t ms = 0; ms <= range_ms; ms += step) {
         char text[DURATION_TEXT];
         size_t column = column_of(page, page->timeline->from_us + ms * 1000);
@@ -143,9 +151,9 @@ static void put_row(const Page *page, const TimelineRow *row) {
     bool bold = page->how->color && row->critical;
     buf_puts(page->out, bold ? "\033[1m" : "");
     put_cut(page->out, row->target, page->name, false);
-    buf_puts(page->out, row->critical ? "*" : " ");
+    buf_puts(page->out, row->critical ? " *" : "  ");
     buf_puts(page->out, bold ? "\033[0m" : "");
-    put_cut(page->out, "", GAP, false);
+    buf_putc(page->out, ' ');
     fill_cells(page, row);
     put_bar(page);
     if (page->outcome) {

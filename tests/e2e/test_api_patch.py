@@ -83,6 +83,19 @@ def test_a_patch_that_is_wrong_changes_nothing(thole):
     assert patch(thole, path, {"spec": {}, "metadata": {"resourceVersion": "1"}})[0] == 409
 
 
+def test_metadata_is_not_changed(thole):
+    thole.config("version: 1\nservices: {a: {command: exec sleep 1000, labels: {x: y}}}\n")
+    thole.run("up", "-d", "--wait")
+    for path in session_path(thole), target_path(thole, "a:serve"):
+        before = thole.api(path)[1]["metadata"]
+        for change in {"labels": {"a": "b"}}, {"annotations": {"a": "b"}}, {"labels": None} if "labels" in before else {"finalizers": ["a"]}:
+            code, reply = patch(thole, path, {"metadata": change})
+            assert code == 422 and f"metadata.{next(iter(change))}: it cannot be changed" in reply["message"]
+        assert thole.api(path)[1]["metadata"] == before
+        assert patch(thole, path, {"metadata": before})[0] == 200, "what is so already"
+    assert patch(thole, session_path(thole), {"metadata": 3})[0] == 422
+
+
 def test_targets_are_disabled_and_enabled(thole):
     thole.config("version: 1\nservices: {a: {command: exec sleep 1000}, b: {command: exec sleep 1000, enabled: false}}\n")
     thole.run("up", "-d", "--wait")

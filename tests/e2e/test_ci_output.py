@@ -141,9 +141,31 @@ def test_what_never_begins(thole):
     thole.config(GOOD)
     assert "no/dir/report.xml" in thole.run("ci", "--junit", "no/dir/report.xml", code=2).err
     assert "it is no regular file" in thole.run("ci", "--junit", ".", code=2).err
+    assert "name a file" in thole.run("ci", "--junit", "-", code=2).err and not (thole.project / "-").exists()
     assert "leave -d away" in thole.run("ci", "-d", "--junit", "report.xml", code=2).err
     assert "leave -d away" in thole.run("ci", "-d", "--summary", code=2).err
     assert not thole.pins()
+
+
+def test_what_fails_before_its_program_runs_is_named(thole):
+    thole.config("""
+        version: 1
+        services:
+          hk: {type: job, command: 'true', hooks: {before: exit 9}}
+          nf: {type: job, command: [no-such-program]}
+        """)
+    for name, why in ("hk", "hook before failed: exit code 9"), ("nf", "command not found: no-such-program"):
+        thole.run("ci", name, "--junit", "report.xml", code=1)
+        found = cases(thole)
+        assert set(found) == {f"{name}:update"} and why in found[f"{name}:update"].find("failure").attrib["message"]
+        assert f"{name}:update" in thole.run("timeline").out
+
+
+def test_where_nothing_was_written_nothing_is_quoted(thole):
+    thole.config("version: 1\nservices: {slow: {command: exec sleep 1000, ready: {exec: 'false'}}}\n")
+    said = thole.run("ci", "--junit", "report.xml", "--timeout", "400ms", code=4).err
+    assert "the last lines" not in said and "shows the rest" not in said
+    assert cases(thole)["slow:serve"].find("failure").text == "slow:serve: was not ready\n"
 
 
 def test_any_output_is_valid_xml_and_bounded(thole):

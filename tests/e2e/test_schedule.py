@@ -193,6 +193,21 @@ def test_on_start_and_by_request(thole):
     assert thole.ledger() == ["tick", "tock"]
 
 
+def test_it_is_waited_for_by_its_last_run(thole):
+    thole.config({"version": 1, "services": {
+        "good": {"type": "job", "command": "true", "schedule": {"cron": "0 0 1 1 *", "on_start": True}},
+        "bad": {"type": "job", "command": "echo oh; exit 3", "schedule": {"cron": "0 0 1 1 *", "on_start": True}},
+        "later": {"type": "job", "command": "true", "schedule": "@yearly"}}})
+    thole.run("up", "-d")
+    wait_until(lambda: "run 1 succeeded" in thole.target("good:update")["message"])
+    wait_until(lambda: "run 1 failed" in thole.target("bad:update")["message"])
+    for until in "ready", "done":
+        thole.run("wait", "good", "later", "--for", until)
+        said = thole.run("wait", "bad", "--for", until, code=1).err
+        assert "bad:update failed: exit code 3\n" in said and "oh" in said
+    thole.run("wait", "bad", "--for", "terminated")
+
+
 def test_in_ci_only_with_on_start(thole):
     thole.config({"version": 1, "services": {
         "tick": {"type": "job", "command": "echo tick >>$LEDGER", "schedule": {"interval": "100ms", "on_start": True}},

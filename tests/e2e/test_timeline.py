@@ -52,7 +52,7 @@ def test_text_fits_the_terminal(shop):
         assert not any("\033" in line for line in lines)
     text = shop.run("timeline").out
     assert "everything was ready or done after" in text and "the critical path:\n  db:serve" in text
-    assert re.search(r"^migrate:update\* +·+█+ +done in \d", text, re.M)
+    assert re.search(r"^migrate:update \* ·+█+ +done in \d", text, re.M)
     shown = shop.popen("timeline", tty=True)
     assert shown.wait() == 0 and "\033[32m█" in shown.out
     plain = shop.popen("timeline", tty=True, env={"NO_COLOR": "1"})

@@ -56,7 +56,7 @@ TEST(timeout_in_the_words_of_the_seed)
     exit_check(&c.in, &c.got);
     CHECK(c.got.done && c.got.timeout);
     CHECK_EQ(c.got.wake_ms, 0);
-    CHECK_STR(c.got.error, "Timeout after 5m0s: 2 resources waiting (a:update waiting-for-dep,"
+    CHECK_STR(c.got.error, "Timeout after 5m0s: 2 resources waiting (a:update waiting-for-dep, "
                            "b:serve waiting-for-dep)");
 }
 
@@ -100,7 +100,7 @@ TEST(timeout_of_many_is_cut)
     CHECK_HAS(c.got.error, "Timeout after 1ms: 199 resources waiting (service-000:update ");
     size_t n = strlen(c.got.error);
     CHECK(n > 900 && n < EXIT_TEXT);
-    CHECK_STR(c.got.error + n - 22, " waiting-for-slot,...)");
+    CHECK_STR(c.got.error + n - 23, " waiting-for-slot, ...)");
 }
 
 TEST(readiness_timeout_names_the_one_that_waits_longest)
