@@ -83,6 +83,7 @@ static int run(Cli *cli, void *options, Err *err) {
 const Command command_api = {
     .name = "api",
     .args = "GET|POST|PATCH|DELETE PATH [JSON]",
+    .words = "GET|POST|PATCH|DELETE",
     .doc = "Asks the server's API directly and prints what it answers",
     .run = run,
     .once = true,

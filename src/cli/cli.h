@@ -27,6 +27,7 @@ struct Command {
     const char *name, *args, *doc;
     const char *more;    /* sentences for its own page, or NULL */
     const char *outputs; /* for -o; the first is the default. NULL: it has none */
+    const char *words;   /* what its word may be: "bash|zsh|fish"; NULL: names of the project */
     const Option *options;
     size_t option_n;
     size_t options_size;            /* of its struct of options */

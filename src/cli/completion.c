@@ -269,28 +269,14 @@ static void answer_value(Answer *a, const Option *option, const char *before) {
         offer_labels(a);
 }
 
-/* Words that are no names of the project. */
-static const char *words_of(const Command *command) {
-    static const struct {
-        const Command *command;
-        const char *words;
-    } all[] = {{&command_completion, "bash|zsh|fish"},
-               {&command_server, "status|stop|restart"},
-               {&command_api, ""}};
-    for (size_t i = 0; i < COUNT(all); i++)
-        if (all[i].command == command)
-            return all[i].words;
-    return command->no_names ? "" : NULL;
-}
-
 static void answer_word(Answer *a) {
-    const char *words = words_of(a->command);
-    if (a->command == &command_help)
+    const Command *command = a->command;
+    if (command == &command_help)
         offer_commands(a);
-    else if (!words)
+    else if (command->words && a->word_n == 0)
+        offer_choices(a, command->words, "");
+    else if (!command->words && !command->no_names)
         offer_names(a);
-    else if (a->word_n == 0)
-        offer_choices(a, words, "");
 }
 
 static void answer(Answer *a) {
@@ -341,6 +327,7 @@ static int run(Cli *cli, void *options, Err *err) {
 const Command command_completion = {
     .name = "completion",
     .args = "bash|zsh|fish",
+    .words = "bash|zsh|fish",
     .doc = "Prints what makes this shell complete the words of thole",
     .more = "It knows commands, options, and the names of the project at hand. Once:\n"
             "    bash   thole completion bash > ~/.local/share/bash-completion/completions/thole\n"

@@ -194,6 +194,7 @@ static int run(Cli *cli, void *given, Err *err) {
 const Command command_server = {
     .name = "server",
     .args = "status [-o text|json] | stop [--all] [--timeout D] | restart",
+    .words = "status|stop|restart",
     .doc = "Looks at the server, or makes it leave; what runs goes on",
     .more = "restart puts another in its place, which takes over what runs. stop --all\n"
             "stops every session first.",

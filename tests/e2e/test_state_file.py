@@ -249,12 +249,12 @@ def test_it_is_not_written_while_nothing_changes(thole):
         return {task: driver.read_proc(f"{thole_pid}/task/{task}", "status").split(b"\nvoluntary_ctxt_switches:\t")[1].split(b"\n")[0]
                 for task in os.listdir(f"/proc/{thole_pid}/task")}
     thole_pid = thole.server_pid()
-    quiet = driver.wait_until(lambda: (first := switches()) and pause(1.5) and first == switches() and first, 20, "a quiet server")
-    before = (directory(thole) / "state.json").stat()
-    pause(2)
-    assert switches() == quiet
-    after = (directory(thole) / "state.json").stat()
-    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+    def look():
+        stat = (directory(thole) / "state.json").stat()
+        return stat.st_ino, stat.st_mtime_ns, switches()
+    # What goes on by itself goes on in each of these windows; what is only late, on a busy machine, ends.
+    driver.wait_until(lambda: (before := look()) and pause(2) and look() == before, 30, "two seconds without a write or a wake-up")
 
 
 def pause(seconds):
