@@ -195,14 +195,22 @@ def test_a_stop_while_the_port_is_awaited_starts_nothing(thole, free_port):
         orphan.wait()
 
 
-def test_the_next_server_looks_again(thole, free_port, stranger):
+@pytest.mark.parametrize("restart", ["never", {"delay": "100ms", "max_delay": "100ms"}])
+def test_a_run_that_was_refused_is_known_to_the_next_server(thole, free_port, stranger, restart):
+    """It is tried again if its policy says so, and not because there is another server."""
     port = free_port()
     other = stranger(port)
-    project(thole, web=server(port, restart="never"))
+    project(thole, web=server(port, restart=restart))
     thole.run("up", "-d")
-    thole.wait_target("web:serve", "terminated", run=1)
+    if restart == "never":
+        error = thole.wait_target("web:serve", "terminated", run=1)["error"]
+    else:
+        thole.wait_target("web:serve", "waiting", waitReason="backoff")
     other.kill()
     other.wait()
-    thole.kill(thole.server_pid())
-    driver.wait_until(lambda: thole.run("server", "status"), 20, "the next server")
-    assert thole.wait_target("web:serve", "active", ready=True)["run"] == 2
+    thole.replace_server()
+    if restart == "never":
+        assert thole.wait_target("web:serve", "terminated", run=1)["error"] == error
+        thole.run("start", "web")
+    again = thole.wait_target("web:serve", "active", ready=True)["run"]
+    assert again == 2 if restart == "never" else again > 1

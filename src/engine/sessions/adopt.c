@@ -184,14 +184,40 @@ static void was_skipped(Target *target) {
     fact_looked(facts, true, target->skipped_note, &world);
 }
 
+void target_was_refused(Target *target, const RunRefusal *refusal) {
+    TargetFacts *facts = target_facts(target);
+    PlanWorld world = session_world(target->session);
+    RunResult end = {.kind = END_FAILED,
+                     .oom_killed = UNKNOWN,
+                     .ended_us = refusal->ended_us,
+                     .not_begun = true,
+                     .why = refusal->why};
+    if (refusal->ended_us && refusal->ended_us < world.now_us)
+        world.now_ms -= (world.now_us - refusal->ended_us) / 1000;
+    facts->attempt = refusal->attempt;
+    fact_start_asked(facts, facts->run, &world);
+    facts->restarts = refusal->restarts;
+    if (facts->want != WANT_RUN)
+        fact_stop_asked(facts, &world);
+    fact_ended(facts, target_spec(target), &end, &world);
+    events_look(target);
+    hooks_restore_refused(target);
+    target_ask_queued(target);
+}
+
 void target_look_up(Target *target) {
     Session *session = target->session;
+    RunRefusal refusal;
     TargetFacts *facts = target_facts(target);
     if (facts->run <= target->base_run) {
         facts->queued =
             facts->want == WANT_RUN && (!schedule_has(target) || schedule_was_queued(target));
         facts->trigger_us = session->started_us;
         was_skipped(target);
+        return;
+    }
+    if (run_files_refused(session->dir, target_spec(target)->name, facts->run, &refusal)) {
+        target_was_refused(target, &refusal);
         return;
     }
     session->adopting++;

@@ -301,28 +301,12 @@ static void found_before(Target *target, const StepState *state, uint32_t run) {
 }
 
 /* It had failed, and so its run never began: told as then, but for what has followed since. */
-static void found_refused(Target *target, const StepState *state, uint32_t run) {
-    TargetFacts *facts = target_facts(target);
-    PlanWorld world = session_world(target->session);
-    char why[FACTS_TEXT], failed[FACTS_TEXT];
+static void found_refused(Target *target, const StepState *state) {
+    RunRefusal refusal = {state->ended_us, state->attempt, state->restarts, ""};
+    char why[FACTS_TEXT];
     describe(target, state, why, sizeof(why));
-    snprintf(failed, sizeof(failed), "hook before failed: %s", why);
-    if (state->ended_us && state->ended_us < world.now_us)
-        world.now_ms -= (world.now_us - state->ended_us) / 1000;
-    facts->attempt = state->attempt;
-    fact_start_asked(facts, run, &world);
-    facts->restarts = state->restarts;
-    RunResult end = {.kind = END_FAILED,
-                     .oom_killed = UNKNOWN,
-                     .ended_us = state->ended_us,
-                     .not_begun = true,
-                     .why = failed};
-    if (facts->want != WANT_RUN)
-        fact_stop_asked(facts, &world);
-    fact_ended(facts, target_spec(target), &end, &world);
-    events_look(target);
-    restore_next(target, HOOK_ON_FAILURE);
-    target_ask_queued(target);
+    snprintf(refusal.why, sizeof(refusal.why), "hook before failed: %s", why);
+    target_was_refused(target, &refusal);
 }
 
 static bool has_failed(const StepState *state) {
@@ -341,7 +325,7 @@ static void on_before(void *arg, const void *result, const Err *err) {
         return;
     }
     if (run > target->base_run && run == facts->run && has_failed(state)) {
-        found_refused(target, state, run);
+        found_refused(target, state);
         target_looked_up(target);
         return;
     }
@@ -394,6 +378,10 @@ static void restore_next(Target *target, Hook from) {
     for (Hook hook = from; hook < HOOKS; hook++)
         if (target_facts(target)->hooks_owed >> hook & 1 && look_at(target, hook, fns[hook]))
             return;
+}
+
+void hooks_restore_refused(Target *target) {
+    restore_next(target, HOOK_ON_FAILURE);
 }
 
 void hooks_restore(Target *target) {

@@ -37,6 +37,8 @@ void hooks_mark(Target *target);
 void hooks_look_up(Target *target);
 /* Adoption, when the run has ended: which of its hooks have been run? */
 void hooks_restore(Target *target);
+/* ... of a run that was refused: nobody wrote down what it would owe. */
+void hooks_restore_refused(Target *target);
 
 /* "api:serve.before". Returns owned. */
 char *hooks_name(const Target *target, Hook hook);

@@ -17,9 +17,10 @@
 #include "base/xalloc.h"
 #include "pin/wire.h"
 
-#define READY_MARK "ready"
-#define ASKED_MARK "asked"
-#define HOOKS_MARK "hooks"
+#define READY_MARK   "ready"
+#define ASKED_MARK   "asked"
+#define HOOKS_MARK   "hooks"
+#define REFUSED_MARK "refused" /* "<ended_us> <attempt> <restarts>", and why on the next line */
 
 static int by_number(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -111,9 +112,12 @@ static void remove_run(const char *session_dir, const char *target, uint32_t run
     (void)!path_remove_tree(path, &err); /* what cannot be removed only takes room */
 }
 
-/* What never was asked of the backend is an empty directory: it drives out no run that was. */
+/* What never was asked of the backend is a directory with at most why not: it drives out no run
+ * that was. */
 static bool remove_void(const char *session_dir, const char *target, uint32_t run) {
     AUTO_FREE char *path = run_files_dir(session_dir, target, run);
+    AUTO_FREE char *refused = path_join(path, REFUSED_MARK);
+    unlink(refused);
     return rmdir(path) == 0;
 }
 
@@ -150,6 +154,34 @@ void run_files_void(const char *session_dir, const char *target, uint32_t run) {
     AUTO_FREE char *path = run_files_dir(session_dir, target, run);
     Err err;
     (void)!path_mkdirs(path, 0700, &err); /* lost: the number is given again after a crash */
+}
+
+/* Lost: it is tried again. */
+void run_files_refuse(const char *session_dir, const char *target, uint32_t run,
+                      const RunRefusal *refusal) {
+    AUTO_FREE char *dir = run_files_dir(session_dir, target, run);
+    AUTO_FREE char *path = path_join(dir, REFUSED_MARK);
+    AUTO_FREE char *text = xasprintf("%lld %u %u\n%s\n", (long long)refusal->ended_us,
+                                     refusal->attempt, refusal->restarts, refusal->why);
+    Err err;
+    run_files_void(session_dir, target, run);
+    (void)!file_write_atomic(path, text, strlen(text), 0600, false, &err);
+}
+
+bool run_files_refused(const char *session_dir, const char *target, uint32_t run, RunRefusal *ret) {
+    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u/" REFUSED_MARK, session_dir, target, run);
+    AUTO_FREE char *text = NULL;
+    Err err;
+    long long ended_us;
+    if (file_read(path, FACTS_TEXT + 64, &text, NULL, &err) < 0)
+        return false;
+    char *why = strchr(text, '\n');
+    if (!why || sscanf(text, "%lld %u %u", &ended_us, &ret->attempt, &ret->restarts) != 3)
+        return false;
+    ret->ended_us = ended_us;
+    str_copy(ret->why, sizeof(ret->why), why + 1);
+    ret->why[strcspn(ret->why, "\n")] = '\0';
+    return true;
 }
 
 /* ---- marks: a file that holds a moment ---- */

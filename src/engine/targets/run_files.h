@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "data/schema.h"
 #include "engine/targets/helpers.h"
+#include "plan/plan.h"
 
 enum { RUNS_KEPT = 10 };
 
@@ -33,6 +34,16 @@ typedef struct RunsKept {
 int64_t run_files_retain(const char *session_dir, const char *target, const RunsKept *keep);
 /* A run that was never asked of the backend: its number is taken all the same. */
 void run_files_void(const char *session_dir, const char *target, uint32_t run);
+
+/* ... and that is how it failed: the next server is not to try it anew. */
+typedef struct RunRefusal {
+    int64_t ended_us;
+    uint32_t attempt, restarts; /* as TargetFacts had them */
+    char why[FACTS_TEXT];
+} RunRefusal;
+void run_files_refuse(const char *session_dir, const char *target, uint32_t run,
+                      const RunRefusal *refusal);
+bool run_files_refused(const char *session_dir, const char *target, uint32_t run, RunRefusal *ret);
 void run_files_mark_ready(const char *session_dir, const char *target, uint32_t run, Moment when);
 /* When a run was asked for, of a target that follows others; written before anything is asked of
  * the backend. */

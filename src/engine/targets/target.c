@@ -260,7 +260,14 @@ void target_refused(Target *target, const char *why) {
                      .ended_us = loop_wall_us(target->session->engine->loop),
                      .not_begun = true,
                      .why = why};
-    run_files_void(target->session->dir, target_spec(target)->name, target_facts(target)->run);
+    const TargetFacts *facts = target_facts(target);
+    const char *dir = target->session->dir, *name = target_spec(target)->name;
+    RunRefusal refusal = {end.ended_us, facts->attempt, facts->restarts, ""};
+    str_copy(refusal.why, sizeof(refusal.why), why);
+    if (facts->stop_requested)
+        run_files_void(dir, name, facts->run);
+    else
+        run_files_refuse(dir, name, facts->run, &refusal);
     run_over(target, &end);
 }
 
