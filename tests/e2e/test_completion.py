@@ -61,11 +61,10 @@ def test_words_that_the_tables_know(thole, ask):
     assert {"up", "down", "completion", "init"} <= set(ask(thole, "thole "))
     assert "--purge" in ask(thole, "thole down --p") and "--timeout" in ask(thole, "thole up --t")
     assert {"bash", "zsh", "fish"} == set(ask(thole, "thole completion "))
-    assert {"status", "stop", "restart"} == set(ask(thole, "thole server ")) and not ask(thole, "thole server stop ")
+    assert {"status", "stop", "restart"} == set(ask(thole, "thole server ")) and not any(ask(thole, "thole server stop "))
     assert {"GET", "POST", "PATCH", "DELETE"} == set(ask(thole, "thole api "))
     assert set(ask(thole, "thole help vers")) == {"version"}
     assert {"table", "wide", "json"} <= set(ask(thole, "thole ps -o "))
-    assert {"status", "stop"} <= set(ask(thole, "thole server "))
     assert not any(ask(thole, "thole nonsense "))
     assert not (thole.runtime / "server.sock").exists()  # nothing was started
 
