@@ -299,7 +299,7 @@ def test_a_stop_command_ends_it_with_its_environment(thole):
     assert thole.target("a:serve")["state"].get("terminated", {}).get("exitCode", 0) == 0
     logged(thole, "a", "bye")
     logged(thole, "b", "told")
-    assert "the stop command failed, exit code 4: cannot" in "".join(
+    assert "the stop command failed: exit code 4: cannot" in "".join(
         (thole.state / name).read_text() for name in ("server.log", "rail.log") if (thole.state / name).exists())
 
 
