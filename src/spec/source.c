@@ -58,6 +58,18 @@ static const Value *replica(const Value *services, const char *name, size_t len,
     return value_get(v, "replicas") ? v : NULL;
 }
 
+/* How long the first step of a path is: keys may have dots, and the longest one is meant. */
+static size_t step_length(const Value *in, const char *path) {
+    size_t len = *path == '[' ? strcspn(path, ".") : strcspn(path, ".[");
+    for (size_t i = 0; value_is(in, VALUE_MAP) && i < in->map.n; i++) {
+        const char *key = in->map.at[i].key;
+        size_t n = strlen(key);
+        if (n > len && strncmp(path, key, n) == 0 && (!path[n] || strchr(".[", path[n])))
+            len = n;
+    }
+    return len;
+}
+
 bool source_find(const Source *source, const char *path, Place *ret) {
     const Value *v = source->value;
     Place place = {.file = source->file, .path = path};
@@ -66,8 +78,8 @@ bool source_find(const Source *source, const char *path, Place *ret) {
         place.column = v->column;
     }
     for (const char *p = path; v && *p;) {
-        size_t len = *p == '[' ? strcspn(p, ".") : strcspn(p, ".[");
         const Value *in = v;
+        size_t len = step_length(in, p);
         v = descend(in, p, len, &place);
         if (!v && in == value_get(source->value, "services"))
             v = replica(in, p, len, &place);

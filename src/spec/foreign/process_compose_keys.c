@@ -3,7 +3,9 @@
 #include "spec/foreign/process_compose.h"
 
 #include <string.h>
+#include <strings.h>
 
+SCHEMA_DECLARE(t_pc_bool, bool);
 SCHEMA_DECLARE(t_pc_any, const Value *);
 SCHEMA_DECLARE(t_pc_words, StrList);
 SCHEMA_DECLARE(t_pc_condition, PcCondition);
@@ -16,11 +18,34 @@ SCHEMA_DECLARE(t_pc_watch_paths, PcWatchPath);
 SCHEMA_DECLARE(t_pc_codes, int64_t);
 SCHEMA_DECLARE(t_pc_processes, PcProcess);
 
+/* As Go's YAML reads a value that is to be a boolean: also the words of YAML 1.1. */
+static int decode_bool(Decoder *d, const Value *v, void *ret) {
+    static const char *const words[][3] = {{"y", "yes", "on"}, {"n", "no", "off"}};
+    const char *text = value_str(v);
+    for (size_t i = 0; text && i < 2 * COUNT(words[0]); i++)
+        if (strcasecmp(text, words[i / COUNT(words[0])][i % COUNT(words[0])]) == 0) {
+            *(bool *)ret = i < COUNT(words[0]);
+            return 0;
+        }
+    if (!value_is(v, VALUE_BOOL))
+        return decode_problem(
+            d, v, NULL, text ? "expected true or false, got \"%.40s\"" : "expected true or false%s",
+            text ? text : "");
+    *(bool *)ret = v->boolean;
+    return 0;
+}
+
 static int keep(Decoder *d, const Value *v, void *ret) {
     *(const Value **)ret = v;
     return 0;
 }
 
+const Type t_pc_bool = {.kind = TYPE_CUSTOM,
+                        .name = "boolean",
+                        .size = sizeof(bool),
+                        .align = _Alignof(bool),
+                        .expected = "true or false",
+                        .decode = decode_bool};
 const Type t_pc_any = {.kind = TYPE_CUSTOM,
                        .name = "anything",
                        .size = sizeof(Value *),
@@ -59,8 +84,8 @@ static const Field availability_fields[] = {
     FIELD(PcAvailability, restart, "restart", t_pc_restart),
     FIELD(PcAvailability, backoff_seconds, "backoff_seconds", t_int, .min = 0, .max = INT32_MAX),
     FIELD(PcAvailability, max_restarts, "max_restarts", t_int, .min = 0, .max = INT32_MAX),
-    FIELD(PcAvailability, exit_on_end, "exit_on_end", t_bool),
-    FIELD(PcAvailability, exit_on_skipped, "exit_on_skipped", t_bool),
+    FIELD(PcAvailability, exit_on_end, "exit_on_end", t_pc_bool),
+    FIELD(PcAvailability, exit_on_skipped, "exit_on_skipped", t_pc_bool),
 };
 SCHEMA_STRUCT(type_pc_availability, PcAvailability, "availability", availability_fields);
 
@@ -100,7 +125,7 @@ static const Field shutdown_fields[] = {
     FIELD(PcShutdown, command, "command", t_string),
     FIELD(PcShutdown, timeout_seconds, "timeout_seconds", t_int, .min = 0, .max = INT32_MAX),
     FIELD(PcShutdown, signal, "signal", t_int, .min = 0, .max = 64),
-    FIELD(PcShutdown, parent_only, "parent_only", t_bool),
+    FIELD(PcShutdown, parent_only, "parent_only", t_pc_bool),
     FIELD(PcShutdown, send_keys, "send_keys", t_pc_any),
 };
 SCHEMA_STRUCT(type_pc_shutdown, PcShutdown, "shutdown", shutdown_fields);
@@ -110,7 +135,7 @@ static const Field schedule_fields[] = {
     FIELD(PcSchedule, cron, "cron", t_string),
     FIELD(PcSchedule, timezone, "timezone", t_string),
     FIELD(PcSchedule, interval_ms, "interval", t_duration),
-    FIELD(PcSchedule, run_on_start, "run_on_start", t_bool),
+    FIELD(PcSchedule, run_on_start, "run_on_start", t_pc_bool),
     FIELD(PcSchedule, max_concurrent, "max_concurrent", t_int, .dflt = "1"),
 };
 SCHEMA_STRUCT(type_pc_schedule, PcSchedule, "schedule", schedule_fields);
@@ -126,11 +151,11 @@ SCHEMA_LIST(t_pc_watch_paths, t_pc_watch_path);
 static const Field watch_fields[] = {
     FIELD_SET(PcWatch),
     FIELD_LIST(PcWatch, paths, "paths", t_pc_watch_paths),
-    FIELD(PcWatch, cascade, "cascade", t_bool),
+    FIELD(PcWatch, cascade, "cascade", t_pc_bool),
     FIELD(PcWatch, debounce_ms, "debounce", t_duration, .dflt = "300ms"),
     FIELD(PcWatch, max_entries, "max_entries", t_int),
     FIELD(PcWatch, buffer_size, "buffer_size", t_int),
-    FIELD(PcWatch, disable_default_excludes, "disable_default_excludes", t_bool),
+    FIELD(PcWatch, disable_default_excludes, "disable_default_excludes", t_pc_bool),
 };
 SCHEMA_STRUCT(type_pc_watch, PcWatch, "watch", watch_fields);
 
@@ -144,15 +169,15 @@ static const Field process_fields[] = {
     FIELD(PcProcess, extends, "extends", t_string),
     FIELD(PcProcess, description, "description", t_string),
     FIELD(PcProcess, working_dir, "working_dir", t_string),
-    FIELD(PcProcess, disabled, "disabled", t_bool),
+    FIELD(PcProcess, disabled, "disabled", t_pc_bool),
     FIELD(PcProcess, is_disabled, "is_disabled", t_string),
     FIELD(PcProcess, namespace, "namespace", t_pc_words),
     FIELD(PcProcess, replicas, "replicas", t_int, .min = 0, .max = 100),
     FIELD(PcProcess, environment, "environment", t_env),
     FIELD(PcProcess, env_file, "env_file", t_pc_words),
-    FIELD(PcProcess, is_dotenv_disabled, "is_dotenv_disabled", t_bool),
+    FIELD(PcProcess, is_dotenv_disabled, "is_dotenv_disabled", t_pc_bool),
     FIELD(PcProcess, vars, "vars", t_env),
-    FIELD(PcProcess, is_template_disabled, "is_template_disabled", t_bool),
+    FIELD(PcProcess, is_template_disabled, "is_template_disabled", t_pc_bool),
     FIELD_LIST(PcProcess, depends_on, "depends_on", t_pc_dependencies),
     FIELD(PcProcess, availability, "availability", type_pc_availability),
     FIELD_LIST(PcProcess, success_exit_codes, "success_exit_codes", t_pc_codes, .min = 0,
@@ -161,14 +186,14 @@ static const Field process_fields[] = {
     FIELD(PcProcess, liveness_probe, "liveness_probe", type_pc_probe),
     FIELD(PcProcess, ready_log_line, "ready_log_line", t_string),
     FIELD(PcProcess, shutdown, "shutdown", type_pc_shutdown),
-    FIELD(PcProcess, is_daemon, "is_daemon", t_bool),
+    FIELD(PcProcess, is_daemon, "is_daemon", t_pc_bool),
     FIELD(PcProcess, launch_timeout_seconds, "launch_timeout_seconds", t_int),
-    FIELD(PcProcess, is_foreground, "is_foreground", t_bool),
-    FIELD(PcProcess, is_tty, "is_tty", t_bool),
-    FIELD(PcProcess, is_interactive, "is_interactive", t_bool),
-    FIELD(PcProcess, is_elevated, "is_elevated", t_bool),
+    FIELD(PcProcess, is_foreground, "is_foreground", t_pc_bool),
+    FIELD(PcProcess, is_tty, "is_tty", t_pc_bool),
+    FIELD(PcProcess, is_interactive, "is_interactive", t_pc_bool),
+    FIELD(PcProcess, is_elevated, "is_elevated", t_pc_bool),
     FIELD(PcProcess, log_location, "log_location", t_string),
-    FIELD(PcProcess, truncate_log, "truncate_log", t_bool),
+    FIELD(PcProcess, truncate_log, "truncate_log", t_pc_bool),
     FIELD(PcProcess, log_configuration, "log_configuration", t_pc_any),
     FIELD(PcProcess, disable_ansi_colors, "disable_ansi_colors", t_pc_any),
     FIELD(PcProcess, schedule, "schedule", type_pc_schedule),
@@ -210,10 +235,10 @@ static const Field project_fields[] = {
     FIELD(PcProject, log_length, "log_length", t_pc_any),
     FIELD(PcProject, log_format, "log_format", t_pc_any),
     FIELD(PcProject, log_configuration, "log_configuration", t_pc_any),
-    FIELD(PcProject, is_strict, "is_strict", t_bool),
-    FIELD(PcProject, disable_env_expansion, "disable_env_expansion", t_bool),
+    FIELD(PcProject, is_strict, "is_strict", t_pc_bool),
+    FIELD(PcProject, disable_env_expansion, "disable_env_expansion", t_pc_bool),
     FIELD(PcProject, is_tui_disabled, "is_tui_disabled", t_pc_any),
-    FIELD(PcProject, ordered_shutdown, "ordered_shutdown", t_bool),
+    FIELD(PcProject, ordered_shutdown, "ordered_shutdown", t_pc_bool),
     FIELD(PcProject, extends, "extends", t_string),
     FIELD(PcProject, mcp_server, "mcp_server", t_pc_any),
     FIELD(PcProject, file_names, "file_names", t_pc_any),

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -312,6 +313,10 @@ static int extend_all(const PcFiles *files, Value *project) {
 /* --- what is not taken over --- */
 
 static bool meant(const Value *v) {
+    static const char *const words[] = {"n", "no", "off"};
+    for (size_t i = 0; v && i < COUNT(words); i++)
+        if (value_str(v) && strcasecmp(value_str(v), words[i]) == 0)
+            return false;
     return v && v->kind != VALUE_NULL && !(v->kind == VALUE_BOOL && !v->boolean);
 }
 
