@@ -320,14 +320,17 @@ int session_preview(Engine *engine, const SessionAsk *ask, Report *report, Reloa
     if (!next)
         return -1;
     AUTO_FREE unsigned char *chosen = xcalloc(next->graph.n, 1);
-    int r = session_choose(next, &ask->names, &ask->labels, chosen, err);
+    if (session_choose(next, &ask->names, &ask->labels, chosen, err) < 0) {
+        generation_unref(next);
+        return -1;
+    }
     reload_plan(session ? &session->graph : &nothing, &next->graph, report->arena, ret);
     preview_names(session, &next->graph, chosen, !session || ask->names.n || ask->labels.n, ret);
     preview_followers(session, &next->graph, report->arena, ret);
     for (size_t i = 0; i < ret->n; i++)
         ret->at[i].target = arena_strdup(report->arena, ret->at[i].target);
     generation_unref(next);
-    return r;
+    return 0;
 }
 
 /* The present config without what has left it; NULL: nothing has. */
