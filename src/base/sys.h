@@ -37,6 +37,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -130,6 +131,12 @@ static inline int sys_mkdirat(int dir, const char *path, mode_t mode) {
 }
 static inline int sys_fsync(int fd) {
     return sys_fault("fsync") ? -1 : fsync(fd);
+}
+static inline int sys_timerfd_create(clockid_t clock, int flags) {
+    return sys_fault("timerfd_create") ? -1 : timerfd_create(clock, flags);
+}
+static inline int sys_timerfd_settime(int fd, int flags, const struct itimerspec *when) {
+    return sys_fault("timerfd_settime") ? -1 : timerfd_settime(fd, flags, when, NULL);
 }
 static inline int sys_chdir(const char *path) {
     return sys_fault("chdir") ? -1 : chdir(path);

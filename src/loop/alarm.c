@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop/alarm.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "loop/loop_inside.h"
+
+enum { LOOK_MS = 60 * 1000 };
 
 struct Alarm {
     Loop *loop;
     LoopFn fn;
     void *arg;
-    int64_t wall_us;
-    Timer *timer; /* of a scripted loop */
-    int fd, step_fd;
+    Timer *timer;      /* of a scripted loop, or where there is no timerfd */
+    int fd, step_fd;   /* -1: none */
     Poll *poll, *step; /* step: a test sets the clock */
 };
 
@@ -38,11 +37,9 @@ static void on_poll(void *arg, int events) {
 }
 
 static void open_timer(Alarm *alarm) {
-    alarm->fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (alarm->fd < 0) {
-        log_error("no timer for schedules: %s", strerrordesc_np(errno));
+    alarm->fd = sys_timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (alarm->fd < 0)
         return;
-    }
     alarm->poll = poll_new(alarm->loop, alarm->fd, POLL_READ, on_poll, alarm);
     alarm->step_fd = sys_clock_watch();
     if (alarm->step_fd >= 0)
@@ -52,9 +49,8 @@ static void open_timer(Alarm *alarm) {
 Alarm *alarm_new(Loop *loop, LoopFn fn, void *arg) {
     Alarm *alarm = xcalloc(1, sizeof(*alarm));
     *alarm = (Alarm){.loop = loop, .fn = fn, .arg = arg, .fd = -1, .step_fd = -1};
-    if (loop->scripted)
-        alarm->timer = timer_idle(loop, on_timer, alarm);
-    else
+    alarm->timer = timer_idle(loop, on_timer, alarm);
+    if (!loop->scripted)
         open_timer(alarm);
     return alarm;
 }
@@ -73,19 +69,20 @@ Alarm *alarm_free(Alarm *alarm) {
     return NULL;
 }
 
-void alarm_set(Alarm *alarm, int64_t wall_us) {
-    if (alarm->timer) {
-        int64_t left_us = wall_us - loop_wall_us(alarm->loop);
-        if (wall_us)
-            timer_set(alarm->timer, left_us > 0 ? (left_us + 999) / 1000 : 0);
-        else
-            timer_clear(alarm->timer);
-        return;
-    }
+static bool set_timerfd(const Alarm *alarm, int64_t wall_us) {
     int64_t us = wall_us ? wall_us - sys_clock_step(CLOCK_REALTIME) : 0;
     struct itimerspec when = {.it_value = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}};
     if (wall_us && us <= 0)
         when.it_value = (struct timespec){.tv_nsec = 1};
-    if (alarm->fd >= 0)
-        timerfd_settime(alarm->fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
+    return alarm->fd >= 0 &&
+           sys_timerfd_settime(alarm->fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when) == 0;
+}
+
+void alarm_set(Alarm *alarm, int64_t wall_us) {
+    timer_clear(alarm->timer);
+    if (set_timerfd(alarm, wall_us) || !wall_us)
+        return;
+    int64_t left_us = wall_us - loop_wall_us(alarm->loop);
+    int64_t ms = left_us > 0 ? (left_us + 999) / 1000 : 0;
+    timer_set(alarm->timer, alarm->loop->scripted || ms < LOOK_MS ? ms : LOOK_MS);
 }

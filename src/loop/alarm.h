@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An alarm rings at a time of the wall clock, and before that whenever that clock was set or the
- * machine has slept: whoever is told looks at the clock. Nothing wakes it otherwise. */
+ * machine has slept: whoever is told looks at the clock, and sets it anew. Nothing wakes it
+ * otherwise; where the kernel gives no timer for that it rings every minute as well. */
 #pragma once
 
 #include "loop/loop.h"

@@ -337,6 +337,8 @@ bool facts_satisfy(const TargetFacts *facts, const Dep *dep);
 
 /* ---- What is shown ---- */
 
+/* "WaitingForDep" and so on: the reason of the event that says so; NULL for HOLD_NONE. */
+const char *hold_event_reason(Hold hold);
 /* "waiting-for-dep" and so on; NULL for HOLD_NONE. */
 const char *hold_reason(Hold hold);
 /* Target `i`, and the verdict on it. */

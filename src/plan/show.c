@@ -7,22 +7,29 @@
 #include "base/attr.h"
 #include "plan/plan.h"
 
+static const struct {
+    const char *reason, *event;
+} holds[] = {
+    [HOLD_NONE] = {NULL, NULL},
+    [HOLD_DEP] = {"waiting-for-dep", "WaitingForDep"},
+    [HOLD_BUILD] = {"waiting-for-build", "WaitingForBuild"},
+    [HOLD_LOOK] = {"checking-inputs", "CheckingInputs"},
+    [HOLD_LOCK] = {"waiting-for-lock", "WaitingForLock"},
+    [HOLD_SCHEDULE] = {"schedule", "Schedule"},
+    [HOLD_CONNECTION] = {"waiting-for-connection", "WaitingForConnection"},
+    [HOLD_SLOT] = {"waiting-for-slot", "WaitingForSlot"},
+    [HOLD_BACKOFF] = {"backoff", "Backoff"},
+    [HOLD_HOOK] = {"hook", "Hook"},
+    [HOLD_STOPPING] = {"stopping", "Stopping"},
+    [HOLD_STARTING] = {"starting", "Starting"},
+};
+
 const char *hold_reason(Hold hold) {
-    switch (hold) {
-    case HOLD_NONE: return NULL;
-    case HOLD_DEP: return "waiting-for-dep";
-    case HOLD_BUILD: return "waiting-for-build";
-    case HOLD_SCHEDULE: return "schedule";
-    case HOLD_HOOK: return "hook";
-    case HOLD_LOCK: return "waiting-for-lock";
-    case HOLD_LOOK: return "checking-inputs";
-    case HOLD_SLOT: return "waiting-for-slot";
-    case HOLD_CONNECTION: return "waiting-for-connection";
-    case HOLD_BACKOFF: return "backoff";
-    case HOLD_STOPPING: return "stopping";
-    case HOLD_STARTING: return "starting";
-    }
-    UNREACHABLE();
+    return holds[hold].reason;
+}
+
+const char *hold_event_reason(Hold hold) {
+    return holds[hold].event;
 }
 
 /* An ended run that was stopped is no result, and a stop by request wipes out what failed before; a

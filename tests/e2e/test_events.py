@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import driver
+from ledger import kill_for_good
 
 SHOP = """
     version: 1
@@ -154,6 +155,30 @@ def test_ten_thousand_events(thole):
     files = list(directory.glob("events*.jsonl"))
     assert len(files) <= 2 and all(file.stat().st_size <= 2 << 20 for file in files)
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
+
+
+def test_the_server_is_killed_between_one_file_and_the_next(thole):
+    """The numbers go on, none comes twice, and who reads misses nothing."""
+    thole.use_faults("server")
+    points = thole.base / "points"
+    points.mkdir()
+    thole.env["THOLE_CRASH_DIR"] = str(points)
+    thole.config(SHOP)
+    thole.run("up", "-d", "--wait")
+    last = events(thole)[-1]
+    kill_for_good(thole)
+    path = next((thole.state / "sessions").iterdir()) / "events.jsonl"
+    with path.open("a") as file:
+        while path.stat().st_size < (2 << 20) - 50:
+            last = {**last, "seq": last["seq"] + 1, "message": "x" * 900}
+            file.write(json.dumps(last) + "\n")
+            file.flush()
+    (points / "server.rotate").touch()
+    driver.wait_until(lambda: thole.run("up", "-d", code=None).code == 0 and not any(points.iterdir()), what="a server that lives")
+    assert path.with_name("events.1.jsonl").stat().st_size > (2 << 20) - 50
+    kept = events(thole)
+    assert [e["seq"] for e in kept] == list(range(1, len(kept) + 1))
+    assert [e["reason"] for e in kept if e["seq"] > last["seq"]][0] == "Adopted"
 
 
 @pytest.mark.parametrize("command", [["events", "-f"], ["logs", "-f"], ["api", "GET", "/apis/thole.dev/v1alpha1/targets?watch=true"]])

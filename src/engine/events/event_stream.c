@@ -121,6 +121,8 @@ EventStream *event_stream_new(Engine *engine, const EventAsk *ask, LoopFn more, 
     stream->arg = arg;
     stream->dir = xasprintf("%s/sessions/%s", engine->state_dir, ask->slug);
     keep_ask(stream, ask, session);
+    if (session)
+        event_log_write(session->events); /* what was recorded in this turn is told as well */
     if (check_names(stream, session, err) < 0)
         return event_stream_free(stream);
     int64_t after = ask->tail >= 0 ? find_tail(stream) : ask->after;

@@ -30,7 +30,7 @@ struct EventLog {
     char *dir;
     int fd;      /* -1: not open */
     bool opened; /* or tried to: `fd` says whether it went well */
-    bool torn;   /* the file does not end with a whole line */
+    bool torn;   /* the last write has left half a line behind */
     int64_t seq; /* of the last event */
     int64_t size;
     Buf pending; /* lines of this turn */
@@ -42,24 +42,34 @@ struct EventLog {
 
 /* ---- the file ---- */
 
-/* The number that the last good line has, or a new file begins behind. */
-static void read_tail(EventLog *log) {
+/* The number that the last good line has, or a file begins behind; 0: it has none. */
+static int64_t last_seq(int fd, int64_t size, bool *ret_torn) {
     char *tail = xmalloc(TAIL_BYTES + 1);
-    off_t from = log->size > TAIL_BYTES ? (off_t)(log->size - TAIL_BYTES) : 0;
-    ssize_t n = pread(log->fd, tail, TAIL_BYTES, from);
+    ssize_t n = pread(fd, tail, TAIL_BYTES, size > TAIL_BYTES ? (off_t)(size - TAIL_BYTES) : 0);
+    int64_t last = 0;
     tail[n > 0 ? n : 0] = '\0';
-    log->torn = n > 0 && tail[n - 1] != '\n';
+    *ret_torn = n > 0 && tail[n - 1] != '\n';
     for (char *line = tail, *end; n > 0 && (end = strchr(line, '\n')); line = end + 1) {
         Arena arena;
         const Value *v;
         arena_init(&arena);
         if (json_parse(line, (size_t)(end - line), &arena, &v, NULL) == 0) {
             int64_t seq = value_get_int(v, "seq", value_get_int(v, "after", 0));
-            log->seq = seq > log->seq ? seq : log->seq;
+            last = seq > last ? seq : last;
         }
         arena_deinit(&arena);
     }
     free(tail);
+    return last;
+}
+
+/* Of the older file: who was to follow it with another did not come to that. */
+static int64_t last_seq_of_older(const EventLog *log) {
+    AUTO_FREE char *path = path_join(log->dir, EVENTS_OLDER);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+    bool torn;
+    return fd >= 0 && fstat(fd, &st) == 0 ? last_seq(fd, st.st_size, &torn) : 0;
 }
 
 /* Of a newer format: not ours to write to. */
@@ -77,9 +87,18 @@ static int check_format(const EventLog *log, Err *err) {
     return r;
 }
 
-static void put_head(EventLog *log) {
-    buf_printf(&log->pending, "{\"format\":%d,\"after\":%lld}\n", EVENTS_FORMAT,
-               (long long)log->seq);
+/* The first line of an empty file. Returns its size, or -1 with errno: the file is still empty. */
+static int64_t write_head(int fd, int64_t after) {
+    char head[80];
+    int n = snprintf(head, sizeof(head), "{\"format\":%d,\"after\":%lld}\n", EVENTS_FORMAT,
+                     (long long)after);
+    ssize_t written = sys_write(fd, head, (size_t)n);
+    int error = written < 0 ? errno : ENOSPC;
+    if (written == n)
+        return n;
+    (void)!ftruncate(fd, 0);
+    errno = error;
+    return -1;
 }
 
 static int open_file(EventLog *log, Err *err) {
@@ -91,10 +110,11 @@ static int open_file(EventLog *log, Err *err) {
     log->size = st.st_size;
     if (check_format(log, err) < 0)
         return err_in(err, "%s", path);
-    read_tail(log);
-    if (!log->size)
-        put_head(log);
-    else if (log->torn)
+    bool torn;
+    log->seq = last_seq(log->fd, log->size, &torn);
+    if (!log->seq)
+        log->seq = last_seq_of_older(log);
+    if (torn)
         buf_putc(&log->pending, '\n');
     return 0;
 }
@@ -115,24 +135,53 @@ static bool is_open(EventLog *log) {
     return log->fd >= 0;
 }
 
-/* Room for what is to be written: the file becomes the older one. */
+/* The number behind which begins what is to be written. */
+static int64_t seq_before(const EventLog *log) {
+    return log->seq - (int64_t)log->pending_n;
+}
+
+/* Room for what is to be written: the file becomes the older one, and one that has its head already
+ * takes its place. The last number is in one of the two at any moment. What cannot be done now is
+ * tried again with the next write, which goes to the file at hand meanwhile: it grows, then. */
 static void rotate(EventLog *log) {
     AUTO_FREE char *path = path_join(log->dir, EVENTS_FILE);
     AUTO_FREE char *older = path_join(log->dir, EVENTS_OLDER);
-    if (sys_renameat(AT_FDCWD, path, AT_FDCWD, older) < 0)
-        return; /* it grows, then */
-    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return; /* the next turn finds it missing, and tries again */
+    AUTO_FREE char *next = xasprintf("%s.tmp", path);
+    const int flags = O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+    AUTO_CLOSE int fd = sys_openat(AT_FDCWD, next, flags, 0600);
+    int64_t size = fd < 0 ? -1 : write_head(fd, seq_before(log));
+    if (size < 0)
+        return;
+    /* ENOENT: that much was done the last time */
+    if (sys_renameat(AT_FDCWD, path, AT_FDCWD, older) < 0 && errno != ENOENT)
+        return;
+    sys_point("rotate");
+    if (sys_renameat(AT_FDCWD, next, AT_FDCWD, path) < 0)
+        return;
     close_file(log);
-    log->fd = fd;
-    log->size = 0;
-    char head[80];
-    int n = snprintf(head, sizeof(head), "{\"format\":%d,\"after\":%lld}\n", EVENTS_FORMAT,
-                     (long long)(log->seq - (int64_t)log->pending_n));
-    ssize_t written = sys_write(log->fd, head, (size_t)n);
-    log->size = written > 0 ? written : 0;
-    log->torn = written != n;
+    log->fd = TAKE_FD(fd);
+    log->size = size;
+}
+
+/* All that is pending, or (false, with errno) nothing. */
+static bool write_pending(EventLog *log) {
+    const Buf *pending = &log->pending;
+    if (log->size > 0 && log->size + (int64_t)pending->n > MAX_EVENTS_BYTES)
+        rotate(log);
+    int64_t head = log->size ? 0 : write_head(log->fd, seq_before(log));
+    if (head < 0)
+        return false;
+    log->size += head;
+    ssize_t n = sys_write(log->fd, pending->p, pending->n);
+    int error = n < 0 ? errno : ENOSPC;
+    if (n == (ssize_t)pending->n) {
+        log->size += n;
+        return true;
+    }
+    if (n > 0 && ftruncate(log->fd, (off_t)log->size) < 0)
+        log->torn = true;
+    errno = error;
+    return false;
 }
 
 static void tell_readers(EventLog *log) {
@@ -152,19 +201,12 @@ static void reset(Buf *pending) {
 }
 
 void event_log_write(EventLog *log) {
-    size_t size = log->pending.n;
     list_remove(&log->dirty);
-    if (!size)
+    if (!log->pending.n)
         return;
-    if (log->size > 0 && log->size + (int64_t)size > MAX_EVENTS_BYTES)
-        rotate(log);
-    ssize_t n = sys_write(log->fd, log->pending.p, size);
-    if (n == (ssize_t)size) {
-        log->size += n;
-    } else {
-        log->lost_for = n < 0 ? errno : ENOSPC;
+    if (!write_pending(log)) {
+        log->lost_for = errno;
         log->lost += log->pending_n;
-        log->torn = n > 0 && ftruncate(log->fd, (off_t)log->size) < 0;
     }
     log->pending_n = 0;
     reset(&log->pending);
@@ -225,6 +267,15 @@ void event_record(Session *session, const Event *event) {
         event_log_write(log);
 }
 
+void events_asked(Session *session, const unsigned char *marks, const Event *event) {
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (marks[i] && session->facts[i].queued) {
+            Event own = *event;
+            own.target = session->graph.targets[i].name;
+            event_record(session, &own);
+        }
+}
+
 /* ---- life ---- */
 
 EventLog *event_log_new(Engine *engine, const char *dir) {
@@ -261,43 +312,4 @@ void event_reader_add(Session *session, EventReader *reader) {
 
 void event_reader_remove(EventReader *reader) {
     list_remove(&reader->link);
-}
-
-/* ---- a new server ---- */
-
-static void recall(EventsSeen *seen, const Event *event) {
-    switch (event->kind) {
-    case EVENT_STARTED:
-        seen->started = event->run;
-        seen->held = 0;
-        return;
-    case EVENT_WAITING: seen->held = (uint32_t)str_hash(STR_HASH, event->reason); return;
-    case EVENT_STOPPING: seen->stopping = event->run; return;
-    case EVENT_UNSTOPPED: seen->unstopped = event->run; return;
-    case EVENT_READY: seen->ready = true; return;
-    case EVENT_UNREADY: seen->ready = false; return;
-    case EVENT_ENDED:
-        seen->ended = event->run;
-        seen->ready = false;
-        return;
-    default: return;
-    }
-}
-
-void events_recall(Session *session) {
-    EventCursor *cursor = event_cursor_new(session->dir, 0);
-    EventLine line;
-    Arena arena;
-    arena_init(&arena);
-    for (size_t i = 0; i < session->graph.n; i++) {
-        uint32_t base = session->targets[i]->base_run;
-        session->targets[i]->events = (EventsSeen){.started = base, .ended = base};
-    }
-    while (event_cursor_next(cursor, &arena, &line)) {
-        int64_t t = line.event.target ? graph_find(&session->graph, line.event.target) : -1;
-        if (t >= 0)
-            recall(&session->targets[t]->events, &line.event);
-    }
-    arena_deinit(&arena);
-    event_cursor_free(cursor);
 }

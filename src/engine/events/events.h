@@ -7,7 +7,7 @@
  * Not synced, and never in the way: what the disk does not take is counted and said later. A new
  * server reads what runs were told of, so nothing is recorded twice.
  *
- * What becomes of runs (started, ready, ended, …) is recorded here from the facts (events_look).
+ * What becomes of runs (started, ready, ended, …) is recorded from the facts (events_look.h).
  * What people, files, clocks and other targets ask is recorded by whoever hears it, at the place
  * where the wish becomes a fact:
  *
@@ -18,17 +18,9 @@
 #pragma once
 
 #include "engine/engine.h"
-#include "plan/plan.h"
 #include "spec/event.h"
 
 typedef struct EventLog EventLog;
-
-/* What was recorded of a target, so that it is not again. */
-typedef struct EventsSeen {
-    uint32_t started, stopping, ended, unstopped; /* the newest run of which that was said */
-    bool ready;
-    uint32_t held; /* hash of the reason for which it has not started; 0: none */
-} EventsSeen;
 
 /* Records it: seq is drawn, time 0 is now, texts are copied. About a target that it does not know,
  * or that is gone, too. */
@@ -36,11 +28,6 @@ void event_record(Session *session, const Event *event);
 
 /* Records it of each marked target that is to run now (EVENT_ASKED). */
 void events_asked(Session *session, const unsigned char *marks, const Event *event);
-
-/* Records what the facts of a target say that was not said yet: after a fact of its run. */
-void events_look(Target *target);
-/* ... and that something holds it back, and why. */
-void events_held(Target *target, const Verdict *verdict, const char *why);
 
 /* ---- life, of a session's log and of all of an engine ---- */
 /* In the session's directory; made with the first event. */
@@ -50,8 +37,6 @@ EventLog *event_log_new(Engine *engine, const char *dir);
 EventLog *event_log_free(EventLog *log);
 /* Now, and not at the end of the turn. */
 void event_log_write(EventLog *log);
-/* A new server: reads what the one before has recorded of each target. */
-void events_recall(Session *session);
 void events_begin(Engine *engine); /* writes at the end of each turn */
 void events_end(Engine *engine);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From facts to events: what became of a target's runs. */
+#include "engine/events/events_look.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "engine/events/event_cursor.h"
 #include "engine/targets/target.h"
 
 static void record(Target *target, const Event *event) {
@@ -53,7 +55,7 @@ static void look_started(Target *target) {
     if (!facts->started_us || facts->run <= target->events.started)
         return;
     target->events.started = facts->run;
-    target->events.held = 0;
+    target->events.held = HOLD_NONE;
     find_cause(target, &event);
     snprintf(message, sizeof(message), "run %u started, process %d", facts->run, facts->pid);
     record(target, &event);
@@ -202,41 +204,97 @@ void events_look(Target *target) {
 
 /* ---- held back ---- */
 
-/* "waiting-for-dep": "WaitingForDep" */
-static void camel_case(const char *words, char *text, size_t size) {
-    bool upper = true;
-    size_t n = 0;
-    for (; *words && n + 1 < size; words++) {
-        if (*words != '-')
-            text[n++] = upper && *words >= 'a' && *words <= 'z' ? (char)(*words - 32) : *words;
-        upper = *words == '-';
-    }
-    text[n] = '\0';
+static Hold hold_of(const char *reason) {
+    for (Hold hold = HOLD_NONE + 1; hold <= HOLD_STARTING; hold++)
+        if (strcmp(hold_event_reason(hold), reason) == 0)
+            return hold;
+    return HOLD_NONE;
+}
+
+static uint32_t name_hash(const char *name) {
+    return name ? (uint32_t)str_hash(STR_HASH, name) : 0;
+}
+
+static const char *waits_for(const Target *target, const Verdict *verdict, uint32_t i) {
+    return target->session->graph.targets[verdict->waiting_on[i]].name;
+}
+
+/* It was said already, and what it was said to wait for is still of those. Who has a lock or a
+ * place may change often, and is no news. */
+static bool is_known(const Target *target, const Verdict *verdict) {
+    const EventsSeen *seen = &target->events;
+    if (verdict->hold != seen->held || verdict->hold != HOLD_DEP)
+        return verdict->hold == seen->held;
+    for (uint32_t i = 0; i < verdict->waiting_on_n; i++)
+        if (name_hash(waits_for(target, verdict, i)) == seen->on)
+            return true;
+    return false;
 }
 
 void events_held(Target *target, const Verdict *verdict, const char *why) {
     Hold hold = verdict->hold;
-    char reason[EVENT_REASON];
     bool passing =
         hold == HOLD_LOOK || hold == HOLD_HOOK || hold == HOLD_STOPPING || hold == HOLD_STARTING;
-    if (hold == HOLD_NONE || hold == HOLD_BACKOFF || passing)
+    if (hold == HOLD_NONE || hold == HOLD_BACKOFF || passing || is_known(target, verdict))
         return;
-    camel_case(hold_reason(hold), reason, sizeof(reason));
-    uint32_t held = (uint32_t)str_hash(STR_HASH, reason);
-    if (held == target->events.held)
-        return;
-    target->events.held = held;
-    Event event = {.kind = EVENT_WAITING, .reason = reason, .message = why};
+    Event event = {.kind = EVENT_WAITING, .reason = hold_event_reason(hold), .message = why};
     if (verdict->waiting_on_n)
-        event.cause.target = target->session->graph.targets[verdict->waiting_on[0]].name;
+        event.cause.target = waits_for(target, verdict, 0);
+    target->events.held = hold;
+    target->events.on = hold == HOLD_DEP ? name_hash(event.cause.target) : 0;
     record(target, &event);
 }
 
-void events_asked(Session *session, const unsigned char *marks, const Event *event) {
-    for (size_t i = 0; i < session->graph.n; i++)
-        if (marks[i] && session->facts[i].queued) {
-            Event own = *event;
-            own.target = session->graph.targets[i].name;
-            event_record(session, &own);
-        }
+/* ---- a new server ---- */
+
+static void recall(EventsSeen *seen, const Event *event) {
+    switch (event->kind) {
+    case EVENT_STARTED:
+        seen->started = event->run;
+        seen->held = HOLD_NONE;
+        return;
+    case EVENT_WAITING:
+        seen->held = hold_of(event->reason);
+        seen->on = seen->held == HOLD_DEP ? name_hash(event->cause.target) : 0;
+        return;
+    case EVENT_STOPPING: seen->stopping = event->run; return;
+    case EVENT_UNSTOPPED: seen->unstopped = event->run; return;
+    case EVENT_READY: seen->ready = true; return;
+    case EVENT_UNREADY: seen->ready = false; return;
+    case EVENT_ENDED:
+        seen->ended = event->run;
+        seen->ready = false;
+        return;
+    case EVENT_SESSION:
+    case EVENT_SERVER:
+    case EVENT_CONFIG:
+    case EVENT_ASKED:
+    case EVENT_BACKOFF:
+    case EVENT_GAVE_UP:
+    case EVENT_SKIPPED:
+    case EVENT_DISABLED:
+    case EVENT_ENABLED:
+    case EVENT_HOOK:
+    case EVENT_PORT:
+    case EVENT_WATCH:
+    case EVENT_KINDS: return;
+    }
+}
+
+void events_recall(Session *session) {
+    EventCursor *cursor = event_cursor_new(session->dir, 0);
+    EventLine line;
+    Arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < session->graph.n; i++) {
+        uint32_t base = session->targets[i]->base_run;
+        session->targets[i]->events = (EventsSeen){.started = base, .ended = base};
+    }
+    while (event_cursor_next(cursor, &arena, &line)) {
+        int64_t t = line.event.target ? graph_find(&session->graph, line.event.target) : -1;
+        if (t >= 0)
+            recall(&session->targets[t]->events, &line.event);
+    }
+    arena_deinit(&arena);
+    event_cursor_free(cursor);
 }

@@ -123,11 +123,39 @@ static void on_ended(void *arg, const void *result, const Err *err) {
 
 /* ---- its life ---- */
 
+static void on_destroyed(void *arg, const void *result, const Err *err) {
+    Target *target = arg;
+    target->hooks.destroy = NULL;
+    if (!err)
+        return;
+    str_copy(target->stop_failed, sizeof(target->stop_failed), err->msg);
+    fact_stop_failed(target_facts(target), err->msg);
+    target_mark(target);
+}
+
+static void end(Target *target, bool kill) {
+    TargetHooks *h = &target->hooks;
+    AUTO_FREE char *name = hooks_name(target, h->running);
+    const Stop *stop = &target_spec(target)->service->stop;
+    StopHow how = {.signal = kill ? SIGKILL : SIGTERM,
+                   .grace_ms = kill ? 0 : (uint32_t)stop->grace_ms};
+    op_forget(h->destroy);
+    h->destroy = backend_destroy_step(target->session->engine->backend,
+                                      id_of(target, h->running, name), &how, on_destroyed, target);
+}
+
+void hooks_stop(Target *target, bool kill) {
+    target->hooks.stopped = true;
+    end(target, kill);
+}
+
+/* One that is being stopped has no time to keep any more. */
 static void on_late(void *arg) {
     Target *target = arg;
+    if (target->hooks.stopped)
+        return;
     target->hooks.late = true;
-    hooks_stop(target, false);
-    target->hooks.stopped = false;
+    end(target, false);
 }
 
 static void watch(Target *target, Hook hook) {
@@ -185,28 +213,6 @@ void hooks_start(Target *target, Hook hook) {
     }
     target->session->alive++;
     start(target, hook, command);
-}
-
-static void on_destroyed(void *arg, const void *result, const Err *err) {
-    Target *target = arg;
-    target->hooks.destroy = NULL;
-    if (!err)
-        return;
-    str_copy(target->stop_failed, sizeof(target->stop_failed), err->msg);
-    fact_stop_failed(target_facts(target), err->msg);
-    target_mark(target);
-}
-
-void hooks_stop(Target *target, bool kill) {
-    TargetHooks *h = &target->hooks;
-    AUTO_FREE char *name = hooks_name(target, h->running);
-    const Stop *stop = &target_spec(target)->service->stop;
-    StopHow how = {.signal = kill ? SIGKILL : SIGTERM,
-                   .grace_ms = kill ? 0 : (uint32_t)stop->grace_ms};
-    h->stopped = true;
-    op_forget(h->destroy);
-    h->destroy = backend_destroy_step(target->session->engine->backend,
-                                      id_of(target, h->running, name), &how, on_destroyed, target);
 }
 
 void hooks_free(Target *target) {

@@ -2,6 +2,7 @@
 /* A target: what is known of it, and its calls in flight. It acts as the plan says. */
 #pragma once
 
+#include "engine/events/events_look.h"
 #include "engine/files/inputs.h"
 #include "engine/ports/lazy.h"
 #include "engine/ports/port_check.h"

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/events/event_cursor.h"
+#include "engine/events/event_stream.h"
 #include "engine/sessions/session.h"
 #include "unit/engine/scene.h"
 
@@ -119,6 +120,71 @@ TEST(failures_are_recorded_until_the_policy_gives_up)
     arena_deinit(&arena);
 }
 
+/* What it waits for changes while it waits: the last to be told is what it waits for still. */
+TEST(what_it_waits_for_is_told_anew_when_it_is_another)
+{
+    Arena arena;
+    arena_init(&arena);
+    Scene *scene = scene_new("services:\n"
+                             "  a: {type: job, command: a}\n"
+                             "  b: {type: job, command: b}\n"
+                             "  api: {command: api, depends_on: [a, b]}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    fake_script(scene->backend, NULL, "a:update", &(FakeScript){.life_ms = 100});
+    fake_script(scene->backend, NULL, "b:update", &(FakeScript){.life_ms = 5000});
+    ASSERT(scene_up(scene, NULL));
+    AUTO_FREE char *dir = session_dir(scene);
+    CHECK_STR(told(scene, "api:serve", &arena), "waiting WaitingForDep");
+    CHECK_STR(find(events_read(dir, &arena), EVENT_WAITING, "api:serve")->cause.target, "a:update");
+    loop_advance(scene->loop, 500);
+    scene_crash(scene);
+    CHECK_STR(told(scene, "api:serve", &arena), "waiting WaitingForDep, waiting WaitingForDep");
+    CHECK_STR(find(events_read(dir, &arena), EVENT_WAITING, "api:serve")->cause.target, "b:update");
+    scene_free(scene);
+    arena_deinit(&arena);
+}
+
+/* A person stops the run while its hook runs: that its time passes meanwhile is no failure. */
+TEST(a_hook_that_is_being_stopped_is_not_late)
+{
+    Arena arena;
+    arena_init(&arena);
+    Scene *scene = scene_new("services:\n"
+                             "  api: {command: api, hooks: {before: wait, timeout: 1s},"
+                             " stop: {grace: 5s}}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    fake_script(scene->backend, NULL, "api:serve.before",
+                &(FakeScript){.life_ms = -1, .ignores_stop = true});
+    ASSERT(scene_up(scene, NULL));
+    loop_advance(scene->loop, 500);
+    ASSERT(target_stop(scene_target(scene, "api:serve"), &scene->err) == 0);
+    loop_advance(scene->loop, 10000);
+    CHECK(!strstr(told(scene, "api:serve", &arena), "hook"));
+    CHECK_STR(scene_state(scene, "api:serve"), "none");
+    scene_free(scene);
+    arena_deinit(&arena);
+}
+
+static void never(void *arg) {
+    CHECK(!"nobody follows");
+}
+
+TEST(a_stream_that_does_not_follow_has_the_events_of_this_turn)
+{
+    Scene *scene = scene_new("services:\n  api: {command: api}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    event_record(scene->session, &(Event){.kind = EVENT_CONFIG, .reason = "Reloaded"});
+    const EventAsk ask = {.slug = session_slug(scene->session), .tail = 1};
+    EventStream *stream = event_stream_new(scene->engine, &ask, never, NULL, &scene->err);
+    EventLine line;
+    ASSERT(stream && event_stream_next(stream, &line) == 1);
+    CHECK_STR(line.event.reason, "Reloaded");
+    CHECK_EQ(event_stream_next(stream, &line), -1);
+    event_stream_free(stream);
+    scene_free(scene);
+}
+
 /* The next server says what the one before could not, and nothing twice. */
 TEST(a_crash_neither_loses_nor_doubles_events)
 {
@@ -225,6 +291,79 @@ TEST(a_full_file_is_followed_by_another_and_a_reader_goes_on)
     CHECK_EQ(events.at[events.n - 1].seq, seq);
     scene_free(scene);
     arena_deinit(&line_arena);
+    arena_deinit(&arena);
+}
+
+/* Of a server that ended, or found no room, while one file was to follow the other. */
+static void check_numbers_go_on(const char *left) {
+    Arena arena;
+    arena_init(&arena);
+    Scene *scene = scene_new("services:\n  api: {command: api}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    AUTO_FREE char *dir = session_dir(scene);
+    AUTO_FREE char *path = path_join(dir, EVENTS_FILE);
+    AUTO_FREE char *older = path_join(dir, EVENTS_OLDER);
+    size_t before = events_read(dir, &arena).n;
+    ASSERT(rename(path, older) == 0);
+    if (left)
+        ASSERT(file_write(path, left, strlen(left), 0600, &scene->err) == 0);
+    scene_crash(scene);
+    CHECK_HAS(told(scene, NULL, &arena), "server Adopted");
+    EventList events = events_read(dir, &arena);
+    ASSERT(events.n == before + 1);
+    CHECK_EQ(events.at[before].seq, (int64_t)before + 1);
+    scene_free(scene);
+    arena_deinit(&arena);
+}
+
+TEST(numbers_go_on_where_no_file_has_followed_the_older_one)
+{ check_numbers_go_on(NULL); }
+
+TEST(numbers_go_on_where_the_newest_file_is_empty)
+{ check_numbers_go_on(""); }
+
+TEST(numbers_go_on_where_the_newest_file_has_half_a_head)
+{ check_numbers_go_on("{\"format\":1,\"af"); }
+
+/* `n` events that take some room, in turns of their own. */
+static void record_many(Scene *scene, int n) {
+    char message[EVENT_MESSAGE];
+    memset(message, 'x', sizeof(message) - 1);
+    message[sizeof(message) - 1] = '\0';
+    for (int i = 0; i < n; i++) {
+        event_record(scene->session,
+                     &(Event){.kind = EVENT_CONFIG, .reason = "Reloaded", .message = message});
+        if (i % 20 == 0)
+            turn(scene);
+    }
+    turn(scene);
+}
+
+TEST(a_full_file_is_followed_by_another_as_soon_as_that_can_be_opened)
+{
+    Arena arena;
+    arena_init(&arena);
+    Scene *scene = scene_new("services:\n  api: {command: api}\n");
+    fake_script(scene->backend, NULL, NULL, &runs_on);
+    ASSERT(scene_up(scene, NULL));
+    const int to_fill = MAX_EVENTS_BYTES / EVENT_MESSAGE;
+    struct rlimit all, none = {0};
+    struct stat st;
+    getrlimit(RLIMIT_NOFILE, &all);
+    none.rlim_max = all.rlim_max;
+    record_many(scene, to_fill - 300);
+    setrlimit(RLIMIT_NOFILE, &none);
+    record_many(scene, 300);
+    setrlimit(RLIMIT_NOFILE, &all);
+    record_many(scene, 1);
+    AUTO_FREE char *dir = session_dir(scene);
+    AUTO_FREE char *path = path_join(dir, EVENTS_FILE);
+    AUTO_FREE char *older = path_join(dir, EVENTS_OLDER);
+    CHECK(stat(older, &st) == 0 && st.st_size > MAX_EVENTS_BYTES);
+    CHECK(stat(path, &st) == 0 && st.st_size < 2 * EVENT_MESSAGE);
+    told(scene, NULL, &arena); /* none is missing */
+    scene_free(scene);
     arena_deinit(&arena);
 }
 
