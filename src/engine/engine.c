@@ -286,7 +286,7 @@ static void record_start(Target *target, unsigned char *marks) {
     char needed[EVENT_NAME + 40];
     event_record(target->session, &(Event){.target = target_name(target),
                                            .kind = EVENT_ASKED,
-                                           .reason = "Start",
+                                           .reason = REASON_START,
                                            .message = "started by request"});
     marks[target->index] = 0;
     snprintf(needed, sizeof(needed), "%s was started by request and needs it", target_name(target));
@@ -326,7 +326,7 @@ int target_stop(Target *target, Err *err) {
     if (!facts_alive(facts))
         event_record(target->session, &(Event){.target = target_name(target),
                                                .kind = EVENT_STOPPING,
-                                               .reason = "Requested",
+                                               .reason = REASON_REQUESTED,
                                                .message = "stopped by request"});
     return asked(target, err);
 }
@@ -340,7 +340,7 @@ int target_restart(Target *target, Err *err) {
                        "restarted by request");
     event_record(target->session, &(Event){.target = target_name(target),
                                            .kind = EVENT_ASKED,
-                                           .reason = "Restart",
+                                           .reason = REASON_RESTART,
                                            .message = "restarted by request"});
     return asked(target, err);
 }

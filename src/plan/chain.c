@@ -6,6 +6,7 @@
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "plan/plan.h"
 
 typedef struct Walk {
     const ChainAsk *ask;
@@ -92,7 +93,7 @@ static void it_failed(const Walk *w, const Event *end) {
 }
 
 static void session_line(const Walk *w, const Event *event) {
-    bool stopped = str_same(event->reason, "Stopping") || str_same(event->reason, "Down");
+    bool stopped = !event_ends_session(event);
     add(w, (ChainLine){NULL, 0, event->time_us,
                        arena_printf(w->arena, "the session was %s %s%s",
                                     stopped ? "stopped" : "done", ago(w, event->time_us),
@@ -107,8 +108,8 @@ static const Event *wish_of(const Walk *w, const Event *start) {
     const Event *session = last(w, NULL, 1u << EVENT_SESSION, start->seq);
     if (wish && former && former->seq > wish->seq)
         return NULL;
-    bool begun = session && strcmp(session->reason, "Created") == 0;
-    return wish && begun && session->seq > wish->seq ? NULL : wish;
+    return wish && session && event_begins_session(session) && session->seq > wish->seq ? NULL
+                                                                                        : wish;
 }
 
 /* It failed, and the policy started it again. */
@@ -121,12 +122,17 @@ static void again_after(const Walk *w, const Event *start) {
         it_failed(w, end);
 }
 
+/* Its message says what was done: "restarted by request". */
+static bool by_request(const Event *wish) {
+    return wish->kind == EVENT_ENABLED || event_has_reason(wish, REASON_START) ||
+           event_has_reason(wish, REASON_RESTART) || event_has_reason(wish, REASON_TRIGGERED);
+}
+
 static void on_wish(const Walk *w, const Event *start, const Event *wish) {
     add(w, (ChainLine){start->target, start->run, start->time_us,
                        arena_printf(w->arena, "%s started %s%s because %s%s", start->target,
                                     ago(w, start->time_us), of_run(w, start->run),
-                                    strstr(wish->message, "by request") ? "it was " : "",
-                                    wish->message)});
+                                    by_request(wish) ? "it was " : "", wish->message)});
     if (wish->cause.target && strcmp(wish->cause.target, start->target) != 0)
         happened(w, wish->cause.target, wish->seq + 1);
 }
@@ -154,7 +160,7 @@ static Event with_lock(const Walk *w, const Event *start) {
     const Event *held =
         last(w, start->target, 1u << EVENT_WAITING | 1u << EVENT_STARTED, start->seq);
     Event own = *start;
-    if (held && strcmp(held->reason, "WaitingForLock") == 0 && !own.cause.target)
+    if (held && event_has_reason(held, hold_event_reason(HOLD_LOCK)) && !own.cause.target)
         own.cause.target = held->cause.target;
     return own;
 }
@@ -187,7 +193,7 @@ static void happened(const Walk *w, const char *target, int64_t before) {
 /* The session ended, and took it along: what ended the session? */
 static void session_over(const Walk *w, int64_t before) {
     const Event *over = last(w, NULL, 1u << EVENT_SESSION, before);
-    if (!over || str_same(over->reason, "Created"))
+    if (!over || event_begins_session(over))
         return;
     session_line(w, over);
     if (!over->cause.target)
@@ -200,10 +206,9 @@ static void session_over(const Walk *w, int64_t before) {
 /* A session that is done starts nothing any more, one that is being stopped nothing yet. */
 static const char *how_to_start(const Walk *w, const char *target) {
     const Event *session = last(w, NULL, 1u << EVENT_SESSION, INT64_MAX);
-    if (!session || str_same(session->reason, "Created"))
+    if (!session || event_begins_session(session))
         return arena_printf(w->arena, "start %s", target);
-    bool done = str_same(session->reason, "Failed") || str_same(session->reason, "Succeeded");
-    return done ? "ci" : NULL;
+    return event_ends_session(session) ? "ci" : NULL;
 }
 
 static void was_stopped(const Walk *w, const char *target, const char *message) {
@@ -223,9 +228,9 @@ static void was_stopped(const Walk *w, const char *target, const char *message) 
         w->chain->command = how_to_start(w, target);
     const Event *hook = last(w, target, 1u << EVENT_HOOK, INT64_MAX);
     if (stopped && !w->ask->statuses && hook && hook->seq > stop->seq &&
-        str_same(hook->reason, "StopCommand"))
+        event_has_reason(hook, REASON_STOP_COMMAND))
         add(w, (ChainLine){target, hook->run, hook->time_us, hook->message});
-    if (stopped && strcmp(stop->reason, "Session") == 0)
+    if (stopped && event_has_reason(stop, REASON_SESSION))
         session_over(w, stop->seq);
 }
 
@@ -267,8 +272,8 @@ static const TargetStatus *slot_holder(const Walk *w) {
 
 static void is_waiting(const Walk *w, const TargetStatus *status) {
     const char *message = status->message ? status->message : "waiting";
-    bool backoff = str_same(status->state.wait_reason, "backoff");
-    bool slot = str_same(status->state.wait_reason, "waiting-for-slot");
+    bool backoff = str_same(status->state.wait_reason, hold_reason(HOLD_BACKOFF));
+    bool slot = str_same(status->state.wait_reason, hold_reason(HOLD_SLOT));
     const char *is = backoff ? "is to be restarted: "
                      : str_starts(message, "waiting") || str_starts(message, "being")
                          ? "is "
@@ -315,7 +320,7 @@ static void is_over(const Walk *w, const TargetStatus *status) {
                               .message = state->error});
         return;
     }
-    bool skipped = skip && skip->kind == EVENT_SKIPPED && strcmp(skip->reason, "Overlap") != 0;
+    bool skipped = skip && skip->kind == EVENT_SKIPPED && !event_has_reason(skip, REASON_OVERLAP);
     int64_t when = skipped ? skip->time_us : state->finish_us;
     add(w, (ChainLine){
                status->name, state->run, when,
@@ -369,7 +374,7 @@ static void was_then(const Walk *w, const char *target) {
             session_over(w, INT64_MAX);
     } else if (event_is_failure(event)) {
         it_failed(w, event);
-    } else if (strcmp(event->reason, "Stopped") == 0) {
+    } else if (event_has_reason(event, REASON_STOPPED)) {
         was_stopped(w, target, event->message);
     } else {
         add(w, (ChainLine){target, event->run, event->time_us,

@@ -6,14 +6,11 @@
 
 enum { MINUTE = 60, DAY = 24 * 3600, HORIZON = 10 * 366 * DAY };
 
-void schedule_rule(const Schedule *schedule, Arena *arena, ScheduleRule *ret) {
+void schedule_rule(const Schedule *schedule, const Zone *zone, ScheduleRule *ret) {
     Err err;
-    *ret = (ScheduleRule){.interval_ms = schedule->interval_ms};
-    if (!schedule->cron || cron_parse(schedule->cron, &ret->cron, &err) < 0 ||
-        zone_load(schedule->timezone, arena, &ret->zone, &err) < 0)
-        (void)!zone_load("UTC", arena, &ret->zone, &err);
-    if (!schedule->cron)
-        (void)!zone_load(NULL, arena, &ret->zone, &err);
+    *ret = (ScheduleRule){.interval_ms = schedule->interval_ms, .zone = *zone};
+    if (schedule->cron)
+        (void)!cron_parse(schedule->cron, &ret->cron, &err);
 }
 
 /* ---- cron ---- */

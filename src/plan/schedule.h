@@ -25,9 +25,9 @@ typedef struct ScheduleRule {
     Zone zone;
 } ScheduleRule;
 
-/* What is zoned lives in the arena. Cron and zone were checked when the file was read; a zone that
- * is gone since counts as UTC. */
-void schedule_rule(const Schedule *schedule, Arena *arena, ScheduleRule *ret);
+/* What `zone` points to is lent as long as the rule is used. Its cron was checked when the file was
+ * read. */
+void schedule_rule(const Schedule *schedule, const Zone *zone, ScheduleRule *ret);
 
 /* The first time after `after_us` (wall clock, since 1970). -1: none within the next ten years. */
 int64_t schedule_next(const ScheduleRule *rule, int64_t after_us);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/str.h"
-#include "data/json.h"
+#include "plan/plan.h"
 
 typedef struct Build {
     const TimelineAsk *ask;
@@ -96,7 +96,7 @@ static void on_ended(TimelineRow *row, const Event *event) {
     row->last_run = event->run;
     close_span(row, event->time_us, failed);
     row->failed = failed ? event : NULL;
-    if (row->job && strcmp(event->reason, "Completed") == 0)
+    if (row->job && event_has_reason(event, REASON_COMPLETED))
         settle(row, event);
 }
 
@@ -134,14 +134,24 @@ static void on_event(Build *b, const Event *event) {
         if (!event->run)
             close_span(row, event->time_us, false);
         return;
-    default: return;
+    case EVENT_SESSION:
+    case EVENT_SERVER:
+    case EVENT_CONFIG:
+    case EVENT_GAVE_UP:
+    case EVENT_UNSTOPPED:
+    case EVENT_DISABLED:
+    case EVENT_ENABLED:
+    case EVENT_HOOK:
+    case EVENT_PORT:
+    case EVENT_WATCH:
+    case EVENT_KINDS: return;
     }
 }
 
 /* Where the newest session begins. */
 static size_t newest_session(EventList events) {
     for (size_t i = events.n; i-- > 0;)
-        if (events.at[i].kind == EVENT_SESSION && strcmp(events.at[i].reason, "Created") == 0)
+        if (event_begins_session(&events.at[i]))
             return i;
     return 0;
 }
@@ -150,8 +160,7 @@ static size_t newest_session(EventList events) {
 static bool is_over(EventList events) {
     for (size_t i = events.n; i-- > 0;)
         if (events.at[i].kind == EVENT_SESSION)
-            return strcmp(events.at[i].reason, "Failed") == 0 ||
-                   strcmp(events.at[i].reason, "Succeeded") == 0;
+            return event_ends_session(&events.at[i]);
     return false;
 }
 
@@ -188,14 +197,16 @@ static TimelineRow *before_slot(const Build *b, const Event *start) {
     return NULL;
 }
 
+static bool is_held(const TimelineRow *row, Hold hold) {
+    return row->held && event_has_reason(row->held, hold_event_reason(hold));
+}
+
 static TimelineRow *predecessor(const Build *b, const TimelineRow *row) {
     if (!row->began)
         return NULL;
-    const char *held = row->held ? row->held->reason : "";
-    TimelineRow *before = str_same(held, "WaitingForSlot") ? before_slot(b, row->began)
-                          : str_same(held, "WaitingForLock")
-                              ? find_row(b, row->held->cause.target)
-                              : find_row(b, row->began->cause.target);
+    TimelineRow *before = is_held(row, HOLD_SLOT)   ? before_slot(b, row->began)
+                          : is_held(row, HOLD_LOCK) ? find_row(b, row->held->cause.target)
+                                                    : find_row(b, row->began->cause.target);
     return before && before != row && before->settled_us && !before->critical &&
                    before->settled_us <= row->began_us
                ? before
@@ -338,68 +349,33 @@ static const char *for_how_long(const TimelineRow *row, const char *words, Arena
                         row->runs > 1 ? arena_printf(arena, ", %u runs", row->runs) : "");
 }
 
-const char *timeline_state(const TimelineRow *row, const Timeline *timeline) {
+SpanState timeline_state(const TimelineRow *row, const Timeline *timeline) {
     const Span *last = row->n ? &row->spans[row->n - 1] : NULL;
     bool open = last && last->open;
     if (row->failed)
-        return "failed";
+        return STATE_FAILED;
     if (row->skipped)
-        return "skipped";
+        return STATE_SKIPPED;
     if (!row->began_us || (open && last->kind == SPAN_WAIT))
-        return row->n ? "waiting" : "none";
+        return row->n ? STATE_WAITING : STATE_NONE;
     if (!row->job && (!row->settled_us || (open && last->kind == SPAN_START && !timeline->down)))
-        return "not-ready";
+        return STATE_NOT_READY;
     if (row->job && open)
-        return timeline->down ? "stopped" : "running";
+        return timeline->down ? STATE_STOPPED : STATE_RUNNING;
     if (!row->settled_us)
-        return "stopped";
-    return row->job ? "done" : "ready";
+        return STATE_STOPPED;
+    return row->job ? STATE_DONE : STATE_READY;
 }
 
 bool timeline_unsettled(const Timeline *timeline) {
-    static const char *const states[] = {"waiting", "not-ready", "running", "stopped"};
+    const unsigned states =
+        1u << STATE_WAITING | 1u << STATE_NOT_READY | 1u << STATE_RUNNING | 1u << STATE_STOPPED;
     for (size_t i = 0; i < timeline->n; i++) {
         const TimelineRow *row = &timeline->rows[i];
-        for (size_t k = 0; !row->settled_us && !row->asked && k < COUNT(states); k++)
-            if (strcmp(timeline_state(row, timeline), states[k]) == 0)
-                return true;
+        if (!row->settled_us && !row->asked && states & 1u << timeline_state(row, timeline))
+            return true;
     }
     return false;
-}
-
-/* How long its newest run took: a job to its end, a server until it was first ready, or else to its
- * end. */
-static int64_t took_us(const TimelineRow *row) {
-    int64_t from_us = 0, to_us = 0;
-    bool ready = false;
-    for (size_t s = 0; s < row->n; s++) {
-        const Span *span = &row->spans[s];
-        if (span->run != row->last_run || span->kind == SPAN_WAIT)
-            continue;
-        from_us = from_us ? from_us : span->from_us;
-        to_us = ready ? to_us : span->kind == SPAN_READY ? span->from_us : span->to_us;
-        ready |= span->kind == SPAN_READY;
-    }
-    return to_us - from_us;
-}
-
-/* What held it back when that was recorded may have failed since. */
-static const char *failed_before(const TimelineRow *row, const Timeline *timeline, Arena *arena) {
-    for (size_t i = 0; row->held && i < timeline->n; i++)
-        if (str_same(timeline->rows[i].target, row->held->cause.target) && timeline->rows[i].failed)
-            return arena_printf(arena, "waiting for %s, which failed", timeline->rows[i].target);
-    return NULL;
-}
-
-static const char *message_of(const TimelineRow *row, const Timeline *timeline, Arena *arena) {
-    const char *failed = row->began_us ? NULL : failed_before(row, timeline, arena);
-    if (row->failed)
-        return row->failed->message;
-    if (failed)
-        return failed;
-    if (row->held && !row->began_us)
-        return row->held->message;
-    return "";
 }
 
 const char *timeline_outcome(const TimelineRow *row, const Timeline *timeline, Arena *arena) {
@@ -419,69 +395,4 @@ const char *timeline_outcome(const TimelineRow *row, const Timeline *timeline, A
     if (last && last->open)
         return "running";
     return row->began_us ? "stopped" : "never started";
-}
-
-static void put_time(JsonWriter *out, const char *key, int64_t us) {
-    char text[TIME_TEXT];
-    time_format_micro(us, text);
-    json_kv_string(out, key, text);
-}
-
-static void put_row(const TimelineRow *row, const Timeline *timeline, JsonWriter *out) {
-    Arena arena;
-    arena_init(&arena);
-    json_object_begin(out);
-    json_kv_string(out, "target", row->target);
-    json_kv_string(out, "type", row->job ? "job" : "server");
-    json_kv_bool(out, "critical", row->critical);
-    json_kv_string(out, "state", timeline_state(row, timeline));
-    json_kv_string(out, "outcome", timeline_outcome(row, timeline, &arena));
-    json_kv_string(out, "message", message_of(row, timeline, &arena));
-    json_kv_string(out, "reason", row->failed ? row->failed->reason : "");
-    json_kv_int(out, "run", row->last_run);
-    json_kv_int(out, "ms", took_us(row) / 1000);
-    json_kv_array(out, "spans");
-    for (size_t s = 0; s < row->n; s++) {
-        const Span *span = &row->spans[s];
-        json_object_begin(out);
-        json_kv_string(out, "kind", span_kind_name(span->kind));
-        if (span->run)
-            json_kv_int(out, "run", span->run);
-        put_time(out, "from", span->from_us);
-        put_time(out, "to", span->to_us);
-        if (span->open)
-            json_kv_bool(out, "open", true);
-        if (span->failed)
-            json_kv_bool(out, "failed", true);
-        json_object_end(out);
-    }
-    json_array_end(out);
-    json_object_end(out);
-    arena_deinit(&arena);
-}
-
-void timeline_encode(const Timeline *timeline, JsonWriter *out) {
-    json_object_begin(out);
-    put_time(out, "from", timeline->from_us);
-    put_time(out, "to", timeline->to_us);
-    if (timeline->settled_us && (timeline->failed || !timeline_unsettled(timeline)))
-        put_time(out, "settled", timeline->settled_us);
-    json_kv_bool(out, "failed", timeline->failed);
-    json_kv_array(out, "criticalPath");
-    for (size_t i = 0; i < timeline->path_n; i++) {
-        const TimelineStep *step = &timeline->path[i];
-        json_object_begin(out);
-        json_kv_string(out, "target", step->target);
-        json_kv_int(out, "run", step->run);
-        put_time(out, "from", step->from_us);
-        put_time(out, "to", step->to_us);
-        json_kv_int(out, "ms", (step->to_us - step->from_us) / 1000);
-        json_object_end(out);
-    }
-    json_array_end(out);
-    json_kv_array(out, "targets");
-    for (size_t i = 0; i < timeline->n; i++)
-        put_row(&timeline->rows[i], timeline, out);
-    json_array_end(out);
-    json_object_end(out);
 }

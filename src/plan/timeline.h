@@ -78,10 +78,8 @@ void timeline_path_text(const Timeline *timeline, Buf *out);
 void timeline_svg(const Timeline *timeline, const char *title, Buf *out);
 void timeline_encode(const Timeline *timeline, JsonWriter *out);
 
-/* "failed" "skipped" "waiting" (still, or to the end) "not-ready" "ready" "done" "running"
- * "stopped" "none": a server that was ready before it was stopped with its session counts as
- * ready. */
-const char *timeline_state(const TimelineRow *row, const Timeline *timeline);
+/* A server that was ready before it was stopped with its session counts as ready. */
+SpanState timeline_state(const TimelineRow *row, const Timeline *timeline);
 /* What became of a row, in a few words: "ready after 1.2s", "done in 300ms", "failed: exit code
  * 3". */
 const char *timeline_outcome(const TimelineRow *row, const Timeline *timeline, Arena *arena);

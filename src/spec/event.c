@@ -29,9 +29,39 @@ EventKind event_kind_find(const char *name) {
     return EVENT_KINDS;
 }
 
+static const char *const states[SPAN_STATES] = {
+    [STATE_NONE] = "none",       [STATE_WAITING] = "waiting",     [STATE_RUNNING] = "running",
+    [STATE_DONE] = "done",       [STATE_NOT_READY] = "not-ready", [STATE_READY] = "ready",
+    [STATE_STOPPED] = "stopped", [STATE_SKIPPED] = "skipped",     [STATE_FAILED] = "failed",
+};
+
+const char *span_state_name(SpanState state) {
+    return states[state];
+}
+
+SpanState span_state_find(const char *name) {
+    for (SpanState state = 0; state < SPAN_STATES; state++)
+        if (strcmp(states[state], name) == 0)
+            return state;
+    return SPAN_STATES;
+}
+
+bool event_has_reason(const Event *event, const char *reason) {
+    return str_same(event->reason, reason);
+}
+
 bool event_is_failure(const Event *event) {
-    return event->kind == EVENT_ENDED && !str_same(event->reason, "Completed") &&
-           !str_same(event->reason, "Stopped");
+    return event->kind == EVENT_ENDED && !event_has_reason(event, REASON_COMPLETED) &&
+           !event_has_reason(event, REASON_STOPPED);
+}
+
+bool event_begins_session(const Event *event) {
+    return event->kind == EVENT_SESSION && event_has_reason(event, REASON_CREATED);
+}
+
+bool event_ends_session(const Event *event) {
+    return event->kind == EVENT_SESSION &&
+           (event_has_reason(event, REASON_SUCCEEDED) || event_has_reason(event, REASON_FAILED));
 }
 
 /* `max` bytes with their NUL; cut at a character. */

@@ -14,14 +14,15 @@ typedef struct Value Value;
 /* What happened. What it says in JSON is event_kind_name(); the words in brackets are usual
  * reasons. */
 typedef enum EventKind {
-    EVENT_SESSION, /* the session itself: Created, Done, Stopping, Down */
-    EVENT_SERVER,  /* thole-server: Adopted, Left */
-    EVENT_CONFIG,  /* the config file: Reloaded, Refused */
+    EVENT_SESSION, /* the session itself: Created, Succeeded, Failed, Stopping, Down */
+    EVENT_SERVER,  /* thole-server: Adopted, EventsLost */
+    EVENT_CONFIG,  /* the config file: Reloaded, Refused, Degraded */
     EVENT_ASKED, /* a run was wished for: Start, Needed, Restart, FileChanged, Triggered, Schedule,
                   * Connection, DependencyRestarted, ConfigChanged. The message says by what, so
                   * that it can follow "because": "app.js changed" */
     EVENT_BACKOFF,  /* a run was wished for by the restart policy: Policy */
-    EVENT_WAITING,  /* it cannot start yet: Dependency, Build, Slot, Lock, Schedule, Connection */
+    EVENT_WAITING,  /* it cannot start yet: WaitingForDep, WaitingForBuild, WaitingForSlot,
+                     * WaitingForLock, WaitingForConnection, Schedule */
     EVENT_STARTED,  /* its program runs */
     EVENT_READY,    /* ... and is ready */
     EVENT_UNREADY,  /* ... and is not any more */
@@ -29,15 +30,15 @@ typedef enum EventKind {
                        Disabled */
     EVENT_ENDED,   /* Completed, Stopped; anything else is a failure: ExitCode, Signal, OutOfMemory,
                       NotStarted, Lost, … */
-    EVENT_GAVE_UP, /* the policy tries no more: TooManyRestarts, Hopeless, GraceExceeded */
+    EVENT_GAVE_UP, /* the policy tries no more: TooManyRestarts, Hopeless */
     EVENT_UNSTOPPED, /* the stop failed: Survivors */
     EVENT_SKIPPED,   /* a run was not needed: Unchanged, Overlap */
     EVENT_DISABLED,
     EVENT_ENABLED,
-    EVENT_HOOK,  /* one of its hooks: Failed, TimedOut */
-    EVENT_PORT,  /* one of its ports: Taken, Changed */
-    EVENT_WATCH, /* looking at its files: Degraded, Changed (nothing follows from it: `trigger:
-                    manual`) */
+    EVENT_HOOK,  /* one of its hooks: Failed, TimedOut; its stop command: StopCommand */
+    EVENT_PORT,  /* one of its ports: Taken */
+    EVENT_WATCH, /* looking at its files: Degraded, Restored, OwnFile (it writes what it watches),
+                  * Changed (nothing follows from it: `trigger: manual`), Signalled */
     EVENT_KINDS,
 } EventKind;
 
@@ -62,11 +63,48 @@ typedef struct EventList {
     size_t n;
 } EventList;
 
+/* Reasons that somebody goes by; of the others only people read the words. */
+#define REASON_CREATED      "Created"
+#define REASON_SUCCEEDED    "Succeeded"
+#define REASON_FAILED       "Failed"
+#define REASON_STOPPING     "Stopping"
+#define REASON_DOWN         "Down"
+#define REASON_START        "Start"
+#define REASON_RESTART      "Restart"
+#define REASON_TRIGGERED    "Triggered"
+#define REASON_REQUESTED    "Requested"
+#define REASON_SESSION      "Session"
+#define REASON_COMPLETED    "Completed"
+#define REASON_STOPPED      "Stopped"
+#define REASON_OVERLAP      "Overlap"
+#define REASON_STOP_COMMAND "StopCommand"
+
 const char *event_kind_name(EventKind kind); /* "started" */
 /* EVENT_KINDS: there is none of that name. */
 EventKind event_kind_find(const char *name);
 /* A run ended, and badly. */
 bool event_is_failure(const Event *event);
+bool event_has_reason(const Event *event, const char *reason);
+bool event_begins_session(const Event *event);
+bool event_ends_session(const Event *event); /* by itself: it is done */
+
+/* What became of a target, as a timeline says. */
+typedef enum SpanState {
+    STATE_NONE,      /* nothing */
+    STATE_WAITING,   /* still, or to the end */
+    STATE_RUNNING,   /* a job */
+    STATE_DONE,      /* a job */
+    STATE_NOT_READY, /* a server */
+    STATE_READY,     /* a server */
+    STATE_STOPPED,
+    STATE_SKIPPED,
+    STATE_FAILED,
+    SPAN_STATES,
+} SpanState;
+
+const char *span_state_name(SpanState state); /* "not-ready" */
+/* SPAN_STATES: there is none of that name. */
+SpanState span_state_find(const char *name);
 
 void event_encode(const Event *event, JsonWriter *out);
 /* What it points to belongs to `v` and the literals of this program. -1: it is none, or of a kind

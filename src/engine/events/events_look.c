@@ -93,13 +93,13 @@ static const char *stop_reason(const TargetFacts *facts) {
     if (facts->probe_failed)
         return "ProbeFailed";
     switch (facts->want) {
-    case WANT_DOWN: return "Session";
+    case WANT_DOWN: return REASON_SESSION;
     case WANT_DISABLED: return "Disabled";
     case WANT_STOPPED:
-    case WANT_NOTHING: return "Requested";
-    case WANT_RUN: return facts->queued ? "Restart" : "Requested";
+    case WANT_NOTHING: return REASON_REQUESTED;
+    case WANT_RUN: return facts->queued ? REASON_RESTART : REASON_REQUESTED;
     }
-    return "Requested";
+    return REASON_REQUESTED;
 }
 
 static const char *stop_message(const TargetFacts *facts) {
@@ -134,7 +134,7 @@ static void look_stopping(Target *target) {
 
 static const char *end_reason(const TargetFacts *facts) {
     if (!facts->failure)
-        return facts->stop_requested ? "Stopped" : "Completed";
+        return facts->stop_requested ? REASON_STOPPED : REASON_COMPLETED;
     if (facts->timed_out)
         return "TimedOut";
     if (facts->probe_failed)

@@ -57,7 +57,7 @@ static const char *of_events(EventList events, const char *name, Arena *arena) {
     bool failed = false;
     for (size_t i = events.n; i-- > 0;) {
         const Event *event = &events.at[i];
-        if (event->kind == EVENT_SESSION && strcmp(event->reason, "Created") == 0 && found)
+        if (found && event_begins_session(event))
             break;
         if (!event->target || !target_is_meant(name, event->target, arena))
             continue;

@@ -83,7 +83,7 @@ static void record_enablement(Session *session, const unsigned char *marks, bool
         if (marks[i] == 2)
             event_record(session, &(Event){.target = session->graph.targets[i].name,
                                            .kind = enabled ? EVENT_ENABLED : EVENT_DISABLED,
-                                           .reason = "Requested",
+                                           .reason = REASON_REQUESTED,
                                            .message = enabled ? "enabled by request"
                                                               : "disabled by request"});
 }
@@ -123,8 +123,9 @@ int target_patch_enabled(Target *target, Tristate enabled, Err *err) {
     if (was != is)
         event_record(session, &(Event){.target = target_name(target),
                                        .kind = is ? EVENT_ENABLED : EVENT_DISABLED,
-                                       .reason = "Requested",
-                                       .message = "as the config file says, by request"});
+                                       .reason = REASON_REQUESTED,
+                                       .message = is ? "enabled by request, as the file says"
+                                                     : "disabled by request, as the file says"});
     session_apply_enablement(session);
     object_touch(session->engine->objects, &target->object);
     session_touch(session);

@@ -226,7 +226,7 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     give_way(old);
     session_drop_specs(session);
     event_record(session, &(Event){.kind = EVENT_SESSION,
-                                   .reason = "Created",
+                                   .reason = REASON_CREATED,
                                    .message = session->ci ? "`thole ci` began the session"
                                                           : "`thole up` began the session"});
     session_publish(session);
@@ -321,7 +321,7 @@ int session_start(Session *session, const StartAsk *ask, Err *err) {
         r = session_save(session, err);
         events_asked(
             session, chosen,
-            &(Event){.kind = EVENT_ASKED, .reason = "Start", .message = "started by request"});
+            &(Event){.kind = EVENT_ASKED, .reason = REASON_START, .message = "started by request"});
     }
     free(chosen);
     session_touch(session);

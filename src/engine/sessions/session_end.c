@@ -27,7 +27,7 @@ void session_want_down(Session *session, const char *why) {
         if (facts->run_state == RUN_NONE && facts->queued && session->targets[i]->why[0])
             event_record(session, &(Event){.target = session->graph.targets[i].name,
                                            .kind = EVENT_WAITING,
-                                           .reason = "Session",
+                                           .reason = REASON_SESSION,
                                            .message = session->targets[i]->why});
         if (facts_alive(facts) || facts->run_state == RUN_NONE)
             snprintf(note, sizeof note, "%s: %s", facts_alive(facts) ? "stopped" : "not started",
@@ -66,7 +66,7 @@ void session_delete(Session *session, int64_t grace_ms, bool purge) {
         if (session_save(session, &err) < 0)
             log_warn("%s: %s", session->slug, err.msg);
         event_record(session, &(Event){.kind = EVENT_SESSION,
-                                       .reason = "Stopping",
+                                       .reason = REASON_STOPPING,
                                        .message = "the session is stopped"});
         session_want_down(session, "its session is stopped");
     } else {
@@ -82,7 +82,7 @@ static void finish_delete(Session *session) {
     Err err;
     session->down = true;
     event_record(session, &(Event){.kind = EVENT_SESSION,
-                                   .reason = "Down",
+                                   .reason = REASON_DOWN,
                                    .message = "nothing of the session runs any more"});
     sys_point("down");
     int r = session->purge ? path_remove_tree(session->dir, &err) : session_save(session, &err);
@@ -125,7 +125,7 @@ static void check_exit(Session *session) {
             arena_strdup(&session->arena, session->graph.targets[verdict.culprit].name);
     log_info("%s: done%s%s", session->slug, verdict.error[0] ? ": " : "", verdict.error);
     event_record(session, &(Event){.kind = EVENT_SESSION,
-                                   .reason = verdict.error[0] ? "Failed" : "Succeeded",
+                                   .reason = verdict.error[0] ? REASON_FAILED : REASON_SUCCEEDED,
                                    .message = verdict.error[0] ? verdict.error
                                               : session->ci    ? "everything succeeded"
                                                                : "what ends the session has ended",

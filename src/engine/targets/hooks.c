@@ -62,11 +62,12 @@ static void forget(Target *target) {
 static void record_failure(Target *target, Hook hook, const char *why) {
     char message[FACTS_TEXT + 40];
     snprintf(message, sizeof(message), "hook %s failed: %s", hook_name(hook), why);
-    event_record(target->session, &(Event){.target = target_name(target),
-                                           .run = target_facts(target)->run,
-                                           .kind = EVENT_HOOK,
-                                           .reason = target->hooks.late ? "TimedOut" : "Failed",
-                                           .message = message});
+    event_record(target->session,
+                 &(Event){.target = target_name(target),
+                          .run = target_facts(target)->run,
+                          .kind = EVENT_HOOK,
+                          .reason = target->hooks.late ? "TimedOut" : REASON_FAILED,
+                          .message = message});
 }
 
 /* `why` NULL: well. */

@@ -92,6 +92,15 @@ static const char *copy(const char *text, Arena *arena) {
     return text ? arena_strdup(arena, text) : NULL;
 }
 
+/* It was there when the file was read; one that is gone since counts as UTC. */
+static Zone zone_of(const Schedule *schedule, Arena *arena) {
+    Zone zone;
+    Err err;
+    if (zone_load(schedule->cron ? schedule->timezone : NULL, arena, &zone, &err) < 0)
+        (void)!zone_load("UTC", arena, &zone, &err);
+    return zone;
+}
+
 static void begin(Target *target, int64_t last_us) {
     Engine *engine = target->session->engine;
     const Schedule *written = schedule_of(target);
@@ -102,7 +111,8 @@ static void begin(Target *target, int64_t last_us) {
     s->written.cron = copy(written->cron, &s->arena);
     s->written.timezone = copy(written->timezone, &s->arena);
     s->last_us = last_us;
-    schedule_rule(&s->written, &s->arena, &s->rule);
+    const Zone zone = zone_of(&s->written, &s->arena);
+    schedule_rule(&s->written, &zone, &s->rule);
     list_append(&engine->scheduled, &target->scheduled);
     if (!engine->alarm)
         engine->alarm = alarm_new(engine->loop, on_alarm, engine);
@@ -150,7 +160,7 @@ static void record_due(Target *target, int64_t now_us) {
     fact_due(facts, now_us);
     event_record(target->session, &(Event){.target = target_name(target),
                                            .kind = busy ? EVENT_SKIPPED : EVENT_ASKED,
-                                           .reason = busy ? "Overlap" : "Schedule",
+                                           .reason = busy ? REASON_OVERLAP : "Schedule",
                                            .message = busy && facts->note ? facts->note : message});
 }
 

@@ -331,7 +331,7 @@ static void record_stop_command(Target *target, const StepStopped *stopped) {
     event_record(target->session, &(Event){.target = target_name(target),
                                            .run = facts->run,
                                            .kind = EVENT_HOOK,
-                                           .reason = "StopCommand",
+                                           .reason = REASON_STOP_COMMAND,
                                            .message = message});
     if (!facts->queued && !facts->failure)
         fact_noted_too(facts, message);

@@ -15,7 +15,7 @@ static void ask_again(Target *target, const char *why) {
     fact_restart_asked(target_facts(target), loop_wall_us(session->engine->loop), why);
     event_record(session, &(Event){.target = target_name(target),
                                    .kind = EVENT_ASKED,
-                                   .reason = "Triggered",
+                                   .reason = REASON_TRIGGERED,
                                    .message = why});
     target_mark(target);
 }
@@ -27,7 +27,7 @@ static void ask_job(Target *target, const char *why) {
         fact_changed(facts, loop_wall_us(target->session->engine->loop), true, why);
         event_record(target->session, &(Event){.target = target_name(target),
                                                .kind = EVENT_ASKED,
-                                               .reason = "Triggered",
+                                               .reason = REASON_TRIGGERED,
                                                .message = why});
         target_mark(target);
     } else {

@@ -20,12 +20,20 @@ static int64_t at(const char *text) {
     return us;
 }
 
+static ScheduleRule rule_of(const Schedule *schedule, Arena *arena) {
+    ScheduleRule rule;
+    Zone zone;
+    Err err;
+    ASSERT(zone_load(schedule->timezone, arena, &zone, &err) == 0);
+    schedule_rule(schedule, &zone, &rule);
+    return rule;
+}
+
 static void check_row(const Row *row) {
     Arena arena;
-    ScheduleRule rule;
     char got[TIME_TEXT];
     arena_init(&arena);
-    schedule_rule(&(Schedule){.cron = row->cron, .timezone = row->zone}, &arena, &rule);
+    ScheduleRule rule = rule_of(&(Schedule){.cron = row->cron, .timezone = row->zone}, &arena);
     int64_t us = at(row->after);
     for (size_t i = 0; i < COUNT(row->next) && row->next[i]; i++) {
         us = schedule_next(&rule, us);
@@ -126,10 +134,9 @@ TEST(no_day_is_left_out_and_none_comes_twice)
         for (int minute = 0; minute < 24 * 60; minute += 15) {
             char text[40];
             Arena arena;
-            ScheduleRule rule;
             arena_init(&arena);
             snprintf(text, sizeof text, "%d %d * * *", minute % 60, minute / 60);
-            schedule_rule(&(Schedule){.cron = text, .timezone = zones[z]}, &arena, &rule);
+            ScheduleRule rule = rule_of(&(Schedule){.cron = text, .timezone = zones[z]}, &arena);
             int64_t us = at("2026-01-01T00:00:00Z");
             int64_t day = -1;
             for (int n = 0; n < 365; n++) {
@@ -145,9 +152,8 @@ TEST(no_day_is_left_out_and_none_comes_twice)
 
 static int64_t due(const Schedule *schedule, const char *last, const char *now) {
     Arena arena;
-    ScheduleRule rule;
     arena_init(&arena);
-    schedule_rule(schedule, &arena, &rule);
+    ScheduleRule rule = rule_of(schedule, &arena);
     int64_t us = schedule_due(&rule, at(last), at(now));
     arena_deinit(&arena);
     return us;
