@@ -364,9 +364,16 @@ static void end(Attach *a) {
     raw_terminal_end(&a->terminal);
     http_lines_close(a->output);
     http_lines_close(a->giving);
-    buf_deinit(&a->input);
-    buf_deinit(&a->detach);
     close(a->signals);
+}
+
+static int attach(Attach *a) {
+    begin(a);
+    while (a->code < 0)
+        turn(a);
+    end(a);
+    cli_say("%s", a->why);
+    return a->code;
 }
 
 static int run(Cli *cli, void *given, Err *err) {
@@ -376,16 +383,16 @@ static int run(Cli *cli, void *given, Err *err) {
         return err_set(err, ERR_INVALID, "thole attach needs one NAME (a resource or a target)");
     buf_init(&a.detach, KEYS_BYTES);
     buf_init(&a.input, 2 * ROOM);
-    if (keys_parse_sequence(ask->detach_keys, &a.detach, err) < 0 ||
-        remote_find(cli, cli->names.at[0], &a.remote, err) < 0 ||
-        remote_look_reader(&a.remote, err) < 0)
-        return -1;
-    begin(&a);
-    while (a.code < 0)
-        turn(&a);
-    end(&a);
-    cli_say("%s", a.why);
-    return a.code;
+    int r = keys_parse_sequence(ask->detach_keys, &a.detach, err);
+    if (r == 0)
+        r = remote_find(cli, cli->names.at[0], &a.remote, err);
+    if (r == 0)
+        r = remote_look_reader(&a.remote, err);
+    if (r == 0)
+        r = attach(&a);
+    buf_deinit(&a.input);
+    buf_deinit(&a.detach);
+    return r;
 }
 
 const Command command_attach = {

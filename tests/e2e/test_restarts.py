@@ -102,6 +102,6 @@ def test_up_that_waits_says_what_is_tried_again(thole):
                          ready: {exec: test -e go}}}
         """)
     up = thole.popen("up", "-d", "--wait")
-    up.wait_for("web:serve is to be restarted: exit code 7; restart 1 in", stream=2)
+    up.wait_for("web:serve is to be restarted: exit code 7; restart 1 after", stream=2)
     thole.file("go", "")
     assert up.wait() == 0
