@@ -299,7 +299,7 @@ static void record_start(Target *target, unsigned char *marks) {
 
 int target_start(Target *target, Err *err) {
     if (target_refuses(target, "started or stopped", err) ||
-        target_refuse_disabled(target, err) < 0)
+        target_refuse_disabled(target, err) < 0 || session_could_save(target->session, err) < 0)
         return -1;
     Session *session = target->session;
     unsigned char *marks = xcalloc(session->graph.n, 1);
@@ -333,7 +333,7 @@ int target_stop(Target *target, Err *err) {
 
 int target_restart(Target *target, Err *err) {
     if (target_refuses(target, "started or stopped", err) ||
-        target_refuse_disabled(target, err) < 0)
+        target_refuse_disabled(target, err) < 0 || session_could_save(target->session, err) < 0)
         return -1;
     target->session->chosen[target->index] = 1;
     fact_restart_asked(target_facts(target), loop_wall_us(target->session->engine->loop),

@@ -6,6 +6,8 @@ import re
 import resource
 import subprocess
 
+import pytest
+
 import driver
 from ledger import THOLE, TILT
 
@@ -216,3 +218,18 @@ def test_a_service_that_has_ended_for_good_ends_the_session(thole):
     thole.run("up", "-d")  # begins another one
     thole.wait_ledger("main", times=2)
     thole.wait_target("main:serve", "active")
+
+
+@pytest.mark.parametrize("ask", [("restart", "a"), ("disable", "a"), ("trigger", "a"), ("start", "b"), ("up", "-d", "b")])
+def test_what_cannot_be_written_down_is_not_done(thole, ask):
+    thole.config({"version": 1, "services": {"a": {"command": "exec sleep 1000"}, "b": {"command": "exec sleep 1000", "auto": False}}})
+    thole.run("up", "-d", "--wait")
+    pid = thole.target("a:serve")["state"]["active"]["pid"]
+    place = thole.state / "sessions" / thole.session()["metadata"]["name"] / "session.json.tmp"
+    events = len(thole.run("events").lines)
+    place.mkdir()  # where it is written first: nothing can be, as on a full disk
+    assert "session.json" in thole.run(*ask, code=2).err
+    assert thole.target("a:serve")["state"]["active"]["pid"] == pid and driver.alive(pid)
+    assert not thole.target("b:serve")["state"] and len(thole.run("events").lines) == events
+    place.rmdir()
+    thole.run(*ask)

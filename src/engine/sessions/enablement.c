@@ -90,7 +90,8 @@ static void record_enablement(Session *session, const unsigned char *marks, bool
 
 int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *err) {
     Session *session = target->session;
-    if (target_refuses(target, enabled ? "enabled" : "disabled", err))
+    if (target_refuses(target, enabled ? "enabled" : "disabled", err) ||
+        session_could_save(session, err) < 0)
         return -1;
     unsigned char *marks = xcalloc(session->graph.n, 1);
     if (with_deps)
@@ -115,7 +116,7 @@ int target_patch_enabled(Target *target, Tristate enabled, Err *err) {
     Session *session = target->session;
     if (enabled != UNKNOWN)
         return target_set_enabled(target, enabled == YES, false, err);
-    if (target_refuses(target, "enabled", err))
+    if (target_refuses(target, "enabled", err) || session_could_save(session, err) < 0)
         return -1;
     bool was = target_enabled(target);
     target->enabled_asked = UNKNOWN;

@@ -259,7 +259,7 @@ static void become(Session *session, bool ci) {
 }
 
 int session_patch(Session *session, const SessionPatch *patch, Err *err) {
-    if (session_refuses(session, err))
+    if (session_refuses(session, err) || session_could_save(session, err) < 0)
         return -1;
     CiConfig *ci = &session->ci_config;
     const CiConfig *file = &session->config->ci;
@@ -307,6 +307,8 @@ int session_start(Session *session, const StartAsk *ask, Err *err) {
     int r = session_choose(session->generation, names, labels, chosen, err);
     if (r == 0)
         r = session_refuse_disabled(session, names, err);
+    if (r == 0)
+        r = session_could_save(session, err);
     if (r == 0 && ask->client)
         r = refresh_client(session, ask->client, err);
     if (r == 0) {

@@ -185,6 +185,10 @@ static void write_lingering(const Session *session, JsonWriter *out) {
     json_object_end(out);
 }
 
+int session_could_save(Session *session, Err *err) {
+    return session_save(session, err);
+}
+
 int session_save(Session *session, Err *err) {
     Buf buf;
     JsonWriter out;

@@ -6,6 +6,9 @@
 #include "engine/sessions/session.h"
 
 MUST int session_save(Session *session, Err *err);
+/* Before something is done that people ask for: could it be written down? A disk that does not take
+ * what is there already would not take the wish either, and then nothing of it may happen. */
+MUST int session_could_save(Session *session, Err *err);
 MUST int session_save_spec(const Session *session, const Config *config, uint64_t generation,
                            Err *err);
 MUST int session_save_client(Session *session, Err *err);

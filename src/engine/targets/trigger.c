@@ -58,7 +58,8 @@ static TriggeredRun next_run(Target *target) {
 int target_trigger(Target *target, bool force, Triggered *ret, Err *err) {
     Target *main = target_main(target), *build = main ? target_build(main) : NULL;
     char cause[FACTS_TEXT];
-    if (target_refuses(target, "triggered", err) || target_refuse_disabled(main, err) < 0)
+    if (target_refuses(target, "triggered", err) || target_refuse_disabled(main, err) < 0 ||
+        session_could_save(target->session, err) < 0)
         return -1;
     bool wanted = target_facts(main)->want == WANT_RUN;
     if (wanted && service_watch_take(main->watch, cause, sizeof(cause))) {
