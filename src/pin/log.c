@@ -47,9 +47,9 @@ static void open_segment(Log *log) {
     log->indexed = 0;
 }
 
-/* Removes oldest segments while more than `max` is kept. */
-static void trim(Log *log) {
-    while (log->max > 0 && log->first < log->start && log->size - log->first > log->max) {
+/* Removes oldest segments while, with `more`, more than `max` would be kept. */
+static void trim(Log *log, uint64_t more) {
+    while (log->max > 0 && log->first < log->start && log->size + more - log->first > log->max) {
         drop_segment(log, log->first);
         log->first = log->starts[++log->oldest % LOG_STARTS];
     }
@@ -79,6 +79,7 @@ void log_put(Log *log, int stream, int64_t time_us, const struct iovec *parts, i
         size += parts[i].iov_len;
     if (size > 0 && (log->data < 0 || log->size - log->start >= log->segment))
         open_segment(log);
+    trim(log, size);
     ssize_t bytes = size > 0 ? sys_writev(log->data, parts, count) : 0;
     uint32_t done = bytes > 0 ? (uint32_t)bytes : 0;
     if (done > 0 && write_entries(log, stream, time_us, done) < 0) {
@@ -87,7 +88,6 @@ void log_put(Log *log, int stream, int64_t time_us, const struct iovec *parts, i
     }
     log->size += done;
     log->lost += size - done;
-    trim(log);
 }
 
 void log_close(Log *log) {

@@ -117,6 +117,7 @@ def test_the_server_is_killed_while_it_runs(thole, hook):
     thole.config(hooked(hooks={hook: say(hook, NAP.format(go="go"))}))
     thole.run("up", "-d")
     if hook != "before":
+        thole.wait_ledger("serve")
         thole.kill(thole.wait_target("api:serve", "active", run=1)["pid"])
     thole.wait_ledger(f"{hook} 1")
     for _ in range(2):
@@ -125,7 +126,7 @@ def test_the_server_is_killed_while_it_runs(thole, hook):
     thole.file("go", "")
     thole.wait_target("api:serve", "active", run=1 if hook == "before" else 2)
     wanted = ["before 1", "serve"] if hook == "before" else ["serve", f"{hook} 1", "serve"]
-    assert thole.ledger() == wanted
+    wait_until(lambda: thole.ledger() == wanted, what="its lines")
 
 
 @pytest.mark.parametrize("point", ["launched", "asked", "started", "hooked", "ended"])

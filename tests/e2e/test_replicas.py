@@ -19,8 +19,8 @@ def test_each_knows_its_number_and_all_are_waited_for(thole):
     thole.config(CONFIG.format(n=3))
     thole.run("up", "-d", "--wait")
     assert active(thole) == {"api-0:serve": 1, "api-1:serve": 1, "api-2:serve": 1, "web:serve": 1}
-    ledger = thole.ledger()
-    assert sorted(ledger[:3]) == ["api 0", "api 1", "api 2"] and ledger[3] == "web"
+    ledger = wait_until(lambda: len(thole.ledger()) == 4 and thole.ledger(), what="their lines")
+    assert sorted(ledger) == ["api 0", "api 1", "api 2", "web"]
 
 
 def test_the_name_stands_for_all_and_each_has_its_own(thole):
@@ -61,6 +61,7 @@ def test_ports_are_counted_on(thole):
             hooks: {{before: "echo hook {{{{self.port}}}} >>$LEDGER"}}
         """)
     thole.run("up", "-d", "--wait")
+    wait_until(lambda: len(thole.ledger()) == 4, what="their lines")
     assert sorted(thole.ledger()) == [f"hook {port}", f"hook {port + 1}", f"port {port}", f"port {port + 1}"]
 
 

@@ -39,9 +39,8 @@ void own_files_deinit(OwnFiles *own) {
 /* Was the run being executed then? */
 static bool during(const TargetFacts *facts, const FileChange *change, const PlanWorld *world,
                    bool server) {
-    int64_t ended_ms = world->now_ms, early_ms = server ? 0 : HEARD_MS;
-    /* The news of a write come after it: what came before the start was before the start. */
-    if (!facts->started_ms || change->at_ms + early_ms < facts->started_ms)
+    int64_t ended_ms = world->now_ms;
+    if (!facts->started_ms || change->at_ms + HEARD_MS < facts->started_ms)
         return false;
     if (server)
         return change->at_ms <= facts->started_ms + SERVER_START_MS;
