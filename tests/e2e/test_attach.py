@@ -314,13 +314,13 @@ def test_down_uses_stop_commands(thole):
 # --- what a program made of the terminal ---
 
 MODES = r"""
-import signal, sys, time
-def paint(*_):
-    sys.stdout.write("\033[5;10rpainted")
-    sys.stdout.flush()
+import os, signal, sys
+def paint(*_):  # not through sys.stdout: a signal that comes while that is written would be an error
+    os.write(1, b"\033[5;10rpainted")
 signal.signal(signal.SIGWINCH, paint)
 sys.stdout.write("\033[?1049h\033[?1h\033=\033[?1000;1006h\033[?25l")
 sys.stdout.write("x" * int(sys.argv[1]))
+sys.stdout.flush()
 paint()
 while True:
     signal.pause()
