@@ -189,7 +189,7 @@ def test_a_mebibyte_passes_while_servers_are_killed(up):
         size = len(live.output[1])
         driver.wait_until(lambda: len(live.output[1]) > size + 1000 or live.process.poll() is not None, what="bytes to come")
         if live.process.poll() is None:
-            up.kill(up.server_pid())
+            up.kill(driver.wait_until(up.server_pid, what="the next server"))
     feeder.join(60)
     assert live.wait(60) == 0
     assert live.out == text

@@ -139,6 +139,7 @@ def test_an_end_that_no_server_saw_is_recorded_by_the_next(thole):
     assert ("-", "server", "Adopted") in told(thole)
 
 
+@pytest.mark.deadline(300)
 def test_ten_thousand_events(thole):
     """Bounded on disk, and every reader gets what is kept, in order."""
     thole.config("version: 1\nservices: {crash: {command: 'exit 1', restart: {delay: 0s, max_restarts: 0}}}\n")
