@@ -7,14 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CIRCLE_ROW = 30, CIRCLE_MS = 3000, CIRCLE_PATH = 200 };
+enum { CIRCLE_ROW = 30, CIRCLE_MS = 3000, CIRCLE_PATH = 200, CIRCLE_PATHS = 4 };
 
 typedef struct Circle {
-    char path[CIRCLE_PATH]; /* that changed last */
+    char paths[CIRCLE_PATHS][CIRCLE_PATH]; /* that changed last: a circle may be of several */
+    unsigned next;                         /* place of the next that is not among them */
     int64_t at_ms;
     unsigned row; /* times in a row, each soon after the one before */
 } Circle;
 
-/* The file has changed. True: for more than CIRCLE_ROW times, each within CIRCLE_MS and `slack_ms`
- * of the one before. */
+/* The file has changed. True: for more than CIRCLE_ROW times one of those that changed before did,
+ * each within CIRCLE_MS and `slack_ms` of the one before. */
 bool circle_goes_on(Circle *circle, const char *path, int64_t now_ms, int64_t slack_ms);

@@ -16,8 +16,18 @@ TEST(the_same_file_again_and_again_goes_round)
     Circle circle = {.at_ms = 1000};
     CHECK_EQ(turns(&circle, "a.c", 100, CIRCLE_ROW), 0);
     CHECK_EQ(turns(&circle, "a.c", 100, 5), 5);
-    CHECK_EQ(turns(&circle, "b.c", 100, 1), 0); /* another one */
-    CHECK_EQ(turns(&circle, "a.c", 100, CIRCLE_ROW), 0);
+    CHECK_EQ(turns(&circle, "b.c", 100, 1), 0);          /* another one */
+    CHECK_EQ(turns(&circle, "a.c", 100, CIRCLE_ROW), 1); /* known, as b.c is: one circle */
+}
+
+TEST(a_circle_may_be_of_several_files)
+{
+    Circle circle = {.at_ms = 1000};
+    unsigned on = 0;
+    for (int i = 0; i < CIRCLE_ROW + 2; i++)
+        on += turns(&circle, i % 2 ? "a.c" : "b.c", 100, 1);
+    CHECK_EQ(on, 1);
+    CHECK_EQ(turns(&circle, "c.c", 100, 1), 0); /* somebody else's */
 }
 
 TEST(who_takes_his_time_does_not)
