@@ -14,7 +14,7 @@
 
 #include "loop/op.h"
 #include "spec/session.h"
-#include "spec/step.h"
+#include "spec/workflow.h"
 
 enum {
     BACKEND_INPUT_MAX = 1024 * 1024, /* bytes of one StepInput */

@@ -32,6 +32,20 @@ typedef struct RegistryAuth {
     const char *username, *password;
 } RegistryAuth;
 
+/* What one backend alone understands, by its name; and `timeout`, which all do. */
+typedef struct TholeOptions {
+    bool on_cancel; /* after a cancel it runs all the same, if it asked for failure */
+} TholeOptions;
+typedef struct DockerOptions {
+    const char *user;
+} DockerOptions;
+typedef struct BackendOptions {
+    int64_t timeout_ms; /* of the step; 0: none */
+    TholeOptions thole;
+    DockerOptions docker;
+    const struct Value *kubernetes; /* as it was written; NULL: absent */
+} BackendOptions;
+
 /* What only local processes have; the values of the client that created the session. */
 typedef struct ProcessLimit {
     int resource;
@@ -79,7 +93,7 @@ typedef struct Step {
         StepPort *at;
         size_t n;
     } ports;
-    const struct Value *backend_options;
+    BackendOptions backend_options;
     StrMap workflow_labels;
     const char *container_name_scheme;
     StrList depends_on;
@@ -103,24 +117,3 @@ typedef struct Step {
     const char *title; /* what `ps` shows for its pin */
     ProcessSetup process;
 } Step;
-
-typedef struct Stage {
-    Step **steps;
-    size_t n;
-} Stage;
-typedef struct StepSecret {
-    const char *name, *value;
-} StepSecret;
-
-/* What a workflow runs. NULL where a session is meant, which has no stages. */
-typedef struct WorkflowConfig {
-    struct {
-        Stage *at;
-        size_t n;
-    } stages; /* key "pipeline" */
-    const char *network, *volume;
-    struct {
-        StepSecret *at;
-        size_t n;
-    } secrets;
-} WorkflowConfig;

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a text to a WorkflowConfig: parse, decode, check; and back. */
+#include <string.h>
+
+#include "data/json.h"
+#include "data/yaml.h"
+#include "spec/workflow.h"
+#include "spec/workflow_check.h"
+
+size_t workflow_step_count(const WorkflowConfig *config) {
+    size_t n = 0;
+    for (size_t i = 0; i < config->stages.n; i++)
+        n += config->stages.at[i].steps.n;
+    return n;
+}
+
+bool workflow_is_graph(const WorkflowConfig *config) {
+    for (size_t i = 0; i < config->stages.n; i++)
+        for (size_t k = 0; k < config->stages.at[i].steps.n; k++)
+            if (config->stages.at[i].steps.at[k].depends_on.n)
+                return true;
+    return false;
+}
+
+/* JSON is YAML, which knows where each value stands, but for some strings: then it is read as what
+ * it is, and places are not known. */
+static int read_tree(Source *source, const char *text, size_t size) {
+    size_t space = strspn(text, " \t\r\n");
+    Report ignored;
+    Err err;
+    report_init(&ignored, source->arena);
+    if (text[space] != '{')
+        return yaml_parse(&(YamlText){source->file, text, size}, source->arena, source->report,
+                          &source->value);
+    if (json_parse(text, size, source->arena, &source->value, &err) < 0) {
+        report_add(source->report, &(Place){.file = source->file}, NULL, "%s", err.msg);
+        return -1;
+    }
+    const Value *placed;
+    if (yaml_parse(&(YamlText){source->file, text, size}, source->arena, &ignored, &placed) == 0 &&
+        value_equal(placed, source->value))
+        source->value = placed;
+    return 0;
+}
+
+static bool is_config(const Source *source) {
+    Place place = {.file = source->file};
+    if (value_is(source->value, VALUE_MAP) && value_get(source->value, "pipeline"))
+        return true;
+    if (value_get(source->value, "steps") || value_get(source->value, "services"))
+        report_add(&*source->report, &place, "compile it first; a Config has the key `pipeline`",
+                   "this is a pipeline's or a project's own file, not a compiled Config");
+    else
+        report_add(source->report, &place, "it looks like {\"pipeline\": [{\"steps\": [...]}]}",
+                   "a Config is a map with the key `pipeline`");
+    return false;
+}
+
+const WorkflowConfig *workflow_load(const char *file, const char *text, size_t size, Arena *arena,
+                                    Report *report) {
+    Source source = {.file = file, .report = report, .arena = arena};
+    size_t errors = report->errors;
+    WorkflowConfig *config = arena_alloc(arena, sizeof(*config));
+    if (read_tree(&source, text, size) < 0 || !is_config(&source))
+        return NULL;
+    Decoder decoder = {
+        .arena = arena, .report = report, .file = file, .unknown = UNKNOWN_WARN};
+    if (schema_decode(&decoder, &type_workflow, source.value, config) < 0)
+        return NULL;
+    workflow_check(config, &source);
+    return report->errors == errors ? config : NULL;
+}
