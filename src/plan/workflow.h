@@ -105,11 +105,11 @@ typedef struct WorkflowFacts {
     uint32_t live;    /* STARTING, RUNNING, STOPPING */
     uint32_t stage;   /* staged: the first that is not settled */
     uint32_t stage_open;
-    bool stage_bad;    /* staged: a step of this stage has failed, */
-    bool bad;          /* ... of one before; with `depends_on`: any */
-    bool cleanup;      /* a cancel leaves time for steps with `on_failure` */
-    bool canceled;     /* from now on */
-    bool hurried;      /* ... and again */
+    bool stage_bad; /* staged: a step of this stage has failed, */
+    bool bad;       /* ... of one before; with `depends_on`: any */
+    bool cleanup;   /* a cancel leaves time for steps with `on_failure` */
+    bool canceled;  /* from now on */
+    bool hurried;   /* ... and again */
     WorkflowResult result;
     uint32_t culprit;          /* whose failure the result is; UINT32_MAX: of none */
     char error[WORKFLOW_TEXT]; /* one sentence; "": none */

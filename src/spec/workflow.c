@@ -23,9 +23,9 @@ SCHEMA_DECLARE(t_stages, Stage);
 SCHEMA_DECLARE(t_secret, WorkflowSecret);
 SCHEMA_DECLARE(t_secrets, WorkflowSecret);
 
-static const EnumName step_types[] = {
-    {STEP_COMMANDS, "commands"}, {STEP_CLONE, "clone"}, {STEP_SERVICE, "service"},
-    {STEP_PLUGIN, "plugin"},     {STEP_CACHE, "cache"}, {0}};
+static const EnumName step_types[] = {{STEP_COMMANDS, "commands"}, {STEP_CLONE, "clone"},
+                                      {STEP_SERVICE, "service"},   {STEP_PLUGIN, "plugin"},
+                                      {STEP_CACHE, "cache"},       {0}};
 SCHEMA_ENUM(t_step_type, StepType, "type", step_types);
 
 static const EnumName failures[] = {
@@ -180,7 +180,8 @@ SCHEMA_STRUCT(t_secret, WorkflowSecret, "secret", secret_fields);
 SCHEMA_LIST(t_secrets, t_secret);
 
 static const Field workflow_fields[] = {
-    FIELD_LIST(WorkflowConfig, stages, "pipeline", t_stages, .doc = "one after the other"),
+    FIELD_LIST(WorkflowConfig, stages, "pipeline", t_stages, .dflt = "[]",
+               .doc = "one after the other"),
     FIELD(WorkflowConfig, network, "network", t_string, .doc = "made for the workflow"),
     FIELD(WorkflowConfig, volume, "volume", t_string, .doc = "made for the workflow"),
     FIELD_LIST(WorkflowConfig, secrets, "secrets", t_secrets, .doc = "what is masked"),

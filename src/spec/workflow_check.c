@@ -34,8 +34,8 @@ static const char *item_path(const Check *check, const StepAt *at, const char *k
 }
 
 static void gather(Check *check, const WorkflowConfig *config) {
-    check->at = arena_alloc(check->source->arena,
-                            (workflow_step_count(config) + 1) * sizeof(*check->at));
+    check->at =
+        arena_alloc(check->source->arena, (workflow_step_count(config) + 1) * sizeof(*check->at));
     for (uint32_t i = 0; i < config->stages.n; i++)
         for (uint32_t k = 0; k < config->stages.at[i].steps.n; k++)
             check->at[check->n++] = (StepAt){&config->stages.at[i].steps.at[k], i, k};
@@ -155,7 +155,7 @@ typedef struct Walk {
     struct {
         const StepAt *at;
         size_t next; /* of its depends_on */
-    } *way;
+    } * way;
     size_t n;
 } Walk;
 

@@ -127,8 +127,7 @@ const WorkflowConfig *workflow_load(const char *file, const char *text, size_t s
     WorkflowConfig *config = arena_alloc(arena, sizeof(*config));
     if (read_tree(&source, text, size) < 0 || !is_config(&source))
         return NULL;
-    Decoder decoder = {
-        .arena = arena, .report = report, .file = file, .unknown = UNKNOWN_WARN};
+    Decoder decoder = {.arena = arena, .report = report, .file = file, .unknown = UNKNOWN_WARN};
     if (schema_decode(&decoder, &type_workflow, source.value, config) < 0)
         return NULL;
     workflow_check(config, &source);
