@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-enum { REDIRECTS_MAX = 10, MAX_BODY_DEFAULT = 64 * 1024 };
+enum { REDIRECTS_MAX = 10, MAX_BODY_DEFAULT = 64 * 1024, STREAM_MAX = 64 * 1024 };
 
 typedef struct Socket {
     HttpClient *client;
@@ -31,7 +31,7 @@ struct HttpClient {
 
 struct HttpRequest {
     HttpClient *client;
-    HttpRequest *prev, *next;
+    HttpRequest *prev_one, *next_one;
     CURL *easy;
     bool running; /* libcurl has it */
     bool over;    /* fn is being called */
@@ -43,7 +43,14 @@ struct HttpRequest {
     Buf body;
     Timer *timeout;
     int64_t timeout_ms;
-    Deferred *answer;
+    HttpDataFn on_data;
+    Buf pieces;        /* of a stream: what came and was not taken */
+    bool held;         /* on_data said: not now */
+    bool paused;       /* libcurl holds back what does not fit into `pieces` */
+    bool handing_over; /* on_data is being called */
+    bool freed;        /* meanwhile */
+    bool ended;        /* the transfer is over */
+    Deferred *next;    /* pieces, then the answer */
     long status;
     Err err;
     char error[CURL_ERROR_SIZE];
@@ -60,30 +67,29 @@ static void stop_running(HttpRequest *request) {
 }
 
 static void leave_client(HttpRequest *request) {
-    if (request->prev)
-        request->prev->next = request->next;
+    if (request->prev_one)
+        request->prev_one->next_one = request->next_one;
     else
-        request->client->first = request->next;
-    if (request->next)
-        request->next->prev = request->prev;
+        request->client->first = request->next_one;
+    if (request->next_one)
+        request->next_one->prev_one = request->prev_one;
 }
 
 static void release(HttpRequest *request) {
     timer_free(request->timeout);
-    deferred_free(request->answer);
+    deferred_free(request->next);
     if (request->easy)
         curl_easy_cleanup(request->easy);
     curl_slist_free_all(request->headers);
     buf_deinit(&request->body);
+    buf_deinit(&request->pieces);
     free(request->what);
     free(request);
 }
 
-static void on_answer(void *arg) {
-    HttpRequest *request = arg;
+static void answer(HttpRequest *request) {
     bool failed = request->err.kind != ERR_NONE;
     HttpReply reply = {.status = request->status};
-    request->answer = NULL;
     request->over = true;
     leave_client(request);
     if (!failed) {
@@ -94,10 +100,50 @@ static void on_answer(void *arg) {
     release(request);
 }
 
+/* False: it is held back, or the request is gone. */
+static bool hand_over(HttpRequest *request) {
+    Buf *pieces = &request->pieces;
+    request->held = true; /* unless http_request_resume says otherwise meanwhile */
+    request->handing_over = true;
+    bool taken = request->on_data(request->arg, pieces->p, pieces->n);
+    request->handing_over = false;
+    if (request->freed) {
+        release(request);
+        return false;
+    }
+    if (taken) {
+        request->held = false;
+        buf_reset(pieces);
+    }
+    return taken;
+}
+
+static void on_next(void *arg);
+
+static void go_on(HttpRequest *request) {
+    if (!request->next)
+        request->next = loop_defer(request->client->loop, on_next, request);
+}
+
+static void on_next(void *arg) {
+    HttpRequest *request = arg;
+    request->next = NULL;
+    if (request->pieces.n && !hand_over(request))
+        return;
+    if (request->ended) {
+        answer(request);
+    } else if (request->paused) {
+        request->paused = false;
+        curl_easy_pause(request->easy, CURLPAUSE_CONT);
+    }
+}
+
 static void finish(HttpRequest *request) {
     stop_running(request);
     request->timeout = timer_free(request->timeout);
-    request->answer = loop_defer(request->client->loop, on_answer, request);
+    request->ended = true;
+    if (!request->held)
+        go_on(request);
 }
 
 static void on_timeout(void *arg) {
@@ -250,13 +296,34 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *arg) {
     return 0;
 }
 
+static void keep_body(HttpRequest *request, const char *data, size_t size) {
+    size_t room = request->body.max - request->body.n;
+    size_t kept = size < room ? size : room;
+    request->cut |= kept < size;
+    buf_put(&request->body, data, kept);
+}
+
+static bool is_streamed(HttpRequest *request) {
+    long status = 0;
+    curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+    return request->on_data && (status == 101 || (status >= 200 && status < 300));
+}
+
+/* Pieces are handed over from the loop, outside libcurl, whose callbacks may not call it back. */
 static size_t on_body(char *data, size_t size, size_t n, void *arg) {
     HttpRequest *request = arg;
     size_t got = size * n;
-    size_t room = request->body.max - request->body.n;
-    size_t kept = got < room ? got : room;
-    request->cut |= kept < got;
-    buf_put(&request->body, data, kept);
+    if (!is_streamed(request)) {
+        keep_body(request, data, got);
+        return got;
+    }
+    if (!buf_put(&request->pieces, data, got)) {
+        request->pieces.failed = false;
+        request->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    if (!request->held && got > 0)
+        go_on(request);
     return got;
 }
 
@@ -328,6 +395,8 @@ static void set_what_to_ask(HttpRequest *request, const HttpAsk *ask) {
     if (ask->unix_socket)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, ask->unix_socket);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
+    /* an idle connection of ours must not hold up anybody's graceful stop, unless it may */
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, ask->keep_alive ? 0L : 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, ask->verify_tls ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, ask->verify_tls ? 2L : 0L);
 }
@@ -344,29 +413,34 @@ static void set_how(HttpRequest *request) {
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* cancelling never waits for a name server */
     /* what we ask is near; proxies of the environment are for far */
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    /* an idle connection of ours must not hold up anybody's graceful stop */
-    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+static HttpRequest *request_new(HttpClient *client, const HttpAsk *ask) {
+    HttpRequest *request = xcalloc(1, sizeof *request);
+    request->client = client;
+    request->follow = ask->follow;
+    request->timeout_ms = ask->timeout_ms;
+    request->on_data = ask->on_data;
+    request->what = xasprintf("%s %.150s", ask->method ? ask->method : "GET", ask->url);
+    buf_init(&request->body, ask->max_body ? ask->max_body : MAX_BODY_DEFAULT);
+    buf_init(&request->pieces, STREAM_MAX);
+    request->easy = curl_easy_init();
+    add_headers(request, ask->headers);
+    set_what_to_ask(request, ask);
+    set_how(request);
+    request->next_one = client->first;
+    if (client->first)
+        client->first->prev_one = request;
+    client->first = request;
+    return request;
 }
 
 HttpRequest *http_ask(HttpClient *client, const HttpAsk *ask, HttpFn fn, void *arg) {
     assert(fn && ask->url);
     start_curl(client);
-    HttpRequest *request = xcalloc(1, sizeof *request);
-    request->client = client;
+    HttpRequest *request = request_new(client, ask);
     request->fn = fn;
     request->arg = arg;
-    request->follow = ask->follow;
-    request->timeout_ms = ask->timeout_ms;
-    request->what = xasprintf("%s %.150s", ask->method ? ask->method : "GET", ask->url);
-    buf_init(&request->body, ask->max_body ? ask->max_body : MAX_BODY_DEFAULT);
-    request->easy = curl_easy_init();
-    add_headers(request, ask->headers);
-    set_what_to_ask(request, ask);
-    set_how(request);
-    request->next = client->first;
-    if (client->first)
-        client->first->prev = request;
-    client->first = request;
     if (ask->timeout_ms > 0)
         request->timeout = timer_new(client->loop, ask->timeout_ms, on_timeout, request);
     CURLMcode code = curl_multi_add_handle(client->multi, request->easy);
@@ -378,11 +452,26 @@ HttpRequest *http_ask(HttpClient *client, const HttpAsk *ask, HttpFn fn, void *a
     return request;
 }
 
+void http_request_resume(HttpRequest *request) {
+    if (!request->held)
+        return;
+    request->held = false;
+    go_on(request);
+}
+
+const char *http_request_header(HttpRequest *request, const char *name) {
+    struct curl_header *header = NULL;
+    CURLHcode code = curl_easy_header(request->easy, name, 0, CURLH_HEADER, -1, &header);
+    return code == CURLHE_OK ? header->value : NULL;
+}
+
 HttpRequest *http_request_free(HttpRequest *request) {
-    if (!request || request->over)
+    if (!request || request->over || request->freed)
         return NULL;
     stop_running(request);
     leave_client(request);
-    release(request);
+    request->freed = true;
+    if (!request->handing_over)
+        release(request);
     return NULL;
 }

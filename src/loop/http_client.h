@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP requests from the loop, by libcurl's multi interface (this directory alone sees it). For
- * readiness probes now; Docker and Kubernetes later. */
+/* HTTP requests from the loop, by libcurl's multi interface (this directory alone sees it): for
+ * readiness probes, and for the APIs of engines, whose replies may be streams without an end. */
 #pragma once
 
 #include "data/schema.h"
@@ -11,6 +11,11 @@ typedef struct HttpRequest HttpRequest;
 
 HttpClient *http_client_new(Loop *loop);
 HttpClient *http_client_free(HttpClient *client);
+
+/* The next piece of a reply's body, never empty, lent for the call. False: not now; the same bytes,
+ * and maybe more behind them, come again after http_request_resume, and meanwhile the server is
+ * held up. May do anything, also free its request. */
+typedef bool (*HttpDataFn)(void *arg, const char *bytes, size_t n);
 
 typedef struct HttpAsk {
     const char *method; /* NULL: GET */
@@ -25,6 +30,12 @@ typedef struct HttpAsk {
     /* what is kept of the reply, 0: 64 KiB; the rest is read and dropped. A body that does not
      * end in time is cut */
     size_t max_body;
+    /* The connection stays, for the next request to the same host or socket. */
+    bool keep_alive;
+    /* NULL: the body is collected for the HttpFn. Else the body of a good reply (2xx, or what
+     * follows a 101) comes here piece by piece, with the HttpFn's arg, before the HttpFn; that of
+     * any other reply is collected. */
+    HttpDataFn on_data;
 } HttpAsk;
 
 typedef struct HttpReply {
@@ -36,6 +47,10 @@ typedef struct HttpReply {
 /* err: NULL, or why there was no reply. Called exactly once, from the loop, unless freed before. */
 typedef void (*HttpFn)(void *arg, const HttpReply *reply, const Err *err);
 
-/* Copies what `ask` points to. The returned handle is dead after fn was called. */
+/* Copies what `ask` points to, and may be asked at any time. The returned handle is dead after fn was called. */
 HttpRequest *http_ask(HttpClient *client, const HttpAsk *ask, HttpFn fn, void *arg);
 HttpRequest *http_request_free(HttpRequest *request); /* cancel */
+/* After HttpDataFn said false, at any time; else nothing happens. */
+void http_request_resume(HttpRequest *request);
+/* A header of the reply, lent, within the HttpFn or HttpDataFn. NULL: it has none of that name. */
+const char *http_request_header(HttpRequest *request, const char *name);

@@ -50,19 +50,29 @@ static bool request_is_whole(const char *heard, size_t n) {
     return end && n - (size_t)(end + 4 - heard) >= body;
 }
 
+static const char *reply_of(const Serve *serve) {
+    if (serve->ask.reply_to)
+        return serve->ask.reply_to(serve->heard);
+    return serve->count > 1 && serve->ask.second ? serve->ask.second : serve->ask.reply;
+}
+
+static void say(Client *client, const char *bytes) {
+    size_t size = strlen(bytes);
+    if (write(client->fd, bytes, size) != (ssize_t)size)
+        hang_up(client);
+}
+
 static void answer(Client *client) {
     Serve *serve = client->serve;
-    const char *reply =
-        serve->count > 1 && serve->ask.second ? serve->ask.second : serve->ask.reply;
+    const char *reply = reply_of(serve);
     if (!reply)
         return; /* for ever */
-    size_t size = strlen(reply);
-    if (!client->answering && write(client->fd, reply, size) != (ssize_t)size)
-        hang_up(client);
-    client->answering = true;
+    if (!client->answering)
+        say(client, reply);
+    client->answering = !serve->ask.keep;
     if (serve->ask.endless && client->fd >= 0)
         poll_set(client->poll, POLL_READ | POLL_WRITE);
-    else
+    else if (!serve->ask.keep)
         hang_up(client);
 }
 
@@ -175,4 +185,16 @@ int serve_count(const Serve *serve) {
 
 int serve_open(const Serve *serve) {
     return serve->open;
+}
+
+int serve_met(const Serve *serve) {
+    return (int)serve->client_n;
+}
+
+void serve_say(Serve *serve, const char *bytes, bool then_hang_up) {
+    Client *client = &serve->clients[serve->client_n - 1];
+    assert(client->fd >= 0);
+    say(client, bytes);
+    if (then_hang_up)
+        hang_up(client);
 }
