@@ -47,7 +47,7 @@ typedef struct HttpReply {
 /* err: NULL, or why there was no reply. Called exactly once, from the loop, unless freed before. */
 typedef void (*HttpFn)(void *arg, const HttpReply *reply, const Err *err);
 
-/* Copies what `ask` points to, and may be asked at any time. The returned handle is dead after fn was called. */
+/* Copies what `ask` points to; at any time. The returned handle is dead after fn was called. */
 HttpRequest *http_ask(HttpClient *client, const HttpAsk *ask, HttpFn fn, void *arg);
 HttpRequest *http_request_free(HttpRequest *request); /* cancel */
 /* After HttpDataFn said false, at any time; else nothing happens. */

@@ -22,13 +22,13 @@ static void on_part(void *arg, const DemuxPart *part) {
 }
 
 static Sum sum_of(const char *bytes, size_t size, size_t piece, int *ret_failed) {
-    Demux demux = {0};
     Sum sum = {0};
+    Demux demux = {.fn = on_part, .arg = &sum};
     *ret_failed = 0;
     for (size_t at = 0; at < size && !*ret_failed; at += piece) {
         size_t n = size - at < piece ? size - at : piece;
         Err err;
-        *ret_failed = demux_put(&demux, bytes + at, n, on_part, &sum, &err);
+        *ret_failed = demux_put(&demux, bytes + at, n, &err);
     }
     return sum;
 }

@@ -20,7 +20,7 @@ static int read_head(Demux *demux, Err *err) {
 }
 
 /* As many bytes as belong to the payload, also none of an empty one. */
-static size_t give(Demux *demux, const char *bytes, size_t n, DemuxFn fn, void *arg) {
+static size_t give(Demux *demux, const char *bytes, size_t n) {
     size_t size = n < demux->left ? n : demux->left;
     demux->left -= (uint32_t)size;
     DemuxPart part = {.stream = demux->head[0] ? demux->head[0] : DEMUX_STDOUT,
@@ -31,11 +31,11 @@ static size_t give(Demux *demux, const char *bytes, size_t n, DemuxFn fn, void *
     demux->begun = true;
     if (part.ends)
         demux->head_n = 0;
-    fn(arg, &part);
+    demux->fn(demux->arg, &part);
     return size;
 }
 
-int demux_put(Demux *demux, const char *bytes, size_t n, DemuxFn fn, void *arg, Err *err) {
+int demux_put(Demux *demux, const char *bytes, size_t n, Err *err) {
     while (n > 0) {
         size_t used;
         if (demux->head_n < DEMUX_HEAD) {
@@ -46,9 +46,9 @@ int demux_put(Demux *demux, const char *bytes, size_t n, DemuxFn fn, void *arg, 
             if (demux->head_n == DEMUX_HEAD && read_head(demux, err) < 0)
                 return -1;
             if (demux->head_n == DEMUX_HEAD && demux->left == 0)
-                give(demux, bytes + used, 0, fn, arg);
+                give(demux, bytes + used, 0);
         } else {
-            used = give(demux, bytes, n, fn, arg);
+            used = give(demux, bytes, n);
         }
         bytes += used;
         n -= used;

@@ -27,14 +27,17 @@ typedef struct DemuxPart {
 typedef void (*DemuxFn)(void *arg, const DemuxPart *part);
 
 typedef struct Demux {
+    DemuxFn fn;
+    void *arg;
     unsigned char head[DEMUX_HEAD]; /* of the frame that is being read */
     size_t head_n;
     uint32_t left; /* of its payload */
     bool begun;    /* part of it was given */
 } Demux;
 
-/* Zero is a Demux at the begin of a stream. Calls fn for each part in these bytes. -1: they are no
- * such stream, which is found out at a head; what stood before it was given. */
-MUST int demux_put(Demux *demux, const char *bytes, size_t n, DemuxFn fn, void *arg, Err *err);
+/* With fn and arg set and zero otherwise, a Demux is at the beginning of a stream. Calls fn for
+ * each part in these bytes. -1: they are no such stream, which is found out at a head; what stood
+ * before it was given. */
+MUST int demux_put(Demux *demux, const char *bytes, size_t n, Err *err);
 /* Is it between two frames? A stream that ends elsewhere was cut. */
 bool demux_between(const Demux *demux);

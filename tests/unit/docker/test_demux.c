@@ -25,9 +25,9 @@ static const char stream[] = HEAD("\1", "\5") "hello" HEAD("\2", "\3") "bad" HEA
 
 TEST(demux_gives_what_the_frames_hold)
 {
-    Demux demux = {0};
     Seen seen = {0};
-    CHECK_EQ(demux_put(&demux, stream, sizeof(stream) - 1, on_part, &seen, NULL), 0);
+    Demux demux = {.fn = on_part, .arg = &seen};
+    CHECK_EQ(demux_put(&demux, stream, sizeof(stream) - 1, NULL), 0);
     CHECK_STR(seen.text, "[hello]<bad][][in]!oops]");
     CHECK(demux_between(&demux));
 }
@@ -38,11 +38,11 @@ TEST(demux_does_not_mind_where_it_is_cut)
     size_t size = sizeof(stream) - 1;
     for (size_t a = 0; a <= size; a++) {
         for (size_t b = a; b <= size; b++) {
-            Demux demux = {0};
             Seen seen = {0};
-            CHECK_EQ(demux_put(&demux, stream, a, on_part, &seen, NULL), 0);
-            CHECK_EQ(demux_put(&demux, stream + a, b - a, on_part, &seen, NULL), 0);
-            CHECK_EQ(demux_put(&demux, stream + b, size - b, on_part, &seen, NULL), 0);
+            Demux demux = {.fn = on_part, .arg = &seen};
+            CHECK_EQ(demux_put(&demux, stream, a, NULL), 0);
+            CHECK_EQ(demux_put(&demux, stream + a, b - a, NULL), 0);
+            CHECK_EQ(demux_put(&demux, stream + b, size - b, NULL), 0);
             CHECK_STR(seen.text, "[hello]<bad][][in]!oops]");
         }
     }
@@ -50,25 +50,25 @@ TEST(demux_does_not_mind_where_it_is_cut)
 
 TEST(demux_knows_that_a_stream_was_cut)
 {
-    Demux demux = {0};
     Seen seen = {0};
+    Demux demux = {.fn = on_part, .arg = &seen};
     CHECK(demux_between(&demux));
-    CHECK_EQ(demux_put(&demux, stream, 4, on_part, &seen, NULL), 0);
+    CHECK_EQ(demux_put(&demux, stream, 4, NULL), 0);
     CHECK(!demux_between(&demux));
-    CHECK_EQ(demux_put(&demux, stream + 4, 6, on_part, &seen, NULL), 0);
+    CHECK_EQ(demux_put(&demux, stream + 4, 6, NULL), 0);
     CHECK(!demux_between(&demux));
     CHECK_STR(seen.text, "[he");
-    CHECK_EQ(demux_put(&demux, stream + 10, 3, on_part, &seen, NULL), 0);
+    CHECK_EQ(demux_put(&demux, stream + 10, 3, NULL), 0);
     CHECK(demux_between(&demux));
 }
 
 TEST(demux_refuses_what_has_no_frames)
 {
     static const char raw[] = HEAD("\1", "\2") "okHTTP/1.1 500 what";
-    Demux demux = {0};
     Seen seen = {0};
+    Demux demux = {.fn = on_part, .arg = &seen};
     Err err = {0};
-    CHECK_EQ(demux_put(&demux, raw, sizeof(raw) - 1, on_part, &seen, &err), -1);
+    CHECK_EQ(demux_put(&demux, raw, sizeof(raw) - 1, &err), -1);
     CHECK_STR(seen.text, "[ok]");
     CHECK_EQ(err.kind, ERR_UNAVAILABLE);
     CHECK_HAS(err.msg, "begins with 48545450");
@@ -79,9 +79,9 @@ TEST(demux_reads_large_frames)
 {
     static const char head[] = "\2\0\0\0\xff\xff\xff\xff";
     static char bytes[1000];
-    Demux demux = {0};
     Seen seen = {0};
-    CHECK_EQ(demux_put(&demux, head, 8, on_part, &seen, NULL), 0);
-    CHECK_EQ(demux_put(&demux, bytes, sizeof(bytes), on_part, &seen, NULL), 0);
+    Demux demux = {.fn = on_part, .arg = &seen};
+    CHECK_EQ(demux_put(&demux, head, 8, NULL), 0);
+    CHECK_EQ(demux_put(&demux, bytes, sizeof(bytes), NULL), 0);
     CHECK_EQ(demux.left, UINT32_MAX - sizeof(bytes));
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DockerEngine: calls of the Docker Engine API, over its unix socket or TCP. Connections are kept
+ * and shared, many calls run at once.
+ *
+ * The first call asks the engine for the newest version of the API that it speaks; all are then
+ * made in the older one of that and ours. An engine that went away is asked again. */
+#pragma once
+
+#include "data/value.h"
+#include "loop/http_client.h"
+#include "loop/op.h"
+
+#define DOCKER_API_NEWEST "1.47" /* what we know of */
+#define DOCKER_API_OLDEST "1.30" /* what we need */
+
+typedef struct DockerEngine DockerEngine;
+
+/* `host` as in DOCKER_HOST: unix:///path or tcp://host:port; NULL or "": the usual socket. NULL: it
+ * is neither. Connects to nothing yet. */
+DockerEngine *docker_engine_new(Loop *loop, const char *host, Err *err);
+/* Calls in flight are dropped. Also inside one's OpFn or HttpDataFn. */
+DockerEngine *docker_engine_free(DockerEngine *engine);
+const char *docker_engine_host(const DockerEngine *engine);
+/* The path of its unix socket. NULL: it has none. */
+const char *docker_engine_socket(const DockerEngine *engine);
+/* "1.41"; "": not known yet. */
+const char *docker_engine_version(const DockerEngine *engine);
+
+typedef struct DockerCall {
+    const char *method; /* NULL: GET */
+    const char *path;   /* below the version, with its query: "/containers/x/start" */
+    const char *body;   /* JSON; NULL: none */
+    const char *auth;   /* X-Registry-Auth; NULL: none */
+    int64_t timeout_ms; /* 0: none */
+    /* NULL: the reply is one JSON value, or nothing. Else the body of a good one comes here, with
+     * the OpFn's arg; false holds it back until docker_call_resume */
+    HttpDataFn on_data;
+} DockerCall;
+
+/* 2xx, 304 (it is so already), and what callers branch on: 404 and 409. Everything else is an error
+ * with what the engine says. */
+typedef struct DockerReply {
+    long status;
+    const char *message; /* 404, 409: one sentence of the engine; else "" */
+    const Value *body;   /* NULL: none, or it was streamed */
+} DockerReply;
+
+/* Copies what `call` points to. DockerReply. Cancelled, it closes its connection, no more: what it
+ * asked for may have happened. */
+Op *docker_call(DockerEngine *engine, const DockerCall *call, OpFn fn, void *arg);
+void docker_call_resume(Op *call); /* after on_data said false */
+/* For those to whom 404 and 409 are errors as well. */
+MUST int docker_reply_check(const DockerReply *reply, Err *err);
