@@ -137,6 +137,27 @@ static const Column target_columns[] = {
     {"Message", "string", "", "why it is as it is", 1, {NULL}, cell_message},
 };
 
+static const Column workflow_columns[] = {
+    {"Name", "string", "name", "the task's uuid as a name", 0, {"metadata", "name"}, NULL},
+    {"Phase",
+     "string",
+     "",
+     "pending, running, canceling, ending or over",
+     0,
+     {"status", "phase"},
+     NULL},
+    {"Result",
+     "string",
+     "",
+     "success, failure, error, canceled or timeout",
+     0,
+     {"status", "result"},
+     NULL},
+    {"Backend", "string", "", "where it runs", 0, {"spec", "backend"}, NULL},
+    {"Age", "string", "", "since it was created", 0, {NULL}, cell_age},
+    {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL},
+};
+
 typedef struct Columns {
     const Column *at;
     size_t n;
@@ -146,6 +167,7 @@ static Columns columns_of(ObjectKind kind) {
     switch (kind) {
     case OBJECT_SESSION: return (Columns){session_columns, COUNT(session_columns)};
     case OBJECT_TARGET: return (Columns){target_columns, COUNT(target_columns)};
+    case OBJECT_WORKFLOW: return (Columns){workflow_columns, COUNT(workflow_columns)};
     case OBJECT_KINDS: break;
     }
     UNREACHABLE();

@@ -15,6 +15,7 @@
 #include "engine/sessions/enablement.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/target.h"
+#include "engine/workflows/workflow.h"
 
 enum { SLOTS_LEAST = 4, CALM_MS = 300, TIDY_AT_ONCE = 64 };
 
@@ -97,6 +98,8 @@ Engine *engine_new(const EngineOptions *options) {
     engine->random = options->scripted ? 1 : (uint32_t)clock_wall_us();
     list_init(&engine->sessions);
     list_init(&engine->dirty);
+    list_init(&engine->workflows);
+    list_init(&engine->dirty_workflows);
     list_init(&engine->slot_wait);
     list_init(&engine->unsettled);
     list_init(&engine->tidy);
@@ -116,6 +119,7 @@ Engine *engine_free(Engine *engine) {
         session_unpublish(session);
         session_free(session);
     }
+    workflows_free(engine);
     events_end(engine);
     worker_free(engine->worker); /* what was to be written is */
     worker_free(engine->reader);
@@ -196,7 +200,7 @@ static bool any_adopting(const Engine *engine) {
     LIST_FOREACH (session, &engine->sessions, link)
         if (session->adopting)
             return true;
-    return false;
+    return workflows_adopting(engine);
 }
 
 /* What was to be looked up is known, and shown. */
@@ -212,6 +216,7 @@ static void tell_adopted(Engine *engine) {
  * show. */
 void engine_drain(Engine *engine) {
     for (;;) {
+        workflows_drain(engine);
         drain_targets(engine);
         if (drain_slots(engine))
             continue;
@@ -252,17 +257,18 @@ bool engine_idle(const Engine *engine) {
                 session->facts[i].want == WANT_RUN && !session->done)
                 return false;
     }
-    return true;
+    return workflows_idle(engine);
 }
 
 bool engine_empty(const Engine *engine) {
-    return list_empty(&engine->sessions);
+    return list_empty(&engine->sessions) && workflows_idle(engine);
 }
 
 void engine_stop_all(Engine *engine) {
     Session *session;
     LIST_FOREACH (session, &engine->sessions, link)
         session_delete(session, -1, false);
+    workflows_stop_all(engine);
 }
 
 /* ---- what people ask of targets ---- */

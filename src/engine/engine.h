@@ -18,7 +18,11 @@ typedef struct EngineOptions {
     Loop *loop;
     const char *state_dir;
     Backend *backend; /* where sessions' steps run */
-    Store *store;     /* of port leases; lent */
+    /* Where workflows may run: of "auto" it is the first one that is available. Lent, with the
+     * array. */
+    Backend *const *backends;
+    size_t backend_n;
+    Store *store; /* of port leases; lent */
     const char *version;
     bool scripted; /* tests: no state file of the project is written */
 } EngineOptions;
@@ -39,7 +43,7 @@ void engine_look(Engine *engine);
 
 /* True when nothing runs or waits: the server may leave. */
 bool engine_idle(const Engine *engine);
-bool engine_empty(const Engine *engine); /* no session at all */
+bool engine_empty(const Engine *engine); /* no session at all, and every workflow is over */
 
 /* ---- Sessions ---- */
 /* The client whose environment, limits, ... the session's processes inherit. */
@@ -139,4 +143,4 @@ MUST int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *e
 MUST int target_patch_enabled(Target *target, Tristate enabled, Err *err);
 
 /* ---- The server as a whole ---- */
-void engine_stop_all(Engine *engine); /* every session, gracefully */
+void engine_stop_all(Engine *engine); /* every session and workflow, gracefully */

@@ -11,7 +11,8 @@
  *     logs/     what targets wrote, as lines
  *     events/   what happened, and what is told of it
  *     targets/  one target: its runs, probes, hooks, files
- *     sessions/ one session: its config, life and files */
+ *     sessions/ one session: its config, life and files
+ *     workflows/ one workflow: its steps, life and files */
 #pragma once
 
 #include "engine/engine.h"
@@ -34,6 +35,8 @@ struct Engine {
     FileWatcher *files;   /* NULL: scripted */
     List sessions;        /* Session.link */
     List dirty;           /* Target.dirty */
+    List workflows;       /* Workflow.link */
+    List dirty_workflows; /* Workflow.dirty */
     List unsettled;       /* Session.unsettled */
     List slot_wait;       /* Target.slot_wait, in order of plan_slot_compare */
     List tidy;            /* Target.tidy */

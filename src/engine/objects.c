@@ -35,6 +35,7 @@ static const struct {
 } kinds[OBJECT_KINDS] = {
     [OBJECT_SESSION] = {"Session", "sessions", "tilt.dev"},
     [OBJECT_TARGET] = {"Target", "targets", "thole.dev"},
+    [OBJECT_WORKFLOW] = {"Workflow", "workflows", "thole.dev"},
 };
 
 const char *object_kind_name(ObjectKind kind) {

@@ -157,6 +157,12 @@ void step_asked(WorkflowFacts *facts, const StepGraph *graph, uint32_t i) {
     facts->live++;
 }
 
+void step_unasked(WorkflowFacts *facts, uint32_t i) {
+    facts->steps[i].progress = PROGRESS_PENDING;
+    facts->steps[i].cleans_up = false;
+    facts->live--;
+}
+
 void step_started(WorkflowFacts *facts, const StepGraph *graph, uint32_t i, int64_t started_us) {
     StepFacts *step = &facts->steps[i];
     if (step->progress == PROGRESS_STARTING)

@@ -136,6 +136,8 @@ typedef struct StepEnded {
 } StepEnded;
 
 void step_asked(WorkflowFacts *facts, const StepGraph *graph, uint32_t i);
+/* The server that asked was killed, and the backend has never heard of it. */
+void step_unasked(WorkflowFacts *facts, uint32_t i);
 void step_started(WorkflowFacts *facts, const StepGraph *graph, uint32_t i, int64_t started_us);
 void step_stop_asked(WorkflowFacts *facts, uint32_t i);
 void step_timed_out(WorkflowFacts *facts, uint32_t i);

@@ -22,6 +22,7 @@
 #include "engine/targets/run_files.h"
 #include "engine/targets/target.h"
 #include "engine/targets/service_watch.h"
+#include "engine/workflows/workflow.h"
 
 /* The world as it was at that time: a back-off, say, counts from the end of the run, not from ours.
  * Counted by the clock that nobody sets, where that is known. */
@@ -299,6 +300,8 @@ int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
             adopt(session);
     }
     closedir(dir);
+    if (workflows_adopt(engine, err) < 0)
+        return -1;
     engine->adopted = adopted;
     engine->adopted_arg = arg;
     engine_wants_drain(engine);

@@ -11,6 +11,8 @@ static void begin(Scene *scene) {
     EngineOptions options = {.loop = scene->loop,
                              .state_dir = scene->state,
                              .backend = scene->backend,
+                             .backends = &scene->backend,
+                             .backend_n = 1,
                              .version = "test",
                              .scripted = true};
     scene->engine = engine_new(&options);

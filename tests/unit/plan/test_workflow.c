@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a workflow does next: by hand for each rule, and on random walks for what must hold always. */
+/* What a workflow does next: by hand for each rule, and on random walks for what must hold
+ * always. */
 #include <stdlib.h>
 #include <string.h>
 

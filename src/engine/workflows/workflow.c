@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/workflows/workflow.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/boot.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "engine/workflows/workflow_files.h"
+
+enum { GRACE_MS = 10 * 1000, TASK_MAX = 200, NAME_MAX_OF_TASK = 200 };
+
+/* ---- names ---- */
+
+/* A legal DNS name: the uuid in lower case; where more has to be changed, with a hash of it. */
+static char *name_of_task(const char *task) {
+    char *name = xasprintf("%s-%08x", task, (unsigned)str_hash(STR_HASH, task));
+    size_t n = strlen(task);
+    bool changed = false;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)tolower((unsigned char)task[i]);
+        bool legal = isalnum(c) || (c == '-' && i > 0 && i + 1 < n);
+        changed |= !legal;
+        name[i] = legal ? (char)c : i ? '-' : 'x';
+    }
+    if (!changed)
+        name[n] = '\0';
+    return name;
+}
+
+static int check_task(const char *task, Err *err) {
+    size_t n = strlen(task);
+    if (!n || n > TASK_MAX)
+        return err_set(err, ERR_INVALID, "a task uuid has 1 to %d characters", TASK_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (task[i] <= ' ' || task[i] > '~' || task[i] == '/')
+            return err_set(err, ERR_INVALID,
+                           "a task uuid is made of printable ASCII characters other than space and "
+                           "slash; \"%.40s\" is not",
+                           task);
+    return 0;
+}
+
+static Backend *find_backend(const Engine *engine, const char *name, Err *err) {
+    bool any = !name || !*name || strcmp(name, "auto") == 0;
+    for (size_t i = 0; i < engine->options.backend_n; i++) {
+        Backend *backend = engine->options.backends[i];
+        if (any ? backend_available(backend, err) : strcmp(backend->name, name) == 0)
+            return backend;
+    }
+    if (any)
+        err_set(err, ERR_UNAVAILABLE, "there is no backend that is available");
+    else
+        err_set(err, ERR_NOT_FOUND, "there is no backend %s", name);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err) {
+    Backend *found = find_backend(engine, parts->backend, err);
+    if (!found)
+        return NULL;
+    Workflow *workflow = xcalloc(1, sizeof(*workflow));
+    workflow->engine = engine;
+    workflow->backend = found;
+    workflow->task = xstrdup(parts->task);
+    workflow->name = name_of_task(parts->task);
+    workflow->dir = xasprintf("%s/workflows/%s", engine->state_dir, workflow->name);
+    arena_init(&workflow->arena);
+    arena_adopt(&workflow->arena, parts->arena);
+    workflow->config = parts->config;
+    workflow->graph = step_graph_new(parts->config, &workflow->arena);
+    workflow_facts_init(&workflow->facts, workflow->graph);
+    workflow->work = xcalloc(workflow->graph->n + 1, sizeof(*workflow->work));
+    for (uint32_t i = 0; i < workflow->graph->n; i++)
+        workflow->work[i] = (StepWork){.workflow = workflow, .index = i};
+    workflow->grace_ms = GRACE_MS;
+    list_init(&workflow->link);
+    list_init(&workflow->dirty);
+    return workflow;
+}
+
+void workflow_publish(Workflow *workflow) {
+    workflow->object.kind = OBJECT_WORKFLOW;
+    workflow->object.name = workflow->name;
+    workflow->object.encode = workflow_encode_object;
+    workflow->object.generation = 1;
+    workflow->object.created_us = workflow->started_us;
+    object_add(workflow->engine->objects, &workflow->object);
+    list_append(&workflow->engine->workflows, &workflow->link);
+}
+
+Workflow *workflow_free(Workflow *workflow) {
+    if (!workflow)
+        return NULL;
+    list_remove(&workflow->link);
+    list_remove(&workflow->dirty);
+    op_drop(workflow->call);
+    timer_free(workflow->timeout);
+    for (uint32_t i = 0; i < workflow->graph->n; i++)
+        work_drop(&workflow->work[i]);
+    workflow_facts_deinit(&workflow->facts, workflow->graph);
+    VEC_FREE(workflow->queue);
+    free(workflow->work);
+    free(workflow->task);
+    free(workflow->name);
+    free(workflow->dir);
+    arena_deinit(&workflow->arena);
+    free(workflow);
+    return NULL;
+}
+
+/* ---- facts ---- */
+
+static void enqueue(void *arg, uint32_t step) {
+    Workflow *workflow = arg;
+    if (workflow->work[step].queued)
+        return;
+    workflow->work[step].queued = true;
+    VEC_PUSH(workflow->queue, step);
+}
+
+void workflow_mark(Workflow *workflow, uint32_t step) {
+    Engine *engine = workflow->engine;
+    workflow_concerned(workflow->graph, &workflow->facts, step, enqueue, workflow);
+    if (list_empty(&workflow->dirty))
+        list_append(&engine->dirty_workflows, &workflow->dirty);
+    object_touch(engine->objects, &workflow->object);
+    engine_wants_drain(engine);
+}
+
+static void settle_by_force(Workflow *workflow, const char *why) {
+    for (uint32_t i = 0; i < workflow->graph->n; i++) {
+        StepProgress progress = workflow->facts.steps[i].progress;
+        if (progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING ||
+            progress == PROGRESS_STOPPING)
+            work_give_up(&workflow->work[i], why);
+    }
+}
+
+static void on_timeout(void *arg) {
+    Workflow *workflow = arg;
+    char limit[DURATION_TEXT], why[WORKFLOW_TEXT];
+    Err err;
+    workflow->timeout = timer_free(workflow->timeout);
+    duration_format_go(workflow->timeout_ms, limit);
+    snprintf(why, sizeof(why), "it ran for longer than its timeout of %s", limit);
+    if (workflow_note_cancel(workflow, RESULT_TIMEOUT, why, &err) < 0)
+        log_warn("workflow %s: %s", workflow->name, err.msg);
+    workflow_cancel(&workflow->facts, RESULT_TIMEOUT, why);
+    workflow_mark(workflow, UINT32_MAX);
+}
+
+static void arm_timeout(Workflow *workflow) {
+    int64_t left_ms = workflow->timeout_ms - workflow->age_ms;
+    if (workflow->timeout_ms > 0 && !workflow->facts.canceled)
+        workflow->timeout =
+            timer_new(workflow->engine->loop, left_ms > 0 ? left_ms : 0, on_timeout, workflow);
+}
+
+/* ---- acts on the whole ---- */
+
+static void not_set_up(Workflow *workflow, const Err *err) {
+    char why[WORKFLOW_TEXT];
+    snprintf(why, sizeof(why), "error in workflow setup: %s", err->msg);
+    workflow_note_phase(workflow, "not set up", why);
+    workflow_not_set_up(&workflow->facts, UINT32_MAX, why);
+}
+
+static void on_set_up(void *arg, const void *result, const Err *err) {
+    Workflow *workflow = arg;
+    workflow->call = NULL;
+    if (err) {
+        not_set_up(workflow, err);
+    } else {
+        workflow_note_phase(workflow, "set up", NULL);
+        workflow_set_up(&workflow->facts, workflow->graph);
+    }
+    workflow_mark(workflow, UINT32_MAX);
+}
+
+/* Steps that only the end of the workflow ends are still to say how they ended; but not if it could
+ * not end them. */
+static void on_gone(void *arg, const void *result, const Err *err) {
+    Workflow *workflow = arg;
+    WorkflowFacts *facts = &workflow->facts;
+    workflow->call = NULL;
+    workflow_note_phase(workflow, "destroyed", err ? err->msg : NULL);
+    workflow_destroyed(facts);
+    if (err) {
+        settle_by_force(workflow, err->msg);
+        log_warn("workflow %s is not gone: %s", workflow->name, err->msg);
+    }
+    workflow_mark(workflow, UINT32_MAX);
+}
+
+static void finish(Workflow *workflow) {
+    Err err;
+    workflow->timeout = timer_free(workflow->timeout);
+    if (!workflow->ended_us) {
+        workflow->ended_us = loop_wall_us(workflow->engine->loop);
+        workflow_note_phase(workflow, "over", NULL);
+        object_touch(workflow->engine->objects, &workflow->object);
+    }
+    if (!workflow->deleting)
+        return;
+    object_remove(workflow->engine->objects, &workflow->object);
+    if (path_remove_tree(workflow->dir, &err) < 0)
+        log_warn("workflow %s: %s", workflow->name, err.msg);
+    workflow_free(workflow);
+}
+
+static void perform(Workflow *workflow) {
+    if (workflow->call)
+        return;
+    switch (plan_workflow(workflow->graph, &workflow->facts)) {
+    case WORKFLOW_SET_UP:
+        workflow->call = backend_setup_workflow(workflow->backend, workflow->task, workflow->dir,
+                                                workflow->config, on_set_up, workflow);
+        break;
+    case WORKFLOW_DESTROY:
+        workflow->call = backend_destroy_workflow(workflow->backend, workflow->task,
+                                                  workflow->config, on_gone, workflow);
+        break;
+    case WORKFLOW_ACT_NONE:
+        if (workflow_over(workflow))
+            finish(workflow); /* may free it */
+        break;
+    }
+}
+
+static void plan(Workflow *workflow, uint32_t step) {
+    StepWork *work = &workflow->work[step];
+    work->queued = false;
+    switch (plan_step(workflow->graph, &workflow->facts, step)) {
+    case STEP_ACT_NONE: break;
+    case STEP_ACT_START: work_start(work); break;
+    case STEP_ACT_SKIP: work_skip(work); break;
+    case STEP_ACT_STOP: work_stop(work); break;
+    }
+}
+
+/* ---- adoption ---- */
+
+static void looked_up(Workflow *workflow) {
+    if (workflow->looked_up > 0)
+        return;
+    workflow->adopting = false;
+    workflow_mark(workflow, UINT32_MAX);
+}
+
+static void on_set_up_again(void *arg, const void *result, const Err *err) {
+    Workflow *workflow = arg;
+    workflow->call = NULL;
+    workflow->looked_up--;
+    if (err) {
+        settle_by_force(workflow, err->msg);
+        not_set_up(workflow, err);
+    }
+    for (uint32_t i = 0; i < workflow->graph->n && !err; i++) {
+        StepProgress progress = workflow->facts.steps[i].progress;
+        if (progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING)
+            work_resume(&workflow->work[i]);
+    }
+    workflow_mark(workflow, UINT32_MAX);
+}
+
+/* The backend is told anew where the task is, which creates nothing that is there. What had not
+ * been set up begins, what was being destroyed is destroyed: by the plan. */
+static void adopt(Workflow *workflow) {
+    workflow_publish(workflow);
+    if (workflow->ended_us || workflow->facts.phase == WORKFLOW_NEW) {
+        arm_timeout(workflow);
+        workflow_mark(workflow, UINT32_MAX);
+        return;
+    }
+    arm_timeout(workflow);
+    workflow->adopting = true;
+    workflow->looked_up = 1;
+    workflow->call = backend_setup_workflow(workflow->backend, workflow->task, workflow->dir,
+                                            workflow->config, on_set_up_again, workflow);
+}
+
+int workflows_adopt(Engine *engine, Err *err) {
+    AUTO_FREE char *path = path_join(engine->state_dir, "workflows");
+    DIR *dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT ? 0 : err_sys(err, errno, "open %s", path);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        Workflow *workflow = NULL;
+        Err why;
+        if (entry->d_name[0] == '.')
+            continue;
+        int r = workflow_files_load(engine, entry->d_name, &workflow, &why);
+        if (r < 0 && why.kind != ERR_NOT_FOUND)
+            log_error("workflow %s is not adopted: %s", entry->d_name, why.msg);
+        if (r == 0)
+            adopt(workflow);
+    }
+    closedir(dir);
+    return 0;
+}
+
+/* ---- for engine.c ---- */
+
+static void drain_one(Workflow *workflow) {
+    list_remove(&workflow->dirty);
+    if (workflow->adopting)
+        looked_up(workflow);
+    if (workflow->adopting)
+        return;
+    while (workflow->queue_at < workflow->queue.n)
+        plan(workflow, workflow->queue.at[workflow->queue_at++]);
+    workflow->queue.n = workflow->queue_at = 0;
+    list_remove(&workflow->dirty); /* it has marked itself on the way, and was planned */
+    perform(workflow);
+}
+
+void workflows_drain(Engine *engine) {
+    while (!list_empty(&engine->dirty_workflows))
+        drain_one(container_of(engine->dirty_workflows.next, Workflow, dirty));
+}
+
+bool workflows_adopting(const Engine *engine) {
+    const Workflow *workflow;
+    LIST_FOREACH (workflow, &engine->workflows, link)
+        if (workflow->adopting)
+            return true;
+    return false;
+}
+
+bool workflows_idle(const Engine *engine) {
+    const Workflow *workflow;
+    LIST_FOREACH (workflow, &engine->workflows, link)
+        if (!workflow_over(workflow))
+            return false;
+    return true;
+}
+
+void workflows_stop_all(Engine *engine) {
+    Workflow *workflow;
+    Err err;
+    LIST_FOREACH (workflow, &engine->workflows, link)
+        if (!workflow_over(workflow) && workflow_stop(workflow, -1, &err) < 0)
+            log_warn("workflow %s: %s", workflow->name, err.msg);
+}
+
+void workflows_free(Engine *engine) {
+    Workflow *workflow;
+    LIST_FOREACH_SAFE (workflow, &engine->workflows, link) {
+        object_remove(engine->objects, &workflow->object);
+        workflow_free(workflow);
+    }
+}
+
+/* ---- what people ask ---- */
+
+Workflow *workflow_of(Object *object) {
+    assert(object->kind == OBJECT_WORKFLOW);
+    return container_of(object, Workflow, object);
+}
+
+Object *workflow_object(Workflow *workflow) {
+    return &workflow->object;
+}
+
+bool workflow_over(const Workflow *workflow) {
+    return workflow->facts.phase == WORKFLOW_OVER;
+}
+
+Workflow *workflow_find(Engine *engine, const char *task) {
+    Workflow *workflow;
+    LIST_FOREACH (workflow, &engine->workflows, link)
+        if (strcmp(workflow->task, task) == 0)
+            return workflow;
+    return NULL;
+}
+
+static int check_free(Engine *engine, const char *task, Err *err) {
+    AUTO_FREE char *name = name_of_task(task);
+    if (object_find(engine->objects, OBJECT_WORKFLOW, NULL, name) || session_find(engine, task))
+        return err_set(err, ERR_CONFLICT, "there is a task %s already", task);
+    return 0;
+}
+
+static int begin(Workflow *workflow, const WorkflowAsk *ask, Err *err) {
+    workflow->started_us = loop_wall_us(workflow->engine->loop);
+    workflow->timeout_ms = ask->timeout_ms;
+    workflow->step_timeout_ms = ask->step_timeout_ms;
+    workflow->facts.cleanup = ask->cleanup;
+    random_uuid(workflow->object.uid);
+    return workflow_files_begin(workflow, err);
+}
+
+Workflow *workflow_create(Engine *engine, const WorkflowAsk *ask, Report *report, Err *err) {
+    Workflow *workflow = NULL;
+    Arena arena;
+    char drawn[37];
+    random_uuid(drawn);
+    const char *task = ask->task ? ask->task : drawn;
+    if (check_task(task, err) < 0 || check_free(engine, task, err) < 0)
+        return NULL;
+    arena_init(&arena);
+    const WorkflowConfig *config = workflow_load(ask->file, ask->text, ask->size, &arena, report);
+    if (!config)
+        err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+    else
+        workflow = workflow_new(engine, &(WorkflowParts){task, ask->backend, &arena, config}, err);
+    arena_deinit(&arena);
+    if (workflow && begin(workflow, ask, err) < 0)
+        return workflow_free(workflow);
+    if (workflow) {
+        workflow_publish(workflow);
+        arm_timeout(workflow);
+        workflow_mark(workflow, UINT32_MAX);
+    }
+    return workflow;
+}
+
+int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
+    static const char why[] = "canceled by request";
+    if (workflow_over(workflow))
+        return err_set(err, ERR_CONFLICT, "workflow %s is over", workflow->task);
+    if (grace_ms >= 0)
+        workflow->grace_ms = grace_ms;
+    if (workflow_note_cancel(workflow, RESULT_CANCELED, why, err) < 0)
+        return -1;
+    workflow_cancel(&workflow->facts, RESULT_CANCELED, why);
+    workflow_mark(workflow, UINT32_MAX);
+    return 0;
+}
+
+int workflow_delete(Workflow *workflow, Err *err) {
+    if (!workflow_over(workflow) && workflow_stop(workflow, -1, err) < 0)
+        return -1;
+    workflow->deleting = true;
+    workflow->object.deleted_us = loop_wall_us(workflow->engine->loop);
+    workflow_mark(workflow, UINT32_MAX);
+    return 0;
+}

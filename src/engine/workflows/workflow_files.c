@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/workflows/workflow_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/boot.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "data/json.h"
+
+#define WHO   "workflow.json"
+#define FACTS "facts.jsonl"
+
+enum { WORKFLOW_FORMAT = 1 };
+
+/* ---- who it is ---- */
+
+static int write_file(const Workflow *workflow, Buf *buf, Err *err) {
+    AUTO_FREE char *path = path_join(workflow->dir, WHO);
+    int r = buf->failed ? err_set(err, ERR_LIMIT, "%s would be too large", path)
+                        : file_write_atomic(path, buf_cstr(buf), buf->n, 0600, false, err);
+    buf_deinit(buf);
+    return r;
+}
+
+/* One that was not adopted, because it cannot be read, is left as it is. */
+static int make_place(const Workflow *workflow, Err *err) {
+    AUTO_FREE char *who = path_join(workflow->dir, WHO);
+    AUTO_FREE char *facts = path_join(workflow->dir, FACTS);
+    if (access(who, F_OK) == 0)
+        return err_set(err, ERR_CONFLICT, "there is a task %s already: %s", workflow->task, who);
+    unlink(facts);
+    return path_mkdirs(workflow->dir, 0700, err);
+}
+
+int workflow_files_begin(const Workflow *workflow, Err *err) {
+    Loop *loop = workflow->engine->loop;
+    Buf buf;
+    JsonWriter out;
+    if (make_place(workflow, err) < 0)
+        return -1;
+    buf_init(&buf, MAX_STATE_BYTES);
+    json_writer_init(&out, &buf);
+    json_object_begin(&out);
+    json_kv_int(&out, "format", WORKFLOW_FORMAT);
+    json_kv_string(&out, "task", workflow->task);
+    json_kv_string(&out, "uid", workflow->object.uid);
+    json_kv_string(&out, "backend", workflow->backend->name);
+    json_kv_int(&out, "started_us", workflow->started_us);
+    json_kv_int(&out, "started_boot_ms", loop_boot_ms(loop));
+    json_kv_string(&out, "boot_id", boot_id());
+    json_kv_int(&out, "timeout_ms", workflow->timeout_ms);
+    json_kv_int(&out, "step_timeout_ms", workflow->step_timeout_ms);
+    json_kv_bool(&out, "cleanup", workflow->facts.cleanup);
+    json_key(&out, "config");
+    workflow_encode(workflow->config, false, &out);
+    json_object_end(&out);
+    return write_file(workflow, &buf, err);
+}
+
+/* ---- facts, written ---- */
+
+static void begin_fact(const Workflow *workflow, Buf *buf, JsonWriter *out, const char *fact) {
+    buf_init(buf, MAX_RECORD_BYTES);
+    json_writer_init(out, buf);
+    json_object_begin(out);
+    json_kv_string(out, "fact", fact);
+    json_kv_int(out, "us", loop_wall_us(workflow->engine->loop));
+}
+
+static int end_fact(const Workflow *workflow, Buf *buf, JsonWriter *out, Err *err) {
+    AUTO_FREE char *path = path_join(workflow->dir, FACTS);
+    json_object_end(out);
+    buf_putc(buf, '\n');
+    int r = file_append(path, buf_cstr(buf), buf->n, 0600, err);
+    buf_deinit(buf);
+    return r;
+}
+
+static void end_fact_anyhow(const Workflow *workflow, Buf *buf, JsonWriter *out) {
+    Err err;
+    if (end_fact(workflow, buf, out, &err) < 0)
+        log_warn("workflow %s: %s", workflow->name, err.msg);
+}
+
+static void note_step(const Workflow *workflow, const char *fact, uint32_t step) {
+    Buf buf;
+    JsonWriter out;
+    begin_fact(workflow, &buf, &out, fact);
+    json_kv_int(&out, "step", step);
+    end_fact_anyhow(workflow, &buf, &out);
+}
+
+int workflow_note_asked(const Workflow *workflow, uint32_t step, uint32_t run, Err *err) {
+    Buf buf;
+    JsonWriter out;
+    begin_fact(workflow, &buf, &out, "asked");
+    json_kv_int(&out, "step", step);
+    json_kv_int(&out, "run", run);
+    return end_fact(workflow, &buf, &out, err);
+}
+
+void workflow_note_started(const Workflow *workflow, uint32_t step) {
+    note_step(workflow, "started", step);
+}
+void workflow_note_skipped(const Workflow *workflow, uint32_t step) {
+    note_step(workflow, "skipped", step);
+}
+void workflow_note_timed_out(const Workflow *workflow, uint32_t step) {
+    note_step(workflow, "timed out", step);
+}
+
+void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnded *ended) {
+    const StepFacts *facts = &workflow->facts.steps[step];
+    Buf buf;
+    JsonWriter out;
+    begin_fact(workflow, &buf, &out, "ended");
+    json_kv_int(&out, "step", step);
+    json_kv_int(&out, "outcome", ended->outcome);
+    json_kv_int(&out, "code", ended->exit_code);
+    json_kv_int(&out, "oom", ended->oom_killed);
+    json_kv_int(&out, "ended_us", ended->ended_us);
+    if (facts->ran)
+        json_kv_int(&out, "started_us", facts->started_us);
+    if (facts->progress == PROGRESS_STOPPING)
+        json_kv_bool(&out, "stopped", true);
+    json_kv_string(&out, "error", ended->error);
+    end_fact_anyhow(workflow, &buf, &out);
+}
+
+int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const char *why,
+                         Err *err) {
+    Buf buf;
+    JsonWriter out;
+    begin_fact(workflow, &buf, &out, "cancel");
+    json_kv_int(&out, "result", result);
+    json_kv_int(&out, "grace_ms", workflow->grace_ms);
+    json_kv_string(&out, "why", why);
+    return end_fact(workflow, &buf, &out, err);
+}
+
+void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why) {
+    Buf buf;
+    JsonWriter out;
+    begin_fact(workflow, &buf, &out, phase);
+    json_kv_string(&out, "why", why);
+    end_fact_anyhow(workflow, &buf, &out);
+}
+
+/* ---- facts, replayed ---- */
+
+static void replay_ended(Workflow *workflow, uint32_t i, const Value *fact) {
+    int64_t started_us = value_get_int(fact, "started_us", 0);
+    if (started_us && !workflow->facts.steps[i].ran)
+        step_started(&workflow->facts, workflow->graph, i, started_us);
+    if (value_get_bool(fact, "stopped", false))
+        step_stop_asked(&workflow->facts, i);
+    step_ended(&workflow->facts, workflow->graph, i,
+               &(StepEnded){.outcome = (StepOutcome)value_get_int(fact, "outcome", 0),
+                            .exit_code = (int)value_get_int(fact, "code", -1),
+                            .oom_killed = (Tristate)value_get_int(fact, "oom", UNKNOWN),
+                            .ended_us = value_get_int(fact, "ended_us", 0),
+                            .error = value_get_str(fact, "error")});
+}
+
+static void replay_asked(Workflow *workflow, uint32_t i, const Value *fact) {
+    StepWork *work = &workflow->work[i];
+    work->run = (uint32_t)value_get_int(fact, "run", 1);
+    if (workflow->facts.steps[i].progress == PROGRESS_PENDING) /* else: it never was */
+        step_asked(&workflow->facts, workflow->graph, i);
+}
+
+static void replay_step(Workflow *workflow, const char *name, uint32_t i, const Value *fact) {
+    if (strcmp(name, "asked") == 0)
+        replay_asked(workflow, i, fact);
+    else if (strcmp(name, "started") == 0)
+        step_started(&workflow->facts, workflow->graph, i, value_get_int(fact, "us", 0));
+    else if (strcmp(name, "skipped") == 0)
+        step_skipped(&workflow->facts, workflow->graph, i);
+    else if (strcmp(name, "timed out") == 0)
+        workflow->facts.steps[i].timed_out = true;
+    else if (strcmp(name, "ended") == 0)
+        replay_ended(workflow, i, fact);
+}
+
+static void replay_whole(Workflow *workflow, const char *name, const Value *fact) {
+    const char *why = value_get_str(fact, "why");
+    if (strcmp(name, "set up") == 0) {
+        workflow_set_up(&workflow->facts, workflow->graph);
+    } else if (strcmp(name, "not set up") == 0) {
+        workflow_not_set_up(&workflow->facts, UINT32_MAX, why ? why : "");
+    } else if (strcmp(name, "cancel") == 0) {
+        workflow->grace_ms = value_get_int(fact, "grace_ms", workflow->grace_ms);
+        workflow_cancel(&workflow->facts, (WorkflowResult)value_get_int(fact, "result", 0),
+                        why ? why : "");
+    } else if (strcmp(name, "destroyed") == 0) {
+        workflow_destroyed(&workflow->facts);
+    } else if (strcmp(name, "over") == 0) {
+        workflow->ended_us = value_get_int(fact, "us", 0);
+    }
+}
+
+static int replay(Workflow *workflow, const char *line, size_t size, Err *err) {
+    const Value *fact;
+    Arena arena;
+    arena_init(&arena);
+    int r = json_parse(line, size, &arena, &fact, err);
+    const char *name = r == 0 ? value_get_str(fact, "fact") : NULL;
+    int64_t step = name ? value_get_int(fact, "step", -1) : -1;
+    if (name && step >= 0 && step < workflow->graph->n)
+        replay_step(workflow, name, (uint32_t)step, fact);
+    else if (name)
+        replay_whole(workflow, name, fact);
+    arena_deinit(&arena);
+    return r;
+}
+
+/* What a killed server began to write goes: the next line is to begin where it began. */
+static int load_facts(Workflow *workflow, Err *err) {
+    AUTO_FREE char *path = path_join(workflow->dir, FACTS);
+    AUTO_FREE char *text = NULL;
+    size_t size = 0, at = 0;
+    if (access(path, F_OK) < 0)
+        return 0;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
+        return -1;
+    for (char *end; at < size && (end = memchr(text + at, '\n', size - at));
+         at = (size_t)(end - text) + 1)
+        if (replay(workflow, text + at, (size_t)(end - (text + at)), err) < 0)
+            return err_in(err, "%s", path);
+    if (at < size && truncate(path, (off_t)at) < 0)
+        return err_set(err, ERR_UNAVAILABLE, "%s cannot be mended", path);
+    return 0;
+}
+
+/* ---- who it is, read ---- */
+
+static const WorkflowConfig *load_config(const Value *who, Arena *arena, Err *err) {
+    const WorkflowConfig *config = NULL;
+    Report report;
+    Buf text;
+    JsonWriter out;
+    report_init(&report, arena);
+    buf_init(&text, MAX_STATE_BYTES);
+    json_writer_init(&out, &text);
+    json_value(&out, value_get(who, "config"));
+    config = workflow_load(WHO, buf_cstr(&text), text.n, arena, &report);
+    buf_deinit(&text);
+    if (!config)
+        err_set(err, ERR_INVALID, "%s", report.n ? report.at[0].message : "it has no Config");
+    return config;
+}
+
+/* Of a boot before this one only the time on the wall is known. */
+static int64_t age_ms(const Workflow *workflow, const Value *who) {
+    Loop *loop = workflow->engine->loop;
+    int64_t boot_ms = value_get_int(who, "started_boot_ms", 0);
+    int64_t ms = str_same(value_get_str(who, "boot_id"), boot_id())
+                     ? loop_boot_ms(loop) - boot_ms
+                     : (loop_wall_us(loop) - workflow->started_us) / 1000;
+    return ms > 0 ? ms : 0;
+}
+
+static void load_rest(Workflow *workflow, const Value *who) {
+    workflow->started_us = value_get_int(who, "started_us", 0);
+    workflow->step_timeout_ms = value_get_int(who, "step_timeout_ms", 0);
+    workflow->timeout_ms = value_get_int(who, "timeout_ms", 0);
+    workflow->age_ms = age_ms(workflow, who);
+    workflow->facts.cleanup = value_get_bool(who, "cleanup", false);
+    str_copy(workflow->object.uid, sizeof(workflow->object.uid), value_get_str(who, "uid"));
+}
+
+static int build(Engine *engine, const Value *who, Arena *arena, Workflow **ret, Err *err) {
+    const char *task = value_get_str(who, "task"), *backend = value_get_str(who, "backend");
+    if (value_check_format(who, WORKFLOW_FORMAT, err) < 0)
+        return -1;
+    if (!task || !backend || !value_get_str(who, "uid"))
+        return err_set(err, ERR_INVALID, WHO " does not say whose it is");
+    const WorkflowConfig *config = load_config(who, arena, err);
+    Workflow *workflow =
+        config ? workflow_new(engine, &(WorkflowParts){task, backend, arena, config}, err) : NULL;
+    if (!workflow)
+        return -1;
+    load_rest(workflow, who);
+    if (load_facts(workflow, err) < 0) {
+        workflow_free(workflow);
+        return -1;
+    }
+    *ret = workflow;
+    return 0;
+}
+
+int workflow_files_load(Engine *engine, const char *name, Workflow **ret, Err *err) {
+    AUTO_FREE char *path = xasprintf("%s/workflows/%s/" WHO, engine->state_dir, name);
+    AUTO_FREE char *text = NULL;
+    Arena arena;
+    const Value *who;
+    size_t size;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
+        return -1;
+    arena_init(&arena);
+    int r = json_parse(text, size, &arena, &who, err);
+    if (r == 0)
+        r = build(engine, who, &arena, ret, err);
+    arena_deinit(&arena);
+    return r;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A workflow on disk, workflows/<name>/:
+ *
+ *   workflow.json   who it is: task, backend, limits, Config. Written once, before anything is done
+ *   facts.jsonl     what happened, a fact a line, in order: replayed by the next server. A step's
+ *                   `asked` is written before the backend is asked; a line that a killed server did
+ *                   not finish never was
+ *
+ * Beside them the backend's: runs/ and what else it needs. */
+#pragma once
+
+#include "engine/workflows/workflow_inside.h"
+
+MUST int workflow_files_begin(const Workflow *workflow, Err *err);
+/* Reads it and replays its facts. Not published yet. ERR_NOT_FOUND: it never was begun. */
+MUST int workflow_files_load(Engine *engine, const char *name, Workflow **ret, Err *err);
+
+/* A disk that takes no facts is warned of; the workflow goes on. But: is one that must be there
+ * before the act. */
+MUST int workflow_note_asked(const Workflow *workflow, uint32_t step, uint32_t run, Err *err);
+void workflow_note_started(const Workflow *workflow, uint32_t step);
+void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnded *ended);
+void workflow_note_skipped(const Workflow *workflow, uint32_t step);
+void workflow_note_timed_out(const Workflow *workflow, uint32_t step);
+MUST int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const char *why,
+                              Err *err);
+/* "set up", with `why` "not set up", "destroyed", "over" */
+void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why);

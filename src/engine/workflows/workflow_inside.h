@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this directory share. */
+#pragma once
+
+#include "base/vec.h"
+#include "engine/inside.h"
+#include "engine/workflows/workflow.h"
+
+/* One step's calls in flight. */
+typedef struct StepWork {
+    Workflow *workflow;
+    uint32_t index;
+    uint32_t run; /* 0: none was asked for yet */
+    bool queued;  /* in Workflow.queue */
+
+    bool over;     /* its process has ended, as `end` says */
+    StepEnded end; /* error: in `why` */
+    char why[256];
+    Op *call; /* start, or (adopting) resume; then wait */
+    Op *stop; /* destroy */
+    Timer *timeout;
+} StepWork;
+
+struct Workflow {
+    List link;  /* Engine.workflows */
+    List dirty; /* Engine.dirty_workflows */
+    Engine *engine;
+    Object object;
+    Backend *backend;
+    char *task, *name, *dir;
+    Arena arena; /* config, graph */
+    const WorkflowConfig *config;
+    StepGraph *graph;
+    WorkflowFacts facts;
+    StepWork *work;      /* parallel to graph->at */
+    VEC(uint32_t) queue; /* steps to be planned, in order */
+    size_t queue_at;
+    Op *call; /* setup, destroy */
+    Timer *timeout;
+    int64_t timeout_ms, step_timeout_ms, grace_ms;
+    int64_t age_ms; /* when it was adopted */
+    int64_t started_us, ended_us;
+    uint32_t looked_up; /* adopting: steps that are not known yet, and the setup */
+    bool adopting, deleting;
+};
+
+/* ---- workflow.c ---- */
+/* A fact of a step, or (UINT32_MAX) of the whole, has been recorded: plan what it concerns. */
+void workflow_mark(Workflow *workflow, uint32_t step);
+Workflow *workflow_free(Workflow *workflow);
+typedef struct WorkflowParts {
+    const char *task, *backend;
+    Arena *arena; /* of the config: what is in it is taken */
+    const WorkflowConfig *config;
+} WorkflowParts;
+/* With its graph and facts; not published. NULL: no such backend. */
+Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err);
+void workflow_publish(Workflow *workflow);
+
+/* ---- workflow_step.c: the life of one step ---- */
+void work_start(StepWork *work);
+void work_stop(StepWork *work);
+void work_skip(StepWork *work);
+/* Of an earlier server's: what became of it? Lowers workflow->looked_up once it is known. */
+void work_resume(StepWork *work);
+/* It has ended, whatever its calls will say. */
+void work_give_up(StepWork *work, const char *why);
+void work_drop(StepWork *work); /* nobody is called any more */
+
+/* ---- workflow_show.c ---- */
+void workflow_encode_object(const Object *object, JsonWriter *out);
+
+/* ---- workflow_environment.c ---- */
+/* The step as it is started now, in `arena`: what it is told of the workflow is in its environment,
+ * the secrets are listed to be masked. */
+Step workflow_step(const Workflow *workflow, uint32_t index, Arena *arena);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A Workflow as the API shows it. What a step's status says has the names of the Config's world:
+ * started and finished are seconds since 1970. */
+#include "base/clock.h"
+#include "engine/workflows/workflow_inside.h"
+
+static const char *result_name(WorkflowResult result) {
+    switch (result) {
+    case RESULT_NONE: break;
+    case RESULT_SUCCESS: return "success";
+    case RESULT_FAILURE: return "failure";
+    case RESULT_ERROR: return "error";
+    case RESULT_CANCELED: return "canceled";
+    case RESULT_TIMEOUT: return "timeout";
+    }
+    return NULL;
+}
+
+static const char *phase_name(const Workflow *workflow) {
+    switch (workflow->facts.phase) {
+    case WORKFLOW_NEW: return "pending";
+    case WORKFLOW_RUNNING: return workflow->facts.canceled ? "canceling" : "running";
+    case WORKFLOW_ENDING:
+    case WORKFLOW_DESTROYED: return "ending";
+    case WORKFLOW_OVER: break;
+    }
+    return "over";
+}
+
+static const char *outcome_name(StepOutcome outcome) {
+    switch (outcome) {
+    case OUTCOME_NONE:
+    case OUTCOME_SUCCESS: break;
+    case OUTCOME_FAILURE: return "failure";
+    case OUTCOME_ERROR: return "error";
+    case OUTCOME_CANCELED: return "killed";
+    }
+    return "success";
+}
+
+/* What never had its turn in a workflow that is over was left out as well. */
+static const char *state_name(const Workflow *workflow, const StepFacts *step) {
+    switch (step->progress) {
+    case PROGRESS_PENDING: return workflow_over(workflow) ? "skipped" : "pending";
+    case PROGRESS_STARTING: return "starting";
+    case PROGRESS_RUNNING: return "running";
+    case PROGRESS_STOPPING: return "stopping";
+    case PROGRESS_SKIPPED: return "skipped";
+    case PROGRESS_DONE: break;
+    }
+    return outcome_name(step->outcome);
+}
+
+static void encode_times(const StepFacts *facts, JsonWriter *out) {
+    if (facts->started_us)
+        json_kv_int(out, "started", facts->started_us / 1000000);
+    if (facts->progress == PROGRESS_DONE)
+        json_kv_int(out, "finished", facts->ended_us / 1000000);
+}
+
+static void encode_step(const Workflow *workflow, uint32_t i, JsonWriter *out) {
+    const Step *step = workflow->graph->at[i].step;
+    const StepFacts *facts = &workflow->facts.steps[i];
+    const char *error = facts->error;
+    if (!error && facts->outcome == OUTCOME_CANCELED)
+        error = "Canceled";
+    json_object_begin(out);
+    json_kv_string(out, "name", step->name);
+    json_kv_string(out, "uuid", step->uuid);
+    json_kv_string(out, "type", step_type_name(step->type));
+    json_kv_string(out, "state", state_name(workflow, facts));
+    encode_times(facts, out);
+    json_kv_bool(out, "exited", facts->progress == PROGRESS_DONE);
+    if (facts->progress == PROGRESS_DONE && facts->exit_code >= 0)
+        json_kv_int(out, "exit_code", facts->exit_code);
+    if (facts->oom_killed != UNKNOWN)
+        json_kv_bool(out, "oom_killed", facts->oom_killed == YES);
+    if (facts->progress == PROGRESS_SKIPPED)
+        json_kv_bool(out, "skipped", true);
+    if (error)
+        json_kv_string(out, "error", error);
+    json_object_end(out);
+}
+
+static void kv_time(JsonWriter *out, const char *key, int64_t us) {
+    char time[TIME_TEXT];
+    if (!us)
+        return;
+    time_format_micro(us, time);
+    json_kv_string(out, key, time);
+}
+
+static void encode_spec(const Workflow *workflow, JsonWriter *out) {
+    char timeout[DURATION_TEXT];
+    json_kv_object(out, "spec");
+    json_kv_string(out, "task", workflow->task);
+    json_kv_string(out, "backend", workflow->backend->name);
+    duration_format_go(workflow->timeout_ms, timeout);
+    if (workflow->timeout_ms)
+        json_kv_string(out, "timeout", timeout);
+    json_key(out, "config");
+    workflow_encode(workflow->config, true, out);
+    json_object_end(out);
+}
+
+void workflow_encode_object(const Object *object, JsonWriter *out) {
+    const Workflow *workflow = container_of(object, const Workflow, object);
+    const WorkflowFacts *facts = &workflow->facts;
+    const char *result =
+        workflow_over(workflow) || facts->canceled ? result_name(facts->result) : NULL;
+    encode_spec(workflow, out);
+    json_kv_object(out, "status");
+    json_kv_string(out, "phase", phase_name(workflow));
+    json_kv_bool(out, "done", workflow_over(workflow));
+    json_kv_string(out, "result", result);
+    json_kv_string(out, "error", facts->error[0] ? facts->error : NULL);
+    kv_time(out, "startTime", workflow->started_us);
+    kv_time(out, "finishTime", workflow->ended_us);
+    json_kv_array(out, "steps");
+    for (uint32_t i = 0; i < workflow->graph->n; i++)
+        encode_step(workflow, i, out);
+    json_array_end(out);
+    json_object_end(out);
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workflows on the fake backend: stages, failures, cancels, timeouts, killed servers. */
+#include "unit/engine/scene.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "engine/workflows/workflow.h"
+
+#define STEP(name, more)                                                             \
+    "{\"name\":\"" name "\",\"uuid\":\"U-" name                                      \
+    "\",\"type\":\"commands\",\"image\":\"sh\",\"on_success\":true,\"environment\":" \
+    "{\"X\":\"1\"}" more "}"
+#define STAGE(...)    "{\"steps\":[" __VA_ARGS__ "]}"
+#define PIPELINE(...) "{\"pipeline\":[" __VA_ARGS__ "]}"
+
+static const FakeScript runs_on = {.life_ms = -1}, fails = {.code = 3},
+                        refused = {.start_error = "no such program"}, takes_1s = {.life_ms = 1000};
+
+/* In a scene without a session. */
+static Workflow *begin_with(Scene *scene, WorkflowAsk ask, const char *text) {
+    Arena arena;
+    Report report;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    ask.task = ask.task ? ask.task : "T1";
+    ask.file = "config.json";
+    ask.text = text;
+    ask.size = strlen(text);
+    Workflow *workflow = workflow_create(scene->engine, &ask, &report, &scene->err);
+    for (size_t i = 0; i < report.errors; i++)
+        fprintf(stderr, "  %s\n", report_line(&report.at[i], &arena));
+    arena_deinit(&arena);
+    return workflow;
+}
+
+static Workflow *begin(Scene *scene, const char *text) {
+    Workflow *workflow = begin_with(scene, (WorkflowAsk){0}, text);
+    ASSERT(workflow);
+    return workflow;
+}
+
+static Scene *stage(void) {
+    return scene_new("services:\n  api: {command: api}\n");
+}
+
+/* "over success: a success, b skipped" */
+static const char *look(Scene *scene, Workflow *workflow) {
+    static char line[1024];
+    Arena arena;
+    arena_init(&arena);
+    const Value *status = value_get(scene_json(scene, workflow_object(workflow), &arena), "status");
+    const char *result = value_get_str(status, "result");
+    const Value *steps = value_get(status, "steps");
+    size_t n = (size_t)snprintf(line, sizeof(line), "%s%s%s:", value_get_str(status, "phase"),
+                                result ? " " : "", result ? result : "");
+    for (size_t i = 0; i < value_count(steps); i++)
+        n += (size_t)snprintf(line + n, sizeof(line) - n, "%s %s %s", i ? "," : "",
+                              value_get_str(value_at(steps, i), "name"),
+                              value_get_str(value_at(steps, i), "state"));
+    arena_deinit(&arena);
+    return line;
+}
+
+static const char *error_of(Scene *scene, Workflow *workflow) {
+    static char text[512];
+    Arena arena;
+    arena_init(&arena);
+    const char *error = value_get_str(
+        value_get(scene_json(scene, workflow_object(workflow), &arena), "status"), "error");
+    snprintf(text, sizeof(text), "%s", error ? error : "");
+    arena_deinit(&arena);
+    return text;
+}
+
+/* kill -9 of the server, and the next one. */
+static Workflow *crash(Scene *scene) {
+    engine_free(scene->engine);
+    fake_crash_server(scene->backend);
+    scene->engine = engine_new(&(EngineOptions){.loop = scene->loop,
+                                                .state_dir = scene->state,
+                                                .backend = scene->backend,
+                                                .backends = &scene->backend,
+                                                .backend_n = 1,
+                                                .version = "test",
+                                                .scripted = true});
+    ASSERT(engine_adopt(scene->engine, NULL, NULL, &scene->err) == 0);
+    loop_advance(scene->loop, 0);
+    return workflow_find(scene->engine, "T1");
+}
+
+TEST(stages_run_one_after_the_other)
+{
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", "U-a", &takes_1s);
+    Workflow *workflow =
+        begin(scene, PIPELINE(STAGE(STEP("a", "") "," STEP("b", "")) "," STAGE(STEP("c", ""))));
+    loop_advance(scene->loop, 500);
+    CHECK_STR(look(scene, workflow), "running: a running, b success, c pending");
+    CHECK(!engine_idle(scene->engine));
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(look(scene, workflow), "over success: a success, b success, c success");
+    CHECK(engine_idle(scene->engine));
+    scene_free(scene);
+}
+
+TEST(a_failure_skips_what_follows_but_for_who_asked_for_it)
+{
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", "U-a", &fails);
+    Workflow *workflow =
+        begin(scene, PIPELINE(STAGE(STEP("a", "")) "," STAGE(STEP("b", "")) "," STAGE(
+                         "{\"name\":\"c\",\"uuid\":\"C\",\"image\":\"sh\",\"on_failure\":"
+                         "true,\"environment\":{}}")));
+    loop_advance(scene->loop, 100);
+    CHECK_STR(look(scene, workflow), "over failure: a failure, b skipped, c success");
+    CHECK_STR(error_of(scene, workflow), "step a: exit code 3");
+    scene_free(scene);
+}
+
+TEST(what_cannot_be_started_is_an_error_that_names_it)
+{
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", "U-a", &refused);
+    Workflow *workflow = begin(scene, PIPELINE(STAGE(STEP("a", ",\"failure\":\"ignore\""))));
+    loop_advance(scene->loop, 100);
+    CHECK_STR(look(scene, workflow), "over error: a error");
+    CHECK_STR(error_of(scene, workflow), "step a: no such program");
+    scene_free(scene);
+}
+
+TEST(a_setup_that_fails_starts_nothing)
+{
+    Scene *scene = stage();
+    Workflow *workflow = begin_with(scene, (WorkflowAsk){.task = "WorkflowSetupShouldFail"},
+                                    PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 100);
+    CHECK_STR(look(scene, workflow), "over error: a skipped");
+    CHECK_STR(error_of(scene, workflow),
+              "error in workflow setup: expected fail to setup workflow");
+    scene_free(scene);
+}
+
+TEST(a_service_ends_with_the_workflow)
+{
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", "U-db", &runs_on);
+    fake_script(scene->backend, "T1", "U-a", &takes_1s);
+    Workflow *workflow =
+        begin(scene, PIPELINE(STAGE(STEP("db", ",\"detach\":true")) "," STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 500);
+    CHECK_STR(look(scene, workflow), "running: db running, a running");
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(look(scene, workflow), "over success: db failure, a success");
+    CHECK_EQ(fake_running(scene->backend), 0);
+    scene_free(scene);
+}
+
+TEST(a_cancel_ends_what_runs_and_lets_clean_up_run)
+{
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", "U-a", &runs_on);
+    Workflow *workflow =
+        begin(scene, PIPELINE(STAGE(STEP("a", "")) "," STAGE(STEP("b", "")) "," STAGE(
+                         STEP("c", ",\"on_failure\":true,\"backend_options\":{\"thole\":{"
+                                   "\"on_cancel\":true}}"))));
+    loop_advance(scene->loop, 100);
+    ASSERT(workflow_stop(workflow, -1, &scene->err) == 0);
+    loop_advance(scene->loop, 100);
+    CHECK_STR(look(scene, workflow), "over canceled: a killed, b skipped, c success");
+    CHECK_EQ(workflow_stop(workflow, -1, &scene->err), -1);
+    scene_free(scene);
+}
+
+TEST(a_timeout_ends_the_step_or_the_whole)
+{
+    Scene *scene = stage();
+    fake_script(scene->backend, NULL, "U-a", &runs_on);
+    Workflow *one =
+        begin(scene, PIPELINE(STAGE(STEP("a", ",\"backend_options\":{\"timeout\":\"2s\"}"))));
+    Workflow *whole = begin_with(scene, (WorkflowAsk){.task = "T2", .timeout_ms = 3000},
+                                 PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 2500);
+    CHECK_STR(look(scene, one), "over failure: a failure");
+    CHECK_STR(error_of(scene, one), "step a: it ran for longer than its timeout");
+    CHECK_STR(look(scene, whole), "running: a running");
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(look(scene, whole), "over timeout: a killed");
+    CHECK_STR(error_of(scene, whole), "it ran for longer than its timeout of 3s");
+    scene_free(scene);
+}
+
+TEST(a_task_that_is_there_is_refused)
+{
+    Scene *scene = stage();
+    static const char text[] = PIPELINE(STAGE(STEP("a", "")));
+    begin(scene, text);
+    CHECK(!begin_with(scene, (WorkflowAsk){0}, text));
+    CHECK_EQ(scene->err.kind, ERR_CONFLICT);
+    CHECK(!begin_with(scene, (WorkflowAsk){.task = "a/b"}, text));
+    CHECK_EQ(scene->err.kind, ERR_INVALID);
+    CHECK(!begin_with(scene, (WorkflowAsk){.task = "T3", .backend = "moon"}, text));
+    CHECK_EQ(scene->err.kind, ERR_NOT_FOUND);
+    Workflow *odd = begin_with(scene, (WorkflowAsk){.task = "invalid_task_uuid!"}, text);
+    ASSERT(odd);
+    CHECK(strncmp(workflow_object(odd)->name, "invalid-task-uuid--", 19) == 0);
+    scene_free(scene);
+}
+
+TEST(a_server_that_is_killed_starts_nothing_twice)
+{
+    Scene *scene = stage();
+    static const FakeScript answers = {.life_ms = 2000, .code = 7};
+    fake_script(scene->backend, "T1", "U-db", &runs_on);
+    fake_script(scene->backend, "T1", "U-b", &answers);
+    Workflow *workflow =
+        begin(scene, PIPELINE(STAGE(STEP("db", ",\"detach\":true")) "," STAGE(
+                         STEP("a", "")) "," STAGE(STEP("b", "")) "," STAGE(STEP("c", ""))));
+    loop_advance(scene->loop, 500);
+    CHECK_STR(look(scene, workflow), "running: db running, a success, b running, c pending");
+    workflow = crash(scene);
+    ASSERT(workflow);
+    CHECK_STR(look(scene, workflow), "running: db running, a success, b running, c pending");
+    loop_advance(scene->loop, 2000);
+    CHECK_STR(look(scene, workflow), "over failure: db failure, a success, b failure, c skipped");
+    CHECK_STR(error_of(scene, workflow), "step b: exit code 7");
+    CHECK_EQ(fake_starts(scene->backend, "T1", "U-db"), 1);
+    CHECK_EQ(fake_starts(scene->backend, "T1", "U-a"), 1);
+    CHECK_EQ(fake_starts(scene->backend, "T1", "U-b"), 1);
+    workflow = crash(scene);
+    CHECK_STR(look(scene, workflow), "over failure: db failure, a success, b failure, c skipped");
+    scene_free(scene);
+}
+
+/* At whatever moment, and however often. */
+TEST(killed_at_any_moment_it_ends_the_same)
+{
+    static const FakeScript slow = {.start_delay_ms = 30, .life_ms = 50};
+    for (int64_t after_ms = 0; after_ms < 400; after_ms += 10) {
+        Scene *scene = stage();
+        fake_script(scene->backend, "T1", NULL, &slow);
+        Workflow *workflow =
+            begin(scene, PIPELINE(STAGE(STEP("a", "") "," STEP("b", "")) "," STAGE(STEP("c", ""))));
+        loop_advance(scene->loop, after_ms);
+        workflow = crash(scene);
+        ASSERT(workflow);
+        loop_advance(scene->loop, 20);
+        workflow = crash(scene);
+        loop_advance(scene->loop, 1000);
+        CHECK_STR(look(scene, workflow), "over success: a success, b success, c success");
+        CHECK_EQ(fake_starts(scene->backend, "T1", "U-a"), 1);
+        CHECK_EQ(fake_starts(scene->backend, "T1", "U-c"), 1);
+        AUTO_FREE char *dir = xasprintf("%s/workflows", scene->state);
+        ASSERT(path_remove_tree(dir, &scene->err) == 0);
+        scene_free(scene);
+    }
+}
+
+TEST(a_torn_fact_never_was)
+{
+    Scene *scene = stage();
+    static const char torn[] = "{\"fact\":\"ended\",\"st";
+    fake_script(scene->backend, "T1", "U-a", &takes_1s);
+    begin(scene, PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 100);
+    AUTO_FREE char *path = xasprintf("%s/workflows/t1/facts.jsonl", scene->state);
+    ASSERT(file_append(path, torn, strlen(torn), 0600, &scene->err) == 0);
+    Workflow *workflow = crash(scene);
+    ASSERT(workflow);
+    loop_advance(scene->loop, 2000);
+    CHECK_STR(look(scene, workflow), "over success: a success");
+    CHECK_STR(look(scene, crash(scene)), "over success: a success");
+    scene_free(scene);
+}
+
+TEST(what_cannot_be_read_is_left_alone)
+{
+    Scene *scene = stage();
+    static const char newer[] = "{\"format\": 99}";
+    AUTO_FREE char *dir = xasprintf("%s/workflows/t1", scene->state);
+    AUTO_FREE char *path = path_join(dir, "workflow.json");
+    ASSERT(path_mkdirs(dir, 0700, &scene->err) == 0);
+    ASSERT(file_write(path, newer, strlen(newer), 0600, &scene->err) == 0);
+    CHECK(!crash(scene));
+    CHECK(!begin_with(scene, (WorkflowAsk){0}, PIPELINE(STAGE(STEP("a", "")))));
+    CHECK_EQ(scene->err.kind, ERR_CONFLICT);
+    scene_free(scene);
+}
+
+TEST(deleted_it_goes_with_its_files)
+{
+    Scene *scene = stage();
+    struct stat st;
+    fake_script(scene->backend, "T1", "U-a", &runs_on);
+    Workflow *workflow = begin(scene, PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 100);
+    AUTO_FREE char *dir = xasprintf("%s/workflows/t1", scene->state);
+    CHECK_EQ(stat(dir, &st), 0);
+    ASSERT(workflow_delete(workflow, &scene->err) == 0);
+    loop_advance(scene->loop, 100);
+    CHECK(!workflow_find(scene->engine, "T1"));
+    CHECK_EQ(stat(dir, &st), -1);
+    CHECK_EQ(fake_running(scene->backend), 0);
+    scene_free(scene);
+}
+
+TEST(secrets_are_not_shown)
+{
+    Scene *scene = stage();
+    size_t size;
+    Workflow *workflow = begin(scene, "{\"secrets\":[{\"name\":\"k\",\"value\":\"hunter22\"}],"
+                                      "\"pipeline\":[" STAGE(STEP("a", "")) "]}");
+    const char *json = object_json(workflow_object(workflow), &size);
+    CHECK(!strstr(json, "hunter22"));
+    CHECK(strstr(json, "********"));
+    loop_advance(scene->loop, 100);
+    scene_free(scene);
+}
