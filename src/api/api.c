@@ -52,6 +52,12 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_TARGET_END] = serve_target_end,
     [ROUTE_TARGET_ENVIRONMENT] = serve_target_environment,
     [ROUTE_TARGET_WHY] = serve_why,
+    [ROUTE_WORKFLOWS] = serve_list,
+    [ROUTE_WORKFLOW_CREATE] = serve_workflow_create,
+    [ROUTE_WORKFLOW] = serve_object,
+    [ROUTE_WORKFLOW_STATUS] = serve_object,
+    [ROUTE_WORKFLOW_DELETE] = serve_workflow_delete,
+    [ROUTE_WORKFLOW_CANCEL] = serve_workflow_cancel,
     [ROUTE_REVIEW] = serve_review,
     [ROUTE_SERVER] = serve_server,
     [ROUTE_SERVER_STOP] = serve_server_leave,
@@ -61,7 +67,10 @@ const RouteHandler route_handlers[ROUTES] = {
 /* ---- helpers of handlers ---- */
 
 ObjectKind route_kind(RouteId id) {
-    return str_same(routes[id].resource, "targets") ? OBJECT_TARGET : OBJECT_SESSION;
+    for (ObjectKind kind = 0; kind < OBJECT_KINDS; kind++)
+        if (str_same(routes[id].resource, object_plural(kind)))
+            return kind;
+    return OBJECT_SESSION;
 }
 
 Object *find_object(Api *api, Request *request, const RouteMatch *match) {

@@ -75,6 +75,10 @@ void serve_log(Api *api, Request *request, const RouteMatch *match);
 void serve_events(Api *api, Request *request, const RouteMatch *match);
 void serve_why(Api *api, Request *request, const RouteMatch *match);
 void serve_timeline(Api *api, Request *request, const RouteMatch *match);
+/* workflows.c */
+void serve_workflow_create(Api *api, Request *request, const RouteMatch *match);
+void serve_workflow_delete(Api *api, Request *request, const RouteMatch *match);
+void serve_workflow_cancel(Api *api, Request *request, const RouteMatch *match);
 /* server_info.c */
 void serve_review(Api *api, Request *request, const RouteMatch *match);
 void serve_server(Api *api, Request *request, const RouteMatch *match);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thole-server: the composition root. The only file that names the concrete backend and puts the
+/* thole-server: the composition root. The only file that names the concrete backends and puts the
  * parts together.
  *
  * One per user and state directory (a lock says which). It owns no process: TERM, HUP and INT mean
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "backend/fake/fake.h"
 #include "backend/local/local.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -35,12 +36,14 @@ enum {
     /* less than clients wait: what is not found out by then is served as it is */
     ADOPT_MS = 8 * 1000,
     STORE_WAIT_MS = 5 * 1000, /* for another process that has the store locked */
-    SIGNALS = 3
+    SIGNALS = 3,
+    BACKENDS = 2
 };
 
 typedef struct App {
     Loop *loop;
-    Backend *backend;
+    Backend *backend;            /* local: where sessions run */
+    Backend *backends[BACKENDS]; /* where workflows may, the preferred first; fake: for show */
     Store *store;
     Engine *engine;
     Api *api;
@@ -227,10 +230,15 @@ static int start(App *app, Err *err) {
         app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
     app->backend = local_backend_new(app->loop, &local);
     backend_load(app->backend, on_loaded, app); /* meets the rail, which waits for a server */
+    app->backends[0] = app->backend;
+    app->backends[1] = fake_backend_new(app->loop);
+    op_forget(backend_load(app->backends[1], NULL, NULL));
     app->store = sqlite_store_new(app->database, STORE_WAIT_MS);
     EngineOptions options = {.loop = app->loop,
                              .state_dir = app->state_dir,
                              .backend = app->backend,
+                             .backends = app->backends,
+                             .backend_n = BACKENDS,
                              .store = app->store,
                              .version = THOLE_VERSION};
     app->engine = engine_new(&options);
@@ -251,7 +259,8 @@ static void stop(App *app) {
         timer_free(app->adopting);
         engine_free(app->engine);
     }
-    backend_free(app->backend);
+    for (size_t i = 0; i < BACKENDS; i++)
+        backend_free(app->backends[i]);
     store_free(app->store);
     for (size_t i = 0; i < SIGNALS; i++)
         signal_watch_free(app->signals[i]);

@@ -193,6 +193,29 @@ const Route routes[ROUTES] = {
                           "Why it is as it is: the chain of causes. A resource's name will do.",
                           "thole.dev", "targets", "why", "get", .reply = "chain"},
 
+    [ROUTE_WORKFLOWS] = {HTTP_GET, THOLE_API "/workflows",
+                         "The workflows, also those that are over.", "thole.dev", "workflows", NULL,
+                         "list", .reply = "WorkflowList", .params = {LIST_PARAMS}},
+    [ROUTE_WORKFLOW_CREATE] = {HTTP_POST, THOLE_API "/workflows", "Runs a Config.", "thole.dev",
+                               "workflows", NULL, "create",
+                               "spec{config: a Config, or its text; file: what it is called in "
+                               "messages; task: its uuid; backend: auto, local, …; timeout; "
+                               "stepTimeout; cleanupOnCancel}",
+                               .reply = "Workflow"},
+    [ROUTE_WORKFLOW] = {HTTP_GET, THOLE_API "/workflows/{name}", "One workflow.", "thole.dev",
+                        "workflows", NULL, "get", .reply = "Workflow"},
+    [ROUTE_WORKFLOW_STATUS] = {HTTP_GET, THOLE_API "/workflows/{name}/status", "The same.",
+                               "thole.dev", "workflows", "status", "get", .reply = "Workflow"},
+    [ROUTE_WORKFLOW_DELETE] = {HTTP_DELETE, THOLE_API "/workflows/{name}",
+                               "Stops it if it goes on; then it goes, with its logs.", "thole.dev",
+                               "workflows", NULL, "delete", .reply = "Workflow"},
+    [ROUTE_WORKFLOW_CANCEL] =
+        {HTTP_POST, THOLE_API "/workflows/{name}/cancel",
+         "Stops its steps, lets clean-up run, then it is over; again: without "
+         "clean-up.",
+         "thole.dev", "workflows", "cancel", "create",
+         "grace: how long each step is given, as a duration", .reply = "Workflow"},
+
     [ROUTE_REVIEW] = {HTTP_POST, THOLE_API "/configreviews",
                       "Reads and checks a config file; nothing is started.", "thole.dev",
                       "configreviews", NULL, "create", "spec{tiltfilePath}, client{…}",
@@ -213,6 +236,7 @@ const Route routes[ROUTES] = {
 const RouteResource route_resources[] = {
     {"tilt.dev", "sessions", "session", "Session", false, "sess", {"tilt", "thole"}},
     {"thole.dev", "targets", "target", "Target", true, "tg", {"thole"}},
+    {"thole.dev", "workflows", "workflow", "Workflow", false, "wf", {"thole"}},
     {"thole.dev", "configreviews", "configreview", "ConfigReview", false, NULL, {NULL}},
     {"thole.dev", "servers", "server", "Server", false, NULL, {NULL}},
     {NULL, NULL, NULL, NULL, false, NULL, {NULL}},

@@ -63,10 +63,13 @@ Engine *fake_engine_new(Loop *loop) {
     return engine;
 }
 
+static void remove_workflow(Engine *engine);
+
 Engine *fake_engine_free(Engine *engine) {
     Session *session;
     LIST_FOREACH_SAFE (session, &engine->sessions, link)
         fake_remove(session);
+    remove_workflow(engine);
     objects_free(engine->objects);
     free(engine);
     return NULL;
@@ -82,6 +85,28 @@ Session *fake_session(Engine *engine, const char *slug, const char *file) {
     list_append(&engine->sessions, &session->link);
     object_add(engine->objects, &session->object);
     return session;
+}
+
+static void encode_workflow(const Object *object, JsonWriter *out) {
+    json_kv_object(out, "status");
+    json_kv_string(out, "phase", "running");
+    json_object_end(out);
+}
+
+static void remove_workflow(Engine *engine) {
+    if (engine->workflow)
+        object_remove(engine->objects, &engine->workflow->object);
+    free(engine->workflow);
+}
+
+Workflow *fake_workflow(Engine *engine, const char *name) {
+    remove_workflow(engine);
+    Workflow *workflow = engine->workflow = xcalloc(1, sizeof(*workflow));
+    snprintf(workflow->name, sizeof(workflow->name), "%s", name);
+    workflow->object =
+        (Object){.kind = OBJECT_WORKFLOW, .name = workflow->name, .encode = encode_workflow};
+    object_add(engine->objects, &workflow->object);
+    return workflow;
 }
 
 Target *fake_target(Session *session, const char *name, const char *state) {
@@ -344,6 +369,36 @@ int target_restart(Target *target, Err *err) {
     return strstr(target->name, "stuck")
                ? err_set(err, ERR_CONFLICT, "%s cannot be restarted", target->target)
                : 0;
+}
+
+/* ---- workflow.h ---- */
+
+Workflow *workflow_create(Engine *engine, const WorkflowAsk *ask, Report *report, Err *err) {
+    engine->workflow_asked = *ask;
+    if (!str_same(ask->backend, "moon"))
+        return fake_workflow(engine, ask->task ? ask->task : "drawn");
+    err_set(err, ERR_NOT_FOUND, "there is no backend moon");
+    return NULL;
+}
+
+int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
+    if (workflow->stopped)
+        return err_set(err, ERR_CONFLICT, "workflow %s is over", workflow->name);
+    workflow->stopped = true;
+    return 0;
+}
+
+int workflow_delete(Workflow *workflow, Err *err) {
+    workflow->deleted = true;
+    return 0;
+}
+
+Workflow *workflow_of(Object *object) {
+    return container_of(object, Workflow, object);
+}
+
+Object *workflow_object(Workflow *workflow) {
+    return &workflow->object;
 }
 
 /* ---- log_hub.h ---- */

@@ -8,6 +8,7 @@
 #include "engine/events/history.h"
 #include "engine/logs/log_hub.h"
 #include "engine/targets/terminal.h"
+#include "engine/workflows/workflow.h"
 
 typedef struct FakeLine {
     const char *target, *text;
@@ -41,11 +42,19 @@ struct Session {
     size_t target_n;
 };
 
+struct Workflow {
+    Object object;
+    char name[64];
+    bool stopped, deleted;
+};
+
 struct Engine {
     Loop *loop;
     Objects *objects;
     List sessions;    /* Session.link */
     SessionAsk asked; /* of the last create */
+    WorkflowAsk workflow_asked;
+    Workflow *workflow; /* the only one, or NULL */
     char env_seen[256], names_seen[256];
     uint32_t umask_seen;
     int64_t soft_seen;
@@ -68,6 +77,7 @@ struct Engine {
 Engine *fake_engine_new(Loop *loop);
 Engine *fake_engine_free(Engine *engine);
 Session *fake_session(Engine *engine, const char *slug, const char *file);
+Workflow *fake_workflow(Engine *engine, const char *name);
 Target *fake_target(Session *session, const char *target, const char *state_json);
 void fake_set(Target *target, const char *state_json); /* touches target and session */
 void fake_label(Target *target, const char *name, const char *value);

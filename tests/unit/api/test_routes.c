@@ -12,6 +12,7 @@
 static const char *const bodies[ROUTES] = {
     [ROUTE_SESSION_CREATE] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
     [ROUTE_TARGET_RESIZE] = "{\"rows\":24,\"columns\":80}",
+    [ROUTE_WORKFLOW_CREATE] = "{\"spec\":{\"config\":{\"pipeline\":[]}}}",
     [ROUTE_REVIEW] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
 };
 
@@ -31,6 +32,7 @@ static void path_of(RouteId id, char *ret, size_t size) {
 static Front *front_with_shop(void) {
     Front *front = front_new();
     fake_target(fake_session(front->engine, "shop-1", "/shop/thole.yaml"), "api:serve", "{}");
+    fake_workflow(front->engine, "shop-1");
     front->engine->terminal.run = 3;
     return front;
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a body says of a workflow that is to be run. */
+#include "client.h"
+
+#include "spec/routes.h"
+
+#define JSON      "Content-Type: application/json\r\n"
+#define WORKFLOWS THOLE_API "/workflows"
+
+typedef struct Case {
+    const char *body;
+    int status;
+    const char *part;
+} Case;
+
+TEST(what_a_workflow_is_asked_for_with)
+{
+    static const Case cases[] = {
+        {"{}", 422, "spec.config: expected a Config, or its text"},
+        {"{\"spec\":{\"config\":{},\"task\":7}}", 422, "spec.task: expected a string"},
+        {"{\"spec\":{\"config\":{},\"timeout\":\"soon\"}}", 422, "timeout"},
+        {"{\"spec\":{\"config\":\"pipeline: []\"}}", 201, "\"kind\":\"Workflow\""},
+        {"{\"spec\":{\"config\":{\"pipeline\":[]},\"task\":\"T\",\"backend\":\"moon\","
+         "\"timeout\":\"3s\",\"stepTimeout\":\"2s\",\"cleanupOnCancel\":true}}",
+         404, "there is no backend"},
+    };
+    Front *front = front_new();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        Answer answer = ask(front, "POST", WORKFLOWS, JSON, cases[i].body);
+        CHECK_EQ(answer.status, cases[i].status);
+        CHECK_HAS(answer.body, cases[i].part);
+        answer_free(&answer);
+    }
+    const WorkflowAsk *asked = &front->engine->workflow_asked;
+    CHECK_EQ(asked->timeout_ms, 3000);
+    CHECK_EQ(asked->step_timeout_ms, 2000);
+    CHECK(asked->cleanup);
+    CHECK_EQ(asked->size, strlen("{\"pipeline\":[]}"));
+    front_free(front);
+}
+
+TEST(cancelling_and_deleting)
+{
+    Front *front = front_new();
+    Workflow *workflow = fake_workflow(front->engine, "t1");
+    Answer answer = ask(front, "POST", WORKFLOWS "/t1/cancel", JSON, "{\"grace\":\"soon\"}");
+    CHECK_EQ(answer.status, 422);
+    answer_free(&answer);
+    answer = ask(front, "POST", WORKFLOWS "/t1/cancel", JSON, "{\"grace\":\"3s\"}");
+    CHECK_EQ(answer.status, 200);
+    CHECK(workflow->stopped);
+    answer_free(&answer);
+    answer = ask(front, "POST", WORKFLOWS "/t1/cancel", JSON, NULL);
+    CHECK_EQ(answer.status, 409);
+    answer_free(&answer);
+    answer = ask(front, "DELETE", WORKFLOWS "/t1", "", NULL);
+    CHECK_EQ(answer.status, 200);
+    CHECK(workflow->deleted);
+    answer_free(&answer);
+    front_free(front);
+}
+
+TEST(a_workflow_that_is_not_there)
+{
+    Front *front = front_new();
+    Answer answer = ask(front, "POST", WORKFLOWS "/t1/cancel", JSON, "{}");
+    CHECK_EQ(answer.status, 404);
+    CHECK_HAS(answer.body, "workflows.thole.dev \\\"t1\\\" not found");
+    answer_free(&answer);
+    answer = ask_get(front, WORKFLOWS);
+    CHECK_EQ(answer.status, 200);
+    CHECK_HAS(answer.body, "\"kind\":\"WorkflowList\"");
+    answer_free(&answer);
+    front_free(front);
+}
