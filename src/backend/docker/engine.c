@@ -305,6 +305,10 @@ DockerEngine *docker_engine_free(DockerEngine *engine) {
     return NULL;
 }
 
+Loop *docker_engine_loop(const DockerEngine *engine) {
+    return engine->loop;
+}
+
 const char *docker_engine_host(const DockerEngine *engine) {
     return engine->host;
 }

@@ -20,6 +20,7 @@ typedef struct DockerEngine DockerEngine;
 DockerEngine *docker_engine_new(Loop *loop, const char *host, Err *err);
 /* Calls in flight are dropped. Also inside one's OpFn or HttpDataFn. */
 DockerEngine *docker_engine_free(DockerEngine *engine);
+Loop *docker_engine_loop(const DockerEngine *engine);
 const char *docker_engine_host(const DockerEngine *engine);
 /* The path of its unix socket. NULL: it has none. */
 const char *docker_engine_socket(const DockerEngine *engine);

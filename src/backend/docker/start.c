@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/docker/start.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "data/json.h"
+
+enum {
+    LINE_MAX_BYTES = 64 * 1024,
+    BODY_MAX_BYTES = 32 << 20,
+    PATH_MAX_BYTES = 8 * 1024,
+    LOOKS_MAX = 3
+};
+
+typedef enum At { PULL, CREATE, LOOK, CONNECT, START, DONE } At;
+
+typedef struct Start {
+    DockerEngine *engine;
+    DockerStart what;
+    Op *op, *call; /* ours, and the one of the engine that we wait for */
+    At at;
+    bool pulled;   /* once, or it must come now */
+    Buf line;      /* of a pull, not ended yet */
+    Err pull_err;  /* why there is no image */
+    int looks;     /* who has our name */
+    size_t joined; /* networks */
+    char name[CONTAINER_NAME_MAX];
+    const char *id; /* in the op's arena */
+} Start;
+
+static void ask(Start *s);
+
+/* ---- Its end ---- */
+
+static void end(Start *s, const Err *err) {
+    Op *op = s->op;
+    DockerStarted started = {.container = s->id};
+    buf_deinit(&s->line);
+    free(s);
+    op_finish(op, err ? NULL : &started, sizeof(started), err);
+}
+
+static void fail(Start *s, const Err *why) {
+    Err err = *why;
+    err_in(&err, "step %s", s->what.ask.step->name);
+    end(s, &err);
+}
+
+static void on_cancel(Op *op, void *state) {
+    Start *s = state;
+    (void)op;
+    op_drop(s->call);
+    Err err = {0};
+    err_set(&err, ERR_CANCELLED, "cancelled");
+    end(s, &err);
+}
+
+static void go(Start *s, At at) {
+    s->at = at;
+    ask(s);
+}
+
+/* ---- What is pulled: a JSON value per line, among them {"error": "…"} ---- */
+
+static void take_line(Start *s, const char *text, size_t n) {
+    Arena arena;
+    const Value *line = NULL;
+    arena_init(&arena);
+    if (json_parse(text, n, &arena, &line, NULL) == 0) {
+        const char *error = value_get_str(line, "error"), *status = value_get_str(line, "status");
+        if (error)
+            err_set(&s->pull_err, ERR_UNAVAILABLE, "pull %s: %s", s->what.ask.step->image, error);
+        else if (status && s->what.on_pull)
+            s->what.on_pull(s->what.pull_arg, status);
+    }
+    arena_deinit(&arena);
+}
+
+static bool on_pull(void *arg, const char *bytes, size_t n) {
+    Start *s = arg;
+    while (n > 0) {
+        const char *stop = memchr(bytes, '\n', n);
+        size_t size = stop ? (size_t)(stop - bytes) : n;
+        size_t used = size + (stop != NULL);
+        buf_put(&s->line, bytes, size); /* what is longer is no line of theirs */
+        if (stop) {
+            take_line(s, buf_cstr(&s->line), s->line.n);
+            buf_reset(&s->line);
+        }
+        bytes += used;
+        n -= used;
+    }
+    return true;
+}
+
+/* ---- Answers ---- */
+
+static void pull_ended(Start *s, const DockerReply *reply, const Err *err) {
+    take_line(s, buf_cstr(&s->line), s->line.n);
+    buf_reset(&s->line);
+    if (err)
+        s->pull_err = *err;
+    else if (docker_reply_check(reply, &s->pull_err) < 0)
+        err_in(&s->pull_err, "pull %s", s->what.ask.step->image);
+    bool must = s->pulled || s->what.ask.step->auth_config.password;
+    s->pulled = true;
+    if (s->pull_err.kind != ERR_NONE && must)
+        fail(s, &s->pull_err);
+    else
+        go(s, CREATE);
+}
+
+static void take_id(Start *s, const DockerReply *reply, At next) {
+    const char *id = value_get_str(reply->body, "Id");
+    Err bad = {0};
+    if (!id) {
+        err_set(&bad, ERR_UNAVAILABLE, "docker names no container in its answer");
+        fail(s, &bad);
+        return;
+    }
+    s->id = arena_strdup(op_arena(s->op), id);
+    go(s, next);
+}
+
+static void created(Start *s, const DockerReply *reply) {
+    Err bad = {0};
+    if (reply->status == 409) {
+        go(s, LOOK);
+    } else if (reply->status == 404 && !s->pulled) {
+        s->pulled = true; /* it must come now */
+        go(s, PULL);
+    } else if (docker_reply_check(reply, &bad) < 0) {
+        bool untold = reply->status == 404 && s->pull_err.kind != ERR_NONE;
+        fail(s, untold ? &s->pull_err : &bad);
+    } else {
+        take_id(s, reply, CONNECT);
+    }
+}
+
+/* The name is taken: by us, before we were killed? */
+static void looked(Start *s, const DockerReply *reply) {
+    const Value *state = value_get(reply->body, "State");
+    const char *status = value_get_str(state, "Status");
+    Err bad = {0};
+    if (reply->status == 404 && s->looks++ < LOOKS_MAX) { /* it went away meanwhile */
+        go(s, CREATE);
+    } else if (!str_same(status, "created")) {
+        err_set(&bad, ERR_CONFLICT, "the container %s is there already, %s", s->name,
+                status ? status : "in no known state");
+        fail(s, &bad);
+    } else {
+        take_id(s, reply, CONNECT);
+    }
+}
+
+static void on_reply(void *arg, const void *result, const Err *err) {
+    Start *s = arg;
+    const DockerReply *reply = result;
+    Err bad = {0};
+    s->call = NULL;
+    if (s->at == PULL) {
+        pull_ended(s, reply, err);
+    } else if (err) { /* connected already is what we want */
+        if (s->at == CONNECT && err->kind == ERR_DENIED && strstr(err->msg, "already exists"))
+            go(s, CONNECT);
+        else
+            fail(s, err);
+    } else if (s->at == CREATE) {
+        created(s, reply);
+    } else if (s->at == LOOK) {
+        looked(s, reply);
+    } else if (docker_reply_check(reply, &bad) < 0) {
+        fail(s, &bad);
+    } else {
+        go(s, s->at == CONNECT ? CONNECT : DONE);
+    }
+}
+
+/* ---- Questions ---- */
+
+static void call(Start *s, DockerCall what) {
+    s->call = docker_call(s->engine, &what, on_reply, s);
+}
+
+static void put_encoded(const char *text, Buf *out) {
+    for (const char *at = text; *at; at++) {
+        if (isalnum((unsigned char)*at) || strchr("-._~", *at))
+            buf_putc(out, *at);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*at);
+    }
+}
+
+/* Without a tag or a digest an engine would pull all there are. */
+static bool has_tag(const char *image) {
+    const char *slash = strrchr(image, '/');
+    return strpbrk(slash ? slash : image, ":@") != NULL;
+}
+
+static void ask_pull(Start *s) {
+    const Step *step = s->what.ask.step;
+    Buf path, auth;
+    buf_init(&path, PATH_MAX_BYTES);
+    buf_init(&auth, PATH_MAX_BYTES);
+    buf_puts(&path, "/images/create?fromImage=");
+    put_encoded(step->image, &path);
+    if (!has_tag(step->image))
+        buf_puts(&path, "&tag=latest");
+    container_put_auth(&step->auth_config, &auth);
+    s->pull_err = (Err){0};
+    call(s, (DockerCall){.method = "POST",
+                         .path = buf_cstr(&path),
+                         .auth = buf_cstr(&auth),
+                         .on_data = on_pull});
+    buf_deinit(&path);
+    buf_deinit(&auth);
+}
+
+static void ask_create(Start *s) {
+    char path[CONTAINER_NAME_MAX + 64];
+    Err bad = {0};
+    Buf body;
+    buf_init(&body, BODY_MAX_BYTES);
+    snprintf(path, sizeof(path), "/containers/create?name=%s", s->name);
+    if (container_body(&s->what.ask, &body, &bad) < 0)
+        end(s, &bad);
+    else
+        call(s, (DockerCall){.method = "POST", .path = path, .body = body.p});
+    buf_deinit(&body);
+}
+
+static void put_endpoint(const Start *s, const StepNetwork *network, Buf *out) {
+    JsonWriter w;
+    json_writer_init(&w, out);
+    json_object_begin(&w);
+    json_kv_string(&w, "Container", s->id);
+    json_kv_object(&w, "EndpointConfig");
+    json_kv_array(&w, "Aliases");
+    for (size_t i = 0; i < network->aliases.n; i++)
+        json_string(&w, network->aliases.at[i]);
+    json_array_end(&w);
+    json_object_end(&w);
+    json_object_end(&w);
+}
+
+/* The first network is in the body of the container. */
+static void ask_connect(Start *s) {
+    StepNetwork room;
+    const StepNetwork *network = container_network(&s->what.ask, ++s->joined, &room);
+    if (!network) {
+        go(s, START);
+        return;
+    }
+    Buf path, body;
+    buf_init(&path, PATH_MAX_BYTES);
+    buf_init(&body, BODY_MAX_BYTES);
+    buf_puts(&path, "/networks/");
+    put_encoded(network->name, &path);
+    buf_puts(&path, "/connect");
+    put_endpoint(s, network, &body);
+    call(s, (DockerCall){.method = "POST", .path = buf_cstr(&path), .body = body.p});
+    buf_deinit(&path);
+    buf_deinit(&body);
+}
+
+static void ask_container(Start *s, const char *method, const char *what) {
+    char *path = xasprintf("/containers/%s/%s", s->id ? s->id : s->name, what);
+    call(s, (DockerCall){.method = method, .path = path});
+    free(path);
+}
+
+static void ask(Start *s) {
+    switch (s->at) {
+    case PULL: ask_pull(s); return;
+    case CREATE: ask_create(s); return;
+    case LOOK: ask_container(s, "GET", "json"); return;
+    case CONNECT: ask_connect(s); return;
+    case START: ask_container(s, "POST", "start"); return;
+    case DONE: end(s, NULL); return;
+    }
+    UNREACHABLE();
+}
+
+Op *docker_start(DockerEngine *engine, const DockerStart *start, OpFn fn, void *arg) {
+    Start *s = xcalloc(1, sizeof *s);
+    s->engine = engine;
+    s->what = *start;
+    s->op = op_new(docker_engine_loop(engine), fn, arg, on_cancel, s);
+    Op *op = s->op;
+    buf_init(&s->line, LINE_MAX_BYTES);
+    container_name(&start->ask, s->name);
+    go(s, start->ask.step->pull ? PULL : CREATE);
+    return op;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting a step: pull, create, connect to its networks, start. May be repeated by whoever was
+ * killed midway: a container of the same name that never ran is taken as it is. */
+#pragma once
+
+#include "backend/docker/container.h"
+#include "backend/docker/engine.h"
+
+typedef struct DockerStarted {
+    const char *container; /* the engine's id */
+} DockerStarted;
+
+/* A line of what a pull says, lent: "Pulling fs layer". Must not end the Op. */
+typedef void (*DockerPullFn)(void *arg, const char *line);
+
+typedef struct DockerStart {
+    ContainerAsk ask;     /* what it points to must live as long as the Op */
+    DockerPullFn on_pull; /* may be NULL */
+    void *pull_arg;
+} DockerStart;
+
+/* DockerStarted. ERR_CONFLICT: it runs, or has run. An image is pulled if the step says so, or if
+ * it is not there; a pull that fails without credentials is not the end if the image is there.
+ * Cancelled, it may leave a container behind, which is found by its labels. */
+Op *docker_start(DockerEngine *engine, const DockerStart *start, OpFn fn, void *arg);
