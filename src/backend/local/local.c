@@ -15,6 +15,7 @@
 #include "backend/local/inside.h"
 #include "backend/local/launch_file.h"
 #include "backend/local/records.h"
+#include "backend/local/workflow_step.h"
 #include "base/boot.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -254,7 +255,9 @@ static Op *local_setup_workflow(Backend *backend, const char *name, const char *
                                 const WorkflowConfig *config, OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Err err = {0};
-    if (path_mkdirs(dir, 0700, &err) < 0)
+    if (config && workflow_refuse(config, &err) < 0)
+        return local_refuse(local, fn, arg, &err);
+    if ((config ? workflow_places_make(dir, &err) : path_mkdirs(dir, 0700, &err)) < 0)
         return local_refuse(local, fn, arg, &err);
     Task *task = local_task(local, name);
     if (!task) {
@@ -345,6 +348,20 @@ static void forget_purged(Local *local, StepId id) {
         run_let_go(old);
 }
 
+/* A step of a workflow becomes a process first. */
+static Run *prepare_any(Local *local, const Task *task, StepId id, const Step *step, Err *err) {
+    Run *run = NULL;
+    Arena arena;
+    Step process;
+    if (step->type == STEP_PROCESS)
+        return prepare_run(local, task, id, step, err);
+    arena_init(&arena);
+    if (workflow_process(step, task->dir, &arena, &process, err) == 0)
+        run = prepare_run(local, task, id, &process, err);
+    arena_deinit(&arena);
+    return run;
+}
+
 static Op *local_start_step(Backend *backend, StepId id, const Step *step, OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Task *task = local_task(local, id.task);
@@ -356,7 +373,7 @@ static Op *local_start_step(Backend *backend, StepId id, const Step *step, OpFn 
     else if (local_run(local, id))
         err_set(&err, ERR_CONFLICT, "run %u of %s was started already", id.run, id.step);
     else
-        run = prepare_run(local, task, id, step, &err);
+        run = prepare_any(local, task, id, step, &err);
     if (!run)
         return local_refuse(local, fn, arg, &err);
     forget_before(local, id);

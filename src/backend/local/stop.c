@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/local/inside.h"
+#include "backend/local/workflow_step.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
@@ -140,7 +141,10 @@ typedef struct Clear {
 static void clear_part_done(Clear *clear) {
     if (--clear->left > 0)
         return;
-    task_free(map_remove(&clear->local->tasks, clear->task));
+    Task *task = map_remove(&clear->local->tasks, clear->task);
+    if (task && !clear->first.kind)
+        (void)!workflow_places_remove(task->dir, &clear->first);
+    task_free(task);
     op_finish(clear->op, NULL, 0, clear->first.kind ? &clear->first : NULL);
     list_remove(&clear->link);
     free(clear->task);

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workflows on local processes, through the API."""
+
+import json
+
+from driver import wait_until
+
+WORKFLOWS = "/apis/thole.dev/v1alpha1/workflows"
+
+
+def step(name, *commands, **more):
+    return {"name": name, "uuid": "U" + name, "type": "commands", "image": "sh", "on_success": True,
+            "environment": {}, "commands": list(commands), **more}
+
+
+def create(thole, *stages, task="T1", **spec):
+    config = {"pipeline": [{"steps": list(steps)} for steps in stages], **spec.pop("config", {})}
+    body = {"spec": {"task": task, "backend": "local", "config": config, **spec}}
+    return json.loads(thole.run("api", "POST", WORKFLOWS, json.dumps(body)).out)
+
+
+def status(thole, task="t1"):
+    return json.loads(thole.run("api", "GET", f"{WORKFLOWS}/{task}").out)["status"]
+
+
+def over(thole, task="t1"):
+    wait_until(lambda: status(thole, task)["done"], what="the end of the workflow")
+    return status(thole, task)
+
+
+def log(thole, name, task="t1"):
+    return b"".join(file.read_bytes() for file in sorted((thole.state / "workflows" / task / "runs" / ("U" + name) / "1").glob("log.*"))).decode()
+
+
+def test_steps_share_a_workspace_and_secrets_are_masked(thole):
+    create(thole, [step("a", "echo $KEY | tee file", "echo $CI_STEP_NAME $CI_PIPELINE_STATUS", environment={"KEY": "hunter2222"})],
+           [step("b", "wc -c <file", "test ! -e nothing")], config={"secrets": [{"name": "key", "value": "hunter2222"}]})
+    end = over(thole)
+    assert end["result"] == "success", end
+    assert log(thole, "a").splitlines()[1] == "********"
+    assert "a success" in log(thole, "a")
+    assert log(thole, "b").splitlines()[1].strip() == "11"
+    assert not (thole.state / "workflows" / "t1" / "workspace").exists()
+
+
+def test_a_server_that_is_killed_loses_nothing(thole):
+    create(thole, [step("a", "echo one", "until test -e go; do sleep 0.05; done", "echo two", "exit 7")], [step("b", "echo never")])
+    wait_until(lambda: "one" in log(thole, "a").splitlines(), what="the first line")
+    thole.replace_server()
+    assert status(thole)["steps"][0]["state"] == "running"
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    end = over(thole)
+    assert (end["result"], end["error"]) == ("failure", "step a: exit code 7"), end
+    assert [(s["state"], s.get("exit_code")) for s in end["steps"]] == [("failure", 7), ("skipped", None)]
+    assert [line for line in log(thole, "a").splitlines() if line[0] != "+"] == ["one", "two"]
+    assert [file.name for file in (thole.state / "workflows" / "t1" / "runs").glob("*/*")] == ["1"]
+
+
+def test_a_cancel_ends_what_runs(thole):
+    create(thole, [step("a", "echo here", "sleep 1000")])
+    wait_until(lambda: "here" in log(thole, "a").splitlines(), what="the first line")
+    thole.run("api", "POST", f"{WORKFLOWS}/t1/cancel", "{}")
+    end = over(thole)
+    assert (end["result"], end["steps"][0]["state"]) == ("canceled", "killed"), end
+    thole.run("api", "DELETE", f"{WORKFLOWS}/t1")
+    wait_until(lambda: "t1" not in thole.run("api", "GET", WORKFLOWS).out, what="it to be gone")
+    assert not (thole.state / "workflows" / "t1").exists()
