@@ -103,9 +103,10 @@ static bool on_pull(void *arg, const char *bytes, size_t n) {
 static void pull_ended(Start *s, const DockerReply *reply, const Err *err) {
     take_line(s, buf_cstr(&s->line), s->line.n);
     buf_reset(&s->line);
+    bool refused = err || docker_reply_check(reply, &s->pull_err) < 0;
     if (err)
         s->pull_err = *err;
-    else if (docker_reply_check(reply, &s->pull_err) < 0)
+    if (refused)
         err_in(&s->pull_err, "pull %s", s->what.ask.step->image);
     bool must = s->pulled || s->what.ask.step->auth_config.password;
     s->pulled = true;

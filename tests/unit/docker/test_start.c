@@ -145,6 +145,8 @@ TEST(start_pulls_what_is_not_there)
     h = start(&step, (const char *[]){NO_IMAGE, NO_PULL, NULL});
     CHECK_EQ(h.err.kind, ERR_UNAVAILABLE);
     CHECK_STR(h.err.msg, "step build: pull reg:5000/a b: no route");
+    h = start(&step, (const char *[]){NO_IMAGE, "500 {\"message\":\"no registry\"}", NULL});
+    CHECK_STR(h.err.msg, "step build: pull reg:5000/a b: docker: no registry");
     h = start(&step, (const char *[]){NO_IMAGE, PULLED, NO_IMAGE, NULL}); /* never for ever */
     CHECK_EQ(h.err.kind, ERR_NOT_FOUND);
     CHECK_STR(h.err.msg, "step build: docker: No such image");
