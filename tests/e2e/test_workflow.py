@@ -65,3 +65,50 @@ def test_a_cancel_ends_what_runs(thole):
     thole.run("api", "DELETE", f"{WORKFLOWS}/t1")
     wait_until(lambda: "t1" not in thole.run("api", "GET", WORKFLOWS).out, what="it to be gone")
     assert not (thole.state / "workflows" / "t1").exists()
+
+
+def write_config(thole, *stages):
+    path = thole.project / "config.json"
+    path.write_text(json.dumps({"pipeline": [{"steps": list(steps)} for steps in stages]}))
+    return str(path)
+
+
+def test_run_says_what_becomes_of_it(thole):
+    config = write_config(thole, [step("a", "true")], [step("b", "exit 3")], [step("c", "true")])
+    result = thole.run("workflow", "run", config, "--backend", "local", "--task-uuid", "T1", code=1)
+    assert "b: failure" in result.lines and result.lines[-1] == "c: skipped"
+    assert "step b: exit code 3" in result.err
+    assert thole.run("workflow", "show", "T1", "--json").json()["status"]["result"] == "failure"
+    assert thole.run("workflow", "wait", "T1", code=1).out == ""
+    assert "T1" in thole.run("workflow", "list").out
+    assert "there is a task T1 already" in thole.run("workflow", "run", config, "--task-uuid", "T1", code=3).err
+    thole.run("workflow", "delete", "T1")
+    wait_until(lambda: "T1" not in thole.run("workflow", "list").out, what="it to be gone")
+
+
+def test_run_on_the_fake_backend_needs_no_program(thole):
+    config = write_config(thole, [step("a", "x", image="no/such:image", environment={"SLEEP": "10ms"})],
+                          [step("b", "x", environment={"STEP_EXIT_CODE": "4"})])
+    assert thole.run("workflow", "run", config, "--backend", "fake", code=1).lines[-1] == "b: failure"
+
+
+def test_its_time_is_up(thole):
+    config = write_config(thole, [step("a", "sleep 1000")])
+    assert "timeout of 200ms" in thole.run("workflow", "run", config, "--backend", "local", "--timeout", "200ms", code=4).err
+
+
+def test_what_is_wrong_with_a_config_is_said(thole):
+    path = thole.project / "config.json"
+    path.write_text('{"pipeline": [{"steps": [{"name": "a"}]}]}')
+    result = thole.run("workflow", "run", str(path), code=2)
+    assert "pipeline[0].steps[0]" in result.err and "uuid" in result.err
+    assert thole.run("workflow", "list", "--json").json() == []
+    assert "no/such is none that we know" in over_after(thole, image="no/such")["error"]
+    assert "`tmpfs`" in over_after(thole, tmpfs=["/x"])["error"]
+
+
+def over_after(thole, **wrong):
+    config = write_config(thole, [step("a", "true", **wrong)])
+    task = thole.run("workflow", "run", config, "--backend", "local", "-d").out.strip()
+    thole.run("workflow", "wait", task, code=1)
+    return thole.run("workflow", "show", task, "--json").json()["status"]
