@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ending a container: signal, grace, kill, and waited for. It stays, with its logs and its exit
+ * code, until it is removed. */
+#pragma once
+
+#include "backend/backend.h"
+#include "backend/docker/engine.h"
+
+/* `container`: id or name; of `how` signal and grace_ms count. Done when it does not run; also if
+ * it never did, or is not there. */
+Op *docker_stop(DockerEngine *engine, const char *container, const StopHow *how, OpFn fn,
+                void *arg);
+
+/* Removes it and the volumes of its own, also while it runs. Done also if it is not there, or is
+ * being removed by somebody else. */
+Op *docker_remove(DockerEngine *engine, const char *container, OpFn fn, void *arg);

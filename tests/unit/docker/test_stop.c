@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls that end a container. */
+#include "harness/test.h"
+
+#include <signal.h>
+
+#include "backend/docker/stop.h"
+#include "unit/docker/scripted.h"
+
+#define SIGNALED "304 "
+#define ENDED    "200 {\"StatusCode\":143}"
+#define NONE     "404 {\"message\":\"No such container\"}"
+#define IDLE     "409 {\"message\":\"Container x is not running\"}"
+
+#define TERM     "POST /containers/x/kill?signal=15\n"
+#define KILL     "POST /containers/x/kill?signal=9\n"
+#define WAIT     "POST /containers/x/wait\n"
+#define REMOVE   "DELETE /containers/x?v=1&force=1\n"
+
+typedef struct Heard {
+    int called;
+    Err err;
+} Heard;
+
+static void on_done(void *arg, const void *result, const Err *err) {
+    Heard *h = arg;
+    (void)result;
+    h->called++;
+    if (err)
+        h->err = *err;
+}
+
+/* how NULL: a removal. */
+static Err outcome(const StopHow *how, const char *const *replies) {
+    Heard h = {0};
+    Scripted s;
+    scripted_open(&s, replies);
+    if (how)
+        docker_stop(s.engine, "x", how, on_done, &h);
+    else
+        docker_remove(s.engine, "x", on_done, &h);
+    while (!h.called)
+        ASSERT(loop_turn(s.loop, 10000));
+    CHECK(scripted_at_end());
+    scripted_close(&s);
+    return h.err;
+}
+
+static const StopHow gently = {.signal = SIGTERM, .grace_ms = 20000};
+
+TEST(stop_signals_and_waits)
+{
+    Err err = outcome(&gently, (const char *[]){SIGNALED, ENDED, NULL});
+    CHECK_STR(err.msg, "");
+    CHECK_STR(scripted_asked(), TERM WAIT);
+}
+
+TEST(stop_kills_after_its_grace)
+{
+    StopHow how = {.signal = SIGTERM, .grace_ms = 1};
+    Heard h = {0};
+    Scripted s;
+    scripted_open(&s, (const char *[]){SIGNALED, NULL}); /* no answer to the wait */
+    docker_stop(s.engine, "x", &how, on_done, &h);
+    while (!strstr(scripted_asked(), KILL))
+        ASSERT(loop_turn(s.loop, 10000));
+    CHECK_STR(scripted_asked(), TERM WAIT KILL);
+    CHECK_EQ(h.called, 0); /* not before the engine has seen its end */
+    scripted_close(&s);
+}
+
+TEST(stop_without_grace_kills_at_once)
+{
+    StopHow how = {.signal = SIGTERM};
+    Err err = outcome(&how, (const char *[]){SIGNALED, ENDED, NULL});
+    CHECK_STR(err.msg, "");
+    CHECK_STR(scripted_asked(), KILL WAIT);
+    how = (StopHow){.signal = SIGKILL, .grace_ms = 20000};
+    outcome(&how, (const char *[]){SIGNALED, ENDED, NULL});
+    CHECK_STR(scripted_asked(), KILL WAIT);
+}
+
+TEST(stop_of_what_does_not_run_is_done)
+{
+    CHECK_STR(outcome(&gently, (const char *[]){NONE, NULL}).msg, "");
+    CHECK_STR(outcome(&gently, (const char *[]){IDLE, NULL}).msg, "");
+    CHECK_STR(outcome(&gently, (const char *[]){SIGNALED, NONE, NULL}).msg, "");
+    CHECK_STR(scripted_asked(), TERM WAIT);
+}
+
+TEST(stop_says_why_not)
+{
+    Err err = outcome(&gently, (const char *[]){"500 {\"message\":\"runtime is stuck\"}", NULL});
+    CHECK_EQ(err.kind, ERR_UNAVAILABLE);
+    CHECK_STR(err.msg, "container x: docker: runtime is stuck");
+}
+
+TEST(stop_may_be_cancelled)
+{
+    Heard h = {0};
+    Scripted s;
+    scripted_open(&s, (const char *[]){SIGNALED, NULL});
+    Op *op = docker_stop(s.engine, "x", &gently, on_done, &h);
+    while (!strstr(scripted_asked(), WAIT))
+        ASSERT(loop_turn(s.loop, 10000));
+    op_cancel(op);
+    while (!h.called)
+        ASSERT(loop_turn(s.loop, 10000));
+    CHECK_EQ(h.err.kind, ERR_CANCELLED);
+    scripted_close(&s);
+}
+
+TEST(remove_is_done_when_it_is_gone)
+{
+    CHECK_STR(outcome(NULL, (const char *[]){"304 ", NULL}).msg, "");
+    CHECK_STR(scripted_asked(), REMOVE);
+    CHECK_STR(outcome(NULL, (const char *[]){NONE, NULL}).msg, "");
+    const char *busy = "409 {\"message\":\"removal of container x is already in progress\"}";
+    CHECK_STR(outcome(NULL, (const char *[]){busy, NULL}).msg, "");
+    Err err = outcome(NULL, (const char *[]){"500 {\"message\":\"device busy\"}", NULL});
+    CHECK_STR(err.msg, "container x: docker: device busy");
+}
