@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/docker/engine.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -258,6 +259,15 @@ int docker_reply_check(const DockerReply *reply, Err *err) {
     if (is_data(reply->status))
         return 0;
     return err_set(err, kind_of(reply->status), "docker: %s", reply->message);
+}
+
+void docker_put_encoded(const char *text, Buf *out) {
+    for (const char *at = text; *at; at++) {
+        if (isalnum((unsigned char)*at) || strchr("-._~", *at))
+            buf_putc(out, *at);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*at);
+    }
 }
 
 /* ---- Where it is ---- */

@@ -6,6 +6,7 @@
  * made in the older one of that and ours. An engine that went away is asked again. */
 #pragma once
 
+#include "base/buf.h"
 #include "data/value.h"
 #include "loop/http_client.h"
 #include "loop/op.h"
@@ -18,7 +19,8 @@ typedef struct DockerEngine DockerEngine;
 /* `host` as in DOCKER_HOST: unix:///path or tcp://host:port; NULL or "": the usual socket. NULL: it
  * is neither. Connects to nothing yet. */
 DockerEngine *docker_engine_new(Loop *loop, const char *host, Err *err);
-/* Calls in flight are dropped. Also inside one's OpFn or HttpDataFn. */
+/* Calls in flight are dropped. Also inside one's OpFn or HttpDataFn. What is made of several calls
+ * (start.h, stop.h, sweep.h) must have ended before. */
 DockerEngine *docker_engine_free(DockerEngine *engine);
 Loop *docker_engine_loop(const DockerEngine *engine);
 const char *docker_engine_host(const DockerEngine *engine);
@@ -52,3 +54,5 @@ Op *docker_call(DockerEngine *engine, const DockerCall *call, OpFn fn, void *arg
 void docker_call_resume(Op *call); /* after on_data said false */
 /* For those to whom 404 and 409 are errors as well. */
 MUST int docker_reply_check(const DockerReply *reply, Err *err);
+/* A part of a path or query: all but letters, digits and "-._~" as %XX. */
+void docker_put_encoded(const char *text, Buf *out);

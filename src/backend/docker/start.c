@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/docker/start.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,15 +187,6 @@ static void call(Start *s, DockerCall what) {
     s->call = docker_call(s->engine, &what, on_reply, s);
 }
 
-static void put_encoded(const char *text, Buf *out) {
-    for (const char *at = text; *at; at++) {
-        if (isalnum((unsigned char)*at) || strchr("-._~", *at))
-            buf_putc(out, *at);
-        else
-            buf_printf(out, "%%%02X", (unsigned char)*at);
-    }
-}
-
 /* Without a tag or a digest an engine would pull all there are. */
 static bool has_tag(const char *image) {
     const char *slash = strrchr(image, '/');
@@ -209,7 +199,7 @@ static void ask_pull(Start *s) {
     buf_init(&path, PATH_MAX_BYTES);
     buf_init(&auth, PATH_MAX_BYTES);
     buf_puts(&path, "/images/create?fromImage=");
-    put_encoded(step->image, &path);
+    docker_put_encoded(step->image, &path);
     if (!has_tag(step->image))
         buf_puts(&path, "&tag=latest");
     container_put_auth(&step->auth_config, &auth);
@@ -261,7 +251,7 @@ static void ask_connect(Start *s) {
     buf_init(&path, PATH_MAX_BYTES);
     buf_init(&body, BODY_MAX_BYTES);
     buf_puts(&path, "/networks/");
-    put_encoded(network->name, &path);
+    docker_put_encoded(network->name, &path);
     buf_puts(&path, "/connect");
     put_endpoint(s, network, &body);
     call(s, (DockerCall){.method = "POST", .path = buf_cstr(&path), .body = body.p});

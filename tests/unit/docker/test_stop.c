@@ -61,11 +61,14 @@ TEST(stop_kills_after_its_grace)
     Heard h = {0};
     Scripted s;
     scripted_open(&s, (const char *[]){SIGNALED, NULL}); /* no answer to the wait */
-    docker_stop(s.engine, "x", &how, on_done, &h);
+    Op *op = docker_stop(s.engine, "x", &how, on_done, &h);
     while (!strstr(scripted_asked(), KILL))
         ASSERT(loop_turn(s.loop, 10000));
     CHECK_STR(scripted_asked(), TERM WAIT KILL);
     CHECK_EQ(h.called, 0); /* not before the engine has seen its end */
+    op_cancel(op);
+    while (!h.called)
+        ASSERT(loop_turn(s.loop, 10000));
     scripted_close(&s);
 }
 
