@@ -199,7 +199,7 @@ const Command command_workflow = {
     .args = "run CONFIG [--backend B] [--task-uuid U] [--timeout D] [-d] | list | show T | "
             "cancel T [--grace D] | wait T [--timeout D] | delete T",
     .words = "run|list|show|cancel|wait|delete",
-    .doc = "Runs a compiled Config of stages and steps: 1 it failed, 4 its time was up",
+    .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
     .more = "T is the uuid of its task. What runs goes on if thole ends; `wait` waits for it.",
     .outputs = "text|json",
     .options = options,
