@@ -90,7 +90,7 @@ static char *body_of(const WorkflowOptions *ask, const char *file, const char *t
 
 static int follow(Cli *cli, const char *name, Err *err) {
     const Value *last = NULL;
-    WorkflowFollow ask = {.name = name, .told = !as_json(cli)};
+    WorkflowFollow ask = {.name = name, .told = !as_json(cli), .owner = true};
     int r = workflow_follow(cli, &ask, &last, err);
     if (r < 0)
         return -1;
@@ -200,7 +200,7 @@ const Command command_workflow = {
             "cancel T [--grace D] | wait T [--timeout D] | delete T",
     .words = "run|list|show|cancel|wait|delete",
     .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
-    .more = "T is the uuid of its task. What runs goes on if thole ends; `wait` waits for it.",
+    .more = "T is the uuid of its task. ^C cancels what `run` runs; -d leaves it alone.",
     .outputs = "text|json",
     .options = options,
     .option_n = COUNT(options),

@@ -2,13 +2,17 @@
 #include "cli/workflow_view.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/follow.h"
 #include "cli/table.h"
 #include "data/json.h"
 #include "spec/routes.h"
@@ -46,6 +50,8 @@ typedef struct Follow {
     Map states;        /* uuid of a step → its state, as it was printed; owned */
     Arena event;       /* of the last one that was taken */
     const Value *last; /* in it */
+    int signals;       /* -1: they end us */
+    int heard;         /* the last one; 0: none */
 } Follow;
 
 static void tell(Follow *f, const Value *status) {
@@ -91,12 +97,36 @@ static int take(Follow *f, const char *line, size_t size, Err *err) {
                                                  : GOES_ON;
 }
 
-static int await(const Follow *f, HttpLines *lines, Err *err) {
-    struct pollfd p = {.fd = http_lines_fd(lines), .events = POLLIN};
+/* Whoever runs it ends it. */
+static void cancel(Follow *f, bool again) {
+    const Value *reply;
+    Err err;
+    Arena arena;
+    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s/cancel", f->ask->name);
+    cli_say("%s", again ? "killing" : "stopping; ^C again kills");
+    arena_init(&arena);
+    if (client_ask(&f->cli->client, "POST", path, again ? "{\"grace\":\"0s\"}" : "{}", &arena,
+                   &reply, &err) < 0)
+        cli_say("%s", err.msg);
+    arena_deinit(&arena);
+}
+
+static void hear_signal(Follow *f) {
+    struct signalfd_siginfo info;
+    if (read(f->signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    cancel(f, f->heard != 0);
+    f->heard = (int)info.ssi_signo;
+}
+
+static int await(Follow *f, HttpLines *lines, Err *err) {
+    struct pollfd fds[] = {{http_lines_fd(lines), POLLIN, 0}, {f->signals, POLLIN, 0}};
     int64_t left_ms = f->ask->deadline_ms ? f->ask->deadline_ms - clock_mono_ms() : -1;
     if (f->ask->deadline_ms && left_ms <= 0)
         return err_set(err, ERR_TIMEOUT, "workflow %s is not over yet", f->ask->name);
-    (void)!poll(&p, 1, left_ms < INT32_MAX ? (int)left_ms : INT32_MAX);
+    (void)!poll(fds, COUNT(fds), left_ms < INT32_MAX ? (int)left_ms : INT32_MAX);
+    if (fds[1].revents & POLLIN)
+        hear_signal(f);
     return 0;
 }
 
@@ -130,7 +160,7 @@ static void forget_states(Follow *f) {
 int workflow_follow(Cli *cli, const WorkflowFollow *ask, const Value **ret, Err *err) {
     AUTO_FREE char *path =
         xasprintf(WORKFLOWS "?watch=true&fieldSelector=metadata.name%%3D%s", ask->name);
-    Follow f = {.cli = cli, .ask = ask};
+    Follow f = {.cli = cli, .ask = ask, .signals = ask->owner ? follow_catch_signals() : -1};
     int r = GOES_ON;
     map_init(&f.states);
     arena_init(&f.event);
@@ -142,6 +172,10 @@ int workflow_follow(Cli *cli, const WorkflowFollow *ask, const Value **ret, Err 
     arena_adopt(&cli->arena, &f.event);
     *ret = f.last;
     forget_states(&f);
+    if (f.signals >= 0)
+        close(f.signals);
+    if (r >= 0 && f.heard)
+        return f.heard == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
     return r;
 }
 

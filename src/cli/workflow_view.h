@@ -11,6 +11,7 @@ const char *workflow_name(const Value *workflow); /* of the object */
 typedef struct WorkflowFollow {
     const char *name;    /* of the object */
     bool told;           /* each step's new state is printed */
+    bool owner;          /* an interrupt cancels it; again: at once */
     int64_t deadline_ms; /* monotonic; 0: none */
 } WorkflowFollow;
 

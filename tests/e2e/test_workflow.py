@@ -2,6 +2,7 @@
 """Workflows on local processes, through the API."""
 
 import json
+import signal
 
 from driver import wait_until
 
@@ -95,6 +96,15 @@ def test_run_on_the_fake_backend_needs_no_program(thole):
 def test_its_time_is_up(thole):
     config = write_config(thole, [step("a", "sleep 1000")])
     assert "timeout of 200ms" in thole.run("workflow", "run", config, "--backend", "local", "--timeout", "200ms", code=4).err
+
+
+def test_an_interrupt_cancels_it(thole):
+    config = write_config(thole, [step("a", "sleep 1000")], [step("b", "true", on_failure=True, backend_options={"thole": {"on_cancel": True}})])
+    live = thole.popen("workflow", "run", config, "--backend", "local", "--task-uuid", "T1")
+    live.wait_for("a: running")
+    live.signal(signal.SIGINT)
+    assert live.wait() == 130
+    assert "a: killed: Canceled" in live.out and "b: success" in live.out
 
 
 def test_what_is_wrong_with_a_config_is_said(thole):
