@@ -435,6 +435,9 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
     if (workflow_note_cancel(workflow, RESULT_CANCELED, why, err) < 0)
         return -1;
     workflow_cancel(&workflow->facts, RESULT_CANCELED, why);
+    for (uint32_t i = 0; i < workflow->graph->n; i++)
+        if (workflow->facts.steps[i].progress == PROGRESS_STOPPING)
+            work_hurry(&workflow->work[i]);
     workflow_mark(workflow, UINT32_MAX);
     return 0;
 }

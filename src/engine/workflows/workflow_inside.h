@@ -60,6 +60,7 @@ void workflow_publish(Workflow *workflow);
 /* ---- workflow_step.c: the life of one step ---- */
 void work_start(StepWork *work);
 void work_stop(StepWork *work);
+void work_hurry(StepWork *work); /* it is being stopped: with the workflow's new grace */
 void work_skip(StepWork *work);
 /* Of an earlier server's: what became of it? Lowers workflow->looked_up once it is known. */
 void work_resume(StepWork *work);

@@ -164,6 +164,12 @@ void work_stop(StepWork *work) {
     destroy(work);
 }
 
+void work_hurry(StepWork *work) {
+    op_drop(work->stop);
+    work->stop = NULL;
+    destroy(work);
+}
+
 void work_skip(StepWork *work) {
     Workflow *workflow = work->workflow;
     workflow_note_skipped(workflow, work->index);

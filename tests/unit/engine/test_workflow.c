@@ -176,6 +176,22 @@ TEST(a_cancel_ends_what_runs_and_lets_clean_up_run)
     scene_free(scene);
 }
 
+TEST(a_cancel_again_is_faster)
+{
+    static const FakeScript deaf = {.life_ms = -1, .ignores_stop = true};
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", "U-a", &deaf);
+    Workflow *workflow = begin(scene, PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 100);
+    ASSERT(workflow_stop(workflow, -1, &scene->err) == 0);
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(look(scene, workflow), "canceling canceled: a stopping");
+    ASSERT(workflow_stop(workflow, 0, &scene->err) == 0);
+    loop_advance(scene->loop, 100);
+    CHECK_STR(look(scene, workflow), "over canceled: a killed");
+    scene_free(scene);
+}
+
 TEST(a_timeout_ends_the_step_or_the_whole)
 {
     Scene *scene = stage();
