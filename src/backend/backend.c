@@ -184,6 +184,12 @@ Op *backend_discover(Backend *backend, OpFn fn, void *arg) {
     return backend->ops->discover(backend, fn, arg);
 }
 
+Op *backend_leftovers(Backend *backend, OpFn fn, void *arg) {
+    if (!backend->ops->leftovers)
+        return not_supported(backend, "finding what is left", fn, arg);
+    return backend->ops->leftovers(backend, fn, arg);
+}
+
 Op *backend_resume_step(Backend *backend, StepId id, OpFn fn, void *arg) {
     const char *bad = bad_id(id);
     if (bad)

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "loop/op.h"
+#include "spec/backend_flag.h"
 #include "spec/session.h"
 #include "spec/workflow.h"
 
@@ -67,6 +68,7 @@ typedef struct StopHow {
     const char *const *command;
     /* Helpers end too, which Step.linger leaves alone, and even if the run has ended. */
     bool helpers;
+    bool keep; /* a container is ended but not removed: people want to look at it */
 } StopHow;
 
 /* Result of destroy_step; there may be none. */
@@ -114,9 +116,18 @@ typedef struct LogPiece {
  * continues. May cancel or drop its tail. */
 typedef bool (*LogFn)(void *arg, const LogPiece *piece);
 
-typedef struct BackendFlag {
-    const char *name, *env, *dflt, *doc;
-} BackendFlag;
+/* What a backend makes of a field of the Config or its steps. */
+typedef enum FieldUse {
+    FIELD_HONOURED,
+    FIELD_WITHOUT_MEANING, /* said once, by name */
+    FIELD_REFUSED,         /* before anything starts */
+} FieldUse;
+
+typedef struct BackendField {
+    const char *path; /* "network", "step.tmpfs", "step.backend_options.docker" */
+    FieldUse use;
+    const char *why; /* what becomes of it, a few words: for people and the table in docs/ */
+} BackendField;
 
 typedef struct DiscoveredStep {
     const char *task, *step;
@@ -129,6 +140,19 @@ typedef struct Discovered {
     const DiscoveredStep *at; /* ordered by task, step, run */
     size_t n;
 } Discovered;
+
+/* Something that a backend made for a task and that is still there, running or not. */
+typedef struct Leftover {
+    const char *task;
+    const char *kind; /* "container", "network", "volume", "process" */
+    const char *name; /* by which its own tools find it */
+    bool running;
+} Leftover;
+
+typedef struct Leftovers {
+    const Leftover *at; /* ordered by task, kind, name */
+    size_t n;
+} Leftovers;
 
 /* What a backend implements: all that says MUST, of what says MAY what it can. The result of an
  * operation is named where there is one. */
@@ -171,8 +195,13 @@ typedef struct BackendOps {
     int (*keep_socket)(Backend *, const char *name, int fd, Err *);
     /* MAY: path of a 0600 file with its stdout */
     Op *(*capture_step)(Backend *, StepId, OpFn, void *);
-    /* MAY: Discovered */
+    /* MAY: Discovered: what runs, of this owner */
     Op *(*discover)(Backend *, OpFn, void *);
+    /* MAY: Leftovers: all that is there of this owner, of whatever task */
+    Op *(*leftovers)(Backend *, OpFn, void *);
+    /* MAY: cheap, a look: problems of a Config that the table of fields cannot say, because they
+     * are of values */
+    void (*check)(Backend *, const WorkflowConfig *, Report *);
     /* MAY: StepState. Creates nothing; a launch nobody claimed is declared void; what is not known
      * at all is STEP_NEVER too */
     Op *(*resume_step)(Backend *, StepId, OpFn, void *);
@@ -190,12 +219,22 @@ typedef struct ExecResult {
 
 struct Backend {
     const BackendOps *ops;
-    const char *name;     /* "local" */
-    const char *platform; /* "linux/amd64", after load */
-    const BackendFlag *flags;
-    size_t flag_n;
+    const char *name;           /* "local" */
+    const char *platform;       /* "linux/amd64", after load */
+    const char *version;        /* of the engine behind it, after load; NULL: there is none */
+    const char *where;          /* its address for people; NULL: this machine */
+    const BackendField *fields; /* every field of a Config and of its steps, once */
+    size_t field_n;
     Loop *loop;
 };
+
+/* How a Backend comes to be: once for each set of options that somebody uses. */
+typedef struct BackendKind {
+    const char *name;
+    /* NULL: an option is not what it should be, or nothing listens there by the look of it */
+    Backend *(*make)(void *arg, const StrMap *options, Err *err);
+    void *arg;
+} BackendKind;
 
 /* Forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are
  * dead. */
@@ -222,6 +261,7 @@ Op *backend_kept_sockets(Backend *backend, OpFn fn, void *arg);
 MUST int backend_keep_socket(Backend *backend, const char *name, int fd, Err *err);
 Op *backend_capture_step(Backend *backend, StepId id, OpFn fn, void *arg);
 Op *backend_discover(Backend *backend, OpFn fn, void *arg);
+Op *backend_leftovers(Backend *backend, OpFn fn, void *arg);
 Op *backend_resume_step(Backend *backend, StepId id, OpFn fn, void *arg);
 /* Fills at most `max`; may return more. */
 size_t backend_helpers(Backend *backend, StepId id, Helper *ret, size_t max);
