@@ -381,20 +381,26 @@ static void forget_port(Target *target) {
     target_refused(target, "stopped before it was started");
 }
 
+static void stop_what_runs(Target *target, bool kill) {
+    events_look(target);
+    target_probes_stop(target);
+    if (target->port)
+        forget_port(target);
+    else if (hooks_running(target))
+        hooks_stop(target, kill);
+    else if (kill)
+        stop_run(target, &(StopHow){.signal = SIGKILL});
+    else
+        stop_politely(target);
+}
+
 static void act_stop(Target *target, bool overdue) {
     PlanWorld world = session_world(target->session);
     if (overdue)
         fact_timed_out(target_facts(target), target_spec(target),
                        target->probe_why[0] ? target->probe_why : NULL);
     fact_stop_asked(target_facts(target), &world);
-    events_look(target);
-    target_probes_stop(target);
-    if (target->port)
-        forget_port(target);
-    else if (hooks_running(target))
-        hooks_stop(target, false);
-    else
-        stop_politely(target);
+    stop_what_runs(target, false);
 }
 
 void target_kill(Target *target) {
@@ -406,14 +412,7 @@ void target_kill(Target *target) {
     }
     if (target_facts(target)->run_state != RUN_STOPPING)
         fact_stop_asked(target_facts(target), &world);
-    events_look(target);
-    target_probes_stop(target);
-    if (target->port)
-        forget_port(target);
-    else if (hooks_running(target))
-        hooks_stop(target, true);
-    else
-        stop_run(target, &(StopHow){.signal = SIGKILL});
+    stop_what_runs(target, true);
     target_mark(target);
 }
 
