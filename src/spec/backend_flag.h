@@ -30,9 +30,13 @@ typedef struct BackendFlags {
 
 /* Of the backend of this name; none for one that is not known. */
 BackendFlags backend_flags(const char *backend);
-/* Its names with the values that `environment` says, in byte order; in `arena`. */
+/* Its names with the values that `environment` says, in byte order; in `arena`. Values are shared;
+ * a variable that is empty is not set. */
 StrMap backend_flags_read(const char *backend, const StrMap *environment, Arena *arena);
-/* What a value says. -1: it does not; the sentence names backend, flag and value. */
+/* Does the backend have all these options, and do their values say something? */
+MUST int backend_flags_check(const char *backend, const StrMap *options, Err *err);
+const char *flag_type_name(FlagType type); /* "size" */
+/* What a value, or else the default says; options may be NULL. -1: it does not; the sentence names backend, flag and value. */
 MUST int backend_flag_text(const char *backend, const StrMap *options, const char *name,
                            const char **ret, Err *err);
 MUST int backend_flag_list(const char *backend, const StrMap *options, const char *name,
