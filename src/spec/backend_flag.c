@@ -119,26 +119,20 @@ int backend_flag_text(const char *backend, const StrMap *options, const char *na
     return 0;
 }
 
-int backend_flag_list(const char *backend, const StrMap *options, const char *name, Arena *arena,
-                      StrList *ret, Err *err) {
-    const char *text = text_of(backend, options, name, err);
+StrList backend_flag_split(const char *text, Arena *arena) {
     StrList list = {0};
     size_t cap = 0;
-    if (!text)
-        return -1;
-    for (const char *at = text; *at;) {
+    for (const char *at = text; *at; at += strcspn(at, ",")) {
         at += strspn(at, ", ");
         size_t n = strcspn(at, ",");
         while (n && at[n - 1] == ' ')
             n--;
-        if (n) {
-            list.at = arena_grow(arena, list.at, list.n, &cap, sizeof(*list.at));
-            list.at[list.n++] = arena_strndup(arena, at, n);
-        }
-        at += strcspn(at, ",");
+        if (!n)
+            continue;
+        list.at = arena_grow(arena, list.at, list.n, &cap, sizeof(*list.at));
+        list.at[list.n++] = arena_strndup(arena, at, n);
     }
-    *ret = list;
-    return 0;
+    return list;
 }
 
 int backend_flag_bool(const char *backend, const StrMap *options, const char *name, bool *ret,

@@ -36,11 +36,12 @@ StrMap backend_flags_read(const char *backend, const StrMap *environment, Arena 
 /* Does the backend have all these options, and do their values say something? */
 MUST int backend_flags_check(const char *backend, const StrMap *options, Err *err);
 const char *flag_type_name(FlagType type); /* "size" */
-/* What a value, or else the default says; options may be NULL. -1: it does not; the sentence names backend, flag and value. */
+/* What a value, or else the default says; options may be NULL. -1: it says nothing; the sentence
+ * names backend, flag and value. */
 MUST int backend_flag_text(const char *backend, const StrMap *options, const char *name,
                            const char **ret, Err *err);
-MUST int backend_flag_list(const char *backend, const StrMap *options, const char *name,
-                           Arena *arena, StrList *ret, Err *err);
+/* What the text of a LIST says, in `arena`. */
+StrList backend_flag_split(const char *text, Arena *arena);
 MUST int backend_flag_bool(const char *backend, const StrMap *options, const char *name, bool *ret,
                            Err *err);
 /* INTEGER; SIZE in bytes; DURATION in milliseconds. */

@@ -79,12 +79,13 @@ TEST(backend_flags_say_values_of_their_types)
     CHECK_EQ(n, 5000);
     CHECK_EQ(backend_flag_int("docker", NULL, "stop_timeout", &n, NULL), 0);
     CHECK_EQ(n, 20000);
-    CHECK_EQ(backend_flag_list("docker", &options, "volumes", &arena, &list, NULL), 0);
+    CHECK_EQ(backend_flag_text("docker", &options, "volumes", &text, NULL), 0);
+    list = backend_flag_split(text, &arena);
     CHECK_EQ(list.n, 2);
     CHECK_STR(list.at[0], "/a:/b");
     CHECK_STR(list.at[1], "c:/d:ro");
-    CHECK_EQ(backend_flag_list("docker", NULL, "volumes", &arena, &list, NULL), 0);
-    CHECK_EQ(list.n, 0);
+    CHECK_EQ(backend_flag_split("", &arena).n, 0);
+    CHECK_EQ(backend_flag_split(" , ", &arena).n, 0);
     CHECK_EQ(backend_flag_text("docker", &options, "host", &text, NULL), 0);
     CHECK_STR(text, "unix:///var/run/docker.sock");
     arena_deinit(&arena);
