@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import driver
+import engine
 
 
 class TooLate(BaseException):
@@ -71,3 +72,23 @@ def thole(make_thole):
 @pytest.fixture
 def free_port():
     return driver.free_port
+
+
+@pytest.fixture
+def docker():
+    """A Docker Engine, which others use, too: what a test makes there, it removes."""
+    shared = engine.Engine(engine.given("DOCKER"))
+    before = shared.everything()
+    yield shared
+    left = shared.everything() - before
+    shared.remove(left)
+    assert not left, f"left behind in the engine: {sorted(left)}"
+
+
+@pytest.fixture
+def own_docker():
+    """A Docker Engine that the test may stop, kill and start; it runs at the start of the test and is empty."""
+    own = engine.OwnEngine()
+    own.start()
+    yield own
+    own.close()

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Runs the test suite: the unit programs of the build, then pytest. As root it runs twice, the second time as an ordinary
-# user, in a copy which that user owns. Sourced by ./dev, which sets root and logs.
+# user, in a copy which that user owns. Both have the Docker Engines of real.sh. Sourced by ./dev, which sets root and logs.
 # shellcheck disable=SC2154
 
 test_user=thole-test
@@ -90,7 +90,7 @@ run_suite() {
     local clean=(env -i "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" "HOME=$HOME" LANG=C.UTF-8
         PYTHONDONTWRITEBYTECODE=1 "THOLE_SOURCE=$source" "THOLE_BUILD=$build" ${CI:+"CI=$CI"}
         ${ASAN_OPTIONS:+"ASAN_OPTIONS=$ASAN_OPTIONS"} ${UBSAN_OPTIONS:+"UBSAN_OPTIONS=$UBSAN_OPTIONS"}
-        ${THOLE_CRASH_ROUNDS:+"THOLE_CRASH_ROUNDS=$THOLE_CRASH_ROUNDS"})
+        ${THOLE_CRASH_ROUNDS:+"THOLE_CRASH_ROUNDS=$THOLE_CRASH_ROUNDS"} "${real_given[@]}")
     run_units "$build" "$pattern" "${clean[@]}"
     check_left "$build" "the unit tests"
     run_pytest "$pattern" "${clean[@]}"
@@ -120,7 +120,7 @@ as_user() {
     chown -R "$test_user:" "$copy"
     setpriv "--reuid=$test_user" "--regid=$(id -g "$test_user")" --init-groups --inh-caps=-all \
         env -i "PATH=$PATH" "HOME=$(getent passwd "$test_user" | cut -d: -f6)" LANG=C.UTF-8 "THOLE_DEV_LOGS=$copy/logs" \
-        ${CI:+"CI=$CI"} ${THOLE_CRASH_ROUNDS:+"THOLE_CRASH_ROUNDS=$THOLE_CRASH_ROUNDS"} "$copy/thole/dev" "$@" || code=$?
+        ${CI:+"CI=$CI"} ${THOLE_CRASH_ROUNDS:+"THOLE_CRASH_ROUNDS=$THOLE_CRASH_ROUNDS"} "${real_given[@]}" "$copy/thole/dev" "$@" || code=$?
     mkdir -p "$logs/$test_user"
     cp "$copy/logs/"* "$logs/$test_user/" 2>/dev/null || true
     rm -rf "$copy"
@@ -129,7 +129,15 @@ as_user() {
 
 # suite BUILD PATTERN PASSES: the whole of it; PASSES is both or one
 suite() {
-    local began=$SECONDS
+    local began=$SECONDS group
+    group=$(id -gn)
+    if [ "$(id -u)" -eq 0 ]; then
+        ensure_user
+        group=$(id -gn "$test_user")
+    fi
+    if real_wanted "$2"; then
+        real_start "$group"
+    fi
     run_suite "$root" "$1" "$2"
     if [ "$3" = both ] && [ "$(id -u)" -eq 0 ]; then
         as_user test ${2:+"$2"} || suite_failed=1
