@@ -234,6 +234,8 @@ typedef struct BackendKind {
     /* NULL: an option is not what it should be, or nothing listens there by the look of it */
     Backend *(*make)(void *arg, const StrMap *options, Err *err);
     void *arg;
+    bool lent;    /* `make` always gives the same one, its own: nobody else frees it */
+    bool by_name; /* "auto" never means it */
 } BackendKind;
 
 /* Forgets; stops nothing. Calls in flight are dropped: nobody is called any more, their Ops are

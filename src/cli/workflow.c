@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/backend_options.h"
 #include "cli/commands.h"
 #include "cli/report_print.h"
 #include "cli/workflow_view.h"
@@ -77,6 +78,8 @@ static char *body_of(const WorkflowOptions *ask, const char *file, const char *t
     json_kv_object(&out, "spec");
     json_kv_string(&out, "task", ask->task ? ask->task : drawn);
     json_kv_string(&out, "backend", ask->backend);
+    json_key(&out, "backendOptions");
+    backend_options_put(&out);
     json_kv_string(&out, "file", file);
     json_kv_bool(&out, "cleanupOnCancel", ask->cleanup);
     put_duration(&out, "timeout", ask->timeout_ms);

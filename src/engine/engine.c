@@ -88,6 +88,7 @@ Engine *engine_new(const EngineOptions *options) {
     engine->options = *options;
     engine->loop = options->loop;
     engine->backend = options->backend;
+    engine->pool = backend_pool_new(options->loop, options->kinds, options->kind_n);
     engine->state_dir = xstrdup(options->state_dir);
     engine->objects = objects_new(options->loop);
     engine->http = options->scripted ? NULL : http_client_new(options->loop);
@@ -120,6 +121,7 @@ Engine *engine_free(Engine *engine) {
         session_free(session);
     }
     workflows_free(engine);
+    backend_pool_free(engine->pool);
     events_end(engine);
     worker_free(engine->worker); /* what was to be written is */
     worker_free(engine->reader);

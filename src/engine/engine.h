@@ -18,10 +18,9 @@ typedef struct EngineOptions {
     Loop *loop;
     const char *state_dir;
     Backend *backend; /* where sessions' steps run */
-    /* Where workflows may run: of "auto" it is the first one that is available. Lent, with the
-     * array. */
-    Backend *const *backends;
-    size_t backend_n;
+    /* Where workflows may run: of "auto" it is the first one that is available. Lent. */
+    const BackendKind *kinds;
+    size_t kind_n;
     Store *store; /* of port leases; lent */
     const char *version;
     bool scripted; /* tests: no state file of the project is written */

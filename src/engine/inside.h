@@ -7,6 +7,7 @@
  * starts or stops anything.
  *
  *     files/    watching and reading files: knows no session
+ *     backends/ those that workflows use
  *     ports/    leases, holds and listening sockets
  *     logs/     what targets wrote, as lines
  *     events/   what happened, and what is told of it
@@ -15,6 +16,7 @@
  *     workflows/ one workflow: its steps, life and files */
 #pragma once
 
+#include "engine/backends/backend_pool.h"
 #include "engine/engine.h"
 #include "engine/files/file_watch.h"
 #include "loop/alarm.h"
@@ -27,6 +29,7 @@ struct Engine {
     Loop *loop;
     char *state_dir;
     Backend *backend;
+    BackendPool *pool; /* where workflows run */
     Objects *objects;
     HttpClient *http;
     Worker *worker;       /* writes state files; NULL: scripted */

@@ -37,13 +37,13 @@ enum {
     ADOPT_MS = 8 * 1000,
     STORE_WAIT_MS = 5 * 1000, /* for another process that has the store locked */
     SIGNALS = 3,
-    BACKENDS = 2
+    KINDS = 2
 };
 
 typedef struct App {
     Loop *loop;
-    Backend *backend;            /* local: where sessions run */
-    Backend *backends[BACKENDS]; /* where workflows may, the preferred first; fake: for show */
+    Backend *backend;         /* local: where sessions run */
+    BackendKind kinds[KINDS]; /* where workflows may */
     Store *store;
     Engine *engine;
     Api *api;
@@ -218,6 +218,20 @@ static void on_adopting_late(void *arg) {
     serve(arg);
 }
 
+static Backend *make_local(void *arg, const StrMap *options, Err *err) {
+    return ((App *)arg)->backend;
+}
+
+static Backend *make_fake(void *arg, const StrMap *options, Err *err) {
+    return fake_backend_new(((App *)arg)->loop);
+}
+
+/* The preferred first; `fake` is for show. */
+static void name_kinds(App *app) {
+    app->kinds[0] = (BackendKind){.name = "local", .make = make_local, .arg = app, .lent = true};
+    app->kinds[1] = (BackendKind){.name = "fake", .make = make_fake, .arg = app, .by_name = true};
+}
+
 static int start(App *app, Err *err) {
     static const int signals[SIGNALS] = {SIGTERM, SIGHUP, SIGINT};
     const char *argv[] = {app->program, NULL};
@@ -230,15 +244,13 @@ static int start(App *app, Err *err) {
         app->signals[i] = signal_watch_new(app->loop, signals[i], on_signal, app);
     app->backend = local_backend_new(app->loop, &local);
     backend_load(app->backend, on_loaded, app); /* meets the rail, which waits for a server */
-    app->backends[0] = app->backend;
-    app->backends[1] = fake_backend_new(app->loop);
-    op_forget(backend_load(app->backends[1], NULL, NULL));
+    name_kinds(app);
     app->store = sqlite_store_new(app->database, STORE_WAIT_MS);
     EngineOptions options = {.loop = app->loop,
                              .state_dir = app->state_dir,
                              .backend = app->backend,
-                             .backends = app->backends,
-                             .backend_n = BACKENDS,
+                             .kinds = app->kinds,
+                             .kind_n = KINDS,
                              .store = app->store,
                              .version = THOLE_VERSION};
     app->engine = engine_new(&options);
@@ -259,8 +271,7 @@ static void stop(App *app) {
         timer_free(app->adopting);
         engine_free(app->engine);
     }
-    for (size_t i = 0; i < BACKENDS; i++)
-        backend_free(app->backends[i]);
+    backend_free(app->backend);
     store_free(app->store);
     for (size_t i = 0; i < SIGNALS; i++)
         signal_watch_free(app->signals[i]);

@@ -49,29 +49,17 @@ static int check_task(const char *task, Err *err) {
     return 0;
 }
 
-static Backend *find_backend(const Engine *engine, const char *name, Err *err) {
-    bool any = !name || !*name || strcmp(name, "auto") == 0;
-    for (size_t i = 0; i < engine->options.backend_n; i++) {
-        Backend *backend = engine->options.backends[i];
-        if (any ? backend_available(backend, err) : strcmp(backend->name, name) == 0)
-            return backend;
-    }
-    if (any)
-        err_set(err, ERR_UNAVAILABLE, "there is no backend that is available");
-    else
-        err_set(err, ERR_NOT_FOUND, "there is no backend %s", name);
-    return NULL;
-}
-
 /* ---- life ---- */
 
 Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err) {
-    Backend *found = find_backend(engine, parts->backend, err);
-    if (!found)
+    PooledBackend *pooled = parts->again ? backend_pool_retake(engine->pool, &parts->backend, err)
+                                         : backend_pool_take(engine->pool, &parts->backend, err);
+    if (!pooled)
         return NULL;
     Workflow *workflow = xcalloc(1, sizeof(*workflow));
     workflow->engine = engine;
-    workflow->backend = found;
+    workflow->pooled = pooled;
+    workflow->backend = pooled_backend(pooled);
     workflow->task = xstrdup(parts->task);
     workflow->name = name_of_task(parts->task);
     workflow->dir = xasprintf("%s/workflows/%s", engine->state_dir, workflow->name);
@@ -110,6 +98,7 @@ Workflow *workflow_free(Workflow *workflow) {
         work_drop(&workflow->work[i]);
     workflow_facts_deinit(&workflow->facts, workflow->graph);
     VEC_FREE(workflow->queue);
+    pooled_drop(workflow->pooled);
     free(workflow->work);
     free(workflow->task);
     free(workflow->name);
@@ -188,6 +177,15 @@ static void on_set_up(void *arg, const void *result, const Err *err) {
     workflow_mark(workflow, UINT32_MAX);
 }
 
+static void on_backend(void *arg, const void *result, const Err *err) {
+    Workflow *workflow = arg;
+    if (err)
+        on_set_up(workflow, NULL, err);
+    else
+        workflow->call = backend_setup_workflow(workflow->backend, workflow->task, workflow->dir,
+                                                workflow->config, on_set_up, workflow);
+}
+
 /* Steps that only the end of the workflow ends are still to say how they ended; but not if it could
  * not end them. */
 static void on_gone(void *arg, const void *result, const Err *err) {
@@ -224,8 +222,7 @@ static void perform(Workflow *workflow) {
         return;
     switch (plan_workflow(workflow->graph, &workflow->facts)) {
     case WORKFLOW_SET_UP:
-        workflow->call = backend_setup_workflow(workflow->backend, workflow->task, workflow->dir,
-                                                workflow->config, on_set_up, workflow);
+        workflow->call = pooled_load(workflow->pooled, false, on_backend, workflow);
         break;
     case WORKFLOW_DESTROY:
         workflow->call = backend_destroy_workflow(workflow->backend, workflow->task,
@@ -274,6 +271,15 @@ static void on_set_up_again(void *arg, const void *result, const Err *err) {
     workflow_mark(workflow, UINT32_MAX);
 }
 
+static void on_backend_again(void *arg, const void *result, const Err *err) {
+    Workflow *workflow = arg;
+    if (err)
+        on_set_up_again(workflow, NULL, err);
+    else
+        workflow->call = backend_setup_workflow(workflow->backend, workflow->task, workflow->dir,
+                                                workflow->config, on_set_up_again, workflow);
+}
+
 /* The backend is told anew where the task is, which creates nothing that is there. What had not
  * been set up begins, what was being destroyed is destroyed: by the plan. */
 static void adopt(Workflow *workflow) {
@@ -286,8 +292,7 @@ static void adopt(Workflow *workflow) {
     arm_timeout(workflow);
     workflow->adopting = true;
     workflow->looked_up = 1;
-    workflow->call = backend_setup_workflow(workflow->backend, workflow->task, workflow->dir,
-                                            workflow->config, on_set_up_again, workflow);
+    workflow->call = pooled_load(workflow->pooled, true, on_backend_again, workflow);
 }
 
 int workflows_adopt(Engine *engine, Err *err) {
@@ -414,7 +419,12 @@ Workflow *workflow_create(Engine *engine, const WorkflowAsk *ask, Report *report
     if (!config)
         err_set(err, ERR_INVALID, "%s is not valid", ask->file);
     else
-        workflow = workflow_new(engine, &(WorkflowParts){task, ask->backend, &arena, config}, err);
+        workflow = workflow_new(engine,
+                                &(WorkflowParts){.task = task,
+                                                 .backend = {ask->backend, ask->backend_options},
+                                                 .arena = &arena,
+                                                 .config = config},
+                                err);
     arena_deinit(&arena);
     if (workflow && begin(workflow, ask, err) < 0)
         return workflow_free(workflow);

@@ -10,10 +10,11 @@
 typedef struct Workflow Workflow;
 
 typedef struct WorkflowAsk {
-    const char *task;    /* its uuid; NULL: one is drawn */
-    const char *backend; /* by name; NULL or "auto": the first one that is available */
-    const char *file;    /* what the text is called in messages */
-    const char *text;    /* the Config, JSON or YAML */
+    const char *task;             /* its uuid; NULL: one is drawn */
+    const char *backend;          /* by name; NULL or "auto": the first one that is available */
+    const Value *backend_options; /* BackendWish.options */
+    const char *file;             /* what the text is called in messages */
+    const char *text;             /* the Config, JSON or YAML */
     size_t size;
     int64_t timeout_ms;      /* of the whole; 0: none */
     int64_t step_timeout_ms; /* of steps that have none of their own; 0: none */

@@ -39,6 +39,17 @@ static int make_place(const Workflow *workflow, Err *err) {
     return path_mkdirs(workflow->dir, 0700, err);
 }
 
+/* As a BackendWish has them. */
+static void put_options(const Workflow *workflow, JsonWriter *out) {
+    const StrMap *options = pooled_options(workflow->pooled);
+    json_kv_object(out, "backend_options");
+    json_kv_object(out, workflow->backend->name);
+    for (size_t i = 0; i < options->n; i++)
+        json_kv_string(out, options->at[i].name, options->at[i].value);
+    json_object_end(out);
+    json_object_end(out);
+}
+
 int workflow_files_begin(const Workflow *workflow, Err *err) {
     Loop *loop = workflow->engine->loop;
     Buf buf;
@@ -52,6 +63,7 @@ int workflow_files_begin(const Workflow *workflow, Err *err) {
     json_kv_string(&out, "task", workflow->task);
     json_kv_string(&out, "uid", workflow->object.uid);
     json_kv_string(&out, "backend", workflow->backend->name);
+    put_options(workflow, &out);
     json_kv_int(&out, "started_us", workflow->started_us);
     json_kv_int(&out, "started_boot_ms", loop_boot_ms(loop));
     json_kv_string(&out, "boot_id", boot_id());
@@ -283,8 +295,12 @@ static int build(Engine *engine, const Value *who, Arena *arena, Workflow **ret,
     if (!task || !backend || !value_get_str(who, "uid"))
         return err_set(err, ERR_INVALID, WHO " does not say whose it is");
     const WorkflowConfig *config = load_config(who, arena, err);
-    Workflow *workflow =
-        config ? workflow_new(engine, &(WorkflowParts){task, backend, arena, config}, err) : NULL;
+    WorkflowParts parts = {.task = task,
+                           .backend = {backend, value_get(who, "backend_options")},
+                           .again = true,
+                           .arena = arena,
+                           .config = config};
+    Workflow *workflow = config ? workflow_new(engine, &parts, err) : NULL;
     if (!workflow)
         return -1;
     load_rest(workflow, who);

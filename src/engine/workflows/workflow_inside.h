@@ -26,7 +26,8 @@ struct Workflow {
     List dirty; /* Engine.dirty_workflows */
     Engine *engine;
     Object object;
-    Backend *backend;
+    PooledBackend *pooled;
+    Backend *backend; /* its */
     char *task, *name, *dir;
     Arena arena; /* config, graph */
     const WorkflowConfig *config;
@@ -49,7 +50,9 @@ struct Workflow {
 void workflow_mark(Workflow *workflow, uint32_t step);
 Workflow *workflow_free(Workflow *workflow);
 typedef struct WorkflowParts {
-    const char *task, *backend;
+    const char *task;
+    BackendWish backend;
+    bool again;   /* a server before has begun it */
     Arena *arena; /* of the config: what is in it is taken */
     const WorkflowConfig *config;
 } WorkflowParts;

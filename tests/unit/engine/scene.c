@@ -7,12 +7,17 @@
 #include "base/xalloc.h"
 #include "data/json.h"
 
-static void begin(Scene *scene) {
+static Backend *same_backend(void *arg, const StrMap *options, Err *err) {
+    return ((Scene *)arg)->backend;
+}
+
+void scene_begin(Scene *scene) {
+    scene->kind = (BackendKind){.name = "fake", .make = same_backend, .arg = scene, .lent = true};
     EngineOptions options = {.loop = scene->loop,
                              .state_dir = scene->state,
                              .backend = scene->backend,
-                             .backends = &scene->backend,
-                             .backend_n = 1,
+                             .kinds = &scene->kind,
+                             .kind_n = 1,
                              .version = "test",
                              .scripted = true};
     scene->engine = engine_new(&options);
@@ -30,7 +35,7 @@ Scene *scene_new(const char *yaml) {
     scene_save(scene, yaml);
     scene->loop = loop_new_scripted(1000, 1700000000000000);
     scene->backend = fake_backend_new(scene->loop);
-    begin(scene);
+    scene_begin(scene);
     return scene;
 }
 
@@ -80,7 +85,7 @@ void scene_crash(Scene *scene) {
     snprintf(slug, sizeof(slug), "%s", session_slug(scene->session));
     engine_free(scene->engine);
     fake_crash_server(scene->backend);
-    begin(scene);
+    scene_begin(scene);
     ASSERT(engine_adopt(scene->engine, NULL, NULL, &scene->err) == 0);
     loop_advance(scene->loop, 0);
     scene->session = session_find(scene->engine, slug);

@@ -12,6 +12,7 @@ typedef struct Scene {
     Backend *backend;
     Engine *engine;
     Session *session;
+    BackendKind kind; /* that of `backend`, for workflows */
     char file[160], state[160];
     Err err;
 } Scene;
@@ -19,6 +20,7 @@ typedef struct Scene {
 /* `yaml` becomes thole.yaml (version: 1 is put in front). */
 Scene *scene_new(const char *yaml);
 void scene_free(Scene *scene);
+void scene_begin(Scene *scene); /* a server: its engine */
 
 Session *scene_up(Scene *scene, const char *const *names); /* NULL-terminated; NULL: all */
 Session *scene_ci(Scene *scene);

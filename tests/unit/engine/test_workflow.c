@@ -81,13 +81,7 @@ static const char *error_of(Scene *scene, Workflow *workflow) {
 static Workflow *crash(Scene *scene) {
     engine_free(scene->engine);
     fake_crash_server(scene->backend);
-    scene->engine = engine_new(&(EngineOptions){.loop = scene->loop,
-                                                .state_dir = scene->state,
-                                                .backend = scene->backend,
-                                                .backends = &scene->backend,
-                                                .backend_n = 1,
-                                                .version = "test",
-                                                .scripted = true});
+    scene_begin(scene);
     ASSERT(engine_adopt(scene->engine, NULL, NULL, &scene->err) == 0);
     loop_advance(scene->loop, 0);
     return workflow_find(scene->engine, "T1");
