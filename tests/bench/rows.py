@@ -462,6 +462,6 @@ def switches(pid):
 
 
 from rows_files import ROWS_FILES  # noqa: E402  they are made of what stands above
-
+from rows_workflows import ROWS_WORKFLOWS  # noqa: E402
 ROWS = {row.name: row for row in (kind() for kind in (Cli, Start, StartOne, ChainSpawn, JobsMake, ChainMake, Memory, MemoryServer,
-                                                      Idle, Logs, LogsSecrets, Crash, Watchers, Plan, *ROWS_FILES))}
+                                                      Idle, Logs, LogsSecrets, Crash, Watchers, Plan, *ROWS_FILES, *ROWS_WORKFLOWS))}
