@@ -118,6 +118,9 @@ static int begin(Cli *cli, const WorkflowOptions *ask, const char *file, Err *er
         report_print(cli, reply);
         return -1;
     }
+    const Value *warnings = value_get(value_get(reply, "status"), "warnings");
+    for (size_t i = 0; i < value_count(warnings); i++)
+        cli_say("%s", value_str(value_at(warnings, i)));
     if (!ask->detach)
         return follow(cli, workflow_name(reply), err);
     if (as_json(cli))

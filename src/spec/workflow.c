@@ -152,7 +152,7 @@ static const Field step_fields[] = {
     FIELD(Step, backend_options, "backend_options", t_options, .doc = "by backend"),
     FIELD(Step, workflow_labels, "workflow_labels", t_env, .doc = "for what is created for it"),
     FIELD(Step, container_name_scheme, "container_name_scheme", t_string,
-          .doc = "hash or descriptive; empty: hash"),
+          .doc = "hash or descriptive; empty: descriptive"),
     FIELD(Step, depends_on, "depends_on", t_strings,
           .doc = "names of steps that must have ended before it"),
 };

@@ -13,6 +13,8 @@
 #include "base/report.h"
 #include "spec/step.h"
 
+typedef struct Source Source;
+
 typedef struct Stage {
     struct {
         Step *at;
@@ -43,6 +45,8 @@ SCHEMA_DECLARE(type_step, Step);
  * report, with place and path; NULL: there was an error. Everything lives in `arena`. */
 const WorkflowConfig *workflow_load(const char *file, const char *text, size_t size, Arena *arena,
                                     Report *report);
+/* Likewise, of source->file, into its arena and report; the source has its places then. */
+const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size);
 /* As it is stored, or (mask) shown: values of secrets become "********" wherever they stand. */
 void workflow_encode(const WorkflowConfig *config, bool mask, JsonWriter *out);
 

@@ -120,16 +120,22 @@ void workflow_encode(const WorkflowConfig *config, bool mask, JsonWriter *out) {
 
 /* --- read --- */
 
+const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size) {
+    size_t errors = source->report->errors;
+    WorkflowConfig *config = arena_alloc(source->arena, sizeof(*config));
+    if (read_tree(source, text, size) < 0 || !is_config(source))
+        return NULL;
+    Decoder decoder = {.arena = source->arena,
+                       .report = source->report,
+                       .file = source->file,
+                       .unknown = UNKNOWN_WARN};
+    if (schema_decode(&decoder, &type_workflow, source->value, config) < 0)
+        return NULL;
+    workflow_check(config, source);
+    return source->report->errors == errors ? config : NULL;
+}
+
 const WorkflowConfig *workflow_load(const char *file, const char *text, size_t size, Arena *arena,
                                     Report *report) {
-    Source source = {.file = file, .report = report, .arena = arena};
-    size_t errors = report->errors;
-    WorkflowConfig *config = arena_alloc(arena, sizeof(*config));
-    if (read_tree(&source, text, size) < 0 || !is_config(&source))
-        return NULL;
-    Decoder decoder = {.arena = arena, .report = report, .file = file, .unknown = UNKNOWN_WARN};
-    if (schema_decode(&decoder, &type_workflow, source.value, config) < 0)
-        return NULL;
-    workflow_check(config, &source);
-    return report->errors == errors ? config : NULL;
+    return workflow_read(&(Source){.file = file, .report = report, .arena = arena}, text, size);
 }

@@ -396,6 +396,7 @@ static const BackendOps fake_ops = {
 Backend *fake_backend_new(Loop *loop) {
     Fake *fake = xcalloc(1, sizeof(*fake));
     fake->base = (Backend){.ops = &fake_ops, .name = "fake", .platform = "", .loop = loop};
+    fake->base.fields = fake_fields(&fake->base.field_n);
     list_init(&fake->runs);
     list_init(&fake->rules);
     list_init(&fake->counts);

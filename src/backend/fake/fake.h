@@ -7,6 +7,8 @@
 #include "backend/backend.h"
 
 Backend *fake_backend_new(Loop *loop);
+/* What becomes of the fields of a Config: Backend.fields. */
+const BackendField *fake_fields(size_t *ret_n);
 
 /* ---- Scripting, for tests ---- */
 /* What a step does: the script for its id's step, else for the step's own name (the only one for

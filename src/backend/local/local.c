@@ -545,6 +545,7 @@ static void copy_options(LocalOptions *own, const LocalOptions *given) {
 Backend *local_backend_new(Loop *loop, const LocalOptions *options) {
     Local *local = xcalloc(1, sizeof *local);
     local->base = (Backend){.ops = &local_ops, .name = "local", .loop = loop};
+    local->base.fields = local_fields(&local->base.field_n);
     copy_options(&local->options, options);
     map_init(&local->tasks);
     map_init(&local->runs);

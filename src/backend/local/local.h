@@ -16,3 +16,6 @@ Backend *local_backend_new(Loop *loop, const LocalOptions *options);
 
 /* Tells the rail that the server leaves on purpose: no other is to be started. */
 void local_backend_say_bye(Backend *backend);
+
+/* What becomes of the fields of a Config: Backend.fields. */
+const BackendField *local_fields(size_t *ret_n);

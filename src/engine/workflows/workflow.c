@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/fields.h"
 #include "base/boot.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -406,25 +407,48 @@ static int begin(Workflow *workflow, const WorkflowAsk *ask, Err *err) {
     return workflow_files_begin(workflow, err);
 }
 
+static void keep_warnings(Workflow *workflow, const Report *report) {
+    Arena *arena = &workflow->arena;
+    workflow->warnings.at = arena_alloc(arena, (report->n + 1) * sizeof(char *));
+    for (size_t i = 0; i < report->n; i++)
+        if (report->at[i].warning)
+            workflow->warnings.at[workflow->warnings.n++] = report_line(&report->at[i], arena);
+}
+
+/* NULL also if its backend refuses what the Config asks for. */
+static Workflow *make(Engine *engine, const WorkflowAsk *ask, WorkflowParts *parts, Report *report,
+                      Err *err) {
+    Source source = {.file = ask->file, .report = report, .arena = parts->arena};
+    parts->config = workflow_read(&source, ask->text, ask->size);
+    if (!parts->config) {
+        err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+        return NULL;
+    }
+    Workflow *workflow = workflow_new(engine, parts, err);
+    if (!workflow)
+        return NULL;
+    source.arena = &workflow->arena;
+    backend_check_config(workflow->backend, workflow->config, &source);
+    if (report->errors) {
+        err_set(err, ERR_INVALID, "%s cannot be run on the backend %s", ask->file,
+                workflow->backend->name);
+        return workflow_free(workflow);
+    }
+    keep_warnings(workflow, report);
+    return workflow;
+}
+
 Workflow *workflow_create(Engine *engine, const WorkflowAsk *ask, Report *report, Err *err) {
-    Workflow *workflow = NULL;
     Arena arena;
     char drawn[37];
     random_uuid(drawn);
-    const char *task = ask->task ? ask->task : drawn;
-    if (check_task(task, err) < 0 || check_free(engine, task, err) < 0)
+    WorkflowParts parts = {.task = ask->task ? ask->task : drawn,
+                           .backend = {ask->backend, ask->backend_options},
+                           .arena = &arena};
+    if (check_task(parts.task, err) < 0 || check_free(engine, parts.task, err) < 0)
         return NULL;
     arena_init(&arena);
-    const WorkflowConfig *config = workflow_load(ask->file, ask->text, ask->size, &arena, report);
-    if (!config)
-        err_set(err, ERR_INVALID, "%s is not valid", ask->file);
-    else
-        workflow = workflow_new(engine,
-                                &(WorkflowParts){.task = task,
-                                                 .backend = {ask->backend, ask->backend_options},
-                                                 .arena = &arena,
-                                                 .config = config},
-                                err);
+    Workflow *workflow = make(engine, ask, &parts, report, err);
     arena_deinit(&arena);
     if (workflow && begin(workflow, ask, err) < 0)
         return workflow_free(workflow);

@@ -64,6 +64,10 @@ int workflow_files_begin(const Workflow *workflow, Err *err) {
     json_kv_string(&out, "uid", workflow->object.uid);
     json_kv_string(&out, "backend", workflow->backend->name);
     put_options(workflow, &out);
+    json_kv_array(&out, "warnings");
+    for (size_t i = 0; i < workflow->warnings.n; i++)
+        json_string(&out, workflow->warnings.at[i]);
+    json_array_end(&out);
     json_kv_int(&out, "started_us", workflow->started_us);
     json_kv_int(&out, "started_boot_ms", loop_boot_ms(loop));
     json_kv_string(&out, "boot_id", boot_id());
@@ -279,7 +283,17 @@ static int64_t age_ms(const Workflow *workflow, const Value *who) {
     return ms > 0 ? ms : 0;
 }
 
+static void load_warnings(Workflow *workflow, const Value *list) {
+    size_t n = value_count(list);
+    workflow->warnings.at = arena_alloc(&workflow->arena, (n + 1) * sizeof(char *));
+    for (size_t i = 0; i < n; i++)
+        if (value_str(value_at(list, i)))
+            workflow->warnings.at[workflow->warnings.n++] =
+                arena_strdup(&workflow->arena, value_at(list, i)->text);
+}
+
 static void load_rest(Workflow *workflow, const Value *who) {
+    load_warnings(workflow, value_get(who, "warnings"));
     workflow->started_us = value_get_int(who, "started_us", 0);
     workflow->step_timeout_ms = value_get_int(who, "step_timeout_ms", 0);
     workflow->timeout_ms = value_get_int(who, "timeout_ms", 0);

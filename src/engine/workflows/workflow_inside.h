@@ -31,6 +31,7 @@ struct Workflow {
     char *task, *name, *dir;
     Arena arena; /* config, graph */
     const WorkflowConfig *config;
+    StrList warnings; /* of its Config */
     StepGraph *graph;
     WorkflowFacts facts;
     StepWork *work;      /* parallel to graph->at */

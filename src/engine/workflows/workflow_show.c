@@ -116,6 +116,10 @@ void workflow_encode_object(const Object *object, JsonWriter *out) {
     json_kv_string(out, "error", facts->error[0] ? facts->error : NULL);
     kv_time(out, "startTime", workflow->started_us);
     kv_time(out, "finishTime", workflow->ended_us);
+    json_kv_array(out, "warnings");
+    for (size_t i = 0; i < workflow->warnings.n; i++)
+        json_string(out, workflow->warnings.at[i]);
+    json_array_end(out);
     json_kv_array(out, "steps");
     for (uint32_t i = 0; i < workflow->graph->n; i++)
         encode_step(workflow, i, out);
