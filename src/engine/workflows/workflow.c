@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/fields.h"
 #include "base/boot.h"
 #include "base/clock.h"
 #include "base/log.h"

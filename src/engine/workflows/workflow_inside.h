@@ -2,6 +2,7 @@
 /* What the files of this directory share. */
 #pragma once
 
+#include "backend/fields.h"
 #include "base/vec.h"
 #include "engine/inside.h"
 #include "engine/workflows/workflow.h"
