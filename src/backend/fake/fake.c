@@ -91,6 +91,16 @@ static Op *fake_load(Backend *backend, OpFn fn, void *arg) {
     return done(fake_of(backend), fn, arg);
 }
 
+/* The name of a task that was destroyed may be used again. */
+static void forget_ended(Fake *fake, const char *task) {
+    FakeRun *run;
+    LIST_FOREACH_SAFE (run, &fake->runs, link) {
+        bool idle = list_empty(&run->tails) && list_empty(&run->waits) && list_empty(&run->stops);
+        if (run->phase == FAKE_ENDED && idle && strcmp(run->task, task) == 0)
+            fake_run_free(run);
+    }
+}
+
 static Op *fake_setup_workflow(Backend *backend, const char *task, const char *dir,
                                const WorkflowConfig *config, OpFn fn, void *arg) {
     Fake *fake = fake_of(backend);
@@ -99,6 +109,8 @@ static Op *fake_setup_workflow(Backend *backend, const char *task, const char *d
         err_set(&err, ERR_UNAVAILABLE, "expected fail to setup workflow");
         return refuse(fake, &err, fn, arg);
     }
+    if (!map_get(&fake->tasks, task))
+        forget_ended(fake, task);
     free(map_put(&fake->tasks, task, xstrdup(dir)));
     return done(fake, fn, arg);
 }

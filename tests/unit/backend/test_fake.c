@@ -319,3 +319,18 @@ TEST(fake_a_stop_command_works_as_the_script_says)
     }
     world_close(w);
 }
+
+TEST(fake_name_of_a_task_may_be_used_again)
+{
+    World *w = world_open();
+    for (int i = 0; i < 2; i++) {
+        world_setup(w, "t");
+        Heard heard = run_env(w, 1, env_step(w, STEP_COMMANDS, "STEP_EXIT_CODE", "7"));
+        CHECK_STR(heard.err.msg, "");
+        CHECK_EQ(heard.state.code, 7);
+        heard = (Heard){0};
+        backend_destroy_workflow(w->backend, "t", NULL, hear, &heard);
+        UNTIL(w, heard.called);
+    }
+    world_close(w);
+}
