@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* together N DIR ARGV…: the bare loop for many at once: starts ARGV N times, each with a log file in
- * DIR, and waits for all. */
+/* together N DIR ARGV…: the bare loop for many at once: starts ARGV N times, each with a log file
+ * in DIR, and waits for all. */
 #include "bench.h"
 
 int main(int argc, char **argv) {
