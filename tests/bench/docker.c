@@ -61,7 +61,7 @@ static void read_answer(Engine *engine) {
     engine->n = 0;
     if (!fgets(line, sizeof(line), engine->in) || strlen(line) < 12)
         die("no answer");
-    engine->status = (int)strtol(line + 9, NULL, 10);
+    engine->status = (int)strtoul(line + 9, NULL, 10);
     while (fgets(line, sizeof(line), engine->in) && line[0] != '\r') {
         if (strncasecmp(line, "Content-Length:", 15) == 0)
             size = strtoul(line + 15, NULL, 10);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table field × backend: nothing is forgotten, what is refused is refused, and the page in docs/
- * is what the tables say. THOLE_UPDATE=1 writes it. */
+/* The table field × backend: nothing is forgotten, what is refused is refused, and the page in
+ * docs/ is what the tables say. THOLE_UPDATE=1 writes it. */
 #include "backend/fields.h"
 
 #include <string.h>
