@@ -368,3 +368,9 @@ void review_body_read(const Value *body, Arena *arena, SessionBody *ret) {
     read_file(&r, member(&r, body, "", "spec", VALUE_MAP));
     read_client(&r, body, "");
 }
+
+void client_body_read(const Value *body, Arena *arena, SessionBody *ret) {
+    Reader r = {arena, ret};
+    *ret = (SessionBody){.cause_n = 0};
+    read_client(&r, body, "");
+}

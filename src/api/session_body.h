@@ -25,3 +25,5 @@ void start_body_read(const Value *body, Arena *arena, SessionBody *ret);
 void patch_spec_read(const Value *spec, Arena *arena, SessionBody *ret, SessionPatch *ret_patch);
 /* {spec{tiltfilePath}, client} */
 void review_body_read(const Value *body, Arena *arena, SessionBody *ret);
+/* {client} of any body; `unknown` and `causes` are filled likewise. */
+void client_body_read(const Value *body, Arena *arena, SessionBody *ret);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creating, cancelling and deleting workflows. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/api_inside.h"
+#include "api/session_body.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "engine/workflows/workflow.h"
+#include "spec/names.h"
 
 static int bad(Request *request, const char *field, const char *what) {
     const Cause cause = {"FieldValueInvalid", what, field};
@@ -62,6 +65,57 @@ static int read_config(Request *request, const Value *spec, WorkflowAsk *ask) {
     return 0;
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
+}
+
+/* A map of variables: strings, but for NUL. */
+static int read_variables(Request *request, const Value *spec, const char *key, StrMap *ret) {
+    const Value *v = value_get(spec, key);
+    const char *path = arena_printf(request->arena, "spec.%s", key);
+    if (!v || value_is(v, VALUE_NULL))
+        return 0;
+    if (!value_is(v, VALUE_MAP))
+        return bad(request, path, "expected a map of names and values");
+    StrMap map = {.at = arena_alloc(request->arena, (v->map.n + 1) * sizeof(*map.at))};
+    for (size_t i = 0; i < v->map.n; i++) {
+        const char *name = v->map.at[i].key, *wrong = check_env_name(name);
+        const Value *value = v->map.at[i].value;
+        if (!wrong && (!value_is(value, VALUE_STRING) || strlen(value->text) != value->len))
+            wrong = "its value is no string";
+        if (wrong)
+            return bad(request, arena_printf(request->arena, "%s.%s", path, name), wrong);
+        map.at[map.n++] = (StrPair){name, value->text};
+    }
+    qsort(map.at, map.n, sizeof(*map.at), by_name);
+    *ret = map;
+    return 0;
+}
+
+/* Too short a secret would mask ordinary text; who gives it is told. */
+static int read_secrets(Request *request, const Value *spec, WorkflowAsk *ask) {
+    if (read_variables(request, spec, "secrets", &ask->secrets) < 0)
+        return -1;
+    for (size_t i = 0; i < ask->secrets.n; i++)
+        if (strlen(ask->secrets.at[i].value) < SECRET_MIN)
+            return bad(request,
+                       arena_printf(request->arena, "spec.secrets.%s", ask->secrets.at[i].name),
+                       arena_printf(request->arena,
+                                    "its value is shorter than %d bytes and would mask ordinary "
+                                    "text",
+                                    SECRET_MIN));
+    return 0;
+}
+
+static int read_client(Request *request, const Value *body, WorkflowAsk *ask) {
+    SessionBody *client = arena_alloc(request->arena, sizeof(*client));
+    client_body_read(body, request->arena, client);
+    if (client->cause_n)
+        return bad(request, client->causes[0].field, client->causes[0].message);
+    ask->client = client->has_client ? &client->client : NULL;
+    return 0;
+}
+
 static int read_ask(Request *request, const Value *body, WorkflowAsk *ret) {
     const Value *spec = value_get(body, "spec");
     ret->file = "spec.config";
@@ -71,7 +125,9 @@ static int read_ask(Request *request, const Value *body, WorkflowAsk *ret) {
         read_text(request, spec, "backend", &ret->backend) < 0 ||
         read_text(request, spec, "file", &ret->file) < 0 ||
         read_duration(request, spec, "timeout", &ret->timeout_ms) < 0 ||
-        read_duration(request, spec, "stepTimeout", &ret->step_timeout_ms) < 0)
+        read_duration(request, spec, "stepTimeout", &ret->step_timeout_ms) < 0 ||
+        read_variables(request, spec, "env", &ret->env) < 0 ||
+        read_secrets(request, spec, ret) < 0 || read_client(request, body, ret) < 0)
         return -1;
     return read_config(request, spec, ret);
 }

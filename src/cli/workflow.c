@@ -11,6 +11,7 @@
 #include "cli/backend_options.h"
 #include "cli/commands.h"
 #include "cli/report_print.h"
+#include "cli/request.h"
 #include "cli/workflow_view.h"
 #include "data/json.h"
 #include "spec/routes.h"
@@ -87,6 +88,7 @@ static char *body_of(const WorkflowOptions *ask, const char *file, const char *t
     json_key(&out, "config");
     json_stringn(&out, text, size);
     json_object_end(&out);
+    request_client(&out);
     json_object_end(&out);
     return buf_take(&buf);
 }

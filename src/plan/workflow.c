@@ -204,15 +204,24 @@ static void say_failure(WorkflowFacts *facts, const Step *step, uint32_t i) {
         workflow_cancel(facts, RESULT_FAILURE, text);
 }
 
+/* A detached step that ran until nobody was left to wait for: the end of the workflow has ended it,
+ * however it took that, and this is no failure. */
+static bool is_dismissed(const WorkflowFacts *facts, const StepGraph *graph, uint32_t i,
+                         const StepEnded *ended) {
+    return graph->at[i].step->detach && facts->steps[i].ran && facts->settled == graph->n &&
+           ended->outcome == OUTCOME_FAILURE && ended->oom_killed != YES;
+}
+
 void step_ended(WorkflowFacts *facts, const StepGraph *graph, uint32_t i, const StepEnded *ended) {
     StepFacts *own = &facts->steps[i];
     const Step *step = graph->at[i].step;
-    own->outcome = outcome_of(facts, own, ended->outcome);
+    bool dismissed = !own->timed_out && is_dismissed(facts, graph, i, ended);
+    own->outcome = dismissed ? OUTCOME_SUCCESS : outcome_of(facts, own, ended->outcome);
     own->progress = PROGRESS_DONE;
     own->exit_code = ended->exit_code;
     own->oom_killed = ended->oom_killed;
     own->ended_us = ended->ended_us;
-    own->error = ended->error && *ended->error ? xstrdup(ended->error) : NULL;
+    own->error = !dismissed && ended->error && *ended->error ? xstrdup(ended->error) : NULL;
     facts->live--;
     if (step->detach && own->ran)
         return; /* settled; what becomes of it is its own affair */

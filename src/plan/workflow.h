@@ -16,10 +16,10 @@
  * started has failed in any case.
  *
  * When all are settled, or could not be set up, the workflow is destroyed, which ends the detached
- * ones; then it is over. Cancelled (by people, a timeout, or a failure with `failure: cancel`):
- * what runs is stopped, detached steps excepted; what has not begun is skipped, but for clean-up:
- * steps with `on_failure`, if the workflow or the step itself asked for that, run as after a
- * failure. */
+ * ones: for them that is success, whatever they say to it. Then it is over. Cancelled (by people, a
+ * timeout, or a failure with `failure: cancel`): what runs is stopped, detached steps excepted;
+ * what has not begun is skipped, but for clean-up: steps with `on_failure`, if the workflow or the
+ * step itself asked for that, run as after a failure. */
 #pragma once
 
 #include "base/arena.h"

@@ -1,12 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* In what forms a secret turns up in what programs write: as it is, line by line, and, if it is
- * long, in base64 and percent-encoded. A log masks all of them. */
+ * long, in base64 and percent-encoded. A log masks all of them, and so do sentences.
+ *
+ *     MaskForms forms;
+ *     mask_forms_init(&forms, arena);
+ *     mask_forms_add(&forms, value);
+ *     ... forms.list ...
+ *     mask_forms_deinit(&forms);      the list lives on in the arena
+ */
 #pragma once
 
+#include "base/map.h"
 #include "data/schema.h"
 
-/* Adds the forms of `value` to the list, in `arena`. White space around it does not count; what is
- * shorter than SECRET_MIN is left out: it would mask ordinary text. Lines of a secret that are that
- * short are left out as well. Within base64 of a longer text the secret begins at one of three
- * places of a group: of each the part that the secret alone determines is a form. */
-void mask_forms(const char *value, Arena *arena, StrList *list);
+enum {
+    MASK_FORMS_MAX = 256,            /* that one log can mask */
+    MASK_FORM_BYTES_MAX = 16 * 1024, /* of one; a longer secret is masked in parts */
+};
+
+typedef struct MaskForms {
+    StrList list; /* none twice */
+    Arena *arena;
+    size_t cap;
+    Map seen;
+} MaskForms;
+
+void mask_forms_init(MaskForms *forms, Arena *arena);
+void mask_forms_deinit(MaskForms *forms);
+/* The value as it is. White space around it does not count; what is shorter than SECRET_MIN is left
+ * out: it would mask ordinary text. Lines of a secret that are that short are left out as well. */
+void mask_forms_add(MaskForms *forms, const char *value);
+/* The encodings of a long one, as long as there are fewer than MASK_FORMS_MAX forms. Within base64
+ * of a longer text the secret begins at one of three places of a group: of each the part that the
+ * secret alone determines is a form. */
+void mask_forms_add_encoded(MaskForms *forms, const char *value);
+
+/* Hides all forms in a sentence, in place. It is cut where it would get longer than `size`. */
+void mask_text(const StrList *forms, char *text, size_t size);

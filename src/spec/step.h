@@ -46,7 +46,7 @@ typedef struct BackendOptions {
     const struct Value *kubernetes; /* as it was written; NULL: absent */
 } BackendOptions;
 
-/* What only local processes have; the values of the client that created the session. */
+/* What only local processes have; the values of the client that created the session or workflow. */
 typedef struct ProcessLimit {
     int resource;
     uint64_t soft, hard;
@@ -56,6 +56,7 @@ typedef struct ProcessSetup {
     int32_t nice;
     const ProcessLimit *limits;
     size_t limit_n;
+    StrMap inherited; /* steps of workflows: the environment below their own */
 } ProcessSetup;
 
 /* A listening socket that a process is given (LISTEN_FDS); lent. */

@@ -102,6 +102,8 @@ static WorkflowConfig masked(const WorkflowConfig *config, Arena *arena) {
         for (size_t k = 0; k < n; k++) {
             Step *step = &stage->steps.at[k];
             *step = config->stages.at[i].steps.at[k];
+            if (step->image && is_secret(config, step, step->image))
+                step->image = SCHEMA_MASKED;
             step->environment = masked_map(config, step, &step->environment, arena);
             step->commands = masked_list(config, step, &step->commands, arena);
             step->entrypoint = masked_list(config, step, &step->entrypoint, arena);

@@ -16,6 +16,8 @@ typedef struct Run Run;
 
 typedef struct Task {
     char *name, *dir;
+    Arena arena;
+    StrMap services; /* of a workflow: where its services are, as variables; in `arena` */
 } Task;
 
 struct Local {

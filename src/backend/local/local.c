@@ -15,6 +15,7 @@
 #include "backend/local/inside.h"
 #include "backend/local/launch_file.h"
 #include "backend/local/records.h"
+#include "backend/local/workflow_services.h"
 #include "backend/local/workflow_step.h"
 #include "base/boot.h"
 #include "base/log.h"
@@ -101,6 +102,7 @@ void task_free(Task *task) {
         return;
     free(task->name);
     free(task->dir);
+    arena_deinit(&task->arena);
     free(task);
 }
 
@@ -255,18 +257,19 @@ static Op *local_setup_workflow(Backend *backend, const char *name, const char *
                                 const WorkflowConfig *config, OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Err err = {0};
-    if (config && workflow_refuse(config, &err) < 0)
-        return local_refuse(local, fn, arg, &err);
     if ((config ? workflow_places_make(dir, &err) : path_mkdirs(dir, 0700, &err)) < 0)
         return local_refuse(local, fn, arg, &err);
     Task *task = local_task(local, name);
     if (!task) {
         task = xcalloc(1, sizeof *task);
         task->name = xstrdup(name);
+        arena_init(&task->arena);
         map_put(&local->tasks, name, task);
     }
     free(task->dir);
     task->dir = xstrdup(dir);
+    arena_reset(&task->arena);
+    task->services = config ? services_environment(config, &task->arena) : (StrMap){0};
     local_exec_tidy(local, task);
     return local_succeed(local, fn, arg);
 }
@@ -356,7 +359,9 @@ static Run *prepare_any(Local *local, const Task *task, StepId id, const Step *s
     if (step->type == STEP_PROCESS)
         return prepare_run(local, task, id, step, err);
     arena_init(&arena);
-    if (workflow_process(step, task->dir, &arena, &process, err) == 0)
+    if (services_check_free(step, err) == 0 &&
+        workflow_process(step, &(WorkflowPlace){task->dir, task->services}, &arena, &process,
+                         err) == 0)
         run = prepare_run(local, task, id, &process, err);
     arena_deinit(&arena);
     return run;
@@ -468,6 +473,10 @@ static int local_keep_socket(Backend *backend, const char *name, int fd, Err *er
     return done;
 }
 
+static void local_check(Backend *backend, const WorkflowConfig *config, Report *report) {
+    workflow_check_values(config, report);
+}
+
 static void local_free(Backend *backend) {
     Local *local = local_of(backend);
     local_execs_free(local);
@@ -520,6 +529,7 @@ static const BackendOps local_ops = {
     .keep_socket = local_keep_socket,
     .capture_step = local_capture_step,
     .discover = local_discover,
+    .check = local_check,
     .resume_step = local_resume_step,
     .helpers = local_helpers,
 };

@@ -8,7 +8,7 @@ static const BackendField fields[] = {
     {"step.name", FIELD_HONOURED, "for people; SERVICE_HOST of a service"},
     {"step.org_id", FIELD_WITHOUT_MEANING, "nothing carries labels"},
     {"step.uuid", FIELD_HONOURED, "its identity"},
-    {"step.type", FIELD_HONOURED, "commands, plugin, service"},
+    {"step.type", FIELD_HONOURED, "clone: by the program plugin-git"},
     {"step.image", FIELD_HONOURED, "the shell of its commands, or a program"},
     {"step.pull", FIELD_WITHOUT_MEANING, "nothing is pulled"},
     {"step.detach", FIELD_HONOURED, "nobody waits for it"},

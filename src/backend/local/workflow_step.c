@@ -1,29 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/local/workflow_step.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/base64.h"
+#include "backend/local/workflow_script.h"
+#include "backend/local/workflow_services.h"
+#include "backend/script.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "spec/foreign/shell_quote.h"
+#include "spec/inherited.h"
 
 #define WORKSPACE "workspace"
 #define HOME_DIR  "home"
+#define NETRC     ".netrc"
+#define CLONER    "plugin-git"
 
-enum { SCRIPT_MAX = 4 << 20, UMASK = 022, END_GRACE_MS = 10 * 1000 };
+enum { SCRIPT_MAX = 8 << 20, UMASK = 022, END_GRACE_MS = 10 * 1000 };
 
-/* ---- what is refused ---- */
+typedef struct Values {
+    const WorkflowConfig *config;
+    Report *report;
+    size_t stage, index;
+    const Step *step;
+} Values;
 
-static int refuse(const Step *step, const char *key, Err *err) {
-    return err_set(err, ERR_INVALID,
-                   "step %s: the local backend runs processes of this machine and cannot honour "
-                   "`%s`",
-                   step->name, key);
+static Place place_of(const Values *values, const char *key) {
+    return (Place){.path = arena_printf(values->report->arena, "pipeline[%zu].steps[%zu].%s",
+                                        values->stage, values->index, key)};
 }
 
 /* The workflow's own volume is its workspace. */
@@ -32,41 +42,39 @@ static bool is_own_volume(const WorkflowConfig *config, const char *volume) {
     return n && strncmp(volume, config->volume, n) == 0 && (!volume[n] || volume[n] == ':');
 }
 
-static int check_step(const WorkflowConfig *config, const Step *step, Err *err) {
-    if (step->type == STEP_CLONE)
-        return refuse(step, "type: clone", err);
-    if (step->tmpfs.n)
-        return refuse(step, "tmpfs", err);
-    if (step->devices.n)
-        return refuse(step, "devices", err);
-    if (step->extra_hosts.n)
-        return refuse(step, "extra_hosts", err);
-    for (size_t i = 0; i < step->volumes.n; i++)
-        if (!is_own_volume(config, step->volumes.at[i]))
-            return refuse(step, "volumes", err);
-    return 0;
+static void check_volumes(const Values *values) {
+    const Step *step = values->step;
+    for (size_t i = 0; i < step->volumes.n; i++) {
+        Place place = place_of(values, "volumes");
+        if (!is_own_volume(values->config, step->volumes.at[i]))
+            report_add(values->report, &place, "use the path itself, or the docker backend",
+                       "step %s: the local backend runs processes of this machine and cannot "
+                       "honour `volumes`: %s is not the workflow's own",
+                       step->name, step->volumes.at[i]);
+    }
 }
 
-int workflow_refuse(const WorkflowConfig *config, Err *err) {
-    for (size_t i = 0; i < config->stages.n; i++)
-        for (size_t k = 0; k < config->stages.at[i].steps.n; k++)
-            if (check_step(config, &config->stages.at[i].steps.at[k], err) < 0)
-                return -1;
-    return 0;
+static bool uses_image(const Step *step) {
+    return step->entrypoint.n == 0 && step->type != STEP_CLONE && step->image;
 }
 
-/* ---- places ---- */
-
-int workflow_places_make(const char *task_dir, Err *err) {
-    AUTO_FREE char *workspace = path_join(task_dir, WORKSPACE);
-    AUTO_FREE char *home = path_join(task_dir, HOME_DIR);
-    return path_mkdirs(workspace, 0700, err) < 0 ? -1 : path_mkdirs(home, 0700, err);
-}
-
-int workflow_places_remove(const char *task_dir, Err *err) {
-    AUTO_FREE char *workspace = path_join(task_dir, WORKSPACE);
-    AUTO_FREE char *home = path_join(task_dir, HOME_DIR);
-    return path_remove_tree(workspace, err) < 0 ? -1 : path_remove_tree(home, err);
+static void check_image(const Values *values) {
+    const Step *step = values->step;
+    const char *refused = NULL;
+    Place place = place_of(values, "image");
+    if (!uses_image(step))
+        return;
+    if (step->commands.n)
+        refused = shell_refused(step->image);
+    if (refused)
+        report_add(values->report, &place, NULL,
+                   "step %s: %s is no shell for the local backend: %s", step->name, step->image,
+                   refused);
+    else if (image_of_container(step->image))
+        report_add(values->report, &place, "name sh, bash or a program, or use the docker backend",
+                   "step %s: %s is the image of a container; on the local backend `image` is the "
+                   "shell of its commands, or the program of a plugin or service",
+                   step->name, step->image);
 }
 
 static bool climbs(const char *path) {
@@ -86,36 +94,78 @@ static const char *below(const char *path, const char *base) {
     return path + n + strspn(path + n, "/");
 }
 
-static const char *directory(const Step *step, const char *workspace, Arena *arena, Err *err) {
+/* Below the workspace; NULL: it is not. */
+static const char *directory_below(const Step *step) {
     const char *wanted = step->working_dir ? step->working_dir : "";
     const char *rest = below(wanted, strmap_get(&step->environment, "CI_WORKSPACE"));
     if (!rest)
         rest = below(wanted, step->workspace_base);
     if (!rest && *wanted != '/')
         rest = wanted;
-    if (!rest || climbs(rest)) {
-        err_set(err, ERR_INVALID, "step %s: its working_dir %s is not below the workspace",
-                step->name, wanted);
+    return rest && !climbs(rest) ? rest : NULL;
+}
+
+static void check_directory(const Values *values) {
+    Place place = place_of(values, "working_dir");
+    if (!directory_below(values->step))
+        report_add(values->report, &place, "use a relative one, or one below `workspace_base`",
+                   "step %s: its working_dir %s is not below the workspace", values->step->name,
+                   values->step->working_dir);
+}
+
+void workflow_check_values(const WorkflowConfig *config, Report *report) {
+    for (size_t i = 0; i < config->stages.n; i++) {
+        for (size_t k = 0; k < config->stages.at[i].steps.n; k++) {
+            const Values values = {config, report, i, k, &config->stages.at[i].steps.at[k]};
+            check_volumes(&values);
+            check_image(&values);
+            check_directory(&values);
+        }
+    }
+    services_check(config, report);
+}
+
+/* ---- places ---- */
+
+int workflow_places_make(const char *task_dir, Err *err) {
+    AUTO_FREE char *workspace = path_join(task_dir, WORKSPACE);
+    AUTO_FREE char *home = path_join(task_dir, HOME_DIR);
+    return path_mkdirs(workspace, 0700, err) < 0 ? -1 : path_mkdirs(home, 0700, err);
+}
+
+int workflow_places_remove(const char *task_dir, Err *err) {
+    AUTO_FREE char *workspace = path_join(task_dir, WORKSPACE);
+    AUTO_FREE char *home = path_join(task_dir, HOME_DIR);
+    return path_remove_tree(workspace, err) < 0 ? -1 : path_remove_tree(home, err);
+}
+
+static const char *directory(const Step *step, const WorkflowPlace *place, Arena *arena, Err *err) {
+    const char *rest = directory_below(step);
+    if (!rest) {
+        err_set(err, ERR_INVALID, "its working_dir %s is not below the workspace",
+                step->working_dir);
         return NULL;
     }
-    const char *path = *rest ? arena_printf(arena, "%s/%s", workspace, rest) : workspace;
+    const char *path =
+        arena_printf(arena, "%s/" WORKSPACE "%s%s", place->dir, *rest ? "/" : "", rest);
     return path_mkdirs(path, 0700, err) < 0 ? NULL : path;
 }
 
-/* ---- environment ---- */
+/* ---- credentials for git ---- */
 
-/* Of our own; all that begin with LC_ as well. */
-static const char *const inherited[] = {
-    "LANG", "LOGNAME", "NO_PROXY",   "PATH",        "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR",
-    "TZ",   "USER",    "HTTP_PROXY", "HTTPS_PROXY", "http_proxy",   "https_proxy",   "no_proxy",
-};
-
-static bool is_inherited(const char *name) {
-    for (size_t i = 0; i < COUNT(inherited); i++)
-        if (strcmp(inherited[i], name) == 0)
-            return true;
-    return str_starts(name, "LC_");
+static int write_netrc(const Step *step, const WorkflowPlace *place, Arena *arena, Err *err) {
+    const char *path = arena_printf(arena, "%s/" HOME_DIR "/" NETRC, place->dir);
+    const char *machine = strmap_get(&step->environment, "CI_NETRC_MACHINE");
+    const char *login = strmap_get(&step->environment, "CI_NETRC_USERNAME");
+    const char *password = strmap_get(&step->environment, "CI_NETRC_PASSWORD");
+    if (!machine || !*machine)
+        return unlink(path) == 0 || errno == ENOENT ? 0 : err_sys(err, errno, "remove %s", path);
+    const char *text = arena_printf(arena, "machine %s\nlogin %s\npassword %s\n", machine,
+                                    login ? login : "", password ? password : "");
+    return file_write_atomic(path, text, strlen(text), 0600, false, err);
 }
+
+/* ---- environment ---- */
 
 /* These we say ourselves, or nobody is to see them. */
 static bool is_ours(const char *name) {
@@ -132,25 +182,6 @@ static bool is_ours(const char *name) {
     return false;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
-}
-
-static StrMap inherited_map(Arena *arena) {
-    StrMap map = {0};
-    size_t cap = 0;
-    for (char **at = environ; *at; at++) {
-        size_t n = strcspn(*at, "=");
-        char *name = arena_strndup(arena, *at, n);
-        if (!(*at)[n] || !is_inherited(name) || strmap_get(&map, name))
-            continue;
-        map.at = arena_grow(arena, map.at, map.n, &cap, sizeof(*map.at));
-        map.at[map.n++] = (StrPair){name, *at + n + 1};
-        qsort(map.at, map.n, sizeof(*map.at), by_name);
-    }
-    return map;
-}
-
 static StrMap without_ours(const StrMap *map, Arena *arena) {
     StrMap copy = {.at = arena_alloc(arena, (map->n + 1) * sizeof(*copy.at))};
     for (size_t i = 0; i < map->n; i++)
@@ -160,95 +191,98 @@ static StrMap without_ours(const StrMap *map, Arena *arena) {
 }
 
 /* `script` NULL: it has none. */
-static StrMap environment(const Step *step, const char *task_dir, const char *script,
+static StrMap environment(const Step *step, const WorkflowPlace *place, const char *script,
                           Arena *arena) {
-    StrMap low = inherited_map(arena), own = without_ours(&step->environment, arena), high = {0};
+    StrMap low = inherited_environment(&step->process.inherited, arena);
+    StrMap own = without_ours(&step->environment, arena), high = {0};
     StrPair *pairs = arena_alloc(arena, 4 * sizeof(*pairs));
     high.at = pairs;
     if (script)
-        pairs[high.n++] = (StrPair){"CI_SCRIPT", script};
-    pairs[high.n++] = (StrPair){"CI_WORKSPACE", arena_printf(arena, "%s/" WORKSPACE, task_dir)};
-    pairs[high.n++] = (StrPair){"HOME", arena_printf(arena, "%s/" HOME_DIR, task_dir)};
+        pairs[high.n++] = (StrPair){SCRIPT_VARIABLE, script};
+    pairs[high.n++] = (StrPair){"CI_WORKSPACE", arena_printf(arena, "%s/" WORKSPACE, place->dir)};
+    pairs[high.n++] = (StrPair){"HOME", arena_printf(arena, "%s/" HOME_DIR, place->dir)};
     if (script)
-        pairs[high.n++] = (StrPair){"SHELL", "/bin/sh"};
-    StrMap map = strmap_merge(&low, &own, arena);
+        pairs[high.n++] = (StrPair){"SHELL", SCRIPT_SHELL};
+    StrMap map = strmap_merge(&low, &place->services, arena);
+    map = strmap_merge(&map, &own, arena);
     return strmap_merge(&map, &high, arena);
 }
 
 /* ---- what is run ---- */
 
-/* Each command is shown before it runs. */
-static const char *script_of(const Step *step, bool fish, Arena *arena) {
+static bool is_program(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* Of a name without slashes; an empty part of PATH is the directory it runs in. */
+static bool in_path(const char *name, const char *path, const char *dir, Arena *arena) {
+    for (;;) {
+        size_t n = strcspn(path, ":");
+        const char *part = n ? arena_strndup(arena, path, n) : dir;
+        if (is_program(arena_printf(arena, "%s/%s", part, name)))
+            return true;
+        if (!path[n])
+            return false;
+        path += n + 1;
+    }
+}
+
+/* Whether what `image` names is there is known before a pin is asked for it. */
+static int check_program(const char *name, const Step *process, Arena *arena, Err *err) {
+    const char *path = strmap_get(&process->environment, "PATH");
+    if (strchr(name, '/') ||
+        in_path(name, path ? path : INHERITED_PATH, process->working_dir, arena))
+        return 0;
+    if (process->type == STEP_CLONE)
+        return err_set(err, ERR_NOT_FOUND,
+                       "the local backend clones with the program " CLONER
+                       ", and there is none in PATH: %s; install it, or leave the clone step out",
+                       path);
+    return err_set(err, ERR_NOT_FOUND,
+                   "there is no program %s in PATH: %s; on the local backend `image` is the shell "
+                   "of a step's commands, or the program of a plugin or service",
+                   name, path);
+}
+
+static int argv_of(const Step *step, Step *process, Arena *arena, Err *err) {
+    const char *program = step->type == STEP_CLONE ? CLONER : step->image;
+    if (step->entrypoint.n)
+        return 0;
+    if (check_program(program, process, arena, err) < 0)
+        return -1;
+    if (step->commands.n && step->type != STEP_CLONE) {
+        process->entrypoint = shell_argv(step, arena);
+        return 0;
+    }
+    const char **argv = arena_alloc(arena, sizeof(*argv));
+    argv[0] = program;
+    process->entrypoint = (StrList){argv, 1};
+    return 0;
+}
+
+static const char *encoded_script(const Step *process, Arena *arena) {
     Buf text;
     buf_init(&text, SCRIPT_MAX);
-    for (size_t i = 0; i < step->commands.n; i++) {
-        const char *shown = arena_printf(arena, "+ %s", step->commands.at[i]);
-        buf_printf(&text, "printf '%%s\\n' %s\n%s%s\n", shell_quote(shown, arena),
-                   step->commands.at[i], fish ? " || exit $status" : "");
-    }
+    script_put_encoded(process, &text);
     const char *script = arena_strdup(arena, buf_cstr(&text));
     buf_deinit(&text);
     return script;
 }
 
-static const char *encoded(const char *script, Arena *arena) {
-    Buf text;
-    buf_init(&text, SCRIPT_MAX * 2);
-    base64_put(&text, script, strlen(script));
-    const char *copy = arena_strdup(arena, buf_cstr(&text));
-    buf_deinit(&text);
-    return copy;
-}
-
-static bool is_shell(const char *name) {
-    static const char *const shells[] = {"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish"};
-    for (size_t i = 0; i < COUNT(shells); i++)
-        if (strcasecmp(shells[i], name) == 0)
-            return true;
-    return false;
-}
-
-static int shell_argv(const Step *step, Arena *arena, StrList *ret, Err *err) {
-    const char *name = path_base(step->image);
-    bool fish = strcasecmp(name, "fish") == 0;
-    if (!is_shell(name))
-        return err_set(err, ERR_INVALID,
-                       "step %s: on the local backend `image` is the shell of its commands, such "
-                       "as sh or bash; %s is none that we know",
-                       step->name, step->image);
-    const char **argv = arena_alloc(arena, 4 * sizeof(*argv));
-    size_t n = 0;
-    argv[n++] = step->image;
-    if (!fish)
-        argv[n++] = "-e";
-    argv[n++] = "-c";
-    argv[n++] = script_of(step, fish, arena);
-    *ret = (StrList){argv, n};
-    return 0;
-}
-
-static int argv_of(const Step *step, Arena *arena, StrList *ret, Err *err) {
-    if (step->entrypoint.n)
-        return 0;
-    if (step->commands.n)
-        return shell_argv(step, arena, ret, err);
-    const char **argv = arena_alloc(arena, sizeof(*argv));
-    argv[0] = step->image;
-    *ret = (StrList){argv, 1};
-    return 0;
-}
-
-int workflow_process(const Step *step, const char *task_dir, Arena *arena, Step *ret, Err *err) {
-    const char *workspace = arena_printf(arena, "%s/" WORKSPACE, task_dir);
-    const char *script = step->entrypoint.n && step->commands.n
-                             ? encoded(script_of(step, false, arena), arena)
-                             : NULL;
+int workflow_process(const Step *step, const WorkflowPlace *place, Arena *arena, Step *ret,
+                     Err *err) {
     Step process = *step;
-    process.working_dir = directory(step, workspace, arena, err);
-    if (!process.working_dir || argv_of(step, arena, &process.entrypoint, err) < 0)
+    const char *script = NULL;
+    process.working_dir = directory(step, place, arena, err);
+    if (!process.working_dir)
+        return -1;
+    if (step->entrypoint.n && step->commands.n)
+        script = encoded_script(&process, arena);
+    process.environment = environment(step, place, script, arena);
+    if (argv_of(step, &process, arena, err) < 0 || write_netrc(step, place, arena, err) < 0)
         return -1;
     process.type = STEP_PROCESS;
-    process.environment = environment(step, task_dir, script, arena);
     process.process.umask = UMASK;
     process.end_signal = SIGTERM;
     process.end_grace_ms = END_GRACE_MS;

@@ -13,7 +13,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/ports/port_owner.h"
+#include "backend/port_owner.h"
 
 enum {
     FIRST_PAUSE_MS = 10,

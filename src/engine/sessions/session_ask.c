@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
+#include "engine/client_setup.h"
 #include "engine/sessions/enablement.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/step_build.h"
@@ -75,19 +76,8 @@ void session_want(Session *session, const unsigned char *chosen) {
 }
 
 static void copy_client(Session *session, const ClientSetup *client) {
-    Arena *arena = &session->client_arena;
-    arena_reset(arena);
-    ClientSetup *own = &session->client;
-    *own = *client;
-    own->env = strmap_merge(&client->env, &(StrMap){0}, arena);
-    for (size_t i = 0; i < own->env.n; i++) {
-        own->env.at[i].name = arena_strdup(arena, own->env.at[i].name);
-        own->env.at[i].value = arena_strdup(arena, own->env.at[i].value);
-    }
-    ProcessLimit *limits = arena_alloc(arena, (client->process.limit_n + 1) * sizeof(*limits));
-    if (client->process.limit_n)
-        memcpy(limits, client->process.limits, client->process.limit_n * sizeof(*limits));
-    own->process.limits = limits;
+    arena_reset(&session->client_arena);
+    client_setup_copy(client, &session->client_arena, &session->client);
 }
 
 bool session_refuses(const Session *session, Err *err) {

@@ -21,9 +21,9 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
-#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "data/json.h"
+#include "engine/client_setup.h"
 #include "engine/sessions/enablement.h"
 #include "engine/sessions/stopped.h"
 #include "engine/targets/run_files.h"
@@ -247,58 +247,11 @@ int session_save_spec(const Session *session, const Config *config, uint64_t gen
     return write_json(session, name, &buf, err);
 }
 
-/* What need not be UTF-8: as it is where it is, else {"hex": "…"}. */
-static void write_bytes(JsonWriter *out, const char *bytes) {
-    size_t n = strlen(bytes);
-    if (utf8_valid(bytes, n)) {
-        json_string(out, bytes);
-        return;
-    }
-    AUTO_FREE char *hex = xmalloc(2 * n + 1);
-    str_hex(hex, bytes, n);
-    json_object_begin(out);
-    json_kv_string(out, "hex", hex);
-    json_object_end(out);
-}
-
-static unsigned nibble(char digit) {
-    return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10) & 0xf;
-}
-
-static const char *read_bytes(const Value *v, Arena *arena) {
-    const char *text = value_str(v), *hex = value_get_str(v, "hex");
-    if (text || !hex)
-        return text ? text : "";
-    size_t n = strlen(hex) / 2;
-    char *bytes = arena_alloc(arena, n + 1);
-    for (size_t i = 0; i < n; i++)
-        bytes[i] = (char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
-    return bytes;
-}
-
 int session_save_client(Session *session, Err *err) {
-    const ClientSetup *client = &session->client;
     Buf buf;
     JsonWriter out;
     begin(&buf, &out);
-    json_kv_int(&out, "umask", client->process.umask);
-    json_kv_int(&out, "nice", client->process.nice);
-    json_kv_array(&out, "limits");
-    for (size_t i = 0; i < client->process.limit_n; i++) {
-        const ProcessLimit *limit = &client->process.limits[i];
-        json_array_begin(&out);
-        json_int(&out, limit->resource);
-        json_int(&out, (int64_t)limit->soft); /* RLIM_INFINITY is -1 */
-        json_int(&out, (int64_t)limit->hard);
-        json_array_end(&out);
-    }
-    json_array_end(&out);
-    json_kv_array(&out, "env"); /* name, value, name, value …: odd names are no keys */
-    for (size_t i = 0; i < client->env.n; i++) {
-        write_bytes(&out, client->env.at[i].name);
-        write_bytes(&out, client->env.at[i].value);
-    }
-    json_array_end(&out);
+    client_setup_encode(&session->client, &out);
     json_object_end(&out);
     return write_json(session, "client.json", &buf, err);
 }
@@ -373,28 +326,6 @@ int session_check_former(Session *session, Err *err) {
         log_warn("%s: %s; what its former session left running is ended first", session->slug,
                  why.msg);
     return 0;
-}
-
-static void load_client(Session *session, const Value *v) {
-    Arena *arena = &session->client_arena;
-    const Value *env = value_get(v, "env"), *limits = value_get(v, "limits");
-    ClientSetup *client = &session->client;
-    client->process.umask = (uint32_t)value_get_int(v, "umask", 022);
-    client->process.nice = (int32_t)value_get_int(v, "nice", 0);
-    ProcessLimit *own = arena_alloc(arena, (value_count(limits) + 1) * sizeof(*own));
-    for (size_t i = 0; i < value_count(limits); i++) {
-        const Value *limit = value_at(limits, i);
-        own[i] = (ProcessLimit){.resource = (int)value_int(value_at(limit, 0), 0),
-                                .soft = (uint64_t)value_int(value_at(limit, 1), -1),
-                                .hard = (uint64_t)value_int(value_at(limit, 2), -1)};
-    }
-    client->process.limits = own;
-    client->process.limit_n = value_count(limits);
-    client->env.n = value_count(env) / 2;
-    client->env.at = arena_alloc(arena, (client->env.n + 1) * sizeof(*client->env.at));
-    for (size_t i = 0; i < client->env.n; i++)
-        client->env.at[i] = (StrPair){.name = read_bytes(value_at(env, 2 * i), arena),
-                                      .value = read_bytes(value_at(env, 2 * i + 1), arena)};
 }
 
 static void load_wants(Session *session, const Value *v) {
@@ -480,7 +411,7 @@ static int load_into(Session *session, bool down_too, Err *err) {
     load_head(session, head);
     if (read_json(session->dir, "client.json", &session->client_arena, &client, err) < 0)
         return -1;
-    load_client(session, client);
+    client_setup_load(client, &session->client_arena, &session->client);
     Generation *generation = load_generation(session, err);
     if (!generation)
         return -1;

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/workflows/workflow_files.h"
+#include "spec/mask_forms.h"
 
 enum { GRACE_MS = 10 * 1000, TASK_MAX = 200, NAME_MAX_OF_TASK = 200 };
 
@@ -161,6 +162,7 @@ static void arm_timeout(Workflow *workflow) {
 static void not_set_up(Workflow *workflow, const Err *err) {
     char why[WORKFLOW_TEXT];
     snprintf(why, sizeof(why), "error in workflow setup: %s", err->msg);
+    mask_text(workflow_masks(workflow), why, sizeof(why));
     workflow_note_phase(workflow, "not set up", why);
     workflow_not_set_up(&workflow->facts, UINT32_MAX, why);
 }
@@ -402,8 +404,9 @@ static int begin(Workflow *workflow, const WorkflowAsk *ask, Err *err) {
     workflow->timeout_ms = ask->timeout_ms;
     workflow->step_timeout_ms = ask->step_timeout_ms;
     workflow->facts.cleanup = ask->cleanup;
+    workflow_take_given(workflow, ask);
     random_uuid(workflow->object.uid);
-    return workflow_files_begin(workflow, err);
+    return workflow_check_masks(workflow, err) < 0 ? -1 : workflow_files_begin(workflow, err);
 }
 
 static void keep_warnings(Workflow *workflow, const Report *report) {

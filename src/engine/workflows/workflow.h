@@ -19,6 +19,11 @@ typedef struct WorkflowAsk {
     int64_t timeout_ms;      /* of the whole; 0: none */
     int64_t step_timeout_ms; /* of steps that have none of their own; 0: none */
     bool cleanup;            /* a cancel leaves time for all steps with on_failure */
+    /* Into the environment of every step, over its own; the values of secrets are masked, too. */
+    StrMap env, secrets;
+    /* Of whom local steps inherit limits, nice and a few variables (spec/inherited.h); NULL: of
+     * nobody */
+    const ClientSetup *client;
 } WorkflowAsk;
 
 /* ERR_INVALID with `report` for a bad Config; ERR_CONFLICT: the task is there already;

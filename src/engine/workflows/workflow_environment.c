@@ -2,6 +2,7 @@
 /* What a step is told right before it starts, and what is masked in what it writes. */
 #include "engine/workflows/workflow_inside.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,22 +36,118 @@ static StrMap told(const Workflow *workflow, uint32_t index, Arena *arena) {
     return (StrMap){.at = arena_dup(arena, pairs, sizeof(pairs)), .n = TOLD};
 }
 
-static StrList secrets(const WorkflowConfig *config, const Step *step, Arena *arena) {
-    StrList forms = {0};
-    for (size_t i = 0; i < config->secrets.n; i++)
-        mask_forms(config->secrets.at[i].value, arena, &forms);
-    for (size_t i = 0; i < step->secret_mapping.n; i++)
-        mask_forms(step->secret_mapping.at[i].value, arena, &forms);
-    if (step->auth_config.password)
-        mask_forms(step->auth_config.password, arena, &forms);
-    return forms;
+/* ---- plugins that were made for Drone ---- */
+
+/* By the names of Drone; NULL: the value is the text. */
+static const struct {
+    const char *name, *of, *text;
+} drone[] = {
+    {"DRONE", NULL, "true"},
+    {"DRONE_BRANCH", "CI_COMMIT_BRANCH", NULL},
+    {"DRONE_BUILD_CREATED", "CI_PIPELINE_CREATED", NULL},
+    {"DRONE_BUILD_EVENT", "CI_PIPELINE_EVENT", NULL},
+    {"DRONE_BUILD_LINK", "CI_PIPELINE_URL", NULL},
+    {"DRONE_BUILD_NUMBER", "CI_PIPELINE_NUMBER", NULL},
+    {"DRONE_BUILD_PARENT", "CI_PIPELINE_PARENT", NULL},
+    {"DRONE_BUILD_STARTED", "CI_PIPELINE_STARTED", NULL},
+    {"DRONE_BUILD_STATUS", "CI_PIPELINE_STATUS", NULL},
+    {"DRONE_COMMIT", "CI_COMMIT_SHA", NULL},
+    {"DRONE_COMMIT_AUTHOR", "CI_COMMIT_AUTHOR", NULL},
+    {"DRONE_COMMIT_AUTHOR_AVATAR", "CI_PIPELINE_AVATAR", NULL},
+    {"DRONE_COMMIT_AUTHOR_EMAIL", "CI_COMMIT_AUTHOR_EMAIL", NULL},
+    {"DRONE_COMMIT_AUTHOR_NAME", "CI_COMMIT_AUTHOR", NULL},
+    {"DRONE_COMMIT_BEFORE", "CI_PREV_COMMIT_SHA", NULL},
+    {"DRONE_COMMIT_BRANCH", "CI_COMMIT_BRANCH", NULL},
+    {"DRONE_COMMIT_LINK", "CI_PIPELINE_FORGE_URL", NULL},
+    {"DRONE_COMMIT_MESSAGE", "CI_COMMIT_MESSAGE", NULL},
+    {"DRONE_COMMIT_REF", "CI_COMMIT_REF", NULL},
+    {"DRONE_COMMIT_SHA", "CI_COMMIT_SHA", NULL},
+    {"DRONE_DEPLOY_TO", "CI_PIPELINE_DEPLOY_TARGET", NULL},
+    {"DRONE_GIT_HTTP_URL", "CI_REPO_CLONE_URL", NULL},
+    {"DRONE_GIT_SSH_URL", "CI_REPO_CLONE_SSH_URL", NULL},
+    {"DRONE_PULL_REQUEST", "CI_COMMIT_PULL_REQUEST", NULL},
+    {"DRONE_REMOTE_URL", "CI_REPO_CLONE_URL", NULL},
+    {"DRONE_REPO", "CI_REPO", NULL},
+    {"DRONE_REPO_BRANCH", "CI_REPO_DEFAULT_BRANCH", NULL},
+    {"DRONE_REPO_LINK", "CI_REPO_URL", NULL},
+    {"DRONE_REPO_NAME", "CI_REPO_NAME", NULL},
+    {"DRONE_REPO_OWNER", "CI_REPO_OWNER", NULL},
+    {"DRONE_REPO_PRIVATE", "CI_REPO_PRIVATE", NULL},
+    {"DRONE_REPO_SCM", NULL, "git"},
+    {"DRONE_SOURCE_BRANCH", "CI_COMMIT_SOURCE_BRANCH", NULL},
+    {"DRONE_STEP_NAME", "CI_STEP_NAME", NULL},
+    {"DRONE_STEP_NUMBER", "CI_STEP_NUMBER", NULL},
+    {"DRONE_SYSTEM_HOST", "CI_SYSTEM_HOST", NULL},
+    {"DRONE_TAG", "CI_COMMIT_TAG", NULL},
+    {"DRONE_TARGET_BRANCH", "CI_COMMIT_TARGET_BRANCH", NULL},
+    {"DRONE_WORKSPACE", "CI_WORKSPACE", NULL},
+};
+
+static StrMap with_drone(const StrMap *own, Arena *arena) {
+    StrMap map = {.at = arena_alloc(arena, sizeof(drone) / sizeof(*drone) * sizeof(*map.at))};
+    for (size_t i = 0; i < COUNT(drone); i++) {
+        const char *value = drone[i].of ? strmap_get(own, drone[i].of) : drone[i].text;
+        if (value)
+            map.at[map.n++] = (StrPair){drone[i].name, value};
+    }
+    return strmap_merge(&map, own, arena);
 }
 
-Step workflow_step(const Workflow *workflow, uint32_t index, Arena *arena) {
+/* ---- secrets ---- */
+
+typedef void (*AddFn)(MaskForms *forms, const char *value);
+
+static void each_secret(const WorkflowConfig *config, MaskForms *forms, AddFn add) {
+    for (size_t i = 0; i < config->secrets.n; i++)
+        add(forms, config->secrets.at[i].value);
+    for (size_t s = 0; s < config->stages.n; s++) {
+        for (size_t k = 0; k < config->stages.at[s].steps.n; k++) {
+            const Step *step = &config->stages.at[s].steps.at[k];
+            const char *netrc = strmap_get(&step->environment, "CI_NETRC_PASSWORD");
+            for (size_t i = 0; i < step->secret_mapping.n; i++)
+                add(forms, step->secret_mapping.at[i].value);
+            if (step->auth_config.password)
+                add(forms, step->auth_config.password);
+            if (netrc)
+                add(forms, netrc);
+        }
+    }
+}
+
+const StrList *workflow_masks(Workflow *workflow) {
+    MaskForms forms;
+    if (workflow->masks)
+        return workflow->masks;
+    mask_forms_init(&forms, &workflow->arena);
+    each_secret(workflow->config, &forms, mask_forms_add);
+    each_secret(workflow->config, &forms, mask_forms_add_encoded);
+    mask_forms_deinit(&forms);
+    workflow->masks = arena_dup(&workflow->arena, &forms.list, sizeof(forms.list));
+    return workflow->masks;
+}
+
+int workflow_check_masks(Workflow *workflow, Err *err) {
+    size_t n = workflow_masks(workflow)->n;
+    if (n <= MASK_FORMS_MAX)
+        return 0;
+    return err_set(err, ERR_LIMIT,
+                   "it has %zu secrets (and lines of secrets) to be masked; a log masks at most %d",
+                   n, MASK_FORMS_MAX);
+}
+
+/* ---- the step ---- */
+
+Step workflow_step(Workflow *workflow, uint32_t index, Arena *arena) {
     Step step = *workflow->graph->at[index].step;
     StrMap now = told(workflow, index, arena);
+    step.environment = strmap_merge(&step.environment, &workflow->env, arena);
+    step.environment = strmap_merge(&step.environment, &workflow->secrets, arena);
     step.environment = strmap_merge(&step.environment, &now, arena);
-    step.secrets = secrets(workflow->config, &step, arena);
+    if (step.type == STEP_PLUGIN)
+        step.environment = with_drone(&step.environment, arena);
+    step.secrets = *workflow_masks(workflow);
     step.title = step.name;
+    step.process = workflow->client.process;
+    step.process.inherited = workflow->client.env;
     return step;
 }

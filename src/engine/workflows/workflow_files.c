@@ -74,6 +74,7 @@ int workflow_files_begin(const Workflow *workflow, Err *err) {
     json_kv_int(&out, "timeout_ms", workflow->timeout_ms);
     json_kv_int(&out, "step_timeout_ms", workflow->step_timeout_ms);
     json_kv_bool(&out, "cleanup", workflow->facts.cleanup);
+    workflow_encode_given(workflow, &out);
     json_key(&out, "config");
     workflow_encode(workflow->config, false, &out);
     json_object_end(&out);
@@ -318,6 +319,7 @@ static int build(Engine *engine, const Value *who, Arena *arena, Workflow **ret,
     if (!workflow)
         return -1;
     load_rest(workflow, who);
+    workflow_load_given(workflow, who);
     if (load_facts(workflow, err) < 0) {
         workflow_free(workflow);
         return -1;

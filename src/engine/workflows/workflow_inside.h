@@ -30,9 +30,12 @@ struct Workflow {
     PooledBackend *pooled;
     Backend *backend; /* its */
     char *task, *name, *dir;
-    Arena arena; /* config, graph */
-    const WorkflowConfig *config;
-    StrList warnings; /* of its Config */
+    Arena arena;                  /* config, graph, and what was given along */
+    const WorkflowConfig *config; /* with the secrets that were given along */
+    ClientSetup client;           /* env: what may be inherited of it */
+    StrMap env, secrets;          /* for all steps */
+    const StrList *masks;         /* forms of all secrets; NULL: not known yet */
+    StrList warnings;             /* of its Config */
     StepGraph *graph;
     WorkflowFacts facts;
     StepWork *work;      /* parallel to graph->at */
@@ -79,4 +82,16 @@ void workflow_encode_object(const Object *object, JsonWriter *out);
 /* ---- workflow_environment.c ---- */
 /* The step as it is started now, in `arena`: what it is told of the workflow is in its environment,
  * the secrets are listed to be masked. */
-Step workflow_step(const Workflow *workflow, uint32_t index, Arena *arena);
+Step workflow_step(Workflow *workflow, uint32_t index, Arena *arena);
+/* What is masked in its logs and in all sentences about it. */
+const StrList *workflow_masks(Workflow *workflow);
+/* ERR_LIMIT: they are more than a log can mask. */
+MUST int workflow_check_masks(Workflow *workflow, Err *err);
+
+/* ---- workflow_given.c: what came along with the Config ---- */
+void workflow_take_given(Workflow *workflow, const WorkflowAsk *ask);
+/* Members of workflow.json; the Config is loaded first. */
+void workflow_encode_given(const Workflow *workflow, JsonWriter *out);
+void workflow_load_given(Workflow *workflow, const Value *who);
+/* Members of `spec`, values of secrets masked. */
+void workflow_show_given(const Workflow *workflow, JsonWriter *out);

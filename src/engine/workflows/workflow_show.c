@@ -98,6 +98,7 @@ static void encode_spec(const Workflow *workflow, JsonWriter *out) {
     duration_format_go(workflow->timeout_ms, timeout);
     if (workflow->timeout_ms)
         json_kv_string(out, "timeout", timeout);
+    workflow_show_given(workflow, out);
     json_key(out, "config");
     workflow_encode(workflow->config, true, out);
     json_object_end(out);

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/workflows/workflow_files.h"
+#include "spec/mask_forms.h"
+#include "spec/signals.h"
 
 static StepId id_of(const StepWork *work) {
     const Workflow *workflow = work->workflow;
@@ -24,6 +26,7 @@ static void finish(StepWork *work) {
     work->timeout = timer_free(work->timeout);
     if (facts_of(work)->timed_out)
         str_copy(work->why, sizeof(work->why), "it ran for longer than its timeout");
+    mask_text(workflow_masks(workflow), work->why, sizeof(work->why));
     work->end.error = work->why;
     workflow_note_ended(workflow, work->index, &work->end);
     step_ended(&workflow->facts, workflow->graph, work->index, &work->end);
@@ -56,6 +59,14 @@ static void destroy(StepWork *work) {
             backend_destroy_step(work->workflow->backend, id_of(work), &how, on_destroyed, work);
 }
 
+/* A local process has no exit code then. That we have stopped it ourselves is said elsewhere. */
+static void say_signal(StepWork *work, const StepState *state) {
+    char name[16];
+    if (!work->why[0] && state->oom_killed != YES && facts_of(work)->progress != PROGRESS_STOPPING)
+        snprintf(work->why, sizeof(work->why), "killed by signal %d (%s)", state->code,
+                 signal_name(state->code, name));
+}
+
 static void take_end(StepWork *work, const StepState *state) {
     work->end.ended_us = state->ended_us;
     work->end.oom_killed = state->oom_killed;
@@ -66,7 +77,10 @@ static void take_end(StepWork *work, const StepState *state) {
         work->end.outcome =
             state->code || state->oom_killed == YES ? OUTCOME_FAILURE : OUTCOME_SUCCESS;
         break;
-    case STEP_SIGNALED: work->end.outcome = OUTCOME_FAILURE; break;
+    case STEP_SIGNALED:
+        work->end.outcome = OUTCOME_FAILURE;
+        say_signal(work, state);
+        break;
     case STEP_FAILED:
     case STEP_LOST: work->end.outcome = OUTCOME_ERROR; break;
     }

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "engine/ports/port_check.h"
-#include "engine/ports/port_owner.h"
+#include "backend/port_owner.h"
 #include "pin/wire.h"
 
 /* A listener on an address with a port that the kernel picks. */

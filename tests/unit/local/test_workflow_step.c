@@ -2,11 +2,21 @@
 /* A step of a workflow, turned into a process. */
 #include "backend/local/workflow_step.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "backend/local/workflow_script.h"
+#include "backend/local/workflow_services.h"
+#include "base/base64.h"
+#include "base/file.h"
 #include "base/xalloc.h"
 #include "harness/test.h"
+#include "spec/inherited.h"
 
 static const char *two[] = {"echo 'a b'", "false"}, *bash[] = {"/bin/bash", "-c", "x"};
 static StrPair env_pairs[] = {
@@ -33,7 +43,8 @@ static void make(Made *made, Step step) {
     arena_init(&made->arena);
     made->r = workflow_places_make(test_dir(), &made->err);
     if (made->r == 0)
-        made->r = workflow_process(&step, test_dir(), &made->arena, &made->step, &made->err);
+        made->r = workflow_process(&step, &(WorkflowPlace){.dir = test_dir()}, &made->arena,
+                                   &made->step, &made->err);
 }
 
 TEST(commands_become_a_script_of_their_shell)
@@ -62,7 +73,7 @@ TEST(its_environment_is_its_own)
     CHECK_STR(strmap_get(map, "HOME"), home);
     CHECK_STR(strmap_get(map, "CI_WORKSPACE"), workspace);
     CHECK_STR(strmap_get(map, "MINE"), "1");
-    CHECK_STR(strmap_get(map, "PATH"), getenv("PATH"));
+    CHECK_STR(strmap_get(map, "PATH"), INHERITED_PATH);
     CHECK(!strmap_get(map, "SECRET_OF_THE_SERVER"));
     CHECK(!strmap_get(map, "CI_NETRC_PASSWORD"));
     CHECK_STR(made.step.working_dir, workspace);
@@ -95,6 +106,26 @@ TEST(its_directory_is_below_the_workspace)
     }
 }
 
+TEST(it_inherits_only_a_few_variables)
+{
+    static StrPair client[] = {{"LANG", "C"}, {"LC_ALL", "C"}, {"PATH", "/bin"}, {"TOKEN", "x"}};
+    Made made;
+    Step step = plain();
+    step.process.inherited = (StrMap){client, 4};
+    step.process.nice = 3;
+    step.process.umask = 077;
+    make(&made, step);
+    ASSERT(made.r == 0);
+    const StrMap *map = &made.step.environment;
+    CHECK_STR(strmap_get(map, "LANG"), "C");
+    CHECK_STR(strmap_get(map, "LC_ALL"), "C");
+    CHECK_STR(strmap_get(map, "PATH"), "/bin");
+    CHECK(!strmap_get(map, "TOKEN"));
+    CHECK_EQ(made.step.process.nice, 3);
+    CHECK_EQ(made.step.process.umask, 022);
+    arena_deinit(&made.arena);
+}
+
 TEST(an_entrypoint_gets_the_script_and_a_plugin_is_a_program)
 {
     Made made;
@@ -103,7 +134,8 @@ TEST(an_entrypoint_gets_the_script_and_a_plugin_is_a_program)
     make(&made, step);
     ASSERT(made.r == 0);
     CHECK_EQ(made.step.entrypoint.n, 3);
-    CHECK(strmap_get(&made.step.environment, "CI_SCRIPT") != NULL);
+    const char *script = base64_text(strmap_get(&made.step.environment, "CI_SCRIPT"), &made.arena);
+    CHECK_HAS(script, "\necho + 'echo '\"'\"'a b'\"'\"''\necho 'a b'\n");
     arena_deinit(&made.arena);
     step = plain();
     step.type = STEP_PLUGIN;
@@ -113,25 +145,212 @@ TEST(an_entrypoint_gets_the_script_and_a_plugin_is_a_program)
     ASSERT(made.r == 0 && made.step.entrypoint.n == 1);
     CHECK_STR(made.step.entrypoint.at[0], "true");
     arena_deinit(&made.arena);
-    step = plain();
-    step.image = "alpine:3.22";
+    step.image = "no-such-plugin";
     make(&made, step);
     CHECK_EQ(made.r, -1);
-    CHECK_HAS(made.err.msg, "alpine:3.22 is none that we know");
+    CHECK_HAS(made.err.msg, "there is no program no-such-plugin in PATH");
     arena_deinit(&made.arena);
+}
+
+TEST(a_clone_is_made_by_its_program)
+{
+    Made made;
+    StrPair path[] = {{"PATH", test_dir()}};
+    Step step = plain();
+    step.type = STEP_CLONE;
+    step.image = "docker.io/woodpeckerci/plugin-git:2.10.0";
+    step.commands.n = 0;
+    step.environment = (StrMap){path, 1};
+    make(&made, step);
+    CHECK_EQ(made.r, -1);
+    CHECK_HAS(made.err.msg, "plugin-git, and there is none in PATH");
+    arena_deinit(&made.arena);
+    AUTO_FREE char *program = xasprintf("%s/plugin-git", test_dir());
+    Err err;
+    ASSERT(file_write_atomic(program, "#!/bin/sh\n", 10, 0700, false, &err) == 0);
+    make(&made, step);
+    ASSERT(made.r == 0);
+    CHECK_STR(made.step.entrypoint.at[0], "plugin-git");
+    arena_deinit(&made.arena);
+}
+
+TEST(credentials_for_git_are_in_its_home_and_go_with_the_next_step)
+{
+    static StrPair netrc[] = {{"CI_NETRC_MACHINE", "git.example.com"},
+                              {"CI_NETRC_PASSWORD", "p4ss"},
+                              {"CI_NETRC_USERNAME", "octocat"}};
+    Made made;
+    Err err;
+    AUTO_FREE char *path = xasprintf("%s/home/.netrc", test_dir());
+    AUTO_FREE char *text = NULL;
+    struct stat st;
+    size_t size;
+    Step step = plain();
+    step.environment = (StrMap){netrc, 3};
+    make(&made, step);
+    ASSERT(made.r == 0 && file_read(path, 4096, &text, &size, &err) == 0);
+    CHECK_STR(text, "machine git.example.com\nlogin octocat\npassword p4ss\n");
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    CHECK(!strmap_get(&made.step.environment, "CI_NETRC_PASSWORD"));
+    arena_deinit(&made.arena);
+    make(&made, plain());
+    CHECK(made.r == 0 && stat(path, &st) < 0);
+    arena_deinit(&made.arena);
+}
+
+/* ---- shells ---- */
+
+static const char *shell_of(const char *image, const StrList **ret) {
+    static Made made;
+    Step step = plain();
+    step.image = image;
+    make(&made, step);
+    ASSERT(made.r == 0);
+    *ret = &made.step.entrypoint;
+    return made.step.entrypoint.at[0];
+}
+
+TEST(each_shell_is_called_as_it_wants)
+{
+    const StrList *argv;
+    static const char *const fish[] = {"true || false"};
+    CHECK_STR(shell_of("/bin/bash", &argv), "/bin/bash");
+    CHECK_EQ(argv->n, 4);
+    Step step = plain();
+    Arena arena;
+    arena_init(&arena);
+    step.image = "fish";
+    step.commands = (StrList){(const char **)(uintptr_t)fish, 1};
+    StrList list = shell_argv(&step, &arena);
+    CHECK_EQ(list.n, 3);
+    CHECK_HAS(list.at[2], "true || false || exit $status\n");
+    arena_deinit(&arena);
+    CHECK(shell_refused("cmd") && shell_refused("/usr/bin/pwsh") && !shell_refused("sh"));
+}
+
+/* Its exit code, with another script. */
+static int run_it(const StrList *argv, const char *script) {
+    char *copy[8] = {NULL};
+    int status = 0;
+    for (size_t i = 0; i < argv->n; i++)
+        copy[i] = (char *)(uintptr_t)(i + 1 == argv->n ? script : argv->at[i]);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execv(copy[0], copy);
+        _exit(99);
+    }
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(an_unknown_shell_is_tried_first)
+{
+    const StrList *argv;
+    AUTO_FREE char *link = xasprintf("%s/myshell", test_dir());
+    ASSERT(symlink("/bin/sh", link) == 0);
+    CHECK_STR(shell_of(link, &argv), "/bin/sh");
+    CHECK_STR(argv->at[3], link);
+    ASSERT(argv->n == 5);
+    CHECK_EQ(run_it(argv, "exit 7"), 7);
+    ASSERT(shell_of("/bin/cat", &argv));
+    CHECK_EQ(run_it(argv, "exit 7"), 126);
+}
+
+/* ---- refusals ---- */
+
+/* The first problem; "": there is none. */
+static const char *refused(const WorkflowConfig *config) {
+    static char text[400];
+    Arena arena;
+    Report report;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    workflow_check_values(config, &report);
+    snprintf(text, sizeof(text), "%s", report.n ? report_line(&report.at[0], &arena) : "");
+    arena_deinit(&arena);
+    return text;
 }
 
 TEST(what_processes_cannot_have_is_refused_by_name)
 {
     static const char *own[] = {"wp_1:/w"}, *other[] = {"/srv:/srv"};
-    Err err;
     Step step = plain();
     Stage stage = {{&step, 1}};
     WorkflowConfig config = {.stages = {&stage, 1}, .volume = "wp_1"};
     step.volumes = (StrList){own, 1};
-    CHECK_EQ(workflow_refuse(&config, &err), 0);
+    CHECK_STR(refused(&config), "");
     step.volumes = (StrList){other, 1};
-    CHECK_EQ(workflow_refuse(&config, &err), -1);
-    CHECK_HAS(err.msg, "step s: ");
-    CHECK_HAS(err.msg, "`volumes`");
+    CHECK_HAS(refused(&config), "pipeline[0].steps[0].volumes: step s: ");
+    step.volumes.n = 0;
+    step.image = "golang:1.24";
+    CHECK_HAS(refused(&config), "golang:1.24 is the image of a container");
+    step.entrypoint = (StrList){bash, 3}; /* then it is not used */
+    CHECK_STR(refused(&config), "");
+    step.entrypoint.n = 0;
+    step.image = "pwsh";
+    CHECK_HAS(refused(&config), "step s: pwsh is no shell");
+    step.image = "sh";
+    step.working_dir = "/etc";
+    CHECK_HAS(refused(&config), "working_dir /etc is not below the workspace");
+}
+
+/* ---- services ---- */
+
+static Step service(const char *name, StepPort *ports, size_t n) {
+    Step step = plain();
+    step.name = name;
+    step.type = STEP_SERVICE;
+    step.detach = true;
+    step.ports.at = ports;
+    step.ports.n = n;
+    return step;
+}
+
+TEST(services_are_found_by_variables)
+{
+    StepPort one[] = {{.number = 5432}}, both[] = {{.number = 80}, {.number = 443}};
+    Step steps[] = {service("my-db", one, 1), service("web", both, 2), service("2x", NULL, 0),
+                    plain()};
+    Stage stage = {{steps, 4}};
+    WorkflowConfig config = {.stages = {&stage, 1}};
+    Arena arena;
+    arena_init(&arena);
+    StrMap map = services_environment(&config, &arena);
+    CHECK_STR(strmap_get(&map, "MY_DB_HOST"), "127.0.0.1");
+    CHECK_STR(strmap_get(&map, "MY_DB_PORT"), "5432");
+    CHECK(!strmap_get(&map, "MY_DB_PORT_1"));
+    CHECK_STR(strmap_get(&map, "WEB_PORT"), "80");
+    CHECK_STR(strmap_get(&map, "WEB_PORT_2"), "443");
+    CHECK_STR(strmap_get(&map, "_2X_HOST"), "127.0.0.1");
+    CHECK_EQ(map.n, 2 + 4 + 1);
+    arena_deinit(&arena);
+}
+
+TEST(two_services_on_one_port_are_refused_with_both_names)
+{
+    StepPort tcp[] = {{.number = 5432}}, udp[] = {{.number = 5432, .protocol = "UDP"}};
+    Step steps[] = {service("a", tcp, 1), service("b", udp, 1), service("c", tcp, 1)};
+    Stage stage = {{steps, 2}};
+    WorkflowConfig config = {.stages = {&stage, 1}};
+    CHECK_STR(refused(&config), "");
+    stage.steps.n = 3;
+    CHECK_HAS(refused(&config), "the services a and c both want port 5432");
+}
+
+TEST(a_port_that_somebody_has_is_said_with_who_it_is)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    Err err;
+    ASSERT(bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 1) == 0 &&
+           getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    StepPort port[] = {{.number = ntohs(address.sin_port)}};
+    Step step = service("db", port, 1);
+    CHECK_EQ(services_check_free(&step, &err), -1);
+    CHECK_EQ(err.kind, ERR_CONFLICT);
+    AUTO_FREE char *who =
+        xasprintf("port %lld is in use by pid %d", (long long)port[0].number, getpid());
+    CHECK_HAS(err.msg, who);
+    close(fd);
+    CHECK_EQ(services_check_free(&step, &err), 0);
 }

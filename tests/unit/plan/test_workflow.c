@@ -206,6 +206,26 @@ TEST(detached_steps_hold_nobody_up)
     finish(&flow, "+db +test", RESULT_SUCCESS, "");
 }
 
+TEST(the_end_of_the_workflow_is_no_failure_of_what_it_ends)
+{
+    Flow flow;
+    StepEnded killed = {
+        .outcome = OUTCOME_FAILURE, .exit_code = -1, .oom_killed = UNKNOWN, .error = "killed"};
+    begin(&flow, "db& ; test");
+    ends(&flow, "test", 0);
+    uint32_t db = find(&flow, "db");
+    CHECK_EQ(flow.facts.steps[db].progress, PROGRESS_RUNNING);
+    step_ended(&flow.facts, flow.graph, db, &killed);
+    CHECK_EQ(flow.facts.steps[db].outcome, OUTCOME_SUCCESS);
+    CHECK(!flow.facts.steps[db].error);
+    flow_deinit(&flow);
+    begin(&flow, "db& ; test");
+    step_ended(&flow.facts, flow.graph, db, &killed); /* by itself, while it was needed */
+    CHECK_EQ(flow.facts.steps[db].outcome, OUTCOME_FAILURE);
+    CHECK_STR(flow.facts.steps[db].error, "killed");
+    flow_deinit(&flow);
+}
+
 TEST(dependencies_instead_of_stages)
 {
     Flow flow;

@@ -12,10 +12,18 @@ typedef struct Forms {
     StrList list;
 } Forms;
 
+static StrList forms_of(const char *value, Arena *arena) {
+    MaskForms forms;
+    mask_forms_init(&forms, arena);
+    mask_forms_add(&forms, value);
+    mask_forms_add_encoded(&forms, value);
+    mask_forms_deinit(&forms);
+    return forms.list;
+}
+
 static void forms_init(Forms *forms, const char *value) {
     arena_init(&forms->arena);
-    forms->list = (StrList){0};
-    mask_forms(value, &forms->arena, &forms->list);
+    forms->list = forms_of(value, &forms->arena);
 }
 
 static bool has(const Forms *forms, const char *form) {
@@ -73,4 +81,50 @@ TEST(what_is_long_is_found_in_an_address)
     forms_init(&forms, "a&bcd");
     CHECK_EQ(forms.list.n, 1);
     arena_deinit(&forms.arena);
+}
+
+TEST(a_sentence_is_masked_as_a_log_is)
+{
+    Forms forms;
+    char text[40] = "open hunter2222: aHVudGVyMjIy, hunter";
+    forms_init(&forms, "hunter2222");
+    mask_text(&forms.list, text, sizeof(text));
+    CHECK_STR(text, "open ********: ********, hunter");
+    arena_deinit(&forms.arena);
+}
+
+TEST(a_secret_that_is_very_long_is_masked_in_parts)
+{
+    enum { SIZE = MASK_FORM_BYTES_MAX + 100 };
+    static char secret[SIZE + 1];
+    Forms forms;
+    for (int i = 0; i < SIZE; i++)
+        secret[i] = (char)('a' + i % 23);
+    forms_init(&forms, secret);
+    for (size_t i = 0; i < forms.list.n; i++)
+        CHECK(strlen(forms.list.at[i]) <= MASK_FORM_BYTES_MAX);
+    CHECK(has(&forms, secret + MASK_FORM_BYTES_MAX));
+    arena_deinit(&forms.arena);
+}
+
+TEST(many_secrets_are_each_masked_and_encodings_as_far_as_there_is_room)
+{
+    MaskForms forms;
+    Arena arena;
+    char value[32];
+    arena_init(&arena);
+    mask_forms_init(&forms, &arena);
+    for (int i = 0; i < MASK_FORMS_MAX - 4; i++) {
+        snprintf(value, sizeof(value), "secret-number-%d", i);
+        mask_forms_add(&forms, value);
+        mask_forms_add(&forms, value);
+    }
+    CHECK_EQ(forms.list.n, MASK_FORMS_MAX - 4);
+    for (int i = 0; i < 10; i++) {
+        snprintf(value, sizeof(value), "secret-number-%d", i);
+        mask_forms_add_encoded(&forms, value);
+    }
+    CHECK_EQ(forms.list.n, MASK_FORMS_MAX);
+    mask_forms_deinit(&forms);
+    arena_deinit(&arena);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "engine/ports/port_owner.h"
+#include "backend/port_owner.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backend/local/workflow_script.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/path.h"
+#include "spec/foreign/shell_quote.h"
+
+enum { SCRIPT_MAX = 4 << 20 };
+
+typedef enum ShellKind { SHELL_POSIX, SHELL_FISH, SHELL_UNKNOWN } ShellKind;
+
+static bool among(const char *name, const char *const *names, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static ShellKind kind_of(const char *image) {
+    static const char *const posix[] = {"ash", "bash", "dash", "ksh", "mksh", "sh", "zsh"};
+    const char *name = path_base(image);
+    if (strcasecmp(name, "fish") == 0)
+        return SHELL_FISH;
+    return among(name, posix, COUNT(posix)) ? SHELL_POSIX : SHELL_UNKNOWN;
+}
+
+const char *shell_refused(const char *image) {
+    static const char *const foreign[] = {"cmd",  "cmd.exe",    "nu",
+                                          "pwsh", "powershell", "powershell.exe"};
+    if (among(path_base(image), foreign, COUNT(foreign)))
+        return "its commands cannot be told apart here; use sh, bash, zsh or fish, or an "
+               "entrypoint of your own";
+    return NULL;
+}
+
+bool image_of_container(const char *image) {
+    return image[0] != '/' && image[0] != '.' && strpbrk(image, "/:@");
+}
+
+static const char *script_of(const Step *step, bool fish, Arena *arena) {
+    Buf text;
+    buf_init(&text, SCRIPT_MAX);
+    for (size_t i = 0; i < step->commands.n; i++) {
+        const char *shown = arena_printf(arena, "+ %s", step->commands.at[i]);
+        buf_printf(&text, "printf '%%s\\n' %s\n%s%s\n", shell_quote(shown, arena),
+                   step->commands.at[i], fish ? " || exit $status" : "");
+    }
+    const char *script = arena_strdup(arena, buf_cstr(&text));
+    buf_deinit(&text);
+    return script;
+}
+
+/* $0: the shell, $1: the script. */
+static const char trial[] =
+    "[ \"$(\"$0\" -e -c 'x=o; y=${x}k; printf %s \"$y\"' </dev/null 2>/dev/null)\" = ok ] || {\n"
+    "echo \"$0 was taken for a POSIX shell and is none; name sh, bash, zsh or fish as image\" >&2\n"
+    "exit 126; }\n"
+    "exec \"$0\" -e -c \"$1\"";
+
+StrList shell_argv(const Step *step, Arena *arena) {
+    ShellKind kind = kind_of(step->image);
+    const char *script = script_of(step, kind == SHELL_FISH, arena);
+    const char *posix[] = {step->image, "-e", "-c", script};
+    const char *fish[] = {step->image, "-c", script};
+    const char *unknown[] = {"/bin/sh", "-c", trial, step->image, script};
+    switch (kind) {
+    case SHELL_POSIX: return (StrList){arena_dup(arena, posix, sizeof(posix)), COUNT(posix)};
+    case SHELL_FISH: return (StrList){arena_dup(arena, fish, sizeof(fish)), COUNT(fish)};
+    case SHELL_UNKNOWN: break;
+    }
+    return (StrList){arena_dup(arena, unknown, sizeof(unknown)), COUNT(unknown)};
+}

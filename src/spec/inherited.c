@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spec/inherited.h"
+
+#include <string.h>
+
+#include "base/str.h"
+
+static bool is_inherited(const char *name) {
+    static const char *const names[] = {
+        "HTTPS_PROXY", "HTTP_PROXY",   "LANG",          "LANGUAGE",    "LOGNAME",  "NO_PROXY",
+        "PATH",        "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR",      "TZ",       "USER",
+        "all_proxy",   "ALL_PROXY",    "http_proxy",    "https_proxy", "no_proxy",
+    };
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return str_starts(name, "LC_");
+}
+
+StrMap inherited_environment(const StrMap *env, Arena *arena) {
+    StrPair path = {"PATH", INHERITED_PATH};
+    const StrMap low = {.at = &path, .n = 1};
+    StrMap own = {.at = arena_alloc(arena, (env->n + 1) * sizeof(*own.at))};
+    for (size_t i = 0; i < env->n; i++)
+        if (is_inherited(env->at[i].name))
+            own.at[own.n++] = env->at[i];
+    return strmap_merge(&low, &own, arena);
+}

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps of workflows as processes: what they inherit, how they find each other, how they end, what is hidden."""
+
+import base64
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import urllib.parse
+
+import pytest
+
+from driver import free_port, wait_until
+from test_workflow import WORKFLOWS, create, log, over, status, step
+
+
+def service(name, port, *commands, **more):
+    return step(name, *commands, type="service", detach=True, ports=[{"number": port}], **more)
+
+
+def raw_log(thole, name, task="t1"):
+    runs = thole.state / "workflows" / task / "runs" / ("U" + name) / "1"
+    return b"".join(part.read_bytes() for part in sorted(runs.glob("log.*")))
+
+
+def run(thole, *stages, code=0, args=(), env=None, **config):
+    path = thole.project / "config.json"
+    path.write_text(json.dumps({"pipeline": [{"steps": list(steps)} for steps in stages], **config}))
+    return thole.run("workflow", "run", str(path), "--backend", "local", "--task-uuid", "T1", *args, code=code, env=env)
+
+
+# -- what is inherited
+
+def test_nothing_but_a_few_variables_is_inherited(thole):
+    thole.run("workflow", "list", env={"OF_THE_SERVER": "secret", "LC_SERVER": "secret"})  # starts it
+    ask = "env | sort; umask; ulimit -Sn; nice"
+    run(thole, [step("a", ask)], env={"OF_THE_CLIENT": "secret", "LC_TIME": "C", "TZ": "UTC", "AWS_SECRET_ACCESS_KEY": "x"})
+    said = log(thole, "a").splitlines()
+    names = {line.partition("=")[0] for line in said if "=" in line}
+    assert "LC_TIME=C" in said and "TZ=UTC" in said
+    assert not {name for name in names if name.startswith(("OF_THE", "AWS", "THOLE_STATE", "THOLE_RUNTIME", "LEDGER", "LC_SERVER"))}, names
+    assert f"HOME={thole.state}/workflows/t1/home" in said and "0022" in said
+    kept = (thole.state / "workflows" / "t1" / "workflow.json")
+    assert b"OF_THE" not in kept.read_bytes() and kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_limits_are_those_of_the_client(thole):
+    thole.run("workflow", "list")
+    config = thole.project / "config.json"
+    config.write_text(json.dumps({"pipeline": [{"steps": [step("a", "ulimit -Sn", "nice", "umask")]}]}))
+    script = f"ulimit -Sn 321; umask 077; exec nice -n 5 {thole.bin}/thole workflow run {config} --backend local --task-uuid T1"
+    subprocess.run(["sh", "-c", script], env=thole.env, check=True, stdout=subprocess.DEVNULL, timeout=60)
+    assert [line for line in log(thole, "a").splitlines() if line[0] != "+"] == ["321", "5", "0022"]
+
+
+def test_who_says_nothing_of_itself_gives_nothing(thole):
+    thole.run("workflow", "list", env={"LANG": "xx_SERVER"})
+    create(thole, [step("a", "env")])
+    over(thole)
+    assert "xx_SERVER" not in log(thole, "a") and "PATH=/usr/local/sbin:" in log(thole, "a")
+
+
+# -- variables and secrets that come along
+
+def test_what_is_given_along_is_in_every_step_and_secrets_are_hidden(thole):
+    secret = "hunter2-is-l0ng/er"
+    create(thole, [step("a", "echo $WHO $TOKEN", "echo $TOKEN | base64", environment={"WHO": "config"})], [step("b", "echo $TOKEN; exit 3")],
+           env={"WHO": "flag", "MORE": "1"}, secrets={"TOKEN": secret})
+    assert over(thole)["result"] == "failure"
+    said = log(thole, "a") + log(thole, "b")
+    assert "flag ********" in said and secret not in said
+    assert base64.b64encode(secret.encode()).decode()[:20] not in said
+    shown = thole.run("api", "GET", f"{WORKFLOWS}/t1").out
+    assert secret not in shown
+    spec = json.loads(shown)["spec"]
+    assert spec["env"] == {"MORE": "1", "WHO": "flag"} and spec["secrets"] == {"TOKEN": "********"}
+    thole.replace_server()
+    assert json.loads(thole.run("api", "GET", f"{WORKFLOWS}/t1").out)["spec"]["secrets"] == {"TOKEN": "********"}
+
+
+def test_secrets_that_were_given_outlive_the_server(thole):
+    create(thole, [step("a", "echo up", "until test -e go; do sleep 0.05; done")], [step("b", "echo $TOKEN | wc -c; echo $TOKEN")], secrets={"TOKEN": "hunter2222"})
+    wait_until(lambda: "up" in log(thole, "a").splitlines(), what="a to run")
+    thole.replace_server()
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    assert over(thole)["result"] == "success"
+    assert [line.strip() for line in log(thole, "b").splitlines()[1:]] == ["11", "********"]
+
+
+@pytest.mark.parametrize("spec, said", [({"env": {"A B": "x"}}, "spec.env.A B"), ({"env": {"A": 7}}, "spec.env.A: its value is no string"),
+                                        ({"secrets": ["A"]}, "spec.secrets: expected a map"), ({"secrets": {"A": "abc"}}, "shorter than 4 bytes")])
+def test_what_cannot_be_given_is_refused(thole, spec, said):
+    body = {"spec": {"backend": "local", "config": {"pipeline": []}, **spec}}
+    result = thole.run("api", "POST", WORKFLOWS, json.dumps(body), code=None)
+    assert result.code != 0 and said in result.out + result.err
+    assert json.loads(thole.run("api", "GET", WORKFLOWS).out)["items"] == []
+
+
+SECRET = "s3cr3t +value/of&some=length"
+
+
+@pytest.mark.parametrize("form", [SECRET, base64.b64encode(SECRET.encode()).decode().rstrip("="), urllib.parse.quote(SECRET, safe=""), urllib.parse.quote_plus(SECRET),
+                                  base64.b64encode(b"user:" + SECRET.encode()).decode()])
+def test_a_secret_is_hidden_however_it_is_cut(thole, form):
+    """One byte at a time, and with lines between."""
+    (thole.project / "form").write_text(form)
+    program = f"import os, time\nfor c in open('{thole.project}/form').read():\n os.write(1, c.encode()); time.sleep(0.001)\nprint()"  # sleep: the step's own, so that each byte is read by itself
+    (thole.project / "slow.py").write_text(program)
+    create(thole, [step("a", f"/usr/bin/python3 {thole.project}/slow.py; cat {thole.project}/form")], config={"secrets": [{"name": "s", "value": SECRET}]})
+    assert over(thole)["result"] == "success"
+    said = "\n".join(log(thole, "a").splitlines()[1:])
+    assert "********" in said and SECRET[4:16] not in said
+    core = form[8:24]
+    assert core not in said, said
+
+
+def test_lines_of_a_secret_are_hidden_but_short_ones_are_not(thole):
+    key = "-----BEGIN KEY-----\nabcdefgh12345678\n}\nzzzz9999yyyy\n-----END KEY-----"
+    create(thole, [step("a", "echo '}'", "printf '%s\\n' \"$KEY\"", "printf '%s' \"$KEY\" | head -2 | tail -1")], secrets={"KEY": key})
+    over(thole)
+    said = log(thole, "a")
+    assert "\n}\n" in said
+    assert not [part for part in key.splitlines() if len(part) > 3 and part in said]
+
+
+def test_a_sentence_hides_secrets_too(thole):
+    create(thole, [step("a", "true", image="hunter2222")], config={"secrets": [{"name": "s", "value": "hunter2222"}]})
+    end = over(thole)
+    assert end["result"] == "error" and "no program ******** in PATH" in end["error"], end
+    assert "hunter2222" not in thole.run("api", "GET", f"{WORKFLOWS}/t1").out
+
+
+# -- services
+
+LISTEN = ("exec /usr/bin/python3 -c 'import os, socket; s = socket.create_server((\"127.0.0.1\", int(os.environ[\"DB_PORT\"]))); print(\"up\", flush=True)\n"
+          "while 1: s.accept()[0].sendall(b\"hello\")'")
+CALL = ("/usr/bin/python3 -c 'import os, socket, time\nwhile 1:\n try: s = socket.create_connection((os.environ[\"DB_HOST\"], int(os.environ[\"DB_PORT\"]))); break\n"
+        " except OSError: time.sleep(0.05)\nprint(s.recv(9).decode())'")  # sleep: the step's own: its service may not listen yet
+
+
+def test_steps_find_services_which_end_with_the_workflow(thole):
+    port = free_port()
+    end = run(thole, [service("db", port, LISTEN)], [step("a", CALL)])
+    assert "hello" in log(thole, "a").splitlines()
+    shown = status(thole)
+    assert shown["result"] == "success" and shown["steps"][0]["state"] == "success", (end, shown)
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), 1)
+
+
+def test_two_services_that_want_one_port(thole):
+    end = run(thole, [service("db", 5432, "sleep 1000"), service("other", 5432, "sleep 1000")], code=2)
+    assert "the services db and other both want port 5432" in end.err, end
+    assert not list((thole.state / "workflows").glob("t1/runs/*/*"))
+
+
+def test_a_port_that_is_taken_is_said_with_who_has_it(thole):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        end = run(thole, [service("db", port, LISTEN)], [step("a", CALL)], code=1)
+        assert f"step db: port {port} is in use by pid {os.getpid()}" in end.err, end
+
+
+def test_a_service_lives_on_when_the_server_is_killed(thole):
+    port = free_port()
+    create(thole, [service("db", port, LISTEN)], [step("a", CALL, "until test -e go; do sleep 0.05; done", CALL)])
+    wait_until(lambda: "hello" in log(thole, "a").splitlines(), what="the service")
+    thole.replace_server()
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    end = over(thole)
+    assert end["result"] == "success" and [s["state"] for s in end["steps"]] == ["success", "success"], end
+    assert log(thole, "a").splitlines().count("hello") == 2 and log(thole, "db").splitlines().count("up") == 1
+
+
+# -- how steps are run
+
+@pytest.mark.parametrize("shell", ["sh", "/bin/bash", "dash"])
+def test_a_shell_shows_its_commands_and_stops_at_the_first_that_fails(thole, shell):
+    end = run(thole, [step("a", "echo 'a b'", "cd sub", "echo never", image=shell)], code=1)
+    lines = log(thole, "a").splitlines()
+    assert lines[:3] == ["+ echo 'a b'", "a b", "+ cd sub"] and "never" not in lines
+    assert "step a: exit code" in end.err
+
+
+def test_a_shell_nobody_knows_is_tried(thole):
+    thole.file("myshell", '#!/bin/sh\nexec sh "$@"\n', 0o755)
+    thole.file("calc", "#!/bin/sh\nexit 1\n", 0o755)
+    assert run(thole, [step("a", "echo fine", "exit 5", image=str(thole.project / "myshell"))], code=1).err.count("exit code 5") == 1
+    thole.run("workflow", "delete", "T1")
+    wait_until(lambda: not (thole.state / "workflows" / "t1").exists(), what="it to be gone")
+    assert "exit code 126" in run(thole, [step("a", "echo fine", image=str(thole.project / "calc"))], code=1).err
+    assert "was taken for a POSIX shell and is none" in log(thole, "a")
+
+
+def test_an_entrypoint_gets_the_commands_as_a_script(thole):
+    entry = ["/bin/bash", "-c", "echo mine; echo $CI_SCRIPT | base64 -d | /bin/bash -e"]
+    run(thole, [step("a", "echo one", "exit 4", entrypoint=entry, image="golang:1.24", working_dir="sub")], code=1)
+    lines = log(thole, "a").splitlines()
+    assert lines == ["mine", "+ echo one", "one", "+ exit 4"]
+    assert status(thole)["steps"][0]["exit_code"] == 4
+
+
+def test_a_plugin_is_a_program_with_its_settings(thole):
+    thole.file("bin/notify", "#!/bin/sh\necho \"to $PLUGIN_URL of $DRONE_BUILD_NUMBER by $DRONE_STEP_NAME\"\n", 0o755)
+    settings = {"PLUGIN_URL": "https://x", "CI_PIPELINE_NUMBER": "7"}
+    plugin = step("a", type="plugin", image="notify", environment=settings)
+    run(thole, [plugin], env={"PATH": f"{thole.project}/bin:{thole.env['PATH']}"})
+    assert log(thole, "a") == "to https://x of 7 by a\n"
+
+
+def test_a_clone_is_made_by_its_program_with_credentials_for_it_alone(thole):
+    thole.file("bin/plugin-git", "#!/bin/sh\nstat -c %a $HOME/.netrc; cat $HOME/.netrc; env | grep -c NETRC; echo cloned >file\n", 0o755)
+    netrc = {"CI_NETRC_MACHINE": "git.example.com", "CI_NETRC_USERNAME": "octocat", "CI_NETRC_PASSWORD": "hunter2222"}
+    clone = step("clone", type="clone", image="docker.io/woodpeckerci/plugin-git:2", environment=netrc)
+    rest = step("a", "cat file", "ls -A $HOME")
+    assert "plugin-git, and there is none in PATH" in run(thole, [clone], [rest], code=1).err
+    thole.run("workflow", "delete", "T1")
+    wait_until(lambda: not (thole.state / "workflows" / "t1").exists(), what="it to be gone")
+    run(thole, [clone], [rest], env={"PATH": f"{thole.project}/bin:{thole.env['PATH']}"})
+    assert log(thole, "clone").splitlines() == ["600", "machine git.example.com", "login octocat", "password ********", "0"]
+    assert log(thole, "a").splitlines() == ["+ cat file", "cloned", "+ ls -A $HOME"]
+
+
+def test_a_signal_is_said(thole):
+    end = run(thole, [step("a", "kill -9 $$")], code=1)
+    assert "step a: killed by signal 9 (KILL)" in end.err
+    assert "exit_code" not in status(thole)["steps"][0]
+
+
+# -- what they write
+
+def test_whatever_is_written_is_stored_byte_for_byte(thole):
+    """Long lines, carriage returns, bytes that are no UTF-8, faster than anybody reads."""
+    data = b"x" * (1 << 20) + b"\n" + b"10%\r50%\r100%\r\n" + bytes(range(256)) * 64 + b"\n" + b"".join(b"line %07d\n" % i for i in range(200000)) + b"no end"
+    thole.file("data", data)
+    create(thole, [step("a", f"cat {thole.project}/data"), step("b", f"cat {thole.project}/data")])
+    assert over(thole)["result"] == "success"
+    for name in "ab":
+        said = raw_log(thole, name).partition(b"\n")[2]
+        assert hashlib.sha256(said).hexdigest() == hashlib.sha256(data).hexdigest(), (len(said), len(data))
