@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
+#include "engine/backends/orphans.h"
 #include "engine/sessions/enablement.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/target.h"
@@ -100,6 +101,7 @@ Engine *engine_new(const EngineOptions *options) {
     list_init(&engine->sessions);
     list_init(&engine->dirty);
     list_init(&engine->workflows);
+    list_init(&engine->sweeps);
     list_init(&engine->dirty_workflows);
     list_init(&engine->slot_wait);
     list_init(&engine->unsettled);
@@ -121,6 +123,7 @@ Engine *engine_free(Engine *engine) {
         session_free(session);
     }
     workflows_free(engine);
+    orphans_free(engine);
     backend_pool_free(engine->pool);
     events_end(engine);
     worker_free(engine->worker); /* what was to be written is */

@@ -30,6 +30,7 @@ struct Engine {
     char *state_dir;
     Backend *backend;
     BackendPool *pool; /* where workflows run */
+    List sweeps;       /* Sweep.link: backends that are looked through */
     Objects *objects;
     HttpClient *http;
     Worker *worker;       /* writes state files; NULL: scripted */

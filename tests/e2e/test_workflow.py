@@ -117,3 +117,12 @@ def test_what_is_wrong_with_a_config_is_said(thole):
         path.write_text(json.dumps({"pipeline": [{"steps": [step("a", "true", **{key: value})]}]}))
         assert said in thole.run("workflow", "run", str(path), "--backend", "local", code=2).err
     assert thole.run("workflow", "list", "--json").json() == []
+
+
+def test_what_has_no_meaning_is_said_once_and_kept(thole):
+    config = write_config(thole, [step("a", "true", pull=True), step("b", "true", pull=True)])
+    result = thole.run("workflow", "run", config, "--backend", "local", "--task-uuid", "w1")
+    assert result.err.count("`pull` has no meaning on the backend local: nothing is pulled") == 1
+    thole.replace_server()
+    warnings = thole.run("workflow", "show", "w1", "--json").json()["status"]["warnings"]
+    assert len(warnings) == 1 and "steps[0].pull" in warnings[0]

@@ -91,12 +91,13 @@ static Op *fake_load(Backend *backend, OpFn fn, void *arg) {
     return done(fake_of(backend), fn, arg);
 }
 
-/* The name of a task that was destroyed may be used again. */
+/* The name of a task that was destroyed may be used again; what a server before has left is looked
+ * up by the next one. */
 static void forget_ended(Fake *fake, const char *task) {
     FakeRun *run;
     LIST_FOREACH_SAFE (run, &fake->runs, link) {
         bool idle = list_empty(&run->tails) && list_empty(&run->waits) && list_empty(&run->stops);
-        if (run->phase == FAKE_ENDED && idle && strcmp(run->task, task) == 0)
+        if (run->phase == FAKE_ENDED && run->known && idle && strcmp(run->task, task) == 0)
             fake_run_free(run);
     }
 }

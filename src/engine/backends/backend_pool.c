@@ -105,6 +105,12 @@ static int check_options(const BackendPool *pool, const Value *options, Err *err
     return r;
 }
 
+int backend_pool_check(const BackendPool *pool, const char *name, const Value *options, Err *err) {
+    if (name && !find_kind(pool, name))
+        return unknown_kind(pool, name, ERR_NOT_FOUND, err);
+    return check_options(pool, options, err);
+}
+
 static bool same_map(const StrMap *a, const StrMap *b) {
     for (size_t i = 0; a->n == b->n && i < a->n; i++)
         if (strcmp(a->at[i].name, b->at[i].name) != 0 ||

@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "data/json.h"
 #include "engine/sessions/enablement.h"
+#include "engine/backends/orphans.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/target.h"
@@ -302,6 +303,7 @@ int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
     closedir(dir);
     if (workflows_adopt(engine, err) < 0)
         return -1;
+    orphans_sweep(engine);
     engine->adopted = adopted;
     engine->adopted_arg = arg;
     engine_wants_drain(engine);

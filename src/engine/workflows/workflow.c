@@ -22,7 +22,7 @@ enum { GRACE_MS = 10 * 1000, TASK_MAX = 200, NAME_MAX_OF_TASK = 200 };
 /* ---- names ---- */
 
 /* A legal DNS name: the uuid in lower case; where more has to be changed, with a hash of it. */
-static char *name_of_task(const char *task) {
+char *workflow_name_of(const char *task) {
     char *name = xasprintf("%s-%08x", task, (unsigned)str_hash(STR_HASH, task));
     size_t n = strlen(task);
     bool changed = false;
@@ -62,7 +62,7 @@ Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err) {
     workflow->pooled = pooled;
     workflow->backend = pooled_backend(pooled);
     workflow->task = xstrdup(parts->task);
-    workflow->name = name_of_task(parts->task);
+    workflow->name = workflow_name_of(parts->task);
     workflow->dir = xasprintf("%s/workflows/%s", engine->state_dir, workflow->name);
     arena_init(&workflow->arena);
     arena_adopt(&workflow->arena, parts->arena);
@@ -393,7 +393,7 @@ Workflow *workflow_find(Engine *engine, const char *task) {
 }
 
 static int check_free(Engine *engine, const char *task, Err *err) {
-    AUTO_FREE char *name = name_of_task(task);
+    AUTO_FREE char *name = workflow_name_of(task);
     if (object_find(engine->objects, OBJECT_WORKFLOW, NULL, name) || session_find(engine, task))
         return err_set(err, ERR_CONFLICT, "there is a task %s already", task);
     return 0;

@@ -38,6 +38,8 @@ MUST int workflow_delete(Workflow *workflow, Err *err);
 Workflow *workflow_of(Object *object);
 Object *workflow_object(Workflow *workflow);
 Workflow *workflow_find(Engine *engine, const char *task);
+/* What the object, and its directory, of a task is called. Returns owned. */
+char *workflow_name_of(const char *task);
 bool workflow_over(const Workflow *workflow);
 
 /* ---- for engine.c ---- */

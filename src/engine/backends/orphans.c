@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/backends/orphans.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "engine/inside.h"
+#include "engine/workflows/workflow.h"
+
+bool task_lives(Engine *engine, const char *task) {
+    const Workflow *workflow = workflow_find(engine, task);
+    return (workflow && !workflow_over(workflow)) || session_find(engine, task);
+}
+
+/* ---- directories ---- */
+
+static int by_task(const void *a, const void *b) {
+    return strcmp(((const Leftover *)a)->task, ((const Leftover *)b)->task);
+}
+
+Leftovers orphan_directories(Engine *engine, Arena *arena) {
+    AUTO_FREE char *path = path_join(engine->state_dir, "workflows");
+    DIR *dir = opendir(path);
+    Leftover *at = NULL;
+    size_t n = 0, cap = 0;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (entry->d_name[0] == '.' ||
+            object_find(engine->objects, OBJECT_WORKFLOW, NULL, entry->d_name))
+            continue;
+        at = arena_grow(arena, at, n, &cap, sizeof(*at));
+        at[n++] = (Leftover){.task = arena_strdup(arena, entry->d_name),
+                             .kind = "directory",
+                             .name = arena_printf(arena, "%s/%s", path, entry->d_name)};
+    }
+    if (dir)
+        closedir(dir);
+    if (n > 1)
+        qsort(at, n, sizeof(*at), by_task);
+    return (Leftovers){at, n};
+}
+
+/* ---- removing ---- */
+
+typedef struct Removal {
+    Engine *engine;
+    Op *op, *call;
+    PooledBackend *pooled;
+    char *task, *dir; /* dir: of the backend where sessions run; else NULL */
+} Removal;
+
+static void removal_free(Removal *removal) {
+    op_drop(removal->call);
+    pooled_drop(removal->pooled);
+    free(removal->task);
+    free(removal->dir);
+    free(removal);
+}
+
+static void cancel_removal(Op *op, void *state) {
+    removal_free(state);
+    op_fail(op, ERR_CANCELLED, "cancelled");
+}
+
+static void done(Removal *removal, const Err *err) {
+    op_finish(removal->op, NULL, 0, err);
+    removal_free(removal);
+}
+
+static void on_destroyed(void *arg, const void *result, const Err *err) {
+    Removal *removal = arg;
+    Err own = {0};
+    removal->call = NULL;
+    if (!err && removal->dir && path_remove_tree(removal->dir, &own) < 0)
+        err = &own;
+    done(removal, err);
+}
+
+static void destroy(Removal *removal) {
+    removal->call = backend_destroy_workflow(pooled_backend(removal->pooled), removal->task, NULL,
+                                             on_destroyed, removal);
+}
+
+static void on_known(void *arg, const void *result, const Err *err) {
+    Removal *removal = arg;
+    removal->call = NULL;
+    if (err)
+        done(removal, err);
+    else
+        destroy(removal);
+}
+
+static void on_loaded(void *arg, const void *result, const Err *err) {
+    Removal *removal = arg;
+    removal->call = NULL;
+    if (err)
+        done(removal, err);
+    else if (removal->dir) /* it finds its runs by their directory */
+        removal->call = backend_setup_workflow(pooled_backend(removal->pooled), removal->task,
+                                               removal->dir, NULL, on_known, removal);
+    else
+        destroy(removal);
+}
+
+/* A directory that is one of the orphans, and nothing else. */
+static int find_directory(Removal *removal, Err *err) {
+    Arena arena;
+    arena_init(&arena);
+    Leftovers all = orphan_directories(removal->engine, &arena);
+    for (size_t i = 0; i < all.n && !removal->dir; i++)
+        if (strcmp(all.at[i].task, removal->task) == 0)
+            removal->dir = xstrdup(all.at[i].name);
+    arena_deinit(&arena);
+    return removal->dir
+               ? 0
+               : err_set(err, ERR_NOT_FOUND, "nothing is left of a task %.80s", removal->task);
+}
+
+static int prepare(Removal *removal, const BackendWish *wish, Err *err) {
+    if (task_lives(removal->engine, removal->task))
+        return err_set(err, ERR_CONFLICT, "the task %.80s lives; end it first", removal->task);
+    removal->pooled = backend_pool_take(removal->engine->pool, wish, err);
+    if (!removal->pooled)
+        return -1;
+    if (pooled_backend(removal->pooled) == removal->engine->backend)
+        return find_directory(removal, err);
+    return 0;
+}
+
+Op *orphan_remove(Engine *engine, const BackendWish *wish, const char *task, OpFn fn, void *arg) {
+    Removal *removal = xcalloc(1, sizeof(*removal));
+    Err err = {0};
+    Op *op = op_new(engine->loop, fn, arg, cancel_removal, removal);
+    removal->engine = engine;
+    removal->op = op;
+    removal->task = xstrdup(task);
+    if (prepare(removal, wish, &err) < 0)
+        done(removal, &err);
+    else
+        removal->call = pooled_load(removal->pooled, false, on_loaded, removal);
+    return op;
+}
+
+/* ---- after a crash ---- */
+
+/* One backend that is looked through. */
+typedef struct Sweep {
+    List link; /* Engine.sweeps */
+    Engine *engine;
+    PooledBackend *pooled;
+    Op *call;
+    VEC(char *) tasks; /* to be destroyed; the last one first */
+} Sweep;
+
+static Sweep *sweep_free(Sweep *sweep) {
+    list_remove(&sweep->link);
+    op_drop(sweep->call);
+    pooled_drop(sweep->pooled);
+    for (size_t i = 0; i < sweep->tasks.n; i++)
+        free(sweep->tasks.at[i]);
+    VEC_FREE(sweep->tasks);
+    free(sweep);
+    return NULL;
+}
+
+/* Also one that cannot be read is known: it may be of a newer server. */
+static bool is_known(Engine *engine, const char *task) {
+    AUTO_FREE char *name = workflow_name_of(task);
+    AUTO_FREE char *workflow = xasprintf("%s/workflows/%s", engine->state_dir, name);
+    AUTO_FREE char *session = xasprintf("%s/sessions/%s", engine->state_dir, task);
+    return task_lives(engine, task) || access(workflow, F_OK) == 0 || access(session, F_OK) == 0;
+}
+
+static void next(Sweep *sweep);
+
+static void on_swept(void *arg, const void *result, const Err *err) {
+    Sweep *sweep = arg;
+    char *task = sweep->tasks.at[--sweep->tasks.n];
+    sweep->call = NULL;
+    if (err)
+        log_warn("task %s, which nobody knows, is not gone: %s", task, err->msg);
+    else
+        log_info("task %s, which nobody knows, was destroyed on the backend %s", task,
+                 pooled_backend(sweep->pooled)->name);
+    free(task);
+    next(sweep);
+}
+
+static void next(Sweep *sweep) {
+    while (sweep->tasks.n && is_known(sweep->engine, sweep->tasks.at[sweep->tasks.n - 1]))
+        free(sweep->tasks.at[--sweep->tasks.n]); /* begun meanwhile */
+    if (!sweep->tasks.n) {
+        sweep_free(sweep);
+        return;
+    }
+    sweep->call = backend_destroy_workflow(
+        pooled_backend(sweep->pooled), sweep->tasks.at[sweep->tasks.n - 1], NULL, on_swept, sweep);
+}
+
+static void on_left(void *arg, const void *result, const Err *err) {
+    Sweep *sweep = arg;
+    const Leftovers *left = result;
+    sweep->call = NULL;
+    if (err)
+        log_debug("what is left on the backend %s is not known: %s",
+                  pooled_backend(sweep->pooled)->name, err->msg);
+    for (size_t i = 0; !err && i < left->n; i++)
+        if ((i == 0 || strcmp(left->at[i - 1].task, left->at[i].task) != 0) &&
+            !is_known(sweep->engine, left->at[i].task))
+            VEC_PUSH(sweep->tasks, xstrdup(left->at[i].task));
+    next(sweep);
+}
+
+static void on_usable(void *arg, const void *result, const Err *err) {
+    Sweep *sweep = arg;
+    sweep->call = NULL;
+    if (err)
+        sweep_free(sweep);
+    else
+        sweep->call = backend_leftovers(pooled_backend(sweep->pooled), on_left, sweep);
+}
+
+static void sweep_one(void *arg, PooledBackend *pooled) {
+    Engine *engine = arg;
+    if (!pooled_backend(pooled)->ops->leftovers)
+        return;
+    Sweep *sweep = xcalloc(1, sizeof(*sweep));
+    sweep->engine = engine;
+    sweep->pooled = pooled_ref(pooled);
+    list_append(&engine->sweeps, &sweep->link);
+    sweep->call = pooled_load(pooled, false, on_usable, sweep);
+}
+
+/* Where those who said nothing ran theirs; not asked before anybody ran one. */
+static void take_usual(Engine *engine, PooledBackend **ret, size_t max) {
+    AUTO_FREE char *place = path_join(engine->state_dir, "workflows");
+    const BackendKind *kind;
+    Err err;
+    for (size_t i = 0; i < max && (kind = backend_pool_kind(engine->pool, i)); i++)
+        if (!kind->lent && !kind->by_name && access(place, F_OK) == 0)
+            ret[i] = backend_pool_take(engine->pool, &(BackendWish){.name = kind->name}, &err);
+}
+
+void orphans_sweep(Engine *engine) {
+    PooledBackend *usual[8] = {0};
+    take_usual(engine, usual, COUNT(usual));
+    backend_pool_each(engine->pool, sweep_one, engine);
+    for (size_t i = 0; i < COUNT(usual); i++)
+        pooled_drop(usual[i]);
+}
+
+void orphans_free(Engine *engine) {
+    Sweep *sweep;
+    LIST_FOREACH_SAFE (sweep, &engine->sweeps, link)
+        sweep_free(sweep);
+}
