@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is left at backends of tasks that nobody knows any more. It is found, and removed, by its
- * labels alone; of the backend where sessions run it is a directory of ours, and what runs in it. */
+ * labels alone; of the backend where sessions run it is a directory of ours, and what runs
+ * there. */
 #pragma once
 
-#include "engine/engine.h"
 #include "engine/backends/backend_pool.h"
+#include "engine/engine.h"
 
 /* Does a session, or a workflow that is not over, go by this name? */
 bool task_lives(Engine *engine, const char *task);
