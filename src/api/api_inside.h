@@ -79,6 +79,9 @@ void serve_timeline(Api *api, Request *request, const RouteMatch *match);
 void serve_workflow_create(Api *api, Request *request, const RouteMatch *match);
 void serve_workflow_delete(Api *api, Request *request, const RouteMatch *match);
 void serve_workflow_cancel(Api *api, Request *request, const RouteMatch *match);
+/* backends.c */
+void serve_backends(Api *api, Request *request, const RouteMatch *match);
+void serve_leftovers_delete(Api *api, Request *request, const RouteMatch *match);
 /* server_info.c */
 void serve_review(Api *api, Request *request, const RouteMatch *match);
 void serve_server(Api *api, Request *request, const RouteMatch *match);

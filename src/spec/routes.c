@@ -29,6 +29,9 @@
         "format", "json: one object per line; raw: what was written, as it is"              \
     }
 
+#define BACKEND_PARAMS \
+    { "options", "JSON: what the caller's environment says: {\"docker\": {\"host\": …}}" }
+
 #define FORCE_BODY "force: true runs a job even if its `inputs` are as they were"
 #define NAMES_BODY \
     "names: resources or targets; labels: what a resource must carry (null: with any value)"
@@ -218,6 +221,24 @@ const Route routes[ROUTES] = {
          "thole.dev", "workflows", "cancel", "create",
          "grace: how long each step is given, as a duration", .reply = "Workflow"},
 
+    [ROUTE_BACKENDS] = {HTTP_GET, THOLE_API "/backends",
+                        "Where workflows may run, the preferred first.", "thole.dev", "backends",
+                        NULL, "list", .reply = "BackendList", .params = {BACKEND_PARAMS}},
+    [ROUTE_BACKEND] = {HTTP_GET, THOLE_API "/backends/{name}",
+                       "One backend: what it is, its options, and what becomes of each field of a "
+                       "Config.",
+                       "thole.dev", "backends", NULL, "get", .reply = "Backend",
+                       .params = {BACKEND_PARAMS}},
+    [ROUTE_LEFTOVERS] = {HTTP_GET, THOLE_API "/backends/{name}/leftovers",
+                         "All that is there of this state directory, and whether a task that lives "
+                         "owns it.",
+                         "thole.dev", "backends", "leftovers", "get", .reply = "LeftoverList",
+                         .params = {BACKEND_PARAMS}},
+    [ROUTE_LEFTOVERS_DELETE] = {HTTP_DELETE, THOLE_API "/backends/{name}/leftovers/{task}",
+                                "Destroys all that is left there of a task that does not live.",
+                                "thole.dev", "backends", "leftovers", "delete", .reply = "Status",
+                                .params = {BACKEND_PARAMS}},
+
     [ROUTE_REVIEW] = {HTTP_POST, THOLE_API "/configreviews",
                       "Reads and checks a config file; nothing is started.", "thole.dev",
                       "configreviews", NULL, "create", "spec{tiltfilePath}, client{…}",
@@ -239,6 +260,7 @@ const RouteResource route_resources[] = {
     {"tilt.dev", "sessions", "session", "Session", false, "sess", {"tilt", "thole"}},
     {"thole.dev", "targets", "target", "Target", true, "tg", {"thole"}},
     {"thole.dev", "workflows", "workflow", "Workflow", false, "wf", {"thole"}},
+    {"thole.dev", "backends", "backend", "Backend", false, NULL, {NULL}},
     {"thole.dev", "configreviews", "configreview", "ConfigReview", false, NULL, {NULL}},
     {"thole.dev", "servers", "server", "Server", false, NULL, {NULL}},
     {NULL, NULL, NULL, NULL, false, NULL, {NULL}},

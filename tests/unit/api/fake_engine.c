@@ -497,6 +497,57 @@ void history_timeline(Engine *engine, const char *slug, const TimelineWish *wish
                slug);
 }
 
+/* ---- backends/ ---- */
+
+static void note_options(Engine *engine, const Value *options) {
+    Buf text;
+    JsonWriter out;
+    buf_init(&text, sizeof(engine->options_seen) - 1);
+    json_writer_init(&out, &text);
+    if (options)
+        json_value(&out, options);
+    snprintf(engine->options_seen, sizeof(engine->options_seen), "%s", buf_cstr(&text));
+    buf_deinit(&text);
+}
+
+Op *backends_look(Engine *engine, const BackendsAsk *ask, OpFn fn, void *arg) {
+    static const BackendField fields[] = {{"step.tmpfs", FIELD_REFUSED, "not here"}};
+    static SeenLeftover left[] = {{{"T8", "network", "n8", false}, false},
+                                  {{"T9", "container", "c9", true}, true}};
+    static StrPair pair = {"host", "unix:///x"};
+    static SeenBackend all[] = {{.name = "docker",
+                                 .available = true,
+                                 .platform = "linux/amd64",
+                                 .version = "20.10",
+                                 .where = "unix:///x",
+                                 .options = {&pair, 1},
+                                 .fields = fields,
+                                 .field_n = 1,
+                                 .left = {left, 2}},
+                                {.name = "local", .why = "no pin"}};
+    SeenBackends seen = {all, COUNT(all)};
+    Err err = {0};
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    note_options(engine, ask->options);
+    if (ask->name && strcmp(ask->name, "local") == 0)
+        seen = (SeenBackends){&all[1], 1};
+    else if (ask->name && strcmp(ask->name, "none") == 0)
+        err_set(&err, ERR_NOT_FOUND, "there is no backend none");
+    op_finish(op, &seen, sizeof(seen), err.kind ? &err : NULL);
+    return op;
+}
+
+Op *orphan_remove(Engine *engine, const BackendWish *wish, const char *task, OpFn fn, void *arg) {
+    Err err = {0};
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    note_options(engine, wish->options);
+    snprintf(engine->given, sizeof(engine->given), "%s %s", wish->name, task);
+    if (strcmp(task, "T8") == 0)
+        err_set(&err, ERR_CONFLICT, "the task T8 lives; end it first");
+    op_finish(op, NULL, 0, err.kind ? &err : NULL);
+    return op;
+}
+
 /* ---- terminal.h ---- */
 
 int terminal_look(Target *target, Terminal *ret, Err *err) {

@@ -3,6 +3,8 @@
  * test set. */
 #pragma once
 
+#include "engine/backends/backend_look.h"
+#include "engine/backends/orphans.h"
 #include "engine/engine.h"
 #include "engine/events/event_stream.h"
 #include "engine/events/history.h"
@@ -66,8 +68,9 @@ struct Engine {
     EventAsk events_asked;
     LogStream *stream; /* the one that is open */
     Terminal terminal; /* run 0: it does not run */
-    char given[256];   /* what was given to be read */
-    StepInput input;   /* of the last time, without its bytes */
+    char options_seen[256];
+    char given[256]; /* what was given to be read */
+    StepInput input; /* of the last time, without its bytes */
     StepSize size;
     Op *waits; /* of an input that is not read: while `slow` */
     bool slow;

@@ -21,9 +21,10 @@ static void path_of(RouteId id, char *ret, size_t size) {
     bool group = id == ROUTE_GROUP || id == ROUTE_RESOURCES,
          server = str_same(routes[id].resource, "servers");
     ASSERT(route_path(id,
-                      group    ? "tilt.dev"
-                      : server ? "local"
-                               : "shop-1",
+                      group                                       ? "tilt.dev"
+                      : server                                    ? "local"
+                      : str_same(routes[id].resource, "backends") ? "docker"
+                                                                  : "shop-1",
                       "api.serve", ret, size) > 0);
 }
 
