@@ -204,7 +204,8 @@ const Route routes[ROUTES] = {
          "create",
          "spec{config: a Config, or its text; file: what it is called in "
          "messages; task: its uuid; backend: auto, local, …; timeout; "
-         "stepTimeout; cleanupOnCancel; env, secrets: maps, for all steps}; client: whose "
+         "stepTimeout; cleanupOnCancel; env: a map, secrets: a list of {name, value}, both "
+         "for all steps}; client: whose "
          "environment, limits and nice local steps inherit, as of a session",
          .reply = "Workflow"},
     [ROUTE_WORKFLOW] = {HTTP_GET, THOLE_API "/workflows/{name}", "One workflow.", "thole.dev",

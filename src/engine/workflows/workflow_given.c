@@ -46,12 +46,12 @@ void workflow_take_given(Workflow *workflow, const WorkflowAsk *ask) {
 
 /* ---- kept ---- */
 
-static void encode_map(const char *key, const StrMap *map, bool mask, JsonWriter *out) {
-    if (!map->n)
+static void encode_env(const Workflow *workflow, JsonWriter *out) {
+    if (!workflow->env.n)
         return;
-    json_kv_object(out, key);
-    for (size_t i = 0; i < map->n; i++)
-        json_kv_string(out, map->at[i].name, mask ? SCHEMA_MASKED : map->at[i].value);
+    json_kv_object(out, "env");
+    for (size_t i = 0; i < workflow->env.n; i++)
+        json_kv_string(out, workflow->env.at[i].name, workflow->env.at[i].value);
     json_object_end(out);
 }
 
@@ -59,7 +59,7 @@ void workflow_encode_given(const Workflow *workflow, JsonWriter *out) {
     json_kv_object(out, "client");
     client_setup_encode(&workflow->client, out);
     json_object_end(out);
-    encode_map("env", &workflow->env, false, out);
+    encode_env(workflow, out);
     json_kv_array(out, "given"); /* names; their values are among the Config's secrets */
     for (size_t i = 0; i < workflow->secrets.n; i++)
         json_string(out, workflow->secrets.at[i].name);
@@ -98,6 +98,15 @@ void workflow_load_given(Workflow *workflow, const Value *who) {
 /* ---- shown ---- */
 
 void workflow_show_given(const Workflow *workflow, JsonWriter *out) {
-    encode_map("env", &workflow->env, false, out);
-    encode_map("secrets", &workflow->secrets, true, out);
+    encode_env(workflow, out);
+    if (!workflow->secrets.n)
+        return;
+    json_kv_array(out, "secrets");
+    for (size_t i = 0; i < workflow->secrets.n; i++) {
+        json_object_begin(out);
+        json_kv_string(out, "name", workflow->secrets.at[i].name);
+        json_kv_string(out, "value", SCHEMA_MASKED);
+        json_object_end(out);
+    }
+    json_array_end(out);
 }

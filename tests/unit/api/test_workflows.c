@@ -39,6 +39,35 @@ TEST(what_a_workflow_is_asked_for_with)
     front_free(front);
 }
 
+TEST(what_comes_along_with_a_workflow)
+{
+    static const char body[] = "{\"spec\":{\"config\":{\"pipeline\":[]},\"env\":{\"B\":\"2\",\"A\":"
+                               "\"1\"},\"secrets\":[{\"name\":"
+                               "\"T\",\"value\":\"hunter2\"}]},\"client\":{\"env\":{\"PATH\":\"/"
+                               "bin\"},\"nice\":3,\"umask\":63}}";
+    static const Case bad[] = {
+        {"{\"spec\":{\"config\":{},\"env\":[]}}", 422, "spec.env: expected a map"},
+        {"{\"spec\":{\"config\":{},\"env\":{\"1\":\"x\"}}}", 422, "spec.env.1: "},
+        {"{\"spec\":{\"config\":{},\"secrets\":[{\"value\":\"abcd\"}]}}", 422, "it has no `name`"},
+        {"{\"spec\":{\"config\":{}},\"client\":{\"nice\":99}}", 422, "client.nice: 99 is outside"},
+    };
+    Front *front = front_new();
+    Answer answer = ask(front, "POST", WORKFLOWS, JSON, body);
+    const WorkflowAsk *asked = &front->engine->workflow_asked;
+    CHECK_EQ(answer.status, 201);
+    CHECK_EQ(asked->env.n, 2);
+    CHECK_EQ(asked->secrets.n, 1);
+    CHECK(asked->client != NULL);
+    answer_free(&answer);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        answer = ask(front, "POST", WORKFLOWS, JSON, bad[i].body);
+        CHECK_EQ(answer.status, bad[i].status);
+        CHECK_HAS(answer.body, bad[i].part);
+        answer_free(&answer);
+    }
+    front_free(front);
+}
+
 TEST(cancelling_and_deleting)
 {
     Front *front = front_new();

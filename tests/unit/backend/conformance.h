@@ -40,6 +40,8 @@ typedef struct Conformance {
      * one's */
     void (*crash)(World *world);
     const Step *(*step)(World *world, const Act *act); /* lives as long as the world */
+    /* Likewise, as a step with commands of a workflow that was set up; NULL: `step` makes these */
+    const Step *(*workflow_step)(World *world, const Act *act);
     void (*turn)(World *world); /* lets a little time pass: at most some 20 ms */
 } Conformance;
 

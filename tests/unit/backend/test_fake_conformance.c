@@ -59,9 +59,20 @@ static const Step *step(World *world, const Act *act) {
     return made;
 }
 
+static const Step *commands(World *world, const Act *act) {
+    Step *made = arena_dup(&world->arena, step(world, act), sizeof(*made));
+    made->type = STEP_COMMANDS;
+    made->image = "sh";
+    return made;
+}
+
 static void turn(World *world) {
     loop_advance(world->loop, TURN_MS);
 }
 
-const Conformance conformance = {
-    .open = open_world, .close = close_world, .crash = crash, .step = step, .turn = turn};
+const Conformance conformance = {.open = open_world,
+                                 .close = close_world,
+                                 .crash = crash,
+                                 .step = step,
+                                 .workflow_step = commands,
+                                 .turn = turn};

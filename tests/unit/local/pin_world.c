@@ -135,8 +135,26 @@ static const Step *act_step(World *world, const Act *act) {
     return step;
 }
 
-const Conformance conformance = {
-    .open = open_world, .close = close_world, .crash = crash, .step = act_step, .turn = turn};
+/* The very script, as commands of a shell. */
+static const Step *commands(World *world, const Act *act) {
+    Step *step = arena_dup(&world->arena, act_step(world, act), sizeof(*step));
+    const char **command = arena_alloc(&world->arena, sizeof(*command));
+    command[0] = step->entrypoint.at[2];
+    step->type = STEP_COMMANDS;
+    step->image = "sh";
+    step->uuid = step->name;
+    step->working_dir = NULL;
+    step->entrypoint.n = 0;
+    step->commands = (StrList){.at = command, .n = 1};
+    return step;
+}
+
+const Conformance conformance = {.open = open_world,
+                                 .close = close_world,
+                                 .crash = crash,
+                                 .step = act_step,
+                                 .workflow_step = commands,
+                                 .turn = turn};
 
 /* ---- Whom to kill ---- */
 
