@@ -58,6 +58,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_WORKFLOW_STATUS] = serve_object,
     [ROUTE_WORKFLOW_DELETE] = serve_workflow_delete,
     [ROUTE_WORKFLOW_CANCEL] = serve_workflow_cancel,
+    [ROUTE_WORKFLOW_LOG] = serve_log,
     [ROUTE_BACKENDS] = serve_backends,
     [ROUTE_BACKEND] = serve_backends,
     [ROUTE_LEFTOVERS] = serve_backends,

@@ -103,14 +103,25 @@ static void on_close(void *arg) {
 
 /* ---- what is asked ---- */
 
-/* "<object>:<run>:<offset>[:<from>]", as a line says; the target's own name will do, and has a
- * colon. */
-static int parse_cursor(Request *request, const char *text, LogCursor *ret) {
+/* Where the numbers of a cursor begin. The target's own name will do, and has a colon. */
+static const char *numbers_of_target(const char *text) {
     const char *p = strchr(text, ':');
+    return p && (p[1] < '0' || p[1] > '9') ? strchr(p + 1, ':') : p;
+}
+
+/* A step's uuid may be anything, so there are always three. */
+static const char *numbers_of_step(const char *text) {
+    const char *p = NULL;
+    for (int i = 0; i < 3 && (i == 0 || p); i++)
+        p = memrchr(text, ':', p ? (size_t)(p - text) : strlen(text));
+    return p;
+}
+
+/* "<object>:<run>:<offset>[:<from>]", as a line says. */
+static int parse_cursor(Request *request, const LogAsk *ask, const char *text, LogCursor *ret) {
+    const char *p = ask->workflow ? numbers_of_step(text) : numbers_of_target(text);
     int64_t numbers[3] = {0};
     size_t n = 0;
-    if (p && (p[1] < '0' || p[1] > '9'))
-        p = strchr(p + 1, ':');
     size_t name_n = p ? (size_t)(p - text) : 0;
     for (; p && n < 3; n++) {
         size_t size = strcspn(p + 1, ":");
@@ -132,10 +143,10 @@ static int parse_lists(Request *request, LogAsk *ask) {
     const char **targets = arena_alloc(request->arena, MAX_URI_PARAMS * sizeof(*targets));
     for (size_t i = 0; i < request->uri.query_n; i++) {
         const StrPair *pair = &request->uri.query[i];
-        if (strcmp(pair->name, "target") == 0)
+        if (strcmp(pair->name, ask->workflow ? "step" : "target") == 0)
             targets[ask->targets.n++] = pair->value;
         else if (strcmp(pair->name, "after") == 0 &&
-                 parse_cursor(request, pair->value, &after[ask->after_n++]) < 0)
+                 parse_cursor(request, ask, pair->value, &after[ask->after_n++]) < 0)
             return -1;
     }
     ask->targets.at = targets;
@@ -169,10 +180,12 @@ static void choose_target(Api *api, Request *request, const RouteMatch *match, L
 }
 
 void serve_log(Api *api, Request *request, const RouteMatch *match) {
-    LogAsk ask = {.slug = match->vars[0]};
+    bool workflow = match->id == ROUTE_WORKFLOW_LOG;
+    LogAsk ask = {.slug = workflow ? NULL : match->vars[0],
+                  .workflow = workflow ? match->vars[0] : NULL};
     const char *format = request_param(request, "format");
     Err err;
-    if (!session_exists(api, request, ask.slug))
+    if (workflow ? !find_object(api, request, match) : !session_exists(api, request, ask.slug))
         return;
     if (format && strcmp(format, "json") != 0 && strcmp(format, "raw") != 0) {
         param_bad(request, "format", format, "it is json or raw");

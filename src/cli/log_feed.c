@@ -58,11 +58,11 @@ static void add_time(Buf *path, int64_t us) {
 
 static void add_cursors(const LogFeed *feed, Buf *path) {
     size_t at = 0;
-    const char *target;
+    const char *object;
     void *value;
-    while (map_next(&feed->cursors, &at, &target, &value)) {
+    while (map_next(&feed->cursors, &at, &object, &value)) {
         const Cursor *cursor = value;
-        AUTO_FREE char *text = xasprintf("%s:%lld:%lld:%lld", target, (long long)cursor->run,
+        AUTO_FREE char *text = xasprintf("%s:%lld:%lld:%lld", object, (long long)cursor->run,
                                          (long long)cursor->offset, (long long)cursor->from);
         client_param(path, "after", text);
     }
@@ -89,13 +89,13 @@ static char *path_of(const LogFeed *feed) {
     const LogAsk *ask = &feed->ask;
     Buf path;
     buf_init(&path, PATH_BYTES);
-    buf_puts(&path, TILT_API "/sessions/");
-    client_segment(&path, ask->slug);
+    buf_puts(&path, ask->workflow ? THOLE_API "/workflows/" : TILT_API "/sessions/");
+    client_segment(&path, ask->workflow ? ask->workflow : ask->slug);
     buf_puts(&path, "/log");
     if (ask->follow)
         client_param(&path, "follow", "true");
     for (size_t i = 0; ask->names && i < ask->names->n; i++)
-        client_param(&path, "target", ask->names->at[i]);
+        client_param(&path, ask->workflow ? "step" : "target", ask->names->at[i]);
     if (ask->run)
         add_number(&path, "run", ask->run);
     if (ask->stream)
@@ -153,13 +153,13 @@ static bool is_known(const LogFeed *feed, const Cursor *cursor, const LogEntry *
 }
 
 static void give(LogFeed *feed, const LogEntry *entry, int64_t from) {
-    Cursor *cursor = map_get(&feed->cursors, entry->target);
+    Cursor *cursor = map_get(&feed->cursors, entry->object);
     int64_t us;
     if (cursor && is_known(feed, cursor, entry))
         return;
     if (!cursor) {
         cursor = xcalloc(1, sizeof(*cursor));
-        map_put(&feed->cursors, entry->target, cursor);
+        map_put(&feed->cursors, entry->object, cursor);
     }
     *cursor = (Cursor){entry->run, entry->offset, from, entry->stream == LOG_GAP, feed->opening};
     if (time_parse(entry->time, &us, NULL) == 0 && us > feed->newest_us)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log of a session as a stream of lines that goes on where it was when the server is replaced:
- * nothing twice, nothing lost. */
+/* The log of a session or a workflow as a stream of lines that goes on where it was when the server
+ * is replaced: nothing twice, nothing lost. */
 #pragma once
 
 #include "base/clock.h"
@@ -25,7 +25,8 @@ typedef struct LogEntry {
 typedef void (*LogEntryFn)(void *arg, const LogEntry *entry);
 
 typedef struct LogAsk {
-    const char *slug;
+    const char *slug;      /* of a session */
+    const char *workflow;  /* name of its object, instead */
     const TextList *names; /* NULL: all */
     bool follow;
     int64_t tail;              /* -1: all */
@@ -39,9 +40,10 @@ typedef struct LogFeed {
     LogAsk ask;
     HttpLines *lines; /* NULL: none open */
     bool ended;       /* the server said all there is */
-    bool over;        /* the server ended a stream that followed: the session is gone */
+    bool over;        /* the server ended a stream that followed: the session is gone,
+                         the workflow over */
     unsigned opening; /* how many streams there were */
-    Map cursors;      /* target → Cursor */
+    Map cursors;      /* object → Cursor */
     int64_t newest_us, opened_us;
     Arena arena; /* of the line in hand */
     LogEntryFn fn;

@@ -1,138 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <regex.h>
-#include <string.h>
-
-#include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/labelled.h"
-#include "cli/log_feed.h"
-#include "cli/prefix.h"
+#include "cli/log_print.h"
 #include "cli/targets.h"
-#include "cli/when.h"
 #include "spec/routes.h"
 
 typedef struct LogsOptions {
-    bool follow;
-    int64_t tail, run;
-    const char *since, *until, *grep, *stream;
+    LogOptions log;
     TextList labels;
 } LogsOptions;
 
 static const Option options[] = {
-    {"follow", 'f', OPTION_FLAG, offsetof(LogsOptions, follow), NULL,
+    {"follow", 'f', OPTION_FLAG, offsetof(LogsOptions, log.follow), NULL,
      "go on with what is written from now on", NULL},
-    {"tail", 'n', OPTION_NUMBER, offsetof(LogsOptions, tail), "N",
+    {"tail", 'n', OPTION_NUMBER, offsetof(LogsOptions, log.tail), "N",
      "only the last N lines of each target", NULL},
     OPTION_LABELS(LogsOptions),
-    {"since", 0, OPTION_TEXT, offsetof(LogsOptions, since), "TIME",
+    {"since", 0, OPTION_TEXT, offsetof(LogsOptions, log.since), "TIME",
      "only from then on: 10m (ago), 15:04, 2006-01-02T15:04", NULL},
-    {"until", 0, OPTION_TEXT, offsetof(LogsOptions, until), "TIME", "only before", NULL},
-    {"grep", 0, OPTION_TEXT, offsetof(LogsOptions, grep), "RE",
+    {"until", 0, OPTION_TEXT, offsetof(LogsOptions, log.until), "TIME", "only before", NULL},
+    {"grep", 0, OPTION_TEXT, offsetof(LogsOptions, log.grep), "RE",
      "only lines that match (of those that --tail leaves)", NULL},
-    {"stream", 0, OPTION_TEXT, offsetof(LogsOptions, stream), "STREAM", "only out, or err",
+    {"stream", 0, OPTION_TEXT, offsetof(LogsOptions, log.stream), "STREAM", "only out, or err",
      "out|err"},
-    {"run", 0, OPTION_NUMBER, offsetof(LogsOptions, run), "N", "only the N-th run, from 1", NULL},
+    {"run", 0, OPTION_NUMBER, offsetof(LogsOptions, log.run), "N", "only the N-th run, from 1",
+     NULL},
 };
 
 static void prepare(void *given) {
     LogsOptions *ask = given;
-    ask->tail = ask->run = -1;
+    ask->log.tail = ask->log.run = -1;
 }
 
-typedef enum Form { FORM_TEXT, FORM_JSON, FORM_RAW } Form;
-
-typedef struct Logs {
-    Cli *cli;
-    LogAsk ask;
-    Form form;
-    Prefix prefix;
-    regex_t re;
-    bool has_re;
-    char since[TIME_TEXT], until[TIME_TEXT];
-    const TextList *labels;
-    TextList names; /* those given, and those of the targets that carry the labels */
-} Logs;
-
-/* ---- what is asked ---- */
-
-static int read_time(const char *name, const char *given, char text[TIME_TEXT], const char **ret,
-                     Err *err) {
-    int64_t us;
-    if (!given)
-        return 0;
-    if (when_parse(given, clock_wall_us(), &us, err) < 0)
-        return err_in(err, "--%s", name);
-    time_format_micro(us, text);
-    *ret = text;
-    return 0;
-}
-
-static int read_pattern(Logs *logs, const char *pattern, Err *err) {
-    char why[200];
-    if (!pattern)
-        return 0;
-    int r = regcomp(&logs->re, pattern, REG_EXTENDED);
-    if (r == 0) {
-        logs->has_re = true;
-        return 0;
-    }
-    regerror(r, &logs->re, why, sizeof(why));
-    return err_set(err, ERR_INVALID, "--grep \"%.100s\": %s", pattern, why);
-}
-
-static int read_options(Logs *logs, const LogsOptions *given, Err *err) {
-    const char *form = cli_output(logs->cli);
-    if (given->run == 0)
-        return err_set(err, ERR_INVALID, "--run 0: runs are numbered from 1");
-    logs->form = strcmp(form, "json") == 0  ? FORM_JSON
-                 : strcmp(form, "raw") == 0 ? FORM_RAW
-                                            : FORM_TEXT;
-    logs->ask = (LogAsk){.names = &logs->cli->names,
-                         .follow = given->follow,
-                         .tail = given->tail,
-                         .run = given->run < 0 ? 0 : given->run,
-                         .stream = given->stream};
-    logs->labels = &given->labels;
-    logs->prefix = (Prefix){.terminal = logs->cli->terminal, .color = logs->cli->color};
-    if (read_time("since", given->since, logs->since, &logs->ask.since, err) < 0 ||
-        read_time("until", given->until, logs->until, &logs->ask.until, err) < 0)
-        return -1;
-    return read_pattern(logs, given->grep, err);
-}
-
-/* ---- what comes ---- */
-
-static bool matches(const Logs *logs, const LogEntry *entry) {
-    regmatch_t whole = {.rm_so = 0, .rm_eo = (regoff_t)entry->size};
-    if (!logs->has_re || entry->stream == LOG_GAP)
-        return true;
-    return regexec(&logs->re, entry->bytes, 1, &whole, REG_STARTEND) == 0;
-}
-
-static void on_line(void *arg, const LogEntry *entry) {
-    Logs *logs = arg;
-    if (!matches(logs, entry))
-        return;
-    switch (logs->form) {
-    case FORM_TEXT: prefix_print(&logs->prefix, entry, stdout); return;
-    case FORM_JSON:
-        fwrite(entry->json, 1, entry->json_size, stdout);
-        putchar('\n');
-        return;
-    case FORM_RAW:
-        if (entry->stream == LOG_GAP) {
-            cli_say("%s: %.*s", entry->target, (int)entry->size, entry->bytes);
-            return;
-        }
-        fwrite(entry->bytes, 1, entry->size, stdout);
-        if (!entry->partial)
-            putchar('\n');
-        return;
-    }
-}
-
-static bool is_gone(Logs *logs) {
+static bool is_gone(LogPrint *logs) {
     Arena arena;
     const Value *session;
     Err err;
@@ -143,31 +44,8 @@ static bool is_gone(Logs *logs) {
     return r < 0;
 }
 
-/* Until the stream ends. False: nobody reads what we print. */
-static bool hear(LogFeed *feed) {
-    while (log_feed_fd(feed) >= 0) {
-        if (!cli_await(log_feed_fd(feed)))
-            return false;
-        log_feed_pump(feed);
-    }
-    return true;
-}
-
-/* A server that is replaced ends the stream; it is opened again until the session is over. */
-static int pump(Logs *logs, LogFeed *feed, Err *err) {
-    bool heard = false;
-    while (!feed->ended) {
-        if (log_feed_open(feed, err) < 0)
-            return heard && err->kind == ERR_NOT_FOUND ? 0 : -1;
-        heard = true;
-        if (!hear(feed) || (feed->over && is_gone(logs)))
-            return 0;
-    }
-    return 0;
-}
-
 /* On a terminal: makes room for the names that may come, so that the column does not jump. */
-static void widen(Logs *logs) {
+static void widen(LogPrint *logs) {
     Targets targets;
     Err err;
     if (!logs->prefix.terminal || logs->form != FORM_TEXT)
@@ -181,35 +59,32 @@ static void widen(Logs *logs) {
     targets_deinit(&targets);
 }
 
-static int print(Logs *logs, Err *err) {
+static int print(LogPrint *logs, const TextList *labels, Err *err) {
     bool stopped = false;
-    LogFeed feed;
+    TextList names;
     logs->ask.slug = cli_session(logs->cli, &stopped, err);
     if (!logs->ask.slug)
         return -1;
-    Labelled what = {.slug = logs->ask.slug, .stopped = stopped, .labels = logs->labels};
-    if (labelled_names(logs->cli, &what, &logs->names, err) < 0)
+    Labelled what = {.slug = logs->ask.slug, .stopped = stopped, .labels = labels};
+    if (labelled_names(logs->cli, &what, &names, err) < 0)
         return -1;
-    logs->ask.names = &logs->names;
+    logs->ask.names = &names;
     if (stopped && logs->ask.follow) {
         cli_say("session %s is down: nothing more will come", logs->ask.slug);
         logs->ask.follow = false;
     }
     if (!stopped)
         widen(logs);
-    log_feed_init(&feed, &logs->cli->client, &logs->ask, on_line, logs);
-    int r = pump(logs, &feed, err);
-    log_feed_deinit(&feed);
-    return r;
+    return log_print(logs, is_gone, err);
 }
 
 static int run(Cli *cli, void *given, Err *err) {
-    Logs logs = {.cli = cli};
-    int r = read_options(&logs, given, err);
+    const LogsOptions *ask = given;
+    LogPrint logs;
+    int r = log_print_init(&logs, cli, &ask->log, err);
     if (r == 0)
-        r = print(&logs, err);
-    if (logs.has_re)
-        regfree(&logs.re);
+        r = print(&logs, &ask->labels, err);
+    log_print_deinit(&logs);
     return r;
 }
 

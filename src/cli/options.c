@@ -85,9 +85,29 @@ static int store(const Option *option, void *into, const char *value, Err *err) 
     UNREACHABLE();
 }
 
+static void note(OptionWords *words, const Option *option) {
+    for (size_t i = 0; i + 1 < OPTIONS_MOST; i++) {
+        if (words->given[i])
+            continue;
+        words->given[i] = option;
+        return;
+    }
+}
+
+int options_check_verb(const OptionWords *words, const char *command, const char *verb, Err *err) {
+    for (size_t i = 0; words->given[i]; i++) {
+        const Option *option = words->given[i];
+        if (option->verbs && !option_is_choice(option->verbs, verb))
+            return err_set(err, ERR_INVALID, "thole %s %s takes no --%s; that is for %s", command,
+                           verb, option->name, option->verbs);
+    }
+    return 0;
+}
+
 /* `inline_value`: what stood in the same word ("--tail=5", "-n5"), or NULL. */
 static int take(const Option *option, void *into, const char *inline_value, OptionWords *words,
                 Err *err) {
+    note(words, option);
     if (option->kind == OPTION_FLAG)
         return inline_value ? err_set(err, ERR_INVALID, "--%s takes no value", option->name)
                             : store(option, into, NULL, err);
@@ -123,6 +143,7 @@ static int take_letters(const OptionSet *sets, size_t set_n, OptionWords *words,
             return unknown(sets, set_n, word, err);
         if (option->kind != OPTION_FLAG)
             return take(option, into, letter[1] ? letter + 1 : NULL, words, err);
+        note(words, option);
         if (store(option, into, NULL, err) < 0)
             return -1;
     }
@@ -179,8 +200,10 @@ void options_print(const OptionSet *sets, size_t set_n) {
                 width = left_of(&sets[s].at[i], left);
     for (size_t s = 0; s < set_n; s++) {
         for (size_t i = 0; i < sets[s].n; i++) {
-            left_of(&sets[s].at[i], left);
-            printf("%-*s  %s\n", width, left, sets[s].at[i].doc);
+            const Option *option = &sets[s].at[i];
+            left_of(option, left);
+            printf("%-*s  %s%s%s\n", width, left, option->verbs ? option->verbs : "",
+                   option->verbs ? ": " : "", option->doc);
         }
         if (sets[s].n && s + 1 < set_n)
             putchar('\n');

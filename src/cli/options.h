@@ -30,6 +30,7 @@ typedef struct Option {
     const char *arg; /* what stands for the value: "DURATION" */
     const char *doc;
     const char *choices; /* OPTION_TEXT: "table|wide|json"; NULL: anything */
+    const char *verbs;   /* words of the command that take it: "run|wait"; NULL: all */
 } Option;
 
 /* The row of -l, the same in every command that takes names; `labels` is its member of the
@@ -49,12 +50,15 @@ typedef struct OptionSet {
     void *into;
 } OptionSet;
 
+enum { OPTIONS_MOST = 64 };
+
 /* The words of a command line. */
 typedef struct OptionWords {
     char **argv;
     int argc;
-    int at;            /* the word at hand */
-    bool stop_at_word; /* the first word that is no option ends it */
+    int at;                            /* the word at hand */
+    bool stop_at_word;                 /* the first word that is no option ends it */
+    const Option *given[OPTIONS_MOST]; /* ended by NULL; of more the first ones */
 } OptionWords;
 
 /* Takes the options behind the word at hand into the structs of the sets; what is left, in order,
@@ -62,6 +66,10 @@ typedef struct OptionWords {
  * ended it, or argc. */
 MUST int options_parse(const OptionSet *sets, size_t set_n, OptionWords *words, TextList *rest,
                        Err *err);
+
+/* Refuses what was given but is another verb's. */
+MUST int options_check_verb(const OptionWords *words, const char *command, const char *verb,
+                            Err *err);
 
 /* What options_parse made for the TextLists of a set. */
 void options_free(const OptionSet *set);

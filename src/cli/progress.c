@@ -55,66 +55,75 @@ static void put_line(Progress *progress, const char *text, size_t columns) {
     progress->columns[progress->lines++] = columns;
 }
 
-static void draw_line(Progress *progress, const Seen *seen, size_t name_width, size_t width) {
+static void draw_line(Progress *progress, const ProgressRow *row, size_t name_width, size_t width) {
     char name[LINE_BYTES], text[LINE_BYTES], cut[LINE_BYTES], elapsed[DURATION_TEXT] = "";
-    int64_t ms = clock_mono_ms() - seen->since_ms;
+    int64_t ms = clock_mono_ms() - row->since_ms;
     if (ms >= TICK_MS)
         duration_format_go(ms - ms % TICK_MS, elapsed);
-    columns_cut_middle(seen->view.name, name_width, name, sizeof(name));
+    columns_cut_middle(row->name, name_width, name, sizeof(name));
     int pad = (int)(name_width - columns_of(name)) + 1;
     int head = snprintf(text, sizeof(text), "%s%*s", name, pad, "");
-    snprintf(text + head, sizeof(text) - (size_t)head, "%-*s %5s  %s", WORD_WIDTH, seen->word,
-             elapsed, target_why(&seen->view));
+    snprintf(text + head, sizeof(text) - (size_t)head, "%-*s %5s  %s", WORD_WIDTH, row->word,
+             elapsed, row->why);
     columns_cut(text, width, cut, sizeof(cut));
-    size_t word_n = strlen(seen->word), columns = columns_of(cut);
-    if (!progress->color || columns < name_width + 1 + word_n + 1) {
+    size_t word_n = strlen(row->word), columns = columns_of(cut);
+    if (!progress->color || !row->color || columns < name_width + 1 + word_n + 1) {
         put_line(progress, cut, columns);
         return;
     }
-    AUTO_FREE char *painted = xasprintf("%.*s%s%s\033[0m%s", head, cut, word_color(seen->word),
-                                        seen->word, cut + head + word_n);
+    AUTO_FREE char *painted =
+        xasprintf("%.*s%s%s\033[0m%s", head, cut, row->color, row->word, cut + head + word_n);
     put_line(progress, painted, columns);
 }
 
 /* Of the names a third of the window is shown, at least. */
-static size_t width_of_names(const Targets *targets, size_t width) {
+static size_t width_of_names(const ProgressRow *rows, size_t n, size_t width) {
     size_t longest = 0, most = width / 3 > 12 ? width / 3 : 12;
-    for (size_t i = 0; i < targets->all.n; i++) {
-        const Seen *seen = targets->all.at[i];
-        size_t own = seen->chosen && seen_pending(seen) ? columns_of(seen->view.name) : 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t own = columns_of(rows[i].name);
         longest = own > longest ? own : longest;
     }
     return longest < most ? longest : most;
 }
 
-static void draw(Progress *progress, const Targets *targets, size_t pending) {
+static void draw(Progress *progress, const ProgressRow *rows, size_t n, size_t all) {
     struct winsize window = window_of();
     size_t width = window.ws_col > WIDTH_LEAST ? window.ws_col - 1u : WIDTH_LEAST - 1u;
-    size_t most = window.ws_row / 3u, name_width = width_of_names(targets, width);
+    size_t most = window.ws_row / 3u, name_width = width_of_names(rows, n, width);
     char more[LINE_BYTES];
     most = most < 3 ? 3 : most > PROGRESS_LINES_MOST ? PROGRESS_LINES_MOST : most;
-    for (size_t i = 0; i < targets->all.n && progress->lines < most; i++) {
-        const Seen *seen = targets->all.at[i];
-        if (seen->chosen && seen_pending(seen))
-            draw_line(progress, seen, name_width, width);
-    }
-    if (pending > progress->lines) {
-        snprintf(more, sizeof(more), "… and %zu more", pending - progress->lines);
+    for (size_t i = 0; i < n && progress->lines < most; i++)
+        draw_line(progress, &rows[i], name_width, width);
+    if (all > progress->lines) {
+        snprintf(more, sizeof(more), "… and %zu more", all - progress->lines);
         put_line(progress, more, columns_of(more));
     }
 }
 
-void progress_draw(Progress *progress, const Targets *targets) {
-    size_t pending = 0;
-    if (!progress->on || progress_timeout(progress) != 0)
-        return;
-    for (size_t i = 0; i < targets->all.n; i++)
-        pending += targets->all.at[i]->chosen && seen_pending(targets->all.at[i]);
+bool progress_due(const Progress *progress) {
+    return progress->on && progress_timeout(progress) == 0;
+}
+
+void progress_rows(Progress *progress, const ProgressRow *rows, size_t n, size_t all) {
     fflush(stdout);
     progress_clear(progress);
-    if (pending)
-        draw(progress, targets, pending);
+    if (all)
+        draw(progress, rows, n, all);
     fflush(stderr);
     progress->at_ms = clock_mono_ms();
     progress->stale = false;
+}
+
+void progress_draw(Progress *progress, const Targets *targets) {
+    size_t n = 0;
+    if (!progress_due(progress))
+        return;
+    AUTO_FREE ProgressRow *rows = xcalloc(targets->all.n + 1, sizeof(*rows));
+    for (size_t i = 0; i < targets->all.n; i++) {
+        const Seen *seen = targets->all.at[i];
+        if (seen->chosen && seen_pending(seen))
+            rows[n++] = (ProgressRow){seen->view.name, seen->word, target_why(&seen->view),
+                                      word_color(seen->word), seen->since_ms};
+    }
+    progress_rows(progress, rows, n, n);
 }

@@ -4,7 +4,7 @@
 
 #include "cli/targets.h"
 
-enum { PROGRESS_LINES_MOST = 12 };
+enum { PROGRESS_LINES_MOST = 12 }; /* rows */
 
 typedef struct Progress {
     bool on; /* stderr is a terminal */
@@ -19,7 +19,19 @@ typedef struct Progress {
 void progress_init(Progress *progress, bool color);
 /* Takes it away, for other output. */
 void progress_clear(Progress *progress);
-/* Draws what is chosen and pending; nothing if there is nothing. */
+/* One that is pending. */
+typedef struct ProgressRow {
+    const char *name, *word, *why; /* why may be "" */
+    const char *color;             /* SGR, of the word; NULL: none */
+    int64_t since_ms;              /* monotonic: so long it has been so */
+} ProgressRow;
+
+/* Is it time to draw? */
+bool progress_due(const Progress *progress);
+/* Draws those that there is room for; nothing if there are none. `n` of them are given, of `all`
+ * there are. */
+void progress_rows(Progress *progress, const ProgressRow *rows, size_t n, size_t all);
+/* Draws what is chosen and pending, if it is time. */
 void progress_draw(Progress *progress, const Targets *targets);
 /* How long until it wants to be drawn again; -1: it does not. */
 int progress_timeout(const Progress *progress);

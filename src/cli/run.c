@@ -93,6 +93,8 @@ static int run_with(Cli *cli, OptionWords *words, void *options, Err *err) {
         help_command(command);
         return EXIT_DONE;
     }
+    if (cli->names.n && options_check_verb(words, command->name, cli->names.at[0], err) < 0)
+        return -1;
     if (check(cli, err) < 0 || (!command->offline && client_init(&cli->client, err) < 0))
         return -1;
     cli->client.may_repeat = !command->once;

@@ -1,215 +1,182 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/workflow.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/boot.h"
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "cli/backend_options.h"
 #include "cli/commands.h"
-#include "cli/report_print.h"
-#include "cli/request.h"
+#include "cli/workflow_follow.h"
 #include "cli/workflow_view.h"
-#include "data/json.h"
 #include "spec/routes.h"
 
-#define WORKFLOWS THOLE_API "/workflows"
-
-typedef struct WorkflowOptions {
-    const char *backend, *task;
-    int64_t timeout_ms, step_timeout_ms, grace_ms;
-    bool detach, cleanup;
-} WorkflowOptions;
+#define AT(member) offsetof(WorkflowOptions, member)
 
 static const Option options[] = {
-    {"backend", 0, OPTION_TEXT, offsetof(WorkflowOptions, backend), "NAME",
-     "run: where; the first that is available", "auto|local|fake"},
-    {"task-uuid", 0, OPTION_TEXT, offsetof(WorkflowOptions, task), "UUID",
-     "run: what it is called; one is drawn", NULL},
-    {"timeout", 0, OPTION_DURATION, offsetof(WorkflowOptions, timeout_ms), "DURATION",
-     "run: it is ended after this long; wait: give up (exit code 4)", NULL},
-    {"step-timeout", 0, OPTION_DURATION, offsetof(WorkflowOptions, step_timeout_ms), "DURATION",
-     "run: of each step that has none of its own", NULL},
-    {"cleanup-on-cancel", 0, OPTION_FLAG, offsetof(WorkflowOptions, cleanup), NULL,
-     "run: after a cancel steps with on_failure run all the same", NULL},
-    {"grace", 0, OPTION_DURATION, offsetof(WorkflowOptions, grace_ms), "DURATION",
-     "cancel: how long each step is given", NULL},
-    {"detach", 'd', OPTION_FLAG, offsetof(WorkflowOptions, detach), NULL,
-     "run: do not wait for its end", NULL},
+    {"backend", 0, OPTION_TEXT, AT(backend), "NAME", "where; auto is the first that is available",
+     "auto|local|docker|fake", "run"},
+    {"env", 0, OPTION_TEXTS, AT(env), "K=V", "in the environment of each step", NULL, "run"},
+    {"secret", 0, OPTION_TEXTS, AT(secrets), "NAME[=V]",
+     "likewise, and masked; without V that of your own environment", NULL, "run"},
+    {"task-uuid", 0, OPTION_TEXT, AT(task), "UUID", "what it is called; one is drawn", NULL, "run"},
+    {"timeout", 0, OPTION_DURATION, AT(timeout_ms), "DURATION",
+     "after this long it is ended, or waited for no longer (exit code 4)", NULL, "run|wait"},
+    {"step-timeout", 0, OPTION_DURATION, AT(step_timeout_ms), "DURATION",
+     "of each step that has none of its own", NULL, "run"},
+    {"cleanup-on-cancel", 0, OPTION_FLAG, AT(cleanup), NULL,
+     "after a cancel steps with on_failure run all the same", NULL, "run"},
+    {"keep", 0, OPTION_FLAG, AT(keep), NULL,
+     "what it made stays to be looked at, until it is deleted", NULL, "run"},
+    {"detach", 'd', OPTION_FLAG, AT(detach), NULL, "print the uuid, do not wait for the end", NULL,
+     "run"},
+    {"grace", 0, OPTION_DURATION, AT(grace_ms), "DURATION", "how long each step is given", NULL,
+     "cancel"},
+    {"follow", 'f', OPTION_FLAG, AT(log.follow), NULL, "go on until the workflow is over", NULL,
+     "logs"},
+    {"tail", 'n', OPTION_NUMBER, AT(log.tail), "N", "only the last N lines of each step", NULL,
+     "logs"},
+    {"since", 0, OPTION_TEXT, AT(log.since), "TIME", "only from then on: 10m (ago), 15:04", NULL,
+     "logs"},
+    {"until", 0, OPTION_TEXT, AT(log.until), "TIME", "only before", NULL, "logs"},
+    {"grep", 0, OPTION_TEXT, AT(log.grep), "RE", "only lines that match", NULL, "logs"},
+    {"stream", 0, OPTION_TEXT, AT(log.stream), "STREAM", "only out, or err", "out|err", "logs"},
 };
 
 static void prepare(void *given) {
     WorkflowOptions *ask = given;
     ask->backend = "auto";
-    ask->grace_ms = -1;
+    ask->grace_ms = ask->log.tail = ask->log.run = -1;
 }
 
 static bool as_json(const Cli *cli) {
     return strcmp(cli_output(cli), "json") == 0;
 }
 
-static void print_one(const Cli *cli, const Value *workflow) {
-    if (as_json(cli))
-        cli_print(cli, workflow);
-    else
-        workflow_print(cli, workflow);
-}
-
-/* ---- run ---- */
-
-static void put_duration(JsonWriter *out, const char *key, int64_t ms) {
-    char text[DURATION_TEXT];
-    if (!ms)
-        return;
-    duration_format_go(ms, text);
-    json_kv_string(out, key, text);
-}
-
-static char *body_of(const WorkflowOptions *ask, const char *file, const char *text, size_t size) {
-    char drawn[37];
-    Buf buf;
-    JsonWriter out;
-    random_uuid(drawn);
-    buf_init(&buf, MAX_REQUEST_BYTES);
-    json_writer_init(&out, &buf);
-    json_object_begin(&out);
-    json_kv_object(&out, "spec");
-    json_kv_string(&out, "task", ask->task ? ask->task : drawn);
-    json_kv_string(&out, "backend", ask->backend);
-    json_key(&out, "backendOptions");
-    backend_options_put(&out);
-    json_kv_string(&out, "file", file);
-    json_kv_bool(&out, "cleanupOnCancel", ask->cleanup);
-    put_duration(&out, "timeout", ask->timeout_ms);
-    put_duration(&out, "stepTimeout", ask->step_timeout_ms);
-    json_key(&out, "config");
-    json_stringn(&out, text, size);
-    json_object_end(&out);
-    request_client(&out);
-    json_object_end(&out);
-    return buf_take(&buf);
-}
-
-static int follow(Cli *cli, const char *name, Err *err) {
-    const Value *last = NULL;
-    WorkflowFollow ask = {.name = name, .told = !as_json(cli), .owner = true};
-    int r = workflow_follow(cli, &ask, &last, err);
-    if (r < 0)
-        return -1;
-    const char *error = value_get_str(value_get(last, "status"), "error");
-    if (as_json(cli))
-        cli_print(cli, last);
-    else if (error)
-        cli_say("%s", error);
-    return r;
-}
-
-static int begin(Cli *cli, const WorkflowOptions *ask, const char *file, Err *err) {
-    AUTO_FREE char *text = NULL;
-    size_t size;
-    const Value *reply = NULL;
-    if (!file)
-        return err_set(err, ERR_INVALID, "thole workflow run takes the file of a Config");
-    if (file_read(file, MAX_CONFIG_BYTES, &text, &size, err) < 0)
-        return -1;
-    AUTO_FREE char *body = body_of(ask, file, text, size);
-    if (client_ask(&cli->client, "POST", WORKFLOWS, body, &cli->arena, &reply, err) < 0) {
-        report_print(cli, reply);
-        return -1;
-    }
-    const Value *warnings = value_get(value_get(reply, "status"), "warnings");
-    for (size_t i = 0; i < value_count(warnings); i++)
-        cli_say("%s", value_str(value_at(warnings, i)));
-    if (!ask->detach)
-        return follow(cli, workflow_name(reply), err);
-    if (as_json(cli))
-        cli_print(cli, reply);
-    else
-        puts(value_get_str(value_get(reply, "spec"), "task"));
-    return EXIT_DONE;
-}
-
-/* ---- the others ---- */
-
-static int list(Cli *cli, Err *err) {
+static int list(Cli *cli, const WorkflowOptions *ask, Err *err) {
     const Value *reply;
     if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &reply, err) < 0)
         return -1;
     if (as_json(cli))
         cli_print(cli, value_get(reply, "items"));
-    else
-        workflow_print_list(cli, value_get(reply, "items"));
+    else if (!workflow_print_list(cli, value_get(reply, "items")))
+        cli_say("there is no workflow; `thole workflow run CONFIG` begins one");
     return EXIT_DONE;
 }
 
-static int wait_over(Cli *cli, const WorkflowOptions *ask, const char *name, Err *err) {
-    const Value *last;
-    WorkflowFollow follow = {.name = name};
-    if (ask->timeout_ms)
-        follow.deadline_ms = clock_mono_ms() + ask->timeout_ms;
-    return workflow_follow(cli, &follow, &last, err);
+/* ---- what takes the uuid of a task ---- */
+
+static const Value *meant(Cli *cli, Err *err) {
+    return workflow_look(cli, cli->names.at[1], err);
 }
 
-static int cancel(Cli *cli, const WorkflowOptions *ask, const char *name, Err *err) {
-    const Value *reply;
+static int show(Cli *cli, const WorkflowOptions *ask, Err *err) {
+    const Value *workflow = meant(cli, err);
+    if (!workflow)
+        return -1;
+    if (as_json(cli))
+        cli_print(cli, workflow);
+    else
+        workflow_print(cli, workflow);
+    return EXIT_DONE;
+}
+
+static int wait_over(Cli *cli, const WorkflowOptions *ask, Err *err) {
+    const Value *last, *workflow = meant(cli, err);
+    if (!workflow)
+        return -1;
+    WorkflowFollow follow = {.name = workflow_name(workflow)};
+    if (ask->timeout_ms)
+        follow.deadline_ms = clock_mono_ms() + ask->timeout_ms;
+    int r = workflow_follow(cli, &follow, &last, err);
+    if (r >= 0 && as_json(cli))
+        cli_print(cli, last);
+    return r;
+}
+
+static int cancel(Cli *cli, const WorkflowOptions *ask, Err *err) {
+    const Value *reply, *workflow = meant(cli, err);
     char grace[DURATION_TEXT];
+    if (!workflow)
+        return -1;
     duration_format_go(ask->grace_ms, grace);
-    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s/cancel", name);
+    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s/cancel", workflow_name(workflow));
     AUTO_FREE char *body =
         ask->grace_ms < 0 ? xstrdup("{}") : xasprintf("{\"grace\":\"%s\"}", grace);
     return client_ask(&cli->client, "POST", path, body, &cli->arena, &reply, err);
 }
 
-static int delete (Cli *cli, const char *name, Err *err) {
-    const Value *reply;
-    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s", name);
+static int delete_it(Cli *cli, const WorkflowOptions *ask, Err *err) {
+    const Value *reply, *workflow = meant(cli, err);
+    if (!workflow)
+        return -1;
+    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s", workflow_name(workflow));
     return client_ask(&cli->client, "DELETE", path, NULL, &cli->arena, &reply, err);
 }
 
-static int do_verb(Cli *cli, const WorkflowOptions *ask, const char *verb, Err *err) {
-    static const char *const verbs[] = {"run", "list", "show", "cancel", "wait", "delete"};
-    const char *task = cli->names.n == 2 ? cli->names.at[1] : NULL;
-    bool known = false;
-    for (size_t i = 0; i < COUNT(verbs); i++)
-        known |= strcmp(verbs[i], verb) == 0;
-    if (!known) {
-        err_set(err, ERR_INVALID, "thole workflow takes run, list, show, cancel, wait or delete");
-        return err_suggest(err, str_suggest(verb, verbs, COUNT(verbs)), "");
+/* ---- which ---- */
+
+typedef struct Verb {
+    const char *name;
+    const char *takes; /* what stands behind it, for people; NULL: nothing */
+    size_t most;       /* words */
+    const char *outputs;
+    int (*run)(Cli *cli, const WorkflowOptions *ask, Err *err);
+} Verb;
+
+static const Verb verbs[] = {
+    {"run", "the file of a Config, or - for stdin", 1, "text|json", workflow_run},
+    {"list", NULL, 0, "text|json", list},
+    {"show", "the uuid of a task", 1, "text|json", show},
+    {"logs", "the uuid of a task, then names of steps", SIZE_MAX, "text|json|raw", workflow_logs},
+    {"cancel", "the uuid of a task", 1, "text", cancel},
+    {"wait", "the uuid of a task", 1, "text|json", wait_over},
+    {"delete", "the uuid of a task", 1, "text", delete_it},
+};
+
+static const Verb *find_verb(const char *name, Err *err) {
+    const char *names[COUNT(verbs)];
+    for (size_t i = 0; i < COUNT(verbs); i++) {
+        names[i] = verbs[i].name;
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
     }
-    if (strcmp(verb, "run") == 0)
-        return begin(cli, ask, task, err);
-    if (strcmp(verb, "list") == 0)
-        return list(cli, err);
-    if (!task)
-        return err_set(err, ERR_INVALID, "thole workflow %s takes the uuid of a task", verb);
-    const Value *workflow = workflow_look(cli, task, err);
-    if (!workflow)
-        return -1;
-    if (strcmp(verb, "cancel") == 0)
-        return cancel(cli, ask, workflow_name(workflow), err);
-    if (strcmp(verb, "wait") == 0)
-        return wait_over(cli, ask, workflow_name(workflow), err);
-    if (strcmp(verb, "delete") == 0)
-        return delete (cli, workflow_name(workflow), err);
-    print_one(cli, workflow);
-    return EXIT_DONE;
+    err_set(err, ERR_INVALID, "thole workflow takes run, list, show, logs, cancel, wait or delete");
+    err_suggest(err, str_suggest(name, names, COUNT(names)), "");
+    return NULL;
+}
+
+static int check(const Cli *cli, const Verb *verb, Err *err) {
+    size_t n = cli->names.n - 1;
+    const char *output = cli_output(cli);
+    if (verb->takes && n == 0)
+        return err_set(err, ERR_INVALID, "thole workflow %s takes %s", verb->name, verb->takes);
+    if (n > verb->most)
+        return err_set(err, ERR_INVALID, "thole workflow %s takes %s; \"%.60s\" is one too many",
+                       verb->name, verb->takes ? verb->takes : "no word",
+                       cli->names.at[1 + verb->most]);
+    if (!option_is_choice(verb->outputs, output))
+        return err_set(err, ERR_INVALID, "thole workflow %s has no output \"%.40s\"; there is %s",
+                       verb->name, output, verb->outputs);
+    return 0;
 }
 
 static int run(Cli *cli, void *given, Err *err) {
-    return do_verb(cli, given, cli->names.n ? cli->names.at[0] : "", err);
+    const Verb *verb = find_verb(cli->names.n ? cli->names.at[0] : "", err);
+    return !verb || check(cli, verb, err) < 0 ? -1 : verb->run(cli, given, err);
 }
 
 const Command command_workflow = {
     .name = "workflow",
-    .args = "run CONFIG [--backend B] [--task-uuid U] [--timeout D] [-d] | list | show T | "
+    .args = "run CONFIG [--backend B] [--env K=V] [--secret NAME[=V]] [--task-uuid U] "
+            "[--timeout D] [--keep] [-d] | list | show T | logs T [STEP…] [-f] [-n N] | "
             "cancel T [--grace D] | wait T [--timeout D] | delete T",
-    .words = "run|list|show|cancel|wait|delete",
+    .words = "run|list|show|logs|cancel|wait|delete",
     .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
-    .more = "T is the uuid of its task. ^C cancels what `run` runs; -d leaves it alone.",
-    .outputs = "text|json",
+    .more = "CONFIG is a file, or - for stdin. T is the uuid of a task, or as much of it as no\n"
+            "other begins with. ^C cancels what `run` runs; -d leaves it alone.",
+    .outputs = "text|json|raw|dot",
     .options = options,
     .option_n = COUNT(options),
     .options_size = sizeof(WorkflowOptions),

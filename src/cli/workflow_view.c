@@ -1,231 +1,208 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/workflow_view.h"
 
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/map.h"
+#include "base/columns.h"
 #include "base/str.h"
-#include "base/xalloc.h"
-#include "cli/follow.h"
 #include "cli/table.h"
-#include "data/json.h"
-#include "spec/routes.h"
+#include "cli/workflow.h"
 
-#define WORKFLOWS THOLE_API "/workflows"
+/* ---- states ---- */
 
-/* ---- finding ---- */
+/* Of steps; then what workflows have besides. */
+static const struct State {
+    const char *name, *color;
+} states[] = {
+    {"success", "\033[32m"}, {"failure", "\033[31m"},  {"error", "\033[31m"},
+    {"killed", "\033[35m"},  {"skipped", "\033[2m"},   {"pending", "\033[2m"},
+    {"running", "\033[33m"}, {"starting", "\033[33m"}, {"stopping", "\033[35m"},
+    {"timeout", "\033[31m"}, {"canceled", "\033[35m"}, {"canceling", "\033[35m"},
+    {"ending", "\033[33m"},
+};
+enum { STEP_STATES = 9 };
 
-const char *workflow_name(const Value *workflow) {
-    return value_get_str(value_get(workflow, "metadata"), "name");
+const char *workflow_state_literal(const char *state) {
+    for (size_t i = 0; i < STEP_STATES; i++)
+        if (str_same(states[i].name, state))
+            return states[i].name;
+    return "unknown";
 }
 
-const Value *workflow_look(Cli *cli, const char *task, Err *err) {
-    const Value *list;
-    if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &list, err) < 0)
-        return NULL;
-    const Value *items = value_get(list, "items");
-    for (size_t i = 0; i < value_count(items); i++) {
-        const Value *workflow = value_at(items, i);
-        const char *uuid = value_get_str(value_get(workflow, "spec"), "task");
-        if (str_same(uuid, task) || str_same(workflow_name(workflow), task))
-            return workflow;
-    }
-    err_set(err, ERR_NOT_FOUND, "there is no workflow %s; `thole workflow list` shows them", task);
+const char *workflow_state_color(const char *state) {
+    for (size_t i = 0; i < COUNT(states); i++)
+        if (str_same(states[i].name, state))
+            return states[i].color;
     return NULL;
 }
-
-/* ---- following ---- */
-
-enum { GOES_ON = -2, FAILED = -1 };
-
-typedef struct Follow {
-    Cli *cli;
-    const WorkflowFollow *ask;
-    Map states;        /* uuid of a step → its state, as it was printed; owned */
-    Arena event;       /* of the last one that was taken */
-    const Value *last; /* in it */
-    int signals;       /* -1: they end us */
-    int heard;         /* the last one; 0: none */
-} Follow;
-
-static void tell(Follow *f, const Value *status) {
-    const Value *steps = value_get(status, "steps");
-    for (size_t i = 0; i < value_count(steps); i++) {
-        const Value *step = value_at(steps, i);
-        const char *uuid = value_get_str(step, "uuid"), *state = value_get_str(step, "state");
-        const char *error = value_get_str(step, "error"), *before = map_get(&f->states, uuid);
-        if (str_same(state, before ? before : "pending") || str_same(state, "starting") ||
-            str_same(state, "stopping"))
-            continue;
-        printf("%s: %s%s%s\n", value_get_str(step, "name"), state, error ? ": " : "",
-               error ? error : "");
-        free(map_put(&f->states, uuid, xstrdup(state)));
-    }
-    fflush(stdout);
-}
-
-static int exit_code(const char *result) {
-    if (str_same(result, "success"))
-        return EXIT_DONE;
-    return str_same(result, "timeout") ? EXIT_TIMEOUT : EXIT_FAILED;
-}
-
-static int take(Follow *f, const char *line, size_t size, Err *err) {
-    const Value *event;
-    Arena arena;
-    arena_init(&arena);
-    if (json_parse(line, size, &arena, &event, NULL) < 0 ||
-        str_same(value_get_str(event, "type"), "BOOKMARK")) {
-        arena_deinit(&arena);
-        return GOES_ON;
-    }
-    arena_deinit(&f->event);
-    f->event = arena;
-    f->last = value_get(event, "object");
-    const Value *status = value_get(f->last, "status");
-    if (str_same(value_get_str(event, "type"), "DELETED"))
-        return err_set(err, ERR_CONFLICT, "workflow %s was deleted meanwhile", f->ask->name);
-    if (f->ask->told)
-        tell(f, status);
-    return value_get_bool(status, "done", false) ? exit_code(value_get_str(status, "result"))
-                                                 : GOES_ON;
-}
-
-/* Whoever runs it ends it. */
-static void cancel(Follow *f, bool again) {
-    const Value *reply;
-    Err err;
-    Arena arena;
-    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s/cancel", f->ask->name);
-    cli_say("%s", again ? "killing" : "stopping; ^C again kills");
-    arena_init(&arena);
-    if (client_ask(&f->cli->client, "POST", path, again ? "{\"grace\":\"0s\"}" : "{}", &arena,
-                   &reply, &err) < 0)
-        cli_say("%s", err.msg);
-    arena_deinit(&arena);
-}
-
-static void hear_signal(Follow *f) {
-    struct signalfd_siginfo info;
-    if (read(f->signals, &info, sizeof(info)) != sizeof(info))
-        return;
-    cancel(f, f->heard != 0);
-    f->heard = (int)info.ssi_signo;
-}
-
-static int await(Follow *f, HttpLines *lines, Err *err) {
-    struct pollfd fds[] = {{http_lines_fd(lines), POLLIN, 0}, {f->signals, POLLIN, 0}};
-    int64_t left_ms = f->ask->deadline_ms ? f->ask->deadline_ms - clock_mono_ms() : -1;
-    if (f->ask->deadline_ms && left_ms <= 0)
-        return err_set(err, ERR_TIMEOUT, "workflow %s is not over yet", f->ask->name);
-    (void)!poll(fds, COUNT(fds), left_ms < INT32_MAX ? (int)left_ms : INT32_MAX);
-    if (fds[1].revents & POLLIN)
-        hear_signal(f);
-    return 0;
-}
-
-/* Of one stream. GOES_ON: it has ended, the workflow has not. */
-static int read_stream(Follow *f, HttpLines *lines, Err *err) {
-    for (;;) {
-        size_t size;
-        const char *line;
-        while ((line = http_lines_next(lines, &size))) {
-            int r = take(f, line, size, err);
-            if (r != GOES_ON)
-                return r;
-        }
-        if (http_lines_done(lines))
-            return GOES_ON;
-        if (await(f, lines, err) < 0)
-            return FAILED;
-        if (http_lines_fill(lines, err) < 0)
-            return GOES_ON;
-    }
-}
-
-static void forget_states(Follow *f) {
-    const char *uuid;
-    void *state;
-    for (size_t at = 0; map_next(&f->states, &at, &uuid, &state);)
-        free(state);
-    map_deinit(&f->states);
-}
-
-int workflow_follow(Cli *cli, const WorkflowFollow *ask, const Value **ret, Err *err) {
-    AUTO_FREE char *path =
-        xasprintf(WORKFLOWS "?watch=true&fieldSelector=metadata.name%%3D%s", ask->name);
-    Follow f = {.cli = cli, .ask = ask, .signals = ask->owner ? follow_catch_signals() : -1};
-    int r = GOES_ON;
-    map_init(&f.states);
-    arena_init(&f.event);
-    while (r == GOES_ON) {
-        HttpLines *lines = client_lines(&cli->client, path, err);
-        r = lines ? read_stream(&f, lines, err) : FAILED;
-        http_lines_close(lines);
-    }
-    arena_adopt(&cli->arena, &f.event);
-    *ret = f.last;
-    forget_states(&f);
-    if (f.signals >= 0)
-        close(f.signals);
-    if (r >= 0 && f.heard)
-        return f.heard == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
-    return r;
-}
-
-/* ---- printing ---- */
 
 static const char *text_of(const Value *map, const char *key) {
     const char *text = value_get_str(map, key);
     return text ? text : "";
 }
 
-static const char *word_of(const Value *status) {
+const char *workflow_word(const Value *workflow) {
+    const Value *status = value_get(workflow, "status");
     const char *result = value_get_str(status, "result");
     return value_get_bool(status, "done", false) && result ? result : text_of(status, "phase");
 }
 
-static const char *color_of(const char *state) {
-    if (str_same(state, "success"))
-        return "32";
-    return str_same(state, "failure") || str_same(state, "error") ? "31" : NULL;
+static void put_word(const char *word, bool color, Buf *out) {
+    const char *paint = color ? workflow_state_color(word) : NULL;
+    buf_printf(out, "%s%s%s", paint ? paint : "", word, paint ? "\033[0m" : "");
+}
+
+/* ---- times ---- */
+
+void workflow_took(const Value *workflow, char text[DURATION_TEXT]) {
+    const Value *status = value_get(workflow, "status");
+    const char *from = value_get_str(status, "startTime"),
+               *to = value_get_str(status, "finishTime");
+    int64_t from_us, to_us = clock_wall_us();
+    text[0] = '\0';
+    if (from && time_parse(from, &from_us, NULL) == 0 && (!to || time_parse(to, &to_us, NULL) == 0))
+        duration_format_short((to_us - from_us) / 1000, text);
+}
+
+static void step_took(const Value *step, char text[DURATION_TEXT]) {
+    int64_t ms = value_get_int(step, "duration_ms", -1), from_s = value_get_int(step, "started", 0);
+    text[0] = '\0';
+    if (ms < 0 && from_s && !value_get_bool(step, "exited", false))
+        ms = clock_wall_us() / 1000 - from_s * 1000;
+    if (ms >= 0)
+        duration_format_short(ms, text);
+}
+
+/* ---- sentences ---- */
+
+void workflow_step_sentence(const Value *step, bool color, Buf *out) {
+    const char *error = value_get_str(step, "error");
+    int64_t code = value_get_int(step, "exit_code", 0);
+    char took[DURATION_TEXT];
+    step_took(step, took);
+    buf_printf(out, "%s: ", text_of(step, "name"));
+    put_word(text_of(step, "state"), color, out);
+    if (code)
+        buf_printf(out, ", exit code %lld", (long long)code);
+    if (value_get_bool(step, "oom_killed", false))
+        buf_puts(out, ", out of memory");
+    if (took[0])
+        buf_printf(out, ", after %s", took);
+    if (error)
+        buf_printf(out, ": %s", error);
+}
+
+static void put_counts(const Value *steps, Buf *out) {
+    const char *before = " (";
+    for (size_t s = 0; s < STEP_STATES; s++) {
+        size_t n = 0;
+        for (size_t i = 0; i < value_count(steps); i++)
+            n += str_same(value_get_str(value_at(steps, i), "state"), states[s].name);
+        if (!n)
+            continue;
+        buf_printf(out, "%s%zu %s", before, n, states[s].name);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        buf_putc(out, ')');
+}
+
+void workflow_sentence(const Value *workflow, bool color, Buf *out) {
+    const Value *status = value_get(workflow, "status");
+    const char *error = value_get_str(status, "error");
+    char took[DURATION_TEXT];
+    workflow_took(workflow, took);
+    buf_printf(out, "workflow %s: ", workflow_task(workflow));
+    put_word(workflow_word(workflow), color, out);
+    if (took[0])
+        buf_printf(out, " after %s", took);
+    if (error)
+        buf_printf(out, ": %s", error);
+    put_counts(value_get(status, "steps"), out);
+}
+
+/* ---- tables ---- */
+
+/* On a terminal a row fits a line. */
+static void fit(const Cli *cli, Table *table, size_t column) {
+    struct winsize window = {0};
+    if (cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col)
+        table_fit(table, column, window.ws_col);
 }
 
 void workflow_print(const Cli *cli, const Value *workflow) {
-    static const char *const columns[] = {"STEP", "STATE", "EXIT", "ERROR"};
-    const Value *spec = value_get(workflow, "spec"), *status = value_get(workflow, "status");
-    const Value *steps = value_get(status, "steps");
-    const char *error = value_get_str(status, "error");
-    printf("workflow %s on %s: %s%s%s\n\n", text_of(spec, "task"), text_of(spec, "backend"),
-           word_of(status), error ? ": " : "", error ? error : "");
+    static const char *const columns[] = {"STEP", "STATE", "EXIT", "TOOK", "ERROR"};
+    const Value *spec = value_get(workflow, "spec"), *steps;
+    const char *timeout = value_get_str(spec, "timeout");
+    Buf head;
+    steps = value_get(value_get(workflow, "status"), "steps");
+    buf_init(&head, CLI_PATH_BYTES);
+    workflow_sentence(workflow, cli->color, &head);
+    printf("%s\non %s, %zu steps in %zu stages%s%s\n\n", buf_cstr(&head), text_of(spec, "backend"),
+           value_count(steps), value_count(value_get(value_get(spec, "config"), "pipeline")),
+           timeout ? ", timeout " : "", timeout ? timeout : "");
+    buf_deinit(&head);
     Table *table = table_new(columns, COUNT(columns), cli->color);
     for (size_t i = 0; i < value_count(steps); i++) {
         const Value *step = value_at(steps, i);
-        char code[24] = "";
+        char code[24] = "", took[DURATION_TEXT];
         if (value_get(step, "exit_code"))
             snprintf(code, sizeof(code), "%lld", (long long)value_get_int(step, "exit_code", 0));
-        const char *cells[] = {text_of(step, "name"), text_of(step, "state"), code,
+        step_took(step, took);
+        const char *cells[] = {text_of(step, "name"), text_of(step, "state"), code, took,
                                text_of(step, "error")};
-        table_row(table, cells, color_of(cells[1]));
+        table_row(table, cells, workflow_state_color(cells[1]));
     }
+    fit(cli, table, COUNT(columns) - 1);
     table_print(table);
 }
 
-void workflow_print_list(const Cli *cli, const Value *items) {
-    static const char *const columns[] = {"TASK", "STATE", "BACKEND", "SINCE", "ERROR"};
+void workflow_steps_done(const Value *workflow, char *text, size_t size) {
+    const Value *steps = value_get(value_get(workflow, "status"), "steps");
+    size_t n = 0;
+    for (size_t i = 0; i < value_count(steps); i++) {
+        const Value *step = value_at(steps, i);
+        n += value_get_bool(step, "exited", false) ||
+             str_same(value_get_str(step, "state"), "skipped");
+    }
+    snprintf(text, size, "%zu/%zu", n, value_count(steps));
+}
+
+static void age_of(const Value *workflow, char text[DURATION_TEXT]) {
+    const char *from = value_get_str(value_get(workflow, "metadata"), "creationTimestamp");
+    int64_t us;
+    text[0] = '\0';
+    if (from && time_parse(from, &us, NULL) == 0) {
+        int64_t ms = (clock_wall_us() - us) / 1000;
+        duration_format_short(ms - ms % 1000, text);
+    }
+}
+
+bool workflow_print_list(const Cli *cli, const Value *items) {
+    static const char *const columns[] = {"TASK", "STATE", "BACKEND", "STEPS",
+                                          "AGE",  "TOOK",  "ERROR"};
+    if (value_count(items) == 0)
+        return false;
     Table *table = table_new(columns, COUNT(columns), cli->color);
     for (size_t i = 0; i < value_count(items); i++) {
-        const Value *workflow = value_at(items, i), *status = value_get(workflow, "status");
-        const Value *spec = value_get(workflow, "spec");
-        const char *cells[] = {text_of(spec, "task"), word_of(status), text_of(spec, "backend"),
-                               text_of(status, "startTime"), text_of(status, "error")};
-        table_row(table, cells, color_of(cells[1]));
+        const Value *workflow = value_at(items, i);
+        char done[32], age[DURATION_TEXT], took[DURATION_TEXT];
+        workflow_steps_done(workflow, done, sizeof(done));
+        age_of(workflow, age);
+        workflow_took(workflow, took);
+        const char *cells[] = {workflow_task(workflow),
+                               workflow_word(workflow),
+                               text_of(value_get(workflow, "spec"), "backend"),
+                               done,
+                               age,
+                               took,
+                               text_of(value_get(workflow, "status"), "error")};
+        table_row(table, cells, workflow_state_color(cells[1]));
     }
+    fit(cli, table, COUNT(columns) - 1);
     table_print(table);
+    return true;
 }

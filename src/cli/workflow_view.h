@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workflows as the server shows them: found, followed, printed. */
+/* Workflows as the server shows them, for people. */
 #pragma once
 
+#include "base/clock.h"
 #include "cli/cli.h"
 
-/* The object that a task's uuid (or the name made from it) stands for. NULL: err. */
-const Value *workflow_look(Cli *cli, const char *task, Err *err);
-const char *workflow_name(const Value *workflow); /* of the object */
+/* The state of a step as a literal of ours. */
+const char *workflow_state_literal(const char *state);
+/* SGR of a state, a result or a phase; NULL: plain. */
+const char *workflow_state_color(const char *state);
+/* "pending", "running", …; of one that is over its result. */
+const char *workflow_word(const Value *workflow);
+/* How long it took, or has been; "" if it has not begun. */
+void workflow_took(const Value *workflow, char text[DURATION_TEXT]);
+/* "2/3": steps that are over. */
+void workflow_steps_done(const Value *workflow, char *text, size_t size);
 
-typedef struct WorkflowFollow {
-    const char *name;    /* of the object */
-    bool told;           /* each step's new state is printed */
-    bool owner;          /* an interrupt cancels it; again: at once */
-    int64_t deadline_ms; /* monotonic; 0: none */
-} WorkflowFollow;
+/* "b: failure, exit code 3, after 1.2s" */
+void workflow_step_sentence(const Value *step, bool color, Buf *out);
+/* "workflow 5f3a…: failure after 1.2s: step b: exit code 3 (1 success, 1 failure)" */
+void workflow_sentence(const Value *workflow, bool color, Buf *out);
 
-/* Until it is over, whichever server tells of it: the exit code of its result. The last state goes
- * to *ret, in the arena of the call. -1: err. */
-MUST int workflow_follow(Cli *cli, const WorkflowFollow *ask, const Value **ret, Err *err);
-
-void workflow_print(const Cli *cli, const Value *workflow); /* and its steps */
-void workflow_print_list(const Cli *cli, const Value *items);
+void workflow_print(const Cli *cli, const Value *workflow);   /* and its steps */
+bool workflow_print_list(const Cli *cli, const Value *items); /* false: there is none */

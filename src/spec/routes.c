@@ -221,6 +221,10 @@ const Route routes[ROUTES] = {
          "clean-up.",
          "thole.dev", "workflows", "cancel", "create",
          "grace: how long each step is given, as a duration", .reply = "Workflow"},
+    [ROUTE_WORKFLOW_LOG] = {HTTP_GET, THOLE_API "/workflows/{name}/log", "What its steps wrote.",
+                            "thole.dev", "workflows", "log", "get", .reply = "log", .stream = true,
+                            .params = {{"step", "a name or uuid; may be given several times"},
+                                       LOG_PARAMS}},
 
     [ROUTE_BACKENDS] = {HTTP_GET, THOLE_API "/backends",
                         "Where workflows may run, the preferred first.", "thole.dev", "backends",

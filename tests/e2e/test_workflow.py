@@ -2,16 +2,11 @@
 """Workflows on local processes, through the API."""
 
 import json
-import signal
 
 from driver import wait_until
+from workflows import step, write_config
 
 WORKFLOWS = "/apis/thole.dev/v1alpha1/workflows"
-
-
-def step(name, *commands, **more):
-    return {"name": name, "uuid": "U" + name, "type": "commands", "image": "sh", "on_success": True,
-            "environment": {}, "commands": list(commands), **more}
 
 
 def create(thole, *stages, task="T1", **spec):
@@ -66,57 +61,6 @@ def test_a_cancel_ends_what_runs(thole):
     thole.run("api", "DELETE", f"{WORKFLOWS}/t1")
     wait_until(lambda: "t1" not in thole.run("api", "GET", WORKFLOWS).out, what="it to be gone")
     assert not (thole.state / "workflows" / "t1").exists()
-
-
-def write_config(thole, *stages):
-    path = thole.project / "config.json"
-    path.write_text(json.dumps({"pipeline": [{"steps": list(steps)} for steps in stages]}))
-    return str(path)
-
-
-def test_run_says_what_becomes_of_it(thole):
-    config = write_config(thole, [step("a", "true")], [step("b", "exit 3")], [step("c", "true")])
-    result = thole.run("workflow", "run", config, "--backend", "local", "--task-uuid", "T1", code=1)
-    assert "b: failure" in result.lines and result.lines[-1] == "c: skipped"
-    assert "step b: exit code 3" in result.err
-    assert thole.run("workflow", "show", "T1", "--json").json()["status"]["result"] == "failure"
-    assert thole.run("workflow", "wait", "T1", code=1).out == ""
-    assert "T1" in thole.run("workflow", "list").out
-    assert "there is a task T1 already" in thole.run("workflow", "run", config, "--task-uuid", "T1", code=3).err
-    thole.run("workflow", "delete", "T1")
-    wait_until(lambda: "T1" not in thole.run("workflow", "list").out, what="it to be gone")
-
-
-def test_run_on_the_fake_backend_needs_no_program(thole):
-    config = write_config(thole, [step("a", "x", image="no/such:image", environment={"SLEEP": "10ms"})],
-                          [step("b", "x", environment={"STEP_EXIT_CODE": "4"})])
-    assert thole.run("workflow", "run", config, "--backend", "fake", code=1).lines[-1] == "b: failure"
-
-
-def test_its_time_is_up(thole):
-    config = write_config(thole, [step("a", "sleep 1000")])
-    assert "timeout of 200ms" in thole.run("workflow", "run", config, "--backend", "local", "--timeout", "200ms", code=4).err
-
-
-def test_an_interrupt_cancels_it(thole):
-    config = write_config(thole, [step("a", "sleep 1000")], [step("b", "true", on_failure=True, backend_options={"thole": {"on_cancel": True}})])
-    live = thole.popen("workflow", "run", config, "--backend", "local", "--task-uuid", "T1")
-    live.wait_for("a: running")
-    live.signal(signal.SIGINT)
-    assert live.wait() == 130
-    assert "a: killed: Canceled" in live.out and "b: success" in live.out
-
-
-def test_what_is_wrong_with_a_config_is_said(thole):
-    path = thole.project / "config.json"
-    path.write_text('{"pipeline": [{"steps": [{"name": "a"}]}]}')
-    result = thole.run("workflow", "run", str(path), code=2)
-    assert "pipeline[0].steps[0]" in result.err and "uuid" in result.err
-    assert thole.run("workflow", "list", "--json").json() == []
-    for key, value, said in [("image", "no/such", "no/such is the image of a container"), ("tmpfs", ["/x"], "`tmpfs`")]:
-        path.write_text(json.dumps({"pipeline": [{"steps": [step("a", "true", **{key: value})]}]}))
-        assert said in thole.run("workflow", "run", str(path), "--backend", "local", code=2).err
-    assert thole.run("workflow", "list", "--json").json() == []
 
 
 def test_what_has_no_meaning_is_said_once_and_kept(thole):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One stream out of many logs: what targets wrote, in order of time, from the past into the future.
- * Everything is read from the logs on disk; nothing of it is kept in memory, and a reader who is
- * slow holds nobody up. */
+/* One stream out of many logs: what targets, or the steps of a workflow, wrote, in order of time,
+ * from the past into the future. Everything is read from the logs on disk; nothing of it is kept in
+ * memory, and a reader who is slow holds nobody up. */
 #pragma once
 
 #include "engine/engine.h"
@@ -18,8 +18,9 @@ typedef struct LogCursor { /* continue after this, per target */
 } LogCursor;
 
 typedef struct LogAsk {
-    const char *slug; /* session; also one that is down */
-    StrList targets;  /* names of resources or targets; empty: all */
+    const char *slug;     /* session; also one that is down */
+    const char *workflow; /* name of its object, instead of a session */
+    StrList targets;      /* names of resources or targets; names or uuids of steps; empty: all */
     bool follow;
     int64_t tail;               /* last n lines of each target; -1: all */
     int64_t since_us, until_us; /* 0: no bound */
@@ -30,8 +31,8 @@ typedef struct LogAsk {
 } LogAsk;
 
 typedef struct LogLine {
-    const char *target; /* "api:serve" */
-    const char *object; /* "api.serve" */
+    const char *target; /* "api:serve"; of a step its name */
+    const char *object; /* "api.serve"; of a step its uuid */
     uint32_t run;
     uint64_t offset; /* of the byte after it, in its run: the cursor */
     uint64_t from;   /* where to begin to see all that follows whole: before `offset` when the other

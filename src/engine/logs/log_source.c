@@ -95,7 +95,7 @@ static void empty(Buf *queue) {
 /* ---- runs ---- */
 
 static LogReader *open_run(const LogSource *source, uint32_t run) {
-    AUTO_FREE char *dir = run_files_dir(source->ask.session_dir, source->ask.target, run);
+    AUTO_FREE char *dir = run_files_dir(source->ask.dir, source->ask.target, run);
     return log_reader_new(dir);
 }
 
@@ -223,7 +223,7 @@ static void on_tail_end(void *arg, const void *result, const Err *err) {
 }
 
 static void go_live(LogSource *source) {
-    StepId id = {.task = source->ask.slug, .step = source->ask.target, .run = source->run};
+    StepId id = {.task = source->ask.task, .step = source->ask.target, .run = source->run};
     source->phase = PHASE_LIVE;
     source->reader = log_reader_free(source->reader);
     empty(&source->queue);
@@ -363,7 +363,7 @@ const LogLine *log_source_peek(LogSource *source) {
         if (!is_line || !wanted(source, &line))
             continue;
         source->head = line;
-        source->head.target = source->ask.target;
+        source->head.target = source->ask.name;
         source->head.object = source->ask.object;
         source->head.run = source->run;
         source->has_head = true;
@@ -480,7 +480,7 @@ static const LogCursor *cursor_of(const LogSource *source) {
 /* The oldest run there is; 0: none. What is on disk may be newer than what was told. */
 static uint32_t find_runs(LogSource *source) {
     uint32_t *runs = xcalloc(MAX_RUNS_LISTED, sizeof *runs), only = source->ask.ask->run;
-    uint32_t n = run_files_list(source->ask.session_dir, source->ask.target, runs, MAX_RUNS_LISTED);
+    uint32_t n = run_files_list(source->ask.dir, source->ask.target, runs, MAX_RUNS_LISTED);
     uint32_t skipped = 0;
     while (skipped < n && runs[skipped] <= source->ask.after_run)
         skipped++;

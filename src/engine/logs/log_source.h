@@ -10,15 +10,16 @@ typedef struct LogSource LogSource;
 
 typedef struct LogSourceAsk {
     Backend *backend;
-    const char *session_dir, *slug;
-    const char *target, *object;
-    const LogAsk *ask;  /* lent, as are all strings: they outlive the source */
-    uint32_t newest;    /* run known to have started; 0: look on disk */
-    bool alive;         /* it is alive */
-    uint32_t after_run; /* runs up to this one are not asked for */
-    bool since_past;    /* `since` is no time to come: what is written from now on is newer */
-    size_t ahead;       /* bytes to read ahead */
-    size_t index;       /* for `more` */
+    const char *dir, *task;    /* session or workflow */
+    const char *target;        /* as the backend knows it */
+    const char *name, *object; /* as its lines say */
+    const LogAsk *ask;         /* lent, as are all strings: they outlive the source */
+    uint32_t newest;           /* run known to have started; 0: look on disk */
+    bool alive;                /* it is alive */
+    uint32_t after_run;        /* runs up to this one are not asked for */
+    bool since_past; /* `since` is no time to come: what is written from now on is newer */
+    size_t ahead;    /* bytes to read ahead */
+    size_t index;    /* for `more` */
     void (*more)(void *arg, size_t index); /* there may be more lines */
     void *arg;
 } LogSourceAsk;

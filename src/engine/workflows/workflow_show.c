@@ -56,6 +56,8 @@ static void encode_times(const StepFacts *facts, JsonWriter *out) {
         json_kv_int(out, "started", facts->started_us / 1000000);
     if (facts->progress == PROGRESS_DONE)
         json_kv_int(out, "finished", facts->ended_us / 1000000);
+    if (facts->progress == PROGRESS_DONE && facts->started_us)
+        json_kv_int(out, "duration_ms", (facts->ended_us - facts->started_us) / 1000);
 }
 
 static void encode_step(const Workflow *workflow, uint32_t i, JsonWriter *out) {

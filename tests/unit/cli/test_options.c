@@ -55,6 +55,25 @@ TEST(options_in_every_form)
     CHECK_STR(rest.at[0], "-");
 }
 
+TEST(an_option_of_another_verb_is_refused_by_name)
+{
+    static const Option own[] = {
+        {"detach", 'd', OPTION_FLAG, offsetof(Given, flag), NULL, "", NULL, "run"},
+        {"timeout", 0, OPTION_DURATION, offsetof(Given, ms), "D", "", NULL, "run|wait"}};
+    const char *argv[] = {"x", "-d", "--timeout=1s", NULL}, *words[4];
+    Given given = {0};
+    TextList rest = {words, 0};
+    Err err;
+    OptionWords line = {.argv = (char **)(uintptr_t)argv, .argc = 3};
+    CHECK_EQ(options_parse(&(OptionSet){own, COUNT(own), &given}, 1, &line, &rest, &err), 0);
+    CHECK_EQ(options_check_verb(&line, "workflow", "run", &err), 0);
+    CHECK_EQ(options_check_verb(&line, "workflow", "wait", &err), -1);
+    CHECK_STR(err.msg, "thole workflow wait takes no --detach; that is for run");
+    line.given[0] = &own[1];
+    line.given[1] = NULL;
+    CHECK_EQ(options_check_verb(&line, "workflow", "wait", &err), 0);
+}
+
 TEST(two_dashes_end_the_options)
 {
     SETUP();

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs of `thole workflow`, a file each where they are not short. */
+#pragma once
+
+#include "cli/log_print.h"
+
+#define WORKFLOWS THOLE_API "/workflows"
+
+typedef struct WorkflowOptions {
+    const char *backend, *task;
+    int64_t timeout_ms, step_timeout_ms, grace_ms; /* grace: -1, as is usual */
+    bool detach, cleanup, keep;
+    TextList env, secrets; /* "K=V", "NAME[=V]" */
+    LogOptions log;
+} WorkflowOptions;
+
+/* Exit code; -1: err. The words behind the verb are cli->names from 1. */
+int workflow_run(Cli *cli, const WorkflowOptions *ask, Err *err);
+int workflow_logs(Cli *cli, const WorkflowOptions *ask, Err *err);
+
+/* ---- workflow_find.c ---- */
+/* The object that a task's uuid, the name made from it, or the beginning of one alone stands for.
+ * NULL: err. */
+const Value *workflow_look(Cli *cli, const char *task, Err *err);
+const char *workflow_name(const Value *workflow); /* of the object */
+const char *workflow_task(const Value *workflow);

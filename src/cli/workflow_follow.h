@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking on at a workflow until it is over, whichever server tells of it: what its steps write on
+ * stdout, what becomes of them on stderr. Each line is printed once, and all of them before the
+ * last word. */
+#pragma once
+
+#include "cli/workflow.h"
+
+typedef struct WorkflowFollow {
+    const char *name;    /* of the object */
+    bool shown;          /* logs, and what becomes of each step */
+    bool owner;          /* an interrupt cancels it; again: at once */
+    int64_t deadline_ms; /* monotonic; 0: none */
+} WorkflowFollow;
+
+/* The exit code of its result. The last state goes to *ret, in the arena of the call. -1: err. */
+MUST int workflow_follow(Cli *cli, const WorkflowFollow *ask, const Value **ret, Err *err);

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workflows as a person sees them: `thole workflow`, `thole ps -a`."""
+
+import json
+import re
+import signal
+
+import pytest
+
+from driver import wait_until
+from workflows import config, step, write_config
+
+
+def lines_of(result):
+    """What steps wrote, without the commands that the shell shows."""
+    return [line for line in result.lines if " | + " not in line]
+
+
+# ---- run
+
+def test_run_shows_what_steps_write_and_says_what_becomes_of_them(thole):
+    path = write_config(thole, [step("a", "echo one", "echo two >&2")], [step("b", "echo three", "exit 3")], [step("c", "true")])
+    result = thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", code=1)
+    assert lines_of(result) == ["a | one", "a | two", "b | three"]
+    said = [re.sub(r"after \S+?(?=[: ]|$)", "after D", line) for line in result.err.splitlines()]
+    assert said == ["thole: a: success, after D", "thole: b: failure, exit code 3, after D", "thole: c: skipped",
+                    "thole: workflow T1: failure after D: step b: exit code 3 (1 success, 1 failure, 1 skipped)"]
+    assert "there is a task T1 already" in thole.run("workflow", "run", path, "--task-uuid", "T1", code=3).err
+
+
+def test_run_on_the_fake_backend_needs_no_program(thole):
+    path = write_config(thole, [step("a", "x", image="no/such:image", environment={"SLEEP": "10ms"})],
+                        [step("b", "x", environment={"STEP_EXIT_CODE": "4"})])
+    result = thole.run("workflow", "run", path, "--backend", "fake", code=1)
+    assert "thole: b: failure, exit code 4" in result.err
+
+
+def test_json_is_the_workflow_at_its_end_alone(thole):
+    path = write_config(thole, [step("a", "echo one")])
+    result = thole.run("workflow", "run", path, "--backend", "local", "-o", "json")
+    assert result.json()["status"]["result"] == "success" and result.err == ""
+
+
+def test_run_reads_stdin(thole):
+    result = thole.run("workflow", "run", "-", "--backend", "local", input=json.dumps(config([step("a", "echo one")])))
+    assert lines_of(result) == ["a | one"]
+    assert "stdin: not valid JSON: line 1" in thole.run("workflow", "run", "-", input="{nonsense", code=2).err
+
+
+def test_its_time_is_up(thole):
+    path = write_config(thole, [step("a", "sleep 1000")])
+    assert "timeout of 200ms" in thole.run("workflow", "run", path, "--backend", "local", "--timeout", "200ms", code=4).err
+
+
+def test_an_interrupt_cancels_it(thole):
+    path = write_config(thole, [step("a", "echo here", "sleep 1000")],
+                        [step("b", "true", on_failure=True, backend_options={"thole": {"on_cancel": True}})])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1")
+    live.wait_for(r"^a \| here")
+    live.signal(signal.SIGINT)
+    assert live.wait() == 130
+    assert re.search("a: killed, after .*: Canceled", live.err) and "b: success" in live.err
+    assert "workflow T1: canceled" in live.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("times", [3])
+def test_each_line_is_printed_once_though_servers_are_killed(thole, times):
+    """Two steps that write all the while; the second only says that it goes on when it is told to."""
+    write = "i=0; while ! test -e stop; do i=$((i+1)); echo line $i; sleep 0.005; done; echo last $i"
+    path = write_config(thole, [step("a", write), step("b", write)], [step("c", "echo end")])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1")
+    live.wait_for(r"^b \| line 20$")
+    for kill in range(times):
+        seen = int(re.findall(r"^a \| line (\d+)$", live.out, re.M)[-1])
+        thole.kill(thole.server_pid())
+        wait_until(lambda: int(re.findall(r"^a \| line (\d+)$", live.out, re.M)[-1]) > seen + 50, what="lines after the server was killed")
+    (thole.state / "workflows" / "t1" / "workspace" / "stop").touch()
+    assert live.wait() == 0, live
+    for name in "ab":
+        lines = re.findall(rf"^{name} \| (line \d+|last \d+)$", live.out, re.M)
+        n = int(lines[-1].split()[1])
+        assert lines == [*(f"line {i}" for i in range(1, n + 1)), f"last {n}"]
+    assert live.out.splitlines()[-1] == "c | end"
+    assert "workflow T1: success" in live.err.splitlines()[-1]
+
+
+def test_much_output_is_all_there_before_the_last_word(thole):
+    path = write_config(thole, [step(name, "seq 1 20000") for name in "abcd"])
+    result = thole.run("workflow", "run", path, "--backend", "local", code=0)
+    for name in "abcd":
+        assert [line for line in lines_of(result) if line.startswith(f"{name} |")] == [f"{name} | {i}" for i in range(1, 20001)]
+
+
+def test_a_terminal_shows_what_runs_and_for_how_long(thole):
+    path = write_config(thole, [step("quiet", "until test -e go; do sleep 0.02; done", "true"), step("other", "true")])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", tty=(24, 80))
+    live.wait_for(r"quiet +\x1b\[33mrunning\x1b\[0m +1s")
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    assert live.wait() == 0
+    assert "\x1b[32msuccess\x1b[0m after" in live.out.splitlines()[-1]
+
+
+# ---- what is wrong
+
+def test_what_is_wrong_with_a_config_is_said(thole):
+    path = thole.file("config.json", '{"pipeline": [{"steps": [{"name": "a"}]}]}')
+    result = thole.run("workflow", "run", path, code=2)
+    assert "pipeline[0].steps[0]" in result.err and "uuid" in result.err
+    for key, value, said in [("image", "no/such", "no/such is the image of a container"), ("tmpfs", ["/x"], "`tmpfs`")]:
+        path = write_config(thole, [step("a", "true", **{key: value})])
+        assert said in thole.run("workflow", "run", path, "--backend", "local", code=2).err
+    assert thole.run("workflow", "list", "--json").json() == []
+
+
+WRONG = [
+    (["run"], "takes the file of a Config"),
+    (["run", "nothing.json"], "nothing.json"),
+    (["run", "-", "--env", "A"], "--env A: it is K=V"),
+    (["run", "-", "--env", "=x"], "a name stands before the ="),
+    (["run", "-", "--secret", "NOT_SET_HERE"], "--secret NOT_SET_HERE: there is no such variable in your environment"),
+    (["run", "-", "--backend", "moon"], "--backend takes auto|local|docker|fake"),
+    (["run", "-", "-f"], "thole workflow run takes no --follow; that is for logs"),
+    (["list", "--grace", "1s"], "thole workflow list takes no --grace; that is for cancel"),
+    (["list", "x"], '"x" is one too many'),
+    (["list", "-o", "raw"], 'thole workflow list has no output "raw"; there is text|json'),
+    (["show"], "thole workflow show takes the uuid of a task"),
+    (["shwo"], "did you mean show?"),
+    (["show", "nobody"], "there is no workflow nobody; `thole workflow list` shows them"),
+    (["logs", "nobody"], "there is no workflow nobody"),
+    (["logs", "nobody", "--since", "yesterday-ish"], "is no time"),
+]
+
+
+@pytest.mark.parametrize("words, says", WRONG, ids=[" ".join(words) for words, _ in WRONG])
+def test_what_is_wrong_is_said(thole, words, says):
+    result = thole.run("workflow", *words, code=2, input=json.dumps(config([step("a", "true")])))
+    assert says in result.err and result.out == "", result
+
+
+# ---- logs
+
+def test_logs_of_all_or_some_steps(thole):
+    path = write_config(thole, [step("a", "echo one")], [step("b", "echo two", "echo three >&2")])
+    thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1")
+    assert lines_of(thole.run("workflow", "logs", "T1")) == ["a | one", "b | two", "b | three"]
+    assert lines_of(thole.run("workflow", "logs", "T1", "Ub", "--stream", "out")) == ["b | two"]
+    assert thole.run("workflow", "logs", "t1", "b", "-n", "1").lines == ["b | three"]
+    assert thole.run("workflow", "logs", "T1", "--grep", "^t").lines == ["b | two", "b | three"]
+    last = json.loads(thole.run("workflow", "logs", "T1", "-o", "json").lines[-1])
+    assert (last["target"], last["object"], last["text"]) == ("b", "Ub", "three")
+    assert thole.run("workflow", "logs", "T1", "a", "-o", "raw").out == "+ echo one\none\n"
+    assert 'workflow T1 has no step "bb"; `thole workflow show` lists them' in thole.run("workflow", "logs", "T1", "bb", code=2).err
+
+
+def test_logs_go_on_over_a_server_that_is_killed_until_the_workflow_is_over(thole):
+    path = write_config(thole, [step("a", "echo one", "until test -e go; do sleep 0.02; done", "echo two")], [step("b", "echo three")])
+    thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", "-d")
+    live = thole.popen("workflow", "logs", "T1", "-f")
+    live.wait_for(r"^a \| one$")
+    thole.kill(thole.server_pid())
+    wait_until(lambda: thole.run("workflow", "show", "T1", "--json").json()["status"]["steps"][0]["state"] == "running", what="adoption")
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    assert live.wait() == 0
+    assert [line for line in live.out.splitlines() if " | + " not in line and "until" not in line] == ["a | one", "a | two", "b | three"]
+
+
+# ---- the others
+
+def test_a_task_is_found_by_as_much_as_no_other_begins_with(thole):
+    path = write_config(thole, [step("a", "true")])
+    for task in ("abc1", "abc2", "abc"):
+        thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", task)
+    assert thole.run("workflow", "show", "abc", "--json").json()["spec"]["task"] == "abc"
+    assert thole.run("workflow", "show", "abc1", "--json").json()["spec"]["task"] == "abc1"
+    result = thole.run("workflow", "show", "ab", code=2)
+    assert "3 workflows begin with ab: " in result.err and "abc1" in result.err
+    thole.run("workflow", "delete", "abc2")
+    wait_until(lambda: "abc2" not in thole.run("workflow", "list").out, what="it to be gone")
+
+
+def test_list_and_show(thole):
+    path = write_config(thole, [step("a", "true"), step("b", "true", environment={"STEP_EXIT_CODE": "2"})], [step("c", "true")])
+    assert "there is no workflow" in thole.run("workflow", "list").err
+    thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", "T1", code=1)
+    head, row = thole.run("workflow", "list").lines
+    assert head.split() == ["TASK", "STATE", "BACKEND", "STEPS", "AGE", "TOOK", "ERROR"]
+    assert row.split()[:4] == ["T1", "failure", "fake", "3/3"] and row.endswith("step b: exit code 2")
+    shown = thole.run("workflow", "show", "T1").lines
+    assert shown[0].startswith("workflow T1: failure after ") and shown[1] == "on fake, 3 steps in 2 stages"
+    assert [line.split()[:3] for line in shown[4:]][1] == ["b", "failure", "2"]
+    assert shown[-1].split() == ["c", "skipped"]
+    assert thole.run("workflow", "wait", "T1", code=1).out == ""
+
+
+def test_cancel_and_wait(thole):
+    path = write_config(thole, [step("a", "sleep 1000")])
+    task = thole.run("workflow", "run", path, "--backend", "local", "-d").out.strip()
+    assert "is not over yet" in thole.run("workflow", "wait", task, "--timeout", "100ms", code=4).err
+    thole.run("workflow", "cancel", task[:8], "--grace", "1s")
+    thole.run("workflow", "wait", task, code=1)
+    assert thole.run("workflow", "show", task, "--json").json()["status"]["result"] == "canceled"
