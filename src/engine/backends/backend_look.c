@@ -157,7 +157,7 @@ static void on_begun(void *arg) {
 Op *backends_look(Engine *engine, const BackendsAsk *ask, OpFn fn, void *arg) {
     const BackendKind *kind;
     Err err = {0};
-    if (backend_pool_check(engine->pool, ask->name, ask->options, &err) < 0) {
+    if (backend_pool_check(engine->pool, &(BackendWish){ask->name, ask->options}, &err) < 0) {
         Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
         op_finish(op, NULL, 0, &err);
         return op;

@@ -51,7 +51,7 @@ static const BackendKind *find_kind(const BackendPool *pool, const char *name) {
     return NULL;
 }
 
-static int unknown_kind(const BackendPool *pool, const char *name, ErrKind kind, Err *err) {
+static int unknown_kind(const BackendPool *pool, const char *name, Err *err) {
     const char *names[KINDS_MAX];
     Buf all;
     buf_init(&all, MAX_JSON_BYTES);
@@ -59,7 +59,7 @@ static int unknown_kind(const BackendPool *pool, const char *name, ErrKind kind,
         names[i] = pool->kinds[i].name;
         buf_printf(&all, "%s%s", i ? ", " : "; there are ", names[i]);
     }
-    err_set(err, kind, "there is no backend %.80s", name);
+    err_set(err, ERR_NOT_FOUND, "there is no backend %.80s", name);
     err_suggest(err, str_suggest(name, names, pool->kind_n), buf_cstr(&all));
     buf_deinit(&all);
     return -1;
@@ -88,27 +88,13 @@ static int read_options(const char *kind, const Value *given, Arena *arena, StrM
     return backend_flags_check(kind, &map, err);
 }
 
-/* Whatever is said of any kind must make sense: nobody is to wonder why it does not count. */
-static int check_options(const BackendPool *pool, const Value *options, Err *err) {
-    int r = 0;
-    Arena arena;
-    StrMap ignored;
-    if (options && !value_is(options, VALUE_MAP))
+int backend_pool_check(const BackendPool *pool, const BackendWish *wish, Err *err) {
+    if (wish->options && !value_is(wish->options, VALUE_MAP))
         return err_set(err, ERR_INVALID, "options of backends are a map by their names");
-    arena_init(&arena);
-    for (size_t i = 0; r == 0 && options && i < options->map.n; i++) {
-        const ValuePair *pair = &options->map.at[i];
-        r = find_kind(pool, pair->key) ? read_options(pair->key, pair->value, &arena, &ignored, err)
-                                       : unknown_kind(pool, pair->key, ERR_INVALID, err);
-    }
-    arena_deinit(&arena);
-    return r;
-}
-
-int backend_pool_check(const BackendPool *pool, const char *name, const Value *options, Err *err) {
-    if (name && !find_kind(pool, name))
-        return unknown_kind(pool, name, ERR_NOT_FOUND, err);
-    return check_options(pool, options, err);
+    if (wish->name && *wish->name && strcmp(wish->name, "auto") != 0 &&
+        !find_kind(pool, wish->name))
+        return unknown_kind(pool, wish->name, err);
+    return 0;
 }
 
 static bool same_map(const StrMap *a, const StrMap *b) {
@@ -253,7 +239,7 @@ Op *pooled_load(PooledBackend *pooled, bool patient, OpFn fn, void *arg) {
 static PooledBackend *take_kind(BackendPool *pool, const BackendKind *kind, const Value *options,
                                 Err *err) {
     PooledBackend *pooled = obtain(pool, kind, options, err);
-    if (pooled && backend_available(pooled->backend, err))
+    if (!pooled || backend_available(pooled->backend, err))
         return pooled;
     err_in(err, "the backend %s is not available", kind->name);
     return pooled_drop(pooled);
@@ -284,23 +270,17 @@ static PooledBackend *take_first(BackendPool *pool, const Value *options, Err *e
 }
 
 PooledBackend *backend_pool_take(BackendPool *pool, const BackendWish *wish, Err *err) {
-    const char *name = wish->name;
-    if (check_options(pool, wish->options, err) < 0)
+    if (backend_pool_check(pool, wish, err) < 0)
         return NULL;
-    if (!name || !*name || strcmp(name, "auto") == 0)
-        return take_first(pool, wish->options, err);
-    const BackendKind *kind = find_kind(pool, name);
-    if (kind)
-        return take_kind(pool, kind, wish->options, err);
-    unknown_kind(pool, name, ERR_NOT_FOUND, err);
-    return NULL;
+    const BackendKind *kind = wish->name ? find_kind(pool, wish->name) : NULL;
+    return kind ? take_kind(pool, kind, wish->options, err) : take_first(pool, wish->options, err);
 }
 
 PooledBackend *backend_pool_retake(BackendPool *pool, const BackendWish *wish, Err *err) {
     const BackendKind *kind = find_kind(pool, wish->name);
     if (kind)
         return obtain(pool, kind, wish->options, err);
-    unknown_kind(pool, wish->name, ERR_NOT_FOUND, err);
+    unknown_kind(pool, wish->name, err);
     return NULL;
 }
 

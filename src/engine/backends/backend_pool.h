@@ -11,7 +11,7 @@ typedef struct PooledBackend PooledBackend;
 typedef struct BackendWish {
     const char *name; /* NULL, "" or "auto": the first kind that is available */
     /* What the caller's environment says of each kind: {"docker": {"host": "unix:///x"}}. NULL:
-     * nothing */
+     * nothing. Only that of the kind that is used counts, or is looked at */
     const Value *options;
 } BackendWish;
 
@@ -24,9 +24,8 @@ BackendPool *backend_pool_free(BackendPool *pool); /* stops nothing */
 MUST PooledBackend *backend_pool_take(BackendPool *pool, const BackendWish *wish, Err *err);
 /* As it was when the wish was made: available or not. Of what a server before has begun. */
 MUST PooledBackend *backend_pool_retake(BackendPool *pool, const BackendWish *wish, Err *err);
-/* ERR_NOT_FOUND, ERR_INVALID likewise. name NULL: none is meant. */
-MUST int backend_pool_check(const BackendPool *pool, const char *name, const Value *options,
-                            Err *err);
+/* ERR_NOT_FOUND, ERR_INVALID likewise, by the look of the wish. */
+MUST int backend_pool_check(const BackendPool *pool, const BackendWish *wish, Err *err);
 PooledBackend *pooled_ref(PooledBackend *pooled);
 /* Returns NULL, takes NULL. It goes on the next turn, if nobody has taken it by then. */
 PooledBackend *pooled_drop(PooledBackend *pooled);

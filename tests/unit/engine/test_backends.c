@@ -120,12 +120,14 @@ TEST(a_backend_that_cannot_be_used_says_why)
     CHECK_EQ(world->err.kind, ERR_NOT_FOUND);
     CHECK(!take(world, "kubernetes", NULL));
     CHECK_STR(world->err.msg, "there is no backend kubernetes; there are docker, local, fake");
-    CHECK(!take(world, "local", "{\"docker\":{\"hots\":\"x\"}}"));
+    CHECK(take(world, "local", "{\"docker\":{\"hots\":\"x\"},\"other\":3}")); /* not its */
+    CHECK(!take(world, "auto", "{\"docker\":{\"hots\":\"x\"}}")); /* it is meant: not local */
     CHECK_STR(world->err.msg, "the backend docker has no option hots; did you mean host?");
-    CHECK(!take(world, "local", "{\"docker\":{\"host\":1}}"));
+    CHECK(!take(world, "docker", "{\"docker\":{\"host\":1}}"));
     CHECK_STR(world->err.msg, "the option host of the backend docker is no string");
-    CHECK(!take(world, "local", "{\"dock\":{}}"));
-    CHECK_HAS(world->err.msg, "there is no backend dock");
+    CHECK(!take(world, "docker", "{\"docker\":[]}"));
+    CHECK_STR(world->err.msg, "the options of the backend docker are no map");
+    CHECK(!take(world, "docker", "[]"));
     world_free(world);
 }
 
