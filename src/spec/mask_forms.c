@@ -132,17 +132,36 @@ static size_t form_at(const StrList *forms, const char *text) {
     return longest;
 }
 
-void mask_text(const StrList *forms, char *text, size_t size) {
+/* Is it the beginning of a form, of which the rest was cut off? */
+static bool is_cut(const StrList *forms, const char *text) {
+    size_t n = strlen(text);
+    for (size_t i = 0; n >= SECRET_MIN && i < forms->n; i++)
+        if (strncmp(text, forms->at[i], n) == 0)
+            return true;
+    return false;
+}
+
+static char *masked(const StrList *forms, const char *text, bool cut) {
     Buf out;
     buf_init(&out, strlen(text) * strlen(SCHEMA_MASKED) + 1);
     for (const char *at = text; *at;) {
         size_t n = form_at(forms, at);
+        if (!n && cut && is_cut(forms, at))
+            n = strlen(at);
         if (n)
             buf_puts(&out, SCHEMA_MASKED);
         else
             buf_putc(&out, *at);
         at += n ? n : 1;
     }
-    str_copy(text, size, buf_cstr(&out));
-    buf_deinit(&out);
+    return buf_take(&out);
+}
+
+char *mask_copy(const StrList *forms, const char *text) {
+    return masked(forms, text, false);
+}
+
+void mask_text(const StrList *forms, char *text, size_t size) {
+    AUTO_FREE char *copy = masked(forms, text, strlen(text) + 1 >= size);
+    str_copy(text, size, copy);
 }

@@ -66,7 +66,7 @@ def test_who_says_nothing_of_itself_gives_nothing(thole):
 def test_what_is_given_along_is_in_every_step_and_secrets_are_hidden(thole):
     secret = "hunter2-is-l0ng/er"
     create(thole, [step("a", "echo $WHO $TOKEN", "echo $TOKEN | base64", environment={"WHO": "config"})], [step("b", "echo $TOKEN; exit 3")],
-           env={"WHO": "flag", "MORE": "1"}, secrets=[{"name": "TOKEN", "value": secret}])
+           env={"WHO": "flag", "MORE": f"https://u:{secret}@x"}, secrets=[{"name": "TOKEN", "value": secret}])
     assert over(thole)["result"] == "failure"
     said = log(thole, "a") + log(thole, "b")
     assert "flag ********" in said and secret not in said
@@ -74,7 +74,7 @@ def test_what_is_given_along_is_in_every_step_and_secrets_are_hidden(thole):
     shown = thole.run("api", "GET", f"{WORKFLOWS}/t1").out
     assert secret not in shown
     spec = json.loads(shown)["spec"]
-    assert spec["env"] == {"MORE": "1", "WHO": "flag"} and spec["secrets"] == [{"name": "TOKEN", "value": "********"}]
+    assert spec["env"] == {"MORE": "https://u:********@x", "WHO": "flag"} and spec["secrets"] == [{"name": "TOKEN", "value": "********"}]
     thole.replace_server()
     assert json.loads(thole.run("api", "GET", f"{WORKFLOWS}/t1").out)["spec"]["secrets"] == [{"name": "TOKEN", "value": "********"}]
 

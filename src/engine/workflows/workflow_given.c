@@ -7,6 +7,7 @@
 #include "engine/client_setup.h"
 #include "engine/workflows/workflow_inside.h"
 #include "spec/inherited.h"
+#include "spec/mask_forms.h"
 
 static StrMap copy_map(const StrMap *map, Arena *arena) {
     StrMap own = {.at = arena_alloc(arena, (map->n + 1) * sizeof(*own.at)), .n = map->n};
@@ -46,12 +47,16 @@ void workflow_take_given(Workflow *workflow, const WorkflowAsk *ask) {
 
 /* ---- kept ---- */
 
-static void encode_env(const Workflow *workflow, JsonWriter *out) {
+/* masks NULL: as it is. */
+static void encode_env(const Workflow *workflow, const StrList *masks, JsonWriter *out) {
     if (!workflow->env.n)
         return;
     json_kv_object(out, "env");
-    for (size_t i = 0; i < workflow->env.n; i++)
-        json_kv_string(out, workflow->env.at[i].name, workflow->env.at[i].value);
+    for (size_t i = 0; i < workflow->env.n; i++) {
+        const char *value = workflow->env.at[i].value;
+        AUTO_FREE char *hidden = masks ? mask_copy(masks, value) : NULL;
+        json_kv_string(out, workflow->env.at[i].name, hidden ? hidden : value);
+    }
     json_object_end(out);
 }
 
@@ -59,7 +64,7 @@ void workflow_encode_given(const Workflow *workflow, JsonWriter *out) {
     json_kv_object(out, "client");
     client_setup_encode(&workflow->client, out);
     json_object_end(out);
-    encode_env(workflow, out);
+    encode_env(workflow, NULL, out);
     json_kv_array(out, "given"); /* names; their values are among the Config's secrets */
     for (size_t i = 0; i < workflow->secrets.n; i++)
         json_string(out, workflow->secrets.at[i].name);
@@ -93,12 +98,14 @@ void workflow_load_given(Workflow *workflow, const Value *who) {
         secrets.at[secrets.n++] = (StrPair){name, secret_value(workflow->config, name)};
     }
     workflow->secrets = secrets;
+    if (workflow->env.n)
+        (void)workflow_masks(workflow); /* what shows it hides them */
 }
 
 /* ---- shown ---- */
 
 void workflow_show_given(const Workflow *workflow, JsonWriter *out) {
-    encode_env(workflow, out);
+    encode_env(workflow, workflow->masks, out);
     if (!workflow->secrets.n)
         return;
     json_kv_array(out, "secrets");

@@ -34,8 +34,8 @@ struct Workflow {
     const WorkflowConfig *config; /* with the secrets that were given along */
     ClientSetup client;           /* env: what may be inherited of it */
     StrMap env, secrets;          /* for all steps */
-    const StrList *masks;         /* forms of all secrets; NULL: not known yet */
-    StrList warnings;             /* of its Config */
+    const StrList *masks; /* workflow_masks(); NULL: nobody has asked yet, and `env` is empty */
+    StrList warnings;     /* of its Config */
     StepGraph *graph;
     WorkflowFacts facts;
     StepWork *work;      /* parallel to graph->at */

@@ -90,6 +90,11 @@ TEST(a_sentence_is_masked_as_a_log_is)
     forms_init(&forms, "hunter2222");
     mask_text(&forms.list, text, sizeof(text));
     CHECK_STR(text, "open ********: ********, hunter");
+    char full[] = "open hunter22"; /* the rest did not fit */
+    mask_text(&forms.list, full, sizeof(full));
+    CHECK_STR(full, "open ********");
+    AUTO_FREE char *copy = mask_copy(&forms.list, "xhunter2222x");
+    CHECK_STR(copy, "x********x");
     arena_deinit(&forms.arena);
 }
 
