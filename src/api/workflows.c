@@ -92,40 +92,18 @@ static int read_variables(Request *request, const Value *spec, const char *key, 
     return 0;
 }
 
-/* One of {name, value}; as in a Config. */
-static int read_secret(Request *request, const Value *v, const char *path, StrPair *ret) {
-    const char *name = value_get_str(v, "name");
-    const Value *value = value_get(v, "value");
-    const char *wrong = name ? check_env_name(name) : "it has no `name`";
-    if (!wrong && (!value_is(value, VALUE_STRING) || strlen(value->text) != value->len))
-        wrong = "its value is no string";
-    if (!wrong && value->len < SECRET_MIN) /* who gives it is told, whatever a Config holds */
-        wrong = arena_printf(
-            request->arena, "the value of %s is shorter than %d bytes and would mask ordinary text",
-            name, SECRET_MIN);
-    if (wrong)
-        return bad(request, path, wrong);
-    *ret = (StrPair){name, value->text};
-    return 0;
-}
-
+/* Too short a one would mask ordinary text: who gives it is told, whatever a Config holds. */
 static int read_secrets(Request *request, const Value *spec, WorkflowAsk *ask) {
-    const Value *v = value_get(spec, "secrets");
-    size_t n = value_count(v);
-    if (v && !value_is(v, VALUE_NULL) && !value_is(v, VALUE_LIST))
-        return bad(request, "spec.secrets", "expected a list of {name, value}");
-    StrMap map = {.at = arena_alloc(request->arena, (n + 1) * sizeof(*map.at)), .n = n};
-    for (size_t i = 0; i < n; i++) {
-        const char *path = arena_printf(request->arena, "spec.secrets[%zu]", i);
-        if (read_secret(request, value_at(v, i), path, &map.at[i]) < 0)
-            return -1;
-    }
-    qsort(map.at, map.n, sizeof(*map.at), by_name);
-    for (size_t i = 1; i < n; i++)
-        if (strcmp(map.at[i - 1].name, map.at[i].name) == 0)
-            return bad(request, "spec.secrets",
-                       arena_printf(request->arena, "%s is given twice", map.at[i].name));
-    ask->secrets = map;
+    if (read_variables(request, spec, "secrets", &ask->secrets) < 0)
+        return -1;
+    for (size_t i = 0; i < ask->secrets.n; i++)
+        if (strlen(ask->secrets.at[i].value) < SECRET_MIN)
+            return bad(request,
+                       arena_printf(request->arena, "spec.secrets.%s", ask->secrets.at[i].name),
+                       arena_printf(request->arena,
+                                    "its value is shorter than %d bytes and would mask ordinary "
+                                    "text",
+                                    SECRET_MIN));
     return 0;
 }
 

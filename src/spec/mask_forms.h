@@ -35,8 +35,9 @@ void mask_forms_add(MaskForms *forms, const char *value);
  * secret alone determines is a form. */
 void mask_forms_add_encoded(MaskForms *forms, const char *value);
 
-/* Hides all forms in a sentence, in place. It is cut where it would get longer than `size`; one that
- * is as long as that was cut before, perhaps in the midst of a form: what is left of it is hidden. */
+/* Hides all forms in a sentence, in place. It is cut where it would get longer than `size`. One
+ * that is as long as that was cut before, perhaps in the midst of a form: what is left of that is
+ * hidden. */
 void mask_text(const StrList *forms, char *text, size_t size);
 /* A text with all forms hidden; returns owned. */
 char *mask_copy(const StrList *forms, const char *text);

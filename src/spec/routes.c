@@ -199,15 +199,14 @@ const Route routes[ROUTES] = {
     [ROUTE_WORKFLOWS] = {HTTP_GET, THOLE_API "/workflows",
                          "The workflows, also those that are over.", "thole.dev", "workflows", NULL,
                          "list", .reply = "WorkflowList", .params = {LIST_PARAMS}},
-    [ROUTE_WORKFLOW_CREATE] =
-        {HTTP_POST, THOLE_API "/workflows", "Runs a Config.", "thole.dev", "workflows", NULL,
-         "create",
-         "spec{config: a Config, or its text; file: what it is called in "
-         "messages; task: its uuid; backend: auto, local, …; timeout; "
-         "stepTimeout; cleanupOnCancel; env: a map, secrets: a list of {name, value}, both "
-         "for all steps}; client: whose "
-         "environment, limits and nice local steps inherit, as of a session",
-         .reply = "Workflow"},
+    [ROUTE_WORKFLOW_CREATE] = {HTTP_POST, THOLE_API "/workflows", "Runs a Config.", "thole.dev",
+                               "workflows", NULL, "create",
+                               "spec{config: a Config, or its text; file: what it is called in "
+                               "messages; task: its uuid; backend: auto, local, …; timeout; "
+                               "stepTimeout; cleanupOnCancel; env, secrets: maps, "
+                               "for all steps}; client: whose "
+                               "environment, limits and nice local steps inherit, as of a session",
+                               .reply = "Workflow"},
     [ROUTE_WORKFLOW] = {HTTP_GET, THOLE_API "/workflows/{name}", "One workflow.", "thole.dev",
                         "workflows", NULL, "get", .reply = "Workflow"},
     [ROUTE_WORKFLOW_STATUS] = {HTTP_GET, THOLE_API "/workflows/{name}/status", "The same.",

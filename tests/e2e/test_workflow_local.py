@@ -66,7 +66,7 @@ def test_who_says_nothing_of_itself_gives_nothing(thole):
 def test_what_is_given_along_is_in_every_step_and_secrets_are_hidden(thole):
     secret = "hunter2-is-l0ng/er"
     create(thole, [step("a", "echo $WHO $TOKEN", "echo $TOKEN | base64", environment={"WHO": "config"})], [step("b", "echo $TOKEN; exit 3")],
-           env={"WHO": "flag", "MORE": f"https://u:{secret}@x"}, secrets=[{"name": "TOKEN", "value": secret}])
+           env={"WHO": "flag", "MORE": f"https://u:{secret}@x"}, secrets={"TOKEN": secret})
     assert over(thole)["result"] == "failure"
     said = log(thole, "a") + log(thole, "b")
     assert "flag ********" in said and secret not in said
@@ -74,13 +74,13 @@ def test_what_is_given_along_is_in_every_step_and_secrets_are_hidden(thole):
     shown = thole.run("api", "GET", f"{WORKFLOWS}/t1").out
     assert secret not in shown
     spec = json.loads(shown)["spec"]
-    assert spec["env"] == {"MORE": "https://u:********@x", "WHO": "flag"} and spec["secrets"] == [{"name": "TOKEN", "value": "********"}]
+    assert spec["env"] == {"MORE": "https://u:********@x", "WHO": "flag"} and spec["secrets"] == {"TOKEN": "********"}
     thole.replace_server()
-    assert json.loads(thole.run("api", "GET", f"{WORKFLOWS}/t1").out)["spec"]["secrets"] == [{"name": "TOKEN", "value": "********"}]
+    assert json.loads(thole.run("api", "GET", f"{WORKFLOWS}/t1").out)["spec"]["secrets"] == {"TOKEN": "********"}
 
 
 def test_secrets_that_were_given_outlive_the_server(thole):
-    create(thole, [step("a", "echo up", "until test -e go; do sleep 0.05; done")], [step("b", "echo $TOKEN | wc -c; echo $TOKEN")], secrets=[{"name": "TOKEN", "value": "hunter2222"}])
+    create(thole, [step("a", "echo up", "until test -e go; do sleep 0.05; done")], [step("b", "echo $TOKEN | wc -c; echo $TOKEN")], secrets={"TOKEN": "hunter2222"})
     wait_until(lambda: "up" in log(thole, "a").splitlines(), what="a to run")
     thole.replace_server()
     (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
@@ -89,8 +89,7 @@ def test_secrets_that_were_given_outlive_the_server(thole):
 
 
 @pytest.mark.parametrize("spec, said", [({"env": {"A B": "x"}}, "spec.env.A B"), ({"env": {"A": 7}}, "spec.env.A: its value is no string"),
-                                        ({"secrets": {"A": "abcd"}}, "spec.secrets: expected a list"), ({"secrets": [{"name": "A", "value": "abc"}]}, "spec.secrets[0]: the value of A is shorter than 4 bytes"),
-                                        ({"secrets": [{"name": "A", "value": "abcd"}] * 2}, "A is given twice")])
+                                        ({"secrets": ["A"]}, "spec.secrets: expected a map"), ({"secrets": {"A": "abc"}}, "shorter than 4 bytes")])
 def test_what_cannot_be_given_is_refused(thole, spec, said):
     body = {"spec": {"backend": "local", "config": {"pipeline": []}, **spec}}
     result = thole.run("api", "POST", WORKFLOWS, json.dumps(body), code=None)
@@ -118,7 +117,7 @@ def test_a_secret_is_hidden_however_it_is_cut(thole, form):
 
 def test_lines_of_a_secret_are_hidden_but_short_ones_are_not(thole):
     key = "-----BEGIN KEY-----\nabcdefgh12345678\n}\nzzzz9999yyyy\n-----END KEY-----"
-    create(thole, [step("a", "echo '}'", "printf '%s\\n' \"$KEY\"", "printf '%s' \"$KEY\" | head -2 | tail -1")], secrets=[{"name": "KEY", "value": key}])
+    create(thole, [step("a", "echo '}'", "printf '%s\\n' \"$KEY\"", "printf '%s' \"$KEY\" | head -2 | tail -1")], secrets={"KEY": key})
     over(thole)
     said = log(thole, "a")
     assert "\n}\n" in said

@@ -108,12 +108,8 @@ void workflow_show_given(const Workflow *workflow, JsonWriter *out) {
     encode_env(workflow, workflow->masks, out);
     if (!workflow->secrets.n)
         return;
-    json_kv_array(out, "secrets");
-    for (size_t i = 0; i < workflow->secrets.n; i++) {
-        json_object_begin(out);
-        json_kv_string(out, "name", workflow->secrets.at[i].name);
-        json_kv_string(out, "value", SCHEMA_MASKED);
-        json_object_end(out);
-    }
-    json_array_end(out);
+    json_kv_object(out, "secrets");
+    for (size_t i = 0; i < workflow->secrets.n; i++)
+        json_kv_string(out, workflow->secrets.at[i].name, SCHEMA_MASKED);
+    json_object_end(out);
 }

@@ -41,14 +41,15 @@ TEST(what_a_workflow_is_asked_for_with)
 
 TEST(what_comes_along_with_a_workflow)
 {
-    static const char body[] = "{\"spec\":{\"config\":{\"pipeline\":[]},\"env\":{\"B\":\"2\",\"A\":"
-                               "\"1\"},\"secrets\":[{\"name\":"
-                               "\"T\",\"value\":\"hunter2\"}]},\"client\":{\"env\":{\"PATH\":\"/"
-                               "bin\"},\"nice\":3,\"umask\":63}}";
+    static const char body[] =
+        "{\"spec\":{\"config\":{\"pipeline\":[]},\"env\":{\"B\":\"2\",\"A\":"
+        "\"1\"},\"secrets\":{\"T\":\"hunter2\"}},\"client\":{\"env\":{\"PATH\":\"/"
+        "bin\"},\"nice\":3,\"umask\":63}}";
     static const Case bad[] = {
         {"{\"spec\":{\"config\":{},\"env\":[]}}", 422, "spec.env: expected a map"},
         {"{\"spec\":{\"config\":{},\"env\":{\"1\":\"x\"}}}", 422, "spec.env.1: "},
-        {"{\"spec\":{\"config\":{},\"secrets\":[{\"value\":\"abcd\"}]}}", 422, "it has no `name`"},
+        {"{\"spec\":{\"config\":{},\"secrets\":{\"T\":\"abc\"}}}", 422,
+         "spec.secrets.T: its value is shorter"},
         {"{\"spec\":{\"config\":{}},\"client\":{\"nice\":99}}", 422, "client.nice: 99 is outside"},
     };
     Front *front = front_new();
