@@ -130,6 +130,7 @@ static const Verb verbs[] = {
     {"list", NULL, 0, "text|json", list},
     {"show", "the uuid of a task", 1, "text|json", show},
     {"logs", "the uuid of a task, then names of steps", SIZE_MAX, "text|json|raw", workflow_logs},
+    {"graph", "the uuid of a task", 1, "text|json|dot", workflow_graph},
     {"cancel", "the uuid of a task", 1, "text", cancel},
     {"wait", "the uuid of a task", 1, "text|json", wait_over},
     {"delete", "the uuid of a task", 1, "text", delete_it},
@@ -142,7 +143,7 @@ static const Verb *find_verb(const char *name, Err *err) {
         if (strcmp(verbs[i].name, name) == 0)
             return &verbs[i];
     }
-    err_set(err, ERR_INVALID, "thole workflow takes run, list, show, logs, cancel, wait or delete");
+    err_set(err, ERR_INVALID, "thole workflow takes run, list, show, logs, graph, cancel, wait or delete");
     err_suggest(err, str_suggest(name, names, COUNT(names)), "");
     return NULL;
 }
@@ -170,9 +171,9 @@ static int run(Cli *cli, void *given, Err *err) {
 const Command command_workflow = {
     .name = "workflow",
     .args = "run CONFIG [--backend B] [--env K=V] [--secret NAME[=V]] [--task-uuid U] "
-            "[--timeout D] [--keep] [-d] | list | show T | logs T [STEP…] [-f] [-n N] | "
+            "[--timeout D] [--keep] [-d] | list | show T | logs T [STEP…] [-f] [-n N] | graph T | "
             "cancel T [--grace D] | wait T [--timeout D] | delete T",
-    .words = "run|list|show|logs|cancel|wait|delete",
+    .words = "run|list|show|logs|graph|cancel|wait|delete",
     .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
     .more = "CONFIG is a file, or - for stdin. T is the uuid of a task, or as much of it as no\n"
             "other begins with. ^C cancels what `run` runs; -d leaves it alone.",

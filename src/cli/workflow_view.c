@@ -67,7 +67,7 @@ void workflow_took(const Value *workflow, char text[DURATION_TEXT]) {
         duration_format_short((to_us - from_us) / 1000, text);
 }
 
-static void step_took(const Value *step, char text[DURATION_TEXT]) {
+void workflow_step_took(const Value *step, char text[DURATION_TEXT]) {
     int64_t ms = value_get_int(step, "duration_ms", -1), from_s = value_get_int(step, "started", 0);
     text[0] = '\0';
     if (ms < 0 && from_s && !value_get_bool(step, "exited", false))
@@ -82,7 +82,7 @@ void workflow_step_sentence(const Value *step, bool color, Buf *out) {
     const char *error = value_get_str(step, "error");
     int64_t code = value_get_int(step, "exit_code", 0);
     char took[DURATION_TEXT];
-    step_took(step, took);
+    workflow_step_took(step, took);
     buf_printf(out, "%s: ", text_of(step, "name"));
     put_word(text_of(step, "state"), color, out);
     if (code)
@@ -151,7 +151,7 @@ void workflow_print(const Cli *cli, const Value *workflow) {
         char code[24] = "", took[DURATION_TEXT];
         if (value_get(step, "exit_code"))
             snprintf(code, sizeof(code), "%lld", (long long)value_get_int(step, "exit_code", 0));
-        step_took(step, took);
+        workflow_step_took(step, took);
         const char *cells[] = {text_of(step, "name"), text_of(step, "state"), code, took,
                                text_of(step, "error")};
         table_row(table, cells, workflow_state_color(cells[1]));

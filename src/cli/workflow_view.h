@@ -13,6 +13,7 @@ const char *workflow_state_color(const char *state);
 const char *workflow_word(const Value *workflow);
 /* How long it took, or has been; "" if it has not begun. */
 void workflow_took(const Value *workflow, char text[DURATION_TEXT]);
+void workflow_step_took(const Value *step, char text[DURATION_TEXT]);
 /* "2/3": steps that are over. */
 void workflow_steps_done(const Value *workflow, char *text, size_t size);
 
