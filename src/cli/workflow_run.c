@@ -90,7 +90,7 @@ static int put_env(const TextList *env, JsonWriter *out, Err *err) {
 
 /* Without a value, so that it is in nobody's argv, it is taken from the environment. */
 static int put_secrets(const TextList *secrets, JsonWriter *out, Err *err) {
-    json_kv_array(out, "secrets");
+    json_kv_object(out, "secrets");
     for (size_t i = 0; i < secrets->n; i++) {
         AUTO_FREE char *name = NULL;
         const char *equals = strchr(secrets->at[i], '=');
@@ -100,12 +100,9 @@ static int put_secrets(const TextList *secrets, JsonWriter *out, Err *err) {
         if (!value)
             return err_set(err, ERR_INVALID,
                            "--secret %.60s: there is no such variable in your environment", name);
-        json_object_begin(out);
-        json_kv_string(out, "name", name);
-        json_kv_string(out, "value", value);
-        json_object_end(out);
+        json_kv_string(out, name, value);
     }
-    json_array_end(out);
+    json_object_end(out);
     return 0;
 }
 
