@@ -21,8 +21,8 @@ MAY["backend"] = {"base", "data", "spec", "pin", "loop"}
 MAY["client"] = {"base", "data", "spec"}  # `thole` links libc and jansson alone
 MAY["cli"] = {"base", "data", "spec", "client"}
 PIN_BASE = {"base/sys.h", "base/attr.h", "base/banned.h"}
-# Of the pin, others see its wire format only.
-PIN_PUBLIC = {"pin/wire.h"}
+# Of the pin, others see its wire format and how it masks.
+PIN_PUBLIC = {"pin/wire.h", "pin/mask.h"}
 
 # Home of each third-party header; one that is not here must still appear in one directory only.
 HOMES = {"uv.h": "loop", "curl/": "loop", "microhttpd.h": "api", "yaml.h": "data", "jansson.h": "data",
@@ -52,7 +52,7 @@ def judge(layer: str, own_sub: str, included: str):
     if layer == "pin" and target == "base" and included not in PIN_BASE:
         return f'the pin stands alone: of base/ it may include {", ".join(sorted(PIN_BASE))}, not "{included}"'
     if layer != "pin" and target == "pin" and included not in PIN_PUBLIC:
-        return f'of pin/ others include wire.h only, not "{included}"'
+        return f'of pin/ others include mask.h and wire.h only, not "{included}"'
     if target in ("backend", "store") and sub(included) and layer != "main" and (layer, own_sub) != (target, sub(included)):
         return f'only src/main and {target}/{sub(included)} itself may name "{included}"'
     return None

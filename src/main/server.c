@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "backend/docker/docker.h"
 #include "backend/fake/fake.h"
 #include "backend/local/local.h"
 #include "base/file.h"
@@ -37,7 +38,7 @@ enum {
     ADOPT_MS = 8 * 1000,
     STORE_WAIT_MS = 5 * 1000, /* for another process that has the store locked */
     SIGNALS = 3,
-    KINDS = 2
+    KINDS = 3
 };
 
 typedef struct App {
@@ -222,14 +223,21 @@ static Backend *make_local(void *arg, const StrMap *options, Err *err) {
     return ((App *)arg)->backend;
 }
 
+static Backend *make_docker(void *arg, const StrMap *options, Err *err) {
+    const App *app = arg;
+    DockerSetup setup = {.owner = app->state_dir, .options = options};
+    return docker_backend_new(app->loop, &setup, err);
+}
+
 static Backend *make_fake(void *arg, const StrMap *options, Err *err) {
     return fake_backend_new(((App *)arg)->loop);
 }
 
 /* The preferred first; `fake` is for show. */
 static void name_kinds(App *app) {
-    app->kinds[0] = (BackendKind){.name = "local", .make = make_local, .arg = app, .lent = true};
-    app->kinds[1] = (BackendKind){.name = "fake", .make = make_fake, .arg = app, .by_name = true};
+    app->kinds[0] = (BackendKind){.name = "docker", .make = make_docker, .arg = app};
+    app->kinds[1] = (BackendKind){.name = "local", .make = make_local, .arg = app, .lent = true};
+    app->kinds[2] = (BackendKind){.name = "fake", .make = make_fake, .arg = app, .by_name = true};
 }
 
 static int start(App *app, Err *err) {

@@ -21,8 +21,9 @@ struct DockerEngine {
     char *socket; /* NULL: TCP */
     char *base;   /* "http://…" without a slash at its end */
     char version[VERSION_MAX];
-    Call *first; /* not ended */
-    OpList ops;  /* not delivered */
+    char newest[VERSION_MAX]; /* that we want to speak */
+    Call *first;              /* not ended */
+    OpList ops;               /* not delivered */
 };
 
 /* Strings live in the op's arena. */
@@ -60,8 +61,8 @@ static int take_version(DockerEngine *engine, const char *theirs, Err *err) {
         return err_set(err, ERR_UNAVAILABLE,
                        "the Docker engine at %s speaks version %s of its API; %s is needed",
                        engine->host, theirs, DOCKER_API_OLDEST);
-    bool newer = number > version_number(DOCKER_API_NEWEST);
-    str_copy(engine->version, sizeof(engine->version), newer ? DOCKER_API_NEWEST : theirs);
+    bool newer = number > version_number(engine->newest);
+    str_copy(engine->version, sizeof(engine->version), newer ? engine->newest : theirs);
     return 0;
 }
 
@@ -95,6 +96,8 @@ static void on_cancel(Op *op, void *state) {
 static void fail_in(Call *call, const Err *why) {
     Err err = *why;
     call->engine->version[0] = '\0'; /* who answers next may be another */
+    if (err.kind == ERR_NOT_FOUND)   /* of its socket: that is not the 404 of who answers */
+        err.kind = ERR_UNAVAILABLE;
     err_in(&err, "docker engine %s", call->engine->host);
     end(call, NULL, &err);
 }
@@ -109,7 +112,10 @@ static ErrKind kind_of(long status) {
     case 404: return ERR_NOT_FOUND;
     case 409: return ERR_CONFLICT;
     case 429: return ERR_LIMIT;
-    default: return status >= 500 ? ERR_UNAVAILABLE : ERR_INTERNAL;
+    case 502:
+    case 503:
+    case 504: return ERR_UNAVAILABLE;
+    default: return ERR_INTERNAL;
     }
 }
 
@@ -296,6 +302,7 @@ DockerEngine *docker_engine_new(Loop *loop, const char *host, Err *err) {
     engine->loop = loop;
     engine->host = xstrdup(host && host[0] ? host : USUAL_HOST);
     engine->http = http_client_new(loop);
+    str_copy(engine->newest, sizeof(engine->newest), DOCKER_API_NEWEST);
     return take_host(engine, err) < 0 ? docker_engine_free(engine) : engine;
 }
 
@@ -325,6 +332,18 @@ const char *docker_engine_host(const DockerEngine *engine) {
 
 const char *docker_engine_socket(const DockerEngine *engine) {
     return engine->socket;
+}
+
+int docker_engine_speak(DockerEngine *engine, const char *version, Err *err) {
+    long number = version_number(version);
+    if (number < version_number(DOCKER_API_OLDEST) || number > version_number(DOCKER_API_NEWEST))
+        return err_set(
+            err, ERR_INVALID,
+            "the option api_version of the backend docker is \"%.40s\", which is not one "
+            "from " DOCKER_API_OLDEST " to " DOCKER_API_NEWEST,
+            version);
+    str_copy(engine->newest, sizeof(engine->newest), version);
+    return 0;
 }
 
 const char *docker_engine_version(const DockerEngine *engine) {

@@ -26,6 +26,8 @@ Loop *docker_engine_loop(const DockerEngine *engine);
 const char *docker_engine_host(const DockerEngine *engine);
 /* The path of its unix socket. NULL: it has none. */
 const char *docker_engine_socket(const DockerEngine *engine);
+/* Nothing newer than this version is spoken. -1: it is none, or too old. */
+MUST int docker_engine_speak(DockerEngine *engine, const char *version, Err *err);
 /* "1.41"; "": not known yet. */
 const char *docker_engine_version(const DockerEngine *engine);
 

@@ -73,7 +73,7 @@ static void take_line(Start *s, const char *text, size_t n) {
     if (json_parse(text, n, &arena, &line, NULL) == 0) {
         const char *error = value_get_str(line, "error"), *status = value_get_str(line, "status");
         if (error)
-            err_set(&s->pull_err, ERR_UNAVAILABLE, "pull %s: %s", s->what.ask.step->image, error);
+            err_set(&s->pull_err, ERR_INTERNAL, "pull %s: %s", s->what.ask.step->image, error);
         else if (status && s->what.on_pull)
             s->what.on_pull(s->what.pull_arg, status);
     }

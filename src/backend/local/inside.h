@@ -7,6 +7,7 @@
 #include "backend/local/kept.h"
 #include "backend/local/local.h"
 #include "backend/local/rail_link.h"
+#include "backend/step_name.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "pin/wire.h"
@@ -178,7 +179,3 @@ void task_each_run(const Task *task, FoundRunFn fn, void *arg);
 Op *local_discover(Backend *backend, OpFn fn, void *arg);
 bool run_dir_lingers(const char *dir); /* of a run that has ended: it has left helpers */
 size_t local_helpers(Backend *backend, StepId id, Helper *ret, size_t max);
-
-/* A step's name as a directory's, and back. */
-char *step_to_name(const char *step);
-char *step_from_name(const char *name); /* NULL: it is none of ours */

@@ -147,7 +147,7 @@ void start_now(World *world, StepId id, const Act *act) {
     ASSERT(heard.result);
     ASSERT(heard.state.phase == STEP_RUNNING);
     CHECK(heard.state.started_us > 0);
-    if (act->out && act->ignores_term)
+    if (act->out && (act->ignores_term || (conformance.contained && act->life_ms < 0)))
         written(world, id, act->out);
 }
 
@@ -158,6 +158,11 @@ void wait_now(World *world, StepId id, Heard *heard) {
     UNTIL(world, heard->called);
     CHECK_STR(heard->err.msg, "");
     CHECK_EQ(heard->state.phase, STEP_ENDED);
+}
+
+void check_signal(const Heard *end, int signal) {
+    CHECK_EQ(end->state.end, conformance.contained ? STEP_EXITED : STEP_SIGNALED);
+    CHECK_EQ(end->state.code, conformance.contained ? 128 + signal : signal);
 }
 
 void destroy_now(World *world, StepId id, int signal, uint32_t grace_ms) {

@@ -42,6 +42,9 @@ typedef struct Conformance {
     const Step *(*step)(World *world, const Act *act); /* lives as long as the world */
     /* Likewise, as a step with commands of a workflow that was set up; NULL: `step` makes these */
     const Step *(*workflow_step)(World *world, const Act *act);
+    /* a step is the first process of a world of its own: a signal that ends it is told as the code
+     * 128 + signal, and it hears signals from when it has written `out` on */
+    bool contained;
     void (*turn)(World *world); /* lets a little time pass: at most some 20 ms */
 } Conformance;
 
@@ -90,6 +93,7 @@ void start(World *world, StepId id, const Act *act, Heard *heard); /* asks */
 void start_now(World *world, StepId id, const Act *act);
 void written(World *world, StepId id, const char *text); /* waits until its log holds the text */
 void wait_now(World *world, StepId id, Heard *heard);    /* waits for its end */
+void check_signal(const Heard *end, int signal);         /* that is what has ended it */
 /* And waits, without error. */
 void destroy_now(World *world, StepId id, int signal, uint32_t grace_ms);
 void tail(World *world, StepId id, uint64_t from, Shown *shown);

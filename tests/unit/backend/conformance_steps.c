@@ -85,8 +85,7 @@ TEST(conf_a_signal_is_told_as_such)
         Act act = {.name = "hurt", .dies_of = signals[i]};
         start_now(w, id, &act);
         wait_now(w, id, &end);
-        CHECK_EQ(end.state.end, STEP_SIGNALED);
-        CHECK_EQ(end.state.code, signals[i]);
+        check_signal(&end, signals[i]);
     }
     world_close(w);
 }
@@ -121,8 +120,7 @@ TEST(conf_many_may_wait_and_leave)
     backend_destroy_step(w->backend, id, NULL, hear_stop, heard);
     UNTIL(w, heard[5].called);
     for (int i = 0; i < 5; i++) {
-        CHECK_EQ(heard[i].state.end, STEP_SIGNALED);
-        CHECK_EQ(heard[i].state.code, SIGTERM);
+        check_signal(&heard[i], SIGTERM);
     }
     world_settle(w);
     CHECK_EQ(cancelled.called, 1);
@@ -207,7 +205,7 @@ TEST(conf_a_key_is_started_once)
     destroy_now(w, id, SIGTERM, GRACE_MS);
     expect_conflict(w, id); /* after it ended */
     wait_now(w, id, &end);
-    CHECK_EQ(end.state.code, SIGTERM);
+    check_signal(&end, SIGTERM);
     CHECK_EQ(end.state.log_size, 3); /* "up\n", once */
     world_close(w);
 }
@@ -263,8 +261,7 @@ TEST(conf_a_stop_sends_the_signal_that_was_asked_for)
         start_now(w, id, &server);
         destroy_now(w, id, signals[i], GRACE_MS);
         wait_now(w, id, &end);
-        CHECK_EQ(end.state.end, STEP_SIGNALED);
-        CHECK_EQ(end.state.code, signals[i]);
+        check_signal(&end, signals[i]);
     }
     world_close(w);
 }
@@ -282,8 +279,7 @@ TEST(conf_what_ignores_the_signal_is_killed_after_its_grace)
     UNTIL(w, stop.called);
     CHECK(loop_now_ms(w->loop) - before >= 300);
     wait_now(w, id, &end);
-    CHECK_EQ(end.state.end, STEP_SIGNALED);
-    CHECK_EQ(end.state.code, SIGKILL);
+    check_signal(&end, SIGKILL);
     world_close(w);
 }
 
@@ -315,7 +311,7 @@ TEST(conf_a_stop_that_nobody_awaits_goes_on)
     start_now(w, id, &server);
     op_forget(backend_destroy_step(w->backend, id, NULL, hear, &never));
     wait_now(w, id, &end);
-    CHECK_EQ(end.state.code, SIGTERM); /* what a stop without words sends */
+    check_signal(&end, SIGTERM); /* what a stop without words sends */
     world_settle(w);
     CHECK_EQ(never.called, 0);
     world_close(w);
@@ -394,8 +390,7 @@ TEST(conf_a_signal_reaches_the_step)
     }
     CHECK_STR(sent.err.msg, "");
     wait_now(w, id, &end);
-    CHECK_EQ(end.state.end, STEP_SIGNALED);
-    CHECK_EQ(end.state.code, SIGINT);
+    check_signal(&end, SIGINT);
     backend_signal_step(w->backend, id, SIGINT, hear, &late);
     backend_signal_step(w->backend, step_id("t", "nobody", 1), SIGINT, hear, &unknown);
     UNTIL(w, late.called && unknown.called);
@@ -434,9 +429,9 @@ TEST(conf_a_command_runs_beside_the_step)
     } else {
         CHECK_EQ(heard.err.kind, ERR_UNAVAILABLE);
     }
-    destroy_now(w, id, SIGTERM, 0);
+    destroy_now(w, id, SIGTERM, GRACE_MS);
     wait_now(w, id, &end);
-    CHECK_EQ(end.state.code, SIGTERM); /* untouched by what ran beside it */
+    check_signal(&end, SIGTERM); /* untouched by what ran beside it */
     CHECK_EQ(end.state.log_size, 3);
     world_close(w);
 }

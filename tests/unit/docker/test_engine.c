@@ -160,7 +160,9 @@ TEST(engine_says_no_in_one_sentence)
     } cases[] = {
         {"HTTP/1.1 500 E\r\nContent-Length: 46\r\n\r\n"
          "{\"message\":\"port is already allocated.\\nx\\ny\"}",
-         "docker: port is already allocated", ERR_UNAVAILABLE},
+         "docker: port is already allocated", ERR_INTERNAL},
+        {"HTTP/1.1 503 E\r\nContent-Length: 18\r\n\r\n{\"message\":\"busy\"}", "docker: busy",
+         ERR_UNAVAILABLE},
         {"HTTP/1.1 400 E\r\nContent-Length: 4\r\n\r\nwhat", "docker: status 400 without a message",
          ERR_INVALID},
         {"HTTP/1.1 403 E\r\nContent-Length: 16\r\n\r\n{\"message\":\"no\"}", "docker: no",
@@ -221,7 +223,7 @@ TEST(engine_that_went_away_is_asked_anew)
     town.serve = serve_free(town.serve);
     unlink(town.host + 7);
     hear(&town, &(DockerCall){.path = "/info"});
-    CHECK_EQ(town.h.err.kind, ERR_NOT_FOUND);
+    CHECK_EQ(town.h.err.kind, ERR_UNAVAILABLE); /* that its socket is not there is no 404 */
     CHECK_HAS(town.h.err.msg, town.host);
     CHECK_STR(docker_engine_version(town.engine), "");
     town_close(&town);

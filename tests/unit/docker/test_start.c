@@ -101,7 +101,7 @@ TEST(start_pulls_what_is_not_there)
     CHECK_STR(h.pull, "pulling");
     CHECK(strncmp(strchr(scripted_asked(), '\n') + 1, PULL CREATE, strlen(PULL CREATE)) == 0);
     h = start(&step, (const char *[]){NO_IMAGE, NO_PULL, NULL});
-    CHECK_EQ(h.err.kind, ERR_UNAVAILABLE);
+    CHECK_EQ(h.err.kind, ERR_INTERNAL);
     CHECK_STR(h.err.msg, "step build: pull reg:5000/a b: no route");
     h = start(&step, (const char *[]){NO_IMAGE, "500 {\"message\":\"no registry\"}", NULL});
     CHECK_STR(h.err.msg, "step build: pull reg:5000/a b: docker: no registry");
@@ -148,7 +148,7 @@ TEST(start_says_why_not)
     Step step = a_step();
     Heard h =
         start(&step, (const char *[]){CREATED, "500 {\"message\":\"no such directory: x\"}", NULL});
-    CHECK_EQ(h.err.kind, ERR_UNAVAILABLE);
+    CHECK_EQ(h.err.kind, ERR_INTERNAL);
     CHECK_HAS(h.err.msg, "step build: docker: no such directory: x");
     h = start(&step, (const char *[]){"201 {}", NULL});
     CHECK_STR(h.err.msg, "step build: docker names no container in its answer");

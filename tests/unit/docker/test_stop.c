@@ -94,7 +94,7 @@ TEST(stop_of_what_does_not_run_is_done)
 TEST(stop_says_why_not)
 {
     Err err = outcome(&gently, (const char *[]){"500 {\"message\":\"runtime is stuck\"}", NULL});
-    CHECK_EQ(err.kind, ERR_UNAVAILABLE);
+    CHECK_EQ(err.kind, ERR_INTERNAL);
     CHECK_STR(err.msg, "container x: docker: runtime is stuck");
 }
 

@@ -64,7 +64,7 @@ TEST(sweep_goes_on_and_tells_the_first_error)
     Err err = sweep((const char *[]){"200 [{\"Id\":\"c1\"},{\"Id\":\"c2\"},{\"Id\":\"c3\"}]",
                                      "500 {\"message\":\"stuck\"}", "404 {\"message\":\"gone\"}",
                                      "409 {\"message\":\"busy\"}", NOTHING});
-    CHECK_EQ(err.kind, ERR_UNAVAILABLE);
+    CHECK_EQ(err.kind, ERR_INTERNAL);
     CHECK_STR(err.msg, "docker: stuck");
     CHECK(strstr(scripted_asked(), VOLUMES) != NULL);
 }

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backend/docker/inside.h"
+#include "backend/docker/run_record.h"
+#include "backend/docker/step_copy.h"
+#include "backend/step_name.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "base/xalloc.h"
+#include "pin/wire.h"
+
+/* Somebody waiting for a state. */
+typedef struct Call {
+    List link;
+    DockerCallKind kind;
+    Op *op;
+} Call;
+
+/* ---- Names ---- */
+
+char *docker_run_key(StepId id) {
+    return xasprintf("%" PRIu32 ":%zu:%s%s", id.run, strlen(id.step), id.step, id.task);
+}
+
+char *docker_run_dir(const DockerTask *task, StepId id) {
+    AUTO_FREE char *name = step_to_name(id.step);
+    return xasprintf("%s/runs/%s/%" PRIu32, task->dir, name, id.run);
+}
+
+DockerRun *docker_run(Docker *docker, StepId id) {
+    AUTO_FREE char *key = docker_run_key(id);
+    return map_get(&docker->runs, key);
+}
+
+/* ---- Life ---- */
+
+DockerRun *docker_run_new(Docker *docker, StepId id, const char *dir) {
+    DockerRun *run = xcalloc(1, sizeof *run);
+    run->docker = docker;
+    list_init(&run->calls);
+    list_init(&run->tails);
+    list_init(&run->stops);
+    list_append(&docker->all, &run->link);
+    run->key = docker_run_key(id);
+    run->task = xstrdup(id.task);
+    run->step = xstrdup(id.step);
+    run->dir = xstrdup(dir);
+    run->number = id.run;
+    run->now = (StepState){.phase = STEP_RUNNING, .oom_killed = UNKNOWN};
+    run->now.container = run->container;
+    arena_init(&run->arena);
+    map_put(&docker->runs, run->key, run);
+    return run;
+}
+
+static void call_free(Call *call) {
+    list_remove(&call->link);
+    free(call);
+}
+
+static void forget(DockerRun *run) {
+    if (map_get(&run->docker->runs, run->key) == run)
+        map_remove(&run->docker->runs, run->key);
+}
+
+void docker_run_free(DockerRun *run) {
+    docker_run_unwatch(run);
+    docker_stops_free(run);
+    docker_tails_free(run);
+    while (!list_empty(&run->calls))
+        call_free(LIST_ENTRY(run->calls.next, (Call *)NULL, link));
+    log_copy_free(run->copy);
+    forget(run);
+    list_remove(&run->link);
+    arena_deinit(&run->arena);
+    free(run->key);
+    free(run->task);
+    free(run->step);
+    free(run->dir);
+    free(run);
+}
+
+void docker_run_let_go(DockerRun *run) {
+    run->forgotten = true;
+    forget(run);
+    if (list_empty(&run->tails) && list_empty(&run->stops))
+        docker_run_free(run);
+}
+
+/* ---- Its directory ---- */
+
+/* One that a killed server has left is used if it had not come to ask the engine. */
+static int make_dir(const char *dir, Err *err) {
+    Arena arena;
+    RunNote note;
+    StepState end;
+    if (sys_mkdirat(AT_FDCWD, dir, 0700) == 0)
+        return 0;
+    if (errno == ENOENT) {
+        AUTO_FREE char *parent = path_dir(dir);
+        return path_mkdirs(parent, 0700, err) < 0     ? -1
+               : sys_mkdirat(AT_FDCWD, dir, 0700) < 0 ? err_sys(err, errno, "make %s", dir)
+                                                      : 0;
+    }
+    if (errno != EEXIST)
+        return err_sys(err, errno, "make %s", dir);
+    arena_init(&arena);
+    int there = run_note_read(dir, &arena, &note, err);
+    there = there == 0 ? run_end_read(dir, &arena, &end, err) : there;
+    arena_deinit(&arena);
+    return there > 0 ? err_set(err, ERR_CONFLICT, "there is a run already: %s", dir) : there;
+}
+
+static RunNote note_of(const DockerRun *run) {
+    return (RunNote){.name = run->name,
+                     .container = run->container,
+                     .started_us = run->now.started_us,
+                     .log_from = run->copy ? log_copy_from(run->copy) : 0,
+                     .log_max = run->asked ? (uint64_t)run->asked->log_max : 0,
+                     .restarts = run->now.restarts,
+                     .attempt = run->now.attempt,
+                     .cause = run->now.cause};
+}
+
+int docker_run_open_log(DockerRun *run, Err *err) {
+    Arena arena;
+    RunNote note = {0};
+    AUTO_FREE char *secrets = NULL;
+    LogCopyAsk ask = {.dir = run->dir};
+    arena_init(&arena);
+    int result = run_note_read(run->dir, &arena, &note, err);
+    result = result < 0 ? -1 : run_secrets_read(run->dir, &secrets, &ask.secrets_size, err);
+    ask.max = note.log_max;
+    ask.from = note.log_from;
+    ask.secrets = secrets;
+    if (result == 0)
+        run->copy = log_copy_new(&ask, err);
+    arena_deinit(&arena);
+    return run->copy ? 0 : -1;
+}
+
+int docker_run_prepare(DockerRun *run, const Step *step, Err *err) {
+    if (make_dir(run->dir, err) < 0)
+        return -1;
+    run->asked = step_copy(step, &run->arena);
+    run->now.restarts = step->restarts;
+    run->now.attempt = step->attempt;
+    container_name(&(ContainerAsk){.id = {run->task, run->step, run->number},
+                                   .owner = run->docker->owner,
+                                   .step = step},
+                   run->name);
+    str_copy(run->now.cause, sizeof(run->now.cause), step->cause ? step->cause : "");
+    RunNote note = note_of(run);
+    if (run_secrets_write(run->dir, &step->secrets, err) == 0 &&
+        docker_run_open_log(run, err) == 0 && run_note_write(run->dir, &note, err) == 0)
+        return 0;
+    Err ignored;
+    (void)!path_remove_tree(run->dir, &ignored);
+    return -1;
+}
+
+/* ---- Its state ---- */
+
+static void on_cancel(Op *op, void *state) {
+    call_free(state);
+    op_fail(op, ERR_CANCELLED, "cancelled");
+}
+
+static bool answers(const DockerRun *run, DockerCallKind kind) {
+    switch (run->state) {
+    case DOCKER_RUN_STARTING:
+    case DOCKER_RUN_LOOKING: return false;
+    case DOCKER_RUN_RUNNING:
+        return kind == DOCKER_CALL_START || (kind == DOCKER_CALL_RESUME && !run->exited);
+    case DOCKER_RUN_ENDED:
+    case DOCKER_RUN_VOID: return true;
+    }
+    UNREACHABLE();
+}
+
+static void answer(DockerRun *run, DockerCallKind kind, Op *op) {
+    Err err = {0};
+    if (run->state == DOCKER_RUN_VOID && kind != DOCKER_CALL_RESUME) {
+        err_set(&err, ERR_NOT_FOUND, "run %" PRIu32 " of %s was never started", run->number,
+                run->step);
+        op_finish(op, NULL, 0, &err);
+        return;
+    }
+    StepState state = run->now;
+    state.container = arena_strdup(op_arena(op), run->container);
+    op_finish(op, &state, sizeof(state), NULL);
+}
+
+Op *docker_run_call(DockerRun *run, DockerCallKind kind, OpFn fn, void *arg) {
+    if (answers(run, kind)) {
+        Op *op = docker_op(run->docker, fn, arg, NULL, NULL);
+        answer(run, kind, op);
+        return op;
+    }
+    Call *call = xcalloc(1, sizeof *call);
+    bool goes_on = kind == DOCKER_CALL_START; /* whoever asked does not stop it by leaving */
+    call->kind = kind;
+    call->op = docker_op(run->docker, fn, arg, goes_on ? NULL : on_cancel, call);
+    list_append(&run->calls, &call->link);
+    return call->op;
+}
+
+/* Also for the next server: it runs, as this container. */
+static void note_start(DockerRun *run) {
+    RunNote note = note_of(run);
+    Err err;
+    if (run_note_write(run->dir, &note, &err) < 0)
+        log_warn("docker: %s", err.msg);
+    sys_point("started");
+    run->asked = NULL;
+    arena_reset(&run->arena);
+}
+
+void docker_run_set_state(DockerRun *run, DockerRunState state) {
+    Call *call;
+    run->state = state;
+    if (state == DOCKER_RUN_RUNNING && run->asked)
+        note_start(run);
+    run->now.phase = state == DOCKER_RUN_ENDED  ? STEP_ENDED
+                     : state == DOCKER_RUN_VOID ? STEP_NEVER
+                                                : STEP_RUNNING;
+    LIST_FOREACH_SAFE (call, &run->calls, link) {
+        if (answers(run, call->kind)) {
+            answer(run, call->kind, call->op);
+            call_free(call);
+        }
+    }
+    docker_tails_wake(run);
+    docker_stops_go(run);
+}
+
+void docker_run_end(DockerRun *run) {
+    Err err;
+    docker_run_unwatch(run);
+    if (run->copy) {
+        log_copy_finish(run->copy);
+        run->now.log_size = log_copy_size(run->copy);
+        run->copy = log_copy_free(run->copy);
+    }
+    if (run->now.ended_us == 0)
+        run->now.ended_us = loop_wall_us(run->docker->base.loop);
+    if (run->now.ended_us < run->now.started_us)
+        run->now.ended_us = run->now.started_us;
+    run->now.phase = STEP_ENDED;
+    sys_point("ended");
+    if (run_end_write(run->dir, &run->now, &err) < 0)
+        log_warn("docker: %s", err.msg);
+    run_secrets_remove(run->dir);
+    run->asked = NULL;
+    arena_reset(&run->arena);
+    docker_run_set_state(run, DOCKER_RUN_ENDED);
+}
+
+void docker_run_fail(DockerRun *run, StepEnd end, const char *why) {
+    run->now.end = end;
+    run->now.code = 0;
+    run->now.oom_killed = UNKNOWN;
+    str_copy(run->now.error, sizeof(run->now.error), why);
+    docker_run_end(run);
+}
+
+void docker_run_dismiss(DockerRun *run) {
+    Err err;
+    docker_run_unwatch(run);
+    run->copy = log_copy_free(run->copy);
+    run->now = (StepState){.phase = STEP_NEVER, .oom_killed = UNKNOWN};
+    run->container[0] = '\0';
+    run->now.container = run->container;
+    run->removed = true;
+    if (run_end_write(run->dir, &run->now, &err) < 0)
+        log_warn("docker: %s", err.msg);
+    run_secrets_remove(run->dir);
+    docker_run_set_state(run, DOCKER_RUN_VOID);
+}
+
+/* ---- Found on disk ---- */
+
+/* From what it has left: ended, never begun, or to be looked up. */
+static int take_up(DockerRun *run, Err *err) {
+    Arena arena;
+    StepState end;
+    RunNote note;
+    arena_init(&arena);
+    int there = run_end_read(run->dir, &arena, &end, err);
+    if (there > 0) {
+        run->now = end;
+        str_copy(run->container, sizeof(run->container), end.container);
+        run->now.container = run->container;
+        run->state = end.phase == STEP_NEVER ? DOCKER_RUN_VOID : DOCKER_RUN_ENDED;
+        run->removed = end.phase == STEP_NEVER;
+    }
+    int known = there < 0 ? -1 : run_note_read(run->dir, &arena, &note, err);
+    if (known > 0) {
+        run->now.restarts = note.restarts;
+        run->now.attempt = note.attempt;
+        str_copy(run->name, sizeof(run->name), note.name);
+        str_copy(run->now.cause, sizeof(run->now.cause), note.cause);
+    }
+    if (there == 0 && known > 0) {
+        run->now.started_us = note.started_us;
+        str_copy(run->container, sizeof(run->container), note.container);
+        run->state = DOCKER_RUN_LOOKING;
+        known = docker_run_open_log(run, err);
+    } else if (there == 0 && known == 0) { /* the engine was never asked */
+        docker_run_dismiss(run);
+    }
+    arena_deinit(&arena);
+    return known < 0 ? -1 : 0;
+}
+
+DockerRun *docker_known_run(Docker *docker, StepId id, Err *err) {
+    DockerRun *run = docker_run(docker, id);
+    DockerTask *task = docker_task(docker, id.task);
+    if (run)
+        return run;
+    AUTO_FREE char *dir = task ? docker_run_dir(task, id) : NULL;
+    if (!task || access(dir, F_OK) < 0) {
+        err_set(err, ERR_NOT_FOUND, "there is no run %" PRIu32 " of %s in %s", id.run, id.step,
+                id.task);
+        return NULL;
+    }
+    run = docker_run_new(docker, id, dir);
+    if (take_up(run, err) < 0) {
+        docker_run_free(run);
+        return NULL;
+    }
+    if (run->state == DOCKER_RUN_LOOKING)
+        docker_run_look(run);
+    return run;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of a run's container. The engine's word that something has changed (the end of a
+ * wait, of a log) is only a reason to look: what the container's own state says counts, and so a
+ * lost connection, a killed server and an engine that was restarted need no ways of their own. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/docker/inside.h"
+#include "backend/docker/start.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "base/xalloc.h"
+
+enum {
+    PAUSE_MS = 100, /* after the first failure, then twice as long each time */
+    PAUSE_MAX_MS = 2000,
+    LOOK_MS = 30 * 1000,
+    FLUSH_MS = 20,          /* what was written is shown after so long at the latest */
+    LOG_END_MS = 10 * 1000, /* after its end a log that is still followed is read anew */
+    NO_CODE = 0xffffffff    /* what engines say of an exit code that they do not know */
+};
+
+static void go_on(DockerRun *run);
+
+/* ---- An engine that does not answer ---- */
+
+static void on_retry(void *arg) {
+    DockerRun *run = arg;
+    run->retry = timer_free(run->retry);
+    if (!run->start)
+        docker_run_look(run);
+}
+
+static void give_up(DockerRun *run, const Err *err) {
+    Err why = *err;
+    char waited[DURATION_TEXT];
+    duration_format_short(run->docker->settings.patience_ms, waited);
+    err_in(&why, "given up after %s", waited);
+    docker_run_fail(run, STEP_LOST, why.msg);
+}
+
+/* Asks again in a while, or gives up. `since`: run->away_ms or run->log_away_ms. */
+static void wait_for_engine(DockerRun *run, int64_t *since, const Err *err) {
+    int64_t now_ms = loop_now_ms(run->docker->base.loop);
+    run->log_whole = false;
+    run->troubled = true;
+    if (*since == 0) {
+        *since = now_ms;
+        log_info("docker: %s", err->msg);
+    }
+    if (now_ms - *since >= run->docker->settings.patience_ms) {
+        give_up(run, err);
+        return;
+    }
+    run->pause_ms = run->pause_ms ? run->pause_ms * 2 : PAUSE_MS;
+    run->pause_ms = run->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : run->pause_ms;
+    if (!run->retry)
+        run->retry = timer_new(run->docker->base.loop, run->pause_ms, on_retry, run);
+}
+
+static void call(DockerRun *run, Op **ret, const DockerCall *what, OpFn fn) {
+    *ret = docker_call(run->docker->engine, what, fn, run);
+}
+
+static const char *handle(const DockerRun *run) {
+    return run->container[0] ? run->container : run->name;
+}
+
+/* ---- The log ---- */
+
+static void log_failed(DockerRun *run, const Err *err) {
+    log_copy_flush(run->copy);
+    uint64_t size = log_copy_size(run->copy);
+    Err why = *err;
+    if (size > run->log_had) { /* it did get on */
+        run->log_had = size;
+        run->log_away_ms = 0;
+    }
+    err_in(&why, "the log of step %s", run->step);
+    wait_for_engine(run, &run->log_away_ms, &why);
+}
+
+static void on_log_ended(void *arg, const void *result, const Err *err) {
+    DockerRun *run = arg;
+    const DockerReply *reply = result;
+    Err bad = {0};
+    run->logs = NULL;
+    run->log_end = timer_free(run->log_end);
+    if (err)
+        bad = *err;
+    else if (docker_reply_check(reply, &bad) == 0)
+        (void)!log_copy_end(run->copy, &bad);
+    if (!err && reply->status == 404) {
+        docker_run_look(run); /* it says what there is */
+    } else if (bad.kind != ERR_NONE) {
+        log_failed(run, &bad);
+    } else {
+        run->log_whole = true;
+        run->log_away_ms = 0;
+        go_on(run);
+    }
+}
+
+static void on_flush(void *arg) {
+    DockerRun *run = arg;
+    run->log_flush = timer_free(run->log_flush);
+    log_copy_flush(run->copy);
+    docker_tails_wake(run);
+}
+
+static void flush_soon(DockerRun *run) {
+    if (run->log_flush)
+        return;
+    run->log_flush = timer_new(run->docker->base.loop, FLUSH_MS, on_flush, run);
+}
+
+static bool on_log(void *arg, const char *bytes, size_t n) {
+    DockerRun *run = arg;
+    Err err = {0};
+    if (log_copy_put(run->copy, bytes, n, &err) < 0) {
+        op_drop(run->logs);
+        run->logs = NULL;
+        log_failed(run, &err);
+        return true;
+    }
+    flush_soon(run);
+    return true;
+}
+
+static void read_log(DockerRun *run) {
+    char *path = xasprintf("/containers/%s/logs?stdout=1&stderr=1&timestamps=1%s", handle(run),
+                           run->exited ? "" : "&follow=1");
+    run->log_whole = false;
+    log_copy_begin(run->copy);
+    call(run, &run->logs, &(DockerCall){.path = path, .on_data = on_log}, on_log_ended);
+    free(path);
+}
+
+static void on_log_late(void *arg) {
+    DockerRun *run = arg;
+    run->log_end = timer_free(run->log_end);
+    op_drop(run->logs);
+    read_log(run);
+}
+
+/* ---- Its end ---- */
+
+static void on_waited(void *arg, const void *result, const Err *err) {
+    DockerRun *run = arg;
+    (void)result;
+    run->wait = NULL;
+    if (err && docker_is_away(err))
+        wait_for_engine(run, &run->away_ms, err);
+    else if (!run->look)
+        docker_run_look(run);
+}
+
+/* It runs: waits for its end, and copies what it writes. */
+static void follow(DockerRun *run) {
+    if (!run->logs)
+        read_log(run);
+    if (run->wait)
+        return;
+    char *path = xasprintf("/containers/%s/wait", handle(run));
+    call(run, &run->wait, &(DockerCall){.method = "POST", .path = path}, on_waited);
+    free(path);
+}
+
+/* It has exited, and nothing is left to be learned but its log. */
+static void go_on(DockerRun *run) {
+    Loop *loop = run->docker->base.loop;
+    if (!run->exited)
+        return;
+    if (run->log_whole)
+        docker_run_end(run);
+    else if (!run->logs)
+        read_log(run);
+    else if (!run->log_end)
+        run->log_end = timer_new(loop, LOG_END_MS, on_log_late, run);
+}
+
+/* ---- Looking ---- */
+
+static int64_t time_of(const Value *state, const char *key) {
+    const char *text = value_get_str(state, key);
+    int64_t us = 0;
+    Err ignored;
+    return text && time_parse(text, &us, &ignored) == 0 && us > 0 ? us : 0;
+}
+
+static void take_start(DockerRun *run, const Value *body) {
+    const char *id = value_get_str(body, "Id");
+    if (id)
+        str_copy(run->container, sizeof(run->container), id);
+    if (run->now.started_us == 0)
+        run->now.started_us = time_of(value_get(body, "State"), "StartedAt");
+    if (run->now.started_us == 0)
+        run->now.started_us = loop_wall_us(run->docker->base.loop);
+}
+
+static void take_end(DockerRun *run, const Value *state) {
+    int64_t code = value_get_int(state, "ExitCode", -1);
+    run->exited = true;
+    run->now.end = STEP_EXITED;
+    run->now.code = code == NO_CODE ? -1 : (int)code;
+    run->now.oom_killed = value_get_bool(state, "OOMKilled", false) ? YES : NO;
+    run->now.ended_us = time_of(state, "FinishedAt");
+}
+
+static void on_dismissed(void *arg, const void *result, const Err *err) {
+    DockerRun *run = arg;
+    const DockerReply *reply = result;
+    run->removal = NULL;
+    if (err && docker_is_away(err)) {
+        wait_for_engine(run, &run->away_ms, err);
+    } else if (err || reply->status == 409) { /* it runs after all */
+        Err busy = {0};
+        err_set(&busy, ERR_UNAVAILABLE, "container %s cannot be removed: %s", run->name,
+                err ? err->msg : reply->message);
+        wait_for_engine(run, &run->away_ms, &busy);
+    } else {
+        docker_run_dismiss(run);
+    }
+}
+
+/* Another server's start came as far as making it. It never is to run then; the engine refuses if
+ * it does already. */
+static void dismiss(DockerRun *run) {
+    char *path = xasprintf("/containers/%s?v=1", handle(run));
+    DockerCall what = {.method = "DELETE", .path = path, .timeout_ms = LOOK_MS};
+    call(run, &run->removal, &what, on_dismissed);
+    free(path);
+}
+
+static void not_there(DockerRun *run) {
+    if (run->asked) {
+        docker_run_begin(run);
+    } else if (run->now.started_us == 0) {
+        docker_run_dismiss(run);
+    } else {
+        char why[200];
+        snprintf(why, sizeof(why), "its container %.80s is gone: somebody has removed it",
+                 run->name);
+        run->removed = true;
+        docker_run_fail(run, STEP_LOST, why);
+    }
+}
+
+static void found(DockerRun *run, const Value *body) {
+    const Value *state = value_get(body, "State");
+    const char *status = value_get_str(state, "Status");
+    if (str_same(status, "created")) {
+        if (run->asked)
+            docker_run_begin(run); /* takes it as it is */
+        else if (!run->removal)
+            dismiss(run);
+        return;
+    }
+    take_start(run, body);
+    bool runs = value_get_bool(state, "Running", false) || str_same(status, "restarting");
+    if (!runs)
+        take_end(run, state);
+    if (run->state != DOCKER_RUN_RUNNING)
+        docker_run_set_state(run, DOCKER_RUN_RUNNING);
+    if (runs)
+        follow(run);
+    else
+        go_on(run);
+}
+
+static void on_looked(void *arg, const void *result, const Err *err) {
+    DockerRun *run = arg;
+    const DockerReply *reply = result;
+    Err bad = {0};
+    run->look = NULL;
+    if (err) {
+        wait_for_engine(run, &run->away_ms, err);
+    } else if (reply->status == 404) {
+        not_there(run);
+    } else if (docker_reply_check(reply, &bad) < 0 || !value_get(reply->body, "State")) {
+        if (bad.kind == ERR_NONE)
+            err_set(&bad, ERR_UNAVAILABLE, "docker says nothing of the state of container %s",
+                    run->name);
+        wait_for_engine(run, &run->away_ms, &bad);
+    } else {
+        run->away_ms = run->log_away_ms ? run->away_ms : 0;
+        run->pause_ms = run->log_away_ms ? run->pause_ms : 0;
+        found(run, reply->body);
+    }
+}
+
+void docker_run_look(DockerRun *run) {
+    if (run->look)
+        return;
+    char *path = xasprintf("/containers/%s/json", handle(run));
+    call(run, &run->look, &(DockerCall){.path = path, .timeout_ms = LOOK_MS}, on_looked);
+    free(path);
+}
+
+/* ---- Starting ---- */
+
+static void on_started(void *arg, const void *result, const Err *err) {
+    DockerRun *run = arg;
+    const DockerStarted *started = result;
+    run->start = NULL;
+    if (!err) {
+        str_copy(run->container, sizeof(run->container), started->container);
+        docker_run_set_state(run, DOCKER_RUN_LOOKING);
+        docker_run_look(run);
+    } else if (docker_is_away(err)) { /* nobody knows how far it came */
+        wait_for_engine(run, &run->away_ms, err);
+    } else if (err->kind == ERR_CONFLICT && run->troubled) { /* the answer to its start was lost */
+        docker_run_set_state(run, DOCKER_RUN_LOOKING);
+        docker_run_look(run);
+    } else {
+        docker_run_fail(run, STEP_FAILED, err->msg);
+    }
+}
+
+/* What a pull says goes to the log, before what the step writes there: once, not for each layer. */
+static void on_pull(void *arg, const char *line) {
+    DockerRun *run = arg;
+    if (!str_starts(line, "Pulling from ") && !str_starts(line, "Status: ") &&
+        !str_starts(line, "Digest: "))
+        return;
+    AUTO_FREE char *said = xasprintf("docker: %s", line);
+    if (strcmp(said, run->pull_said) == 0)
+        return;
+    str_copy(run->pull_said, sizeof(run->pull_said), said);
+    log_copy_say(run->copy, said);
+    docker_tails_wake(run);
+}
+
+void docker_run_begin(DockerRun *run) {
+    DockerStart start = {.ask = {.id = {run->task, run->step, run->number},
+                                 .owner = run->docker->owner,
+                                 .step = run->asked,
+                                 .defaults = &run->docker->settings.defaults},
+                         .on_pull = on_pull,
+                         .pull_arg = run};
+    if (run->start)
+        return;
+    run->start =
+        docker_inner(run->docker, docker_start(run->docker->engine, &start, on_started, run));
+}
+
+void docker_run_abort(DockerRun *run) {
+    docker_run_unwatch(run);
+    docker_run_fail(run, STEP_FAILED, "it was stopped before it had started");
+}
+
+void docker_run_unwatch(DockerRun *run) {
+    Op **ops[] = {&run->start, &run->look, &run->wait, &run->logs, &run->removal};
+    for (size_t i = 0; i < COUNT(ops); i++) {
+        op_drop(*ops[i]);
+        *ops[i] = NULL;
+    }
+    run->retry = timer_free(run->retry);
+    run->log_end = timer_free(run->log_end);
+    run->log_flush = timer_free(run->log_flush);
+}
