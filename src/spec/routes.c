@@ -203,7 +203,8 @@ const Route routes[ROUTES] = {
                                "workflows", NULL, "create",
                                "spec{config: a Config, or its text; file: what it is called in "
                                "messages; task: its uuid; backend: auto, local, …; timeout; "
-                               "stepTimeout; cleanupOnCancel; env, secrets: maps, "
+                               "stepTimeout; cleanupOnCancel; env, secrets: maps "
+                               "(secrets also as in a Config), "
                                "for all steps}; client: whose "
                                "environment, limits and nice local steps inherit, as of a session",
                                .reply = "Workflow"},

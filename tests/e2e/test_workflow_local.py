@@ -89,7 +89,7 @@ def test_secrets_that_were_given_outlive_the_server(thole):
 
 
 @pytest.mark.parametrize("spec, said", [({"env": {"A B": "x"}}, "spec.env.A B"), ({"env": {"A": 7}}, "spec.env.A: its value is no string"),
-                                        ({"secrets": ["A"]}, "spec.secrets: expected a map"), ({"secrets": {"A": "abc"}}, "shorter than 4 bytes")])
+                                        ({"secrets": ["A"]}, "spec.secrets[0]: it has no `name`"), ({"secrets": "A"}, "spec.secrets: expected a map"), ({"secrets": {"A": "abc"}}, "shorter than 4 bytes")])
 def test_what_cannot_be_given_is_refused(thole, spec, said):
     body = {"spec": {"backend": "local", "config": {"pipeline": []}, **spec}}
     result = thole.run("api", "POST", WORKFLOWS, json.dumps(body), code=None)
@@ -117,7 +117,7 @@ def test_a_secret_is_hidden_however_it_is_cut(thole, form):
 
 def test_lines_of_a_secret_are_hidden_but_short_ones_are_not(thole):
     key = "-----BEGIN KEY-----\nabcdefgh12345678\n}\nzzzz9999yyyy\n-----END KEY-----"
-    create(thole, [step("a", "echo '}'", "printf '%s\\n' \"$KEY\"", "printf '%s' \"$KEY\" | head -2 | tail -1")], secrets={"KEY": key})
+    create(thole, [step("a", "echo '}'", "printf '%s\\n' \"$KEY\"", "printf '%s' \"$KEY\" | head -2 | tail -1")], secrets=[{"name": "KEY", "value": key}])
     over(thole)
     said = log(thole, "a")
     assert "\n}\n" in said
