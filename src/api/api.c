@@ -63,6 +63,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_BACKEND] = serve_backends,
     [ROUTE_LEFTOVERS] = serve_backends,
     [ROUTE_LEFTOVERS_DELETE] = serve_leftovers_delete,
+    [ROUTE_WORKFLOW_EVENTS] = serve_workflow_events,
     [ROUTE_REVIEW] = serve_review,
     [ROUTE_SERVER] = serve_server,
     [ROUTE_SERVER_STOP] = serve_server_leave,

@@ -82,6 +82,8 @@ void serve_workflow_cancel(Api *api, Request *request, const RouteMatch *match);
 /* backends.c */
 void serve_backends(Api *api, Request *request, const RouteMatch *match);
 void serve_leftovers_delete(Api *api, Request *request, const RouteMatch *match);
+/* workflow_events.c */
+void serve_workflow_events(Api *api, Request *request, const RouteMatch *match);
 /* server_info.c */
 void serve_review(Api *api, Request *request, const RouteMatch *match);
 void serve_server(Api *api, Request *request, const RouteMatch *match);
@@ -106,5 +108,7 @@ void reply_json(Request *request, int status, Buf *buf);
 /* ---- params.c: parameters of a query ---- */
 /* 0, also when absent: *ret stays; -1: it was answered with 400. */
 int param_bad(Request *request, const char *name, const char *text, const char *expected);
+/* The values of all of that name. */
+StrList params_all(Request *request, const char *name);
 MUST int param_time(Request *request, const char *name, int64_t *ret);
 MUST int param_count(Request *request, const char *name, int64_t min, int64_t *ret);

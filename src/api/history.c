@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/api_inside.h"
+#include "api/event_flow.h"
 #include "api/stream_out.h"
 #include "base/limits.h"
 #include "base/str.h"
@@ -18,7 +19,7 @@ enum { STREAM_MOST = 1 << 20, LIMIT_MOST = 100 * 1000, WIDTH = 80, WIDTH_MOST = 
 /* ---- events ---- */
 
 typedef struct Flow {
-    EventStream *events;
+    EventSource source;
     HttpStream *stream;
     StreamOut out;
     bool ended;
@@ -27,7 +28,7 @@ typedef struct Flow {
 static void pull(Flow *flow, size_t size) {
     EventLine line;
     while (!flow->ended && stream_out_waiting(&flow->out) < size) {
-        int got = event_stream_next(flow->events, &line);
+        int got = flow->source.next(flow->source.events, &line);
         flow->ended = got < 0;
         if (got <= 0)
             return;
@@ -51,17 +52,13 @@ static void on_more(void *arg) {
 
 static void on_close(void *arg) {
     Flow *flow = arg;
-    event_stream_free(flow->events);
+    flow->source.free(flow->source.events);
     stream_out_deinit(&flow->out);
     free(flow);
 }
 
 static int parse_events(Request *request, EventAsk *ask) {
-    const char **targets = arena_alloc(request->arena, MAX_URI_PARAMS * sizeof(*targets));
-    for (size_t i = 0; i < request->uri.query_n; i++)
-        if (strcmp(request->uri.query[i].name, "target") == 0)
-            targets[ask->targets.n++] = request->uri.query[i].value;
-    ask->targets.at = targets;
+    ask->targets = params_all(request, "target");
     ask->follow = request_flag(request, "follow");
     if (param_count(request, "limit", 0, &ask->tail) < 0 ||
         param_count(request, "after", 0, &ask->after) < 0 ||
@@ -72,21 +69,40 @@ static int parse_events(Request *request, EventAsk *ask) {
     return 0;
 }
 
+EventFlow event_flow_new(void) {
+    Flow *flow = xcalloc(1, sizeof(*flow));
+    stream_out_init(&flow->out, STREAM_MOST);
+    return (EventFlow){.more = on_more, .arg = flow};
+}
+
+void event_flow_begin(EventFlow own, Request *request, const EventSource *source, const Err *err) {
+    Flow *flow = own.arg;
+    if (source->events) {
+        flow->source = *source;
+        flow->stream =
+            request_stream(request, &(StreamAsk){.fill = fill, .close = on_close, .arg = flow});
+        return;
+    }
+    stream_out_deinit(&flow->out);
+    free(flow);
+    reply_err(request, err);
+}
+
+static int next_event(void *events, EventLine *ret) {
+    return event_stream_next(events, ret);
+}
+static void free_events(void *events) {
+    event_stream_free(events);
+}
+
 void serve_events(Api *api, Request *request, const RouteMatch *match) {
     EventAsk ask = {.slug = match->vars[0], .tail = -1};
     Err err;
     if (!session_exists(api, request, ask.slug) || parse_events(request, &ask) < 0)
         return;
-    Flow *flow = xcalloc(1, sizeof(*flow));
-    stream_out_init(&flow->out, STREAM_MOST);
-    flow->events = event_stream_new(api->options.engine, &ask, on_more, flow, &err);
-    if (!flow->events) {
-        free(flow);
-        reply_err(request, &err);
-        return;
-    }
-    flow->stream =
-        request_stream(request, &(StreamAsk){.fill = fill, .close = on_close, .arg = flow});
+    EventFlow flow = event_flow_new();
+    EventStream *events = event_stream_new(api->options.engine, &ask, flow.more, flow.arg, &err);
+    event_flow_begin(flow, request, &(EventSource){events, next_event, free_events}, &err);
 }
 
 /* ---- why ---- */

@@ -24,3 +24,12 @@ int param_count(Request *request, const char *name, int64_t min, int64_t *ret) {
                          min ? "it is a number from 1" : "it is a number from 0");
     return 0;
 }
+
+StrList params_all(Request *request, const char *name) {
+    const char **values = arena_alloc(request->arena, MAX_URI_PARAMS * sizeof(*values));
+    StrList all = {.at = values};
+    for (size_t i = 0; i < request->uri.query_n; i++)
+        if (strcmp(request->uri.query[i].name, name) == 0)
+            values[all.n++] = request->uri.query[i].value;
+    return all;
+}

@@ -145,6 +145,7 @@ static int read_ask(Request *request, const Value *body, WorkflowAsk *ret) {
     const Value *spec = value_get(body, "spec");
     ret->file = "spec.config";
     ret->backend_options = value_get(spec, "backendOptions");
+    ret->keep = value_get_bool(spec, "keep", false);
     ret->cleanup = value_get_bool(spec, "cleanupOnCancel", false);
     if (read_text(request, spec, "task", &ret->task) < 0 ||
         read_text(request, spec, "backend", &ret->backend) < 0 ||

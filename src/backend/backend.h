@@ -71,6 +71,12 @@ typedef struct StopHow {
     bool keep; /* a container is ended but not removed: people want to look at it */
 } StopHow;
 
+/* Result of setup_workflow where one step makes it impossible; there is none if all went well. */
+typedef struct SetupBlame {
+    char step[128]; /* its uuid */
+    char why[256];  /* one sentence without its name */
+} SetupBlame;
+
 /* Result of destroy_step; there may be none. */
 typedef struct StepStopped {
     /* how the command failed, in one sentence, with the first line that it wrote; "": it did not */
@@ -163,7 +169,8 @@ typedef struct BackendOps {
     bool (*available)(Backend *, Err *why);
     /* MUST */
     Op *(*load)(Backend *, OpFn, void *);
-    /* MUST. `dir`: the task's own directory; runs, logs and records go below. Idempotent. */
+    /* MUST. `dir`: the task's own directory; runs, logs and records go below. Idempotent.
+     * SetupBlame */
     Op *(*setup_workflow)(Backend *, const char *task, const char *dir, const WorkflowConfig *,
                           OpFn, void *);
     /* MUST: StepState */
@@ -172,7 +179,7 @@ typedef struct BackendOps {
     Op *(*tail_step)(Backend *, StepId, uint64_t from, LogFn, OpFn, void *);
     /* MUST */
     void (*tail_resume)(Backend *, Op *tail);
-    /* MUST: StepState; many may wait */
+    /* MUST: StepState; many may wait. An error: its end, or what it writes, cannot be learned */
     Op *(*wait_step)(Backend *, StepId, OpFn, void *);
     /* MUST: done when nothing of it is left but helpers; unknown is fine; ERR_DENIED names
      * survivors. StepStopped */

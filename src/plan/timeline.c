@@ -144,6 +144,7 @@ static void on_event(Build *b, const Event *event) {
     case EVENT_HOOK:
     case EVENT_PORT:
     case EVENT_WATCH:
+    case EVENT_WORKFLOW:
     case EVENT_KINDS: return;
     }
 }

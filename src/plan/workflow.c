@@ -110,11 +110,20 @@ static void blame(WorkflowFacts *facts, WorkflowResult result, uint32_t step, co
 
 void workflow_set_up(WorkflowFacts *facts, const StepGraph *graph) {
     facts->phase = WORKFLOW_RUNNING;
+    facts->set_up = true;
 }
 
-void workflow_not_set_up(WorkflowFacts *facts, uint32_t step, const char *why) {
+void workflow_not_set_up(WorkflowFacts *facts, uint32_t step, const char *why, int64_t at_us) {
     blame(facts, RESULT_ERROR, step, why);
     facts->phase = WORKFLOW_ENDING;
+    if (step == UINT32_MAX || facts->steps[step].progress != PROGRESS_PENDING)
+        return;
+    facts->steps[step] = (StepFacts){.progress = PROGRESS_DONE,
+                                     .outcome = OUTCOME_ERROR,
+                                     .exit_code = 1,
+                                     .oom_killed = UNKNOWN,
+                                     .ended_us = at_us,
+                                     .error = xstrdup(why)};
 }
 
 void workflow_cancel(WorkflowFacts *facts, WorkflowResult result, const char *why) {
@@ -125,8 +134,10 @@ void workflow_cancel(WorkflowFacts *facts, WorkflowResult result, const char *wh
     blame(facts, result, UINT32_MAX, why);
 }
 
-void workflow_destroyed(WorkflowFacts *facts) {
+void workflow_destroyed(WorkflowFacts *facts, const char *why) {
     facts->phase = WORKFLOW_DESTROYED;
+    if (why && !facts->error[0])
+        snprintf(facts->error, sizeof(facts->error), "what it made is not gone: %s", why);
 }
 
 /* ---- the facts of a step ---- */
@@ -182,12 +193,19 @@ void step_timed_out(WorkflowFacts *facts, uint32_t i) {
         facts->steps[i].timed_out = true;
 }
 
-/* What is stopped because of a cancel is cancelled, whatever it did in the end. */
-static StepOutcome outcome_of(const WorkflowFacts *facts, const StepFacts *step,
-                              StepOutcome outcome) {
-    if (step->timed_out)
+/* What is stopped because of a cancel is cancelled, whatever it did in the end. A detached step
+ * that ran until nobody was left to wait for has done what it was there for. */
+StepOutcome step_outcome(const WorkflowFacts *facts, const StepGraph *graph, uint32_t i,
+                         const StepEnded *ended) {
+    const StepFacts *step = &facts->steps[i];
+    bool lasted = graph->at[i].step->detach && step->ran && facts->settled == graph->n;
+    if (lasted && !step->timed_out && ended->outcome == OUTCOME_FAILURE && ended->oom_killed != YES)
+        return OUTCOME_SUCCESS;
+    if (step->timed_out && ended->outcome != OUTCOME_ERROR)
         return OUTCOME_FAILURE;
-    return step->progress == PROGRESS_STOPPING && facts->canceled ? OUTCOME_CANCELED : outcome;
+    if (lasted || step->progress != PROGRESS_STOPPING || !facts->canceled)
+        return ended->outcome;
+    return OUTCOME_CANCELED;
 }
 
 static void say_failure(WorkflowFacts *facts, const Step *step, uint32_t i) {
@@ -204,24 +222,17 @@ static void say_failure(WorkflowFacts *facts, const Step *step, uint32_t i) {
         workflow_cancel(facts, RESULT_FAILURE, text);
 }
 
-/* A detached step that ran until nobody was left to wait for: the end of the workflow has ended it,
- * however it took that, and this is no failure. */
-static bool is_dismissed(const WorkflowFacts *facts, const StepGraph *graph, uint32_t i,
-                         const StepEnded *ended) {
-    return graph->at[i].step->detach && facts->steps[i].ran && facts->settled == graph->n &&
-           ended->outcome == OUTCOME_FAILURE && ended->oom_killed != YES;
-}
-
 void step_ended(WorkflowFacts *facts, const StepGraph *graph, uint32_t i, const StepEnded *ended) {
     StepFacts *own = &facts->steps[i];
     const Step *step = graph->at[i].step;
-    bool dismissed = !own->timed_out && is_dismissed(facts, graph, i, ended);
-    own->outcome = dismissed ? OUTCOME_SUCCESS : outcome_of(facts, own, ended->outcome);
+    own->outcome = ended->outcome;
     own->progress = PROGRESS_DONE;
     own->exit_code = ended->exit_code;
     own->oom_killed = ended->oom_killed;
     own->ended_us = ended->ended_us;
-    own->error = !dismissed && ended->error && *ended->error ? xstrdup(ended->error) : NULL;
+    own->error = own->outcome != OUTCOME_SUCCESS && ended->error && *ended->error
+                     ? xstrdup(ended->error)
+                     : NULL;
     facts->live--;
     if (step->detach && own->ran)
         return; /* settled; what becomes of it is its own affair */
@@ -258,8 +269,15 @@ static StepAct plan_pending(const StepGraph *graph, const WorkflowFacts *facts, 
     return runs ? STEP_ACT_START : STEP_ACT_SKIP;
 }
 
+/* What was not even set up is not worth a look. */
+static bool is_kept(const WorkflowFacts *facts) {
+    return facts->keep && facts->set_up;
+}
+
 StepAct plan_step(const StepGraph *graph, const WorkflowFacts *facts, uint32_t i) {
     const StepFacts *step = &facts->steps[i];
+    if (facts->phase == WORKFLOW_ENDING && is_kept(facts))
+        return step->progress == PROGRESS_RUNNING ? STEP_ACT_STOP : STEP_ACT_NONE;
     if (facts->phase != WORKFLOW_RUNNING)
         return STEP_ACT_NONE;
     switch (step->progress) {
@@ -281,10 +299,15 @@ StepAct plan_step(const StepGraph *graph, const WorkflowFacts *facts, uint32_t i
 WorkflowAct plan_workflow(const StepGraph *graph, WorkflowFacts *facts) {
     if (facts->phase == WORKFLOW_NEW)
         return WORKFLOW_SET_UP;
-    if (facts->phase == WORKFLOW_RUNNING && facts->settled == graph->n)
+    if (facts->phase == WORKFLOW_RUNNING && facts->settled == graph->n) {
         facts->phase = WORKFLOW_ENDING;
-    if (facts->phase == WORKFLOW_ENDING)
+        if (is_kept(facts) && facts->live)
+            return WORKFLOW_END_STEPS;
+    }
+    if (facts->phase == WORKFLOW_ENDING && !is_kept(facts))
         return WORKFLOW_DESTROY;
+    if (facts->phase == WORKFLOW_ENDING && facts->live == 0)
+        facts->phase = WORKFLOW_DESTROYED;
     if (facts->phase == WORKFLOW_DESTROYED && facts->live == 0) {
         facts->phase = WORKFLOW_OVER;
         if (facts->result == RESULT_NONE)

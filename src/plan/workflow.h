@@ -16,10 +16,12 @@
  * started has failed in any case.
  *
  * When all are settled, or could not be set up, the workflow is destroyed, which ends the detached
- * ones: for them that is success, whatever they say to it. Then it is over. Cancelled (by people, a
- * timeout, or a failure with `failure: cancel`): what runs is stopped, detached steps excepted;
- * what has not begun is skipped, but for clean-up: steps with `on_failure`, if the workflow or the
- * step itself asked for that, run as after a failure. */
+ * ones: for them that is success, whatever they say to it. Then it is over. With `keep` they are
+ * ended one by one, and nothing is destroyed.
+ *
+ * Cancelled (by people, a timeout, or a failure with `failure: cancel`): what runs is stopped,
+ * detached steps excepted; what has not begun is skipped, but for clean-up: steps with
+ * `on_failure`, if the workflow or the step itself asked for that, run as after a failure. */
 #pragma once
 
 #include "base/arena.h"
@@ -107,6 +109,8 @@ typedef struct WorkflowFacts {
     uint32_t stage_open;
     bool stage_bad; /* staged: a step of this stage has failed, */
     bool bad;       /* ... of one before; with `depends_on`: any */
+    bool set_up;    /* it was, once */
+    bool keep;      /* what it made stays when it is over; what still runs is ended */
     bool cleanup;   /* a cancel leaves time for steps with `on_failure` */
     bool canceled;  /* from now on */
     bool hurried;   /* ... and again */
@@ -119,16 +123,18 @@ void workflow_facts_init(WorkflowFacts *facts, const StepGraph *graph);
 void workflow_facts_deinit(WorkflowFacts *facts, const StepGraph *graph);
 
 void workflow_set_up(WorkflowFacts *facts, const StepGraph *graph);
-/* It cannot be: nothing is started. `step`: whose fault it is, or UINT32_MAX. */
-void workflow_not_set_up(WorkflowFacts *facts, uint32_t step, const char *why);
+/* It cannot be: nothing is started. `step`: whose fault it is, which is an end of it with exit code
+ * 1; or UINT32_MAX. */
+void workflow_not_set_up(WorkflowFacts *facts, uint32_t step, const char *why, int64_t at_us);
 /* result: CANCELED, TIMEOUT, or FAILURE (`failure: cancel`). Ignored once it is ending; again: what
  * cleans up is stopped, too. */
 void workflow_cancel(WorkflowFacts *facts, WorkflowResult result, const char *why);
-void workflow_destroyed(WorkflowFacts *facts);
+/* `why`: it is not gone, which is nobody's failure but said; NULL: it is. */
+void workflow_destroyed(WorkflowFacts *facts, const char *why);
 
 /* What became of a step. */
 typedef struct StepEnded {
-    StepOutcome outcome; /* CANCELED is said by the facts themselves */
+    StepOutcome outcome;
     int exit_code;
     Tristate oom_killed;
     int64_t ended_us;
@@ -141,6 +147,10 @@ void step_unasked(WorkflowFacts *facts, uint32_t i);
 void step_started(WorkflowFacts *facts, const StepGraph *graph, uint32_t i, int64_t started_us);
 void step_stop_asked(WorkflowFacts *facts, uint32_t i);
 void step_timed_out(WorkflowFacts *facts, uint32_t i);
+/* What its end comes to, by what is known of the whole. Asked once, before it is written down. */
+StepOutcome step_outcome(const WorkflowFacts *facts, const StepGraph *graph, uint32_t i,
+                         const StepEnded *ended);
+/* The outcome is final. */
 void step_ended(WorkflowFacts *facts, const StepGraph *graph, uint32_t i, const StepEnded *ended);
 void step_skipped(WorkflowFacts *facts, const StepGraph *graph, uint32_t i);
 
@@ -151,7 +161,12 @@ StepAct plan_step(const StepGraph *graph, const WorkflowFacts *facts, uint32_t i
 /* What a step that starts now is told of the workflow: CI_PIPELINE_STATUS. */
 bool step_sees_failure(const StepGraph *graph, const WorkflowFacts *facts, uint32_t i);
 
-typedef enum WorkflowAct { WORKFLOW_ACT_NONE, WORKFLOW_SET_UP, WORKFLOW_DESTROY } WorkflowAct;
+typedef enum WorkflowAct {
+    WORKFLOW_ACT_NONE,
+    WORKFLOW_SET_UP,
+    WORKFLOW_END_STEPS, /* those still running are to be planned: with `keep` */
+    WORKFLOW_DESTROY,
+} WorkflowAct;
 /* Moves on to the next phase where nothing is left to do in this one. */
 WorkflowAct plan_workflow(const StepGraph *graph, WorkflowFacts *facts);
 

@@ -9,13 +9,13 @@
 #include "data/value.h"
 
 static const char *const names[EVENT_KINDS] = {
-    [EVENT_SESSION] = "session",     [EVENT_SERVER] = "server",   [EVENT_CONFIG] = "config",
-    [EVENT_ASKED] = "asked",         [EVENT_BACKOFF] = "backoff", [EVENT_WAITING] = "waiting",
-    [EVENT_STARTED] = "started",     [EVENT_READY] = "ready",     [EVENT_UNREADY] = "not-ready",
-    [EVENT_STOPPING] = "stopping",   [EVENT_ENDED] = "ended",     [EVENT_GAVE_UP] = "gave-up",
-    [EVENT_UNSTOPPED] = "unstopped", [EVENT_SKIPPED] = "skipped", [EVENT_DISABLED] = "disabled",
-    [EVENT_ENABLED] = "enabled",     [EVENT_HOOK] = "hook",       [EVENT_PORT] = "port",
-    [EVENT_WATCH] = "watch",
+    [EVENT_SESSION] = "session",     [EVENT_SERVER] = "server",     [EVENT_CONFIG] = "config",
+    [EVENT_ASKED] = "asked",         [EVENT_BACKOFF] = "backoff",   [EVENT_WAITING] = "waiting",
+    [EVENT_STARTED] = "started",     [EVENT_READY] = "ready",       [EVENT_UNREADY] = "not-ready",
+    [EVENT_STOPPING] = "stopping",   [EVENT_ENDED] = "ended",       [EVENT_GAVE_UP] = "gave-up",
+    [EVENT_UNSTOPPED] = "unstopped", [EVENT_SKIPPED] = "skipped",   [EVENT_DISABLED] = "disabled",
+    [EVENT_ENABLED] = "enabled",     [EVENT_HOOK] = "hook",         [EVENT_PORT] = "port",
+    [EVENT_WATCH] = "watch",         [EVENT_WORKFLOW] = "workflow",
 };
 
 const char *event_kind_name(EventKind kind) {

@@ -39,6 +39,8 @@ typedef enum EventKind {
     EVENT_PORT,  /* one of its ports: Taken */
     EVENT_WATCH, /* looking at its files: Degraded, Restored, OwnFile (it writes what it watches),
                   * Changed (nothing follows from it: `trigger: manual`), Signalled */
+    EVENT_WORKFLOW, /* a workflow itself: Created, SetUp, NotSetUp, Canceled, TimedOut,
+                     * NotDestroyed, Succeeded, Failed */
     EVENT_KINDS,
 } EventKind;
 
@@ -78,6 +80,8 @@ typedef struct EventList {
 #define REASON_STOPPED      "Stopped"
 #define REASON_OVERLAP      "Overlap"
 #define REASON_STOP_COMMAND "StopCommand"
+#define REASON_CANCELED     "Canceled"
+#define REASON_TIMED_OUT    "TimedOut"
 
 const char *event_kind_name(EventKind kind); /* "started" */
 /* EVENT_KINDS: there is none of that name. */

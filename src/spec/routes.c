@@ -203,7 +203,8 @@ const Route routes[ROUTES] = {
                                "workflows", NULL, "create",
                                "spec{config: a Config, or its text; file: what it is called in "
                                "messages; task: its uuid; backend: auto, local, …; timeout; "
-                               "stepTimeout; cleanupOnCancel; env, secrets: maps "
+                               "stepTimeout; cleanupOnCancel; keep: what it made stays until it is "
+                               "deleted; env, secrets: maps "
                                "(secrets also as in a Config), "
                                "for all steps}; client: whose "
                                "environment, limits and nice local steps inherit, as of a session",
@@ -244,6 +245,16 @@ const Route routes[ROUTES] = {
                                 "thole.dev", "backends", "leftovers", "delete", .reply = "Status",
                                 .params = {BACKEND_PARAMS}},
 
+    [ROUTE_WORKFLOW_EVENTS] =
+        {HTTP_GET, THOLE_API "/workflows/{name}/events",
+         "What happened to it and its steps: two events of one that was executed, one of one that "
+         "was skipped.",
+         "thole.dev", "workflows", "events", "get", .reply = "events", .stream = true,
+         .params = {{"step", "a step, by name or uuid; may be given several times"},
+                    {"follow", "true: go on until the workflow is over"},
+                    {"limit", "only the last N"},
+                    {"since", "only what happened at or after this time (RFC 3339)"},
+                    {"after", "only what has a higher number than this (seq)"}}},
     [ROUTE_REVIEW] = {HTTP_POST, THOLE_API "/configreviews",
                       "Reads and checks a config file; nothing is started.", "thole.dev",
                       "configreviews", NULL, "create", "spec{tiltfilePath}, client{…}",

@@ -25,7 +25,7 @@ def test_run_shows_what_steps_write_and_says_what_becomes_of_them(thole):
     said = [re.sub(r"after \S+?(?=[: ]|$)", "after D", line) for line in result.err.splitlines()]
     assert said == ["thole: a: success, after D", "thole: b: failure, exit code 3, after D", "thole: c: skipped",
                     "thole: workflow T1: failure after D: step b: exit code 3 (1 success, 1 failure, 1 skipped)"]
-    assert "there is a task T1 already" in thole.run("workflow", "run", path, "--task-uuid", "T1", code=3).err
+    assert "task T1 has run already" in thole.run("workflow", "run", path, "--task-uuid", "T1", code=3).err
 
 
 def test_run_on_the_fake_backend_needs_no_program(thole):

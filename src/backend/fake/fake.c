@@ -9,6 +9,7 @@
 #include "backend/fake/fake_inside.h"
 #include "base/arena.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 
 static const BackendOps fake_ops;
@@ -60,14 +61,13 @@ FakeCall *fake_call_free(FakeCall *call) {
     return NULL;
 }
 
-FakeRun *fake_run(Fake *fake, StepId id) {
-    FakeRun *run;
-    LIST_FOREACH (run, &fake->runs, link) {
-        if (run->run == id.run && strcmp(run->step, id.step) == 0 &&
-            strcmp(run->task, id.task) == 0)
-            return run;
-    }
-    return NULL;
+char *fake_key(StepId id) {
+    return xasprintf("%s\n%s\n%u", id.task, id.step, id.run);
+}
+
+FakeRun *fake_run(const Fake *fake, StepId id) {
+    AUTO_FREE char *key = fake_key(id);
+    return map_get(&fake->by_id, key);
 }
 
 /* The run, if this server knows it. */
@@ -97,9 +97,28 @@ static void forget_ended(Fake *fake, const char *task) {
     FakeRun *run;
     LIST_FOREACH_SAFE (run, &fake->runs, link) {
         bool idle = list_empty(&run->tails) && list_empty(&run->waits) && list_empty(&run->stops);
-        if (run->phase == FAKE_ENDED && run->known && idle && strcmp(run->task, task) == 0)
+        if (run->dismissed && run->phase == FAKE_ENDED && idle && strcmp(run->task, task) == 0)
             fake_run_free(run);
     }
+}
+
+/* The step whose environment asks for it. */
+static const Step *spoiler(const WorkflowConfig *config) {
+    for (size_t i = 0; config && i < config->stages.n; i++)
+        for (size_t k = 0; k < config->stages.at[i].steps.n; k++) {
+            const Step *step = &config->stages.at[i].steps.at[k];
+            if (str_same(strmap_get(&step->environment, "STEP_SETUP_FAIL"), "true"))
+                return step;
+        }
+    return NULL;
+}
+
+static Op *blame(Fake *fake, const Step *step, OpFn fn, void *arg) {
+    SetupBlame blame = {.why = "expected fail to setup step"};
+    str_copy(blame.step, sizeof(blame.step), step->uuid);
+    Op *op = fake_op(fake, fn, arg, NULL, NULL);
+    op_finish(op, &blame, sizeof(blame), NULL);
+    return op;
 }
 
 static Op *fake_setup_workflow(Backend *backend, const char *task, const char *dir,
@@ -113,6 +132,9 @@ static Op *fake_setup_workflow(Backend *backend, const char *task, const char *d
     if (!map_get(&fake->tasks, task))
         forget_ended(fake, task);
     free(map_put(&fake->tasks, task, xstrdup(dir)));
+    const Step *spoils = spoiler(config);
+    if (spoils)
+        return blame(fake, spoils, fn, arg);
     return done(fake, fn, arg);
 }
 
@@ -151,7 +173,9 @@ static Op *fake_wait_step(Backend *backend, StepId id, OpFn fn, void *arg) {
     Fake *fake = fake_of(backend);
     Err err = {0};
     FakeRun *run = known_run(fake, id, &err);
-    if (!run)
+    if (run && run->plan.tail_fails)
+        err_set(&err, ERR_UNAVAILABLE, "expected fail to read stdout of step");
+    if (err.kind != ERR_NONE)
         return refuse(fake, &err, fn, arg);
     if (run->phase != FAKE_ENDED)
         return fake_call_new(fake, &run->waits, fn, arg)->op;
@@ -222,6 +246,7 @@ static Op *fake_destroy_workflow(Backend *backend, const char *task, const Workf
     LIST_FOREACH (run, &fake->runs, link) {
         if (strcmp(run->task, task) != 0)
             continue;
+        run->dismissed = true;
         end_with_task(run);
         living |= run->phase == FAKE_RUNNING || run->phase == FAKE_LAUNCHED;
     }
@@ -362,15 +387,6 @@ void fake_hide_runs(Backend *backend, bool hidden) {
     fake_of(backend)->hidden = hidden;
 }
 
-static void free_counts(Fake *fake) {
-    FakeCount *count;
-    LIST_FOREACH_SAFE (count, &fake->counts, link) {
-        free(count->task);
-        free(count->step);
-        free(count);
-    }
-}
-
 static void fake_free(Backend *backend) {
     Fake *fake = fake_of(backend);
     fake_crash_server(backend);
@@ -378,7 +394,8 @@ static void fake_free(Backend *backend) {
         fake_run_free(LIST_ENTRY(fake->runs.next, (FakeRun *)NULL, link));
     while (!list_empty(&fake->rules))
         fake_rule_free(LIST_ENTRY(fake->rules.next, (FakeRule *)NULL, link));
-    free_counts(fake);
+    map_deinit(&fake->by_id);
+    map_deinit(&fake->starts);
     fake_kept_free(fake);
     forget_tasks(fake);
     free(fake);
@@ -412,7 +429,8 @@ Backend *fake_backend_new(Loop *loop) {
     fake->base.fields = fake_fields(&fake->base.field_n);
     list_init(&fake->runs);
     list_init(&fake->rules);
-    list_init(&fake->counts);
+    map_init(&fake->by_id);
+    map_init(&fake->starts);
     list_init(&fake->execs);
     list_init(&fake->ends);
     map_init(&fake->tasks);

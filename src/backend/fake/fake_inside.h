@@ -72,7 +72,8 @@ struct FakeRun {
     char *task, *step;
     uint32_t run;
     FakePhase phase;
-    bool known; /* this server started or resumed it */
+    bool dismissed; /* its task was destroyed */
+    bool known;     /* this server started or resumed it */
     bool no_log, linger, tty;
     bool reads;               /* it has an input that is open */
     uint64_t writer, written; /* the last one's, and how much of it was read */
@@ -94,20 +95,15 @@ struct FakeRun {
     List tails; /* FakeTail.link */
 };
 
-typedef struct FakeCount {
-    List link;
-    char *task, *step;
-    uint32_t starts;
-} FakeCount;
-
 struct Fake {
     Backend base; /* first */
     OpList calls; /* every call in flight */
     List runs;    /* FakeRun.link */
     List rules;   /* FakeRule.link */
-    List counts;  /* FakeCount.link */
     List execs;   /* FakeCall.link */
     List ends;    /* FakeCall.link: destroy_workflow */
+    Map by_id;    /* task, step, run → FakeRun */
+    Map starts;   /* task, step → how often it was really started */
     Map tasks;    /* name → directory (owned): those that this server set up */
     int64_t last_pid;
     VEC(KeptSocket) kept;
@@ -119,8 +115,9 @@ Fake *fake_of(Backend *backend);
 /* op_new, in fake->calls. */
 Op *fake_op(Fake *fake, OpFn fn, void *arg, OpCancelFn cancel, void *state);
 FakeCall *fake_call_new(Fake *fake, List *list, OpFn fn, void *arg);
-FakeCall *fake_call_free(FakeCall *call); /* leaves its op alone */
-FakeRun *fake_run(Fake *fake, StepId id); /* NULL: there is none */
+FakeCall *fake_call_free(FakeCall *call);       /* leaves its op alone */
+FakeRun *fake_run(const Fake *fake, StepId id); /* NULL: there is none */
+char *fake_key(StepId id);                      /* of by_id; run 0: of starts. Owned */
 
 /* ---- fake_plan.c ---- */
 /* By the step of the id, then by the step's own name; id.step NULL: by the name alone. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a step is going to do. Without a script its environment says it:
  *   SLEEP (a duration), STEP_EXIT_CODE, STEP_START_FAIL, STEP_TAIL_FAIL, STEP_OOM_KILLED
- *   (booleans), EXPECT_TYPE (a step type). */
+ *   (booleans), EXPECT_TYPE (a step type); STEP_SETUP_FAIL spoils the setup of the workflow. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -152,17 +152,11 @@ void fake_run_stop(FakeRun *run, const StopHow *how) {
 
 /* ---- Starting ---- */
 
-static FakeCount *count_of(Fake *fake, const char *task, const char *step) {
-    FakeCount *count;
-    LIST_FOREACH (count, &fake->counts, link) {
-        if (strcmp(count->task, task) == 0 && strcmp(count->step, step) == 0)
-            return count;
-    }
-    count = xcalloc(1, sizeof(*count));
-    count->task = xstrdup(task);
-    count->step = xstrdup(step);
-    list_append(&fake->counts, &count->link);
-    return count;
+/* The number is the value itself. */
+static void count_start(const FakeRun *run) {
+    AUTO_FREE char *key = fake_key((StepId){run->task, run->step, 0});
+    uintptr_t n = (uintptr_t)map_get(&run->fake->starts, key);
+    map_put(&run->fake->starts, key, (void *)(n + 1));
 }
 
 static void on_start(void *arg) {
@@ -173,7 +167,7 @@ static void on_start(void *arg) {
         fake_run_end(run, STEP_FAILED, run->plan.start_errno, run->plan.start_error);
         return;
     }
-    count_of(run->fake, run->task, run->step)->starts++;
+    count_start(run);
     run->phase = FAKE_RUNNING;
     run->state.phase = STEP_RUNNING;
     run->state.pid = FIRST_PID + ++run->fake->last_pid;
@@ -217,6 +211,8 @@ FakeRun *fake_run_new(Fake *fake, StepId id, const Step *step) {
     list_init(&run->tails);
     fake_plan_make(fake, id, step, &run->plan);
     list_append(&fake->runs, &run->link);
+    AUTO_FREE char *key = fake_key(id);
+    map_put(&fake->by_id, key, run);
     run->timer = timer_new(fake->base.loop, run->plan.start_delay_ms, on_start, run);
     return run;
 }
@@ -232,6 +228,8 @@ void fake_run_lose_calls(FakeRun *run) {
 }
 
 FakeRun *fake_run_free(FakeRun *run) {
+    AUTO_FREE char *key = fake_key((StepId){run->task, run->step, run->run});
+    map_remove(&run->fake->by_id, key);
     fake_run_lose_calls(run);
     list_remove(&run->link);
     timer_free(run->timer);
@@ -267,10 +265,6 @@ size_t fake_running(const Backend *backend) {
 
 uint32_t fake_starts(const Backend *backend, const char *task, const char *step) {
     const Fake *fake = (const Fake *)backend;
-    const FakeCount *count;
-    LIST_FOREACH (count, &fake->counts, link) {
-        if (strcmp(count->task, task) == 0 && strcmp(count->step, step) == 0)
-            return count->starts;
-    }
-    return 0;
+    AUTO_FREE char *key = fake_key((StepId){task, step, 0});
+    return (uint32_t)(uintptr_t)map_get(&fake->starts, key);
 }

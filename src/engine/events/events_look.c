@@ -277,6 +277,7 @@ static void recall(EventsSeen *seen, const Event *event) {
     case EVENT_HOOK:
     case EVENT_PORT:
     case EVENT_WATCH:
+    case EVENT_WORKFLOW:
     case EVENT_KINDS: return;
     }
 }

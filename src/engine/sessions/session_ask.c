@@ -15,6 +15,7 @@
 #include "engine/targets/step_build.h"
 #include "engine/targets/target.h"
 #include "engine/targets/service_watch.h"
+#include "engine/workflows/workflow.h"
 
 /* ---- what was asked ---- */
 
@@ -179,6 +180,16 @@ static void force(Session *session, const unsigned char *chosen) {
             fact_forced(&session->facts[i]);
 }
 
+/* Backends know a workflow by its task as they know a session by its slug. */
+static int check_slug(Engine *engine, const char *slug, Err *err) {
+    if (!workflow_find(engine, slug))
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "there is a workflow %s: remove it with `thole workflow delete %s`, or name the "
+                   "session with --session",
+                   slug, slug);
+}
+
 Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, Err *err) {
     Session *old = session_of_file(engine, ask->file, ask->session);
     if (check_room(old, ask, err) < 0)
@@ -194,6 +205,10 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     }
     const char *slug =
         ask->session ? arena_printf(&arena, "%s-%s", config->slug, ask->session) : config->slug;
+    if (check_slug(engine, slug, err) < 0) {
+        arena_deinit(&arena);
+        return NULL;
+    }
     Session *session = session_new(engine, slug);
     Generation *generation = generation_new(config, &arena);
     AUTO_FREE unsigned char *chosen = xcalloc(generation->graph.n, 1);

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/boot.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/workflows/workflow_files.h"
 #include "spec/mask_forms.h"
@@ -75,6 +77,7 @@ Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err) {
     workflow->grace_ms = GRACE_MS;
     list_init(&workflow->link);
     list_init(&workflow->dirty);
+    list_init(&workflow->readers);
     return workflow;
 }
 
@@ -93,7 +96,9 @@ Workflow *workflow_free(Workflow *workflow) {
         return NULL;
     list_remove(&workflow->link);
     list_remove(&workflow->dirty);
+    workflow_readers_leave(workflow);
     op_drop(workflow->call);
+    timer_free(workflow->again);
     timer_free(workflow->timeout);
     for (uint32_t i = 0; i < workflow->graph->n; i++)
         work_drop(&workflow->work[i]);
@@ -159,21 +164,35 @@ static void arm_timeout(Workflow *workflow) {
 
 /* ---- acts on the whole ---- */
 
-static void not_set_up(Workflow *workflow, const Err *err) {
+static uint32_t step_of_uuid(const Workflow *workflow, const char *uuid) {
+    for (uint32_t i = 0; i < workflow->graph->n; i++)
+        if (strcmp(workflow->graph->at[i].step->uuid, uuid) == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+/* One of both says why. */
+static void not_set_up(Workflow *workflow, const SetupBlame *blame, const Err *err) {
     char why[WORKFLOW_TEXT];
-    snprintf(why, sizeof(why), "error in workflow setup: %s", err->msg);
+    uint32_t step = blame ? step_of_uuid(workflow, blame->step) : UINT32_MAX;
+    if (step != UINT32_MAX)
+        snprintf(why, sizeof(why), "error in workflow setup step '%s': %s",
+                 workflow->graph->at[step].step->name, blame->why);
+    else
+        snprintf(why, sizeof(why), "error in workflow setup: %s", blame ? blame->why : err->msg);
     mask_text(workflow_masks(workflow), why, sizeof(why));
-    workflow_note_phase(workflow, "not set up", why);
-    workflow_not_set_up(&workflow->facts, UINT32_MAX, why);
+    workflow_note_not_set_up(workflow, step, why);
+    workflow_not_set_up(&workflow->facts, step, why, loop_wall_us(workflow->engine->loop));
 }
 
 static void on_set_up(void *arg, const void *result, const Err *err) {
     Workflow *workflow = arg;
     workflow->call = NULL;
-    if (err) {
-        not_set_up(workflow, err);
+    if (err || result) {
+        not_set_up(workflow, result, err);
     } else {
         workflow_note_phase(workflow, "set up", NULL);
+        sys_point("wf-set-up");
         workflow_set_up(&workflow->facts, workflow->graph);
     }
     workflow_mark(workflow, UINT32_MAX);
@@ -188,14 +207,31 @@ static void on_backend(void *arg, const void *result, const Err *err) {
                                                 workflow->config, on_set_up, workflow);
 }
 
+static void on_again(void *arg) {
+    Workflow *workflow = arg;
+    workflow->again = timer_free(workflow->again);
+    workflow_mark(workflow, UINT32_MAX);
+}
+
+/* False: that was tried often enough. */
+static bool try_again(Workflow *workflow) {
+    if (++workflow->tries >= DESTROY_TRIES)
+        return false;
+    workflow->again = timer_new(workflow->engine->loop, DESTROY_AGAIN_MS << (workflow->tries - 1),
+                                on_again, workflow);
+    return true;
+}
+
 /* Steps that only the end of the workflow ends are still to say how they ended; but not if it could
  * not end them. */
 static void on_gone(void *arg, const void *result, const Err *err) {
     Workflow *workflow = arg;
-    WorkflowFacts *facts = &workflow->facts;
     workflow->call = NULL;
+    if (err && try_again(workflow))
+        return;
     workflow_note_phase(workflow, "destroyed", err ? err->msg : NULL);
-    workflow_destroyed(facts);
+    sys_point("wf-destroyed");
+    workflow_destroyed(&workflow->facts, err ? err->msg : NULL);
     if (err) {
         settle_by_force(workflow, err->msg);
         log_warn("workflow %s is not gone: %s", workflow->name, err->msg);
@@ -203,33 +239,50 @@ static void on_gone(void *arg, const void *result, const Err *err) {
     workflow_mark(workflow, UINT32_MAX);
 }
 
+static void on_kept_gone(void *arg, const void *result, const Err *err) {
+    Workflow *workflow = arg;
+    workflow->call = NULL;
+    if (err && try_again(workflow))
+        return;
+    if (err)
+        log_warn("workflow %s is not gone: %s", workflow->name, err->msg);
+    workflow->gone = true;
+    workflow_mark(workflow, UINT32_MAX);
+}
+
+static void destroy(Workflow *workflow, OpFn fn) {
+    sys_point("wf-destroy");
+    workflow->call =
+        backend_destroy_workflow(workflow->backend, workflow->task, workflow->config, fn, workflow);
+}
+
 static void finish(Workflow *workflow) {
-    Err err;
     workflow->timeout = timer_free(workflow->timeout);
     if (!workflow->ended_us) {
         workflow->ended_us = loop_wall_us(workflow->engine->loop);
         workflow_note_phase(workflow, "over", NULL);
+        sys_point("wf-over");
         object_touch(workflow->engine->objects, &workflow->object);
+        workflows_retain(workflow->engine, workflow);
     }
     if (!workflow->deleting)
         return;
-    object_remove(workflow->engine->objects, &workflow->object);
-    if (path_remove_tree(workflow->dir, &err) < 0)
-        log_warn("workflow %s: %s", workflow->name, err.msg);
-    workflow_free(workflow);
+    if (workflow->facts.keep && !workflow->gone)
+        destroy(workflow, on_kept_gone);
+    else
+        workflow_forget(workflow);
 }
 
 static void perform(Workflow *workflow) {
-    if (workflow->call)
+    if (workflow->call || workflow->again)
         return;
     switch (plan_workflow(workflow->graph, &workflow->facts)) {
     case WORKFLOW_SET_UP:
+        sys_point("wf-begun");
         workflow->call = pooled_load(workflow->pooled, false, on_backend, workflow);
         break;
-    case WORKFLOW_DESTROY:
-        workflow->call = backend_destroy_workflow(workflow->backend, workflow->task,
-                                                  workflow->config, on_gone, workflow);
-        break;
+    case WORKFLOW_END_STEPS: workflow_mark(workflow, UINT32_MAX); break;
+    case WORKFLOW_DESTROY: destroy(workflow, on_gone); break;
     case WORKFLOW_ACT_NONE:
         if (workflow_over(workflow))
             finish(workflow); /* may free it */
@@ -261,11 +314,12 @@ static void on_set_up_again(void *arg, const void *result, const Err *err) {
     Workflow *workflow = arg;
     workflow->call = NULL;
     workflow->looked_up--;
-    if (err) {
-        settle_by_force(workflow, err->msg);
-        not_set_up(workflow, err);
+    const SetupBlame *blame = result;
+    if (err || blame) {
+        settle_by_force(workflow, err ? err->msg : blame->why);
+        not_set_up(workflow, blame, err);
     }
-    for (uint32_t i = 0; i < workflow->graph->n && !err; i++) {
+    for (uint32_t i = 0; i < workflow->graph->n && !err && !blame; i++) {
         StepProgress progress = workflow->facts.steps[i].progress;
         if (progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING)
             work_resume(&workflow->work[i]);
@@ -314,6 +368,8 @@ int workflows_adopt(Engine *engine, Err *err) {
             adopt(workflow);
     }
     closedir(dir);
+    workflows_sweep(engine);
+    workflows_retain(engine, NULL);
     return 0;
 }
 
@@ -392,10 +448,22 @@ Workflow *workflow_find(Engine *engine, const char *task) {
     return NULL;
 }
 
+/* Backends know a session by its slug as they know a workflow by its task. */
 static int check_free(Engine *engine, const char *task, Err *err) {
     AUTO_FREE char *name = workflow_name_of(task);
-    if (object_find(engine->objects, OBJECT_WORKFLOW, NULL, name) || session_find(engine, task))
-        return err_set(err, ERR_CONFLICT, "there is a task %s already", task);
+    AUTO_FREE char *session = xasprintf("%s/sessions/%s/session.json", engine->state_dir, task);
+    const Object *there = object_find(engine->objects, OBJECT_WORKFLOW, NULL, name);
+    if (session_find(engine, task) || access(session, F_OK) == 0)
+        return err_set(err, ERR_CONFLICT, "%s is the name of a session: choose another task uuid",
+                       task);
+    if (there && workflow_over(container_of(there, const Workflow, object)))
+        return err_set(
+            err, ERR_CONFLICT,
+            "task %s has run already: choose another task uuid, or remove it with `thole "
+            "workflow delete %s`",
+            task, task);
+    if (there)
+        return err_set(err, ERR_CONFLICT, "task %s runs already: choose another task uuid", task);
     return 0;
 }
 
@@ -405,6 +473,7 @@ static int begin(Workflow *workflow, const WorkflowAsk *ask, Err *err) {
     workflow->step_timeout_ms = ask->step_timeout_ms;
     workflow->facts.cleanup = ask->cleanup;
     workflow_take_given(workflow, ask);
+    workflow->facts.keep = ask->keep;
     random_uuid(workflow->object.uid);
     return workflow_check_masks(workflow, err) < 0 ? -1 : workflow_files_begin(workflow, err);
 }
@@ -470,6 +539,7 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
         workflow->grace_ms = grace_ms;
     if (workflow_note_cancel(workflow, RESULT_CANCELED, why, err) < 0)
         return -1;
+    sys_point("wf-cancel");
     workflow_cancel(&workflow->facts, RESULT_CANCELED, why);
     for (uint32_t i = 0; i < workflow->graph->n; i++)
         if (workflow->facts.steps[i].progress == PROGRESS_STOPPING)
@@ -479,8 +549,11 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
 }
 
 int workflow_delete(Workflow *workflow, Err *err) {
+    if (workflow->deleting)
+        return 0;
     if (!workflow_over(workflow) && workflow_stop(workflow, -1, err) < 0)
         return -1;
+    workflow_note_phase(workflow, "delete", NULL);
     workflow->deleting = true;
     workflow->object.deleted_us = loop_wall_us(workflow->engine->loop);
     workflow_mark(workflow, UINT32_MAX);

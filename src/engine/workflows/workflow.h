@@ -18,6 +18,7 @@ typedef struct WorkflowAsk {
     size_t size;
     int64_t timeout_ms;      /* of the whole; 0: none */
     int64_t step_timeout_ms; /* of steps that have none of their own; 0: none */
+    bool keep;               /* what it made stays when it is over, until it is deleted */
     bool cleanup;            /* a cancel leaves time for all steps with on_failure */
     /* Into the environment of every step, over its own; the values of secrets are masked, too. */
     StrMap env, secrets;

@@ -14,8 +14,7 @@
 #include "base/xalloc.h"
 #include "data/json.h"
 
-#define WHO   "workflow.json"
-#define FACTS "facts.jsonl"
+#define WHO "workflow.json"
 
 enum { WORKFLOW_FORMAT = 1 };
 
@@ -32,7 +31,7 @@ static int write_file(const Workflow *workflow, Buf *buf, Err *err) {
 /* One that was not adopted, because it cannot be read, is left as it is. */
 static int make_place(const Workflow *workflow, Err *err) {
     AUTO_FREE char *who = path_join(workflow->dir, WHO);
-    AUTO_FREE char *facts = path_join(workflow->dir, FACTS);
+    AUTO_FREE char *facts = path_join(workflow->dir, WORKFLOW_FACTS);
     if (access(who, F_OK) == 0)
         return err_set(err, ERR_CONFLICT, "there is a task %s already: %s", workflow->task, who);
     unlink(facts);
@@ -75,6 +74,7 @@ int workflow_files_begin(const Workflow *workflow, Err *err) {
     json_kv_int(&out, "step_timeout_ms", workflow->step_timeout_ms);
     json_kv_bool(&out, "cleanup", workflow->facts.cleanup);
     workflow_encode_given(workflow, &out);
+    json_kv_bool(&out, "keep", workflow->facts.keep);
     json_key(&out, "config");
     workflow_encode(workflow->config, false, &out);
     json_object_end(&out);
@@ -92,11 +92,12 @@ static void begin_fact(const Workflow *workflow, Buf *buf, JsonWriter *out, cons
 }
 
 static int end_fact(const Workflow *workflow, Buf *buf, JsonWriter *out, Err *err) {
-    AUTO_FREE char *path = path_join(workflow->dir, FACTS);
+    AUTO_FREE char *path = path_join(workflow->dir, WORKFLOW_FACTS);
     json_object_end(out);
     buf_putc(buf, '\n');
     int r = file_append(path, buf_cstr(buf), buf->n, 0600, err);
     buf_deinit(buf);
+    workflow_readers_wake(workflow);
     return r;
 }
 
@@ -145,8 +146,6 @@ void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnde
     json_kv_int(&out, "ended_us", ended->ended_us);
     if (facts->ran)
         json_kv_int(&out, "started_us", facts->started_us);
-    if (facts->progress == PROGRESS_STOPPING)
-        json_kv_bool(&out, "stopped", true);
     json_kv_string(&out, "error", ended->error);
     end_fact_anyhow(workflow, &buf, &out);
 }
@@ -170,14 +169,22 @@ void workflow_note_phase(const Workflow *workflow, const char *phase, const char
     end_fact_anyhow(workflow, &buf, &out);
 }
 
+void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why) {
+    Buf buf;
+    JsonWriter out;
+    begin_fact(workflow, &buf, &out, "not set up");
+    if (culprit != UINT32_MAX)
+        json_kv_int(&out, "culprit", culprit);
+    json_kv_string(&out, "why", why);
+    end_fact_anyhow(workflow, &buf, &out);
+}
+
 /* ---- facts, replayed ---- */
 
 static void replay_ended(Workflow *workflow, uint32_t i, const Value *fact) {
     int64_t started_us = value_get_int(fact, "started_us", 0);
     if (started_us && !workflow->facts.steps[i].ran)
         step_started(&workflow->facts, workflow->graph, i, started_us);
-    if (value_get_bool(fact, "stopped", false))
-        step_stop_asked(&workflow->facts, i);
     step_ended(&workflow->facts, workflow->graph, i,
                &(StepEnded){.outcome = (StepOutcome)value_get_int(fact, "outcome", 0),
                             .exit_code = (int)value_get_int(fact, "code", -1),
@@ -206,20 +213,30 @@ static void replay_step(Workflow *workflow, const char *name, uint32_t i, const 
         replay_ended(workflow, i, fact);
 }
 
+static void replay_not_set_up(Workflow *workflow, const char *why, const Value *fact) {
+    int64_t culprit = value_get_int(fact, "culprit", -1);
+    bool known = culprit >= 0 && culprit < workflow->graph->n;
+    workflow_not_set_up(&workflow->facts, known ? (uint32_t)culprit : UINT32_MAX, why,
+                        value_get_int(fact, "us", 0));
+}
+
 static void replay_whole(Workflow *workflow, const char *name, const Value *fact) {
     const char *why = value_get_str(fact, "why");
     if (strcmp(name, "set up") == 0) {
         workflow_set_up(&workflow->facts, workflow->graph);
     } else if (strcmp(name, "not set up") == 0) {
-        workflow_not_set_up(&workflow->facts, UINT32_MAX, why ? why : "");
+        replay_not_set_up(workflow, why ? why : "", fact);
     } else if (strcmp(name, "cancel") == 0) {
         workflow->grace_ms = value_get_int(fact, "grace_ms", workflow->grace_ms);
         workflow_cancel(&workflow->facts, (WorkflowResult)value_get_int(fact, "result", 0),
                         why ? why : "");
     } else if (strcmp(name, "destroyed") == 0) {
-        workflow_destroyed(&workflow->facts);
+        workflow_destroyed(&workflow->facts, why);
     } else if (strcmp(name, "over") == 0) {
         workflow->ended_us = value_get_int(fact, "us", 0);
+    } else if (strcmp(name, "delete") == 0) {
+        workflow->deleting = true;
+        workflow->object.deleted_us = value_get_int(fact, "us", 0);
     }
 }
 
@@ -240,7 +257,7 @@ static int replay(Workflow *workflow, const char *line, size_t size, Err *err) {
 
 /* What a killed server began to write goes: the next line is to begin where it began. */
 static int load_facts(Workflow *workflow, Err *err) {
-    AUTO_FREE char *path = path_join(workflow->dir, FACTS);
+    AUTO_FREE char *path = path_join(workflow->dir, WORKFLOW_FACTS);
     AUTO_FREE char *text = NULL;
     size_t size = 0, at = 0;
     if (access(path, F_OK) < 0)
@@ -300,6 +317,7 @@ static void load_rest(Workflow *workflow, const Value *who) {
     workflow->timeout_ms = value_get_int(who, "timeout_ms", 0);
     workflow->age_ms = age_ms(workflow, who);
     workflow->facts.cleanup = value_get_bool(who, "cleanup", false);
+    workflow->facts.keep = value_get_bool(who, "keep", false);
     str_copy(workflow->object.uid, sizeof(workflow->object.uid), value_get_str(who, "uid"));
 }
 

@@ -11,6 +11,8 @@
 
 #include "engine/workflows/workflow_inside.h"
 
+#define WORKFLOW_FACTS "facts.jsonl"
+
 MUST int workflow_files_begin(const Workflow *workflow, Err *err);
 /* Reads it and replays its facts. Not published yet. ERR_NOT_FOUND: it never was begun. */
 MUST int workflow_files_load(Engine *engine, const char *name, Workflow **ret, Err *err);
@@ -24,5 +26,7 @@ void workflow_note_skipped(const Workflow *workflow, uint32_t step);
 void workflow_note_timed_out(const Workflow *workflow, uint32_t step);
 MUST int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const char *why,
                               Err *err);
-/* "set up", with `why` "not set up", "destroyed", "over" */
+/* `culprit`: the step that is blamed, or UINT32_MAX. */
+void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why);
+/* "set up", "destroyed" (`why`: it is not), "over", "delete" */
 void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why);

@@ -17,10 +17,14 @@ typedef struct StepWork {
     bool over;     /* its process has ended, as `end` says */
     StepEnded end; /* error: in `why` */
     char why[256];
-    Op *call; /* start, or (adopting) resume; then wait */
-    Op *stop; /* destroy */
+    Op *call;       /* start, or (adopting) resume; then wait */
+    Op *stop;       /* destroy */
+    uint32_t tries; /* at that which have failed */
+    Timer *again;   /* the next one */
     Timer *timeout;
 } StepWork;
+
+enum { DESTROY_TRIES = 3, DESTROY_AGAIN_MS = 1000 /* doubled with each */ };
 
 struct Workflow {
     List link;  /* Engine.workflows */
@@ -41,13 +45,17 @@ struct Workflow {
     StepWork *work;      /* parallel to graph->at */
     VEC(uint32_t) queue; /* steps to be planned, in order */
     size_t queue_at;
-    Op *call; /* setup, destroy */
+    Op *call;       /* setup, destroy */
+    uint32_t tries; /* at destroying it which have failed */
+    Timer *again;   /* the next one */
+    List readers;   /* WorkflowEvents.link */
     Timer *timeout;
     int64_t timeout_ms, step_timeout_ms, grace_ms;
     int64_t age_ms; /* when it was adopted */
     int64_t started_us, ended_us;
     uint32_t looked_up; /* adopting: steps that are not known yet, and the setup */
     bool adopting, deleting;
+    bool gone; /* of one that is deleted: what was kept is destroyed */
 };
 
 /* ---- workflow.c ---- */
@@ -75,6 +83,19 @@ void work_resume(StepWork *work);
 /* It has ended, whatever its calls will say. */
 void work_give_up(StepWork *work, const char *why);
 void work_drop(StepWork *work); /* nobody is called any more */
+
+/* ---- workflow_gone.c ---- */
+/* Of one that is over: with its files, which go as a whole. Frees it. */
+void workflow_forget(Workflow *workflow);
+/* The oldest of those that are over, but for `newest`, until no more than MAX_WORKFLOWS_OVER are
+ * left. */
+void workflows_retain(Engine *engine, const Workflow *newest);
+/* What a killed server began to remove. */
+void workflows_sweep(Engine *engine);
+
+/* ---- workflow_events.c ---- */
+void workflow_readers_wake(const Workflow *workflow);
+void workflow_readers_leave(Workflow *workflow); /* nothing more comes */
 
 /* ---- workflow_show.c ---- */
 void workflow_encode_object(const Object *object, JsonWriter *out);

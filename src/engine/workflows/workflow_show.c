@@ -101,6 +101,8 @@ static void encode_spec(const Workflow *workflow, JsonWriter *out) {
     if (workflow->timeout_ms)
         json_kv_string(out, "timeout", timeout);
     workflow_show_given(workflow, out);
+    if (workflow->facts.keep)
+        json_kv_bool(out, "keep", true);
     json_key(out, "config");
     workflow_encode(workflow->config, true, out);
     json_object_end(out);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "engine/workflows/workflow_files.h"
 #include "spec/mask_forms.h"
 #include "spec/signals.h"
@@ -24,13 +25,19 @@ static StepFacts *facts_of(const StepWork *work) {
 static void finish(StepWork *work) {
     Workflow *workflow = work->workflow;
     work->timeout = timer_free(work->timeout);
-    if (facts_of(work)->timed_out)
+    if (facts_of(work)->timed_out && work->end.outcome != OUTCOME_ERROR)
         str_copy(work->why, sizeof(work->why), "it ran for longer than its timeout");
     mask_text(workflow_masks(workflow), work->why, sizeof(work->why));
     work->end.error = work->why;
+    work->end.outcome = step_outcome(&workflow->facts, workflow->graph, work->index, &work->end);
+    if (work->end.outcome == OUTCOME_SUCCESS)
+        work->why[0] = '\0'; /* however it took its dismissal */
+    bool canceled = workflow->facts.canceled;
     workflow_note_ended(workflow, work->index, &work->end);
+    sys_point("wf-ended");
     step_ended(&workflow->facts, workflow->graph, work->index, &work->end);
-    workflow_mark(workflow, work->index);
+    bool cancels = workflow->facts.canceled && !canceled; /* which concerns all */
+    workflow_mark(workflow, cancels ? UINT32_MAX : work->index);
 }
 
 static void fail(StepWork *work, const char *why) {
@@ -38,11 +45,22 @@ static void fail(StepWork *work, const char *why) {
     str_copy(work->why, sizeof(work->why), why);
 }
 
-/* What could not be ended is an error, also of a step that did well. */
+static void destroy(StepWork *work);
+
+static void on_again(void *arg) {
+    StepWork *work = arg;
+    work->again = timer_free(work->again);
+    destroy(work);
+}
+
+/* What could not be ended, after a few tries, is an error, also of a step that did well. */
 static void on_destroyed(void *arg, const void *result, const Err *err) {
     StepWork *work = arg;
     work->stop = NULL;
-    if (err) {
+    if (err && ++work->tries < DESTROY_TRIES) {
+        work->again = timer_new(work->workflow->engine->loop, DESTROY_AGAIN_MS << (work->tries - 1),
+                                on_again, work);
+    } else if (err) {
         op_drop(work->call);
         work->call = NULL;
         work_give_up(work, err->msg);
@@ -52,9 +70,11 @@ static void on_destroyed(void *arg, const void *result, const Err *err) {
 }
 
 static void destroy(StepWork *work) {
-    const StopHow how = {
-        .signal = SIGTERM, .grace_ms = (uint32_t)work->workflow->grace_ms, .helpers = true};
-    if (!work->stop)
+    const StopHow how = {.signal = SIGTERM,
+                         .grace_ms = (uint32_t)work->workflow->grace_ms,
+                         .helpers = true,
+                         .keep = work->workflow->facts.keep};
+    if (!work->stop && !work->again)
         work->stop =
             backend_destroy_step(work->workflow->backend, id_of(work), &how, on_destroyed, work);
 }
@@ -129,6 +149,7 @@ static void run(StepWork *work, const StepState *state, int64_t ago_ms) {
         step_started(&workflow->facts, workflow->graph, work->index, state->started_us);
         if (workflow->graph->at[work->index].step->detach)
             workflow_note_started(workflow, work->index);
+        sys_point("wf-started");
     }
     if (state->phase == STEP_ENDED) {
         end(work, state, NULL);
@@ -161,6 +182,7 @@ void work_start(StepWork *work) {
     Err err;
     int written = workflow_note_asked(workflow, work->index, work->run + 1, &err);
     step_asked(&workflow->facts, workflow->graph, work->index);
+    sys_point("wf-asked");
     if (written < 0) {
         work_give_up(work, err.msg);
         return;
@@ -181,6 +203,7 @@ void work_stop(StepWork *work) {
 void work_hurry(StepWork *work) {
     op_drop(work->stop);
     work->stop = NULL;
+    work->again = timer_free(work->again);
     destroy(work);
 }
 
@@ -206,6 +229,7 @@ void work_drop(StepWork *work) {
     op_drop(work->call);
     op_drop(work->stop);
     work->call = work->stop = NULL;
+    work->again = timer_free(work->again);
     work->timeout = timer_free(work->timeout);
 }
 

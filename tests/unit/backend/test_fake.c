@@ -88,7 +88,14 @@ TEST(fake_setup_and_tail_fail_when_told)
     UNTIL(w, heard.called);
     CHECK_STR(heard.err.msg, "expected fail to setup workflow");
     world_setup(w, "t");
-    run_env(w, 1, env_step(w, STEP_COMMANDS, "STEP_TAIL_FAIL", "true"));
+    heard = (Heard){0};
+    backend_start_step(w->backend, step_id("t", "env", 1),
+                       env_step(w, STEP_COMMANDS, "STEP_TAIL_FAIL", "true"), hear, &heard);
+    UNTIL(w, heard.called);
+    heard = (Heard){0};
+    backend_wait_step(w->backend, step_id("t", "env", 1), hear, &heard);
+    UNTIL(w, heard.called);
+    CHECK_STR(heard.err.msg, "expected fail to read stdout of step");
     tail(w, step_id("t", "env", 1), 0, &shown);
     UNTIL(w, shown.heard.called);
     CHECK_STR(shown.heard.err.msg, "expected fail to read stdout of step");

@@ -121,10 +121,15 @@ static void begin(Flow *flow, const char *steps) {
     drain(flow);
 }
 
+static void step_ends(Flow *flow, uint32_t i, StepEnded ended) {
+    ended.outcome = step_outcome(&flow->facts, flow->graph, i, &ended);
+    step_ended(&flow->facts, flow->graph, i, &ended);
+}
+
 static void ends(Flow *flow, const char *name, int code) {
     StepEnded ended = {
         .outcome = code ? OUTCOME_FAILURE : OUTCOME_SUCCESS, .exit_code = code, .oom_killed = NO};
-    step_ended(&flow->facts, flow->graph, find(flow, name), &ended);
+    step_ends(flow, find(flow, name), ended);
     drain(flow);
 }
 
@@ -132,18 +137,17 @@ static void cannot_start(Flow *flow, const char *name) {
     StepEnded ended = {.outcome = OUTCOME_ERROR, .exit_code = -1, .error = "no such image"};
     uint32_t i = find(flow, name);
     flow->facts.steps[i].ran = false;
-    step_ended(&flow->facts, flow->graph, i, &ended);
+    step_ends(flow, i, ended);
     drain(flow);
 }
 
 /* Destroys it, and says how it ended. */
 static WorkflowResult over(Flow *flow) {
     CHECK_EQ(flow->facts.phase, WORKFLOW_ENDING);
-    workflow_destroyed(&flow->facts);
+    workflow_destroyed(&flow->facts, NULL);
     for (uint32_t i = 0; i < flow->graph->n; i++)
         if (flow->facts.steps[i].progress == PROGRESS_RUNNING)
-            step_ended(&flow->facts, flow->graph, i,
-                       &(StepEnded){.outcome = OUTCOME_FAILURE, .exit_code = 137});
+            step_ends(flow, i, (StepEnded){.outcome = OUTCOME_FAILURE, .exit_code = 137});
     (void)plan_workflow(flow->graph, &flow->facts);
     CHECK_EQ(flow->facts.phase, WORKFLOW_OVER);
     return flow->facts.result;
@@ -215,12 +219,12 @@ TEST(the_end_of_the_workflow_is_no_failure_of_what_it_ends)
     ends(&flow, "test", 0);
     uint32_t db = find(&flow, "db");
     CHECK_EQ(flow.facts.steps[db].progress, PROGRESS_RUNNING);
-    step_ended(&flow.facts, flow.graph, db, &killed);
+    step_ends(&flow, db, killed);
     CHECK_EQ(flow.facts.steps[db].outcome, OUTCOME_SUCCESS);
     CHECK(!flow.facts.steps[db].error);
     flow_deinit(&flow);
     begin(&flow, "db& ; test");
-    step_ended(&flow.facts, flow.graph, db, &killed); /* by itself, while it was needed */
+    step_ends(&flow, db, killed); /* by itself, while it was needed */
     CHECK_EQ(flow.facts.steps[db].outcome, OUTCOME_FAILURE);
     CHECK_STR(flow.facts.steps[db].error, "killed");
     flow_deinit(&flow);
@@ -298,8 +302,7 @@ TEST(a_step_that_takes_too_long_has_failed)
     begin(&flow, "a~ ; b");
     step_timed_out(&flow.facts, 0);
     drain(&flow);
-    step_ended(&flow.facts, flow.graph, 0,
-               &(StepEnded){.outcome = OUTCOME_SUCCESS, .error = "timeout after 1s"});
+    step_ends(&flow, 0, (StepEnded){.outcome = OUTCOME_SUCCESS, .error = "timeout after 1s"});
     drain(&flow);
     CHECK_EQ(flow.facts.steps[0].outcome, OUTCOME_FAILURE);
     ends(&flow, "b", 0); /* a's failure is ignored */
@@ -310,7 +313,7 @@ TEST(what_cannot_be_set_up_starts_nothing)
 {
     Flow flow;
     flow_init(&flow, "a");
-    workflow_not_set_up(&flow.facts, UINT32_MAX, "no space left");
+    workflow_not_set_up(&flow.facts, UINT32_MAX, "no space left", 1);
     CHECK(plan_workflow(flow.graph, &flow.facts) == WORKFLOW_DESTROY);
     finish(&flow, "", RESULT_ERROR, "no space left");
 }
@@ -354,9 +357,9 @@ static void happen(Flow *flow, uint32_t *seed) {
     if (dice(seed, 25) == 0)
         step_timed_out(&flow->facts, i);
     if (step->progress == PROGRESS_RUNNING || step->progress == PROGRESS_STOPPING)
-        step_ended(&flow->facts, flow->graph, i,
-                   &(StepEnded){.outcome = dice(seed, 3) ? OUTCOME_SUCCESS : OUTCOME_FAILURE,
-                                .exit_code = 1});
+        step_ends(flow, i,
+                  (StepEnded){.outcome = dice(seed, 3) ? OUTCOME_SUCCESS : OUTCOME_FAILURE,
+                              .exit_code = 1});
     drain(flow);
 }
 
@@ -381,4 +384,62 @@ TEST(random_walks_end_and_every_step_is_accounted_for)
         CHECK_EQ(flow.facts.live, 0);
         flow_deinit(&flow);
     }
+}
+
+TEST(who_spoils_the_setup_is_named_and_nothing_else_is_touched)
+{
+    Flow flow;
+    flow_init(&flow, "a b");
+    workflow_not_set_up(&flow.facts, 1, "error in workflow setup step 'b': no", 5);
+    CHECK_EQ(flow.facts.steps[0].progress, PROGRESS_PENDING);
+    CHECK_EQ(flow.facts.steps[1].outcome, OUTCOME_ERROR);
+    CHECK_EQ(flow.facts.steps[1].exit_code, 1);
+    CHECK(plan_workflow(flow.graph, &flow.facts) == WORKFLOW_DESTROY);
+    finish(&flow, "", RESULT_ERROR, "error in workflow setup step 'b': no");
+}
+
+TEST(a_service_that_lasts_to_the_end_has_done_well)
+{
+    Flow flow;
+    begin(&flow, "db& ; a");
+    ends(&flow, "a", 0);
+    CHECK_EQ(flow.facts.phase, WORKFLOW_ENDING);
+    ends(&flow, "db", 143);
+    CHECK_EQ(flow.facts.steps[0].outcome, OUTCOME_SUCCESS);
+    CHECK_EQ(flow.facts.steps[0].exit_code, 143);
+    finish(&flow, "+db +a", RESULT_SUCCESS, "");
+    begin(&flow, "db& ; a");
+    ends(&flow, "db", 1); /* too early */
+    ends(&flow, "a", 0);
+    CHECK_EQ(flow.facts.steps[0].outcome, OUTCOME_FAILURE);
+    finish(&flow, "+db +a", RESULT_SUCCESS, "");
+}
+
+TEST(what_is_kept_is_ended_and_not_destroyed)
+{
+    Flow flow;
+    flow_init(&flow, "db& ; a");
+    flow.facts.keep = true;
+    CHECK(plan_workflow(flow.graph, &flow.facts) == WORKFLOW_SET_UP);
+    workflow_set_up(&flow.facts, flow.graph);
+    drain(&flow);
+    step_ends(&flow, find(&flow, "a"), (StepEnded){.outcome = OUTCOME_SUCCESS});
+    CHECK(plan_workflow(flow.graph, &flow.facts) == WORKFLOW_END_STEPS);
+    drain(&flow);
+    CHECK_STR(buf_cstr(&flow.did), "+db +a !db");
+    CHECK_EQ(flow.facts.phase, WORKFLOW_ENDING);
+    ends(&flow, "db", 143);
+    CHECK_EQ(flow.facts.phase, WORKFLOW_OVER);
+    CHECK_EQ(flow.facts.result, RESULT_SUCCESS);
+    flow_deinit(&flow);
+}
+
+TEST(what_was_not_set_up_is_not_kept)
+{
+    Flow flow;
+    flow_init(&flow, "a");
+    flow.facts.keep = true;
+    workflow_not_set_up(&flow.facts, UINT32_MAX, "no", 1);
+    CHECK(plan_workflow(flow.graph, &flow.facts) == WORKFLOW_DESTROY);
+    flow_deinit(&flow);
 }

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/workflows/workflow_events.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "engine/workflows/workflow_files.h"
+
+struct WorkflowEvents {
+    List link;          /* Workflow.readers */
+    Workflow *workflow; /* NULL: it is gone */
+    WorkflowEventAsk ask;
+    Arena kept;  /* the ask's texts */
+    Arena arena; /* of the event at hand */
+    Buf json;
+    FILE *file; /* NULL: not opened yet */
+    char *line;
+    size_t line_cap;
+    int64_t seq;          /* of the line that was read last; 1 is its creation, before all lines */
+    unsigned char *begun; /* by step: its start was told */
+    LoopFn more;
+    void *arg;
+};
+
+/* ---- one fact ---- */
+
+static const Step *step_of(const WorkflowEvents *events, const Value *fact, const char *key,
+                           uint32_t *ret_index) {
+    const StepGraph *graph = events->workflow->graph;
+    int64_t i = value_get_int(fact, key, -1);
+    if (i < 0 || i >= graph->n)
+        return NULL;
+    *ret_index = (uint32_t)i;
+    return graph->at[i].step;
+}
+
+static const char *reason_of_end(const Value *fact) {
+    switch ((StepOutcome)value_get_int(fact, "outcome", OUTCOME_NONE)) {
+    case OUTCOME_NONE:
+    case OUTCOME_SUCCESS: break;
+    case OUTCOME_CANCELED: return REASON_CANCELED;
+    case OUTCOME_ERROR: return "Error";
+    case OUTCOME_FAILURE:
+        if (value_get_int(fact, "oom", UNKNOWN) == YES)
+            return "OutOfMemory";
+        return value_get_int(fact, "code", -1) < 0 ? "Signal" : "ExitCode";
+    }
+    return REASON_COMPLETED;
+}
+
+static void tell_end(WorkflowEvents *events, const Value *fact, Event *ret) {
+    const char *error = value_get_str(fact, "error");
+    int64_t code = value_get_int(fact, "code", -1);
+    ret->kind = EVENT_ENDED;
+    ret->reason = reason_of_end(fact);
+    if (error && *error)
+        ret->message = error;
+    else if (event_has_reason(ret, "OutOfMemory"))
+        ret->message = "it was killed: out of memory";
+    else if (code >= 0)
+        ret->message = arena_printf(&events->arena, "exit code %lld", (long long)code);
+    else
+        ret->message = "it was killed by a signal";
+}
+
+/* False: it is no news. A start that nobody heard of is asked for again, and told once. */
+static bool tell_step(WorkflowEvents *events, uint32_t i, const Value *fact, Event *ret) {
+    const char *name = value_get_str(fact, "fact");
+    ret->run = (uint32_t)value_get_int(fact, "run", 0);
+    if (strcmp(name, "asked") == 0) {
+        ret->kind = EVENT_STARTED;
+        ret->reason = "Started";
+        ret->message = "was begun";
+        return !events->begun[i]++;
+    }
+    if (strcmp(name, "skipped") == 0) {
+        ret->kind = EVENT_SKIPPED;
+        ret->reason = "Condition";
+        ret->message = "was left out: what came before did not end as it asks for";
+    } else if (strcmp(name, "timed out") == 0) {
+        ret->kind = EVENT_STOPPING;
+        ret->reason = REASON_TIMED_OUT;
+        ret->message = "it runs for longer than its timeout";
+    } else if (strcmp(name, "ended") == 0) {
+        tell_end(events, fact, ret);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void tell_over(const Workflow *workflow, Event *ret) {
+    const char *error = workflow->facts.error;
+    ret->reason = workflow->facts.result == RESULT_SUCCESS ? REASON_SUCCEEDED : REASON_FAILED;
+    ret->message = *error ? error : "it is over";
+}
+
+static bool tell_whole(WorkflowEvents *events, const Value *fact, Event *ret) {
+    const char *name = value_get_str(fact, "fact"), *why = value_get_str(fact, "why");
+    bool late = value_get_int(fact, "result", 0) == RESULT_TIMEOUT;
+    ret->kind = EVENT_WORKFLOW;
+    ret->message = why ? why : "";
+    if (strcmp(name, "set up") == 0)
+        ret->reason = "SetUp";
+    else if (strcmp(name, "cancel") == 0)
+        ret->reason = late ? REASON_TIMED_OUT : REASON_CANCELED;
+    else if (strcmp(name, "destroyed") == 0 && why)
+        ret->reason = "NotDestroyed";
+    else if (strcmp(name, "over") == 0)
+        tell_over(events->workflow, ret);
+    else
+        return false;
+    return true;
+}
+
+/* The end of the step that is to blame, if there is one. */
+static bool tell_not_set_up(WorkflowEvents *events, const Value *fact, Event *ret) {
+    uint32_t i;
+    const Step *step = step_of(events, fact, "culprit", &i);
+    ret->message = value_get_str(fact, "why");
+    ret->kind = step ? EVENT_ENDED : EVENT_WORKFLOW;
+    ret->target = step ? step->name : NULL;
+    ret->reason = step ? "Error" : "NotSetUp";
+    return ret->message != NULL;
+}
+
+static bool tell(WorkflowEvents *events, const Value *fact, Event *ret) {
+    const char *name = value_get_str(fact, "fact");
+    uint32_t i;
+    const Step *step = step_of(events, fact, "step", &i);
+    *ret = (Event){.seq = events->seq, .time_us = value_get_int(fact, "us", 0)};
+    if (!name)
+        return false;
+    if (strcmp(name, "not set up") == 0)
+        return tell_not_set_up(events, fact, ret);
+    if (!step)
+        return tell_whole(events, fact, ret);
+    ret->target = step->name;
+    return tell_step(events, i, fact, ret);
+}
+
+/* ---- which ---- */
+
+static bool is_step(const StepGraph *graph, uint32_t i, const char *name) {
+    return strcmp(graph->at[i].step->name, name) == 0 || strcmp(graph->at[i].step->uuid, name) == 0;
+}
+
+static bool is_wanted(const WorkflowEvents *events, const Event *event) {
+    const StepGraph *graph = events->workflow->graph;
+    const StrList *names = &events->ask.steps;
+    if (event->time_us < events->ask.since_us || event->seq <= events->ask.after)
+        return false;
+    if (!names->n)
+        return true;
+    for (size_t k = 0; k < names->n && event->target; k++)
+        for (uint32_t i = 0; i < graph->n; i++)
+            if (strcmp(graph->at[i].step->name, event->target) == 0 &&
+                is_step(graph, i, names->at[k]))
+                return true;
+    return false;
+}
+
+static int check_steps(const WorkflowEvents *events, Err *err) {
+    const StepGraph *graph = events->workflow->graph;
+    for (size_t k = 0; k < events->ask.steps.n; k++) {
+        const char *name = events->ask.steps.at[k];
+        uint32_t i = 0;
+        while (i < graph->n && !is_step(graph, i, name))
+            i++;
+        if (i == graph->n)
+            return err_set(err, ERR_NOT_FOUND, "workflow %s has no step %.100s",
+                           events->workflow->task, name);
+    }
+    return 0;
+}
+
+/* ---- lines ---- */
+
+static bool open_file(WorkflowEvents *events) {
+    AUTO_FREE char *path = path_join(events->workflow->dir, WORKFLOW_FACTS);
+    if (!events->file)
+        events->file = fopen(path, "re");
+    return events->file != NULL;
+}
+
+/* A whole line, for now; NULL: there is none. */
+static const char *next_line(WorkflowEvents *events, size_t *ret_size) {
+    if (!open_file(events))
+        return NULL;
+    long at = ftell(events->file);
+    clearerr(events->file);
+    ssize_t n = getline(&events->line, &events->line_cap, events->file);
+    if (n > 0 && events->line[n - 1] == '\n') {
+        *ret_size = (size_t)n - 1;
+        return events->line;
+    }
+    fseek(events->file, at, SEEK_SET);
+    return NULL;
+}
+
+static bool next_event(WorkflowEvents *events, Event *ret) {
+    size_t size;
+    if (events->seq == 0) {
+        *ret = (Event){.seq = ++events->seq,
+                       .time_us = events->workflow->started_us,
+                       .kind = EVENT_WORKFLOW,
+                       .reason = REASON_CREATED,
+                       .message = "was asked for"};
+        return true;
+    }
+    for (const char *line; (line = next_line(events, &size));) {
+        const Value *fact;
+        Err err;
+        events->seq++;
+        arena_reset(&events->arena);
+        if (json_parse(line, size, &events->arena, &fact, &err) == 0 && tell(events, fact, ret))
+            return true;
+    }
+    return false;
+}
+
+static bool next_wanted(WorkflowEvents *events, Event *ret) {
+    while (next_event(events, ret))
+        if (is_wanted(events, ret))
+            return true;
+    return false;
+}
+
+static void rewind_all(WorkflowEvents *events) {
+    if (events->file)
+        fclose(events->file);
+    events->file = NULL;
+    events->seq = 0;
+    memset(events->begun, 0, events->workflow->graph->n);
+}
+
+/* So that only the last ones follow. */
+static void skip_to_tail(WorkflowEvents *events) {
+    Event event;
+    int64_t n = 0;
+    while (next_wanted(events, &event))
+        n++;
+    rewind_all(events);
+    while (n-- > events->ask.tail)
+        next_wanted(events, &event);
+}
+
+/* ---- life ---- */
+
+WorkflowEvents *workflow_events_new(Workflow *workflow, const WorkflowEventAsk *ask, LoopFn more,
+                                    void *arg, Err *err) {
+    WorkflowEvents *events = xcalloc(1, sizeof(*events));
+    events->workflow = workflow;
+    events->ask = *ask;
+    events->more = more;
+    events->arg = arg;
+    events->begun = xcalloc(workflow->graph->n + 1, 1);
+    arena_init(&events->kept);
+    arena_init(&events->arena);
+    buf_init(&events->json, MAX_EVENT_LINE);
+    list_append(&workflow->readers, &events->link);
+    events->ask.steps.at = arena_alloc(&events->kept, (ask->steps.n + 1) * sizeof(*ask->steps.at));
+    for (size_t i = 0; i < ask->steps.n; i++)
+        events->ask.steps.at[i] = arena_strdup(&events->kept, ask->steps.at[i]);
+    if (check_steps(events, err) < 0)
+        return workflow_events_free(events);
+    if (ask->tail >= 0)
+        skip_to_tail(events);
+    return events;
+}
+
+WorkflowEvents *workflow_events_free(WorkflowEvents *events) {
+    if (!events)
+        return NULL;
+    list_remove(&events->link);
+    if (events->file)
+        fclose(events->file);
+    buf_deinit(&events->json);
+    arena_deinit(&events->kept);
+    arena_deinit(&events->arena);
+    free(events->begun);
+    free(events->line);
+    free(events);
+    return NULL;
+}
+
+int workflow_events_next(WorkflowEvents *events, EventLine *ret) {
+    JsonWriter out;
+    if (!events->workflow)
+        return -1;
+    if (!next_wanted(events, &ret->event))
+        return events->ask.follow && !events->workflow->ended_us ? 0 : -1;
+    buf_reset(&events->json);
+    json_writer_init(&out, &events->json);
+    event_encode(&ret->event, &out);
+    ret->json = buf_cstr(&events->json);
+    ret->size = events->json.n;
+    return 1;
+}
+
+void workflow_readers_wake(const Workflow *workflow) {
+    WorkflowEvents *events;
+    LIST_FOREACH_SAFE (events, &workflow->readers, link)
+        events->more(events->arg);
+}
+
+void workflow_readers_leave(Workflow *workflow) {
+    WorkflowEvents *events;
+    LIST_FOREACH_SAFE (events, &workflow->readers, link) {
+        list_remove(&events->link);
+        events->workflow = NULL;
+        events->more(events->arg);
+    }
+}
