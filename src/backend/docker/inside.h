@@ -81,11 +81,12 @@ struct DockerRun {
     Op *look, *wait, *logs, *removal;
     bool exited;      /* its container has, `now` says how */
     bool troubled;    /* the engine did not answer once */
-    bool log_whole;   /* the stream has ended by itself */
+    bool log_last;    /* the log is being read after its end, */
+    bool log_whole;   /* and was, to the end */
     uint64_t log_had; /* size of the log when the stream was cut last */
     char pull_said[160];
     /* An engine that does not answer */
-    Timer *retry, *log_end, *log_flush;
+    Timer *retry, *log_flush;
     int64_t away_ms, log_away_ms; /* since when; 0: it answers */
     int64_t pause_ms;             /* until it is asked again */
 };

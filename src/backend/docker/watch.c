@@ -18,9 +18,8 @@ enum {
     PAUSE_MS = 100, /* after the first failure, then twice as long each time */
     PAUSE_MAX_MS = 2000,
     LOOK_MS = 30 * 1000,
-    FLUSH_MS = 20,          /* what was written is shown after so long at the latest */
-    LOG_END_MS = 10 * 1000, /* after its end a log that is still followed is read anew */
-    NO_CODE = 0xffffffff    /* what engines say of an exit code that they do not know */
+    FLUSH_MS = 20,       /* what was written is shown after so long at the latest */
+    NO_CODE = 0xffffffff /* what engines say of an exit code that they do not know */
 };
 
 static void go_on(DockerRun *run);
@@ -88,7 +87,6 @@ static void on_log_ended(void *arg, const void *result, const Err *err) {
     const DockerReply *reply = result;
     Err bad = {0};
     run->logs = NULL;
-    run->log_end = timer_free(run->log_end);
     if (err)
         bad = *err;
     else if (docker_reply_check(reply, &bad) == 0)
@@ -98,7 +96,7 @@ static void on_log_ended(void *arg, const void *result, const Err *err) {
     } else if (bad.kind != ERR_NONE) {
         log_failed(run, &bad);
     } else {
-        run->log_whole = true;
+        run->log_whole = run->log_last;
         run->log_away_ms = 0;
         go_on(run);
     }
@@ -134,16 +132,10 @@ static void read_log(DockerRun *run) {
     char *path = xasprintf("/containers/%s/logs?stdout=1&stderr=1&timestamps=1%s", handle(run),
                            run->exited ? "" : "&follow=1");
     run->log_whole = false;
+    run->log_last = run->exited;
     log_copy_begin(run->copy);
     call(run, &run->logs, &(DockerCall){.path = path, .on_data = on_log}, on_log_ended);
     free(path);
-}
-
-static void on_log_late(void *arg) {
-    DockerRun *run = arg;
-    run->log_end = timer_free(run->log_end);
-    op_drop(run->logs);
-    read_log(run);
 }
 
 /* ---- Its end ---- */
@@ -169,17 +161,17 @@ static void follow(DockerRun *run) {
     free(path);
 }
 
-/* It has exited, and nothing is left to be learned but its log. */
+/* It has exited, and nothing is left to be learned but its log. Engines end a log that is followed
+ * before it is whole now and then; one that is read after the end ends where it ends. */
 static void go_on(DockerRun *run) {
-    Loop *loop = run->docker->base.loop;
     if (!run->exited)
         return;
-    if (run->log_whole)
+    if (run->log_whole) {
         docker_run_end(run);
-    else if (!run->logs)
+    } else if (!run->logs || !run->log_last) {
+        op_drop(run->logs);
         read_log(run);
-    else if (!run->log_end)
-        run->log_end = timer_new(loop, LOG_END_MS, on_log_late, run);
+    }
 }
 
 /* ---- Looking ---- */
@@ -359,6 +351,5 @@ void docker_run_unwatch(DockerRun *run) {
         *ops[i] = NULL;
     }
     run->retry = timer_free(run->retry);
-    run->log_end = timer_free(run->log_end);
     run->log_flush = timer_free(run->log_flush);
 }
