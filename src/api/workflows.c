@@ -92,34 +92,9 @@ static int read_variables(Request *request, const Value *spec, const char *key, 
     return 0;
 }
 
-/* The list of a Config, [{name, value}], as a map. */
-static int list_as_map(Request *request, const Value *list, StrMap *ret) {
-    size_t n = value_count(list);
-    StrMap map = {.at = arena_alloc(request->arena, (n + 1) * sizeof(*map.at)), .n = n};
-    for (size_t i = 0; i < n; i++) {
-        const char *name = value_get_str(value_at(list, i), "name");
-        const Value *value = value_get(value_at(list, i), "value");
-        const char *wrong = name ? check_env_name(name) : "it has no `name`";
-        if (!wrong && (!value_is(value, VALUE_STRING) || strlen(value->text) != value->len))
-            wrong = "its value is no string";
-        if (wrong)
-            return bad(request, arena_printf(request->arena, "spec.secrets[%zu]", i), wrong);
-        map.at[i] = (StrPair){name, value->text};
-    }
-    qsort(map.at, map.n, sizeof(*map.at), by_name);
-    for (size_t i = 1; i < n; i++)
-        if (strcmp(map.at[i - 1].name, map.at[i].name) == 0)
-            return bad(request, "spec.secrets",
-                       arena_printf(request->arena, "%s is given twice", map.at[i].name));
-    *ret = map;
-    return 0;
-}
-
-/* A map as of variables, or a list as in a Config. Too short a one would mask ordinary text: who gives it is told, whatever a Config holds. */
+/* Too short a one would mask ordinary text: who gives it is told, whatever a Config holds. */
 static int read_secrets(Request *request, const Value *spec, WorkflowAsk *ask) {
-    const Value *list = value_get(spec, "secrets");
-    if (value_is(list, VALUE_LIST) ? list_as_map(request, list, &ask->secrets) < 0
-                                   : read_variables(request, spec, "secrets", &ask->secrets) < 0)
+    if (read_variables(request, spec, "secrets", &ask->secrets) < 0)
         return -1;
     for (size_t i = 0; i < ask->secrets.n; i++)
         if (strlen(ask->secrets.at[i].value) < SECRET_MIN)

@@ -204,9 +204,8 @@ const Route routes[ROUTES] = {
                                "spec{config: a Config, or its text; file: what it is called in "
                                "messages; task: its uuid; backend: auto, local, …; timeout; "
                                "stepTimeout; cleanupOnCancel; keep: what it made stays until it is "
-                               "deleted; env, secrets: maps "
-                               "(secrets also as in a Config), "
-                               "for all steps}; client: whose "
+                               "deleted; env, secrets: maps, for all steps}; "
+                               "client: whose "
                                "environment, limits and nice local steps inherit, as of a session",
                                .reply = "Workflow"},
     [ROUTE_WORKFLOW] = {HTTP_GET, THOLE_API "/workflows/{name}", "One workflow.", "thole.dev",

@@ -50,9 +50,6 @@ TEST(what_comes_along_with_a_workflow)
         {"{\"spec\":{\"config\":{},\"env\":{\"1\":\"x\"}}}", 422, "spec.env.1: "},
         {"{\"spec\":{\"config\":{},\"secrets\":{\"T\":\"abc\"}}}", 422,
          "spec.secrets.T: its value is shorter"},
-        {"{\"spec\":{\"config\":{},\"secrets\":[{\"name\":\"T\",\"value\":\"abcd\"},{\"name\":"
-         "\"T\",\"value\":\"abcd\"}]}}",
-         422, "T is given twice"},
         {"{\"spec\":{\"config\":{}},\"client\":{\"nice\":99}}", 422, "client.nice: 99 is outside"},
     };
     Front *front = front_new();
