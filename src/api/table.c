@@ -100,6 +100,16 @@ static void cell_message(const Value *target, JsonWriter *out) {
     json_value(out, why);
 }
 
+/* Steps that are over, of all. */
+static void cell_steps(const Value *workflow, JsonWriter *out) {
+    const Value *steps = value_get(value_get(workflow, "status"), "steps");
+    size_t n = 0;
+    for (size_t i = 0; i < value_count(steps); i++)
+        n += value_get_bool(value_at(steps, i), "exited", false) ||
+             str_same(value_get_str(value_at(steps, i), "state"), "skipped");
+    json_stringf(out, "%zu/%zu", n, value_count(steps));
+}
+
 /* ---- columns ---- */
 
 static const Column session_columns[] = {
@@ -154,6 +164,7 @@ static const Column workflow_columns[] = {
      {"status", "result"},
      NULL},
     {"Backend", "string", "", "where it runs", 0, {"spec", "backend"}, NULL},
+    {"Steps", "string", "", "those that are over, of all", 0, {NULL}, cell_steps},
     {"Age", "string", "", "since it was created", 0, {NULL}, cell_age},
     {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL},
 };

@@ -16,6 +16,8 @@
 #include "cli/commands.h"
 #include "cli/completion_scripts.h"
 #include "cli/review.h"
+#include "cli/workflow.h"
+#include "cli/workflow_view.h"
 #include "spec/routes.h"
 
 enum { PATIENCE_MS = 200 };
@@ -26,7 +28,8 @@ typedef struct Answer {
     const Option *pending;  /* whose value the last word is; NULL: it is no value */
     const char *word;       /* the last one, so far as it is written */
     bool only_words;        /* behind -- */
-    size_t word_n;          /* words of the command before it */
+    size_t word_n;          /* words of the command before it, */
+    const char *words[2];   /* ... the first of them: a verb, and what it is about */
 } Answer;
 
 /* ---- candidates ---- */
@@ -64,8 +67,11 @@ static bool applies(const Command *command, const Option *option) {
 }
 
 static void offer_options(const Answer *a) {
-    for (size_t i = 0; a->command && i < a->command->option_n; i++)
-        offer_option(a, &a->command->options[i]);
+    for (size_t i = 0; a->command && i < a->command->option_n; i++) {
+        const char *verbs = a->command->options[i].verbs;
+        if (!verbs || !a->words[0] || option_is_choice(verbs, a->words[0]))
+            offer_option(a, &a->command->options[i]);
+    }
     for (size_t i = 0; i < GLOBAL_OPTION_N; i++)
         if (applies(a->command, &global_options[i]))
             offer_option(a, &global_options[i]);
@@ -193,6 +199,39 @@ static void offer_sessions(Answer *a) {
     }
 }
 
+/* ---- workflows ---- */
+
+static void offer_tasks(Answer *a) {
+    const Value *list;
+    Cli *cli = a->cli;
+    bound_patience(cli);
+    if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &list, NULL) < 0)
+        return;
+    const Value *items = value_get(list, "items");
+    for (size_t i = 0; i < value_count(items); i++)
+        offer(a, workflow_task(value_at(items, i)), workflow_word(value_at(items, i)));
+}
+
+static void offer_steps(Answer *a) {
+    Err err;
+    bound_patience(a->cli);
+    const Value *workflow = workflow_look(a->cli, a->words[1], &err);
+    const Value *steps = value_get(value_get(workflow, "status"), "steps");
+    for (size_t i = 0; i < value_count(steps); i++)
+        offer(a, value_get_str(value_at(steps, i), "name"),
+              value_get_str(value_at(steps, i), "state"));
+}
+
+static void offer_workflows(Answer *a) {
+    const char *verb = a->words[0];
+    if (strcmp(verb, "run") == 0)
+        puts(":files");
+    else if (a->word_n == 1 && strcmp(verb, "list") != 0)
+        offer_tasks(a);
+    else if (a->word_n > 1 && strcmp(verb, "logs") == 0)
+        offer_steps(a);
+}
+
 /* ---- the line so far ---- */
 
 static const Option *find(const Option *options, size_t n, const char *word, size_t size) {
@@ -245,6 +284,8 @@ static void take_word(Answer *a, const char *word) {
         a->command = command_find(word);
         a->only_words = !a->command; /* nothing is known of it */
     } else {
+        if (a->word_n < COUNT(a->words))
+            a->words[a->word_n] = word;
         a->word_n++;
     }
 }
@@ -275,6 +316,8 @@ static void answer_word(Answer *a) {
         offer_commands(a);
     else if (command->words && a->word_n == 0)
         offer_choices(a, command->words, "");
+    else if (command == &command_workflow)
+        offer_workflows(a);
     else if (!command->words && !command->no_names)
         offer_names(a);
 }

@@ -13,6 +13,8 @@
 #include "cli/presence.h"
 #include "cli/table.h"
 #include "cli/targets.h"
+#include "cli/workflow.h"
+#include "cli/workflow_view.h"
 #include "spec/routes.h"
 
 typedef struct PsOptions {
@@ -21,7 +23,8 @@ typedef struct PsOptions {
 } PsOptions;
 
 static const Option options[] = {
-    {"all", 'a', OPTION_FLAG, offsetof(PsOptions, all), NULL, "every session of this user", NULL},
+    {"all", 'a', OPTION_FLAG, offsetof(PsOptions, all), NULL,
+     "every session of this user, and the workflows", NULL},
     OPTION_LABELS(PsOptions),
 };
 
@@ -228,22 +231,54 @@ static void put_selector(const Ps *ps, Buf *path) {
     }
 }
 
+/* Beside all sessions, but not what carries a label: they have none. NULL: they are not meant. */
+static int ask_workflows(Ps *ps, const Value **ret, Err *err) {
+    const Value *list;
+    *ret = NULL;
+    if (!ps->all || ps->labels->n)
+        return 0;
+    if (client_ask(&ps->cli->client, "GET", WORKFLOWS, NULL, &ps->cli->arena, &list, err) < 0)
+        return -1;
+    *ret = value_get(list, "items");
+    return 0;
+}
+
+static void print_json_of(const Ps *ps, const Value *list, const Value *workflows) {
+    const Value *meant = meant_of(ps, list);
+    if (workflows)
+        value_set(&ps->cli->arena, (Value *)(uintptr_t)meant, "workflows",
+                  (Value *)(uintptr_t)workflows);
+    cli_print(ps->cli, meant);
+}
+
+static void print_all(Ps *ps, const Value *items, const Value *workflows) {
+    bool any = value_count(workflows) > 0;
+    if (value_count(items) || !any)
+        print_table(ps, items);
+    if (value_count(items) && any)
+        putchar('\n');
+    if (any)
+        (void)workflow_print_list(ps->cli, workflows);
+    if (ps->all && !value_count(items) && !any)
+        cli_say("no session is up");
+}
+
 static int ask(Ps *ps, const Buf *path, bool json, Err *err) {
-    const Value *list, *items;
-    if (client_ask(&ps->cli->client, "GET", buf_cstr(path), NULL, &ps->cli->arena, &list, err) < 0)
+    const Value *list, *items, *workflows;
+    if (client_ask(&ps->cli->client, "GET", buf_cstr(path), NULL, &ps->cli->arena, &list, err) <
+            0 ||
+        ask_workflows(ps, &workflows, err) < 0)
         return -1;
     items = value_get(list, "items");
     if (!ps->only && ps->labels->n > 0 && value_count(items) == 0)
         return labelled_none("", ps->labels, err);
     if (json) {
-        cli_print(ps->cli, meant_of(ps, list));
+        print_json_of(ps, list, workflows);
         return EXIT_DONE;
     }
-    print_table(ps, items);
+    print_all(ps, items, workflows);
     say_helpers(ps, items);
     say_abandoned(ps, items);
-    if (ps->all && value_count(items) == 0)
-        cli_say("no session is up");
     return EXIT_DONE;
 }
 
@@ -257,8 +292,8 @@ static int show(Ps *ps, const char *slug, Err *err) {
     if (!ps->only)
         put_selector(ps, &path);
     bool json = strcmp(cli_output(ps->cli), "json") == 0;
-    int r =
-        json && !ps->only ? print_json(ps->cli, buf_cstr(&path), err) : ask(ps, &path, json, err);
+    int r = json && !ps->only && !ps->all ? print_json(ps->cli, buf_cstr(&path), err)
+                                          : ask(ps, &path, json, err);
     buf_deinit(&path);
     return r;
 }

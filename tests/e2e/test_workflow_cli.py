@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+import driver
 from driver import wait_until
 from workflows import config, step, write_config
 
@@ -199,3 +200,81 @@ def test_cancel_and_wait(thole):
     thole.run("workflow", "cancel", task[:8], "--grace", "1s")
     thole.run("workflow", "wait", task, code=1)
     assert thole.run("workflow", "show", task, "--json").json()["status"]["result"] == "canceled"
+
+
+# ---- graph
+
+def test_graph_is_drawn_and_is_data(thole):
+    path = write_config(thole, [step("a", "x"), step("b", "x", depends_on=["a"], environment={"STEP_EXIT_CODE": "1"}), step("c", "x", depends_on=["a"])])
+    thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", "T1", code=1)
+    marks = [line.split("  ")[0].rstrip() for line in thole.run("workflow", "graph", "T1").lines]
+    assert marks == ["✓", "├─✗", "✓"]
+    assert thole.run("workflow", "graph", "T1", env={"LC_ALL": "C"}).lines[1].startswith("+-x")
+    graph = thole.run("workflow", "graph", "T1", "-o", "json").json()
+    assert [(node["name"], node["state"]) for node in graph["nodes"]] == [("a", "success"), ("b", "failure"), ("c", "success")]
+    assert graph["edges"] == [{"from": "Ua", "to": "Ub"}, {"from": "Ua", "to": "Uc"}]
+    assert '"Ua" -> "Ub";' in thole.run("workflow", "graph", "T1", "-o", "dot").out
+
+
+def test_stages_are_boxes_and_edges_between_those_that_follow_each_other(thole):
+    path = write_config(thole, [step("a", "x"), step("b", "x")], [step("c", "x")])
+    thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", "T1")
+    assert [line[:10] for line in thole.run("workflow", "graph", "T1").lines if "stage" in line] == ["┌─ stage 1", "┌─ stage 2"]
+    assert len(thole.run("workflow", "graph", "T1", "-o", "json").json()["edges"]) == 2
+
+
+# ---- what is given to steps
+
+def test_env_and_secrets_reach_steps_and_secrets_are_shown_nowhere(thole):
+    path = write_config(thole, [step("a", "echo $GREETING $TOKEN $MINE")])
+    result = thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", "--env", "GREETING=hello", "--secret", "TOKEN",
+                       "--secret", "MINE=opensesame", env={"TOKEN": "hunter2222"})
+    assert lines_of(result) == ["a | hello ******** ********"]
+    everywhere = result.out + result.err + thole.run("workflow", "show", "T1", "--json").out + thole.run("workflow", "logs", "T1").out
+    assert "hunter2222" not in everywhere and "opensesame" not in everywhere
+
+
+# ---- ps
+
+def test_ps_all_shows_workflows_beside_sessions(thole):
+    path = write_config(thole, [step("a", "x")])
+    assert "no session is up" in thole.run("ps", "-a").err
+    thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", "T1")
+    result = thole.run("ps", "-a")
+    assert [line.split()[:4] for line in result.lines] == [["TASK", "STATE", "BACKEND", "STEPS"], ["T1", "success", "fake", "1/1"]]
+    assert result.err == ""
+    thole.config("version: 1\nservices: {db: {command: sleep 1000}}\n")
+    thole.run("up", "-d", "--wait")
+    lines = thole.run("ps", "-a").lines
+    assert lines[0].startswith("NAME") and lines[1].startswith("db:serve") and lines[2] == "" and lines[4].startswith("T1")
+    assert not any(line.startswith("T1") for line in thole.run("ps").lines)
+    listed = thole.run("ps", "-a", "--json").json()
+    assert [item["spec"]["task"] for item in listed["workflows"]] == ["T1"] and len(listed["items"]) >= 1
+    assert "workflows" not in thole.run("ps", "--json").json()
+
+
+# ---- completion, Tables, the example
+
+def offered(thole, *words):
+    return [line.split("\t")[0] for line in thole.run("completion", "answer", "--", *(f"={word}" for word in words)).lines]
+
+
+def test_tasks_and_steps_are_completed(thole):
+    path = write_config(thole, [step("alpha", "x"), step("beta", "x")])
+    thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", "T1")
+    assert offered(thole, "workflow", "show", "") == ["T1"]
+    assert offered(thole, "workflow", "logs", "T1", "al") == ["alpha"]
+    assert "--grace" in offered(thole, "workflow", "cancel", "--g") and offered(thole, "workflow", "run", "--g") == []
+
+
+def test_kubectl_sees_steps(thole):
+    thole.run("workflow", "run", write_config(thole, [step("a", "x")]), "--backend", "fake", "--task-uuid", "T1")
+    _, table = thole.api("/apis/thole.dev/v1alpha1/workflows", headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"})
+    names = [column["name"] for column in table["columnDefinitions"]]
+    assert table["rows"][0]["cells"][names.index("Steps")] == "1/1"
+
+
+def test_the_example_runs(thole):
+    path = str(driver.SOURCE / "examples" / "workflow" / "build.yaml")
+    result = thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "demo")
+    assert "test | all is well" in result.lines and "report: skipped" in result.err
