@@ -13,11 +13,11 @@ enum { NAME_LEAST = 12, TEXT_BYTES = 512, STATE_WIDTH = 8, TOOK_WIDTH = 6 };
 /* ---- signs ---- */
 
 typedef enum Sign {
-    SIGN_DOWN,     /* a lane goes by */
-    SIGN_ALONG,    /* a line to a step */
-    SIGN_FORK,     /* a lane at the left end of a line goes on, */
-    SIGN_END,      /* ... ends there */
-    SIGN_FORK_IN,  /* in its midst */
+    SIGN_DOWN,    /* a lane goes by */
+    SIGN_ALONG,   /* a line to a step */
+    SIGN_FORK,    /* a lane at the left end of a line goes on, */
+    SIGN_END,     /* ... ends there */
+    SIGN_FORK_IN, /* in its midst */
     SIGN_END_IN,
     SIGN_FORK_OUT, /* at its right end */
     SIGN_END_OUT,
@@ -267,8 +267,8 @@ static void put_lanes(const Lanes *lanes, size_t i, size_t own, Buf *out) {
         if (c == own)
             put_mark(chart, step, out);
         else if (owner && step && waits_for(step, owner - 1))
-            put_sign(chart,
-                     sign_at(c == first, c == last, lanes->last[owner - 1] == lanes->row[i]), out);
+            put_sign(chart, sign_at(c == first, c == last, lanes->last[owner - 1] == lanes->row[i]),
+                     out);
         else if (owner)
             put_sign(chart, SIGN_DOWN, out);
         else if (inside && c > first)

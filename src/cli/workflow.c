@@ -143,7 +143,8 @@ static const Verb *find_verb(const char *name, Err *err) {
         if (strcmp(verbs[i].name, name) == 0)
             return &verbs[i];
     }
-    err_set(err, ERR_INVALID, "thole workflow takes run, list, show, logs, graph, cancel, wait or delete");
+    err_set(err, ERR_INVALID,
+            "thole workflow takes run, list, show, logs, graph, cancel, wait or delete");
     err_suggest(err, str_suggest(name, names, COUNT(names)), "");
     return NULL;
 }

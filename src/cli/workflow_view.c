@@ -141,9 +141,10 @@ void workflow_print(const Cli *cli, const Value *workflow) {
     steps = value_get(value_get(workflow, "status"), "steps");
     buf_init(&head, CLI_PATH_BYTES);
     workflow_sentence(workflow, cli->color, &head);
-    printf("%s\non %s, %zu steps in %zu stages%s%s\n\n", buf_cstr(&head), text_of(spec, "backend"),
-           value_count(steps), value_count(value_get(value_get(spec, "config"), "pipeline")),
-           timeout ? ", timeout " : "", timeout ? timeout : "");
+    size_t stages = value_count(value_get(value_get(spec, "config"), "pipeline"));
+    printf("%s\non %s, %zu step%s in %zu stage%s%s%s\n\n", buf_cstr(&head),
+           text_of(spec, "backend"), value_count(steps), value_count(steps) == 1 ? "" : "s", stages,
+           stages == 1 ? "" : "s", timeout ? ", timeout " : "", timeout ? timeout : "");
     buf_deinit(&head);
     Table *table = table_new(columns, COUNT(columns), cli->color);
     for (size_t i = 0; i < value_count(steps); i++) {

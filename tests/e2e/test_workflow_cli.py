@@ -191,6 +191,8 @@ def test_list_and_show(thole):
     assert [line.split()[:3] for line in shown[4:]][1] == ["b", "failure", "2"]
     assert shown[-1].split() == ["c", "skipped"]
     assert thole.run("workflow", "wait", "T1", code=1).out == ""
+    thole.run("workflow", "run", write_config(thole, [step("a", "true")]), "--backend", "fake", "--task-uuid", "T2")
+    assert thole.run("workflow", "show", "T2").lines[1] == "on fake, 1 step in 1 stage"
 
 
 def test_cancel_and_wait(thole):
