@@ -53,7 +53,8 @@ void scripted_open(Scripted *s, const char *const *says) {
 
 void scripted_close(Scripted *s) {
     docker_engine_free(s->engine);
-    serve_free(s->serve);
+    if (s->serve) /* a test may have ended it */
+        serve_free(s->serve);
     loop_free(s->loop);
     unlink(s->path);
 }
