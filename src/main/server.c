@@ -28,6 +28,7 @@
 #include "base/xalloc.h"
 #include "config.h"
 #include "engine/engine.h"
+#include "main/owner.h"
 #include "store/sqlite/sqlite.h"
 
 enum {
@@ -225,7 +226,10 @@ static Backend *make_local(void *arg, const StrMap *options, Err *err) {
 
 static Backend *make_docker(void *arg, const StrMap *options, Err *err) {
     const App *app = arg;
-    DockerSetup setup = {.owner = app->state_dir, .options = options};
+    char owner[OWNER_TEXT];
+    if (owner_of(app->state_dir, owner, err) < 0)
+        return NULL;
+    DockerSetup setup = {.owner = owner, .options = options};
     return docker_backend_new(app->loop, &setup, err);
 }
 

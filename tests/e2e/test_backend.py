@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where workflows may run: what is available, with which options, and what is left there."""
 import json
+import socket
+import threading
 
 
 def step(name, *commands, **more):
@@ -12,6 +14,60 @@ def write(thole, *steps):
     path = thole.project / "c.json"
     path.write_text(json.dumps({"pipeline": [{"steps": list(steps)}]}))
     return str(path)
+
+
+def backends(thole, **env):
+    return {b["metadata"]["name"]: b["status"] for b in thole.run("backend", "list", "--json", env=env).json()}
+
+
+def test_what_is_available_is_a_matter_of_the_callers_environment(thole):
+    thole.run("ps", "-a")  # the server, without any of it
+    seen = backends(thole, DOCKER_HOST=f"unix://{thole.project}/nobody.sock")
+    assert seen["local"]["available"] and seen["local"]["platform"].startswith("linux/")
+    assert seen["fake"]["available"]
+    assert list(seen) == ["docker", "local", "fake"]
+    assert not seen["docker"]["available"] and "nobody.sock" in seen["docker"]["why"]
+    table = thole.run("backend", "list", env={"DOCKER_HOST": f"unix://{thole.project}/nobody.sock"}).out.splitlines()
+    assert table[0].split() == ["BACKEND", "AVAILABLE", "PLATFORM", "VERSION", "WHERE"] and "nobody.sock" in table[1]
+
+
+def test_options_with_their_environment_and_value(thole):
+    env = {"DOCKER_HOST": "unix:///a", "WOODPECKER_BACKEND_DOCKER_HOST": "unix:///b", "THOLE_BACKEND_DOCKER_STOP_TIMEOUT": "7"}
+    shown = thole.run("backend", "show", "docker", "--json", env=env).json()
+    flags = {flag["name"]: flag for flag in shown["status"]["flags"]}
+    assert flags["host"]["value"] == "unix:///b" and flags["host"]["default"] == "unix:///var/run/docker.sock"
+    assert flags["host"]["env"] == ["THOLE_BACKEND_DOCKER_HOST", "WOODPECKER_BACKEND_DOCKER_HOST", "DOCKER_HOST"]
+    assert (flags["stop_timeout"]["value"], flags["stop_timeout"]["type"]) == ("7", "duration")
+    text = thole.run("backend", "show", "docker", env=env).out
+    assert "host (text) = unix:///b\n" in text and "default: unix:///var/run/docker.sock" in text
+    assert "step.backend_options.kubernetes  without meaning: of another backend" in text
+    assert "step.tmpfs                       refused" in thole.run("backend", "show", "local").out
+
+
+def test_what_is_wrong_is_said(thole):
+    assert "did you mean docker?" in thole.run("backend", "show", "doker", code=2).err
+    assert "did you mean list?" in thole.run("backend", "lst", code=2).err
+    wrong = "the option tls_verify of the backend docker is \"perhaps\", which is not true or false"
+    docker = backends(thole, THOLE_BACKEND_DOCKER_TLS_VERIFY="perhaps")["docker"]
+    assert (docker["available"], docker["why"]) == (False, wrong)
+    config, away = write(thole, step("a", "true")), {"DOCKER_HOST": f"unix://{thole.project}/nobody.sock"}
+    said = thole.run("workflow", "run", config, "--backend", "docker", env=away, code=3).err
+    assert "the backend docker is not available: " in said and "nobody.sock" in said
+    assert "there is no backend dokcer; did you mean docker?" in thole.run("workflow", "run", config, "--backend", "dokcer", code=2).err
+    assert thole.run("workflow", "list", "--json").json() == []
+    thole.run("workflow", "run", config, "--task-uuid", "auto", env=away)
+    assert thole.run("workflow", "show", "auto", "--json").json()["spec"]["backend"] == "local"
+
+
+def test_an_engine_that_says_nothing_is_not_waited_for_without_end(thole):
+    path = str(thole.project / "silent.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(8)
+        kept = []
+        threading.Thread(target=lambda: [kept.append(listener.accept()) for _ in range(8)], daemon=True).start()
+        docker = backends(thole, DOCKER_HOST=f"unix://{path}")["docker"]
+    assert not docker["available"] and "does not answer" in docker["why"], docker
 
 
 def test_orphans_are_listed_and_removed(thole):

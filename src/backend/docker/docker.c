@@ -88,6 +88,11 @@ static int look_at_socket(const char *path, Err *err) {
         return err_sys(err, errno, "socket");
     if (sys_connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)
         return 0;
+    if (errno == EACCES)
+        return err_set(err, ERR_DENIED,
+                       "permission denied on %s; be in the group that it belongs to (docker), or "
+                       "set DOCKER_HOST",
+                       path);
     return err_sys(err, errno, "no Docker engine listens at %s", path);
 }
 

@@ -158,12 +158,12 @@ Op *backends_look(Engine *engine, const BackendsAsk *ask, OpFn fn, void *arg) {
     const BackendKind *kind;
     Err err = {0};
     if (backend_pool_check(engine->pool, &(BackendWish){ask->name, ask->options}, &err) < 0) {
-        Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+        Op *op = backend_pool_op(engine->pool, &(PoolCall){.fn = fn, .arg = arg});
         op_finish(op, NULL, 0, &err);
         return op;
     }
     Look *look = xcalloc(1, sizeof(*look));
-    Op *op = op_new(engine->loop, fn, arg, cancel, look);
+    Op *op = backend_pool_op(engine->pool, &(PoolCall){fn, arg, cancel, look});
     look->engine = engine;
     look->op = op;
     look->leftovers = ask->leftovers;

@@ -18,6 +18,7 @@ struct BackendPool {
     size_t kind_n;
     List pooled; /* PooledBackend.link */
     Deferred *tidy;
+    OpList calls; /* until they are heard of */
 };
 
 struct PooledBackend {
@@ -219,9 +220,15 @@ static void ask(void *arg) {
         pooled->load = backend_load(pooled->backend, on_loaded, pooled);
 }
 
+Op *backend_pool_op(BackendPool *pool, const PoolCall *call) {
+    Op *op = op_new(pool->loop, call->fn, call->arg, call->cancel, call->state);
+    op_list_add(&pool->calls, op);
+    return op;
+}
+
 Op *pooled_load(PooledBackend *pooled, bool patient, OpFn fn, void *arg) {
     Loop *loop = pooled->pool->loop;
-    Op *op = op_new(loop, fn, arg, NULL, NULL);
+    Op *op = backend_pool_op(pooled->pool, &(PoolCall){.fn = fn, .arg = arg});
     if (pooled->loaded) {
         op_finish(op, NULL, 0, NULL);
         return op;
@@ -242,6 +249,8 @@ static PooledBackend *take_kind(BackendPool *pool, const BackendKind *kind, cons
     if (!pooled || backend_available(pooled->backend, err))
         return pooled;
     err_in(err, "the backend %s is not available", kind->name);
+    if (err)
+        err->kind = ERR_UNAVAILABLE; /* whatever is missing */
     return pooled_drop(pooled);
 }
 
@@ -301,6 +310,7 @@ BackendPool *backend_pool_free(BackendPool *pool) {
         return NULL;
     LIST_FOREACH_SAFE (pooled, &pool->pooled, link)
         pooled_free(pooled);
+    op_list_abandon(&pool->calls);
     deferred_free(pool->tidy);
     free(pool);
     return NULL;

@@ -36,6 +36,16 @@ const StrMap *pooled_options(const PooledBackend *pooled); /* those that were gi
  * option `patience` says, a minute if there is none: for those who have something running there. */
 Op *pooled_load(PooledBackend *pooled, bool patient, OpFn fn, void *arg);
 
+/* An Op that is made of calls to backends: it goes with the pool, if nobody has heard of its end by
+ * then. */
+typedef struct PoolCall {
+    OpFn fn;
+    void *arg;
+    OpCancelFn cancel;
+    void *state;
+} PoolCall;
+Op *backend_pool_op(BackendPool *pool, const PoolCall *call);
+
 /* The i-th kind; NULL: there are no more. */
 const BackendKind *backend_pool_kind(const BackendPool *pool, size_t i);
 /* Calls `fn` for each that somebody uses; `fn` may take and drop. */

@@ -134,7 +134,7 @@ static int prepare(Removal *removal, const BackendWish *wish, Err *err) {
 Op *orphan_remove(Engine *engine, const BackendWish *wish, const char *task, OpFn fn, void *arg) {
     Removal *removal = xcalloc(1, sizeof(*removal));
     Err err = {0};
-    Op *op = op_new(engine->loop, fn, arg, cancel_removal, removal);
+    Op *op = backend_pool_op(engine->pool, &(PoolCall){fn, arg, cancel_removal, removal});
     removal->engine = engine;
     removal->op = op;
     removal->task = xstrdup(task);

@@ -59,6 +59,7 @@ static Op *yard_destroy(Backend *backend, const char *task, const WorkflowConfig
 }
 
 static void yard_free(Backend *backend) {
+    op_list_abandon(&yard_of(backend)->calls);
 }
 
 static const BackendOps yard_ops = {.free = yard_free,
@@ -109,6 +110,8 @@ TEST(a_server_that_leaves_in_the_midst_of_a_sweep_leaves_nothing)
 {
     Yard *yard = yard_new();
     ASSERT(engine_adopt(yard->engine, NULL, NULL, &yard->scene->err) == 0);
+    op_drop(backends_look(yard->engine, &(BackendsAsk){.name = "yard"}, NULL, NULL));
+    op_drop(orphan_remove(yard->engine, &(BackendWish){.name = "yard"}, "lost", NULL, NULL));
     yard_end(yard);
 }
 
