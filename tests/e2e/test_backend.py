@@ -53,7 +53,7 @@ def test_what_is_wrong_is_said(thole):
     config, away = write(thole, step("a", "true")), {"DOCKER_HOST": f"unix://{thole.project}/nobody.sock"}
     said = thole.run("workflow", "run", config, "--backend", "docker", env=away, code=3).err
     assert "the backend docker is not available: " in said and "nobody.sock" in said
-    assert "there is no backend dokcer; did you mean docker?" in thole.run("workflow", "run", config, "--backend", "dokcer", code=2).err
+    assert "--backend takes auto|local|docker|fake, not \"dokcer\"" in thole.run("workflow", "run", config, "--backend", "dokcer", code=2).err
     assert thole.run("workflow", "list", "--json").json() == []
     thole.run("workflow", "run", config, "--task-uuid", "auto", env=away)
     assert thole.run("workflow", "show", "auto", "--json").json()["spec"]["backend"] == "local"

@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/inside.h"
-#include "engine/workflows/workflow.h"
+#include "engine/workflows/workflow_inside.h"
 
 bool task_lives(Engine *engine, const char *task) {
     const Workflow *workflow = workflow_find(engine, task);
-    return (workflow && !workflow_over(workflow)) || session_find(engine, task);
+    bool kept = workflow && workflow->facts.keep && !workflow->gone; /* until it is deleted */
+    return kept || (workflow && !workflow_over(workflow)) || session_find(engine, task);
 }
 
 /* ---- directories ---- */

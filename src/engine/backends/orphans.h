@@ -7,7 +7,7 @@
 #include "engine/backends/backend_pool.h"
 #include "engine/engine.h"
 
-/* Does a session, or a workflow that is not over, go by this name? */
+/* Does a session, or a workflow that is not over or is kept, go by this name? */
 bool task_lives(Engine *engine, const char *task);
 
 /* Directories of workflows that were never begun, or cannot be read; in `arena`. */
