@@ -45,8 +45,7 @@ static void end(Start *s, const Err *err) {
 }
 
 static void fail(Start *s, const Err *why) {
-    Err err = *why;
-    err_in(&err, "step %s", s->what.ask.step->name);
+    Err err = *why; /* may be one of ours, which go first */
     end(s, &err);
 }
 

@@ -102,12 +102,12 @@ TEST(start_pulls_what_is_not_there)
     CHECK(strncmp(strchr(scripted_asked(), '\n') + 1, PULL CREATE, strlen(PULL CREATE)) == 0);
     h = start(&step, (const char *[]){NO_IMAGE, NO_PULL, NULL});
     CHECK_EQ(h.err.kind, ERR_INTERNAL);
-    CHECK_STR(h.err.msg, "step build: pull reg:5000/a b: no route");
+    CHECK_STR(h.err.msg, "pull reg:5000/a b: no route");
     h = start(&step, (const char *[]){NO_IMAGE, "500 {\"message\":\"no registry\"}", NULL});
-    CHECK_STR(h.err.msg, "step build: pull reg:5000/a b: docker: no registry");
+    CHECK_STR(h.err.msg, "pull reg:5000/a b: docker: no registry");
     h = start(&step, (const char *[]){NO_IMAGE, PULLED, NO_IMAGE, NULL}); /* never for ever */
     CHECK_EQ(h.err.kind, ERR_NOT_FOUND);
-    CHECK_STR(h.err.msg, "step build: docker: No such image");
+    CHECK_STR(h.err.msg, "docker: No such image");
 }
 
 TEST(start_may_live_without_a_pull)
@@ -118,10 +118,10 @@ TEST(start_may_live_without_a_pull)
     CHECK_STR(h.err.msg, "");
     CHECK(strncmp(scripted_asked(), PULL CREATE, strlen(PULL CREATE)) == 0);
     h = start(&step, (const char *[]){NO_PULL, NO_IMAGE, NULL});
-    CHECK_STR(h.err.msg, "step build: pull reg:5000/a b: no route"); /* what is the cause */
+    CHECK_STR(h.err.msg, "pull reg:5000/a b: no route"); /* what is the cause */
     step.auth_config = (RegistryAuth){"me", "secret"};
     h = start(&step, (const char *[]){NO_PULL, NULL});
-    CHECK_STR(h.err.msg, "step build: pull reg:5000/a b: no route");
+    CHECK_STR(h.err.msg, "pull reg:5000/a b: no route");
     CHECK(!strstr(scripted_asked(), "anonymous"));
 }
 
@@ -149,9 +149,9 @@ TEST(start_says_why_not)
     Heard h =
         start(&step, (const char *[]){CREATED, "500 {\"message\":\"no such directory: x\"}", NULL});
     CHECK_EQ(h.err.kind, ERR_INTERNAL);
-    CHECK_HAS(h.err.msg, "step build: docker: no such directory: x");
+    CHECK_HAS(h.err.msg, "docker: no such directory: x");
     h = start(&step, (const char *[]){"201 {}", NULL});
-    CHECK_STR(h.err.msg, "step build: docker names no container in its answer");
+    CHECK_STR(h.err.msg, "docker names no container in its answer");
     step.image = "";
     h = start(&step, (const char *[]){CREATED, NULL});
     CHECK_STR(h.err.msg, "step build has no image");
