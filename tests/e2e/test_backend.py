@@ -88,3 +88,21 @@ def test_orphans_are_listed_and_removed(thole):
     assert "nothing is left" in thole.run("backend", "orphans", env=env).err
     reply = thole.run("api", "DELETE", "/apis/thole.dev/v1alpha1/backends/local/leftovers/known").json()
     assert reply["status"] == "Failure" and "nothing is left of a task known" in reply["message"]
+
+
+def test_orphans_of_an_engine_are_those_of_this_state_directory(thole, docker):
+    env = {"DOCKER_HOST": docker.address}
+    assert backends(thole, **env)["docker"]["available"]
+    mark = thole.state / "owner"
+    assert mark.stat().st_mode & 0o777 == 0o600
+    made = []
+    for owner in (mark.read_text(), "of-somebody-else"):
+        labels = {"thole.dev/owner": owner, "thole.dev/task": "LOST", "thole.dev/step": "x", "thole.dev/run": "1"}
+        status, text = docker.ask("POST", "/containers/create", {"Image": docker.image, "Cmd": ["true"], "Labels": labels})
+        assert status == 201, text
+        made.append(("container", json.loads(text)["Id"]))
+    found = thole.run("backend", "orphans", "--json", env=env).json()
+    assert [(o["backend"], o["task"], o["kind"], o["running"]) for o in found] == [("docker", "LOST", "container", False)]
+    assert "task LOST is gone from docker" in thole.run("backend", "orphans", "--remove", env=env).err
+    assert set(made) & docker.everything() == {made[1]}
+    docker.remove({made[1]})
