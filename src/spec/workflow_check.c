@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/map.h"
 #include "base/str.h"
 
@@ -214,6 +215,12 @@ static void check_cycles(const Check *check) {
 void workflow_check(const WorkflowConfig *config, const Source *source) {
     Check check = {.source = source};
     gather(&check, config);
+    if (check.n > MAX_WORKFLOW_STEPS) {
+        source_problem(source, "pipeline", "divide it into several workflows",
+                       "%zu steps are more than a workflow may have, which is %d", (size_t)check.n,
+                       MAX_WORKFLOW_STEPS);
+        return;
+    }
     map_init(&check.names);
     for (size_t i = 0; i < check.n; i++) {
         check_when(&check, &check.at[i]);

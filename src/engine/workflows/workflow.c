@@ -338,14 +338,23 @@ static void on_backend_again(void *arg, const void *result, const Err *err) {
 
 /* The backend is told anew where the task is, which creates nothing that is there. What had not
  * been set up begins, what was being destroyed is destroyed: by the plan. */
+/* True also if all that was there is destroyed: to set it up again would make it anew. */
+static bool has_nothing_to_look_up(const Workflow *workflow) {
+    const WorkflowFacts *facts = &workflow->facts;
+    return workflow->ended_us || facts->phase == WORKFLOW_NEW ||
+           (facts->phase == WORKFLOW_DESTROYED && facts->live == 0);
+}
+
 static void adopt(Workflow *workflow) {
     workflow_publish(workflow);
-    if (workflow->ended_us || workflow->facts.phase == WORKFLOW_NEW) {
+    if (has_nothing_to_look_up(workflow)) {
         arm_timeout(workflow);
         workflow_mark(workflow, UINT32_MAX);
         return;
     }
     arm_timeout(workflow);
+    if (workflow->facts.phase == WORKFLOW_DESTROYED) /* with steps whose end nobody has told */
+        workflow->facts.phase = WORKFLOW_RUNNING;
     workflow->adopting = true;
     workflow->looked_up = 1;
     workflow->call = pooled_load(workflow->pooled, true, on_backend_again, workflow);
