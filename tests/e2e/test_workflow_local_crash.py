@@ -16,7 +16,9 @@ from ledger import KILL, request, server_pid_or_0
 from test_workflow import WORKFLOWS, step
 
 SEED = int(os.environ.get("THOLE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-POINTS = ["server.launched", "server.asked"]
+POINTS = ["server.launched", "server.asked", "server.wf-asked", "server.wf-started", "server.wf-ended", "server.wf-destroy", "server.wf-destroyed",
+          "server.wf-over"]
+EARLY = ["server.wf-begun", "server.wf-set-up"]  # of these one is armed before it is created
 EACH = 10  # times that each point is hit at least
 LINES = 3000  # more than a pipe takes
 SECRET = "hunter2-hunter2"
@@ -129,13 +131,14 @@ class Killer:
 @pytest.mark.deadline(400)
 def test_at_named_points_each_step_is_run_once_and_all_it_wrote_is_there(thole):
     killer, number = Killer(thole), 0
-    while any(killer.counts()[point] < EACH for point in POINTS):
+    while any(killer.counts()[point] < EACH for point in POINTS + EARLY):
         assert number < 4 * EACH, f"{killer.counts()} after {number} rounds, seed {SEED}"
         number += 1
         flow = Flow(thole, number)
+        killer.arm(EARLY[number % len(EARLY)])
         flow.create()
         seen = killer.random.randrange(6)  # in the midst of which step
-        wait_until(lambda: len(flow.ledger()) >= seen, what="the workflow to get so far")
+        wait_until(lambda: thole.run("workflow", "list", code=None) and len(flow.ledger()) >= seen, what="the workflow to get so far")
         for point in POINTS:
             killer.arm(point)
         try:
