@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/fake/fake_inside.h"
+#include "backend/step_name.h"
 #include "base/arena.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -138,12 +139,12 @@ static Op *fake_setup_workflow(Backend *backend, const char *task, const char *d
     return done(fake, fn, arg);
 }
 
-/* Whoever adopts finds a run by its directory, as with every backend. */
-static void make_run_dir(const char *dir, StepId id) {
-    if (strchr(id.step, '/') || id.step[0] == '.')
-        return; /* no name for one */
-    AUTO_FREE char *path = xasprintf("%s/runs/%s/%u", dir, id.step, id.run);
+/* Whoever adopts finds a run by its directory, as with every backend. Returns owned. */
+static char *make_run_dir(const char *dir, StepId id) {
+    AUTO_FREE char *name = step_to_name(id.step);
+    char *path = xasprintf("%s/runs/%s/%u", dir, name, id.run);
     (void)!path_mkdirs(path, 0700, NULL);
+    return path;
 }
 
 static void forget_tasks(Fake *fake) {
@@ -163,8 +164,8 @@ static Op *fake_start_step(Backend *backend, StepId id, const Step *step, OpFn f
         err_set(&err, ERR_CONFLICT, "run %u of %s in %s exists already", id.run, id.step, id.task);
     if (err.kind != ERR_NONE)
         return refuse(fake, &err, fn, arg);
-    make_run_dir(map_get(&fake->tasks, id.task), id);
     FakeRun *run = fake_run_new(fake, id, step);
+    run->dir = make_run_dir(map_get(&fake->tasks, id.task), id);
     run->start = fake_op(fake, fn, arg, NULL, NULL);
     return run->start;
 }

@@ -71,6 +71,7 @@ struct FakeRun {
     Fake *fake;
     char *task, *step;
     uint32_t run;
+    char *dir; /* its log goes there, too, for who reads logs from disk */
     FakePhase phase;
     bool dismissed; /* its task was destroyed */
     bool known;     /* this server started or resumed it */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Logs in memory, and who reads them. */
+/* Logs in memory and on disk, and who is told of them. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/fake/fake_inside.h"
+#include "backend/log_writer.h"
+#include "base/limits.h"
 #include "base/xalloc.h"
 
 enum { PIECE_MAX = 64 * 1024 };
@@ -30,6 +32,15 @@ static void mask(const FakeRun *run, Buf *text) {
     }
 }
 
+static void store(const FakeRun *run, int stream, const Buf *text) {
+    LogWriter *writer = log_writer_new(run->dir, 0, NULL);
+    for (size_t at = 0, n; writer && at < text->n; at += n) {
+        n = text->n - at < MAX_LOG_LINE ? text->n - at : MAX_LOG_LINE;
+        log_writer_put(writer, stream, loop_wall_us(run->fake->base.loop), text->p + at, n);
+    }
+    log_writer_free(writer);
+}
+
 void fake_log_put(FakeRun *run, int stream, const char *text) {
     Buf masked;
     if (run->no_log || !text[0])
@@ -43,6 +54,7 @@ void fake_log_put(FakeRun *run, int stream, const char *text) {
                        .stream = stream};
     if (buf_put(&run->log, buf_cstr(&masked), masked.n))
         VEC_PUSH(run->pieces, piece);
+    store(run, stream, &masked);
     buf_deinit(&masked);
     fake_tails_wake(run);
 }

@@ -242,6 +242,7 @@ FakeRun *fake_run_free(FakeRun *run) {
     fake_plan_clear(&run->plan);
     free(run->task);
     free(run->step);
+    free(run->dir);
     free(run);
     return NULL;
 }
