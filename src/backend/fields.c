@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 /* ---- the fields there are ---- */
 
 typedef struct Gather {
@@ -84,9 +86,36 @@ static bool is_set(const Type *type, const void *member) {
 typedef struct Checking {
     const Backend *backend;
     const Source *source;
-    ConfigField *fields; /* those that are not honoured; entry NULL: warned of already */
+    ConfigField *fields; /* those that are not honoured; entry NULL: noted already */
     size_t n;
+    /* without meaning, and set */
+    const char *first; /* path in the text; NULL: none */
+    const char *why;   /* of the first */
+    Buf names;
+    size_t name_n;
 } Checking;
+
+/* A compiled Config sets many of them: one word about all is enough. */
+static void note(Checking *checking, ConfigField *field, const char *path, const char *name) {
+    if (checking->name_n++ == 0) {
+        checking->first = path;
+        checking->why = field->entry->why;
+    }
+    buf_printf(&checking->names, "%s`%s`", checking->name_n > 1 ? ", " : "", name);
+    field->entry = NULL;
+}
+
+static void warn(const Checking *checking) {
+    const char *backend = checking->backend->name;
+    if (checking->name_n == 1)
+        source_warning(checking->source, checking->first, NULL,
+                       "%s has no meaning on the backend %s: %s", buf_cstr(&checking->names),
+                       backend, checking->why);
+    else if (checking->name_n > 1)
+        source_warning(checking->source, checking->first, NULL,
+                       "%s have no meaning on the backend %s; `thole backend show %s` says why",
+                       buf_cstr(&checking->names), backend, backend);
+}
 
 /* `where`: of the step in the text; NULL: a field of the Config itself. */
 static void check_field(Checking *checking, ConfigField *field, const Step *step,
@@ -101,9 +130,7 @@ static void check_field(Checking *checking, ConfigField *field, const Step *step
                        entry->why);
         return;
     }
-    source_warning(checking->source, path, NULL, "`%s` has no meaning on the backend %s: %s", name,
-                   checking->backend->name, entry->why);
-    field->entry = NULL; /* once is enough */
+    note(checking, field, path, name);
 }
 
 static void check_step(Checking *checking, const Step *step, uint32_t stage, uint32_t index) {
@@ -121,6 +148,7 @@ void backend_check_config(Backend *backend, const WorkflowConfig *config, const 
     ConfigField fields[CONFIG_FIELDS_MAX];
     Checking checking = {.backend = backend, .source = source, .fields = fields};
     size_t n = backend_config_fields(backend, fields);
+    buf_init(&checking.names, MAX_RECORD_BYTES);
     for (size_t i = 0; i < n; i++)
         if (fields[i].entry && fields[i].entry->use != FIELD_HONOURED)
             fields[checking.n++] = fields[i];
@@ -131,6 +159,8 @@ void backend_check_config(Backend *backend, const WorkflowConfig *config, const 
     for (uint32_t i = 0; i < config->stages.n; i++)
         for (uint32_t k = 0; k < config->stages.at[i].steps.n; k++)
             check_step(&checking, &config->stages.at[i].steps.at[k], i, k);
+    warn(&checking);
+    buf_deinit(&checking.names);
     if (backend->ops->check)
         backend->ops->check(backend, config, source->report);
 }

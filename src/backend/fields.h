@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "spec/source.h"
 
-/* Before anything starts: an error for each field that is set and refused, one warning for each
- * that has no meaning here, at its place; then what the backend says of values. */
+/* Before anything starts: an error for each field that is set and refused, one warning that names
+ * all that have no meaning here, at the place of the first; then what the backend says of values. */
 void backend_check_config(Backend *backend, const WorkflowConfig *config, const Source *source);
 
 /* A field of a Config as a table may name it: "network", "step.tmpfs". A struct that the table does

@@ -227,13 +227,13 @@ static Op *fake_destroy_step(Backend *backend, StepId id, const StopHow *how, Op
     return op;
 }
 
-/* What is left ends as its plan says, as if it had slept to its end; what does not care for that is
- * killed. */
+/* What is left ends as its plan says, as if it had slept to its end; what does not care for that,
+ * or would have failed by its age, is killed. */
 static void end_with_task(FakeRun *run) {
     const FakePlan *plan = &run->plan;
     static const StopHow at_once = {.signal = SIGTERM};
-    if (run->phase == FAKE_RUNNING && plan->stopped_code >= 0)
-        fake_run_end(run, plan->end, plan->code, plan->end_error);
+    if (run->phase == FAKE_RUNNING && plan->stopped_code >= 0 && !plan->end_error)
+        fake_run_end(run, plan->end, plan->code, NULL);
     else
         fake_run_stop(run, &at_once);
 }

@@ -166,12 +166,35 @@ TEST(what_has_no_meaning_is_said_once_and_what_is_refused_each_time)
     CHECK_EQ(report.warnings, 1);
     CHECK_EQ(report.errors, 2);
     ASSERT(report.n == 3);
-    CHECK_STR(report_line(&report.at[0], &arena),
+    CHECK_STR(report_line(&report.at[2], &arena),
               "c.json:2:44: warning: pipeline[0].steps[0].pull: `pull` has no meaning on the "
               "backend local: nothing is pulled");
-    CHECK_HAS(report_line(&report.at[2], &arena),
+    CHECK_HAS(report_line(&report.at[1], &arena),
               "pipeline[0].steps[1].tmpfs: b: the backend local cannot honour `tmpfs`: processes "
               "see the files of the machine");
+    arena_deinit(&arena);
+}
+
+TEST(what_has_no_meaning_is_named_in_one_warning)
+{
+    static const char text[] = "{\"volume\":\"v\",\"pipeline\": [{\"steps\": [\n"
+                               "{\"name\":\"a\",\"uuid\":\"A\",\"image\":\"sh\",\"pull\":true,"
+                               "\"working_dir\":\"/w\",\"on_success\":true}]}]}";
+    Backend backends[BACKENDS];
+    Arena arena;
+    Report report;
+    all(backends);
+    arena_init(&arena);
+    report_init(&report, &arena);
+    Source source = {.file = "c.json", .report = &report, .arena = &arena};
+    const WorkflowConfig *config = workflow_read(&source, text, strlen(text));
+    ASSERT(config);
+    backend_check_config(&backends[2], config, &source);
+    ASSERT(report.n == 1);
+    CHECK_STR(
+        report_line(&report.at[0], &arena),
+        "c.json:1:11: warning: volume: `volume`, `pull`, `working_dir` have no meaning on the "
+        "backend fake; `thole backend show fake` says why");
     arena_deinit(&arena);
 }
 
@@ -188,7 +211,7 @@ TEST(the_page_of_fields_is_up_to_date)
              "# Fields of a Config, by backend\n\n"
              "What becomes of each field of a workflow's Config. *Refused*: the workflow is not "
              "begun, with an error that\nnames step and field. *Without meaning*: it is begun, "
-             "with one warning. All else is honoured.\n\n");
+             "with one warning for all of them. All else is honoured.\n\n");
     backend_fields_markdown(backends, BACKENDS, &page);
     if (test_updates() && file_write(path, buf_cstr(&page), page.n, 0644, &err) < 0)
         test_fail(__FILE__, __LINE__, "%s", err.msg);
