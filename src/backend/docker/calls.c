@@ -177,6 +177,14 @@ static void at_end(Stop *stop) {
                                    docker_remove(run->docker->engine, run->name, on_removed, stop));
 }
 
+static void stop_ask(Stop *stop) {
+    DockerRun *run = stop->run;
+    DockerStop what = {.container = run->container, .how = stop->how, .script = run->script};
+    stop->asked = true;
+    stop->inner =
+        docker_inner(run->docker, docker_stop(run->docker->engine, &what, on_stopped, stop));
+}
+
 static void stop_go(Stop *stop) {
     DockerRun *run = stop->run;
     switch (run->state) {
@@ -185,9 +193,7 @@ static void stop_go(Stop *stop) {
     case DOCKER_RUN_RUNNING:
         if (stop->asked || stop->again || run->exited)
             return;
-        stop->asked = true;
-        stop->inner = docker_inner(run->docker, docker_stop(run->docker->engine, run->container,
-                                                            &stop->how, on_stopped, stop));
+        stop_ask(stop);
         return;
     case DOCKER_RUN_ENDED:
     case DOCKER_RUN_VOID: at_end(stop); return;

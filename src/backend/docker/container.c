@@ -126,10 +126,14 @@ static void put_strings(const StrList *list, const char *key, JsonWriter *w) {
     json_array_end(w);
 }
 
+bool container_has_script(const Step *step) {
+    return step->entrypoint.n == 0 && step->commands.n > 0;
+}
+
 static void put_entrypoint(const Step *step, JsonWriter *w) {
-    if (step->entrypoint.n > 0) {
+    if (!container_has_script(step)) {
         put_strings(&step->entrypoint, "Entrypoint", w);
-    } else if (step->commands.n > 0) {
+    } else {
         json_kv_array(w, "Entrypoint");
         for (const char *const *word = script_entrypoint; *word; word++)
             json_string(w, *word);

@@ -37,6 +37,9 @@ typedef struct ContainerAsk {
  * scheme `hash` thole-<hash>, else thole-<task>-<step's name>-<hash>, shortened. */
 void container_name(const ContainerAsk *ask, char ret[CONTAINER_NAME_MAX]);
 
+/* Its first process is a shell that runs our script. */
+bool container_has_script(const Step *step);
+
 /* The body of POST /containers/create, JSON. -1: it cannot be run so, and why. */
 MUST int container_body(const ContainerAsk *ask, Buf *out, Err *err);
 

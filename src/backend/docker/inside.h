@@ -72,6 +72,7 @@ struct DockerRun {
     DockerRunState state;
     bool forgotten; /* it goes when the last tail has */
     bool removed;   /* its container is, or never was */
+    bool script;    /* its first process is a shell that runs our script */
     StepState now;
     char container[80]; /* the engine's id; "": not known */
     Arena arena;        /* what follows: until it has started */

@@ -125,6 +125,7 @@ static RunNote note_of(const DockerRun *run) {
                      .started_us = run->now.started_us,
                      .log_from = run->copy ? log_copy_from(run->copy) : 0,
                      .log_max = run->asked ? (uint64_t)run->asked->log_max : 0,
+                     .script = run->script,
                      .restarts = run->now.restarts,
                      .attempt = run->now.attempt,
                      .cause = run->now.cause};
@@ -153,6 +154,7 @@ int docker_run_prepare(DockerRun *run, const Step *step, Err *err) {
     run->asked = step_copy(step, &run->arena);
     run->now.restarts = step->restarts;
     run->now.attempt = step->attempt;
+    run->script = container_has_script(step);
     container_name(&(ContainerAsk){.id = {run->task, run->step, run->number},
                                    .owner = run->docker->owner,
                                    .step = step},
@@ -306,6 +308,7 @@ static int take_up(DockerRun *run, Err *err) {
     if (known > 0) {
         run->now.restarts = note.restarts;
         run->now.attempt = note.attempt;
+        run->script = note.script;
         str_copy(run->name, sizeof(run->name), note.name);
         str_copy(run->now.cause, sizeof(run->now.cause), note.cause);
     }

@@ -6,10 +6,16 @@
 #include "backend/backend.h"
 #include "backend/docker/engine.h"
 
-/* `container`: id or name; of `how` signal and grace_ms count. Done when it does not run; also if
- * it never did, or is not there. */
-Op *docker_stop(DockerEngine *engine, const char *container, const StopHow *how, OpFn fn,
-                void *arg);
+typedef struct DockerStop {
+    const char *container; /* id or name */
+    StopHow how;           /* signal and grace_ms count */
+    /* Its first process is a shell that runs our script, and ignores signals: they are first sent
+     * to all the others, from inside. Where that fails it is as if this were not set */
+    bool script;
+} DockerStop;
+
+/* Done when it does not run; also if it never did, or is not there. */
+Op *docker_stop(DockerEngine *engine, const DockerStop *stop, OpFn fn, void *arg);
 
 /* Removes it and the volumes of its own, also while it runs. Done also if it is not there, or is
  * being removed by somebody else. */

@@ -15,6 +15,8 @@
 #define TERM     "POST /containers/x/kill?signal=15\n"
 #define KILL     "POST /containers/x/kill?signal=9\n"
 #define WAIT     "POST /containers/x/wait\n"
+#define EXEC     "POST /containers/x/exec\n"
+#define BEGIN    "POST /exec/e1/start\n"
 #define REMOVE   "DELETE /containers/x?v=1&force=1\n"
 
 typedef struct Heard {
@@ -36,7 +38,7 @@ static Err outcome(const StopHow *how, const char *const *replies) {
     Scripted s;
     scripted_open(&s, replies);
     if (how)
-        docker_stop(s.engine, "x", how, on_done, &h);
+        docker_stop(s.engine, &(DockerStop){.container = "x", .how = *how}, on_done, &h);
     else
         docker_remove(s.engine, "x", on_done, &h);
     while (!h.called)
@@ -55,13 +57,49 @@ TEST(stop_signals_and_waits)
     CHECK_STR(scripted_asked(), TERM WAIT);
 }
 
+static Err stop_script(uint32_t grace_ms, const char *const *replies) {
+    Heard h = {0};
+    Scripted s;
+    DockerStop stop = {
+        .container = "x", .how = {.signal = SIGTERM, .grace_ms = grace_ms}, .script = true};
+    scripted_open(&s, replies);
+    docker_stop(s.engine, &stop, on_done, &h);
+    while (!h.called)
+        ASSERT(loop_turn(s.loop, 10000));
+    CHECK(scripted_at_end());
+    scripted_close(&s);
+    return h.err;
+}
+
+#define MADE "201 {\"Id\":\"e1\"}"
+
+TEST(stop_of_a_script_signals_what_it_runs_from_inside)
+{
+    Err err = stop_script(20000, (const char *[]){MADE, "200 ", SIGNALED, ENDED, NULL});
+    CHECK_STR(err.msg, "");
+    CHECK_STR(scripted_asked(), EXEC BEGIN TERM WAIT);
+}
+
+TEST(stop_of_a_script_goes_on_where_nothing_can_be_run_inside)
+{
+    const char *refused = "500 {\"message\":\"cannot exec in a frozen container\"}";
+    CHECK_STR(stop_script(20000, (const char *[]){refused, SIGNALED, ENDED, NULL}).msg, "");
+    CHECK_STR(scripted_asked(), EXEC TERM WAIT);
+    CHECK_STR(stop_script(20000, (const char *[]){MADE, refused, SIGNALED, ENDED, NULL}).msg, "");
+    CHECK_STR(scripted_asked(), EXEC BEGIN TERM WAIT);
+    CHECK_STR(stop_script(20000, (const char *[]){IDLE, IDLE, NULL}).msg, "");
+    CHECK_STR(scripted_asked(), EXEC TERM);
+    CHECK_STR(stop_script(0, (const char *[]){SIGNALED, ENDED, NULL}).msg, "");
+    CHECK_STR(scripted_asked(), KILL WAIT);
+}
+
 TEST(stop_kills_after_its_grace)
 {
     StopHow how = {.signal = SIGTERM, .grace_ms = 1};
     Heard h = {0};
     Scripted s;
     scripted_open(&s, (const char *[]){SIGNALED, NULL}); /* no answer to the wait */
-    Op *op = docker_stop(s.engine, "x", &how, on_done, &h);
+    Op *op = docker_stop(s.engine, &(DockerStop){.container = "x", .how = how}, on_done, &h);
     while (!strstr(scripted_asked(), KILL))
         ASSERT(loop_turn(s.loop, 10000));
     CHECK_STR(scripted_asked(), TERM WAIT KILL);
@@ -103,7 +141,7 @@ TEST(stop_may_be_cancelled)
     Heard h = {0};
     Scripted s;
     scripted_open(&s, (const char *[]){SIGNALED, NULL});
-    Op *op = docker_stop(s.engine, "x", &gently, on_done, &h);
+    Op *op = docker_stop(s.engine, &(DockerStop){.container = "x", .how = gently}, on_done, &h);
     while (!strstr(scripted_asked(), WAIT))
         ASSERT(loop_turn(s.loop, 10000));
     op_cancel(op);
