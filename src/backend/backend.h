@@ -182,7 +182,8 @@ typedef struct BackendOps {
     /* MUST: StepState; many may wait. An error: its end, or what it writes, cannot be learned */
     Op *(*wait_step)(Backend *, StepId, OpFn, void *);
     /* MUST: done when nothing of it is left but helpers; unknown is fine; ERR_DENIED names
-     * survivors. StepStopped */
+     * survivors. Of one that is being started the start ends too: with an error, or with what
+     * became of it. StepStopped */
     Op *(*destroy_step)(Backend *, StepId, const StopHow *, OpFn, void *);
     /* MUST: config may be NULL */
     Op *(*destroy_workflow)(Backend *, const char *task, const WorkflowConfig *, OpFn, void *);

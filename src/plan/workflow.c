@@ -189,7 +189,8 @@ void step_stop_asked(WorkflowFacts *facts, uint32_t i) {
 }
 
 void step_timed_out(WorkflowFacts *facts, uint32_t i) {
-    if (facts->steps[i].progress == PROGRESS_RUNNING)
+    StepProgress progress = facts->steps[i].progress;
+    if (progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING)
         facts->steps[i].timed_out = true;
 }
 
@@ -282,13 +283,13 @@ StepAct plan_step(const StepGraph *graph, const WorkflowFacts *facts, uint32_t i
         return STEP_ACT_NONE;
     switch (step->progress) {
     case PROGRESS_PENDING: return plan_pending(graph, facts, i);
+    case PROGRESS_STARTING: /* which may take long: an image is pulled */
     case PROGRESS_RUNNING:
         if (step->timed_out)
             return STEP_ACT_STOP;
-        if (!facts->canceled || graph->at[i].step->detach)
+        if (!facts->canceled || (graph->at[i].step->detach && step->ran))
             return STEP_ACT_NONE;
         return !step->cleans_up || facts->hurried ? STEP_ACT_STOP : STEP_ACT_NONE;
-    case PROGRESS_STARTING: /* what is being started is stopped once it runs */
     case PROGRESS_STOPPING:
     case PROGRESS_DONE:
     case PROGRESS_SKIPPED: break;

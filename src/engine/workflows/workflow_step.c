@@ -154,7 +154,8 @@ static void run(StepWork *work, const StepState *state, int64_t ago_ms) {
     if (state->phase == STEP_ENDED) {
         end(work, state, NULL);
     } else {
-        arm_timeout(work, ago_ms);
+        if (!work->timeout && facts_of(work)->progress == PROGRESS_RUNNING)
+            arm_timeout(work, ago_ms);
         work->call = backend_wait_step(workflow->backend, id_of(work), on_waited, work);
     }
     workflow_mark(workflow, work->index);
@@ -192,8 +193,10 @@ void work_start(StepWork *work) {
     Step step = workflow_step(workflow, work->index, &arena);
     work->call = backend_start_step(workflow->backend, id_of(work), &step, on_started, work);
     arena_deinit(&arena);
+    arm_timeout(work, 0); /* a pull counts, too */
 }
 
+/* What is being started hears of it as well: its start ends in whatever way it can. */
 void work_stop(StepWork *work) {
     step_stop_asked(&work->workflow->facts, work->index);
     work->timeout = timer_free(work->timeout);

@@ -131,6 +131,27 @@ TEST(a_timeout_ends_the_step_or_the_whole)
     scene_free(scene);
 }
 
+TEST(what_is_being_started_hears_of_a_cancel_and_of_its_timeout)
+{
+    static const FakeScript slow = {.life_ms = -1, .start_delay_ms = 5000};
+    Scene *scene = stage();
+    fake_script(scene->backend, NULL, "U-a", &slow);
+    Workflow *one =
+        begin(scene, PIPELINE(STAGE(STEP("a", ",\"backend_options\":{\"timeout\":\"2s\"}"))));
+    Workflow *whole = begin_with(scene, (WorkflowAsk){.task = "T2"},
+                                 PIPELINE(STAGE(STEP("a", ",\"detach\":true"))));
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(look(scene, one), "running: a starting");
+    ASSERT(workflow_stop(whole, -1, &scene->err) == 0);
+    loop_advance(scene->loop, 1500);
+    CHECK_STR(look(scene, one), "running: a stopping");
+    CHECK_STR(look(scene, whole), "canceling canceled: a stopping");
+    loop_advance(scene->loop, 5000);
+    CHECK_STR(look(scene, one), "over failure: a failure");
+    CHECK_STR(look(scene, whole), "over canceled: a success"); /* a service, dismissed */
+    scene_free(scene);
+}
+
 TEST(a_task_that_is_there_is_refused)
 {
     Scene *scene = stage();
