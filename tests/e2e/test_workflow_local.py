@@ -138,6 +138,65 @@ def test_the_command_gives_variables_and_secrets(thole):
     assert b"hunter2222" not in thole.run("workflow", "show", "T1", "--json").raw
 
 
+# -- their scripts
+
+def command_lines(marker):
+    """Of all processes whose command line holds it: what `ps` shows to everybody."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    found.append(file.read())
+            except OSError:
+                pass
+    return [line for line in found if marker.encode() in line]
+
+
+def script_of(thole, name):
+    return thole.state / "workflows" / "t1" / "runs" / ("U" + name) / "1" / "script"
+
+
+def test_no_command_line_shows_what_a_step_does(thole):
+    create(thole, [step("a", "TOKEN=literal-s3cret", "echo up", "until test -e go; do sleep 0.05; done", "echo done")])
+    wait_until(lambda: "up" in log(thole, "a").splitlines(), what="a to run")
+    script = script_of(thole, "a")
+    assert command_lines(str(script)) and not command_lines("literal-s3cret")
+    assert script.stat().st_mode & 0o777 == 0o600
+    thole.replace_server()
+    assert script.exists()
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    assert over(thole)["result"] == "success" and "done" in log(thole, "a").splitlines()
+    assert not script.exists()
+
+
+def test_a_script_goes_with_its_step_also_when_nobody_watches(thole):
+    create(thole, [step("a", "echo up", "until test -e go; do sleep 0.05; done"), step("b", "exit 3", failure="ignore"), step("c", "true", image="/etc/passwd", failure="ignore")])
+    wait_until(lambda: "up" in log(thole, "a").splitlines(), what="a to run")
+    wait_until(lambda: status(thole)["steps"][1]["state"] == "failure", what="b to end")
+    thole.kill(thole.server_pid())
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    over(thole)
+    assert not [name for name in "abc" if script_of(thole, name).exists()]
+
+
+def test_commands_may_be_of_any_length(thole):
+    """One MiB in one command, and in many."""
+    long, word = "x" * (1 << 20), "y" * 1000
+    run(thole, [step("a", f"WORD={long}", "echo ${#WORD}")], [step("b", *[f"true {word}"] * 1024, "echo all", image="bash")])
+    assert log(thole, "a").splitlines()[-1] == str(1 << 20) and log(thole, "b").splitlines()[-1] == "all"
+
+
+def test_a_variable_that_is_too_long_is_named_before_anything_starts(thole):
+    long = "x" * (1 << 17)
+    first = step("first", "touch started")
+    end = run(thole, [first], [step("a", "true " + long, entrypoint=["/bin/sh", "-c", "echo $CI_SCRIPT | base64 -d | sh -e"])], code=2)
+    assert "step a: its commands make the variable CI_SCRIPT for its entrypoint" in end.err and "131071" in end.err, end.err
+    end = run(thole, [first], [step("a", "true", environment={"LONG": long})], code=2)
+    assert "step a: its variable LONG is too long" in end.err, end.err
+    assert not (thole.state / "workflows" / "t1" / "runs").exists()
+
+
 # -- services
 
 LISTEN = ("exec /usr/bin/python3 -c 'import os, socket; s = socket.create_server((\"127.0.0.1\", int(os.environ[\"DB_PORT\"]))); print(\"up\", flush=True)\n"
@@ -227,6 +286,22 @@ def test_a_clone_is_made_by_its_program_with_credentials_for_it_alone(thole):
     run(thole, [clone], [rest], env={"PATH": f"{thole.project}/bin:{thole.env['PATH']}"})
     assert log(thole, "clone").splitlines() == ["600", "machine git.example.com", "login octocat", "password ********", "0"]
     assert log(thole, "a").splitlines() == ["+ cat file", "cloned", "+ ls -A $HOME"]
+
+
+def test_steps_side_by_side_have_their_own_credentials(thole):
+    """Those with the same share a HOME; the others share another, with what is cached there."""
+    netrc = [{"CI_NETRC_MACHINE": machine, "CI_NETRC_USERNAME": "octocat", "CI_NETRC_PASSWORD": "hunter2222"} for machine in ("one", "two")]
+    wait = "touch $CI_STEP_NAME.up; until test -e a.up -a -e b.up -a -e c.up -a -e d.up; do sleep 0.05; done"  # sleep: the step's own
+    show = "cat ~/.netrc || echo none"
+    create(thole, [step("a", wait, show, environment=netrc[0]), step("b", wait, show, environment=netrc[1]), step("c", wait, show),
+                   step("d", wait, "touch ~/cached", environment=netrc[0])],
+           [step("e", "ls ~", "touch ~/shared", environment=netrc[0])], [step("f", "ls -A ~"), step("g", "ls ~", environment=netrc[1])], [step("h", "touch ~/more; ls ~")])
+    assert over(thole)["result"] == "success"
+    assert "machine one" in log(thole, "a").splitlines() and "machine two" in log(thole, "b").splitlines()
+    assert log(thole, "c").splitlines()[-1] == "none"
+    assert "cached" in log(thole, "e").splitlines()
+    assert log(thole, "f").splitlines() == ["+ ls -A ~"] and log(thole, "g").splitlines() == ["+ ls ~"]
+    assert not (thole.state / "workflows" / "t1" / "homes").exists()
 
 
 def test_a_signal_is_said(thole):

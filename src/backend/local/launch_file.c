@@ -220,7 +220,9 @@ int launch_write(const char *dir, const LaunchPlan *plan, bool again, size_t *re
 
 void launch_remove(const char *dir) {
     AUTO_FREE char *path = xasprintf("%s/" RUN_LAUNCH, dir);
+    AUTO_FREE char *script = xasprintf("%s/" RUN_SCRIPT, dir);
     unlink(path);
+    unlink(script);
 }
 
 const char *launch_string(const Launch *launch, uint32_t at) {

@@ -11,6 +11,9 @@
 #include "pin/wire.h"
 #include "spec/step.h"
 
+/* Beside it, for steps with commands: what their shell runs. It may hold secrets. */
+#define RUN_SCRIPT "script"
+
 typedef struct LaunchPlan {
     const char *id; /* of the run; the stamp in its environment */
     uint32_t run;
@@ -31,7 +34,7 @@ MUST int launch_write(const char *dir, const LaunchPlan *plan, bool again, size_
 /* Reads one back; free() it. 1: there is one, 0: there is none, or a torn one; -1: err. */
 MUST int launch_read(const char *dir, Launch **ret, Err *err);
 
-/* It is not needed any more, and holds the environment. */
+/* It is not needed any more, and holds the environment. Its RUN_SCRIPT goes with it. */
 void launch_remove(const char *dir);
 /* A text, or list of texts, of a launch that was read. */
 const char *launch_string(const Launch *launch, uint32_t at);

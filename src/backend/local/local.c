@@ -18,6 +18,7 @@
 #include "backend/local/workflow_services.h"
 #include "backend/local/workflow_step.h"
 #include "base/boot.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/sys.h"
@@ -274,7 +275,21 @@ static int make_dir(const char *dir, char id[WIRE_ID_MAX], bool *ret_again, Err 
     return 0;
 }
 
-static Run *prepare_run(Local *local, const Task *task, StepId id, const Step *step, Err *err) {
+/* Before the launch file, which a pin may act upon at once. */
+static int write_script(const char *dir, const char *script, Err *err) {
+    AUTO_FREE char *path = xasprintf("%s/" RUN_SCRIPT, dir);
+    return script ? file_write_atomic(path, script, strlen(script), 0600, false, err) : 0;
+}
+
+typedef struct Wanted {
+    StepId id;
+    const Step *step;
+    const char *script; /* of RUN_SCRIPT; NULL: none */
+} Wanted;
+
+static Run *prepare_run(Local *local, const Task *task, const Wanted *wanted, Err *err) {
+    StepId id = wanted->id;
+    const Step *step = wanted->step;
     char run_id[WIRE_ID_MAX];
     bool again;
     size_t size = 0;
@@ -282,8 +297,12 @@ static Run *prepare_run(Local *local, const Task *task, StepId id, const Step *s
     AUTO_FREE char *dir = local_run_dir(task, id);
     if (launch_check(&plan, err) < 0 || make_dir(dir, run_id, &again, err) < 0)
         return NULL;
-    if (launch_write(dir, &plan, again, &size, err) < 0) {
-        rmdir(dir);
+    if (write_script(dir, wanted->script, err) < 0 ||
+        launch_write(dir, &plan, again, &size, err) < 0) {
+        if (!again) {
+            launch_remove(dir);
+            rmdir(dir);
+        }
         return NULL;
     }
     sys_point("launched");
@@ -321,14 +340,16 @@ static void forget_purged(Local *local, StepId id) {
 static Run *prepare_any(Local *local, const Task *task, StepId id, const Step *step, Err *err) {
     Run *run = NULL;
     Arena arena;
-    Step process;
+    WorkflowProcess process;
     if (step->type == STEP_PROCESS)
-        return prepare_run(local, task, id, step, err);
+        return prepare_run(local, task, &(Wanted){.id = id, .step = step}, err);
+    AUTO_FREE char *dir = local_run_dir(task, id);
+    AUTO_FREE char *script = xasprintf("%s/" RUN_SCRIPT, dir);
+    const WorkflowPlace place = {task->dir, script, task->services};
     arena_init(&arena);
     if (services_check_free(step, err) == 0 &&
-        workflow_process(step, &(WorkflowPlace){task->dir, task->services}, &arena, &process,
-                         err) == 0)
-        run = prepare_run(local, task, id, &process, err);
+        workflow_process(step, &place, &arena, &process, err) == 0)
+        run = prepare_run(local, task, &(Wanted){id, &process.step, process.script}, err);
     arena_deinit(&arena);
     return run;
 }

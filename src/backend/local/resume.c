@@ -54,7 +54,6 @@ static void cannot_look(Run *run, const Err *err) {
         run_give_up(run, err);
 }
 
-static void found_end(Run *run, const WireEnded *ended);
 static void wait_for_word(Run *run);
 
 /* Its pin was reached, and says nothing: it is stopped, or starved. While it lives, so does its
@@ -66,7 +65,7 @@ static void on_silence(void *arg) {
     Err err;
     run->timer = timer_free(run->timer);
     if (records_exit(run->dir, &ended, &err) > 0)
-        found_end(run, &ended);
+        run_ended(run, &ended);
     else if (records_run(run->dir, &record, &err) > 0 && records_pin_lives(&record))
         run_set_state(run, RUN_RUNNING);
     else
@@ -97,12 +96,6 @@ static bool attach(Run *run) {
     return false;
 }
 
-/* Its pin has left the exit record, but perhaps not cleared away what holds the environment. */
-static void found_end(Run *run, const WireEnded *ended) {
-    launch_remove(run->dir);
-    run_ended(run, ended);
-}
-
 /* Its pin does not answer. It may be starting, or about to exit; if it is no more, the run is
  * lost. */
 static void unanswered(Run *run, bool pin_lives, LostHow how) {
@@ -115,7 +108,7 @@ static void unanswered(Run *run, bool pin_lives, LostHow how) {
     }
     int there = records_exit(run->dir, &ended, &err);
     if (there > 0) {
-        found_end(run, &ended);
+        run_ended(run, &ended);
     } else if (there < 0) {
         cannot_look(run, &err);
     } else if (pin_lives) {
@@ -198,7 +191,7 @@ static void look(Run *run) {
         take_record(run, &record);
         if (ended.lingering)
             attach(run); /* to those that are left; they may have gone too */
-        found_end(run, &ended);
+        run_ended(run, &ended);
     } else if (known) {
         found_record(run, &record);
     } else {

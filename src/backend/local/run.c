@@ -471,6 +471,7 @@ static StepEnd end_of(const WireEnded *ended) {
 
 void run_ended(Run *run, const WireEnded *ended) {
     StepState *now = &run->now;
+    launch_remove(run->dir); /* its pin may have died before it did that; it knows no script */
     now->end = end_of(ended);
     now->code = now->end == STEP_LOST ? 0 : ended->code;
     now->own_fault = ended->end == RUN_END_FAILED &&

@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "spec/foreign/shell_quote.h"
 
-enum { SCRIPT_MAX = 4 << 20 };
+enum { SCRIPT_MAX = 64 << 20 };
 
 typedef enum ShellKind { SHELL_POSIX, SHELL_FISH, SHELL_UNKNOWN } ShellKind;
 
@@ -39,7 +39,8 @@ bool image_of_container(const char *image) {
     return image[0] != '/' && image[0] != '.' && strpbrk(image, "/:@");
 }
 
-static const char *script_of(const Step *step, bool fish, Arena *arena) {
+const char *shell_script(const Step *step, Arena *arena) {
+    bool fish = kind_of(step->image) == SHELL_FISH;
     Buf text;
     buf_init(&text, SCRIPT_MAX);
     for (size_t i = 0; i < step->commands.n; i++) {
@@ -47,25 +48,23 @@ static const char *script_of(const Step *step, bool fish, Arena *arena) {
         buf_printf(&text, "printf '%%s\\n' %s\n%s%s\n", shell_quote(shown, arena),
                    step->commands.at[i], fish ? " || exit $status" : "");
     }
-    const char *script = arena_strdup(arena, buf_cstr(&text));
+    const char *script = text.failed ? NULL : arena_strdup(arena, buf_cstr(&text));
     buf_deinit(&text);
     return script;
 }
 
-/* $0: the shell, $1: the script. */
+/* $0: the shell, $1: the file. */
 static const char trial[] =
     "[ \"$(\"$0\" -e -c 'x=o; y=${x}k; printf %s \"$y\"' </dev/null 2>/dev/null)\" = ok ] || {\n"
     "echo \"$0 was taken for a POSIX shell and is none; name sh, bash, zsh or fish as image\" >&2\n"
     "exit 126; }\n"
-    "exec \"$0\" -e -c \"$1\"";
+    "exec \"$0\" -e \"$1\"";
 
-StrList shell_argv(const Step *step, Arena *arena) {
-    ShellKind kind = kind_of(step->image);
-    const char *script = script_of(step, kind == SHELL_FISH, arena);
-    const char *posix[] = {step->image, "-e", "-c", script};
-    const char *fish[] = {step->image, "-c", script};
-    const char *unknown[] = {"/bin/sh", "-c", trial, step->image, script};
-    switch (kind) {
+StrList shell_argv(const Step *step, const char *path, Arena *arena) {
+    const char *posix[] = {step->image, "-e", path};
+    const char *fish[] = {step->image, path};
+    const char *unknown[] = {"/bin/sh", "-c", trial, step->image, path};
+    switch (kind_of(step->image)) {
     case SHELL_POSIX: return (StrList){arena_dup(arena, posix, sizeof(posix)), COUNT(posix)};
     case SHELL_FISH: return (StrList){arena_dup(arena, fish, sizeof(fish)), COUNT(fish)};
     case SHELL_UNKNOWN: break;

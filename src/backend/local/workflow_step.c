@@ -1,28 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backend/local/workflow_step.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/argument_limit.h"
+#include "backend/local/workflow_home.h"
 #include "backend/local/workflow_script.h"
 #include "backend/local/workflow_services.h"
 #include "backend/script.h"
-#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "spec/inherited.h"
 
 #define WORKSPACE "workspace"
-#define HOME_DIR  "home"
-#define NETRC     ".netrc"
 #define CLONER    "plugin-git"
 
-enum { SCRIPT_MAX = 8 << 20, UMASK = 022, END_GRACE_MS = 10 * 1000 };
+enum { UMASK = 022, END_GRACE_MS = 10 * 1000 };
 
 typedef struct Values {
     const WorkflowConfig *config;
@@ -113,6 +111,40 @@ static void check_directory(const Values *values) {
                    values->step->working_dir);
 }
 
+/* ---- the script of an entrypoint ---- */
+
+static const char *encoded_script(const Step *process, Arena *arena) {
+    Buf text;
+    buf_init(&text, SIZE_MAX / 4);
+    script_put_encoded(process, &text);
+    const char *script = arena_strdup(arena, buf_cstr(&text));
+    buf_deinit(&text);
+    return script;
+}
+
+/* Who makes it smaller knows how. */
+static int check_script(const char *script, Err *err) {
+    size_t size = strlen(SCRIPT_VARIABLE "=") + strlen(script), max = argument_limit();
+    if (size <= max)
+        return 0;
+    return err_set(err, ERR_LIMIT,
+                   "its commands make the variable " SCRIPT_VARIABLE
+                   " for its entrypoint %zu bytes long, and a process can be given %zu; leave "
+                   "`entrypoint` out, or put them into a file",
+                   size, max);
+}
+
+static void check_limits(const Values *values) {
+    const Step *step = values->step;
+    Arena *arena = values->report->arena;
+    bool script = step->entrypoint.n && step->commands.n;
+    Place place = place_of(values, script ? "commands" : "environment");
+    Err err;
+    if ((script && check_script(encoded_script(step, arena), &err) < 0) ||
+        arguments_check(step, &err) < 0)
+        report_add(values->report, &place, NULL, "step %s: %s", step->name, err.msg);
+}
+
 void workflow_check_values(const WorkflowConfig *config, Report *report) {
     for (size_t i = 0; i < config->stages.n; i++) {
         for (size_t k = 0; k < config->stages.at[i].steps.n; k++) {
@@ -120,6 +152,7 @@ void workflow_check_values(const WorkflowConfig *config, Report *report) {
             check_volumes(&values);
             check_image(&values);
             check_directory(&values);
+            check_limits(&values);
         }
     }
     services_check(config, report);
@@ -129,14 +162,12 @@ void workflow_check_values(const WorkflowConfig *config, Report *report) {
 
 int workflow_places_make(const char *task_dir, Err *err) {
     AUTO_FREE char *workspace = path_join(task_dir, WORKSPACE);
-    AUTO_FREE char *home = path_join(task_dir, HOME_DIR);
-    return path_mkdirs(workspace, 0700, err) < 0 ? -1 : path_mkdirs(home, 0700, err);
+    return path_mkdirs(workspace, 0700, err) < 0 ? -1 : homes_make(task_dir, err);
 }
 
 int workflow_places_remove(const char *task_dir, Err *err) {
     AUTO_FREE char *workspace = path_join(task_dir, WORKSPACE);
-    AUTO_FREE char *home = path_join(task_dir, HOME_DIR);
-    return path_remove_tree(workspace, err) < 0 ? -1 : path_remove_tree(home, err);
+    return path_remove_tree(workspace, err) < 0 ? -1 : homes_remove(task_dir, err);
 }
 
 static const char *directory(const Step *step, const WorkflowPlace *place, Arena *arena, Err *err) {
@@ -149,20 +180,6 @@ static const char *directory(const Step *step, const WorkflowPlace *place, Arena
     const char *path =
         arena_printf(arena, "%s/" WORKSPACE "%s%s", place->dir, *rest ? "/" : "", rest);
     return path_mkdirs(path, 0700, err) < 0 ? NULL : path;
-}
-
-/* ---- credentials for git ---- */
-
-static int write_netrc(const Step *step, const WorkflowPlace *place, Arena *arena, Err *err) {
-    const char *path = arena_printf(arena, "%s/" HOME_DIR "/" NETRC, place->dir);
-    const char *machine = strmap_get(&step->environment, "CI_NETRC_MACHINE");
-    const char *login = strmap_get(&step->environment, "CI_NETRC_USERNAME");
-    const char *password = strmap_get(&step->environment, "CI_NETRC_PASSWORD");
-    if (!machine || !*machine)
-        return unlink(path) == 0 || errno == ENOENT ? 0 : err_sys(err, errno, "remove %s", path);
-    const char *text = arena_printf(arena, "machine %s\nlogin %s\npassword %s\n", machine,
-                                    login ? login : "", password ? password : "");
-    return file_write_atomic(path, text, strlen(text), 0600, false, err);
 }
 
 /* ---- environment ---- */
@@ -191,8 +208,8 @@ static StrMap without_ours(const StrMap *map, Arena *arena) {
 }
 
 /* `script` NULL: it has none. */
-static StrMap environment(const Step *step, const WorkflowPlace *place, const char *script,
-                          Arena *arena) {
+static StrMap environment(const Step *step, const WorkflowPlace *place, const char *home,
+                          const char *script, Arena *arena) {
     StrMap low = inherited_environment(&step->process.inherited, arena);
     StrMap own = without_ours(&step->environment, arena), high = {0};
     StrPair *pairs = arena_alloc(arena, 4 * sizeof(*pairs));
@@ -200,7 +217,7 @@ static StrMap environment(const Step *step, const WorkflowPlace *place, const ch
     if (script)
         pairs[high.n++] = (StrPair){SCRIPT_VARIABLE, script};
     pairs[high.n++] = (StrPair){"CI_WORKSPACE", arena_printf(arena, "%s/" WORKSPACE, place->dir)};
-    pairs[high.n++] = (StrPair){"HOME", arena_printf(arena, "%s/" HOME_DIR, place->dir)};
+    pairs[high.n++] = (StrPair){"HOME", home};
     if (script)
         pairs[high.n++] = (StrPair){"SHELL", SCRIPT_SHELL};
     StrMap map = strmap_merge(&low, &place->services, arena);
@@ -245,47 +262,49 @@ static int check_program(const char *name, const Step *process, Arena *arena, Er
                    name, path);
 }
 
-static int argv_of(const Step *step, Step *process, Arena *arena, Err *err) {
-    const char *program = step->type == STEP_CLONE ? CLONER : step->image;
-    if (step->entrypoint.n)
-        return 0;
-    if (check_program(program, process, arena, err) < 0)
-        return -1;
-    if (step->commands.n && step->type != STEP_CLONE) {
-        process->entrypoint = shell_argv(step, arena);
-        return 0;
-    }
-    const char **argv = arena_alloc(arena, sizeof(*argv));
-    argv[0] = program;
-    process->entrypoint = (StrList){argv, 1};
+static int commands_of(const Step *step, const WorkflowPlace *place, Arena *arena,
+                       WorkflowProcess *ret, Err *err) {
+    ret->script = shell_script(step, arena);
+    if (!ret->script)
+        return err_set(err, ERR_LIMIT, "its commands are too long for a script");
+    ret->step.entrypoint = shell_argv(step, place->script, arena);
     return 0;
 }
 
-static const char *encoded_script(const Step *process, Arena *arena) {
-    Buf text;
-    buf_init(&text, SCRIPT_MAX);
-    script_put_encoded(process, &text);
-    const char *script = arena_strdup(arena, buf_cstr(&text));
-    buf_deinit(&text);
-    return script;
+static int argv_of(const Step *step, const WorkflowPlace *place, Arena *arena, WorkflowProcess *ret,
+                   Err *err) {
+    const char *program = step->type == STEP_CLONE ? CLONER : step->image;
+    if (step->entrypoint.n)
+        return 0;
+    if (check_program(program, &ret->step, arena, err) < 0)
+        return -1;
+    if (step->commands.n && step->type != STEP_CLONE)
+        return commands_of(step, place, arena, ret, err);
+    const char **argv = arena_alloc(arena, sizeof(*argv));
+    argv[0] = program;
+    ret->step.entrypoint = (StrList){argv, 1};
+    return 0;
 }
 
-int workflow_process(const Step *step, const WorkflowPlace *place, Arena *arena, Step *ret,
-                     Err *err) {
-    Step process = *step;
-    const char *script = NULL;
-    process.working_dir = directory(step, place, arena, err);
-    if (!process.working_dir)
+int workflow_process(const Step *step, const WorkflowPlace *place, Arena *arena,
+                     WorkflowProcess *ret, Err *err) {
+    WorkflowProcess made = {.step = *step};
+    Step *process = &made.step;
+    const char *script = NULL, *home;
+    process->working_dir = directory(step, place, arena, err);
+    if (!process->working_dir || !(home = step_home(step, place->dir, arena, err)))
         return -1;
     if (step->entrypoint.n && step->commands.n)
-        script = encoded_script(&process, arena);
-    process.environment = environment(step, place, script, arena);
-    if (argv_of(step, &process, arena, err) < 0 || write_netrc(step, place, arena, err) < 0)
+        script = encoded_script(process, arena);
+    if (script && check_script(script, err) < 0)
         return -1;
-    process.type = STEP_PROCESS;
-    process.process.umask = UMASK;
-    process.end_signal = SIGTERM;
-    process.end_grace_ms = END_GRACE_MS;
-    *ret = process;
+    process->environment = environment(step, place, home, script, arena);
+    if (argv_of(step, place, arena, &made, err) < 0 || arguments_check(process, err) < 0)
+        return -1;
+    process->type = STEP_PROCESS;
+    process->process.umask = UMASK;
+    process->end_signal = SIGTERM;
+    process->end_grace_ms = END_GRACE_MS;
+    *ret = made;
     return 0;
 }

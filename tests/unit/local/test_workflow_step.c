@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/argument_limit.h"
 #include "backend/local/workflow_script.h"
 #include "backend/local/workflow_services.h"
 #include "base/base64.h"
@@ -34,17 +35,20 @@ static Step plain(void) {
 
 typedef struct Made {
     Arena arena;
-    Step step;
+    WorkflowProcess process;
+    Step step; /* of the process */
     Err err;
     int r;
 } Made;
 
 static void make(Made *made, Step step) {
     arena_init(&made->arena);
+    const WorkflowPlace place = {.dir = test_dir(), .script = "/run/script"};
     made->r = workflow_places_make(test_dir(), &made->err);
     if (made->r == 0)
-        made->r = workflow_process(&step, &(WorkflowPlace){.dir = test_dir()}, &made->arena,
-                                   &made->step, &made->err);
+        made->r = workflow_process(&step, &place, &made->arena, &made->process, &made->err);
+    if (made->r == 0)
+        made->step = made->process.step;
 }
 
 TEST(commands_become_a_script_of_their_shell)
@@ -53,11 +57,12 @@ TEST(commands_become_a_script_of_their_shell)
     make(&made, plain());
     ASSERT(made.r == 0);
     CHECK_EQ(made.step.type, STEP_PROCESS);
-    ASSERT(made.step.entrypoint.n == 4);
+    ASSERT(made.step.entrypoint.n == 3);
     CHECK_STR(made.step.entrypoint.at[0], "sh");
     CHECK_STR(made.step.entrypoint.at[1], "-e");
-    CHECK_STR(made.step.entrypoint.at[3], "printf '%s\\n' '+ echo '\\''a b'\\'''\necho 'a b'\n"
-                                          "printf '%s\\n' '+ false'\nfalse\n");
+    CHECK_STR(made.step.entrypoint.at[2], "/run/script");
+    CHECK_STR(made.process.script, "printf '%s\\n' '+ echo '\\''a b'\\'''\necho 'a b'\n"
+                                   "printf '%s\\n' '+ false'\nfalse\n");
     arena_deinit(&made.arena);
 }
 
@@ -174,85 +179,147 @@ TEST(a_clone_is_made_by_its_program)
     arena_deinit(&made.arena);
 }
 
-TEST(credentials_for_git_are_in_its_home_and_go_with_the_next_step)
+TEST(what_is_too_long_for_a_process_is_said_before_it_starts)
 {
-    static StrPair netrc[] = {{"CI_NETRC_MACHINE", "git.example.com"},
-                              {"CI_NETRC_PASSWORD", "p4ss"},
-                              {"CI_NETRC_USERNAME", "octocat"}};
+    size_t max = argument_limit();
+    AUTO_FREE char *text = xcalloc(1, max + 1);
+    memset(text, 'x', max);
+    const char *commands[] = {text};
+    StrPair pairs[] = {{"LONG", text + strlen("LONG=")}};
+    Made made;
+    Step step = plain();
+    step.commands = (StrList){commands, 1}; /* of any length without an entrypoint */
+    make(&made, step);
+    CHECK(made.r == 0 && strlen(made.process.script) > max);
+    arena_deinit(&made.arena);
+    step.entrypoint = (StrList){bash, 3};
+    make(&made, step);
+    CHECK(made.r < 0 && made.err.kind == ERR_LIMIT);
+    CHECK_HAS(made.err.msg, "its commands make the variable CI_SCRIPT for its entrypoint ");
+    arena_deinit(&made.arena);
+    step = plain();
+    step.environment = (StrMap){pairs, 1};
+    make(&made, step); /* just fits */
+    CHECK(made.r == 0);
+    arena_deinit(&made.arena);
+    pairs[0].value--;
+    make(&made, step);
+    CHECK(made.r < 0 && made.err.kind == ERR_LIMIT);
+    CHECK_HAS(made.err.msg, "its variable LONG is too long: 131072 bytes with its name, and a "
+                            "process can be given 131071");
+    arena_deinit(&made.arena);
+}
+
+/* ---- HOME ---- */
+
+static Step with_netrc(StrPair pairs[3], const char *machine) {
+    Step step = plain();
+    pairs[0] = (StrPair){"CI_NETRC_MACHINE", machine};
+    pairs[1] = (StrPair){"CI_NETRC_PASSWORD", "p4ss"};
+    pairs[2] = (StrPair){"CI_NETRC_USERNAME", "octocat"};
+    step.environment = (StrMap){pairs, 3};
+    return step;
+}
+
+/* Below the task's directory. */
+static const char *home_of(Step step, Made *made) {
+    make(made, step);
+    ASSERT(made->r == 0);
+    const char *home = strmap_get(&made->step.environment, "HOME");
+    ASSERT(strncmp(home, test_dir(), strlen(test_dir())) == 0);
+    return home + strlen(test_dir());
+}
+
+TEST(credentials_for_git_are_in_a_home_of_their_own)
+{
+    StrPair pairs[3];
     Made made;
     Err err;
-    AUTO_FREE char *path = xasprintf("%s/home/.netrc", test_dir());
+    AUTO_FREE char *path = xasprintf("%s/homes/1/.netrc", test_dir());
     AUTO_FREE char *text = NULL;
     struct stat st;
-    size_t size;
-    Step step = plain();
-    step.environment = (StrMap){netrc, 3};
-    make(&made, step);
-    ASSERT(made.r == 0 && file_read(path, 4096, &text, &size, &err) == 0);
+    CHECK_STR(home_of(with_netrc(pairs, "git.example.com"), &made), "/homes/1");
+    ASSERT(file_read(path, 4096, &text, NULL, &err) == 0);
     CHECK_STR(text, "machine git.example.com\nlogin octocat\npassword p4ss\n");
     CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
     CHECK(!strmap_get(&made.step.environment, "CI_NETRC_PASSWORD"));
     arena_deinit(&made.arena);
-    make(&made, plain());
-    CHECK(made.r == 0 && stat(path, &st) < 0);
+    CHECK_STR(home_of(plain(), &made), "/home"); /* while the other is at work */
+    CHECK(stat(path, &st) == 0);
+    arena_deinit(&made.arena);
+    CHECK(workflow_places_remove(test_dir(), &err) == 0 && stat(path, &st) < 0);
+}
+
+TEST(steps_with_the_same_credentials_share_a_home)
+{
+    StrPair pairs[3];
+    Made made;
+    static const char *const machines[] = {"a", "b", "a", "b"};
+    for (size_t i = 0; i < COUNT(machines); i++) {
+        const char *home = home_of(with_netrc(pairs, machines[i]), &made);
+        CHECK_STR(home, i % 2 ? "/homes/2" : "/homes/1");
+        arena_deinit(&made.arena);
+    }
+    AUTO_FREE char *path = xasprintf("%s/homes/1/.netrc", test_dir());
+    ASSERT(unlink(path) == 0); /* a step took it away, and is still at work there */
+    CHECK_STR(home_of(with_netrc(pairs, "c"), &made), "/homes/3");
     arena_deinit(&made.arena);
 }
 
 /* ---- shells ---- */
 
-static const char *shell_of(const char *image, const StrList **ret) {
-    static Made made;
-    Step step = plain();
-    step.image = image;
-    make(&made, step);
-    ASSERT(made.r == 0);
-    *ret = &made.step.entrypoint;
-    return made.step.entrypoint.at[0];
-}
-
 TEST(each_shell_is_called_as_it_wants)
 {
-    const StrList *argv;
     static const char *const fish[] = {"true || false"};
-    CHECK_STR(shell_of("/bin/bash", &argv), "/bin/bash");
-    CHECK_EQ(argv->n, 4);
     Step step = plain();
     Arena arena;
     arena_init(&arena);
+    step.image = "/bin/bash";
+    StrList list = shell_argv(&step, "/s", &arena);
+    ASSERT(list.n == 3);
+    CHECK_STR(list.at[0], "/bin/bash");
+    CHECK_STR(list.at[1], "-e");
     step.image = "fish";
     step.commands = (StrList){(const char **)(uintptr_t)fish, 1};
-    StrList list = shell_argv(&step, &arena);
-    CHECK_EQ(list.n, 3);
-    CHECK_HAS(list.at[2], "true || false || exit $status\n");
+    list = shell_argv(&step, "/s", &arena);
+    ASSERT(list.n == 2);
+    CHECK_STR(list.at[1], "/s");
+    CHECK_HAS(shell_script(&step, &arena), "true || false || exit $status\n");
     arena_deinit(&arena);
     CHECK(shell_refused("cmd") && shell_refused("/usr/bin/pwsh") && !shell_refused("sh"));
 }
 
-/* Its exit code, with another script. */
-static int run_it(const StrList *argv, const char *script) {
-    char *copy[8] = {NULL};
+/* The exit code of `exit 7` in it. */
+static int run_in(const char *image) {
+    Err err;
+    Arena arena;
     int status = 0;
-    for (size_t i = 0; i < argv->n; i++)
-        copy[i] = (char *)(uintptr_t)(i + 1 == argv->n ? script : argv->at[i]);
+    Step step = plain();
+    char *copy[8] = {NULL};
+    AUTO_FREE char *script = xasprintf("%s/script", test_dir());
+    ASSERT(file_write(script, "exit 7\n", 7, 0600, &err) == 0);
+    step.image = image;
+    arena_init(&arena);
+    StrList argv = shell_argv(&step, script, &arena);
+    CHECK_STR(argv.at[0], "/bin/sh");
+    for (size_t i = 0; i < argv.n; i++)
+        copy[i] = (char *)(uintptr_t)argv.at[i];
     pid_t pid = fork();
     if (pid == 0) {
         execv(copy[0], copy);
         _exit(99);
     }
-    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    bool exited = waitpid(pid, &status, 0) == pid && WIFEXITED(status);
+    arena_deinit(&arena);
+    return exited ? WEXITSTATUS(status) : -1;
 }
 
 TEST(an_unknown_shell_is_tried_first)
 {
-    const StrList *argv;
     AUTO_FREE char *link = xasprintf("%s/myshell", test_dir());
     ASSERT(symlink("/bin/sh", link) == 0);
-    CHECK_STR(shell_of(link, &argv), "/bin/sh");
-    CHECK_STR(argv->at[3], link);
-    ASSERT(argv->n == 5);
-    CHECK_EQ(run_it(argv, "exit 7"), 7);
-    ASSERT(shell_of("/bin/cat", &argv));
-    CHECK_EQ(run_it(argv, "exit 7"), 126);
+    CHECK_EQ(run_in(link), 7);
+    CHECK_EQ(run_in("/bin/cat"), 126);
 }
 
 /* ---- refusals ---- */
@@ -291,6 +358,24 @@ TEST(what_processes_cannot_have_is_refused_by_name)
     step.image = "sh";
     step.working_dir = "/etc";
     CHECK_HAS(refused(&config), "working_dir /etc is not below the workspace");
+}
+
+TEST(what_is_too_long_is_refused_with_the_name_of_its_step)
+{
+    AUTO_FREE char *text = xcalloc(1, argument_limit() + 1);
+    memset(text, 'x', argument_limit());
+    const char *commands[] = {text};
+    Step step = plain();
+    Stage stage = {{&step, 1}};
+    WorkflowConfig config = {.stages = {&stage, 1}};
+    step.commands = (StrList){commands, 1};
+    CHECK_STR(refused(&config), "");
+    step.entrypoint = (StrList){bash, 3};
+    CHECK_HAS(refused(&config), "pipeline[0].steps[0].commands: step s: its commands make");
+    StrPair pairs[] = {{"LONG", text}};
+    step = plain();
+    step.environment = (StrMap){pairs, 1};
+    CHECK_HAS(refused(&config), "pipeline[0].steps[0].environment: step s: its variable LONG is");
 }
 
 /* ---- services ---- */
