@@ -300,6 +300,20 @@ static void put_limits(const ContainerDefaults *defaults, JsonWriter *w) {
     }
 }
 
+/* The one whose logs can be read whole, at any time: never rotated, whatever the engine does with
+ * those of others. What is not set here it fills in from its own options, and it knows no word for
+ * "never". */
+static void put_log_config(JsonWriter *w) {
+    json_kv_object(w, "LogConfig");
+    json_kv_string(w, "Type", "json-file");
+    json_kv_object(w, "Config");
+    json_kv_string(w, "max-size", "1024t");
+    json_kv_string(w, "max-file", "1");
+    json_kv_string(w, "compress", "false");
+    json_object_end(w);
+    json_object_end(w);
+}
+
 static void put_host_config(const ContainerAsk *ask, JsonWriter *w) {
     static const ContainerDefaults none = {0};
     const ContainerDefaults *defaults = ask->defaults ? ask->defaults : &none;
@@ -310,9 +324,7 @@ static void put_host_config(const ContainerAsk *ask, JsonWriter *w) {
     put_names(ask->step, w);
     put_network_mode(ask, w);
     json_kv_bool(w, "Privileged", ask->step->privileged);
-    json_kv_object(w, "LogConfig"); /* the one whose logs can be read whole, at any time */
-    json_kv_string(w, "Type", "json-file");
-    json_object_end(w);
+    put_log_config(w);
     put_limits(defaults, w);
     json_object_end(w);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/docker/docker_check.h"
 #include "backend/docker/docker_fields.h"
 #include "backend/docker/inside.h"
 #include "base/str.h"
@@ -139,6 +140,11 @@ static Op *docker_load(Backend *backend, OpFn fn, void *arg) {
     return op;
 }
 
+static void docker_check(Backend *backend, const WorkflowConfig *config, Report *report) {
+    (void)backend;
+    docker_check_config(config, report);
+}
+
 /* ---- Life ---- */
 
 static void docker_free(Backend *backend) {
@@ -179,6 +185,7 @@ static const BackendOps docker_ops = {
     .signal_step = docker_signal_step,
     .discover = docker_discover,
     .leftovers = docker_leftovers,
+    .check = docker_check,
     .resume_step = docker_resume_step,
 };
 

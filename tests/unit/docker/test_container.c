@@ -139,7 +139,9 @@ TEST(container_runs_its_commands)
     CHECK_STR(text_of(m->body, "WorkingDir"), "\"/w\"");
     CHECK_STR(text_of(m->body, "User"), "\"1000:1000\"");
     CHECK_STR(text_of(m->host, "Privileged"), "false");
-    CHECK_STR(text_of(m->host, "LogConfig"), "{\"Type\":\"json-file\"}");
+    CHECK_STR(text_of(m->host, "LogConfig"),
+              "{\"Type\":\"json-file\",\"Config\":{\"max-size\":\"1024t\",\"max-file\":\"1\","
+              "\"compress\":\"false\"}}");
     drop(m);
 }
 
