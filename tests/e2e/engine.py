@@ -50,8 +50,7 @@ class Engine:
             return False
 
     def list(self, kind, **labels):
-        """All containers, networks or volumes with these labels ("thole.dev/task" is written thole_dev__task); None as a value: the
-        label with any value."""
+        """All containers, networks or volumes with these labels; None as a value: whatever the label says."""
         filters = json.dumps({"label": [key if value is None else f"{key}={value}" for key, value in labels.items()]})
         found = self.get(KINDS[kind] + urllib.parse.quote(filters))
         return (found["Volumes"] or []) if kind == "volume" else found
