@@ -94,7 +94,10 @@ static int look_at_socket(const char *path, Err *err) {
                        "permission denied on %s; be in the group that it belongs to (docker), or "
                        "set DOCKER_HOST",
                        path);
-    return err_sys(err, errno, "no Docker engine listens at %s", path);
+    err_sys(err, errno, "no Docker engine listens at %s", path);
+    if (err->kind == ERR_NOT_FOUND) /* not what was asked for, but where to do it */
+        err->kind = ERR_UNAVAILABLE;
+    return -1;
 }
 
 static bool docker_available(Backend *backend, Err *why) {
