@@ -8,7 +8,8 @@
 #include "spec/source.h"
 
 /* Before anything starts: an error for each field that is set and refused, one warning that names
- * all that have no meaning here, at the place of the first; then what the backend says of values. */
+ * all that have no meaning here, at the place of the first; then what the backend says of values.
+ */
 void backend_check_config(Backend *backend, const WorkflowConfig *config, const Source *source);
 
 /* A field of a Config as a table may name it: "network", "step.tmpfs". A struct that the table does
