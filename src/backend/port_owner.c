@@ -19,7 +19,11 @@
 #include "base/sys.h"
 #include "pin/wire.h"
 
-enum { STATE_LISTEN = 0x0A, MAX_ENVIRON = 8 << 20 };
+enum {
+    STATE_UNCONNECTED = 7, /* of UDP: who is bound, and has no peer */
+    STATE_LISTEN = 0x0A,
+    MAX_ENVIRON = 8 << 20,
+};
 
 /* ---- listeners ---- */
 
@@ -45,7 +49,7 @@ static bool is_local(const char *digits) {
     return word[2] == 0 && (word[3] == 0 || word[3] == htonl(1));
 }
 
-static size_t listeners_of(const char *path, uint16_t port, Listener *ret, size_t max) {
+static size_t listeners_of(const char *path, bool udp, uint16_t port, Listener *ret, size_t max) {
     FILE *file = fopen(path, "re");
     char line[512], address[40];
     size_t n = 0;
@@ -57,8 +61,10 @@ static size_t listeners_of(const char *path, uint16_t port, Listener *ret, size_
         if (sscanf(line, " %*u: %39[0-9A-F]:%x %*s %x %*s %*s %*s %u %*d %llu", address, &at,
                    &state, &uid, &inode) != 5)
             continue; /* the heading */
-        if (state != STATE_LISTEN)
+        if (!udp && state != STATE_LISTEN)
             break; /* the kernel lists listeners first */
+        if (udp && state != STATE_UNCONNECTED)
+            continue;
         if (at == port && is_local(address))
             ret[n++] = (Listener){.inode = inode, .uid = uid};
     }
@@ -67,8 +73,13 @@ static size_t listeners_of(const char *path, uint16_t port, Listener *ret, size_
 }
 
 size_t port_listeners(uint16_t port, Listener ret[LISTENERS_MAX]) {
-    size_t n = listeners_of("/proc/net/tcp", port, ret, LISTENERS_MAX);
-    return n + listeners_of("/proc/net/tcp6", port, ret + n, LISTENERS_MAX - n);
+    size_t n = listeners_of("/proc/net/tcp", false, port, ret, LISTENERS_MAX);
+    return n + listeners_of("/proc/net/tcp6", false, port, ret + n, LISTENERS_MAX - n);
+}
+
+size_t udp_port_listeners(uint16_t port, Listener ret[LISTENERS_MAX]) {
+    size_t n = listeners_of("/proc/net/udp", true, port, ret, LISTENERS_MAX);
+    return n + listeners_of("/proc/net/udp6", true, port, ret + n, LISTENERS_MAX - n);
 }
 
 /* ---- processes ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who listens on a TCP port of this machine, from /proc. Only listeners that `localhost` reaches
+/* Who listens on a port of this machine, from /proc. Only listeners that `localhost` reaches
  * count: on every address, or on a loopback one. Connections, also those that linger (TIME_WAIT),
  * are none. */
 #pragma once
@@ -20,6 +20,8 @@ enum { LISTENERS_MAX = 16, STAMP_TEXT = 80 };
 
 /* One read of /proc/net/tcp and tcp6, as far as listeners go; returns how many are in `ret`. */
 size_t port_listeners(uint16_t port, Listener ret[LISTENERS_MAX]);
+/* Likewise of UDP: sockets that are bound to the port and take packets from anybody. */
+size_t udp_port_listeners(uint16_t port, Listener ret[LISTENERS_MAX]);
 
 /* The marks that processes of runs carry in their environment; "": none. */
 typedef struct RunStamp {

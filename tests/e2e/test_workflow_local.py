@@ -228,6 +228,24 @@ def test_a_port_that_is_taken_is_said_with_who_has_it(thole):
         assert f"step db: port {port} is in use by pid {os.getpid()}" in end.err, end
 
 
+def test_a_port_that_another_workflow_has_is_said_with_its_step(thole):
+    """Also before anybody listens there, and over a killed server; once it is over the port is free."""
+    port = free_port()
+    other = [service("db", port, "until test -e listen; do sleep 0.05; done", LISTEN)], [step("a", "until test -e go; do sleep 0.05; done")]
+    create(thole, *other, task="first")
+    wait_until(lambda: "+ until" in log(thole, "db", task="first"), what="the first workflow")
+    for _ in range(2):
+        end = run(thole, [service("mine", port, LISTEN)], [step("a", CALL)], code=1)
+        assert f"step mine: port {port} is in use by step db of workflow first; wait for its end" in end.err, end.err
+        thole.run("workflow", "delete", "T1")
+        wait_until(lambda: not (thole.state / "workflows" / "t1").exists(), what="it to be gone")
+        thole.replace_server()
+    (thole.state / "workflows" / "first" / "workspace" / "go").touch()
+    assert over(thole, "first")["result"] == "success"
+    run(thole, [service("db", port, LISTEN)], [step("a", CALL)])
+    assert "hello" in log(thole, "a").splitlines()
+
+
 def test_a_service_lives_on_when_the_server_is_killed(thole):
     port = free_port()
     create(thole, [service("db", port, LISTEN)], [step("a", CALL, "until test -e go; do sleep 0.05; done", CALL)])

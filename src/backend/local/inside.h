@@ -7,6 +7,7 @@
 #include "backend/local/kept.h"
 #include "backend/local/local.h"
 #include "backend/local/rail_link.h"
+#include "backend/local/workflow_services.h"
 #include "backend/step_name.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -18,7 +19,8 @@ typedef struct Run Run;
 typedef struct Task {
     char *name, *dir;
     Arena arena;
-    StrMap services; /* of a workflow: where its services are, as variables; in `arena` */
+    StrMap services;    /* of a workflow: where its services are, as variables; in `arena` */
+    ServicePorts ports; /* and what they listen on, while they run; likewise */
 } Task;
 
 struct Local {

@@ -15,12 +15,12 @@
 #include "backend/local/inside.h"
 #include "backend/local/launch_file.h"
 #include "backend/local/records.h"
-#include "backend/local/workflow_services.h"
 #include "backend/local/workflow_step.h"
 #include "base/boot.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 
@@ -237,6 +237,7 @@ static Op *local_setup_workflow(Backend *backend, const char *name, const char *
     task->dir = xstrdup(dir);
     arena_reset(&task->arena);
     task->services = config ? services_environment(config, &task->arena) : (StrMap){0};
+    task->ports = config ? services_ports(config, &task->arena) : (ServicePorts){0};
     local_exec_tidy(local, task);
     return local_succeed(local, fn, arg);
 }
@@ -336,6 +337,34 @@ static void forget_purged(Local *local, StepId id) {
         run_let_go(old);
 }
 
+static bool runs_now(const Local *local, const Task *task, const char *step) {
+    AUTO_FREE char *name = step_to_name(step);
+    AUTO_FREE char *below = xasprintf("%s/runs/%s/", task->dir, name);
+    const Run *run;
+    LIST_FOREACH (run, &local->all, link)
+        if (run->state != RUN_ENDED && run->state != RUN_VOID && str_starts(run->dir, below))
+            return true;
+    return false;
+}
+
+/* ERR_CONFLICT: a service of another workflow has the port of this one, or is about to have it. */
+static int service_check_claims(const Local *local, const Task *own, const Step *step, Err *err) {
+    size_t at = 0;
+    const char *name;
+    void *value;
+    while (map_next(&local->tasks, &at, &name, &value)) {
+        const Task *task = value;
+        const ServicePort *port = NULL;
+        while (task != own && (port = services_claim(&task->ports, step, port)))
+            if (runs_now(local, task, port->uuid))
+                return err_set(err, ERR_CONFLICT,
+                               "port %lld is in use by step %s of workflow %s; wait for its end, "
+                               "or cancel it",
+                               (long long)port->number, port->name, task->name);
+    }
+    return 0;
+}
+
 /* A step of a workflow becomes a process first. */
 static Run *prepare_any(Local *local, const Task *task, StepId id, const Step *step, Err *err) {
     Run *run = NULL;
@@ -347,7 +376,7 @@ static Run *prepare_any(Local *local, const Task *task, StepId id, const Step *s
     AUTO_FREE char *script = xasprintf("%s/" RUN_SCRIPT, dir);
     const WorkflowPlace place = {task->dir, script, task->services};
     arena_init(&arena);
-    if (services_check_free(step, err) == 0 &&
+    if (service_check_claims(local, task, step, err) == 0 && services_check_free(step, err) == 0 &&
         workflow_process(step, &place, &arena, &process, err) == 0)
         run = prepare_run(local, task, &(Wanted){id, &process.step, process.script}, err);
     arena_deinit(&arena);

@@ -124,19 +124,70 @@ void services_check(const WorkflowConfig *config, Report *report) {
     free(claims.udp);
 }
 
-int services_check_free(const Step *step, Err *err) {
-    for (size_t i = 0; is_service(step) && i < step->ports.n; i++) {
-        Listener listeners[LISTENERS_MAX];
-        PortOwner owner;
+/* ---- who has it ---- */
+
+typedef struct Listing {
+    ServicePorts list;
+    Arena *arena;
+} Listing;
+
+static void list_ports(void *arg, const Step *step, size_t stage, size_t index) {
+    Listing *to = arg;
+    for (size_t i = 0; i < step->ports.n; i++) {
         const StepPort *port = &step->ports.at[i];
-        size_t n = is_udp(port) ? 0 : port_listeners((uint16_t)port->number, listeners);
-        if (n && port_owner(listeners, n, &owner) && owner.command[0])
-            return err_set(err, ERR_CONFLICT, "port %lld is in use by pid %d (%s); stop it first",
-                           (long long)port->number, owner.pid, owner.command);
-        if (n)
-            return err_set(err, ERR_CONFLICT,
-                           "port %lld is in use by a process of uid %u; stop it first",
-                           (long long)port->number, listeners[0].uid);
+        to->list.at[to->list.n++] =
+            (ServicePort){.number = port->number,
+                          .udp = is_udp(port),
+                          .uuid = arena_strdup(to->arena, step->uuid ? step->uuid : ""),
+                          .name = arena_strdup(to->arena, step->name)};
     }
+}
+
+ServicePorts services_ports(const WorkflowConfig *config, Arena *arena) {
+    size_t n = 0;
+    each(config, count, &n);
+    Listing to = {{.at = arena_alloc(arena, n * sizeof(ServicePort))}, arena};
+    each(config, list_ports, &to);
+    return to.list;
+}
+
+const ServicePort *services_claim(const ServicePorts *ports, const Step *step,
+                                  const ServicePort *after) {
+    const ServicePort *end = ports->at + ports->n;
+    for (const ServicePort *at = after ? after + 1 : ports->at; is_service(step) && at < end; at++)
+        for (size_t i = 0; i < step->ports.n; i++)
+            if (step->ports.at[i].number == at->number && is_udp(&step->ports.at[i]) == at->udp)
+                return at;
+    return NULL;
+}
+
+static int refuse_owner(const StepPort *port, const PortOwner *owner, Err *err) {
+    const RunStamp *stamp = &owner->stamp;
+    bool ours = stamp->session[0] && stamp->target[0];
+    return err_set(err, ERR_CONFLICT, "port %lld is in use by pid %d (%s)%s%s%s%s; stop it first",
+                   (long long)port->number, owner->pid, owner->command, ours ? ", which is " : "",
+                   ours ? stamp->target : "", ours ? " of session " : "",
+                   ours ? stamp->session : "");
+}
+
+static int check_free(const StepPort *port, Err *err) {
+    Listener listeners[LISTENERS_MAX];
+    PortOwner owner;
+    uint16_t number = (uint16_t)port->number;
+    size_t n =
+        is_udp(port) ? udp_port_listeners(number, listeners) : port_listeners(number, listeners);
+    if (n && port_owner(listeners, n, &owner) && owner.command[0])
+        return refuse_owner(port, &owner, err);
+    if (n)
+        return err_set(err, ERR_CONFLICT,
+                       "port %lld is in use by a process of uid %u; stop it first",
+                       (long long)port->number, listeners[0].uid);
+    return 0;
+}
+
+int services_check_free(const Step *step, Err *err) {
+    for (size_t i = 0; is_service(step) && i < step->ports.n; i++)
+        if (check_free(&step->ports.at[i], err) < 0)
+            return -1;
     return 0;
 }

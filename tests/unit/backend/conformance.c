@@ -2,7 +2,9 @@
 /* What the tests of conformance_*.c share. */
 #include "unit/backend/conformance.h"
 
+#include <glob.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -149,6 +151,24 @@ void start_now(World *world, StepId id, const Act *act) {
     CHECK(heard.state.started_us > 0);
     if (act->out && (act->ignores_term || (conformance.contained && act->life_ms < 0)))
         written(world, id, act->out);
+}
+
+/* Whoever writes it may have it open. */
+void break_log(World *world, StepId id) {
+    glob_t found;
+    if (conformance.break_log) {
+        conformance.break_log(world, id);
+        return;
+    }
+    const char *pattern =
+        arena_printf(&world->arena, "%s/*/runs/%s/%u/log.*", world->dir, id.step, id.run);
+    ASSERT(glob(pattern, 0, NULL, &found) == 0);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        const char *path = found.gl_pathv[i];
+        ASSERT(rename(path, arena_printf(&world->arena, "%s/spoiled.%zu", world->dir, i)) == 0);
+        ASSERT(mkdir(path, 0700) == 0);
+    }
+    globfree(&found);
 }
 
 void wait_now(World *world, StepId id, Heard *heard) {

@@ -45,6 +45,8 @@ typedef struct Conformance {
     /* a step is the first process of a world of its own: a signal that ends it is told as the code
      * 128 + signal, and it hears signals from when it has written `out` on */
     bool contained;
+    /* its log cannot be read any more; NULL: what lies in its run's directory is spoiled */
+    void (*break_log)(World *world, StepId id);
     void (*turn)(World *world); /* lets a little time pass: at most some 20 ms */
 } Conformance;
 
@@ -91,6 +93,7 @@ void hear_kept(void *arg, const void *result, const Err *err);
 void start(World *world, StepId id, const Act *act, Heard *heard); /* asks */
 /* ... and waits until it runs (asserted); one that ignores signals has written `out` then */
 void start_now(World *world, StepId id, const Act *act);
+void break_log(World *world, StepId id);                 /* from now on it cannot be read */
 void written(World *world, StepId id, const char *text); /* waits until its log holds the text */
 void wait_now(World *world, StepId id, Heard *heard);    /* waits for its end */
 void check_signal(const Heard *end, int signal);         /* that is what has ended it */

@@ -199,6 +199,32 @@ TEST(conf_there_is_no_log_of_what_never_was)
     world_close(w);
 }
 
+TEST(conf_a_tail_that_fails_disturbs_no_step)
+{
+    World *w = world_open();
+    StepId id = step_id("t", "server", 1);
+    Shown shown = {0};
+    Heard end = {0};
+    world_setup(w, "t");
+    start_now(w, id, &server);
+    written(w, id, "up\n");
+    backend_wait_step(w->backend, id, hear_state, &end);
+    break_log(w, id);
+    tail(w, id, 0, &shown);
+    UNTIL(w, shown.heard.called);
+    CHECK(shown.heard.err.kind != ERR_NONE && shown.heard.err.msg[0]);
+    CHECK_EQ(shown.pieces, 0);
+    world_settle(w);
+    CHECK_EQ(end.called, 0);
+    CHECK_EQ(shown.heard.called, 1);
+    destroy_now(w, id, SIGKILL, 0);
+    UNTIL(w, end.called);
+    CHECK_STR(end.err.msg, "");
+    CHECK_EQ(end.state.phase, STEP_ENDED);
+    shown_clear(&shown);
+    world_close(w);
+}
+
 TEST(conf_secrets_are_masked)
 {
     World *w = world_open();

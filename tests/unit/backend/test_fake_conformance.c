@@ -3,7 +3,7 @@
  * move the scripted clock. */
 #include <string.h>
 
-#include "backend/fake/fake.h"
+#include "backend/fake/fake_inside.h"
 #include "base/buf.h"
 #include "harness/test.h"
 #include "unit/backend/conformance.h"
@@ -66,6 +66,10 @@ static const Step *commands(World *world, const Act *act) {
     return made;
 }
 
+static void spoil_log(World *world, StepId id) {
+    fake_run(fake_of(world->backend), id)->plan.tail_fails = true;
+}
+
 static void turn(World *world) {
     loop_advance(world->loop, TURN_MS);
 }
@@ -75,4 +79,5 @@ const Conformance conformance = {.open = open_world,
                                  .crash = crash,
                                  .step = step,
                                  .workflow_step = commands,
+                                 .break_log = spoil_log,
                                  .turn = turn};

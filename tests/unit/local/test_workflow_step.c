@@ -421,15 +421,15 @@ TEST(two_services_on_one_port_are_refused_with_both_names)
     CHECK_HAS(refused(&config), "the services a and c both want port 5432");
 }
 
-TEST(a_port_that_somebody_has_is_said_with_who_it_is)
-{
+static void port_is_said_with_its_owner(int type, const char *protocol) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     Err err;
-    ASSERT(bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 1) == 0 &&
+    ASSERT(bind(fd, (struct sockaddr *)&address, size) == 0 &&
            getsockname(fd, (struct sockaddr *)&address, &size) == 0);
-    StepPort port[] = {{.number = ntohs(address.sin_port)}};
+    ASSERT(type == SOCK_DGRAM || listen(fd, 1) == 0);
+    StepPort port[] = {{.number = ntohs(address.sin_port), .protocol = protocol}};
     Step step = service("db", port, 1);
     CHECK_EQ(services_check_free(&step, &err), -1);
     CHECK_EQ(err.kind, ERR_CONFLICT);
@@ -439,3 +439,9 @@ TEST(a_port_that_somebody_has_is_said_with_who_it_is)
     close(fd);
     CHECK_EQ(services_check_free(&step, &err), 0);
 }
+
+TEST(a_port_that_somebody_has_is_said_with_who_it_is)
+{ port_is_said_with_its_owner(SOCK_STREAM, NULL); }
+
+TEST(a_port_of_udp_that_somebody_has_is_said_with_who_it_is)
+{ port_is_said_with_its_owner(SOCK_DGRAM, "udp"); }
