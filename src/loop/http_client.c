@@ -208,6 +208,15 @@ static bool is_bad_url(HttpRequest *request, CURLcode code) {
            (code == CURLE_UNSUPPORTED_PROTOCOL && (!peer || !peer[0]));
 }
 
+static ErrKind kind_of(HttpRequest *request, CURLcode code) {
+    switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION: /* which no time mends */
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE: return ERR_INVALID;
+    default: return is_bad_url(request, code) ? ERR_INVALID : ERR_UNAVAILABLE;
+    }
+}
+
 static void set_failure(HttpRequest *request, CURLcode code) {
     long error = 0;
     const char *why = request->error[0] ? request->error : curl_easy_strerror(code);
@@ -216,8 +225,7 @@ static void set_failure(HttpRequest *request, CURLcode code) {
     if (error)
         err_sys(&request->err, (int)error, "%s", request->what);
     else
-        err_set(&request->err, is_bad_url(request, code) ? ERR_INVALID : ERR_UNAVAILABLE, "%s: %s",
-                request->what, why);
+        err_set(&request->err, kind_of(request, code), "%s: %s", request->what, why);
 }
 
 static void transfer_ended(CURL *easy, CURLcode code) {
@@ -378,6 +386,18 @@ static void add_headers(HttpRequest *request, const StrMap *headers) {
     }
 }
 
+static void set_tls(CURL *easy, const HttpAsk *ask) {
+    const HttpTls *tls = ask->tls;
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, ask->verify_tls ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, ask->verify_tls ? 2L : 0L);
+    if (tls && tls->ca)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca);
+    if (tls && tls->cert)
+        curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert);
+    if (tls && tls->key)
+        curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key);
+}
+
 static void set_what_to_ask(HttpRequest *request, const HttpAsk *ask) {
     CURL *easy = request->easy;
     const char *method = ask->method ? ask->method : "GET";
@@ -397,8 +417,7 @@ static void set_what_to_ask(HttpRequest *request, const HttpAsk *ask) {
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
     /* an idle connection of ours must not hold up anybody's graceful stop, unless it may */
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, ask->keep_alive ? 0L : 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, ask->verify_tls ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, ask->verify_tls ? 2L : 0L);
+    set_tls(easy, ask);
 }
 
 static void set_how(HttpRequest *request) {

@@ -17,6 +17,11 @@ HttpClient *http_client_free(HttpClient *client);
  * held up. May do anything, also free its request. */
 typedef bool (*HttpDataFn)(void *arg, const char *bytes, size_t n);
 
+/* Files in PEM; NULL: of `ca` the system's own, of the others none. */
+typedef struct HttpTls {
+    const char *ca, *cert, *key;
+} HttpTls;
+
 typedef struct HttpAsk {
     const char *method; /* NULL: GET */
     const char *url;
@@ -26,7 +31,8 @@ typedef struct HttpAsk {
     size_t body_size;
     int64_t timeout_ms; /* 0: none */
     bool verify_tls;
-    bool follow; /* redirects within the same host */
+    const HttpTls *tls; /* may be NULL; read anew for each connection */
+    bool follow;        /* redirects within the same host */
     /* what is kept of the reply, 0: 64 KiB; the rest is read and dropped. A body that does not
      * end in time is cut */
     size_t max_body;

@@ -199,6 +199,9 @@ static int begin(Docker *docker, const DockerSetup *setup, Err *err) {
     docker->engine = docker_engine_new(docker->base.loop, settings->host, err);
     if (!docker->engine)
         return -1;
+    if (settings->cert_path[0] &&
+        docker_engine_use_tls(docker->engine, settings->cert_path, settings->tls_verify, err) < 0)
+        return -1;
     docker->base.where = docker_engine_host(docker->engine);
     return settings->api_version[0]
                ? docker_engine_speak(docker->engine, settings->api_version, err)

@@ -2,9 +2,12 @@
 #include "backend/docker/engine.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 
@@ -17,9 +20,11 @@ typedef struct Call Call;
 struct DockerEngine {
     Loop *loop;
     HttpClient *http;
-    char *host;   /* as it was given */
-    char *socket; /* NULL: TCP */
-    char *base;   /* "http://…" without a slash at its end */
+    char *host;            /* as it was given */
+    char *socket;          /* NULL: TCP */
+    char *base;            /* "http://…" without a slash at its end */
+    char *ca, *cert, *key; /* files for TLS; NULL: none */
+    bool verify;
     char version[VERSION_MAX];
     char newest[VERSION_MAX]; /* that we want to speak */
     Call *first;              /* not ended */
@@ -187,6 +192,8 @@ static void ask(Call *call) {
     HttpAsk http = {.method = what->method,
                     .url = url,
                     .unix_socket = engine->socket,
+                    .verify_tls = engine->verify,
+                    .tls = &(HttpTls){engine->ca, engine->cert, engine->key},
                     .headers = &headers,
                     .body = body,
                     .body_size = body ? strlen(body) : 0,
@@ -223,8 +230,12 @@ static void on_pong(void *arg, const HttpReply *got, const Err *err) {
 static void ping(Call *call) {
     DockerEngine *engine = call->engine;
     char *url = xasprintf("%s/_ping", engine->base);
-    HttpAsk http = {
-        .url = url, .unix_socket = engine->socket, .timeout_ms = PING_MS, .keep_alive = true};
+    HttpAsk http = {.url = url,
+                    .unix_socket = engine->socket,
+                    .verify_tls = engine->verify,
+                    .tls = &(HttpTls){engine->ca, engine->cert, engine->key},
+                    .timeout_ms = PING_MS,
+                    .keep_alive = true};
     call->request = http_ask(engine->http, &http, on_pong, call);
     free(url);
 }
@@ -306,6 +317,34 @@ DockerEngine *docker_engine_new(Loop *loop, const char *host, Err *err) {
     return take_host(engine, err) < 0 ? docker_engine_free(engine) : engine;
 }
 
+static int take_file(char **ret, const char *dir, const char *name, Err *err) {
+    char *path = path_join(dir, name);
+    free(*ret);
+    *ret = path;
+    if (access(path, R_OK) == 0)
+        return 0;
+    return err_sys(err, errno, "the option cert_path of the backend docker: %s", path);
+}
+
+int docker_engine_use_tls(DockerEngine *engine, const char *dir, bool verify, Err *err) {
+    if (engine->socket)
+        return 0;
+    if (dir[0] != '/')
+        return err_set(err, ERR_INVALID,
+                       "the option cert_path of the backend docker is \"%.200s\", which is not an "
+                       "absolute path",
+                       dir);
+    if ((verify && take_file(&engine->ca, dir, "ca.pem", err) < 0) ||
+        take_file(&engine->cert, dir, "cert.pem", err) < 0 ||
+        take_file(&engine->key, dir, "key.pem", err) < 0)
+        return -1;
+    char *base = xasprintf("https://%s", strstr(engine->base, "://") + 3);
+    free(engine->base);
+    engine->base = base;
+    engine->verify = verify;
+    return 0;
+}
+
 DockerEngine *docker_engine_free(DockerEngine *engine) {
     if (!engine)
         return NULL;
@@ -318,6 +357,9 @@ DockerEngine *docker_engine_free(DockerEngine *engine) {
     free(engine->host);
     free(engine->socket);
     free(engine->base);
+    free(engine->ca);
+    free(engine->cert);
+    free(engine->key);
     free(engine);
     return NULL;
 }

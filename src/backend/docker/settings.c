@@ -44,12 +44,14 @@ static StrList volumes(Reading *r) {
     return list;
 }
 
-static void refuse_tls(Reading *r) {
-    if (r->failed || !text(r, "cert_path")[0])
+/* Asked for by itself it would be silently not done. */
+static void check_tls(Reading *r, const DockerSettings *s) {
+    const char *asked = r->options ? strmap_get(r->options, "tls_verify") : NULL;
+    if (r->failed || s->cert_path[0] || !asked || !s->tls_verify || !strstr(s->host, "tcp://"))
         return;
     err_set(r->err, ERR_INVALID,
-            "the option cert_path of the backend docker: TLS is not spoken yet; forward the "
-            "engine's socket through ssh instead");
+            "the option tls_verify of the backend docker wants cert_path, the directory with "
+            "ca.pem, cert.pem and key.pem; set DOCKER_CERT_PATH");
     r->failed = true;
 }
 
@@ -57,6 +59,8 @@ int docker_settings_read(const StrMap *options, Arena *arena, DockerSettings *re
     Reading r = {.options = options, .arena = arena, .err = err};
     DockerSettings s = {.host = text(&r, "host"),
                         .api_version = text(&r, "api_version"),
+                        .cert_path = text(&r, "cert_path"),
+                        .tls_verify = truth(&r, "tls_verify"),
                         .stop_timeout_ms = number(&r, "stop_timeout"),
                         .patience_ms = number(&r, "patience"),
                         .enable_ipv6 = truth(&r, "enable_ipv6")};
@@ -69,7 +73,7 @@ int docker_settings_read(const StrMap *options, Arena *arena, DockerSettings *re
                                      .cpu_quota = number(&r, "limit_cpu_quota"),
                                      .cpu_shares = number(&r, "limit_cpu_shares"),
                                      .cpu_set = text(&r, "limit_cpu_set")};
-    refuse_tls(&r);
+    check_tls(&r, &s);
     if (r.failed)
         return -1;
     *ret = s;

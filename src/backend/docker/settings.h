@@ -7,6 +7,8 @@
 
 typedef struct DockerSettings {
     const char *host, *api_version;
+    const char *cert_path; /* "": no TLS */
+    bool tls_verify;
     ContainerDefaults defaults;
     int64_t stop_timeout_ms, patience_ms;
     bool enable_ipv6;
