@@ -328,6 +328,34 @@ def test_a_signal_is_said(thole):
     assert "exit_code" not in status(thole)["steps"][0]
 
 
+def test_a_step_ends_by_its_timeout_and_what_it_started_with_it(thole):
+    end = run(thole, [step("a", "sleep 1000 & echo $! >pid; echo up; wait", backend_options={"timeout": "300ms"}),
+                      step("b", "until test -s pid; do sleep 0.05; done", "echo fine", backend_options={"timeout": "5m"})],
+              [step("c", "kill -0 $(cat pid) 2>&1", on_failure=True, on_success=False)], code=1)
+    a, b, c = status(thole)["steps"]
+    assert "step a: it ran for longer than its timeout" in end.err, end.err
+    assert (a["state"], b["state"], c["state"]) == ("failure", "success", "failure") and "No such process" in log(thole, "c"), (a, b, c)
+
+
+def test_a_directory_that_cannot_be_is_said(thole):
+    """Made by nobody, since a file has its name."""
+    end = run(thole, [step("a", "echo x >taken", "mkdir -p deep/er")], [step("b", "pwd", working_dir="taken/below", failure="ignore"), step("c", "pwd", working_dir="deep/er")], code=1)
+    b, c = status(thole)["steps"][1:]
+    assert b["state"] == "error" and "taken" in b["error"] and "not a directory" in b["error"], (b, end.err)
+    assert c["state"] == "success" and log(thole, "c").splitlines()[-1].endswith("/workspace/deep/er")
+
+
+def test_names_may_be_in_any_language(thole):
+    port = free_port()
+    name, service_name = "prüfe 漢字 / ‮x", "datenbänk"
+    end = run(thole, [service(service_name, port, LISTEN.replace("DB_PORT", "DATENB__NK_PORT"))],
+              [step(name, "echo $CI_STEP_NAME", CALL.replace("DB_HOST", "DATENB__NK_HOST").replace("DB_PORT", "DATENB__NK_PORT"), uuid="Uä/ü")])
+    shown = status(thole)["steps"]
+    assert [s["state"] for s in shown] == ["success", "success"] and shown[1]["name"] == name, (shown, end.err)
+    said = thole.run("workflow", "logs", "T1", name).out
+    assert "hello" in said and name.split()[0] in said, said
+
+
 # -- what they write
 
 def test_whatever_is_written_is_stored_byte_for_byte(thole):

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/step_name.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/path.h"
@@ -28,11 +29,13 @@ static int by_number(const void *a, const void *b) {
 }
 
 char *run_files_dir(const char *session_dir, const char *target, uint32_t run) {
-    return xasprintf("%s/runs/%s/%u", session_dir, target, run);
+    AUTO_FREE char *name = step_to_name(target);
+    return xasprintf("%s/runs/%s/%u", session_dir, name, run);
 }
 
 uint32_t run_files_list(const char *session_dir, const char *target, uint32_t *ret, uint32_t max) {
-    AUTO_FREE char *path = xasprintf("%s/runs/%s", session_dir, target);
+    AUTO_FREE char *name = step_to_name(target);
+    AUTO_FREE char *path = xasprintf("%s/runs/%s", session_dir, name);
     DIR *dir = opendir(path);
     uint32_t n = 0;
     if (!dir)

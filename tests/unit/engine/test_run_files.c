@@ -146,3 +146,14 @@ TEST(runs_that_have_left_helpers_are_kept)
     CHECK_STR(kept(), "2 5 6 7 8 9 10 11 12 13 14");
     helpers_deinit(&helpers);
 }
+
+TEST(steps_of_any_name_have_their_directory)
+{
+    AUTO_FREE char *dir = run_files_dir("/s", "Uä/ü", 3);
+    uint32_t run = 0;
+    CHECK_STR(dir, "/s/runs/U%c3%a4%2f%c3%bc/3");
+    AUTO_FREE char *own = run_files_dir(test_dir(), "../x", 7);
+    ASSERT(path_mkdirs(own, 0700, NULL) == 0);
+    CHECK_EQ(run_files_list(test_dir(), "../x", &run, 1), 1);
+    CHECK_EQ(run, 7);
+}
