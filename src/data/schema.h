@@ -214,6 +214,7 @@ struct Decoder {
     const char *file;
     UnknownKeys unknown;
     bool internal; /* reading what we stored: INTERNAL fields are accepted */
+    bool copy;     /* strings are copied: the result outlives the Value */
     /* private */
     char path[SCHEMA_PATH_MAX];
     size_t path_len;
@@ -225,7 +226,7 @@ struct Decoder {
 
 /* Decodes `v` (NULL: absent) as `type` into `ret` (type->size bytes, made zero first), with
  * defaults, also of what is absent. All problems go to the report; -1 if there was an error.
- * Strings point into `v` or the arena: both must outlive the result. */
+ * Strings point into `v` (unless d->copy) or the arena, which must outlive the result. */
 MUST int schema_decode(Decoder *d, const Type *type, const Value *v, void *ret);
 
 /* For custom decoders: a problem at `v`, under the current path. Returns -1. */

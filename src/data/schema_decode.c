@@ -77,7 +77,8 @@ static void decode_entry(Decoder *d, const Type *item, const Entry *entry, char 
     if (wrong)
         decode_problem_at(d, entry->line, entry->column, NULL, "%s", wrong);
     decode_struct(d, item, value_is(entry->value, VALUE_NULL) ? NULL : entry->value, ret);
-    memcpy(ret + key->offset, &entry->key, sizeof(entry->key));
+    const char *own = decode_keep(d, entry->key);
+    memcpy(ret + key->offset, &own, sizeof(own));
     if (line && entry->line)
         memcpy(ret + line->offset, &(int64_t){entry->line}, sizeof(int64_t));
 }

@@ -20,5 +20,7 @@ void decode_expected(Decoder *d, const char *what, const Value *v);
 /* The text of a scalar: where text is wanted, numbers and booleans count as they were written.
  * NULL: it is no text, which was reported. */
 const char *decode_text(Decoder *d, const Value *v, const char *what);
+/* A string of the Value, where it may stay. */
+const char *decode_keep(Decoder *d, const char *text);
 /* All kinds but structs, lists and maps of things. */
 void decode_scalar(Decoder *d, const Type *type, const Field *field, const Value *v, void *ret);

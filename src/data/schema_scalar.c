@@ -85,6 +85,10 @@ static void decode_unit(Decoder *d, const Type *type, const Field *field, const 
         check_bounds(d, field, v, n, ret);
 }
 
+const char *decode_keep(Decoder *d, const char *text) {
+    return d->copy ? arena_strdup(d->arena, text) : text;
+}
+
 const char *decode_text(Decoder *d, const Value *v, const char *what) {
     if (v->kind == VALUE_NULL || v->kind == VALUE_LIST || v->kind == VALUE_MAP) {
         decode_expected(d, what, v);
@@ -94,7 +98,7 @@ const char *decode_text(Decoder *d, const Value *v, const char *what) {
         decode_problem(d, v, NULL, "contains a NUL character, which no program could be given");
         return NULL;
     }
-    return v->text;
+    return decode_keep(d, v->text);
 }
 
 static bool check_text(Decoder *d, const Field *field, const Value *v, const char *text) {
@@ -185,7 +189,7 @@ static void decode_pairs(Decoder *d, const Field *field, const Value *v, StrMap 
         else
             text = decode_text(d, pair->value, "a value");
         if (text && named)
-            ret->at[ret->n++] = (StrPair){.name = pair->key, .value = text};
+            ret->at[ret->n++] = (StrPair){.name = decode_keep(d, pair->key), .value = text};
         decode_leave(d, before);
     }
 }

@@ -123,6 +123,34 @@ Value *value_new(Arena *arena, ValueKind kind) {
     return v;
 }
 
+static void copy_list(const Value *v, Value *copy, Arena *arena) {
+    copy->list.n = copy->list.cap = v->list.n;
+    copy->list.at = arena_alloc(arena, v->list.n * sizeof(*copy->list.at));
+    for (size_t i = 0; i < v->list.n; i++)
+        copy->list.at[i] = value_copy(v->list.at[i], arena);
+}
+
+static void copy_map(const Value *v, Value *copy, Arena *arena) {
+    copy->map.n = copy->map.cap = v->map.n;
+    copy->map.at = arena_alloc(arena, v->map.n * sizeof(*copy->map.at));
+    for (size_t i = 0; i < v->map.n; i++)
+        copy->map.at[i] = (ValuePair){.key = arena_strdup(arena, v->map.at[i].key),
+                                      .value = value_copy(v->map.at[i].value, arena)};
+}
+
+Value *value_copy(const Value *v, Arena *arena) {
+    if (!v)
+        return NULL;
+    Value *copy = arena_dup(arena, v, sizeof(*v));
+    copy->line = copy->column = 0;
+    copy->text = arena_strndup(arena, v->text, v->len);
+    if (v->kind == VALUE_LIST)
+        copy_list(v, copy, arena);
+    else if (v->kind == VALUE_MAP)
+        copy_map(v, copy, arena);
+    return copy;
+}
+
 static void set_text(Arena *arena, Value *v, const char *text) {
     v->len = strlen(text);
     v->text = arena_strndup(arena, text, v->len);

@@ -88,6 +88,8 @@ bool value_equal(const Value *a, const Value *b);
 /* --- making; `v` of add and set is lent to the tree and must live as long --- */
 
 Value *value_new(Arena *arena, ValueKind kind);
+/* With all that is in it; it stands nowhere. NULL: of NULL. */
+Value *value_copy(const Value *v, Arena *arena);
 Value *value_new_bool(Arena *arena, bool boolean);
 Value *value_new_int(Arena *arena, int64_t integer);
 Value *value_new_real(Arena *arena, double real);

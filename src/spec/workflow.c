@@ -44,7 +44,7 @@ const char *step_type_name(StepType type) {
 static int decode_tree(Decoder *d, const Value *v, void *ret) {
     if (!value_is(v, VALUE_MAP) && !value_is(v, VALUE_NULL))
         return decode_problem(d, v, NULL, "expected a map, not %s", value_kind_name(v->kind));
-    *(const Value **)ret = v;
+    *(const Value **)ret = d->copy ? value_copy(v, d->arena) : v;
     return 0;
 }
 

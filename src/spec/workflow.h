@@ -42,11 +42,14 @@ SCHEMA_DECLARE(type_workflow, WorkflowConfig);
 SCHEMA_DECLARE(type_step, Step);
 
 /* Reads and checks a Config, JSON or YAML. Unknown keys: one warning each. All problems go to the
- * report, with place and path; NULL: there was an error. Everything lives in `arena`. */
+ * report, with place and path; NULL: there was an error. The Config lives in `arena`. */
 const WorkflowConfig *workflow_load(const char *file, const char *text, size_t size, Arena *arena,
                                     Report *report);
-/* Likewise, of source->file, into its arena and report; the source has its places then. */
-const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size);
+/* Likewise, of source->file; the source has its places then. The Config alone goes into `arena`,
+ * what it was read from, which is several times as large, into the source's. */
+const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size, Arena *arena);
+/* Likewise, of source->value: one that was stored. */
+const WorkflowConfig *workflow_decode(const Source *source, Arena *arena);
 /* As it is stored, or (mask) shown: values of secrets become "********" wherever they stand. */
 void workflow_encode(const WorkflowConfig *config, bool mask, JsonWriter *out);
 

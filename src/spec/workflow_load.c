@@ -122,22 +122,30 @@ void workflow_encode(const WorkflowConfig *config, bool mask, JsonWriter *out) {
 
 /* --- read --- */
 
-const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size) {
+const WorkflowConfig *workflow_decode(const Source *source, Arena *arena) {
     size_t errors = source->report->errors;
-    WorkflowConfig *config = arena_alloc(source->arena, sizeof(*config));
-    if (read_tree(source, text, size) < 0 || !is_config(source))
-        return NULL;
-    Decoder decoder = {.arena = source->arena,
+    WorkflowConfig *config = arena_alloc(arena, sizeof(*config));
+    Decoder decoder = {.arena = arena,
                        .report = source->report,
                        .file = source->file,
-                       .unknown = UNKNOWN_WARN};
-    if (schema_decode(&decoder, &type_workflow, source->value, config) < 0)
+                       .unknown = UNKNOWN_WARN,
+                       .copy = true};
+    if (!is_config(source) || schema_decode(&decoder, &type_workflow, source->value, config) < 0)
         return NULL;
     workflow_check(config, source);
     return source->report->errors == errors ? config : NULL;
 }
 
+const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size, Arena *arena) {
+    return read_tree(source, text, size) < 0 ? NULL : workflow_decode(source, arena);
+}
+
 const WorkflowConfig *workflow_load(const char *file, const char *text, size_t size, Arena *arena,
                                     Report *report) {
-    return workflow_read(&(Source){.file = file, .report = report, .arena = arena}, text, size);
+    Arena tree;
+    arena_init(&tree);
+    Source source = {.file = file, .report = report, .arena = &tree};
+    const WorkflowConfig *config = workflow_read(&source, text, size, arena);
+    arena_deinit(&tree);
+    return config;
 }

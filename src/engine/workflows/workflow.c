@@ -101,7 +101,7 @@ Workflow *workflow_free(Workflow *workflow) {
     timer_free(workflow->again);
     timer_free(workflow->timeout);
     for (uint32_t i = 0; i < workflow->graph->n; i++)
-        work_drop(&workflow->work[i]);
+        work_deinit(&workflow->work[i]);
     workflow_facts_deinit(&workflow->facts, workflow->graph);
     VEC_FREE(workflow->queue);
     pooled_drop(workflow->pooled);
@@ -496,10 +496,9 @@ static void keep_warnings(Workflow *workflow, const Report *report) {
 }
 
 /* NULL also if its backend refuses what the Config asks for. */
-static Workflow *make(Engine *engine, const WorkflowAsk *ask, WorkflowParts *parts, Report *report,
+static Workflow *make(Engine *engine, const WorkflowAsk *ask, WorkflowParts *parts, Source *source,
                       Err *err) {
-    Source source = {.file = ask->file, .report = report, .arena = parts->arena};
-    parts->config = workflow_read(&source, ask->text, ask->size);
+    parts->config = workflow_read(source, ask->text, ask->size, parts->arena);
     if (!parts->config) {
         err_set(err, ERR_INVALID, "%s is not valid", ask->file);
         return NULL;
@@ -507,29 +506,31 @@ static Workflow *make(Engine *engine, const WorkflowAsk *ask, WorkflowParts *par
     Workflow *workflow = workflow_new(engine, parts, err);
     if (!workflow)
         return NULL;
-    source.arena = &workflow->arena;
-    backend_check_config(workflow->backend, workflow->config, &source);
-    if (report->errors) {
+    backend_check_config(workflow->backend, workflow->config, source);
+    if (source->report->errors) {
         err_set(err, ERR_INVALID, "%s cannot be run on the backend %s", ask->file,
                 workflow->backend->name);
         return workflow_free(workflow);
     }
-    keep_warnings(workflow, report);
+    keep_warnings(workflow, source->report);
     return workflow;
 }
 
 Workflow *workflow_create(Engine *engine, const WorkflowAsk *ask, Report *report, Err *err) {
-    Arena arena;
+    Arena tree, arena;
     char drawn[37];
     random_uuid(drawn);
+    Source source = {.file = ask->file, .report = report, .arena = &tree};
     WorkflowParts parts = {.task = ask->task ? ask->task : drawn,
                            .backend = {ask->backend, ask->backend_options},
                            .arena = &arena};
     if (check_task(parts.task, err) < 0 || check_free(engine, parts.task, err) < 0)
         return NULL;
+    arena_init(&tree);
     arena_init(&arena);
-    Workflow *workflow = make(engine, ask, &parts, report, err);
+    Workflow *workflow = make(engine, ask, &parts, &source, err);
     arena_deinit(&arena);
+    arena_deinit(&tree);
     if (workflow && begin(workflow, ask, err) < 0)
         return workflow_free(workflow);
     if (workflow) {

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "data/json.h"
+#include "spec/source.h"
 
 #define WHO "workflow.json"
 
@@ -276,18 +277,16 @@ static int load_facts(Workflow *workflow, Err *err) {
 /* ---- who it is, read ---- */
 
 static const WorkflowConfig *load_config(const Value *who, Arena *arena, Err *err) {
-    const WorkflowConfig *config = NULL;
+    Arena scratch;
     Report report;
-    Buf text;
-    JsonWriter out;
-    report_init(&report, arena);
-    buf_init(&text, MAX_STATE_BYTES);
-    json_writer_init(&out, &text);
-    json_value(&out, value_get(who, "config"));
-    config = workflow_load(WHO, buf_cstr(&text), text.n, arena, &report);
-    buf_deinit(&text);
+    arena_init(&scratch);
+    report_init(&report, &scratch);
+    const Source source = {
+        .file = WHO, .value = value_get(who, "config"), .report = &report, .arena = &scratch};
+    const WorkflowConfig *config = workflow_decode(&source, arena);
     if (!config)
         err_set(err, ERR_INVALID, "%s", report.n ? report.at[0].message : "it has no Config");
+    arena_deinit(&scratch);
     return config;
 }
 
@@ -321,19 +320,23 @@ static void load_rest(Workflow *workflow, const Value *who) {
     str_copy(workflow->object.uid, sizeof(workflow->object.uid), value_get_str(who, "uid"));
 }
 
-static int build(Engine *engine, const Value *who, Arena *arena, Workflow **ret, Err *err) {
+/* The Config comes into an arena of its own: the rest of the file is read and forgotten. */
+static int build(Engine *engine, const Value *who, Workflow **ret, Err *err) {
+    Arena arena;
     const char *task = value_get_str(who, "task"), *backend = value_get_str(who, "backend");
     if (value_check_format(who, WORKFLOW_FORMAT, err) < 0)
         return -1;
     if (!task || !backend || !value_get_str(who, "uid"))
         return err_set(err, ERR_INVALID, WHO " does not say whose it is");
-    const WorkflowConfig *config = load_config(who, arena, err);
+    arena_init(&arena);
+    const WorkflowConfig *config = load_config(who, &arena, err);
     WorkflowParts parts = {.task = task,
                            .backend = {backend, value_get(who, "backend_options")},
                            .again = true,
-                           .arena = arena,
+                           .arena = &arena,
                            .config = config};
     Workflow *workflow = config ? workflow_new(engine, &parts, err) : NULL;
+    arena_deinit(&arena);
     if (!workflow)
         return -1;
     load_rest(workflow, who);
@@ -357,7 +360,7 @@ int workflow_files_load(Engine *engine, const char *name, Workflow **ret, Err *e
     arena_init(&arena);
     int r = json_parse(text, size, &arena, &who, err);
     if (r == 0)
-        r = build(engine, who, &arena, ret, err);
+        r = build(engine, who, ret, err);
     arena_deinit(&arena);
     return r;
 }

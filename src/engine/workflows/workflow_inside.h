@@ -14,9 +14,9 @@ typedef struct StepWork {
     uint32_t run; /* 0: none was asked for yet */
     bool queued;  /* in Workflow.queue */
 
-    bool over;     /* its process has ended, as `end` says */
-    StepEnded end; /* error: in `why` */
-    char why[256];
+    bool over;      /* its process has ended, as `end` says */
+    StepEnded end;  /* error: in `why` */
+    char *why;      /* owned; NULL: nothing is to be said */
     Op *call;       /* start, or (adopting) resume; then wait */
     Op *stop;       /* destroy */
     uint32_t tries; /* at that which have failed */
@@ -83,6 +83,7 @@ void work_resume(StepWork *work);
 /* It has ended, whatever its calls will say. */
 void work_give_up(StepWork *work, const char *why);
 void work_drop(StepWork *work); /* nobody is called any more */
+void work_deinit(StepWork *work);
 
 /* ---- workflow_gone.c ---- */
 /* Of one that is over: with its files, which go as a whole. Frees it. */

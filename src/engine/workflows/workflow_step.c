@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "base/xalloc.h"
 #include "engine/workflows/workflow_files.h"
 #include "spec/mask_forms.h"
 #include "spec/signals.h"
@@ -22,27 +23,36 @@ static StepFacts *facts_of(const StepWork *work) {
 
 /* ---- the end ---- */
 
+static void say(StepWork *work, const char *why) {
+    free(work->why);
+    work->why = *why ? xstrdup(why) : NULL;
+}
+
 static void finish(StepWork *work) {
     Workflow *workflow = work->workflow;
+    char why[WORKFLOW_TEXT];
     work->timeout = timer_free(work->timeout);
     if (facts_of(work)->timed_out && work->end.outcome != OUTCOME_ERROR)
-        str_copy(work->why, sizeof(work->why), "it ran for longer than its timeout");
-    mask_text(workflow_masks(workflow), work->why, sizeof(work->why));
-    work->end.error = work->why;
+        say(work, "it ran for longer than its timeout");
     work->end.outcome = step_outcome(&workflow->facts, workflow->graph, work->index, &work->end);
     if (work->end.outcome == OUTCOME_SUCCESS)
-        work->why[0] = '\0'; /* however it took its dismissal */
+        say(work, ""); /* however it took its dismissal */
+    str_copy(why, sizeof(why), work->why ? work->why : "");
+    mask_text(workflow_masks(workflow), why, sizeof(why));
+    work->end.error = why;
     bool canceled = workflow->facts.canceled;
     workflow_note_ended(workflow, work->index, &work->end);
     sys_point("wf-ended");
     step_ended(&workflow->facts, workflow->graph, work->index, &work->end);
+    work->end.error = NULL;
+    say(work, "");
     bool cancels = workflow->facts.canceled && !canceled; /* which concerns all */
     workflow_mark(workflow, cancels ? UINT32_MAX : work->index);
 }
 
 static void fail(StepWork *work, const char *why) {
     work->end.outcome = OUTCOME_ERROR;
-    str_copy(work->why, sizeof(work->why), why);
+    say(work, why);
 }
 
 static void destroy(StepWork *work);
@@ -81,16 +91,18 @@ static void destroy(StepWork *work) {
 
 /* A local process has no exit code then. That we have stopped it ourselves is said elsewhere. */
 static void say_signal(StepWork *work, const StepState *state) {
-    char name[16];
-    if (!work->why[0] && state->oom_killed != YES && facts_of(work)->progress != PROGRESS_STOPPING)
-        snprintf(work->why, sizeof(work->why), "killed by signal %d (%s)", state->code,
-                 signal_name(state->code, name));
+    char name[16], text[64];
+    if (work->why || state->oom_killed == YES || facts_of(work)->progress == PROGRESS_STOPPING)
+        return;
+    snprintf(text, sizeof(text), "killed by signal %d (%s)", state->code,
+             signal_name(state->code, name));
+    say(work, text);
 }
 
 static void take_end(StepWork *work, const StepState *state) {
     work->end.ended_us = state->ended_us;
     work->end.oom_killed = state->oom_killed;
-    str_copy(work->why, sizeof(work->why), state->error);
+    say(work, state->error);
     switch (state->end) {
     case STEP_EXITED:
         work->end.exit_code = state->code;
@@ -234,6 +246,11 @@ void work_drop(StepWork *work) {
     work->call = work->stop = NULL;
     work->again = timer_free(work->again);
     work->timeout = timer_free(work->timeout);
+}
+
+void work_deinit(StepWork *work) {
+    work_drop(work);
+    say(work, "");
 }
 
 /* ---- adoption ---- */

@@ -109,7 +109,7 @@ static void try_field(Backend *backend, const ConfigField *field) {
     arena_init(&arena);
     report_init(&report, &arena);
     Source source = {.file = "c.json", .report = &report, .arena = &arena};
-    const WorkflowConfig *config = workflow_read(&source, text, strlen(text));
+    const WorkflowConfig *config = workflow_read(&source, text, strlen(text), &arena);
     if (!config) {
         test_fail(__FILE__, __LINE__, "%s: %s", text, report_line(&report.at[0], &arena));
         return;
@@ -160,7 +160,7 @@ TEST(what_has_no_meaning_is_said_once_and_what_is_refused_each_time)
     arena_init(&arena);
     report_init(&report, &arena);
     Source source = {.file = "c.json", .report = &report, .arena = &arena};
-    const WorkflowConfig *config = workflow_read(&source, text, strlen(text));
+    const WorkflowConfig *config = workflow_read(&source, text, strlen(text), &arena);
     ASSERT(config);
     backend_check_config(&backends[0], config, &source);
     CHECK_EQ(report.warnings, 1);
@@ -187,7 +187,7 @@ TEST(what_has_no_meaning_is_named_in_one_warning)
     arena_init(&arena);
     report_init(&report, &arena);
     Source source = {.file = "c.json", .report = &report, .arena = &arena};
-    const WorkflowConfig *config = workflow_read(&source, text, strlen(text));
+    const WorkflowConfig *config = workflow_read(&source, text, strlen(text), &arena);
     ASSERT(config);
     backend_check_config(&backends[2], config, &source);
     ASSERT(report.n == 1);
