@@ -19,8 +19,9 @@ typedef struct DockerEngine DockerEngine;
 /* `host` as in DOCKER_HOST: unix:///path or tcp://host:port; NULL or "": the usual socket. NULL: it
  * is neither. Connects to nothing yet. */
 DockerEngine *docker_engine_new(Loop *loop, const char *host, Err *err);
-/* Over TCP it is asked in TLS from now on: who it is is checked against ca.pem if `verify`; cert.pem
- * and key.pem are shown. -1: one of them is not in `dir`. A unix socket is asked as it is. */
+/* Over TCP it is asked in TLS from now on: its certificate is checked against ca.pem if `verify`;
+ * cert.pem and key.pem are shown. -1: one of them is not in `dir`. A unix socket is asked as it
+ * is. */
 MUST int docker_engine_use_tls(DockerEngine *engine, const char *dir, bool verify, Err *err);
 /* Calls in flight are dropped. Also inside one's OpFn or HttpDataFn. What is made of several calls
  * (start.h, stop.h, sweep.h) must have ended before. */

@@ -35,7 +35,8 @@ static const char *reply_to(const char *request) {
     for (char *at = asked + n; *at; at++)
         if (*at == '\n' && at[1])
             *at = ' ';
-    return *replies ? reply_of(*replies++) : NULL;
+    const char *says = *replies ? *replies++ : "";
+    return *says ? reply_of(says) : NULL;
 }
 
 void scripted_open(Scripted *s, const char *const *says) {

@@ -13,7 +13,8 @@ typedef struct Scripted {
     char path[200];
 } Scripted;
 
-/* "200 {…}": status and body, one for each call, NULL-terminated; then it says nothing. */
+/* "200 {…}": status and body, one for each call, NULL-terminated; then it says nothing, as to a
+ * call whose reply is "". */
 void scripted_open(Scripted *scripted, const char *const *replies);
 void scripted_close(Scripted *scripted);
 bool scripted_at_end(void); /* all replies were used */
