@@ -260,7 +260,7 @@ static void finish(Workflow *workflow) {
     workflow->timeout = timer_free(workflow->timeout);
     if (!workflow->ended_us) {
         workflow->ended_us = loop_wall_us(workflow->engine->loop);
-        workflow_note_phase(workflow, "over", NULL);
+        workflow_note_over(workflow);
         sys_point("wf-over");
         object_touch(workflow->engine->objects, &workflow->object);
         workflows_retain(workflow->engine, workflow);

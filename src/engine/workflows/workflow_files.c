@@ -170,6 +170,14 @@ void workflow_note_phase(const Workflow *workflow, const char *phase, const char
     end_fact_anyhow(workflow, &buf, &out);
 }
 
+void workflow_note_over(const Workflow *workflow) {
+    Buf buf;
+    JsonWriter out;
+    begin_fact(workflow, &buf, &out, "over");
+    json_kv_int(&out, "ended_us", workflow->ended_us);
+    end_fact_anyhow(workflow, &buf, &out);
+}
+
 void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why) {
     Buf buf;
     JsonWriter out;
@@ -234,7 +242,7 @@ static void replay_whole(Workflow *workflow, const char *name, const Value *fact
     } else if (strcmp(name, "destroyed") == 0) {
         workflow_destroyed(&workflow->facts, why);
     } else if (strcmp(name, "over") == 0) {
-        workflow->ended_us = value_get_int(fact, "us", 0);
+        workflow->ended_us = value_get_int(fact, "ended_us", value_get_int(fact, "us", 0));
     } else if (strcmp(name, "delete") == 0) {
         workflow->deleting = true;
         workflow->object.deleted_us = value_get_int(fact, "us", 0);

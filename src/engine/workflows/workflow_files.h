@@ -28,5 +28,7 @@ MUST int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, c
                               Err *err);
 /* `culprit`: the step that is blamed, or UINT32_MAX. */
 void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why);
-/* "set up", "destroyed" (`why`: it is not), "over", "delete" */
+/* When it ended: workflow->ended_us. */
+void workflow_note_over(const Workflow *workflow);
+/* "set up", "destroyed" (`why`: it is not), "delete" */
 void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why);
