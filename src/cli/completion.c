@@ -228,7 +228,7 @@ static void offer_workflows(Answer *a) {
         puts(":files");
     else if (a->word_n == 1 && strcmp(verb, "list") != 0)
         offer_tasks(a);
-    else if (a->word_n > 1 && strcmp(verb, "logs") == 0)
+    else if (a->word_n > 1 && (strcmp(verb, "logs") == 0 || strcmp(verb, "events") == 0))
         offer_steps(a);
 }
 

@@ -28,13 +28,13 @@ static char *path_of(const Feed *feed) {
     const EventFeedAsk *ask = feed->ask;
     Buf path;
     buf_init(&path, PATH_BYTES);
-    buf_puts(&path, THOLE_API "/sessions/");
-    client_segment(&path, ask->slug);
+    buf_puts(&path, ask->workflow ? THOLE_API "/workflows/" : THOLE_API "/sessions/");
+    client_segment(&path, ask->workflow ? ask->workflow : ask->slug);
     buf_puts(&path, "/events");
     if (ask->follow)
         client_param(&path, "follow", "true");
     for (size_t i = 0; ask->names && i < ask->names->n; i++)
-        client_param(&path, "target", ask->names->at[i]);
+        client_param(&path, ask->workflow ? "step" : "target", ask->names->at[i]);
     if (ask->since)
         client_param(&path, "since", ask->since);
     if (feed->seq)
@@ -75,15 +75,20 @@ static bool hear(Feed *feed) {
     return true;
 }
 
+/* Nothing more will come: a session is there no more, a workflow is over. */
 static bool is_gone(const Feed *feed) {
+    const char *workflow = feed->ask->workflow;
     Arena arena;
-    const Value *session;
+    const Value *there;
     Err err;
-    AUTO_FREE char *path = xasprintf(TILT_API "/sessions/%s", feed->ask->slug);
+    AUTO_FREE char *path =
+        xasprintf("%s/%s", workflow ? THOLE_API "/workflows" : TILT_API "/sessions",
+                  workflow ? workflow : feed->ask->slug);
     arena_init(&arena);
-    int r = client_ask(feed->client, "GET", path, NULL, &arena, &session, &err);
+    int r = client_ask(feed->client, "GET", path, NULL, &arena, &there, &err);
+    bool gone = r < 0 || (workflow && value_get_bool(value_get(there, "status"), "done", false));
     arena_deinit(&arena);
-    return r < 0;
+    return gone;
 }
 
 int event_feed(Client *client, const EventFeedAsk *ask, EventFn fn, void *arg, Err *err) {

@@ -34,11 +34,11 @@ static const Option options[] = {
     {"grace", 0, OPTION_DURATION, AT(grace_ms), "DURATION", "how long each step is given", NULL,
      "cancel"},
     {"follow", 'f', OPTION_FLAG, AT(log.follow), NULL, "go on until the workflow is over", NULL,
-     "logs"},
-    {"tail", 'n', OPTION_NUMBER, AT(log.tail), "N", "only the last N lines of each step", NULL,
-     "logs"},
+     "logs|events"},
+    {"tail", 'n', OPTION_NUMBER, AT(log.tail), "N", "only the last N: lines of each step; events",
+     NULL, "logs|events"},
     {"since", 0, OPTION_TEXT, AT(log.since), "TIME", "only from then on: 10m (ago), 15:04", NULL,
-     "logs"},
+     "logs|events"},
     {"until", 0, OPTION_TEXT, AT(log.until), "TIME", "only before", NULL, "logs"},
     {"grep", 0, OPTION_TEXT, AT(log.grep), "RE", "only lines that match", NULL, "logs"},
     {"stream", 0, OPTION_TEXT, AT(log.stream), "STREAM", "only out, or err", "out|err", "logs"},
@@ -130,6 +130,7 @@ static const Verb verbs[] = {
     {"list", NULL, 0, "text|json", list},
     {"show", "the uuid of a task", 1, "text|json", show},
     {"logs", "the uuid of a task, then names of steps", SIZE_MAX, "text|json|raw", workflow_logs},
+    {"events", "the uuid of a task, then names of steps", SIZE_MAX, "text|json", workflow_events},
     {"graph", "the uuid of a task", 1, "text|json|dot", workflow_graph},
     {"cancel", "the uuid of a task", 1, "text", cancel},
     {"wait", "the uuid of a task", 1, "text|json", wait_over},
@@ -144,7 +145,7 @@ static const Verb *find_verb(const char *name, Err *err) {
             return &verbs[i];
     }
     err_set(err, ERR_INVALID,
-            "thole workflow takes run, list, show, logs, graph, cancel, wait or delete");
+            "thole workflow takes run, list, show, logs, events, graph, cancel, wait or delete");
     err_suggest(err, str_suggest(name, names, COUNT(names)), "");
     return NULL;
 }
@@ -172,9 +173,10 @@ static int run(Cli *cli, void *given, Err *err) {
 const Command command_workflow = {
     .name = "workflow",
     .args = "run CONFIG [--backend B] [--env K=V] [--secret NAME[=V]] [--task-uuid U] "
-            "[--timeout D] [--keep] [-d] | list | show T | logs T [STEP…] [-f] [-n N] | graph T | "
+            "[--timeout D] [--keep] [-d] | list | show T | logs T [STEP…] [-f] [-n N] | "
+            "events T [STEP…] [-f] [-n N] | graph T | "
             "cancel T [--grace D] | wait T [--timeout D] | delete T",
-    .words = "run|list|show|logs|graph|cancel|wait|delete",
+    .words = "run|list|show|logs|events|graph|cancel|wait|delete",
     .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
     .more = "CONFIG is a file, or - for stdin. T is the uuid of a task, or as much of it as no\n"
             "other begins with. ^C cancels what `run` runs; -d leaves it alone.",

@@ -17,6 +17,7 @@ typedef struct WorkflowOptions {
 /* Exit code; -1: err. The words behind the verb are cli->names from 1. */
 int workflow_run(Cli *cli, const WorkflowOptions *ask, Err *err);
 int workflow_logs(Cli *cli, const WorkflowOptions *ask, Err *err);
+int workflow_events(Cli *cli, const WorkflowOptions *ask, Err *err);
 int workflow_graph(Cli *cli, const WorkflowOptions *ask, Err *err);
 
 /* ---- workflow_find.c ---- */

@@ -167,6 +167,25 @@ def test_logs_go_on_over_a_server_that_is_killed_until_the_workflow_is_over(thol
 
 # ---- the others
 
+
+def test_events_tell_what_happened_and_go_on_over_a_server_that_is_killed(thole):
+    path = write_config(thole, [step("a", "exit 0")], [step("b", "sleep 1000")], [step("c", "true")])
+    thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", "-d")
+    live = thole.popen("workflow", "events", "T1", "-f")
+    live.wait_for(r" b +started ")
+    thole.kill(thole.server_pid())
+    thole.run("workflow", "cancel", "T1", "--grace", "0s")
+    assert live.wait() == 0
+    events = [json.loads(line) for line in thole.run("workflow", "events", "T1", "-o", "json").lines]
+    assert [(event["target"], event["kind"]) for event in events if "target" in event] == [
+        ("a", "started"), ("a", "ended"), ("b", "started"), ("b", "ended"), ("c", "skipped")]
+    assert [event["reason"] for event in events if event["kind"] == "workflow"] == ["Created", "SetUp", "Canceled", "Failed"]
+    assert len(live.out.splitlines()) == len(events)
+    assert [line.split()[1:3] for line in thole.run("workflow", "events", "T1", "a").lines] == [["a", "started"], ["a", "ended"]]
+    assert len(thole.run("workflow", "events", "T1", "-n", "1").lines) == 1
+    assert "has no step nosuch" in thole.run("workflow", "events", "T1", "nosuch", code=None).err
+
+
 def test_a_task_is_found_by_as_much_as_no_other_begins_with(thole):
     path = write_config(thole, [step("a", "true")])
     for task in ("abc1", "abc2", "abc"):
@@ -266,6 +285,7 @@ def test_tasks_and_steps_are_completed(thole):
     thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", "T1")
     assert offered(thole, "workflow", "show", "") == ["T1"]
     assert offered(thole, "workflow", "logs", "T1", "al") == ["alpha"]
+    assert offered(thole, "workflow", "events", "T1", "al") == ["alpha"]
     assert "--grace" in offered(thole, "workflow", "cancel", "--g") and offered(thole, "workflow", "run", "--g") == []
 
 
