@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The events of a session, or of a workflow, one by one; while it follows it survives the replacement of the server
- * without loss or doubles, because every event has a number. */
+/* The events of a session, or of a workflow, one by one; while it follows it survives the
+ * replacement of the server without loss or doubles, because every event has a number. */
 #pragma once
 
 #include "cli/options.h"
