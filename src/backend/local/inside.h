@@ -11,6 +11,7 @@
 #include "backend/step_name.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "loop/worker.h"
 #include "pin/wire.h"
 
 typedef struct Local Local;
@@ -32,6 +33,7 @@ struct Local {
     List queue;           /* Run.queued: those a pin is to be asked for */
     List execs;           /* Exec.link, exec.c */
     List clears;          /* Clear.link, stop.c */
+    Worker *worker;       /* removes workspaces, which may be large */
     OpList calls;         /* every call in flight, of whatever kind */
     RailLink *rail;
     Kept kept;

@@ -579,6 +579,7 @@ Backend *local_backend_new(Loop *loop, const LocalOptions *options) {
     list_init(&local->queue);
     list_init(&local->execs);
     list_init(&local->clears);
+    local->worker = worker_new(loop);
     kept_init(&local->kept);
     local->cgroup = -1;
     local->rail = rail_link_new(loop, &local->options, &rail_events, local);

@@ -133,22 +133,41 @@ typedef struct Clear {
     List link; /* Local.clears */
     Local *local;
     char *task;
+    char *dir; /* its */
     Op *op;
     size_t left; /* parts at work */
     Err first;
 } Clear;
 
+static void clear_free(Clear *clear) {
+    list_remove(&clear->link);
+    free(clear->task);
+    free(clear->dir);
+    free(clear);
+}
+
+/* What is not gone stays known: whoever asks again is to hear of it again. */
+static void on_places_removed(void *arg) {
+    Clear *clear = arg;
+    if (!clear->first.kind)
+        task_free(map_remove(&clear->local->tasks, clear->task));
+    op_finish(clear->op, NULL, 0, clear->first.kind ? &clear->first : NULL);
+    clear_free(clear);
+}
+
+/* By the worker: of nothing but this. */
+static void remove_places(void *arg) {
+    Clear *clear = arg;
+    (void)!workflow_places_remove(clear->dir, &clear->first);
+}
+
 static void clear_part_done(Clear *clear) {
     if (--clear->left > 0)
         return;
-    Task *task = map_remove(&clear->local->tasks, clear->task);
-    if (task && !clear->first.kind)
-        (void)!workflow_places_remove(task->dir, &clear->first);
-    task_free(task);
-    op_finish(clear->op, NULL, 0, clear->first.kind ? &clear->first : NULL);
-    list_remove(&clear->link);
-    free(clear->task);
-    free(clear);
+    if (clear->first.kind || !workflow_places_exist(clear->dir) ||
+        worker_run(clear->local->worker, remove_places, on_places_removed, clear, &clear->first) <
+            0)
+        on_places_removed(clear);
 }
 
 static void on_part(void *arg, const void *result, const Err *err) {
@@ -184,6 +203,7 @@ Op *local_destroy_workflow(Backend *backend, const char *name, const WorkflowCon
     Clear *clear = xcalloc(1, sizeof *clear);
     clear->local = local;
     clear->task = xstrdup(name);
+    clear->dir = xstrdup(task->dir);
     clear->left = 1;
     list_append(&local->clears, &clear->link);
     Op *op = clear->op = local_op(local, fn, arg, NULL, NULL);
@@ -199,9 +219,7 @@ Op *local_destroy_workflow(Backend *backend, const char *name, const WorkflowCon
 
 void local_clears_free(Local *local) {
     Clear *clear;
-    LIST_FOREACH_SAFE (clear, &local->clears, link) {
-        list_remove(&clear->link);
-        free(clear->task);
-        free(clear);
-    }
+    local->worker = worker_free(local->worker);
+    LIST_FOREACH_SAFE (clear, &local->clears, link)
+        clear_free(clear);
 }

@@ -20,6 +20,13 @@ int homes_make(const char *task_dir, Err *err) {
     return path_mkdirs(shared, 0700, err);
 }
 
+bool homes_exist(const char *task_dir) {
+    AUTO_FREE char *shared = path_join(task_dir, SHARED);
+    AUTO_FREE char *homes = path_join(task_dir, HOMES);
+    struct stat st;
+    return lstat(shared, &st) == 0 || lstat(homes, &st) == 0;
+}
+
 int homes_remove(const char *task_dir, Err *err) {
     AUTO_FREE char *shared = path_join(task_dir, SHARED);
     AUTO_FREE char *homes = path_join(task_dir, HOMES);

@@ -8,6 +8,7 @@
 #include "spec/step.h"
 
 MUST int homes_make(const char *task_dir, Err *err);
+bool homes_exist(const char *task_dir);
 MUST int homes_remove(const char *task_dir, Err *err);
 /* Of this step, with its ~/.netrc (0600) in it; in `arena`. NULL: err. */
 const char *step_home(const Step *step, const char *task_dir, Arena *arena, Err *err);

@@ -165,6 +165,12 @@ int workflow_places_make(const char *task_dir, Err *err) {
     return path_mkdirs(workspace, 0700, err) < 0 ? -1 : homes_make(task_dir, err);
 }
 
+bool workflow_places_exist(const char *task_dir) {
+    AUTO_FREE char *workspace = path_join(task_dir, WORKSPACE);
+    struct stat st;
+    return lstat(workspace, &st) == 0 || homes_exist(task_dir);
+}
+
 int workflow_places_remove(const char *task_dir, Err *err) {
     AUTO_FREE char *workspace = path_join(task_dir, WORKSPACE);
     return path_remove_tree(workspace, err) < 0 ? -1 : homes_remove(task_dir, err);

@@ -28,6 +28,8 @@ typedef struct WorkflowProcess {
 void workflow_check_values(const WorkflowConfig *config, Report *report);
 /* The directories; they may be there already. */
 MUST int workflow_places_make(const char *task_dir, Err *err);
+bool workflow_places_exist(const char *task_dir);
+/* May take long: there may be many files. */
 MUST int workflow_places_remove(const char *task_dir, Err *err);
 /* The step as a process; makes its working directory and its HOME. In `arena`. ERR_NOT_FOUND:
  * there is no such program in its PATH; ERR_LIMIT: it is more than a process can be given. */

@@ -289,6 +289,39 @@ TEST(local_a_workflow_ends_with_its_helpers)
     world_close(w);
 }
 
+static void clear_now(World *w, Heard *cleared) {
+    *cleared = (Heard){0};
+    backend_destroy_workflow(w->backend, "t", NULL, hear, cleared);
+    UNTIL(w, cleared->called);
+}
+
+/* Each level of a tree costs a descriptor: one that nobody can remove, for want of them. */
+TEST(local_what_could_not_be_removed_is_said_as_often_as_it_is_tried)
+{
+    enum { FEW = 90, LEVELS = 120 };
+    World *w = world_open();
+    Heard cleared;
+    struct rlimit before;
+    char path[4 * LEVELS + 200];
+    const char *task_dir = arena_printf(&w->arena, "%s/t74", w->dir);
+    world_setup(w, "t");
+    size_t n = (size_t)snprintf(path, sizeof path, "%s/workspace", task_dir);
+    for (size_t i = 0; i < LEVELS; i++)
+        n += (size_t)snprintf(path + n, sizeof path - n, "/d");
+    ASSERT(path_mkdirs(path, 0700, &(Err){0}) == 0);
+    ASSERT(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    ASSERT(setrlimit(RLIMIT_NOFILE, &(struct rlimit){FEW, before.rlim_max}) == 0);
+    for (size_t i = 0; i < 3; i++) {
+        clear_now(w, &cleared);
+        CHECK(cleared.err.msg[0]);
+    }
+    ASSERT(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    clear_now(w, &cleared);
+    CHECK_STR(cleared.err.msg, "");
+    CHECK(access(arena_printf(&w->arena, "%s/workspace", task_dir), F_OK) < 0);
+    world_close(w);
+}
+
 /* ---- Commands beside a step ---- */
 
 static void exec_now(World *w, StepId id, const Step *step, int64_t timeout_ms, Heard *heard) {
