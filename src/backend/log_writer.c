@@ -24,6 +24,7 @@ struct LogWriter {
     uint64_t max;     /* bytes to keep, 0: all */
     uint64_t segment; /* bytes after which a new one begins */
     uint64_t lost;    /* bytes dropped since the last gap entry */
+    uint64_t gaps;    /* bytes that all gap entries stand for */
 };
 
 /* ---- Segments ---- */
@@ -119,11 +120,29 @@ static int take_up(LogWriter *writer, uint64_t newest, Err *err) {
     return 0;
 }
 
+static int count_gaps(LogWriter *writer, uint64_t segment, Err *err) {
+    LogChunk chunks[64];
+    LogRead read = {
+        .prefix = LOG_INDEX, .segment = segment, .into = chunks, .size = sizeof(chunks)};
+    for (;;) {
+        ssize_t got = log_segment_read(writer->path, &read, err);
+        size_t n = got < 0 ? 0 : (size_t)got / sizeof(*chunks);
+        for (size_t i = 0; i < n; i++)
+            if (chunks[i].kind == LOG_GAP)
+                writer->gaps += chunks[i].size;
+        if (n < COUNT(chunks))
+            return got < 0 ? -1 : 0;
+        read.from += sizeof(chunks);
+    }
+}
+
 static int take_log(LogWriter *writer, Err *err) {
     LogSegments segments;
     if (log_segments_list(writer->path, &segments, err) < 0)
         return -1;
     int result = segments.n ? take_up(writer, segments.at[segments.n - 1].at, err) : 0;
+    for (size_t i = 0; i < segments.n && result == 0; i++)
+        result = count_gaps(writer, segments.at[i].at, err);
     log_segments_deinit(&segments);
     return result;
 }
@@ -159,6 +178,7 @@ static int write_entries(LogWriter *writer, int stream, int64_t time_us, uint32_
         return (void)!ftruncate(writer->index, (off_t)writer->indexed), -1;
     writer->indexed += (uint64_t)bytes;
     writer->lost -= lost;
+    writer->gaps += lost;
     return 0;
 }
 
@@ -181,6 +201,10 @@ void log_writer_put(LogWriter *writer, int stream, int64_t time_us, const char *
 
 uint64_t log_writer_end(const LogWriter *writer) {
     return writer->size;
+}
+
+uint64_t log_writer_put_in_all(const LogWriter *writer) {
+    return writer->size + writer->gaps + writer->lost;
 }
 
 LogWriter *log_writer_free(LogWriter *writer) {

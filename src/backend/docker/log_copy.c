@@ -158,7 +158,7 @@ LogCopy *log_copy_free(LogCopy *copy) {
 void log_copy_say(LogCopy *copy, const char *line) {
     AUTO_FREE char *text = xasprintf("%s\n", line);
     log_writer_put(copy->writer, 2, clock_wall_us(), text, strlen(text));
-    copy->from = log_writer_end(copy->writer);
+    copy->from = log_writer_put_in_all(copy->writer);
 }
 
 uint64_t log_copy_from(const LogCopy *copy) {
@@ -166,7 +166,7 @@ uint64_t log_copy_from(const LogCopy *copy) {
 }
 
 void log_copy_begin(LogCopy *copy) {
-    uint64_t end = log_writer_end(copy->writer);
+    uint64_t end = log_writer_put_in_all(copy->writer);
     copy->demux = (Demux){.fn = on_part, .arg = copy};
     copy->skip = end > copy->from ? end - copy->from : 0;
     copy->failed = (Err){0};

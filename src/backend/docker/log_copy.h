@@ -4,7 +4,7 @@
  *
  * Each byte is stored once, whoever was killed and wherever the stream was cut: a stream always
  * begins at the beginning of the container's log, and as much of what comes of it as is stored
- * already is passed over. What comes of it depends on its frames alone, not on how they arrive. */
+ * already, or is a gap because the disk was full, is passed over. What comes of it depends on its frames alone, not on how they arrive. */
 #pragma once
 
 #include <stdint.h>
@@ -17,7 +17,7 @@ typedef struct LogCopy LogCopy;
 typedef struct LogCopyAsk {
     const char *dir;     /* of the run */
     uint64_t max;        /* bytes to keep, 0: all */
-    uint64_t from;       /* where the container's log begins in the run's */
+    uint64_t from;       /* what was put into the run's log before the container's */
     const char *secrets; /* each with its NUL */
     size_t secrets_size;
 } LogCopyAsk;

@@ -2,6 +2,9 @@
 /* The log of a container in the log of its run: each byte once, whatever was cut. */
 #include "harness/test.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "backend/docker/demux.h"
 #include "backend/docker/log_copy.h"
 #include "backend/log_reader.h"
@@ -56,7 +59,8 @@ static void check_stored(const char *dir, const char *expected) {
     Buf text;
     buf_init(&text, STREAM_MAX);
     while (log_reader_next(reader, &piece, &err) > 0) {
-        buf_put(&text, piece.data, piece.size);
+        if (piece.data)
+            buf_put(&text, piece.data, piece.size);
         if (piece.at > 0)
             CHECK_EQ(piece.time_us % 1000000, TIME_US);
     }
@@ -122,6 +126,41 @@ TEST(log_copy_stores_each_byte_once_whoever_is_killed)
         finish(copy);
         check_stored(dir, STORED);
     }
+    buf_deinit(&stream);
+}
+
+/* What a full disk (here a limit of file size) did not take is not made up for by what follows. */
+TEST(log_copy_counts_what_the_disk_did_not_take)
+{
+    Buf stream;
+    const char *dir = run_dir(0);
+    struct rlimit few = {.rlim_cur = 40, .rlim_max = RLIM_INFINITY};
+    struct rlimit all = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    signal(SIGXFSZ, SIG_IGN);
+    buf_init(&stream, STREAM_MAX);
+    put_frame(&stream, 1, "one\n");
+    put_frame(&stream, 2, "two\n"); /* which has no room: an entry has 24 bytes */
+    size_t lost = stream.n;
+    put_frame(&stream, 1, "three\n");
+    size_t third = stream.n;
+    put_frame(&stream, 1, "four\n");
+    LogCopy *copy = open_copy(dir, 0);
+    log_copy_begin(copy);
+    setrlimit(RLIMIT_FSIZE, &few);
+    put(copy, stream.p, lost);
+    log_copy_flush(copy);
+    setrlimit(RLIMIT_FSIZE, &all);
+    put(copy, stream.p + lost, third - lost);
+    log_copy_flush(copy);
+    log_copy_begin(copy); /* it was cut */
+    put(copy, stream.p, third);
+    log_copy_flush(copy);
+    log_copy_free(copy);
+    copy = open_copy(dir, 0); /* we were killed */
+    log_copy_begin(copy);
+    put(copy, stream.p, stream.n);
+    finish(copy);
+    check_stored(dir, "one\nthree\nfour\n");
     buf_deinit(&stream);
 }
 
