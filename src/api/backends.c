@@ -205,10 +205,11 @@ static void on_removed(void *arg, const void *result, const Err *err) {
 }
 
 void serve_leftovers_delete(Api *api, Request *request, const RouteMatch *match) {
-    BackendWish wish = {.name = match->vars[0]};
-    if (read_options(request, &wish.options) < 0)
+    OrphanAsk ask = {.wish.name = match->vars[0], .task = match->vars[1]};
+    if (read_options(request, &ask.wish.options) < 0)
         return;
+    ask.unread = request_flag(request, "unread");
     Asking *asking = asking_new(match->id);
-    asking->op = orphan_remove(api->options.engine, &wish, match->vars[1], on_removed, asking);
+    asking->op = orphan_remove(api->options.engine, &ask, on_removed, asking);
     begin(asking, request);
 }

@@ -35,6 +35,7 @@ enum {
     SECRET_MIN = 4,               /* bytes; shorter values would mask ordinary text */
     MAX_EVENTS_BYTES = 2 << 20,   /* of a file of events; the one before is kept as well */
     MAX_EVENT_LINE = 16 << 10,
+    MAX_BACKEND_KINDS = 8,
     MAX_WORKFLOW_STEPS = 10000,
     MAX_WORKFLOWS_OVER = 200, /* the oldest ones go, with their files */
 };

@@ -14,12 +14,14 @@
 #define BACKENDS THOLE_API "/backends"
 
 typedef struct BackendAsk {
-    bool remove;
+    bool remove, unread;
 } BackendAsk;
 
 static const Option options[] = {
     {"remove", 0, OPTION_FLAG, offsetof(BackendAsk, remove), NULL,
      "orphans: destroy them, by their labels alone", NULL},
+    {"unread", 0, OPTION_FLAG, offsetof(BackendAsk, unread), NULL,
+     "orphans --remove: also those whose record cannot be read, perhaps of a newer server", NULL},
 };
 
 static bool as_json(const Cli *cli) {
@@ -230,7 +232,7 @@ static void print_orphans(Cli *cli, const Orphans *orphans) {
 }
 
 /* One after the other; the first error is that of all. */
-static int remove_orphans(Cli *cli, const Orphans *orphans, Err *err) {
+static int remove_orphans(Cli *cli, const Orphans *orphans, bool unread, Err *err) {
     int r = EXIT_DONE;
     const Value *reply;
     for (size_t i = 0; i < orphans->n; i++) {
@@ -240,7 +242,8 @@ static int remove_orphans(Cli *cli, const Orphans *orphans, Err *err) {
         if (before && strcmp(before->backend, one->backend) == 0 &&
             strcmp(text_of(before->what, "task"), task) == 0)
             continue;
-        AUTO_FREE char *path = path_of(one->backend, "leftovers", task);
+        AUTO_FREE char *known = path_of(one->backend, "leftovers", task);
+        AUTO_FREE char *path = xasprintf("%s%s", known, unread ? "&unread=true" : "");
         if (ask(cli, "DELETE", path, &reply, &own) == 0) {
             cli_say("task %s is gone from %s", task, one->backend);
             continue;
@@ -260,7 +263,7 @@ static int orphans(Cli *cli, const BackendAsk *given, Err *err) {
         print_orphans(cli, &all);
     else
         cli_say("nothing is left of tasks that do not live");
-    return given->remove ? remove_orphans(cli, &all, err) : EXIT_DONE;
+    return given->remove ? remove_orphans(cli, &all, given->unread, err) : EXIT_DONE;
 }
 
 static int run(Cli *cli, void *given, Err *err) {
@@ -278,7 +281,7 @@ static int run(Cli *cli, void *given, Err *err) {
 
 const Command command_backend = {
     .name = "backend",
-    .args = "list | show NAME | orphans [--remove]",
+    .args = "list | show NAME | orphans [--remove [--unread]]",
     .words = "list|show|orphans",
     .doc = "Shows where workflows may run, and what is left there",
     .more = "What is available is a matter of your environment: DOCKER_HOST and its like.",

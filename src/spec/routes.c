@@ -242,7 +242,9 @@ const Route routes[ROUTES] = {
     [ROUTE_LEFTOVERS_DELETE] = {HTTP_DELETE, THOLE_API "/backends/{name}/leftovers/{task}",
                                 "Destroys all that is left there of a task that does not live.",
                                 "thole.dev", "backends", "leftovers", "delete", .reply = "Status",
-                                .params = {BACKEND_PARAMS}},
+                                .params = {{"unread", "also if its record cannot be read: it may "
+                                                      "be of a newer server"},
+                                           BACKEND_PARAMS}},
 
     [ROUTE_WORKFLOW_EVENTS] =
         {HTTP_GET, THOLE_API "/workflows/{name}/events",

@@ -82,8 +82,10 @@ def test_orphans_are_listed_and_removed(thole):
     found = thole.run("backend", "orphans", "--json", env=env).json()
     assert [(o["backend"], o["task"], o["kind"]) for o in found] == [("local", "broken", "directory"), ("local", "never", "directory")]
     assert "the task known" not in thole.run("backend", "orphans", env=env).out
-    said = thole.run("backend", "orphans", "--remove", env=env).err
-    assert "task broken is gone from local" in said and "task never is gone from local" in said
+    said = thole.run("backend", "orphans", "--remove", env=env, code=3).err
+    assert "the record of task broken cannot be read" in said and "task never is gone from local" in said
+    assert broken.exists() and not never.exists()
+    assert "task broken is gone from local" in thole.run("backend", "orphans", "--remove", "--unread", env=env).err
     assert not broken.exists() and not never.exists() and (thole.state / "workflows" / "known").exists()
     assert "nothing is left" in thole.run("backend", "orphans", env=env).err
     reply = thole.run("api", "DELETE", "/apis/thole.dev/v1alpha1/backends/local/leftovers/known").json()

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/backends/orphans.h"
 #include "engine/inside.h"
 
-enum { ANSWER_MS = 5000, KINDS_MAX = 8 };
+enum { ANSWER_MS = 5000 };
 
 typedef struct Look Look;
 
@@ -25,7 +26,7 @@ struct Look {
     Engine *engine;
     Op *op;
     bool leftovers;
-    Looking at[KINDS_MAX];
+    Looking at[MAX_BACKEND_KINDS];
     size_t n, open;
     Timer *late;
 };
@@ -76,7 +77,7 @@ static void add_left(Looking *one, const Leftover *what) {
                             .kind = arena_strdup(arena, what->kind),
                             .name = arena_strdup(arena, what->name),
                             .running = what->running};
-    seen->orphan = !task_lives(one->look->engine, what->task);
+    seen->orphan = task_owner(one->look->engine, what->task) != TASK_LIVES;
 }
 
 static void take_left(Looking *one, const Leftovers *left) {

@@ -6,15 +6,39 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/workflows/workflow_inside.h"
+#include "engine/workflows/workflow_files.h"
 
-bool task_lives(Engine *engine, const char *task) {
-    const Workflow *workflow = workflow_find(engine, task);
-    bool kept = workflow && workflow->facts.keep && !workflow->gone; /* until it is deleted */
-    return kept || (workflow && !workflow_over(workflow)) || session_find(engine, task);
+/* ---- whose is it? ---- */
+
+static bool is_there(const char *dir, const char *file) {
+    AUTO_FREE char *path = path_join(dir, file);
+    return access(path, F_OK) == 0;
+}
+
+static TaskOwner owner_of_session(Engine *engine, const char *task) {
+    AUTO_FREE char *dir = xasprintf("%s/sessions/%s", engine->state_dir, task);
+    return session_find(engine, task) || access(dir, F_OK) == 0 ? TASK_LIVES : TASK_ORPHAN;
+}
+
+/* By the name of its directory: that alone is known of one that cannot be read. */
+static TaskOwner owner_of_directory(Engine *engine, const char *name) {
+    AUTO_FREE char *dir = xasprintf("%s/workflows/%s", engine->state_dir, name);
+    Object *object = object_find(engine->objects, OBJECT_WORKFLOW, NULL, name);
+    if (!object)
+        return is_there(dir, WORKFLOW_WHO) ? TASK_UNREAD : TASK_ORPHAN;
+    const Workflow *workflow = workflow_of(object);
+    bool kept = workflow->facts.keep && !workflow->gone; /* until it is deleted */
+    return kept || !workflow_over(workflow) ? TASK_LIVES : TASK_ORPHAN;
+}
+
+TaskOwner task_owner(Engine *engine, const char *task) {
+    AUTO_FREE char *name = workflow_name_of(task);
+    return owner_of_session(engine, task) == TASK_LIVES ? TASK_LIVES
+                                                        : owner_of_directory(engine, name);
 }
 
 /* ---- directories ---- */
@@ -75,7 +99,7 @@ static void on_destroyed(void *arg, const void *result, const Err *err) {
     Removal *removal = arg;
     Err own = {0};
     removal->call = NULL;
-    if (!err && removal->dir && path_remove_tree(removal->dir, &own) < 0)
+    if (!err && removal->dir && workflow_directory_remove(removal->engine, removal->dir, &own) < 0)
         err = &own;
     done(removal, err);
 }
@@ -120,25 +144,38 @@ static int find_directory(Removal *removal, Err *err) {
                : err_set(err, ERR_NOT_FOUND, "nothing is left of a task %.80s", removal->task);
 }
 
-static int prepare(Removal *removal, const BackendWish *wish, Err *err) {
-    if (task_lives(removal->engine, removal->task))
+/* On the backend where sessions run a task is the name of a directory. */
+static int check_owner(const Removal *removal, bool here, bool unread, Err *err) {
+    TaskOwner owner = here ? owner_of_directory(removal->engine, removal->task)
+                           : task_owner(removal->engine, removal->task);
+    if (owner == TASK_LIVES)
         return err_set(err, ERR_CONFLICT, "the task %.80s lives; end it first", removal->task);
-    removal->pooled = backend_pool_take(removal->engine->pool, wish, err);
-    if (!removal->pooled)
-        return -1;
-    if (pooled_backend(removal->pooled) == removal->engine->backend)
-        return find_directory(removal, err);
+    if (owner == TASK_UNREAD && !unread)
+        return err_set(err, ERR_CONFLICT,
+                       "the record of task %.80s cannot be read: it may be of a newer server; "
+                       "`thole backend orphans --remove --unread` removes it all the same",
+                       removal->task);
     return 0;
 }
 
-Op *orphan_remove(Engine *engine, const BackendWish *wish, const char *task, OpFn fn, void *arg) {
+static int prepare(Removal *removal, const OrphanAsk *ask, Err *err) {
+    removal->pooled = backend_pool_take(removal->engine->pool, &ask->wish, err);
+    if (!removal->pooled)
+        return -1;
+    bool here = pooled_backend(removal->pooled) == removal->engine->backend;
+    if (check_owner(removal, here, ask->unread, err) < 0)
+        return -1;
+    return here ? find_directory(removal, err) : 0;
+}
+
+Op *orphan_remove(Engine *engine, const OrphanAsk *ask, OpFn fn, void *arg) {
     Removal *removal = xcalloc(1, sizeof(*removal));
     Err err = {0};
     Op *op = backend_pool_op(engine->pool, &(PoolCall){fn, arg, cancel_removal, removal});
     removal->engine = engine;
     removal->op = op;
-    removal->task = xstrdup(task);
-    if (prepare(removal, wish, &err) < 0)
+    removal->task = xstrdup(ask->task);
+    if (prepare(removal, ask, &err) < 0)
         done(removal, &err);
     else
         removal->call = pooled_load(removal->pooled, false, on_loaded, removal);
@@ -167,14 +204,6 @@ static Sweep *sweep_free(Sweep *sweep) {
     return NULL;
 }
 
-/* Also one that cannot be read is known: it may be of a newer server. */
-static bool is_known(Engine *engine, const char *task) {
-    AUTO_FREE char *name = workflow_name_of(task);
-    AUTO_FREE char *workflow = xasprintf("%s/workflows/%s", engine->state_dir, name);
-    AUTO_FREE char *session = xasprintf("%s/sessions/%s", engine->state_dir, task);
-    return task_lives(engine, task) || access(workflow, F_OK) == 0 || access(session, F_OK) == 0;
-}
-
 static void next(Sweep *sweep);
 
 static void on_swept(void *arg, const void *result, const Err *err) {
@@ -191,7 +220,8 @@ static void on_swept(void *arg, const void *result, const Err *err) {
 }
 
 static void next(Sweep *sweep) {
-    while (sweep->tasks.n && is_known(sweep->engine, sweep->tasks.at[sweep->tasks.n - 1]))
+    while (sweep->tasks.n &&
+           task_owner(sweep->engine, sweep->tasks.at[sweep->tasks.n - 1]) != TASK_ORPHAN)
         free(sweep->tasks.at[--sweep->tasks.n]); /* begun meanwhile */
     if (!sweep->tasks.n) {
         sweep_free(sweep);
@@ -210,7 +240,7 @@ static void on_left(void *arg, const void *result, const Err *err) {
                   pooled_backend(sweep->pooled)->name, err->msg);
     for (size_t i = 0; !err && i < left->n; i++)
         if ((i == 0 || strcmp(left->at[i - 1].task, left->at[i].task) != 0) &&
-            !is_known(sweep->engine, left->at[i].task))
+            task_owner(sweep->engine, left->at[i].task) == TASK_ORPHAN)
             VEC_PUSH(sweep->tasks, xstrdup(left->at[i].task));
     next(sweep);
 }
@@ -246,7 +276,7 @@ static void take_usual(Engine *engine, PooledBackend **ret, size_t max) {
 }
 
 void orphans_sweep(Engine *engine) {
-    PooledBackend *usual[8] = {0};
+    PooledBackend *usual[MAX_BACKEND_KINDS] = {0};
     take_usual(engine, usual, COUNT(usual));
     backend_pool_each(engine->pool, sweep_one, engine);
     for (size_t i = 0; i < COUNT(usual); i++)

@@ -7,16 +7,28 @@
 #include "engine/backends/backend_pool.h"
 #include "engine/engine.h"
 
-/* Does a session, or a workflow that is not over or is kept, go by this name? */
-bool task_lives(Engine *engine, const char *task);
+/* Whose is what is left of a task? One meaning for what is swept, listed, and removed. */
+typedef enum TaskOwner {
+    TASK_ORPHAN, /* nobody's: of no task that we know, or of a workflow that is over */
+    TASK_LIVES,  /* of a session, up or down, or of a workflow that is not over, or is kept */
+    TASK_UNREAD, /* there is a record that cannot be read: it may be of a newer server. Removed only
+                    by whoever says so */
+} TaskOwner;
+TaskOwner task_owner(Engine *engine, const char *task);
 
 /* Directories of workflows that were never begun, or cannot be read; in `arena`. */
 Leftovers orphan_directories(Engine *engine, Arena *arena);
 
-/* Destroys all that is left of a task. ERR_CONFLICT: it lives; ERR_NOT_FOUND: there is nothing. */
-Op *orphan_remove(Engine *engine, const BackendWish *wish, const char *task, OpFn fn, void *arg);
+typedef struct OrphanAsk {
+    BackendWish wish;
+    const char *task; /* as the leftover has it */
+    bool unread;      /* also one whose record cannot be read */
+} OrphanAsk;
+/* Destroys all that is left of a task. ERR_CONFLICT: it lives, or is unread; ERR_NOT_FOUND: there
+ * is nothing. */
+Op *orphan_remove(Engine *engine, const OrphanAsk *ask, OpFn fn, void *arg);
 
-/* After a server before was killed: what is left of tasks that no record knows is destroyed, where
+/* After a server before was killed: what is left of orphans is destroyed, where
  * workflows of ours run or may have run. Later, by itself. */
 void orphans_sweep(Engine *engine);
 void orphans_free(Engine *engine);

@@ -15,14 +15,12 @@
 #include "data/json.h"
 #include "spec/source.h"
 
-#define WHO "workflow.json"
-
 enum { WORKFLOW_FORMAT = 1 };
 
 /* ---- who it is ---- */
 
 static int write_file(const Workflow *workflow, Buf *buf, Err *err) {
-    AUTO_FREE char *path = path_join(workflow->dir, WHO);
+    AUTO_FREE char *path = path_join(workflow->dir, WORKFLOW_WHO);
     int r = buf->failed ? err_set(err, ERR_LIMIT, "%s would be too large", path)
                         : file_write_atomic(path, buf_cstr(buf), buf->n, 0600, false, err);
     buf_deinit(buf);
@@ -31,7 +29,7 @@ static int write_file(const Workflow *workflow, Buf *buf, Err *err) {
 
 /* One that was not adopted, because it cannot be read, is left as it is. */
 static int make_place(const Workflow *workflow, Err *err) {
-    AUTO_FREE char *who = path_join(workflow->dir, WHO);
+    AUTO_FREE char *who = path_join(workflow->dir, WORKFLOW_WHO);
     AUTO_FREE char *facts = path_join(workflow->dir, WORKFLOW_FACTS);
     if (access(who, F_OK) == 0)
         return err_set(err, ERR_CONFLICT, "there is a task %s already: %s", workflow->task, who);
@@ -289,8 +287,10 @@ static const WorkflowConfig *load_config(const Value *who, Arena *arena, Err *er
     Report report;
     arena_init(&scratch);
     report_init(&report, &scratch);
-    const Source source = {
-        .file = WHO, .value = value_get(who, "config"), .report = &report, .arena = &scratch};
+    const Source source = {.file = WORKFLOW_WHO,
+                           .value = value_get(who, "config"),
+                           .report = &report,
+                           .arena = &scratch};
     const WorkflowConfig *config = workflow_decode(&source, arena);
     if (!config)
         err_set(err, ERR_INVALID, "%s", report.n ? report.at[0].message : "it has no Config");
@@ -335,7 +335,7 @@ static int build(Engine *engine, const Value *who, Workflow **ret, Err *err) {
     if (value_check_format(who, WORKFLOW_FORMAT, err) < 0)
         return -1;
     if (!task || !backend || !value_get_str(who, "uid"))
-        return err_set(err, ERR_INVALID, WHO " does not say whose it is");
+        return err_set(err, ERR_INVALID, WORKFLOW_WHO " does not say whose it is");
     arena_init(&arena);
     const WorkflowConfig *config = load_config(who, &arena, err);
     WorkflowParts parts = {.task = task,
@@ -358,7 +358,7 @@ static int build(Engine *engine, const Value *who, Workflow **ret, Err *err) {
 }
 
 int workflow_files_load(Engine *engine, const char *name, Workflow **ret, Err *err) {
-    AUTO_FREE char *path = xasprintf("%s/workflows/%s/" WHO, engine->state_dir, name);
+    AUTO_FREE char *path = xasprintf("%s/workflows/%s/" WORKFLOW_WHO, engine->state_dir, name);
     AUTO_FREE char *text = NULL;
     Arena arena;
     const Value *who;

@@ -11,6 +11,7 @@
 
 #include "engine/workflows/workflow_inside.h"
 
+#define WORKFLOW_WHO   "workflow.json"
 #define WORKFLOW_FACTS "facts.jsonl"
 
 MUST int workflow_files_begin(const Workflow *workflow, Err *err);

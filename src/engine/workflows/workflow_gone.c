@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/boot.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -43,16 +44,28 @@ void workflows_sweep(Engine *engine) {
         closedir(dir);
 }
 
+int workflow_directory_remove(Engine *engine, const char *dir, Err *err) {
+    char uid[37];
+    random_uuid(uid);
+    char *gone = xasprintf("%s/workflows/" GONE "%s", engine->state_dir, uid);
+    if (sys_renameat(AT_FDCWD, dir, AT_FDCWD, gone) < 0) {
+        int error = errno;
+        free(gone);
+        return error == ENOENT ? 0 : err_sys(err, error, "rename %s", dir);
+    }
+    sys_point("wf-gone");
+    remove_later(engine, gone);
+    return 0;
+}
+
 /* ---- one ---- */
 
 void workflow_forget(Workflow *workflow) {
     Engine *engine = workflow->engine;
-    char *gone = xasprintf("%s/workflows/" GONE "%s", engine->state_dir, workflow->object.uid);
+    Err err;
     object_remove(engine->objects, &workflow->object);
-    if (sys_renameat(AT_FDCWD, workflow->dir, AT_FDCWD, gone) < 0 && errno != ENOENT)
-        log_warn("workflow %s: rename %s: %s", workflow->name, workflow->dir, strerror(errno));
-    sys_point("wf-gone");
-    remove_later(engine, gone);
+    if (workflow_directory_remove(engine, workflow->dir, &err) < 0)
+        log_warn("workflow %s: %s", workflow->name, err.msg);
     workflow_free(workflow);
 }
 

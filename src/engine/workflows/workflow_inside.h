@@ -88,6 +88,8 @@ void work_deinit(StepWork *work);
 /* ---- workflow_gone.c ---- */
 /* Of one that is over: with its files, which go as a whole. Frees it. */
 void workflow_forget(Workflow *workflow);
+/* One directory below workflows/: of nobody at once, removed by and by. */
+MUST int workflow_directory_remove(Engine *engine, const char *dir, Err *err);
 /* The oldest of those that are over, but for `newest`, until no more than MAX_WORKFLOWS_OVER are
  * left. */
 void workflows_retain(Engine *engine, const Workflow *newest);

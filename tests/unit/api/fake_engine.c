@@ -537,12 +537,13 @@ Op *backends_look(Engine *engine, const BackendsAsk *ask, OpFn fn, void *arg) {
     return op;
 }
 
-Op *orphan_remove(Engine *engine, const BackendWish *wish, const char *task, OpFn fn, void *arg) {
+Op *orphan_remove(Engine *engine, const OrphanAsk *ask, OpFn fn, void *arg) {
     Err err = {0};
     Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
-    note_options(engine, wish->options);
-    snprintf(engine->given, sizeof(engine->given), "%s %s", wish->name, task);
-    if (strcmp(task, "T8") == 0)
+    note_options(engine, ask->wish.options);
+    snprintf(engine->given, sizeof(engine->given), "%s %s%s", ask->wish.name, ask->task,
+             ask->unread ? " unread" : "");
+    if (strcmp(ask->task, "T8") == 0)
         err_set(&err, ERR_CONFLICT, "the task T8 lives; end it first");
     op_finish(op, NULL, 0, err.kind ? &err : NULL);
     return op;

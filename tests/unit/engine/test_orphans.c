@@ -4,10 +4,12 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/backends/backend_look.h"
 #include "engine/backends/orphans.h"
+#include "engine/workflows/workflow.h"
 
 /* An engine with what servers before have left there. */
 typedef struct Yard {
@@ -74,13 +76,22 @@ static Backend *make(void *arg, const StrMap *options, Err *err) {
     return &yard->base;
 }
 
+static const OrphanAsk lost = {.wish.name = "yard", .task = "lost"};
+
+static void note(void *arg, const void *result, const Err *err) {
+    snprintf(arg, 300, "%s", err ? err->msg : "done");
+}
+
 /* A server that begins; a workflow's directory that it cannot read is there. */
 static Yard *yard_new(void) {
     Yard *yard = xcalloc(1, sizeof(*yard));
     yard->scene = scene_new("services:\n  api: {command: api}\n");
     yard->kind = (BackendKind){.name = "yard", .make = make, .arg = yard};
-    AUTO_FREE char *known = xasprintf("%s/workflows/known", yard->scene->state);
-    ASSERT(path_mkdirs(known, 0700, &yard->scene->err) == 0);
+    AUTO_FREE char *known = workflow_name_of("Known");
+    AUTO_FREE char *dir = xasprintf("%s/workflows/%s", yard->scene->state, known);
+    AUTO_FREE char *file = xasprintf("%s/workflow.json", dir);
+    ASSERT(path_mkdirs(dir, 0700, &yard->scene->err) == 0);
+    ASSERT(file_write(file, "{\"format\": 99}", 14, 0600, &yard->scene->err) == 0);
     yard->engine = engine_new(&(EngineOptions){.loop = yard->scene->loop,
                                                .state_dir = yard->scene->state,
                                                .backend = yard->scene->backend,
@@ -106,17 +117,56 @@ TEST(what_no_record_knows_is_destroyed_by_label_when_a_server_begins)
     yard_end(yard);
 }
 
+/* What could not be destroyed when it ended is tried again by the next server. */
+TEST(what_is_left_of_a_workflow_that_is_over_is_an_orphan)
+{
+    Yard *yard = yard_new();
+    AUTO_FREE char *dir = xasprintf("%s/workflows/lost", yard->scene->state);
+    AUTO_FREE char *who = xasprintf("%s/workflow.json", dir);
+    AUTO_FREE char *facts = xasprintf("%s/facts.jsonl", dir);
+    static const char config[] =
+        "{\"format\":1,\"task\":\"lost\",\"uid\":\"u\",\"backend\":\"yard\",\"config\":"
+        "{\"pipeline\":[]}}";
+    static const char over[] = "{\"fact\":\"set up\"}\n{\"fact\":\"destroyed\",\"why\":\"no\"}\n"
+                               "{\"fact\":\"over\",\"us\":1}\n";
+    ASSERT(path_mkdirs(dir, 0700, &yard->scene->err) == 0);
+    ASSERT(file_write(who, config, strlen(config), 0600, &yard->scene->err) == 0);
+    ASSERT(file_write(facts, over, strlen(over), 0600, &yard->scene->err) == 0);
+    ASSERT(engine_adopt(yard->engine, NULL, NULL, &yard->scene->err) == 0);
+    ASSERT(workflow_find(yard->engine, "lost") != NULL);
+    CHECK_EQ(task_owner(yard->engine, "lost"), TASK_LIVES);
+    loop_advance(yard->scene->loop, 100);
+    CHECK_EQ(task_owner(yard->engine, "lost"), TASK_ORPHAN);
+    CHECK_EQ(task_owner(yard->engine, "Known"), TASK_UNREAD);
+    CHECK_STR(yard->destroyed, "lost GONE ");
+    yard_end(yard);
+}
+
+TEST(what_cannot_be_read_is_removed_by_whoever_says_so)
+{
+    Yard *yard = yard_new();
+    char said[300] = "";
+    OrphanAsk ask = {.wish.name = "yard", .task = "Known"};
+    orphan_remove(yard->engine, &ask, note, said);
+    loop_advance(yard->scene->loop, 100);
+    CHECK_STR(said, "the record of task Known cannot be read: it may be of a newer server; `thole "
+                    "backend orphans --remove --unread` removes it all the same");
+    CHECK_STR(yard->destroyed, "");
+    ask.unread = true;
+    orphan_remove(yard->engine, &ask, note, said);
+    loop_advance(yard->scene->loop, 100);
+    CHECK_STR(said, "done");
+    CHECK_STR(yard->destroyed, "Known ");
+    yard_end(yard);
+}
+
 TEST(a_server_that_leaves_in_the_midst_of_a_sweep_leaves_nothing)
 {
     Yard *yard = yard_new();
     ASSERT(engine_adopt(yard->engine, NULL, NULL, &yard->scene->err) == 0);
     op_drop(backends_look(yard->engine, &(BackendsAsk){.name = "yard"}, NULL, NULL));
-    op_drop(orphan_remove(yard->engine, &(BackendWish){.name = "yard"}, "lost", NULL, NULL));
+    op_drop(orphan_remove(yard->engine, &lost, NULL, NULL));
     yard_end(yard);
-}
-
-static void note(void *arg, const void *result, const Err *err) {
-    snprintf(arg, 300, "%s", err ? err->msg : "done");
 }
 
 static void note_seen(void *arg, const void *result, const Err *err) {
@@ -140,7 +190,7 @@ TEST(what_is_left_is_seen_and_removed_but_not_of_what_lives)
     backends_look(yard->engine, &(BackendsAsk){.name = "yard", .leftovers = true}, note_seen, said);
     loop_advance(yard->scene->loop, 100);
     CHECK_STR(said, "1 yard 1 linux/any 7: c1! n1! c2! v1!");
-    orphan_remove(yard->engine, &(BackendWish){.name = "yard"}, "lost", note, said);
+    orphan_remove(yard->engine, &lost, note, said);
     loop_advance(yard->scene->loop, 100);
     CHECK_STR(said, "done");
     CHECK_STR(yard->destroyed, "lost ");
@@ -148,7 +198,7 @@ TEST(what_is_left_is_seen_and_removed_but_not_of_what_lives)
     loop_advance(yard->scene->loop, 100);
     CHECK_STR(said, "there is no backend gard; did you mean yard?");
     op_drop(backends_look(yard->engine, &(BackendsAsk){.name = "yard"}, note_seen, said));
-    op_drop(orphan_remove(yard->engine, &(BackendWish){.name = "yard"}, "lost", note, said));
+    op_drop(orphan_remove(yard->engine, &lost, note, said));
     loop_advance(yard->scene->loop, 100);
     CHECK_STR(said, "there is no backend gard; did you mean yard?");
     yard_end(yard);
