@@ -4,6 +4,7 @@ nobody looks. Each step appends to a ledger when it begins and before it ends: t
 repeats a run."""
 
 import collections
+import contextlib
 import json
 import os
 import random
@@ -163,3 +164,29 @@ def test_at_any_moment(thole):
         except AssertionError as problem:
             raise AssertionError(f"round {number}, seed {SEED}: {problem}") from problem
     assert json.loads(thole.run("api", "GET", WORKFLOWS).out)["items"]
+
+
+@pytest.mark.deadline(200)
+def test_what_was_asked_for_is_done_though_the_server_dies_of_it(thole):
+    """A cancel that was written down ends the workflow; one that was being deleted is gone with its files."""
+    killer = Killer(thole)
+    for number in range(1, EACH + 1):
+        ledger = thole.base / f"ledger{number}"
+        words = {"pipeline": [{"steps": [step("a", f'echo $$ >{ledger}; exec sleep 100000')]}, {"steps": [step("b", f"echo b >>{ledger}")]}]}
+        thole.run("workflow", "list", code=None)
+        task, path = f"t{number}", f"{WORKFLOWS}/t{number}"
+        assert request(thole, WORKFLOWS, "POST", {"spec": {"task": task, "backend": "local", "config": words}})[0] == 201
+        wait_until(lambda: ledger.read_text().endswith("\n"), what="a to run")
+        killer.arm("server.wf-cancel")
+        with contextlib.suppress(OSError):  # it dies
+            request(thole, f"{path}/cancel", "POST", {})
+        wait_until(lambda: killer.counts()["server.wf-cancel"] == number, what="the server to die")
+        thole.run("workflow", "wait", task, code=1)
+        assert len(ledger.read_text().split()) == 1 and not alive(int(ledger.read_text()))
+        killer.arm("server.wf-gone")
+        with contextlib.suppress(OSError):
+            request(thole, path, "DELETE")
+        wait_until(lambda: killer.counts()["server.wf-gone"] == number, what="the server to die")
+        thole.run("workflow", "list", code=None)
+        wait_until(lambda: not list((thole.state / "workflows").iterdir()), what="its files to be gone")
+        assert request(thole, path)[0] == 404
