@@ -59,8 +59,19 @@ static void tell_start(FakeRun *run) {
 
 /* ---- Ending ---- */
 
+/* It writes no more. There may be thousands of its kind. */
+static void shrink(FakeRun *run) {
+    free(run->plan.output);
+    run->plan.output = NULL;
+    if (run->pieces.n && run->pieces.n < run->pieces.cap) {
+        run->pieces.at = xreallocarray(run->pieces.at, run->pieces.n, sizeof(*run->pieces.at));
+        run->pieces.cap = run->pieces.n;
+    }
+}
+
 void fake_run_end(FakeRun *run, StepEnd end, int code, const char *error) {
     run->phase = FAKE_ENDED;
+    shrink(run);
     run->timer = timer_free(run->timer);
     run->kill_timer = timer_free(run->kill_timer);
     run->state.phase = STEP_ENDED;
@@ -183,7 +194,7 @@ static void on_start(void *arg) {
 }
 
 static void copy_secrets(FakeRun *run, const StrList *secrets) {
-    run->secrets = xcalloc(secrets->n + 1, sizeof(*run->secrets));
+    run->secrets = secrets->n ? xcalloc(secrets->n, sizeof(*run->secrets)) : NULL;
     for (size_t i = 0; i < secrets->n; i++)
         run->secrets[run->secret_n++] = xstrdup(secrets->at[i]);
 }
