@@ -21,6 +21,7 @@ LogWriter *log_writer_free(LogWriter *writer);
 /* At most MAX_LOG_LINE bytes. Never fails: what the disk does not take is a gap in the log. */
 void log_writer_put(LogWriter *writer, int stream, int64_t time_us, const char *bytes, size_t n);
 uint64_t log_writer_end(const LogWriter *writer); /* logical end of the log */
-/* The end, and what is missing before it because the disk did not take it: all that was put, also by
- * those before, but for a gap that a killed writer owed or that went with the oldest segments. */
+/* The end, and what is missing before it because the disk did not take it: all that was put, also
+ * by those before, but for a gap that a killed writer owed or that went with the oldest
+ * segments. */
 uint64_t log_writer_put_in_all(const LogWriter *writer);

@@ -80,7 +80,7 @@ class OwnEngine(Engine):
     count = 0
 
     def __init__(self):
-        self.base = pathlib.Path(given("ENGINES"))
+        self.base, self.live = pathlib.Path(given("ENGINES")), False
         super().__init__(f"unix://{self.base}/second.sock")
 
     def _say(self, word):
@@ -101,6 +101,27 @@ class OwnEngine(Engine):
         """SIGKILL to dockerd: what serves its containers lives on."""
         self._say("kill")
 
+    def freeze(self):
+        """SIGSTOP to dockerd: it takes connections, and says nothing."""
+        self._say("freeze")
+
+    def thaw(self):
+        self._say("thaw")
+
+    def restore_live(self):
+        """From now on its containers run on while it does not."""
+        self._restart("live")
+
+    def _restart(self, word):
+        self.stop()
+        self._say(word)
+        self.start()
+        self.live = word == "live"
+
     def close(self):
+        if self.answers() and self.live:
+            self.remove(self.everything())
+        if self.live:
+            self._restart("plain")
         self.start()
         self.remove(self.everything())

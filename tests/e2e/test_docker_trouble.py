@@ -212,3 +212,35 @@ def test_the_server_dies_while_the_engine_is_away(thole, own_docker):
     end = task.over()
     assert end["result"] != "success" and task.log("a") == b"here\n", end
     assert task.things() == {}
+
+
+COUNTS = "for i in $(seq 100); do echo $i; sleep 0.05; done; exit 5"
+
+
+@pytest.mark.deadline(150)
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_containers_run_on_without_their_engine(thole, own_docker, how):
+    """With live-restore: each line once, and the step's own exit code."""
+    own_docker.restore_live()
+    task = Task(thole, own_docker, THOLE_BACKEND_DOCKER_PATIENCE="60s")
+    task.begin([bare("a", COUNTS)])
+    task.wait_line("a", "20")
+    getattr(own_docker, how)()
+    own_docker.start()
+    assert task.over(90)["error"] == "step a: exit code 5"
+    assert task.lines("a") == [str(i) for i in range(1, 101)]
+    assert task.things() == {}
+
+
+@pytest.mark.deadline(120)
+def test_the_engine_is_silent_for_a_while(thole, own_docker):
+    """So is it to the server that comes meanwhile."""
+    task = Task(thole, own_docker, THOLE_BACKEND_DOCKER_PATIENCE="60s")
+    task.begin([bare("a", COUNTS)])
+    task.wait_line("a", "20")
+    own_docker.freeze()
+    thole.replace_server()
+    own_docker.thaw()
+    assert task.over(90)["error"] == "step a: exit code 5"
+    assert task.lines("a") == [str(i) for i in range(1, 101)]
+    assert task.things() == {}

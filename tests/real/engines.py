@@ -5,7 +5,8 @@
 
 DIR/docker.sock     an engine with the image IMAGE, which it did not pull
 DIR/second.sock     another one, which tests start and end: each line written into the fifo DIR/words is a number and
-                    a word (start, stop, kill), and DIR/said holds the number when that is done
+                    a word (start, stop, kill; freeze, thaw; live, plain: what the next
+                    start makes of containers that run), and DIR/said holds the number when that is done
 DIR/ready           appears when all of this is there, and tells the tests of it: lines THOLE_TEST_…=…
 
 The registry listens on REGISTRY as the first engine sees it, wants USER and PASSWORD, and has PRIVATE.
@@ -141,7 +142,6 @@ def seclude(home):
 
 def start_engine(base, name, group):
     home = base / name
-    (home / "daemon.json").write_text("{}")
     with open(base / f"{name}.log", "ab") as log:
         engine = subprocess.Popen(
             ["dockerd", "-H", f"unix://{base}/{name}.sock", "--group", group, "--config-file", f"{home}/daemon.json",
@@ -208,11 +208,16 @@ def obey(base, group):
                     had = True
             elif word in ("stop", "kill"):
                 end_engine(engine, signal.SIGTERM if word == "stop" else signal.SIGKILL)
+            elif word in ("freeze", "thaw"):
+                engine.send_signal(signal.SIGSTOP if word == "freeze" else signal.SIGCONT)
+            elif word in ("live", "plain"):
+                (base / "second" / "daemon.json").write_text(json.dumps({"live-restore": word == "live"}))
             write(base / "said", number)
 
 
 def inside(base, name, group):
     (base / name).mkdir(mode=0o700)
+    (base / name / "daemon.json").write_text("{}")
     seclude(base / name)
     if name == "second":
         obey(base, group)

@@ -4,7 +4,8 @@
  *
  * Each byte is stored once, whoever was killed and wherever the stream was cut: a stream always
  * begins at the beginning of the container's log, and as much of what comes of it as is stored
- * already, or is a gap because the disk was full, is passed over. What comes of it depends on its frames alone, not on how they arrive. */
+ * already, or is a gap because the disk was full, is passed over. What comes of it depends on its
+ * frames alone, not on how they arrive. */
 #pragma once
 
 #include <stdint.h>
