@@ -341,7 +341,7 @@ def test_a_directory_that_cannot_be_is_said(thole):
     """Made by nobody, since a file has its name."""
     end = run(thole, [step("a", "echo x >taken", "mkdir -p deep/er")], [step("b", "pwd", working_dir="taken/below", failure="ignore"), step("c", "pwd", working_dir="deep/er")], code=1)
     b, c = status(thole)["steps"][1:]
-    assert b["state"] == "error" and "taken" in b["error"] and "not a directory" in b["error"], (b, end.err)
+    assert b["state"] == "error" and "taken" in b["error"] and "make the directory" in b["error"] and "not a directory" in b["error"], (b, end.err)
     assert c["state"] == "success" and log(thole, "c").splitlines()[-1].endswith("/workspace/deep/er")
 
 

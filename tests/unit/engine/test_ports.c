@@ -177,9 +177,16 @@ TEST(a_program_of_the_same_user_is_named)
     CHECK_EQ(WTERMSIG(other_end(&other)), SIGKILL);
 }
 
+/* Nobody else's: all tests of the machine share the names of sockets, and see all processes. */
+static const char *own_stamp(void) {
+    static char stamp[64];
+    snprintf(stamp, sizeof(stamp), RUN_STAMP "=%032x", (unsigned)getpid());
+    return stamp;
+}
+
 TEST(what_a_run_left_behind_is_asked_to_end)
 {
-    const char *const env[] = {"A=1", "THOLE_RUN_ID=00ff00ff00ff00ff00ff00ff00ff00a1", NULL};
+    const char *const env[] = {"A=1", own_stamp(), NULL};
     Other other = other_new(env, "");
     CHECK_EQ(clear(other.port).err.kind, ERR_NONE);
     int status;
@@ -189,7 +196,7 @@ TEST(what_a_run_left_behind_is_asked_to_end)
 
 TEST(and_killed_when_it_does_not)
 {
-    const char *const env[] = {"THOLE_RUN_ID=00ff00ff00ff00ff00ff00ff00ff00a2", NULL};
+    const char *const env[] = {own_stamp(), NULL};
     Other other = other_new(env, "deaf");
     CHECK_EQ(clear(other.port).err.kind, ERR_NONE);
     int status;
@@ -211,8 +218,7 @@ static int play_pin(const char *id) {
 
 TEST(what_belongs_to_a_living_run_is_left_alone)
 {
-    char stamp[64]; /* nobody else's: all tests of the machine share the names of sockets */
-    snprintf(stamp, sizeof(stamp), RUN_STAMP "=%032x", (unsigned)getpid());
+    const char *stamp = own_stamp();
     const char *const env[] = {stamp, "THOLE_SESSION=shop-1", "THOLE_TARGET=api:serve", NULL};
     int pin = play_pin(stamp + strlen(RUN_STAMP "="));
     Other other = other_new(env, "");
@@ -226,8 +232,8 @@ TEST(what_belongs_to_a_living_run_is_left_alone)
 
 TEST(what_is_about_to_end_is_waited_for)
 {
-    const char *const env[] = {"THOLE_RUN_ID=00ff00ff00ff00ff00ff00ff00ff00a4", NULL};
-    int pin = play_pin("00ff00ff00ff00ff00ff00ff00ff00a4");
+    const char *const env[] = {own_stamp(), NULL};
+    int pin = play_pin(own_stamp() + strlen(RUN_STAMP "="));
     Other other = other_new(env, "");
     Answer answer = {.loop = loop_new()};
     port_clear_new(answer.loop, other.port, on_clear, &answer);

@@ -427,8 +427,12 @@ static void see(void *arg, const Survivor *survivor, bool killed) {
 
 TEST(survivors_are_found_by_their_stamp)
 {
-    const char *ids[] = {"5eed0000000000000000000000000001", "5eed0000000000000000000000000002"};
-    pid_t ours = stamped(ids[1]), other = stamped("5eed00000000000000000000000000ff");
+    /* Nobody else's: all tests of the machine see each other's processes. */
+    AUTO_FREE char *none = xasprintf("5eed%024x0001", (unsigned)getpid());
+    AUTO_FREE char *mine = xasprintf("5eed%024x0002", (unsigned)getpid());
+    AUTO_FREE char *others = xasprintf("5eed%024x00ff", (unsigned)getpid());
+    const char *ids[] = {none, mine};
+    pid_t ours = stamped(mine), other = stamped(others);
     Seen seen = {0};
     int status;
     survivors_kill(ids, 2, see, &seen);
@@ -454,9 +458,10 @@ TEST(cgroup_is_a_bonus)
     cgroup_remove(dir, "no-such-run");
     cgroup_remove(-1, "no-such-run");
     if (dir >= 0) {
-        ASSERT(mkdirat(dir, "unit-test-leaf", 0755) == 0);
-        cgroup_remove(dir, "unit-test-leaf");
-        CHECK_EQ(faccessat(dir, "unit-test-leaf", F_OK, 0), -1);
+        AUTO_FREE char *leaf = xasprintf("unit-test-%d", (int)getpid());
+        ASSERT(mkdirat(dir, leaf, 0755) == 0);
+        cgroup_remove(dir, leaf);
+        CHECK_EQ(faccessat(dir, leaf, F_OK, 0), -1);
         close(dir);
     }
 }
