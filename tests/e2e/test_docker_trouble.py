@@ -17,7 +17,8 @@ class Relay:
 
     def __init__(self, engine, path=None):
         self.engine, self.spoil, self.open, self.taken = engine, None, [], 0
-        self.marker, self.after = None, 0
+        self.marker, self.after, self.free = None, 0, threading.Event()
+        self.free.set()
         if path:
             self.listener = socket.socket(socket.AF_UNIX)
             self.listener.bind(str(path))
@@ -40,6 +41,7 @@ class Relay:
 
     def _serve(self, client):
         with contextlib.suppress(OSError):
+            self.free.wait()
             if self.spoil is not None:
                 client.recv(65536)
                 client.sendall(self.spoil)
@@ -63,6 +65,14 @@ class Relay:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
+    def hold(self):
+        """From now on everybody is connected, and nothing is said."""
+        self.free.clear()
+        self.cut()
+
+    def release(self):
+        self.free.set()
+
     def cut(self):
         ends, self.open = self.open, []
         for end in ends:
@@ -71,6 +81,7 @@ class Relay:
 
     def close(self):
         self.listener.close()
+        self.release()
         self.cut()
 
 
@@ -199,6 +210,22 @@ def test_the_engine_stays_away(thole, own_docker):
     thole.run("workflow", "delete", task.name)
     wait_until(lambda: not task.dir.exists(), what="it to be gone")
     wait_until(lambda: thole.run("backend", "orphans", "--remove") and task.things() == {}, what="everything to be removed")
+
+
+def test_an_engine_that_says_nothing_holds_nobody_else_up(thole, docker, relay):
+    """The next server serves at once: what it does not know yet is shown as it was written down."""
+    task = through(thole, docker, relay)
+    task.begin([bare("a", "echo here; exec sleep 1000")])
+    task.wait_line("a", "here")
+    relay.hold()
+    thole.replace_server()
+    assert task.steps()["a"]["state"] == "starting"  # that it was asked for is what is written down
+    assert thole.run("ps", "-a", "--json").json()
+    assert "not all known" not in (thole.state / "rail.log").read_text()
+    relay.release()
+    thole.run("workflow", "cancel", task.name, "--grace", "0s")
+    assert task.over()["result"] == "canceled"
+    assert (task.started(), task.things()) == ({"a": 1}, {})
 
 
 @pytest.mark.deadline(120)

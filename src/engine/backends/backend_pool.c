@@ -186,6 +186,10 @@ Backend *pooled_backend(const PooledBackend *pooled) {
     return pooled->backend;
 }
 
+bool pooled_is_own(const PooledBackend *pooled) {
+    return pooled->kind->lent;
+}
+
 const StrMap *pooled_options(const PooledBackend *pooled) {
     return &pooled->options;
 }

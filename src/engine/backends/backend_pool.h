@@ -32,6 +32,8 @@ PooledBackend *pooled_drop(PooledBackend *pooled);
 
 Backend *pooled_backend(const PooledBackend *pooled);
 const StrMap *pooled_options(const PooledBackend *pooled); /* those that were given */
+/* Is it this server's own, which always answers, and not an engine somewhere? */
+bool pooled_is_own(const PooledBackend *pooled);
 /* Done once it is loaded; it is asked again whenever that has failed. patient: as long as its
  * option `patience` says, a minute if there is none: for those who have something running there. */
 Op *pooled_load(PooledBackend *pooled, bool patient, OpFn fn, void *arg);

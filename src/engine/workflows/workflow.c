@@ -402,10 +402,11 @@ void workflows_drain(Engine *engine) {
         drain_one(container_of(engine->dirty_workflows.next, Workflow, dirty));
 }
 
+/* An engine may be silent for long: what its workflows were doing is shown meanwhile. */
 bool workflows_adopting(const Engine *engine) {
     const Workflow *workflow;
     LIST_FOREACH (workflow, &engine->workflows, link)
-        if (workflow->adopting)
+        if (workflow->adopting && pooled_is_own(workflow->pooled))
             return true;
     return false;
 }
