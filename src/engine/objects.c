@@ -13,7 +13,7 @@
 #include "base/xalloc.h"
 #include "spec/routes.h"
 
-enum { TOMBSTONES = 1024 };
+enum { TOMBSTONES = 1024, TOMBSTONE_BYTES = 4 << 20 };
 
 struct Objects {
     Loop *loop;
@@ -24,8 +24,9 @@ struct Objects {
         size_t n, cap;
     } sorted[OBJECT_KINDS];      /* by (space, name) */
     Tombstone tombs[TOMBSTONES]; /* ring */
-    size_t tomb_next, tomb_n;
-    List watchers; /* Watcher.link */
+    size_t tomb_next;
+    size_t tomb_bytes; /* of their JSON */
+    List watchers;     /* Watcher.link */
     bool changed;
     Deferred *turn; /* sees to it that the turn has an end */
 };
@@ -198,12 +199,26 @@ void object_touch(Objects *objects, Object *object) {
     news(objects);
 }
 
+/* Who is behind this one has to begin anew. */
+static void bury(Objects *objects, Tombstone *tomb) {
+    if (!tomb->json)
+        return;
+    objects->oldest = tomb->version;
+    objects->tomb_bytes -= tomb->json_size;
+    tombstone_clear(tomb);
+}
+
+/* The oldest go, but for the newest, while all of them are too large: one object may be of
+ * megabytes. */
+static void bury_oldest(Objects *objects) {
+    for (size_t i = 0; i + 1 < TOMBSTONES && objects->tomb_bytes > TOMBSTONE_BYTES; i++)
+        bury(objects, &objects->tombs[(objects->tomb_next + i) % TOMBSTONES]);
+}
+
 void object_remove(Objects *objects, Object *object) {
     object_touch(objects, object);
     Tombstone *tomb = &objects->tombs[objects->tomb_next];
-    if (tomb->json)
-        objects->oldest = tomb->version;
-    tombstone_clear(tomb);
+    bury(objects, tomb);
     size_t size;
     const char *json = object_json(object, &size);
     *tomb = (Tombstone){
@@ -215,7 +230,9 @@ void object_remove(Objects *objects, Object *object) {
         .json = xstrndup(json, size),
         .json_size = size,
     };
+    objects->tomb_bytes += size;
     objects->tomb_next = (objects->tomb_next + 1) % TOMBSTONES;
+    bury_oldest(objects);
     list_remove(&object->by_version);
     take_out(objects, object);
     free(object->json);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Watch semantics: what is told, once, in which order; resuming; selectors; Tables; bookmarks. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
 #include "client.h"
 
 #define SESSIONS "/apis/tilt.dev/v1alpha1/sessions"
@@ -113,6 +117,43 @@ TEST(a_watch_that_falls_behind_the_tombstones_is_expired)
     for (int i = 0; i < 1100; i++)
         fake_remove_target(fake_target(session, "brief:serve", "{}"));
     Client *client = watch_from(front, SESSIONS, seen, "");
+    CHECK_HAS(stream_line(client), "\"code\":410");
+    client_free(client);
+    front_free(front);
+}
+
+enum { LARGE = 1 << 20 };
+
+static void encode_large(const Object *object, JsonWriter *out) {
+    AUTO_FREE char *text = xmalloc(LARGE + 1);
+    memset(text, 'x', LARGE);
+    text[LARGE] = '\0';
+    json_kv_string(out, "text", text);
+}
+
+static void come_and_go(Front *front, int times) {
+    for (int i = 0; i < times; i++) {
+        Object large = {.kind = OBJECT_TARGET,
+                        .space = "shop-1",
+                        .name = "large.serve",
+                        .encode = encode_large};
+        object_add(front->engine->objects, &large);
+        object_remove(front->engine->objects, &large);
+    }
+}
+
+/* Large objects leave fewer tombstones: what they take has a bound. */
+TEST(a_watch_that_falls_behind_large_tombstones_is_expired)
+{
+    Front *front = front_new();
+    fake_session(front->engine, "shop-1", "/shop/thole.yaml");
+    uint64_t seen = version(front);
+    come_and_go(front, 3);
+    Client *client = watch_from(front, SESSIONS, seen, "");
+    CHECK(stream_is_quiet(client));
+    client_free(client);
+    come_and_go(front, 3);
+    client = watch_from(front, SESSIONS, seen, "");
     CHECK_HAS(stream_line(client), "\"code\":410");
     client_free(client);
     front_free(front);
