@@ -36,6 +36,7 @@ enum {
     MAX_EVENTS_BYTES = 2 << 20,   /* of a file of events; the one before is kept as well */
     MAX_EVENT_LINE = 16 << 10,
     MAX_BACKEND_KINDS = 8,
+    MAX_GRACE_MS = 24 * 60 * 60 * 1000, /* of a stop */
     MAX_WORKFLOW_STEPS = 10000,
     MAX_WORKFLOWS_OVER = 200, /* the oldest ones go, with their files */
 };

@@ -126,8 +126,12 @@ void workflow_not_set_up(WorkflowFacts *facts, uint32_t step, const char *why, i
                                      .error = xstrdup(why)};
 }
 
+bool workflow_may_cancel(const WorkflowFacts *facts) {
+    return facts->phase <= WORKFLOW_RUNNING;
+}
+
 void workflow_cancel(WorkflowFacts *facts, WorkflowResult result, const char *why) {
-    if (facts->phase > WORKFLOW_RUNNING)
+    if (!workflow_may_cancel(facts))
         return;
     facts->hurried = facts->canceled;
     facts->canceled = true;

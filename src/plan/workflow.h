@@ -126,6 +126,8 @@ void workflow_set_up(WorkflowFacts *facts, const StepGraph *graph);
 /* It cannot be: nothing is started. `step`: whose fault it is, which is an end of it with exit code
  * 1; or UINT32_MAX. */
 void workflow_not_set_up(WorkflowFacts *facts, uint32_t step, const char *why, int64_t at_us);
+/* Not once it is ending. */
+bool workflow_may_cancel(const WorkflowFacts *facts);
 /* result: CANCELED, TIMEOUT, or FAILURE (`failure: cancel`). Ignored once it is ending; again: what
  * cleans up is stopped, too. */
 void workflow_cancel(WorkflowFacts *facts, WorkflowResult result, const char *why);

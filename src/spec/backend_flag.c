@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/str.h"
 
 #define BOTH(name)          "THOLE_BACKEND_" name "|WOODPECKER_BACKEND_" name
@@ -151,15 +152,21 @@ int backend_flag_bool(const char *backend, const StrMap *options, const char *na
 
 /* Of sizes and numbers -1 is what Docker takes for "no limit". */
 static int parse(FlagType type, const char *text, int64_t *ret) {
-    int64_t n;
-    bool plain = number_parse(text, -1, INT64_MAX, &n) == 0;
-    if (type == FLAG_DURATION && (!plain || n < 0 || n > INT64_MAX / 1000))
-        return duration_parse(text, ret, NULL);
+    bool plain = number_parse(text, -1, INT64_MAX, ret) == 0;
     if (type == FLAG_SIZE && !plain)
         return size_parse(text, ret, NULL);
-    if (plain)
-        *ret = type == FLAG_DURATION ? n * 1000 : n;
     return plain ? 0 : -1;
+}
+
+/* All of them are waited for. */
+static int parse_duration(const char *text, int64_t *ret) {
+    int64_t ms, seconds;
+    if (number_parse(text, 0, MAX_GRACE_MS / 1000, &seconds) == 0)
+        ms = seconds * 1000;
+    else if (duration_parse(text, &ms, NULL) < 0 || ms > MAX_GRACE_MS)
+        return -1;
+    *ret = ms;
+    return 0;
 }
 
 int backend_flag_int(const char *backend, const StrMap *options, const char *name, int64_t *ret,
@@ -168,12 +175,14 @@ int backend_flag_int(const char *backend, const StrMap *options, const char *nam
     const BackendFlag *flag = find(backend, name);
     if (!text || !flag)
         return -1;
-    if (parse(flag->type, text, ret) == 0)
+    if ((flag->type == FLAG_DURATION ? parse_duration(text, ret) : parse(flag->type, text, ret)) ==
+        0)
         return 0;
     return wrong(backend, name, text,
-                 flag->type == FLAG_DURATION ? "a duration such as 20s or 1m30s, or seconds"
-                 : flag->type == FLAG_SIZE   ? "a size such as 64MiB, or bytes"
-                                             : "a number",
+                 flag->type == FLAG_DURATION
+                     ? "a duration such as 20s or 1m30s, or seconds, and at most 24h"
+                 : flag->type == FLAG_SIZE ? "a size such as 64MiB, or bytes"
+                                           : "a number",
                  err);
 }
 

@@ -11,12 +11,14 @@
 
 #include "base/boot.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/workflows/workflow_files.h"
+#include "engine/workflows/workflow_words.h"
 #include "spec/mask_forms.h"
 
 enum { GRACE_MS = 10 * 1000, TASK_MAX = 200, NAME_MAX_OF_TASK = 200 };
@@ -147,6 +149,8 @@ static void on_timeout(void *arg) {
     char limit[DURATION_TEXT], why[WORKFLOW_TEXT];
     Err err;
     workflow->timeout = timer_free(workflow->timeout);
+    if (!workflow_may_cancel(&workflow->facts))
+        return;
     duration_format_go(workflow->timeout_ms, limit);
     snprintf(why, sizeof(why), "it ran for longer than its timeout of %s", limit);
     if (workflow_note_cancel(workflow, RESULT_TIMEOUT, why, &err) < 0)
@@ -157,7 +161,8 @@ static void on_timeout(void *arg) {
 
 static void arm_timeout(Workflow *workflow) {
     int64_t left_ms = workflow->timeout_ms - workflow->age_ms;
-    if (workflow->timeout_ms > 0 && !workflow->facts.canceled)
+    if (workflow->timeout_ms > 0 && !workflow->facts.canceled &&
+        workflow_may_cancel(&workflow->facts))
         workflow->timeout =
             timer_new(workflow->engine->loop, left_ms > 0 ? left_ms : 0, on_timeout, workflow);
 }
@@ -191,7 +196,7 @@ static void on_set_up(void *arg, const void *result, const Err *err) {
     if (err || result) {
         not_set_up(workflow, result, err);
     } else {
-        workflow_note_phase(workflow, "set up", NULL);
+        workflow_note_phase(workflow, "set_up", NULL);
         sys_point("wf-set-up");
         workflow_set_up(&workflow->facts, workflow->graph);
     }
@@ -347,12 +352,11 @@ static bool has_nothing_to_look_up(const Workflow *workflow) {
 
 static void adopt(Workflow *workflow) {
     workflow_publish(workflow);
+    arm_timeout(workflow);
     if (has_nothing_to_look_up(workflow)) {
-        arm_timeout(workflow);
         workflow_mark(workflow, UINT32_MAX);
         return;
     }
-    arm_timeout(workflow);
     if (workflow->facts.phase == WORKFLOW_DESTROYED) /* with steps whose end nobody has told */
         workflow->facts.phase = WORKFLOW_RUNNING;
     workflow->adopting = true;
@@ -423,7 +427,7 @@ void workflows_stop_all(Engine *engine) {
     Workflow *workflow;
     Err err;
     LIST_FOREACH (workflow, &engine->workflows, link)
-        if (!workflow_over(workflow) && workflow_stop(workflow, -1, &err) < 0)
+        if (workflow_may_cancel(&workflow->facts) && workflow_stop(workflow, -1, &err) < 0)
             log_warn("workflow %s: %s", workflow->name, err.msg);
 }
 
@@ -546,6 +550,14 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
     static const char why[] = "canceled by request";
     if (workflow_over(workflow))
         return err_set(err, ERR_CONFLICT, "workflow %s is over", workflow->task);
+    if (!workflow_may_cancel(&workflow->facts))
+        return err_set(
+            err, ERR_CONFLICT, "workflow %s is ending: %s stays its result", workflow->task,
+            workflow_result_name(workflow->facts.result == RESULT_NONE ? RESULT_SUCCESS
+                                                                       : workflow->facts.result));
+    if (grace_ms > MAX_GRACE_MS)
+        return err_set(err, ERR_INVALID, "the grace is %d hours at most",
+                       MAX_GRACE_MS / 1000 / 60 / 60);
     if (grace_ms >= 0)
         workflow->grace_ms = grace_ms;
     if (workflow_note_cancel(workflow, RESULT_CANCELED, why, err) < 0)
@@ -562,8 +574,9 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
 int workflow_delete(Workflow *workflow, Err *err) {
     if (workflow->deleting)
         return 0;
-    if (!workflow_over(workflow) && workflow_stop(workflow, -1, err) < 0)
+    if (workflow_may_cancel(&workflow->facts) && workflow_stop(workflow, -1, err) < 0)
         return -1;
+    workflow->tries = 0; /* what is kept is destroyed now */
     workflow_note_phase(workflow, "delete", NULL);
     workflow->deleting = true;
     workflow->object.deleted_us = loop_wall_us(workflow->engine->loop);

@@ -10,19 +10,21 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/workflows/workflow_files.h"
+#include "engine/workflows/workflow_words.h"
 
 struct WorkflowEvents {
     List link;          /* Workflow.readers */
     Workflow *workflow; /* NULL: it is gone */
     WorkflowEventAsk ask;
-    Arena kept;  /* the ask's texts */
     Arena arena; /* of the event at hand */
     Buf json;
     FILE *file; /* NULL: not opened yet */
     char *line;
     size_t line_cap;
-    int64_t seq;          /* of the line that was read last; 1 is its creation, before all lines */
-    unsigned char *begun; /* by step: its start was told */
+    int64_t seq;   /* of the line that was read last; 1 is its creation, before all lines */
+    bool *begun;   /* by step: its start was told */
+    bool *wanted;  /* by step; NULL: all are */
+    uint32_t step; /* whose event was told last; UINT32_MAX: nobody's */
     LoopFn more;
     void *arg;
 };
@@ -40,22 +42,24 @@ static const Step *step_of(const WorkflowEvents *events, const Value *fact, cons
 }
 
 static const char *reason_of_end(const Value *fact) {
-    switch ((StepOutcome)value_get_int(fact, "outcome", OUTCOME_NONE)) {
+    StepOutcome outcome = OUTCOME_NONE;
+    (void)step_outcome_of(value_get_str(fact, "outcome"), &outcome);
+    switch (outcome) {
     case OUTCOME_NONE:
     case OUTCOME_SUCCESS: break;
     case OUTCOME_CANCELED: return REASON_CANCELED;
     case OUTCOME_ERROR: return "Error";
     case OUTCOME_FAILURE:
-        if (value_get_int(fact, "oom", UNKNOWN) == YES)
+        if (value_get_bool(fact, "oom_killed", false))
             return "OutOfMemory";
-        return value_get_int(fact, "code", -1) < 0 ? "Signal" : "ExitCode";
+        return value_get_int(fact, "exit_code", -1) < 0 ? "Signal" : "ExitCode";
     }
     return REASON_COMPLETED;
 }
 
 static void tell_end(WorkflowEvents *events, const Value *fact, Event *ret) {
     const char *error = value_get_str(fact, "error");
-    int64_t code = value_get_int(fact, "code", -1);
+    int64_t code = value_get_int(fact, "exit_code", -1);
     ret->kind = EVENT_ENDED;
     ret->reason = reason_of_end(fact);
     if (error && *error)
@@ -76,13 +80,15 @@ static bool tell_step(WorkflowEvents *events, uint32_t i, const Value *fact, Eve
         ret->kind = EVENT_STARTED;
         ret->reason = "Started";
         ret->message = "was begun";
-        return !events->begun[i]++;
+        bool again = events->begun[i];
+        events->begun[i] = true;
+        return !again;
     }
     if (strcmp(name, "skipped") == 0) {
         ret->kind = EVENT_SKIPPED;
         ret->reason = "Condition";
         ret->message = "was left out: what came before did not end as it asks for";
-    } else if (strcmp(name, "timed out") == 0) {
+    } else if (strcmp(name, "timed_out") == 0) {
         ret->kind = EVENT_STOPPING;
         ret->reason = REASON_TIMED_OUT;
         ret->message = "it runs for longer than its timeout";
@@ -102,10 +108,10 @@ static void tell_over(const Workflow *workflow, Event *ret) {
 
 static bool tell_whole(WorkflowEvents *events, const Value *fact, Event *ret) {
     const char *name = value_get_str(fact, "fact"), *why = value_get_str(fact, "why");
-    bool late = value_get_int(fact, "result", 0) == RESULT_TIMEOUT;
+    bool late = str_same(value_get_str(fact, "result"), workflow_result_name(RESULT_TIMEOUT));
     ret->kind = EVENT_WORKFLOW;
     ret->message = why ? why : "";
-    if (strcmp(name, "set up") == 0)
+    if (strcmp(name, "set_up") == 0)
         ret->reason = "SetUp";
     else if (strcmp(name, "cancel") == 0)
         ret->reason = late ? REASON_TIMED_OUT : REASON_CANCELED;
@@ -122,6 +128,7 @@ static bool tell_whole(WorkflowEvents *events, const Value *fact, Event *ret) {
 static bool tell_not_set_up(WorkflowEvents *events, const Value *fact, Event *ret) {
     uint32_t i;
     const Step *step = step_of(events, fact, "culprit", &i);
+    events->step = step ? i : UINT32_MAX;
     ret->message = value_get_str(fact, "why");
     ret->kind = step ? EVENT_ENDED : EVENT_WORKFLOW;
     ret->target = step ? step->name : NULL;
@@ -133,10 +140,11 @@ static bool tell(WorkflowEvents *events, const Value *fact, Event *ret) {
     const char *name = value_get_str(fact, "fact");
     uint32_t i;
     const Step *step = step_of(events, fact, "step", &i);
+    events->step = step ? i : UINT32_MAX;
     *ret = (Event){.seq = events->seq, .time_us = value_get_int(fact, "us", 0)};
     if (!name)
         return false;
-    if (strcmp(name, "not set up") == 0)
+    if (strcmp(name, "not_set_up") == 0)
         return tell_not_set_up(events, fact, ret);
     if (!step)
         return tell_whole(events, fact, ret);
@@ -151,31 +159,28 @@ static bool is_step(const StepGraph *graph, uint32_t i, const char *name) {
 }
 
 static bool is_wanted(const WorkflowEvents *events, const Event *event) {
-    const StepGraph *graph = events->workflow->graph;
-    const StrList *names = &events->ask.steps;
     if (event->time_us < events->ask.since_us || event->seq <= events->ask.after)
         return false;
-    if (!names->n)
-        return true;
-    for (size_t k = 0; k < names->n && event->target; k++)
-        for (uint32_t i = 0; i < graph->n; i++)
-            if (strcmp(graph->at[i].step->name, event->target) == 0 &&
-                is_step(graph, i, names->at[k]))
-                return true;
-    return false;
+    return !events->wanted || (events->step != UINT32_MAX && events->wanted[events->step]);
 }
 
-static int check_steps(const WorkflowEvents *events, Err *err) {
+static int want(WorkflowEvents *events, const char *name, Err *err) {
     const StepGraph *graph = events->workflow->graph;
-    for (size_t k = 0; k < events->ask.steps.n; k++) {
-        const char *name = events->ask.steps.at[k];
-        uint32_t i = 0;
-        while (i < graph->n && !is_step(graph, i, name))
-            i++;
-        if (i == graph->n)
-            return err_set(err, ERR_NOT_FOUND, "workflow %s has no step %.100s",
+    bool found = false;
+    for (uint32_t i = 0; i < graph->n; i++)
+        if (is_step(graph, i, name))
+            events->wanted[i] = found = true;
+    return found ? 0
+                 : err_set(err, ERR_NOT_FOUND, "workflow %s has no step %.100s",
                            events->workflow->task, name);
-    }
+}
+
+static int want_steps(WorkflowEvents *events, const StrList *names, Err *err) {
+    if (names->n)
+        events->wanted = xcalloc(events->workflow->graph->n + 1, sizeof(*events->wanted));
+    for (size_t i = 0; i < names->n; i++)
+        if (want(events, names->at[i], err) < 0)
+            return -1;
     return 0;
 }
 
@@ -206,6 +211,7 @@ static const char *next_line(WorkflowEvents *events, size_t *ret_size) {
 static bool next_event(WorkflowEvents *events, Event *ret) {
     size_t size;
     if (events->seq == 0) {
+        events->step = UINT32_MAX;
         *ret = (Event){.seq = ++events->seq,
                        .time_us = events->workflow->started_us,
                        .kind = EVENT_WORKFLOW,
@@ -260,14 +266,10 @@ WorkflowEvents *workflow_events_new(Workflow *workflow, const WorkflowEventAsk *
     events->more = more;
     events->arg = arg;
     events->begun = xcalloc(workflow->graph->n + 1, 1);
-    arena_init(&events->kept);
     arena_init(&events->arena);
     buf_init(&events->json, MAX_EVENT_LINE);
     list_append(&workflow->readers, &events->link);
-    events->ask.steps.at = arena_alloc(&events->kept, (ask->steps.n + 1) * sizeof(*ask->steps.at));
-    for (size_t i = 0; i < ask->steps.n; i++)
-        events->ask.steps.at[i] = arena_strdup(&events->kept, ask->steps.at[i]);
-    if (check_steps(events, err) < 0)
+    if (want_steps(events, &ask->steps, err) < 0)
         return workflow_events_free(events);
     if (ask->tail >= 0)
         skip_to_tail(events);
@@ -281,7 +283,7 @@ WorkflowEvents *workflow_events_free(WorkflowEvents *events) {
     if (events->file)
         fclose(events->file);
     buf_deinit(&events->json);
-    arena_deinit(&events->kept);
+    free(events->wanted);
     arena_deinit(&events->arena);
     free(events->begun);
     free(events->line);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/workflows/workflow_files.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "data/json.h"
+#include "engine/workflows/workflow_words.h"
 #include "spec/source.h"
 
 enum { WORKFLOW_FORMAT = 1 };
@@ -130,7 +132,7 @@ void workflow_note_skipped(const Workflow *workflow, uint32_t step) {
     note_step(workflow, "skipped", step);
 }
 void workflow_note_timed_out(const Workflow *workflow, uint32_t step) {
-    note_step(workflow, "timed out", step);
+    note_step(workflow, "timed_out", step);
 }
 
 void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnded *ended) {
@@ -139,9 +141,11 @@ void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnde
     JsonWriter out;
     begin_fact(workflow, &buf, &out, "ended");
     json_kv_int(&out, "step", step);
-    json_kv_int(&out, "outcome", ended->outcome);
-    json_kv_int(&out, "code", ended->exit_code);
-    json_kv_int(&out, "oom", ended->oom_killed);
+    json_kv_string(&out, "outcome", step_outcome_name(ended->outcome));
+    if (ended->exit_code >= 0)
+        json_kv_int(&out, "exit_code", ended->exit_code);
+    if (ended->oom_killed != UNKNOWN)
+        json_kv_bool(&out, "oom_killed", ended->oom_killed == YES);
     json_kv_int(&out, "ended_us", ended->ended_us);
     if (facts->ran)
         json_kv_int(&out, "started_us", facts->started_us);
@@ -154,7 +158,7 @@ int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const 
     Buf buf;
     JsonWriter out;
     begin_fact(workflow, &buf, &out, "cancel");
-    json_kv_int(&out, "result", result);
+    json_kv_string(&out, "result", workflow_result_name(result));
     json_kv_int(&out, "grace_ms", workflow->grace_ms);
     json_kv_string(&out, "why", why);
     return end_fact(workflow, &buf, &out, err);
@@ -179,7 +183,7 @@ void workflow_note_over(const Workflow *workflow) {
 void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why) {
     Buf buf;
     JsonWriter out;
-    begin_fact(workflow, &buf, &out, "not set up");
+    begin_fact(workflow, &buf, &out, "not_set_up");
     if (culprit != UINT32_MAX)
         json_kv_int(&out, "culprit", culprit);
     json_kv_string(&out, "why", why);
@@ -188,16 +192,23 @@ void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const 
 
 /* ---- facts, replayed ---- */
 
-static void replay_ended(Workflow *workflow, uint32_t i, const Value *fact) {
+static bool replay_ended(Workflow *workflow, uint32_t i, const Value *fact) {
+    StepOutcome outcome;
     int64_t started_us = value_get_int(fact, "started_us", 0);
+    const Value *oom = value_get(fact, "oom_killed");
+    if (!step_outcome_of(value_get_str(fact, "outcome"), &outcome))
+        return false;
     if (started_us && !workflow->facts.steps[i].ran)
         step_started(&workflow->facts, workflow->graph, i, started_us);
     step_ended(&workflow->facts, workflow->graph, i,
-               &(StepEnded){.outcome = (StepOutcome)value_get_int(fact, "outcome", 0),
-                            .exit_code = (int)value_get_int(fact, "code", -1),
-                            .oom_killed = (Tristate)value_get_int(fact, "oom", UNKNOWN),
+               &(StepEnded){.outcome = outcome,
+                            .exit_code = (int)value_get_int(fact, "exit_code", -1),
+                            .oom_killed = !oom                     ? UNKNOWN
+                                          : value_bool(oom, false) ? YES
+                                                                   : NO,
                             .ended_us = value_get_int(fact, "ended_us", 0),
                             .error = value_get_str(fact, "error")});
+    return true;
 }
 
 static void replay_asked(Workflow *workflow, uint32_t i, const Value *fact) {
@@ -207,17 +218,21 @@ static void replay_asked(Workflow *workflow, uint32_t i, const Value *fact) {
         step_asked(&workflow->facts, workflow->graph, i);
 }
 
-static void replay_step(Workflow *workflow, const char *name, uint32_t i, const Value *fact) {
+/* False, here and below: it is of a newer server. */
+static bool replay_step(Workflow *workflow, const char *name, uint32_t i, const Value *fact) {
+    if (i >= workflow->graph->n)
+        return false;
     if (strcmp(name, "asked") == 0)
         replay_asked(workflow, i, fact);
     else if (strcmp(name, "started") == 0)
         step_started(&workflow->facts, workflow->graph, i, value_get_int(fact, "us", 0));
     else if (strcmp(name, "skipped") == 0)
         step_skipped(&workflow->facts, workflow->graph, i);
-    else if (strcmp(name, "timed out") == 0)
+    else if (strcmp(name, "timed_out") == 0)
         workflow->facts.steps[i].timed_out = true;
-    else if (strcmp(name, "ended") == 0)
-        replay_ended(workflow, i, fact);
+    else
+        return strcmp(name, "ended") == 0 && replay_ended(workflow, i, fact);
+    return true;
 }
 
 static void replay_not_set_up(Workflow *workflow, const char *why, const Value *fact) {
@@ -227,24 +242,33 @@ static void replay_not_set_up(Workflow *workflow, const char *why, const Value *
                         value_get_int(fact, "us", 0));
 }
 
-static void replay_whole(Workflow *workflow, const char *name, const Value *fact) {
+static bool replay_cancel(Workflow *workflow, const char *why, const Value *fact) {
+    WorkflowResult result;
+    int64_t grace_ms = value_get_int(fact, "grace_ms", workflow->grace_ms);
+    if (!workflow_result_of(value_get_str(fact, "result"), &result))
+        return false;
+    workflow->grace_ms = grace_ms < 0 || grace_ms > MAX_GRACE_MS ? MAX_GRACE_MS : grace_ms;
+    workflow_cancel(&workflow->facts, result, why);
+    return true;
+}
+
+static bool replay_whole(Workflow *workflow, const char *name, const Value *fact) {
     const char *why = value_get_str(fact, "why");
-    if (strcmp(name, "set up") == 0) {
+    if (strcmp(name, "set_up") == 0) {
         workflow_set_up(&workflow->facts, workflow->graph);
-    } else if (strcmp(name, "not set up") == 0) {
+    } else if (strcmp(name, "not_set_up") == 0) {
         replay_not_set_up(workflow, why ? why : "", fact);
-    } else if (strcmp(name, "cancel") == 0) {
-        workflow->grace_ms = value_get_int(fact, "grace_ms", workflow->grace_ms);
-        workflow_cancel(&workflow->facts, (WorkflowResult)value_get_int(fact, "result", 0),
-                        why ? why : "");
     } else if (strcmp(name, "destroyed") == 0) {
         workflow_destroyed(&workflow->facts, why);
     } else if (strcmp(name, "over") == 0) {
-        workflow->ended_us = value_get_int(fact, "ended_us", value_get_int(fact, "us", 0));
+        workflow->ended_us = value_get_int(fact, "us", 0);
     } else if (strcmp(name, "delete") == 0) {
         workflow->deleting = true;
         workflow->object.deleted_us = value_get_int(fact, "us", 0);
+    } else {
+        return strcmp(name, "cancel") == 0 && replay_cancel(workflow, why ? why : "", fact);
     }
+    return true;
 }
 
 static int replay(Workflow *workflow, const char *line, size_t size, Err *err) {
@@ -254,12 +278,14 @@ static int replay(Workflow *workflow, const char *line, size_t size, Err *err) {
     int r = json_parse(line, size, &arena, &fact, err);
     const char *name = r == 0 ? value_get_str(fact, "fact") : NULL;
     int64_t step = name ? value_get_int(fact, "step", -1) : -1;
-    if (name && step >= 0 && step < workflow->graph->n)
-        replay_step(workflow, name, (uint32_t)step, fact);
-    else if (name)
-        replay_whole(workflow, name, fact);
+    bool known =
+        name && (step >= 0 && step < UINT32_MAX ? replay_step(workflow, name, (uint32_t)step, fact)
+                                                : replay_whole(workflow, name, fact));
     arena_deinit(&arena);
-    return r;
+    return r < 0 || known
+               ? r
+               : err_set(err, ERR_INVALID, "it has a fact that this server does not know: %.*s",
+                         size > 200 ? 200 : (int)size, line);
 }
 
 /* What a killed server began to write goes: the next line is to begin where it began. */
@@ -276,7 +302,7 @@ static int load_facts(Workflow *workflow, Err *err) {
         if (replay(workflow, text + at, (size_t)(end - (text + at)), err) < 0)
             return err_in(err, "%s", path);
     if (at < size && truncate(path, (off_t)at) < 0)
-        return err_set(err, ERR_UNAVAILABLE, "%s cannot be mended", path);
+        return err_sys(err, errno, "mend %s", path);
     return 0;
 }
 

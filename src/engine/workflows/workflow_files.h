@@ -4,7 +4,8 @@
  *   workflow.json   who it is: task, backend, limits, Config. Written once, before anything is done
  *   facts.jsonl     what happened, a fact a line, in order: replayed by the next server. A step's
  *                   `asked` is written before the backend is asked; a line that a killed server did
- *                   not finish never was
+ *                   not finish never was. Names and words, no numbers of ours: what a server does
+ *                   not know it refuses, untouched. Its format is that of workflow.json
  *
  * Beside them the backend's: runs/ and what else it needs. */
 #pragma once
@@ -31,5 +32,5 @@ MUST int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, c
 void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why);
 /* When it ended: workflow->ended_us. */
 void workflow_note_over(const Workflow *workflow);
-/* "set up", "destroyed" (`why`: it is not), "delete" */
+/* "set_up", "destroyed" (`why`: it is not), "delete" */
 void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why);

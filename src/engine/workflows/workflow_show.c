@@ -3,18 +3,7 @@
  * started and finished are seconds since 1970. */
 #include "base/clock.h"
 #include "engine/workflows/workflow_inside.h"
-
-static const char *result_name(WorkflowResult result) {
-    switch (result) {
-    case RESULT_NONE: break;
-    case RESULT_SUCCESS: return "success";
-    case RESULT_FAILURE: return "failure";
-    case RESULT_ERROR: return "error";
-    case RESULT_CANCELED: return "canceled";
-    case RESULT_TIMEOUT: return "timeout";
-    }
-    return NULL;
-}
+#include "engine/workflows/workflow_words.h"
 
 static const char *phase_name(const Workflow *workflow) {
     switch (workflow->facts.phase) {
@@ -27,17 +16,6 @@ static const char *phase_name(const Workflow *workflow) {
     return "over";
 }
 
-static const char *outcome_name(StepOutcome outcome) {
-    switch (outcome) {
-    case OUTCOME_NONE:
-    case OUTCOME_SUCCESS: break;
-    case OUTCOME_FAILURE: return "failure";
-    case OUTCOME_ERROR: return "error";
-    case OUTCOME_CANCELED: return "killed";
-    }
-    return "success";
-}
-
 /* What never had its turn in a workflow that is over was left out as well. */
 static const char *state_name(const Workflow *workflow, const StepFacts *step) {
     switch (step->progress) {
@@ -48,7 +26,7 @@ static const char *state_name(const Workflow *workflow, const StepFacts *step) {
     case PROGRESS_SKIPPED: return "skipped";
     case PROGRESS_DONE: break;
     }
-    return outcome_name(step->outcome);
+    return step_outcome_name(step->outcome);
 }
 
 static void encode_times(const StepFacts *facts, JsonWriter *out) {
@@ -112,7 +90,7 @@ void workflow_encode_object(const Object *object, JsonWriter *out) {
     const Workflow *workflow = container_of(object, const Workflow, object);
     const WorkflowFacts *facts = &workflow->facts;
     const char *result =
-        workflow_over(workflow) || facts->canceled ? result_name(facts->result) : NULL;
+        workflow_over(workflow) || facts->canceled ? workflow_result_name(facts->result) : NULL;
     encode_spec(workflow, out);
     json_kv_object(out, "status");
     json_kv_string(out, "phase", phase_name(workflow));

@@ -120,6 +120,7 @@ static void take_end(StepWork *work, const StepState *state) {
 
 static void end(StepWork *work, const StepState *state, const Err *err) {
     work->over = true;
+    work->timeout = timer_free(work->timeout); /* it was in time, however long its removal takes */
     work->end = (StepEnded){.exit_code = -1,
                             .oom_killed = UNKNOWN,
                             .ended_us = loop_wall_us(work->workflow->engine->loop)};
@@ -219,6 +220,7 @@ void work_hurry(StepWork *work) {
     op_drop(work->stop);
     work->stop = NULL;
     work->again = timer_free(work->again);
+    work->tries = 0;
     destroy(work);
 }
 

@@ -127,7 +127,7 @@ TEST(what_is_left_of_a_workflow_that_is_over_is_an_orphan)
     static const char config[] =
         "{\"format\":1,\"task\":\"lost\",\"uid\":\"u\",\"backend\":\"yard\",\"config\":"
         "{\"pipeline\":[]}}";
-    static const char over[] = "{\"fact\":\"set up\"}\n{\"fact\":\"destroyed\",\"why\":\"no\"}\n"
+    static const char over[] = "{\"fact\":\"set_up\"}\n{\"fact\":\"destroyed\",\"why\":\"no\"}\n"
                                "{\"fact\":\"over\",\"us\":1}\n";
     ASSERT(path_mkdirs(dir, 0700, &yard->scene->err) == 0);
     ASSERT(file_write(who, config, strlen(config), 0600, &yard->scene->err) == 0);

@@ -247,6 +247,83 @@ TEST(what_cannot_be_read_is_left_alone)
     scene_free(scene);
 }
 
+/* Numbers may mean something else to a newer server; words that are not known are refused. */
+TEST(facts_that_are_not_known_are_refused_and_left_alone)
+{
+    static const char *const facts[] = {
+        "{\"fact\":\"ended\",\"step\":0,\"outcome\":\"vanished\"}\n",
+        "{\"fact\":\"ended\",\"step\":0,\"outcome\":1}\n",
+        "{\"fact\":\"ended\",\"step\":7,\"outcome\":\"success\"}\n",
+        "{\"fact\":\"paused\"}\n",
+        "{\"fact\":\"cancel\",\"result\":\"bored\"}\n",
+        "{\"step\":0}\n",
+    };
+    for (size_t i = 0; i < COUNT(facts); i++) {
+        Scene *scene = stage();
+        struct stat before, after;
+        fake_script(scene->backend, "T1", "U-a", &takes_1s);
+        begin(scene, PIPELINE(STAGE(STEP("a", ""))));
+        loop_advance(scene->loop, 100);
+        AUTO_FREE char *path = xasprintf("%s/workflows/t1/facts.jsonl", scene->state);
+        ASSERT(file_append(path, facts[i], strlen(facts[i]), 0600, &scene->err) == 0);
+        ASSERT(file_append(path, "{\"torn", 6, 0600, &scene->err) == 0);
+        ASSERT(stat(path, &before) == 0);
+        CHECK(!crash(scene));
+        CHECK(stat(path, &after) == 0 && before.st_size == after.st_size);
+        scene_free(scene);
+    }
+}
+
+TEST(facts_are_words)
+{
+    Scene *scene = stage();
+    AUTO_FREE char *text = NULL;
+    fake_script(scene->backend, "T1", "U-a", &(FakeScript){.end = STEP_EXITED, .code = 3});
+    begin(scene, PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 1000);
+    AUTO_FREE char *path = xasprintf("%s/workflows/t1/facts.jsonl", scene->state);
+    ASSERT(file_read(path, 1 << 16, &text, NULL, &scene->err) == 0);
+    CHECK(strstr(text, "\"fact\":\"set_up\""));
+    CHECK(strstr(text, "\"outcome\":\"failure\",\"exit_code\":3"));
+    scene_free(scene);
+}
+
+/* Its result is decided: what comes too late is neither written down nor told. */
+TEST(what_is_ending_cannot_be_canceled)
+{
+    static const FakeScript undying = {.life_ms = -1, .survives_kill = true};
+    Scene *scene = stage();
+    AUTO_FREE char *text = NULL;
+    fake_script(scene->backend, "T1", "U-db", &undying);
+    Workflow *workflow =
+        begin_with(scene, (WorkflowAsk){.timeout_ms = 500},
+                   PIPELINE(STAGE(STEP("db", ",\"detach\":true")) "," STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 300);
+    CHECK_EQ(workflow_stop(workflow, 0, &scene->err), -1);
+    CHECK_EQ(scene->err.kind, ERR_CONFLICT);
+    CHECK_STR(scene->err.msg, "workflow T1 is ending: success stays its result");
+    loop_advance(scene->loop, 1000);
+    AUTO_FREE char *path = xasprintf("%s/workflows/t1/facts.jsonl", scene->state);
+    ASSERT(file_read(path, 1 << 16, &text, NULL, &scene->err) == 0);
+    CHECK(!strstr(text, "cancel"));
+    CHECK(workflow_delete(workflow, &scene->err) == 0); /* it goes when it has ended */
+    loop_advance(scene->loop, 20000);
+    CHECK(!workflow_find(scene->engine, "T1"));
+    scene_free(scene);
+}
+
+TEST(a_grace_has_a_limit)
+{
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", "U-a", &runs_on);
+    Workflow *workflow = begin(scene, PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 100);
+    CHECK_EQ(workflow_stop(workflow, (int64_t)1200 * 3600 * 1000, &scene->err), -1);
+    CHECK_STR(scene->err.msg, "the grace is 24 hours at most");
+    CHECK_STR(look(scene, workflow), "running: a running");
+    scene_free(scene);
+}
+
 TEST(deleted_it_goes_with_its_files)
 {
     Scene *scene = stage();

@@ -101,10 +101,13 @@ TEST(backend_flags_that_say_nothing_are_named)
          "the option tls_verify of the backend docker is \"maybe\", which is not true or false"},
         {"stop_timeout", "soon",
          "the option stop_timeout of the backend docker is \"soon\", which is not a duration such "
-         "as 20s or 1m30s, or seconds"},
+         "as 20s or 1m30s, or seconds, and at most 24h"},
         {"stop_timeout", "-1",
          "the option stop_timeout of the backend docker is \"-1\", which is not a duration such "
-         "as 20s or 1m30s, or seconds"},
+         "as 20s or 1m30s, or seconds, and at most 24h"},
+        {"stop_timeout", "1200h",
+         "the option stop_timeout of the backend docker is \"1200h\", which is not a duration such "
+         "as 20s or 1m30s, or seconds, and at most 24h"},
         {"limit_mem", "much",
          "the option limit_mem of the backend docker is \"much\", which is not a size such as "
          "64MiB, or bytes"},
