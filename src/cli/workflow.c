@@ -86,11 +86,11 @@ static int wait_over(Cli *cli, const WorkflowOptions *ask, Err *err) {
     const Value *last, *workflow = meant(cli, err);
     if (!workflow)
         return -1;
-    WorkflowFollow follow = {.name = workflow_name(workflow)};
+    WorkflowFollow follow = {.name = workflow_name(workflow), .task = workflow_task(workflow)};
     if (ask->timeout_ms)
         follow.deadline_ms = clock_mono_ms() + ask->timeout_ms;
     int r = workflow_follow(cli, &follow, &last, err);
-    if (r >= 0 && as_json(cli))
+    if (r >= 0 && last && as_json(cli))
         cli_print(cli, last);
     return r;
 }
@@ -179,7 +179,7 @@ const Command command_workflow = {
     .words = "run|list|show|logs|events|graph|cancel|wait|delete",
     .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
     .more = "CONFIG is a file, or - for stdin. T is the uuid of a task, or as much of it as no\n"
-            "other begins with. ^C cancels what `run` runs; -d leaves it alone.",
+            "other begins with. ^C, or TERM, cancels what `run` runs; -d, or HUP, leaves it alone.",
     .outputs = "text|json|raw|dot",
     .options = options,
     .option_n = COUNT(options),

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/vec.h"
 #include "base/xalloc.h"
 #include "cli/follow.h"
 #include "cli/progress.h"
@@ -17,30 +18,34 @@
 #include "data/json.h"
 #include "spec/routes.h"
 
-enum { LOG_FD, WATCH_FD, SIGNAL_FD, FDS };
+enum { LOG_FD, EVENTS_FD, SIGNAL_FD, FDS };
 enum { AGAIN_MS = 20 };
 
 /* What was told of a step. */
 typedef struct StepSeen {
+    char *name;        /* owned */
     const char *state; /* a literal */
     int64_t since_ms;
+    size_t live; /* its place in Follow.live, plus one; 0: none */
 } StepSeen;
 
 typedef struct Follow {
     Cli *cli;
     const WorkflowFollow *ask;
-    Map steps;         /* uuid → StepSeen */
-    Arena event;       /* of the last one that was taken */
-    const Value *last; /* in it; NULL: none yet */
-    HttpLines *watch;
-    bool heard_of; /* the watch was open before: is the workflow still there? */
-    bool done;
+    Map steps; /* uuid → StepSeen */
+    VEC(StepSeen *) live;
+    HttpLines *events;
+    int64_t seq;       /* of the last event that was heard */
+    bool heard;        /* the stream of events ended by itself, or broke: is it over? */
+    const Value *last; /* the workflow when it was over; NULL: it is not, or was deleted */
+    bool done, deleted;
     LogFeed feed;
     bool last_pass; /* of the log, without following: the workflow is over */
     Prefix prefix;
     Progress progress;
     int signals;     /* -1: they end us */
     int interrupted; /* by the first one; 0: none yet */
+    bool left;       /* the terminal was closed: it goes on alone */
 } Follow;
 
 /* ---- what happens ---- */
@@ -62,56 +67,67 @@ static void tell(Follow *f, const Value *step) {
     buf_deinit(&text);
 }
 
-static void take_step(Follow *f, const Value *step) {
-    const char *uuid = value_get_str(step, "uuid");
-    const char *state = workflow_state_literal(value_get_str(step, "state"));
-    StepSeen *seen = map_get(&f->steps, uuid);
-    if (!seen) {
-        seen = xcalloc(1, sizeof(*seen));
-        seen->state = "pending";
-        map_put(&f->steps, uuid, seen);
-        prefix_widen(&f->prefix, value_get_str(step, "name"));
-    }
-    if (seen->state == state || str_same(seen->state, state))
+static StepSeen *seen_of(Follow *f, const Value *step) {
+    const char *uuid = value_get_str(step, "uuid"), *name = value_get_str(step, "name");
+    StepSeen *seen = uuid ? map_get(&f->steps, uuid) : NULL;
+    if (seen || !uuid || !name)
+        return seen;
+    seen = xcalloc(1, sizeof(*seen));
+    *seen = (StepSeen){.name = xstrdup(name), .state = "pending"};
+    map_put(&f->steps, uuid, seen);
+    prefix_widen(&f->prefix, name);
+    return seen;
+}
+
+static void set_live(Follow *f, StepSeen *seen, bool live) {
+    if (live == (seen->live > 0))
         return;
-    if (!is_live(seen->state) || !is_live(state))
+    if (live) {
+        VEC_PUSH(f->live, seen);
+        seen->live = f->live.n;
         seen->since_ms = clock_mono_ms();
-    seen->state = state;
+        return;
+    }
+    for (size_t i = seen->live; i < f->live.n; i++) {
+        f->live.at[i - 1] = f->live.at[i];
+        f->live.at[i - 1]->live = i;
+    }
+    f->live.n--;
+    seen->live = 0;
+}
+
+static void take_step(Follow *f, const Value *step) {
+    const char *state = workflow_state_literal(value_get_str(step, "state"));
+    StepSeen *seen = seen_of(f, step);
+    if (!seen || str_same(seen->state, state))
+        return;
+    seen->state = str_same(state, "starting") ? "running" : state; /* most take no time */
+    set_live(f, seen, is_live(state));
     progress_touch(&f->progress);
     if (!is_live(state) && !str_same(state, "pending"))
         tell(f, step);
 }
 
-/* -1: err. */
-static int take(Follow *f, const char *line, size_t size, Err *err) {
+static void take(Follow *f, const char *line, size_t size) {
     const Value *event;
     Arena arena;
     arena_init(&arena);
-    if (json_parse(line, size, &arena, &event, NULL) < 0 ||
-        str_same(value_get_str(event, "type"), "BOOKMARK")) {
-        arena_deinit(&arena);
-        return 0;
+    if (json_parse(line, size, &arena, &event, NULL) == 0 &&
+        value_get_int(event, "seq", 0) > f->seq) {
+        f->seq = value_get_int(event, "seq", 0);
+        take_step(f, value_get(event, "step"));
     }
-    arena_deinit(&f->event);
-    f->event = arena;
-    f->last = value_get(event, "object");
-    const Value *status = value_get(f->last, "status"), *steps = value_get(status, "steps");
-    if (str_same(value_get_str(event, "type"), "DELETED") && !f->done)
-        return err_set(err, ERR_CONFLICT, "workflow %s was deleted meanwhile", f->ask->name);
-    for (size_t i = 0; i < value_count(steps); i++)
-        take_step(f, value_at(steps, i));
-    f->done = value_get_bool(status, "done", false);
-    return 0;
+    arena_deinit(&arena);
 }
 
-static int take_all(Follow *f, bool broken, Err *err) {
+static void take_all(Follow *f, bool broken) {
     size_t size;
-    for (const char *line; !f->done && (line = http_lines_next(f->watch, &size));)
-        if (take(f, line, size, err) < 0)
-            return -1;
-    if (f->done || broken || http_lines_done(f->watch))
-        f->watch = http_lines_close(f->watch);
-    return 0;
+    for (const char *line; (line = http_lines_next(f->events, &size));)
+        take(f, line, size);
+    if (!broken && !http_lines_done(f->events))
+        return;
+    f->events = http_lines_close(f->events);
+    f->heard = true;
 }
 
 static void on_line(void *arg, const LogEntry *entry) {
@@ -122,35 +138,57 @@ static void on_line(void *arg, const LogEntry *entry) {
 
 /* ---- streams, opened again when the server was replaced ---- */
 
-/* A watch of what is not there would wait for it for ever. */
-static int check_there(Follow *f, Err *err) {
+/* What never had its turn has no event. */
+static void take_end(Follow *f, const Value *workflow) {
+    const Value *steps = value_get(value_get(workflow, "status"), "steps");
+    for (size_t i = 0; i < value_count(steps); i++)
+        take_step(f, value_at(steps, i));
+    f->last = workflow;
+    f->done = true;
+}
+
+/* The events have ended: because it is over, because it is deleted, or with their server. */
+static int look(Follow *f, Err *err) {
     const Value *workflow;
     Arena arena;
     AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s", f->ask->name);
     arena_init(&arena);
     int r = client_ask(&f->cli->client, "GET", path, NULL, &arena, &workflow, err);
+    if (r < 0 && err->kind == ERR_NOT_FOUND) {
+        f->done = f->deleted = true;
+        r = 0;
+    } else if (r == 0 && value_get_bool(value_get(workflow, "status"), "done", false)) {
+        f->deleted = value_get(value_get(workflow, "metadata"), "deletionTimestamp") != NULL;
+        take_end(f, workflow);
+        arena_adopt(&f->cli->arena, &arena);
+        return 0;
+    }
     arena_deinit(&arena);
-    if (r < 0 && err->kind == ERR_NOT_FOUND)
-        return err_set(err, ERR_CONFLICT, "workflow %s was deleted meanwhile", f->ask->name);
     return r;
 }
 
-static int open_watch(Follow *f, Err *err) {
-    AUTO_FREE char *path =
-        xasprintf(WORKFLOWS "?watch=true&fieldSelector=metadata.name%%3D%s", f->ask->name);
-    if (f->done || f->watch)
+static int open_events(Follow *f, Err *err) {
+    if (f->done || f->events)
         return 0;
-    if (f->heard_of && check_there(f, err) < 0)
+    if (f->heard && look(f, err) < 0)
         return -1;
-    f->heard_of = true;
-    f->watch = client_lines(&f->cli->client, path, err);
-    return f->watch ? take_all(f, false, err) : -1;
+    f->heard = false;
+    if (f->done)
+        return 0;
+    AUTO_FREE char *path =
+        xasprintf(WORKFLOWS "/%s/events?follow=true&after=%lld", f->ask->name, (long long)f->seq);
+    f->events = client_lines(&f->cli->client, path, err);
+    if (f->events)
+        take_all(f, false);
+    else if (err->kind == ERR_NOT_FOUND)
+        f->done = f->deleted = true;
+    return f->events || f->heard || f->done ? 0 : -1;
 }
 
 /* What followed the log until the end may have been cut off with its server: once it is over what
  * is left is asked for. */
 static int open_log(Follow *f, Err *err) {
-    if (!f->ask->shown || f->feed.lines)
+    if (!f->ask->shown || f->feed.lines || f->feed.ended)
         return 0;
     f->feed.over = false;
     if (f->done) {
@@ -158,7 +196,10 @@ static int open_log(Follow *f, Err *err) {
         f->last_pass = true;
     }
     int r = log_feed_open(&f->feed, err);
-    return r < 0 && err->kind == ERR_NOT_FOUND && f->done ? (f->feed.ended = true, 0) : r;
+    if (r == 0 || err->kind != ERR_NOT_FOUND)
+        return r;
+    f->feed.ended = f->last_pass = true; /* it was deleted */
+    return 0;
 }
 
 static bool is_over(const Follow *f) {
@@ -167,7 +208,7 @@ static bool is_over(const Follow *f) {
 
 /* ---- signals ---- */
 
-/* Whoever runs it ends it. */
+/* Whoever runs it ends it; but not because a terminal was closed. */
 static void cancel(Follow *f, bool again) {
     const Value *reply;
     Err err;
@@ -186,6 +227,10 @@ static void hear_signal(Follow *f) {
     struct signalfd_siginfo info;
     if (read(f->signals, &info, sizeof(info)) != sizeof(info))
         return;
+    if (info.ssi_signo == SIGHUP) {
+        f->left = true;
+        return;
+    }
     cancel(f, f->interrupted != 0);
     if (!f->interrupted)
         f->interrupted = (int)info.ssi_signo;
@@ -194,20 +239,16 @@ static void hear_signal(Follow *f) {
 /* ---- the loop ---- */
 
 static void draw(Follow *f) {
-    const Value *steps = value_get(value_get(f->last, "status"), "steps");
     ProgressRow rows[PROGRESS_LINES_MOST];
-    size_t n = 0, all = 0;
+    size_t n = 0;
     if (!progress_due(&f->progress))
         return;
-    for (size_t i = 0; i < value_count(steps); i++) {
-        const Value *step = value_at(steps, i);
-        const StepSeen *seen = map_get(&f->steps, value_get_str(step, "uuid"));
-        if (!seen || !is_live(seen->state) || all++ >= COUNT(rows))
-            continue;
-        rows[n++] = (ProgressRow){value_get_str(step, "name"), seen->state, "",
-                                  workflow_state_color(seen->state), seen->since_ms};
+    for (; n < f->live.n && n < COUNT(rows); n++) {
+        const StepSeen *seen = f->live.at[n];
+        rows[n] = (ProgressRow){seen->name, seen->state, "", workflow_state_color(seen->state),
+                                seen->since_ms};
     }
-    progress_rows(&f->progress, rows, n, all);
+    progress_rows(&f->progress, rows, n, f->live.n);
 }
 
 static int timeout_of(const Follow *f) {
@@ -219,38 +260,38 @@ static int timeout_of(const Follow *f) {
 }
 
 /* The log first: what a step wrote comes before what became of it. */
-static int turn(Follow *f, Err *err) {
+static void turn(Follow *f) {
     struct pollfd fds[FDS] = {[LOG_FD] = {f->ask->shown ? log_feed_fd(&f->feed) : -1, POLLIN, 0},
-                              [WATCH_FD] = {f->watch ? http_lines_fd(f->watch) : -1, POLLIN, 0},
+                              [EVENTS_FD] = {f->events ? http_lines_fd(f->events) : -1, POLLIN, 0},
                               [SIGNAL_FD] = {f->signals, POLLIN, 0}};
-    bool broken = (!f->watch && !f->done) || (f->ask->shown && !f->feed.lines);
+    bool broken = (!f->events && !f->done) || (f->ask->shown && !f->feed.lines);
     fflush(stdout);
     if (poll(fds, FDS, broken ? AGAIN_MS : timeout_of(f)) < 0)
-        return 0;
+        return;
     if (fds[SIGNAL_FD].revents)
         hear_signal(f);
     if (fds[LOG_FD].revents) {
         log_feed_pump(&f->feed);
-        return 0;
+        return;
     }
-    if (fds[WATCH_FD].revents) {
-        bool cut = http_lines_fill(f->watch, NULL) < 0;
-        return take_all(f, cut, err);
+    if (fds[EVENTS_FD].revents) {
+        bool cut = http_lines_fill(f->events, NULL) < 0;
+        take_all(f, cut);
     }
-    return 0;
 }
 
 static int look_on(Follow *f, Err *err) {
     for (;;) {
-        if (open_watch(f, err) < 0 || open_log(f, err) < 0)
+        if (open_events(f, err) < 0 || open_log(f, err) < 0)
             return -1;
         if (is_over(f))
             return 0;
         if (f->ask->deadline_ms && clock_mono_ms() >= f->ask->deadline_ms)
             return err_set(err, ERR_TIMEOUT, "workflow %s is not over yet", f->ask->name);
         draw(f);
-        if (turn(f, err) < 0)
-            return -1;
+        turn(f);
+        if (f->left)
+            return 0;
     }
 }
 
@@ -258,8 +299,12 @@ static int look_on(Follow *f, Err *err) {
 
 static int code_of(const Follow *f) {
     const char *result = value_get_str(value_get(f->last, "status"), "result");
+    if (f->left)
+        return EXIT_TERMINATED;
     if (f->interrupted)
         return f->interrupted == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+    if (f->deleted)
+        return EXIT_FAILED;
     if (str_same(result, "success"))
         return EXIT_DONE;
     return str_same(result, "timeout") ? EXIT_TIMEOUT : EXIT_FAILED;
@@ -267,9 +312,13 @@ static int code_of(const Follow *f) {
 
 static void last_word(const Follow *f) {
     Buf text;
+    fflush(stdout);
+    if (f->deleted) {
+        cli_say("workflow %s: deleted meanwhile", f->ask->task);
+        return;
+    }
     buf_init(&text, CLI_PATH_BYTES);
     workflow_sentence(f->last, f->cli->color_err, &text);
-    fflush(stdout);
     cli_say("%s", buf_cstr(&text));
     buf_deinit(&text);
 }
@@ -279,20 +328,22 @@ static void init(Follow *f, Cli *cli, const WorkflowFollow *ask) {
     *f = (Follow){.cli = cli, .ask = ask, .signals = ask->owner ? follow_catch_signals() : -1};
     f->prefix = (Prefix){.terminal = cli->terminal, .color = cli->color};
     map_init(&f->steps);
-    arena_init(&f->event);
     progress_init(&f->progress, cli->color_err);
     log_feed_init(&f->feed, &cli->client, &log, on_line, f);
 }
 
 static void deinit(Follow *f) {
     const char *uuid;
-    void *seen;
-    for (size_t at = 0; map_next(&f->steps, &at, &uuid, &seen);)
+    void *at;
+    for (size_t i = 0; map_next(&f->steps, &i, &uuid, &at);) {
+        StepSeen *seen = at;
+        free(seen->name);
         free(seen);
+    }
     map_deinit(&f->steps);
+    VEC_FREE(f->live);
     log_feed_deinit(&f->feed);
-    f->watch = http_lines_close(f->watch);
-    arena_adopt(&f->cli->arena, &f->event);
+    f->events = http_lines_close(f->events);
     if (f->signals >= 0)
         close(f->signals);
 }
@@ -302,7 +353,7 @@ int workflow_follow(Cli *cli, const WorkflowFollow *ask, const Value **ret, Err 
     init(&f, cli, ask);
     int r = look_on(&f, err);
     progress_clear(&f.progress);
-    if (r == 0 && ask->shown)
+    if (r == 0 && !f.left && (ask->shown || f.deleted))
         last_word(&f);
     if (r == 0)
         r = code_of(&f);

@@ -8,10 +8,12 @@
 
 typedef struct WorkflowFollow {
     const char *name;    /* of the object */
+    const char *task;    /* what people call it */
     bool shown;          /* logs, and what becomes of each step */
-    bool owner;          /* an interrupt cancels it; again: at once */
+    bool owner;          /* INT and TERM cancel it; again: at once. HUP leaves it alone */
     int64_t deadline_ms; /* monotonic; 0: none */
 } WorkflowFollow;
 
-/* The exit code of its result. The last state goes to *ret, in the arena of the call. -1: err. */
+/* The exit code of its result. The last state goes to *ret, in the arena of the call (NULL: it was
+ * deleted, which is said). -1: err. */
 MUST int workflow_follow(Cli *cli, const WorkflowFollow *ask, const Value **ret, Err *err);

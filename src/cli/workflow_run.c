@@ -177,9 +177,12 @@ int workflow_run(Cli *cli, const WorkflowOptions *ask, Err *err) {
             puts(workflow_task(workflow));
         return EXIT_DONE;
     }
-    WorkflowFollow follow = {.name = workflow_name(workflow), .owner = true, .shown = !json};
+    WorkflowFollow follow = {.name = workflow_name(workflow),
+                             .task = workflow_task(workflow),
+                             .owner = true,
+                             .shown = !json};
     int r = workflow_follow(cli, &follow, &last, err);
-    if (r >= 0 && json)
+    if (r >= 0 && last && json)
         cli_print(cli, last);
     return r;
 }

@@ -74,10 +74,9 @@ static void put_text(JsonWriter *out, const char *key, const char *text, size_t 
     json_kv_string(out, key, text);
 }
 
-void event_encode(const Event *event, JsonWriter *out) {
+void event_put(const Event *event, JsonWriter *out) {
     char time[TIME_TEXT];
     time_format_micro(event->time_us, time);
-    json_object_begin(out);
     json_kv_int(out, "seq", event->seq);
     json_kv_string(out, "time", time);
     if (event->target)
@@ -94,6 +93,11 @@ void event_encode(const Event *event, JsonWriter *out) {
             json_kv_int(out, "run", event->cause.run);
         json_object_end(out);
     }
+}
+
+void event_encode(const Event *event, JsonWriter *out) {
+    json_object_begin(out);
+    event_put(event, out);
     json_object_end(out);
 }
 

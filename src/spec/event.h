@@ -111,6 +111,8 @@ const char *span_state_name(SpanState state); /* "not-ready" */
 SpanState span_state_find(const char *name);
 
 void event_encode(const Event *event, JsonWriter *out);
+/* Its members alone, of an object that was begun. */
+void event_put(const Event *event, JsonWriter *out);
 /* What it points to belongs to `v` and the literals of this program. -1: it is none, or of a kind
  * that we do not know. */
 MUST int event_decode(const Value *v, Event *ret);

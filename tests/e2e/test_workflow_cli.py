@@ -64,6 +64,39 @@ def test_an_interrupt_cancels_it(thole):
     assert "workflow T1: canceled" in live.err.splitlines()[-1]
 
 
+def test_a_closed_terminal_leaves_it_running(thole):
+    path = write_config(thole, [step("a", "echo here", "until test -e go; do sleep 0.02; done")])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1")
+    live.wait_for(r"^a \| here")
+    live.signal(signal.SIGHUP)
+    assert live.wait() == 143 and live.err == ""
+    assert thole.run("workflow", "show", "T1", "--json").json()["status"]["phase"] == "running"
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    thole.run("workflow", "wait", "T1")
+
+
+def test_a_termination_cancels_it(thole):
+    path = write_config(thole, [step("a", "echo here", "sleep 1000")])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1")
+    live.wait_for(r"^a \| here")
+    live.signal(signal.SIGTERM)
+    assert live.wait() == 143 and "workflow T1: canceled" in live.err.splitlines()[-1]
+
+
+def test_what_is_deleted_is_shown_to_its_end(thole):
+    path = write_config(thole, [step("a", "trap 'seq 1000; exit' TERM", "echo here", "while :; do sleep 0.01; done")], [step("b", "true")])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1")
+    wait = thole.popen("workflow", "wait", "T1")
+    live.wait_for(r"^a \| here")
+    thole.run("workflow", "delete", "T1")
+    assert live.wait() == 1 and wait.wait() == 1
+    assert re.findall(r"^a \| (\d+)$", live.out, re.M) == [str(i) for i in range(1, 1001)]
+    said = live.err.splitlines()
+    assert re.match("thole: a: killed,.* after .*: Canceled", said[0]) and said[1:] == ["thole: b: skipped", "thole: workflow T1: deleted meanwhile"]
+    assert wait.err == "thole: workflow T1: deleted meanwhile\n"
+    wait_until(lambda: not (thole.state / "workflows" / "t1").exists(), what="it to be gone")
+
+
 @pytest.mark.parametrize("times", [3])
 def test_each_line_is_printed_once_though_servers_are_killed(thole, times):
     """Two steps that write all the while; the second only says that it goes on when it is told to."""

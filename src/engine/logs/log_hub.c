@@ -221,6 +221,8 @@ static void listen(LogStream *stream) {
     stream->watcher = (Watcher){.fn = on_change, .arg = stream};
     watcher_add(stream->engine->objects, &stream->watcher);
     stream->watching = true;
+    if (stream->kind->listen)
+        stream->kind->listen(stream);
 }
 
 LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *arg, Err *err) {
@@ -244,6 +246,8 @@ LogStream *log_stream_free(LogStream *stream) {
         return NULL;
     if (stream->watching)
         watcher_remove(&stream->watcher);
+    if (stream->kind->leave)
+        stream->kind->leave(stream);
     deferred_free(stream->soon);
     timer_free(stream->until);
     for (size_t i = 0; i < stream->n; i++)

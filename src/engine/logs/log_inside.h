@@ -7,6 +7,7 @@
 #include "engine/inside.h"
 #include "engine/logs/log_hub.h"
 #include "engine/logs/log_source.h"
+#include "engine/workflows/workflow_inside.h"
 
 typedef struct LogKind {
     char *(*dir)(const LogStream *stream); /* that holds runs/. Returns owned */
@@ -14,6 +15,8 @@ typedef struct LogKind {
     /* Opens what is asked for. ERR_NOT_FOUND: there is no such name, or run. */
     int (*open)(LogStream *stream, Err *err);
     void (*changed)(LogStream *stream); /* objects have, since `seen` */
+    void (*listen)(LogStream *stream);  /* it follows; may be NULL, as */
+    void (*leave)(LogStream *stream);
 } LogKind;
 
 extern const LogKind log_of_session, log_of_workflow;
@@ -38,9 +41,13 @@ struct LogStream {
     const LogKind *kind;
     LoopFn more;
     void *arg;
-    StrList asked;        /* the names that were asked for; empty: all */
-    Map places;           /* target's name → index into `sources`, plus one */
-    unsigned char *steps; /* of a workflow: LogStep, parallel to its graph */
+    StrList asked; /* the names that were asked for; empty: all */
+    Map places;    /* target's name → index into `sources`, plus one */
+    /* of a workflow: */
+    unsigned char *steps; /* LogStep, parallel to its graph */
+    WorkflowListener listener;
+    VEC(uint32_t) news; /* steps of which something is to be heard; */
+    bool all_news;      /* of all */
     LogSource **sources;
     size_t n, cap, over;                        /* over: of which nothing will come any more */
     SourceList heap;                            /* sources with a line, the oldest line first */

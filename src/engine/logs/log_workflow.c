@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/logs/log_inside.h"
-#include "engine/workflows/workflow_inside.h"
 
 static Workflow *find(const LogStream *stream) {
     Object *object =
@@ -131,16 +130,37 @@ static void hear(LogStream *stream, const Workflow *workflow, uint32_t i) {
 
 static void changed(LogStream *stream) {
     const Workflow *workflow = find(stream);
-    if (!workflow) {
+    if (!workflow || list_empty(&stream->listener.link)) { /* another one has its name by now */
         log_stream_close(stream);
         return;
     }
-    if (workflow->object.version <= stream->seen)
-        return;
-    for (uint32_t i = 0; i < workflow->graph->n; i++)
+    for (uint32_t i = 0; i < workflow->graph->n && stream->all_news; i++)
         hear(stream, workflow, i);
+    for (size_t k = 0; k < stream->news.n && !stream->all_news; k++)
+        hear(stream, workflow, stream->news.at[k]);
+    stream->news.n = 0;
+    stream->all_news = false;
     if (workflow_over(workflow))
         log_stream_close(stream);
 }
 
-const LogKind log_of_workflow = {dir_of, goes_on, open_all, changed};
+static void on_news(void *arg, uint32_t step) {
+    LogStream *stream = arg;
+    if (step == UINT32_MAX)
+        stream->all_news = true;
+    else
+        VEC_PUSH(stream->news, step);
+}
+
+static void listen(LogStream *stream) {
+    stream->listener = (WorkflowListener){.fn = on_news, .arg = stream};
+    workflow_listen(find(stream), &stream->listener);
+}
+
+static void leave(LogStream *stream) {
+    VEC_FREE(stream->news);
+    if (stream->listener.fn)
+        workflow_listener_remove(find(stream), &stream->listener);
+}
+
+const LogKind log_of_workflow = {dir_of, goes_on, open_all, changed, listen, leave};

@@ -22,6 +22,7 @@
 #include "spec/mask_forms.h"
 
 enum { GRACE_MS = 10 * 1000, TASK_MAX = 200, NAME_MAX_OF_TASK = 200 };
+enum { READOUT_MS = 5000 };
 
 /* ---- names ---- */
 
@@ -80,6 +81,7 @@ Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err) {
     list_init(&workflow->link);
     list_init(&workflow->dirty);
     list_init(&workflow->readers);
+    list_init(&workflow->listeners);
     return workflow;
 }
 
@@ -102,6 +104,7 @@ Workflow *workflow_free(Workflow *workflow) {
     op_drop(workflow->call);
     timer_free(workflow->again);
     timer_free(workflow->timeout);
+    timer_free(workflow->readout);
     for (uint32_t i = 0; i < workflow->graph->n; i++)
         work_deinit(&workflow->work[i]);
     workflow_facts_deinit(&workflow->facts, workflow->graph);
@@ -128,6 +131,9 @@ static void enqueue(void *arg, uint32_t step) {
 
 void workflow_mark(Workflow *workflow, uint32_t step) {
     Engine *engine = workflow->engine;
+    WorkflowListener *listener;
+    LIST_FOREACH (listener, &workflow->listeners, link)
+        listener->fn(listener->arg, step);
     workflow_concerned(workflow->graph, &workflow->facts, step, enqueue, workflow);
     if (list_empty(&workflow->dirty))
         list_append(&engine->dirty_workflows, &workflow->dirty);
@@ -261,6 +267,18 @@ static void destroy(Workflow *workflow, OpFn fn) {
         backend_destroy_workflow(workflow->backend, workflow->task, workflow->config, fn, workflow);
 }
 
+static void on_readout(void *arg) {
+    workflow_forget(arg);
+}
+
+/* Whoever shows it has still to read how it ended. */
+static void forget_when_read(Workflow *workflow) {
+    if (!workflow_is_watched(workflow))
+        workflow_forget(workflow);
+    else if (!workflow->readout)
+        workflow->readout = timer_new(workflow->engine->loop, READOUT_MS, on_readout, workflow);
+}
+
 static void finish(Workflow *workflow) {
     workflow->timeout = timer_free(workflow->timeout);
     if (!workflow->ended_us) {
@@ -275,7 +293,7 @@ static void finish(Workflow *workflow) {
     if (workflow->facts.keep && !workflow->gone)
         destroy(workflow, on_kept_gone);
     else
-        workflow_forget(workflow);
+        forget_when_read(workflow);
 }
 
 static void perform(Workflow *workflow) {

@@ -21,10 +21,11 @@ struct WorkflowEvents {
     FILE *file; /* NULL: not opened yet */
     char *line;
     size_t line_cap;
-    int64_t seq;   /* of the line that was read last; 1 is its creation, before all lines */
-    bool *begun;   /* by step: its start was told */
-    bool *wanted;  /* by step; NULL: all are */
-    uint32_t step; /* whose event was told last; UINT32_MAX: nobody's */
+    int64_t seq;     /* of the line that was read last; 1 is its creation, before all lines */
+    bool *begun;     /* by step: its start was told */
+    bool *wanted;    /* by step; NULL: all are */
+    uint32_t step;   /* whose event was told last; UINT32_MAX: nobody's */
+    StepFacts facts; /* what was known of it then */
     LoopFn more;
     void *arg;
 };
@@ -57,11 +58,27 @@ static const char *reason_of_end(const Value *fact) {
     return REASON_COMPLETED;
 }
 
+static StepFacts facts_of_end(const Value *fact) {
+    const Value *oom = value_get(fact, "oom_killed");
+    const char *error = value_get_str(fact, "error");
+    StepFacts facts = {.progress = PROGRESS_DONE,
+                       .exit_code = (int)value_get_int(fact, "exit_code", -1),
+                       .oom_killed = !oom                     ? UNKNOWN
+                                     : value_bool(oom, false) ? YES
+                                                              : NO,
+                       .started_us = value_get_int(fact, "started_us", 0),
+                       .ended_us = value_get_int(fact, "ended_us", 0),
+                       .error = error && *error ? (char *)error : NULL};
+    (void)step_outcome_of(value_get_str(fact, "outcome"), &facts.outcome);
+    return facts;
+}
+
 static void tell_end(WorkflowEvents *events, const Value *fact, Event *ret) {
     const char *error = value_get_str(fact, "error");
     int64_t code = value_get_int(fact, "exit_code", -1);
     ret->kind = EVENT_ENDED;
     ret->reason = reason_of_end(fact);
+    events->facts = facts_of_end(fact);
     if (error && *error)
         ret->message = error;
     else if (event_has_reason(ret, "OutOfMemory"))
@@ -76,19 +93,23 @@ static void tell_end(WorkflowEvents *events, const Value *fact, Event *ret) {
 static bool tell_step(WorkflowEvents *events, uint32_t i, const Value *fact, Event *ret) {
     const char *name = value_get_str(fact, "fact");
     ret->run = (uint32_t)value_get_int(fact, "run", 0);
+    events->facts = (StepFacts){.exit_code = -1, .oom_killed = UNKNOWN};
     if (strcmp(name, "asked") == 0) {
+        bool begun = events->begun[i];
+        events->begun[i] = true;
+        events->facts.progress = PROGRESS_STARTING;
         ret->kind = EVENT_STARTED;
         ret->reason = "Started";
         ret->message = "was begun";
-        bool again = events->begun[i];
-        events->begun[i] = true;
-        return !again;
+        return !begun;
     }
     if (strcmp(name, "skipped") == 0) {
+        events->facts.progress = PROGRESS_SKIPPED;
         ret->kind = EVENT_SKIPPED;
         ret->reason = "Condition";
         ret->message = "was left out: what came before did not end as it asks for";
     } else if (strcmp(name, "timed_out") == 0) {
+        events->facts.progress = PROGRESS_STOPPING;
         ret->kind = EVENT_STOPPING;
         ret->reason = REASON_TIMED_OUT;
         ret->message = "it runs for longer than its timeout";
@@ -130,6 +151,12 @@ static bool tell_not_set_up(WorkflowEvents *events, const Value *fact, Event *re
     const Step *step = step_of(events, fact, "culprit", &i);
     events->step = step ? i : UINT32_MAX;
     ret->message = value_get_str(fact, "why");
+    events->facts = (StepFacts){.progress = PROGRESS_DONE,
+                                .outcome = OUTCOME_ERROR,
+                                .exit_code = 1,
+                                .oom_killed = UNKNOWN,
+                                .ended_us = value_get_int(fact, "us", 0),
+                                .error = (char *)ret->message};
     ret->kind = step ? EVENT_ENDED : EVENT_WORKFLOW;
     ret->target = step ? step->name : NULL;
     ret->reason = step ? "Error" : "NotSetUp";
@@ -242,7 +269,7 @@ static void rewind_all(WorkflowEvents *events) {
         fclose(events->file);
     events->file = NULL;
     events->seq = 0;
-    memset(events->begun, 0, events->workflow->graph->n);
+    memset(events->begun, 0, events->workflow->graph->n * sizeof(*events->begun));
 }
 
 /* So that only the last ones follow. */
@@ -256,6 +283,27 @@ static void skip_to_tail(WorkflowEvents *events) {
         next_wanted(events, &event);
 }
 
+/* ---- who looks on ---- */
+
+bool workflow_is_watched(const Workflow *workflow) {
+    return !list_empty(&workflow->readers) || !list_empty(&workflow->listeners);
+}
+
+/* One that is deleted waits for the last who reads of it. */
+static void look_after(Workflow *workflow) {
+    if (workflow && workflow->readout && !workflow_is_watched(workflow))
+        workflow_mark(workflow, UINT32_MAX);
+}
+
+void workflow_listen(Workflow *workflow, WorkflowListener *listener) {
+    list_append(&workflow->listeners, &listener->link);
+}
+
+void workflow_listener_remove(Workflow *workflow, WorkflowListener *listener) {
+    list_remove(&listener->link);
+    look_after(workflow);
+}
+
 /* ---- life ---- */
 
 WorkflowEvents *workflow_events_new(Workflow *workflow, const WorkflowEventAsk *ask, LoopFn more,
@@ -265,9 +313,9 @@ WorkflowEvents *workflow_events_new(Workflow *workflow, const WorkflowEventAsk *
     events->ask = *ask;
     events->more = more;
     events->arg = arg;
-    events->begun = xcalloc(workflow->graph->n + 1, 1);
+    events->begun = xcalloc(workflow->graph->n + 1, sizeof(*events->begun));
     arena_init(&events->arena);
-    buf_init(&events->json, MAX_EVENT_LINE);
+    buf_init(&events->json, MAX_RECORD_BYTES);
     list_append(&workflow->readers, &events->link);
     if (want_steps(events, &ask->steps, err) < 0)
         return workflow_events_free(events);
@@ -280,6 +328,7 @@ WorkflowEvents *workflow_events_free(WorkflowEvents *events) {
     if (!events)
         return NULL;
     list_remove(&events->link);
+    look_after(events->workflow);
     if (events->file)
         fclose(events->file);
     buf_deinit(&events->json);
@@ -291,6 +340,16 @@ WorkflowEvents *workflow_events_free(WorkflowEvents *events) {
     return NULL;
 }
 
+static void encode(const WorkflowEvents *events, const Event *event, JsonWriter *out) {
+    json_object_begin(out);
+    event_put(event, out);
+    if (events->step != UINT32_MAX) {
+        json_key(out, "step");
+        workflow_encode_step(events->workflow, events->step, &events->facts, out);
+    }
+    json_object_end(out);
+}
+
 int workflow_events_next(WorkflowEvents *events, EventLine *ret) {
     JsonWriter out;
     if (!events->workflow)
@@ -299,7 +358,7 @@ int workflow_events_next(WorkflowEvents *events, EventLine *ret) {
         return events->ask.follow && !events->workflow->ended_us ? 0 : -1;
     buf_reset(&events->json);
     json_writer_init(&out, &events->json);
-    event_encode(&ret->event, &out);
+    encode(events, &ret->event, &out);
     ret->json = buf_cstr(&events->json);
     ret->size = events->json.n;
     return 1;
@@ -318,4 +377,7 @@ void workflow_readers_leave(Workflow *workflow) {
         events->workflow = NULL;
         events->more(events->arg);
     }
+    WorkflowListener *listener;
+    LIST_FOREACH_SAFE (listener, &workflow->listeners, link)
+        list_remove(&listener->link);
 }

@@ -2,7 +2,8 @@
 /* The events of a workflow as a stream, from the past into the future: its facts
  * (workflow_files.h), told as events. There is no other record, so that none is missing and none
  * comes twice, whatever was killed: a step that was executed has two, `started` and `ended`, one
- * that was left out one, `skipped`; one that never had its turn has none. Their number is that of
+ * that was left out one, `skipped`; one that never had its turn has none. Each has the step as it
+ * was then, in the form of the object's `status.steps`. Their number is that of
  * the fact's line. */
 #pragma once
 

@@ -49,6 +49,8 @@ struct Workflow {
     uint32_t tries; /* at destroying it which have failed */
     Timer *again;   /* the next one */
     List readers;   /* WorkflowEvents.link */
+    List listeners; /* WorkflowListener.link */
+    Timer *readout; /* it goes when they have read the rest, but not later */
     Timer *timeout;
     int64_t timeout_ms, step_timeout_ms, grace_ms;
     int64_t age_ms; /* when it was adopted */
@@ -57,6 +59,14 @@ struct Workflow {
     bool adopting, deleting;
     bool gone; /* of one that is deleted: what was kept is destroyed */
 };
+
+/* Who looks on at a workflow, and is told at once when something has become known of a step
+ * (UINT32_MAX: of the whole). */
+typedef struct WorkflowListener {
+    List link; /* Workflow.listeners */
+    void (*fn)(void *arg, uint32_t step);
+    void *arg;
+} WorkflowListener;
 
 /* ---- workflow.c ---- */
 /* A fact of a step, or (UINT32_MAX) of the whole, has been recorded: plan what it concerns. */
@@ -100,8 +110,16 @@ void workflows_sweep(Engine *engine);
 void workflow_readers_wake(const Workflow *workflow);
 void workflow_readers_leave(Workflow *workflow); /* nothing more comes */
 
+void workflow_listen(Workflow *workflow, WorkflowListener *listener);
+void workflow_listener_remove(Workflow *workflow,
+                              WorkflowListener *listener); /* NULL: it is gone */
+bool workflow_is_watched(const Workflow *workflow); /* somebody reads its events, or follows logs */
+
 /* ---- workflow_show.c ---- */
 void workflow_encode_object(const Object *object, JsonWriter *out);
+/* As it is in `status.steps` when `facts` are known of it. */
+void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts *facts,
+                          JsonWriter *out);
 
 /* ---- workflow_environment.c ---- */
 /* The step as it is started now, in `arena`: what it is told of the workflow is in its environment,

@@ -38,9 +38,9 @@ static void encode_times(const StepFacts *facts, JsonWriter *out) {
         json_kv_int(out, "duration_ms", (facts->ended_us - facts->started_us) / 1000);
 }
 
-static void encode_step(const Workflow *workflow, uint32_t i, JsonWriter *out) {
+void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts *facts,
+                          JsonWriter *out) {
     const Step *step = workflow->graph->at[i].step;
-    const StepFacts *facts = &workflow->facts.steps[i];
     const char *error = facts->error;
     if (!error && facts->outcome == OUTCOME_CANCELED)
         error = "Canceled";
@@ -105,7 +105,7 @@ void workflow_encode_object(const Object *object, JsonWriter *out) {
     json_array_end(out);
     json_kv_array(out, "steps");
     for (uint32_t i = 0; i < workflow->graph->n; i++)
-        encode_step(workflow, i, out);
+        workflow_encode_step(workflow, i, &facts->steps[i], out);
     json_array_end(out);
     json_object_end(out);
 }
