@@ -128,8 +128,20 @@ void json_stringn(JsonWriter *w, const char *bytes, size_t len) {
     w->comma = true;
 }
 
+static void put_hidden(JsonWriter *w, const char *text) {
+    const JsonHide *hide = w->hide;
+    Buf shown;
+    buf_init(&shown, w->out->max);
+    hide->put(hide->arg, text, &shown);
+    w->out->failed |= shown.failed;
+    json_stringn(w, buf_cstr(&shown), shown.n);
+    buf_deinit(&shown);
+}
+
 void json_string(JsonWriter *w, const char *text) {
-    if (text)
+    if (text && w->hide)
+        put_hidden(w, text);
+    else if (text)
         json_stringn(w, text, strlen(text));
     else
         json_null(w);
@@ -222,7 +234,12 @@ void json_value(JsonWriter *w, const Value *v) {
     case VALUE_BOOL: json_bool(w, v->boolean); return;
     case VALUE_INT: json_int(w, v->integer); return;
     case VALUE_REAL: json_real(w, v->real); return;
-    case VALUE_STRING: json_stringn(w, v->text, v->len); return;
+    case VALUE_STRING:
+        if (w->hide)
+            json_string(w, v->text);
+        else
+            json_stringn(w, v->text, v->len);
+        return;
     case VALUE_LIST: put_list(w, v); return;
     case VALUE_MAP: put_map(w, v); return;
     }

@@ -18,11 +18,17 @@
  *     json_array_end(&w);
  *     json_object_end(&w);
  */
+typedef struct JsonHide {
+    void (*put)(void *arg, const char *text, Buf *out); /* appends what is to be written instead */
+    void *arg;
+} JsonHide;
+
 typedef struct JsonWriter {
     Buf *out;
-    bool pretty;    /* 2 spaces per level; may be set after init, before the first value */
-    bool comma;     /* something stands before us on this level */
-    bool after_key; /* the next value follows its key */
+    const JsonHide *hide; /* lent; NULL: strings are written as they are. Keys always are */
+    bool pretty;          /* 2 spaces per level; may be set after init, before the first value */
+    bool comma;           /* something stands before us on this level */
+    bool after_key;       /* the next value follows its key */
     uint32_t depth;
 } JsonWriter;
 

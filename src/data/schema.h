@@ -261,10 +261,13 @@ const Value *schema_merge(const Type *type, const Value *low, const Value *high,
 
 typedef struct EncodeOptions {
     bool camel;    /* camelCase names, as our API has them; else as in the file */
-    bool mask;     /* SECRET fields that are set become "********" */
+    bool mask;     /* SECRET fields that are set become "********"; of maps and lists the values */
     bool internal; /* with INTERNAL fields: what we store ourselves and read back */
     /* Says whether a key has a meaning for this object; NULL: all have. */
     bool (*applies)(const Type *type, const Field *field, const void *object);
+    /* Texts become what this makes of them: strings, and the values of lists, maps and trees; not
+     * keys, and not the words of enums. NULL: they stay. */
+    const JsonHide *hide;
 } EncodeOptions;
 
 void schema_encode(const Type *type, const void *object, const EncodeOptions *options,

@@ -200,13 +200,32 @@ static void encode_member_struct(Encoder *e, const Type *type, const void *at) {
         *last = (Written){type, at, from, out->n - from};
 }
 
+/* In the shape it has, and whoever knows its names is to know them here, too. */
+static void encode_secret(Encoder *e, const Type *type, const void *at) {
+    const StrMap *map = at;
+    const StrList *list = at;
+    if (type->kind == TYPE_STRING_MAP) {
+        json_object_begin(e->out);
+        for (size_t i = 0; i < map->n; i++)
+            json_kv_string(e->out, map->at[i].name, SCHEMA_MASKED);
+        json_object_end(e->out);
+    } else if (type->kind == TYPE_STRINGS) {
+        json_array_begin(e->out);
+        for (size_t i = 0; i < list->n; i++)
+            json_string(e->out, SCHEMA_MASKED);
+        json_array_end(e->out);
+    } else {
+        json_string(e->out, SCHEMA_MASKED);
+    }
+}
+
 static void encode_member(Encoder *e, const Type *type, const Field *field, const void *object) {
     const void *at = field_at(field, object);
     encode_key(e, field->name);
     if (field->flags & FIELD_SET_BITS)
         encode_bits(e, type, (uint64_t)number_at(at));
     else if (field->flags & FIELD_SECRET && e->options->mask)
-        json_string(e->out, SCHEMA_MASKED);
+        encode_secret(e, field->type, at);
     else if (field->type->kind == TYPE_STRUCT)
         encode_member_struct(e, field->type, at);
     else
@@ -232,20 +251,34 @@ static void encode_struct(Encoder *e, const Type *type, const void *object) {
     json_object_end(e->out);
 }
 
+static void encode_texts(Encoder *e, const Type *type, const void *at) {
+    const JsonHide *before = e->out->hide;
+    e->out->hide = e->options->hide;
+    if (type->kind == TYPE_STRING)
+        json_string(e->out, string_at(at));
+    else if (type->kind == TYPE_STRINGS)
+        encode_strings(e, at);
+    else if (type->kind == TYPE_STRING_MAP)
+        encode_string_map(e, at);
+    else
+        type->encode(at, e->out);
+    e->out->hide = before;
+}
+
 static void encode_any(Encoder *e, const Type *type, const void *at) {
     switch (type->kind) {
     case TYPE_BOOL: json_bool(e->out, *(const bool *)at); return;
     case TYPE_INT: json_int(e->out, number_at(at)); return;
     case TYPE_DURATION: encode_duration(e, number_at(at)); return;
     case TYPE_SIZE: encode_size(e, number_at(at)); return;
-    case TYPE_STRING: json_string(e->out, string_at(at)); return;
-    case TYPE_STRINGS: encode_strings(e, at); return;
-    case TYPE_STRING_MAP: encode_string_map(e, at); return;
+    case TYPE_STRING:
+    case TYPE_STRINGS:
+    case TYPE_STRING_MAP:
+    case TYPE_CUSTOM: encode_texts(e, type, at); return;
     case TYPE_ENUM: encode_enum(e, type, at); return;
     case TYPE_STRUCT: encode_struct(e, type, at); return;
     case TYPE_LIST: encode_list(e, type, at); return;
     case TYPE_MAP: encode_map(e, type, at); return;
-    case TYPE_CUSTOM: type->encode(at, e->out); return;
     }
     UNREACHABLE();
 }

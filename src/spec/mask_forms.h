@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* In what forms a secret turns up in what programs write: as it is, line by line, and, if it is
- * long, in base64 and percent-encoded. A log masks all of them, and so do sentences.
+ * long, in base64 and percent-encoded. A log masks all of them, and so do sentences and objects.
+ *
+ * Not masked are: other encodings, such as hexadecimal; base64 that is broken into lines within the
+ * secret; and of base64 a character at either end that the text beside the secret determines as
+ * well: up to 4 bits of its first byte, and of its last one.
  *
  *     MaskForms forms;
  *     mask_forms_init(&forms, arena);
@@ -10,6 +14,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "data/schema.h"
 
@@ -32,8 +37,19 @@ void mask_forms_deinit(MaskForms *forms);
 void mask_forms_add(MaskForms *forms, const char *value);
 /* The encodings of a long one, as long as there are fewer than MASK_FORMS_MAX forms. Within base64
  * of a longer text the secret begins at one of three places of a group: of each the part that the
- * secret alone determines is a form. */
+ * secret alone determines is a form. Percent-encoded it has hex digits in upper case. */
 void mask_forms_add_encoded(MaskForms *forms, const char *value);
+/* And, if there is still room, the rarer ones: base64 that ends with it, and hex in lower case. */
+void mask_forms_add_more(MaskForms *forms, const char *value);
+
+/* Hides forms in many texts. */
+typedef struct FormMask {
+    const char **at; /* the forms, by their first byte */
+    uint16_t from[257];
+} FormMask;
+/* In `arena`, with the texts of `forms`, of which there are fewer than 65536. */
+void form_mask_init(FormMask *mask, const StrList *forms, Arena *arena);
+void form_mask_put(const FormMask *mask, const char *text, Buf *out);
 
 /* Hides all forms in a sentence, in place. It is cut where it would get longer than `size`. One
  * that is as long as that was cut before, perhaps in the midst of a form: what is left of that is

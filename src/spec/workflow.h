@@ -50,8 +50,11 @@ const WorkflowConfig *workflow_load(const char *file, const char *text, size_t s
 const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size, Arena *arena);
 /* Likewise, of source->value: one that was stored. */
 const WorkflowConfig *workflow_decode(const Source *source, Arena *arena);
-/* As it is stored, or (mask) shown: values of secrets become "********" wherever they stand. */
-void workflow_encode(const WorkflowConfig *config, bool mask, JsonWriter *out);
+/* The forms of all its secrets, in `arena`: what is masked in logs, and what shows it. */
+StrList workflow_mask_forms(const WorkflowConfig *config, Arena *arena);
+/* As it is stored (masks: NULL), or shown: secrets become "********", and in all other texts each
+ * form in `masks`, as in a log. It stays a Config. */
+void workflow_encode(const WorkflowConfig *config, const StrList *masks, JsonWriter *out);
 
 /* The steps in the order of the text. */
 size_t workflow_step_count(const WorkflowConfig *config);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "data/json.h"
 #include "data/yaml.h"
+#include "spec/mask_forms.h"
 #include "spec/workflow.h"
 #include "spec/workflow_check.h"
 
@@ -59,64 +60,49 @@ static bool is_config(const Source *source) {
 
 /* --- shown --- */
 
-/* Every value that is secret, and those that are known to be secret elsewhere. */
-static bool is_secret(const WorkflowConfig *config, const Step *step, const char *text) {
+typedef void (*AddFn)(MaskForms *forms, const char *value);
+
+static void each_secret(const WorkflowConfig *config, MaskForms *forms, AddFn add) {
     for (size_t i = 0; i < config->secrets.n; i++)
-        if (strlen(config->secrets.at[i].value) >= SECRET_MIN &&
-            strstr(text, config->secrets.at[i].value))
-            return true;
-    for (size_t i = 0; i < step->secret_mapping.n; i++)
-        if (strlen(step->secret_mapping.at[i].value) >= SECRET_MIN &&
-            strstr(text, step->secret_mapping.at[i].value))
-            return true;
-    return false;
-}
-
-static StrMap masked_map(const WorkflowConfig *config, const Step *step, const StrMap *map,
-                         Arena *arena) {
-    StrMap copy = {.at = arena_alloc(arena, (map->n + 1) * sizeof(StrPair)), .n = map->n};
-    for (size_t i = 0; i < map->n; i++) {
-        copy.at[i] = map->at[i];
-        if (is_secret(config, step, map->at[i].value))
-            copy.at[i].value = SCHEMA_MASKED;
-    }
-    return copy;
-}
-
-static StrList masked_list(const WorkflowConfig *config, const Step *step, const StrList *list,
-                           Arena *arena) {
-    StrList copy = {.at = arena_alloc(arena, (list->n + 1) * sizeof(char *)), .n = list->n};
-    for (size_t i = 0; i < list->n; i++)
-        copy.at[i] = is_secret(config, step, list->at[i]) ? SCHEMA_MASKED : list->at[i];
-    return copy;
-}
-
-static WorkflowConfig masked(const WorkflowConfig *config, Arena *arena) {
-    WorkflowConfig copy = *config;
-    copy.stages.at = arena_alloc(arena, (config->stages.n + 1) * sizeof(Stage));
-    for (size_t i = 0; i < config->stages.n; i++) {
-        Stage *stage = &copy.stages.at[i];
-        size_t n = config->stages.at[i].steps.n;
-        stage->steps.n = n;
-        stage->steps.at = arena_alloc(arena, (n + 1) * sizeof(Step));
-        for (size_t k = 0; k < n; k++) {
-            Step *step = &stage->steps.at[k];
-            *step = config->stages.at[i].steps.at[k];
-            if (step->image && is_secret(config, step, step->image))
-                step->image = SCHEMA_MASKED;
-            step->environment = masked_map(config, step, &step->environment, arena);
-            step->commands = masked_list(config, step, &step->commands, arena);
-            step->entrypoint = masked_list(config, step, &step->entrypoint, arena);
+        add(forms, config->secrets.at[i].value);
+    for (size_t s = 0; s < config->stages.n; s++) {
+        for (size_t k = 0; k < config->stages.at[s].steps.n; k++) {
+            const Step *step = &config->stages.at[s].steps.at[k];
+            const char *netrc = strmap_get(&step->environment, "CI_NETRC_PASSWORD");
+            for (size_t i = 0; i < step->secret_mapping.n; i++)
+                add(forms, step->secret_mapping.at[i].value);
+            if (step->auth_config.password)
+                add(forms, step->auth_config.password);
+            if (netrc)
+                add(forms, netrc);
         }
     }
-    return copy;
 }
 
-void workflow_encode(const WorkflowConfig *config, bool mask, JsonWriter *out) {
+StrList workflow_mask_forms(const WorkflowConfig *config, Arena *arena) {
+    MaskForms forms;
+    mask_forms_init(&forms, arena);
+    each_secret(config, &forms, mask_forms_add);
+    each_secret(config, &forms, mask_forms_add_encoded);
+    each_secret(config, &forms, mask_forms_add_more);
+    mask_forms_deinit(&forms);
+    return forms.list;
+}
+
+static void hide(void *arg, const char *text, Buf *out) {
+    form_mask_put(arg, text, out);
+}
+
+void workflow_encode(const WorkflowConfig *config, const StrList *masks, JsonWriter *out) {
     Arena arena;
+    FormMask mask;
+    JsonHide own = {hide, &mask};
     arena_init(&arena);
-    WorkflowConfig shown = mask ? masked(config, &arena) : *config;
-    schema_encode(&type_workflow, &shown, &(EncodeOptions){.mask = mask}, out);
+    if (masks)
+        form_mask_init(&mask, masks, &arena);
+    schema_encode(&type_workflow, config,
+                  &(EncodeOptions){.mask = masks != NULL, .hide = masks && masks->n ? &own : NULL},
+                  out);
     arena_deinit(&arena);
 }
 

@@ -95,34 +95,11 @@ static StrMap with_drone(const StrMap *own, Arena *arena) {
 
 /* ---- secrets ---- */
 
-typedef void (*AddFn)(MaskForms *forms, const char *value);
-
-static void each_secret(const WorkflowConfig *config, MaskForms *forms, AddFn add) {
-    for (size_t i = 0; i < config->secrets.n; i++)
-        add(forms, config->secrets.at[i].value);
-    for (size_t s = 0; s < config->stages.n; s++) {
-        for (size_t k = 0; k < config->stages.at[s].steps.n; k++) {
-            const Step *step = &config->stages.at[s].steps.at[k];
-            const char *netrc = strmap_get(&step->environment, "CI_NETRC_PASSWORD");
-            for (size_t i = 0; i < step->secret_mapping.n; i++)
-                add(forms, step->secret_mapping.at[i].value);
-            if (step->auth_config.password)
-                add(forms, step->auth_config.password);
-            if (netrc)
-                add(forms, netrc);
-        }
-    }
-}
-
 const StrList *workflow_masks(Workflow *workflow) {
-    MaskForms forms;
     if (workflow->masks)
         return workflow->masks;
-    mask_forms_init(&forms, &workflow->arena);
-    each_secret(workflow->config, &forms, mask_forms_add);
-    each_secret(workflow->config, &forms, mask_forms_add_encoded);
-    mask_forms_deinit(&forms);
-    workflow->masks = arena_dup(&workflow->arena, &forms.list, sizeof(forms.list));
+    StrList forms = workflow_mask_forms(workflow->config, &workflow->arena);
+    workflow->masks = arena_dup(&workflow->arena, &forms, sizeof(forms));
     return workflow->masks;
 }
 

@@ -77,7 +77,7 @@ int workflow_files_begin(const Workflow *workflow, Err *err) {
     workflow_encode_given(workflow, &out);
     json_kv_bool(&out, "keep", workflow->facts.keep);
     json_key(&out, "config");
-    workflow_encode(workflow->config, false, &out);
+    workflow_encode(workflow->config, NULL, &out);
     json_object_end(&out);
     return write_file(workflow, &buf, err);
 }

@@ -70,6 +70,17 @@ static void kv_time(JsonWriter *out, const char *key, int64_t us) {
     json_kv_string(out, key, time);
 }
 
+/* Of one that is over nobody has asked what is masked. */
+static void encode_config(const Workflow *workflow, JsonWriter *out) {
+    Arena arena;
+    arena_init(&arena);
+    StrList masks =
+        workflow->masks ? *workflow->masks : workflow_mask_forms(workflow->config, &arena);
+    json_key(out, "config");
+    workflow_encode(workflow->config, &masks, out);
+    arena_deinit(&arena);
+}
+
 static void encode_spec(const Workflow *workflow, JsonWriter *out) {
     char timeout[DURATION_TEXT];
     json_kv_object(out, "spec");
@@ -81,8 +92,7 @@ static void encode_spec(const Workflow *workflow, JsonWriter *out) {
     workflow_show_given(workflow, out);
     if (workflow->facts.keep)
         json_kv_bool(out, "keep", true);
-    json_key(out, "config");
-    workflow_encode(workflow->config, true, out);
+    encode_config(workflow, out);
     json_object_end(out);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/xalloc.h"
 #include "harness/test.h"
 
 typedef struct Forms {
@@ -17,6 +18,7 @@ static StrList forms_of(const char *value, Arena *arena) {
     mask_forms_init(&forms, arena);
     mask_forms_add(&forms, value);
     mask_forms_add_encoded(&forms, value);
+    mask_forms_add_more(&forms, value);
     mask_forms_deinit(&forms);
     return forms.list;
 }
@@ -71,12 +73,43 @@ TEST(what_is_long_is_found_in_base64_wherever_it_stands)
     arena_deinit(&forms.arena);
 }
 
+/* Of base64 no more of a secret is seen than up to 4 bits of its first and last byte. */
+TEST(base64_shows_nothing_of_a_secret_but_a_few_bits_at_its_ends)
+{
+    static const char secret[] = "hunter2222222", *const around[] = {"", "a", "ab", "abc", "\n\n"};
+    for (size_t size = 8; size < sizeof(secret); size++) {
+        AUTO_FREE char *own = xasprintf("%.*s", (int)size, secret);
+        Forms forms;
+        forms_init(&forms, own);
+        for (size_t i = 0; i < COUNT(around) * COUNT(around); i++) {
+            const char *before = around[i / COUNT(around)], *after = around[i % COUNT(around)];
+            AUTO_FREE char *text = xasprintf("%s%s%s", before, own, after);
+            size_t encoded = strlen(text) * 4 / 3 + (strlen(text) % 3 != 0);
+            size_t first = (strlen(before) * 8 + 5) / 6; /* whole characters of the secret alone */
+            size_t last = (strlen(before) + size) * 8 / 6;
+            if (*after == '\n' && (strlen(before) + size) % 3) /* its bits are those of an end */
+                last++;
+            size_t end = *after ? last : encoded;
+            Buf buf;
+            buf_init(&buf, 1024);
+            base64_put(&buf, text, strlen(text));
+            AUTO_FREE char *copy = mask_copy(&forms.list, buf.p);
+            AUTO_FREE char *want = xasprintf("%.*s********%s", (int)first, buf.p, buf.p + end);
+            CHECK_STR(copy, want);
+            buf_deinit(&buf);
+        }
+        arena_deinit(&forms.arena);
+    }
+}
+
 TEST(what_is_long_is_found_in_an_address)
 {
     Forms forms;
     forms_init(&forms, "pass word&=/1");
     CHECK(has(&forms, "pass%20word%26%3D%2F1"));
     CHECK(has(&forms, "pass+word%26%3D%2F1"));
+    CHECK(has(&forms, "pass%20word%26%3d%2f1"));
+    CHECK(has(&forms, "pass+word%26%3d%2f1"));
     arena_deinit(&forms.arena);
     forms_init(&forms, "a&bcd");
     CHECK_EQ(forms.list.n, 1);
@@ -86,10 +119,10 @@ TEST(what_is_long_is_found_in_an_address)
 TEST(a_sentence_is_masked_as_a_log_is)
 {
     Forms forms;
-    char text[40] = "open hunter2222: aHVudGVyMjIy, hunter";
+    char text[60] = "open hunter2222: aHVudGVyMjIyMg==, hunter";
     forms_init(&forms, "hunter2222");
     mask_text(&forms.list, text, sizeof(text));
-    CHECK_STR(text, "open ********: ********, hunter");
+    CHECK_STR(text, "open ********: ********==, hunter");
     char full[] = "open hunter22"; /* the rest did not fit */
     mask_text(&forms.list, full, sizeof(full));
     CHECK_STR(full, "open ********");

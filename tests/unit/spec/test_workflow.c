@@ -15,10 +15,14 @@ enum { TEXT_MAX = 1 << 20 };
 
 static void show(const WorkflowConfig *config, bool mask, Buf *out) {
     JsonWriter w;
+    Arena arena;
+    arena_init(&arena);
+    StrList masks = workflow_mask_forms(config, &arena);
     json_writer_init(&w, out);
     w.pretty = true;
-    workflow_encode(config, mask, &w);
+    workflow_encode(config, mask ? &masks : NULL, &w);
     buf_putc(out, '\n');
+    arena_deinit(&arena);
 }
 
 /* What is stored is read back as the same. */
