@@ -144,6 +144,15 @@ static void check_step(Checking *checking, const Step *step, uint32_t stage, uin
     }
 }
 
+/* A backend knows the path of what it finds wrong; where that stands the source does. */
+static void find_places(const Source *source, size_t from) {
+    for (size_t i = from; i < source->report->n; i++) {
+        Place *place = &source->report->at[i].place;
+        if (!place->file)
+            (void)source_find(source, place->path ? place->path : "", place);
+    }
+}
+
 void backend_check_config(Backend *backend, const WorkflowConfig *config, const Source *source) {
     ConfigField fields[CONFIG_FIELDS_MAX];
     Checking checking = {.backend = backend, .source = source, .fields = fields};
@@ -161,8 +170,10 @@ void backend_check_config(Backend *backend, const WorkflowConfig *config, const 
             check_step(&checking, &config->stages.at[i].steps.at[k], i, k);
     warn(&checking);
     buf_deinit(&checking.names);
+    size_t before = source->report->n;
     if (backend->ops->check)
         backend->ops->check(backend, config, source->report);
+    find_places(source, before);
 }
 
 /* ---- for people ---- */

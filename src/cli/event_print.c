@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/xalloc.h"
+#include "cli/plain.h"
 #include "data/json.h"
 
 enum { NAME_LEAST = 15, KIND_WIDTH = 9, LATE_US = 5 * 1000 * 1000 };
@@ -38,17 +40,18 @@ static const char *color_of(const char *kind, const char *reason) {
 
 static void print_one(EventPrint *print, const Value *event) {
     char time[TIME_TEXT];
-    const char *target = value_get_str(event, "target"), *kind = value_get_str(event, "kind");
+    const char *about = value_get_str(event, "target"), *kind = value_get_str(event, "kind");
     const char *said = value_get_str(event, "time"), *message = value_get_str(event, "message");
     const char *color = print->cli->color ? color_of(kind, value_get_str(event, "reason")) : "";
     if (!said || !kind || !message)
         return;
     local_time(said, time);
-    target = target ? target : "-";
+    AUTO_FREE char *target = plain_copy(about ? about : "-");
     if ((int)strlen(target) > print->width)
         print->width = (int)strlen(target);
+    AUTO_FREE char *said_plain = plain_copy(message);
     printf("%s  %-*s  %s%-*s%s  %s\n", time, print->width, target, color, KIND_WIDTH, kind,
-           color[0] ? "\033[0m" : "", message);
+           color[0] ? "\033[0m" : "", said_plain);
 }
 
 /* An end is heard of a little after it happened, when others may have begun since. Only a little:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/columns.h"
+#include "cli/plain.h"
 
 enum { WIDTH_MOST = 24, NAME_BYTES = 4 * WIDTH_MOST };
 
@@ -58,7 +59,8 @@ static void print_text(const Prefix *prefix, const char *bytes, size_t size, FIL
 
 void prefix_print(Prefix *prefix, const LogEntry *entry, FILE *to) {
     bool gap = entry->stream == LOG_GAP;
-    print_name(prefix, entry->target, gap, to);
+    AUTO_FREE char *plain = plain_is(entry->target) ? NULL : plain_copy(entry->target);
+    print_name(prefix, plain ? plain : entry->target, gap, to);
     if (gap)
         fputs("[thole: ", to);
     print_text(prefix, entry->bytes, entry->size, to);

@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/xalloc.h"
+#include "cli/plain.h"
 
 enum { EXCERPT_MOST = 160 };
 
@@ -46,8 +48,9 @@ static void print_problem(const Cli *cli, const Value *problem, const char *kind
     fputs(file ? file : cli->config_file, stderr);
     if (line)
         fprintf(stderr, ":%lld:%lld", (long long)line, (long long)column);
-    fprintf(stderr, ": %s%s%s%s", kind, path ? path : "", path && path[0] ? ": " : "",
-            message ? message : "");
+    AUTO_FREE char *plain_path = plain_copy(path ? path : "");
+    AUTO_FREE char *plain_message = plain_copy(message ? message : "");
+    fprintf(stderr, ": %s%s%s%s", kind, plain_path, plain_path[0] ? ": " : "", plain_message);
     fprintf(stderr, "%s%s\n", hint ? "; " : "", hint ? hint : "");
     if (line && isatty(STDERR_FILENO))
         print_excerpt(file ? file : cli->config_file, line, column, cli->color_err);

@@ -8,6 +8,7 @@
 #include "base/columns.h"
 #include "base/vec.h"
 #include "base/xalloc.h"
+#include "cli/plain.h"
 
 enum {
     COLUMNS_MOST = 16,
@@ -40,7 +41,7 @@ Table *table_new(const char *const *columns, size_t n, bool color) {
 void table_row(Table *table, const char *const *cells, const char *color) {
     Row row = {.color = color};
     for (size_t i = 0; i < table->n; i++) {
-        row.cells[i] = xstrdup(cells[i] ? cells[i] : "");
+        row.cells[i] = plain_copy(cells[i] ? cells[i] : "");
         if (columns_of(row.cells[i]) > table->width[i])
             table->width[i] = columns_of(row.cells[i]);
     }

@@ -13,6 +13,7 @@
 #include "base/vec.h"
 #include "base/xalloc.h"
 #include "cli/follow.h"
+#include "cli/plain.h"
 #include "cli/progress.h"
 #include "cli/workflow_view.h"
 #include "data/json.h"
@@ -73,9 +74,9 @@ static StepSeen *seen_of(Follow *f, const Value *step) {
     if (seen || !uuid || !name)
         return seen;
     seen = xcalloc(1, sizeof(*seen));
-    *seen = (StepSeen){.name = xstrdup(name), .state = "pending"};
+    *seen = (StepSeen){.name = plain_copy(name), .state = "pending"};
     map_put(&f->steps, uuid, seen);
-    prefix_widen(&f->prefix, name);
+    prefix_widen(&f->prefix, seen->name);
     return seen;
 }
 

@@ -11,12 +11,13 @@
 #include "base/map.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/plain.h"
 #include "cli/step_chart.h"
 #include "cli/workflow.h"
 #include "cli/workflow_view.h"
 #include "data/json.h"
 
-enum { WIDTH = 80 };
+enum { WIDTH = 80, PIECE = 64 * 1024 };
 
 typedef struct Graph {
     Cli *cli;
@@ -70,12 +71,14 @@ static void read_graph(Graph *graph) {
     for (size_t i = 0; i < graph->n; i++) {
         char took[DURATION_TEXT];
         ChartStep *step = &graph->at[i];
-        step->name = value_get_str(graph->status[i], "name");
+        const char *name = value_get_str(graph->status[i], "name");
+        AUTO_FREE char *plain = plain_copy(name);
+        step->name = arena_strdup(&graph->cli->arena, plain);
         step->state = workflow_state_literal(value_get_str(graph->status[i], "state"));
         step->color = workflow_state_color(step->state);
         workflow_step_took(graph->status[i], took);
         step->took = arena_strdup(&graph->cli->arena, took);
-        (void)map_put(&names, step->name, (void *)(uintptr_t)(i + 1));
+        (void)map_put(&names, name, (void *)(uintptr_t)(i + 1));
     }
     for (size_t i = 0; i < graph->n; i++)
         read_edges(graph, &names, i);
@@ -83,6 +86,14 @@ static void read_graph(Graph *graph) {
 }
 
 /* ---- as data ---- */
+
+/* Edges may be many: what was written goes out at times. */
+static void flush(Buf *out, size_t least) {
+    if (out->n < least)
+        return;
+    fwrite(out->p, 1, out->n, stdout);
+    buf_reset(out);
+}
 
 typedef void (*EdgeFn)(const Graph *graph, size_t from, size_t to, void *arg);
 
@@ -107,6 +118,7 @@ static void put_edge_json(const Graph *graph, size_t from, size_t to, void *arg)
     json_kv_string(out, "from", uuid_of(graph, from));
     json_kv_string(out, "to", uuid_of(graph, to));
     json_object_end(out);
+    flush(out->out, PIECE);
 }
 
 static void print_json(const Graph *graph, Buf *buf) {
@@ -118,7 +130,7 @@ static void print_json(const Graph *graph, Buf *buf) {
     for (size_t i = 0; i < graph->n; i++) {
         json_object_begin(&out);
         json_kv_string(&out, "uuid", uuid_of(graph, i));
-        json_kv_string(&out, "name", graph->at[i].name);
+        json_kv_string(&out, "name", value_get_str(graph->status[i], "name"));
         json_kv_string(&out, "state", graph->at[i].state);
         json_kv_int(&out, "stage", (int64_t)graph->at[i].stage);
         json_object_end(&out);
@@ -148,6 +160,7 @@ static void put_edge_dot(const Graph *graph, size_t from, size_t to, void *arg) 
     buf_puts(out, " -> ");
     put_quoted(uuid_of(graph, to), out);
     buf_puts(out, ";\n");
+    flush(out, PIECE);
 }
 
 static const char *dot_color(const char *state) {
@@ -209,7 +222,7 @@ int workflow_graph(Cli *cli, const WorkflowOptions *ask, Err *err) {
         print_dot(&graph, &out);
     else
         print_chart(&graph, &out);
-    fwrite(buf_cstr(&out), 1, out.n, stdout);
+    flush(&out, 1);
     buf_deinit(&out);
     return EXIT_DONE;
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/columns.h"
 #include "base/str.h"
+#include "cli/plain.h"
 #include "cli/table.h"
 #include "cli/workflow.h"
 
@@ -78,12 +79,20 @@ void workflow_step_took(const Value *step, char text[DURATION_TEXT]) {
 
 /* ---- sentences ---- */
 
+static void put_error(const char *error, Buf *out) {
+    if (!error)
+        return;
+    buf_puts(out, ": ");
+    plain_put(error, out);
+}
+
 void workflow_step_sentence(const Value *step, bool color, Buf *out) {
     const char *error = value_get_str(step, "error");
     int64_t code = value_get_int(step, "exit_code", 0);
     char took[DURATION_TEXT];
     workflow_step_took(step, took);
-    buf_printf(out, "%s: ", text_of(step, "name"));
+    plain_put(text_of(step, "name"), out);
+    buf_puts(out, ": ");
     put_word(text_of(step, "state"), color, out);
     if (code)
         buf_printf(out, ", exit code %lld", (long long)code);
@@ -91,8 +100,7 @@ void workflow_step_sentence(const Value *step, bool color, Buf *out) {
         buf_puts(out, ", out of memory");
     if (took[0])
         buf_printf(out, ", after %s", took);
-    if (error)
-        buf_printf(out, ": %s", error);
+    put_error(error, out);
 }
 
 static void put_counts(const Value *steps, Buf *out) {
@@ -119,8 +127,7 @@ void workflow_sentence(const Value *workflow, bool color, Buf *out) {
     put_word(workflow_word(workflow), color, out);
     if (took[0])
         buf_printf(out, " after %s", took);
-    if (error)
-        buf_printf(out, ": %s", error);
+    put_error(error, out);
     put_counts(value_get(status, "steps"), out);
 }
 

@@ -9,3 +9,11 @@
  * broken or non-UTF-8 text, duplicate keys, integers beyond 64 bits, NUL in keys, more than
  * MAX_JSON_BYTES, deeper than MAX_JSON_DEPTH. */
 MUST int json_parse(const char *text, size_t size, Arena *arena, const Value **ret, Err *err);
+
+typedef struct JsonPlace {
+    int line, column; /* from 1; 0: of no place */
+} JsonPlace;
+
+/* The same with a sentence that does not name the place, which goes to *ret_place. */
+MUST int json_parse_placed(const char *text, size_t size, Arena *arena, const Value **ret,
+                           JsonPlace *ret_place, Err *err);

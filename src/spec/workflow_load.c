@@ -29,13 +29,15 @@ bool workflow_is_graph(const WorkflowConfig *config) {
 static int read_tree(Source *source, const char *text, size_t size) {
     size_t space = strspn(text, " \t\r\n");
     Report ignored;
+    JsonPlace at;
     Err err;
     report_init(&ignored, source->arena);
     if (text[space] != '{')
         return yaml_parse(&(YamlText){source->file, text, size}, source->arena, source->report,
                           &source->value);
-    if (json_parse(text, size, source->arena, &source->value, &err) < 0) {
-        report_add(source->report, &(Place){.file = source->file}, NULL, "%s", err.msg);
+    if (json_parse_placed(text, size, source->arena, &source->value, &at, &err) < 0) {
+        Place place = {source->file, (uint32_t)at.line, (uint32_t)at.column, NULL};
+        report_add(source->report, &place, NULL, "not valid JSON: %s", err.msg);
         return -1;
     }
     const Value *placed;

@@ -45,7 +45,7 @@ def test_json_is_the_workflow_at_its_end_alone(thole):
 def test_run_reads_stdin(thole):
     result = thole.run("workflow", "run", "-", "--backend", "local", input=json.dumps(config([step("a", "echo one")])))
     assert lines_of(result) == ["a | one"]
-    assert "stdin: not valid JSON: line 1" in thole.run("workflow", "run", "-", input="{nonsense", code=2).err
+    assert "stdin:1:9: not valid JSON: " in thole.run("workflow", "run", "-", input="{nonsense", code=2).err
 
 
 def test_its_time_is_up(thole):
@@ -276,6 +276,29 @@ def test_stages_are_boxes_and_edges_between_those_that_follow_each_other(thole):
 
 
 # ---- what is given to steps
+
+def test_a_graph_of_any_size_is_written(thole):
+    """1,000 × 1,000 edges, and no more memory than their nodes take."""
+    wide = [{"name": f"s{i}", "uuid": f"{'u' * 40}{i}", "type": "commands", "image": "sh", "on_success": True, "environment": {}, "commands": ["x"]}
+            for i in range(2000)]
+    path = write_config(thole, wide[:1000], wide[1000:])
+    thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", "T1", "-d")
+    assert len(thole.run("workflow", "graph", "T1", "-o", "json").json()["edges"]) == 1000000
+    assert thole.run("workflow", "graph", "T1", "-o", "dot").out.count(" -> ") == 1000000
+
+
+def test_names_say_nothing_to_a_terminal(thole):
+    name = "\x1b[31mred\x9b\n"
+    path = write_config(thole, [{**step("a", "echo '\x1b[32mgreen'", "exit 3"), "name": name}])
+    shown = "\\x1b[31mred\\x9b\\x0a"
+    result = thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", code=1)
+    assert f"{shown} | \x1b[32mgreen" in lines_of(result) and f"thole: {shown}: failure, exit code 3" in result.err
+    for verb in ["list", "show", "logs", "events", "graph", "graph -o dot"]:
+        out = thole.run("workflow", *verb.split(" ")[:1], *["T1"][:verb != "list"], *verb.split(" ")[1:]).out
+        assert (shown.replace("\\", "\\\\") if "dot" in verb else shown) in out, verb
+        assert "\x1b[31m" not in out and "\x9b" not in out, verb
+    assert thole.run("workflow", "graph", "T1", "-o", "json").json()["nodes"][0]["name"] == name
+
 
 def test_env_and_secrets_reach_steps_and_secrets_are_shown_nowhere(thole):
     path = write_config(thole, [step("a", "echo $GREETING $TOKEN $MINE")])
