@@ -52,16 +52,16 @@ static Value *convert(const json_t *json, Arena *arena, int depth, Err *err) {
     UNREACHABLE();
 }
 
-int json_parse_placed(const char *text, size_t size, Arena *arena, const Value **ret,
-                      JsonPlace *ret_place, Err *err) {
+int json_parse_placed(const JsonText *source, Arena *arena, const Value **ret, JsonPlace *ret_place,
+                      Err *err) {
     json_error_t why;
     *ret_place = (JsonPlace){0};
-    if (size > MAX_JSON_BYTES)
-        return err_set(err, ERR_LIMIT, "JSON of %zu bytes is larger than the limit of %d", size,
-                       MAX_JSON_BYTES);
+    if (source->size > MAX_JSON_BYTES)
+        return err_set(err, ERR_LIMIT, "JSON of %zu bytes is larger than the limit of %d",
+                       source->size, MAX_JSON_BYTES);
     AUTO(json_decrefp)
-    json_t *json =
-        json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    json_t *json = json_loadb(source->text, source->size,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
     if (!json) {
         *ret_place = (JsonPlace){why.line, why.column};
         return err_set(err, ERR_INVALID, "%s", why.text);
@@ -75,7 +75,7 @@ int json_parse_placed(const char *text, size_t size, Arena *arena, const Value *
 
 int json_parse(const char *text, size_t size, Arena *arena, const Value **ret, Err *err) {
     JsonPlace place;
-    int r = json_parse_placed(text, size, arena, ret, &place, err);
+    int r = json_parse_placed(&(JsonText){text, size}, arena, ret, &place, err);
     if (r < 0 && place.line)
         err_in(err, "not valid JSON: line %d, column %d", place.line, place.column);
     return r;

@@ -14,6 +14,11 @@ typedef struct JsonPlace {
     int line, column; /* from 1; 0: of no place */
 } JsonPlace;
 
+typedef struct JsonText {
+    const char *text;
+    size_t size;
+} JsonText;
+
 /* The same with a sentence that does not name the place, which goes to *ret_place. */
-MUST int json_parse_placed(const char *text, size_t size, Arena *arena, const Value **ret,
+MUST int json_parse_placed(const JsonText *source, Arena *arena, const Value **ret,
                            JsonPlace *ret_place, Err *err);

@@ -35,7 +35,7 @@ static int read_tree(Source *source, const char *text, size_t size) {
     if (text[space] != '{')
         return yaml_parse(&(YamlText){source->file, text, size}, source->arena, source->report,
                           &source->value);
-    if (json_parse_placed(text, size, source->arena, &source->value, &at, &err) < 0) {
+    if (json_parse_placed(&(JsonText){text, size}, source->arena, &source->value, &at, &err) < 0) {
         Place place = {source->file, (uint32_t)at.line, (uint32_t)at.column, NULL};
         report_add(source->report, &place, NULL, "not valid JSON: %s", err.msg);
         return -1;
