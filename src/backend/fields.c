@@ -148,7 +148,7 @@ static void check_step(Checking *checking, const Step *step, uint32_t stage, uin
 static void find_places(const Source *source, size_t from) {
     for (size_t i = from; i < source->report->n; i++) {
         Place *place = &source->report->at[i].place;
-        if (!place->file)
+        if (!place->file || !place->file[0])
             (void)source_find(source, place->path ? place->path : "", place);
     }
 }
