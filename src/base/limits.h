@@ -37,6 +37,8 @@ enum {
     MAX_EVENT_LINE = 16 << 10,
     MAX_BACKEND_KINDS = 8,
     MAX_GRACE_MS = 24 * 60 * 60 * 1000, /* of a stop */
+    MAX_STEP_NAME = 200,                /* bytes */
+    MAX_STEP_UUID = 80,                 /* bytes; with each as %xx the name of a directory */
     MAX_WORKFLOW_STEPS = 10000,
     MAX_WORKFLOWS_OVER = 200, /* the oldest ones go, with their files */
 };

@@ -56,6 +56,24 @@ static void check_when(const Check *check, const StepAt *at) {
                 "only a step that runs after a failure can run after a cancel");
 }
 
+/* Names become names of files, containers, labels and hosts. What those cannot have is escaped, but
+ * they have a length; and people read names in their terminals. */
+static void check_name(const Check *check, const StepAt *at, const char *key, const char *name,
+                       size_t most) {
+    size_t n = strlen(name);
+    if (n > most)
+        PROBLEM(check, at, key, "shorten it", "the %s %.40s… has %zu bytes; %zu are the most", key,
+                name, n, most);
+    for (size_t i = 0; i < n; i++)
+        if (((unsigned char)name[i] < ' ' && name[i] != '\t') || name[i] == 0x7f) {
+            PROBLEM(check, at, key, NULL,
+                    "the %s has the control character \\x%02x at byte %zu; a %s is one line of "
+                    "plain text",
+                    key, (unsigned)name[i], i + 1, key);
+            return;
+        }
+}
+
 static void check_kind(const Check *check, const StepAt *at) {
     const Step *step = at->step;
     if (step->type == STEP_CACHE)
@@ -223,6 +241,9 @@ void workflow_check(const WorkflowConfig *config, const Source *source) {
     }
     map_init(&check.names);
     for (size_t i = 0; i < check.n; i++) {
+        const Step *step = check.at[i].step;
+        check_name(&check, &check.at[i], "name", step->name, MAX_STEP_NAME);
+        check_name(&check, &check.at[i], "uuid", step->uuid, MAX_STEP_UUID);
         check_when(&check, &check.at[i]);
         check_kind(&check, &check.at[i]);
         check_addresses(&check, &check.at[i]);

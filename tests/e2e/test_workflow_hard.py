@@ -118,3 +118,16 @@ def test_a_timeout_counts_on_while_there_is_no_server(thole, which):
     assert time.monotonic() - asked < 2.5, "it began to count anew"
     assert "its timeout" in state_of(thole, "a").get("error", "") or "timeout of 3s" in status(thole)["error"]
     wait_until(lambda: not thole.pins(), what="its process to be gone")
+
+
+def test_names_are_files_of_their_own_or_refused_before_anything_starts(thole):
+    odd = ["../../up", ".", "..", "a/b", "$(touch x) 'q' \"d\" \\", "ä" * 40, "/" * 80, "%2f"]
+    steps = [step(name, "echo here", uuid=uuid) for name, uuid in [(f"{i} {uuid[:20]}", uuid) for i, uuid in enumerate(odd)]]
+    path = write_config(thole, steps)
+    assert thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1").out.count("here") >= len(odd)
+    assert len(list((thole.state / "workflows" / "t1" / "runs").iterdir())) == len(odd)
+    for field, text in (("uuid", "y" * 300), ("name", "n" * 300), ("name", "\x1b[31mred"), ("uuid", "a\nb")):
+        path = write_config(thole, [step("first", f"echo ran > {thole.base}/ran"), {**step("x", "true"), field: text}])
+        said = thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T2", code=2).err
+        assert f"pipeline[0].steps[1].{field}" in said and "\x1b" not in said, said
+    assert not (thole.base / "ran").exists() and not (thole.state / "workflows" / "t2").exists()
