@@ -123,6 +123,25 @@ def test_much_output_is_all_there_before_the_last_word(thole):
         assert [line for line in lines_of(result) if line.startswith(f"{name} |")] == [f"{name} | {i}" for i in range(1, 20001)]
 
 
+def test_thousands_of_steps_are_shown_once_each(thole):
+    path = write_config(thole, *([step(f"s{i}", "x")] for i in range(2000)))
+    result = thole.run("workflow", "run", path, "--backend", "fake", code=0)
+    shown = [line.split(" | ")[0] for line in result.lines]
+    assert len(shown) % 2000 == 0 and all(shown.count(f"s{i}") == len(shown) // 2000 for i in range(0, 2000, 97))
+    said = result.err.splitlines()
+    assert len(said) == 2001 and "success after" in said[-1] and "(2000 success)" in said[-1]
+
+
+def test_an_event_has_the_step_as_it_was_then(thole):
+    path = write_config(thole, [step("a", "exit 3")], [step("b", "true")])
+    thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", code=1)
+    steps = thole.run("workflow", "show", "T1", "--json").json()["status"]["steps"]
+    events = [json.loads(line) for line in thole.run("workflow", "events", "T1", "-o", "json").lines]
+    assert [event["step"] for event in events if event["kind"] in ["ended", "skipped"]] == steps
+    begun = [event["step"] for event in events if event["kind"] == "started"]
+    assert begun == [{"name": "a", "uuid": "Ua", "type": "commands", "state": "starting", "exited": False}]
+
+
 def test_a_terminal_shows_what_runs_and_for_how_long(thole):
     path = write_config(thole, [step("quiet", "until test -e go; do sleep 0.02; done", "true"), step("other", "true")])
     live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", tty=(24, 80))
