@@ -3,8 +3,6 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +11,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
@@ -141,7 +138,7 @@ void workflow_mark(Workflow *workflow, uint32_t step) {
     engine_wants_drain(engine);
 }
 
-static void settle_by_force(Workflow *workflow, const char *why) {
+void workflow_settle_by_force(Workflow *workflow, const char *why) {
     for (uint32_t i = 0; i < workflow->graph->n; i++) {
         StepProgress progress = workflow->facts.steps[i].progress;
         if (progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING ||
@@ -165,7 +162,7 @@ static void on_timeout(void *arg) {
     workflow_mark(workflow, UINT32_MAX);
 }
 
-static void arm_timeout(Workflow *workflow) {
+void workflow_arm_timeout(Workflow *workflow) {
     int64_t left_ms = workflow->timeout_ms - workflow->age_ms;
     if (workflow->timeout_ms > 0 && !workflow->facts.canceled &&
         workflow_may_cancel(&workflow->facts))
@@ -182,8 +179,7 @@ static uint32_t step_of_uuid(const Workflow *workflow, const char *uuid) {
     return UINT32_MAX;
 }
 
-/* One of both says why. */
-static void not_set_up(Workflow *workflow, const SetupBlame *blame, const Err *err) {
+void workflow_fail_setup(Workflow *workflow, const SetupBlame *blame, const Err *err) {
     char why[WORKFLOW_TEXT];
     uint32_t step = blame ? step_of_uuid(workflow, blame->step) : UINT32_MAX;
     if (step != UINT32_MAX)
@@ -200,7 +196,7 @@ static void on_set_up(void *arg, const void *result, const Err *err) {
     Workflow *workflow = arg;
     workflow->call = NULL;
     if (err || result) {
-        not_set_up(workflow, result, err);
+        workflow_fail_setup(workflow, result, err);
     } else {
         workflow_note_phase(workflow, "set_up", NULL);
         sys_point("wf-set-up");
@@ -244,7 +240,7 @@ static void on_gone(void *arg, const void *result, const Err *err) {
     sys_point("wf-destroyed");
     workflow_destroyed(&workflow->facts, err ? err->msg : NULL);
     if (err) {
-        settle_by_force(workflow, err->msg);
+        workflow_settle_by_force(workflow, err->msg);
         log_warn("workflow %s is not gone: %s", workflow->name, err->msg);
     }
     workflow_mark(workflow, UINT32_MAX);
@@ -324,93 +320,11 @@ static void plan(Workflow *workflow, uint32_t step) {
     }
 }
 
-/* ---- adoption ---- */
-
-static void looked_up(Workflow *workflow) {
-    if (workflow->looked_up > 0)
-        return;
-    workflow->adopting = false;
-    workflow_mark(workflow, UINT32_MAX);
-}
-
-static void on_set_up_again(void *arg, const void *result, const Err *err) {
-    Workflow *workflow = arg;
-    workflow->call = NULL;
-    workflow->looked_up--;
-    const SetupBlame *blame = result;
-    if (err || blame) {
-        settle_by_force(workflow, err ? err->msg : blame->why);
-        not_set_up(workflow, blame, err);
-    }
-    for (uint32_t i = 0; i < workflow->graph->n && !err && !blame; i++) {
-        StepProgress progress = workflow->facts.steps[i].progress;
-        if (progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING)
-            work_resume(&workflow->work[i]);
-    }
-    workflow_mark(workflow, UINT32_MAX);
-}
-
-static void on_backend_again(void *arg, const void *result, const Err *err) {
-    Workflow *workflow = arg;
-    if (err)
-        on_set_up_again(workflow, NULL, err);
-    else
-        workflow->call = backend_setup_workflow(workflow->backend, workflow->task, workflow->dir,
-                                                workflow->config, on_set_up_again, workflow);
-}
-
-/* The backend is told anew where the task is, which creates nothing that is there. What had not
- * been set up begins, what was being destroyed is destroyed: by the plan. */
-/* True also if all that was there is destroyed: to set it up again would make it anew. */
-static bool has_nothing_to_look_up(const Workflow *workflow) {
-    const WorkflowFacts *facts = &workflow->facts;
-    return workflow->ended_us || facts->phase == WORKFLOW_NEW ||
-           (facts->phase == WORKFLOW_DESTROYED && facts->live == 0);
-}
-
-static void adopt(Workflow *workflow) {
-    workflow_publish(workflow);
-    arm_timeout(workflow);
-    if (has_nothing_to_look_up(workflow)) {
-        workflow_mark(workflow, UINT32_MAX);
-        return;
-    }
-    if (workflow->facts.phase == WORKFLOW_DESTROYED) /* with steps whose end nobody has told */
-        workflow->facts.phase = WORKFLOW_RUNNING;
-    workflow->adopting = true;
-    workflow->looked_up = 1;
-    workflow->call = pooled_load(workflow->pooled, true, on_backend_again, workflow);
-}
-
-int workflows_adopt(Engine *engine, Err *err) {
-    AUTO_FREE char *path = path_join(engine->state_dir, "workflows");
-    DIR *dir = opendir(path);
-    if (!dir)
-        return errno == ENOENT ? 0 : err_sys(err, errno, "open %s", path);
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        Workflow *workflow = NULL;
-        Err why;
-        if (entry->d_name[0] == '.')
-            continue;
-        int r = workflow_files_load(engine, entry->d_name, &workflow, &why);
-        if (r < 0 && why.kind != ERR_NOT_FOUND)
-            log_error("workflow %s is not adopted: %s", entry->d_name, why.msg);
-        if (r == 0)
-            adopt(workflow);
-    }
-    closedir(dir);
-    workflows_sweep(engine);
-    workflows_retain(engine, NULL);
-    return 0;
-}
-
 /* ---- for engine.c ---- */
 
 static void drain_one(Workflow *workflow) {
     list_remove(&workflow->dirty);
-    if (workflow->adopting)
-        looked_up(workflow);
-    if (workflow->adopting)
+    if (workflow->adopting && !workflow_looked_up(workflow))
         return;
     while (workflow->queue_at < workflow->queue.n)
         plan(workflow, workflow->queue.at[workflow->queue_at++]);
@@ -558,7 +472,7 @@ Workflow *workflow_create(Engine *engine, const WorkflowAsk *ask, Report *report
         return workflow_free(workflow);
     if (workflow) {
         workflow_publish(workflow);
-        arm_timeout(workflow);
+        workflow_arm_timeout(workflow);
         workflow_mark(workflow, UINT32_MAX);
     }
     return workflow;

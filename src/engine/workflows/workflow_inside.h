@@ -82,6 +82,16 @@ typedef struct WorkflowParts {
 /* With its graph and facts; not published. NULL: no such backend. */
 Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err);
 void workflow_publish(Workflow *workflow);
+/* Its timeout, if it still may come; less what it has run for. */
+void workflow_arm_timeout(Workflow *workflow);
+/* It was not set up; one of both says why. */
+void workflow_fail_setup(Workflow *workflow, const SetupBlame *blame, const Err *err);
+/* Steps that are at work have ended, whatever their calls will say. */
+void workflow_settle_by_force(Workflow *workflow, const char *why);
+
+/* ---- workflow_adopt.c ---- */
+/* Of one that is adopting: is all known that was to be looked up? Then it no longer is. */
+bool workflow_looked_up(Workflow *workflow);
 
 /* ---- workflow_step.c: the life of one step ---- */
 void work_start(StepWork *work);
