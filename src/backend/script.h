@@ -18,5 +18,6 @@ extern const char *const script_entrypoint[];
 void script_put(const Step *step, Buf *out);
 /* As the environment carries it. */
 void script_put_encoded(const Step *step, Buf *out);
-/* A word as a POSIX shell reads it: quoted where it must be. */
+/* A word as a POSIX shell reads it: quoted where it must be, in the way of Woodpecker's scripts,
+ * whose logs show it. What thole.yaml is made of is quoted by spec/foreign/shell_quote.h. */
 void script_quote(const char *word, Buf *out);

@@ -10,6 +10,7 @@
 #include "backend/docker/docker_check.h"
 #include "backend/docker/docker_fields.h"
 #include "backend/docker/inside.h"
+#include "backend/platform.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
@@ -105,21 +106,12 @@ static bool docker_available(Backend *backend, Err *why) {
     return !socket || look_at_socket(socket, why) == 0;
 }
 
-static const char *machine_name(const char *machine) {
-    static const char *const names[][2] = {
-        {"x86_64", "amd64"}, {"aarch64", "arm64"}, {"i686", "386"}, {"armv7l", "arm"}};
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (str_same(names[i][0], machine))
-            return names[i][1];
-    return machine;
-}
-
 static void take_info(Docker *docker, const Value *info) {
     const char *system = value_get_str(info, "OSType");
     const char *machine = value_get_str(info, "Architecture");
     const char *version = value_get_str(info, "ServerVersion");
     docker->base.platform = arena_printf(&docker->arena, "%s/%s", system ? system : "linux",
-                                         machine ? machine_name(machine) : "unknown");
+                                         machine ? platform_machine(machine) : "unknown");
     docker->base.version = arena_strdup(&docker->arena, version ? version : "unknown");
 }
 

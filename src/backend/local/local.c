@@ -16,6 +16,7 @@
 #include "backend/local/launch_file.h"
 #include "backend/local/records.h"
 #include "backend/local/workflow_step.h"
+#include "backend/platform.h"
 #include "base/boot.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -194,18 +195,6 @@ static bool local_available(Backend *backend, Err *why) {
     return false;
 }
 
-static const char *machine_name(const char *machine) {
-    static const char *const names[][2] = {{"x86_64", "amd64"},
-                                           {"aarch64", "arm64"},
-                                           {"i686", "386"},
-                                           {"armv7l", "arm"},
-                                           {"ppc64le", "ppc64le"}};
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (strcmp(names[i][0], machine) == 0)
-            return names[i][1];
-    return machine;
-}
-
 static Op *local_load(Backend *backend, OpFn fn, void *arg) {
     Local *local = local_of(backend);
     struct utsname system;
@@ -214,7 +203,7 @@ static Op *local_load(Backend *backend, OpFn fn, void *arg) {
         return local_refuse(local, fn, arg, &err);
     uname(&system);
     free((char *)(uintptr_t)local->base.platform);
-    local->base.platform = xasprintf("linux/%s", machine_name(system.machine));
+    local->base.platform = xasprintf("linux/%s", platform_machine(system.machine));
     local->cgroup = local->cgroup < 0 ? cgroup_open() : local->cgroup;
     rail_link_want(local->rail);
     return local_succeed(local, fn, arg);

@@ -13,6 +13,7 @@
 #include "backend/local/failure.h"
 #include "backend/local/pin_socket.h"
 #include "backend/local/records.h"
+#include "backend/platform.h"
 #include "base/boot.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -293,6 +294,14 @@ static void clear_now(World *w, Heard *cleared) {
     *cleared = (Heard){0};
     backend_destroy_workflow(w->backend, "t", NULL, hear, cleared);
     UNTIL(w, cleared->called);
+}
+
+TEST(a_machine_has_the_name_that_images_have)
+{
+    CHECK_STR(platform_machine("x86_64"), "amd64");
+    CHECK_STR(platform_machine("armv7l"), "arm");
+    CHECK_STR(platform_machine("ppc64le"), "ppc64le");
+    CHECK_STR(platform_machine("riscv64"), "riscv64");
 }
 
 /* Each level of a tree costs a descriptor: one that nobody can remove, for want of them. */
