@@ -202,3 +202,8 @@ Op *backend_resume_step(Backend *backend, StepId id, OpFn fn, void *arg) {
 size_t backend_helpers(Backend *backend, StepId id, Helper *ret, size_t max) {
     return bad_id(id) || !backend->ops->helpers ? 0 : backend->ops->helpers(backend, id, ret, max);
 }
+
+bool backend_waits_for(Backend *backend, StepId id, char *ret, size_t size) {
+    return !bad_id(id) && backend->ops->waits_for &&
+           backend->ops->waits_for(backend, id, ret, size);
+}

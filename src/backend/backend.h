@@ -216,6 +216,8 @@ typedef struct BackendOps {
     /* MAY: cheap, a look: how many an ended run has left running (Step.linger). Fills at most
      * `max` */
     size_t (*helpers)(Backend *, StepId, Helper *ret, size_t max);
+    /* MAY: cheap, a look: what a step that is being started, or runs, waits for. False: nothing */
+    bool (*waits_for)(Backend *, StepId, char *ret, size_t size);
 } BackendOps;
 
 typedef struct ExecResult {
@@ -275,3 +277,5 @@ Op *backend_leftovers(Backend *backend, OpFn fn, void *arg);
 Op *backend_resume_step(Backend *backend, StepId id, OpFn fn, void *arg);
 /* Fills at most `max`; may return more. */
 size_t backend_helpers(Backend *backend, StepId id, Helper *ret, size_t max);
+/* A sentence in *ret, cut to `size`. */
+bool backend_waits_for(Backend *backend, StepId id, char *ret, size_t size);

@@ -141,7 +141,7 @@ static void fit(const Cli *cli, Table *table, size_t column) {
 }
 
 void workflow_print(const Cli *cli, const Value *workflow) {
-    static const char *const columns[] = {"STEP", "STATE", "EXIT", "TOOK", "ERROR"};
+    static const char *const columns[] = {"STEP", "STATE", "EXIT", "TOOK", "WHY"};
     const Value *spec = value_get(workflow, "spec"), *steps;
     const char *timeout = value_get_str(spec, "timeout");
     Buf head;
@@ -161,7 +161,7 @@ void workflow_print(const Cli *cli, const Value *workflow) {
             snprintf(code, sizeof(code), "%lld", (long long)value_get_int(step, "exit_code", 0));
         workflow_step_took(step, took);
         const char *cells[] = {text_of(step, "name"), text_of(step, "state"), code, took,
-                               text_of(step, "error")};
+                               text_of(step, value_get(step, "error") ? "error" : "why")};
         table_row(table, cells, workflow_state_color(cells[1]));
     }
     fit(cli, table, COUNT(columns) - 1);

@@ -182,6 +182,7 @@ static const BackendOps docker_ops = {
     .leftovers = docker_leftovers,
     .check = docker_check,
     .resume_step = docker_resume_step,
+    .waits_for = docker_waits_for,
 };
 
 static int begin(Docker *docker, const DockerSetup *setup, Err *err) {

@@ -116,6 +116,7 @@ void docker_run_begin(DockerRun *run); /* makes and starts it */
 void docker_run_look(DockerRun *run);  /* asks the engine, and acts on what it says */
 void docker_run_abort(DockerRun *run); /* it is not to be started after all */
 void docker_run_unwatch(DockerRun *run);
+bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size);
 
 /* ---- calls.c, tail.c, setup.c, gone.c, find.c ---- */
 

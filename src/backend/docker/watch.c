@@ -353,3 +353,19 @@ void docker_run_unwatch(DockerRun *run) {
     run->retry = timer_free(run->retry);
     run->log_flush = timer_free(run->log_flush);
 }
+
+bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size) {
+    const DockerRun *run = docker_run(docker_of(backend), id);
+    int64_t away_ms = !run ? 0 : run->away_ms ? run->away_ms : run->log_away_ms;
+    bool starts = run && run->state == DOCKER_RUN_STARTING;
+    char waited[DURATION_TEXT];
+    if (away_ms) {
+        duration_format_short(loop_now_ms(backend->loop) - away_ms, waited);
+        snprintf(ret, size, "the engine at %s has not answered for %s", backend->where, waited);
+    } else if (starts && run->asked && run->asked->pull && !run->container[0]) {
+        str_copy(ret, size, "its image is being pulled");
+    } else if (starts) {
+        snprintf(ret, size, "the engine at %s is to start its container", backend->where);
+    }
+    return away_ms || starts;
+}

@@ -38,6 +38,16 @@ static void encode_times(const StepFacts *facts, JsonWriter *out) {
         json_kv_int(out, "duration_ms", (facts->ended_us - facts->started_us) / 1000);
 }
 
+static void encode_why(const Workflow *workflow, uint32_t i, JsonWriter *out) {
+    const Step *step = workflow->graph->at[i].step;
+    StepProgress progress = workflow->facts.steps[i].progress;
+    StepId id = {workflow->task, step->uuid, workflow->work[i].run};
+    char why[WORKFLOW_TEXT];
+    if ((progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING) &&
+        backend_waits_for(workflow->backend, id, why, sizeof(why)))
+        json_kv_string(out, "why", why);
+}
+
 void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts *facts,
                           JsonWriter *out) {
     const Step *step = workflow->graph->at[i].step;
@@ -59,6 +69,8 @@ void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts 
         json_kv_bool(out, "skipped", true);
     if (error)
         json_kv_string(out, "error", error);
+    if (facts == &workflow->facts.steps[i]) /* now */
+        encode_why(workflow, i, out);
     json_object_end(out);
 }
 

@@ -65,14 +65,18 @@ TEST(pull_ends_with_its_step)
     Town town;
     Step step = town_step;
     StopHow how = {.signal = 15, .grace_ms = 60000};
+    char why[100];
     step.pull = true;
     town_open(&town, (const char *[]){"", DONE, NULL});
     backend_start_step(town.backend, town_id, &step, town_hear, &town);
     while (!strstr(scripted_asked(), "/images/create"))
         ASSERT(loop_turn(town.s.loop, 10000));
+    ASSERT(backend_waits_for(town.backend, town_id, why, sizeof(why)));
+    CHECK_STR(why, "its image is being pulled");
     backend_destroy_step(town.backend, town_id, &how, town_hear_end, &town);
     town_until(&town);
     CHECK_EQ(town.state.phase, STEP_ENDED);
+    CHECK(!backend_waits_for(town.backend, town_id, why, sizeof(why)));
     CHECK_STR(town.state.error, "it was stopped before it had started");
     while (!scripted_at_end() || serve_open(town.s.serve) > 1) /* the pull's is closed */
         ASSERT(loop_turn(town.s.loop, 10000));
