@@ -307,16 +307,9 @@ def test_a_graph_of_any_size_is_written(thole):
 
 
 def test_names_say_nothing_to_a_terminal(thole):
-    name = "\x1b[31mred\x9b\n"
-    path = write_config(thole, [{**step("a", "echo '\x1b[32mgreen'", "exit 3"), "name": name}])
-    shown = "\\x1b[31mred\\x9b\\x0a"
-    result = thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", code=1)
-    assert f"{shown} | \x1b[32mgreen" in lines_of(result) and f"thole: {shown}: failure, exit code 3" in result.err
-    for verb in ["list", "show", "logs", "events", "graph", "graph -o dot"]:
-        out = thole.run("workflow", *verb.split(" ")[:1], *["T1"][:verb != "list"], *verb.split(" ")[1:]).out
-        assert (shown.replace("\\", "\\\\") if "dot" in verb else shown) in out, verb
-        assert "\x1b[31m" not in out and "\x9b" not in out, verb
-    assert thole.run("workflow", "graph", "T1", "-o", "json").json()["nodes"][0]["name"] == name
+    path = write_config(thole, [{**step("a", "true"), "name": "\x1b[31mred"}], **{"\x1b[32mkey": 1})
+    result = thole.run("workflow", "run", path, "--backend", "local", code=2)
+    assert "pipeline[0].steps[0].name" in result.err and "\x1b" not in result.err
 
 
 def test_env_and_secrets_reach_steps_and_secrets_are_shown_nowhere(thole):
