@@ -77,6 +77,7 @@ def authority(tmp_path):
 def front(authority, docker):
     front = Front(authority, docker.path)
     yield front
+    front.listener.shutdown(socket.SHUT_RDWR)  # whoever accepts wakes up: the number may be another's soon
     front.listener.close()
 
 

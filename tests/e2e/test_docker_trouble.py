@@ -80,6 +80,7 @@ class Relay:
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # whoever accepts wakes up: the number may be another's soon
         self.listener.close()
         self.release()
         self.cut()
