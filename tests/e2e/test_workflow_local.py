@@ -311,7 +311,7 @@ def test_steps_side_by_side_have_their_own_credentials(thole):
     """Those with the same share a HOME; the others share another, with what is cached there."""
     netrc = [{"CI_NETRC_MACHINE": machine, "CI_NETRC_USERNAME": "octocat", "CI_NETRC_PASSWORD": "hunter2222"} for machine in ("one", "two")]
     wait = "touch $CI_STEP_NAME.up; until test -e a.up -a -e b.up -a -e c.up -a -e d.up; do sleep 0.05; done"  # sleep: the step's own
-    show = "cat ~/.netrc || echo none"
+    show = "cat ~/.netrc 2>/dev/null || echo none"
     create(thole, [step("a", wait, show, environment=netrc[0]), step("b", wait, show, environment=netrc[1]), step("c", wait, show),
                    step("d", wait, "touch ~/cached", environment=netrc[0])],
            [step("e", "ls ~", "touch ~/shared", environment=netrc[0])], [step("f", "ls -A ~"), step("g", "ls ~", environment=netrc[1])], [step("h", "touch ~/more; ls ~")])
