@@ -297,7 +297,7 @@ def test_a_plugin_is_a_program_with_its_settings(thole):
 def test_a_clone_is_made_by_its_program_with_credentials_for_it_alone(thole):
     thole.file("bin/plugin-git", "#!/bin/sh\nstat -c %a $HOME/.netrc; cat $HOME/.netrc; env | grep -c NETRC; echo cloned >file\n", 0o755)
     netrc = {"CI_NETRC_MACHINE": "git.example.com", "CI_NETRC_USERNAME": "octocat", "CI_NETRC_PASSWORD": "hunter2222"}
-    clone = step("clone", type="clone", image="docker.io/woodpeckerci/plugin-git:2", environment=netrc)
+    clone = step("clone", type="clone", image="registry.example/ci/plugin-git:2", environment=netrc)
     rest = step("a", "cat file", "ls -A $HOME")
     assert "plugin-git, and there is none in PATH" in run(thole, [clone], [rest], code=1).err
     thole.run("workflow", "delete", "T1")

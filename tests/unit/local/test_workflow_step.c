@@ -163,7 +163,7 @@ TEST(a_clone_is_made_by_its_program)
     StrPair path[] = {{"PATH", test_dir()}};
     Step step = plain();
     step.type = STEP_CLONE;
-    step.image = "docker.io/woodpeckerci/plugin-git:2.10.0";
+    step.image = "registry.example/ci/plugin-git:2.10.0";
     step.commands.n = 0;
     step.environment = (StrMap){path, 1};
     make(&made, step);
