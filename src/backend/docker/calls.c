@@ -118,7 +118,7 @@ static void stop_over(Stop *stop, const Err *err) {
     StepStopped stopped = {0};
     op_finish(stop->op, err ? NULL : &stopped, sizeof(stopped), err);
     stop_free(stop);
-    if (run->forgotten && list_empty(&run->stops) && list_empty(&run->tails))
+    if (run->forgotten && list_empty(&run->stops) && log_tails_empty(&run->tails))
         docker_run_free(run);
 }
 

@@ -8,6 +8,7 @@
 #include "backend/docker/engine.h"
 #include "backend/docker/log_copy.h"
 #include "backend/docker/settings.h"
+#include "backend/log_tail.h"
 #include "base/list.h"
 #include "base/map.h"
 
@@ -65,7 +66,8 @@ typedef enum DockerCallKind {
 
 struct DockerRun {
     Docker *docker;
-    List link, calls, tails, stops; /* Call.link, Tail.link, Stop.link */
+    List link, calls, stops; /* Call.link, Stop.link */
+    LogTails tails;
     char *key, *task, *step, *dir;
     uint32_t number;
     char name[CONTAINER_NAME_MAX]; /* of its container */
@@ -131,8 +133,7 @@ void docker_stops_free(DockerRun *run);
 Op *docker_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn,
                      void *arg);
 void docker_tail_resume(Backend *backend, Op *tail);
-void docker_tails_wake(DockerRun *run); /* there is more, or it has ended */
-void docker_tails_free(DockerRun *run);
+extern const LogTailOwner docker_tail_owner;
 Op *docker_setup_workflow(Backend *backend, const char *task, const char *dir,
                           const WorkflowConfig *config, OpFn fn, void *arg);
 void docker_setups_free(Docker *docker);

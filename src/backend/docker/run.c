@@ -46,7 +46,7 @@ DockerRun *docker_run_new(Docker *docker, StepId id, const char *dir) {
     DockerRun *run = xcalloc(1, sizeof *run);
     run->docker = docker;
     list_init(&run->calls);
-    list_init(&run->tails);
+    log_tails_init(&run->tails, docker->base.loop, &docker_tail_owner, run);
     list_init(&run->stops);
     list_append(&docker->all, &run->link);
     run->key = docker_run_key(id);
@@ -74,7 +74,7 @@ static void forget(DockerRun *run) {
 void docker_run_free(DockerRun *run) {
     docker_run_unwatch(run);
     docker_stops_free(run);
-    docker_tails_free(run);
+    log_tails_free(&run->tails);
     while (!list_empty(&run->calls))
         call_free(LIST_ENTRY(run->calls.next, (Call *)NULL, link));
     log_copy_free(run->copy);
@@ -91,7 +91,7 @@ void docker_run_free(DockerRun *run) {
 void docker_run_let_go(DockerRun *run) {
     run->forgotten = true;
     forget(run);
-    if (list_empty(&run->tails) && list_empty(&run->stops))
+    if (log_tails_empty(&run->tails) && list_empty(&run->stops))
         docker_run_free(run);
 }
 
@@ -240,7 +240,7 @@ void docker_run_set_state(DockerRun *run, DockerRunState state) {
             call_free(call);
         }
     }
-    docker_tails_wake(run);
+    log_tails_wake(&run->tails);
     docker_stops_go(run);
 }
 

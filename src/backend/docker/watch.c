@@ -106,7 +106,7 @@ static void on_flush(void *arg) {
     DockerRun *run = arg;
     run->log_flush = timer_free(run->log_flush);
     log_copy_flush(run->copy);
-    docker_tails_wake(run);
+    log_tails_wake(&run->tails);
 }
 
 static void flush_soon(DockerRun *run) {
@@ -323,7 +323,7 @@ static void on_pull(void *arg, const char *line) {
         return;
     str_copy(run->pull_said, sizeof(run->pull_said), said);
     log_copy_say(run->copy, said);
-    docker_tails_wake(run);
+    log_tails_wake(&run->tails);
 }
 
 void docker_run_begin(DockerRun *run) {

@@ -8,6 +8,7 @@
 #include "backend/local/local.h"
 #include "backend/local/rail_link.h"
 #include "backend/local/workflow_services.h"
+#include "backend/log_tail.h"
 #include "backend/step_name.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -80,11 +81,12 @@ typedef struct StopAsk {
 
 struct Run {
     Local *local;
-    List link, queued, tails; /* tails: Tail.link */
-    List inputs;              /* Input.link, input.c; the first is at work */
-    List calls;               /* Call.link */
-    char *key;                /* in local->runs; NULL: ephemeral, or forgotten */
-    char *task;               /* name of its workflow */
+    List link, queued;
+    LogTails tails;
+    List inputs; /* Input.link, input.c; the first is at work */
+    List calls;  /* Call.link */
+    char *key;   /* in local->runs; NULL: ephemeral, or forgotten */
+    char *task;  /* name of its workflow */
     char *dir;
     uint32_t number;
     char id[WIRE_ID_MAX];
@@ -143,8 +145,7 @@ void local_swept(Local *local, uint64_t tag);
 
 Op *local_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn, void *arg);
 void local_tail_resume(Backend *backend, Op *tail);
-void tails_wake(Run *run); /* there is more, or the run has ended */
-void tails_abandon(Run *run);
+extern const LogTailOwner local_tail_owner;
 
 /* ---- input.c ---- */
 

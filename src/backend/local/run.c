@@ -41,7 +41,7 @@ Run *run_new(Local *local, const char *dir, StepId id) {
     run->since_ms = loop_now_ms(local->base.loop);
     list_init(&run->queued);
     list_init(&run->calls);
-    list_init(&run->tails);
+    log_tails_init(&run->tails, local->base.loop, &local_tail_owner, run);
     list_init(&run->inputs);
     list_append(&local->all, &run->link);
     if (id.step) {
@@ -85,7 +85,7 @@ Run *run_free(Run *run) {
         op_abandon(call->op);
         free(call);
     }
-    tails_abandon(run);
+    log_tails_free(&run->tails);
     inputs_abandon(run);
     run_hang_up(run);
     stopper_free(run);
@@ -106,7 +106,7 @@ static void bury(void *arg) {
     Run *run;
     local->burial = NULL;
     LIST_FOREACH_SAFE (run, &local->all, link) {
-        if (run->forgotten && list_empty(&run->calls) && list_empty(&run->tails))
+        if (run->forgotten && list_empty(&run->calls) && log_tails_empty(&run->tails))
             run_free(run);
     }
 }
@@ -204,7 +204,7 @@ void run_give_up(Run *run, const Err *err) {
     for (CallKind kind = CALL_START; kind <= CALL_RESUME; kind++)
         fail_calls(run, kind, err);
     inputs_fail(run);
-    tails_wake(run);
+    log_tails_wake(&run->tails);
     run_let_go(run);
 }
 
@@ -244,7 +244,7 @@ void run_set_state(Run *run, RunState state) {
     if (state == RUN_ENDED || state == RUN_VOID || state == RUN_SWEEPING)
         inputs_fail(run);
     inputs_send(run);
-    tails_wake(run);
+    log_tails_wake(&run->tails);
     answer_all(run);
 }
 
@@ -275,7 +275,7 @@ static void on_log(Run *run, const PinPacket *packet) {
     WireLog news;
     pin_packet_body(packet, &news, sizeof news);
     run->log_told = news.size;
-    tails_wake(run);
+    log_tails_wake(&run->tails);
 }
 
 static void on_taken(Run *run, const PinPacket *packet) {
