@@ -198,6 +198,7 @@ static void ask(Call *call) {
                     .body = body,
                     .body_size = body ? strlen(body) : 0,
                     .timeout_ms = what->timeout_ms,
+                    .idle_ms = what->idle_ms,
                     .max_body = REPLY_MAX,
                     .keep_alive = true,
                     .on_data = what->on_data ? on_piece : NULL};

@@ -13,7 +13,10 @@ enum {
     LINE_MAX_BYTES = 64 * 1024,
     BODY_MAX_BYTES = 32 << 20,
     PATH_MAX_BYTES = 8 * 1024,
-    LOOKS_MAX = 3
+    LOOKS_MAX = 3,
+    CALL_MS = 2 * 60 * 1000,
+    IDLE_MS = 5 * 60 * 1000, /* of a pull */
+    CANCEL_MS = 10 * 1000,   /* for what was asked for to be answered */
 };
 
 typedef enum At { PULL, CREATE, LOOK, CONNECT, START, DONE } At;
@@ -30,6 +33,8 @@ typedef struct Start {
     size_t joined; /* networks */
     char name[CONTAINER_NAME_MAX];
     const char *id; /* in the op's arena */
+    bool cancelled;
+    Timer *hurry; /* then */
 } Start;
 
 static void ask(Start *s);
@@ -40,6 +45,7 @@ static void end(Start *s, const Err *err) {
     Op *op = s->op;
     DockerStarted started = {.container = s->id};
     buf_deinit(&s->line);
+    timer_free(s->hurry);
     free(s);
     op_finish(op, err ? NULL : &started, sizeof(started), err);
 }
@@ -49,18 +55,41 @@ static void fail(Start *s, const Err *why) {
     end(s, &err);
 }
 
-static void on_cancel(Op *op, void *state) {
-    Start *s = state;
-    (void)op;
-    op_drop(s->call);
+static void cancelled(Start *s) {
     Err err = {0};
     err_set(&err, ERR_CANCELLED, "cancelled");
     end(s, &err);
 }
 
+static void on_hurry(void *arg) {
+    Start *s = arg;
+    Err err = {0};
+    op_drop(s->call);
+    err_set(&err, ERR_TIMEOUT, "docker engine %s does not say what became of the container %s",
+            docker_engine_host(s->engine), s->name);
+    end(s, &err);
+}
+
+/* A call that makes something is not taken back by hanging up. */
+static void on_cancel(Op *op, void *state) {
+    Start *s = state;
+    bool makes = s->at == CREATE || s->at == CONNECT || s->at == START;
+    if (makes && s->call && !op_forgotten(op)) {
+        s->cancelled = true;
+        s->hurry = timer_new(docker_engine_loop(s->engine), CANCEL_MS, on_hurry, s);
+        return;
+    }
+    op_drop(s->call);
+    cancelled(s);
+}
+
+/* Cancelled, it goes no further; but what runs by now is told. */
 static void go(Start *s, At at) {
     s->at = at;
-    ask(s);
+    if (s->cancelled && at != DONE)
+        cancelled(s);
+    else
+        ask(s);
 }
 
 /* ---- What is pulled: a JSON value per line, among them {"error": "…"} ---- */
@@ -102,7 +131,9 @@ static void pull_ended(Start *s, const DockerReply *reply, const Err *err) {
     take_line(s, buf_cstr(&s->line), s->line.n);
     buf_reset(&s->line);
     bool refused = err || docker_reply_check(reply, &s->pull_err) < 0;
-    if (err)
+    if (err && err->kind == ERR_TIMEOUT) /* of the registry: the engine answers */
+        err_set(&s->pull_err, ERR_INTERNAL, "nothing came for %d minutes", IDLE_MS / 60 / 1000);
+    else if (err)
         s->pull_err = *err;
     if (refused)
         err_in(&s->pull_err, "pull %s", s->what.ask.step->image);
@@ -183,6 +214,7 @@ static void on_reply(void *arg, const void *result, const Err *err) {
 /* ---- Questions ---- */
 
 static void call(Start *s, DockerCall what) {
+    what.timeout_ms = what.idle_ms ? 0 : CALL_MS;
     s->call = docker_call(s->engine, &what, on_reply, s);
 }
 
@@ -206,6 +238,7 @@ static void ask_pull(Start *s) {
     call(s, (DockerCall){.method = "POST",
                          .path = buf_cstr(&path),
                          .auth = buf_cstr(&auth),
+                         .idle_ms = IDLE_MS,
                          .on_data = on_pull});
     buf_deinit(&path);
     buf_deinit(&auth);

@@ -21,5 +21,7 @@ typedef struct DockerStart {
 
 /* DockerStarted. ERR_CONFLICT: it runs, or has run. An image is pulled if the step says so, or if
  * it is not there; a pull that fails without credentials is not the end if the image is there.
- * Cancelled, it may leave a container behind, which is found by its labels. */
+ * Cancelled, it first hears what became of a call that makes something, for a while: DockerStarted
+ * if it runs by now, ERR_CANCELLED if it never will, else ERR_TIMEOUT: nobody knows. Dropped, it
+ * asks nothing more. It may leave a container behind, which is found by its labels. */
 Op *docker_start(DockerEngine *engine, const DockerStart *start, OpFn fn, void *arg);

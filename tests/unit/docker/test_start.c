@@ -42,10 +42,16 @@ static Heard start(const Step *step, const char *const *says) {
                         .on_pull = on_pull,
                         .pull_arg = &h};
     Op *op = docker_start(s.engine, &what, on_started, &h);
-    while (!h.called) {
+    for (bool cancelled = false; !h.called;) {
         ASSERT(loop_turn(s.loop, 10000));
-        if (!h.called && scripted_at_end() && strstr(scripted_asked(), "cancel me"))
-            op_cancel(op);
+        if (h.called || cancelled || !scripted_at_end() || !strstr(scripted_asked(), "cancel me"))
+            continue;
+        cancelled = true;
+        op_cancel(op);
+        for (int i = 0; i < 3; i++)
+            loop_turn(s.loop, 0);
+        CHECK_EQ(h.called, 0); /* what was asked for is to be answered */
+        serve_say(s.serve, "HTTP/1.1 204 What\r\n\r\n", false);
     }
     scripted_close(&s);
     return h;
@@ -169,4 +175,5 @@ TEST(start_may_be_cancelled)
     Heard h = start(&step, (const char *[]){CREATED, NULL, NULL});
     CHECK_EQ(h.called, 1);
     CHECK_EQ(h.err.kind, ERR_CANCELLED);
+    CHECK(!strstr(scripted_asked(), "/start"));
 }
