@@ -98,6 +98,7 @@ static void answer(HttpRequest *request) {
     if (!failed) {
         reply.body = buf_cstr(&request->body);
         reply.body_size = request->body.n;
+        reply.cut = request->cut;
     }
     request->fn(request->arg, failed ? &(HttpReply){0} : &reply, failed ? &request->err : NULL);
     release(request);

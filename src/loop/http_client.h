@@ -49,6 +49,7 @@ typedef struct HttpReply {
     long status;      /* 0 with err set */
     const char *body; /* NUL-terminated, lent for the call */
     size_t body_size;
+    bool cut; /* there was more than is kept */
 } HttpReply;
 
 /* err: NULL, or why there was no reply. Called exactly once, from the loop, unless freed before. */

@@ -84,6 +84,7 @@ struct DockerRun {
     bool aborted;     /* it is not to be started after all */
     bool exited;      /* its container has, `now` says how */
     bool troubled;    /* the engine did not answer once */
+    bool doubted;     /* its start was refused in a way that an engine which leaves has, too */
     bool log_last;    /* the log is being read after its end, */
     bool log_whole;   /* and was, to the end */
     uint64_t log_had; /* size of the log when the stream was cut last */

@@ -94,6 +94,17 @@ static void go(Start *s, At at) {
 
 /* ---- What is pulled: a JSON value per line, among them {"error": "…"} ---- */
 
+/* Once, not for each layer. */
+static bool tells(const char *status) {
+    return str_starts(status, "Pulling from ") || str_starts(status, "Status: ") ||
+           str_starts(status, "Digest: ");
+}
+
+static void say(const Start *s, const char *line) {
+    if (s->what.on_pull)
+        s->what.on_pull(s->what.pull_arg, line);
+}
+
 static void take_line(Start *s, const char *text, size_t n) {
     Arena arena;
     const Value *line = NULL;
@@ -102,8 +113,8 @@ static void take_line(Start *s, const char *text, size_t n) {
         const char *error = value_get_str(line, "error"), *status = value_get_str(line, "status");
         if (error)
             err_set(&s->pull_err, ERR_INTERNAL, "pull %s: %s", s->what.ask.step->image, error);
-        else if (status && s->what.on_pull)
-            s->what.on_pull(s->what.pull_arg, status);
+        else if (status && tells(status))
+            say(s, status);
     }
     arena_deinit(&arena);
 }
@@ -137,6 +148,8 @@ static void pull_ended(Start *s, const DockerReply *reply, const Err *err) {
         s->pull_err = *err;
     if (refused)
         err_in(&s->pull_err, "pull %s", s->what.ask.step->image);
+    if (s->pull_err.kind == ERR_INTERNAL) /* of the registry, not of the engine */
+        s->pull_err.kind = ERR_NOT_FOUND;
     bool must = s->pulled || s->what.ask.step->auth_config.password;
     s->pulled = true;
     if (s->pull_err.kind != ERR_NONE && must)
@@ -157,6 +170,14 @@ static void take_id(Start *s, const DockerReply *reply, At next) {
     go(s, next);
 }
 
+/* It was made all the same. */
+static void say_failed_pull(const Start *s) {
+    if (s->pull_err.kind == ERR_NONE)
+        return;
+    AUTO_FREE char *line = xasprintf("%s: the image that is there is used", s->pull_err.msg);
+    say(s, line);
+}
+
 static void created(Start *s, const DockerReply *reply) {
     Err bad = {0};
     if (reply->status == 409) {
@@ -168,6 +189,7 @@ static void created(Start *s, const DockerReply *reply) {
         bool untold = reply->status == 404 && s->pull_err.kind != ERR_NONE;
         fail(s, untold ? &s->pull_err : &bad);
     } else {
+        say_failed_pull(s);
         take_id(s, reply, CONNECT);
     }
 }

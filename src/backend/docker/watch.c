@@ -17,6 +17,7 @@
 enum {
     LOOK_MS = 30 * 1000,
     AGAIN_MIN_MS = 1000,
+    DOUBT_MS = 300,
     FLUSH_MS = 20,       /* what was written is shown after so long at the latest */
     NO_CODE = 0xffffffff /* what engines say of an exit code that they do not know */
 };
@@ -238,6 +239,15 @@ static void dismiss(DockerRun *run) {
     free(path);
 }
 
+/* An engine that is being stopped fails at what it is asked for in ways of its own, then it has
+ * gone: an error of its inside counts if the engine is there a moment later. */
+static void doubt(DockerRun *run, const Err *err) {
+    run->doubted = true;
+    str_copy(run->now.error, sizeof(run->now.error), err->msg);
+    if (!run->retry)
+        run->retry = timer_new(run->docker->base.loop, DOUBT_MS, on_retry, run);
+}
+
 static void stopped_before(DockerRun *run) {
     docker_run_fail(run, STEP_FAILED, "it was stopped before it had started");
 }
@@ -282,13 +292,24 @@ static void found(DockerRun *run, const Value *body) {
         go_on(run);
 }
 
+/* The engine says of a container that its process is, or was, there. */
+static bool is_started(const DockerReply *reply) {
+    const char *status = value_get_str(value_get(reply->body, "State"), "Status");
+    return reply->status == 200 && !str_same(status, "created");
+}
+
 static void on_looked(void *arg, const void *result, const Err *err) {
     DockerRun *run = arg;
     const DockerReply *reply = result;
     Err bad = {0};
     run->look = NULL;
     if (err) {
+        run->doubted = false; /* it was leaving */
+        run->now.error[0] = '\0';
         wait_for_engine(run, &run->patience, err);
+    } else if (run->doubted && !is_started(reply)) {
+        AUTO_FREE char *why = xstrdup(run->now.error);
+        docker_run_fail(run, STEP_FAILED, why);
     } else if (reply->status == 404) {
         not_there(run);
     } else if (docker_reply_check(reply, &bad) < 0 || !value_get(reply->body, "State")) {
@@ -298,6 +319,7 @@ static void on_looked(void *arg, const void *result, const Err *err) {
         wait_for_engine(run, &run->patience, &bad);
     } else {
         run->patience.since_ms = 0; /* the pauses stay: what else is asked may fail again */
+        run->doubted = false;
         found(run, reply->body);
     }
 }
@@ -327,6 +349,8 @@ static void on_started(void *arg, const void *result, const Err *err) {
     } else if (err->kind == ERR_CONFLICT && run->troubled) { /* the answer to its start was lost */
         docker_run_set_state(run, DOCKER_RUN_LOOKING);
         docker_run_look(run);
+    } else if (err->kind == ERR_INTERNAL && !run->doubted) {
+        doubt(run, err);
     } else {
         docker_run_fail(run, STEP_FAILED, err->msg);
     }
@@ -335,9 +359,6 @@ static void on_started(void *arg, const void *result, const Err *err) {
 /* What a pull says goes to the log, before what the step writes there: once, not for each layer. */
 static void on_pull(void *arg, const char *line) {
     DockerRun *run = arg;
-    if (!str_starts(line, "Pulling from ") && !str_starts(line, "Status: ") &&
-        !str_starts(line, "Digest: "))
-        return;
     AUTO_FREE char *said = xasprintf("docker: %s", line);
     if (strcmp(said, run->pull_said) == 0)
         return;

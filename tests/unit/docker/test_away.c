@@ -151,3 +151,28 @@ TEST(away_a_step_that_is_being_started_is_stopped_once_it_runs)
     CHECK(!strstr(scripted_asked(), "DELETE"));
     town_close(&town);
 }
+
+#define BROKEN "500 {\"message\":\"failed to update store: open : no such file or directory\"}"
+
+/* So says an engine that is being stopped, in mid-run, of things that are not the step's fault. */
+TEST(away_an_engine_that_fails_and_then_leaves_is_waited_for)
+{
+    Town town;
+    town_open(&town,
+              (const char *[]){CREATED, BROKEN, "503 {\"message\":\"shutting down\"}", CREATES,
+                               "409 {\"message\":\"name in use\"}", CREATES, DONE, RUNS, NULL});
+    town_start(&town);
+    CHECK_EQ(town.state.phase, STEP_RUNNING);
+    CHECK_STR(town.state.error, "");
+    town_close(&town);
+}
+
+TEST(away_an_engine_that_fails_and_stays_is_believed)
+{
+    Town town;
+    town_open(&town, (const char *[]){CREATED, BROKEN, CREATES, NULL});
+    town_start(&town);
+    CHECK_EQ(town.state.end, STEP_FAILED);
+    CHECK_HAS(town.state.error, "docker: failed to update store: open : no such file");
+    town_close(&town);
+}

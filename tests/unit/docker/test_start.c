@@ -10,8 +10,8 @@
 #define OK       "200 {}"
 #define NO_IMAGE "404 {\"message\":\"No such image\"}"
 #define TAKEN    "409 {\"message\":\"name taken\"}"
-#define PULLED   "200 {\"status\":\"pulling\"}\r\n"
-#define NO_PULL  "200 {\"status\":\"pulling\"}\r\n{\"error\":\"no route\"}"
+#define PULLED   "200 {\"status\":\"Status: pulling\"}\r\n"
+#define NO_PULL  "200 {\"status\":\"Status: pulling\"}\r\n{\"error\":\"no route\"}"
 
 typedef struct Heard {
     int called;
@@ -104,10 +104,10 @@ TEST(start_pulls_what_is_not_there)
     Step step = a_step();
     Heard h = start(&step, (const char *[]){NO_IMAGE, PULLED, CREATED, DONE, NULL});
     CHECK_STR(h.err.msg, "");
-    CHECK_STR(h.pull, "pulling");
+    CHECK_STR(h.pull, "Status: pulling");
     CHECK(strncmp(strchr(scripted_asked(), '\n') + 1, PULL CREATE, strlen(PULL CREATE)) == 0);
     h = start(&step, (const char *[]){NO_IMAGE, NO_PULL, NULL});
-    CHECK_EQ(h.err.kind, ERR_INTERNAL);
+    CHECK_EQ(h.err.kind, ERR_NOT_FOUND);
     CHECK_STR(h.err.msg, "pull reg:5000/a b: no route");
     h = start(&step, (const char *[]){NO_IMAGE, "500 {\"message\":\"no registry\"}", NULL});
     CHECK_STR(h.err.msg, "pull reg:5000/a b: docker: no registry");
