@@ -13,6 +13,7 @@ enum {
     LINE_MAX_BYTES = 64 * 1024,
     BODY_MAX_BYTES = 32 << 20,
     PATH_MAX_BYTES = 8 * 1024,
+    AUTH_MAX_BYTES = 128 * 1024, /* tokens of registries may be long */
     LOOKS_MAX = 3,
     CALL_MS = 2 * 60 * 1000,
     IDLE_MS = 5 * 60 * 1000, /* of a pull */
@@ -250,18 +251,25 @@ static void ask_pull(Start *s) {
     const Step *step = s->what.ask.step;
     Buf path, auth;
     buf_init(&path, PATH_MAX_BYTES);
-    buf_init(&auth, PATH_MAX_BYTES);
+    buf_init(&auth, AUTH_MAX_BYTES);
     buf_puts(&path, "/images/create?fromImage=");
     docker_put_encoded(step->image, &path);
     if (!has_tag(step->image))
         buf_puts(&path, "&tag=latest");
     container_put_auth(&step->auth_config, &auth);
     s->pull_err = (Err){0};
-    call(s, (DockerCall){.method = "POST",
-                         .path = buf_cstr(&path),
-                         .auth = buf_cstr(&auth),
-                         .idle_ms = IDLE_MS,
-                         .on_data = on_pull});
+    if (path.failed || auth.failed) {
+        Err err;
+        err_set(&err, ERR_LIMIT, "pull %.80s: the name or the credentials are too long",
+                step->image);
+        fail(s, &err);
+    } else {
+        call(s, (DockerCall){.method = "POST",
+                             .path = buf_cstr(&path),
+                             .auth = buf_cstr(&auth),
+                             .idle_ms = IDLE_MS,
+                             .on_data = on_pull});
+    }
     buf_deinit(&path);
     buf_deinit(&auth);
 }

@@ -124,3 +124,20 @@ TEST(pull_may_be_left_alone)
     CHECK_HAS(scripted_asked(), "DELETE /containers/thole-t-build-");
     town_close(&town);
 }
+
+TEST(pull_with_credentials_that_are_too_long_is_refused)
+{
+    static char token[200 * 1024];
+    Town town;
+    Step step = town_step;
+    memset(token, 'x', sizeof(token) - 1);
+    step.pull = true;
+    step.auth_config = (RegistryAuth){.username = "u", .password = token};
+    town_open(&town, (const char *[]){NULL});
+    backend_start_step(town.backend, town_id, &step, town_hear, &town);
+    town_until(&town);
+    CHECK_EQ(town.state.end, STEP_FAILED);
+    CHECK_STR(town.state.error, "pull x:1: the name or the credentials are too long");
+    CHECK_STR(scripted_asked(), "");
+    town_close(&town);
+}
