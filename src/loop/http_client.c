@@ -16,6 +16,8 @@
 
 enum { REDIRECTS_MAX = 10, MAX_BODY_DEFAULT = 64 * 1024, STREAM_MAX = 64 * 1024 };
 
+#define KEEP_ALIVE_S 30L
+
 typedef struct Socket {
     HttpClient *client;
     curl_socket_t fd;
@@ -43,6 +45,7 @@ struct HttpRequest {
     Buf body;
     Timer *timeout;
     int64_t timeout_ms;
+    bool idle; /* ... is of silence, not of the whole */
     HttpDataFn on_data;
     Buf pieces;        /* of a stream: what came and was not taken */
     bool held;         /* on_data said: not now */
@@ -95,6 +98,7 @@ static void answer(HttpRequest *request) {
     if (!failed) {
         reply.body = buf_cstr(&request->body);
         reply.body_size = request->body.n;
+        reply.cut = request->cut;
     }
     request->fn(request->arg, failed ? &(HttpReply){0} : &reply, failed ? &request->err : NULL);
     release(request);
@@ -321,6 +325,8 @@ static bool is_streamed(HttpRequest *request) {
 static size_t on_body(char *data, size_t size, size_t n, void *arg) {
     HttpRequest *request = arg;
     size_t got = size * n;
+    if (request->idle && request->timeout)
+        timer_set(request->timeout, request->timeout_ms);
     if (!is_streamed(request)) {
         keep_body(request, data, got);
         return got;
@@ -429,6 +435,9 @@ static void set_how(HttpRequest *request) {
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "thole");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* a peer may vanish without a word */
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEP_ALIVE_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEP_ALIVE_S / 2);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* cancelling never waits for a name server */
     /* what we ask is near; proxies of the environment are for far */
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
@@ -438,7 +447,8 @@ static HttpRequest *request_new(HttpClient *client, const HttpAsk *ask) {
     HttpRequest *request = xcalloc(1, sizeof *request);
     request->client = client;
     request->follow = ask->follow;
-    request->timeout_ms = ask->timeout_ms;
+    request->timeout_ms = ask->timeout_ms ? ask->timeout_ms : ask->idle_ms;
+    request->idle = !ask->timeout_ms && ask->idle_ms;
     request->on_data = ask->on_data;
     request->what = xasprintf("%s %.150s", ask->method ? ask->method : "GET", ask->url);
     buf_init(&request->body, ask->max_body ? ask->max_body : MAX_BODY_DEFAULT);
@@ -460,8 +470,8 @@ HttpRequest *http_ask(HttpClient *client, const HttpAsk *ask, HttpFn fn, void *a
     HttpRequest *request = request_new(client, ask);
     request->fn = fn;
     request->arg = arg;
-    if (ask->timeout_ms > 0)
-        request->timeout = timer_new(client->loop, ask->timeout_ms, on_timeout, request);
+    if (request->timeout_ms > 0)
+        request->timeout = timer_new(client->loop, request->timeout_ms, on_timeout, request);
     CURLMcode code = curl_multi_add_handle(client->multi, request->easy);
     request->running = code == CURLM_OK;
     if (code != CURLM_OK) {

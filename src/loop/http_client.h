@@ -30,6 +30,7 @@ typedef struct HttpAsk {
     const char *body;
     size_t body_size;
     int64_t timeout_ms; /* 0: none */
+    int64_t idle_ms;    /* without a byte of the body; 0: any. Either this or timeout_ms */
     bool verify_tls;
     const HttpTls *tls; /* may be NULL; read anew for each connection */
     bool follow;        /* redirects within the same host */
@@ -48,6 +49,7 @@ typedef struct HttpReply {
     long status;      /* 0 with err set */
     const char *body; /* NUL-terminated, lent for the call */
     size_t body_size;
+    bool cut; /* there was more than is kept */
 } HttpReply;
 
 /* err: NULL, or why there was no reply. Called exactly once, from the loop, unless freed before. */

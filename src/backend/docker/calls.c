@@ -2,14 +2,13 @@
 /* The calls of the contract that are about one step. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "backend/docker/inside.h"
 #include "backend/docker/stop.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 
-enum { AGAIN_MS = 500, CALL_MS = 30 * 1000 };
+enum { CALL_MS = 30 * 1000 };
 
 /* ---- Start, wait, resume ---- */
 
@@ -97,7 +96,7 @@ typedef struct Stop {
     Op *inner;  /* at the engine */
     bool asked; /* it was told to end */
     Timer *again;
-    int64_t away_ms; /* since when the engine does not answer; 0: it does */
+    Patience patience;
     StopHow how;
 } Stop;
 
@@ -133,14 +132,14 @@ static void on_again(void *arg) {
 /* True: it is tried again in a while. */
 static bool try_again(Stop *stop, const Err *err) {
     Loop *loop = stop->run->docker->base.loop;
-    int64_t now_ms = loop_now_ms(loop);
     if (!docker_is_away(err))
         return false;
-    stop->away_ms = stop->away_ms ? stop->away_ms : now_ms;
-    if (now_ms - stop->away_ms >= stop->run->docker->settings.patience_ms)
+    int64_t pause_ms =
+        patience_again(&stop->patience, loop_now_ms(loop), stop->run->docker->settings.patience_ms);
+    if (pause_ms < 0)
         return false;
     stop->asked = false;
-    stop->again = timer_new(loop, AGAIN_MS, on_again, stop);
+    stop->again = timer_new(loop, pause_ms, on_again, stop);
     return true;
 }
 
@@ -179,7 +178,10 @@ static void at_end(Stop *stop) {
 
 static void stop_ask(Stop *stop) {
     DockerRun *run = stop->run;
-    DockerStop what = {.container = run->container, .how = stop->how, .script = run->script};
+    DockerStop what = {.container = run->container,
+                       .how = stop->how,
+                       .script = run->script,
+                       .patience = &stop->patience};
     stop->asked = true;
     stop->inner =
         docker_inner(run->docker, docker_stop(run->docker->engine, &what, on_stopped, stop));

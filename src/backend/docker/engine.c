@@ -100,8 +100,9 @@ static void on_cancel(Op *op, void *state) {
 
 static void fail_in(Call *call, const Err *why) {
     Err err = *why;
-    call->engine->version[0] = '\0'; /* who answers next may be another */
-    if (err.kind == ERR_NOT_FOUND)   /* of its socket: that is not the 404 of who answers */
+    if (err.kind != ERR_TIMEOUT)         /* our bound says nothing of the connection */
+        call->engine->version[0] = '\0'; /* who answers next may be another */
+    if (err.kind == ERR_NOT_FOUND)       /* of its socket: that is not the 404 of who answers */
         err.kind = ERR_UNAVAILABLE;
     err_in(&err, "docker engine %s", call->engine->host);
     end(call, NULL, &err);
@@ -150,6 +151,9 @@ static int read_reply(const Call *call, const HttpReply *got, DockerReply *ret, 
             return 0;
         return err_set(err, kind_of(got->status), "docker: %s", ret->message);
     }
+    if (got->cut)
+        return err_set(err, ERR_LIMIT, "docker engine %s: the answer to %s %s has more than %d MiB",
+                       call->engine->host, call->ask.method, call->ask.path, REPLY_MAX >> 20);
     if (got->body_size == 0 || json_parse(got->body, got->body_size, arena, &ret->body, err) == 0)
         return 0;
     err->kind = ERR_UNAVAILABLE;
@@ -198,6 +202,7 @@ static void ask(Call *call) {
                     .body = body,
                     .body_size = body ? strlen(body) : 0,
                     .timeout_ms = what->timeout_ms,
+                    .idle_ms = what->idle_ms,
                     .max_body = REPLY_MAX,
                     .keep_alive = true,
                     .on_data = what->on_data ? on_piece : NULL};

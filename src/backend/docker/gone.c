@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Destroying a workflow: what this server knows of is ended as steps are, with time to go and its
  * log read to the end; then all that carries the labels of the task goes, whoever made it. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <signal.h>
 
 #include "backend/docker/inside.h"
 #include "backend/docker/sweep.h"
 #include "base/xalloc.h"
 
-enum { AGAIN_MS = 250, AGAIN_MAX_MS = 2000, TRIES = 6 };
+enum { BUSY_MS = 250, BUSY_MAX_MS = 2000, TRIES = 6 };
 
 typedef struct Gone {
     List link; /* Docker.gones */
@@ -21,7 +20,7 @@ typedef struct Gone {
     size_t left; /* runs that are being ended */
     int tries;
     Timer *again;
-    int64_t pause_ms, away_ms;
+    Patience patience;
 } Gone;
 
 static void gone_free(Gone *gone) {
@@ -63,16 +62,19 @@ static void on_again(void *arg) {
  * back. */
 static bool try_again(Gone *gone, const Err *err) {
     Loop *loop = gone->docker->base.loop;
-    int64_t now_ms = loop_now_ms(loop);
     bool busy = err->kind == ERR_CONFLICT || err->kind == ERR_DENIED;
-    gone->away_ms = docker_is_away(err) && !gone->away_ms ? now_ms : gone->away_ms;
-    bool away = docker_is_away(err) && now_ms - gone->away_ms < gone->docker->settings.patience_ms;
-    if (!away && !(busy && ++gone->tries < TRIES))
-        return false;
-    gone->pause_ms = gone->pause_ms ? gone->pause_ms * 2 : AGAIN_MS;
-    gone->pause_ms = gone->pause_ms > AGAIN_MAX_MS ? AGAIN_MAX_MS : gone->pause_ms;
-    gone->again = timer_new(loop, gone->pause_ms, on_again, gone);
-    return true;
+    int64_t pause_ms = -1;
+    if (docker_is_away(err)) {
+        pause_ms =
+            patience_again(&gone->patience, loop_now_ms(loop), gone->docker->settings.patience_ms);
+    } else if (busy && ++gone->tries < TRIES) {
+        patience_ok(&gone->patience);
+        pause_ms = BUSY_MS << (gone->tries - 1);
+        pause_ms = pause_ms > BUSY_MAX_MS ? BUSY_MAX_MS : pause_ms;
+    }
+    if (pause_ms > 0)
+        gone->again = timer_new(loop, pause_ms, on_again, gone);
+    return pause_ms > 0;
 }
 
 static void on_swept(void *arg, const void *result, const Err *err) {

@@ -7,6 +7,7 @@
 #include "backend/docker/docker.h"
 #include "backend/docker/engine.h"
 #include "backend/docker/log_copy.h"
+#include "backend/docker/patience.h"
 #include "backend/docker/settings.h"
 #include "backend/log_tail.h"
 #include "base/list.h"
@@ -82,16 +83,18 @@ struct DockerRun {
     LogCopy *copy;      /* until it has ended */
     Op *start;          /* of start.h */
     Op *look, *wait, *logs, *removal;
+    bool aborted;     /* it is not to be started after all */
     bool exited;      /* its container has, `now` says how */
     bool troubled;    /* the engine did not answer once */
+    bool doubted;     /* its start was refused in a way that an engine which leaves has, too */
     bool log_last;    /* the log is being read after its end, */
     bool log_whole;   /* and was, to the end */
     uint64_t log_had; /* size of the log when the stream was cut last */
     char pull_said[160];
     /* An engine that does not answer */
     Timer *retry, *log_flush;
-    int64_t away_ms, log_away_ms; /* since when; 0: it answers */
-    int64_t pause_ms;             /* until it is asked again */
+    Timer *again; /* a look at what runs: nobody says that a connection is dead */
+    Patience patience, log_patience;
 };
 
 char *docker_run_key(StepId id); /* returns owned */
@@ -101,7 +104,8 @@ DockerRun *docker_known_run(Docker *docker, StepId id, Err *err);
 DockerRun *docker_run_new(Docker *docker, StepId id, const char *dir);
 /* Frees it; its calls are dropped, its container is not touched. */
 void docker_run_free(DockerRun *run);
-void docker_run_let_go(DockerRun *run); /* when the last tail has gone */
+/* Its container is gone. Who waits for it hears so; it goes when the last tail has. */
+void docker_run_let_go(DockerRun *run);
 Op *docker_run_call(DockerRun *run, DockerCallKind kind, OpFn fn, void *arg);
 void docker_run_set_state(DockerRun *run, DockerRunState state);
 /* Writes down how it ended, then tells. */
@@ -116,7 +120,9 @@ char *docker_run_dir(const DockerTask *task, StepId id);
 
 void docker_run_begin(DockerRun *run); /* makes and starts it */
 void docker_run_look(DockerRun *run);  /* asks the engine, and acts on what it says */
-void docker_run_abort(DockerRun *run); /* it is not to be started after all */
+/* It is not to be started after all. What the engine was asked for already is waited for: nobody
+ * knows else what there is. */
+void docker_run_abort(DockerRun *run);
 void docker_run_unwatch(DockerRun *run);
 bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size);
 

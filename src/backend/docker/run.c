@@ -89,6 +89,10 @@ void docker_run_free(DockerRun *run) {
 }
 
 void docker_run_let_go(DockerRun *run) {
+    run->removed = true;
+    if (run->state != DOCKER_RUN_ENDED && run->state != DOCKER_RUN_VOID)
+        docker_run_fail(run, STEP_LOST,
+                        "it was removed with its workflow before its end was known");
     run->forgotten = true;
     forget(run);
     if (log_tails_empty(&run->tails) && list_empty(&run->stops))

@@ -13,7 +13,7 @@
 #include "base/xalloc.h"
 #include "data/json.h"
 
-enum { CALL_MS = 60 * 1000, BODY_MAX = 64 * 1024, AGAIN_MS = 500 };
+enum { CALL_MS = 60 * 1000, BODY_MAX = 64 * 1024, LOOKS_MAX = 3 };
 
 typedef enum At { VOLUME, NETWORK, NETWORK_LOOK, OTHERS, DONE } At;
 
@@ -30,7 +30,9 @@ typedef struct SetUp {
     VEC(Needed) needed;
     size_t at_needed;
     At at;
-    int64_t patience_ms, away_ms;
+    int looks; /* who has the name of our network */
+    int64_t patience_ms;
+    Patience patience;
 } SetUp;
 
 static void ask(SetUp *s);
@@ -89,11 +91,12 @@ static void on_again(void *arg) {
 /* What runs already is waited for; who only begins is told at once. */
 static bool try_again(SetUp *s, const Err *err) {
     Loop *loop = s->docker->base.loop;
-    int64_t now_ms = loop_now_ms(loop);
-    s->away_ms = s->away_ms ? s->away_ms : now_ms;
-    if (!docker_is_away(err) || now_ms - s->away_ms >= s->patience_ms)
+    if (!docker_is_away(err))
         return false;
-    s->again = timer_new(loop, AGAIN_MS, on_again, s);
+    int64_t pause_ms = patience_again(&s->patience, loop_now_ms(loop), s->patience_ms);
+    if (pause_ms < 0)
+        return false;
+    s->again = timer_new(loop, pause_ms, on_again, s);
     return true;
 }
 
@@ -114,7 +117,8 @@ static void not_there(SetUp *s) {
 
 static void take(SetUp *s, const DockerReply *reply) {
     Err bad = {0};
-    if (s->at == NETWORK && reply->status == 409) {
+    patience_ok(&s->patience);
+    if (s->at == NETWORK && reply->status == 409 && s->looks++ < LOOKS_MAX) {
         go(s, NETWORK_LOOK);
     } else if (s->at == OTHERS && reply->status == 404) {
         not_there(s);

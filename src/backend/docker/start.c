@@ -13,7 +13,11 @@ enum {
     LINE_MAX_BYTES = 64 * 1024,
     BODY_MAX_BYTES = 32 << 20,
     PATH_MAX_BYTES = 8 * 1024,
-    LOOKS_MAX = 3
+    AUTH_MAX_BYTES = 128 * 1024, /* tokens of registries may be long */
+    LOOKS_MAX = 3,
+    CALL_MS = 2 * 60 * 1000,
+    IDLE_MS = 5 * 60 * 1000, /* of a pull */
+    CANCEL_MS = 10 * 1000,   /* for what was asked for to be answered */
 };
 
 typedef enum At { PULL, CREATE, LOOK, CONNECT, START, DONE } At;
@@ -30,6 +34,8 @@ typedef struct Start {
     size_t joined; /* networks */
     char name[CONTAINER_NAME_MAX];
     const char *id; /* in the op's arena */
+    bool cancelled;
+    Timer *hurry; /* then */
 } Start;
 
 static void ask(Start *s);
@@ -40,6 +46,7 @@ static void end(Start *s, const Err *err) {
     Op *op = s->op;
     DockerStarted started = {.container = s->id};
     buf_deinit(&s->line);
+    timer_free(s->hurry);
     free(s);
     op_finish(op, err ? NULL : &started, sizeof(started), err);
 }
@@ -49,21 +56,55 @@ static void fail(Start *s, const Err *why) {
     end(s, &err);
 }
 
-static void on_cancel(Op *op, void *state) {
-    Start *s = state;
-    (void)op;
-    op_drop(s->call);
+static void cancelled(Start *s) {
     Err err = {0};
     err_set(&err, ERR_CANCELLED, "cancelled");
     end(s, &err);
 }
 
+static void on_hurry(void *arg) {
+    Start *s = arg;
+    Err err = {0};
+    op_drop(s->call);
+    err_set(&err, ERR_TIMEOUT, "docker engine %s does not say what became of the container %s",
+            docker_engine_host(s->engine), s->name);
+    end(s, &err);
+}
+
+/* A call that makes something is not taken back by hanging up. */
+static void on_cancel(Op *op, void *state) {
+    Start *s = state;
+    bool makes = s->at == CREATE || s->at == CONNECT || s->at == START;
+    if (makes && s->call && !op_forgotten(op)) {
+        s->cancelled = true;
+        s->hurry = timer_new(docker_engine_loop(s->engine), CANCEL_MS, on_hurry, s);
+        return;
+    }
+    op_drop(s->call);
+    cancelled(s);
+}
+
+/* Cancelled, it goes no further; but what runs by now is told. */
 static void go(Start *s, At at) {
     s->at = at;
-    ask(s);
+    if (s->cancelled && at != DONE)
+        cancelled(s);
+    else
+        ask(s);
 }
 
 /* ---- What is pulled: a JSON value per line, among them {"error": "…"} ---- */
+
+/* Once, not for each layer. */
+static bool tells(const char *status) {
+    return str_starts(status, "Pulling from ") || str_starts(status, "Status: ") ||
+           str_starts(status, "Digest: ");
+}
+
+static void say(const Start *s, const char *line) {
+    if (s->what.on_pull)
+        s->what.on_pull(s->what.pull_arg, line);
+}
 
 static void take_line(Start *s, const char *text, size_t n) {
     Arena arena;
@@ -73,8 +114,8 @@ static void take_line(Start *s, const char *text, size_t n) {
         const char *error = value_get_str(line, "error"), *status = value_get_str(line, "status");
         if (error)
             err_set(&s->pull_err, ERR_INTERNAL, "pull %s: %s", s->what.ask.step->image, error);
-        else if (status && s->what.on_pull)
-            s->what.on_pull(s->what.pull_arg, status);
+        else if (status && tells(status))
+            say(s, status);
     }
     arena_deinit(&arena);
 }
@@ -102,10 +143,14 @@ static void pull_ended(Start *s, const DockerReply *reply, const Err *err) {
     take_line(s, buf_cstr(&s->line), s->line.n);
     buf_reset(&s->line);
     bool refused = err || docker_reply_check(reply, &s->pull_err) < 0;
-    if (err)
+    if (err && err->kind == ERR_TIMEOUT) /* of the registry: the engine answers */
+        err_set(&s->pull_err, ERR_INTERNAL, "nothing came for %d minutes", IDLE_MS / 60 / 1000);
+    else if (err)
         s->pull_err = *err;
     if (refused)
         err_in(&s->pull_err, "pull %s", s->what.ask.step->image);
+    if (s->pull_err.kind == ERR_INTERNAL) /* of the registry, not of the engine */
+        s->pull_err.kind = ERR_NOT_FOUND;
     bool must = s->pulled || s->what.ask.step->auth_config.password;
     s->pulled = true;
     if (s->pull_err.kind != ERR_NONE && must)
@@ -126,6 +171,14 @@ static void take_id(Start *s, const DockerReply *reply, At next) {
     go(s, next);
 }
 
+/* It was made all the same. */
+static void say_failed_pull(const Start *s) {
+    if (s->pull_err.kind == ERR_NONE)
+        return;
+    AUTO_FREE char *line = xasprintf("%s: the image that is there is used", s->pull_err.msg);
+    say(s, line);
+}
+
 static void created(Start *s, const DockerReply *reply) {
     Err bad = {0};
     if (reply->status == 409) {
@@ -137,6 +190,7 @@ static void created(Start *s, const DockerReply *reply) {
         bool untold = reply->status == 404 && s->pull_err.kind != ERR_NONE;
         fail(s, untold ? &s->pull_err : &bad);
     } else {
+        say_failed_pull(s);
         take_id(s, reply, CONNECT);
     }
 }
@@ -183,6 +237,7 @@ static void on_reply(void *arg, const void *result, const Err *err) {
 /* ---- Questions ---- */
 
 static void call(Start *s, DockerCall what) {
+    what.timeout_ms = what.idle_ms ? 0 : CALL_MS;
     s->call = docker_call(s->engine, &what, on_reply, s);
 }
 
@@ -196,17 +251,25 @@ static void ask_pull(Start *s) {
     const Step *step = s->what.ask.step;
     Buf path, auth;
     buf_init(&path, PATH_MAX_BYTES);
-    buf_init(&auth, PATH_MAX_BYTES);
+    buf_init(&auth, AUTH_MAX_BYTES);
     buf_puts(&path, "/images/create?fromImage=");
     docker_put_encoded(step->image, &path);
     if (!has_tag(step->image))
         buf_puts(&path, "&tag=latest");
     container_put_auth(&step->auth_config, &auth);
     s->pull_err = (Err){0};
-    call(s, (DockerCall){.method = "POST",
-                         .path = buf_cstr(&path),
-                         .auth = buf_cstr(&auth),
-                         .on_data = on_pull});
+    if (path.failed || auth.failed) {
+        Err err;
+        err_set(&err, ERR_LIMIT, "pull %.80s: the name or the credentials are too long",
+                step->image);
+        fail(s, &err);
+    } else {
+        call(s, (DockerCall){.method = "POST",
+                             .path = buf_cstr(&path),
+                             .auth = buf_cstr(&auth),
+                             .idle_ms = IDLE_MS,
+                             .on_data = on_pull});
+    }
     buf_deinit(&path);
     buf_deinit(&auth);
 }

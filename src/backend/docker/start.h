@@ -10,7 +10,8 @@ typedef struct DockerStarted {
     const char *container; /* the engine's id */
 } DockerStarted;
 
-/* A line of what a pull says, lent: "Pulling fs layer". Must not end the Op. */
+/* A line about a pull that people want to read, lent: "Status: Downloaded newer image for x". Must
+ * not end the Op. */
 typedef void (*DockerPullFn)(void *arg, const char *line);
 
 typedef struct DockerStart {
@@ -20,6 +21,9 @@ typedef struct DockerStart {
 } DockerStart;
 
 /* DockerStarted. ERR_CONFLICT: it runs, or has run. An image is pulled if the step says so, or if
- * it is not there; a pull that fails without credentials is not the end if the image is there.
- * Cancelled, it may leave a container behind, which is found by its labels. */
+ * it is not there (ERR_NOT_FOUND: it cannot be had); a pull that fails without credentials is not
+ * the end if the image is there. ERR_INTERNAL: the engine failed, maybe because it is being
+ * stopped. Cancelled, it first hears what became of a call that makes something, for a while:
+ * DockerStarted if it runs by now, ERR_CANCELLED if it never will, else ERR_TIMEOUT: nobody knows.
+ * Dropped, it asks nothing more. It may leave a container behind, which is found by its labels. */
 Op *docker_start(DockerEngine *engine, const DockerStart *start, OpFn fn, void *arg);

@@ -15,6 +15,7 @@ typedef struct Stop {
     DockerEngine *engine;
     const char *container; /* in the op's arena */
     StopHow how;
+    Patience *patience; /* may be NULL */
     Op *op, *call;
     At at;
     int64_t until_ms; /* the end of its grace, by the loop's clock */
@@ -118,6 +119,8 @@ static void exec_answered(Stop *s, const DockerReply *reply) {
 static void on_reply(void *arg, const void *result, const Err *err) {
     Stop *s = arg;
     s->call = NULL;
+    if (!err && s->patience)
+        patience_heard(s->patience);
     if (s->at == EXEC || s->at == EXEC_START) {
         exec_answered(s, err ? NULL : result);
     } else if (err && s->at == WAIT && err->kind == ERR_TIMEOUT) {
@@ -137,6 +140,7 @@ static Op *begin(DockerEngine *engine, const DockerStop *stop, At first, OpFn fn
     Stop *s = xcalloc(1, sizeof *s);
     s->engine = engine;
     s->how = stop->how;
+    s->patience = stop->patience;
     s->at = first;
     s->until_ms = loop_now_ms(docker_engine_loop(engine)) + stop->how.grace_ms;
     s->op = op_new(docker_engine_loop(engine), fn, arg, on_cancel, s);

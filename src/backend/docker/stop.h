@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/docker/engine.h"
+#include "backend/docker/patience.h"
 
 typedef struct DockerStop {
     const char *container; /* id or name */
@@ -12,6 +13,7 @@ typedef struct DockerStop {
     /* Its first process is a shell that runs our script, and ignores signals: they are first sent
      * to all the others, from inside. Where that fails it is as if this were not set */
     bool script;
+    Patience *patience; /* hears of answers, as long as the Op lives; NULL: nobody does */
 } DockerStop;
 
 /* Done when it does not run; also if it never did, or is not there. */

@@ -15,9 +15,9 @@
 #include "base/xalloc.h"
 
 enum {
-    PAUSE_MS = 100, /* after the first failure, then twice as long each time */
-    PAUSE_MAX_MS = 2000,
     LOOK_MS = 30 * 1000,
+    AGAIN_MIN_MS = 1000,
+    DOUBT_MS = 300,
     FLUSH_MS = 20,       /* what was written is shown after so long at the latest */
     NO_CODE = 0xffffffff /* what engines say of an exit code that they do not know */
 };
@@ -41,23 +41,19 @@ static void give_up(DockerRun *run, const Err *err) {
     docker_run_fail(run, STEP_LOST, why.msg);
 }
 
-/* Asks again in a while, or gives up. `since`: run->away_ms or run->log_away_ms. */
-static void wait_for_engine(DockerRun *run, int64_t *since, const Err *err) {
-    int64_t now_ms = loop_now_ms(run->docker->base.loop);
+/* Asks again in a while, or gives up. */
+static void wait_for_engine(DockerRun *run, Patience *patience, const Err *err) {
+    Loop *loop = run->docker->base.loop;
     run->log_whole = false;
     run->troubled = true;
-    if (*since == 0) {
-        *since = now_ms;
+    if (patience->since_ms == 0)
         log_info("docker: %s", err->msg);
-    }
-    if (now_ms - *since >= run->docker->settings.patience_ms) {
+    int64_t pause_ms =
+        patience_again(patience, loop_now_ms(loop), run->docker->settings.patience_ms);
+    if (pause_ms < 0)
         give_up(run, err);
-        return;
-    }
-    run->pause_ms = run->pause_ms ? run->pause_ms * 2 : PAUSE_MS;
-    run->pause_ms = run->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : run->pause_ms;
-    if (!run->retry)
-        run->retry = timer_new(run->docker->base.loop, run->pause_ms, on_retry, run);
+    else if (!run->retry)
+        run->retry = timer_new(loop, pause_ms, on_retry, run);
 }
 
 static void call(DockerRun *run, Op **ret, const DockerCall *what, OpFn fn) {
@@ -76,10 +72,10 @@ static void log_failed(DockerRun *run, const Err *err) {
     Err why = *err;
     if (size > run->log_had) { /* it did get on */
         run->log_had = size;
-        run->log_away_ms = 0;
+        patience_ok(&run->log_patience);
     }
     err_in(&why, "the log of step %s", run->step);
-    wait_for_engine(run, &run->log_away_ms, &why);
+    wait_for_engine(run, &run->log_patience, &why);
 }
 
 static void on_log_ended(void *arg, const void *result, const Err *err) {
@@ -97,7 +93,7 @@ static void on_log_ended(void *arg, const void *result, const Err *err) {
         log_failed(run, &bad);
     } else {
         run->log_whole = run->log_last;
-        run->log_away_ms = 0;
+        patience_ok(&run->log_patience);
         go_on(run);
     }
 }
@@ -144,14 +140,30 @@ static void on_waited(void *arg, const void *result, const Err *err) {
     DockerRun *run = arg;
     (void)result;
     run->wait = NULL;
-    if (err && docker_is_away(err))
-        wait_for_engine(run, &run->away_ms, err);
+    if (err)
+        wait_for_engine(run, &run->patience, err);
     else if (!run->look)
         docker_run_look(run);
 }
 
+static void on_look_again(void *arg) {
+    DockerRun *run = arg;
+    run->again = timer_free(run->again);
+    docker_run_look(run);
+}
+
+/* Of a peer that vanished without a word nothing is ever heard: it is asked, as often as it would
+ * be waited for. */
+static void look_again(DockerRun *run) {
+    int64_t ms = run->docker->settings.patience_ms;
+    if (!run->again)
+        run->again = timer_new(run->docker->base.loop, ms > AGAIN_MIN_MS ? ms : AGAIN_MIN_MS,
+                               on_look_again, run);
+}
+
 /* It runs: waits for its end, and copies what it writes. */
 static void follow(DockerRun *run) {
+    look_again(run);
     if (!run->logs)
         read_log(run);
     if (run->wait)
@@ -207,12 +219,12 @@ static void on_dismissed(void *arg, const void *result, const Err *err) {
     const DockerReply *reply = result;
     run->removal = NULL;
     if (err && docker_is_away(err)) {
-        wait_for_engine(run, &run->away_ms, err);
+        wait_for_engine(run, &run->patience, err);
     } else if (err || reply->status == 409) { /* it runs after all */
         Err busy = {0};
         err_set(&busy, ERR_UNAVAILABLE, "container %s cannot be removed: %s", run->name,
                 err ? err->msg : reply->message);
-        wait_for_engine(run, &run->away_ms, &busy);
+        wait_for_engine(run, &run->patience, &busy);
     } else {
         docker_run_dismiss(run);
     }
@@ -227,8 +239,23 @@ static void dismiss(DockerRun *run) {
     free(path);
 }
 
+/* An engine that is being stopped fails at what it is asked for in ways of its own, then it has
+ * gone: an error of its inside counts if the engine is there a moment later. */
+static void doubt(DockerRun *run, const Err *err) {
+    run->doubted = true;
+    str_copy(run->now.error, sizeof(run->now.error), err->msg);
+    if (!run->retry)
+        run->retry = timer_new(run->docker->base.loop, DOUBT_MS, on_retry, run);
+}
+
+static void stopped_before(DockerRun *run) {
+    docker_run_fail(run, STEP_FAILED, "it was stopped before it had started");
+}
+
 static void not_there(DockerRun *run) {
-    if (run->asked) {
+    if (run->asked && run->aborted) {
+        stopped_before(run);
+    } else if (run->asked) {
         docker_run_begin(run);
     } else if (run->now.started_us == 0) {
         docker_run_dismiss(run);
@@ -245,7 +272,9 @@ static void found(DockerRun *run, const Value *body) {
     const Value *state = value_get(body, "State");
     const char *status = value_get_str(state, "Status");
     if (str_same(status, "created")) {
-        if (run->asked)
+        if (run->asked && run->aborted)
+            stopped_before(run);
+        else if (run->asked)
             docker_run_begin(run); /* takes it as it is */
         else if (!run->removal)
             dismiss(run);
@@ -263,23 +292,34 @@ static void found(DockerRun *run, const Value *body) {
         go_on(run);
 }
 
+/* The engine says of a container that its process is, or was, there. */
+static bool is_started(const DockerReply *reply) {
+    const char *status = value_get_str(value_get(reply->body, "State"), "Status");
+    return reply->status == 200 && !str_same(status, "created");
+}
+
 static void on_looked(void *arg, const void *result, const Err *err) {
     DockerRun *run = arg;
     const DockerReply *reply = result;
     Err bad = {0};
     run->look = NULL;
     if (err) {
-        wait_for_engine(run, &run->away_ms, err);
+        run->doubted = false; /* it was leaving */
+        run->now.error[0] = '\0';
+        wait_for_engine(run, &run->patience, err);
+    } else if (run->doubted && !is_started(reply)) {
+        AUTO_FREE char *why = xstrdup(run->now.error);
+        docker_run_fail(run, STEP_FAILED, why);
     } else if (reply->status == 404) {
         not_there(run);
     } else if (docker_reply_check(reply, &bad) < 0 || !value_get(reply->body, "State")) {
         if (bad.kind == ERR_NONE)
             err_set(&bad, ERR_UNAVAILABLE, "docker says nothing of the state of container %s",
                     run->name);
-        wait_for_engine(run, &run->away_ms, &bad);
+        wait_for_engine(run, &run->patience, &bad);
     } else {
-        run->away_ms = run->log_away_ms ? run->away_ms : 0;
-        run->pause_ms = run->log_away_ms ? run->pause_ms : 0;
+        run->patience.since_ms = 0; /* the pauses stay: what else is asked may fail again */
+        run->doubted = false;
         found(run, reply->body);
     }
 }
@@ -303,10 +343,14 @@ static void on_started(void *arg, const void *result, const Err *err) {
         docker_run_set_state(run, DOCKER_RUN_LOOKING);
         docker_run_look(run);
     } else if (docker_is_away(err)) { /* nobody knows how far it came */
-        wait_for_engine(run, &run->away_ms, err);
+        wait_for_engine(run, &run->patience, err);
+    } else if (run->aborted && err->kind == ERR_CANCELLED) {
+        stopped_before(run);
     } else if (err->kind == ERR_CONFLICT && run->troubled) { /* the answer to its start was lost */
         docker_run_set_state(run, DOCKER_RUN_LOOKING);
         docker_run_look(run);
+    } else if (err->kind == ERR_INTERNAL && !run->doubted) {
+        doubt(run, err);
     } else {
         docker_run_fail(run, STEP_FAILED, err->msg);
     }
@@ -315,9 +359,6 @@ static void on_started(void *arg, const void *result, const Err *err) {
 /* What a pull says goes to the log, before what the step writes there: once, not for each layer. */
 static void on_pull(void *arg, const char *line) {
     DockerRun *run = arg;
-    if (!str_starts(line, "Pulling from ") && !str_starts(line, "Status: ") &&
-        !str_starts(line, "Digest: "))
-        return;
     AUTO_FREE char *said = xasprintf("docker: %s", line);
     if (strcmp(said, run->pull_said) == 0)
         return;
@@ -339,9 +380,11 @@ void docker_run_begin(DockerRun *run) {
         docker_inner(run->docker, docker_start(run->docker->engine, &start, on_started, run));
 }
 
+/* Without a start in flight it is being looked at, or will be. */
 void docker_run_abort(DockerRun *run) {
-    docker_run_unwatch(run);
-    docker_run_fail(run, STEP_FAILED, "it was stopped before it had started");
+    run->aborted = true;
+    if (run->start)
+        op_cancel(run->start);
 }
 
 void docker_run_unwatch(DockerRun *run) {
@@ -352,11 +395,14 @@ void docker_run_unwatch(DockerRun *run) {
     }
     run->retry = timer_free(run->retry);
     run->log_flush = timer_free(run->log_flush);
+    run->again = timer_free(run->again);
 }
 
 bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size) {
     const DockerRun *run = docker_run(docker_of(backend), id);
-    int64_t away_ms = !run ? 0 : run->away_ms ? run->away_ms : run->log_away_ms;
+    int64_t away_ms = !run                     ? 0
+                      : run->patience.since_ms ? run->patience.since_ms
+                                               : run->log_patience.since_ms;
     bool starts = run && run->state == DOCKER_RUN_STARTING;
     char waited[DURATION_TEXT];
     if (away_ms) {

@@ -122,6 +122,17 @@ static Op *blame(Fake *fake, const Step *step, OpFn fn, void *arg) {
     return op;
 }
 
+static bool hangs(const char *task) {
+    return strcmp(task, "WorkflowEngineShouldHang") == 0;
+}
+
+/* As an engine that has gone silent. */
+static Op *never(Fake *fake, const char *task, OpFn fn, void *arg) {
+    FakeCall *call = fake_call_new(fake, &fake->ends, fn, arg);
+    call->task = xstrdup(task);
+    return call->op;
+}
+
 static Op *fake_setup_workflow(Backend *backend, const char *task, const char *dir,
                                const WorkflowConfig *config, OpFn fn, void *arg) {
     Fake *fake = fake_of(backend);
@@ -130,6 +141,8 @@ static Op *fake_setup_workflow(Backend *backend, const char *task, const char *d
         err_set(&err, ERR_UNAVAILABLE, "expected fail to setup workflow");
         return refuse(fake, &err, fn, arg);
     }
+    if (hangs(task))
+        return never(fake, task, fn, arg);
     if (!map_get(&fake->tasks, task))
         forget_ended(fake, task);
     free(map_put(&fake->tasks, task, xstrdup(dir)));
@@ -241,7 +254,7 @@ static void end_with_task(FakeRun *run) {
 static Op *fake_destroy_workflow(Backend *backend, const char *task, const WorkflowConfig *config,
                                  OpFn fn, void *arg) {
     Fake *fake = fake_of(backend);
-    bool living = false;
+    bool living = hangs(task);
     FakeRun *run;
     free(map_remove(&fake->tasks, task));
     LIST_FOREACH (run, &fake->runs, link) {

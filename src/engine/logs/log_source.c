@@ -42,9 +42,10 @@ struct LogSource {
     bool whole; /* the run had ended before its log was read to the end: no more to look for */
     LogReader *reader; /* NULL: opened when needed, at `at` */
     Op *tail;
-    uint64_t at; /* up to here the run's log is in the queue, or was */
-    size_t gaps; /* that have no size and lie at `at`: given already */
-    Buf queue;   /* of pieces, being taken */
+    uint64_t at;      /* up to here the run's log is in the queue, or was */
+    size_t gaps;      /* that do not move the reader and lie at `at`: given already */
+    size_t tail_gaps; /* such gaps that the tail has met */
+    Buf queue;        /* of pieces, being taken */
     size_t queue_at;
     Buf incoming;   /* what the tail brings meanwhile */
     LogPiece piece; /* its data lie in the queue */
@@ -201,6 +202,8 @@ static bool next_run(LogSource *source) {
 static bool on_piece(void *arg, const LogPiece *piece) {
     LogSource *source = arg;
     size_t held = source->incoming.n + source->queue.n - source->queue_at;
+    if (piece->stream == 0 && piece->at == source->at && source->tail_gaps++ < source->gaps)
+        return true; /* given already: the tail began where it stands */
     if (piece->stream == 0 || held + piece->size > source->ask.ahead) {
         op_drop(source->tail); /* read from disk when there is room for it */
         source->tail = NULL;
@@ -208,6 +211,7 @@ static bool on_piece(void *arg, const LogPiece *piece) {
     } else {
         enqueue(&source->incoming, piece, piece->at, piece->size);
         source->at = piece->at + piece->size;
+        source->gaps = 0;
     }
     source->ask.more(source->ask.arg, source->ask.index);
     return true;
@@ -228,17 +232,17 @@ static void go_live(LogSource *source) {
     source->reader = log_reader_free(source->reader);
     empty(&source->queue);
     source->queue_at = 0;
+    source->tail_gaps = 0;
     source->tail =
         backend_tail_step(source->ask.backend, id, source->at, on_piece, on_tail_end, source);
 }
 
 /* ---- disk ---- */
 
-/* A gap without a size does not move the reader on, so one that is opened again meets it again.
- * True: it was given. */
+/* A gap that stands between two bytes (what a full disk did not take has no place in the log) does
+ * not move the reader on, so one that is opened again meets it again. True: it was given. */
 static bool gap_again(LogSource *source, const LogPiece *piece, size_t *seen) {
-    bool still =
-        piece->stream == 0 && piece->size == 0 && log_reader_tell(source->reader) == source->at;
+    bool still = piece->stream == 0 && log_reader_tell(source->reader) == source->at;
     if (still && ++*seen <= source->gaps)
         return true;
     *seen = still ? *seen : 0;

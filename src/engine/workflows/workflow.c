@@ -147,6 +147,8 @@ void workflow_settle_by_force(Workflow *workflow, const char *why) {
     }
 }
 
+static void give_up_setup(Workflow *workflow);
+
 static void on_timeout(void *arg) {
     Workflow *workflow = arg;
     char limit[DURATION_TEXT], why[WORKFLOW_TEXT];
@@ -159,6 +161,7 @@ static void on_timeout(void *arg) {
     if (workflow_note_cancel(workflow, RESULT_TIMEOUT, why, &err) < 0)
         log_warn("workflow %s: %s", workflow->name, err.msg);
     workflow_cancel(&workflow->facts, RESULT_TIMEOUT, why);
+    give_up_setup(workflow);
     workflow_mark(workflow, UINT32_MAX);
 }
 
@@ -221,8 +224,8 @@ static void on_again(void *arg) {
 }
 
 /* False: that was tried often enough. */
-static bool try_again(Workflow *workflow) {
-    if (++workflow->tries >= DESTROY_TRIES)
+static bool try_again(Workflow *workflow, const Err *err) {
+    if (!destroy_may_be_repeated(err) || ++workflow->tries >= DESTROY_TRIES)
         return false;
     workflow->again = timer_new(workflow->engine->loop, DESTROY_AGAIN_MS << (workflow->tries - 1),
                                 on_again, workflow);
@@ -234,7 +237,7 @@ static bool try_again(Workflow *workflow) {
 static void on_gone(void *arg, const void *result, const Err *err) {
     Workflow *workflow = arg;
     workflow->call = NULL;
-    if (err && try_again(workflow))
+    if (err && try_again(workflow, err))
         return;
     workflow_note_phase(workflow, "destroyed", err ? err->msg : NULL);
     sys_point("wf-destroyed");
@@ -249,7 +252,7 @@ static void on_gone(void *arg, const void *result, const Err *err) {
 static void on_kept_gone(void *arg, const void *result, const Err *err) {
     Workflow *workflow = arg;
     workflow->call = NULL;
-    if (err && try_again(workflow))
+    if (err && try_again(workflow, err))
         return;
     if (err)
         log_warn("workflow %s is not gone: %s", workflow->name, err->msg);
@@ -265,6 +268,49 @@ static void destroy(Workflow *workflow, OpFn fn) {
 
 static void on_readout(void *arg) {
     workflow_forget(arg);
+}
+
+/* ---- a backend that does not answer ---- */
+
+/* Nobody has to wait for what was to be set up. */
+static void give_up_setup(Workflow *workflow) {
+    WorkflowFacts *facts = &workflow->facts;
+    char why[WORKFLOW_TEXT];
+    if (facts->phase != WORKFLOW_NEW || !workflow->call)
+        return;
+    op_drop(workflow->call);
+    workflow->call = NULL;
+    str_copy(why, sizeof(why), facts->error);
+    workflow_note_not_set_up(workflow, UINT32_MAX, why);
+    workflow_not_set_up(facts, UINT32_MAX, why, loop_wall_us(workflow->engine->loop));
+}
+
+/* What is being destroyed may be an orphan then, which people can list and remove. */
+static void give_up_destroy(Workflow *workflow) {
+    Err err;
+    op_drop(workflow->call);
+    workflow->call = NULL;
+    workflow->again = timer_free(workflow->again);
+    err_set(&err, ERR_CANCELLED,
+            "its end was not waited for; `thole backend orphans` lists what is left of it");
+    on_gone(workflow, NULL, &err);
+}
+
+/* The result of what is ending is decided; but it need not take its time. Asked again, or if
+ * nothing was set up, it is not waited for. */
+static void hurry(Workflow *workflow) {
+    const WorkflowFacts *facts = &workflow->facts;
+    bool waits = facts->set_up && !workflow->hurried;
+    workflow->hurried = true;
+    workflow->grace_ms = 0;
+    for (uint32_t i = 0; i < workflow->graph->n; i++) {
+        StepProgress progress = facts->steps[i].progress;
+        if (progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING ||
+            progress == PROGRESS_STOPPING)
+            work_hurry(&workflow->work[i]);
+    }
+    if (!waits && facts->phase == WORKFLOW_ENDING && (workflow->call || workflow->again))
+        give_up_destroy(workflow);
 }
 
 /* Whoever shows it has still to read how it ended. */
@@ -359,7 +405,7 @@ void workflows_stop_all(Engine *engine) {
     Workflow *workflow;
     Err err;
     LIST_FOREACH (workflow, &engine->workflows, link)
-        if (workflow_may_cancel(&workflow->facts) && workflow_stop(workflow, -1, &err) < 0)
+        if (!workflow_over(workflow) && workflow_stop(workflow, -1, &err) < 0)
             log_warn("workflow %s: %s", workflow->name, err.msg);
 }
 
@@ -482,14 +528,13 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
     static const char why[] = "canceled by request";
     if (workflow_over(workflow))
         return err_set(err, ERR_CONFLICT, "workflow %s is over", workflow->task);
-    if (!workflow_may_cancel(&workflow->facts))
-        return err_set(
-            err, ERR_CONFLICT, "workflow %s is ending: %s stays its result", workflow->task,
-            workflow_result_name(workflow->facts.result == RESULT_NONE ? RESULT_SUCCESS
-                                                                       : workflow->facts.result));
     if (grace_ms > MAX_GRACE_MS)
         return err_set(err, ERR_INVALID, "the grace is %d hours at most",
                        MAX_GRACE_MS / 1000 / 60 / 60);
+    if (!workflow_may_cancel(&workflow->facts)) {
+        hurry(workflow);
+        return 0;
+    }
     if (grace_ms >= 0)
         workflow->grace_ms = grace_ms;
     if (workflow_note_cancel(workflow, RESULT_CANCELED, why, err) < 0)
@@ -499,15 +544,16 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
     for (uint32_t i = 0; i < workflow->graph->n; i++)
         if (workflow->facts.steps[i].progress == PROGRESS_STOPPING)
             work_hurry(&workflow->work[i]);
+    give_up_setup(workflow);
     workflow_mark(workflow, UINT32_MAX);
     return 0;
 }
 
 int workflow_delete(Workflow *workflow, Err *err) {
+    if (!workflow_over(workflow) && workflow_stop(workflow, -1, err) < 0)
+        return -1;
     if (workflow->deleting)
         return 0;
-    if (workflow_may_cancel(&workflow->facts) && workflow_stop(workflow, -1, err) < 0)
-        return -1;
     workflow->tries = 0; /* what is kept is destroyed now */
     workflow_note_phase(workflow, "delete", NULL);
     workflow->deleting = true;

@@ -31,10 +31,11 @@ typedef struct WorkflowAsk {
  * ERR_NOT_FOUND, ERR_UNAVAILABLE: the backend. Then nothing was started. */
 MUST Workflow *workflow_create(Engine *engine, const WorkflowAsk *ask, Report *report, Err *err);
 /* Ends it gracefully: each step is given `grace_ms` (< 0: as is usual). Again: without clean-up,
- * and with that grace for what is being stopped. ERR_CONFLICT: it is over, or ending;
- * ERR_INVALID: more than MAX_GRACE_MS. */
+ * and with that grace for what is being stopped. Of one that is ending the result stays, what is
+ * left of it is killed; again: it is not waited for, and neither is a backend that does not answer.
+ * ERR_CONFLICT: it is over; ERR_INVALID: more than MAX_GRACE_MS. */
 MUST int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err);
-/* Stops it if it goes on, then it goes with its files. */
+/* Stops it if it goes on, then it goes with its files; again: as a cancel does. */
 MUST int workflow_delete(Workflow *workflow, Err *err);
 
 Workflow *workflow_of(Object *object);

@@ -26,6 +26,11 @@ typedef struct StepWork {
 
 enum { DESTROY_TRIES = 3, DESTROY_AGAIN_MS = 1000 /* doubled with each */ };
 
+/* Not what a backend does not know because its engine is silent: it has waited long enough. */
+static inline bool destroy_may_be_repeated(const Err *err) {
+    return err->kind != ERR_UNAVAILABLE && err->kind != ERR_TIMEOUT && err->kind != ERR_CANCELLED;
+}
+
 struct Workflow {
     List link;  /* Engine.workflows */
     List dirty; /* Engine.dirty_workflows */
@@ -57,7 +62,8 @@ struct Workflow {
     int64_t started_us, ended_us;
     uint32_t looked_up; /* adopting: steps that are not known yet, and the setup */
     bool adopting, deleting;
-    bool gone; /* of one that is deleted: what was kept is destroyed */
+    bool hurried; /* while it was ending */
+    bool gone;    /* of one that is deleted: what was kept is destroyed */
 };
 
 /* Who looks on at a workflow, and is told at once when something has become known of a step

@@ -67,7 +67,7 @@ static void on_again(void *arg) {
 static void on_destroyed(void *arg, const void *result, const Err *err) {
     StepWork *work = arg;
     work->stop = NULL;
-    if (err && ++work->tries < DESTROY_TRIES) {
+    if (err && destroy_may_be_repeated(err) && ++work->tries < DESTROY_TRIES) {
         work->again = timer_new(work->workflow->engine->loop, DESTROY_AGAIN_MS << (work->tries - 1),
                                 on_again, work);
     } else if (err) {

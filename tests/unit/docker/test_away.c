@@ -2,6 +2,8 @@
 /* The docker backend and an engine that goes away, or says what it should not. */
 #include "harness/test.h"
 
+#include <signal.h>
+
 #include "unit/docker/town.h"
 
 TEST(away_for_too_long_is_the_end_of_a_step)
@@ -82,5 +84,95 @@ TEST(away_half_an_answer_is_no_answer)
     town_start(&town);
     CHECK_EQ(town.state.phase, STEP_RUNNING);
     CHECK_EQ(town.state.started_us, 1767323045000000);
+    town_close(&town);
+}
+
+static void on_gone(void *arg, const void *result, const Err *err) {
+    Err *heard = arg;
+    (void)result;
+    *heard = err ? *err : (Err){.kind = ERR_CANCELLED}; /* something: it was heard of */
+}
+
+/* Whoever waits for a step hears of its end, also when all that the engine did was to remove it. */
+TEST(away_a_run_that_only_the_sweep_ended_is_over_for_who_waits)
+{
+    Town town;
+    Err gone = {0};
+    town_open(&town, (const char *[]){CREATED, DONE, RUNS, "", "", "500 {\"message\":\"stuck\"}",
+                                      "200 [{\"Id\":\"c1\"}]", DONE, "200 []",
+                                      "200 {\"Volumes\":[]}", NULL});
+    town_start(&town);
+    Op *op = backend_wait_step(town.backend, town_id, town_hear, &town);
+    while (!strstr(scripted_asked(), "/wait") || !strstr(scripted_asked(), "/logs"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    backend_destroy_workflow(town.backend, "t", NULL, on_gone, &gone);
+    town_until(&town);
+    (void)op;
+    CHECK_EQ(town.state.phase, STEP_ENDED);
+    CHECK_EQ(town.state.end, STEP_LOST);
+    CHECK_HAS(town.state.error, "it was removed with its workflow");
+    while (gone.kind == ERR_NONE)
+        ASSERT(loop_turn(town.s.loop, 10000));
+    CHECK_STR(gone.msg, "");
+    town_close(&town);
+}
+
+/* A connection to a peer that vanished stays open for ever. */
+TEST(away_what_runs_is_looked_at_now_and_then)
+{
+    Town town;
+    town_open(&town, (const char *[]){CREATED, DONE, RUNS, "", "", NONE, NULL});
+    town_start(&town);
+    backend_wait_step(town.backend, town_id, town_hear, &town);
+    town_until(&town);
+    CHECK_EQ(town.state.end, STEP_LOST);
+    CHECK_HAS(town.state.error, "somebody has removed it");
+    town_close(&town);
+}
+
+static const StopHow softly = {.signal = SIGTERM, .grace_ms = 60000, .keep = true};
+
+/* A call in flight is not taken back by hanging up: what it starts is ended as all others are. */
+TEST(away_a_step_that_is_being_started_is_stopped_once_it_runs)
+{
+    Town town;
+    Err gone = {0};
+    town_open(&town, (const char *[]){CREATED, "", RUNS, "", "", DONE, NULL});
+    backend_start_step(town.backend, town_id, &town_step, town_hear, &town);
+    while (!strstr(scripted_asked(), "/start"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    backend_destroy_step(town.backend, town_id, &softly, on_gone, &gone);
+    for (int i = 0; i < 3; i++)
+        loop_turn(town.s.loop, 0);
+    CHECK_EQ(town.called, 0); /* nobody knows whether it runs */
+    serve_say(town.s.serve, "HTTP/1.1 204 What\r\n\r\n", false);
+    while (!strstr(scripted_asked(), "/kill?signal=15"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    CHECK(!strstr(scripted_asked(), "DELETE"));
+    town_close(&town);
+}
+
+#define BROKEN "500 {\"message\":\"failed to update store: open : no such file or directory\"}"
+
+/* So says an engine that is being stopped, in mid-run, of things that are not the step's fault. */
+TEST(away_an_engine_that_fails_and_then_leaves_is_waited_for)
+{
+    Town town;
+    town_open(&town,
+              (const char *[]){CREATED, BROKEN, "503 {\"message\":\"shutting down\"}", CREATES,
+                               "409 {\"message\":\"name in use\"}", CREATES, DONE, RUNS, NULL});
+    town_start(&town);
+    CHECK_EQ(town.state.phase, STEP_RUNNING);
+    CHECK_STR(town.state.error, "");
+    town_close(&town);
+}
+
+TEST(away_an_engine_that_fails_and_stays_is_believed)
+{
+    Town town;
+    town_open(&town, (const char *[]){CREATED, BROKEN, CREATES, NULL});
+    town_start(&town);
+    CHECK_EQ(town.state.end, STEP_FAILED);
+    CHECK_HAS(town.state.error, "docker: failed to update store: open : no such file");
     town_close(&town);
 }

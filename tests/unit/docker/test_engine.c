@@ -275,3 +275,44 @@ TEST(engine_understands_DOCKER_HOST)
     docker_engine_free(far);
     loop_free(loop);
 }
+
+TEST(engine_that_says_too_much_is_not_away)
+{
+    enum { PIECE = 32 << 10, SIZE = (16 << 20) + PIECE };
+    static char piece[PIECE + 1];
+    Town town;
+    char head[100];
+    memset(piece, ' ', PIECE);
+    snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", SIZE);
+    pong = PONG("1.41");
+    reply = head;
+    town_open(&town);
+    docker_call(town.engine, &(DockerCall){.path = "/info"}, on_done, &town);
+    while (serve_count(town.serve) < 2)
+        ASSERT(loop_turn(town.loop, 10000));
+    for (int said = 0; said < SIZE; said += PIECE) {
+        serve_say(town.serve, piece, false);
+        for (int i = 0; i < 4; i++)
+            loop_turn(town.loop, 0);
+    }
+    while (!town.h.called)
+        ASSERT(loop_turn(town.loop, 10000));
+    CHECK_EQ(town.h.err.kind, ERR_LIMIT);
+    CHECK_HAS(town.h.err.msg, "the answer to GET /info has more than 16 MiB");
+    town_close(&town);
+}
+
+/* Of a call that has its own bound: the wait for a process that does not care for its signal. */
+TEST(engine_that_is_slow_with_one_call_is_not_asked_for_its_version_again)
+{
+    Town town;
+    pong = PONG("1.41");
+    reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    town_open(&town);
+    hear(&town, &(DockerCall){.path = "/info"});
+    reply = NULL;
+    const Heard *h = hear(&town, &(DockerCall){.path = "/info", .timeout_ms = 1});
+    CHECK_EQ(h->err.kind, ERR_TIMEOUT);
+    CHECK_STR(docker_engine_version(town.engine), "1.41");
+    town_close(&town);
+}

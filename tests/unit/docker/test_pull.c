@@ -45,6 +45,26 @@ TEST(pull_is_told_of_in_the_log)
     town_close(&town);
 }
 
+TEST(pull_that_fails_is_told_of_if_the_image_is_there)
+{
+    Town town;
+    Log log = {0};
+    Step step = town_step;
+    step.pull = true;
+    town_open(&town, (const char *[]){"500 {\"message\":\"no route to host\"}", CREATED, DONE, RUNS,
+                                      NULL});
+    backend_start_step(town.backend, town_id, &step, town_hear, &town);
+    town_until(&town);
+    CHECK_EQ(town.state.phase, STEP_RUNNING);
+    Op *tail = backend_tail_step(town.backend, town_id, 0, on_piece, on_tailed, &log);
+    while (!strchr(log.text, '\n'))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    CHECK_STR(log.text, "2 docker: pull x:1: docker: no route to host: the image that is there is "
+                        "used\n");
+    op_drop(tail);
+    town_close(&town);
+}
+
 TEST(pull_that_fails_is_the_steps_failure)
 {
     Town town;
@@ -102,5 +122,22 @@ TEST(pull_may_be_left_alone)
     town_until(&town);
     CHECK_EQ(town.err.kind, ERR_NONE);
     CHECK_HAS(scripted_asked(), "DELETE /containers/thole-t-build-");
+    town_close(&town);
+}
+
+TEST(pull_with_credentials_that_are_too_long_is_refused)
+{
+    static char token[200 * 1024];
+    Town town;
+    Step step = town_step;
+    memset(token, 'x', sizeof(token) - 1);
+    step.pull = true;
+    step.auth_config = (RegistryAuth){.username = "u", .password = token};
+    town_open(&town, (const char *[]){NULL});
+    backend_start_step(town.backend, town_id, &step, town_hear, &town);
+    town_until(&town);
+    CHECK_EQ(town.state.end, STEP_FAILED);
+    CHECK_STR(town.state.error, "pull x:1: the name or the credentials are too long");
+    CHECK_STR(scripted_asked(), "");
     town_close(&town);
 }

@@ -31,6 +31,16 @@ TEST(setup_may_be_repeated)
     CHECK_STR(setup(went).msg, "");
 }
 
+/* A name that is taken and that nobody has: asked for a few times, not for ever. */
+TEST(setup_of_a_name_without_an_owner_has_an_end)
+{
+    const char *none = "404 {\"message\":\"no such network\"}";
+    Err err = setup((const char *[]){"201 {\"Name\":\"v\"," OURS "}", TAKEN, none, TAKEN, none,
+                                     TAKEN, none, TAKEN, NULL});
+    CHECK_EQ(err.kind, ERR_CONFLICT);
+    CHECK_HAS(err.msg, "network with name n already exists");
+}
+
 TEST(setup_leaves_alone_what_others_have)
 {
     Err err = setup((const char *[]){"201 {\"Name\":\"v\",\"Labels\":null}", NULL});

@@ -10,8 +10,8 @@
 #define OK       "200 {}"
 #define NO_IMAGE "404 {\"message\":\"No such image\"}"
 #define TAKEN    "409 {\"message\":\"name taken\"}"
-#define PULLED   "200 {\"status\":\"pulling\"}\r\n"
-#define NO_PULL  "200 {\"status\":\"pulling\"}\r\n{\"error\":\"no route\"}"
+#define PULLED   "200 {\"status\":\"Status: pulling\"}\r\n"
+#define NO_PULL  "200 {\"status\":\"Status: pulling\"}\r\n{\"error\":\"no route\"}"
 
 typedef struct Heard {
     int called;
@@ -42,10 +42,16 @@ static Heard start(const Step *step, const char *const *says) {
                         .on_pull = on_pull,
                         .pull_arg = &h};
     Op *op = docker_start(s.engine, &what, on_started, &h);
-    while (!h.called) {
+    for (bool cancelled = false; !h.called;) {
         ASSERT(loop_turn(s.loop, 10000));
-        if (!h.called && scripted_at_end() && strstr(scripted_asked(), "cancel me"))
-            op_cancel(op);
+        if (h.called || cancelled || !scripted_at_end() || !strstr(scripted_asked(), "cancel me"))
+            continue;
+        cancelled = true;
+        op_cancel(op);
+        for (int i = 0; i < 3; i++)
+            loop_turn(s.loop, 0);
+        CHECK_EQ(h.called, 0); /* what was asked for is to be answered */
+        serve_say(s.serve, "HTTP/1.1 204 What\r\n\r\n", false);
     }
     scripted_close(&s);
     return h;
@@ -98,10 +104,10 @@ TEST(start_pulls_what_is_not_there)
     Step step = a_step();
     Heard h = start(&step, (const char *[]){NO_IMAGE, PULLED, CREATED, DONE, NULL});
     CHECK_STR(h.err.msg, "");
-    CHECK_STR(h.pull, "pulling");
+    CHECK_STR(h.pull, "Status: pulling");
     CHECK(strncmp(strchr(scripted_asked(), '\n') + 1, PULL CREATE, strlen(PULL CREATE)) == 0);
     h = start(&step, (const char *[]){NO_IMAGE, NO_PULL, NULL});
-    CHECK_EQ(h.err.kind, ERR_INTERNAL);
+    CHECK_EQ(h.err.kind, ERR_NOT_FOUND);
     CHECK_STR(h.err.msg, "pull reg:5000/a b: no route");
     h = start(&step, (const char *[]){NO_IMAGE, "500 {\"message\":\"no registry\"}", NULL});
     CHECK_STR(h.err.msg, "pull reg:5000/a b: docker: no registry");
@@ -169,4 +175,5 @@ TEST(start_may_be_cancelled)
     Heard h = start(&step, (const char *[]){CREATED, NULL, NULL});
     CHECK_EQ(h.called, 1);
     CHECK_EQ(h.err.kind, ERR_CANCELLED);
+    CHECK(!strstr(scripted_asked(), "/start"));
 }
