@@ -191,8 +191,9 @@ void workflow_fail_setup(Workflow *workflow, const SetupBlame *blame, const Err 
     else
         snprintf(why, sizeof(why), "error in workflow setup: %s", blame ? blame->why : err->msg);
     mask_text(workflow_masks(workflow), why, sizeof(why));
-    workflow_note_not_set_up(workflow, step, why);
-    workflow_not_set_up(&workflow->facts, step, why, loop_wall_us(workflow->engine->loop));
+    int64_t us = loop_wall_us(workflow->engine->loop);
+    workflow_note_not_set_up(workflow, step, why, us);
+    workflow_not_set_up(&workflow->facts, step, why, us);
 }
 
 static void on_set_up(void *arg, const void *result, const Err *err) {
@@ -201,7 +202,7 @@ static void on_set_up(void *arg, const void *result, const Err *err) {
     if (err || result) {
         workflow_fail_setup(workflow, result, err);
     } else {
-        workflow_note_phase(workflow, "set_up", NULL);
+        workflow_note_phase(workflow, "set_up", NULL, loop_wall_us(workflow->engine->loop));
         sys_point("wf-set-up");
         workflow_set_up(&workflow->facts, workflow->graph);
     }
@@ -239,7 +240,8 @@ static void on_gone(void *arg, const void *result, const Err *err) {
     workflow->call = NULL;
     if (err && try_again(workflow, err))
         return;
-    workflow_note_phase(workflow, "destroyed", err ? err->msg : NULL);
+    workflow_note_phase(workflow, "destroyed", err ? err->msg : NULL,
+                        loop_wall_us(workflow->engine->loop));
     sys_point("wf-destroyed");
     workflow_destroyed(&workflow->facts, err ? err->msg : NULL);
     if (err) {
@@ -281,8 +283,9 @@ static void give_up_setup(Workflow *workflow) {
     op_drop(workflow->call);
     workflow->call = NULL;
     str_copy(why, sizeof(why), facts->error);
-    workflow_note_not_set_up(workflow, UINT32_MAX, why);
-    workflow_not_set_up(facts, UINT32_MAX, why, loop_wall_us(workflow->engine->loop));
+    int64_t us = loop_wall_us(workflow->engine->loop);
+    workflow_note_not_set_up(workflow, UINT32_MAX, why, us);
+    workflow_not_set_up(facts, UINT32_MAX, why, us);
 }
 
 /* What is being destroyed may be an orphan then, which people can list and remove. */
@@ -555,9 +558,9 @@ int workflow_delete(Workflow *workflow, Err *err) {
     if (workflow->deleting)
         return 0;
     workflow->tries = 0; /* what is kept is destroyed now */
-    workflow_note_phase(workflow, "delete", NULL);
     workflow->deleting = true;
     workflow->object.deleted_us = loop_wall_us(workflow->engine->loop);
+    workflow_note_phase(workflow, "delete", NULL, workflow->object.deleted_us);
     workflow_mark(workflow, UINT32_MAX);
     return 0;
 }

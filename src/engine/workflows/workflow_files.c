@@ -84,12 +84,13 @@ int workflow_files_begin(const Workflow *workflow, Err *err) {
 
 /* ---- facts, written ---- */
 
-static void begin_fact(const Workflow *workflow, Buf *buf, JsonWriter *out, const char *fact) {
+/* `us`: as whoever asks is told it now, so that a later server tells the same. */
+static void begin_fact(Buf *buf, JsonWriter *out, const char *fact, int64_t us) {
     buf_init(buf, MAX_RECORD_BYTES);
     json_writer_init(out, buf);
     json_object_begin(out);
     json_kv_string(out, "fact", fact);
-    json_kv_int(out, "us", loop_wall_us(workflow->engine->loop));
+    json_kv_int(out, "us", us);
 }
 
 static int end_fact(const Workflow *workflow, Buf *buf, JsonWriter *out, Err *err) {
@@ -108,10 +109,10 @@ static void end_fact_anyhow(const Workflow *workflow, Buf *buf, JsonWriter *out)
         log_warn("workflow %s: %s", workflow->name, err.msg);
 }
 
-static void note_step(const Workflow *workflow, const char *fact, uint32_t step) {
+static void note_step(const Workflow *workflow, const char *fact, uint32_t step, int64_t us) {
     Buf buf;
     JsonWriter out;
-    begin_fact(workflow, &buf, &out, fact);
+    begin_fact(&buf, &out, fact, us);
     json_kv_int(&out, "step", step);
     end_fact_anyhow(workflow, &buf, &out);
 }
@@ -119,27 +120,27 @@ static void note_step(const Workflow *workflow, const char *fact, uint32_t step)
 int workflow_note_asked(const Workflow *workflow, uint32_t step, uint32_t run, Err *err) {
     Buf buf;
     JsonWriter out;
-    begin_fact(workflow, &buf, &out, "asked");
+    begin_fact(&buf, &out, "asked", loop_wall_us(workflow->engine->loop));
     json_kv_int(&out, "step", step);
     json_kv_int(&out, "run", run);
     return end_fact(workflow, &buf, &out, err);
 }
 
-void workflow_note_started(const Workflow *workflow, uint32_t step) {
-    note_step(workflow, "started", step);
+void workflow_note_started(const Workflow *workflow, uint32_t step, int64_t us) {
+    note_step(workflow, "started", step, us);
 }
 void workflow_note_skipped(const Workflow *workflow, uint32_t step) {
-    note_step(workflow, "skipped", step);
+    note_step(workflow, "skipped", step, loop_wall_us(workflow->engine->loop));
 }
 void workflow_note_timed_out(const Workflow *workflow, uint32_t step) {
-    note_step(workflow, "timed_out", step);
+    note_step(workflow, "timed_out", step, loop_wall_us(workflow->engine->loop));
 }
 
 void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnded *ended) {
     const StepFacts *facts = &workflow->facts.steps[step];
     Buf buf;
     JsonWriter out;
-    begin_fact(workflow, &buf, &out, "ended");
+    begin_fact(&buf, &out, "ended", loop_wall_us(workflow->engine->loop));
     json_kv_int(&out, "step", step);
     json_kv_string(&out, "outcome", step_outcome_name(ended->outcome));
     if (ended->exit_code >= 0)
@@ -157,17 +158,17 @@ int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const 
                          Err *err) {
     Buf buf;
     JsonWriter out;
-    begin_fact(workflow, &buf, &out, "cancel");
+    begin_fact(&buf, &out, "cancel", loop_wall_us(workflow->engine->loop));
     json_kv_string(&out, "result", workflow_result_name(result));
     json_kv_int(&out, "grace_ms", workflow->grace_ms);
     json_kv_string(&out, "why", why);
     return end_fact(workflow, &buf, &out, err);
 }
 
-void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why) {
+void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why, int64_t us) {
     Buf buf;
     JsonWriter out;
-    begin_fact(workflow, &buf, &out, phase);
+    begin_fact(&buf, &out, phase, us);
     json_kv_string(&out, "why", why);
     end_fact_anyhow(workflow, &buf, &out);
 }
@@ -175,15 +176,15 @@ void workflow_note_phase(const Workflow *workflow, const char *phase, const char
 void workflow_note_over(const Workflow *workflow) {
     Buf buf;
     JsonWriter out;
-    begin_fact(workflow, &buf, &out, "over");
-    json_kv_int(&out, "ended_us", workflow->ended_us);
+    begin_fact(&buf, &out, "over", workflow->ended_us);
     end_fact_anyhow(workflow, &buf, &out);
 }
 
-void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why) {
+void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why,
+                              int64_t us) {
     Buf buf;
     JsonWriter out;
-    begin_fact(workflow, &buf, &out, "not_set_up");
+    begin_fact(&buf, &out, "not_set_up", us);
     if (culprit != UINT32_MAX)
         json_kv_int(&out, "culprit", culprit);
     json_kv_string(&out, "why", why);

@@ -22,15 +22,16 @@ MUST int workflow_files_load(Engine *engine, const char *name, Workflow **ret, E
 /* A disk that takes no facts is warned of; the workflow goes on. But: is one that must be there
  * before the act. */
 MUST int workflow_note_asked(const Workflow *workflow, uint32_t step, uint32_t run, Err *err);
-void workflow_note_started(const Workflow *workflow, uint32_t step);
+void workflow_note_started(const Workflow *workflow, uint32_t step, int64_t us);
 void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnded *ended);
 void workflow_note_skipped(const Workflow *workflow, uint32_t step);
 void workflow_note_timed_out(const Workflow *workflow, uint32_t step);
 MUST int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const char *why,
                               Err *err);
 /* `culprit`: the step that is blamed, or UINT32_MAX. */
-void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why);
+void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why,
+                              int64_t us);
 /* When it ended: workflow->ended_us. */
 void workflow_note_over(const Workflow *workflow);
 /* "set_up", "destroyed" (`why`: it is not), "delete" */
-void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why);
+void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why, int64_t us);

@@ -161,7 +161,7 @@ static void run(StepWork *work, const StepState *state, int64_t ago_ms) {
     if (!facts_of(work)->ran) {
         step_started(&workflow->facts, workflow->graph, work->index, state->started_us);
         if (workflow->graph->at[work->index].step->detach)
-            workflow_note_started(workflow, work->index);
+            workflow_note_started(workflow, work->index, state->started_us);
         sys_point("wf-started");
     }
     if (state->phase == STEP_ENDED) {
