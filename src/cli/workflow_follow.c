@@ -328,6 +328,8 @@ static void init(Follow *f, Cli *cli, const WorkflowFollow *ask) {
     LogAsk log = {.workflow = ask->name, .follow = true, .tail = -1};
     *f = (Follow){.cli = cli, .ask = ask, .signals = ask->owner ? follow_catch_signals() : -1};
     f->prefix = (Prefix){.terminal = cli->terminal, .color = cli->color};
+    for (size_t i = 0; i < value_count(ask->steps); i++)
+        prefix_widen(&f->prefix, value_get_str(value_at(ask->steps, i), "name"));
     map_init(&f->steps);
     progress_init(&f->progress, cli->color_err);
     log_feed_init(&f->feed, &cli->client, &log, on_line, f);

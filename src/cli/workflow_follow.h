@@ -7,8 +7,10 @@
 #include "cli/workflow.h"
 
 typedef struct WorkflowFollow {
-    const char *name;    /* of the object */
-    const char *task;    /* what people call it */
+    const char *name; /* of the object */
+    const char *task; /* what people call it */
+    const Value *
+        steps; /* of its status, so that the column of their names is as wide as it will be; or NULL */
     bool shown;          /* logs, and what becomes of each step */
     bool owner;          /* INT and TERM cancel it; again: at once. HUP leaves it alone */
     int64_t deadline_ms; /* monotonic; 0: none */

@@ -179,6 +179,7 @@ int workflow_run(Cli *cli, const WorkflowOptions *ask, Err *err) {
     }
     WorkflowFollow follow = {.name = workflow_name(workflow),
                              .task = workflow_task(workflow),
+                             .steps = value_get(value_get(workflow, "status"), "steps"),
                              .owner = true,
                              .shown = !json};
     int r = workflow_follow(cli, &follow, &last, err);

@@ -143,12 +143,13 @@ def test_an_event_has_the_step_as_it_was_then(thole):
 
 
 def test_a_terminal_shows_what_runs_and_for_how_long(thole):
-    path = write_config(thole, [step("quiet", "until test -e go; do sleep 0.02; done", "true"), step("other", "true")])
+    path = write_config(thole, [step("quiet", "until test -e go; do sleep 0.02; done", "true"), step("other", "true")], [step("afterwards", "true")])
     live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", tty=(24, 80))
     live.wait_for(r"quiet +\x1b\[33mrunning\x1b\[0m +1s")
     (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
     assert live.wait() == 0
     assert "\x1b[32msuccess\x1b[0m after" in live.out.splitlines()[-1]
+    assert "quiet     \x1b[0m" in live.out  # as wide as the widest from the beginning
 
 
 # ---- what is wrong
