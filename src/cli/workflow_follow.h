@@ -7,10 +7,9 @@
 #include "cli/workflow.h"
 
 typedef struct WorkflowFollow {
-    const char *name; /* of the object */
-    const char *task; /* what people call it */
-    const Value *
-        steps; /* of its status, so that the column of their names is as wide as it will be; or NULL */
+    const char *name;    /* of the object */
+    const char *task;    /* what people call it */
+    const Value *steps;  /* those of its status, for the width of the column of names; or NULL */
     bool shown;          /* logs, and what becomes of each step */
     bool owner;          /* INT and TERM cancel it; again: at once. HUP leaves it alone */
     int64_t deadline_ms; /* monotonic; 0: none */
