@@ -1,13 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures. `thole` is a Thole of the test's own; `make_thole` makes further ones. Each test has a deadline: 60 s, or
-@pytest.mark.deadline(SECONDS)."""
+@pytest.mark.deadline(SECONDS). What cannot be run everywhere is marked with what it needs, and why:
+@pytest.mark.root("mounts a small file system"). Where that is not, it is not collected; a test that skips itself fails."""
 
+import collections
 import signal
+import socket
 
 import pytest
 
 import driver
 import engine
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+NEEDS = {"root": driver.ROOT, "ordinary": not driver.ROOT, "unsanitized": not driver.SANITIZED, "ipv6": has_ipv6()}
+left_out = pytest.StashKey()
 
 
 class TooLate(BaseException):
@@ -21,7 +37,27 @@ def interrupted(number, frame):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "deadline(seconds): how long the test may take (default 60)")
+    config.addinivalue_line("markers", "root(why): root's pass alone runs it")
+    config.addinivalue_line("markers", "ordinary(why): the ordinary user's pass alone runs it")
+    config.addinivalue_line("markers", "unsanitized(why): every pass runs it but that of ./dev asan")
+    config.addinivalue_line("markers", "ipv6(why): the machine must have an IPv6 loopback")
+    config.stash[left_out] = collections.Counter()
     signal.signal(signal.SIGTERM, interrupted)
+
+
+def pytest_collection_modifyitems(config, items):
+    here, elsewhere = [], []
+    for item in items:
+        missing = [need for need, is_here in NEEDS.items() if not is_here and item.get_closest_marker(need)]
+        config.stash[left_out].update(missing[:1])
+        (elsewhere if missing else here).append(item)
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = here
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for need, n in sorted(config.stash[left_out].items()):
+        terminalreporter.write_line(f"not collected here: {n} marked {need}")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -42,6 +78,8 @@ def pytest_runtest_call(item):
 def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
+    if report.skipped:  # it would count as a pass
+        report.outcome, report.longrepr = "failed", f"{item.nodeid} skips itself; mark what it needs"
     if report.when == "call" and report.failed:
         for thole in getattr(item, "tholes", []):
             report.sections.append(("thole", thole.report()))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a watcher costs."""
 
-import os
 import re
 import socket
 
@@ -29,7 +28,7 @@ def watch(path):
     return watcher
 
 
-@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="counts memory: run by every pass without sanitizers")
+@pytest.mark.unsanitized("counts memory")
 def test_a_watcher_is_cheap_and_gives_back_what_it_had(thole):
     thole.config({"version": 1, "services": {f"s{n}": {"command": "exec sleep 1000"} for n in range(9)}})
     thole.run("up", "-d", "--wait")

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from driver import ROOT, wait_until
+from driver import wait_until
 
 PYTHON = "/usr/bin/python3"
 # Says what it was told, then listens on its port until it is stopped.
@@ -379,7 +379,7 @@ def test_a_file_that_another_process_has_locked(thole):
     thole.run("up", "-d", "--wait", "--timeout", "20s")
 
 
-@pytest.mark.skipif(not ROOT, reason="only root can mount")
+@pytest.mark.root("mounts a small file system")
 def test_a_full_disk(thole):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k,mode=700", "tmpfs", thole.state], check=True)
     try:

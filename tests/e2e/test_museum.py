@@ -20,7 +20,7 @@ import subprocess
 
 import pytest
 
-from driver import ROOT, alive, read_proc, wait_until
+from driver import alive, read_proc, wait_until
 from ledger import KILL, THOLE, Shop, end_of, kill_for_good, named, server_pid, server_pid_or_0, stamped
 
 
@@ -278,25 +278,14 @@ while True:
 """
 
 
-@pytest.mark.parametrize("address", ["::1", "127.0.0.1"])
+@pytest.mark.parametrize("address", [pytest.param("::1", marks=pytest.mark.ipv6("listens there")), "127.0.0.1"])
 def test_a_listener_on_one_family_only(thole, free_port, address):
-    if ":" in address and not has_ipv6():
-        pytest.skip("this machine has no IPv6 loopback")
     port = free_port()
     thole.file("listen.py", LISTEN)
     thole.config({"version": 1, "services": {"api": {"command": ["/usr/bin/python3", "listen.py", address, str(port)],
                                                      "ready": {"tcp": {"port": port}}}}})
     thole.run("up", "-d", "--wait", "--timeout", "15s")
     thole.run("down")
-
-
-def has_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
 
 
 def test_an_exec_probe_shares_environment_and_directory(thole):
@@ -454,7 +443,7 @@ def test_too_many_open_files(thole):
     assert not stamped(thole)
 
 
-@pytest.mark.skipif(not ROOT, reason="only root may mount a small disk")
+@pytest.mark.root("mounts a small file system")
 def test_a_full_disk(thole):
     """New sessions are refused in a sentence; what runs goes on, its end is known, and gaps in its log are named."""
     thole.config("""

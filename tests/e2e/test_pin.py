@@ -20,7 +20,6 @@ import pinlib
 from driver import SANITIZED
 from pinlib import *  # noqa: F403
 
-ROOT = os.geteuid() == 0
 GRACE = 300  # ms, of stops that are to run into their end
 
 
@@ -141,7 +140,7 @@ def test_dispositions_are_default(rail):
     assert {v.split()[1] for v in run.log().decode().splitlines() if v[:6] in ("SigBlk", "SigIgn", "SigCgt")} == {"0" * 16}, run.log()
 
 
-@pytest.mark.skipif(ROOT, reason="root may have any limit: run by the ordinary user's pass")
+@pytest.mark.ordinary("root may have any limit")
 def test_a_limit_above_what_we_may_have_becomes_the_most(rail):
     hard = int(subprocess.check_output(["sh", "-c", "ulimit -Hn"]))
     run = rail.sh("ulimit -Hn; ulimit -Sn", limits=[(7, hard + 1000, hard + 1000)])
@@ -311,7 +310,7 @@ def test_signals_reach_leader_or_group(rail):
     wait_for(lambda: run.log().count(b"leader") == 2 and b"child" in run.log(), "both have it")
 
 
-@pytest.mark.skipif(not ROOT, reason="makes a program that becomes root: run by root's pass")
+@pytest.mark.root("makes a program that becomes root")
 def test_survivors_are_named_and_stopped_again(make_rail):
     user = 65534
     rail = make_rail(connect_now=False, user=user)
@@ -464,7 +463,7 @@ def test_a_prefix_of_a_secret_is_held_for_a_tenth_of_a_second(rail):
     assert time.monotonic() - begin < 2
 
 
-@pytest.mark.skipif(not ROOT, reason="mounts a small file system: run by root's pass")
+@pytest.mark.root("mounts a small file system")
 def test_a_full_disk_costs_bytes_and_nothing_else(rail):
     small = rail.root / "small"
     small.mkdir()
@@ -594,7 +593,7 @@ def test_more_peers_than_there_is_room_for_wait(rail):
     conns[7].until(STATE)
 
 
-@pytest.mark.skipif(not ROOT, reason="connects as another user: run by root's pass")
+@pytest.mark.root("connects as another user")
 def test_other_users_are_hung_up_on(rail):
     run = rail.sh("exec sleep 1000")
     run.started()
@@ -803,7 +802,7 @@ def test_idle_means_no_wakeups_and_little_memory(rail):
     assert SANITIZED or private_dirty_kib(pin) <= 32
 
 
-@pytest.mark.skipif(not ROOT, reason="makes a cgroup: run by root's pass")
+@pytest.mark.root("makes a cgroup")
 def test_a_run_gets_a_cgroup_leaf_where_there_is_one(rail):
     mount = next(text.split()[4] for text in open("/proc/self/mountinfo") if " - cgroup2 " in text)
     place = pathlib.Path(mount) / f"thole-test-{os.getpid()}"

@@ -74,7 +74,7 @@ def test_without_a_restart_it_has_failed(thole, free_port, stranger):
     thole.run("down")
 
 
-@pytest.mark.skipif(not driver.ROOT, reason="only root can have a program of another user")
+@pytest.mark.root("runs a program of another user")
 def test_another_users_program_is_named_by_its_uid(thole, free_port, stranger):
     port = free_port()
     stranger(port, user=65534, cwd="/")

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from driver import ROOT, wait_until
+from driver import wait_until
 
 HELPLESS = "; trying again would not help"
 
@@ -86,7 +86,7 @@ def test_a_program_that_is_being_written_is_tried_again(thole):
     assert thole.wait_target("web:serve", "active")["restarts"] > 0
 
 
-@pytest.mark.skipif(ROOT, reason="nothing is closed to root: run by the ordinary user's pass")
+@pytest.mark.ordinary("nothing is closed to root")
 def test_a_directory_that_may_not_be_entered(thole):
     (thole.project / "closed").mkdir()
     thole.config("version: 1\nservices: {web: {path: closed, command: [sleep, '1000']}}\n")

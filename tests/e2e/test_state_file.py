@@ -218,7 +218,7 @@ def test_a_project_that_is_moved_or_deleted_harms_nothing(thole):
     thole.project.mkdir()
 
 
-@pytest.mark.skipif(driver.ROOT, reason="nothing is read-only for root")
+@pytest.mark.ordinary("nothing is read-only for root")
 def test_a_read_only_project_harms_nothing(thole):
     project(thole, api={"command": "sleep 1000"})
     thole.project.chmod(0o500)

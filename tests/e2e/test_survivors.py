@@ -9,9 +9,9 @@ import signal
 
 import pytest
 
-from driver import ROOT, alive, comm, parent, pids, wait_until
+from driver import alive, comm, parent, pids, wait_until
 
-pytestmark = pytest.mark.skipif(not ROOT, reason="makes a program that becomes root: run by root's pass")
+pytestmark = pytest.mark.root("makes a program that becomes root")
 
 USER = 65534
 

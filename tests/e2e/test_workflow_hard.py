@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from driver import ROOT, wait_until
+from driver import wait_until
 from workflows import step, write_config
 
 OTHER_BOOT = "00000000-0000-0000-0000-000000000000"
@@ -37,7 +37,7 @@ def kill_all(thole):
     wait_until(lambda: not thole.processes(), 10, "everything to be dead")
 
 
-@pytest.mark.skipif(not ROOT, reason="only root can mount")
+@pytest.mark.root("mounts a small file system")
 def test_a_workflow_that_cannot_be_written_down_is_refused(thole):
     path = write_config(thole, [step("a", f"echo a >> {thole.base}/ran")])
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k,mode=700", "tmpfs", thole.state], check=True)

@@ -103,10 +103,10 @@ static bool passes(const Test *test) {
     return false;
 }
 
-int main(int argc, char **argv) {
+static int run_all(const char *pattern) {
     int passed = 0, failed = 0;
     for (const Test *test = tests; test; test = test->next) {
-        if (argc > 1 && !strstr(test->name, argv[1]))
+        if (!strstr(test->name, pattern))
             continue;
         if (passes(test))
             passed++;
@@ -115,4 +115,17 @@ int main(int argc, char **argv) {
     }
     printf("%d passed, %d failed\n", passed, failed);
     return failed ? 1 : 0;
+}
+
+static int list_all(const char *pattern) {
+    for (const Test *test = tests; test; test = test->next)
+        if (strstr(test->name, pattern))
+            puts(test->name);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    bool lists = argc > 1 && strcmp(argv[1], "--list") == 0;
+    const char *pattern = argc > 1 + lists ? argv[1 + lists] : "";
+    return lists ? list_all(pattern) : run_all(pattern);
 }

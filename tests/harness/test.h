@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The unit-test harness: TEST(name) { … } registers itself; each runs in a process of its own, so
  * that a crash, a leak or a hang is that test's failure alone. `binary [PATTERN]` runs the tests
- * whose name contains PATTERN, and ends with "N passed, N failed". Link tests/harness/test.c. */
+ * whose name contains PATTERN, and ends with "N passed, N failed"; `binary --list [PATTERN]` names
+ * them. Link tests/harness/test.c. */
 #pragma once
 
 #include <stdbool.h>

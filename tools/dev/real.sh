@@ -7,11 +7,15 @@ real_given=()  # THOLE_TEST_…=… for the tests
 real_keeper='' # the pid of engines.py
 real_start_s=90
 
-# real_wanted PATTERN: is there a test of this name that might want an engine? Rather one start too many (1 s) than one missing.
+# real_wanted BUILD PATTERN: is there a test of this name that might want an engine? Unit programs that can reach one know their tests
+# themselves; of pytest's it is rather one start too many (1 s) than one missing.
 real_wanted() {
-    local files word
-    mapfile -t files < <(grep -rlwE 'THOLE_TEST_DOCKER|docker|own_docker' "$root/tests/unit" "$root/tests/e2e" --include='*.c' --include='test_*.py')
-    for word in ${1:-.}; do
+    local files word program
+    while IFS= read -r program; do
+        [ -z "$("$program" --list "$2")" ] || return 0
+    done < <(find "$1/tests" -type f -name 'unit-*' -perm -u+x -exec grep -la THOLE_TEST_DOCKER {} +)
+    mapfile -t files < <(grep -rlwE 'THOLE_TEST_DOCKER|docker|own_docker' "$root/tests/e2e" --include='test_*.py')
+    for word in ${2:-.}; do
         if printf '%s\n' "${files[@]}" | grep -qi -- "$word" || grep -qi -- "$word" "${files[@]}"; then
             return 0
         fi

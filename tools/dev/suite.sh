@@ -135,7 +135,7 @@ suite() {
         ensure_user
         group=$(id -gn "$test_user")
     fi
-    if real_wanted "$2"; then
+    if real_wanted "$1" "$2"; then
         real_start "$group"
     fi
     run_suite "$root" "$1" "$2"
