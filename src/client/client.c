@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "data/json.h"
 
-enum { AGAIN_MS = 50, START_AGAIN_MS = 500 };
+enum { AGAIN_MS = 50, START_AGAIN_MS = 500, STARTS_MAX = 4 };
 
 int client_init(Client *client, Err *err) {
     *client = (Client){.may_start = true};
@@ -35,6 +35,7 @@ typedef struct Attempt {
     HttpCall call;
     int64_t deadline_ms;
     int64_t start_at_ms; /* when a server may be started (again) */
+    unsigned starts;
     bool connected, said;
 } Attempt;
 
@@ -79,6 +80,13 @@ static void say_waiting(const Client *client, Attempt *attempt) {
     client->say("no server answers; waiting for one, at most 15 s");
 }
 
+/* One that was killed before it could say a word is started again; but perhaps it always is. */
+static bool start(const Client *client, Attempt *attempt, Err *err) {
+    int r = server_start(client, err);
+    attempt->start_at_ms = clock_mono_ms() + START_AGAIN_MS;
+    return r == 0 || (err->kind == ERR_UNAVAILABLE && ++attempt->starts < STARTS_MAX);
+}
+
 /* A server that is being replaced is there again in a moment. */
 static bool ask_again(Client *client, Attempt *attempt, Err *err) {
     bool changes = strcmp(attempt->call.method, "GET") != 0;
@@ -89,11 +97,8 @@ static bool ask_again(Client *client, Attempt *attempt, Err *err) {
     if (clock_mono_ms() >= attempt->deadline_ms || (!attempt->connected && !client->may_start))
         return false;
     say_waiting(client, attempt);
-    if (!attempt->connected && clock_mono_ms() >= attempt->start_at_ms) {
-        int r = server_start(client, err);
-        attempt->start_at_ms = clock_mono_ms() + START_AGAIN_MS;
-        return r == 0;
-    }
+    if (!attempt->connected && clock_mono_ms() >= attempt->start_at_ms)
+        return start(client, attempt, err);
     return !is_interrupted(client, AGAIN_MS, err);
 }
 

@@ -42,7 +42,7 @@ void client_param(Buf *path, const char *name, const char *value);
 void client_segment(Buf *path, const char *text);
 
 /* server_start.c: starts a server and waits until it answers, at most 10 s. Another one that is
- * faster is fine too. */
+ * faster is fine too. ERR_UNAVAILABLE: it ended without a word, as one that is killed does. */
 MUST int server_start(const Client *client, Err *err);
 /* What the config file (absolute) means, as a resolved config; for this the server's program is
  * run, without a server. -1: it is not valid, or there is no such program. */

@@ -110,8 +110,11 @@ static int hear(int fd, const Client *client, Err *err) {
     text[strcspn(text, "\n")] = '\0';
     if (strcmp(text, "ready") == 0)
         return 0;
-    return err_set(err, ERR_INTERNAL, "the server did not start: %s",
-                   text[0] ? text : "it ended without a word; see server.log");
+    if (!text[0])
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the server did not start: it ended without a word; see %s/server.log",
+                       client->state_dir);
+    return err_set(err, ERR_INTERNAL, "the server did not start: %s", text);
 }
 
 static void become_review(const char *program, const char *file, int out) {

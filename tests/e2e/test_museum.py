@@ -13,6 +13,7 @@ File watches and clean-up hooks, which have their traps too, are not there yet."
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -400,6 +401,18 @@ def test_a_server_that_cannot_start_is_not_waited_for(thole, script):
     result = thole.run("up", "-d", code=3, timeout=25)
     thole._force()
     assert "server" in result.err
+
+
+def test_a_server_that_is_killed_while_it_starts_is_started_again(thole):
+    """Whoever runs a script over `thole` hears nothing of it."""
+    thole.bin = thole.base / "bin"
+    thole.bin.mkdir()
+    build = pathlib.Path(os.environ.get("THOLE_BUILD", "build")).resolve()
+    shutil.copy2(build / "thole", thole.bin / "thole")
+    thole.file("thole-server", f"#!/bin/sh\ncd {thole.bin} && mkdir once 2>/dev/null && kill -9 $$\nexec {build}/thole-server \"$@\"\n", mode=0o755,
+               project=thole.bin)
+    assert thole.run("workflow", "list", "--json").json() == []
+    assert (thole.bin / "once").exists()
 
 
 def test_a_suspended_server(shop):
