@@ -260,12 +260,22 @@ def test_a_service_lives_on_when_the_server_is_killed(thole):
 
 # -- how steps are run
 
-@pytest.mark.parametrize("shell", ["sh", "/bin/bash", "dash"])
+SHELLS = ["sh", "/bin/bash", "dash", "zsh", "fish"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_shows_its_commands_and_stops_at_the_first_that_fails(thole, shell):
     end = run(thole, [step("a", "echo 'a b'", "cd sub", "echo never", image=shell)], code=1)
     lines = log(thole, "a").splitlines()
     assert lines[:3] == ["+ echo 'a b'", "a b", "+ cd sub"] and "never" not in lines
     assert "step a: exit code" in end.err
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_both_streams_of_commands_are_in_the_order_in_which_they_were_written(thole, shell):
+    words = [word for number in range(50) for word in (f"echo out{number}", f"echo err{number} >&2")]
+    run(thole, [step("a", "; ".join(words), image=shell)])
+    assert log(thole, "a").splitlines()[-100:] == [f"{stream}{number}" for number in range(50) for stream in ("out", "err")]
 
 
 def test_a_shell_nobody_knows_is_tried(thole):

@@ -43,6 +43,8 @@ const char *shell_script(const Step *step, Arena *arena) {
     bool fish = kind_of(step->image) == SHELL_FISH;
     Buf text;
     buf_init(&text, SCRIPT_MAX);
+    if (!fish) /* one pipe: what is read of it is in the order in which it was written */
+        buf_puts(&text, "exec 2>&1\n");
     for (size_t i = 0; i < step->commands.n; i++) {
         const char *shown = arena_printf(arena, "+ %s", step->commands.at[i]);
         buf_printf(&text, "printf '%%s\\n' %s\n%s%s\n", shell_quote(shown, arena),
@@ -62,7 +64,7 @@ static const char trial[] =
 
 StrList shell_argv(const Step *step, const char *path, Arena *arena) {
     const char *posix[] = {step->image, "-e", path};
-    const char *fish[] = {step->image, path};
+    const char *fish[] = {"/bin/sh", "-c", "exec \"$0\" \"$1\" 2>&1", step->image, path};
     const char *unknown[] = {"/bin/sh", "-c", trial, step->image, path};
     switch (kind_of(step->image)) {
     case SHELL_POSIX: return (StrList){arena_dup(arena, posix, sizeof(posix)), COUNT(posix)};

@@ -61,7 +61,7 @@ TEST(commands_become_a_script_of_their_shell)
     CHECK_STR(made.step.entrypoint.at[0], "sh");
     CHECK_STR(made.step.entrypoint.at[1], "-e");
     CHECK_STR(made.step.entrypoint.at[2], "/run/script");
-    CHECK_STR(made.process.script, "printf '%s\\n' '+ echo '\\''a b'\\'''\necho 'a b'\n"
+    CHECK_STR(made.process.script, "exec 2>&1\nprintf '%s\\n' '+ echo '\\''a b'\\'''\necho 'a b'\n"
                                    "printf '%s\\n' '+ false'\nfalse\n");
     arena_deinit(&made.arena);
 }
@@ -282,8 +282,9 @@ TEST(each_shell_is_called_as_it_wants)
     step.image = "fish";
     step.commands = (StrList){(const char **)(uintptr_t)fish, 1};
     list = shell_argv(&step, "/s", &arena);
-    ASSERT(list.n == 2);
-    CHECK_STR(list.at[1], "/s");
+    ASSERT(list.n == 5);
+    CHECK_STR(list.at[3], "fish");
+    CHECK_STR(list.at[4], "/s");
     CHECK_HAS(shell_script(&step, &arena), "true || false || exit $status\n");
     arena_deinit(&arena);
     CHECK(shell_refused("cmd") && shell_refused("/usr/bin/pwsh") && !shell_refused("sh"));
