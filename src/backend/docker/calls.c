@@ -172,8 +172,9 @@ static void at_end(Stop *stop) {
     if (run->removed || stop->how.keep)
         stop_over(stop, NULL);
     else if (!stop->inner && !stop->again)
-        stop->inner = docker_inner(run->docker,
-                                   docker_remove(run->docker->engine, run->name, on_removed, stop));
+        stop->inner =
+            docker_inner(run->docker, docker_remove(run->docker->engine, docker_run_handle(run),
+                                                    on_removed, stop));
 }
 
 static void stop_ask(Stop *stop) {
@@ -191,7 +192,8 @@ static void stop_go(Stop *stop) {
     DockerRun *run = stop->run;
     switch (run->state) {
     case DOCKER_RUN_STARTING: docker_run_abort(run); return;
-    case DOCKER_RUN_LOOKING: return;
+    case DOCKER_RUN_LOOKING:
+    case DOCKER_RUN_ENDING: return;
     case DOCKER_RUN_RUNNING:
         if (stop->asked || stop->again || run->exited)
             return;

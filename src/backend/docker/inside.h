@@ -55,8 +55,9 @@ typedef enum DockerRunState {
     DOCKER_RUN_STARTING, /* its container is being made */
     DOCKER_RUN_LOOKING,  /* what became of it is being asked */
     DOCKER_RUN_RUNNING,
-    DOCKER_RUN_ENDED, /* its end is on disk, its log whole */
-    DOCKER_RUN_VOID,  /* it never started and never will */
+    DOCKER_RUN_ENDING, /* `now` says how, and the disk has not taken it yet */
+    DOCKER_RUN_ENDED,  /* its end is on disk, its log whole */
+    DOCKER_RUN_VOID,   /* it never started and never will */
 } DockerRunState;
 
 typedef enum DockerCallKind {
@@ -78,12 +79,15 @@ struct DockerRun {
     bool script;    /* its first process is a shell that runs our script */
     StepState now;
     char container[80]; /* the engine's id; "": not known */
+    uint64_t log_max;   /* bytes to keep, 0: all */
+    Err unwritten;      /* ENDING: why */
     Arena arena;        /* what follows: until it has started */
     Step *asked;        /* NULL: another server's start */
     LogCopy *copy;      /* until it has ended */
     Op *start;          /* of start.h */
     Op *look, *wait, *logs, *removal;
     bool aborted;     /* it is not to be started after all */
+    bool barred;      /* what was under way to start it does not find it any more */
     bool exited;      /* its container has, `now` says how */
     bool troubled;    /* the engine did not answer once */
     bool doubted;     /* its start was refused in a way that an engine which leaves has, too */
@@ -108,16 +112,19 @@ void docker_run_free(DockerRun *run);
 void docker_run_let_go(DockerRun *run);
 Op *docker_run_call(DockerRun *run, DockerCallKind kind, OpFn fn, void *arg);
 void docker_run_set_state(DockerRun *run, DockerRunState state);
-/* Writes down how it ended, then tells. */
+/* Writes down how it ended, then tells; until the disk takes it, nobody hears of it and its
+ * container stays. What was forgotten may be freed on return. */
 void docker_run_end(DockerRun *run);
 void docker_run_fail(DockerRun *run, StepEnd end, const char *why);
 void docker_run_dismiss(DockerRun *run); /* it never was and never will be */
-int docker_run_prepare(DockerRun *run, const Step *step, Err *err);
-int docker_run_open_log(DockerRun *run, Err *err);
+MUST int docker_run_prepare(DockerRun *run, const Step *step, Err *err);
+MUST int docker_run_note(const DockerRun *run, Err *err); /* for the next server: who it is */
 char *docker_run_dir(const DockerTask *task, StepId id);
 
 /* ---- watch.c: what becomes of its container ---- */
 
+/* By which the engine knows its container: the id, else the name. */
+const char *docker_run_handle(const DockerRun *run);
 void docker_run_begin(DockerRun *run); /* makes and starts it */
 void docker_run_look(DockerRun *run);  /* asks the engine, and acts on what it says */
 /* It is not to be started after all. What the engine was asked for already is waited for: nobody

@@ -17,6 +17,8 @@
 #include "base/xalloc.h"
 #include "pin/wire.h"
 
+enum { WRITE_AGAIN_MS = 2000 };
+
 /* Somebody waiting for a state. */
 typedef struct Call {
     List link;
@@ -90,9 +92,14 @@ void docker_run_free(DockerRun *run) {
 
 void docker_run_let_go(DockerRun *run) {
     run->removed = true;
-    if (run->state != DOCKER_RUN_ENDED && run->state != DOCKER_RUN_VOID)
+    if (run->state != DOCKER_RUN_ENDED && run->state != DOCKER_RUN_VOID &&
+        run->state != DOCKER_RUN_ENDING)
         docker_run_fail(run, STEP_LOST,
                         "it was removed with its workflow before its end was known");
+    if (run->state == DOCKER_RUN_ENDING) { /* nothing is left to wait for */
+        run->retry = timer_free(run->retry);
+        docker_run_set_state(run, DOCKER_RUN_ENDED);
+    }
     run->forgotten = true;
     forget(run);
     if (log_tails_empty(&run->tails) && list_empty(&run->stops))
@@ -123,32 +130,26 @@ static int make_dir(const char *dir, Err *err) {
     return there > 0 ? err_set(err, ERR_CONFLICT, "there is a run already: %s", dir) : there;
 }
 
-static RunNote note_of(const DockerRun *run) {
-    return (RunNote){.name = run->name,
-                     .container = run->container,
-                     .started_us = run->now.started_us,
-                     .log_from = run->copy ? log_copy_from(run->copy) : 0,
-                     .log_max = run->asked ? (uint64_t)run->asked->log_max : 0,
-                     .script = run->script,
-                     .restarts = run->now.restarts,
-                     .attempt = run->now.attempt,
-                     .cause = run->now.cause};
+int docker_run_note(const DockerRun *run, Err *err) {
+    RunNote note = {.name = run->name,
+                    .container = run->container,
+                    .started_us = run->now.started_us,
+                    .log_from = log_copy_from(run->copy),
+                    .log_max = run->log_max,
+                    .script = run->script,
+                    .restarts = run->now.restarts,
+                    .attempt = run->now.attempt,
+                    .cause = run->now.cause};
+    return run_note_write(run->dir, &note, err);
 }
 
-int docker_run_open_log(DockerRun *run, Err *err) {
-    Arena arena;
-    RunNote note = {0};
+static int open_log(DockerRun *run, uint64_t from, Err *err) {
     AUTO_FREE char *secrets = NULL;
-    LogCopyAsk ask = {.dir = run->dir};
-    arena_init(&arena);
-    int result = run_note_read(run->dir, &arena, &note, err);
-    result = result < 0 ? -1 : run_secrets_read(run->dir, &secrets, &ask.secrets_size, err);
-    ask.max = note.log_max;
-    ask.from = note.log_from;
+    LogCopyAsk ask = {.dir = run->dir, .max = run->log_max, .from = from};
+    if (run_secrets_read(run->dir, &secrets, &ask.secrets_size, err) < 0)
+        return -1;
     ask.secrets = secrets;
-    if (result == 0)
-        run->copy = log_copy_new(&ask, err);
-    arena_deinit(&arena);
+    run->copy = log_copy_new(&ask, err);
     return run->copy ? 0 : -1;
 }
 
@@ -164,9 +165,9 @@ int docker_run_prepare(DockerRun *run, const Step *step, Err *err) {
                                    .step = step},
                    run->name);
     str_copy(run->now.cause, sizeof(run->now.cause), step->cause ? step->cause : "");
-    RunNote note = note_of(run);
-    if (run_secrets_write(run->dir, &step->secrets, err) == 0 &&
-        docker_run_open_log(run, err) == 0 && run_note_write(run->dir, &note, err) == 0)
+    run->log_max = (uint64_t)step->log_max;
+    if (run_secrets_write(run->dir, &step->secrets, err) == 0 && open_log(run, 0, err) == 0 &&
+        docker_run_note(run, err) == 0)
         return 0;
     Err ignored;
     (void)!path_remove_tree(run->dir, &ignored);
@@ -183,7 +184,8 @@ static void on_cancel(Op *op, void *state) {
 static bool answers(const DockerRun *run, DockerCallKind kind) {
     switch (run->state) {
     case DOCKER_RUN_STARTING:
-    case DOCKER_RUN_LOOKING: return false;
+    case DOCKER_RUN_LOOKING:
+    case DOCKER_RUN_ENDING: return false;
     case DOCKER_RUN_RUNNING:
         return kind == DOCKER_CALL_START || (kind == DOCKER_CALL_RESUME && !run->exited);
     case DOCKER_RUN_ENDED:
@@ -221,9 +223,8 @@ Op *docker_run_call(DockerRun *run, DockerCallKind kind, OpFn fn, void *arg) {
 
 /* Also for the next server: it runs, as this container. */
 static void note_start(DockerRun *run) {
-    RunNote note = note_of(run);
     Err err;
-    if (run_note_write(run->dir, &note, &err) < 0)
+    if (docker_run_note(run, &err) < 0)
         log_warn("docker: %s", err.msg);
     sys_point("started");
     run->asked = NULL;
@@ -235,9 +236,6 @@ void docker_run_set_state(DockerRun *run, DockerRunState state) {
     run->state = state;
     if (state == DOCKER_RUN_RUNNING && run->asked)
         note_start(run);
-    run->now.phase = state == DOCKER_RUN_ENDED  ? STEP_ENDED
-                     : state == DOCKER_RUN_VOID ? STEP_NEVER
-                                                : STEP_RUNNING;
     LIST_FOREACH_SAFE (call, &run->calls, link) {
         if (answers(run, call->kind)) {
             answer(run, call->kind, call->op);
@@ -248,8 +246,47 @@ void docker_run_set_state(DockerRun *run, DockerRunState state) {
     docker_stops_go(run);
 }
 
+static void on_unwritten(void *arg);
+
+/* False: it is tried again. Whoever stops it is not kept waiting for a disk for longer than for an
+ * engine. */
+static bool write_end(DockerRun *run) {
+    Loop *loop = run->docker->base.loop;
+    if (run_end_write(run->dir, &run->now, &run->unwritten) == 0)
+        return true;
+    err_in(&run->unwritten, "the end of step %s cannot be written down", run->step);
+    if (run->state != DOCKER_RUN_ENDING) {
+        log_warn("docker: %s", run->unwritten.msg);
+        patience_ok(&run->patience);
+    }
+    int64_t pause_ms =
+        patience_again(&run->patience, loop_now_ms(loop), run->docker->settings.patience_ms);
+    if (pause_ms < 0 && !list_empty(&run->stops))
+        return true;
+    run->retry = timer_new(loop, pause_ms < 0 ? WRITE_AGAIN_MS : pause_ms, on_unwritten, run);
+    return false;
+}
+
+/* `now` says how. Written down, then told. */
+static void conclude(DockerRun *run) {
+    if (!write_end(run)) {
+        if (run->state != DOCKER_RUN_ENDING)
+            docker_run_set_state(run, DOCKER_RUN_ENDING);
+        return;
+    }
+    run_secrets_remove(run->dir);
+    run->asked = NULL;
+    arena_reset(&run->arena);
+    docker_run_set_state(run, run->now.phase == STEP_NEVER ? DOCKER_RUN_VOID : DOCKER_RUN_ENDED);
+}
+
+static void on_unwritten(void *arg) {
+    DockerRun *run = arg;
+    run->retry = timer_free(run->retry);
+    conclude(run);
+}
+
 void docker_run_end(DockerRun *run) {
-    Err err;
     docker_run_unwatch(run);
     if (run->copy) {
         log_copy_finish(run->copy);
@@ -262,12 +299,7 @@ void docker_run_end(DockerRun *run) {
         run->now.ended_us = run->now.started_us;
     run->now.phase = STEP_ENDED;
     sys_point("ended");
-    if (run_end_write(run->dir, &run->now, &err) < 0)
-        log_warn("docker: %s", err.msg);
-    run_secrets_remove(run->dir);
-    run->asked = NULL;
-    arena_reset(&run->arena);
-    docker_run_set_state(run, DOCKER_RUN_ENDED);
+    conclude(run);
 }
 
 void docker_run_fail(DockerRun *run, StepEnd end, const char *why) {
@@ -279,17 +311,13 @@ void docker_run_fail(DockerRun *run, StepEnd end, const char *why) {
 }
 
 void docker_run_dismiss(DockerRun *run) {
-    Err err;
     docker_run_unwatch(run);
     run->copy = log_copy_free(run->copy);
     run->now = (StepState){.phase = STEP_NEVER, .oom_killed = UNKNOWN};
     run->container[0] = '\0';
     run->now.container = run->container;
     run->removed = true;
-    if (run_end_write(run->dir, &run->now, &err) < 0)
-        log_warn("docker: %s", err.msg);
-    run_secrets_remove(run->dir);
-    docker_run_set_state(run, DOCKER_RUN_VOID);
+    conclude(run);
 }
 
 /* ---- Found on disk ---- */
@@ -313,6 +341,7 @@ static int take_up(DockerRun *run, Err *err) {
         run->now.restarts = note.restarts;
         run->now.attempt = note.attempt;
         run->script = note.script;
+        run->log_max = note.log_max;
         str_copy(run->name, sizeof(run->name), note.name);
         str_copy(run->now.cause, sizeof(run->now.cause), note.cause);
     }
@@ -320,7 +349,7 @@ static int take_up(DockerRun *run, Err *err) {
         run->now.started_us = note.started_us;
         str_copy(run->container, sizeof(run->container), note.container);
         run->state = DOCKER_RUN_LOOKING;
-        known = docker_run_open_log(run, err);
+        known = open_log(run, note.log_from, err);
     } else if (there == 0 && known == 0) { /* the engine was never asked */
         docker_run_dismiss(run);
     }

@@ -321,8 +321,9 @@ static void ask_connect(Start *s) {
     buf_deinit(&body);
 }
 
+/* By its name: who takes that away knows that it is not started any more (watch.c). */
 static void ask_container(Start *s, const char *method, const char *what) {
-    char *path = xasprintf("/containers/%s/%s", s->id ? s->id : s->name, what);
+    char *path = xasprintf("/containers/%s/%s", s->name, what);
     call(s, (DockerCall){.method = method, .path = path});
     free(path);
 }

@@ -22,6 +22,9 @@ enum {
     NO_CODE = 0xffffffff /* what engines say of an exit code that they do not know */
 };
 
+/* What is put to the name of a container that is not to be started. */
+#define ASIDE ".aside"
+
 static void go_on(DockerRun *run);
 
 /* ---- An engine that does not answer ---- */
@@ -60,7 +63,7 @@ static void call(DockerRun *run, Op **ret, const DockerCall *what, OpFn fn) {
     *ret = docker_call(run->docker->engine, what, fn, run);
 }
 
-static const char *handle(const DockerRun *run) {
+const char *docker_run_handle(const DockerRun *run) {
     return run->container[0] ? run->container : run->name;
 }
 
@@ -125,8 +128,8 @@ static bool on_log(void *arg, const char *bytes, size_t n) {
 }
 
 static void read_log(DockerRun *run) {
-    char *path = xasprintf("/containers/%s/logs?stdout=1&stderr=1&timestamps=1%s", handle(run),
-                           run->exited ? "" : "&follow=1");
+    char *path = xasprintf("/containers/%s/logs?stdout=1&stderr=1&timestamps=1%s",
+                           docker_run_handle(run), run->exited ? "" : "&follow=1");
     run->log_whole = false;
     run->log_last = run->exited;
     log_copy_begin(run->copy);
@@ -168,7 +171,7 @@ static void follow(DockerRun *run) {
         read_log(run);
     if (run->wait)
         return;
-    char *path = xasprintf("/containers/%s/wait", handle(run));
+    char *path = xasprintf("/containers/%s/wait", docker_run_handle(run));
     call(run, &run->wait, &(DockerCall){.method = "POST", .path = path}, on_waited);
     free(path);
 }
@@ -195,10 +198,14 @@ static int64_t time_of(const Value *state, const char *key) {
     return text && time_parse(text, &us, &ignored) == 0 && us > 0 ? us : 0;
 }
 
-static void take_start(DockerRun *run, const Value *body) {
+static void take_id(DockerRun *run, const Value *body) {
     const char *id = value_get_str(body, "Id");
     if (id)
         str_copy(run->container, sizeof(run->container), id);
+}
+
+static void take_start(DockerRun *run, const Value *body) {
+    take_id(run, body);
     if (run->now.started_us == 0)
         run->now.started_us = time_of(value_get(body, "State"), "StartedAt");
     if (run->now.started_us == 0)
@@ -230,12 +237,43 @@ static void on_dismissed(void *arg, const void *result, const Err *err) {
     }
 }
 
-/* Another server's start came as far as making it. It never is to run then; the engine refuses if
- * it does already. */
-static void dismiss(DockerRun *run) {
-    char *path = xasprintf("/containers/%s?v=1", handle(run));
-    DockerCall what = {.method = "DELETE", .path = path, .timeout_ms = LOOK_MS};
-    call(run, &run->removal, &what, on_dismissed);
+static void on_barred(void *arg, const void *result, const Err *err) {
+    DockerRun *run = arg;
+    const DockerReply *reply = result;
+    Err bad = {0};
+    run->removal = NULL;
+    if (err)
+        bad = *err;
+    else if (reply->status == 409)
+        (void)!docker_reply_check(reply, &bad);
+    if (bad.kind != ERR_NONE) {
+        err_in(&bad, "container %s cannot be set aside", run->name);
+        wait_for_engine(run, &run->patience, &bad);
+    } else {
+        run->barred = true;
+        docker_run_look(run);
+    }
+}
+
+/* Another server's start came as far as making it. It never is to run then. But what that server
+ * asked for may be under way in the engine still, and a container that ran for a moment would be
+ * removed with what it wrote. Such a start names it (start.c): so its name is taken away first, for
+ * which the engine lets a start that has begun come to its end. What it is then, it stays. */
+static void dismiss(DockerRun *run, const Value *body) {
+    const char *name = value_get_str(body, "Name");
+    size_t n = name ? strlen(name) : 0, end = strlen(ASIDE);
+    bool barred = run->barred || (n > end && strcmp(name + n - end, ASIDE) == 0);
+    take_id(run, body); /* it has no other name that the next server knows */
+    Err err;
+    if (!barred && docker_run_note(run, &err) < 0) {
+        wait_for_engine(run, &run->patience, &err);
+        return;
+    }
+    char *path = barred ? xasprintf("/containers/%s?v=1", docker_run_handle(run))
+                        : xasprintf("/containers/%s/rename?name=%s" ASIDE, docker_run_handle(run),
+                                    run->name);
+    DockerCall what = {.method = barred ? "DELETE" : "POST", .path = path, .timeout_ms = LOOK_MS};
+    call(run, &run->removal, &what, barred ? on_dismissed : on_barred);
     free(path);
 }
 
@@ -277,7 +315,7 @@ static void found(DockerRun *run, const Value *body) {
         else if (run->asked)
             docker_run_begin(run); /* takes it as it is */
         else if (!run->removal)
-            dismiss(run);
+            dismiss(run, body);
         return;
     }
     take_start(run, body);
@@ -327,7 +365,7 @@ static void on_looked(void *arg, const void *result, const Err *err) {
 void docker_run_look(DockerRun *run) {
     if (run->look)
         return;
-    char *path = xasprintf("/containers/%s/json", handle(run));
+    char *path = xasprintf("/containers/%s/json", docker_run_handle(run));
     call(run, &run->look, &(DockerCall){.path = path, .timeout_ms = LOOK_MS}, on_looked);
     free(path);
 }
@@ -405,6 +443,10 @@ bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size) {
                                                : run->log_patience.since_ms;
     bool starts = run && run->state == DOCKER_RUN_STARTING;
     char waited[DURATION_TEXT];
+    if (run && run->state == DOCKER_RUN_ENDING) {
+        str_copy(ret, size, run->unwritten.msg);
+        return true;
+    }
     if (away_ms) {
         duration_format_short(loop_now_ms(backend->loop) - away_ms, waited);
         snprintf(ret, size, "the engine at %s has not answered for %s", backend->where, waited);

@@ -37,27 +37,68 @@ TEST(away_a_container_that_somebody_removed_is_lost)
     town_close(&town);
 }
 
+/* As if it were killed. The next one has another engine. */
+static void next_server(Town *town, const char *const *replies) {
+    backend_free(town->backend);
+    scripted_close(&town->s);
+    scripted_open(&town->s, replies);
+    town_make_backend(town);
+    backend_resume_step(town->backend, town_id, town_hear, town);
+}
+
+/* Of a server that was killed when the engine had not answered its start. */
+static void half_started(Town *town, const char *const *replies) {
+    town_open(town, (const char *[]){CREATED, NULL});
+    Op *op = backend_start_step(town->backend, town_id, &town_step, town_hear, town);
+    while (!strstr(scripted_asked(), "/start"))
+        ASSERT(loop_turn(town->s.loop, 10000));
+    op_forget(op);
+    next_server(town, replies);
+}
+
+#define ASIDE \
+    "200 {\"Id\":\"c1\",\"Name\":\"/thole-t-build-1.aside\",\"State\":{\"Status\":\"created\"}}"
+
 /* The answer to a start was lost with the server: what never ran is removed, and never will. */
 TEST(away_a_start_that_made_a_container_alone_never_was)
 {
     Town town;
-    town_open(&town, (const char *[]){CREATED, NULL});
-    Op *op = backend_start_step(town.backend, town_id, &town_step, town_hear, &town);
-    while (!strstr(scripted_asked(), "/start"))
-        ASSERT(loop_turn(town.s.loop, 10000));
-    op_forget(op);
-    backend_free(town.backend);
-    scripted_close(&town.s);
-    scripted_open(&town.s, (const char *[]){CREATES, DONE, NULL});
-    town_make_backend(&town);
-    backend_resume_step(town.backend, town_id, town_hear, &town);
+    half_started(&town, (const char *[]){CREATES, DONE, CREATES, DONE, NULL});
     town_until(&town);
     CHECK_EQ(town.state.phase, STEP_NEVER);
-    CHECK_HAS(scripted_asked(), "DELETE /containers/thole-t-build-");
-    CHECK(!strstr(scripted_asked(), "force"));
+    CHECK_HAS(scripted_asked(), "POST /containers/c1/rename?name=thole-t-build-");
+    CHECK_HAS(scripted_asked(), "DELETE /containers/c1?v=1\n");
     backend_start_step(town.backend, town_id, &town_step, town_hear, &town);
     town_until(&town);
     CHECK_EQ(town.err.kind, ERR_CONFLICT);
+    town_close(&town);
+}
+
+/* The engine came to the start after it was asked what there is: seen once in 15 times. */
+TEST(away_a_start_under_way_is_not_removed_with_what_it_wrote)
+{
+    Town town;
+    half_started(&town, (const char *[]){CREATES, DONE, RUNS, NULL});
+    town_until(&town);
+    CHECK_EQ(town.state.phase, STEP_RUNNING);
+    CHECK(!strstr(scripted_asked(), "DELETE"));
+    next_server(&town, (const char *[]){RUNS, NULL}); /* knows it by its id */
+    town_until(&town);
+    CHECK_EQ(town.state.phase, STEP_RUNNING);
+    CHECK_HAS(scripted_asked(), "GET /containers/c1/json\n");
+    town_close(&town);
+}
+
+TEST(away_what_a_killed_server_has_set_aside_never_was)
+{
+    Town town;
+    half_started(&town, (const char *[]){CREATES, NULL});
+    while (!strstr(scripted_asked(), "/rename"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    next_server(&town, (const char *[]){ASIDE, DONE, NULL});
+    town_until(&town);
+    CHECK_EQ(town.state.phase, STEP_NEVER);
+    CHECK_HAS(scripted_asked(), "GET /containers/c1/json\nDELETE /containers/c1?v=1\n");
     town_close(&town);
 }
 

@@ -67,7 +67,7 @@ static Step a_step(void) {
 
 #define CREATE "POST /containers/create?name=thole-"
 #define PULL   "POST /images/create?fromImage=reg%3A5000%2Fa%20b&tag=latest anonymous\n"
-#define START  "POST /containers/c123/start\n"
+#define START  "POST /containers/thole-f307d4d1f6a0c7cc/start\n"
 
 TEST(start_creates_and_starts)
 {
