@@ -6,8 +6,8 @@
 
 #include "backend/docker/docker.h"
 #include "backend/docker/engine.h"
-#include "backend/docker/log_copy.h"
 #include "backend/docker/patience.h"
+#include "backend/docker/run_log.h"
 #include "backend/docker/settings.h"
 #include "backend/log_tail.h"
 #include "base/list.h"
@@ -83,22 +83,17 @@ struct DockerRun {
     Err unwritten;      /* ENDING: why */
     Arena arena;        /* what follows: until it has started */
     Step *asked;        /* NULL: another server's start */
-    LogCopy *copy;      /* until it has ended */
+    RunLog log;         /* open until it has ended */
     Op *start;          /* of start.h */
-    Op *look, *wait, *logs, *removal;
-    bool aborted;     /* it is not to be started after all */
-    bool barred;      /* what was under way to start it does not find it any more */
-    bool exited;      /* its container has, `now` says how */
-    bool troubled;    /* the engine did not answer once */
-    bool doubted;     /* its start was refused in a way that an engine which leaves has, too */
-    bool log_last;    /* the log is being read after its end, */
-    bool log_whole;   /* and was, to the end */
-    uint64_t log_had; /* size of the log when the stream was cut last */
-    char pull_said[160];
-    /* An engine that does not answer */
-    Timer *retry, *log_flush;
-    Timer *again; /* a look at what runs: nobody says that a connection is dead */
-    Patience patience, log_patience;
+    Op *look, *wait, *removal;
+    bool aborted;  /* it is not to be started after all */
+    bool barred;   /* what was under way to start it does not find it any more */
+    bool exited;   /* its container has, `now` says how */
+    bool troubled; /* the engine did not answer once */
+    bool doubted;  /* its start was refused in a way that an engine which leaves has, too */
+    Timer *retry;  /* of an engine that does not answer, of a disk that is full */
+    Timer *again;  /* a look at what runs: nobody says that a connection is dead */
+    Patience patience;
 };
 
 char *docker_run_key(StepId id); /* returns owned */
@@ -131,6 +126,7 @@ void docker_run_look(DockerRun *run);  /* asks the engine, and acts on what it s
  * knows else what there is. */
 void docker_run_abort(DockerRun *run);
 void docker_run_unwatch(DockerRun *run);
+extern const RunLogOwner docker_run_log_owner;
 bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size);
 
 /* ---- calls.c, tail.c, setup.c, gone.c, find.c ---- */

@@ -59,6 +59,7 @@ DockerRun *docker_run_new(Docker *docker, StepId id, const char *dir) {
     run->now = (StepState){.phase = STEP_RUNNING, .oom_killed = UNKNOWN};
     run->now.container = run->container;
     arena_init(&run->arena);
+    run_log_init(&run->log, docker->engine, &docker_run_log_owner, run);
     map_put(&docker->runs, run->key, run);
     return run;
 }
@@ -79,7 +80,7 @@ void docker_run_free(DockerRun *run) {
     log_tails_free(&run->tails);
     while (!list_empty(&run->calls))
         call_free(LIST_ENTRY(run->calls.next, (Call *)NULL, link));
-    log_copy_free(run->copy);
+    run_log_deinit(&run->log);
     forget(run);
     list_remove(&run->link);
     arena_deinit(&run->arena);
@@ -134,7 +135,7 @@ int docker_run_note(const DockerRun *run, Err *err) {
     RunNote note = {.name = run->name,
                     .container = run->container,
                     .started_us = run->now.started_us,
-                    .log_from = log_copy_from(run->copy),
+                    .log_from = run_log_from(&run->log),
                     .log_max = run->log_max,
                     .script = run->script,
                     .restarts = run->now.restarts,
@@ -149,8 +150,7 @@ static int open_log(DockerRun *run, uint64_t from, Err *err) {
     if (run_secrets_read(run->dir, &secrets, &ask.secrets_size, err) < 0)
         return -1;
     ask.secrets = secrets;
-    run->copy = log_copy_new(&ask, err);
-    return run->copy ? 0 : -1;
+    return run_log_open(&run->log, &ask, err);
 }
 
 int docker_run_prepare(DockerRun *run, const Step *step, Err *err) {
@@ -288,11 +288,7 @@ static void on_unwritten(void *arg) {
 
 void docker_run_end(DockerRun *run) {
     docker_run_unwatch(run);
-    if (run->copy) {
-        log_copy_finish(run->copy);
-        run->now.log_size = log_copy_size(run->copy);
-        run->copy = log_copy_free(run->copy);
-    }
+    run->now.log_size = run_log_close(&run->log);
     if (run->now.ended_us == 0)
         run->now.ended_us = loop_wall_us(run->docker->base.loop);
     if (run->now.ended_us < run->now.started_us)
@@ -312,7 +308,7 @@ void docker_run_fail(DockerRun *run, StepEnd end, const char *why) {
 
 void docker_run_dismiss(DockerRun *run) {
     docker_run_unwatch(run);
-    run->copy = log_copy_free(run->copy);
+    (void)run_log_close(&run->log);
     run->now = (StepState){.phase = STEP_NEVER, .oom_killed = UNKNOWN};
     run->container[0] = '\0';
     run->now.container = run->container;

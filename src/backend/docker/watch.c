@@ -18,7 +18,6 @@ enum {
     LOOK_MS = 30 * 1000,
     AGAIN_MIN_MS = 1000,
     DOUBT_MS = 300,
-    FLUSH_MS = 20,       /* what was written is shown after so long at the latest */
     NO_CODE = 0xffffffff /* what engines say of an exit code that they do not know */
 };
 
@@ -47,7 +46,7 @@ static void give_up(DockerRun *run, const Err *err) {
 /* Asks again in a while, or gives up. */
 static void wait_for_engine(DockerRun *run, Patience *patience, const Err *err) {
     Loop *loop = run->docker->base.loop;
-    run->log_whole = false;
+    run->log.whole = false;
     run->troubled = true;
     if (patience->since_ms == 0)
         log_info("docker: %s", err->msg);
@@ -69,73 +68,25 @@ const char *docker_run_handle(const DockerRun *run) {
 
 /* ---- The log ---- */
 
-static void log_failed(DockerRun *run, const Err *err) {
-    log_copy_flush(run->copy);
-    uint64_t size = log_copy_size(run->copy);
-    Err why = *err;
-    if (size > run->log_had) { /* it did get on */
-        run->log_had = size;
-        patience_ok(&run->log_patience);
-    }
-    err_in(&why, "the log of step %s", run->step);
-    wait_for_engine(run, &run->log_patience, &why);
-}
-
-static void on_log_ended(void *arg, const void *result, const Err *err) {
+static void on_log_grown(void *arg) {
     DockerRun *run = arg;
-    const DockerReply *reply = result;
-    Err bad = {0};
-    run->logs = NULL;
-    if (err)
-        bad = *err;
-    else if (docker_reply_check(reply, &bad) == 0)
-        (void)!log_copy_end(run->copy, &bad);
-    if (!err && reply->status == 404) {
-        docker_run_look(run); /* it says what there is */
-    } else if (bad.kind != ERR_NONE) {
-        log_failed(run, &bad);
-    } else {
-        run->log_whole = run->log_last;
-        patience_ok(&run->log_patience);
-        go_on(run);
-    }
-}
-
-static void on_flush(void *arg) {
-    DockerRun *run = arg;
-    run->log_flush = timer_free(run->log_flush);
-    log_copy_flush(run->copy);
     log_tails_wake(&run->tails);
 }
 
-static void flush_soon(DockerRun *run) {
-    if (run->log_flush)
-        return;
-    run->log_flush = timer_new(run->docker->base.loop, FLUSH_MS, on_flush, run);
-}
-
-static bool on_log(void *arg, const char *bytes, size_t n) {
+static void on_log_ended(void *arg, const Err *err) {
     DockerRun *run = arg;
-    Err err = {0};
-    if (log_copy_put(run->copy, bytes, n, &err) < 0) {
-        op_drop(run->logs);
-        run->logs = NULL;
-        log_failed(run, &err);
-        return true;
+    Err why = err ? *err : (Err){0};
+    if (!err) {
+        go_on(run);
+    } else if (err->kind == ERR_NOT_FOUND) {
+        docker_run_look(run); /* it says what there is */
+    } else {
+        err_in(&why, "the log of step %s", run->step);
+        wait_for_engine(run, &run->log.patience, &why);
     }
-    flush_soon(run);
-    return true;
 }
 
-static void read_log(DockerRun *run) {
-    char *path = xasprintf("/containers/%s/logs?stdout=1&stderr=1&timestamps=1%s",
-                           docker_run_handle(run), run->exited ? "" : "&follow=1");
-    run->log_whole = false;
-    run->log_last = run->exited;
-    log_copy_begin(run->copy);
-    call(run, &run->logs, &(DockerCall){.path = path, .on_data = on_log}, on_log_ended);
-    free(path);
-}
+const RunLogOwner docker_run_log_owner = {.grown = on_log_grown, .ended = on_log_ended};
 
 /* ---- Its end ---- */
 
@@ -167,8 +118,8 @@ static void look_again(DockerRun *run) {
 /* It runs: waits for its end, and copies what it writes. */
 static void follow(DockerRun *run) {
     look_again(run);
-    if (!run->logs)
-        read_log(run);
+    if (!run->log.stream)
+        run_log_read(&run->log, docker_run_handle(run), false);
     if (run->wait)
         return;
     char *path = xasprintf("/containers/%s/wait", docker_run_handle(run));
@@ -176,17 +127,14 @@ static void follow(DockerRun *run) {
     free(path);
 }
 
-/* It has exited, and nothing is left to be learned but its log. Engines end a log that is followed
- * before it is whole now and then; one that is read after the end ends where it ends. */
+/* It has exited, and nothing is left to be learned but its log. */
 static void go_on(DockerRun *run) {
     if (!run->exited)
         return;
-    if (run->log_whole) {
+    if (run->log.whole)
         docker_run_end(run);
-    } else if (!run->logs || !run->log_last) {
-        op_drop(run->logs);
-        read_log(run);
-    }
+    else if (!run->log.stream || !run->log.last)
+        run_log_read(&run->log, docker_run_handle(run), true);
 }
 
 /* ---- Looking ---- */
@@ -394,15 +342,10 @@ static void on_started(void *arg, const void *result, const Err *err) {
     }
 }
 
-/* What a pull says goes to the log, before what the step writes there: once, not for each layer. */
+/* What a pull says goes to the log, before what the step writes there. */
 static void on_pull(void *arg, const char *line) {
     DockerRun *run = arg;
-    AUTO_FREE char *said = xasprintf("docker: %s", line);
-    if (strcmp(said, run->pull_said) == 0)
-        return;
-    str_copy(run->pull_said, sizeof(run->pull_said), said);
-    log_copy_say(run->copy, said);
-    log_tails_wake(&run->tails);
+    run_log_say(&run->log, line);
 }
 
 void docker_run_begin(DockerRun *run) {
@@ -426,13 +369,13 @@ void docker_run_abort(DockerRun *run) {
 }
 
 void docker_run_unwatch(DockerRun *run) {
-    Op **ops[] = {&run->start, &run->look, &run->wait, &run->logs, &run->removal};
+    Op **ops[] = {&run->start, &run->look, &run->wait, &run->removal};
     for (size_t i = 0; i < COUNT(ops); i++) {
         op_drop(*ops[i]);
         *ops[i] = NULL;
     }
     run->retry = timer_free(run->retry);
-    run->log_flush = timer_free(run->log_flush);
+    run_log_stop(&run->log);
     run->again = timer_free(run->again);
 }
 
@@ -440,7 +383,7 @@ bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size) {
     const DockerRun *run = docker_run(docker_of(backend), id);
     int64_t away_ms = !run                     ? 0
                       : run->patience.since_ms ? run->patience.since_ms
-                                               : run->log_patience.since_ms;
+                                               : run->log.patience.since_ms;
     bool starts = run && run->state == DOCKER_RUN_STARTING;
     char waited[DURATION_TEXT];
     if (run && run->state == DOCKER_RUN_ENDING) {
