@@ -132,6 +132,11 @@ static bool is_before(const ListAsk *ask, const Object *object) {
     return order ? order < 0 : strcmp(object->name, ask->after_name) <= 0;
 }
 
+const char *list_ask_text(const ListAsk *ask, Object *object, size_t *ret_size) {
+    return ask->table && ask->include != INCLUDE_OBJECT ? object_brief(object, ret_size)
+                                                        : object_json(object, ret_size);
+}
+
 /* ---- the reply ---- */
 
 /* The objects of a page: from `first`; more_n stand behind it. */
@@ -232,7 +237,7 @@ static void reply_list(Api *api, Request *request, const ListAsk *ask) {
         begin_plain(ask, &head, &out);
     for (size_t i = 0; i < page.n; i++) {
         size_t size;
-        const char *json = object_json(page.at[i], &size);
+        const char *json = list_ask_text(ask, page.at[i], &size);
         put(ask, json, size, &out);
     }
     each_stopped(api, request, ask, put, &out);
@@ -285,14 +290,15 @@ void serve_object(Api *api, Request *request, const RouteMatch *match) {
     Buf buf;
     JsonWriter out;
     size_t size;
-    const char *json = object_json(object, &size);
+    const ListAsk ask = {.table = true, .include = table_include(request)};
+    const char *json = list_ask_text(&ask, object, &size);
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&out, &buf);
     table_begin(
         &(TableHead){
             .kind = object->kind, .version = object->version, .remaining = -1, .columns = true},
         &out);
-    table_row(object->kind, json, size, table_include(request), &out);
+    table_row(object->kind, json, size, ask.include, &out);
     table_end(&out);
     reply_json(request, 200, &buf);
 }

@@ -20,4 +20,6 @@ typedef struct ListAsk {
 } ListAsk;
 
 bool list_ask_fits(const ListAsk *ask, Object *object); /* scope and fields, not labels */
+/* Its JSON, in brief if that will do. */
+const char *list_ask_text(const ListAsk *ask, Object *object, size_t *ret_size);
 bool list_ask_fits_tombstone(const ListAsk *ask, const Tombstone *tombstone);

@@ -102,12 +102,24 @@ static void cell_message(const Value *target, JsonWriter *out) {
 
 /* Steps that are over, of all. */
 static void cell_steps(const Value *workflow, JsonWriter *out) {
-    const Value *steps = value_get(value_get(workflow, "status"), "steps");
-    size_t n = 0;
-    for (size_t i = 0; i < value_count(steps); i++)
-        n += value_get_bool(value_at(steps, i), "exited", false) ||
-             str_same(value_get_str(value_at(steps, i), "state"), "skipped");
-    json_stringf(out, "%zu/%zu", n, value_count(steps));
+    const Value *status = value_get(workflow, "status");
+    json_stringf(out, "%lld/%lld", (long long)value_get_int(status, "stepsDone", 0),
+                 (long long)value_get_int(status, "stepCount", 0));
+}
+
+/* Up to now, if it is not over. */
+static void cell_took(const Value *workflow, JsonWriter *out) {
+    const Value *status = value_get(workflow, "status");
+    const char *from = value_get_str(status, "startTime"),
+               *to = value_get_str(status, "finishTime");
+    char text[DURATION_TEXT];
+    int64_t from_us, to_us = clock_wall_us();
+    if (!from || time_parse(from, &from_us, NULL) < 0 || (to && time_parse(to, &to_us, NULL) < 0)) {
+        json_null(out);
+        return;
+    }
+    duration_format_short((to_us - from_us) / 1000, text);
+    json_string(out, text);
 }
 
 /* ---- columns ---- */
@@ -167,6 +179,9 @@ static const Column workflow_columns[] = {
     {"Steps", "string", "", "those that are over, of all", 0, {NULL}, cell_steps},
     {"Age", "string", "", "since it was created", 0, {NULL}, cell_age},
     {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL},
+    {"Task", "string", "", "its uuid", 1, {"spec", "task"}, NULL},
+    {"Took", "string", "", "how long it took, or has been", 1, {NULL}, cell_took},
+    {"Left", "string", "", "why not all that it made is gone", 1, {"status", "left"}, NULL},
 };
 
 typedef struct Columns {

@@ -56,7 +56,7 @@ static WatchEvent *object_event(Watch *watch, Object *object, WatchType type) {
     if (watch->ask.table)
         ask.form = watch->headed ? FORM_TABLE : FORM_TABLE_HEAD;
     watch->headed = true;
-    ask.json = object_json(object, &ask.json_size);
+    ask.json = list_ask_text(&watch->ask, object, &ask.json_size);
     return watch_event_get(&watch->api->events, &ask);
 }
 

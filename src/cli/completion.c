@@ -202,20 +202,19 @@ static void offer_sessions(Answer *a) {
 /* ---- workflows ---- */
 
 static void offer_tasks(Answer *a) {
-    const Value *list;
-    Cli *cli = a->cli;
-    bound_patience(cli);
-    if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &list, NULL) < 0)
+    WorkflowRows rows;
+    Err err;
+    bound_patience(a->cli);
+    if (workflow_rows(a->cli, WORKFLOWS, &rows, &err) < 0)
         return;
-    const Value *items = value_get(list, "items");
-    for (size_t i = 0; i < value_count(items); i++)
-        offer(a, workflow_task(value_at(items, i)), workflow_word(value_at(items, i)));
+    for (size_t i = 0; i < rows.n; i++)
+        offer(a, rows.at[i].task, rows.at[i].state);
 }
 
 static void offer_steps(Answer *a) {
     Err err;
     bound_patience(a->cli);
-    const Value *workflow = workflow_look(a->cli, a->words[1], &err);
+    const Value *workflow = workflow_whole(a->cli, a->words[1], &err);
     const Value *steps = value_get(value_get(workflow, "status"), "steps");
     for (size_t i = 0; i < value_count(steps); i++)
         offer(a, value_get_str(value_at(steps, i), "name"),

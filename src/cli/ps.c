@@ -231,52 +231,48 @@ static void put_selector(const Ps *ps, Buf *path) {
     }
 }
 
-/* Beside all sessions, but not what carries a label: they have none. NULL: they are not meant. */
-static int ask_workflows(Ps *ps, const Value **ret, Err *err) {
-    const Value *list;
-    *ret = NULL;
-    if (!ps->all || ps->labels->n)
-        return 0;
-    if (client_ask(&ps->cli->client, "GET", WORKFLOWS, NULL, &ps->cli->arena, &list, err) < 0)
-        return -1;
-    *ret = value_get(list, "items");
-    return 0;
+/* Beside all sessions, but not what carries a label: they have none. */
+static bool wants_workflows(const Ps *ps) {
+    return ps->all && !ps->labels->n;
 }
 
-static void print_json_of(const Ps *ps, const Value *list, const Value *workflows) {
-    const Value *meant = meant_of(ps, list);
-    if (workflows)
+static int print_json_of(const Ps *ps, const Value *list, Err *err) {
+    const Value *meant = meant_of(ps, list), *all;
+    if (wants_workflows(ps)) {
+        if (client_ask(&ps->cli->client, "GET", WORKFLOWS, NULL, &ps->cli->arena, &all, err) < 0)
+            return -1;
         value_set(&ps->cli->arena, (Value *)(uintptr_t)meant, "workflows",
-                  (Value *)(uintptr_t)workflows);
+                  (Value *)(uintptr_t)value_get(all, "items"));
+    }
     cli_print(ps->cli, meant);
+    return EXIT_DONE;
 }
 
-static void print_all(Ps *ps, const Value *items, const Value *workflows) {
-    bool any = value_count(workflows) > 0;
+static void print_all(Ps *ps, const Value *items, const WorkflowRows *workflows) {
+    bool any = workflows->n > 0;
     if (value_count(items) || !any)
         print_table(ps, items);
     if (value_count(items) && any)
         putchar('\n');
     if (any)
-        (void)workflow_print_list(ps->cli, workflows);
+        workflow_print_rows(ps->cli, workflows);
     if (ps->all && !value_count(items) && !any)
         cli_say("no session is up");
 }
 
 static int ask(Ps *ps, const Buf *path, bool json, Err *err) {
-    const Value *list, *items, *workflows;
-    if (client_ask(&ps->cli->client, "GET", buf_cstr(path), NULL, &ps->cli->arena, &list, err) <
-            0 ||
-        ask_workflows(ps, &workflows, err) < 0)
+    const Value *list, *items;
+    WorkflowRows workflows = {.n = 0};
+    if (client_ask(&ps->cli->client, "GET", buf_cstr(path), NULL, &ps->cli->arena, &list, err) < 0)
         return -1;
     items = value_get(list, "items");
     if (!ps->only && ps->labels->n > 0 && value_count(items) == 0)
         return labelled_none("", ps->labels, err);
-    if (json) {
-        print_json_of(ps, list, workflows);
-        return EXIT_DONE;
-    }
-    print_all(ps, items, workflows);
+    if (json)
+        return print_json_of(ps, list, err);
+    if (wants_workflows(ps) && workflow_rows(ps->cli, WORKFLOWS, &workflows, err) < 0)
+        return -1;
+    print_all(ps, items, &workflows);
     say_helpers(ps, items);
     say_abandoned(ps, items);
     return EXIT_DONE;

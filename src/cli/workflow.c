@@ -33,6 +33,7 @@ static const Option options[] = {
      "run"},
     {"grace", 0, OPTION_DURATION, AT(grace_ms), "DURATION", "how long each step is given", NULL,
      "cancel"},
+    {"no-wait", 0, OPTION_FLAG, AT(no_wait), NULL, "do not wait until it is gone", NULL, "delete"},
     {"follow", 'f', OPTION_FLAG, AT(log.follow), NULL, "go on until the workflow is over", NULL,
      "logs|events"},
     {"tail", 'n', OPTION_NUMBER, AT(log.tail), "N", "only the last N: lines of each step; events",
@@ -56,23 +57,30 @@ static bool as_json(const Cli *cli) {
 
 static int list(Cli *cli, const WorkflowOptions *ask, Err *err) {
     const Value *reply;
-    if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &reply, err) < 0)
-        return -1;
-    if (as_json(cli))
+    WorkflowRows rows;
+    if (as_json(cli)) {
+        if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &reply, err) < 0)
+            return -1;
         cli_print(cli, value_get(reply, "items"));
-    else if (!workflow_print_list(cli, value_get(reply, "items")))
+        return EXIT_DONE;
+    }
+    if (workflow_rows(cli, WORKFLOWS, &rows, err) < 0)
+        return -1;
+    if (rows.n)
+        workflow_print_rows(cli, &rows);
+    else
         cli_say("there is no workflow; `thole workflow run CONFIG` begins one");
     return EXIT_DONE;
 }
 
 /* ---- what takes the uuid of a task ---- */
 
-static const Value *meant(Cli *cli, Err *err) {
+static const WorkflowRow *meant(Cli *cli, Err *err) {
     return workflow_look(cli, cli->names.at[1], err);
 }
 
 static int show(Cli *cli, const WorkflowOptions *ask, Err *err) {
-    const Value *workflow = meant(cli, err);
+    const Value *workflow = workflow_whole(cli, cli->names.at[1], err);
     if (!workflow)
         return -1;
     if (as_json(cli))
@@ -83,10 +91,11 @@ static int show(Cli *cli, const WorkflowOptions *ask, Err *err) {
 }
 
 static int wait_over(Cli *cli, const WorkflowOptions *ask, Err *err) {
-    const Value *last, *workflow = meant(cli, err);
+    const Value *last;
+    const WorkflowRow *workflow = meant(cli, err);
     if (!workflow)
         return -1;
-    WorkflowFollow follow = {.name = workflow_name(workflow), .task = workflow_task(workflow)};
+    WorkflowFollow follow = {.name = workflow->name, .task = workflow->task};
     if (ask->timeout_ms)
         follow.deadline_ms = clock_mono_ms() + ask->timeout_ms;
     int r = workflow_follow(cli, &follow, &last, err);
@@ -96,23 +105,16 @@ static int wait_over(Cli *cli, const WorkflowOptions *ask, Err *err) {
 }
 
 static int cancel(Cli *cli, const WorkflowOptions *ask, Err *err) {
-    const Value *reply, *workflow = meant(cli, err);
+    const Value *reply;
+    const WorkflowRow *workflow = meant(cli, err);
     char grace[DURATION_TEXT];
     if (!workflow)
         return -1;
     duration_format_go(ask->grace_ms, grace);
-    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s/cancel", workflow_name(workflow));
+    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s/cancel", workflow->name);
     AUTO_FREE char *body =
         ask->grace_ms < 0 ? xstrdup("{}") : xasprintf("{\"grace\":\"%s\"}", grace);
     return client_ask(&cli->client, "POST", path, body, &cli->arena, &reply, err);
-}
-
-static int delete_it(Cli *cli, const WorkflowOptions *ask, Err *err) {
-    const Value *reply, *workflow = meant(cli, err);
-    if (!workflow)
-        return -1;
-    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s", workflow_name(workflow));
-    return client_ask(&cli->client, "DELETE", path, NULL, &cli->arena, &reply, err);
 }
 
 /* ---- which ---- */
@@ -134,7 +136,7 @@ static const Verb verbs[] = {
     {"graph", "the uuid of a task", 1, "text|json|dot", workflow_graph},
     {"cancel", "the uuid of a task", 1, "text", cancel},
     {"wait", "the uuid of a task", 1, "text|json", wait_over},
-    {"delete", "the uuid of a task", 1, "text", delete_it},
+    {"delete", "the uuid of a task", 1, "text", workflow_delete},
 };
 
 static const Verb *find_verb(const char *name, Err *err) {
@@ -175,7 +177,7 @@ const Command command_workflow = {
     .args = "run CONFIG [--backend B] [--env K=V] [--secret NAME[=V]] [--task-uuid U] "
             "[--timeout D] [--keep] [-d] | list | show T | logs T [STEP…] [-f] [-n N] | "
             "events T [STEP…] [-f] [-n N] | graph T | "
-            "cancel T [--grace D] | wait T [--timeout D] | delete T",
+            "cancel T [--grace D] | wait T [--timeout D] | delete T [--no-wait]",
     .words = "run|list|show|logs|events|graph|cancel|wait|delete",
     .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
     .more = "CONFIG is a file, or - for stdin. T is the uuid of a task, or as much of it as no\n"

@@ -3,13 +3,14 @@
 #pragma once
 
 #include "cli/log_print.h"
+#include "cli/workflow_rows.h"
 
 #define WORKFLOWS THOLE_API "/workflows"
 
 typedef struct WorkflowOptions {
     const char *backend, *task;
     int64_t timeout_ms, step_timeout_ms, grace_ms; /* grace: -1, as is usual */
-    bool detach, cleanup, keep;
+    bool detach, cleanup, keep, no_wait;
     TextList env, secrets; /* "K=V", "NAME[=V]" */
     LogOptions log;
 } WorkflowOptions;
@@ -19,10 +20,12 @@ int workflow_run(Cli *cli, const WorkflowOptions *ask, Err *err);
 int workflow_logs(Cli *cli, const WorkflowOptions *ask, Err *err);
 int workflow_events(Cli *cli, const WorkflowOptions *ask, Err *err);
 int workflow_graph(Cli *cli, const WorkflowOptions *ask, Err *err);
+int workflow_delete(Cli *cli, const WorkflowOptions *ask, Err *err);
 
 /* ---- workflow_find.c ---- */
 /* The object that a task's uuid, the name made from it, or the beginning of one alone stands for.
  * NULL: err. */
-const Value *workflow_look(Cli *cli, const char *task, Err *err);
-const char *workflow_name(const Value *workflow); /* of the object */
+const WorkflowRow *workflow_look(Cli *cli, const char *task, Err *err);
+const Value *workflow_whole(Cli *cli, const char *task, Err *err); /* likewise, with its steps */
+const char *workflow_name(const Value *workflow);                  /* of the object */
 const char *workflow_task(const Value *workflow);

@@ -12,10 +12,10 @@ int workflow_events(Cli *cli, const WorkflowOptions *ask, Err *err) {
     int64_t us;
     if (ask->log.since && when_parse(ask->log.since, clock_wall_us(), &us, err) < 0)
         return err_in(err, "--since");
-    const Value *workflow = workflow_look(cli, cli->names.at[1], err);
+    const WorkflowRow *workflow = workflow_look(cli, cli->names.at[1], err);
     if (!workflow)
         return -1;
-    const EventFeedAsk feed = {.workflow = workflow_name(workflow),
+    const EventFeedAsk feed = {.workflow = workflow->name,
                                .names = &steps,
                                .follow = ask->log.follow,
                                .limit = ask->log.tail,

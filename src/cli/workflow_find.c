@@ -18,9 +18,13 @@ const char *workflow_task(const Value *workflow) {
     return value_get_str(value_get(workflow, "spec"), "task");
 }
 
+static bool is_meant(const WorkflowRow *row, const char *task) {
+    return str_same(row->task, task) || str_same(row->name, task);
+}
+
 /* Most uuids are names but for their case. NULL: this one is not, or there is none. */
-static const Value *ask_by_name(Cli *cli, const char *task, Err *err) {
-    const Value *workflow;
+static const WorkflowRow *ask_by_name(Cli *cli, const char *task, Err *err) {
+    WorkflowRows rows;
     Buf path;
     buf_init(&path, CLI_PATH_BYTES);
     AUTO_FREE char *name = xstrdup(task);
@@ -28,41 +32,30 @@ static const Value *ask_by_name(Cli *cli, const char *task, Err *err) {
         *at = (char)tolower((unsigned char)*at);
     buf_puts(&path, WORKFLOWS "/");
     client_segment(&path, name);
-    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &workflow, err);
+    int r = workflow_rows(cli, buf_cstr(&path), &rows, err);
     buf_deinit(&path);
-    if (r < 0)
-        return NULL;
-    return str_same(workflow_task(workflow), task) || str_same(workflow_name(workflow), task)
-               ? workflow
-               : NULL;
+    return r == 0 && rows.n && is_meant(rows.at, task) ? rows.at : NULL;
 }
 
-static const Value *exact(const Value *items, const char *task) {
-    for (size_t i = 0; i < value_count(items); i++) {
-        const Value *workflow = value_at(items, i);
-        if (str_same(workflow_task(workflow), task) || str_same(workflow_name(workflow), task))
-            return workflow;
-    }
+static const WorkflowRow *exact(const WorkflowRows *rows, const char *task) {
+    for (size_t i = 0; i < rows->n; i++)
+        if (is_meant(&rows->at[i], task))
+            return &rows->at[i];
     return NULL;
 }
 
-static bool begins(const Value *workflow, const char *task) {
-    return str_starts(workflow_task(workflow), task) || str_starts(workflow_name(workflow), task);
-}
-
-static const Value *by_beginning(const Value *items, const char *task, Err *err) {
-    const Value *found = NULL;
+static const WorkflowRow *by_beginning(const WorkflowRows *rows, const char *task, Err *err) {
+    const WorkflowRow *found = NULL;
     char names[160] = "";
     size_t n = 0;
-    for (size_t i = 0; i < value_count(items); i++) {
-        const Value *workflow = value_at(items, i);
-        if (!begins(workflow, task))
+    for (size_t i = 0; i < rows->n; i++) {
+        const WorkflowRow *row = &rows->at[i];
+        if (!str_starts(row->task, task) && !str_starts(row->name, task))
             continue;
-        found = workflow;
+        found = row;
         size_t at = strlen(names);
         if (n++ < CANDIDATES_MOST)
-            snprintf(names + at, sizeof(names) - at, "%s%.44s", at ? ", " : "",
-                     workflow_task(workflow));
+            snprintf(names + at, sizeof(names) - at, "%s%.44s", at ? ", " : "", row->task);
     }
     if (n == 0)
         err_set(err, ERR_NOT_FOUND, "there is no workflow %.80s; `thole workflow list` shows them",
@@ -73,17 +66,26 @@ static const Value *by_beginning(const Value *items, const char *task, Err *err)
     return n == 1 ? found : NULL;
 }
 
-const Value *workflow_look(Cli *cli, const char *task, Err *err) {
-    const Value *list, *found;
+const WorkflowRow *workflow_look(Cli *cli, const char *task, Err *err) {
+    WorkflowRows rows;
     err->kind = ERR_NONE;
-    found = ask_by_name(cli, task, err);
+    const WorkflowRow *found = ask_by_name(cli, task, err);
     if (found)
         return found;
     if (err->kind != ERR_NONE && err->kind != ERR_NOT_FOUND)
         return NULL;
-    if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &list, err) < 0)
+    if (workflow_rows(cli, WORKFLOWS, &rows, err) < 0)
         return NULL;
-    const Value *items = value_get(list, "items");
-    found = exact(items, task);
-    return found ? found : by_beginning(items, task, err);
+    found = exact(&rows, task);
+    return found ? found : by_beginning(&rows, task, err);
+}
+
+const Value *workflow_whole(Cli *cli, const char *task, Err *err) {
+    const Value *workflow;
+    const WorkflowRow *row = workflow_look(cli, task, err);
+    if (!row)
+        return NULL;
+    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s", row->name);
+    int r = client_ask(&cli->client, "GET", path, NULL, &cli->arena, &workflow, err);
+    return r < 0 ? NULL : workflow;
 }

@@ -5,30 +5,35 @@
 
 static bool is_over(LogPrint *print) {
     Arena arena;
-    const Value *workflow;
+    const Value *table;
     Err err;
     AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s", print->ask.workflow);
     arena_init(&arena);
-    int r = client_ask(&print->cli->client, "GET", path, NULL, &arena, &workflow, &err);
-    bool over = r < 0 || value_get_bool(value_get(workflow, "status"), "done", false);
+    bool over = client_table(&print->cli->client, path, &arena, &table, &err) < 0;
+    if (!over) {
+        WorkflowRows rows = workflow_rows_of(value_get(table, "columnDefinitions"), table, &arena);
+        over = rows.n == 0 || rows.at->over;
+    }
     arena_deinit(&arena);
     return over;
 }
 
 /* On a terminal: room for the names that may come. */
-static void widen(LogPrint *print, const Value *workflow) {
+static void widen(LogPrint *print, const char *task) {
+    Err err;
+    const Value *workflow = print->prefix.terminal ? workflow_whole(print->cli, task, &err) : NULL;
     const Value *steps = value_get(value_get(workflow, "status"), "steps");
-    for (size_t i = 0; print->prefix.terminal && i < value_count(steps); i++)
+    for (size_t i = 0; i < value_count(steps); i++)
         prefix_widen(&print->prefix, value_get_str(value_at(steps, i), "name"));
 }
 
 static int print_steps(LogPrint *print, const char *task, Err *err) {
-    const Value *workflow = workflow_look(print->cli, task, err);
+    const WorkflowRow *workflow = workflow_look(print->cli, task, err);
     if (!workflow)
         return -1;
-    print->ask.workflow = workflow_name(workflow);
+    print->ask.workflow = workflow->name;
     if (!print->ask.names->n)
-        widen(print, workflow);
+        widen(print, workflow->name);
     return log_print(print, is_over, err);
 }
 

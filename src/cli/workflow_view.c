@@ -168,49 +168,16 @@ void workflow_print(const Cli *cli, const Value *workflow) {
     table_print(table);
 }
 
-void workflow_steps_done(const Value *workflow, char *text, size_t size) {
-    const Value *steps = value_get(value_get(workflow, "status"), "steps");
-    size_t n = 0;
-    for (size_t i = 0; i < value_count(steps); i++) {
-        const Value *step = value_at(steps, i);
-        n += value_get_bool(step, "exited", false) ||
-             str_same(value_get_str(step, "state"), "skipped");
-    }
-    snprintf(text, size, "%zu/%zu", n, value_count(steps));
-}
-
-static void age_of(const Value *workflow, char text[DURATION_TEXT]) {
-    const char *from = value_get_str(value_get(workflow, "metadata"), "creationTimestamp");
-    int64_t us;
-    text[0] = '\0';
-    if (from && time_parse(from, &us, NULL) == 0) {
-        int64_t ms = (clock_wall_us() - us) / 1000;
-        duration_format_short(ms - ms % 1000, text);
-    }
-}
-
-bool workflow_print_list(const Cli *cli, const Value *items) {
+void workflow_print_rows(const Cli *cli, const WorkflowRows *rows) {
     static const char *const columns[] = {"TASK", "STATE", "BACKEND", "STEPS",
                                           "AGE",  "TOOK",  "ERROR"};
-    if (value_count(items) == 0)
-        return false;
     Table *table = table_new(columns, COUNT(columns), cli->color);
-    for (size_t i = 0; i < value_count(items); i++) {
-        const Value *workflow = value_at(items, i);
-        char done[32], age[DURATION_TEXT], took[DURATION_TEXT];
-        workflow_steps_done(workflow, done, sizeof(done));
-        age_of(workflow, age);
-        workflow_took(workflow, took);
-        const char *cells[] = {workflow_task(workflow),
-                               workflow_word(workflow),
-                               text_of(value_get(workflow, "spec"), "backend"),
-                               done,
-                               age,
-                               took,
-                               text_of(value_get(workflow, "status"), "error")};
-        table_row(table, cells, workflow_state_color(cells[1]));
+    for (size_t i = 0; i < rows->n; i++) {
+        const WorkflowRow *row = &rows->at[i];
+        const char *cells[] = {row->task, row->state, row->backend, row->steps,
+                               row->age,  row->took,  row->error};
+        table_row(table, cells, workflow_state_color(row->state));
     }
     fit(cli, table, COUNT(columns) - 1);
     table_print(table);
-    return true;
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "cli/cli.h"
+#include "cli/workflow_rows.h"
 
 /* The state of a step as a literal of ours. */
 const char *workflow_state_literal(const char *state);
@@ -14,13 +14,11 @@ const char *workflow_word(const Value *workflow);
 /* How long it took, or has been; "" if it has not begun. */
 void workflow_took(const Value *workflow, char text[DURATION_TEXT]);
 void workflow_step_took(const Value *step, char text[DURATION_TEXT]);
-/* "2/3": steps that are over. */
-void workflow_steps_done(const Value *workflow, char *text, size_t size);
 
 /* "b: failure, exit code 3, after 1.2s" */
 void workflow_step_sentence(const Value *step, bool color, Buf *out);
 /* "workflow 5f3a…: failure after 1.2s: step b: exit code 3 (1 success, 1 failure)" */
 void workflow_sentence(const Value *workflow, bool color, Buf *out);
 
-void workflow_print(const Cli *cli, const Value *workflow);   /* and its steps */
-bool workflow_print_list(const Cli *cli, const Value *items); /* false: there is none */
+void workflow_print(const Cli *cli, const Value *workflow); /* and its steps */
+void workflow_print_rows(const Cli *cli, const WorkflowRows *rows);

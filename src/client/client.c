@@ -30,6 +30,8 @@ void client_deinit(Client *client) {
     *client = (Client){0};
 }
 
+#define AS_TABLE "application/json;as=Table;v=v1;g=meta.k8s.io"
+
 /* One wish, however many calls it takes. */
 typedef struct Attempt {
     HttpCall call;
@@ -102,16 +104,28 @@ static bool ask_again(Client *client, Attempt *attempt, Err *err) {
     return !is_interrupted(client, AGAIN_MS, err);
 }
 
+static int call(Client *client, Attempt *attempt, HttpAnswer *ret, Err *err) {
+    Err own; /* it decides, also when the caller does not care */
+    err = err ? err : &own;
+    while (http_call(&attempt->call, ret, err) < 0)
+        if (!ask_again(client, attempt, err))
+            return -1;
+    return 0;
+}
+
+static int tree_of(HttpAnswer *answer, Arena *arena, const Value **ret, Err *err) {
+    int r = json_parse(answer->body, answer->size, arena, ret, err);
+    if (answer->status >= 400)
+        r = http_status_err(answer, err);
+    http_answer_free(answer);
+    return r;
+}
+
 int client_raw(Client *client, const char *method, const char *path, const char *body,
                HttpAnswer *ret, Err *err) {
     Attempt attempt;
-    Err own; /* it decides, also when the caller does not care */
-    err = err ? err : &own;
     attempt_init(&attempt, client, method, path, body);
-    while (http_call(&attempt.call, ret, err) < 0)
-        if (!ask_again(client, &attempt, err))
-            return -1;
-    return 0;
+    return call(client, &attempt, ret, err);
 }
 
 int client_ask(Client *client, const char *method, const char *path, const char *body, Arena *arena,
@@ -120,22 +134,37 @@ int client_ask(Client *client, const char *method, const char *path, const char 
     *ret = NULL;
     if (client_raw(client, method, path, body, &answer, err) < 0)
         return -1;
-    int r = json_parse(answer.body, answer.size, arena, ret, err);
-    if (answer.status >= 400) {
-        r = http_status_err(&answer, err);
-    }
-    http_answer_free(&answer);
-    return r;
+    return tree_of(&answer, arena, ret, err);
+}
+
+int client_table(Client *client, const char *path, Arena *arena, const Value **ret, Err *err) {
+    Attempt attempt;
+    HttpAnswer answer;
+    *ret = NULL;
+    attempt_init(&attempt, client, "GET", path, NULL);
+    attempt.call.accept = AS_TABLE;
+    if (call(client, &attempt, &answer, err) < 0)
+        return -1;
+    return tree_of(&answer, arena, ret, err);
+}
+
+static HttpLines *lines(Client *client, const char *path, const char *accept, Err *err) {
+    Attempt attempt;
+    HttpLines *opened;
+    attempt_init(&attempt, client, "GET", path, NULL);
+    attempt.call.accept = accept;
+    while (!(opened = http_lines_open(&attempt.call, err)))
+        if (!ask_again(client, &attempt, err))
+            return NULL;
+    return opened;
 }
 
 HttpLines *client_lines(Client *client, const char *path, Err *err) {
-    Attempt attempt;
-    HttpLines *lines;
-    attempt_init(&attempt, client, "GET", path, NULL);
-    while (!(lines = http_lines_open(&attempt.call, err)))
-        if (!ask_again(client, &attempt, err))
-            return NULL;
-    return lines;
+    return lines(client, path, NULL, err);
+}
+
+HttpLines *client_table_lines(Client *client, const char *path, Err *err) {
+    return lines(client, path, AS_TABLE, err);
 }
 
 HttpLines *client_give(Client *client, const char *path, const char *bytes, size_t n, Err *err) {

@@ -33,6 +33,11 @@ MUST int client_raw(Client *client, const char *method, const char *path, const 
                     HttpAnswer *ret, Err *err);
 /* A POST of any bytes whose reply may come much later: as lines. Asked once; nobody is started. */
 HttpLines *client_give(Client *client, const char *path, const char *bytes, size_t n, Err *err);
+/* GET, as a Table of rows that the server makes for people (meta.k8s.io/v1): however large the
+ * objects are, these are small. */
+MUST int client_table(Client *client, const char *path, Arena *arena, const Value **ret, Err *err);
+/* A watch of them, as lines. */
+HttpLines *client_table_lines(Client *client, const char *path, Err *err);
 /* A stream of lines. */
 HttpLines *client_lines(Client *client, const char *path, Err *err);
 

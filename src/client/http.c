@@ -129,10 +129,9 @@ static bool is_printable(const char *text) {
 static int ask(Exchange *x, const HttpCall *call, bool stream, Err *err) {
     Buf head;
     buf_init(&head, MAX_HEADER_BYTES);
-    buf_printf(
-        &head,
-        "%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: thole\r\nAccept: application/json\r\n%s",
-        call->method, call->path, stream ? "" : "Connection: close\r\n");
+    buf_printf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: thole\r\nAccept: %s\r\n%s",
+               call->method, call->path, call->accept ? call->accept : "application/json",
+               stream ? "" : "Connection: close\r\n");
     if (call->state_dir && is_printable(call->state_dir))
         buf_printf(&head, CLIENT_STATE_DIR ": %s\r\n", call->state_dir);
     if (call->body)

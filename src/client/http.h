@@ -9,8 +9,9 @@ typedef struct HttpCall {
     const char *socket;    /* path */
     const char *state_dir; /* that is meant, or NULL */
     const char *method;
-    const char *path; /* with the query, encoded */
-    const char *body; /* JSON, or NULL */
+    const char *path;   /* with the query, encoded */
+    const char *accept; /* NULL: application/json */
+    const char *body;   /* JSON, or NULL */
     size_t body_size;
     int timeout_ms;  /* for the whole of it; streams: until the head has come */
     bool *connected; /* set to whether somebody took the call; may be NULL */

@@ -220,7 +220,7 @@ void object_remove(Objects *objects, Object *object) {
     Tombstone *tomb = &objects->tombs[objects->tomb_next];
     bury(objects, tomb);
     size_t size;
-    const char *json = object_json(object, &size);
+    const char *json = object_brief(object, &size);
     *tomb = (Tombstone){
         .kind = object->kind,
         .version = object->version,
@@ -235,9 +235,7 @@ void object_remove(Objects *objects, Object *object) {
     bury_oldest(objects);
     list_remove(&object->by_version);
     take_out(objects, object);
-    free(object->json);
-    object->json = NULL;
-    object->json_version = 0;
+    object_deinit(object);
 }
 
 uint64_t objects_version(const Objects *objects) {
@@ -306,8 +304,9 @@ static void write_meta(const Object *object, JsonWriter *out) {
     json_object_end(out);
 }
 
-const char *object_json(Object *object, size_t *ret_size) {
-    if (!object->json || object->json_version != object->version) {
+static const char *render(const Object *object, ObjectEncodeFn encode, struct ObjectText *text,
+                          size_t *ret_size) {
+    if (!text->json || text->version != object->version) {
         Buf buf;
         JsonWriter out;
         buf_init(&buf, MAX_OBJECT_BYTES);
@@ -317,13 +316,35 @@ const char *object_json(Object *object, size_t *ret_size) {
         json_stringf(&out, "%s/" API_VERSION, object_group(object->kind));
         json_kv_string(&out, "kind", object_kind_name(object->kind));
         write_meta(object, &out);
-        object->encode(object, &out);
+        encode(object, &out);
         json_object_end(&out);
-        free(object->json);
-        object->json_size = buf.n;
-        object->json = buf_take(&buf);
-        object->json_version = object->version;
+        free(text->json);
+        *text = (struct ObjectText){.size = buf.n, .version = object->version};
+        text->json = buf_take(&buf);
     }
-    *ret_size = object->json_size;
-    return object->json;
+    *ret_size = text->size;
+    return text->json;
+}
+
+const char *object_json(Object *object, size_t *ret_size) {
+    return render(object, object->encode, &object->whole, ret_size);
+}
+
+const char *object_brief(Object *object, size_t *ret_size) {
+    return object->encode_brief ? render(object, object->encode_brief, &object->brief, ret_size)
+                                : object_json(object, ret_size);
+}
+
+static void text_drop(struct ObjectText *text) {
+    free(text->json);
+    *text = (struct ObjectText){0};
+}
+
+void object_forget_json(Object *object) {
+    text_drop(&object->whole);
+}
+
+void object_deinit(Object *object) {
+    text_drop(&object->whole);
+    text_drop(&object->brief);
 }

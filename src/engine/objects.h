@@ -35,10 +35,13 @@ struct Object {
     int64_t deleted_us;   /* asked to go (deletionTimestamp); 0: no */
     const StrMap *labels; /* may be NULL */
     ObjectEncodeFn encode;
-    List by_version; /* Objects.all */
-    char *json;      /* rendered for `json_version`, shared by all who ask */
-    size_t json_size;
-    uint64_t json_version;
+    ObjectEncodeFn encode_brief; /* likewise, but nothing that may be long; NULL: nothing is */
+    List by_version;             /* Objects.all */
+    struct ObjectText {
+        char *json; /* rendered for `version`, shared by all who ask */
+        size_t size;
+        uint64_t version;
+    } whole, brief;
 };
 
 /* What is left of an object that is gone, for watchers. Its version is that of its end. */
@@ -46,7 +49,7 @@ typedef struct Tombstone {
     ObjectKind kind;
     uint64_t version, added;
     char *space, *name;
-    char *json; /* as it was last, with the new version */
+    char *json; /* as it was last, in brief, with the new version */
     size_t json_size;
 } Tombstone;
 
@@ -76,6 +79,10 @@ const Tombstone *tombstone_newer(Objects *objects, uint64_t version);
 
 /* The whole object as JSON (one line); kept until it changes. */
 const char *object_json(Object *object, size_t *ret_size);
+/* Likewise, but nothing that may be long: what rows of Tables are made of. */
+const char *object_brief(Object *object, size_t *ret_size);
+void object_forget_json(Object *object);       /* it may be large; it is rendered again */
+void object_deinit(Object *object);            /* what was rendered */
 const char *object_kind_name(ObjectKind kind); /* "Session" */
 const char *object_plural(ObjectKind kind);    /* "sessions" */
 const char *object_group(ObjectKind kind);     /* "tilt.dev" */

@@ -140,6 +140,8 @@ void workflow_cancel(WorkflowFacts *facts, WorkflowResult result, const char *wh
 
 void workflow_destroyed(WorkflowFacts *facts, const char *why) {
     facts->phase = WORKFLOW_DESTROYED;
+    if (why)
+        snprintf(facts->left, sizeof(facts->left), "%s", why);
     if (why && !facts->error[0])
         snprintf(facts->error, sizeof(facts->error), "what it made is not gone: %s", why);
 }

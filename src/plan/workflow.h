@@ -117,6 +117,7 @@ typedef struct WorkflowFacts {
     WorkflowResult result;
     uint32_t culprit;          /* whose failure the result is; UINT32_MAX: of none */
     char error[WORKFLOW_TEXT]; /* one sentence; "": none */
+    char left[WORKFLOW_TEXT];  /* why not all that it made is gone; "": it is */
 } WorkflowFacts;
 
 void workflow_facts_init(WorkflowFacts *facts, const StepGraph *graph);

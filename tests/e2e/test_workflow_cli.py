@@ -367,3 +367,58 @@ def test_the_example_runs(thole):
     path = str(driver.SOURCE / "examples" / "workflow" / "build.yaml")
     result = thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "demo")
     assert "test | all is well" in result.lines and "report: skipped" in result.err
+
+
+# ---- delete
+
+SLOW_TO_STOP = ("trap 'sleep 1; exit' TERM", "echo here", "while :; do sleep 0.01; done")
+
+
+def begin_slow(thole, task):
+    path = write_config(thole, [step("a", *SLOW_TO_STOP)])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", task)
+    live.wait_for(r"^a \| here")
+    live.signal(signal.SIGHUP)
+    live.wait()
+
+
+def test_delete_waits_until_it_is_gone(thole):
+    begin_slow(thole, "T1")
+    thole.run("workflow", "delete", "T1")
+    assert not (thole.state / "workflows" / "t1").exists()
+    thole.run("workflow", "run", write_config(thole, [step("a", "true")]), "--backend", "local", "--task-uuid", "T1")
+    assert "there is no workflow T2" in thole.run("workflow", "delete", "T2", code=2).err
+
+
+def test_delete_need_not_wait(thole):
+    begin_slow(thole, "T1")
+    thole.run("workflow", "delete", "T1", "--no-wait")
+    assert "T1" in thole.run("workflow", "list").out
+    wait_until(lambda: "T1" not in thole.run("workflow", "list").out, what="it to be gone")
+
+
+def test_delete_waits_though_the_server_is_killed(thole):
+    begin_slow(thole, "T1")
+    live = thole.popen("workflow", "delete", "T1")
+    wait_until(lambda: "canceling" in thole.run("workflow", "list").out, what="it to be ended")
+    thole.kill(thole.server_pid())
+    assert live.wait() == 0
+    assert not (thole.state / "workflows" / "t1").exists()
+
+
+def test_delete_shows_on_a_terminal_what_it_waits_for(thole):
+    begin_slow(thole, "T1")
+    live = thole.popen("workflow", "delete", "T1", tty=True)
+    live.wait_for(r"T1 .*canceling.*0/1 steps")
+    assert live.wait() == 0
+
+
+def test_delete_says_what_could_not_be_removed(thole):
+    """A backend that is silent from the start: who asks twice does not wait for it."""
+    task = "WorkflowEngineShouldHang"
+    thole.run("workflow", "run", write_config(thole, [step("a", "true")]), "--backend", "fake", "--task-uuid", task, "-d")
+    live = thole.popen("workflow", "delete", task)
+    wait_until(lambda: "ending" in thole.run("workflow", "list").out, what="it to be ended")
+    thole.run("workflow", "delete", task, "--no-wait")
+    assert live.wait() == 1
+    assert f"thole: workflow {task} is deleted, but not all that it made: its end was not waited for" in live.err

@@ -122,7 +122,7 @@ Session *session_free(Session *session) {
     op_forget(session->setup);
     list_remove(&session->link);
     list_remove(&session->unsettled);
-    free(session->object.json);
+    object_deinit(&session->object);
     free(session->dir);
     generation_unref(session->generation);
     arena_deinit(&session->arena);

@@ -608,7 +608,7 @@ Target *target_free(Target *target) {
     if (target->has_slot)
         target->session->engine->slots_used--;
     generation_unref(target->begun);
-    free(target->object.json);
+    object_deinit(&target->object);
     free(target);
     return NULL;
 }

@@ -86,6 +86,7 @@ void workflow_publish(Workflow *workflow) {
     workflow->object.kind = OBJECT_WORKFLOW;
     workflow->object.name = workflow->name;
     workflow->object.encode = workflow_encode_object;
+    workflow->object.encode_brief = workflow_encode_brief;
     workflow->object.generation = 1;
     workflow->object.created_us = workflow->started_us;
     object_add(workflow->engine->objects, &workflow->object);
@@ -111,6 +112,7 @@ Workflow *workflow_free(Workflow *workflow) {
     free(workflow->task);
     free(workflow->name);
     free(workflow->dir);
+    object_deinit(&workflow->object);
     arena_deinit(&workflow->arena);
     free(workflow);
     return NULL;
@@ -256,8 +258,10 @@ static void on_kept_gone(void *arg, const void *result, const Err *err) {
     workflow->call = NULL;
     if (err && try_again(workflow, err))
         return;
-    if (err)
+    if (err) {
+        str_copy(workflow->facts.left, sizeof(workflow->facts.left), err->msg);
         log_warn("workflow %s is not gone: %s", workflow->name, err->msg);
+    }
     workflow->gone = true;
     workflow_mark(workflow, UINT32_MAX);
 }

@@ -133,6 +133,7 @@ bool workflow_is_watched(const Workflow *workflow); /* somebody reads its events
 
 /* ---- workflow_show.c ---- */
 void workflow_encode_object(const Object *object, JsonWriter *out);
+void workflow_encode_brief(const Object *object, JsonWriter *out); /* but for Config and steps */
 /* As it is in `status.steps` when `facts` are known of it. */
 void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts *facts,
                           JsonWriter *out);

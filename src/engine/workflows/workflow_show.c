@@ -93,7 +93,7 @@ static void encode_config(const Workflow *workflow, JsonWriter *out) {
     arena_deinit(&arena);
 }
 
-static void encode_spec(const Workflow *workflow, JsonWriter *out) {
+static void encode_spec(const Workflow *workflow, bool brief, JsonWriter *out) {
     char timeout[DURATION_TEXT];
     json_kv_object(out, "spec");
     json_kv_string(out, "task", workflow->task);
@@ -101,33 +101,60 @@ static void encode_spec(const Workflow *workflow, JsonWriter *out) {
     duration_format_go(workflow->timeout_ms, timeout);
     if (workflow->timeout_ms)
         json_kv_string(out, "timeout", timeout);
-    workflow_show_given(workflow, out);
     if (workflow->facts.keep)
         json_kv_bool(out, "keep", true);
-    encode_config(workflow, out);
+    if (!brief) {
+        workflow_show_given(workflow, out);
+        encode_config(workflow, out);
+    }
+    json_object_end(out);
+}
+
+/* What never had its turn in one that is over is done, too. */
+static uint32_t steps_done(const Workflow *workflow) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < workflow->graph->n; i++) {
+        StepProgress progress = workflow->facts.steps[i].progress;
+        n += progress == PROGRESS_DONE || progress == PROGRESS_SKIPPED;
+    }
+    return workflow_over(workflow) ? workflow->graph->n : n;
+}
+
+static void encode_status(const Workflow *workflow, JsonWriter *out) {
+    const WorkflowFacts *facts = &workflow->facts;
+    const char *result =
+        workflow_over(workflow) || facts->canceled ? workflow_result_name(facts->result) : NULL;
+    json_kv_string(out, "phase", phase_name(workflow));
+    json_kv_bool(out, "done", workflow_over(workflow));
+    json_kv_string(out, "result", result);
+    json_kv_string(out, "error", facts->error[0] ? facts->error : NULL);
+    json_kv_string(out, "left", facts->left[0] ? facts->left : NULL);
+    kv_time(out, "startTime", workflow->started_us);
+    kv_time(out, "finishTime", workflow->ended_us);
+    json_kv_int(out, "stepCount", workflow->graph->n);
+    json_kv_int(out, "stepsDone", steps_done(workflow));
+    json_kv_array(out, "warnings");
+    for (size_t i = 0; i < workflow->warnings.n; i++)
+        json_string(out, workflow->warnings.at[i]);
+    json_array_end(out);
+}
+
+void workflow_encode_brief(const Object *object, JsonWriter *out) {
+    const Workflow *workflow = container_of(object, const Workflow, object);
+    encode_spec(workflow, true, out);
+    json_kv_object(out, "status");
+    encode_status(workflow, out);
     json_object_end(out);
 }
 
 void workflow_encode_object(const Object *object, JsonWriter *out) {
     const Workflow *workflow = container_of(object, const Workflow, object);
-    const WorkflowFacts *facts = &workflow->facts;
-    const char *result =
-        workflow_over(workflow) || facts->canceled ? workflow_result_name(facts->result) : NULL;
-    encode_spec(workflow, out);
+    encode_spec(workflow, false, out);
     json_kv_object(out, "status");
-    json_kv_string(out, "phase", phase_name(workflow));
-    json_kv_bool(out, "done", workflow_over(workflow));
-    json_kv_string(out, "result", result);
-    json_kv_string(out, "error", facts->error[0] ? facts->error : NULL);
-    kv_time(out, "startTime", workflow->started_us);
-    kv_time(out, "finishTime", workflow->ended_us);
-    json_kv_array(out, "warnings");
-    for (size_t i = 0; i < workflow->warnings.n; i++)
-        json_string(out, workflow->warnings.at[i]);
-    json_array_end(out);
+    encode_status(workflow, out);
     json_kv_array(out, "steps");
     for (uint32_t i = 0; i < workflow->graph->n; i++)
-        workflow_encode_step(workflow, i, &facts->steps[i], out);
+        workflow_encode_step(workflow, i, &workflow->facts.steps[i], out);
     json_array_end(out);
     json_object_end(out);
 }
