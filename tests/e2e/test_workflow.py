@@ -70,3 +70,17 @@ def test_what_has_no_meaning_is_said_once_and_kept(thole):
     thole.replace_server()
     warnings = thole.run("workflow", "show", "w1", "--json").json()["status"]["warnings"]
     assert len(warnings) == 1 and "steps[0].pull" in warnings[0]
+
+
+def test_what_the_fake_backend_plays_is_played_once_through_many_servers(thole):
+    """Its steps have no process that could outlive the server; the next one goes by their records."""
+    shape = [[step(f"{stage}-{i}", "anything", environment={"SLEEP": "300ms", "STEP_EXIT_CODE": "3" if stage == 2 else "0"}) for i in range(3)] for stage in range(3)]
+    create(thole, *shape, backend="fake")
+    while not status(thole)["done"]:
+        thole.replace_server()
+    end = status(thole)
+    assert end["result"] == "failure" and [s["exit_code"] for s in end["steps"]] == [0] * 6 + [3] * 3
+    lines = thole.run("workflow", "logs", "T1").lines
+    for name in (s["name"] for s in end["steps"]):
+        assert lines.count(f"{name} | StepName: {name}") == 1, lines
+    assert all(s["duration_ms"] < 30000 for s in end["steps"])

@@ -62,6 +62,11 @@ FakeCall *fake_call_free(FakeCall *call) {
     return NULL;
 }
 
+char *fake_run_dir(const Fake *fake, StepId id) {
+    AUTO_FREE char *name = step_to_name(id.step);
+    return xasprintf("%s/runs/%s/%u", (const char *)map_get(&fake->tasks, id.task), name, id.run);
+}
+
 char *fake_key(StepId id) {
     return xasprintf("%s\n%s\n%u", id.task, id.step, id.run);
 }
@@ -152,14 +157,6 @@ static Op *fake_setup_workflow(Backend *backend, const char *task, const char *d
     return done(fake, fn, arg);
 }
 
-/* Whoever adopts finds a run by its directory, as with every backend. Returns owned. */
-static char *make_run_dir(const char *dir, StepId id) {
-    AUTO_FREE char *name = step_to_name(id.step);
-    char *path = xasprintf("%s/runs/%s/%u", dir, name, id.run);
-    (void)!path_mkdirs(path, 0700, NULL);
-    return path;
-}
-
 static void forget_tasks(Fake *fake) {
     const char *task;
     void *dir;
@@ -178,7 +175,6 @@ static Op *fake_start_step(Backend *backend, StepId id, const Step *step, OpFn f
     if (err.kind != ERR_NONE)
         return refuse(fake, &err, fn, arg);
     FakeRun *run = fake_run_new(fake, id, step);
-    run->dir = make_run_dir(map_get(&fake->tasks, id.task), id);
     run->start = fake_op(fake, fn, arg, NULL, NULL);
     return run->start;
 }
@@ -367,6 +363,8 @@ static Op *fake_resume_step(Backend *backend, StepId id, OpFn fn, void *arg) {
         err_set(&err, ERR_CONFLICT, "run %u of %s is being started", id.run, id.step);
     if (err.kind != ERR_NONE || is_hidden(fake, run, &err))
         return refuse(fake, &err, fn, arg);
+    if (!run)
+        run = fake_run_again(fake, id);
     if (run && run->phase == FAKE_LAUNCHED) { /* nobody has claimed it: nobody will */
         run->phase = FAKE_VOID;
         run->timer = timer_free(run->timer);

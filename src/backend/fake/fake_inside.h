@@ -119,6 +119,8 @@ FakeCall *fake_call_new(Fake *fake, List *list, OpFn fn, void *arg);
 FakeCall *fake_call_free(FakeCall *call);       /* leaves its op alone */
 FakeRun *fake_run(const Fake *fake, StepId id); /* NULL: there is none */
 char *fake_key(StepId id);                      /* of by_id; run 0: of starts. Owned */
+/* Whoever adopts finds a run by it, as with every backend. Owned. */
+char *fake_run_dir(const Fake *fake, StepId id);
 
 /* ---- fake_plan.c ---- */
 /* By the step of the id, then by the step's own name; id.step NULL: by the name alone. */
@@ -128,6 +130,8 @@ FakeRule *fake_rule_free(FakeRule *rule);
 
 /* ---- fake_run.c: the world ---- */
 FakeRun *fake_run_new(Fake *fake, StepId id, const Step *step);
+/* One that a server before has started, by its record; NULL: it never began. */
+FakeRun *fake_run_again(Fake *fake, StepId id);
 FakeRun *fake_run_free(FakeRun *run);
 void fake_run_end(FakeRun *run, StepEnd end, int code, const char *error);
 void fake_run_stop(FakeRun *run, const StopHow *how);
@@ -142,6 +146,7 @@ void fake_kept_free(Fake *fake);
 
 /* ---- fake_log.c ---- */
 void fake_log_put(FakeRun *run, int stream, const char *text);
+void fake_log_load(FakeRun *run); /* what lies on disk */
 Op *fake_tail_step(Backend *backend, StepId id, uint64_t from, LogFn on_piece, OpFn fn, void *arg);
 void fake_tail_resume(Backend *backend, Op *tail);
 void fake_tails_wake(FakeRun *run);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/fake/fake_inside.h"
+#include "backend/log_reader.h"
 #include "backend/log_writer.h"
 #include "base/limits.h"
 #include "base/xalloc.h"
@@ -41,6 +42,21 @@ static void store(const FakeRun *run, int stream, const Buf *text) {
     log_writer_free(writer);
 }
 
+static void keep(FakeRun *run, int stream, int64_t time_us, const char *bytes, size_t n) {
+    FakePiece piece = {.at = run->log.n, .size = n, .time_us = time_us, .stream = stream};
+    if (buf_put(&run->log, bytes, n))
+        VEC_PUSH(run->pieces, piece);
+}
+
+void fake_log_load(FakeRun *run) {
+    LogReader *reader = log_reader_new(run->dir);
+    LogPiece piece;
+    while (log_reader_next(reader, &piece, NULL) > 0)
+        if (piece.data)
+            keep(run, piece.stream, piece.time_us, piece.data, piece.size);
+    log_reader_free(reader);
+}
+
 void fake_log_put(FakeRun *run, int stream, const char *text) {
     Buf masked;
     if (run->no_log || !text[0])
@@ -48,12 +64,7 @@ void fake_log_put(FakeRun *run, int stream, const char *text) {
     buf_init(&masked, run->log.max);
     buf_puts(&masked, text);
     mask(run, &masked);
-    FakePiece piece = {.at = run->log.n,
-                       .size = masked.n,
-                       .time_us = loop_wall_us(run->fake->base.loop),
-                       .stream = stream};
-    if (buf_put(&run->log, buf_cstr(&masked), masked.n))
-        VEC_PUSH(run->pieces, piece);
+    keep(run, stream, loop_wall_us(run->fake->base.loop), buf_cstr(&masked), masked.n);
     store(run, stream, &masked);
     buf_deinit(&masked);
     fake_tails_wake(run);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "backend/fake/fake_inside.h"
+#include "backend/fake/fake_record.h"
+#include "base/path.h"
 #include "base/xalloc.h"
 
 enum { FIRST_PID = 100000, LOG_MAX = 256 << 20 };
@@ -186,6 +188,7 @@ static void on_start(void *arg) {
     run->state.started_boot_ms = loop_boot_ms(run->fake->base.loop);
     if (run->plan.output)
         fake_log_put(run, 1, run->plan.output);
+    fake_record_write(run);
     tell_start(run);
     if (run->plan.life_ms >= 0)
         run->timer = timer_new(run->fake->base.loop, run->plan.life_ms, on_life_over, run);
@@ -199,33 +202,65 @@ static void copy_secrets(FakeRun *run, const StrList *secrets) {
         run->secrets[run->secret_n++] = xstrdup(secrets->at[i]);
 }
 
-FakeRun *fake_run_new(Fake *fake, StepId id, const Step *step) {
+static FakeRun *new_run(Fake *fake, StepId id) {
     FakeRun *run = xcalloc(1, sizeof(*run));
     run->fake = fake;
     run->task = xstrdup(id.task);
     run->step = xstrdup(id.step);
     run->run = id.run;
+    run->dir = fake_run_dir(fake, id);
     run->known = true;
-    run->no_log = step->no_log;
-    run->linger = step->linger;
-    run->tty = step->tty;
-    run->reads = step->tty || step->stdin_open;
-    run->state = (StepState){.container = "",
-                             .restarts = step->restarts,
-                             .attempt = step->attempt,
-                             .oom_killed = UNKNOWN,
-                             .phase = STEP_NEVER};
-    copy_secrets(run, &step->secrets);
+    run->state = (StepState){.container = "", .oom_killed = UNKNOWN, .phase = STEP_NEVER};
     buf_init(&run->log, LOG_MAX);
     list_init(&run->waits);
     list_init(&run->stops);
     list_init(&run->tails);
-    fake_plan_make(fake, id, step, &run->plan);
     list_append(&fake->runs, &run->link);
     AUTO_FREE char *key = fake_key(id);
     map_put(&fake->by_id, key, run);
+    return run;
+}
+
+FakeRun *fake_run_new(Fake *fake, StepId id, const Step *step) {
+    FakeRun *run = new_run(fake, id);
+    run->no_log = step->no_log;
+    run->linger = step->linger;
+    run->tty = step->tty;
+    run->reads = step->tty || step->stdin_open;
+    run->state.restarts = step->restarts;
+    run->state.attempt = step->attempt;
+    copy_secrets(run, &step->secrets);
+    fake_plan_make(fake, id, step, &run->plan);
+    (void)!path_mkdirs(run->dir, 0700, NULL);
     run->timer = timer_new(fake->base.loop, run->plan.start_delay_ms, on_start, run);
     return run;
+}
+
+static void go_on(FakeRun *run) {
+    Loop *loop = run->fake->base.loop;
+    int64_t age_us = loop_wall_us(loop) - run->state.started_us;
+    int64_t rest_ms = run->plan.life_ms - age_us / 1000;
+    run->phase = FAKE_RUNNING;
+    run->state.phase = STEP_RUNNING;
+    if (run->plan.life_ms < 0)
+        return;
+    if (rest_ms > 0) {
+        run->timer = timer_new(loop, rest_ms, on_life_over, run);
+        return;
+    }
+    on_life_over(run);
+    run->state.ended_us = run->state.started_us + run->plan.life_ms * 1000;
+}
+
+FakeRun *fake_run_again(Fake *fake, StepId id) {
+    FakeRun *run = new_run(fake, id);
+    if (fake_record_read(run)) {
+        fake_log_load(run);
+        go_on(run);
+        return run;
+    }
+    (void)!path_remove_tree(run->dir, NULL); /* what it may have written nobody is to see twice */
+    return fake_run_free(run);
 }
 
 void fake_run_lose_calls(FakeRun *run) {
