@@ -138,6 +138,12 @@ void log_stream_close(LogStream *stream) {
     stream->more(stream->arg);
 }
 
+void log_stream_cut(LogStream *stream) {
+    for (size_t i = 0; i < stream->n; i++)
+        log_source_cut(stream->sources[i]);
+    log_stream_close(stream);
+}
+
 static void on_until(void *arg) {
     LogStream *stream = arg;
     stream->until = NULL;

@@ -70,6 +70,8 @@ size_t log_stream_place(const LogStream *stream, const char *target);
 void log_stream_news(LogStream *stream, size_t place, uint32_t run, bool alive);
 /* Nothing comes any more. */
 void log_stream_close(LogStream *stream);
+/* Likewise, and there is no log any more. */
+void log_stream_cut(LogStream *stream);
 /* What each of `n` sources may read ahead, in bytes. */
 size_t log_stream_share(size_t n);
 /* Is there a directory of the run that is asked for? */

@@ -552,6 +552,12 @@ void log_source_close(LogSource *source) {
         source->phase = PHASE_OVER;
 }
 
+void log_source_cut(LogSource *source) {
+    log_source_close(source);
+    source->reader = log_reader_free(source->reader);
+    source->phase = PHASE_OVER;
+}
+
 bool log_source_over(const LogSource *source) {
     return source->phase == PHASE_OVER && !source->has_head && !source->has_piece &&
            source->queue_at == source->queue.n;

@@ -37,5 +37,7 @@ void log_source_take(LogSource *source);
 void log_source_news(LogSource *source, uint32_t run, bool alive);
 /* Nothing comes any more: what is on disk is all. */
 void log_source_close(LogSource *source);
+/* Its files are gone, and others may have their names by now: what was read ahead is all. */
+void log_source_cut(LogSource *source);
 /* No line will come any more, whatever happens. */
 bool log_source_over(const LogSource *source);

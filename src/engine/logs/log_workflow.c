@@ -131,7 +131,7 @@ static void hear(LogStream *stream, const Workflow *workflow, uint32_t i) {
 static void changed(LogStream *stream) {
     const Workflow *workflow = find(stream);
     if (!workflow || list_empty(&stream->listener.link)) { /* another one has its name by now */
-        log_stream_close(stream);
+        log_stream_cut(stream);
         return;
     }
     for (uint32_t i = 0; i < workflow->graph->n && stream->all_news; i++)

@@ -1,132 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One stream out of many logs. The logs are made by hand, as pins leave them; what lives is on the
- * fake backend. */
-#include "engine/logs/log_hub.h"
+/* One stream out of many logs: those of a session. The logs are made by hand, as pins leave them;
+ * what lives is on the fake backend. */
+#include "unit/engine/log_scene.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/path.h"
 #include "base/xalloc.h"
-#include "pin/wire.h"
-#include "unit/engine/scene.h"
 
 #define SLUG "shop-000000"
 
-/* ---- writing logs ---- */
-
-typedef struct Pen { /* writes one run's log */
-    char dir[400];
-    uint64_t at;
-} Pen;
-
 static Pen pen(Scene *scene, const char *slug, const char *target, uint32_t run) {
-    Pen pen = {.at = 0};
-    snprintf(pen.dir, sizeof(pen.dir), "%s/sessions/%s/runs/%s/%u", scene->state, slug, target,
-             run);
-    ASSERT(path_mkdirs(pen.dir, 0700, &scene->err) == 0);
-    return pen;
+    AUTO_FREE char *dir = xasprintf("%s/sessions/%s", scene->state, slug);
+    return pen_new(dir, target, run);
 }
 
-static void append(const Pen *pen, const char *name, const void *bytes, size_t size) {
-    AUTO_FREE char *path = xasprintf("%s/%s%016x", pen->dir, name, 0);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    ASSERT(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
-    close(fd);
-}
-
-static void put_bytes(Pen *pen, int stream, int64_t time_us, const char *bytes, size_t size) {
-    LogChunk chunk = {
-        .at = pen->at, .time_us = time_us, .size = (uint32_t)size, .stream = (uint16_t)stream};
-    append(pen, LOG_DATA, bytes, size);
-    append(pen, LOG_INDEX, &chunk, sizeof(chunk));
-    pen->at += size;
-}
-
-static void put(Pen *pen, int stream, int64_t time_us, const char *text) {
-    put_bytes(pen, stream, time_us, text, strlen(text));
-}
-
-static void put_gap(Pen *pen, int64_t time_us) {
-    LogChunk chunk = {
-        .at = pen->at, .time_us = time_us, .size = 7, .kind = LOG_GAP, .stream = LOG_GAP_DISK};
-    append(pen, LOG_INDEX, &chunk, sizeof(chunk));
-}
-
-/* ---- reading: "api:serve/1 out text" joined by '|'; a partial line ends in '~' ---- */
-
-typedef struct Ear {
-    LogStream *stream;
-    Buf text;
-    size_t lines;
-    int woken, last;  /* result of the last log_stream_next */
-    LogCursor cursor; /* of the last line */
-    char target[64];
-} Ear;
-
-static void on_more(void *arg) {
-    Ear *ear = arg;
-    ear->woken++;
-}
-
-static Ear *ear_new(Scene *scene, LogAsk ask) {
-    Ear *ear = xcalloc(1, sizeof(*ear));
-    buf_init(&ear->text, 64 << 20);
+static Ear *listen_to(Scene *scene, LogAsk ask) {
     if (!ask.slug)
         ask.slug = SLUG;
-    ear->stream = log_stream_new(scene->engine, &ask, on_more, ear, &scene->err);
-    return ear;
-}
-
-static void ear_free(Ear *ear) {
-    log_stream_free(ear->stream);
-    buf_deinit(&ear->text);
-    free(ear);
-}
-
-static void note(Ear *ear, const LogLine *line) {
-    static const char *const streams[] = {"gap", "out", "err"};
-    snprintf(ear->target, sizeof(ear->target), "%s", line->object);
-    ear->cursor = (LogCursor){ear->target, line->run, line->offset, line->from};
-    ear->lines++;
-    buf_printf(&ear->text, "%s%s/%u %s ", ear->text.n ? "|" : "", line->target, line->run,
-               streams[line->stream]);
-    buf_put(&ear->text, line->text, line->size);
-    if (line->partial)
-        buf_putc(&ear->text, '~');
-}
-
-/* At most `most` lines of what there is. */
-static const char *hear(Scene *scene, Ear *ear, size_t most) {
-    LogLine line;
-    buf_reset(&ear->text);
-    for (int turns = 0; most && turns < 10000;) {
-        int woken = ear->woken;
-        ear->last = log_stream_next(ear->stream, &line);
-        if (ear->last > 0) {
-            note(ear, &line);
-            most--;
-            continue;
-        }
-        loop_advance(scene->loop, 0);
-        if (ear->last < 0 || ear->woken == woken)
-            break;
-        turns++;
-    }
-    return buf_cstr(&ear->text);
+    return ear_new(scene, ask);
 }
 
 #define ALL ((LogAsk){.tail = -1})
 
 static const char *read_all(Scene *scene, LogAsk ask) {
-    static char text[8192];
-    Ear *ear = ear_new(scene, ask);
-    ASSERT(ear->stream);
-    snprintf(text, sizeof(text), "%s", hear(scene, ear, SIZE_MAX));
-    CHECK_EQ(ear->last, ask.follow ? 0 : -1);
-    ear_free(ear);
-    return text;
+    ask.slug = SLUG;
+    return ear_read(scene, ask);
 }
 
 static Scene *quiet(void) {
@@ -140,10 +36,10 @@ TEST(logs_of_many_in_order_of_time)
     Scene *scene = quiet();
     Pen a = pen(scene, SLUG, "a:serve", 1), b = pen(scene, SLUG, "b:serve", 1),
         old = pen(scene, SLUG, "b:serve", 9);
-    put(&a, 1, 10, "one\n");
-    put(&b, 2, 20, "two\r\n");
-    put(&a, 1, 30, "three\nfour");
-    put(&old, 1, 40, "five\n");
+    pen_put(&a, 1, 10, "one\n");
+    pen_put(&b, 2, 20, "two\r\n");
+    pen_put(&a, 1, 30, "three\nfour");
+    pen_put(&old, 1, 40, "five\n");
     CHECK_STR(read_all(scene, ALL), "a:serve/1 out one|b:serve/1 err two\r|a:serve/1 out "
                                     "three|a:serve/1 out four~|b:serve/9 out five");
     CHECK_STR(read_all(scene, (LogAsk){.tail = -1, .stream = 2}), "b:serve/1 err two\r");
@@ -153,7 +49,7 @@ TEST(logs_of_many_in_order_of_time)
     const char *names[] = {"b.serve"};
     CHECK_STR(read_all(scene, (LogAsk){.tail = 1, .targets = {names, 1}}), "b:serve/9 out five");
     names[0] = "c";
-    Ear *ear = ear_new(scene, (LogAsk){.tail = 1, .targets = {names, 1}});
+    Ear *ear = listen_to(scene, (LogAsk){.tail = 1, .targets = {names, 1}});
     CHECK(!ear->stream && scene->err.kind == ERR_NOT_FOUND);
     ear_free(ear);
     scene_free(scene);
@@ -163,13 +59,13 @@ TEST(logs_go_by_the_name_of_the_object_too)
 {
     Scene *scene = quiet();
     Pen pens[] = {pen(scene, SLUG, "my_app:serve", 1), pen(scene, SLUG, "other:serve", 1)};
-    put(&pens[0], 1, 1, "mine\n");
-    put(&pens[1], 1, 2, "theirs\n");
+    pen_put(&pens[0], 1, 1, "mine\n");
+    pen_put(&pens[1], 1, 2, "theirs\n");
     const char *names[] = {"my-app.u4.serve"};
-    Ear *ear = ear_new(scene, (LogAsk){.tail = -1, .targets = {names, 1}});
+    Ear *ear = listen_to(scene, (LogAsk){.tail = -1, .targets = {names, 1}});
     ASSERT(ear->stream);
-    CHECK_STR(hear(scene, ear, SIZE_MAX), "my_app:serve/1 out mine");
-    CHECK_STR(ear->target, "my-app.u4.serve");
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "my_app:serve/1 out mine");
+    CHECK_STR(ear->object, "my-app.u4.serve");
     ear_free(ear);
     scene_free(scene);
 }
@@ -178,12 +74,12 @@ TEST(logs_tail_over_runs_and_streams)
 {
     Scene *scene = quiet();
     Pen one = pen(scene, SLUG, "a:serve", 1), two = pen(scene, SLUG, "a:serve", 2);
-    put(&one, 1, 1, "1\n2\n3\n");
-    put(&one, 2, 2, "e1\n");
-    put(&two, 2, 3, "open ");
-    put(&two, 1, 4, "4\n5\n");
-    put(&two, 2, 5, "e2\n");
-    put(&two, 1, 6, "6");
+    pen_put(&one, 1, 1, "1\n2\n3\n");
+    pen_put(&one, 2, 2, "e1\n");
+    pen_put(&two, 2, 3, "open ");
+    pen_put(&two, 1, 4, "4\n5\n");
+    pen_put(&two, 2, 5, "e2\n");
+    pen_put(&two, 1, 6, "6");
     CHECK_STR(read_all(scene, (LogAsk){.tail = 0}), "");
     CHECK_STR(read_all(scene, (LogAsk){.tail = 1}), "a:serve/2 out 6~");
     CHECK_STR(read_all(scene, (LogAsk){.tail = 2}), "a:serve/2 err open e2|a:serve/2 out 6~");
@@ -205,29 +101,29 @@ TEST(logs_go_on_behind_any_line)
 {
     Scene *scene = quiet();
     Pen one = pen(scene, SLUG, "a:serve", 1), two = pen(scene, SLUG, "a:serve", 2);
-    put(&one, 2, 1, "ab");
-    put(&one, 1, 2, "open ");
-    put(&one, 2, 3, "c\nnext ");
-    put(&one, 1, 4, "closed\nx\n");
-    put_gap(&one, 5);
-    put(&one, 1, 6, "out never closed");
-    put(&one, 2, 7, "ends\nagain\n");
-    put(&two, 1, 8, "both");
-    put(&two, 2, 9, "open");
+    pen_put(&one, 2, 1, "ab");
+    pen_put(&one, 1, 2, "open ");
+    pen_put(&one, 2, 3, "c\nnext ");
+    pen_put(&one, 1, 4, "closed\nx\n");
+    pen_gap(&one, 5);
+    pen_put(&one, 1, 6, "out never closed");
+    pen_put(&one, 2, 7, "ends\nagain\n");
+    pen_put(&two, 1, 8, "both");
+    pen_put(&two, 2, 9, "open");
     for (int known = 0; known < 2; known++) {
-        Ear *whole = ear_new(scene, ALL);
-        AUTO_FREE char *all = xasprintf("%s", hear(scene, whole, SIZE_MAX));
+        Ear *whole = listen_to(scene, ALL);
+        AUTO_FREE char *all = xasprintf("%s", ear_hear(scene, whole, SIZE_MAX));
         size_t lines = whole->lines;
         ear_free(whole);
         CHECK_EQ(lines, 9);
         for (size_t cut = 1; cut <= lines; cut++) {
-            Ear *first = ear_new(scene, ALL);
-            AUTO_FREE char *seen = xasprintf("%s", hear(scene, first, cut));
+            Ear *first = listen_to(scene, ALL);
+            AUTO_FREE char *seen = xasprintf("%s", ear_hear(scene, first, cut));
             LogCursor cursor = first->cursor;
             if (!known)
                 cursor.from = cursor.offset;
-            Ear *second = ear_new(scene, (LogAsk){.tail = -1, .after = &cursor, .after_n = 1});
-            AUTO_FREE char *rest = xasprintf("%s", hear(scene, second, SIZE_MAX));
+            Ear *second = listen_to(scene, (LogAsk){.tail = -1, .after = &cursor, .after_n = 1});
+            AUTO_FREE char *rest = xasprintf("%s", ear_hear(scene, second, SIZE_MAX));
             const char *again =
                 strstr(rest, " gap ") && strstr(seen, " gap ") ? strchr(rest, '|') + 1 : rest;
             AUTO_FREE char *joined = xasprintf("%s%s%s", seen, *again ? "|" : "", again);
@@ -249,8 +145,8 @@ TEST(logs_long_lines_come_in_pieces)
     line[5] = '\0';
     line[SIZE] = '\n';
     for (size_t at = 0; at <= SIZE; at += 65536)
-        put_bytes(&a, 1, 1, line + at, SIZE + 1 - at < 65536 ? SIZE + 1 - at : 65536);
-    Ear *ear = ear_new(scene, ALL);
+        pen_bytes(&a, 1, 1, line + at, SIZE + 1 - at < 65536 ? SIZE + 1 - at : 65536);
+    Ear *ear = listen_to(scene, ALL);
     LogLine got;
     const size_t sizes[] = {1 << 20, 1 << 20, 100};
     for (size_t i = 0, at = 0; i < 3; at += sizes[i++]) {
@@ -273,13 +169,13 @@ TEST(logs_a_long_search_is_interrupted)
     char *block = xmalloc(65536);
     memset(block, '\n', 65536);
     for (int i = 0; i < 200; i++)
-        put_bytes(&a, 1, 1, block, 65536);
-    put(&a, 2, 2, "needle\n");
-    put(&b, 2, 3, "hay\n");
-    Ear *ear = ear_new(scene, (LogAsk){.tail = -1, .stream = 2});
+        pen_bytes(&a, 1, 1, block, 65536);
+    pen_put(&a, 2, 2, "needle\n");
+    pen_put(&b, 2, 3, "hay\n");
+    Ear *ear = listen_to(scene, (LogAsk){.tail = -1, .stream = 2});
     LogLine line;
     CHECK_EQ(log_stream_next(ear->stream, &line), 0);
-    CHECK_STR(hear(scene, ear, SIZE_MAX), "a:serve/1 err needle|b:serve/1 err hay");
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "a:serve/1 err needle|b:serve/1 err hay");
     ear_free(ear);
     free(block);
     scene_free(scene);
@@ -292,8 +188,8 @@ static StepId fake_id(Scene *scene, const char *target, uint32_t run) {
 }
 
 static Ear *follow(Scene *scene) {
-    Ear *ear =
-        ear_new(scene, (LogAsk){.slug = session_slug(scene->session), .tail = -1, .follow = true});
+    Ear *ear = listen_to(
+        scene, (LogAsk){.slug = session_slug(scene->session), .tail = -1, .follow = true});
     ASSERT(ear->stream);
     return ear;
 }
@@ -305,24 +201,24 @@ TEST(logs_are_followed_over_restarts)
     fake_script(scene->backend, NULL, NULL, &(FakeScript){.life_ms = -1});
     scene_up(scene, NULL);
     Ear *ear = follow(scene);
-    CHECK_STR(hear(scene, ear, SIZE_MAX), "");
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "");
     fake_write(scene->backend, fake_id(scene, "web:serve", 1), 1, "hello\nhalf ");
     loop_advance(scene->loop, 0);
-    CHECK_STR(hear(scene, ear, SIZE_MAX), "web:serve/1 out hello");
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "web:serve/1 out hello");
     fake_end(scene->backend, fake_id(scene, "web:serve", 1), STEP_EXITED, 1);
     loop_advance(scene->loop, 0);
-    CHECK_STR(hear(scene, ear, SIZE_MAX), "web:serve/1 out half ~");
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "web:serve/1 out half ~");
     loop_advance(scene->loop, 5000);
-    CHECK_STR(hear(scene, ear, SIZE_MAX), "");
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "");
     fake_write(scene->backend, fake_id(scene, "web:serve", 2), 2, "again\n");
     loop_advance(scene->loop, 0);
-    CHECK_STR(hear(scene, ear, SIZE_MAX), "web:serve/2 err again");
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "web:serve/2 err again");
     int woken = ear->woken;
     loop_advance(scene->loop, 600000);
     CHECK_EQ(ear->woken, woken); /* nobody speaks: nothing happens */
     session_delete(scene->session, 0, false);
     loop_advance(scene->loop, 1000);
-    CHECK_STR(hear(scene, ear, SIZE_MAX), "");
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "");
     CHECK_EQ(ear->last, -1);
     ear_free(ear);
     scene_free(scene);
