@@ -14,9 +14,8 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
-#include "data/json.h"
 
-enum { LOAD_MS = 20 * 1000, FILTERS_MAX = 4 * 1024 };
+enum { LOAD_MS = 20 * 1000 };
 
 static const BackendOps docker_ops;
 
@@ -56,26 +55,6 @@ DockerTask *docker_task(Docker *docker, const char *name) {
 
 bool docker_is_away(const Err *err) {
     return err->kind == ERR_UNAVAILABLE || err->kind == ERR_TIMEOUT;
-}
-
-void docker_put_filters(const Docker *docker, bool running, Buf *out) {
-    Buf json;
-    JsonWriter w;
-    buf_init(&json, FILTERS_MAX);
-    json_writer_init(&w, &json);
-    json_object_begin(&w);
-    json_kv_array(&w, "label");
-    json_stringf(&w, "%s=%s", LABEL_OWNER, docker->owner);
-    json_array_end(&w);
-    if (running) {
-        json_kv_array(&w, "status");
-        json_string(&w, "running");
-        json_string(&w, "paused");
-        json_array_end(&w);
-    }
-    json_object_end(&w);
-    docker_put_encoded(buf_cstr(&json), out);
-    buf_deinit(&json);
 }
 
 /* ---- Available, load ---- */

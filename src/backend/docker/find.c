@@ -4,21 +4,17 @@
 #include <string.h>
 
 #include "backend/docker/inside.h"
+#include "backend/docker/listing.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "base/xalloc.h"
-#include "data/json.h"
-
-enum { CALL_MS = 60 * 1000, PATH_MAX_BYTES = 16 * 1024 };
-
-typedef enum Kind { CONTAINERS, NETWORKS, VOLUMES, KINDS } Kind;
 
 typedef struct Find {
     List link; /* Docker.lists */
     Docker *docker;
     Op *op, *call;
     bool running; /* Discovered, not Leftovers */
-    Kind kind;
+    ListingKind kind;
     VEC(DiscoveredStep) steps; /* strings in the op's arena */
     VEC(Leftover) left;
 } Find;
@@ -82,13 +78,6 @@ static const char *label(const Find *find, const Value *item, const char *name) 
     return arena_strdup(op_arena(find->op), text ? text : "");
 }
 
-static const char *name_of(const Find *find, const Value *item) {
-    const char *name = find->kind == CONTAINERS ? value_str(value_at(value_get(item, "Names"), 0))
-                                                : value_get_str(item, "Name");
-    name = name && name[0] == '/' ? name + 1 : name;
-    return arena_strdup(op_arena(find->op), name ? name : "");
-}
-
 static void take_step(Find *find, const Value *item) {
     int64_t run = 0;
     const char *id = value_get_str(item, "Id");
@@ -101,11 +90,15 @@ static void take_step(Find *find, const Value *item) {
     VEC_PUSH(find->steps, step);
 }
 
+/* One without a name cannot be spoken of. */
 static void take_leftover(Find *find, const Value *item) {
-    static const char *const kinds[KINDS] = {"container", "network", "volume"};
+    static const char *const kinds[LISTING_KINDS] = {"container", "network", "volume"};
+    const char *name = listing_name(find->kind, item);
+    if (!name)
+        return;
     Leftover left = {.task = label(find, item, LABEL_TASK),
                      .kind = kinds[find->kind],
-                     .name = name_of(find, item),
+                     .name = arena_strdup(op_arena(find->op), name),
                      .running = str_same(value_get_str(item, "State"), "running")};
     VEC_PUSH(find->left, left);
 }
@@ -114,38 +107,31 @@ static void ask(Find *find);
 
 static void on_reply(void *arg, const void *result, const Err *err) {
     Find *find = arg;
-    const DockerReply *reply = result;
+    const Value *item;
     Err bad = {0};
     find->call = NULL;
-    if (err || docker_reply_check(reply, &bad) < 0) {
+    if (err || docker_reply_check(result, &bad) < 0) {
         op_finish(find->op, NULL, 0, err ? err : &bad);
         find_free(find);
         return;
     }
-    const Value *items = find->kind == VOLUMES ? value_get(reply->body, "Volumes") : reply->body;
-    for (size_t i = 0; i < value_count(items); i++) {
+    for (size_t i = 0; (item = listing_at(find->kind, result, i)); i++) {
         if (find->running)
-            take_step(find, value_at(items, i));
+            take_step(find, item);
         else
-            take_leftover(find, value_at(items, i));
+            take_leftover(find, item);
     }
-    find->kind = find->running ? KINDS : (Kind)(find->kind + 1);
-    if (find->kind == KINDS)
+    find->kind = find->running ? LISTING_KINDS : (ListingKind)(find->kind + 1);
+    if (find->kind == LISTING_KINDS)
         over(find);
     else
         ask(find);
 }
 
 static void ask(Find *find) {
-    static const char *const lists[KINDS] = {
-        "/containers/json?all=1&filters=", "/networks?filters=", "/volumes?filters="};
-    Buf path;
-    buf_init(&path, PATH_MAX_BYTES);
-    buf_puts(&path, lists[find->kind]);
-    docker_put_filters(find->docker, find->running, &path);
-    DockerCall what = {.path = buf_cstr(&path), .timeout_ms = CALL_MS};
-    find->call = docker_call(find->docker->engine, &what, on_reply, find);
-    buf_deinit(&path);
+    const Docker *docker = find->docker;
+    Listing what = {.kind = find->kind, .owner = docker->owner, .running = find->running};
+    find->call = docker_list(docker->engine, &what, on_reply, find);
 }
 
 static Op *find(Backend *backend, bool running, OpFn fn, void *arg) {

@@ -46,8 +46,6 @@ Op *docker_inner(Docker *docker, Op *op);
 DockerTask *docker_task(Docker *docker, const char *name); /* NULL: it was not set up */
 /* It did not answer, which may pass; not: it has refused. */
 bool docker_is_away(const Err *err);
-/* The filters of a list's query: what is ours; `running`: and runs. */
-void docker_put_filters(const Docker *docker, bool running, Buf *out);
 
 /* ---- run.c: one execution ---- */
 

@@ -3,31 +3,16 @@
 
 #include <stdlib.h>
 
-#include "backend/docker/container.h"
+#include "backend/docker/listing.h"
 #include "base/xalloc.h"
-#include "data/json.h"
 
-enum { CALL_MS = 60 * 1000, PATH_MAX_BYTES = 64 * 1024 };
-
-typedef enum Kind { CONTAINERS, NETWORKS, VOLUMES, KINDS } Kind;
-
-typedef struct KindPaths {
-    const char *list, *one, *how; /* "…/NAME" between `one` and `how` */
-    const char *name;             /* the key of what it is removed by */
-} KindPaths;
-
-static const KindPaths kinds[KINDS] = {
-    [CONTAINERS] = {"/containers/json?all=1&filters=", "/containers/", "?v=1&force=1", "Id"},
-    [NETWORKS] = {"/networks?filters=", "/networks/", "", "Id"},
-    [VOLUMES] = {"/volumes?filters=", "/volumes/", "?force=1", "Name"},
-};
+enum { CALL_MS = 60 * 1000, PATH_MAX_BYTES = 16 * 1024 };
 
 typedef struct Sweep {
     DockerEngine *engine;
-    const char *owner, *task; /* in the op's arena, like the names */
+    Listing what; /* strings in the op's arena, like the paths */
     Op *op, *call;
-    Kind kind;
-    const char **names;
+    const char **paths; /* of the calls that remove what is listed */
     size_t n, at;
     Err err; /* the first */
 } Sweep;
@@ -53,11 +38,6 @@ static void note(Sweep *s, const Err *err) {
         s->err = *err;
 }
 
-static void call(Sweep *s, const char *method, const Buf *path, OpFn fn) {
-    DockerCall what = {.method = method, .path = buf_cstr(path), .timeout_ms = CALL_MS};
-    s->call = docker_call(s->engine, &what, fn, s);
-}
-
 static void list(Sweep *s);
 
 /* ---- Removing what a list named ---- */
@@ -78,79 +58,58 @@ static void on_removed(void *arg, const void *result, const Err *err) {
 
 static void remove_next(Sweep *s) {
     if (s->at == s->n) {
-        s->kind++;
+        s->what.kind++;
         list(s);
         return;
     }
-    Buf path;
-    buf_init(&path, PATH_MAX_BYTES);
-    buf_puts(&path, kinds[s->kind].one);
-    docker_put_encoded(s->names[s->at++], &path);
-    buf_puts(&path, kinds[s->kind].how);
-    call(s, "DELETE", &path, on_removed);
-    buf_deinit(&path);
+    DockerCall what = {.method = "DELETE", .path = s->paths[s->at++], .timeout_ms = CALL_MS};
+    s->call = docker_call(s->engine, &what, on_removed, s);
 }
 
 /* ---- What there is ---- */
 
-static void take_names(Sweep *s, const Value *found) {
+static void take_paths(Sweep *s, const DockerReply *reply) {
     Arena *arena = op_arena(s->op);
+    const Value *item;
+    size_t count = 0;
+    while (listing_at(s->what.kind, reply, count))
+        count++;
     s->n = s->at = 0;
-    s->names = arena_alloc(arena, (value_count(found) + 1) * sizeof(char *));
-    for (size_t i = 0; i < value_count(found); i++) {
-        const char *name = value_get_str(value_at(found, i), kinds[s->kind].name);
-        if (name)
-            s->names[s->n++] = arena_strdup(arena, name);
+    s->paths = arena_alloc(arena, (count + 1) * sizeof(char *));
+    for (size_t i = 0; (item = listing_at(s->what.kind, reply, i)); i++) {
+        Buf path;
+        buf_init(&path, PATH_MAX_BYTES);
+        if (listing_put_removal(s->what.kind, item, &path))
+            s->paths[s->n++] = arena_strdup(arena, buf_cstr(&path));
+        buf_deinit(&path);
     }
 }
 
 static void on_list(void *arg, const void *result, const Err *err) {
     Sweep *s = arg;
-    const DockerReply *reply = result;
     Err bad = {0};
     s->call = NULL;
-    if (err || docker_reply_check(reply, &bad) < 0) {
+    if (err || docker_reply_check(result, &bad) < 0) {
         end(s, err ? err : &bad); /* nobody knows what is left */
         return;
     }
-    take_names(s, s->kind == VOLUMES ? value_get(reply->body, "Volumes") : reply->body);
+    take_paths(s, result);
     remove_next(s);
 }
 
-static void put_filters(const Sweep *s, Buf *out) {
-    Buf json;
-    JsonWriter w;
-    buf_init(&json, PATH_MAX_BYTES / 4);
-    json_writer_init(&w, &json);
-    json_object_begin(&w);
-    json_kv_array(&w, "label");
-    json_stringf(&w, "%s=%s", LABEL_OWNER, s->owner);
-    json_stringf(&w, "%s=%s", LABEL_TASK, s->task);
-    json_array_end(&w);
-    json_object_end(&w);
-    docker_put_encoded(buf_cstr(&json), out);
-    buf_deinit(&json);
-}
-
 static void list(Sweep *s) {
-    if (s->kind == KINDS) {
+    if (s->what.kind == LISTING_KINDS)
         end(s, s->err.kind == ERR_NONE ? NULL : &s->err);
-        return;
-    }
-    Buf path;
-    buf_init(&path, PATH_MAX_BYTES);
-    buf_puts(&path, kinds[s->kind].list);
-    put_filters(s, &path);
-    call(s, "GET", &path, on_list);
-    buf_deinit(&path);
+    else
+        s->call = docker_list(s->engine, &s->what, on_list, s);
 }
 
 Op *docker_sweep(DockerEngine *engine, const char *owner, const char *task, OpFn fn, void *arg) {
     Sweep *s = xcalloc(1, sizeof *s);
     s->engine = engine;
     s->op = op_new(docker_engine_loop(engine), fn, arg, on_cancel, s);
-    s->owner = arena_strdup(op_arena(s->op), owner);
-    s->task = arena_strdup(op_arena(s->op), task);
+    s->what.owner = arena_strdup(op_arena(s->op), owner);
+    s->what.task = arena_strdup(op_arena(s->op), task);
     list(s);
     return s->op;
 }
