@@ -22,7 +22,7 @@ static void make_ready(HttpStream *stream) {
     if (list_empty(&stream->ready))
         list_append(&pump->ready, &stream->ready);
     if (!pump->soon)
-        pump->soon = loop_defer(pump->loop, pump_all, pump);
+        pump->soon = loop_defer_last(pump->loop, pump_all, pump);
 }
 
 static void finish(HttpStream *stream, bool broken) {

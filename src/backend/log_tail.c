@@ -53,7 +53,7 @@ static void on_turn(void *arg);
 
 static void wake(LogTail *tail) {
     if (!tail->turn && !tail->held)
-        tail->turn = loop_defer(tail->tails->loop, on_turn, tail);
+        tail->turn = loop_defer_last(tail->tails->loop, on_turn, tail);
 }
 
 /* Hands on one piece. False: the tail is over. */

@@ -21,6 +21,7 @@ struct Deferred {
     LoopFn fn;
     void *arg;
     uint64_t order;
+    DeferredList *list;
     Deferred *prev, *next;
 };
 
@@ -32,6 +33,10 @@ void uv_must(int code, const char *what) {
 }
 
 /* ---- Life ---- */
+
+static bool any_deferred(const Loop *loop) {
+    return loop->soon.first || loop->last.first;
+}
 
 Loop *loop_new(void) {
     Loop *loop = xcalloc(1, sizeof *loop);
@@ -58,7 +63,7 @@ Loop *loop_free(Loop *loop) {
     assert(!loop->turning);
     assert(loop->timer_n == 0);
     assert(loop->watch_n == 0);
-    assert(!loop->first);
+    assert(!any_deferred(loop));
     uv_close((uv_handle_t *)&loop->alarm, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT); /* what was freed is closed only now */
     int busy = uv_loop_close(&loop->uv);
@@ -97,29 +102,41 @@ int64_t loop_wall_us(Loop *loop) {
 
 /* ---- Deferred calls ---- */
 
-Deferred *loop_defer(Loop *loop, LoopFn fn, void *arg) {
+static Deferred *add_deferred(Loop *loop, DeferredList *list, LoopFn fn, void *arg) {
     assert(fn);
-    Deferred *deferred = xcalloc(1, sizeof *deferred);
-    *deferred = (Deferred){
-        .loop = loop, .fn = fn, .arg = arg, .order = loop->next_order++, .prev = loop->last};
-    if (loop->last)
-        loop->last->next = deferred;
+    Deferred *deferred = xmalloc(sizeof *deferred);
+    *deferred = (Deferred){.loop = loop,
+                           .fn = fn,
+                           .arg = arg,
+                           .order = loop->next_order++,
+                           .list = list,
+                           .prev = list->last};
+    if (list->last)
+        list->last->next = deferred;
     else
-        loop->first = deferred;
-    loop->last = deferred;
+        list->first = deferred;
+    list->last = deferred;
     return deferred;
 }
 
+Deferred *loop_defer(Loop *loop, LoopFn fn, void *arg) {
+    return add_deferred(loop, &loop->soon, fn, arg);
+}
+
+Deferred *loop_defer_last(Loop *loop, LoopFn fn, void *arg) {
+    return add_deferred(loop, &loop->last, fn, arg);
+}
+
 static void unlink_deferred(Deferred *deferred) {
-    Loop *loop = deferred->loop;
+    DeferredList *list = deferred->list;
     if (deferred->prev)
         deferred->prev->next = deferred->next;
     else
-        loop->first = deferred->next;
+        list->first = deferred->next;
     if (deferred->next)
         deferred->next->prev = deferred->prev;
     else
-        loop->last = deferred->prev;
+        list->last = deferred->prev;
 }
 
 Deferred *deferred_free(Deferred *deferred) {
@@ -131,10 +148,10 @@ Deferred *deferred_free(Deferred *deferred) {
 }
 
 /* Calls what was asked for before this round. */
-static void defer_round(Loop *loop) {
+static void defer_round(Loop *loop, const DeferredList *list) {
     uint64_t newer = loop->next_order;
-    while (loop->first && loop->first->order < newer) {
-        Deferred *deferred = loop->first;
+    while (list->first && list->first->order < newer) {
+        Deferred *deferred = list->first;
         unlink_deferred(deferred);
         loop->calling = deferred;
         loop_note(loop);
@@ -145,8 +162,9 @@ static void defer_round(Loop *loop) {
 }
 
 static void defer_rounds(Loop *loop) {
-    for (int i = 0; loop->first && i < DEFER_ROUNDS; i++)
-        defer_round(loop);
+    for (int i = 0; loop->soon.first && i < DEFER_ROUNDS; i++)
+        defer_round(loop, &loop->soon);
+    defer_round(loop, &loop->last);
 }
 
 /* ---- The end of a turn ---- */
@@ -187,7 +205,7 @@ static void on_alarm(uv_timer_t *alarm) {
 
 /* How long to wait for descriptors: not at all, so long, or (-1) until something comes. */
 static int64_t choose_wait(const Loop *loop, int timeout_ms) {
-    if (loop->first)
+    if (any_deferred(loop))
         return 0;
     int64_t wait = timers_wait_ms(loop);
     if (loop->scripted && wait > 0)
@@ -215,7 +233,7 @@ static void wait_for_events(Loop *loop, int64_t wait_ms) {
 }
 
 static bool anything_left(const Loop *loop) {
-    if (loop->first)
+    if (any_deferred(loop))
         return true;
     if (loop->heap_n > 0 && (!loop->scripted || timers_wait_ms(loop) == 0))
         return true;
@@ -259,7 +277,7 @@ void loop_stop(Loop *loop) {
 /* Until nothing is due at this instant. Descriptors that are ready are served too. */
 static void settle(Loop *loop) {
     for (int i = 0; i < QUIET_ROUNDS; i++)
-        if (!loop_turn(loop, 0) && !loop->first)
+        if (!loop_turn(loop, 0) && !any_deferred(loop))
             return;
     log_error("no end of callbacks at one instant");
     abort();

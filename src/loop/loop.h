@@ -37,6 +37,9 @@ int64_t loop_wall_us(Loop *loop); /* wall clock, read when asked */
 /* Calls fn once, later in this or the next turn, in order of asking. */
 typedef struct Deferred Deferred;
 Deferred *loop_defer(Loop *loop, LoopFn fn, void *arg);
+/* Likewise, when the other deferred calls of the turn are through: what looks on does not hold up
+ * what goes on. */
+Deferred *loop_defer_last(Loop *loop, LoopFn fn, void *arg);
 /* Cancel; NULL is fine; the pointer is dead once fn was called. */
 Deferred *deferred_free(Deferred *deferred);
 /* Runs at the end of every turn in which anything happened ("tell watchers once per turn"). fn

@@ -12,6 +12,10 @@ typedef struct TurnHook {
     void *arg;
 } TurnHook;
 
+typedef struct DeferredList {
+    Deferred *first, *last; /* in order of asking */
+} DeferredList;
+
 struct Loop {
     uv_loop_t uv;
     uv_timer_t alarm; /* the one system timer; runs only while a turn waits */
@@ -28,8 +32,8 @@ struct Loop {
     size_t timer_n;      /* all, armed or not */
     uint64_t next_order; /* of timers and deferred calls */
 
-    Deferred *first, *last; /* in order of asking */
-    Deferred *calling;      /* the one whose fn runs */
+    DeferredList soon, last; /* those of loop_defer and of loop_defer_last */
+    Deferred *calling;       /* the one whose fn runs */
 
     TurnHook *hooks;
     size_t hook_n;

@@ -283,6 +283,56 @@ TEST(deferred_calls_come_later_in_order)
     loop_free(loop);
 }
 
+static void mark_and_defer(void *arg) {
+    Mark *marks = arg;
+    mark(&marks[0]);
+    loop_defer(marks[0].trace->loop, mark, &marks[1]);
+}
+
+TEST(what_is_deferred_last_comes_after_all_others_of_the_turn)
+{
+    Loop *loop = loop_new();
+    Trace t = {.loop = loop};
+    Mark marks[] = {{&t, 'a'}, {&t, 'b'}, {&t, 'z'}, {&t, 'y'}, {&t, 'x'}};
+    loop_defer_last(loop, mark, &marks[2]);
+    Deferred *y = loop_defer_last(loop, mark, &marks[3]);
+    loop_defer_last(loop, mark, &marks[4]);
+    loop_defer(loop, mark_and_defer, marks);
+    CHECK(!deferred_free(y));
+    CHECK(loop_turn(loop, 1000));
+    CHECK_STR(t.text, "abzx");
+    CHECK(!loop_turn(loop, 0));
+    loop_free(loop);
+}
+
+static void defer_for_ever(void *arg) {
+    Trace *t = arg;
+    t->deferred = loop_defer(t->loop, defer_for_ever, t);
+}
+
+static void look_on_for_ever(void *arg) {
+    Trace *t = arg;
+    t->deferred = loop_defer_last(t->loop, look_on_for_ever, t);
+}
+
+TEST(deferring_for_ever_starves_none_that_comes_last)
+{
+    Trace t = {.loop = loop_new()}, last = {.loop = t.loop};
+    Mark z = {&last, 'z'};
+    defer_for_ever(&t);
+    loop_defer_last(t.loop, mark, &z);
+    CHECK(loop_turn(t.loop, 1000));
+    CHECK_STR(last.text, "z");
+    deferred_free(t.deferred);
+    look_on_for_ever(&t);
+    Timer *timer = timer_new(t.loop, 5, count, &t);
+    while (t.count == 0)
+        ASSERT(loop_turn(t.loop, 1000));
+    deferred_free(t.deferred);
+    timer_free(timer);
+    loop_free(t.loop);
+}
+
 static void defer_again(void *arg) {
     Trace *t = arg;
     if (++t->count < 5)
@@ -296,11 +346,6 @@ TEST(a_call_deferred_inside_a_deferred_call_comes_too)
     loop_advance(t.loop, 0);
     CHECK_EQ(t.count, 5);
     loop_free(t.loop);
-}
-
-static void defer_for_ever(void *arg) {
-    Trace *t = arg;
-    t->deferred = loop_defer(t->loop, defer_for_ever, t);
 }
 
 TEST(deferring_for_ever_starves_no_timer)
