@@ -202,9 +202,24 @@ static int give_chunk(LogReader *reader, const LogChunk *chunk, LogPiece *ret, E
 
 /* ---- Segments ---- */
 
+/* The position is in the segment, at its entry. */
+static void settle(LogReader *reader, uint64_t segment, uint64_t entry) {
+    reader->segment = segment;
+    reader->entry = entry;
+    reader->closed = reader->over = false;
+    reader->placed = true;
+    window_drop(reader);
+}
+
 /* Finds the position on disk. 1: done, or a gap was given (ret->gap); 0: there is no log yet. */
 static int place(LogReader *reader, LogPiece *ret, Err *err) {
     LogSegments found;
+    LogSegment first;
+    int begins = log_segment_stat(reader->dir, reader->at, &first, err);
+    if (begins > 0) /* most logs are read from their beginning, and have one segment */
+        settle(reader, reader->at, 0);
+    if (begins != 0)
+        return begins;
     if (log_segments_list(reader->dir, &found, err) < 0)
         return -1;
     int result = 0;
@@ -216,13 +231,12 @@ static int place(LogReader *reader, LogPiece *ret, Err *err) {
         size_t i = found.n - 1;
         while (found.at[i].at > reader->at)
             i--;
-        reader->segment = found.at[i].at;
+        uint64_t entry;
+        result =
+            entry_find(reader, &(Sought){found.at[i].at, chunk_reaches, reader->at}, &entry, err);
+        if (result == 0)
+            settle(reader, found.at[i].at, entry);
         reader->closed = i + 1 < found.n;
-        reader->over = false;
-        window_drop(reader);
-        result = entry_find(reader, &(Sought){reader->segment, chunk_reaches, reader->at},
-                            &reader->entry, err);
-        reader->placed = result == 0;
         result = result == 0 ? 1 : -1;
     }
     log_segments_deinit(&found);
@@ -234,9 +248,15 @@ static bool ended(const LogReader *reader) {
     return access(path, F_OK) == 0;
 }
 
-/* The first segment after this one. 1: found, 0: none. */
-static int segment_after(LogReader *reader, uint64_t *ret, Err *err) {
+/* The first segment after this one. 1: found, 0: none. While a run writes it can but begin where this
+ * one ends; what a power cut has left may lie anywhere. */
+static int segment_after(LogReader *reader, const LogSegment *segment, bool past, uint64_t *ret,
+                         Err *err) {
     LogSegments found;
+    LogSegment next;
+    *ret = segment->at + segment->size;
+    if (!past && !reader->closed)
+        return segment->size ? log_segment_stat(reader->dir, *ret, &next, err) : 0;
     if (log_segments_list(reader->dir, &found, err) < 0)
         return -1;
     size_t i = 0;
@@ -267,7 +287,7 @@ static int beyond_index(LogReader *reader, LogPiece *ret, Err *err) {
         return more;
     }
     bool past = reader->over || ended(reader); /* before the look at what follows */
-    int follows = reader->over ? 0 : segment_after(reader, &next, err);
+    int follows = reader->over ? 0 : segment_after(reader, &segment, past, &next, err);
     if (follows < 0)
         return -1;
     if (!reader->closed && (follows || past)) { /* only from now on the index is complete */
@@ -285,10 +305,7 @@ static int beyond_index(LogReader *reader, LogPiece *ret, Err *err) {
         give_gap(reader, next - reader->at, "are missing on the disk", ret);
         reader->at = next;
     }
-    reader->segment = next;
-    reader->entry = 0;
-    reader->closed = reader->over = false;
-    window_drop(reader);
+    settle(reader, next, 0);
     return 1;
 }
 

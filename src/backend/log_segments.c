@@ -106,23 +106,14 @@ ssize_t log_segment_read(const char *dir, const LogRead *read, Err *err) {
     int fd = open_segment(dir, read->prefix, read->segment, err);
     if (fd < 0)
         return errno == ENOENT ? 0 : -1;
-    size_t done = 0;
-    while (done < read->size) {
-        ssize_t n =
-            pread(fd, (char *)read->into + done, read->size - done, (off_t)(read->from + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            err_sys(err, errno, "read the log in %s", dir);
-            close(fd);
-            return -1;
-        }
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
+    ssize_t n;
+    do
+        n = pread(fd, read->into, read->size, (off_t)read->from);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        err_sys(err, errno, "read the log in %s", dir);
     close(fd);
-    return (ssize_t)done;
+    return n; /* of a file, less than was asked for is its end */
 }
 
 int log_index_size(const char *dir, uint64_t segment, uint64_t *ret, Err *err) {

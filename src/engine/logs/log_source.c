@@ -223,6 +223,7 @@ static void on_tail_end(void *arg, const void *result, const Err *err) {
     source->phase = err ? PHASE_REST : PHASE_DISK;
     if (!err)
         source->ended = source->run;
+    source->whole = !err; /* it has read on until there was no more */
     source->ask.more(source->ask.arg, source->ask.index);
 }
 
@@ -323,12 +324,16 @@ static bool wanted(LogSource *source, const LogLine *line) {
     return false;
 }
 
+static void follow(LogSource *source) {
+    go_live(source);
+    source->since_met |= source->ask.since_past;
+}
+
 /* The end of what is on disk. True: look again. */
 static bool at_end(LogSource *source, LogLine *ret, bool *ret_line) {
     bool lives = run_lives(source);
     if (lives && source->follow) {
-        go_live(source);
-        source->since_met |= source->ask.since_past;
+        follow(source);
         return false;
     }
     *ret_line = log_lines_flush(&source->lines, source->at, !lives, ret);
@@ -483,6 +488,8 @@ static const LogCursor *cursor_of(const LogSource *source) {
 
 /* The oldest run there is; 0: none. What is on disk may be newer than what was told. */
 static uint32_t find_runs(LogSource *source) {
+    if (source->newest == 1) /* there is none before */
+        return 1;
     uint32_t *runs = xcalloc(MAX_RUNS_LISTED, sizeof *runs), only = source->ask.ask->run;
     uint32_t n = run_files_list(source->ask.dir, source->ask.target, runs, MAX_RUNS_LISTED);
     uint32_t skipped = 0;
@@ -526,6 +533,13 @@ static void begin(LogSource *source) {
 
 /* ---- news ---- */
 
+/* Of one that has just begun nothing need be looked for on disk. */
+static void begin_first(LogSource *source) {
+    begin_run(source, find_runs(source));
+    if (run_lives(source) && source->follow)
+        follow(source);
+}
+
 void log_source_news(LogSource *source, uint32_t run, bool alive) {
     uint32_t only = source->ask.ask->run;
     if (only && run > only) {
@@ -537,7 +551,7 @@ void log_source_news(LogSource *source, uint32_t run, bool alive) {
     source->newest = run;
     source->alive = alive;
     if (source->phase == PHASE_REST && source->run == 0)
-        begin_run(source, find_runs(source));
+        begin_first(source);
     else if (source->phase == PHASE_REST)
         source->phase = PHASE_DISK; /* at its end the next run begins */
 }
