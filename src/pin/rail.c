@@ -227,15 +227,17 @@ static void serve(Rail *r) {
     }
 }
 
-/* A process that nothing but SIGKILL ends; its standard descriptors lead to a log or nowhere. */
+/* A process that nothing but SIGKILL ends: signals are blocked rather than ignored, so that they are
+ * back to normal in a child by one call. Its standard descriptors lead to a log or nowhere. */
 static bool detach(void) {
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
+    struct sigaction usual = {.sa_handler = SIG_DFL};
     struct stat log;
-    sigset_t child = {0};
+    sigset_t child = {0}, all;
     sigaddset(&child, SIGCHLD);
+    sigfillset(&all);
     for (int signal = 1; signal < NSIG; signal++)
-        sigaction(signal, signal == SIGCHLD ? &usual : &ignore, NULL);
-    sigprocmask(SIG_SETMASK, &child, NULL);
+        sigaction(signal, &usual, NULL); /* those that may not be changed are as they should be */
+    sigprocmask(SIG_SETMASK, &all, NULL);
     setsid();
     bool logs = fstat(STDERR_FILENO, &log) == 0 && S_ISREG(log.st_mode);
     int null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);

@@ -9,9 +9,6 @@ enum { IN, OUT, ERR, ERROR, PIPES };
 /* ---- The child, between fork and exec ---- */
 
 void child_reset_signals(void) {
-    struct sigaction usual = {.sa_handler = SIG_DFL};
-    for (int signal = 1; signal < NSIG; signal++)
-        sigaction(signal, &usual, NULL); /* those that may not be changed are as they should be */
     sigprocmask(SIG_SETMASK, &(sigset_t){0}, NULL);
 }
 
