@@ -265,10 +265,13 @@ static int make_dir(const char *dir, char id[WIRE_ID_MAX], bool *ret_again, Err 
     return 0;
 }
 
-/* Before the launch file, which a pin may act upon at once. */
-static int write_script(const char *dir, const char *script, Err *err) {
+/* Before the launch file, which a pin may act upon at once. `again`: one may be acting already. */
+static int write_script(const char *dir, const char *script, bool again, Err *err) {
     AUTO_FREE char *path = xasprintf("%s/" RUN_SCRIPT, dir);
-    return script ? file_write_atomic(path, script, strlen(script), 0600, false, err) : 0;
+    if (!script)
+        return 0;
+    return again ? file_write_atomic(path, script, strlen(script), 0600, false, err)
+                 : file_write(path, script, strlen(script), 0600, err);
 }
 
 typedef struct Wanted {
@@ -287,7 +290,7 @@ static Run *prepare_run(Local *local, const Task *task, const Wanted *wanted, Er
     AUTO_FREE char *dir = local_run_dir(task, id);
     if (launch_check(&plan, err) < 0 || make_dir(dir, run_id, &again, err) < 0)
         return NULL;
-    if (write_script(dir, wanted->script, err) < 0 ||
+    if (write_script(dir, wanted->script, again, err) < 0 ||
         launch_write(dir, &plan, again, &size, err) < 0) {
         if (!again) {
             launch_remove(dir);
