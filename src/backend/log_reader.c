@@ -248,8 +248,8 @@ static bool ended(const LogReader *reader) {
     return access(path, F_OK) == 0;
 }
 
-/* The first segment after this one. 1: found, 0: none. While a run writes it can but begin where this
- * one ends; what a power cut has left may lie anywhere. */
+/* The first segment after this one. 1: found, 0: none. While a run writes it can but begin where
+ * this one ends; what a power cut has left may lie anywhere. */
 static int segment_after(LogReader *reader, const LogSegment *segment, bool past, uint64_t *ret,
                          Err *err) {
     LogSegments found;

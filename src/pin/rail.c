@@ -227,8 +227,8 @@ static void serve(Rail *r) {
     }
 }
 
-/* A process that nothing but SIGKILL ends: signals are blocked rather than ignored, so that they are
- * back to normal in a child by one call. Its standard descriptors lead to a log or nowhere. */
+/* A process that nothing but SIGKILL ends: signals are blocked rather than ignored, so that one
+ * call makes them normal in a child. Its standard descriptors lead to a log or nowhere. */
 static bool detach(void) {
     struct sigaction usual = {.sa_handler = SIG_DFL};
     struct stat log;
