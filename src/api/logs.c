@@ -36,7 +36,7 @@ static void put_text(JsonWriter *out, const LogLine *line) {
 }
 
 static void put_json(Flow *flow, const LogLine *line) {
-    static const char *const streams[] = {"gap", "out", "err"};
+    static const char *const streams[] = {"gap", "out", "err", [LOG_END] = "end"};
     char time[TIME_TEXT];
     JsonWriter out;
     json_writer_init(&out, &flow->out.text);
@@ -58,7 +58,7 @@ static void put_json(Flow *flow, const LogLine *line) {
 }
 
 static void put_raw(Flow *flow, const LogLine *line) {
-    if (line->stream == 0)
+    if (line->stream == 0 || line->stream == LOG_END)
         return; /* it is about what was written */
     buf_put(&flow->out.text, line->text, line->size);
     if (!line->partial)
@@ -159,6 +159,7 @@ static int parse_ask(Request *request, LogAsk *ask) {
     int64_t run = 0;
     ask->tail = -1;
     ask->follow = request_flag(request, "follow");
+    ask->ends = request_flag(request, "ends");
     if (stream && strcmp(stream, "out") != 0 && strcmp(stream, "err") != 0)
         return param_bad(request, "stream", stream, "it is out or err");
     ask->stream = !stream ? 0 : stream[0] == 'o' ? 1 : 2;

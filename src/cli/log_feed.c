@@ -94,6 +94,8 @@ static char *path_of(const LogFeed *feed) {
     buf_puts(&path, "/log");
     if (ask->follow)
         client_param(&path, "follow", "true");
+    if (ask->ends)
+        client_param(&path, "ends", "true");
     for (size_t i = 0; ask->names && i < ask->names->n; i++)
         client_param(&path, ask->workflow ? "step" : "target", ask->names->at[i]);
     if (ask->run)
@@ -114,21 +116,28 @@ int log_feed_fd(const LogFeed *feed) {
 
 /* ---- hearing ---- */
 
+static LogStreamKind stream_of(const char *name) {
+    static const char *const names[] = {
+        [LOG_GAP] = "gap", [LOG_OUT] = "out", [LOG_ERR] = "err", [LOG_END] = "end"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (str_same(names[i], name))
+            return (LogStreamKind)i;
+    return LOG_OUT;
+}
+
 static bool read_entry(LogFeed *feed, const char *json, size_t size, LogEntry *ret, int64_t *from) {
     const Value *line;
     arena_reset(&feed->arena);
     if (json_parse(json, size, &feed->arena, &line, NULL) < 0)
         return false;
-    const char *stream = value_get_str(line, "stream"), *coded = value_get_str(line, "base64");
+    const char *coded = value_get_str(line, "base64");
     const Value *text = value_get(line, "text");
     *ret = (LogEntry){.target = value_get_str(line, "target"),
                       .object = value_get_str(line, "object"),
                       .time = value_get_str(line, "time"),
                       .run = value_get_int(line, "run", 0),
                       .offset = value_get_int(line, "offset", 0),
-                      .stream = str_same(stream, "gap")   ? LOG_GAP
-                                : str_same(stream, "err") ? LOG_ERR
-                                                          : LOG_OUT,
+                      .stream = stream_of(value_get_str(line, "stream")),
                       .partial = value_get_bool(line, "partial", false),
                       .bytes = value_str(text),
                       .size = value_str(text) ? text->len : 0,
@@ -155,6 +164,10 @@ static bool is_known(const LogFeed *feed, const Cursor *cursor, const LogEntry *
 static void give(LogFeed *feed, const LogEntry *entry, int64_t from) {
     Cursor *cursor = map_get(&feed->cursors, entry->object);
     int64_t us;
+    if (entry->stream == LOG_END) {
+        feed->fn(feed->arg, entry);
+        return;
+    }
     if (cursor && is_known(feed, cursor, entry))
         return;
     if (!cursor) {

@@ -8,9 +8,10 @@
 #include "cli/options.h"
 #include "client/client.h"
 
-typedef enum LogStreamKind { LOG_GAP, LOG_OUT, LOG_ERR } LogStreamKind;
+typedef enum LogStreamKind { LOG_GAP, LOG_OUT, LOG_ERR, LOG_END } LogStreamKind;
 
-/* One line. `bytes` may be anything; for a gap they say why something is missing. */
+/* One line. `bytes` may be anything; for a gap they say why something is missing; at an end there
+ * are none, and none will come of this run. */
 typedef struct LogEntry {
     const char *target, *object, *time;
     int64_t run, offset;
@@ -29,8 +30,9 @@ typedef struct LogAsk {
     const char *workflow;  /* name of its object, instead */
     const TextList *names; /* NULL: all */
     bool follow;
-    int64_t tail;              /* -1: all */
-    int64_t run;               /* 0: all */
+    bool ends;    /* also tell of the end of each run; it may be told again by another stream */
+    int64_t tail; /* -1: all */
+    int64_t run;  /* 0: all */
     const char *since, *until; /* RFC 3339, or NULL */
     const char *stream;        /* "out", "err", or NULL */
 } LogAsk;

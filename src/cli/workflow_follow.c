@@ -27,7 +27,9 @@ typedef struct StepSeen {
     char *name;        /* owned */
     const char *state; /* a literal */
     int64_t since_ms;
-    size_t live; /* its place in Follow.live, plus one; 0: none */
+    size_t live;  /* its place in Follow.live, plus one; 0: none */
+    char *told;   /* owned; what became of it, held back until its log has ended */
+    bool written; /* its log has */
 } StepSeen;
 
 typedef struct Follow {
@@ -35,6 +37,7 @@ typedef struct Follow {
     const WorkflowFollow *ask;
     Map steps; /* uuid → StepSeen */
     VEC(StepSeen *) live;
+    VEC(StepSeen *) held; /* those with something to be told */
     HttpLines *events;
     int64_t seq;       /* of the last event that was heard */
     bool heard;        /* the stream of events ended by itself, or broke: is it over? */
@@ -55,21 +58,37 @@ static bool is_live(const char *state) {
     return str_same(state, "starting") || str_same(state, "running") || str_same(state, "stopping");
 }
 
-/* "b: failure, exit code 3, after 1.2s" */
-static void tell(Follow *f, const Value *step) {
+static void say_told(Follow *f, StepSeen *seen) {
+    progress_clear(&f->progress);
+    fflush(stdout);
+    cli_say("%s", seen->told);
+    free(seen->told);
+    seen->told = NULL;
+}
+
+/* "b: failure, exit code 3, after 1.2s", behind the last line that it wrote. */
+static void tell(Follow *f, StepSeen *seen, const Value *step) {
     Buf text;
-    if (!f->ask->shown)
+    if (!f->ask->shown || seen->told)
         return;
     buf_init(&text, CLI_PATH_BYTES);
     workflow_step_sentence(step, f->cli->color_err, &text);
-    progress_clear(&f->progress);
-    fflush(stdout);
-    cli_say("%s", buf_cstr(&text));
+    seen->told = buf_take(&text);
     buf_deinit(&text);
+    if (seen->written || !value_get(step, "started"))
+        say_told(f, seen);
+    else
+        VEC_PUSH(f->held, seen);
 }
 
-static StepSeen *seen_of(Follow *f, const Value *step) {
-    const char *uuid = value_get_str(step, "uuid"), *name = value_get_str(step, "name");
+static void say_held(Follow *f) {
+    for (size_t i = 0; i < f->held.n; i++)
+        if (f->held.at[i]->told)
+            say_told(f, f->held.at[i]);
+    f->held.n = 0;
+}
+
+static StepSeen *seen_of(Follow *f, const char *uuid, const char *name) {
     StepSeen *seen = uuid ? map_get(&f->steps, uuid) : NULL;
     if (seen || !uuid || !name)
         return seen;
@@ -99,14 +118,14 @@ static void set_live(Follow *f, StepSeen *seen, bool live) {
 
 static void take_step(Follow *f, const Value *step) {
     const char *state = workflow_state_literal(value_get_str(step, "state"));
-    StepSeen *seen = seen_of(f, step);
+    StepSeen *seen = seen_of(f, value_get_str(step, "uuid"), value_get_str(step, "name"));
     if (!seen || str_same(seen->state, state))
         return;
     seen->state = str_same(state, "starting") ? "running" : state; /* most take no time */
     set_live(f, seen, is_live(state));
     progress_touch(&f->progress);
     if (!is_live(state) && !str_same(state, "pending"))
-        tell(f, step);
+        tell(f, seen, step);
 }
 
 static void take(Follow *f, const char *line, size_t size) {
@@ -133,6 +152,13 @@ static void take_all(Follow *f, bool broken) {
 
 static void on_line(void *arg, const LogEntry *entry) {
     Follow *f = arg;
+    if (entry->stream == LOG_END) {
+        StepSeen *seen = seen_of(f, entry->object, entry->target);
+        seen->written = true;
+        if (seen->told)
+            say_told(f, seen);
+        return;
+    }
     progress_clear(&f->progress);
     prefix_print(&f->prefix, entry, stdout);
 }
@@ -311,8 +337,9 @@ static int code_of(const Follow *f) {
     return str_same(result, "timeout") ? EXIT_TIMEOUT : EXIT_FAILED;
 }
 
-static void last_word(const Follow *f) {
+static void last_word(Follow *f) {
     Buf text;
+    say_held(f);
     fflush(stdout);
     if (f->deleted) {
         cli_say("workflow %s: deleted meanwhile", f->ask->task);
@@ -325,7 +352,7 @@ static void last_word(const Follow *f) {
 }
 
 static void init(Follow *f, Cli *cli, const WorkflowFollow *ask) {
-    LogAsk log = {.workflow = ask->name, .follow = true, .tail = -1};
+    LogAsk log = {.workflow = ask->name, .follow = true, .ends = true, .tail = -1};
     *f = (Follow){.cli = cli, .ask = ask, .signals = ask->owner ? follow_catch_signals() : -1};
     f->prefix = (Prefix){.terminal = cli->terminal, .color = cli->color};
     for (size_t i = 0; i < value_count(ask->steps); i++)
@@ -341,10 +368,12 @@ static void deinit(Follow *f) {
     for (size_t i = 0; map_next(&f->steps, &i, &uuid, &at);) {
         StepSeen *seen = at;
         free(seen->name);
+        free(seen->told);
         free(seen);
     }
     map_deinit(&f->steps);
     VEC_FREE(f->live);
+    VEC_FREE(f->held);
     log_feed_deinit(&f->feed);
     f->events = http_lines_close(f->events);
     if (f->signals >= 0)

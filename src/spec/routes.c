@@ -24,6 +24,7 @@
         {"tail", "only the last N lines of each target"},                                   \
         {"since", "only what was written at or after this time (RFC 3339)"},                \
         {"until", "only what was written before this time"}, {"stream", "out or err"},      \
+        {"ends", "true: a line with the stream \"end\" behind the last one of a run"},      \
         {"run", "only this run"},                                                           \
         {"after", "continue after this place, <object>:<run>:<offset>; once per target"}, { \
         "format", "json: one object per line; raw: what was written, as it is"              \

@@ -4,6 +4,7 @@
 import json
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -142,6 +143,18 @@ def test_an_event_has_the_step_as_it_was_then(thole):
     assert begun == [{"name": "a", "uuid": "Ua", "type": "commands", "state": "starting", "exited": False}]
 
 
+def test_what_became_of_a_step_stands_behind_its_last_line(thole):
+    """In one stream, as every CI has it."""
+    path = write_config(thole, *[[step(f"s{i}", "echo one", "echo two >&2", "exit 3" if i == 5 else "true")] for i in range(6)])
+    words = f"'{driver.BUILD}/thole' workflow run {path} --backend local 2>&1"
+    said = subprocess.run(["sh", "-c", words], env=thole.env, cwd=thole.project, stdout=subprocess.PIPE, text=True, timeout=60).stdout
+    lines = [re.sub(r"after \S+", "after", line) for line in said.splitlines()]
+    for i in range(6):
+        end = "failure, exit code 3, after" if i == 5 else "success, after"
+        shown = [f"s{i} | {text}" for text in ["+ echo one", "one", "+ echo two >&2", "two", "+ exit 3" if i == 5 else "+ true"]]
+        assert lines[6 * i:6 * i + 6] == [*shown, f"thole: s{i}: {end}"], said
+
+
 def test_a_terminal_shows_what_runs_and_for_how_long(thole):
     path = write_config(thole, [step("quiet", "until test -e go; do sleep 0.02; done", "true"), step("other", "true")], [step("afterwards", "true")])
     live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", tty=(24, 80))
@@ -192,7 +205,8 @@ def test_what_is_wrong_is_said(thole, words, says):
 # ---- logs
 
 def test_logs_of_all_or_some_steps(thole):
-    path = write_config(thole, [step("a", "echo one")], [step("b", "echo two", "echo three >&2")])
+    two = step("b", entrypoint=["sh", "-c", "echo two; echo three >&2"])  # which has a pipe for each stream
+    path = write_config(thole, [step("a", "echo one")], [two])
     thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1")
     assert lines_of(thole.run("workflow", "logs", "T1")) == ["a | one", "b | two", "b | three"]
     assert lines_of(thole.run("workflow", "logs", "T1", "Ub", "--stream", "out")) == ["b | two"]

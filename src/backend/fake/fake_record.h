@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is kept of a run in its directory, beside its log: when it began and how it ends. It needs no
- * process to go on, so the next server knows what became of it. */
+/* What is kept of a run in its directory, beside its log: when it began and how it ends. It needs
+ * no process to go on, so the next server knows what became of it. */
 #pragma once
 
 #include "backend/fake/fake_inside.h"

@@ -25,10 +25,13 @@ typedef struct LogAsk {
     int64_t tail;               /* last n lines of each target; -1: all */
     int64_t since_us, until_us; /* 0: no bound */
     int stream;                 /* 1, 2; 0: both */
+    bool ends;                  /* also say where a run has written all it ever will */
     uint32_t run;               /* 0: all runs that are on disk (with tail: the newest ones) */
     const LogCursor *after;     /* targets without one: as the rest of the ask says */
     size_t after_n;
 } LogAsk;
+
+enum { LOG_END = 3 };
 
 typedef struct LogLine {
     const char *target; /* "api:serve"; of a step its name */
@@ -38,7 +41,7 @@ typedef struct LogLine {
     uint64_t from;   /* where to begin to see all that follows whole: before `offset` when the other
                       stream's line was open there */
     int64_t time_us;
-    int stream;       /* 1, 2; 0: a gap, `text` says which */
+    int stream;       /* 1, 2; 0: a gap, `text` says which; LOG_END: `text` is empty */
     const char *text; /* without the newline; any bytes */
     size_t size;
     bool partial; /* no newline followed yet (the end of a run, or a line beyond the limit) */

@@ -40,6 +40,7 @@ struct LogSource {
     /* what comes was written after `since`, whatever the clock showed: it may have been set back */
     bool since_met;
     bool whole; /* the run had ended before its log was read to the end: no more to look for */
+    uint32_t told_end; /* the run whose end was told of */
     LogReader *reader; /* NULL: opened when needed, at `at` */
     Op *tail;
     uint64_t at;      /* up to here the run's log is in the queue, or was */
@@ -309,6 +310,8 @@ static bool refill(LogSource *source) {
 
 static bool wanted(LogSource *source, const LogLine *line) {
     const LogAsk *ask = source->ask.ask;
+    if (line->stream == LOG_END)
+        return true;
     if (ask->stream && line->stream && line->stream != ask->stream)
         return false;
     if (ask->since_us && !source->since_met && line->time_us < ask->since_us) {
@@ -329,6 +332,19 @@ static void follow(LogSource *source) {
     source->since_met |= source->ask.since_past;
 }
 
+/* Behind all of its lines. */
+static bool tell_end(LogSource *source, LogLine *ret) {
+    if (!source->ask.ask->ends || source->told_end >= source->run)
+        return false;
+    source->told_end = source->run;
+    *ret = (LogLine){.stream = LOG_END,
+                     .text = "",
+                     .offset = source->at,
+                     .from = source->at,
+                     .time_us = source->head.time_us};
+    return true;
+}
+
 /* The end of what is on disk. True: look again. */
 static bool at_end(LogSource *source, LogLine *ret, bool *ret_line) {
     bool lives = run_lives(source);
@@ -337,6 +353,8 @@ static bool at_end(LogSource *source, LogLine *ret, bool *ret_line) {
         return false;
     }
     *ret_line = log_lines_flush(&source->lines, source->at, !lives, ret);
+    if (!*ret_line && !lives)
+        *ret_line = tell_end(source, ret);
     if (*ret_line || next_run(source))
         return true;
     source->phase = source->follow && !source->ask.ask->run ? PHASE_REST : PHASE_OVER;
@@ -412,6 +430,7 @@ static size_t count_lines(const LogSource *source, uint32_t run, uint64_t at, bo
     LogAsk one = *ask.ask;
     size_t n = 0;
     one.run = run;
+    one.ends = false;
     ask.ask = &one;
     ask.ahead = PIECE_MOST;
     init(&probe, &ask);
