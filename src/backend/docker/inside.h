@@ -9,6 +9,7 @@
 #include "backend/docker/patience.h"
 #include "backend/docker/run_log.h"
 #include "backend/docker/settings.h"
+#include "backend/docker/start.h"
 #include "backend/log_tail.h"
 #include "base/list.h"
 #include "base/map.h"
@@ -80,7 +81,7 @@ struct DockerRun {
     uint64_t log_max;   /* bytes to keep, 0: all */
     Err unwritten;      /* ENDING: why */
     Arena arena;        /* what follows: until it has started */
-    Step *asked;        /* NULL: another server's start */
+    StartPlan *plan;    /* NULL: another server's start */
     RunLog log;         /* open until it has ended */
     Op *start;          /* of start.h */
     Op *look, *wait, *removal;

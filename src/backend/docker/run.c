@@ -8,7 +8,6 @@
 
 #include "backend/docker/inside.h"
 #include "backend/docker/run_record.h"
-#include "backend/docker/step_copy.h"
 #include "backend/step_name.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -154,16 +153,18 @@ static int open_log(DockerRun *run, uint64_t from, Err *err) {
 }
 
 int docker_run_prepare(DockerRun *run, const Step *step, Err *err) {
-    if (make_dir(run->dir, err) < 0)
+    const ContainerAsk ask = {.id = {run->task, run->step, run->number},
+                              .owner = run->docker->owner,
+                              .step = step,
+                              .defaults = &run->docker->settings.defaults};
+    StartPlan *plan = arena_alloc(&run->arena, sizeof *plan);
+    if (start_plan(&ask, &run->arena, plan, err) < 0 || make_dir(run->dir, err) < 0)
         return -1;
-    run->asked = step_copy(step, &run->arena);
+    run->plan = plan;
     run->now.restarts = step->restarts;
     run->now.attempt = step->attempt;
     run->script = container_has_script(step);
-    container_name(&(ContainerAsk){.id = {run->task, run->step, run->number},
-                                   .owner = run->docker->owner,
-                                   .step = step},
-                   run->name);
+    str_copy(run->name, sizeof(run->name), plan->name);
     str_copy(run->now.cause, sizeof(run->now.cause), step->cause ? step->cause : "");
     run->log_max = (uint64_t)step->log_max;
     if (run_secrets_write(run->dir, &step->secrets, err) == 0 && open_log(run, 0, err) == 0 &&
@@ -227,14 +228,14 @@ static void note_start(DockerRun *run) {
     if (docker_run_note(run, &err) < 0)
         log_warn("docker: %s", err.msg);
     sys_point("started");
-    run->asked = NULL;
+    run->plan = NULL;
     arena_reset(&run->arena);
 }
 
 void docker_run_set_state(DockerRun *run, DockerRunState state) {
     Call *call;
     run->state = state;
-    if (state == DOCKER_RUN_RUNNING && run->asked)
+    if (state == DOCKER_RUN_RUNNING && run->plan)
         note_start(run);
     LIST_FOREACH_SAFE (call, &run->calls, link) {
         if (answers(run, call->kind)) {
@@ -275,7 +276,7 @@ static void conclude(DockerRun *run) {
         return;
     }
     run_secrets_remove(run->dir);
-    run->asked = NULL;
+    run->plan = NULL;
     arena_reset(&run->arena);
     docker_run_set_state(run, run->now.phase == STEP_NEVER ? DOCKER_RUN_VOID : DOCKER_RUN_ENDED);
 }

@@ -25,20 +25,106 @@ typedef enum At { PULL, CREATE, LOOK, CONNECT, START, DONE } At;
 typedef struct Start {
     DockerEngine *engine;
     DockerStart what;
+    const StartPlan *plan;
     Op *op, *call; /* ours, and the one of the engine that we wait for */
     At at;
-    bool pulled;   /* once, or it must come now */
-    Buf line;      /* of a pull, not ended yet */
-    Err pull_err;  /* why there is no image */
-    int looks;     /* who has our name */
-    size_t joined; /* networks */
-    char name[CONTAINER_NAME_MAX];
+    bool pulled;    /* once, or it must come now */
+    Buf line;       /* of a pull, not ended yet */
+    Err pull_err;   /* why there is no image */
+    int looks;      /* who has our name */
+    size_t joined;  /* networks */
     const char *id; /* in the op's arena */
     bool cancelled;
     Timer *hurry; /* then */
 } Start;
 
 static void ask(Start *s);
+
+/* ---- The plan ---- */
+
+/* Without a tag or a digest an engine would pull all there are. */
+static bool has_tag(const char *image) {
+    const char *slash = strrchr(image, '/');
+    return strpbrk(slash ? slash : image, ":@") != NULL;
+}
+
+static int plan_pull(const Step *step, Arena *arena, StartPlan *plan, Err *err) {
+    Buf path, auth;
+    buf_init(&path, PATH_MAX_BYTES);
+    buf_init(&auth, AUTH_MAX_BYTES);
+    buf_puts(&path, "/images/create?fromImage=");
+    docker_put_encoded(step->image, &path);
+    if (!has_tag(step->image))
+        buf_puts(&path, "&tag=latest");
+    container_put_auth(&step->auth_config, &auth);
+    plan->pull_path = arena_strdup(arena, buf_cstr(&path));
+    plan->auth = arena_strdup(arena, buf_cstr(&auth));
+    bool failed = path.failed || auth.failed;
+    buf_deinit(&path);
+    buf_deinit(&auth);
+    return failed ? err_set(err, ERR_LIMIT, "pull %.80s: the name or the credentials are too long",
+                            step->image)
+                  : 0;
+}
+
+static StartConnect plan_connect(const StepNetwork *network, const char *container, Arena *arena) {
+    StartConnect connect;
+    JsonWriter w;
+    Buf path, body;
+    buf_init(&path, SIZE_MAX / 4);
+    buf_init(&body, SIZE_MAX / 4);
+    buf_puts(&path, "/networks/");
+    docker_put_encoded(network->name, &path);
+    buf_puts(&path, "/connect");
+    json_writer_init(&w, &body);
+    json_object_begin(&w);
+    json_kv_string(&w, "Container", container);
+    json_kv_object(&w, "EndpointConfig");
+    json_kv_array(&w, "Aliases");
+    for (size_t i = 0; i < network->aliases.n; i++)
+        json_string(&w, network->aliases.at[i]);
+    json_array_end(&w);
+    json_object_end(&w);
+    json_object_end(&w);
+    connect.path = arena_strdup(arena, buf_cstr(&path));
+    connect.body = arena_strdup(arena, buf_cstr(&body));
+    buf_deinit(&path);
+    buf_deinit(&body);
+    return connect;
+}
+
+/* The first network is in the body of the container. */
+static void plan_connects(const ContainerAsk *ask, Arena *arena, StartPlan *plan) {
+    StepNetwork room;
+    size_t n = 0;
+    while (container_network(ask, n + 1, &room))
+        n++;
+    StartConnect *connects = arena_alloc(arena, (n + 1) * sizeof *connects);
+    for (size_t i = 0; i < n; i++)
+        connects[i] = plan_connect(container_network(ask, i + 1, &room), plan->name, arena);
+    plan->connects = connects;
+    plan->connect_n = n;
+}
+
+int start_plan(const ContainerAsk *ask, Arena *arena, StartPlan *ret, Err *err) {
+    const Step *step = ask->step;
+    char name[CONTAINER_NAME_MAX];
+    Buf body;
+    buf_init(&body, BODY_MAX_BYTES);
+    int result = container_body(ask, &body, err);
+    container_name(ask, name);
+    StartPlan plan = {.name = arena_strdup(arena, name),
+                      .image = arena_strdup(arena, step->image ? step->image : ""),
+                      .pull = step->pull,
+                      .strict = step->auth_config.password != NULL,
+                      .body = arena_strdup(arena, buf_cstr(&body))};
+    buf_deinit(&body);
+    if (result < 0 || plan_pull(step, arena, &plan, err) < 0)
+        return -1;
+    plan_connects(ask, arena, &plan);
+    *ret = plan;
+    return 0;
+}
 
 /* ---- Its end ---- */
 
@@ -67,7 +153,7 @@ static void on_hurry(void *arg) {
     Err err = {0};
     op_drop(s->call);
     err_set(&err, ERR_TIMEOUT, "docker engine %s does not say what became of the container %s",
-            docker_engine_host(s->engine), s->name);
+            docker_engine_host(s->engine), s->plan->name);
     end(s, &err);
 }
 
@@ -113,7 +199,7 @@ static void take_line(Start *s, const char *text, size_t n) {
     if (json_parse(text, n, &arena, &line, NULL) == 0) {
         const char *error = value_get_str(line, "error"), *status = value_get_str(line, "status");
         if (error)
-            err_set(&s->pull_err, ERR_INTERNAL, "pull %s: %s", s->what.ask.step->image, error);
+            err_set(&s->pull_err, ERR_INTERNAL, "pull %s: %s", s->plan->image, error);
         else if (status && tells(status))
             say(s, status);
     }
@@ -148,10 +234,10 @@ static void pull_ended(Start *s, const DockerReply *reply, const Err *err) {
     else if (err)
         s->pull_err = *err;
     if (refused)
-        err_in(&s->pull_err, "pull %s", s->what.ask.step->image);
+        err_in(&s->pull_err, "pull %s", s->plan->image);
     if (s->pull_err.kind == ERR_INTERNAL) /* of the registry, not of the engine */
         s->pull_err.kind = ERR_NOT_FOUND;
-    bool must = s->pulled || s->what.ask.step->auth_config.password;
+    bool must = s->pulled || s->plan->strict;
     s->pulled = true;
     if (s->pull_err.kind != ERR_NONE && must)
         fail(s, &s->pull_err);
@@ -203,7 +289,7 @@ static void looked(Start *s, const DockerReply *reply) {
     if (reply->status == 404 && s->looks++ < LOOKS_MAX) { /* it went away meanwhile */
         go(s, CREATE);
     } else if (!str_same(status, "created")) {
-        err_set(&bad, ERR_CONFLICT, "the container %s is there already, %s", s->name,
+        err_set(&bad, ERR_CONFLICT, "the container %s is there already, %s", s->plan->name,
                 status ? status : "in no known state");
         fail(s, &bad);
     } else {
@@ -241,89 +327,33 @@ static void call(Start *s, DockerCall what) {
     s->call = docker_call(s->engine, &what, on_reply, s);
 }
 
-/* Without a tag or a digest an engine would pull all there are. */
-static bool has_tag(const char *image) {
-    const char *slash = strrchr(image, '/');
-    return strpbrk(slash ? slash : image, ":@") != NULL;
-}
-
 static void ask_pull(Start *s) {
-    const Step *step = s->what.ask.step;
-    Buf path, auth;
-    buf_init(&path, PATH_MAX_BYTES);
-    buf_init(&auth, AUTH_MAX_BYTES);
-    buf_puts(&path, "/images/create?fromImage=");
-    docker_put_encoded(step->image, &path);
-    if (!has_tag(step->image))
-        buf_puts(&path, "&tag=latest");
-    container_put_auth(&step->auth_config, &auth);
     s->pull_err = (Err){0};
-    if (path.failed || auth.failed) {
-        Err err;
-        err_set(&err, ERR_LIMIT, "pull %.80s: the name or the credentials are too long",
-                step->image);
-        fail(s, &err);
-    } else {
-        call(s, (DockerCall){.method = "POST",
-                             .path = buf_cstr(&path),
-                             .auth = buf_cstr(&auth),
-                             .idle_ms = IDLE_MS,
-                             .on_data = on_pull});
-    }
-    buf_deinit(&path);
-    buf_deinit(&auth);
+    call(s, (DockerCall){.method = "POST",
+                         .path = s->plan->pull_path,
+                         .auth = s->plan->auth,
+                         .idle_ms = IDLE_MS,
+                         .on_data = on_pull});
 }
 
 static void ask_create(Start *s) {
     char path[CONTAINER_NAME_MAX + 64];
-    Err bad = {0};
-    Buf body;
-    buf_init(&body, BODY_MAX_BYTES);
-    snprintf(path, sizeof(path), "/containers/create?name=%s", s->name);
-    if (container_body(&s->what.ask, &body, &bad) < 0)
-        end(s, &bad);
-    else
-        call(s, (DockerCall){.method = "POST", .path = path, .body = body.p});
-    buf_deinit(&body);
+    snprintf(path, sizeof(path), "/containers/create?name=%s", s->plan->name);
+    call(s, (DockerCall){.method = "POST", .path = path, .body = s->plan->body});
 }
 
-static void put_endpoint(const Start *s, const StepNetwork *network, Buf *out) {
-    JsonWriter w;
-    json_writer_init(&w, out);
-    json_object_begin(&w);
-    json_kv_string(&w, "Container", s->id);
-    json_kv_object(&w, "EndpointConfig");
-    json_kv_array(&w, "Aliases");
-    for (size_t i = 0; i < network->aliases.n; i++)
-        json_string(&w, network->aliases.at[i]);
-    json_array_end(&w);
-    json_object_end(&w);
-    json_object_end(&w);
-}
-
-/* The first network is in the body of the container. */
 static void ask_connect(Start *s) {
-    StepNetwork room;
-    const StepNetwork *network = container_network(&s->what.ask, ++s->joined, &room);
-    if (!network) {
+    if (s->joined == s->plan->connect_n) {
         go(s, START);
         return;
     }
-    Buf path, body;
-    buf_init(&path, PATH_MAX_BYTES);
-    buf_init(&body, BODY_MAX_BYTES);
-    buf_puts(&path, "/networks/");
-    docker_put_encoded(network->name, &path);
-    buf_puts(&path, "/connect");
-    put_endpoint(s, network, &body);
-    call(s, (DockerCall){.method = "POST", .path = buf_cstr(&path), .body = body.p});
-    buf_deinit(&path);
-    buf_deinit(&body);
+    const StartConnect *connect = &s->plan->connects[s->joined++];
+    call(s, (DockerCall){.method = "POST", .path = connect->path, .body = connect->body});
 }
 
 /* By its name: who takes that away knows that it is not started any more (watch.c). */
 static void ask_container(Start *s, const char *method, const char *what) {
-    char *path = xasprintf("/containers/%s/%s", s->name, what);
+    char *path = xasprintf("/containers/%s/%s", s->plan->name, what);
     call(s, (DockerCall){.method = method, .path = path});
     free(path);
 }
@@ -344,10 +374,10 @@ Op *docker_start(DockerEngine *engine, const DockerStart *start, OpFn fn, void *
     Start *s = xcalloc(1, sizeof *s);
     s->engine = engine;
     s->what = *start;
+    s->plan = start->plan;
     s->op = op_new(docker_engine_loop(engine), fn, arg, on_cancel, s);
     Op *op = s->op;
     buf_init(&s->line, LINE_MAX_BYTES);
-    container_name(&start->ask, s->name);
-    go(s, start->ask.step->pull ? PULL : CREATE);
+    go(s, s->plan->pull ? PULL : CREATE);
     return op;
 }

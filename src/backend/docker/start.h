@@ -14,9 +14,28 @@ typedef struct DockerStarted {
  * not end the Op. */
 typedef void (*DockerPullFn)(void *arg, const char *line);
 
+typedef struct StartConnect {
+    const char *path, *body;
+} StartConnect;
+
+/* All that the engine is asked for, made of a step, which may go then. */
+typedef struct StartPlan {
+    const char *name;  /* of the container */
+    const char *image; /* for people */
+    bool pull;         /* in any case, not only if it is not there */
+    bool strict;       /* it is had by credentials: a pull that fails is the end */
+    const char *pull_path, *auth;
+    const char *body; /* JSON that creates it */
+    const StartConnect *connects;
+    size_t connect_n;
+} StartPlan;
+
+/* In `arena`. -1: it cannot be run so, and why. */
+MUST int start_plan(const ContainerAsk *ask, Arena *arena, StartPlan *ret, Err *err);
+
 typedef struct DockerStart {
-    ContainerAsk ask;     /* what it points to must live as long as the Op */
-    DockerPullFn on_pull; /* may be NULL */
+    const StartPlan *plan; /* must live as long as the Op */
+    DockerPullFn on_pull;  /* may be NULL */
     void *pull_arg;
 } DockerStart;
 

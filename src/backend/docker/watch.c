@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "backend/docker/inside.h"
-#include "backend/docker/start.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -239,9 +238,9 @@ static void stopped_before(DockerRun *run) {
 }
 
 static void not_there(DockerRun *run) {
-    if (run->asked && run->aborted) {
+    if (run->plan && run->aborted) {
         stopped_before(run);
-    } else if (run->asked) {
+    } else if (run->plan) {
         docker_run_begin(run);
     } else if (run->now.started_us == 0) {
         docker_run_dismiss(run);
@@ -258,9 +257,9 @@ static void found(DockerRun *run, const Value *body) {
     const Value *state = value_get(body, "State");
     const char *status = value_get_str(state, "Status");
     if (str_same(status, "created")) {
-        if (run->asked && run->aborted)
+        if (run->plan && run->aborted)
             stopped_before(run);
-        else if (run->asked)
+        else if (run->plan)
             docker_run_begin(run); /* takes it as it is */
         else if (!run->removal)
             dismiss(run, body);
@@ -349,12 +348,7 @@ static void on_pull(void *arg, const char *line) {
 }
 
 void docker_run_begin(DockerRun *run) {
-    DockerStart start = {.ask = {.id = {run->task, run->step, run->number},
-                                 .owner = run->docker->owner,
-                                 .step = run->asked,
-                                 .defaults = &run->docker->settings.defaults},
-                         .on_pull = on_pull,
-                         .pull_arg = run};
+    DockerStart start = {.plan = run->plan, .on_pull = on_pull, .pull_arg = run};
     if (run->start)
         return;
     run->start =
@@ -393,7 +387,7 @@ bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size) {
     if (away_ms) {
         duration_format_short(loop_now_ms(backend->loop) - away_ms, waited);
         snprintf(ret, size, "the engine at %s has not answered for %s", backend->where, waited);
-    } else if (starts && run->asked && run->asked->pull && !run->container[0]) {
+    } else if (starts && run->plan && run->plan->pull && !run->container[0]) {
         str_copy(ret, size, "its image is being pulled");
     } else if (starts) {
         snprintf(ret, size, "the engine at %s is to start its container", backend->where);

@@ -136,8 +136,8 @@ TEST(pull_with_credentials_that_are_too_long_is_refused)
     town_open(&town, (const char *[]){NULL});
     backend_start_step(town.backend, town_id, &step, town_hear, &town);
     town_until(&town);
-    CHECK_EQ(town.state.end, STEP_FAILED);
-    CHECK_STR(town.state.error, "pull x:1: the name or the credentials are too long");
+    CHECK_EQ(town.err.kind, ERR_LIMIT);
+    CHECK_STR(town.err.msg, "pull x:1: the name or the credentials are too long");
     CHECK_STR(scripted_asked(), "");
     town_close(&town);
 }

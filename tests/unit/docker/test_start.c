@@ -38,10 +38,15 @@ static Heard start(const Step *step, const char *const *says) {
     Heard h = {0};
     Scripted s;
     scripted_open(&s, says);
-    DockerStart what = {.ask = {.id = {"t", "S1", 1}, .owner = "o", .step = step},
-                        .on_pull = on_pull,
-                        .pull_arg = &h};
-    Op *op = docker_start(s.engine, &what, on_started, &h);
+    Arena arena;
+    StartPlan plan;
+    ContainerAsk ask = {.id = {"t", "S1", 1}, .owner = "o", .step = step};
+    arena_init(&arena);
+    int planned = start_plan(&ask, &arena, &plan, &h.err);
+    DockerStart what = {.plan = &plan, .on_pull = on_pull, .pull_arg = &h};
+    if (planned < 0)
+        h.called = 1;
+    Op *op = h.called ? NULL : docker_start(s.engine, &what, on_started, &h);
     for (bool cancelled = false; !h.called;) {
         ASSERT(loop_turn(s.loop, 10000));
         if (h.called || cancelled || !scripted_at_end() || !strstr(scripted_asked(), "cancel me"))
@@ -54,6 +59,7 @@ static Heard start(const Step *step, const char *const *says) {
         serve_say(s.serve, "HTTP/1.1 204 What\r\n\r\n", false);
     }
     scripted_close(&s);
+    arena_deinit(&arena);
     return h;
 }
 
@@ -92,11 +98,12 @@ TEST(start_connects_the_other_networks)
                                 "403 {\"message\":\"endpoint x already exists in network three\"}",
                                 DONE, NULL});
     CHECK_STR(h.err.msg, "");
-    CHECK_STR(strchr(scripted_asked(), '\n') + 1,
-              "POST /networks/t%2Fw%20o/connect "
-              "{\"Container\":\"c123\",\"EndpointConfig\":{\"Aliases\":[\"build\"]}}\n"
-              "POST /networks/three/connect "
-              "{\"Container\":\"c123\",\"EndpointConfig\":{\"Aliases\":[]}}\n" START);
+    CHECK_STR(
+        strchr(scripted_asked(), '\n') + 1,
+        "POST /networks/t%2Fw%20o/connect "
+        "{\"Container\":\"thole-f307d4d1f6a0c7cc\",\"EndpointConfig\":{\"Aliases\":[\"build\"]}}\n"
+        "POST /networks/three/connect "
+        "{\"Container\":\"thole-f307d4d1f6a0c7cc\",\"EndpointConfig\":{\"Aliases\":[]}}\n" START);
 }
 
 TEST(start_pulls_what_is_not_there)
