@@ -20,7 +20,7 @@ enum {
     CANCEL_MS = 10 * 1000,   /* for what was asked for to be answered */
 };
 
-typedef enum At { PULL, CREATE, LOOK, CONNECT, START, DONE } At;
+typedef enum At { PULL, CREATE, LOOK, CONNECT, CONNECT_LOOK, START, DONE } At;
 
 typedef struct Start {
     DockerEngine *engine;
@@ -33,6 +33,7 @@ typedef struct Start {
     Err pull_err;   /* why there is no image */
     int looks;      /* who has our name */
     size_t joined;  /* networks */
+    Err refused;    /* the last of them */
     const char *id; /* in the op's arena */
     bool cancelled;
     Timer *hurry; /* then */
@@ -86,6 +87,7 @@ static StartConnect plan_connect(const StepNetwork *network, const char *contain
     json_array_end(&w);
     json_object_end(&w);
     json_object_end(&w);
+    connect.network = arena_strdup(arena, network->name);
     connect.path = arena_strdup(arena, buf_cstr(&path));
     connect.body = arena_strdup(arena, buf_cstr(&body));
     buf_deinit(&path);
@@ -297,6 +299,19 @@ static void looked(Start *s, const DockerReply *reply) {
     }
 }
 
+static bool is_connected(const Start *s, const DockerReply *reply) {
+    const char *name = s->plan->connects[s->joined - 1].network;
+    const Value *networks = value_get(value_get(reply->body, "NetworkSettings"), "Networks");
+    if (!value_is(networks, VALUE_MAP))
+        return false;
+    for (size_t i = 0; i < networks->map.n; i++) {
+        const ValuePair *pair = &networks->map.at[i];
+        if (str_same(pair->key, name) || str_same(value_get_str(pair->value, "NetworkID"), name))
+            return true;
+    }
+    return false;
+}
+
 static void on_reply(void *arg, const void *result, const Err *err) {
     Start *s = arg;
     const DockerReply *reply = result;
@@ -304,19 +319,21 @@ static void on_reply(void *arg, const void *result, const Err *err) {
     s->call = NULL;
     if (s->at == PULL) {
         pull_ended(s, reply, err);
-    } else if (err) { /* connected already is what we want */
-        if (s->at == CONNECT && err->kind == ERR_DENIED && strstr(err->msg, "already exists"))
-            go(s, CONNECT);
-        else
-            fail(s, err);
+    } else if (err && s->at == CONNECT && err->kind == ERR_DENIED) {
+        s->refused = *err;
+        go(s, CONNECT_LOOK); /* connected already is what we want */
+    } else if (err) {
+        fail(s, err);
     } else if (s->at == CREATE) {
         created(s, reply);
     } else if (s->at == LOOK) {
         looked(s, reply);
     } else if (docker_reply_check(reply, &bad) < 0) {
         fail(s, &bad);
+    } else if (s->at == CONNECT_LOOK && !is_connected(s, reply)) {
+        fail(s, &s->refused);
     } else {
-        go(s, s->at == CONNECT ? CONNECT : DONE);
+        go(s, s->at == START ? DONE : CONNECT);
     }
 }
 
@@ -362,7 +379,8 @@ static void ask(Start *s) {
     switch (s->at) {
     case PULL: ask_pull(s); return;
     case CREATE: ask_create(s); return;
-    case LOOK: ask_container(s, "GET", "json"); return;
+    case LOOK:
+    case CONNECT_LOOK: ask_container(s, "GET", "json"); return;
     case CONNECT: ask_connect(s); return;
     case START: ask_container(s, "POST", "start"); return;
     case DONE: end(s, NULL); return;

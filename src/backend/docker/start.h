@@ -15,7 +15,7 @@ typedef struct DockerStarted {
 typedef void (*DockerPullFn)(void *arg, const char *line);
 
 typedef struct StartConnect {
-    const char *path, *body;
+    const char *network, *path, *body;
 } StartConnect;
 
 /* All that the engine is asked for, made of a step, which may go then. */
