@@ -84,16 +84,6 @@ static void read_names(Reader *r, const Value *start, const char *path) {
     r->body->ask.names = (StrList){at, value_count(v)};
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
-}
-
-/* The readers of JSON refuse double keys, so that sorting makes a proper StrMap. */
-static void sort_pairs(StrMap *map) {
-    if (map->n)
-        qsort(map->at, map->n, sizeof(*map->at), by_name);
-}
-
 static void read_labels(Reader *r, const Value *start, const char *path) {
     const Value *v = member(r, start, path, "labels", VALUE_MAP);
     StrMap *labels = &r->body->ask.labels;
@@ -104,7 +94,7 @@ static void read_labels(Reader *r, const Value *start, const char *path) {
             bad(r, "labels", "expected a map of strings; null is any value");
         labels->at[labels->n++] = (StrPair){v->map.at[i].key, value};
     }
-    sort_pairs(labels);
+    strmap_sort(labels);
 }
 
 /* ---- the client ---- */
@@ -159,7 +149,7 @@ static void read_env(Reader *r, const Value *client) {
     }
     for (size_t i = 0; i < value_count(bytes); i++)
         read_env_bytes(r, value_str(value_at(bytes, i)));
-    sort_pairs(env);
+    strmap_sort(env);
     drop_doubles(env);
 }
 
@@ -222,7 +212,7 @@ static void use_own_env(Reader *r) {
             env->at[env->n++] = (StrPair){
                 arena_strndup(r->arena, environ[i], (size_t)(equals - environ[i])), equals + 1};
     }
-    sort_pairs(env);
+    strmap_sort(env);
     drop_doubles(env);
 }
 

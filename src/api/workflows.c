@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creating, cancelling and deleting workflows. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/api_inside.h"
@@ -25,23 +24,24 @@ static int bad(Request *request, const char *field, const char *what) {
     return -1;
 }
 
-/* Absent or null: *ret stays. -1: it was answered. */
-static int read_text(Request *request, const Value *spec, const char *key, const char **ret) {
-    const Value *v = value_get(spec, key);
+/* Of `map` the last part of `path`. Absent or null: *ret stays. -1: it was answered. */
+static int read_text(Request *request, const Value *map, const char *path, const char **ret) {
+    const char *dot = strrchr(path, '.');
+    const Value *v = value_get(map, dot ? dot + 1 : path);
     if (!v || value_is(v, VALUE_NULL))
         return 0;
     if (!value_is(v, VALUE_STRING) || strlen(v->text) != v->len)
-        return bad(request, arena_printf(request->arena, "spec.%s", key), "expected a string");
+        return bad(request, path, "expected a string");
     *ret = v->text;
     return 0;
 }
 
-static int read_duration(Request *request, const Value *spec, const char *key, int64_t *ret) {
+static int read_duration(Request *request, const Value *map, const char *path, int64_t *ret) {
     const char *text = NULL;
     Err err;
-    if (read_text(request, spec, key, &text) < 0)
+    if (read_text(request, map, path, &text) < 0)
         return -1;
-    return !text || duration_parse(text, ret, &err) == 0 ? 0 : bad(request, key, err.msg);
+    return !text || duration_parse(text, ret, &err) == 0 ? 0 : bad(request, path, err.msg);
 }
 
 /* A text is read as it is, so that messages name its lines. */
@@ -65,10 +65,6 @@ static int read_config(Request *request, const Value *spec, WorkflowAsk *ask) {
     return 0;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
-}
-
 /* A map of variables: strings, but for NUL. */
 static int read_variables(Request *request, const Value *spec, const char *key, StrMap *ret) {
     const Value *v = value_get(spec, key);
@@ -87,7 +83,7 @@ static int read_variables(Request *request, const Value *spec, const char *key, 
             return bad(request, arena_printf(request->arena, "%s.%s", path, name), wrong);
         map.at[map.n++] = (StrPair){name, value->text};
     }
-    qsort(map.at, map.n, sizeof(*map.at), by_name);
+    strmap_sort(&map);
     *ret = map;
     return 0;
 }
@@ -122,11 +118,11 @@ static int read_ask(Request *request, const Value *body, WorkflowAsk *ret) {
     ret->backend_options = value_get(spec, "backendOptions");
     ret->keep = value_get_bool(spec, "keep", false);
     ret->cleanup = value_get_bool(spec, "cleanupOnCancel", false);
-    if (read_text(request, spec, "task", &ret->task) < 0 ||
-        read_text(request, spec, "backend", &ret->backend) < 0 ||
-        read_text(request, spec, "file", &ret->file) < 0 ||
-        read_duration(request, spec, "timeout", &ret->timeout_ms) < 0 ||
-        read_duration(request, spec, "stepTimeout", &ret->step_timeout_ms) < 0 ||
+    if (read_text(request, spec, "spec.task", &ret->task) < 0 ||
+        read_text(request, spec, "spec.backend", &ret->backend) < 0 ||
+        read_text(request, spec, "spec.file", &ret->file) < 0 ||
+        read_duration(request, spec, "spec.timeout", &ret->timeout_ms) < 0 ||
+        read_duration(request, spec, "spec.stepTimeout", &ret->step_timeout_ms) < 0 ||
         read_variables(request, spec, "env", &ret->env) < 0 ||
         read_secrets(request, spec, ret) < 0 || read_client(request, body, ret) < 0)
         return -1;

@@ -19,9 +19,10 @@ typedef struct BackendAsk {
 
 static const Option options[] = {
     {"remove", 0, OPTION_FLAG, offsetof(BackendAsk, remove), NULL,
-     "orphans: destroy them, by their labels alone", NULL},
+     "destroy them, by their labels alone", NULL, "orphans"},
     {"unread", 0, OPTION_FLAG, offsetof(BackendAsk, unread), NULL,
-     "orphans --remove: also those whose record cannot be read, perhaps of a newer server", NULL},
+     "with --remove: also those whose record cannot be read, perhaps of a newer server", NULL,
+     "orphans"},
 };
 
 static bool as_json(const Cli *cli) {
@@ -257,6 +258,8 @@ static int remove_orphans(Cli *cli, const Orphans *orphans, bool unread, Err *er
 
 static int orphans(Cli *cli, const BackendAsk *given, Err *err) {
     Orphans all = {0};
+    if (given->unread && !given->remove)
+        return err_set(err, ERR_INVALID, "--unread is of --remove; all orphans are listed anyway");
     if (find_orphans(cli, &all, err) < 0)
         return -1;
     if (all.n || as_json(cli))

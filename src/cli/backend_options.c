@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/backend_options.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "spec/backend_flag.h"
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
-}
 
 static StrMap own_environment(Arena *arena) {
     StrMap map = {0};
@@ -23,7 +18,7 @@ static StrMap own_environment(Arena *arena) {
             map.at[map.n++] =
                 (StrPair){arena_strndup(arena, environ[i], name), environ[i] + name + 1};
     }
-    qsort(map.at, map.n, sizeof(*map.at), by_name);
+    strmap_sort(&map);
     return map;
 }
 

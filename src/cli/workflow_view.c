@@ -24,7 +24,7 @@ static const struct State {
     {"timeout", "\033[31m"}, {"canceled", "\033[35m"}, {"canceling", "\033[35m"},
     {"ending", "\033[33m"},
 };
-enum { STEP_STATES = 9 };
+enum { STEP_STATES = 9, SHAPE_TEXT = 32 };
 
 const char *workflow_state_literal(const char *state) {
     for (size_t i = 0; i < STEP_STATES; i++)
@@ -140,18 +140,33 @@ static void fit(const Cli *cli, Table *table, size_t column) {
         table_fit(table, column, window.ws_col);
 }
 
+/* Where a step has `depends_on` stages mean nothing. */
+static void put_shape(const Value *stages, char ret[SHAPE_TEXT]) {
+    size_t n = value_count(stages);
+    for (size_t s = 0; s < n; s++) {
+        const Value *steps = value_get(value_at(stages, s), "steps");
+        for (size_t i = 0; i < value_count(steps); i++)
+            if (value_count(value_get(value_at(steps, i), "depends_on"))) {
+                snprintf(ret, SHAPE_TEXT, "a graph");
+                return;
+            }
+    }
+    snprintf(ret, SHAPE_TEXT, "%zu stage%s", n, n == 1 ? "" : "s");
+}
+
 void workflow_print(const Cli *cli, const Value *workflow) {
     static const char *const columns[] = {"STEP", "STATE", "EXIT", "TOOK", "WHY"};
     const Value *spec = value_get(workflow, "spec"), *steps;
     const char *timeout = value_get_str(spec, "timeout");
+    char shape[SHAPE_TEXT];
     Buf head;
     steps = value_get(value_get(workflow, "status"), "steps");
     buf_init(&head, CLI_PATH_BYTES);
     workflow_sentence(workflow, cli->color, &head);
-    size_t stages = value_count(value_get(value_get(spec, "config"), "pipeline"));
-    printf("%s\non %s, %zu step%s in %zu stage%s%s%s\n\n", buf_cstr(&head),
-           text_of(spec, "backend"), value_count(steps), value_count(steps) == 1 ? "" : "s", stages,
-           stages == 1 ? "" : "s", timeout ? ", timeout " : "", timeout ? timeout : "");
+    put_shape(value_get(value_get(spec, "config"), "pipeline"), shape);
+    printf("%s\non %s, %zu step%s in %s%s%s\n\n", buf_cstr(&head), text_of(spec, "backend"),
+           value_count(steps), value_count(steps) == 1 ? "" : "s", shape,
+           timeout ? ", timeout " : "", timeout ? timeout : "");
     buf_deinit(&head);
     Table *table = table_new(columns, COUNT(columns), cli->color);
     for (size_t i = 0; i < value_count(steps); i++) {

@@ -44,6 +44,15 @@ const Type t_env = {.kind = TYPE_STRING_MAP,
                     .align = _Alignof(StrMap),
                     .expected = "a map of names and their values"};
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
+}
+
+void strmap_sort(StrMap *map) {
+    if (map->n)
+        qsort(map->at, map->n, sizeof(*map->at), by_name);
+}
+
 const char *strmap_get(const StrMap *map, const char *name) {
     size_t low = 0, high = map->n;
     while (low < high) {

@@ -46,6 +46,9 @@ typedef struct StrMap {
 } StrMap;
 
 const char *strmap_get(const StrMap *map, const char *name); /* NULL: absent */
+/* Of pairs that were put in any order; the readers of JSON and YAML refuse double keys, so that
+ * this makes a proper one. */
+void strmap_sort(StrMap *map);
 /* `low` overlaid with `high`, sorted. Strings are shared. */
 StrMap strmap_merge(const StrMap *low, const StrMap *high, Arena *arena);
 

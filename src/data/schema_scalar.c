@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -165,10 +164,6 @@ static void decode_strings(Decoder *d, const Type *type, const Field *field, con
     }
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
-}
-
 /* A name of a string map, at its place. */
 static bool check_name(Decoder *d, const Field *field, uint32_t line, uint32_t column,
                        const char *name) {
@@ -222,7 +217,7 @@ static void decode_string_map(Decoder *d, const Type *type, const Field *field, 
         decode_names(d, field, v, ret);
     else
         decode_pairs(d, field, v, ret);
-    qsort(ret->at, ret->n, sizeof(ret->at[0]), by_name);
+    strmap_sort(ret);
     for (size_t i = 1; i < ret->n; i++)
         if (strcmp(ret->at[i - 1].name, ret->at[i].name) == 0)
             decode_problem(d, v, NULL, "\"%s\" is listed twice", ret->at[i].name);

@@ -293,6 +293,7 @@ def test_cancel_and_wait(thole):
 def test_graph_is_drawn_and_is_data(thole):
     path = write_config(thole, [step("a", "x"), step("b", "x", depends_on=["a"], environment={"STEP_EXIT_CODE": "1"}), step("c", "x", depends_on=["a"])])
     thole.run("workflow", "run", path, "--backend", "fake", "--task-uuid", "T1", code=1)
+    assert thole.run("workflow", "show", "T1").lines[1] == "on fake, 3 steps in a graph"
     marks = [line.split("  ")[0].rstrip() for line in thole.run("workflow", "graph", "T1").lines]
     assert marks == ["✓", "├─✗", "✓"]
     assert thole.run("workflow", "graph", "T1", env={"LC_ALL": "C"}).lines[1].startswith("+-x")

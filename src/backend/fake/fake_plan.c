@@ -12,11 +12,6 @@
 
 enum { CANCELLED_CODE = 130, SERVICE_MS = 1000, OUTPUT_MAX = 1 << 20 };
 
-static const char *const type_names[] = {
-    [STEP_COMMANDS] = "commands", [STEP_CLONE] = "clone", [STEP_SERVICE] = "service",
-    [STEP_PLUGIN] = "plugin",     [STEP_CACHE] = "cache", [STEP_PROCESS] = "process",
-};
-
 static bool says_yes(const Step *step, const char *key) {
     const char *value = strmap_get(&step->environment, key);
     return str_same(value, "true") || str_same(value, "1");
@@ -28,8 +23,8 @@ static char *describe(const Step *step) {
     const char *rule = "------------------\n";
     buf_init(&text, OUTPUT_MAX);
     buf_printf(&text, "StepName: %s\nStepType: %s\nStepUUID: %s\nStepCommands:\n%s",
-               step->name ? step->name : "", type_names[step->type], step->uuid ? step->uuid : "",
-               rule);
+               step->name ? step->name : "", step_type_name(step->type),
+               step->uuid ? step->uuid : "", rule);
     for (size_t i = 0; i < step->commands.n; i++)
         buf_printf(&text, "%s\n", step->commands.at[i]);
     buf_puts(&text, rule);
@@ -38,10 +33,10 @@ static char *describe(const Step *step) {
 
 static char *expected_type(const Step *step) {
     const char *want = strmap_get(&step->environment, "EXPECT_TYPE");
-    if (!want || strcmp(want, type_names[step->type]) == 0)
+    if (!want || strcmp(want, step_type_name(step->type)) == 0)
         return NULL;
     return xasprintf("expected the step to be of type %s, but it is %s", want,
-                     type_names[step->type]);
+                     step_type_name(step->type));
 }
 
 static void plan_life(const Step *step, FakePlan *plan) {

@@ -39,10 +39,6 @@ static void add_service(const Step *step, StrMap *map, Arena *arena) {
             (StrPair){variable(step, "PORT", i + 1, arena), port_text(step, i, arena)};
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
-}
-
 /* Of what is sorted; the first counts. */
 static void drop_doubles(StrMap *map) {
     size_t kept = 0;
@@ -80,7 +76,7 @@ StrMap services_environment(const WorkflowConfig *config, Arena *arena) {
     each(config, count, &n);
     Gathering to = {{.at = arena_alloc(arena, n * sizeof(StrPair))}, arena};
     each(config, gather, &to);
-    qsort(to.map.at, to.map.n, sizeof(*to.map.at), by_name);
+    strmap_sort(&to.map);
     drop_doubles(&to.map);
     return to.map;
 }

@@ -66,10 +66,6 @@ static int unknown_kind(const BackendPool *pool, const char *name, Err *err) {
     return -1;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
-}
-
 /* Those of one kind; copied to `arena`. */
 static int read_options(const char *kind, const Value *given, Arena *arena, StrMap *ret, Err *err) {
     StrMap map = {0};
@@ -84,7 +80,7 @@ static int read_options(const char *kind, const Value *given, Arena *arena, StrM
         map.at[map.n++] =
             (StrPair){arena_strdup(arena, given->map.at[i].key), arena_strdup(arena, value->text)};
     }
-    qsort(map.at, map.n, sizeof(*map.at), by_name);
+    strmap_sort(&map);
     *ret = map;
     return backend_flags_check(kind, &map, err);
 }

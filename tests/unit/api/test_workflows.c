@@ -18,7 +18,7 @@ TEST(what_a_workflow_is_asked_for_with)
     static const Case cases[] = {
         {"{}", 422, "spec.config: expected a Config, or its text"},
         {"{\"spec\":{\"config\":{},\"task\":7}}", 422, "spec.task: expected a string"},
-        {"{\"spec\":{\"config\":{},\"timeout\":\"soon\"}}", 422, "timeout"},
+        {"{\"spec\":{\"config\":{},\"timeout\":\"soon\"}}", 422, "is invalid: spec.timeout: "},
         {"{\"spec\":{\"config\":\"pipeline: []\"}}", 201, "\"kind\":\"Workflow\""},
         {"{\"spec\":{\"config\":{\"pipeline\":[]},\"task\":\"T\",\"backend\":\"moon\","
          "\"timeout\":\"3s\",\"stepTimeout\":\"2s\",\"cleanupOnCancel\":true}}",
@@ -75,6 +75,11 @@ TEST(cancelling_and_deleting)
     Workflow *workflow = fake_workflow(front->engine, "t1");
     Answer answer = ask(front, "POST", WORKFLOWS "/t1/cancel", JSON, "{\"grace\":\"soon\"}");
     CHECK_EQ(answer.status, 422);
+    CHECK_HAS(answer.body, "is invalid: grace: ");
+    answer_free(&answer);
+    answer = ask(front, "POST", WORKFLOWS "/t1/cancel", JSON, "{\"grace\":3}");
+    CHECK_EQ(answer.status, 422);
+    CHECK_HAS(answer.body, "is invalid: grace: expected a string");
     answer_free(&answer);
     answer = ask(front, "POST", WORKFLOWS "/t1/cancel", JSON, "{\"grace\":\"3s\"}");
     CHECK_EQ(answer.status, 200);
