@@ -106,6 +106,21 @@ static void check_addresses(const Check *check, const StepAt *at) {
     }
 }
 
+/* As Woodpecker does, what has no name is left out; but not in silence. */
+static void check_environment(const Check *check, const StepAt *at) {
+    const StrMap *environment = &at->step->environment;
+    for (size_t i = 0; i < environment->n; i++) {
+        const char *name = environment->at[i].name;
+        if (!*name)
+            source_warning(check->source, key_path(check, at, "environment"), NULL,
+                           "step %s: a variable without a name is left out", at->step->name);
+        if (strchr(name, '='))
+            PROBLEM(check, at, "environment", NULL,
+                    "step %s: no variable can be called %s: in an environment the name ends at =",
+                    at->step->name, name);
+    }
+}
+
 /* --- identity --- */
 
 static void check_uuids(const Check *check) {
@@ -239,6 +254,8 @@ void workflow_check(const WorkflowConfig *config, const Source *source) {
                        MAX_WORKFLOW_STEPS);
         return;
     }
+    if (!check.n)
+        source_warning(source, "pipeline", NULL, "it has no steps: nothing is run");
     map_init(&check.names);
     for (size_t i = 0; i < check.n; i++) {
         const Step *step = check.at[i].step;
@@ -247,6 +264,7 @@ void workflow_check(const WorkflowConfig *config, const Source *source) {
         check_when(&check, &check.at[i]);
         check_kind(&check, &check.at[i]);
         check_addresses(&check, &check.at[i]);
+        check_environment(&check, &check.at[i]);
     }
     check_uuids(&check);
     if (is_graph(&check)) {
