@@ -245,6 +245,7 @@ def test_events_tell_what_happened_and_go_on_over_a_server_that_is_killed(thole)
     assert [(event["target"], event["kind"]) for event in events if "target" in event] == [
         ("a", "started"), ("a", "ended"), ("b", "started"), ("b", "ended"), ("c", "skipped")]
     assert [event["reason"] for event in events if event["kind"] == "workflow"] == ["Created", "SetUp", "Canceled", "Failed"]
+    assert all(event["message"] for event in events), events
     assert len(live.out.splitlines()) == len(events)
     assert [line.split()[1:3] for line in thole.run("workflow", "events", "T1", "a").lines] == [["a", "started"], ["a", "ended"]]
     assert len(thole.run("workflow", "events", "T1", "-n", "1").lines) == 1

@@ -130,9 +130,10 @@ static void tell_over(const Workflow *workflow, Event *ret) {
 static bool tell_whole(WorkflowEvents *events, const Value *fact, Event *ret) {
     const char *name = value_get_str(fact, "fact"), *why = value_get_str(fact, "why");
     bool late = str_same(value_get_str(fact, "result"), workflow_result_name(RESULT_TIMEOUT));
+    bool set_up = strcmp(name, "set_up") == 0;
     ret->kind = EVENT_WORKFLOW;
-    ret->message = why ? why : "";
-    if (strcmp(name, "set_up") == 0)
+    ret->message = why ? why : set_up ? "was set up" : "";
+    if (set_up)
         ret->reason = "SetUp";
     else if (strcmp(name, "cancel") == 0)
         ret->reason = late ? REASON_TIMED_OUT : REASON_CANCELED;
