@@ -60,6 +60,19 @@ void scripted_close(Scripted *s) {
     unlink(s->path);
 }
 
+void scripted_hear(void *arg, const void *result, const Err *err) {
+    ScriptedEnd *end = arg;
+    (void)result;
+    end->called++;
+    if (err)
+        end->err = *err;
+}
+
+void scripted_until(Scripted *s, const ScriptedEnd *end) {
+    while (!end->called)
+        ASSERT(loop_turn(s->loop, 10000));
+}
+
 bool scripted_at_end(void) {
     return !*replies;
 }

@@ -13,11 +13,19 @@ typedef struct Scripted {
     char path[200];
 } Scripted;
 
+/* How one call ended. */
+typedef struct ScriptedEnd {
+    int called;
+    Err err;
+} ScriptedEnd;
+
 /* "200 {…}": status and body, one for each call, NULL-terminated; then it says nothing, as to a
  * call whose reply is "". */
 void scripted_open(Scripted *scripted, const char *const *replies);
 void scripted_close(Scripted *scripted);
-bool scripted_at_end(void); /* all replies were used */
+void scripted_hear(void *end, const void *result, const Err *err); /* an OpFn */
+void scripted_until(Scripted *scripted, const ScriptedEnd *end);   /* it was called */
+bool scripted_at_end(void);                                        /* all replies were used */
 /* A line for each call: method and path without the version; bodies of /connect, and "anonymous"
  * where no credentials were shown. */
 const char *scripted_asked(void);

@@ -27,7 +27,8 @@ typedef struct Town {
     Heard h;
 } Town;
 
-static const char *pong, *reply; /* what the engine says; one process per test */
+/* What the engine says; one process per test. */
+static const char *pong = PONG("1.41"), *reply;
 
 static const char *reply_to(const char *request) {
     return strncmp(request, "GET /_ping ", 11) == 0 ? pong : reply;
@@ -72,19 +73,22 @@ static void town_close(Town *town) {
     loop_free(town->loop);
 }
 
+static void until_heard(Town *town) {
+    while (!town->h.called)
+        ASSERT(loop_turn(town->loop, 10000));
+}
+
 static const Heard *hear(Town *town, const DockerCall *call) {
     town->h = (Heard){0};
     docker_call(town->engine, call, on_done, town);
     CHECK_EQ(town->h.called, 0);
-    while (!town->h.called)
-        ASSERT(loop_turn(town->loop, 10000));
+    until_heard(town);
     return &town->h;
 }
 
 TEST(engine_asks_for_the_version_once)
 {
     Town town;
-    pong = PONG("1.41");
     town_open(&town);
     reply = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"Name\":\"host\"}";
     CHECK_STR(docker_engine_version(town.engine), "");
@@ -137,7 +141,6 @@ TEST(engine_that_is_too_old_or_none_is_refused)
 TEST(engine_sends_bodies_and_credentials)
 {
     Town town;
-    pong = PONG("1.41");
     reply = "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}";
     town_open(&town);
     DockerCall call = {.method = "POST",
@@ -173,7 +176,6 @@ TEST(engine_says_no_in_one_sentence)
          ERR_UNAVAILABLE},
     };
     Town town;
-    pong = PONG("1.41");
     town_open(&town);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         reply = cases[i].reply;
@@ -184,8 +186,7 @@ TEST(engine_says_no_in_one_sentence)
             ASSERT(loop_turn(town.loop, 10000));
         if (half)
             serve_say(town.serve, "", true);
-        while (!town.h.called)
-            ASSERT(loop_turn(town.loop, 10000));
+        until_heard(&town);
         CHECK_EQ(town.h.err.kind, cases[i].kind);
         CHECK_HAS(town.h.err.msg, cases[i].says);
         CHECK(!strchr(town.h.err.msg, '\n'));
@@ -197,7 +198,6 @@ TEST(engine_gives_404_and_409_as_data)
 {
     Town town;
     Err err = {0};
-    pong = PONG("1.41");
     reply = "HTTP/1.1 404 E\r\nContent-Length: 34\r\n\r\n{\"message\":\"No such container: x\"}\n";
     town_open(&town);
     const Heard *h = hear(&town, &(DockerCall){.path = "/containers/x/json"});
@@ -216,7 +216,6 @@ TEST(engine_gives_404_and_409_as_data)
 TEST(engine_that_went_away_is_asked_anew)
 {
     Town town;
-    pong = PONG("1.41");
     reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
     town_open(&town);
     hear(&town, &(DockerCall){.path = "/info"});
@@ -232,7 +231,6 @@ TEST(engine_that_went_away_is_asked_anew)
 TEST(engine_streams_and_is_freed_at_any_time)
 {
     Town town;
-    pong = PONG("1.41");
     reply = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n";
     town_open(&town);
     DockerCall call = {.path = "/containers/x/logs?follow=1", .on_data = on_data};
@@ -241,8 +239,7 @@ TEST(engine_streams_and_is_freed_at_any_time)
         ASSERT(loop_turn(town.loop, 10000));
     CHECK_STR(town.got, "one");
     op_cancel(op);
-    while (!town.h.called)
-        ASSERT(loop_turn(town.loop, 10000));
+    until_heard(&town);
     CHECK_EQ(town.h.err.kind, ERR_CANCELLED);
     docker_call(town.engine, &call, on_done, &town);
     docker_call(town.engine, &call, on_done, &town);
@@ -284,7 +281,6 @@ TEST(engine_that_says_too_much_is_not_away)
     char head[100];
     memset(piece, ' ', PIECE);
     snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", SIZE);
-    pong = PONG("1.41");
     reply = head;
     town_open(&town);
     docker_call(town.engine, &(DockerCall){.path = "/info"}, on_done, &town);
@@ -295,8 +291,7 @@ TEST(engine_that_says_too_much_is_not_away)
         for (int i = 0; i < 4; i++)
             loop_turn(town.loop, 0);
     }
-    while (!town.h.called)
-        ASSERT(loop_turn(town.loop, 10000));
+    until_heard(&town);
     CHECK_EQ(town.h.err.kind, ERR_LIMIT);
     CHECK_HAS(town.h.err.msg, "the answer to GET /info has more than 16 MiB");
     town_close(&town);
@@ -306,7 +301,6 @@ TEST(engine_that_says_too_much_is_not_away)
 TEST(engine_that_is_slow_with_one_call_is_not_asked_for_its_version_again)
 {
     Town town;
-    pong = PONG("1.41");
     reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
     town_open(&town);
     hear(&town, &(DockerCall){.path = "/info"});

@@ -19,33 +19,23 @@
 #define BEGIN    "POST /exec/e1/start\n"
 #define REMOVE   "DELETE /containers/x?v=1&force=1\n"
 
-typedef struct Heard {
-    int called;
-    Err err;
-} Heard;
-
-static void on_done(void *arg, const void *result, const Err *err) {
-    Heard *h = arg;
-    (void)result;
-    h->called++;
-    if (err)
-        h->err = *err;
-}
-
-/* how NULL: a removal. */
-static Err outcome(const StopHow *how, const char *const *replies) {
-    Heard h = {0};
+/* What comes of it; NULL: of a removal. */
+static Err outcome_of(const DockerStop *stop, const char *const *replies) {
+    ScriptedEnd end = {0};
     Scripted s;
     scripted_open(&s, replies);
-    if (how)
-        docker_stop(s.engine, &(DockerStop){.container = "x", .how = *how}, on_done, &h);
+    if (stop)
+        docker_stop(s.engine, stop, scripted_hear, &end);
     else
-        docker_remove(s.engine, "x", on_done, &h);
-    while (!h.called)
-        ASSERT(loop_turn(s.loop, 10000));
+        docker_remove(s.engine, "x", scripted_hear, &end);
+    scripted_until(&s, &end);
     CHECK(scripted_at_end());
     scripted_close(&s);
-    return h.err;
+    return end.err;
+}
+
+static Err outcome(const StopHow *how, const char *const *replies) {
+    return outcome_of(&(DockerStop){.container = "x", .how = *how}, replies);
 }
 
 static const StopHow gently = {.signal = SIGTERM, .grace_ms = 20000};
@@ -58,17 +48,9 @@ TEST(stop_signals_and_waits)
 }
 
 static Err stop_script(uint32_t grace_ms, const char *const *replies) {
-    Heard h = {0};
-    Scripted s;
     DockerStop stop = {
         .container = "x", .how = {.signal = SIGTERM, .grace_ms = grace_ms}, .script = true};
-    scripted_open(&s, replies);
-    docker_stop(s.engine, &stop, on_done, &h);
-    while (!h.called)
-        ASSERT(loop_turn(s.loop, 10000));
-    CHECK(scripted_at_end());
-    scripted_close(&s);
-    return h.err;
+    return outcome_of(&stop, replies);
 }
 
 #define MADE "201 {\"Id\":\"e1\"}"
@@ -96,17 +78,17 @@ TEST(stop_of_a_script_goes_on_where_nothing_can_be_run_inside)
 TEST(stop_kills_after_its_grace)
 {
     StopHow how = {.signal = SIGTERM, .grace_ms = 1};
-    Heard h = {0};
+    ScriptedEnd end = {0};
     Scripted s;
     scripted_open(&s, (const char *[]){SIGNALED, NULL}); /* no answer to the wait */
-    Op *op = docker_stop(s.engine, &(DockerStop){.container = "x", .how = how}, on_done, &h);
+    Op *op =
+        docker_stop(s.engine, &(DockerStop){.container = "x", .how = how}, scripted_hear, &end);
     while (!strstr(scripted_asked(), KILL))
         ASSERT(loop_turn(s.loop, 10000));
     CHECK_STR(scripted_asked(), TERM WAIT KILL);
-    CHECK_EQ(h.called, 0); /* not before the engine has seen its end */
+    CHECK_EQ(end.called, 0); /* not before the engine has seen its end */
     op_cancel(op);
-    while (!h.called)
-        ASSERT(loop_turn(s.loop, 10000));
+    scripted_until(&s, &end);
     scripted_close(&s);
 }
 
@@ -138,26 +120,26 @@ TEST(stop_says_why_not)
 
 TEST(stop_may_be_cancelled)
 {
-    Heard h = {0};
+    ScriptedEnd end = {0};
     Scripted s;
     scripted_open(&s, (const char *[]){SIGNALED, NULL});
-    Op *op = docker_stop(s.engine, &(DockerStop){.container = "x", .how = gently}, on_done, &h);
+    Op *op =
+        docker_stop(s.engine, &(DockerStop){.container = "x", .how = gently}, scripted_hear, &end);
     while (!strstr(scripted_asked(), WAIT))
         ASSERT(loop_turn(s.loop, 10000));
     op_cancel(op);
-    while (!h.called)
-        ASSERT(loop_turn(s.loop, 10000));
-    CHECK_EQ(h.err.kind, ERR_CANCELLED);
+    scripted_until(&s, &end);
+    CHECK_EQ(end.err.kind, ERR_CANCELLED);
     scripted_close(&s);
 }
 
 TEST(remove_is_done_when_it_is_gone)
 {
-    CHECK_STR(outcome(NULL, (const char *[]){"304 ", NULL}).msg, "");
+    CHECK_STR(outcome_of(NULL, (const char *[]){"304 ", NULL}).msg, "");
     CHECK_STR(scripted_asked(), REMOVE);
-    CHECK_STR(outcome(NULL, (const char *[]){NONE, NULL}).msg, "");
+    CHECK_STR(outcome_of(NULL, (const char *[]){NONE, NULL}).msg, "");
     const char *busy = "409 {\"message\":\"removal of container x is already in progress\"}";
-    CHECK_STR(outcome(NULL, (const char *[]){busy, NULL}).msg, "");
-    Err err = outcome(NULL, (const char *[]){"500 {\"message\":\"device busy\"}", NULL});
+    CHECK_STR(outcome_of(NULL, (const char *[]){busy, NULL}).msg, "");
+    Err err = outcome_of(NULL, (const char *[]){"500 {\"message\":\"device busy\"}", NULL});
     CHECK_STR(err.msg, "container x: docker: device busy");
 }

@@ -13,32 +13,19 @@
 #define VOLUMES    "GET /volumes?" FILTERS "\n"
 #define NOTHING    "200 []", "200 {\"Volumes\":null}", NULL
 
-typedef struct Heard {
-    int called;
-    Err err;
-} Heard;
-
-static void on_done(void *arg, const void *result, const Err *err) {
-    Heard *h = arg;
-    (void)result;
-    h->called++;
-    if (err)
-        h->err = *err;
-}
-
 static Err sweep(const char *const *replies) {
-    Heard h = {0};
+    ScriptedEnd end = {0};
     Scripted s;
     scripted_open(&s, replies);
-    Op *op = docker_sweep(s.engine, "me", "t&", on_done, &h);
-    while (!h.called) {
+    Op *op = docker_sweep(s.engine, "me", "t&", scripted_hear, &end);
+    while (!end.called) {
         ASSERT(loop_turn(s.loop, 10000));
-        if (!h.called && scripted_at_end() && strstr(scripted_asked(), "hang"))
+        if (!end.called && scripted_at_end() && strstr(scripted_asked(), "hang"))
             op_cancel(op);
     }
     CHECK(scripted_at_end());
     scripted_close(&s);
-    return h.err;
+    return end.err;
 }
 
 TEST(sweep_removes_what_carries_the_labels)
