@@ -68,9 +68,7 @@ void world_setup(World *world, const char *task) {
     backend_setup_workflow(world->backend, task,
                            arena_printf(&world->arena, "%s/%s", world->dir, name), NULL, hear,
                            &heard);
-    CHECK_EQ(heard.called, 0);
-    UNTIL(world, heard.called);
-    CHECK_STR(heard.err.msg, "");
+    await_well(world, &heard);
 }
 
 StepId step_id(const char *task, const char *step, uint32_t run) {
@@ -136,6 +134,16 @@ void hear_kept(void *arg, const void *result, const Err *err) {
 
 /* ---- Doing ---- */
 
+void await(World *world, const Heard *heard) {
+    CHECK_EQ(heard->called, 0);
+    UNTIL(world, heard->called);
+}
+
+void await_well(World *world, const Heard *heard) {
+    await(world, heard);
+    CHECK_STR(heard->err.msg, "");
+}
+
 void start(World *world, StepId id, const Act *act, Heard *heard) {
     backend_start_step(world->backend, id, conformance.step(world, act), hear_state, heard);
     CHECK_EQ(heard->called, 0); /* never inside the call */
@@ -174,9 +182,7 @@ void break_log(World *world, StepId id) {
 void wait_now(World *world, StepId id, Heard *heard) {
     *heard = (Heard){0};
     backend_wait_step(world->backend, id, hear_state, heard);
-    CHECK_EQ(heard->called, 0);
-    UNTIL(world, heard->called);
-    CHECK_STR(heard->err.msg, "");
+    await_well(world, heard);
     CHECK_EQ(heard->state.phase, STEP_ENDED);
 }
 
@@ -189,9 +195,7 @@ void destroy_now(World *world, StepId id, int signal, uint32_t grace_ms) {
     Heard heard = {0};
     StopHow how = {.signal = signal, .grace_ms = grace_ms};
     backend_destroy_step(world->backend, id, &how, hear, &heard);
-    CHECK_EQ(heard.called, 0);
-    UNTIL(world, heard.called);
-    CHECK_STR(heard.err.msg, "");
+    await_well(world, &heard);
 }
 
 static bool show(void *arg, const LogPiece *piece) {

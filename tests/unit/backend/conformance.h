@@ -90,6 +90,9 @@ void hear_exec(void *arg, const void *result, const Err *err);
 void hear_found(void *arg, const void *result, const Err *err);
 void hear_kept(void *arg, const void *result, const Err *err);
 
+/* Waits until the call that was just made was heard of: later, never from inside it. */
+void await(World *world, const Heard *heard);
+void await_well(World *world, const Heard *heard);                 /* and without an error */
 void start(World *world, StepId id, const Act *act, Heard *heard); /* asks */
 /* ... and waits until it runs (asserted); one that ignores signals has written `out` then */
 void start_now(World *world, StepId id, const Act *act);

@@ -113,8 +113,7 @@ TEST(conf_many_may_wait_and_leave)
     op_drop(backend_wait_step(w->backend, id, hear_state, &forgotten));
     op_forget(backend_wait_step(w->backend, id, hear_state, &forgotten));
     op_cancel(leaves);
-    CHECK_EQ(cancelled.called, 0);
-    UNTIL(w, cancelled.called);
+    await(w, &cancelled);
     CHECK_EQ(cancelled.err.kind, ERR_CANCELLED);
     CHECK_EQ(heard[0].called, 0);
     backend_destroy_step(w->backend, id, NULL, hear_stop, heard);
@@ -149,8 +148,7 @@ TEST(conf_waiting_for_what_never_was_is_an_error)
     Heard heard = {0};
     world_setup(w, "t");
     backend_wait_step(w->backend, step_id("t", "nobody", 1), hear_state, &heard);
-    CHECK_EQ(heard.called, 0);
-    UNTIL(w, heard.called);
+    await(w, &heard);
     CHECK_EQ(heard.err.kind, ERR_NOT_FOUND);
     world_close(w);
 }
@@ -402,8 +400,7 @@ TEST(conf_a_signal_reaches_the_step)
 static void exec_now(World *w, StepId id, const Act *act, int64_t timeout_ms, Heard *heard) {
     *heard = (Heard){0};
     backend_exec_step(w->backend, id, conformance.step(w, act), timeout_ms, hear_exec, heard);
-    CHECK_EQ(heard->called, 0);
-    UNTIL(w, heard->called);
+    await(w, heard);
 }
 
 TEST(conf_a_command_runs_beside_the_step)

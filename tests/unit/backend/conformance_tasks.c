@@ -21,25 +21,19 @@ static const Act stubborn = {
 static void destroy_task(World *w, const char *task) {
     Heard heard = {0};
     backend_destroy_workflow(w->backend, task, NULL, hear, &heard);
-    CHECK_EQ(heard.called, 0);
-    UNTIL(w, heard.called);
-    CHECK_STR(heard.err.msg, "");
+    await_well(w, &heard);
 }
 
 static void discover(World *w, Heard *heard) {
     *heard = (Heard){0};
     backend_discover(w->backend, hear_found, heard);
-    CHECK_EQ(heard->called, 0);
-    UNTIL(w, heard->called);
-    CHECK_STR(heard->err.msg, "");
+    await_well(w, heard);
 }
 
 static void resume(World *w, StepId id, Heard *heard) {
     *heard = (Heard){0};
     backend_resume_step(w->backend, id, hear_state, heard);
-    CHECK_EQ(heard->called, 0);
-    UNTIL(w, heard->called);
-    CHECK_STR(heard->err.msg, "");
+    await_well(w, heard);
 }
 
 /* Backends without it say so; the tests of resumption then have nothing to ask. */

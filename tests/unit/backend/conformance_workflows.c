@@ -44,25 +44,19 @@ static void flow_close(Flow *flow) {
 static void set_up(Flow *flow, const char *task) {
     Heard heard = {0};
     backend_setup_workflow(flow->world->backend, task, flow->dir, &flow->config, hear, &heard);
-    CHECK_EQ(heard.called, 0);
-    UNTIL(flow->world, heard.called);
-    CHECK_STR(heard.err.msg, "");
+    await_well(flow->world, &heard);
 }
 
 static void tear_down(Flow *flow, const char *task, const WorkflowConfig *config) {
     Heard heard = {0};
     backend_destroy_workflow(flow->world->backend, task, config, hear, &heard);
-    CHECK_EQ(heard.called, 0);
-    UNTIL(flow->world, heard.called);
-    CHECK_STR(heard.err.msg, "");
+    await_well(flow->world, &heard);
 }
 
 static void begin(Flow *flow, StepId id, int step) {
     Heard heard = {0};
     backend_start_step(flow->world->backend, id, &flow->steps[step], hear_state, &heard);
-    CHECK_EQ(heard.called, 0);
-    UNTIL(flow->world, heard.called);
-    CHECK_STR(heard.err.msg, "");
+    await_well(flow->world, &heard);
 }
 
 static void shows(Flow *flow, StepId id, const char *text) {
