@@ -65,6 +65,27 @@ def test_what_a_step_is_given(task):
         assert part in text, text
 
 
+def test_devices_and_ports_and_volumes_of_its_own(task):
+    """A device under the name that was asked for; ports are exposed to other steps, not published on the machine."""
+    script = "test -c /dev/rower && echo lost >/dev/rower && mount | grep -c ' on /cache ' && echo ready && exec sleep 1000"
+    task.begin([bare("a", script, devices=["/dev/null:/dev/rower:rw"], volumes=["/cache"], ports=[{"number": 8080}, {"number": 53, "protocol": "udp"}])])
+    task.wait_line("a", "ready")
+    assert task.lines("a") == ["1", "ready"]
+    container = task.container("a")
+    assert container["Config"]["ExposedPorts"] == {"8080/tcp": {}, "53/udp": {}} and not container["HostConfig"]["PortBindings"]
+    assert container["HostConfig"]["Devices"] == [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/rower", "CgroupPermissions": "rw"}]
+    task.thole.run("workflow", "cancel", task.name, "--grace", "0s")
+    task.over()
+    gone(task)  # its volume, too
+
+
+def test_a_network_mode_stands_instead_of_networks(task):
+    networks = [{"name": NET, "aliases": ["a"]}]
+    links = ["sed -n 's/^ *\\([a-z0-9]*\\):.*/\\1/p' /proc/net/dev"]
+    task.run([step("a", *links, networks=networks, network_mode="none"), step("b", *links, networks=networks)], network=NET)
+    assert "eth0" not in task.lines("a") and {"lo", "eth0"} <= set(task.lines("b"))
+
+
 def test_an_entrypoint_takes_the_commands(task):
     word = "echo $CI_SCRIPT | base64 -d | sed -n 's/^echo + //p'"
     task.run([step("a", "./report.sh", entrypoint=["sh", "-c", word])])
