@@ -2,11 +2,13 @@
 #include "backend/local/workflow_services.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "backend/port_owner.h"
+#include "base/map.h"
 
 #define HOST "127.0.0.1"
 
@@ -83,10 +85,8 @@ StrMap services_environment(const WorkflowConfig *config, Arena *arena) {
 
 /* ---- conflicts ---- */
 
-enum { PORTS = 65536 };
-
 typedef struct Claims {
-    const Step **tcp, **udp; /* by number; NULL: nobody wants it */
+    Map owners; /* "53/udp" → Step */
     Report *report;
 } Claims;
 
@@ -98,26 +98,26 @@ static void claim(void *arg, const Step *step, size_t stage, size_t index) {
     Claims *claims = arg;
     for (size_t i = 0; i < step->ports.n; i++) {
         const StepPort *port = &step->ports.at[i];
-        const Step **owner = (is_udp(port) ? claims->udp : claims->tcp) + (port->number % PORTS);
+        char key[32];
+        snprintf(key, sizeof key, "%lld/%s", (long long)port->number, is_udp(port) ? "udp" : "tcp");
+        const Step *owner = map_get(&claims->owners, key);
         Place place = {.path =
                            arena_printf(claims->report->arena,
                                         "pipeline[%zu].steps[%zu].ports[%zu]", stage, index, i)};
-        if (*owner && *owner != step)
+        if (owner && owner != step)
             report_add(claims->report, &place, "give one of them another port",
                        "the services %s and %s both want port %lld, and on the local backend they "
                        "share one machine",
-                       (*owner)->name, step->name, (long long)port->number);
-        *owner = step;
+                       owner->name, step->name, (long long)port->number);
+        map_put(&claims->owners, key, (void *)(uintptr_t)step);
     }
 }
 
 void services_check(const WorkflowConfig *config, Report *report) {
-    Claims claims = {.tcp = xcalloc(PORTS, sizeof(*claims.tcp)),
-                     .udp = xcalloc(PORTS, sizeof(*claims.udp)),
-                     .report = report};
+    Claims claims = {.report = report};
+    map_init(&claims.owners);
     each(config, claim, &claims);
-    free(claims.tcp);
-    free(claims.udp);
+    map_deinit(&claims.owners);
 }
 
 /* ---- who has it ---- */
