@@ -45,7 +45,7 @@ static bool is_dir(const char *path) {
 }
 
 int path_mkdirs(const char *path, mode_t mode, Err *err) {
-    if (is_dir(path))
+    if (is_dir(path) || mkdir(path, mode) == 0) /* mostly it alone is missing */
         return 0;
     if (!path[0])
         return err_set(err, ERR_INVALID, "the path of a directory is empty");
