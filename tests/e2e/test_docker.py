@@ -247,7 +247,9 @@ def test_names_that_no_container_has(task, name):
 
 def test_a_network_that_is_taken_by_somebody_else(task, docker):
     made = json.loads(docker.ask("POST", "/networks/create", {"Name": NET})[1])["Id"]
-    task.run(mounted([step("a", "true")]), network=NET, volume=VOLUME, code=None)
+    result = task.run(mounted([step("a", "true")]), network=NET, volume=VOLUME, code=1)
+    assert f"the network {NET} is there already and is not of this workflow" in result.err, result
+    assert task.steps()["a"]["state"] == "skipped"
     assert ("network", made) in docker.everything(), "a network that is not ours was removed"
     docker.remove({("network", made)})
     gone(task)
