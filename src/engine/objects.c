@@ -180,6 +180,10 @@ static void news(Objects *objects) {
         objects->turn = loop_defer(objects->loop, on_turn, objects);
 }
 
+void objects_tell(Objects *objects) {
+    news(objects);
+}
+
 void object_add(Objects *objects, Object *object) {
     object->version = object->added = ++objects->version;
     object->generation = object->generation ? object->generation : 1;
@@ -304,7 +308,7 @@ static void write_meta(const Object *object, JsonWriter *out) {
     json_object_end(out);
 }
 
-static const char *render(const Object *object, ObjectEncodeFn encode, struct ObjectText *text,
+static const char *render(Object *object, ObjectEncodeFn encode, struct ObjectText *text,
                           size_t *ret_size) {
     if (!text->json || text->version != object->version) {
         Buf buf;

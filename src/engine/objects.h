@@ -19,8 +19,8 @@ typedef struct Objects Objects;
 typedef struct Object Object;
 
 /* Writes the members `spec` and `status` (and what else the kind has beside `metadata`) into the
- * open JSON object. */
-typedef void (*ObjectEncodeFn)(const Object *object, JsonWriter *out);
+ * open JSON object. Changes nothing that it shows. */
+typedef void (*ObjectEncodeFn)(Object *object, JsonWriter *out);
 
 /* Embedded in what it shows. The strings are the owner's and live as long as the object. */
 struct Object {
@@ -95,3 +95,5 @@ typedef struct Watcher {
 } Watcher;
 void watcher_add(Objects *objects, Watcher *watcher);
 void watcher_remove(Watcher *watcher);
+/* Calls them although no version is new: much of what was shown has been let go. */
+void objects_tell(Objects *objects);

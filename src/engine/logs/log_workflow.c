@@ -101,11 +101,8 @@ static int check_run(const LogStream *stream, const Workflow *workflow, Err *err
                            workflow->task, (unsigned)stream->ask.run);
 }
 
-static int open_all(LogStream *stream, Err *err) {
-    const Workflow *workflow = find(stream);
+static int open_steps(LogStream *stream, const Workflow *workflow, Err *err) {
     size_t n = 0;
-    if (!workflow)
-        return err_set(err, ERR_NOT_FOUND, "there is no workflow %s", stream->ask.workflow);
     if (mark(stream, workflow, err) < 0 || check_run(stream, workflow, err) < 0)
         return -1;
     for (uint32_t i = 0; i < workflow->graph->n; i++)
@@ -114,6 +111,17 @@ static int open_all(LogStream *stream, Err *err) {
         if (stream->steps[i] != STEP_LEFT_OUT)
             open_step(stream, workflow, i, log_stream_share(n));
     return 0;
+}
+
+static int open_all(LogStream *stream, Err *err) {
+    const Workflow *workflow = find(stream);
+    Workflow *own;
+    if (!workflow)
+        return err_set(err, ERR_NOT_FOUND, "there is no workflow %s", stream->ask.workflow);
+    workflow = workflow_whole(workflow, &own, err);
+    int r = workflow ? open_steps(stream, workflow, err) : -1;
+    workflow_free(own);
+    return r;
 }
 
 /* ---- what changes while it is followed ---- */
@@ -134,7 +142,7 @@ static void changed(LogStream *stream) {
         log_stream_cut(stream);
         return;
     }
-    for (uint32_t i = 0; i < workflow->graph->n && stream->all_news; i++)
+    for (uint32_t i = 0; i < workflow->step_n && stream->all_news; i++)
         hear(stream, workflow, i);
     for (size_t k = 0; k < stream->news.n && !stream->all_news; k++)
         hear(stream, workflow, stream->news.at[k]);

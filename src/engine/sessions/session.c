@@ -50,7 +50,7 @@ PlanWorld session_world(const Session *session) {
 
 /* ---- the object ---- */
 
-static void encode(const Object *object, JsonWriter *out) {
+static void encode(Object *object, JsonWriter *out) {
     const Session *session = container_of(object, Session, object);
     SessionSpec spec = {
         .tiltfile_path = session->config->file,

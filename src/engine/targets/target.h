@@ -65,7 +65,7 @@ void target_mark_lock_waiters(Target *target);
 /* target_show.c: records what is shown now and tells watchers if it changed. The only writer of
  * Target.shown. */
 void target_show(Target *target, const Verdict *verdict);
-void target_encode(const Object *object, JsonWriter *out); /* its ObjectEncodeFn */
+void target_encode(Object *object, JsonWriter *out); /* its ObjectEncodeFn */
 TargetFacts *target_facts(Target *target);
 const TargetSpec *target_spec(const Target *target);
 Target *target_new(Session *session, uint32_t index);

@@ -109,7 +109,7 @@ static void encode_past(const TargetFacts *facts, JsonWriter *out) {
     json_object_end(out);
 }
 
-void target_encode(const Object *object, JsonWriter *out) {
+void target_encode(Object *object, JsonWriter *out) {
     const Target *target = container_of(object, Target, object);
     const TargetSpec *spec = target_spec(target);
     const TargetStatus *status = &target->session->statuses[target->index];

@@ -54,6 +54,32 @@ static int check_task(const char *task, Err *err) {
 
 /* ---- life ---- */
 
+static void take_config(Workflow *workflow, const WorkflowParts *parts) {
+    arena_adopt(&workflow->arena, parts->arena);
+    workflow->config = parts->config;
+    workflow->graph = step_graph_new(parts->config, &workflow->arena);
+    workflow->step_n = workflow->graph->n;
+    workflow_facts_init(&workflow->facts, workflow->graph);
+    workflow->work = xcalloc(workflow->graph->n + 1, sizeof(*workflow->work));
+    for (uint32_t i = 0; i < workflow->graph->n; i++)
+        workflow->work[i] = (StepWork){.workflow = workflow, .index = i};
+}
+
+void workflow_drop_steps(Workflow *workflow) {
+    if (!workflow->graph)
+        return;
+    WorkflowFacts facts = workflow->facts; /* what is known of the whole stays */
+    for (uint32_t i = 0; i < workflow->graph->n; i++)
+        work_deinit(&workflow->work[i]);
+    workflow_facts_deinit(&workflow->facts, workflow->graph);
+    workflow->facts = facts;
+    workflow->facts.steps = NULL;
+    VEC_FREE(workflow->queue);
+    free(workflow->work);
+    workflow->work = NULL;
+    workflow->graph = NULL;
+}
+
 Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err) {
     PooledBackend *pooled = parts->again ? backend_pool_retake(engine->pool, &parts->backend, err)
                                          : backend_pool_take(engine->pool, &parts->backend, err);
@@ -67,13 +93,8 @@ Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err) {
     workflow->name = workflow_name_of(parts->task);
     workflow->dir = xasprintf("%s/workflows/%s", engine->state_dir, workflow->name);
     arena_init(&workflow->arena);
-    arena_adopt(&workflow->arena, parts->arena);
-    workflow->config = parts->config;
-    workflow->graph = step_graph_new(parts->config, &workflow->arena);
-    workflow_facts_init(&workflow->facts, workflow->graph);
-    workflow->work = xcalloc(workflow->graph->n + 1, sizeof(*workflow->work));
-    for (uint32_t i = 0; i < workflow->graph->n; i++)
-        workflow->work[i] = (StepWork){.workflow = workflow, .index = i};
+    if (parts->config)
+        take_config(workflow, parts);
     workflow->grace_ms = GRACE_MS;
     list_init(&workflow->link);
     list_init(&workflow->dirty);
@@ -103,12 +124,8 @@ Workflow *workflow_free(Workflow *workflow) {
     timer_free(workflow->again);
     timer_free(workflow->timeout);
     timer_free(workflow->readout);
-    for (uint32_t i = 0; i < workflow->graph->n; i++)
-        work_deinit(&workflow->work[i]);
-    workflow_facts_deinit(&workflow->facts, workflow->graph);
-    VEC_FREE(workflow->queue);
+    workflow_drop_steps(workflow);
     pooled_drop(workflow->pooled);
-    free(workflow->work);
     free(workflow->task);
     free(workflow->name);
     free(workflow->dir);
@@ -133,11 +150,16 @@ void workflow_mark(Workflow *workflow, uint32_t step) {
     WorkflowListener *listener;
     LIST_FOREACH (listener, &workflow->listeners, link)
         listener->fn(listener->arg, step);
-    workflow_concerned(workflow->graph, &workflow->facts, step, enqueue, workflow);
-    if (list_empty(&workflow->dirty))
-        list_append(&engine->dirty_workflows, &workflow->dirty);
+    if (workflow->graph)
+        workflow_concerned(workflow->graph, &workflow->facts, step, enqueue, workflow);
     object_touch(engine->objects, &workflow->object);
-    engine_wants_drain(engine);
+    workflow_look_again(workflow);
+}
+
+void workflow_look_again(Workflow *workflow) {
+    if (list_empty(&workflow->dirty))
+        list_append(&workflow->engine->dirty_workflows, &workflow->dirty);
+    engine_wants_drain(workflow->engine);
 }
 
 void workflow_settle_by_force(Workflow *workflow, const char *why) {
@@ -338,8 +360,8 @@ static void finish(Workflow *workflow) {
         workflows_retain(workflow->engine, workflow);
     }
     if (!workflow->deleting)
-        return;
-    if (workflow->facts.keep && !workflow->gone)
+        workflow_shelve(workflow);
+    else if (workflow->facts.keep && !workflow->gone)
         destroy(workflow, on_kept_gone);
     else
         forget_when_read(workflow);
@@ -561,6 +583,7 @@ int workflow_delete(Workflow *workflow, Err *err) {
         return -1;
     if (workflow->deleting)
         return 0;
+    workflow_unshelve(workflow);
     workflow->tries = 0; /* what is kept is destroyed now */
     workflow->deleting = true;
     workflow->object.deleted_us = loop_wall_us(workflow->engine->loop);

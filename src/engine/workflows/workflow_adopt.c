@@ -75,7 +75,8 @@ int workflows_adopt(Engine *engine, Err *err) {
         Err why;
         if (entry->d_name[0] == '.')
             continue;
-        int r = workflow_files_load(engine, entry->d_name, &workflow, &why);
+        workflow = workflow_shelved(engine, entry->d_name);
+        int r = workflow ? 0 : workflow_files_load(engine, entry->d_name, &workflow, &why);
         if (r < 0 && why.kind != ERR_NOT_FOUND)
             log_error("workflow %s is not adopted: %s", entry->d_name, why.msg);
         if (r == 0)

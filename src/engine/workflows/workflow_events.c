@@ -13,8 +13,10 @@
 #include "engine/workflows/workflow_words.h"
 
 struct WorkflowEvents {
-    List link;          /* Workflow.readers */
-    Workflow *workflow; /* NULL: it is gone */
+    List link;             /* Workflow.readers */
+    Workflow *workflow;    /* NULL: it is gone */
+    const Workflow *whole; /* it with its steps, or */
+    Workflow *own;         /* ... if it is on the shelf, this one */
     WorkflowEventAsk ask;
     Arena arena; /* of the event at hand */
     Buf json;
@@ -34,7 +36,7 @@ struct WorkflowEvents {
 
 static const Step *step_of(const WorkflowEvents *events, const Value *fact, const char *key,
                            uint32_t *ret_index) {
-    const StepGraph *graph = events->workflow->graph;
+    const StepGraph *graph = events->whole->graph;
     int64_t i = value_get_int(fact, key, -1);
     if (i < 0 || i >= graph->n)
         return NULL;
@@ -140,7 +142,7 @@ static bool tell_whole(WorkflowEvents *events, const Value *fact, Event *ret) {
     else if (strcmp(name, "destroyed") == 0 && why)
         ret->reason = "NotDestroyed";
     else if (strcmp(name, "over") == 0)
-        tell_over(events->workflow, ret);
+        tell_over(events->whole, ret);
     else
         return false;
     return true;
@@ -193,7 +195,7 @@ static bool is_wanted(const WorkflowEvents *events, const Event *event) {
 }
 
 static int want(WorkflowEvents *events, const char *name, Err *err) {
-    const StepGraph *graph = events->workflow->graph;
+    const StepGraph *graph = events->whole->graph;
     bool found = false;
     for (uint32_t i = 0; i < graph->n; i++)
         if (is_step(graph, i, name))
@@ -205,7 +207,7 @@ static int want(WorkflowEvents *events, const char *name, Err *err) {
 
 static int want_steps(WorkflowEvents *events, const StrList *names, Err *err) {
     if (names->n)
-        events->wanted = xcalloc(events->workflow->graph->n + 1, sizeof(*events->wanted));
+        events->wanted = xcalloc(events->whole->graph->n + 1, sizeof(*events->wanted));
     for (size_t i = 0; i < names->n; i++)
         if (want(events, names->at[i], err) < 0)
             return -1;
@@ -270,7 +272,7 @@ static void rewind_all(WorkflowEvents *events) {
         fclose(events->file);
     events->file = NULL;
     events->seq = 0;
-    memset(events->begun, 0, events->workflow->graph->n * sizeof(*events->begun));
+    memset(events->begun, 0, events->whole->graph->n * sizeof(*events->begun));
 }
 
 /* So that only the last ones follow. */
@@ -290,10 +292,10 @@ bool workflow_is_watched(const Workflow *workflow) {
     return !list_empty(&workflow->readers) || !list_empty(&workflow->listeners);
 }
 
-/* One that is deleted waits for the last who reads of it. */
+/* One that is over goes, or is shelved, when the last who reads of it has left. */
 static void look_after(Workflow *workflow) {
-    if (workflow && workflow->readout && !workflow_is_watched(workflow))
-        workflow_mark(workflow, UINT32_MAX);
+    if (workflow && workflow_over(workflow) && !workflow_is_watched(workflow))
+        workflow_look_again(workflow);
 }
 
 void workflow_listen(Workflow *workflow, WorkflowListener *listener) {
@@ -309,12 +311,18 @@ void workflow_listener_remove(Workflow *workflow, WorkflowListener *listener) {
 
 WorkflowEvents *workflow_events_new(Workflow *workflow, const WorkflowEventAsk *ask, LoopFn more,
                                     void *arg, Err *err) {
+    Workflow *own;
+    const Workflow *whole = workflow_whole(workflow, &own, err);
+    if (!whole)
+        return NULL;
     WorkflowEvents *events = xcalloc(1, sizeof(*events));
     events->workflow = workflow;
+    events->whole = whole;
+    events->own = own;
     events->ask = *ask;
     events->more = more;
     events->arg = arg;
-    events->begun = xcalloc(workflow->graph->n + 1, sizeof(*events->begun));
+    events->begun = xcalloc(whole->graph->n + 1, sizeof(*events->begun));
     arena_init(&events->arena);
     buf_init(&events->json, MAX_RECORD_BYTES);
     list_append(&workflow->readers, &events->link);
@@ -335,6 +343,7 @@ WorkflowEvents *workflow_events_free(WorkflowEvents *events) {
     buf_deinit(&events->json);
     free(events->wanted);
     arena_deinit(&events->arena);
+    workflow_free(events->own);
     free(events->begun);
     free(events->line);
     free(events);
@@ -346,7 +355,7 @@ static void encode(const WorkflowEvents *events, const Event *event, JsonWriter 
     event_put(event, out);
     if (events->step != UINT32_MAX) {
         json_key(out, "step");
-        workflow_encode_step(events->workflow, events->step, &events->facts, out);
+        workflow_encode_step(events->whole, events->step, &events->facts, out);
     }
     json_object_end(out);
 }

@@ -39,8 +39,7 @@ static int make_place(const Workflow *workflow, Err *err) {
     return path_mkdirs(workflow->dir, 0700, err);
 }
 
-/* As a BackendWish has them. */
-static void put_options(const Workflow *workflow, JsonWriter *out) {
+void workflow_encode_options(const Workflow *workflow, JsonWriter *out) {
     const StrMap *options = pooled_options(workflow->pooled);
     json_kv_object(out, "backend_options");
     json_kv_object(out, workflow->backend->name);
@@ -48,6 +47,13 @@ static void put_options(const Workflow *workflow, JsonWriter *out) {
         json_kv_string(out, options->at[i].name, options->at[i].value);
     json_object_end(out);
     json_object_end(out);
+}
+
+void workflow_encode_warnings(const Workflow *workflow, JsonWriter *out) {
+    json_kv_array(out, "warnings");
+    for (size_t i = 0; i < workflow->warnings.n; i++)
+        json_string(out, workflow->warnings.at[i]);
+    json_array_end(out);
 }
 
 int workflow_files_begin(const Workflow *workflow, Err *err) {
@@ -63,11 +69,8 @@ int workflow_files_begin(const Workflow *workflow, Err *err) {
     json_kv_string(&out, "task", workflow->task);
     json_kv_string(&out, "uid", workflow->object.uid);
     json_kv_string(&out, "backend", workflow->backend->name);
-    put_options(workflow, &out);
-    json_kv_array(&out, "warnings");
-    for (size_t i = 0; i < workflow->warnings.n; i++)
-        json_string(&out, workflow->warnings.at[i]);
-    json_array_end(&out);
+    workflow_encode_options(workflow, &out);
+    workflow_encode_warnings(workflow, &out);
     json_kv_int(&out, "started_us", workflow->started_us);
     json_kv_int(&out, "started_boot_ms", loop_boot_ms(loop));
     json_kv_string(&out, "boot_id", boot_id());
@@ -93,23 +96,24 @@ static void begin_fact(Buf *buf, JsonWriter *out, const char *fact, int64_t us) 
     json_kv_int(out, "us", us);
 }
 
-static int end_fact(const Workflow *workflow, Buf *buf, JsonWriter *out, Err *err) {
+static int end_fact(Workflow *workflow, Buf *buf, JsonWriter *out, Err *err) {
     AUTO_FREE char *path = path_join(workflow->dir, WORKFLOW_FACTS);
     json_object_end(out);
     buf_putc(buf, '\n');
     int r = file_append(path, buf_cstr(buf), buf->n, 0600, err);
+    workflow->unwritten |= r < 0;
     buf_deinit(buf);
     workflow_readers_wake(workflow);
     return r;
 }
 
-static void end_fact_anyhow(const Workflow *workflow, Buf *buf, JsonWriter *out) {
+static void end_fact_anyhow(Workflow *workflow, Buf *buf, JsonWriter *out) {
     Err err;
     if (end_fact(workflow, buf, out, &err) < 0)
         log_warn("workflow %s: %s", workflow->name, err.msg);
 }
 
-static void note_step(const Workflow *workflow, const char *fact, uint32_t step, int64_t us) {
+static void note_step(Workflow *workflow, const char *fact, uint32_t step, int64_t us) {
     Buf buf;
     JsonWriter out;
     begin_fact(&buf, &out, fact, us);
@@ -117,7 +121,7 @@ static void note_step(const Workflow *workflow, const char *fact, uint32_t step,
     end_fact_anyhow(workflow, &buf, &out);
 }
 
-int workflow_note_asked(const Workflow *workflow, uint32_t step, uint32_t run, Err *err) {
+int workflow_note_asked(Workflow *workflow, uint32_t step, uint32_t run, Err *err) {
     Buf buf;
     JsonWriter out;
     begin_fact(&buf, &out, "asked", loop_wall_us(workflow->engine->loop));
@@ -126,17 +130,17 @@ int workflow_note_asked(const Workflow *workflow, uint32_t step, uint32_t run, E
     return end_fact(workflow, &buf, &out, err);
 }
 
-void workflow_note_started(const Workflow *workflow, uint32_t step, int64_t us) {
+void workflow_note_started(Workflow *workflow, uint32_t step, int64_t us) {
     note_step(workflow, "started", step, us);
 }
-void workflow_note_skipped(const Workflow *workflow, uint32_t step) {
+void workflow_note_skipped(Workflow *workflow, uint32_t step) {
     note_step(workflow, "skipped", step, loop_wall_us(workflow->engine->loop));
 }
-void workflow_note_timed_out(const Workflow *workflow, uint32_t step) {
+void workflow_note_timed_out(Workflow *workflow, uint32_t step) {
     note_step(workflow, "timed_out", step, loop_wall_us(workflow->engine->loop));
 }
 
-void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnded *ended) {
+void workflow_note_ended(Workflow *workflow, uint32_t step, const StepEnded *ended) {
     const StepFacts *facts = &workflow->facts.steps[step];
     Buf buf;
     JsonWriter out;
@@ -154,8 +158,7 @@ void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnde
     end_fact_anyhow(workflow, &buf, &out);
 }
 
-int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const char *why,
-                         Err *err) {
+int workflow_note_cancel(Workflow *workflow, WorkflowResult result, const char *why, Err *err) {
     Buf buf;
     JsonWriter out;
     begin_fact(&buf, &out, "cancel", loop_wall_us(workflow->engine->loop));
@@ -165,7 +168,7 @@ int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const 
     return end_fact(workflow, &buf, &out, err);
 }
 
-void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why, int64_t us) {
+void workflow_note_phase(Workflow *workflow, const char *phase, const char *why, int64_t us) {
     Buf buf;
     JsonWriter out;
     begin_fact(&buf, &out, phase, us);
@@ -173,15 +176,14 @@ void workflow_note_phase(const Workflow *workflow, const char *phase, const char
     end_fact_anyhow(workflow, &buf, &out);
 }
 
-void workflow_note_over(const Workflow *workflow) {
+void workflow_note_over(Workflow *workflow) {
     Buf buf;
     JsonWriter out;
     begin_fact(&buf, &out, "over", workflow->ended_us);
     end_fact_anyhow(workflow, &buf, &out);
 }
 
-void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why,
-                              int64_t us) {
+void workflow_note_not_set_up(Workflow *workflow, uint32_t culprit, const char *why, int64_t us) {
     Buf buf;
     JsonWriter out;
     begin_fact(&buf, &out, "not_set_up", us);
@@ -335,7 +337,7 @@ static int64_t age_ms(const Workflow *workflow, const Value *who) {
     return ms > 0 ? ms : 0;
 }
 
-static void load_warnings(Workflow *workflow, const Value *list) {
+void workflow_load_warnings(Workflow *workflow, const Value *list) {
     size_t n = value_count(list);
     workflow->warnings.at = arena_alloc(&workflow->arena, (n + 1) * sizeof(char *));
     for (size_t i = 0; i < n; i++)
@@ -345,7 +347,7 @@ static void load_warnings(Workflow *workflow, const Value *list) {
 }
 
 static void load_rest(Workflow *workflow, const Value *who) {
-    load_warnings(workflow, value_get(who, "warnings"));
+    workflow_load_warnings(workflow, value_get(who, "warnings"));
     workflow->started_us = value_get_int(who, "started_us", 0);
     workflow->step_timeout_ms = value_get_int(who, "step_timeout_ms", 0);
     workflow->timeout_ms = value_get_int(who, "timeout_ms", 0);

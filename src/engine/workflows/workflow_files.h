@@ -6,11 +6,17 @@
  *                   `asked` is written before the backend is asked; a line that a killed server did
  *                   not finish never was. Names and words, no numbers of ours: what a server does
  *                   not know it refuses, untouched. Its format is that of workflow.json
+ *   over.json       when it is over: workflow_shelf.c
  *
  * Beside them the backend's: runs/ and what else it needs. */
 #pragma once
 
 #include "engine/workflows/workflow_inside.h"
+
+/* Members of what is written: backend_options, as a BackendWish has them; warnings. */
+void workflow_encode_options(const Workflow *workflow, JsonWriter *out);
+void workflow_encode_warnings(const Workflow *workflow, JsonWriter *out);
+void workflow_load_warnings(Workflow *workflow, const Value *list);
 
 #define WORKFLOW_WHO   "workflow.json"
 #define WORKFLOW_FACTS "facts.jsonl"
@@ -21,17 +27,15 @@ MUST int workflow_files_load(Engine *engine, const char *name, Workflow **ret, E
 
 /* A disk that takes no facts is warned of; the workflow goes on. But: is one that must be there
  * before the act. */
-MUST int workflow_note_asked(const Workflow *workflow, uint32_t step, uint32_t run, Err *err);
-void workflow_note_started(const Workflow *workflow, uint32_t step, int64_t us);
-void workflow_note_ended(const Workflow *workflow, uint32_t step, const StepEnded *ended);
-void workflow_note_skipped(const Workflow *workflow, uint32_t step);
-void workflow_note_timed_out(const Workflow *workflow, uint32_t step);
-MUST int workflow_note_cancel(const Workflow *workflow, WorkflowResult result, const char *why,
-                              Err *err);
+MUST int workflow_note_asked(Workflow *workflow, uint32_t step, uint32_t run, Err *err);
+void workflow_note_started(Workflow *workflow, uint32_t step, int64_t us);
+void workflow_note_ended(Workflow *workflow, uint32_t step, const StepEnded *ended);
+void workflow_note_skipped(Workflow *workflow, uint32_t step);
+void workflow_note_timed_out(Workflow *workflow, uint32_t step);
+MUST int workflow_note_cancel(Workflow *workflow, WorkflowResult result, const char *why, Err *err);
 /* `culprit`: the step that is blamed, or UINT32_MAX. */
-void workflow_note_not_set_up(const Workflow *workflow, uint32_t culprit, const char *why,
-                              int64_t us);
+void workflow_note_not_set_up(Workflow *workflow, uint32_t culprit, const char *why, int64_t us);
 /* When it ended: workflow->ended_us. */
-void workflow_note_over(const Workflow *workflow);
+void workflow_note_over(Workflow *workflow);
 /* "set_up", "destroyed" (`why`: it is not), "delete" */
-void workflow_note_phase(const Workflow *workflow, const char *phase, const char *why, int64_t us);
+void workflow_note_phase(Workflow *workflow, const char *phase, const char *why, int64_t us);

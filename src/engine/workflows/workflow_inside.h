@@ -45,7 +45,8 @@ struct Workflow {
     StrMap env, secrets;          /* for all steps */
     const StrList *masks; /* workflow_masks(); NULL: nobody has asked yet, and `env` is empty */
     StrList warnings;     /* of its Config */
-    StepGraph *graph;
+    StepGraph *graph;     /* NULL: it is over, and on the shelf; so are config, steps, work */
+    uint32_t step_n;
     WorkflowFacts facts;
     StepWork *work;      /* parallel to graph->at */
     VEC(uint32_t) queue; /* steps to be planned, in order */
@@ -62,8 +63,9 @@ struct Workflow {
     int64_t started_us, ended_us;
     uint32_t looked_up; /* adopting: steps that are not known yet, and the setup */
     bool adopting, deleting;
-    bool hurried; /* while it was ending */
-    bool gone;    /* of one that is deleted: what was kept is destroyed */
+    bool hurried;   /* while it was ending */
+    bool gone;      /* of one that is deleted: what was kept is destroyed */
+    bool unwritten; /* a fact: the disk did not take it */
 };
 
 /* Who looks on at a workflow, and is told at once when something has become known of a step
@@ -78,12 +80,15 @@ typedef struct WorkflowListener {
 /* A fact of a step, or (UINT32_MAX) of the whole, has been recorded: plan what it concerns. */
 void workflow_mark(Workflow *workflow, uint32_t step);
 Workflow *workflow_free(Workflow *workflow);
+void workflow_drop_steps(Workflow *workflow); /* and the graph */
+/* See to it that what is due is done, though nothing has become known. */
+void workflow_look_again(Workflow *workflow);
 typedef struct WorkflowParts {
     const char *task;
     BackendWish backend;
-    bool again;   /* a server before has begun it */
-    Arena *arena; /* of the config: what is in it is taken */
-    const WorkflowConfig *config;
+    bool again;                   /* a server before has begun it */
+    Arena *arena;                 /* of the config: what is in it is taken */
+    const WorkflowConfig *config; /* NULL: one of the shelf */
 } WorkflowParts;
 /* With its graph and facts; not published. NULL: no such backend. */
 Workflow *workflow_new(Engine *engine, const WorkflowParts *parts, Err *err);
@@ -122,6 +127,17 @@ void workflows_retain(Engine *engine, const Workflow *newest);
 /* What a killed server began to remove. */
 void workflows_sweep(Engine *engine);
 
+/* ---- workflow_shelf.c ---- */
+/* Of one that is over and that nobody looks at: what a list does not show is on disk alone. */
+void workflow_shelve(Workflow *workflow);
+/* It is to be changed: the next server reads all of it. */
+void workflow_unshelve(const Workflow *workflow);
+/* One that a server before has put there; NULL: it has not. */
+Workflow *workflow_shelved(Engine *engine, const char *name);
+/* With all its steps: itself, or, from the shelf, one of its own, which is to be freed and nobody
+ * else knows. */
+const Workflow *workflow_whole(const Workflow *workflow, Workflow **ret_own, Err *err);
+
 /* ---- workflow_events.c ---- */
 void workflow_readers_wake(const Workflow *workflow);
 void workflow_readers_leave(Workflow *workflow); /* nothing more comes */
@@ -132,8 +148,8 @@ void workflow_listener_remove(Workflow *workflow,
 bool workflow_is_watched(const Workflow *workflow); /* somebody reads its events, or follows logs */
 
 /* ---- workflow_show.c ---- */
-void workflow_encode_object(const Object *object, JsonWriter *out);
-void workflow_encode_brief(const Object *object, JsonWriter *out); /* but for Config and steps */
+void workflow_encode_object(Object *object, JsonWriter *out);
+void workflow_encode_brief(Object *object, JsonWriter *out); /* but for Config and steps */
 /* As it is in `status.steps` when `facts` are known of it. */
 void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts *facts,
                           JsonWriter *out);

@@ -2,7 +2,8 @@
 /* A Workflow as the API shows it. What a step's status says has the names of the Config's world:
  * started and finished are seconds since 1970. */
 #include "base/clock.h"
-#include "engine/workflows/workflow_inside.h"
+#include "base/log.h"
+#include "engine/workflows/workflow_files.h"
 #include "engine/workflows/workflow_words.h"
 
 static const char *phase_name(const Workflow *workflow) {
@@ -113,11 +114,13 @@ static void encode_spec(const Workflow *workflow, bool brief, JsonWriter *out) {
 /* What never had its turn in one that is over is done, too. */
 static uint32_t steps_done(const Workflow *workflow) {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < workflow->graph->n; i++) {
+    if (workflow_over(workflow))
+        return workflow->step_n;
+    for (uint32_t i = 0; i < workflow->step_n; i++) {
         StepProgress progress = workflow->facts.steps[i].progress;
         n += progress == PROGRESS_DONE || progress == PROGRESS_SKIPPED;
     }
-    return workflow_over(workflow) ? workflow->graph->n : n;
+    return n;
 }
 
 static void encode_status(const Workflow *workflow, JsonWriter *out) {
@@ -131,15 +134,12 @@ static void encode_status(const Workflow *workflow, JsonWriter *out) {
     json_kv_string(out, "left", facts->left[0] ? facts->left : NULL);
     kv_time(out, "startTime", workflow->started_us);
     kv_time(out, "finishTime", workflow->ended_us);
-    json_kv_int(out, "stepCount", workflow->graph->n);
+    json_kv_int(out, "stepCount", workflow->step_n);
     json_kv_int(out, "stepsDone", steps_done(workflow));
-    json_kv_array(out, "warnings");
-    for (size_t i = 0; i < workflow->warnings.n; i++)
-        json_string(out, workflow->warnings.at[i]);
-    json_array_end(out);
+    workflow_encode_warnings(workflow, out);
 }
 
-void workflow_encode_brief(const Object *object, JsonWriter *out) {
+void workflow_encode_brief(Object *object, JsonWriter *out) {
     const Workflow *workflow = container_of(object, const Workflow, object);
     encode_spec(workflow, true, out);
     json_kv_object(out, "status");
@@ -147,14 +147,33 @@ void workflow_encode_brief(const Object *object, JsonWriter *out) {
     json_object_end(out);
 }
 
-void workflow_encode_object(const Object *object, JsonWriter *out) {
-    const Workflow *workflow = container_of(object, const Workflow, object);
+static void encode_steps(const Workflow *workflow, JsonWriter *out) {
+    json_kv_array(out, "steps");
+    for (uint32_t i = 0; i < workflow->step_n; i++)
+        workflow_encode_step(workflow, i, &workflow->facts.steps[i], out);
+    json_array_end(out);
+}
+
+static void encode_whole(const Workflow *workflow, JsonWriter *out) {
     encode_spec(workflow, false, out);
     json_kv_object(out, "status");
     encode_status(workflow, out);
-    json_kv_array(out, "steps");
-    for (uint32_t i = 0; i < workflow->graph->n; i++)
-        workflow_encode_step(workflow, i, &workflow->facts.steps[i], out);
-    json_array_end(out);
+    encode_steps(workflow, out);
     json_object_end(out);
+}
+
+/* One from the shelf is not kept longer than it takes to show it. */
+void workflow_encode_object(Object *object, JsonWriter *out) {
+    Workflow *workflow = container_of(object, Workflow, object), *own;
+    Err err;
+    const Workflow *whole = workflow_whole(workflow, &own, &err);
+    if (whole) {
+        encode_whole(whole, out);
+    } else {
+        log_warn("workflow %s: its steps cannot be read: %s", workflow->name, err.msg);
+        workflow_encode_brief(object, out);
+    }
+    if (!workflow->graph)
+        workflow_look_again(workflow);
+    workflow_free(own);
 }

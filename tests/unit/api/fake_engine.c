@@ -23,7 +23,7 @@ struct EventStream {
 
 /* ---- objects ---- */
 
-static void encode_session(const Object *object, JsonWriter *out) {
+static void encode_session(Object *object, JsonWriter *out) {
     const Session *session = container_of(object, Session, object);
     json_kv_object(out, "spec");
     json_kv_string(out, "tiltfilePath", session->file);
@@ -43,7 +43,7 @@ static void encode_session(const Object *object, JsonWriter *out) {
     json_object_end(out);
 }
 
-static void encode_target(const Object *object, JsonWriter *out) {
+static void encode_target(Object *object, JsonWriter *out) {
     const Target *target = container_of(object, Target, object);
     json_kv_object(out, "spec");
     json_kv_string(out, "target", target->target);
@@ -87,7 +87,7 @@ Session *fake_session(Engine *engine, const char *slug, const char *file) {
     return session;
 }
 
-static void encode_workflow(const Object *object, JsonWriter *out) {
+static void encode_workflow(Object *object, JsonWriter *out) {
     json_kv_object(out, "status");
     json_kv_string(out, "phase", "running");
     json_object_end(out);

@@ -124,7 +124,7 @@ TEST(a_watch_that_falls_behind_the_tombstones_is_expired)
 
 enum { LARGE = 1 << 20 };
 
-static void encode_large(const Object *object, JsonWriter *out) {
+static void encode_large(Object *object, JsonWriter *out) {
     AUTO_FREE char *text = xmalloc(LARGE + 1);
     memset(text, 'x', LARGE);
     text[LARGE] = '\0';
