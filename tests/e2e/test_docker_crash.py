@@ -14,7 +14,7 @@ from driver import alive, wait_until
 
 ROUNDS = max(int(os.environ.get("THOLE_CRASH_ROUNDS", "200")) // 50, 1)
 SEED = int(os.environ.get("THOLE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-POINTS = ["launched", "started", "ended", "rename"]
+POINTS = ["launched", "started", "ended", "rename", "wf-begun", "wf-set-up", "wf-asked", "wf-destroy", "wf-destroyed", "wf-over"]
 COUNT = "for i in $(seq {n}); do echo {name} $i; echo {name} err $i >&2; sleep 0.01; done; "
 
 
