@@ -3,6 +3,7 @@
  * started and finished are seconds since 1970. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "engine/workflows/workflow_files.h"
 #include "engine/workflows/workflow_words.h"
 
@@ -52,21 +53,21 @@ static void encode_why(const Workflow *workflow, uint32_t i, JsonWriter *out) {
 void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts *facts,
                           JsonWriter *out) {
     const Step *step = workflow->graph->at[i].step;
-    const char *error = facts->error;
+    const char *error = facts->error, *state = state_name(workflow, facts);
     if (!error && facts->outcome == OUTCOME_CANCELED)
         error = "Canceled";
     json_object_begin(out);
     json_kv_string(out, "name", step->name);
     json_kv_string(out, "uuid", step->uuid);
     json_kv_string(out, "type", step_type_name(step->type));
-    json_kv_string(out, "state", state_name(workflow, facts));
+    json_kv_string(out, "state", state);
     encode_times(facts, out);
     json_kv_bool(out, "exited", facts->progress == PROGRESS_DONE);
     if (facts->progress == PROGRESS_DONE && facts->exit_code >= 0)
         json_kv_int(out, "exit_code", facts->exit_code);
     if (facts->oom_killed != UNKNOWN)
         json_kv_bool(out, "oom_killed", facts->oom_killed == YES);
-    if (facts->progress == PROGRESS_SKIPPED)
+    if (str_same(state, "skipped"))
         json_kv_bool(out, "skipped", true);
     if (error)
         json_kv_string(out, "error", error);

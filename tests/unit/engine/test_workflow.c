@@ -63,6 +63,9 @@ TEST(a_setup_that_fails_starts_nothing)
     CHECK_STR(look(scene, workflow), "over error: a skipped");
     CHECK_STR(error_of(scene, workflow),
               "error in workflow setup: expected fail to setup workflow");
+    size_t size;
+    CHECK_HAS(object_json(workflow_object(workflow), &size),
+              "\"state\":\"skipped\",\"exited\":false,\"skipped\":true");
     scene_free(scene);
 }
 
