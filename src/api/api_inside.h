@@ -41,7 +41,7 @@ void serve_object(Api *api, Request *request, const RouteMatch *match);
 void serve_watch(Api *api, Request *request, const ListAsk *ask);
 /* session_actions.c */
 /* Unknown fields are refused, warned of or ignored, as the client wishes. -1: answered. */
-MUST int check_unknown(Request *request, const SessionBody *body);
+MUST int check_unknown(Request *request, const char *kind, const SessionBody *body);
 /* 422 with the causes of the body. */
 void reply_invalid(Request *request, const SessionBody *body, const char *name);
 void serve_session_create(Api *api, Request *request, const RouteMatch *match);

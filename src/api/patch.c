@@ -114,7 +114,7 @@ void serve_session_patch(Api *api, Request *request, const RouteMatch *match) {
         refuse(request, "spec.tiltfilePath", "a session is that of its config file");
         return;
     }
-    if (check_unknown(request, body) < 0)
+    if (check_unknown(request, "Session", body) < 0)
         return;
     if (body->cause_n)
         reply_invalid(request, body, object->name);

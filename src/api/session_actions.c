@@ -27,16 +27,15 @@ static int check_type(Request *request, const Value *body) {
     return 0;
 }
 
-int check_unknown(Request *request, const SessionBody *body) {
+int check_unknown(Request *request, const char *kind, const SessionBody *body) {
     const char *how = request_param(request, "fieldValidation");
     if (!body->unknown_n || str_same(how, "Ignore"))
         return 0;
     if (str_same(how, "Strict")) {
         reply_status(request, 400, "BadRequest",
-                     "Session in version \"" API_VERSION
-                     "\" cannot be handled as a Session: strict "
+                     "%s in version \"" API_VERSION "\" cannot be handled as a %s: strict "
                      "decoding error: unknown field \"%s\"",
-                     body->unknown[0]);
+                     kind, kind, body->unknown[0]);
         return -1;
     }
     Buf buf;
@@ -118,7 +117,7 @@ void serve_session_create(Api *api, Request *request, const RouteMatch *match) {
     SessionBody *body = arena_alloc(request->arena, sizeof(*body));
     session_body_read(v, request->arena, body);
     body->client.pid = request->peer.pid;
-    if (check_unknown(request, body) < 0)
+    if (check_unknown(request, "Session", body) < 0)
         return;
     if (body->cause_n) {
         reply_invalid(request, body, "");
@@ -149,7 +148,7 @@ void serve_session_start(Api *api, Request *request, const RouteMatch *match) {
     SessionBody *body = arena_alloc(request->arena, sizeof(*body));
     start_body_read(v, request->arena, body);
     body->client.pid = request->peer.pid;
-    if (check_unknown(request, body) < 0)
+    if (check_unknown(request, "Session", body) < 0)
         return;
     if (body->cause_n) {
         reply_invalid(request, body, object->name);

@@ -359,6 +359,12 @@ void review_body_read(const Value *body, Arena *arena, SessionBody *ret) {
     read_client(&r, body, "");
 }
 
+void body_check_known(const Value *map, const char *path, const char *const *known, Arena *arena,
+                      SessionBody *ret) {
+    Reader r = {arena, ret};
+    check_known(&r, map, path, known);
+}
+
 void client_body_read(const Value *body, Arena *arena, SessionBody *ret) {
     Reader r = {arena, ret};
     *ret = (SessionBody){.cause_n = 0};

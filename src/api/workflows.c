@@ -45,7 +45,8 @@ static int read_duration(Request *request, const Value *map, const char *path, i
 }
 
 /* A text is read as it is, so that messages name its lines. */
-static int read_config(Request *request, const Value *spec, WorkflowAsk *ask) {
+static int read_config(Request *request, const Value *spec, const SessionBody *body,
+                       WorkflowAsk *ask) {
     const Value *config = value_get(spec, "config");
     Buf buf;
     JsonWriter out;
@@ -55,7 +56,12 @@ static int read_config(Request *request, const Value *spec, WorkflowAsk *ask) {
         return 0;
     }
     if (!value_is(config, VALUE_MAP))
-        return bad(request, "spec.config", "expected a Config, or its text");
+        return bad(request, "spec.config",
+                   body->unknown_n
+                       ? arena_printf(request->arena,
+                                      "expected a Config, or its text; unknown field \"%.100s\"",
+                                      body->unknown[0])
+                       : "expected a Config, or its text");
     buf_init(&buf, MAX_JSON_BYTES);
     json_writer_init(&out, &buf);
     json_value(&out, config);
@@ -103,9 +109,15 @@ static int read_secrets(Request *request, const Value *spec, WorkflowAsk *ask) {
     return 0;
 }
 
-static int read_client(Request *request, const Value *body, WorkflowAsk *ask) {
-    SessionBody *client = arena_alloc(request->arena, sizeof(*client));
+static const char *const spec_fields[] = {
+    "task",    "backend", "backendOptions",  "file",   "timeout", "stepTimeout", "env",
+    "secrets", "keep",    "cleanupOnCancel", "config", NULL};
+
+static int read_client(Request *request, const Value *body, SessionBody *client, WorkflowAsk *ask) {
     client_body_read(body, request->arena, client);
+    body_check_known(value_get(body, "spec"), "spec", spec_fields, request->arena, client);
+    if (check_unknown(request, "Workflow", client) < 0)
+        return -1;
     if (client->cause_n)
         return bad(request, client->causes[0].field, client->causes[0].message);
     ask->client = client->has_client ? &client->client : NULL;
@@ -114,19 +126,20 @@ static int read_client(Request *request, const Value *body, WorkflowAsk *ask) {
 
 static int read_ask(Request *request, const Value *body, WorkflowAsk *ret) {
     const Value *spec = value_get(body, "spec");
+    SessionBody *client = arena_alloc(request->arena, sizeof(*client));
     ret->file = "spec.config";
     ret->backend_options = value_get(spec, "backendOptions");
     ret->keep = value_get_bool(spec, "keep", false);
     ret->cleanup = value_get_bool(spec, "cleanupOnCancel", false);
-    if (read_text(request, spec, "spec.task", &ret->task) < 0 ||
+    if (read_client(request, body, client, ret) < 0 ||
+        read_text(request, spec, "spec.task", &ret->task) < 0 ||
         read_text(request, spec, "spec.backend", &ret->backend) < 0 ||
         read_text(request, spec, "spec.file", &ret->file) < 0 ||
         read_duration(request, spec, "spec.timeout", &ret->timeout_ms) < 0 ||
         read_duration(request, spec, "spec.stepTimeout", &ret->step_timeout_ms) < 0 ||
-        read_variables(request, spec, "env", &ret->env) < 0 ||
-        read_secrets(request, spec, ret) < 0 || read_client(request, body, ret) < 0)
+        read_variables(request, spec, "env", &ret->env) < 0 || read_secrets(request, spec, ret) < 0)
         return -1;
-    return read_config(request, spec, ret);
+    return read_config(request, spec, client, ret);
 }
 
 void serve_workflow_create(Api *api, Request *request, const RouteMatch *match) {

@@ -22,7 +22,7 @@ static const Option options[] = {
      "likewise, and masked; without V that of your own environment", NULL, "run"},
     {"task-uuid", 0, OPTION_TEXT, AT(task), "UUID", "what it is called; one is drawn", NULL, "run"},
     {"timeout", 0, OPTION_DURATION, AT(timeout_ms), "DURATION",
-     "after this long it is ended, or waited for no longer (exit code 4)", NULL, "run|wait"},
+     "after this long it is ended, or waited for no longer (exit codes 4, 124)", NULL, "run|wait"},
     {"step-timeout", 0, OPTION_DURATION, AT(step_timeout_ms), "DURATION",
      "of each step that has none of its own", NULL, "run"},
     {"cleanup-on-cancel", 0, OPTION_FLAG, AT(cleanup), NULL,
@@ -101,6 +101,10 @@ static int wait_over(Cli *cli, const WorkflowOptions *ask, Err *err) {
     int r = workflow_follow(cli, &follow, &last, err);
     if (r >= 0 && last && as_json(cli))
         cli_print(cli, last);
+    if (r < 0 && err->kind == ERR_TIMEOUT && clock_mono_ms() >= follow.deadline_ms) {
+        cli_fail(err);
+        return EXIT_WAITED; /* 4: the workflow's own time was up */
+    }
     return r;
 }
 

@@ -17,6 +17,7 @@ TEST(what_a_workflow_is_asked_for_with)
 {
     static const Case cases[] = {
         {"{}", 422, "spec.config: expected a Config, or its text"},
+        {"{\"spec\":{\"confg\":{}}}", 422, "or its text; unknown field \\\"spec.confg\\\""},
         {"{\"spec\":{\"config\":{},\"task\":7}}", 422, "spec.task: expected a string"},
         {"{\"spec\":{\"config\":{},\"timeout\":\"soon\"}}", 422, "is invalid: spec.timeout: "},
         {"{\"spec\":{\"config\":\"pipeline: []\"}}", 201, "\"kind\":\"Workflow\""},
@@ -105,6 +106,21 @@ TEST(a_workflow_that_is_not_there)
     answer = ask_get(front, WORKFLOWS);
     CHECK_EQ(answer.status, 200);
     CHECK_HAS(answer.body, "\"kind\":\"WorkflowList\"");
+    answer_free(&answer);
+    front_free(front);
+}
+
+TEST(a_field_that_nobody_knows_is_told_of)
+{
+    static const char body[] = "{\"spec\":{\"config\":{\"pipeline\":[]},\"kep\":true}}";
+    Front *front = front_new();
+    Answer answer = ask(front, "POST", WORKFLOWS, JSON, body);
+    CHECK_EQ(answer.status, 201);
+    CHECK_HAS(answer.head, "Warning: 299 - \"unknown field \\\"spec.kep\\\"\"");
+    answer_free(&answer);
+    answer = ask(front, "POST", WORKFLOWS "?fieldValidation=Strict", JSON, body);
+    CHECK_EQ(answer.status, 400);
+    CHECK_HAS(answer.body, "cannot be handled as a Workflow");
     answer_free(&answer);
     front_free(front);
 }
