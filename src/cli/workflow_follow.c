@@ -212,15 +212,12 @@ static int open_events(Follow *f, Err *err) {
     return f->events || f->heard || f->done ? 0 : -1;
 }
 
-/* A stream that its server has ended has said all there is; the events tell that it is over. One
- * that was cut off with its server is opened again: once it is over for what is left. */
+/* What followed the log until the end may have been cut off with its server: once it is over what
+ * is left is asked for. */
 static int open_log(Follow *f, Err *err) {
     if (!f->ask->shown || f->feed.lines || f->feed.ended)
         return 0;
-    if (f->feed.over) {
-        f->feed.ended = f->last_pass = f->done;
-        return 0;
-    }
+    f->feed.over = false;
     if (f->done) {
         f->feed.ask.follow = false;
         f->last_pass = true;
@@ -294,7 +291,7 @@ static void turn(Follow *f) {
     struct pollfd fds[FDS] = {[LOG_FD] = {f->ask->shown ? log_feed_fd(&f->feed) : -1, POLLIN, 0},
                               [EVENTS_FD] = {f->events ? http_lines_fd(f->events) : -1, POLLIN, 0},
                               [SIGNAL_FD] = {f->signals, POLLIN, 0}};
-    bool broken = (!f->events && !f->done) || (f->ask->shown && !f->feed.lines && !f->feed.over);
+    bool broken = (!f->events && !f->done) || (f->ask->shown && !f->feed.lines);
     fflush(stdout);
     if (poll(fds, FDS, broken ? AGAIN_MS : timeout_of(f)) < 0)
         return;

@@ -96,17 +96,17 @@ def test_what_is_deleted_is_shown_to_its_end(thole):
     wait_until(lambda: not (thole.state / "workflows" / "t1").exists(), what="it to be gone")
 
 
-@pytest.mark.parametrize("times", [3])
-def test_each_line_is_printed_once_though_servers_are_killed(thole, times):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_each_line_is_printed_once_though_servers_end(thole, number):
     """Two steps that write all the while; the second only says that it goes on when it is told to."""
     write = "i=0; while ! test -e stop; do i=$((i+1)); echo line $i; sleep 0.005; done; echo last $i"
     path = write_config(thole, [step("a", write), step("b", write)], [step("c", "echo end")])
     live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1")
     live.wait_for(r"^b \| line 20$")
-    for kill in range(times):
+    for _ in range(3):
         seen = int(re.findall(r"^a \| line (\d+)$", live.out, re.M)[-1])
-        thole.kill(thole.server_pid())
-        wait_until(lambda: int(re.findall(r"^a \| line (\d+)$", live.out, re.M)[-1]) > seen + 50, what="lines after the server was killed")
+        thole.kill(thole.server_pid(), number)
+        wait_until(lambda: int(re.findall(r"^a \| line (\d+)$", live.out, re.M)[-1]) > seen + 50, what="lines after the server has ended")
     (thole.state / "workflows" / "t1" / "workspace" / "stop").touch()
     assert live.wait() == 0, live
     for name in "ab":
