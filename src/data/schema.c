@@ -44,42 +44,6 @@ const Type t_env = {.kind = TYPE_STRING_MAP,
                     .align = _Alignof(StrMap),
                     .expected = "a map of names and their values"};
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(((const StrPair *)a)->name, ((const StrPair *)b)->name);
-}
-
-void strmap_sort(StrMap *map) {
-    if (map->n)
-        qsort(map->at, map->n, sizeof(*map->at), by_name);
-}
-
-const char *strmap_get(const StrMap *map, const char *name) {
-    size_t low = 0, high = map->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(map->at[middle].name, name);
-        if (order == 0)
-            return map->at[middle].value;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
-StrMap strmap_merge(const StrMap *low, const StrMap *high, Arena *arena) {
-    StrMap all = {.at = arena_alloc(arena, (low->n + high->n + 1) * sizeof(StrPair))};
-    size_t i = 0, j = 0;
-    while (i < low->n || j < high->n) {
-        int order = i == low->n ? 1 : j == high->n ? -1 : strcmp(low->at[i].name, high->at[j].name);
-        if (order == 0)
-            i++; /* overlaid */
-        all.at[all.n++] = order < 0 ? low->at[i++] : high->at[j++];
-    }
-    return all;
-}
-
 const Field *field_find(const Type *type, const char *key) {
     for (size_t i = 0; i < type->field_n; i++) {
         const char *name = type->fields[i].name;

@@ -30,27 +30,13 @@
 #include "base/err.h"
 #include "base/report.h"
 #include "data/json.h"
+#include "data/strmap.h"
 #include "data/value.h"
 
 typedef struct StrList {
     const char **at;
     size_t n;
 } StrList;
-typedef struct StrPair {
-    const char *name, *value;
-} StrPair;
-/* Pairs in byte order of their names, none twice. */
-typedef struct StrMap {
-    StrPair *at;
-    size_t n;
-} StrMap;
-
-const char *strmap_get(const StrMap *map, const char *name); /* NULL: absent */
-/* Of pairs that were put in any order; the readers of JSON and YAML refuse double keys, so that
- * this makes a proper one. */
-void strmap_sort(StrMap *map);
-/* `low` overlaid with `high`, sorted. Strings are shared. */
-StrMap strmap_merge(const StrMap *low, const StrMap *high, Arena *arena);
 
 typedef struct Type Type;
 typedef struct Field Field;

@@ -88,11 +88,7 @@ void client_setup_load(const Value *v, Arena *arena, ClientSetup *ret) {
 
 void client_setup_copy(const ClientSetup *client, Arena *arena, ClientSetup *ret) {
     ClientSetup own = *client;
-    own.env = strmap_merge(&client->env, &(StrMap){0}, arena);
-    for (size_t i = 0; i < own.env.n; i++) {
-        own.env.at[i].name = arena_strdup(arena, own.env.at[i].name);
-        own.env.at[i].value = arena_strdup(arena, own.env.at[i].value);
-    }
+    own.env = strmap_copy(&client->env, arena);
     ProcessLimit *limits = arena_alloc(arena, (client->process.limit_n + 1) * sizeof(*limits));
     if (client->process.limit_n)
         memcpy(limits, client->process.limits, client->process.limit_n * sizeof(*limits));

@@ -70,18 +70,12 @@ static const char *variable(const char *service, const char *name, Arena *arena)
     return text;
 }
 
-static int by_name(const void *a, const void *b) {
-    const StrPair *x = a, *y = b;
-    return strcmp(x->name, y->name);
-}
-
 static StrMap env_of(const PortEntry *at, size_t n, bool own, Arena *arena) {
     StrMap env = {.at = arena_alloc(arena, n * sizeof(*env.at)), .n = n};
     for (size_t i = 0; i < n; i++)
         env.at[i] = (StrPair){.name = variable(own ? "" : at[i].service, at[i].name, arena),
                               .value = arena_printf(arena, "%" PRId64, at[i].number)};
-    if (n)
-        qsort(env.at, n, sizeof(*env.at), by_name);
+    strmap_sort(&env);
     return env;
 }
 

@@ -41,15 +41,6 @@ static void add_service(const Step *step, StrMap *map, Arena *arena) {
             (StrPair){variable(step, "PORT", i + 1, arena), port_text(step, i, arena)};
 }
 
-/* Of what is sorted; the first counts. */
-static void drop_doubles(StrMap *map) {
-    size_t kept = 0;
-    for (size_t i = 0; i < map->n; i++)
-        if (i == 0 || strcmp(map->at[kept - 1].name, map->at[i].name) != 0)
-            map->at[kept++] = map->at[i];
-    map->n = kept;
-}
-
 /* Calls `fn` for each service, in the order of the text. */
 static void each(const WorkflowConfig *config,
                  void (*fn)(void *arg, const Step *step, size_t stage, size_t index), void *arg) {
@@ -79,7 +70,6 @@ StrMap services_environment(const WorkflowConfig *config, Arena *arena) {
     Gathering to = {{.at = arena_alloc(arena, n * sizeof(StrPair))}, arena};
     each(config, gather, &to);
     strmap_sort(&to.map);
-    drop_doubles(&to.map);
     return to.map;
 }
 

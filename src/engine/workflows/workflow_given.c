@@ -9,14 +9,6 @@
 #include "spec/inherited.h"
 #include "spec/mask_forms.h"
 
-static StrMap copy_map(const StrMap *map, Arena *arena) {
-    StrMap own = {.at = arena_alloc(arena, (map->n + 1) * sizeof(*own.at)), .n = map->n};
-    for (size_t i = 0; i < map->n; i++)
-        own.at[i] =
-            (StrPair){arena_strdup(arena, map->at[i].name), arena_strdup(arena, map->at[i].value)};
-    return own;
-}
-
 /* The Config has them too, like its own: whatever hides secrets looks there. */
 static void add_secrets(Workflow *workflow) {
     Arena *arena = &workflow->arena;
@@ -39,8 +31,8 @@ void workflow_take_given(Workflow *workflow, const WorkflowAsk *ask) {
     ClientSetup client = ask->client ? *ask->client : nobody;
     client.env = inherited_environment(&client.env, arena);
     client_setup_copy(&client, arena, &workflow->client);
-    workflow->env = copy_map(&ask->env, arena);
-    workflow->secrets = copy_map(&ask->secrets, arena);
+    workflow->env = strmap_copy(&ask->env, arena);
+    workflow->secrets = strmap_copy(&ask->secrets, arena);
     if (workflow->secrets.n)
         add_secrets(workflow);
 }

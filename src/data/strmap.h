@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* StrMap: names and their values, as environments, labels and options are. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/arena.h"
+
+typedef struct StrPair {
+    const char *name, *value;
+} StrPair;
+/* Pairs in byte order of their names, none twice. */
+typedef struct StrMap {
+    StrPair *at;
+    size_t n;
+} StrMap;
+
+const char *strmap_get(const StrMap *map, const char *name); /* NULL: absent */
+/* `low` overlaid with `high`, sorted. Strings are shared. */
+StrMap strmap_merge(const StrMap *low, const StrMap *high, Arena *arena);
+/* With strings of its own. */
+StrMap strmap_copy(const StrMap *map, Arena *arena);
+/* Makes a StrMap of pairs in any order; of those of one name the first stays. */
+void strmap_sort(StrMap *map);
