@@ -27,6 +27,7 @@ struct DockerEngine {
     bool verify;
     char version[VERSION_MAX];
     char newest[VERSION_MAX]; /* that we want to speak */
+    int64_t silent_ms;        /* since when no good answer came; 0: one did */
     Call *first;              /* not ended */
     OpList ops;               /* not delivered */
 };
@@ -83,8 +84,17 @@ static void leave(Call *call) {
     free(call);
 }
 
+static void was_silent(DockerEngine *engine) {
+    if (engine->silent_ms == 0)
+        engine->silent_ms = loop_now_ms(engine->loop);
+}
+
 static void end(Call *call, const DockerReply *reply, const Err *err) {
     Op *op = call->op;
+    if (!err)
+        call->engine->silent_ms = 0;
+    else if (err->kind == ERR_UNAVAILABLE)
+        was_silent(call->engine);
     leave(call);
     op_finish(op, err ? NULL : reply, sizeof(*reply), err);
 }
@@ -142,6 +152,12 @@ static bool is_data(long status) {
     return (status >= 200 && status < 300) || status == 101 || status == 304;
 }
 
+/* For people: a query would leave no room for what is wrong. */
+static const char *asked(const Call *call) {
+    return arena_printf(op_arena(call->op), "%s %.*s", call->ask.method,
+                        (int)strcspn(call->ask.path, "?"), call->ask.path);
+}
+
 static int read_reply(const Call *call, const HttpReply *got, DockerReply *ret, Err *err) {
     Arena *arena = op_arena(call->op);
     *ret = (DockerReply){.status = got->status, .message = ""};
@@ -152,13 +168,12 @@ static int read_reply(const Call *call, const HttpReply *got, DockerReply *ret, 
         return err_set(err, kind_of(got->status), "docker: %s", ret->message);
     }
     if (got->cut)
-        return err_set(err, ERR_LIMIT, "docker engine %s: the answer to %s %s has more than %d MiB",
-                       call->engine->host, call->ask.method, call->ask.path, REPLY_MAX >> 20);
+        return err_set(err, ERR_LIMIT, "docker engine %s: the answer to %s has more than %d MiB",
+                       call->engine->host, asked(call), REPLY_MAX >> 20);
     if (got->body_size == 0 || json_parse(got->body, got->body_size, arena, &ret->body, err) == 0)
         return 0;
     err->kind = ERR_UNAVAILABLE;
-    return err_in(err, "docker engine %s: the answer to %s %s", call->engine->host,
-                  call->ask.method, call->ask.path);
+    return err_in(err, "docker engine %s: the answer to %s", call->engine->host, asked(call));
 }
 
 static void on_reply(void *arg, const HttpReply *got, const Err *err) {
@@ -226,6 +241,7 @@ static void on_pong(void *arg, const HttpReply *got, const Err *err) {
         return;
     }
     call->request = NULL;
+    was_silent(call->engine); /* also by our bound: a ping is answered at once */
     if (err)
         fail_in(call, err);
     else
@@ -371,6 +387,10 @@ DockerEngine *docker_engine_free(DockerEngine *engine) {
 
 Loop *docker_engine_loop(const DockerEngine *engine) {
     return engine->loop;
+}
+
+int64_t docker_engine_silent_ms(const DockerEngine *engine) {
+    return engine->silent_ms;
 }
 
 const char *docker_engine_host(const DockerEngine *engine) {

@@ -28,6 +28,9 @@ MUST int docker_engine_use_tls(DockerEngine *engine, const char *dir, bool verif
 DockerEngine *docker_engine_free(DockerEngine *engine);
 Loop *docker_engine_loop(const DockerEngine *engine);
 const char *docker_engine_host(const DockerEngine *engine);
+/* Since when it cannot be reached, or says what no engine says, by the loop's clock; 0: the last
+ * answer was one. */
+int64_t docker_engine_silent_ms(const DockerEngine *engine);
 /* The path of its unix socket. NULL: it has none. */
 const char *docker_engine_socket(const DockerEngine *engine);
 /* Nothing newer than this version is spoken. -1: it is none, or too old. */

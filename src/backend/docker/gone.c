@@ -114,6 +114,8 @@ Op *docker_destroy_workflow(Backend *backend, const char *task, const WorkflowCo
     gone->task = xstrdup(task);
     gone->op = docker_op(docker, fn, arg, NULL, NULL);
     gone->left = 1;
+    /* who has waited for it before, to end a step, has waited for this as well */
+    gone->patience.since_ms = docker_engine_silent_ms(docker->engine);
     list_append(&docker->gones, &gone->link);
     LIST_FOREACH (run, &docker->all, link) {
         bool concerns = strcmp(run->task, task) == 0 && !run->removed && !run->forgotten;

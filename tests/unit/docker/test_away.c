@@ -22,6 +22,12 @@ TEST(away_for_too_long_is_the_end_of_a_step)
     CHECK_EQ(town.state.end, STEP_LOST);
     CHECK_HAS(town.state.error, "given up after 1.0s: ");
     CHECK_HAS(town.state.error, town.s.path);
+    /* it was waited for: what follows does not wait for as long again */
+    int64_t now_ms = loop_now_ms(town.s.loop);
+    backend_destroy_workflow(town.backend, "t", NULL, town_hear_end, &town);
+    town_until(&town);
+    CHECK_EQ(town.err.kind, ERR_UNAVAILABLE);
+    CHECK(loop_now_ms(town.s.loop) - now_ms < 900);
     town_close(&town);
 }
 
