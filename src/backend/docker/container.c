@@ -300,8 +300,8 @@ static void put_limits(const ContainerDefaults *defaults, JsonWriter *w) {
     }
 }
 
-/* The one whose logs can be read whole, at any time: never rotated, whatever the engine does with
- * those of others. What is not set here it fills in from its own options, and it knows no word for
+/* The one whose logs can be read whole, at any time: never rotated, and nothing is dropped that is
+ * written faster than it can be stored, whatever the engine does with those of others. What is not set here it fills in from its own options, and it knows no word for
  * "never". */
 static void put_log_config(JsonWriter *w) {
     json_kv_object(w, "LogConfig");
@@ -310,6 +310,7 @@ static void put_log_config(JsonWriter *w) {
     json_kv_string(w, "max-size", "1024t");
     json_kv_string(w, "max-file", "1");
     json_kv_string(w, "compress", "false");
+    json_kv_string(w, "mode", "blocking");
     json_object_end(w);
     json_object_end(w);
 }

@@ -141,7 +141,7 @@ TEST(container_runs_its_commands)
     CHECK_STR(text_of(m->host, "Privileged"), "false");
     CHECK_STR(text_of(m->host, "LogConfig"),
               "{\"Type\":\"json-file\",\"Config\":{\"max-size\":\"1024t\",\"max-file\":\"1\","
-              "\"compress\":\"false\"}}");
+              "\"compress\":\"false\",\"mode\":\"blocking\"}}");
     drop(m);
 }
 
