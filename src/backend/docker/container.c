@@ -301,8 +301,8 @@ static void put_limits(const ContainerDefaults *defaults, JsonWriter *w) {
 }
 
 /* The one whose logs can be read whole, at any time: never rotated, and nothing is dropped that is
- * written faster than it can be stored, whatever the engine does with those of others. What is not set here it fills in from its own options, and it knows no word for
- * "never". */
+ * written faster than it can be stored, whatever the engine does with those of others. What is not
+ * set here it fills in from its own options, and it knows no word for "never". */
 static void put_log_config(JsonWriter *w) {
     json_kv_object(w, "LogConfig");
     json_kv_string(w, "Type", "json-file");
