@@ -136,7 +136,7 @@ def test_an_engine_that_talks_rubbish(thole, docker, relay):
     end = task.over()
     assert end["result"] != "success" and end["error"], end
     relay.spoil = None
-    task.thole.run("workflow", "delete", task.name)
+    task.thole.run("workflow", "delete", task.name, code=1)  # it says what it has left
     wait_until(lambda: not task.dir.exists(), what="it to be gone")
     wait_until(lambda: task.thole.run("backend", "orphans", "--remove") and task.things() == {}, what="everything to be removed")
 
@@ -208,7 +208,7 @@ def test_the_engine_stays_away(thole, own_docker):
     end = task.over()
     assert end["result"] == "error" and own_docker.address in end["error"] and end["error"].count("\n") == 0, end
     own_docker.start()
-    thole.run("workflow", "delete", task.name)
+    thole.run("workflow", "delete", task.name, code=1)  # it says what it has left
     wait_until(lambda: not task.dir.exists(), what="it to be gone")
     wait_until(lambda: thole.run("backend", "orphans", "--remove") and task.things() == {}, what="everything to be removed")
 
