@@ -269,6 +269,8 @@ static int orphans(Cli *cli, const BackendAsk *given, Err *err) {
     return given->remove ? remove_orphans(cli, &all, given->unread, err) : EXIT_DONE;
 }
 
+#define VERBS "list|show|orphans"
+
 static int run(Cli *cli, void *given, Err *err) {
     static const char *const verbs[] = {"list", "show", "orphans"};
     const char *verb = cli->names.n ? cli->names.at[0] : "";
@@ -278,14 +280,22 @@ static int run(Cli *cli, void *given, Err *err) {
         return orphans(cli, given, err);
     if (strcmp(verb, "show") == 0 && cli->names.n == 2)
         return show(cli, cli->names.at[1], err);
-    err_set(err, ERR_INVALID, "thole backend takes list, show NAME or orphans");
+    if (strcmp(verb, "show") == 0)
+        return err_set(err, ERR_INVALID,
+                       "thole backend show takes the name of one backend; "
+                       "`thole backend list` shows them");
+    if (option_is_choice(VERBS, verb))
+        return err_set(err, ERR_INVALID,
+                       "thole backend %s takes no word; \"%.60s\" is one too many", verb,
+                       cli->names.at[1]);
+    err_set(err, ERR_INVALID, "thole backend takes " VERBS);
     return err_suggest(err, str_suggest(verb, verbs, COUNT(verbs)), "");
 }
 
 const Command command_backend = {
     .name = "backend",
     .args = "list | show NAME | orphans [--remove [--unread]]",
-    .words = "list|show|orphans",
+    .words = VERBS,
     .doc = "Shows where workflows may run, and what is left there",
     .more = "What is available is a matter of your environment: DOCKER_HOST and its like.",
     .outputs = "table|json",

@@ -131,6 +131,8 @@ typedef struct Verb {
     int (*run)(Cli *cli, const WorkflowOptions *ask, Err *err);
 } Verb;
 
+#define VERBS "run|list|show|logs|events|graph|cancel|wait|delete"
+
 static const Verb verbs[] = {
     {"run", "the file of a Config, or - for stdin", 1, "text|json", workflow_run},
     {"list", NULL, 0, "text|json", list},
@@ -150,8 +152,7 @@ static const Verb *find_verb(const char *name, Err *err) {
         if (strcmp(verbs[i].name, name) == 0)
             return &verbs[i];
     }
-    err_set(err, ERR_INVALID,
-            "thole workflow takes run, list, show, logs, events, graph, cancel, wait or delete");
+    err_set(err, ERR_INVALID, "thole workflow takes " VERBS);
     err_suggest(err, str_suggest(name, names, COUNT(names)), "");
     return NULL;
 }
@@ -182,7 +183,7 @@ const Command command_workflow = {
             "[--timeout D] [--keep] [-d] | list | show T | logs T [STEP…] [-f] [-n N] | "
             "events T [STEP…] [-f] [-n N] | graph T | "
             "cancel T [--grace D] | wait T [--timeout D] | delete T [--no-wait]",
-    .words = "run|list|show|logs|events|graph|cancel|wait|delete",
+    .words = VERBS,
     .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
     .more = "CONFIG is a file, or - for stdin. T is the uuid of a task, or as much of it as no\n"
             "other begins with. ^C, or TERM, cancels what `run` runs; -d, or HUP, leaves it alone.",

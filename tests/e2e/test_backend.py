@@ -47,6 +47,8 @@ def test_what_is_wrong_is_said(thole):
     assert "did you mean docker?" in thole.run("backend", "show", "doker", code=2).err
     assert "did you mean list?" in thole.run("backend", "lst", code=2).err
     assert "--remove" in thole.run("backend", "show", "local", "--remove", code=2).err
+    assert "takes the name of one backend" in thole.run("backend", "show", code=2).err
+    assert "\"docker\" is one too many" in thole.run("backend", "list", "docker", code=2).err
     assert "--unread is of --remove" in thole.run("backend", "orphans", "--unread", code=2).err
     wrong = "the option tls_verify of the backend docker is \"perhaps\", which is not true or false"
     docker = backends(thole, THOLE_BACKEND_DOCKER_TLS_VERIFY="perhaps")["docker"]
