@@ -48,6 +48,10 @@ const WorkflowConfig *workflow_load(const char *file, const char *text, size_t s
 /* Likewise, of source->file; the source has its places then. The Config alone goes into `arena`,
  * what it was read from, which is several times as large, into the source's. */
 const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size, Arena *arena);
+/* Likewise, but JSON without its places, which take as long as all the rest: is anything reported,
+ * ask workflow_read. */
+const WorkflowConfig *workflow_read_quickly(Source *source, const char *text, size_t size,
+                                            Arena *arena);
 /* Likewise, of source->value: one that was stored. */
 const WorkflowConfig *workflow_decode(const Source *source, Arena *arena);
 /* The forms of all its secrets, in `arena`: what is masked in logs, and what shows it. */

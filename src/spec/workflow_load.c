@@ -24,14 +24,10 @@ bool workflow_is_graph(const WorkflowConfig *config) {
     return false;
 }
 
-/* JSON is YAML, which knows where each value stands, but for some strings: then it is read as what
- * it is, and places are not known. */
 static int read_tree(Source *source, const char *text, size_t size) {
     size_t space = strspn(text, " \t\r\n");
-    Report ignored;
     JsonPlace at;
     Err err;
-    report_init(&ignored, source->arena);
     if (text[space] != '{')
         return yaml_parse(&(YamlText){source->file, text, size}, source->arena, source->report,
                           &source->value);
@@ -40,11 +36,18 @@ static int read_tree(Source *source, const char *text, size_t size) {
         report_add(source->report, &place, NULL, "not valid JSON: %s", err.msg);
         return -1;
     }
+    return 0;
+}
+
+/* JSON is YAML, which knows where each value stands, but for some strings: then it is read as what
+ * it is, and places are not known. */
+static void find_places(Source *source, const char *text, size_t size) {
     const Value *placed;
+    Report ignored;
+    report_init(&ignored, source->arena);
     if (yaml_parse(&(YamlText){source->file, text, size}, source->arena, &ignored, &placed) == 0 &&
         value_equal(placed, source->value))
         source->value = placed;
-    return 0;
 }
 
 static bool is_config(const Source *source) {
@@ -124,8 +127,17 @@ const WorkflowConfig *workflow_decode(const Source *source, Arena *arena) {
     return source->report->errors == errors ? config : NULL;
 }
 
-const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size, Arena *arena) {
+const WorkflowConfig *workflow_read_quickly(Source *source, const char *text, size_t size,
+                                            Arena *arena) {
     return read_tree(source, text, size) < 0 ? NULL : workflow_decode(source, arena);
+}
+
+const WorkflowConfig *workflow_read(Source *source, const char *text, size_t size, Arena *arena) {
+    if (read_tree(source, text, size) < 0)
+        return NULL;
+    if (text[strspn(text, " \t\r\n")] == '{')
+        find_places(source, text, size);
+    return workflow_decode(source, arena);
 }
 
 const WorkflowConfig *workflow_load(const char *file, const char *text, size_t size, Arena *arena,

@@ -508,9 +508,8 @@ static void keep_warnings(Workflow *workflow, const Report *report) {
 }
 
 /* NULL also if its backend refuses what the Config asks for. */
-static Workflow *make(Engine *engine, const WorkflowAsk *ask, WorkflowParts *parts, Source *source,
-                      Err *err) {
-    parts->config = workflow_read(source, ask->text, ask->size, parts->arena);
+static Workflow *make_with(Engine *engine, const WorkflowAsk *ask, WorkflowParts *parts,
+                           Source *source, Err *err) {
     if (!parts->config) {
         err_set(err, ERR_INVALID, "%s is not valid", ask->file);
         return NULL;
@@ -526,6 +525,22 @@ static Workflow *make(Engine *engine, const WorkflowAsk *ask, WorkflowParts *par
     }
     keep_warnings(workflow, source->report);
     return workflow;
+}
+
+/* Where what stands is asked only if there is something to be told. */
+static Workflow *make(Engine *engine, const WorkflowAsk *ask, WorkflowParts *parts, Source *source,
+                      Err *err) {
+    Report quick;
+    Source plain = *source;
+    report_init(&quick, source->arena);
+    plain.report = &quick;
+    parts->config = workflow_read_quickly(&plain, ask->text, ask->size, parts->arena);
+    Workflow *workflow = make_with(engine, ask, parts, &plain, err);
+    if (quick.n == 0)
+        return workflow;
+    workflow_free(workflow);
+    parts->config = workflow_read(source, ask->text, ask->size, parts->arena);
+    return make_with(engine, ask, parts, source, err);
 }
 
 Workflow *workflow_create(Engine *engine, const WorkflowAsk *ask, Report *report, Err *err) {
