@@ -322,9 +322,11 @@ static int take_host(DockerEngine *engine, Err *err) {
                                                       : "";
     size_t n = strcspn(where, "/");
     if (n == 0 || where[n + (where[n] == '/')])
-        return err_set(err, ERR_INVALID,
-                       "DOCKER_HOST %s is not understood; it is unix:///path or tcp://host:port",
-                       host);
+        return err_set(
+            err, ERR_INVALID,
+            "DOCKER_HOST %s is not understood; it is unix:///path or tcp://host:port, which "
+            "may be written http://host:port",
+            host);
     engine->base = xasprintf("http://%.*s", (int)n, where);
     return 0;
 }

@@ -16,8 +16,8 @@
 
 typedef struct DockerEngine DockerEngine;
 
-/* `host` as in DOCKER_HOST: unix:///path or tcp://host:port; NULL or "": the usual socket. NULL: it
- * is neither. Connects to nothing yet. */
+/* `host` as in DOCKER_HOST: unix:///path or tcp://host:port, which http://host:port means, too;
+ * NULL or "": the usual socket. NULL: it is none of these. Connects to nothing yet. */
 DockerEngine *docker_engine_new(Loop *loop, const char *host, Err *err);
 /* Over TCP it is asked in TLS from now on: its certificate is checked against ca.pem if `verify`;
  * cert.pem and key.pem are shown. -1: one of them is not in `dir`. A unix socket is asked as it

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 typedef struct Reading {
     const StrMap *options;
     Arena *arena;
@@ -47,7 +49,7 @@ static StrList volumes(Reading *r) {
 /* Asked for by itself it would be silently not done. */
 static void check_tls(Reading *r, const DockerSettings *s) {
     const char *asked = r->options ? strmap_get(r->options, "tls_verify") : NULL;
-    if (r->failed || s->cert_path[0] || !asked || !s->tls_verify || !strstr(s->host, "tcp://"))
+    if (r->failed || s->cert_path[0] || !asked || !s->tls_verify || !str_starts(s->host, "tcp://"))
         return;
     err_set(r->err, ERR_INVALID,
             "the option tls_verify of the backend docker wants cert_path, the directory with "

@@ -169,7 +169,7 @@ static Op *fake_start_step(Backend *backend, StepId id, const Step *step, OpFn f
     Fake *fake = fake_of(backend);
     Err err = {0};
     if (!map_get(&fake->tasks, id.task))
-        err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
+        err_set(&err, ERR_NOT_FOUND, "workflow %s was not set up", id.task);
     else if (fake_run(fake, id))
         err_set(&err, ERR_CONFLICT, "run %u of %s in %s exists already", id.run, id.step, id.task);
     if (err.kind != ERR_NONE)
@@ -308,7 +308,7 @@ static Op *fake_exec_step(Backend *backend, StepId id, const Step *step, int64_t
     Fake *fake = fake_of(backend);
     if (!map_get(&fake->tasks, id.task)) {
         Err err = {0};
-        err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
+        err_set(&err, ERR_NOT_FOUND, "workflow %s was not set up", id.task);
         return refuse(fake, &err, fn, arg);
     }
     FakeCall *call = fake_call_new(fake, &fake->execs, fn, arg);
@@ -358,7 +358,7 @@ static Op *fake_resume_step(Backend *backend, StepId id, OpFn fn, void *arg) {
     StepState never = {.phase = STEP_NEVER, .container = "", .oom_killed = UNKNOWN};
     Err err = {0};
     if (!map_get(&fake->tasks, id.task))
-        err_set(&err, ERR_NOT_FOUND, "%s was not set up", id.task);
+        err_set(&err, ERR_NOT_FOUND, "workflow %s was not set up", id.task);
     else if (run && run->start)
         err_set(&err, ERR_CONFLICT, "run %u of %s is being started", id.run, id.step);
     if (err.kind != ERR_NONE || is_hidden(fake, run, &err))

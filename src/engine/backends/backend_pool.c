@@ -10,7 +10,8 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-enum { PATIENCE_MS = 60 * 1000, AGAIN_MS = 1000, KINDS_MAX = 8 };
+/* PATIENCE_MS: with a backend that has no option of that name. */
+enum { PATIENCE_MS = 60 * 1000, AGAIN_MS = 1000 };
 
 struct BackendPool {
     Loop *loop;
@@ -53,7 +54,7 @@ static const BackendKind *find_kind(const BackendPool *pool, const char *name) {
 }
 
 static int unknown_kind(const BackendPool *pool, const char *name, Err *err) {
-    const char *names[KINDS_MAX];
+    const char *names[MAX_BACKEND_KINDS];
     Buf all;
     buf_init(&all, MAX_JSON_BYTES);
     for (size_t i = 0; i < pool->kind_n; i++) {
@@ -299,7 +300,7 @@ BackendPool *backend_pool_new(Loop *loop, const BackendKind *kinds, size_t n) {
     BackendPool *pool = xcalloc(1, sizeof(*pool));
     pool->loop = loop;
     pool->kinds = kinds;
-    pool->kind_n = n < KINDS_MAX ? n : KINDS_MAX;
+    pool->kind_n = n < MAX_BACKEND_KINDS ? n : MAX_BACKEND_KINDS;
     list_init(&pool->pooled);
     return pool;
 }

@@ -31,6 +31,20 @@ static void load(World *world) {
     ASSERT(heard.err.kind == ERR_NONE);
 }
 
+void world_make(World *world) {
+    static int worlds;
+    char *dir = arena_printf(&world->arena, "%s/state%d", test_dir(), ++worlds);
+    ASSERT(mkdir(dir, 0700) == 0);
+    world->dir = dir;
+    world->loop = loop_new();
+}
+
+void world_ended(void *arg, const void *result, const Err *err) {
+    Ending *ending = arg;
+    (void)result, (void)err;
+    ending->left--;
+}
+
 World *world_open(void) {
     World *world = xcalloc(1, sizeof(*world));
     arena_init(&world->arena);

@@ -52,6 +52,19 @@ typedef struct Conformance {
 
 extern const Conformance conformance;
 
+/* ---- For those who make worlds ---- */
+
+/* Its loop, and a directory below test_dir(). */
+void world_make(World *world);
+
+/* What is being ended, counted: as many calls as are in flight. */
+typedef struct Ending {
+    World *world;
+    int left;
+} Ending;
+
+void world_ended(void *arg, const void *result, const Err *err); /* arg: Ending; of one call */
+
 /* ---- For the tests ---- */
 
 /* What was heard of one call. */

@@ -41,11 +41,7 @@ Backend *engine_world_backend(World *world) {
 }
 
 static void open_world(World *world) {
-    static int worlds;
-    char *dir = arena_printf(&world->arena, "%s/state%d", test_dir(), ++worlds);
-    ASSERT(mkdir(dir, 0700) == 0);
-    world->dir = dir;
-    world->loop = loop_new();
+    world_make(world);
     world->backend = engine_world_backend(world);
 }
 
@@ -56,37 +52,26 @@ static void crash(World *world) {
 
 /* ---- Ending ---- */
 
-typedef struct Closing {
-    World *world;
-    int left;
-} Closing;
-
-static void on_gone(void *arg, const void *result, const Err *err) {
-    Closing *closing = arg;
-    (void)result, (void)err;
-    closing->left--;
-}
-
 static void on_found(void *arg, const void *result, const Err *err) {
-    Closing *closing = arg;
+    Ending *ending = arg;
     const Leftovers *found = result;
     (void)err;
     for (size_t i = 0; found && i < found->n; i++) {
         if (i > 0 && strcmp(found->at[i].task, found->at[i - 1].task) == 0)
             continue;
-        closing->left++;
-        backend_destroy_workflow(closing->world->backend, found->at[i].task, NULL, on_gone,
-                                 closing);
+        ending->left++;
+        backend_destroy_workflow(ending->world->backend, found->at[i].task, NULL, world_ended,
+                                 ending);
     }
-    closing->left--;
+    ending->left--;
 }
 
 static void close_world(World *world) {
-    Closing closing = {.world = world, .left = 1};
+    Ending ending = {.world = world, .left = 1};
     backend_free(world->backend); /* so that nothing is asked to end in its own time */
     world->backend = engine_world_backend(world);
-    backend_leftovers(world->backend, on_found, &closing);
-    UNTIL(world, closing.left == 0);
+    backend_leftovers(world->backend, on_found, &ending);
+    UNTIL(world, ending.left == 0);
     backend_free(world->backend);
     loop_free(world->loop);
 }

@@ -28,11 +28,7 @@ static Backend *new_backend(World *world) {
 }
 
 static void open_world(World *world) {
-    static int worlds;
-    char *dir = arena_printf(&world->arena, "%s/state%d", test_dir(), ++worlds);
-    ASSERT(mkdir(dir, 0700) == 0);
-    world->dir = dir;
-    world->loop = loop_new();
+    world_make(world);
     world->backend = new_backend(world);
 }
 
@@ -43,34 +39,23 @@ static void crash(World *world) {
 
 /* ---- Ending ---- */
 
-typedef struct Closing {
-    World *world;
-    int left;
-} Closing;
-
-static void on_stopped(void *arg, const void *result, const Err *err) {
-    Closing *closing = arg;
-    (void)result, (void)err;
-    closing->left--;
-}
-
 static void on_found(void *arg, const void *result, const Err *err) {
     static const StopHow at_once = {.signal = SIGKILL};
-    Closing *closing = arg;
+    Ending *ending = arg;
     const Discovered *found = result;
     (void)err;
     for (size_t i = 0; found && i < found->n; i++) {
         StepId id = {found->at[i].task, found->at[i].step, found->at[i].run};
-        closing->left++;
-        backend_destroy_step(closing->world->backend, id, &at_once, on_stopped, closing);
+        ending->left++;
+        backend_destroy_step(ending->world->backend, id, &at_once, world_ended, ending);
     }
-    closing->left--;
+    ending->left--;
 }
 
 static void close_world(World *world) {
-    Closing closing = {.world = world, .left = 1};
-    backend_discover(world->backend, on_found, &closing);
-    UNTIL(world, closing.left == 0);
+    Ending ending = {.world = world, .left = 1};
+    backend_discover(world->backend, on_found, &ending);
+    UNTIL(world, ending.left == 0);
     local_backend_say_bye(world->backend);
     backend_free(world->backend);
     loop_free(world->loop);
