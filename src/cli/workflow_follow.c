@@ -30,6 +30,7 @@ typedef struct StepSeen {
     size_t live;  /* its place in Follow.live, plus one; 0: none */
     char *told;   /* owned; what became of it, held back until its log has ended */
     bool written; /* its log has */
+    bool idle;    /* it has none: it is told of behind those that were known before it */
 } StepSeen;
 
 typedef struct Follow {
@@ -38,6 +39,7 @@ typedef struct Follow {
     Map steps; /* uuid → StepSeen */
     VEC(StepSeen *) live;
     VEC(StepSeen *) held; /* those with something to be told */
+    size_t held_at;       /* before it all is told */
     HttpLines *events;
     int64_t seq;       /* of the last event that was heard */
     bool heard;        /* the stream of events ended by itself, or broke: is it over? */
@@ -75,17 +77,30 @@ static void tell(Follow *f, StepSeen *seen, const Value *step) {
     workflow_step_sentence(step, f->cli->color_err, &text);
     seen->told = buf_take(&text);
     buf_deinit(&text);
-    if (seen->written || !value_get(step, "started"))
+    seen->idle = !value_get(step, "started");
+    if (seen->written || (seen->idle && f->held_at == f->held.n))
         say_told(f, seen);
     else
         VEC_PUSH(f->held, seen);
+}
+
+/* Its log has ended: that, and who was waiting for it. */
+static void let_go(Follow *f, StepSeen *seen) {
+    say_told(f, seen);
+    for (; f->held_at < f->held.n; f->held_at++) {
+        StepSeen *next = f->held.at[f->held_at];
+        if (next->told && !next->idle)
+            return;
+        if (next->told)
+            say_told(f, next);
+    }
 }
 
 static void say_held(Follow *f) {
     for (size_t i = 0; i < f->held.n; i++)
         if (f->held.at[i]->told)
             say_told(f, f->held.at[i]);
-    f->held.n = 0;
+    f->held.n = f->held_at = 0;
 }
 
 static StepSeen *seen_of(Follow *f, const char *uuid, const char *name) {
@@ -156,7 +171,7 @@ static void on_line(void *arg, const LogEntry *entry) {
         StepSeen *seen = seen_of(f, entry->object, entry->target);
         seen->written = true;
         if (seen->told)
-            say_told(f, seen);
+            let_go(f, seen);
         return;
     }
     progress_clear(&f->progress);
