@@ -288,14 +288,23 @@ static void trim(Buf *out) {
     buf_putc(out, '\n');
 }
 
+/* Of one below another: lanes alone stand before what follows it, and before what waits for nobody,
+ * lest it be taken for that. */
+static bool wants_room(const Lanes *lanes, size_t row, size_t own) {
+    const ChartStep *all = lanes->chart->at;
+    if (row == 0 || lanes->above != own)
+        return false;
+    return lanes->owner[own] ||
+           (!all[lanes->order[row]].after_n && all[lanes->order[row - 1]].after_n);
+}
+
 /* out NULL: the lanes are counted alone. */
 static void draw_lane_row(Lanes *lanes, size_t row, size_t width, Buf *out) {
     size_t i = lanes->order[row], own = choose(lanes, i, row);
     const ChartStep *step = &lanes->chart->at[i];
-    bool taken = lanes->owner[own] != 0;
     if (own + 1 > lanes->high)
         lanes->high = own + 1;
-    if (out && taken && lanes->above == own) { /* the one above is not just its neighbour */
+    if (out && wants_room(lanes, row, own)) {
         put_lanes(lanes, i, SIZE_MAX, out);
         trim(out);
     }

@@ -45,6 +45,19 @@ TEST(steps_that_have_nothing_to_do_with_each_other_are_not_connected)
           "*  a  success\n*  b  success\n*  c  success\n");
 }
 
+TEST(what_waits_for_nobody_is_not_taken_for_what_follows)
+{
+    ChartStep at[] = {step("one", "success", ""), step("two", "success", ""),
+                      step("three", "success", ""), step("four", "success", "a")};
+    check((Chart){.at = at, .n = COUNT(at), .utf8 = true, .width = 80},
+          "✓  one    success\n"
+          "│\n"
+          "✓  four   success\n"
+          "\n"
+          "✓  two    success\n"
+          "✓  three  success\n");
+}
+
 TEST(a_graph_in_ascii_and_in_colour)
 {
     ChartStep at[] = {step("a", "success", ""), step("b", "running", "a")};
