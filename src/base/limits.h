@@ -4,14 +4,15 @@
 #pragma once
 
 enum {
-    MAX_CONFIG_BYTES = 4 << 20,
+    MAX_CONFIG_BYTES = 4 << 20,    /* of a project */
+    MAX_WORKFLOW_BYTES = 40 << 20, /* of a Config: many steps, with all variables of a CI in each */
     MAX_JSON_BYTES = 64 << 20,
     MAX_JSON_DEPTH = 200,
     MAX_YAML_DEPTH = 100,
     MAX_YAML_NODES = 1 << 20, /* after aliases are expanded */
     MAX_STATE_BYTES = 64 << 20,
-    MAX_OBJECT_BYTES = 32 << 20,
-    MAX_REQUEST_BYTES = 20 << 20,
+    MAX_OBJECT_BYTES = 64 << 20,
+    MAX_REQUEST_BYTES = 64 << 20,
     /* Of a request's head. The HTTP library has one buffer of this size for each connection,
      * touches half of it, and gives it back to the system if it is larger than 32 KiB. */
     MAX_HEADER_BYTES = 33 << 10,

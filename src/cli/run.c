@@ -141,7 +141,7 @@ static void keep_streams(void) {
 
 int cli_run(int argc, char **argv) {
     keep_streams();
-    bool plain = getenv("NO_COLOR") && getenv("NO_COLOR")[0];
+    bool plain = (getenv("NO_COLOR") && getenv("NO_COLOR")[0]) || str_same(getenv("TERM"), "dumb");
     Cli cli = {.terminal = isatty(STDOUT_FILENO)};
     AUTO_FREE const char **words = xcalloc((size_t)argc + 1, sizeof(*words));
     Err err;

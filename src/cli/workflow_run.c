@@ -27,11 +27,11 @@ static int read_stdin(Config *config, Err *err) {
     Buf buf;
     char piece[16 * 1024];
     ssize_t n;
-    buf_init(&buf, MAX_CONFIG_BYTES + sizeof(piece));
+    buf_init(&buf, MAX_WORKFLOW_BYTES + sizeof(piece));
     while ((n = read(STDIN_FILENO, piece, sizeof(piece))) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 || buf.n + (size_t)n > MAX_CONFIG_BYTES)
+        if (n < 0 || buf.n + (size_t)n > MAX_WORKFLOW_BYTES)
             break;
         buf_put(&buf, piece, (size_t)n);
     }
@@ -41,7 +41,7 @@ static int read_stdin(Config *config, Err *err) {
     buf_deinit(&buf);
     if (n > 0)
         return err_set(err, ERR_LIMIT, "stdin has more than the %d bytes that a Config may have",
-                       MAX_CONFIG_BYTES);
+                       MAX_WORKFLOW_BYTES);
     return n < 0 ? err_sys(err, number, "read stdin") : 0;
 }
 
@@ -49,7 +49,7 @@ static int read_config(const char *file, Config *ret, Err *err) {
     bool in = strcmp(file, "-") == 0;
     *ret = (Config){.file = in ? "stdin" : file};
     return in ? read_stdin(ret, err)
-              : file_read(file, MAX_CONFIG_BYTES, &ret->text, &ret->size, err);
+              : file_read(file, MAX_WORKFLOW_BYTES, &ret->text, &ret->size, err);
 }
 
 /* ---- what is sent ---- */
@@ -72,6 +72,15 @@ static int split(const char *option, const char *pair, char **ret_name, Err *err
     return 0;
 }
 
+/* Of what is given twice the last counts. */
+static bool given_again(const TextList *list, size_t i, const char *name) {
+    size_t n = strlen(name);
+    for (size_t k = i + 1; k < list->n; k++)
+        if (strncmp(list->at[k], name, n) == 0 && (!list->at[k][n] || list->at[k][n] == '='))
+            return true;
+    return false;
+}
+
 static int put_env(const TextList *env, JsonWriter *out, Err *err) {
     json_kv_object(out, "env");
     for (size_t i = 0; i < env->n; i++) {
@@ -82,7 +91,8 @@ static int put_env(const TextList *env, JsonWriter *out, Err *err) {
         if (!value)
             return err_set(err, ERR_INVALID, "--env %.60s: it is K=V; --env %.60s= is empty", name,
                            name);
-        json_kv_string(out, name, value + 1);
+        if (!given_again(env, i, name))
+            json_kv_string(out, name, value + 1);
     }
     json_object_end(out);
     return 0;
@@ -100,7 +110,8 @@ static int put_secrets(const TextList *secrets, JsonWriter *out, Err *err) {
         if (!value)
             return err_set(err, ERR_INVALID,
                            "--secret %.60s: there is no such variable in your environment", name);
-        json_kv_string(out, name, value);
+        if (!given_again(secrets, i, name))
+            json_kv_string(out, name, value);
     }
     json_object_end(out);
     return 0;

@@ -49,13 +49,12 @@ TEST(what_waits_for_nobody_is_not_taken_for_what_follows)
 {
     ChartStep at[] = {step("one", "success", ""), step("two", "success", ""),
                       step("three", "success", ""), step("four", "success", "a")};
-    check((Chart){.at = at, .n = COUNT(at), .utf8 = true, .width = 80},
-          "✓  one    success\n"
-          "│\n"
-          "✓  four   success\n"
-          "\n"
-          "✓  two    success\n"
-          "✓  three  success\n");
+    check((Chart){.at = at, .n = COUNT(at), .utf8 = true, .width = 80}, "✓  one    success\n"
+                                                                        "│\n"
+                                                                        "✓  four   success\n"
+                                                                        "\n"
+                                                                        "✓  two    success\n"
+                                                                        "✓  three  success\n");
 }
 
 TEST(a_graph_in_ascii_and_in_colour)
