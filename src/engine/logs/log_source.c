@@ -37,6 +37,9 @@ struct LogSource {
     uint32_t ended;  /* the newest run known to have ended */
     bool alive;      /* the newest run is */
     bool follow, saw_older;
+    /* somebody said so of the newest run; else it was met on disk, and may be just beginning */
+    bool told;
+    bool closed;
     /* what comes was written after `since`, whatever the clock showed: it may have been set back */
     bool since_met;
     bool whole; /* the run had ended before its log was read to the end: no more to look for */
@@ -288,7 +291,7 @@ static bool read_disk(LogSource *source) {
     }
     if (!keeps || got <= 0)
         source->reader = log_reader_free(source->reader);
-    source->whole = over && got == 0;
+    source->whole = over && got == 0 && source->told;
     return source->queue.n > 0;
 }
 
@@ -334,7 +337,8 @@ static void follow(LogSource *source) {
 
 /* Behind all of its lines. */
 static bool tell_end(LogSource *source, LogLine *ret) {
-    if (!source->ask.ask->ends || source->told_end >= source->run)
+    if (!source->ask.ask->ends || source->told_end >= source->run ||
+        (source->follow && !source->told))
         return false;
     source->told_end = source->run;
     *ret = (LogLine){.stream = LOG_END,
@@ -410,6 +414,7 @@ void log_source_take(LogSource *source) {
 
 static void init(LogSource *source, const LogSourceAsk *ask) {
     *source = (LogSource){.ask = *ask, .alive = ask->alive, .newest = ask->newest};
+    source->told = ask->newest != 0;
     log_lines_init(&source->lines);
     buf_init(&source->queue, QUEUE_MOST);
     buf_init(&source->incoming, QUEUE_MOST);
@@ -525,7 +530,7 @@ static void begin(LogSource *source) {
     const LogAsk *ask = source->ask.ask;
     const LogCursor *cursor = cursor_of(source);
     uint32_t oldest = find_runs(source);
-    source->follow = ask->follow;
+    source->follow = ask->follow && !source->closed;
     source->phase = source->follow ? PHASE_REST : PHASE_OVER;
     source->since_met = cursor || (source->newest == 0 && source->ask.since_past);
     if (source->newest == 0 || (ask->run && ask->run > source->newest))
@@ -569,6 +574,7 @@ void log_source_news(LogSource *source, uint32_t run, bool alive) {
         return;
     source->newest = run;
     source->alive = alive;
+    source->told = true;
     if (source->phase == PHASE_REST && source->run == 0)
         begin_first(source);
     else if (source->phase == PHASE_REST)
@@ -577,6 +583,7 @@ void log_source_news(LogSource *source, uint32_t run, bool alive) {
 
 void log_source_close(LogSource *source) {
     source->follow = source->alive = false;
+    source->closed = source->told = true;
     op_drop(source->tail);
     source->tail = NULL;
     if (source->phase == PHASE_LIVE || (source->phase == PHASE_REST && source->run))

@@ -65,7 +65,7 @@ void ear_free(Ear *ear) {
 }
 
 static void note(Ear *ear, const LogLine *line) {
-    static const char *const streams[] = {"gap", "out", "err"};
+    static const char *const streams[] = {"gap", "out", "err", [LOG_END] = "end"};
     snprintf(ear->object, sizeof(ear->object), "%s", line->object);
     ear->cursor = (LogCursor){ear->object, line->run, line->offset, line->from};
     ear->lines++;

@@ -116,6 +116,47 @@ TEST(steps_are_followed_as_they_begin_and_until_the_workflow_is_over)
     scene_free(scene);
 }
 
+static Ear *follow_to_ends(Scene *scene) {
+    Ear *ear = ear_new(scene, (LogAsk){OF_T1, .follow = true, .ends = true});
+    ASSERT(ear->stream);
+    return ear;
+}
+
+/* What is on disk of a run before anybody has said that it has begun is not all. */
+TEST(the_end_of_a_step_is_told_behind_its_last_line)
+{
+    static const FakeScript slow = {.start_delay_ms = 1000, .life_ms = 1000, .output = "here\n"};
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", NULL, &slow);
+    begin(scene, PIPELINE(STAGE(STEP("a", "")) "," STAGE(STEP("b", ""))));
+    Ear *ear = follow_to_ends(scene);
+    loop_advance(scene->loop, 10);
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "");
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "a/1 out here");
+    loop_advance(scene->loop, 1010);
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "a/1 end ");
+    loop_advance(scene->loop, 3000);
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "b/1 out here|b/1 end ");
+    CHECK_EQ(ear->last, -1);
+    ear_free(ear);
+    scene_free(scene);
+}
+
+TEST(a_workflow_that_is_over_before_its_follower_looks_is_heard_to_the_end)
+{
+    static const FakeScript fast = {.output = "here\n"};
+    Scene *scene = stage();
+    fake_script(scene->backend, "T1", NULL, &fast);
+    begin(scene, PIPELINE(STAGE(STEP("a", "")) "," STAGE(STEP("b", ""))));
+    Ear *ear = follow_to_ends(scene);
+    loop_advance(scene->loop, 10);
+    CHECK_STR(ear_hear(scene, ear, SIZE_MAX), "a/1 out here|a/1 end |b/1 out here|b/1 end ");
+    CHECK_EQ(ear->last, -1);
+    ear_free(ear);
+    scene_free(scene);
+}
+
 /* Whoever follows comes again with where it was, and hears each line once. */
 TEST(a_follower_goes_on_at_the_next_server)
 {
