@@ -56,6 +56,11 @@ static void add_time(Buf *path, int64_t us) {
     client_param(path, "since", text);
 }
 
+static int64_t newest_us(const LogFeed *feed) {
+    int64_t us;
+    return time_parse(feed->newest, &us, NULL) == 0 ? us : feed->opened_us;
+}
+
 static void add_cursors(const LogFeed *feed, Buf *path) {
     size_t at = 0;
     const char *object;
@@ -78,7 +83,7 @@ static void add_place(const LogFeed *feed, Buf *path) {
     if (again && feed->cursors.n <= CURSORS_MOST)
         add_cursors(feed, path);
     if (again && feed->cursors.n > CURSORS_MOST)
-        add_time(path, feed->newest_us - LOOK_BACK_US);
+        add_time(path, newest_us(feed) - LOOK_BACK_US);
     else if (ask->since)
         client_param(path, "since", ask->since);
     else if (again && ask->tail >= 0)
@@ -116,39 +121,6 @@ int log_feed_fd(const LogFeed *feed) {
 
 /* ---- hearing ---- */
 
-static LogStreamKind stream_of(const char *name) {
-    static const char *const names[] = {
-        [LOG_GAP] = "gap", [LOG_OUT] = "out", [LOG_ERR] = "err", [LOG_END] = "end"};
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (str_same(names[i], name))
-            return (LogStreamKind)i;
-    return LOG_OUT;
-}
-
-static bool read_entry(LogFeed *feed, const char *json, size_t size, LogEntry *ret, int64_t *from) {
-    const Value *line;
-    arena_reset(&feed->arena);
-    if (json_parse(json, size, &feed->arena, &line, NULL) < 0)
-        return false;
-    const char *coded = value_get_str(line, "base64");
-    const Value *text = value_get(line, "text");
-    *ret = (LogEntry){.target = value_get_str(line, "target"),
-                      .object = value_get_str(line, "object"),
-                      .time = value_get_str(line, "time"),
-                      .run = value_get_int(line, "run", 0),
-                      .offset = value_get_int(line, "offset", 0),
-                      .stream = stream_of(value_get_str(line, "stream")),
-                      .partial = value_get_bool(line, "partial", false),
-                      .bytes = value_str(text),
-                      .size = value_str(text) ? text->len : 0,
-                      .json = json,
-                      .json_size = size};
-    *from = value_get_int(line, "from", ret->offset);
-    if (coded)
-        ret->bytes = base64_decode(coded, &feed->arena, &ret->size);
-    return ret->target && ret->object && ret->time && ret->bytes;
-}
-
 /* A line at or before the cursor of an earlier stream was given out already; a gap may stand right
  * behind a line. */
 static bool is_known(const LogFeed *feed, const Cursor *cursor, const LogEntry *entry) {
@@ -161,9 +133,8 @@ static bool is_known(const LogFeed *feed, const Cursor *cursor, const LogEntry *
     return entry->stream != LOG_GAP || cursor->gap;
 }
 
-static void give(LogFeed *feed, const LogEntry *entry, int64_t from) {
+static void give(LogFeed *feed, const LogEntry *entry) {
     Cursor *cursor = map_get(&feed->cursors, entry->object);
-    int64_t us;
     if (entry->stream == LOG_END) {
         feed->fn(feed->arg, entry);
         return;
@@ -174,19 +145,19 @@ static void give(LogFeed *feed, const LogEntry *entry, int64_t from) {
         cursor = xcalloc(1, sizeof(*cursor));
         map_put(&feed->cursors, entry->object, cursor);
     }
-    *cursor = (Cursor){entry->run, entry->offset, from, entry->stream == LOG_GAP, feed->opening};
-    if (time_parse(entry->time, &us, NULL) == 0 && us > feed->newest_us)
-        feed->newest_us = us;
+    *cursor =
+        (Cursor){entry->run, entry->offset, entry->from, entry->stream == LOG_GAP, feed->opening};
+    if (strcmp(entry->time, feed->newest) > 0) /* all of one form */
+        str_copy(feed->newest, sizeof(feed->newest), entry->time);
     feed->fn(feed->arg, entry);
 }
 
 static void take(LogFeed *feed, bool broken) {
     LogEntry entry;
-    int64_t from;
     size_t size;
-    for (const char *line; (line = http_lines_next(feed->lines, &size));)
-        if (read_entry(feed, line, size, &entry, &from))
-            give(feed, &entry, from);
+    for (const char *line; (line = http_lines_next(feed->lines, &size)); arena_reset(&feed->arena))
+        if (log_entry_read(line, size, &feed->arena, &entry))
+            give(feed, &entry);
     bool done = http_lines_done(feed->lines);
     feed->ended = done && !feed->ask.follow;
     feed->over = done && feed->ask.follow;

@@ -5,23 +5,9 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "cli/log_entry.h"
 #include "cli/options.h"
 #include "client/client.h"
-
-typedef enum LogStreamKind { LOG_GAP, LOG_OUT, LOG_ERR, LOG_END } LogStreamKind;
-
-/* One line. `bytes` may be anything; for a gap they say why something is missing; at an end there
- * are none, and none will come of this run. */
-typedef struct LogEntry {
-    const char *target, *object, *time;
-    int64_t run, offset;
-    LogStreamKind stream;
-    const char *bytes;
-    size_t size;
-    bool partial;     /* no newline followed */
-    const char *json; /* the line as it came */
-    size_t json_size;
-} LogEntry;
 
 typedef void (*LogEntryFn)(void *arg, const LogEntry *entry);
 
@@ -40,13 +26,14 @@ typedef struct LogAsk {
 typedef struct LogFeed {
     Client *client;
     LogAsk ask;
-    HttpLines *lines; /* NULL: none open */
-    bool ended;       /* the server said all there is */
-    bool over;        /* the server ended a stream that followed: the session is gone,
+    HttpLines *lines;       /* NULL: none open */
+    bool ended;             /* the server said all there is */
+    bool over;              /* the server ended a stream that followed: the session is gone,
                          the workflow over */
-    unsigned opening; /* how many streams there were */
-    Map cursors;      /* object → Cursor */
-    int64_t newest_us, opened_us;
+    unsigned opening;       /* how many streams there were */
+    Map cursors;            /* object → Cursor */
+    char newest[TIME_TEXT]; /* time of the newest line; "": none came */
+    int64_t opened_us;
     Arena arena; /* of the line in hand */
     LogEntryFn fn;
     void *arg;
