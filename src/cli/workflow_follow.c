@@ -352,6 +352,13 @@ static int code_of(const Follow *f) {
     return str_same(result, "timeout") ? EXIT_TIMEOUT : EXIT_FAILED;
 }
 
+/* The sentence about the whole may have said it. */
+static void say_left(const Value *status) {
+    const char *left = value_get_str(status, "left"), *error = value_get_str(status, "error");
+    if (left && !(error && strstr(error, left)))
+        cli_say("not all that it made is gone: %s", left);
+}
+
 static void last_word(Follow *f) {
     Buf text;
     say_held(f);
@@ -360,6 +367,7 @@ static void last_word(Follow *f) {
         cli_say("workflow %s: deleted meanwhile", f->ask->task);
         return;
     }
+    say_left(value_get(f->last, "status"));
     buf_init(&text, CLI_PATH_BYTES);
     workflow_sentence(f->last, f->cli->color_err, &text);
     cli_say("%s", buf_cstr(&text));

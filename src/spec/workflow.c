@@ -108,8 +108,9 @@ SCHEMA_STRUCT(t_docker, DockerOptions, "docker options", docker_fields);
 
 static const Field option_fields[] = {
     FIELD(BackendOptions, timeout_ms, "timeout", t_duration,
-          .doc = "the step is ended, and has failed, when it runs for longer; 0: as long as the "
-                 "workflow may"),
+          .doc =
+              "the step is ended, and has failed, when it runs for longer, from its start and not "
+              "from the pull of its image; 0: as long as the workflow may"),
     FIELD(BackendOptions, thole, "thole", t_thole, .doc = "what all our backends understand"),
     FIELD(BackendOptions, docker, "docker", t_docker, .doc = "what the docker backend understands"),
     FIELD(BackendOptions, kubernetes, "kubernetes", t_tree,

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -132,3 +133,45 @@ def test_names_are_files_of_their_own_or_refused_before_anything_starts(thole):
         said = thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T2", code=2).err
         assert f"pipeline[0].steps[1].{field}" in said and "\x1b" not in said, said
     assert not (thole.base / "ran").exists() and not (thole.state / "workflows" / "t2").exists()
+
+
+@pytest.fixture
+def silent(thole):
+    """What an engine that accepts and never answers listens on: the kernel connects who comes."""
+    path = str(thole.base / "silent.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(64)
+        yield {"DOCKER_HOST": f"unix://{path}"}
+
+
+def run_on(thole, engine, *words, **more):
+    path = write_config(thole, [step("a", "true")])
+    return thole.popen("workflow", "run", path, "--backend", "docker", "--task-uuid", "T1", *words, env=engine, **more)
+
+
+def test_a_timeout_ends_what_waits_for_an_engine_that_never_answers(thole, silent):
+    before = time.monotonic()
+    live = run_on(thole, silent, "--timeout", "1s")
+    assert live.wait(30) == 4
+    assert time.monotonic() - before < 20  # 1 s, then 10 s at most; the engine has a minute
+    assert "thole: not all that it made is gone: its end was not waited for; `thole backend orphans` lists" in live.err
+    assert "timeout" in live.err.splitlines()[-1], live.err
+
+
+def test_a_cancel_with_a_grace_ends_what_waits_for_an_engine_that_never_answers(thole, silent):
+    live = run_on(thole, silent)
+    wait_until(lambda: "T1" in thole.run("workflow", "list").out, what="it to be there")
+    before = time.monotonic()
+    thole.run("workflow", "cancel", "T1", "--grace", "1s")
+    assert live.wait(30) == 1
+    assert time.monotonic() - before < 8
+
+
+def test_a_server_that_dies_while_its_engine_never_answers(thole, silent):
+    live = run_on(thole, silent)
+    wait_until(lambda: "T1" in thole.run("workflow", "list").out, what="it to be there")
+    thole.run("workflow", "cancel", "T1", "--grace", "2s")
+    thole.kill(thole.server_pid())
+    assert live.wait(40) == 1
+    assert status(thole)["result"] == "canceled"

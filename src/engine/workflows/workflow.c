@@ -123,6 +123,7 @@ Workflow *workflow_free(Workflow *workflow) {
     op_drop(workflow->call);
     timer_free(workflow->again);
     timer_free(workflow->timeout);
+    timer_free(workflow->limit);
     timer_free(workflow->readout);
     workflow_drop_steps(workflow);
     pooled_drop(workflow->pooled);
@@ -171,21 +172,22 @@ void workflow_settle_by_force(Workflow *workflow, const char *why) {
     }
 }
 
-static void give_up_setup(Workflow *workflow);
-
 static void on_timeout(void *arg) {
     Workflow *workflow = arg;
     char limit[DURATION_TEXT], why[WORKFLOW_TEXT];
     Err err;
     workflow->timeout = timer_free(workflow->timeout);
-    if (!workflow_may_cancel(&workflow->facts))
+    if (!workflow_may_cancel(&workflow->facts)) {
+        workflow_hurry_destroy(workflow);
         return;
+    }
     duration_format_go(workflow->timeout_ms, limit);
     snprintf(why, sizeof(why), "it ran for longer than its timeout of %s", limit);
     if (workflow_note_cancel(workflow, RESULT_TIMEOUT, why, &err) < 0)
         log_warn("workflow %s: %s", workflow->name, err.msg);
     workflow_cancel(&workflow->facts, RESULT_TIMEOUT, why);
-    give_up_setup(workflow);
+    workflow_give_up_setup(workflow);
+    workflow_limit_wait(workflow);
     workflow_mark(workflow, UINT32_MAX);
 }
 
@@ -208,6 +210,7 @@ static uint32_t step_of_uuid(const Workflow *workflow, const char *uuid) {
 
 void workflow_fail_setup(Workflow *workflow, const SetupBlame *blame, const Err *err) {
     char why[WORKFLOW_TEXT];
+    workflow_hear(workflow, err);
     uint32_t step = blame ? step_of_uuid(workflow, blame->step) : UINT32_MAX;
     if (step != UINT32_MAX)
         snprintf(why, sizeof(why), "error in workflow setup step '%s': %s",
@@ -257,13 +260,7 @@ static bool try_again(Workflow *workflow, const Err *err) {
     return true;
 }
 
-/* Steps that only the end of the workflow ends are still to say how they ended; but not if it could
- * not end them. */
-static void on_gone(void *arg, const void *result, const Err *err) {
-    Workflow *workflow = arg;
-    workflow->call = NULL;
-    if (err && try_again(workflow, err))
-        return;
+void workflow_end_destroy(Workflow *workflow, const Err *err) {
     workflow_note_phase(workflow, "destroyed", err ? err->msg : NULL,
                         loop_wall_us(workflow->engine->loop));
     sys_point("wf-destroyed");
@@ -273,6 +270,13 @@ static void on_gone(void *arg, const void *result, const Err *err) {
         log_warn("workflow %s is not gone: %s", workflow->name, err->msg);
     }
     workflow_mark(workflow, UINT32_MAX);
+}
+
+static void on_gone(void *arg, const void *result, const Err *err) {
+    Workflow *workflow = arg;
+    workflow->call = NULL;
+    if (!err || !try_again(workflow, err))
+        workflow_end_destroy(workflow, err);
 }
 
 static void on_kept_gone(void *arg, const void *result, const Err *err) {
@@ -298,50 +302,6 @@ static void on_readout(void *arg) {
     workflow_forget(arg);
 }
 
-/* ---- a backend that does not answer ---- */
-
-/* Nobody has to wait for what was to be set up. */
-static void give_up_setup(Workflow *workflow) {
-    WorkflowFacts *facts = &workflow->facts;
-    char why[WORKFLOW_TEXT];
-    if (facts->phase != WORKFLOW_NEW || !workflow->call)
-        return;
-    op_drop(workflow->call);
-    workflow->call = NULL;
-    str_copy(why, sizeof(why), facts->error);
-    int64_t us = loop_wall_us(workflow->engine->loop);
-    workflow_note_not_set_up(workflow, UINT32_MAX, why, us);
-    workflow_not_set_up(facts, UINT32_MAX, why, us);
-}
-
-/* What is being destroyed may be an orphan then, which people can list and remove. */
-static void give_up_destroy(Workflow *workflow) {
-    Err err;
-    op_drop(workflow->call);
-    workflow->call = NULL;
-    workflow->again = timer_free(workflow->again);
-    err_set(&err, ERR_CANCELLED,
-            "its end was not waited for; `thole backend orphans` lists what is left of it");
-    on_gone(workflow, NULL, &err);
-}
-
-/* The result of what is ending is decided; but it need not take its time. Asked again, or if
- * nothing was set up, it is not waited for. */
-static void hurry(Workflow *workflow) {
-    const WorkflowFacts *facts = &workflow->facts;
-    bool waits = facts->set_up && !workflow->hurried;
-    workflow->hurried = true;
-    workflow->grace_ms = 0;
-    for (uint32_t i = 0; i < workflow->graph->n; i++) {
-        StepProgress progress = facts->steps[i].progress;
-        if (progress == PROGRESS_STARTING || progress == PROGRESS_RUNNING ||
-            progress == PROGRESS_STOPPING)
-            work_hurry(&workflow->work[i]);
-    }
-    if (!waits && facts->phase == WORKFLOW_ENDING && (workflow->call || workflow->again))
-        give_up_destroy(workflow);
-}
-
 /* Whoever shows it has still to read how it ended. */
 static void forget_when_read(Workflow *workflow) {
     if (!workflow_is_watched(workflow))
@@ -352,6 +312,7 @@ static void forget_when_read(Workflow *workflow) {
 
 static void finish(Workflow *workflow) {
     workflow->timeout = timer_free(workflow->timeout);
+    workflow->limit = timer_free(workflow->limit);
     if (!workflow->ended_us) {
         workflow->ended_us = loop_wall_us(workflow->engine->loop);
         workflow_note_over(workflow);
@@ -376,7 +337,10 @@ static void perform(Workflow *workflow) {
         workflow->call = pooled_load(workflow->pooled, false, on_backend, workflow);
         break;
     case WORKFLOW_END_STEPS: workflow_mark(workflow, UINT32_MAX); break;
-    case WORKFLOW_DESTROY: destroy(workflow, on_gone); break;
+    case WORKFLOW_DESTROY:
+        workflow_limit_wait(workflow);
+        destroy(workflow, on_gone);
+        break;
     case WORKFLOW_ACT_NONE:
         if (workflow_over(workflow))
             finish(workflow); /* may free it */
@@ -576,7 +540,7 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
         return err_set(err, ERR_INVALID, "the grace is %d hours at most",
                        MAX_GRACE_MS / 1000 / 60 / 60);
     if (!workflow_may_cancel(&workflow->facts)) {
-        hurry(workflow);
+        workflow_hurry(workflow);
         return 0;
     }
     if (grace_ms >= 0)
@@ -588,7 +552,8 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
     for (uint32_t i = 0; i < workflow->graph->n; i++)
         if (workflow->facts.steps[i].progress == PROGRESS_STOPPING)
             work_hurry(&workflow->work[i]);
-    give_up_setup(workflow);
+    workflow_give_up_setup(workflow);
+    workflow_limit_wait(workflow);
     workflow_mark(workflow, UINT32_MAX);
     return 0;
 }

@@ -14,6 +14,7 @@ bool workflow_looked_up(Workflow *workflow) {
     if (workflow->looked_up > 0)
         return false;
     workflow->adopting = false;
+    workflow->limit = timer_free(workflow->limit); /* it was of the looking up */
     workflow_mark(workflow, UINT32_MAX);
     return true;
 }
@@ -35,6 +36,12 @@ static void on_set_up_again(void *arg, const void *result, const Err *err) {
     workflow_mark(workflow, UINT32_MAX);
 }
 
+void workflow_give_up_lookup(Workflow *workflow, const Err *err) {
+    op_drop(workflow->call);
+    workflow->looked_up = 1; /* the steps that are being looked up are given up, too */
+    on_set_up_again(workflow, NULL, err);
+}
+
 static void on_backend_again(void *arg, const void *result, const Err *err) {
     Workflow *workflow = arg;
     if (err)
@@ -44,10 +51,17 @@ static void on_backend_again(void *arg, const void *result, const Err *err) {
                                                 workflow->config, on_set_up_again, workflow);
 }
 
+/* An engine finds what it has of a task by itself. */
+static bool only_destroys(const Workflow *workflow) {
+    const WorkflowFacts *facts = &workflow->facts;
+    return facts->phase == WORKFLOW_ENDING && !facts->set_up && facts->live == 0 &&
+           !pooled_is_own(workflow->pooled);
+}
+
 /* True also if all that was there is destroyed: to set it up again would make it anew. */
 static bool has_nothing_to_look_up(const Workflow *workflow) {
     const WorkflowFacts *facts = &workflow->facts;
-    return workflow->ended_us || facts->phase == WORKFLOW_NEW ||
+    return workflow->ended_us || facts->phase == WORKFLOW_NEW || only_destroys(workflow) ||
            (facts->phase == WORKFLOW_DESTROYED && facts->live == 0);
 }
 
@@ -62,6 +76,7 @@ static void adopt(Workflow *workflow) {
         workflow->facts.phase = WORKFLOW_RUNNING;
     workflow->adopting = true;
     workflow->looked_up = 1;
+    workflow_limit_wait(workflow);
     workflow->call = pooled_load(workflow->pooled, true, on_backend_again, workflow);
 }
 

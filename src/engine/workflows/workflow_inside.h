@@ -58,11 +58,13 @@ struct Workflow {
     List listeners; /* WorkflowListener.link */
     Timer *readout; /* it goes when they have read the rest, but not later */
     Timer *timeout;
+    Timer *limit; /* of the waiting for a backend that may not answer */
     int64_t timeout_ms, step_timeout_ms, grace_ms;
     int64_t age_ms; /* when it was adopted */
     int64_t started_us, ended_us;
     uint32_t looked_up; /* adopting: steps that are not known yet, and the setup */
     bool adopting, deleting;
+    bool silent;    /* its backend could not be reached: it is not waited for as long again */
     bool hurried;   /* while it was ending */
     bool gone;      /* of one that is deleted: what was kept is destroyed */
     bool unwritten; /* a fact: the disk did not take it */
@@ -100,7 +102,27 @@ void workflow_fail_setup(Workflow *workflow, const SetupBlame *blame, const Err 
 /* Steps that are at work have ended, whatever their calls will say. */
 void workflow_settle_by_force(Workflow *workflow, const char *why);
 
+/* Steps that only the end of the workflow ends are still to say how they ended; but not if it could
+ * not end them (err). */
+void workflow_end_destroy(Workflow *workflow, const Err *err);
+
+/* ---- workflow_patience.c: a backend that does not answer ---- */
+/* How a call to it ended: err, or NULL. */
+void workflow_hear(Workflow *workflow, const Err *err);
+/* It is cancelled: nobody has to wait for what was to be set up. */
+void workflow_give_up_setup(Workflow *workflow);
+/* Where what is waited for now may never come, the waiting gets an end: its grace, 1 s at least, 10
+ * at most. */
+void workflow_limit_wait(Workflow *workflow);
+/* Its time is up: then 1 s. */
+void workflow_hurry_destroy(Workflow *workflow);
+/* The result of what is ending is decided; but it need not take its time. Asked again, or if
+ * nothing was set up, it is not waited for. */
+void workflow_hurry(Workflow *workflow);
+
 /* ---- workflow_adopt.c ---- */
+/* Of one that is adopting: what is not known yet will not be. */
+void workflow_give_up_lookup(Workflow *workflow, const Err *err);
 /* Of one that is adopting: is all known that was to be looked up? Then it no longer is. */
 bool workflow_looked_up(Workflow *workflow);
 

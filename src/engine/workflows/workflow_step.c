@@ -67,6 +67,7 @@ static void on_again(void *arg) {
 static void on_destroyed(void *arg, const void *result, const Err *err) {
     StepWork *work = arg;
     work->stop = NULL;
+    workflow_hear(work->workflow, err);
     if (err && destroy_may_be_repeated(err) && ++work->tries < DESTROY_TRIES) {
         work->again = timer_new(work->workflow->engine->loop, DESTROY_AGAIN_MS << (work->tries - 1),
                                 on_again, work);
@@ -124,6 +125,7 @@ static void end(StepWork *work, const StepState *state, const Err *err) {
     work->end = (StepEnded){.exit_code = -1,
                             .oom_killed = UNKNOWN,
                             .ended_us = loop_wall_us(work->workflow->engine->loop)};
+    workflow_hear(work->workflow, err);
     if (err)
         fail(work, err->msg);
     else
@@ -206,7 +208,6 @@ void work_start(StepWork *work) {
     Step step = workflow_step(workflow, work->index, &arena);
     work->call = backend_start_step(workflow->backend, id_of(work), &step, on_started, work);
     arena_deinit(&arena);
-    arm_timeout(work, 0); /* a pull counts, too */
 }
 
 /* What is being started hears of it as well: its start ends in whatever way it can. */

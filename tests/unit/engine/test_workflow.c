@@ -134,24 +134,59 @@ TEST(a_timeout_ends_the_step_or_the_whole)
     scene_free(scene);
 }
 
-TEST(what_is_being_started_hears_of_a_cancel_and_of_its_timeout)
+/* Its timeout is that of what runs: however long an image is pulled. */
+TEST(what_is_being_started_hears_of_a_cancel_and_its_timeout_waits)
 {
     static const FakeScript slow = {.life_ms = -1, .start_delay_ms = 5000};
     Scene *scene = stage();
     fake_script(scene->backend, NULL, "U-a", &slow);
     Workflow *one =
         begin(scene, PIPELINE(STAGE(STEP("a", ",\"backend_options\":{\"timeout\":\"2s\"}"))));
-    Workflow *whole = begin_with(scene, (WorkflowAsk){.task = "T2"},
+    Workflow *whole = begin_with(scene, (WorkflowAsk){.task = "T2", .step_timeout_ms = 100},
                                  PIPELINE(STAGE(STEP("a", ",\"detach\":true"))));
     loop_advance(scene->loop, 1000);
-    CHECK_STR(look(scene, one), "running: a starting");
     ASSERT(workflow_stop(whole, -1, &scene->err) == 0);
-    loop_advance(scene->loop, 1500);
-    CHECK_STR(look(scene, one), "running: a stopping");
+    loop_advance(scene->loop, 3000);
+    CHECK_STR(look(scene, one), "running: a starting");
     CHECK_STR(look(scene, whole), "canceling canceled: a stopping");
-    loop_advance(scene->loop, 5000);
-    CHECK_STR(look(scene, one), "over failure: a failure");
+    loop_advance(scene->loop, 2500);
+    CHECK_STR(look(scene, one), "running: a running");
     CHECK_STR(look(scene, whole), "over canceled: a success"); /* a service, dismissed */
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(look(scene, one), "over failure: a failure");
+    CHECK_STR(error_of(scene, one), "step a: it ran for longer than its timeout");
+    scene_free(scene);
+}
+
+TEST(what_is_being_started_is_bounded_by_the_timeout_of_the_whole)
+{
+    static const FakeScript slow = {.life_ms = -1, .start_delay_ms = 60000};
+    Scene *scene = stage();
+    fake_script(scene->backend, NULL, "U-a", &slow);
+    Workflow *workflow =
+        begin_with(scene, (WorkflowAsk){.timeout_ms = 2000},
+                   PIPELINE(STAGE(STEP("a", ",\"backend_options\":{\"timeout\":\"1s\"}"))));
+    loop_advance(scene->loop, 1500);
+    CHECK_STR(look(scene, workflow), "running: a starting");
+    loop_advance(scene->loop, 1000);
+    CHECK_HAS(look(scene, workflow), "timeout: a ");
+    CHECK_STR(error_of(scene, workflow), "it ran for longer than its timeout of 2s");
+    scene_free(scene);
+}
+
+/* The time that it ran under a server before counts, not that of its start. */
+TEST(the_rest_of_a_timeout_is_left_to_the_next_server)
+{
+    static const FakeScript slow = {.life_ms = -1, .start_delay_ms = 3000};
+    Scene *scene = stage();
+    fake_script(scene->backend, NULL, "U-a", &slow);
+    begin(scene, PIPELINE(STAGE(STEP("a", ",\"backend_options\":{\"timeout\":\"4s\"}"))));
+    loop_advance(scene->loop, 6000);
+    Workflow *workflow = crash(scene);
+    loop_advance(scene->loop, 500);
+    CHECK_STR(look(scene, workflow), "running: a running");
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(look(scene, workflow), "over failure: a failure");
     scene_free(scene);
 }
 
@@ -379,5 +414,32 @@ TEST(a_setup_that_hangs_is_given_up_by_a_cancel_and_a_timeout)
     ASSERT(workflow_delete(workflow, &scene->err) == 0);
     loop_advance(scene->loop, 100);
     CHECK(!workflow_find(scene->engine, ask.task));
+    scene_free(scene);
+}
+
+/* Its setup never ended, so nobody knows whether there is anything to destroy: 10 s at most, and a
+ * grace that is shorter. */
+TEST(what_hangs_from_the_start_is_not_destroyed_for_ever)
+{
+    Scene *scene = stage();
+    WorkflowAsk ask = {.task = "WorkflowEngineShouldHang", .timeout_ms = 500};
+    Workflow *workflow = begin_with(scene, ask, PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 10000);
+    CHECK_HAS(look(scene, workflow), "ending timeout: ");
+    loop_advance(scene->loop, 1000);
+    CHECK_STR(look(scene, workflow), "over timeout: a skipped");
+    CHECK_STR(error_of(scene, workflow), "it ran for longer than its timeout of 500ms");
+    size_t size;
+    CHECK_HAS(object_json(workflow_object(workflow), &size), "`thole backend orphans` lists");
+    ASSERT(workflow_delete(workflow, &scene->err) == 0);
+    loop_advance(scene->loop, 100);
+    ask.timeout_ms = 0;
+    workflow = begin_with(scene, ask, PIPELINE(STAGE(STEP("a", ""))));
+    loop_advance(scene->loop, 100);
+    ASSERT(workflow_stop(workflow, 0, &scene->err) == 0);
+    loop_advance(scene->loop, 900);
+    CHECK_HAS(look(scene, workflow), "ending canceled: ");
+    loop_advance(scene->loop, 200);
+    CHECK_STR(look(scene, workflow), "over canceled: a skipped");
     scene_free(scene);
 }
