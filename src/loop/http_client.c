@@ -423,6 +423,7 @@ static void set_what_to_ask(HttpRequest *request, const HttpAsk *ask) {
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
     /* an idle connection of ours must not hold up anybody's graceful stop, unless it may */
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, ask->keep_alive ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, ask->fresh ? 1L : 0L);
     set_tls(easy, ask);
 }
 

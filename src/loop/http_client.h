@@ -39,6 +39,7 @@ typedef struct HttpAsk {
     size_t max_body;
     /* The connection stays, for the next request to the same host or socket. */
     bool keep_alive;
+    bool fresh; /* over a new connection: who goes away serves those that he has to the last */
     /* NULL: the body is collected for the HttpFn. Else that of a good reply (2xx, or what follows
      * a 101) comes here piece by piece, with the HttpFn's arg, before the HttpFn; that of any other
      * reply is collected */

@@ -199,6 +199,20 @@ def test_the_engine_is_restarted(thole, own_docker, how):
     assert (again.log("b"), again.started(), again.things()) == (b"there\n", {"b": 1}, {})
 
 
+@pytest.mark.deadline(150)
+def test_a_step_that_begins_while_the_engine_is_stopped(thole, own_docker):
+    """An engine that leaves answers for a while still, with errors of its inside: they are not the step's."""
+    task = Task(thole, own_docker, THOLE_BACKEND_DOCKER_PATIENCE="60s")
+    task.begin([bare("a", "trap 'exit 0' TERM; echo here; while true; do sleep 0.1; done")], [bare("b", "echo there")], [bare("c", "echo then")])
+    task.wait_line("a", "here")
+    own_docker.stop()
+    own_docker.start()
+    end = task.over(90)
+    assert end["result"] == "success", (end, task.steps())
+    assert [task.log(name) for name in "abc"] == [b"here\n", b"there\n", b"then\n"]
+    assert task.things() == {}
+
+
 @pytest.mark.deadline(120)
 def test_the_engine_stays_away(thole, own_docker):
     task = Task(thole, own_docker, THOLE_BACKEND_DOCKER_PATIENCE="2s")

@@ -220,6 +220,7 @@ static void ask(Call *call) {
                     .idle_ms = what->idle_ms,
                     .max_body = REPLY_MAX,
                     .keep_alive = true,
+                    .fresh = what->fresh,
                     .on_data = what->on_data ? on_piece : NULL};
     call->request = http_ask(engine->http, &http, on_reply, call);
 }

@@ -45,6 +45,7 @@ typedef struct DockerCall {
     const char *auth;   /* X-Registry-Auth; NULL: none */
     int64_t timeout_ms; /* 0: none */
     int64_t idle_ms;    /* without a byte of the reply; 0: any. Either this or timeout_ms */
+    bool fresh; /* over a new connection, which an engine that is being stopped does not take */
     /* NULL: the reply is one JSON value, or nothing. Else the body of a good one comes here, with
      * the OpFn's arg; false holds it back until docker_call_resume */
     HttpDataFn on_data;

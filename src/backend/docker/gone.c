@@ -58,11 +58,11 @@ static void on_again(void *arg) {
     sweep(gone);
 }
 
-/* A volume is in use for a while after its last container has gone; an engine that is away may come
- * back. */
+/* A volume is in use for a while after its last container has gone, and an engine that is being
+ * stopped fails at everything; one that is away may come back. */
 static bool try_again(Gone *gone, const Err *err) {
     Loop *loop = gone->docker->base.loop;
-    bool busy = err->kind == ERR_CONFLICT || err->kind == ERR_DENIED;
+    bool busy = err->kind == ERR_CONFLICT || err->kind == ERR_DENIED || err->kind == ERR_INTERNAL;
     int64_t pause_ms = -1;
     if (docker_is_away(err)) {
         pause_ms =

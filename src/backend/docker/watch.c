@@ -224,11 +224,13 @@ static void dismiss(DockerRun *run, const Value *body) {
     free(path);
 }
 
-/* An engine that is being stopped fails at what it is asked for in ways of its own, then it has
- * gone: an error of its inside counts if the engine is there a moment later. */
+/* An engine that is being stopped fails at what it is asked for in ways of its own, over the
+ * connections that it has, for seconds, and takes no new one; then another may be there. So an
+ * error of its inside counts if an engine that takes a new connection says it a second time. */
 static void doubt(DockerRun *run, const Err *err) {
+    log_info("docker: %s", err->msg);
     run->doubted = true;
-    str_copy(run->now.error, sizeof(run->now.error), err->msg);
+    run->troubled = true; /* nobody knows how far it came */
     if (!run->retry)
         run->retry = timer_new(run->docker->base.loop, DOUBT_MS, on_retry, run);
 }
@@ -265,6 +267,7 @@ static void found(DockerRun *run, const Value *body) {
             dismiss(run, body);
         return;
     }
+    run->doubted = false;
     take_start(run, body);
     bool runs = value_get_bool(state, "Running", false) || str_same(status, "restarting");
     if (!runs)
@@ -277,12 +280,6 @@ static void found(DockerRun *run, const Value *body) {
         go_on(run);
 }
 
-/* The engine says of a container that its process is, or was, there. */
-static bool is_started(const DockerReply *reply) {
-    const char *status = value_get_str(value_get(reply->body, "State"), "Status");
-    return reply->status == 200 && !str_same(status, "created");
-}
-
 static void on_looked(void *arg, const void *result, const Err *err) {
     DockerRun *run = arg;
     const DockerReply *reply = result;
@@ -290,11 +287,7 @@ static void on_looked(void *arg, const void *result, const Err *err) {
     run->look = NULL;
     if (err) {
         run->doubted = false; /* it was leaving */
-        run->now.error[0] = '\0';
         wait_for_engine(run, &run->patience, err);
-    } else if (run->doubted && !is_started(reply)) {
-        AUTO_FREE char *why = xstrdup(run->now.error);
-        docker_run_fail(run, STEP_FAILED, why);
     } else if (reply->status == 404) {
         not_there(run);
     } else if (docker_reply_check(reply, &bad) < 0 || !value_get(reply->body, "State")) {
@@ -304,7 +297,6 @@ static void on_looked(void *arg, const void *result, const Err *err) {
         wait_for_engine(run, &run->patience, &bad);
     } else {
         run->patience.since_ms = 0; /* the pauses stay: what else is asked may fail again */
-        run->doubted = false;
         found(run, reply->body);
     }
 }
@@ -313,7 +305,9 @@ void docker_run_look(DockerRun *run) {
     if (run->look)
         return;
     char *path = xasprintf("/containers/%s/json", docker_run_handle(run));
-    call(run, &run->look, &(DockerCall){.path = path, .timeout_ms = LOOK_MS}, on_looked);
+    DockerCall what = {
+        .path = path, .timeout_ms = LOOK_MS, .fresh = run->doubted || run->patience.since_ms};
+    call(run, &run->look, &what, on_looked);
     free(path);
 }
 

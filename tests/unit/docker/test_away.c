@@ -214,12 +214,42 @@ TEST(away_an_engine_that_fails_and_then_leaves_is_waited_for)
     town_close(&town);
 }
 
+/* Its successor was there before it was asked again. */
+TEST(away_an_engine_that_failed_is_asked_a_second_time)
+{
+    Town town;
+    town_open(&town, (const char *[]){CREATED, BROKEN, CREATES, "409 {\"message\":\"name in use\"}",
+                                      CREATES, DONE, RUNS, NULL});
+    town_start(&town);
+    CHECK_EQ(town.state.phase, STEP_RUNNING);
+    CHECK_STR(town.state.error, "");
+    town_close(&town);
+}
+
+/* A listener that is closed ends no connection: over those that it has it answers still. */
+TEST(away_an_engine_that_takes_no_new_connection_is_waited_for)
+{
+    Town town;
+    town_open(&town, (const char *[]){CREATED, BROKEN, CREATES, BROKEN, NULL});
+    backend_start_step(town.backend, town_id, &town_step, town_hear, &town);
+    while (!strstr(scripted_asked(), "/start"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    unlink(town.s.path);
+    town_until(&town);
+    CHECK_EQ(town.state.end, STEP_LOST);
+    CHECK_HAS(town.state.error, "given up after 1.0s: ");
+    CHECK(!strstr(town.state.error, "failed to update store"));
+    town_close(&town);
+}
+
 TEST(away_an_engine_that_fails_and_stays_is_believed)
 {
     Town town;
-    town_open(&town, (const char *[]){CREATED, BROKEN, CREATES, NULL});
+    town_open(&town, (const char *[]){CREATED, BROKEN, CREATES, "409 {\"message\":\"name in use\"}",
+                                      CREATES, BROKEN, NULL});
     town_start(&town);
     CHECK_EQ(town.state.end, STEP_FAILED);
+    CHECK(scripted_at_end());
     CHECK_HAS(town.state.error, "docker: failed to update store: open : no such file");
     town_close(&town);
 }
