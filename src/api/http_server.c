@@ -284,7 +284,9 @@ static void refuse(Exchange *x, int status, const char *reason, const char *why)
 }
 
 static void refuse_too_big(Exchange *x) {
-    refuse(x, 413, "RequestEntityTooLarge", "the body of a request may have 20 MiB");
+    char why[60];
+    snprintf(why, sizeof(why), "the body of a request may have %d MiB", MAX_REQUEST_BYTES >> 20);
+    refuse(x, 413, "RequestEntityTooLarge", why);
 }
 
 /* The head is complete. */

@@ -49,6 +49,8 @@ def test_a_server_that_is_killed_loses_nothing(thole):
     assert (end["result"], end["error"]) == ("failure", "step a: exit code 7"), end
     assert [(s["state"], s.get("exit_code")) for s in end["steps"]] == [("failure", 7), ("skipped", None)]
     assert [line for line in log(thole, "a").splitlines() if line[0] != "+"] == ["one", "two"]
+    assert "log" not in end["steps"][1]
+    assert [json.loads(line)["text"] for line in thole.run("api", "GET", end["steps"][0]["log"]).out.splitlines()][-2:] == ["two", "+ exit 7"]
     assert [file.name for file in (thole.state / "workflows" / "t1" / "runs").glob("*/*")] == ["1"]
 
 

@@ -2,10 +2,15 @@
 /* A Workflow as the API shows it. What a step's status says has the names of the Config's world:
  * started and finished are seconds since 1970. */
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "engine/workflows/workflow_files.h"
 #include "engine/workflows/workflow_words.h"
+#include "spec/routes.h"
+
+enum { PATH_BYTES = 600 };
 
 static const char *phase_name(const Workflow *workflow) {
     switch (workflow->facts.phase) {
@@ -50,6 +55,18 @@ static void encode_why(const Workflow *workflow, uint32_t i, JsonWriter *out) {
         json_kv_string(out, "why", why);
 }
 
+/* Where the API has what it wrote. */
+static void encode_log(const Workflow *workflow, uint32_t i, JsonWriter *out) {
+    const StepFacts *facts = &workflow->facts.steps[i];
+    char path[PATH_BYTES], uuid[3 * MAX_STEP_UUID + 1];
+    if (workflow->work[i].run && (facts->ran || facts->progress == PROGRESS_DONE) &&
+        route_path(ROUTE_WORKFLOW_LOG, workflow->name, NULL, path, sizeof(path)) > 0 &&
+        url_escape(workflow->graph->at[i].step->uuid, uuid, sizeof(uuid)) > 0) {
+        AUTO_FREE char *log = xasprintf("%s?step=%s", path, uuid);
+        json_kv_string(out, "log", log);
+    }
+}
+
 void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts *facts,
                           JsonWriter *out) {
     const Step *step = workflow->graph->at[i].step;
@@ -71,8 +88,10 @@ void workflow_encode_step(const Workflow *workflow, uint32_t i, const StepFacts 
         json_kv_bool(out, "skipped", true);
     if (error)
         json_kv_string(out, "error", error);
-    if (facts == &workflow->facts.steps[i]) /* now */
+    if (facts == &workflow->facts.steps[i]) { /* now */
         encode_why(workflow, i, out);
+        encode_log(workflow, i, out);
+    }
     json_object_end(out);
 }
 
