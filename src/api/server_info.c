@@ -9,6 +9,7 @@
 #include "api/session_body.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "engine/workflows/workflow.h"
 #include "spec/routes.h"
 
 /* ---- reviews ---- */
@@ -122,6 +123,18 @@ static void write_session(Api *api, Object *session, JsonWriter *out) {
     json_object_end(out);
 }
 
+static void write_workflow(Object *object, JsonWriter *out) {
+    const Workflow *workflow = workflow_of(object);
+    if (workflow_over(workflow))
+        return;
+    json_object_begin(out);
+    json_kv_string(out, "name", object->name);
+    json_kv_string(out, "task", workflow_task_name(workflow));
+    json_kv_string(out, "phase", workflow_phase_name(workflow));
+    json_kv_string(out, "backend", workflow_backend_name(workflow));
+    json_object_end(out);
+}
+
 static void write_server(Api *api, JsonWriter *out) {
     char started[TIME_TEXT];
     time_format_micro(api->started_us, started);
@@ -134,6 +147,11 @@ static void write_server(Api *api, JsonWriter *out) {
     for (Object *session = NULL;
          (session = object_next(api->objects, OBJECT_SESSION, NULL, session));)
         write_session(api, session, out);
+    json_array_end(out);
+    json_kv_array(out, "workflows"); /* that are not over */
+    for (Object *workflow = NULL;
+         (workflow = object_next(api->objects, OBJECT_WORKFLOW, NULL, workflow));)
+        write_workflow(workflow, out);
     json_array_end(out);
 }
 

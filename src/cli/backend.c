@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/backend_options.h"
+#include "cli/backend_orphans.h"
 #include "cli/commands.h"
 #include "cli/table.h"
 #include "data/json.h"
@@ -254,6 +255,20 @@ static int remove_orphans(Cli *cli, const Orphans *orphans, bool unread, Err *er
         r = -1;
     }
     return r;
+}
+
+int backend_end_orphans(Cli *cli, Err *err) {
+    const Value *left;
+    Orphans all = {0};
+    size_t n = 0;
+    if (look(cli, "local", "leftovers", &left, err) < 0)
+        return -1;
+    gather(cli, "local", value_get(left, "items"), &all);
+    for (size_t i = 0; i < all.n; i++)
+        if (str_same(value_get_str(all.at[i].what, "kind"), "process"))
+            all.at[n++] = all.at[i];
+    all.n = n;
+    return remove_orphans(cli, &all, false, err);
 }
 
 static int orphans(Cli *cli, const BackendAsk *given, Err *err) {

@@ -10,7 +10,7 @@
 #include "spec/routes.h"
 
 typedef struct DownOptions {
-    bool all, purge;
+    bool all, purge, silent; /* silent: of there being none */
     int64_t timeout_ms;
 } DownOptions;
 
@@ -66,7 +66,7 @@ static int stop_all(Cli *cli, const DownOptions *ask, Err *err) {
     if (client_ask(&cli->client, "GET", path, NULL, &cli->arena, &list, err) < 0)
         return -1;
     const Value *items = value_get(list, "items");
-    if (value_count(items) == 0)
+    if (value_count(items) == 0 && !ask->silent)
         cli_say("no session is %s", ask->purge ? "there" : "up");
     for (size_t i = 0; i < value_count(items); i++)
         if ((r = ask_for_it(cli, ask, slug_of(value_at(items, i)))) > worst)
@@ -97,7 +97,8 @@ static int run(Cli *cli, void *given, Err *err) {
 }
 
 int down_all(Cli *cli, int64_t timeout_ms, Err *err) {
-    return stop_all(cli, &(DownOptions){.all = true, .timeout_ms = timeout_ms}, err);
+    return stop_all(cli, &(DownOptions){.all = true, .silent = true, .timeout_ms = timeout_ms},
+                    err);
 }
 
 const Command command_down = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `thole down --all` does, for `thole server stop --all`. */
+/* What `thole down --all` does, for `thole server stop --all`: that no session is up is not
+ * said. */
 #pragma once
 
 #include "cli/cli.h"

@@ -10,9 +10,11 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "cli/backend_orphans.h"
 #include "cli/commands.h"
 #include "cli/down.h"
 #include "cli/table.h"
+#include "cli/workflow_stop.h"
 #include "data/json.h"
 #include "spec/routes.h"
 
@@ -27,7 +29,7 @@ typedef struct ServerOptions {
 
 static const Option options[] = {
     {"all", 0, OPTION_FLAG, offsetof(ServerOptions, all), NULL,
-     "stop: every session of this user first", NULL},
+     "stop: every session and workflow of this user first", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(ServerOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
 };
@@ -42,15 +44,8 @@ static int ask(Cli *cli, const Value **ret_status, Err *err) {
 
 /* ---- status ---- */
 
-static void print_status(const Cli *cli, const Value *status) {
+static void print_sessions(const Cli *cli, const Value *sessions) {
     static const char *const columns[] = {"SESSION", "TARGETS", "ACTIVE", "FILE"};
-    const Value *sessions = value_get(status, "sessions");
-    printf("thole-server %s, process %lld, since %s\n", value_get_str(status, "version"),
-           (long long)value_get_int(status, "pid", 0), value_get_str(status, "startTime"));
-    printf("socket %s\nstate  %s\n", value_get_str(status, "socket"),
-           value_get_str(status, "stateDir"));
-    if (value_count(sessions) == 0)
-        return;
     putchar('\n');
     Table *table = table_new(columns, COUNT(columns), cli->color);
     for (size_t i = 0; i < value_count(sessions); i++) {
@@ -65,6 +60,30 @@ static void print_status(const Cli *cli, const Value *status) {
     table_print(table);
 }
 
+static void print_workflows(const Cli *cli, const Value *workflows) {
+    static const char *const columns[] = {"WORKFLOW", "STATE", "BACKEND"};
+    Table *table = table_new(columns, COUNT(columns), cli->color);
+    putchar('\n');
+    for (size_t i = 0; i < value_count(workflows); i++) {
+        const Value *workflow = value_at(workflows, i);
+        const char *cells[] = {value_get_str(workflow, "task"), value_get_str(workflow, "phase"),
+                               value_get_str(workflow, "backend")};
+        table_row(table, cells, NULL);
+    }
+    table_print(table);
+}
+
+static void print_status(const Cli *cli, const Value *status) {
+    const Value *sessions = value_get(status, "sessions");
+    printf("thole-server %s, process %lld, since %s\n", value_get_str(status, "version"),
+           (long long)value_get_int(status, "pid", 0), value_get_str(status, "startTime"));
+    printf("socket %s\nstate  %s\n", value_get_str(status, "socket"),
+           value_get_str(status, "stateDir"));
+    if (value_count(sessions))
+        print_sessions(cli, sessions);
+    if (value_count(value_get(status, "workflows")))
+        print_workflows(cli, value_get(status, "workflows"));
+}
 static int show(Cli *cli, Err *err) {
     const Value *status;
     if (ask(cli, &status, err) < 0)
@@ -78,9 +97,8 @@ static int show(Cli *cli, Err *err) {
 
 /* ---- stop ---- */
 
-/* Sessions on disk that a server would have to look at. */
-static bool any_session(const Client *client) {
-    AUTO_FREE char *path = path_join(client->state_dir, "sessions");
+static bool any_below(const Client *client, const char *name) {
+    AUTO_FREE char *path = path_join(client->state_dir, name);
     DIR *dir = opendir(path);
     bool found = false;
     for (struct dirent *entry; dir && (entry = readdir(dir));)
@@ -88,6 +106,13 @@ static bool any_session(const Client *client) {
     if (dir)
         closedir(dir);
     return found;
+}
+
+/* On disk, that a server would have to look at. Where there were workflows there may be processes
+ * whose directory is gone. */
+static bool anything(const Client *client) {
+    AUTO_FREE char *workflows = path_join(client->state_dir, "workflows");
+    return any_below(client, "sessions") || access(workflows, F_OK) == 0;
 }
 
 static int wait_gone(int server, int64_t limit_ms, Err *err) {
@@ -99,33 +124,58 @@ static int wait_gone(int server, int64_t limit_ms, Err *err) {
     return err_set(err, ERR_TIMEOUT, "the server has not left within %lld ms", (long long)limit_ms);
 }
 
-/* `status` is of before: what goes on without it. */
-static void say_stopped(const Value *status, bool all) {
-    const Value *sessions = value_get(status, "sessions");
-    long long pid = (long long)value_get_int(status, "pid", 0);
-    size_t n = value_count(sessions);
+/* "1 session with 2 active targets and 1 workflow" */
+static void put_going_on(const Value *sessions, const Value *workflows, Buf *out) {
+    size_t n = value_count(sessions), w = value_count(workflows);
     int64_t active = 0;
     for (size_t i = 0; i < n; i++)
         active += value_get_int(value_at(sessions, i), "active", 0);
-    if (all || n == 0)
+    if (n)
+        buf_printf(out, "%zu session%s with %lld active target%s", n, n == 1 ? "" : "s",
+                   (long long)active, active == 1 ? "" : "s");
+    if (w)
+        buf_printf(out, "%s%zu workflow%s", n ? " and " : "", w, w == 1 ? "" : "s");
+}
+
+/* `status` is of before: what goes on without it. */
+static void say_stopped(const Value *status, bool all) {
+    const Value *sessions = value_get(status, "sessions");
+    const Value *workflows = value_get(status, "workflows");
+    long long pid = (long long)value_get_int(status, "pid", 0);
+    size_t n = value_count(sessions) + value_count(workflows);
+    Buf what;
+    if (all || n == 0) {
         cli_say("server %lld has stopped", pid);
-    else
-        cli_say("server %lld has stopped; %zu session%s with %lld active target%s go%s on, and the "
-                "next command starts a server for %s",
-                pid, n, n == 1 ? "" : "s", (long long)active, active == 1 ? "" : "s",
-                n == 1 ? "es" : "", n == 1 ? "it" : "them");
+        return;
+    }
+    buf_init(&what, CLI_PATH_BYTES);
+    put_going_on(sessions, workflows, &what);
+    cli_say("server %lld has stopped; %s go%s on, and the next command starts a server for %s", pid,
+            buf_cstr(&what), n == 1 ? "es" : "", n == 1 ? "it" : "them");
+    buf_deinit(&what);
+}
+
+/* All that runs, each is named. */
+static int end_all(Cli *cli, const Value *status, int64_t timeout_ms, Err *err) {
+    const Value *workflows = value_get(status, "workflows");
+    workflows_cancel(cli, workflows);
+    int worst = down_all(cli, timeout_ms, err);
+    int r = worst < 0 ? -1 : workflows_wait_over(cli, workflows, timeout_ms, err);
+    if (r == EXIT_DONE)
+        r = backend_end_orphans(cli, err);
+    return r == EXIT_DONE ? worst : r;
 }
 
 static int stop(Cli *cli, const ServerOptions *given, Err *err) {
     const Value *status, *reply;
-    cli->client.may_start = given->all && any_session(&cli->client);
+    cli->client.may_start = given->all && anything(&cli->client);
     if (ask(cli, &status, err) < 0) {
         if (err->kind != ERR_UNAVAILABLE || cli->client.may_start)
             return -1;
         cli_say("no server is running");
         return EXIT_DONE;
     }
-    int r = given->all ? down_all(cli, given->timeout_ms, err) : EXIT_DONE;
+    int r = given->all ? end_all(cli, status, given->timeout_ms, err) : EXIT_DONE;
     if (r != EXIT_DONE) {
         cli_say("server %lld stays, with what is left; `thole ps -a` shows it",
                 (long long)value_get_int(status, "pid", 0));
@@ -197,7 +247,7 @@ const Command command_server = {
     .words = "status|stop|restart",
     .doc = "Looks at the server, or makes it leave; what runs goes on",
     .more = "restart puts another in its place, which takes over what runs. stop --all\n"
-            "stops every session first.",
+            "stops every session and cancels every workflow first.",
     .outputs = "text|json",
     .options = options,
     .option_n = COUNT(options),

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where workflows may run: what is available, with which options, and what is left there."""
 import json
+import shutil
 import socket
+
+from driver import alive, wait_until
+
+NOBODY = {"DOCKER_HOST": "unix:///nobody.sock"}
 
 
 def step(name, *commands, **more):
@@ -109,3 +114,34 @@ def test_orphans_of_an_engine_are_those_of_this_state_directory(thole, docker):
     assert "task LOST is gone from docker" in thole.run("backend", "orphans", "--remove", env=env).err
     assert set(made) & docker.everything() == {made[1]}
     docker.remove({made[1]})
+
+
+def lose(thole, ledger):
+    """A workflow whose server, and rail, were killed and whose directory was removed by hand. The pids of its pin and its process."""
+    config = write(thole, step("a", f"echo $$ >{ledger}; (exec sleep 1000) & exec sleep 1001"))
+    thole.run("workflow", "run", config, "--backend", "local", "--task-uuid", "lost", "-d", env=NOBODY)
+    wait_until(lambda: ledger.exists() and ledger.read_text().strip(), what="the step to run")
+    (pin,), pid = thole.pins(), int(ledger.read_text())
+    thole.kill(thole.rail_pid())
+    thole.kill(thole.server_pid())
+    shutil.rmtree(thole.state / "workflows" / "lost")
+    return pin, pid
+
+
+def test_processes_whose_directory_is_gone_are_orphans(thole):
+    pin, pid = lose(thole, thole.project / "ledger")
+    found = thole.run("backend", "orphans", "--json", env=NOBODY).json()
+    assert found == [{"backend": "local", "task": "lost", "kind": "process", "name": str(pin), "running": True}]
+    assert alive(pid)
+    assert "task lost is gone from local" in thole.run("backend", "orphans", "--remove", env=NOBODY).err
+    assert not alive(pin) and not alive(pid) and thole.pins() == []
+    assert "nothing is left" in thole.run("backend", "orphans", env=NOBODY).err
+    reply = thole.run("api", "DELETE", "/apis/thole.dev/v1alpha1/backends/local/leftovers/lost").json()
+    assert reply["status"] == "Failure" and "nothing is left of a task lost" in reply["message"]
+
+
+def test_a_server_that_stops_all_ends_processes_whose_directory_is_gone(thole):
+    pin, pid = lose(thole, thole.project / "ledger")
+    said = thole.run("server", "stop", "--all", env=NOBODY).err
+    assert said.splitlines()[0] == "thole: task lost is gone from local" and "has stopped" in said.splitlines()[1], said
+    assert not alive(pin) and not alive(pid)

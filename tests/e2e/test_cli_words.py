@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import driver
+from workflows import step, write_config
 
 COMMANDS = ["up", "ci", "down", "ps", "status", "logs", "start", "stop", "restart", "wait", "vet", "config", "server", "api",
             "version", "help", "why", "events", "timeline"]
@@ -227,6 +228,24 @@ def test_server_stop_leaves_what_runs_and_all_ends_it(thole):
     driver.wait_until(lambda: not thole.processes(), what="everything to be gone")
     thole.run("up", "-d", "--wait")  # without a server, where a session has been before
     thole.run("down")
+
+
+def test_server_status_and_stop_know_of_workflows(thole):
+    config = write_config(thole, [step("a", "exec sleep 1000")])
+    thole.run("workflow", "run", config, "--backend", "local", "--task-uuid", "Long", "-d")
+    driver.wait_until(lambda: thole.pins(), what="the step to run")
+    (shown,) = thole.run("server", "status", "--json").json()["workflows"]
+    assert shown == {"name": shown["name"], "task": "Long", "phase": "running", "backend": "local"}
+    assert ["Long", "running", "local"] in [line.split() for line in thole.run("server", "status").lines]
+    pid = thole.server_pid()
+    assert thole.run("server", "stop").err == (f"thole: server {pid} has stopped; 1 workflow goes on, "
+                                               "and the next command starts a server for it\n")
+    assert len(thole.pins()) == 1
+    said = thole.run("server", "stop", "--all").err.splitlines()  # starts a server for it
+    assert len(said) == 2 and said[0].startswith("thole: workflow Long: canceled after ") and said[1].endswith("has stopped"), said
+    driver.wait_until(lambda: not thole.processes(), what="everything to be gone")
+    thole.run("ps", "-a")
+    assert thole.run("server", "status", "--json").json()["workflows"] == []
 
 
 def test_output_that_cannot_be_written(thole):

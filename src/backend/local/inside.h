@@ -34,6 +34,7 @@ struct Local {
     List queue;           /* Run.queued: those a pin is to be asked for */
     List execs;           /* Exec.link, exec.c */
     List clears;          /* Clear.link, stop.c */
+    List endings;         /* Ending.link, leftovers.c */
     Worker *worker;       /* removes workspaces, which may be large */
     OpList calls;         /* every call in flight, of whatever kind */
     RailLink *rail;
@@ -171,6 +172,13 @@ void stopper_free(Run *run);
 Op *local_destroy_step(Backend *backend, StepId id, const StopHow *how, OpFn fn, void *arg);
 Op *local_destroy_workflow(Backend *backend, const char *task, const WorkflowConfig *config,
                            OpFn fn, void *arg);
+
+/* ---- leftovers.c: of tasks whose directory is gone ---- */
+
+Op *local_leftovers(Backend *backend, OpFn fn, void *arg);
+/* Ends what is left of a task; fn is called, later, for each of as many as it returns. */
+size_t local_end_lost(Local *local, const char *task, OpFn fn, void *arg);
+void local_endings_free(Local *local);
 
 typedef struct FoundRun {
     const char *step; /* lent */

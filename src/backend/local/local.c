@@ -489,6 +489,7 @@ static void local_free(Backend *backend) {
     Local *local = local_of(backend);
     local_execs_free(local);
     local_clears_free(local);
+    local_endings_free(local);
     while (!list_empty(&local->all)) {
         Run *run = LIST_ENTRY(local->all.next, run, link);
         run_free(run);
@@ -537,6 +538,7 @@ static const BackendOps local_ops = {
     .keep_socket = local_keep_socket,
     .capture_step = local_capture_step,
     .discover = local_discover,
+    .leftovers = local_leftovers,
     .check = local_check,
     .resume_step = local_resume_step,
     .helpers = local_helpers,
@@ -571,6 +573,7 @@ Backend *local_backend_new(Loop *loop, const LocalOptions *options) {
     list_init(&local->queue);
     list_init(&local->execs);
     list_init(&local->clears);
+    list_init(&local->endings);
     local->worker = worker_new(loop);
     kept_init(&local->kept);
     local->cgroup = -1;

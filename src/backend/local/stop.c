@@ -133,7 +133,7 @@ typedef struct Clear {
     List link; /* Local.clears */
     Local *local;
     char *task;
-    char *dir; /* its */
+    char *dir; /* its; NULL: it has none */
     Op *op;
     size_t left; /* parts at work */
     Err first;
@@ -164,7 +164,7 @@ static void remove_places(void *arg) {
 static void clear_part_done(Clear *clear) {
     if (--clear->left > 0)
         return;
-    if (clear->first.kind || !workflow_places_exist(clear->dir) ||
+    if (clear->first.kind || !clear->dir || !workflow_places_exist(clear->dir) ||
         worker_run(clear->local->worker, remove_places, on_places_removed, clear, &clear->first) <
             0)
         on_places_removed(clear);
@@ -198,16 +198,17 @@ Op *local_destroy_workflow(Backend *backend, const char *name, const WorkflowCon
                            OpFn fn, void *arg) {
     Local *local = local_of(backend);
     Task *task = local_task(local, name);
-    if (!task)
-        return local_succeed(local, fn, arg);
     Clear *clear = xcalloc(1, sizeof *clear);
     clear->local = local;
     clear->task = xstrdup(name);
-    clear->dir = xstrdup(task->dir);
+    clear->dir = task ? xstrdup(task->dir) : NULL;
     clear->left = 1;
     list_append(&local->clears, &clear->link);
     Op *op = clear->op = local_op(local, fn, arg, NULL, NULL);
-    task_each_run(task, know_all, clear);
+    if (task)
+        task_each_run(task, know_all, clear);
+    else
+        clear->left += local_end_lost(local, name, on_part, clear);
     local_execs_kill(local, name);
     Run *run;
     LIST_FOREACH (run, &local->all, link)

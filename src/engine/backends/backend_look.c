@@ -77,12 +77,19 @@ static void add_left(Looking *one, const Leftover *what) {
                             .kind = arena_strdup(arena, what->kind),
                             .name = arena_strdup(arena, what->name),
                             .running = what->running};
-    seen->orphan = task_owner(one->look->engine, what->task) != TASK_LIVES;
+    Engine *engine = one->look->engine;
+    bool here = pooled_backend(one->pooled) == engine->backend;
+    seen->orphan =
+        (here ? directory_owner(engine, what->task) : task_owner(engine, what->task)) != TASK_LIVES;
 }
 
 static void take_left(Looking *one, const Leftovers *left) {
     Arena *arena = op_arena(one->look->op);
-    one->seen.left.at = arena_alloc(arena, (left->n + 1) * sizeof(SeenLeftover));
+    size_t n = one->seen.left.n;
+    SeenLeftover *at = arena_alloc(arena, (n + left->n + 1) * sizeof(*at));
+    if (n)
+        memcpy(at, one->seen.left.at, n * sizeof(*at));
+    one->seen.left.at = at;
     for (size_t i = 0; i < left->n; i++)
         add_left(one, &left->at[i]);
 }
@@ -104,7 +111,10 @@ static void on_loaded(void *arg, const void *result, const Err *err) {
     } else if (backend == one->look->engine->backend) {
         Leftovers left = orphan_directories(one->look->engine, op_arena(one->look->op));
         take_left(one, &left);
-        close_one(one, NULL);
+        if (backend->ops->leftovers)
+            one->call = backend_leftovers(backend, on_left, one);
+        else
+            close_one(one, NULL);
     } else if (!backend->ops->leftovers) {
         close_one(one, NULL);
     } else {

@@ -43,6 +43,11 @@ TaskOwner task_owner(Engine *engine, const char *task) {
 
 /* ---- directories ---- */
 
+TaskOwner directory_owner(Engine *engine, const char *name) {
+    return owner_of_session(engine, name) == TASK_LIVES ? TASK_LIVES
+                                                        : owner_of_directory(engine, name);
+}
+
 static int by_task(const void *a, const void *b) {
     return strcmp(((const Leftover *)a)->task, ((const Leftover *)b)->task);
 }
@@ -74,7 +79,8 @@ typedef struct Removal {
     Engine *engine;
     Op *op, *call;
     PooledBackend *pooled;
-    char *task, *dir; /* dir: of the backend where sessions run; else NULL */
+    bool here;        /* of the backend where sessions run */
+    char *task, *dir; /* dir: here, where it is still there; else NULL */
 } Removal;
 
 static void removal_free(Removal *removal) {
@@ -118,6 +124,25 @@ static void on_known(void *arg, const void *result, const Err *err) {
         destroy(removal);
 }
 
+/* Here, and without a directory: processes that it was removed under. */
+static void on_processes(void *arg, const void *result, const Err *err) {
+    Removal *removal = arg;
+    const Leftovers *left = result;
+    Err none;
+    bool found = false;
+    removal->call = NULL;
+    for (size_t i = 0; !err && i < left->n; i++)
+        found |= strcmp(left->at[i].task, removal->task) == 0;
+    if (!err && !found) {
+        err_set(&none, ERR_NOT_FOUND, "nothing is left of a task %.80s", removal->task);
+        err = &none;
+    }
+    if (err)
+        done(removal, err);
+    else
+        destroy(removal);
+}
+
 static void on_loaded(void *arg, const void *result, const Err *err) {
     Removal *removal = arg;
     removal->call = NULL;
@@ -126,12 +151,14 @@ static void on_loaded(void *arg, const void *result, const Err *err) {
     else if (removal->dir) /* it finds its runs by their directory */
         removal->call = backend_setup_workflow(pooled_backend(removal->pooled), removal->task,
                                                removal->dir, NULL, on_known, removal);
+    else if (removal->here)
+        removal->call = backend_leftovers(pooled_backend(removal->pooled), on_processes, removal);
     else
         destroy(removal);
 }
 
 /* A directory that is one of the orphans, and nothing else. */
-static int find_directory(Removal *removal, Err *err) {
+static void find_directory(Removal *removal) {
     Arena arena;
     arena_init(&arena);
     Leftovers all = orphan_directories(removal->engine, &arena);
@@ -139,14 +166,11 @@ static int find_directory(Removal *removal, Err *err) {
         if (strcmp(all.at[i].task, removal->task) == 0)
             removal->dir = xstrdup(all.at[i].name);
     arena_deinit(&arena);
-    return removal->dir
-               ? 0
-               : err_set(err, ERR_NOT_FOUND, "nothing is left of a task %.80s", removal->task);
 }
 
 /* On the backend where sessions run a task is the name of a directory. */
 static int check_owner(const Removal *removal, bool here, bool unread, Err *err) {
-    TaskOwner owner = here ? owner_of_directory(removal->engine, removal->task)
+    TaskOwner owner = here ? directory_owner(removal->engine, removal->task)
                            : task_owner(removal->engine, removal->task);
     if (owner == TASK_LIVES)
         return err_set(err, ERR_CONFLICT, "the task %.80s lives; end it first", removal->task);
@@ -162,10 +186,12 @@ static int prepare(Removal *removal, const OrphanAsk *ask, Err *err) {
     removal->pooled = backend_pool_take(removal->engine->pool, &ask->wish, err);
     if (!removal->pooled)
         return -1;
-    bool here = pooled_backend(removal->pooled) == removal->engine->backend;
-    if (check_owner(removal, here, ask->unread, err) < 0)
+    removal->here = pooled_backend(removal->pooled) == removal->engine->backend;
+    if (check_owner(removal, removal->here, ask->unread, err) < 0)
         return -1;
-    return here ? find_directory(removal, err) : 0;
+    if (removal->here)
+        find_directory(removal);
+    return 0;
 }
 
 Op *orphan_remove(Engine *engine, const OrphanAsk *ask, OpFn fn, void *arg) {
@@ -256,7 +282,8 @@ static void on_usable(void *arg, const void *result, const Err *err) {
 
 static void sweep_one(void *arg, PooledBackend *pooled) {
     Engine *engine = arg;
-    if (!pooled_backend(pooled)->ops->leftovers)
+    const Backend *backend = pooled_backend(pooled);
+    if (!backend->ops->leftovers || backend == engine->backend) /* its own are adopted */
         return;
     Sweep *sweep = xcalloc(1, sizeof(*sweep));
     sweep->engine = engine;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is left at backends of tasks that nobody knows any more. It is found, and removed, by its
  * labels alone; of the backend where sessions run it is a directory of ours, and what runs
- * there. */
+ * there, also when the directory is gone. */
 #pragma once
 
 #include "engine/backends/backend_pool.h"
@@ -15,6 +15,8 @@ typedef enum TaskOwner {
                     by whoever says so */
 } TaskOwner;
 TaskOwner task_owner(Engine *engine, const char *task);
+/* Likewise, by the name of its directory: on the backend where sessions run that is the task. */
+TaskOwner directory_owner(Engine *engine, const char *name);
 
 /* Directories of workflows that were never begun, or cannot be read; in `arena`. */
 Leftovers orphan_directories(Engine *engine, Arena *arena);

@@ -44,6 +44,9 @@ Workflow *workflow_find(Engine *engine, const char *task);
 /* What the object, and its directory, of a task is called. Returns owned. */
 char *workflow_name_of(const char *task);
 bool workflow_over(const Workflow *workflow);
+const char *workflow_task_name(const Workflow *workflow);
+const char *workflow_backend_name(const Workflow *workflow); /* its name */
+const char *workflow_phase_name(const Workflow *workflow);   /* "running", … */
 
 /* ---- for engine.c ---- */
 /* Reads those on disk. What ran is looked up at its backend; until then they are `adopting`. */

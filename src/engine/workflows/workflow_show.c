@@ -12,7 +12,7 @@
 
 enum { PATH_BYTES = 600 };
 
-static const char *phase_name(const Workflow *workflow) {
+const char *workflow_phase_name(const Workflow *workflow) {
     switch (workflow->facts.phase) {
     case WORKFLOW_NEW: return "pending";
     case WORKFLOW_RUNNING: return workflow->facts.canceled ? "canceling" : "running";
@@ -21,6 +21,14 @@ static const char *phase_name(const Workflow *workflow) {
     case WORKFLOW_OVER: break;
     }
     return "over";
+}
+
+const char *workflow_task_name(const Workflow *workflow) {
+    return workflow->task;
+}
+
+const char *workflow_backend_name(const Workflow *workflow) {
+    return workflow->backend->name;
 }
 
 /* What never had its turn in a workflow that is over was left out as well. */
@@ -147,7 +155,7 @@ static void encode_status(const Workflow *workflow, JsonWriter *out) {
     const WorkflowFacts *facts = &workflow->facts;
     const char *result =
         workflow_over(workflow) || facts->canceled ? workflow_result_name(facts->result) : NULL;
-    json_kv_string(out, "phase", phase_name(workflow));
+    json_kv_string(out, "phase", workflow_phase_name(workflow));
     json_kv_bool(out, "done", workflow_over(workflow));
     json_kv_string(out, "result", result);
     json_kv_string(out, "error", facts->error[0] ? facts->error : NULL);

@@ -401,6 +401,22 @@ Object *workflow_object(Workflow *workflow) {
     return &workflow->object;
 }
 
+bool workflow_over(const Workflow *workflow) {
+    return workflow->stopped;
+}
+
+const char *workflow_task_name(const Workflow *workflow) {
+    return workflow->name;
+}
+
+const char *workflow_backend_name(const Workflow *workflow) {
+    return "fake";
+}
+
+const char *workflow_phase_name(const Workflow *workflow) {
+    return "running";
+}
+
 /* ---- log_hub.h ---- */
 
 LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *arg, Err *err) {
