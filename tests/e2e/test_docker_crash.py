@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from docker_task import Task, bare
+from docker_task import Task, bare, step
 from driver import alive, wait_until
 
 ROUNDS = max(int(os.environ.get("THOLE_CRASH_ROUNDS", "200")) // 50, 1)
@@ -99,6 +99,25 @@ def test_a_step_that_ends_while_nobody_looks(thole, docker):
     assert (end["result"], task.steps()["a"]["exit_code"]) == ("failure", 9), end
     assert task.log("a") == b"one\ntwo\n"
     assert task.started() == {"a": 1}
+
+
+@pytest.mark.deadline(120)
+@pytest.mark.parametrize("form", ["commands", "entrypoint"])
+def test_a_signal_that_the_server_does_not_survive(thole, docker, form):
+    """It was sent: the next server does not send it again."""
+    points, hits = thole.base / "points", thole.base / "hits"
+    points.mkdir()
+    thole.use_faults("server")
+    thole.env.update(THOLE_CRASH_DIR=str(points), THOLE_FAULT_FILE=str(hits))
+    script = "trap 'echo trapped' TERM; echo ready; while true; do sleep 0.1; done"
+    task = Task(thole, docker).begin([bare("a", script) if form == "entrypoint" else step("a", script)])
+    task.wait_line("a", "ready")
+    (points / "server.told").touch()
+    thole.run("workflow", "cancel", task.name, "--grace", "2s", code=None)
+    assert task.over()["result"] == "canceled"
+    assert task.lines("a").count("trapped") == 1, task.lines("a")
+    assert "told" in hits.read_text()
+    assert task.things() == {}
 
 
 def test_a_cancel_that_the_server_does_not_survive(thole, docker):

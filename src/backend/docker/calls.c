@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calls of the contract that are about one step. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "backend/docker/inside.h"
 #include "backend/docker/stop.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 
@@ -177,12 +179,26 @@ static void at_end(Stop *stop) {
                                                     on_removed, stop));
 }
 
+/* Before it is sent: a trap is not to run twice because a server was killed in between. One that
+ * was killed before it had sent it costs the step its signal, and it is killed after its grace. */
+static void note_signal(Stop *stop) {
+    DockerRun *run = stop->run;
+    Err err;
+    if (run->stopping || stop->how.grace_ms == 0 || stop->how.signal == SIGKILL)
+        return;
+    run->stopping = true;
+    if (docker_run_note(run, &err) < 0)
+        log_warn("docker: %s", err.msg);
+}
+
 static void stop_ask(Stop *stop) {
     DockerRun *run = stop->run;
     DockerStop what = {.container = run->container,
                        .how = stop->how,
                        .script = run->script,
+                       .told = &run->told,
                        .patience = &stop->patience};
+    note_signal(stop);
     stop->asked = true;
     stop->inner =
         docker_inner(run->docker, docker_stop(run->docker->engine, &what, on_stopped, stop));

@@ -85,6 +85,8 @@ struct DockerRun {
     RunLog log;         /* open until it has ended */
     Op *start;          /* of start.h */
     Op *look, *wait, *removal;
+    bool stopping; /* it is noted that it gets the signal of a stop, */
+    bool told;     /* and has had it, or may have had it from a server that was killed */
     bool aborted;  /* it is not to be started after all */
     bool barred;   /* what was under way to start it does not find it any more */
     bool exited;   /* its container has, `now` says how */

@@ -136,6 +136,7 @@ int docker_run_note(const DockerRun *run, Err *err) {
                     .started_us = run->now.started_us,
                     .log_from = run_log_from(&run->log),
                     .log_max = run->log_max,
+                    .stopping = run->stopping,
                     .script = run->script,
                     .restarts = run->now.restarts,
                     .attempt = run->now.attempt,
@@ -338,6 +339,7 @@ static int take_up(DockerRun *run, Err *err) {
         run->now.restarts = note.restarts;
         run->now.attempt = note.attempt;
         run->script = note.script;
+        run->stopping = run->told = note.stopping;
         run->log_max = note.log_max;
         str_copy(run->name, sizeof(run->name), note.name);
         str_copy(run->now.cause, sizeof(run->now.cause), note.cause);

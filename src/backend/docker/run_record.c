@@ -63,6 +63,7 @@ int run_note_write(const char *dir, const RunNote *note, Err *err) {
     json_kv_int(&w, "started_us", note->started_us);
     json_kv_int(&w, "log_from", (int64_t)note->log_from);
     json_kv_int(&w, "log_max", (int64_t)note->log_max);
+    json_kv_bool(&w, "stopping", note->stopping);
     json_kv_bool(&w, "script", note->script);
     json_kv_int(&w, "restarts", note->restarts);
     json_kv_int(&w, "attempt", note->attempt);
@@ -82,6 +83,7 @@ int run_note_read(const char *dir, Arena *arena, RunNote *ret, Err *err) {
                          .started_us = value_get_int(v, "started_us", 0),
                          .log_from = (uint64_t)value_get_int(v, "log_from", 0),
                          .log_max = (uint64_t)value_get_int(v, "log_max", 0),
+                         .stopping = value_get_bool(v, "stopping", false),
                          .script = value_get_bool(v, "script", false),
                          .restarts = (uint32_t)value_get_int(v, "restarts", 0),
                          .attempt = (uint32_t)value_get_int(v, "attempt", 0),

@@ -15,7 +15,8 @@ typedef struct RunNote {
     int64_t started_us;    /* by the engine; 0: it was not heard of yet */
     uint64_t log_from;     /* where the container's log begins in ours */
     uint64_t log_max;
-    bool script; /* its first process is a shell that runs our script */
+    bool stopping; /* it is to get the signal of a stop, and may have had it */
+    bool script;   /* its first process is a shell that runs our script */
     uint32_t restarts, attempt;
     const char *cause;
 } RunNote;

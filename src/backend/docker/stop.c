@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/sys.h"
 #include "base/xalloc.h"
 
 /* What a kill may take until the engine has seen it; and any other of its short calls. */
@@ -15,7 +16,8 @@ typedef struct Stop {
     DockerEngine *engine;
     const char *container; /* in the op's arena */
     StopHow how;
-    Patience *patience; /* may be NULL */
+    Patience *patience; /* may be NULL, */
+    bool *told;         /* so may this */
     Op *op, *call;
     At at;
     int64_t until_ms; /* the end of its grace, by the loop's clock */
@@ -107,6 +109,12 @@ static At after(const Stop *s, const DockerReply *reply) {
     UNREACHABLE();
 }
 
+static void was_told(const Stop *s) {
+    if (s->told)
+        *s->told = true;
+    sys_point("told");
+}
+
 /* Whatever came of it, its first process hears of the signal, too: it may have a handler. */
 static void exec_answered(Stop *s, const DockerReply *reply) {
     const char *exec = reply ? value_get_str(reply->body, "Id") : NULL;
@@ -131,6 +139,8 @@ static void on_reply(void *arg, const void *result, const Err *err) {
         end(s, &bad);
         return;
     } else {
+        if (s->at == SIGNAL)
+            was_told(s);
         s->at = after(s, result);
     }
     ask(s);
@@ -141,6 +151,7 @@ static Op *begin(DockerEngine *engine, const DockerStop *stop, At first, OpFn fn
     s->engine = engine;
     s->how = stop->how;
     s->patience = stop->patience;
+    s->told = stop->told;
     s->at = first;
     s->until_ms = loop_now_ms(docker_engine_loop(engine)) + stop->how.grace_ms;
     s->op = op_new(docker_engine_loop(engine), fn, arg, on_cancel, s);
@@ -151,7 +162,9 @@ static Op *begin(DockerEngine *engine, const DockerStop *stop, At first, OpFn fn
 
 Op *docker_stop(DockerEngine *engine, const DockerStop *stop, OpFn fn, void *arg) {
     bool at_once = stop->how.signal == SIGKILL || stop->how.grace_ms == 0;
-    return begin(engine, stop, at_once ? KILL : stop->script ? EXEC : SIGNAL, fn, arg);
+    bool told = stop->told && *stop->told;
+    At first = at_once ? KILL : told ? WAIT : stop->script ? EXEC : SIGNAL;
+    return begin(engine, stop, first, fn, arg);
 }
 
 Op *docker_remove(DockerEngine *engine, const char *container, OpFn fn, void *arg) {

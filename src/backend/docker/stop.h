@@ -13,6 +13,9 @@ typedef struct DockerStop {
     /* Its first process is a shell that runs our script, and ignores signals: they are first sent
      * to all the others, from inside. Where that fails it is as if this were not set */
     bool script;
+    /* It has had the signal, and does not get it again: its grace alone is waited for. Set when it
+     * has. NULL: it has not */
+    bool *told;
     Patience *patience; /* hears of answers, as long as the Op lives; NULL: nobody does */
 } DockerStop;
 

@@ -199,6 +199,30 @@ TEST(away_a_step_that_is_being_started_is_stopped_once_it_runs)
     town_close(&town);
 }
 
+/* A server that was killed has sent the signal, or was about to: effects are not repeated. */
+TEST(away_a_signal_is_not_sent_by_two_servers)
+{
+    Town town;
+    Err gone = {0};
+    town_open(&town, (const char *[]){CREATED, DONE, RUNS, "", "", DONE, NULL});
+    town_start(&town);
+    backend_wait_step(town.backend, town_id, town_hear, &town);
+    while (!strstr(scripted_asked(), "/wait") || !strstr(scripted_asked(), "/logs"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    backend_destroy_step(town.backend, town_id, &softly, on_gone, &gone);
+    while (!strstr(scripted_asked(), "/kill?signal=15"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    next_server(&town, (const char *[]){RUNS, "", "", "", NULL});
+    town_until(&town);
+    CHECK_EQ(town.state.phase, STEP_RUNNING);
+    const StopHow soon = {.signal = SIGTERM, .grace_ms = 50, .keep = true};
+    backend_destroy_step(town.backend, town_id, &soon, on_gone, &gone);
+    while (!strstr(scripted_asked(), "/kill?signal=9"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    CHECK(!strstr(scripted_asked(), "/kill?signal=15"));
+    town_close(&town);
+}
+
 #define BROKEN "500 {\"message\":\"failed to update store: open : no such file or directory\"}"
 
 /* So says an engine that is being stopped, in mid-run, of things that are not the step's fault. */

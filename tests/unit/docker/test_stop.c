@@ -75,6 +75,22 @@ TEST(stop_of_a_script_goes_on_where_nothing_can_be_run_inside)
     CHECK_STR(scripted_asked(), KILL WAIT);
 }
 
+TEST(stop_does_not_signal_twice)
+{
+    bool told = false;
+    DockerStop stop = {.container = "x", .how = gently, .told = &told};
+    CHECK_STR(outcome_of(&stop, (const char *[]){SIGNALED, ENDED, NULL}).msg, "");
+    CHECK(told);
+    CHECK_STR(outcome_of(&stop, (const char *[]){ENDED, NULL}).msg, "");
+    CHECK_STR(scripted_asked(), WAIT);
+    stop.script = true;
+    CHECK_STR(outcome_of(&stop, (const char *[]){ENDED, NULL}).msg, "");
+    CHECK_STR(scripted_asked(), WAIT);
+    stop.how.grace_ms = 0;
+    CHECK_STR(outcome_of(&stop, (const char *[]){SIGNALED, ENDED, NULL}).msg, "");
+    CHECK_STR(scripted_asked(), KILL WAIT);
+}
+
 TEST(stop_kills_after_its_grace)
 {
     StopHow how = {.signal = SIGTERM, .grace_ms = 1};
