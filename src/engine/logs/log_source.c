@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "engine/logs/log_source.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/log_reader.h"
 #include "base/limits.h"
 #include "base/xalloc.h"
-#include "engine/logs/log_lines.h"
-#include "engine/targets/run_files.h"
+#include "engine/logs/log_source_inside.h"
 
-enum { PIECE_MOST = 64 * 1024, QUEUE_MOST = 1024 * 1024, LOOK_BACK = 64 * 1024 };
+enum { QUEUE_MOST = 1024 * 1024 };
 enum { REFILLS_AT_ONCE = 16 }; /* then others get their turn, though no line was found */
-
-typedef enum Phase {
-    PHASE_NEW,  /* nothing was looked at yet */
-    PHASE_DISK, /* more of the run may be on disk */
-    PHASE_LIVE, /* the run is alive and all it wrote until `at` was heard; the tail tells of more */
-    PHASE_REST, /* all that there is was heard; a new run may come */
-    PHASE_OVER,
-} Phase;
 
 typedef struct Queued { /* a piece in a queue; its bytes (or the words of a gap) follow */
     uint64_t at;
@@ -28,39 +16,6 @@ typedef struct Queued { /* a piece in a queue; its bytes (or the words of a gap)
     uint32_t size;
     int32_t stream;
 } Queued;
-
-struct LogSource {
-    LogSourceAsk ask;
-    Phase phase;
-    uint32_t run;    /* that is being read; 0: none yet */
-    uint32_t newest; /* that is known */
-    uint32_t ended;  /* the newest run known to have ended */
-    bool alive;      /* the newest run is */
-    bool follow, saw_older;
-    /* somebody said so of the newest run; else it was met on disk, and may be just beginning */
-    bool told;
-    bool closed;
-    /* what comes was written after `since`, whatever the clock showed: it may have been set back */
-    bool since_met;
-    bool whole; /* the run had ended before its log was read to the end: no more to look for */
-    uint32_t told_end; /* the run whose end was told of */
-    LogReader *reader; /* NULL: opened when needed, at `at` */
-    Op *tail;
-    uint64_t at;      /* up to here the run's log is in the queue, or was */
-    size_t gaps;      /* that do not move the reader and lie at `at`: given already */
-    size_t tail_gaps; /* such gaps that the tail has met */
-    Buf queue;        /* of pieces, being taken */
-    size_t queue_at;
-    Buf incoming;   /* what the tail brings meanwhile */
-    LogPiece piece; /* its data lie in the queue */
-    size_t piece_at;
-    bool has_piece;
-    LogLines lines;
-    size_t skip; /* lines to leave out: a tail begins behind them */
-    LogLine head;
-    bool has_head;
-    int refills; /* left before others get their turn */
-};
 
 /* ---- queues of pieces ---- */
 
@@ -99,12 +54,7 @@ static void empty(Buf *queue) {
 
 /* ---- runs ---- */
 
-static LogReader *open_run(const LogSource *source, uint32_t run) {
-    AUTO_FREE char *dir = run_files_dir(source->ask.dir, source->ask.target, run);
-    return log_reader_new(dir);
-}
-
-static bool run_lives(const LogSource *source) {
+bool log_source_lives(const LogSource *source) {
     return source->run == source->newest && source->alive && source->ended < source->run;
 }
 
@@ -114,90 +64,13 @@ static uint32_t run_after(const LogSource *source) {
     return source->run + 1;
 }
 
-static void begin_run(LogSource *source, uint32_t run) {
-    source->reader = log_reader_free(source->reader);
-    log_lines_reset(&source->lines);
-    source->run = run;
-    source->at = 0;
-    source->gaps = 0;
-    source->whole = false;
-    source->phase = PHASE_DISK;
-}
-
-/* What lies before `at` is wanted only as far as it is the beginning of a line that was open there:
- * LOOK_BACK bytes are searched for it. shown: a line that ends at `at` was given out, so its stream
- * has none open. */
-static void begin_at(LogSource *source, uint64_t at, bool shown) {
-    uint64_t base = at > LOOK_BACK ? at - LOOK_BACK : 0, first, end = 0, start[2] = {at, at};
-    bool open[2] = {false, false};
-    int last = 0; /* whose byte is the last before `at`; 0: there is none */
-    LogPiece piece;
-    Err err;
-    LogReader *reader = open_run(source, source->run);
-    if (log_reader_bounds(reader, &first, &end, &err) == 0 && first > base)
-        base = first;
-    log_reader_seek(reader, base);
-    while (log_reader_tell(reader) < at && log_reader_next(reader, &piece, &err) > 0) {
-        if (piece.stream == 0 || piece.at >= at)
-            continue;
-        int s = piece.stream - 1;
-        size_t size = at - piece.at < piece.size ? (size_t)(at - piece.at) : piece.size;
-        last = piece.at + size == at ? piece.stream : 0;
-        const char *newline = memrchr(piece.data, '\n', size);
-        uint64_t begin = newline ? piece.at + (uint64_t)(newline + 1 - piece.data) : piece.at;
-        if (newline || !open[s])
-            start[s] = begin;
-        open[s] = !newline || begin < piece.at + size;
-    }
-    log_reader_free(reader);
-    /* at the very end, an open line that was given out: so were all */
-    bool flushed = last && open[last - 1] && at == end && (base == 0 || start[last - 1] > base);
-    for (int s = 0; s < 2; s++) {
-        bool given = shown && (last == 0 || last == s + 1 || flushed);
-        source->lines.take_from[s] = open[s] && !given ? start[s] : at;
-    }
-    source->at = source->lines.take_from[0] < source->lines.take_from[1]
-                     ? source->lines.take_from[0]
-                     : source->lines.take_from[1];
-    source->lines.last = at;
-}
-
-/* Who knows where the open line began knows more than a search finds. */
-static void begin_behind(LogSource *source, const LogCursor *cursor) {
-    LogPiece piece;
-    Err err;
-    if (cursor->from >= cursor->offset) {
-        begin_at(source, cursor->offset, true);
-        return;
-    }
-    LogReader *reader = open_run(source, source->run);
-    log_reader_seek(reader, cursor->from);
-    int open = 0; /* whose line it is */
-    while (open == 0 && log_reader_next(reader, &piece, &err) > 0)
-        open = piece.stream;
-    log_reader_free(reader);
-    source->at = cursor->from;
-    source->lines.last = cursor->offset;
-    for (int s = 1; s <= 2; s++)
-        source->lines.take_from[s - 1] = open == s ? cursor->from : cursor->offset;
-}
-
-static void begin_since(LogSource *source) {
-    Err err;
-    LogReader *reader = open_run(source, source->run);
-    if (log_reader_seek_time(reader, source->ask.ask->since_us, &err) == 0 &&
-        log_reader_tell(reader) > 0)
-        begin_at(source, log_reader_tell(reader), false);
-    log_reader_free(reader);
-}
-
 static bool next_run(LogSource *source) {
     uint32_t run = run_after(source);
     if (run == 0)
         return false;
-    begin_run(source, run);
+    log_source_begin_run(source, run);
     if (source->ask.ask->since_us && !source->since_met)
-        begin_since(source);
+        log_source_begin_since(source);
     return true;
 }
 
@@ -262,10 +135,10 @@ static bool read_disk(LogSource *source) {
     Err err;
     int got = 1;
     size_t seen = source->reader ? source->gaps : 0; /* such gaps, at `at` */
-    bool over = !run_lives(source);
+    bool over = !log_source_lives(source);
     size_t untimed = SIZE_MAX; /* a gap that takes its time from what follows it */
     if (!source->reader) {
-        source->reader = open_run(source, source->run);
+        source->reader = log_source_open(source, source->run);
         log_reader_seek(source->reader, source->at);
     }
     while ((source->queue.n < source->ask.ahead || untimed != SIZE_MAX) &&
@@ -351,7 +224,7 @@ static bool tell_end(LogSource *source, LogLine *ret) {
 
 /* The end of what is on disk. True: look again. */
 static bool at_end(LogSource *source, LogLine *ret, bool *ret_line) {
-    bool lives = run_lives(source);
+    bool lives = log_source_lives(source);
     if (lives && source->follow) {
         follow(source);
         return false;
@@ -382,13 +255,11 @@ static bool step(LogSource *source, LogLine *ret, bool *ret_line) {
     return source->phase == PHASE_DISK && at_end(source, ret, ret_line);
 }
 
-static void begin(LogSource *source);
-
 const LogLine *log_source_peek(LogSource *source) {
     LogLine line;
     bool is_line;
     if (source->phase == PHASE_NEW)
-        begin(source);
+        log_source_begin(source);
     source->refills = REFILLS_AT_ONCE;
     while (!source->has_head && source->refills > 0 && step(source, &line, &is_line)) {
         if (!is_line || !wanted(source, &line))
@@ -410,9 +281,9 @@ void log_source_take(LogSource *source) {
     source->has_head = false;
 }
 
-/* ---- where to begin ---- */
+/* ---- life ---- */
 
-static void init(LogSource *source, const LogSourceAsk *ask) {
+void log_source_init(LogSource *source, const LogSourceAsk *ask) {
     *source = (LogSource){.ask = *ask, .alive = ask->alive, .newest = ask->newest};
     source->told = ask->newest != 0;
     log_lines_init(&source->lines);
@@ -420,7 +291,7 @@ static void init(LogSource *source, const LogSourceAsk *ask) {
     buf_init(&source->incoming, QUEUE_MOST);
 }
 
-static void deinit(LogSource *source) {
+void log_source_deinit(LogSource *source) {
     op_drop(source->tail);
     log_reader_free(source->reader);
     log_lines_deinit(&source->lines);
@@ -428,139 +299,12 @@ static void deinit(LogSource *source) {
     buf_deinit(&source->incoming);
 }
 
-/* How many of the lines asked for lie in `run` behind `at`. */
-static size_t count_lines(const LogSource *source, uint32_t run, uint64_t at, bool *ret_older) {
-    LogSource probe;
-    LogSourceAsk ask = source->ask;
-    LogAsk one = *ask.ask;
-    size_t n = 0;
-    one.run = run;
-    one.ends = false;
-    ask.ask = &one;
-    ask.ahead = PIECE_MOST;
-    init(&probe, &ask);
-    begin_run(&probe, run);
-    begin_at(&probe, at, false);
-    do {
-        for (const LogLine *line; (line = log_source_peek(&probe)); log_source_take(&probe))
-            n += line->stream != 0;
-    } while (log_source_busy(&probe));
-    *ret_older = probe.saw_older;
-    deinit(&probe);
-    return n;
-}
-
-/* Begins in the run where its last `lines` lines begin; returns how many it has, at most that. */
-static size_t begin_tail_of(LogSource *source, uint32_t run, size_t lines) {
-    uint64_t first = 0, end = 0, at;
-    size_t n = 0;
-    bool older = false;
-    Err err;
-    LogReader *reader = open_run(source, run);
-    begin_run(source, run);
-    for (size_t raw = lines;; raw *= 4) { /* more than asked for, while some of them do not count */
-        if (log_reader_seek_tail(reader, raw, &err) < 0 ||
-            log_reader_bounds(reader, &first, &end, &err) < 0)
-            break;
-        at = log_reader_tell(reader);
-        n = count_lines(source, run, at, &older);
-        if (n >= lines || at <= first || older) {
-            begin_at(source, at, false);
-            break;
-        }
-    }
-    log_reader_free(reader);
-    source->skip = n > lines ? n - lines : 0;
-    return n > lines ? lines : n;
-}
-
-/* Only what comes from now on. */
-static void begin_now(LogSource *source) {
-    uint64_t first, end;
-    Err err;
-    begin_run(source, source->newest);
-    LogReader *reader = open_run(source, source->run);
-    if (log_reader_bounds(reader, &first, &end, &err) < 0)
-        source->phase = PHASE_REST;
-    else if (run_lives(source) && source->follow)
-        begin_at(source, end, false);
-    else
-        source->at = end;
-    log_reader_free(reader);
-}
-
-static void begin_tail(LogSource *source, uint32_t oldest, size_t lines) {
-    if (lines == 0) {
-        begin_now(source);
-        return;
-    }
-    for (uint32_t run = source->newest;; run--) {
-        lines -= begin_tail_of(source, run, lines);
-        if (lines == 0 || run <= oldest)
-            return;
-    }
-}
-
-static const LogCursor *cursor_of(const LogSource *source) {
-    const LogAsk *ask = source->ask.ask;
-    for (size_t i = 0; i < ask->after_n; i++)
-        if (strcmp(ask->after[i].target, source->ask.object) == 0 ||
-            strcmp(ask->after[i].target, source->ask.target) == 0)
-            return &ask->after[i];
-    return NULL;
-}
-
-/* The oldest run there is; 0: none. What is on disk may be newer than what was told. */
-static uint32_t find_runs(LogSource *source) {
-    if (source->newest == 1) /* there is none before */
-        return 1;
-    uint32_t *runs = xcalloc(MAX_RUNS_LISTED, sizeof *runs), only = source->ask.ask->run;
-    uint32_t n = run_files_list(source->ask.dir, source->ask.target, runs, MAX_RUNS_LISTED);
-    uint32_t skipped = 0;
-    while (skipped < n && runs[skipped] <= source->ask.after_run)
-        skipped++;
-    uint32_t oldest = skipped < n ? runs[skipped] : source->newest;
-    if (source->newest == 0 && skipped < n)
-        source->newest = runs[n - 1];
-    free(runs);
-    return only ? only : oldest;
-}
-
-static void begin(LogSource *source) {
-    const LogAsk *ask = source->ask.ask;
-    const LogCursor *cursor = cursor_of(source);
-    uint32_t oldest = find_runs(source);
-    source->follow = ask->follow && !source->closed;
-    source->phase = source->follow ? PHASE_REST : PHASE_OVER;
-    source->since_met = cursor || (source->newest == 0 && source->ask.since_past);
-    if (source->newest == 0 || (ask->run && ask->run > source->newest))
-        return;
-    if (ask->run) {
-        source->alive = source->alive && ask->run == source->newest;
-        source->newest = ask->run;
-    }
-    if (cursor && cursor->run >= oldest) {
-        if (cursor->run > source->newest) {
-            source->run = source->newest;
-            return;
-        }
-        begin_run(source, cursor->run);
-        begin_behind(source, cursor);
-    } else if (ask->tail >= 0 && !cursor) {
-        begin_tail(source, oldest, (size_t)ask->tail);
-    } else {
-        begin_run(source, oldest);
-        if (ask->since_us)
-            begin_since(source);
-    }
-}
-
 /* ---- news ---- */
 
 /* Of one that has just begun nothing need be looked for on disk. */
 static void begin_first(LogSource *source) {
-    begin_run(source, find_runs(source));
-    if (run_lives(source) && source->follow)
+    log_source_begin_run(source, log_source_find_runs(source));
+    if (log_source_lives(source) && source->follow)
         follow(source);
 }
 
@@ -605,13 +349,13 @@ bool log_source_over(const LogSource *source) {
 
 LogSource *log_source_new(const LogSourceAsk *ask) {
     LogSource *source = xmalloc(sizeof *source);
-    init(source, ask);
+    log_source_init(source, ask);
     return source;
 }
 
 LogSource *log_source_free(LogSource *source) {
     if (source) {
-        deinit(source);
+        log_source_deinit(source);
         free(source);
     }
     return NULL;
