@@ -181,6 +181,7 @@ static const Column workflow_columns[] = {
     {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL},
     {"Task", "string", "", "its uuid", 1, {"spec", "task"}, NULL},
     {"Took", "string", "", "how long it took, or has been", 1, {NULL}, cell_took},
+    {"Started", "string", "", "when", 1, {"status", "startTime"}, NULL},
     {"Left", "string", "", "why not all that it made is gone", 1, {"status", "left"}, NULL},
 };
 

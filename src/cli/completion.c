@@ -201,14 +201,17 @@ static void offer_sessions(Answer *a) {
 
 /* ---- workflows ---- */
 
+/* What is over is not cancelled or waited for. */
 static void offer_tasks(Answer *a) {
+    bool living = strcmp(a->words[0], "cancel") == 0 || strcmp(a->words[0], "wait") == 0;
     WorkflowRows rows;
     Err err;
     bound_patience(a->cli);
     if (workflow_rows(a->cli, WORKFLOWS, &rows, &err) < 0)
         return;
     for (size_t i = 0; i < rows.n; i++)
-        offer(a, rows.at[i].task, rows.at[i].state);
+        if (!living || !rows.at[i].over)
+            offer(a, rows.at[i].task, rows.at[i].state);
 }
 
 static void offer_steps(Answer *a) {
@@ -291,10 +294,16 @@ static void take_word(Answer *a, const char *word) {
 
 /* ---- what can stand there ---- */
 
+static const char *outputs_of(const Answer *a) {
+    const char *of_verb =
+        a->command == &command_workflow && a->word_n ? workflow_outputs(a->words[0]) : NULL;
+    return of_verb ? of_verb : a->command->outputs;
+}
+
 static void answer_value(Answer *a, const Option *option, const char *before) {
     const char *choices = option->choices;
     if (strcmp(option->name, "output") == 0 && a->command)
-        choices = a->command->outputs;
+        choices = outputs_of(a);
     if (choices)
         offer_choices(a, choices, before);
     else if (*before)

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/workflow_follow.h"
 #include "cli/workflow_view.h"
+#include "data/json.h"
 #include "spec/routes.h"
 
 #define AT(member) offsetof(WorkflowOptions, member)
@@ -55,15 +57,44 @@ static bool as_json(const Cli *cli) {
     return strcmp(cli_output(cli), "json") == 0;
 }
 
-static int list(Cli *cli, const WorkflowOptions *ask, Err *err) {
+static const char *started(const Value *workflow) {
+    const char *text = value_get_str(value_get(workflow, "status"), "startTime");
+    return text ? text : "";
+}
+
+static int newest_first(const void *a, const void *b) {
+    return strcmp(started(*(const Value *const *)b), started(*(const Value *const *)a));
+}
+
+static int list_json(Cli *cli, Err *err) {
     const Value *reply;
+    Buf buf;
+    JsonWriter out;
+    if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &reply, err) < 0)
+        return -1;
+    const Value *items = value_get(reply, "items");
+    size_t n = value_count(items);
+    const Value **at = arena_alloc(&cli->arena, (n + 1) * sizeof(*at));
+    for (size_t i = 0; i < n; i++)
+        at[i] = value_at(items, i);
+    if (n > 1)
+        qsort(at, n, sizeof(*at), newest_first);
+    buf_init(&buf, MAX_JSON_BYTES);
+    json_writer_init(&out, &buf);
+    out.pretty = true;
+    json_array_begin(&out);
+    for (size_t i = 0; i < n; i++)
+        json_value(&out, at[i]);
+    json_array_end(&out);
+    puts(buf_cstr(&buf));
+    buf_deinit(&buf);
+    return EXIT_DONE;
+}
+
+static int list(Cli *cli, const WorkflowOptions *ask, Err *err) {
     WorkflowRows rows;
-    if (as_json(cli)) {
-        if (client_ask(&cli->client, "GET", WORKFLOWS, NULL, &cli->arena, &reply, err) < 0)
-            return -1;
-        cli_print(cli, value_get(reply, "items"));
-        return EXIT_DONE;
-    }
+    if (as_json(cli))
+        return list_json(cli, err);
     if (workflow_rows(cli, WORKFLOWS, &rows, err) < 0)
         return -1;
     if (rows.n)
@@ -76,11 +107,11 @@ static int list(Cli *cli, const WorkflowOptions *ask, Err *err) {
 /* ---- what takes the uuid of a task ---- */
 
 static const WorkflowRow *meant(Cli *cli, Err *err) {
-    return workflow_look(cli, cli->names.at[1], err);
+    return workflow_look(cli, workflow_given(cli), err);
 }
 
 static int show(Cli *cli, const WorkflowOptions *ask, Err *err) {
-    const Value *workflow = workflow_whole(cli, cli->names.at[1], err);
+    const Value *workflow = workflow_whole(cli, workflow_given(cli), err);
     if (!workflow)
         return -1;
     if (as_json(cli))
@@ -129,6 +160,7 @@ typedef struct Verb {
     size_t most;       /* words */
     const char *outputs;
     int (*run)(Cli *cli, const WorkflowOptions *ask, Err *err);
+    bool newest; /* is meant when nothing stands behind it */
 } Verb;
 
 #define VERBS "run|list|show|logs|events|graph|cancel|wait|delete"
@@ -136,12 +168,14 @@ typedef struct Verb {
 static const Verb verbs[] = {
     {"run", "the file of a Config, or - for stdin", 1, "text|json", workflow_run},
     {"list", NULL, 0, "text|json", list},
-    {"show", "the uuid of a task", 1, "text|json", show},
-    {"logs", "the uuid of a task, then names of steps", SIZE_MAX, "text|json|raw", workflow_logs},
-    {"events", "the uuid of a task, then names of steps", SIZE_MAX, "text|json", workflow_events},
-    {"graph", "the uuid of a task", 1, "text|json|dot", workflow_graph},
+    {"show", "the uuid of a task", 1, "text|json", show, true},
+    {"logs", "the uuid of a task, then names of steps", SIZE_MAX, "text|json|raw", workflow_logs,
+     true},
+    {"events", "the uuid of a task, then names of steps", SIZE_MAX, "text|json", workflow_events,
+     true},
+    {"graph", "the uuid of a task", 1, "text|json|dot", workflow_graph, true},
     {"cancel", "the uuid of a task", 1, "text", cancel},
-    {"wait", "the uuid of a task", 1, "text|json", wait_over},
+    {"wait", "the uuid of a task", 1, "text|json", wait_over, true},
     {"delete", "the uuid of a task", 1, "text", workflow_delete},
 };
 
@@ -157,10 +191,17 @@ static const Verb *find_verb(const char *name, Err *err) {
     return NULL;
 }
 
+const char *workflow_outputs(const char *verb) {
+    for (size_t i = 0; i < COUNT(verbs); i++)
+        if (strcmp(verbs[i].name, verb) == 0)
+            return verbs[i].outputs;
+    return NULL;
+}
+
 static int check(const Cli *cli, const Verb *verb, Err *err) {
     size_t n = cli->names.n - 1;
     const char *output = cli_output(cli);
-    if (verb->takes && n == 0)
+    if (verb->takes && n == 0 && !verb->newest)
         return err_set(err, ERR_INVALID, "thole workflow %s takes %s", verb->name, verb->takes);
     if (n > verb->most)
         return err_set(err, ERR_INVALID, "thole workflow %s takes %s; \"%.60s\" is one too many",
@@ -180,13 +221,14 @@ static int run(Cli *cli, void *given, Err *err) {
 const Command command_workflow = {
     .name = "workflow",
     .args = "run CONFIG [--backend B] [--env K=V] [--secret NAME[=V]] [--task-uuid U] "
-            "[--timeout D] [--keep] [-d] | list | show T | logs T [STEP…] [-f] [-n N] | "
-            "events T [STEP…] [-f] [-n N] | graph T | "
-            "cancel T [--grace D] | wait T [--timeout D] | delete T [--no-wait]",
+            "[--timeout D] [--keep] [-d] | list | show [T] | logs [T [STEP…]] [-f] [-n N] | "
+            "events [T [STEP…]] [-f] [-n N] | graph [T] | "
+            "cancel T [--grace D] | wait [T] [--timeout D] | delete T [--no-wait]",
     .words = VERBS,
     .doc = "Runs a Config of stages and steps: 1 a failure, 4 a timeout",
     .more = "CONFIG is a file, or - for stdin. T is the uuid of a task, or as much of it as no\n"
-            "other begins with. ^C, or TERM, cancels what `run` runs; -d, or HUP, leaves it alone.",
+            "other begins with; where it may be left out the newest is meant. ^C, or TERM, cancels "
+            "what `run` runs; -d, or HUP, leaves it alone.",
     .outputs = "text|json|raw|dot",
     .options = options,
     .option_n = COUNT(options),

@@ -22,9 +22,15 @@ int workflow_events(Cli *cli, const WorkflowOptions *ask, Err *err);
 int workflow_graph(Cli *cli, const WorkflowOptions *ask, Err *err);
 int workflow_delete(Cli *cli, const WorkflowOptions *ask, Err *err);
 
+/* Of a verb, "text|json"; NULL: there is no such verb. */
+const char *workflow_outputs(const char *verb);
+
 /* ---- workflow_find.c ---- */
-/* The object that a task's uuid, the name made from it, or the beginning of one alone stands for.
- * NULL: err. */
+/* The words behind the verb: the task (NULL: there is none), and steps of it. */
+const char *workflow_given(const Cli *cli);
+TextList workflow_given_steps(const Cli *cli);
+/* The object that a task's uuid, the name made from it, or the beginning of one alone stands for;
+ * of NULL the newest. NULL: err. */
 const WorkflowRow *workflow_look(Cli *cli, const char *task, Err *err);
 const Value *workflow_whole(Cli *cli, const char *task, Err *err); /* likewise, with its steps */
 const char *workflow_name(const Value *workflow);                  /* of the object */

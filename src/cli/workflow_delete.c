@@ -152,7 +152,7 @@ static int wait_gone(Cli *cli, const WorkflowRow *row, const Value *reply, Err *
 
 int workflow_delete(Cli *cli, const WorkflowOptions *ask, Err *err) {
     const Value *reply;
-    const WorkflowRow *row = workflow_look(cli, cli->names.at[1], err);
+    const WorkflowRow *row = workflow_look(cli, workflow_given(cli), err);
     if (!row)
         return -1;
     AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s", row->name);

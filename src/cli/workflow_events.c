@@ -6,13 +6,13 @@
 #include "cli/workflow.h"
 
 int workflow_events(Cli *cli, const WorkflowOptions *ask, Err *err) {
-    const TextList steps = {cli->names.at + 2, cli->names.n - 2};
+    const TextList steps = workflow_given_steps(cli);
     EventPrint print;
     char since[TIME_TEXT];
     int64_t us;
     if (ask->log.since && when_parse(ask->log.since, clock_wall_us(), &us, err) < 0)
         return err_in(err, "--since");
-    const WorkflowRow *workflow = workflow_look(cli, cli->names.at[1], err);
+    const WorkflowRow *workflow = workflow_look(cli, workflow_given(cli), err);
     if (!workflow)
         return -1;
     const EventFeedAsk feed = {.workflow = workflow->name,

@@ -66,8 +66,28 @@ static const WorkflowRow *by_beginning(const WorkflowRows *rows, const char *tas
     return n == 1 ? found : NULL;
 }
 
+const char *workflow_given(const Cli *cli) {
+    return cli->names.n > 1 ? cli->names.at[1] : NULL;
+}
+
+TextList workflow_given_steps(const Cli *cli) {
+    return cli->names.n > 2 ? (TextList){cli->names.at + 2, cli->names.n - 2} : (TextList){0};
+}
+
+static const WorkflowRow *newest(Cli *cli, Err *err) {
+    WorkflowRows rows;
+    if (workflow_rows(cli, WORKFLOWS, &rows, err) < 0)
+        return NULL;
+    if (rows.n)
+        return rows.at;
+    err_set(err, ERR_NOT_FOUND, "there is no workflow; `thole workflow run CONFIG` begins one");
+    return NULL;
+}
+
 const WorkflowRow *workflow_look(Cli *cli, const char *task, Err *err) {
     WorkflowRows rows;
+    if (!task)
+        return newest(cli, err);
     err->kind = ERR_NONE;
     const WorkflowRow *found = ask_by_name(cli, task, err);
     if (found)

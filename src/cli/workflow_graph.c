@@ -209,7 +209,7 @@ static void print_chart(const Graph *graph, Buf *out) {
 }
 
 int workflow_graph(Cli *cli, const WorkflowOptions *ask, Err *err) {
-    Graph graph = {.cli = cli, .workflow = workflow_whole(cli, cli->names.at[1], err)};
+    Graph graph = {.cli = cli, .workflow = workflow_whole(cli, workflow_given(cli), err)};
     const char *form = cli_output(cli);
     Buf out;
     if (!graph.workflow)

@@ -38,12 +38,12 @@ static int print_steps(LogPrint *print, const char *task, Err *err) {
 }
 
 int workflow_logs(Cli *cli, const WorkflowOptions *ask, Err *err) {
-    const TextList steps = {cli->names.at + 2, cli->names.n - 2};
+    const TextList steps = workflow_given_steps(cli);
     LogPrint print;
     int r = log_print_init(&print, cli, &ask->log, err);
     print.ask.names = &steps;
     if (r == 0)
-        r = print_steps(&print, cli->names.at[1], err);
+        r = print_steps(&print, workflow_given(cli), err);
     log_print_deinit(&print);
     return r;
 }

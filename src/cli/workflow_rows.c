@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/workflow_rows.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/str.h"
 
 /* Columns come in any order, and are found by name. */
@@ -25,9 +28,16 @@ static WorkflowRow row_of(const Value *columns, const Value *row) {
                          .steps = cell(columns, cells, "Steps"),
                          .age = cell(columns, cells, "Age"),
                          .took = cell(columns, cells, "Took"),
+                         .started = cell(columns, cells, "Started"),
                          .error = cell(columns, cells, "Error"),
                          .left = cell(columns, cells, "Left"),
                          .uid = uid ? uid : ""};
+}
+
+static int newest_first(const void *a, const void *b) {
+    const WorkflowRow *x = a, *y = b;
+    int order = strcmp(y->started, x->started);
+    return order ? order : strcmp(x->name, y->name);
 }
 
 WorkflowRows workflow_rows_of(const Value *columns, const Value *table, Arena *arena) {
@@ -36,6 +46,8 @@ WorkflowRows workflow_rows_of(const Value *columns, const Value *table, Arena *a
     WorkflowRow *at = arena_alloc(arena, (n + 1) * sizeof(*at));
     for (size_t i = 0; i < n; i++)
         at[i] = row_of(columns, value_at(rows, i));
+    if (n > 1)
+        qsort(at, n, sizeof(*at), newest_first);
     const char *version = value_get_str(value_get(table, "metadata"), "resourceVersion");
     return (WorkflowRows){at, n, version ? version : ""};
 }

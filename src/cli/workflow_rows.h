@@ -11,12 +11,13 @@ typedef struct WorkflowRow {
     const char *state; /* "running", …; of one that is over its result */
     bool over;
     const char *backend, *steps, *age, *took;
+    const char *started;      /* a time with microseconds, in UTC: they compare as texts do */
     const char *error, *left; /* "": none; left: why not all that it made is gone */
     const char *uid;
 } WorkflowRow;
 
 typedef struct WorkflowRows {
-    const WorkflowRow *at;
+    const WorkflowRow *at; /* the newest first */
     size_t n;
     const char *version; /* resourceVersion */
 } WorkflowRows;

@@ -188,7 +188,8 @@ WRONG = [
     (["list", "--grace", "1s"], "thole workflow list takes no --grace; that is for cancel"),
     (["list", "x"], '"x" is one too many'),
     (["list", "-o", "raw"], 'thole workflow list has no output "raw"; there is text|json'),
-    (["show"], "thole workflow show takes the uuid of a task"),
+    (["cancel"], "thole workflow cancel takes the uuid of a task"),
+    (["show"], "there is no workflow; `thole workflow run CONFIG` begins one"),
     (["shwo"], "did you mean show?"),
     (["show", "nobody"], "there is no workflow nobody; `thole workflow list` shows them"),
     (["logs", "nobody"], "there is no workflow nobody"),
@@ -200,6 +201,34 @@ WRONG = [
 def test_what_is_wrong_is_said(thole, words, says):
     result = thole.run("workflow", *words, code=2, input=json.dumps(config([step("a", "true")])))
     assert says in result.err and result.out == "", result
+
+
+# ---- which is meant
+
+def test_the_newest_stands_first_and_is_meant_without_a_uuid(thole):
+    path = write_config(thole, [step("a", "echo $WHICH")])
+    for which in ("Zeta", "alpha", "Mid"):  # neither their order nor the other way round
+        thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", which, "--env", f"WHICH={which}")
+    assert [line.split()[0] for line in thole.run("workflow", "list").lines] == ["TASK", "Mid", "alpha", "Zeta"]
+    assert [w["spec"]["task"] for w in thole.run("workflow", "list", "--json").json()] == ["Mid", "alpha", "Zeta"]
+    assert thole.run("workflow", "show").lines[0].startswith("workflow Mid: success")
+    assert thole.run("workflow", "wait", "--json").json()["spec"]["task"] == "Mid"
+    assert lines_of(thole.run("workflow", "logs")) == ["a | Mid"]
+    assert thole.run("workflow", "graph", "-o", "json").out == thole.run("workflow", "graph", "Mid", "-o", "json").out
+    assert thole.run("workflow", "events").out == thole.run("workflow", "events", "Mid").out
+    for verb in ("cancel", "delete"):
+        assert "takes the uuid of a task" in thole.run("workflow", verb, code=2).err
+
+
+def test_what_is_over_is_not_offered_to_be_cancelled(thole):
+    def offered(*words):
+        answers = thole.run("completion", "answer", "--", *(f"={word}" for word in ("workflow", *words, ""))).lines
+        return {line.split("\t")[0] for line in answers}
+    thole.run("workflow", "run", write_config(thole, [step("a", "true")]), "--backend", "local", "--task-uuid", "past")
+    thole.run("workflow", "run", write_config(thole, [step("a", "exec sleep 1000")]), "--backend", "local", "--task-uuid", "now", "-d")
+    assert offered("show") == offered("delete") == {"past", "now"}
+    assert offered("cancel") == offered("wait") == {"now"}
+    assert offered("show", "-o") == {"text", "json"} and offered("graph", "-o") == {"text", "json", "dot"}
 
 
 # ---- logs
