@@ -24,6 +24,10 @@ void prefix_widen(Prefix *prefix, const char *name) {
         prefix->width = n < WIDTH_MOST ? n : WIDTH_MOST;
 }
 
+void prefix_name(const Prefix *prefix, const char *name, char *to, size_t size) {
+    columns_cut_middle(name, prefix->width, to, size);
+}
+
 static void print_name(Prefix *prefix, const char *name, bool gap, FILE *to) {
     if (!prefix->terminal) {
         fprintf(to, "%s | ", name);
@@ -31,7 +35,7 @@ static void print_name(Prefix *prefix, const char *name, bool gap, FILE *to) {
     }
     char text[NAME_BYTES];
     prefix_widen(prefix, name);
-    columns_cut_middle(name, prefix->width, text, sizeof(text));
+    prefix_name(prefix, name, text, sizeof(text));
     int extra = (int)(strlen(text) - columns_of(text)); /* bytes without a column */
     const char *bar = gap ? "┆" : "│";
     if (prefix->color)

@@ -17,3 +17,5 @@ typedef struct Prefix {
 /* Makes room for a name, so that the column does not jump when it first says something. */
 void prefix_widen(Prefix *prefix, const char *name);
 void prefix_print(Prefix *prefix, const LogEntry *entry, FILE *to);
+/* A name as it is cut in that column. */
+void prefix_name(const Prefix *prefix, const char *name, char *to, size_t size);

@@ -14,9 +14,10 @@
 #include "base/xalloc.h"
 #include "cli/follow.h"
 #include "cli/plain.h"
-#include "cli/progress.h"
+#include "cli/workflow_foot.h"
 #include "cli/workflow_view.h"
 #include "data/json.h"
+#include "spec/event.h"
 #include "spec/routes.h"
 
 enum { LOG_FD, EVENTS_FD, SIGNAL_FD, FDS };
@@ -24,31 +25,33 @@ enum { AGAIN_MS = 20 };
 
 /* What was told of a step. */
 typedef struct StepSeen {
-    char *name;        /* owned */
+    char *uuid, *name; /* owned */
     const char *state; /* a literal */
-    int64_t since_ms;
-    size_t live;  /* its place in Follow.live, plus one; 0: none */
-    char *told;   /* owned; what became of it, held back until its log has ended */
-    bool written; /* its log has */
-    bool idle;    /* it has none: it is told of behind those that were known before it */
+    FootStep foot;
+    char *told;      /* owned; what became of it, held back until its log has ended */
+    int64_t run;     /* the newest that is known */
+    int64_t written; /* the run whose log has ended */
+    bool awaited;    /* it is over, the log of its last run is still to end */
+    bool idle;       /* it has none: it is told of behind those that were known before it */
 } StepSeen;
 
 typedef struct Follow {
     Cli *cli;
     const WorkflowFollow *ask;
-    Map steps; /* uuid → StepSeen */
-    VEC(StepSeen *) live;
+    Map steps;            /* uuid → StepSeen */
     VEC(StepSeen *) held; /* those with something to be told */
     size_t held_at;       /* before it all is told */
     HttpLines *events;
+    bool cut;          /* it broke off: not all runs may be known */
     int64_t seq;       /* of the last event that was heard */
     bool heard;        /* the stream of events ended by itself, or broke: is it over? */
     const Value *last; /* the workflow when it was over; NULL: it is not, or was deleted */
     bool done, deleted;
     LogFeed feed;
+    size_t awaited; /* StepSeen.awaited: how many */
     bool last_pass; /* of the log, without following: the workflow is over */
     Prefix prefix;
-    Progress progress;
+    WorkflowFoot foot;
     int signals;     /* -1: they end us */
     int interrupted; /* by the first one; 0: none yet */
     bool left;       /* the terminal was closed: it goes on alone */
@@ -56,12 +59,12 @@ typedef struct Follow {
 
 /* ---- what happens ---- */
 
-static bool is_live(const char *state) {
-    return str_same(state, "starting") || str_same(state, "running") || str_same(state, "stopping");
+static bool is_written(const StepSeen *seen) {
+    return seen->written > 0 && seen->written >= seen->run;
 }
 
 static void say_told(Follow *f, StepSeen *seen) {
-    progress_clear(&f->progress);
+    progress_clear(&f->foot.progress);
     fflush(stdout);
     cli_say("%s", seen->told);
     free(seen->told);
@@ -78,7 +81,7 @@ static void tell(Follow *f, StepSeen *seen, const Value *step) {
     seen->told = buf_take(&text);
     buf_deinit(&text);
     seen->idle = !value_get(step, "started");
-    if (seen->written || (seen->idle && f->held_at == f->held.n))
+    if (is_written(seen) || (seen->idle && f->held_at == f->held.n))
         say_told(f, seen);
     else
         VEC_PUSH(f->held, seen);
@@ -108,39 +111,38 @@ static StepSeen *seen_of(Follow *f, const char *uuid, const char *name) {
     if (seen || !uuid || !name)
         return seen;
     seen = xcalloc(1, sizeof(*seen));
-    *seen = (StepSeen){.name = plain_copy(name), .state = "pending"};
+    *seen = (StepSeen){.uuid = xstrdup(uuid), .name = plain_copy(name), .state = "pending"};
+    seen->foot.uuid = seen->uuid;
+    seen->foot.name = seen->name;
     map_put(&f->steps, uuid, seen);
     prefix_widen(&f->prefix, seen->name);
     return seen;
 }
 
-static void set_live(Follow *f, StepSeen *seen, bool live) {
-    if (live == (seen->live > 0))
-        return;
-    if (live) {
-        VEC_PUSH(f->live, seen);
-        seen->live = f->live.n;
-        seen->since_ms = clock_mono_ms();
-        return;
-    }
-    for (size_t i = seen->live; i < f->live.n; i++) {
-        f->live.at[i - 1] = f->live.at[i];
-        f->live.at[i - 1]->live = i;
-    }
-    f->live.n--;
-    seen->live = 0;
+static bool is_end(const char *state) {
+    return !str_same(state, "starting") && !str_same(state, "running") &&
+           !str_same(state, "stopping") && !str_same(state, "pending");
 }
 
-static void take_step(Follow *f, const Value *step) {
+static void take_step(Follow *f, const Value *step, int64_t run) {
     const char *state = workflow_state_literal(value_get_str(step, "state"));
     StepSeen *seen = seen_of(f, value_get_str(step, "uuid"), value_get_str(step, "name"));
+    if (seen && run > seen->run)
+        seen->run = run;
     if (!seen || str_same(seen->state, state))
         return;
-    seen->state = str_same(state, "starting") ? "running" : state; /* most take no time */
-    set_live(f, seen, is_live(state));
-    progress_touch(&f->progress);
-    if (!is_live(state) && !str_same(state, "pending"))
+    seen->state = state;
+    seen->foot.service = str_same(value_get_str(step, "type"), "service");
+    workflow_foot_take(&f->foot, &seen->foot, state);
+    if (is_end(state))
         tell(f, seen, step);
+}
+
+static void take_whole(Follow *f, const char *reason) {
+    if (str_same(reason, "SetUp"))
+        workflow_foot_set_up(&f->foot);
+    else if (str_same(reason, REASON_CANCELED) || str_same(reason, REASON_TIMED_OUT))
+        workflow_foot_cancel(&f->foot);
 }
 
 static void take(Follow *f, const char *line, size_t size) {
@@ -150,7 +152,10 @@ static void take(Follow *f, const char *line, size_t size) {
     if (json_parse(line, size, &arena, &event, NULL) == 0 &&
         value_get_int(event, "seq", 0) > f->seq) {
         f->seq = value_get_int(event, "seq", 0);
-        take_step(f, value_get(event, "step"));
+        if (value_get(event, "step"))
+            take_step(f, value_get(event, "step"), value_get_int(event, "run", 0));
+        else
+            take_whole(f, value_get_str(event, "reason"));
     }
     arena_deinit(&arena);
 }
@@ -159,8 +164,10 @@ static void take_all(Follow *f, bool broken) {
     size_t size;
     for (const char *line; (line = http_lines_next(f->events, &size));)
         take(f, line, size);
-    if (!broken && !http_lines_done(f->events))
+    bool done = http_lines_done(f->events);
+    if (!broken && !done)
         return;
+    f->cut |= !done;
     f->events = http_lines_close(f->events);
     f->heard = true;
 }
@@ -169,22 +176,36 @@ static void on_line(void *arg, const LogEntry *entry) {
     Follow *f = arg;
     if (entry->stream == LOG_END) {
         StepSeen *seen = seen_of(f, entry->object, entry->target);
-        seen->written = true;
-        if (seen->told)
+        seen->written = entry->run > seen->written ? entry->run : seen->written;
+        if (seen->told && is_written(seen))
             let_go(f, seen);
+        if (seen->awaited && is_written(seen)) {
+            seen->awaited = false;
+            f->awaited--;
+        }
         return;
     }
-    progress_clear(&f->progress);
+    progress_clear(&f->foot.progress);
     prefix_print(&f->prefix, entry, stdout);
 }
 
 /* ---- streams, opened again when the server was replaced ---- */
 
+static void await(Follow *f, const Value *step) {
+    StepSeen *seen = seen_of(f, value_get_str(step, "uuid"), value_get_str(step, "name"));
+    if (!seen || seen->awaited || is_written(seen) || !value_get_bool(step, "exited", false))
+        return;
+    seen->awaited = true;
+    f->awaited++;
+}
+
 /* What never had its turn has no event. */
 static void take_end(Follow *f, const Value *workflow) {
     const Value *steps = value_get(value_get(workflow, "status"), "steps");
-    for (size_t i = 0; i < value_count(steps); i++)
-        take_step(f, value_at(steps, i));
+    for (size_t i = 0; i < value_count(steps); i++) {
+        take_step(f, value_at(steps, i), 0);
+        await(f, value_at(steps, i));
+    }
     f->last = workflow;
     f->done = true;
 }
@@ -227,10 +248,15 @@ static int open_events(Follow *f, Err *err) {
     return f->events || f->heard || f->done ? 0 : -1;
 }
 
+/* By streams that were never cut off all that is to be known of its runs was heard. */
+static bool is_all_heard(const Follow *f) {
+    return f->done && !f->deleted && f->awaited == 0 && !f->cut && f->feed.opening == 1;
+}
+
 /* What followed the log until the end may have been cut off with its server: once it is over what
  * is left is asked for. */
 static int open_log(Follow *f, Err *err) {
-    if (!f->ask->shown || f->feed.lines || f->feed.ended)
+    if (!f->ask->shown || f->feed.lines || f->feed.ended || is_all_heard(f))
         return 0;
     f->feed.over = false;
     if (f->done) {
@@ -245,7 +271,7 @@ static int open_log(Follow *f, Err *err) {
 }
 
 static bool is_over(const Follow *f) {
-    return f->done && (!f->ask->shown || (f->last_pass && f->feed.ended));
+    return f->done && (!f->ask->shown || is_all_heard(f) || (f->last_pass && f->feed.ended));
 }
 
 /* ---- signals ---- */
@@ -256,7 +282,7 @@ static void cancel(Follow *f, bool again) {
     Err err;
     Arena arena;
     AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s/cancel", f->ask->name);
-    progress_clear(&f->progress);
+    progress_clear(&f->foot.progress);
     cli_say("%s", again ? "killing" : "stopping; ^C again kills");
     arena_init(&arena);
     if (client_ask(&f->cli->client, "POST", path, again ? "{\"grace\":\"0s\"}" : "{}", &arena,
@@ -280,21 +306,22 @@ static void hear_signal(Follow *f) {
 
 /* ---- the loop ---- */
 
-static void draw(Follow *f) {
-    ProgressRow rows[PROGRESS_LINES_MOST];
-    size_t n = 0;
-    if (!progress_due(&f->progress))
+/* What is being started, and what it waits for, is no event. */
+static void ask_why(Follow *f) {
+    const Value *workflow;
+    Arena arena;
+    Err err;
+    if (!workflow_foot_asks(&f->foot))
         return;
-    for (; n < f->live.n && n < COUNT(rows); n++) {
-        const StepSeen *seen = f->live.at[n];
-        rows[n] = (ProgressRow){seen->name, seen->state, "", workflow_state_color(seen->state),
-                                seen->since_ms};
-    }
-    progress_rows(&f->progress, rows, n, f->live.n);
+    AUTO_FREE char *path = xasprintf(WORKFLOWS "/%s", f->ask->name);
+    arena_init(&arena);
+    if (client_ask(&f->cli->client, "GET", path, NULL, &arena, &workflow, &err) == 0)
+        workflow_foot_hear(&f->foot, workflow);
+    arena_deinit(&arena);
 }
 
 static int timeout_of(const Follow *f) {
-    int timeout = progress_timeout(&f->progress);
+    int timeout = workflow_foot_timeout(&f->foot);
     int64_t left_ms = f->ask->deadline_ms ? f->ask->deadline_ms - clock_mono_ms() : -1;
     if (left_ms < 0 || left_ms > INT32_MAX)
         return timeout;
@@ -330,7 +357,8 @@ static int look_on(Follow *f, Err *err) {
             return 0;
         if (f->ask->deadline_ms && clock_mono_ms() >= f->ask->deadline_ms)
             return err_set(err, ERR_TIMEOUT, "workflow %s is not over yet", f->ask->name);
-        draw(f);
+        ask_why(f);
+        workflow_foot_draw(&f->foot);
         turn(f);
         if (f->left)
             return 0;
@@ -381,21 +409,22 @@ static void init(Follow *f, Cli *cli, const WorkflowFollow *ask) {
     for (size_t i = 0; i < value_count(ask->steps); i++)
         prefix_widen(&f->prefix, value_get_str(value_at(ask->steps, i), "name"));
     map_init(&f->steps);
-    progress_init(&f->progress, cli->color_err);
+    workflow_foot_init(&f->foot, ask->task, &f->prefix, cli->color_err);
     log_feed_init(&f->feed, &cli->client, &log, on_line, f);
 }
 
 static void deinit(Follow *f) {
     const char *uuid;
     void *at;
+    workflow_foot_deinit(&f->foot);
     for (size_t i = 0; map_next(&f->steps, &i, &uuid, &at);) {
         StepSeen *seen = at;
         free(seen->name);
+        free(seen->uuid);
         free(seen->told);
         free(seen);
     }
     map_deinit(&f->steps);
-    VEC_FREE(f->live);
     VEC_FREE(f->held);
     log_feed_deinit(&f->feed);
     f->events = http_lines_close(f->events);
@@ -407,7 +436,7 @@ int workflow_follow(Cli *cli, const WorkflowFollow *ask, const Value **ret, Err 
     Follow f;
     init(&f, cli, ask);
     int r = look_on(&f, err);
-    progress_clear(&f.progress);
+    progress_clear(&f.foot.progress);
     if (r == 0 && !f.left && (ask->shown || f.deleted))
         last_word(&f);
     if (r == 0)

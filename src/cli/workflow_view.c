@@ -86,14 +86,24 @@ static void put_error(const char *error, Buf *out) {
     plain_put(error, out);
 }
 
+/* One that was ended with its workflow did well, however it took that. */
+static bool was_stopped(const Value *step) {
+    return str_same(value_get_str(step, "state"), "success") &&
+           value_get_int(step, "exit_code", -1) != 0;
+}
+
 void workflow_step_sentence(const Value *step, bool color, Buf *out) {
     const char *error = value_get_str(step, "error");
-    int64_t code = value_get_int(step, "exit_code", 0);
+    bool stopped = was_stopped(step);
+    int64_t code = stopped ? 0 : value_get_int(step, "exit_code", 0);
     char took[DURATION_TEXT];
     workflow_step_took(step, took);
     plain_put(text_of(step, "name"), out);
     buf_puts(out, ": ");
-    put_word(text_of(step, "state"), color, out);
+    if (stopped)
+        buf_puts(out, "stopped");
+    else
+        put_word(text_of(step, "state"), color, out);
     if (code)
         buf_printf(out, ", exit code %lld", (long long)code);
     if (value_get_bool(step, "oom_killed", false))

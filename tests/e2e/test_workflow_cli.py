@@ -137,6 +137,7 @@ def test_an_event_has_the_step_as_it_was_then(thole):
     path = write_config(thole, [step("a", "exit 3")], [step("b", "true")])
     thole.run("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", code=1)
     steps = thole.run("workflow", "show", "T1", "--json").json()["status"]["steps"]
+    steps = [{key: value for key, value in one.items() if key != "log"} for one in steps]  # which is where it is now
     events = [json.loads(line) for line in thole.run("workflow", "events", "T1", "-o", "json").lines]
     assert [event["step"] for event in events if event["kind"] in ["ended", "skipped"]] == steps
     begun = [event["step"] for event in events if event["kind"] == "started"]
@@ -163,6 +164,28 @@ def test_a_terminal_shows_what_runs_and_for_how_long(thole):
     assert live.wait() == 0
     assert "\x1b[32msuccess\x1b[0m after" in live.out.splitlines()[-1]
     assert "quiet     \x1b[0m" in live.out  # as wide as the widest from the beginning
+
+
+def test_a_terminal_shows_what_is_being_stopped(thole):
+    path = write_config(thole, [step("deaf", "trap '' TERM", "echo here", "while :; do sleep 0.1; done")])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", tty=(24, 80))
+    live.wait_for(r"│\x1b\[0m here")
+    live.wait_for(r"deaf +\x1b\[33mrunning")
+    thole.run("workflow", "cancel", "T1", "--grace", "30s")
+    live.wait_for(r"deaf +\x1b\[35mstopping")
+    thole.run("workflow", "cancel", "T1", "--grace", "0s")
+    assert live.wait() == 1
+
+
+def test_names_are_cut_in_one_way(thole):
+    name = "unit tests with a long name that goes on and on"
+    path = write_config(thole, [step(name, "echo here", "until test -e go; do sleep 0.02; done")])
+    live = thole.popen("workflow", "run", path, "--backend", "local", "--task-uuid", "T1", tty=(24, 80))
+    live.wait_for(r"│\x1b\[0m here")
+    cut = re.search(r"\x1b\[\d+m(unit[^\x1b]*…[^\x1b]*?) *\x1b\[0m \x1b\[2m│", live.out)[1]
+    live.wait_for(re.escape(cut) + r" +\x1b\[33mrunning")
+    (thole.state / "workflows" / "t1" / "workspace" / "go").touch()
+    assert live.wait() == 0
 
 
 # ---- what is wrong

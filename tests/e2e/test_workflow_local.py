@@ -212,6 +212,7 @@ def test_steps_find_services_which_end_with_the_workflow(thole):
     assert "hello" in log(thole, "a").splitlines()
     shown = status(thole)
     assert shown["result"] == "success" and shown["steps"][0]["state"] == "success", (end, shown)
+    assert re.search(r"^thole: db: stopped, after \S+$", end.err, re.M), end  # not "success, exit code 143"
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), 1)
 
@@ -227,6 +228,7 @@ def test_a_port_that_is_taken_is_said_with_who_has_it(thole):
         port = holder.getsockname()[1]
         end = run(thole, [service("db", port, LISTEN)], [step("a", CALL)], code=1)
         assert f"step db: port {port} is in use by pid {os.getpid()}" in end.err, end
+        assert "is in use by pid" in status(thole)["steps"][0]["error"]
 
 
 def test_a_port_that_another_workflow_has_is_said_with_its_step(thole):

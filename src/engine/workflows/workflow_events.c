@@ -24,7 +24,7 @@ struct WorkflowEvents {
     char *line;
     size_t line_cap;
     int64_t seq;     /* of the line that was read last; 1 is its creation, before all lines */
-    bool *begun;     /* by step: its start was told */
+    uint32_t *runs;  /* by step: the newest whose start is known; 0: none */
     bool *wanted;    /* by step; NULL: all are */
     uint32_t step;   /* whose event was told last; UINT32_MAX: nobody's */
     StepFacts facts; /* what was known of it then */
@@ -94,16 +94,17 @@ static void tell_end(WorkflowEvents *events, const Value *fact, Event *ret) {
 /* False: it is no news. A start that nobody heard of is asked for again, and told once. */
 static bool tell_step(WorkflowEvents *events, uint32_t i, const Value *fact, Event *ret) {
     const char *name = value_get_str(fact, "fact");
-    ret->run = (uint32_t)value_get_int(fact, "run", 0);
+    uint32_t before = events->runs[i];
+    if (strcmp(name, "asked") == 0)
+        events->runs[i] = (uint32_t)value_get_int(fact, "run", 1);
+    ret->run = events->runs[i];
     events->facts = (StepFacts){.exit_code = -1, .oom_killed = UNKNOWN};
     if (strcmp(name, "asked") == 0) {
-        bool begun = events->begun[i];
-        events->begun[i] = true;
         events->facts.progress = PROGRESS_STARTING;
         ret->kind = EVENT_STARTED;
         ret->reason = "Started";
         ret->message = "was begun";
-        return !begun;
+        return before == 0;
     }
     if (strcmp(name, "skipped") == 0) {
         events->facts.progress = PROGRESS_SKIPPED;
@@ -272,7 +273,7 @@ static void rewind_all(WorkflowEvents *events) {
         fclose(events->file);
     events->file = NULL;
     events->seq = 0;
-    memset(events->begun, 0, events->whole->graph->n * sizeof(*events->begun));
+    memset(events->runs, 0, events->whole->graph->n * sizeof(*events->runs));
 }
 
 /* So that only the last ones follow. */
@@ -322,7 +323,7 @@ WorkflowEvents *workflow_events_new(Workflow *workflow, const WorkflowEventAsk *
     events->ask = *ask;
     events->more = more;
     events->arg = arg;
-    events->begun = xcalloc(whole->graph->n + 1, sizeof(*events->begun));
+    events->runs = xcalloc(whole->graph->n + 1, sizeof(*events->runs));
     arena_init(&events->arena);
     buf_init(&events->json, MAX_RECORD_BYTES);
     list_append(&workflow->readers, &events->link);
@@ -344,7 +345,7 @@ WorkflowEvents *workflow_events_free(WorkflowEvents *events) {
     free(events->wanted);
     arena_deinit(&events->arena);
     workflow_free(events->own);
-    free(events->begun);
+    free(events->runs);
     free(events->line);
     free(events);
     return NULL;
