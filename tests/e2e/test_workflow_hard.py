@@ -71,6 +71,18 @@ def test_a_step_whose_start_cannot_be_written_down_is_not_started(thole):
     assert "no space left" in state_of(thole, "b")["error"].lower() and status(thole)["result"] == "error"
 
 
+def test_what_fills_the_disk_can_be_stopped(thole):
+    path = write_config(thole, [step("a", "sleep 1000")], [step("b", "true")])
+    begin(thole, path)
+    wait_until(lambda: state_of(thole, "a")["state"] == "running", what="a to run")
+    facts = thole.state / "workflows" / "t1" / "facts.jsonl"
+    facts.unlink()
+    facts.symlink_to("/dev/full")
+    thole.run("workflow", "cancel", "T1")
+    wait_until(lambda: status(thole)["done"], what="the end")
+    assert status(thole)["result"] == "canceled" and state_of(thole, "a")["state"] == "killed"
+
+
 def test_a_state_directory_that_was_moved(thole):
     """What is over is shown with its logs from where it lies now."""
     path = write_config(thole, [step("a", "echo here")])

@@ -175,7 +175,6 @@ void workflow_settle_by_force(Workflow *workflow, const char *why) {
 static void on_timeout(void *arg) {
     Workflow *workflow = arg;
     char limit[DURATION_TEXT], why[WORKFLOW_TEXT];
-    Err err;
     workflow->timeout = timer_free(workflow->timeout);
     if (!workflow_may_cancel(&workflow->facts)) {
         workflow_hurry_destroy(workflow);
@@ -183,8 +182,7 @@ static void on_timeout(void *arg) {
     }
     duration_format_go(workflow->timeout_ms, limit);
     snprintf(why, sizeof(why), "it ran for longer than its timeout of %s", limit);
-    if (workflow_note_cancel(workflow, RESULT_TIMEOUT, why, &err) < 0)
-        log_warn("workflow %s: %s", workflow->name, err.msg);
+    workflow_note_cancel(workflow, RESULT_TIMEOUT, why);
     workflow_cancel(&workflow->facts, RESULT_TIMEOUT, why);
     workflow_give_up_setup(workflow);
     workflow_limit_wait(workflow);
@@ -545,8 +543,7 @@ int workflow_stop(Workflow *workflow, int64_t grace_ms, Err *err) {
     }
     if (grace_ms >= 0)
         workflow->grace_ms = grace_ms;
-    if (workflow_note_cancel(workflow, RESULT_CANCELED, why, err) < 0)
-        return -1;
+    workflow_note_cancel(workflow, RESULT_CANCELED, why);
     sys_point("wf-cancel");
     workflow_cancel(&workflow->facts, RESULT_CANCELED, why);
     for (uint32_t i = 0; i < workflow->graph->n; i++)

@@ -158,14 +158,14 @@ void workflow_note_ended(Workflow *workflow, uint32_t step, const StepEnded *end
     end_fact_anyhow(workflow, &buf, &out);
 }
 
-int workflow_note_cancel(Workflow *workflow, WorkflowResult result, const char *why, Err *err) {
+void workflow_note_cancel(Workflow *workflow, WorkflowResult result, const char *why) {
     Buf buf;
     JsonWriter out;
     begin_fact(&buf, &out, "cancel", loop_wall_us(workflow->engine->loop));
     json_kv_string(&out, "result", workflow_result_name(result));
     json_kv_int(&out, "grace_ms", workflow->grace_ms);
     json_kv_string(&out, "why", why);
-    return end_fact(workflow, &buf, &out, err);
+    end_fact_anyhow(workflow, &buf, &out);
 }
 
 void workflow_note_phase(Workflow *workflow, const char *phase, const char *why, int64_t us) {

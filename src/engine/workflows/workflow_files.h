@@ -25,14 +25,14 @@ MUST int workflow_files_begin(const Workflow *workflow, Err *err);
 /* Reads it and replays its facts. Not published yet. ERR_NOT_FOUND: it never was begun. */
 MUST int workflow_files_load(Engine *engine, const char *name, Workflow **ret, Err *err);
 
-/* A disk that takes no facts is warned of; the workflow goes on. But: is one that must be there
- * before the act. */
+/* A disk that takes no facts is warned of; the workflow goes on, and can be stopped: it may be what
+ * fills the disk. But: is one that must be there before the act. */
 MUST int workflow_note_asked(Workflow *workflow, uint32_t step, uint32_t run, Err *err);
 void workflow_note_started(Workflow *workflow, uint32_t step, int64_t us);
 void workflow_note_ended(Workflow *workflow, uint32_t step, const StepEnded *ended);
 void workflow_note_skipped(Workflow *workflow, uint32_t step);
 void workflow_note_timed_out(Workflow *workflow, uint32_t step);
-MUST int workflow_note_cancel(Workflow *workflow, WorkflowResult result, const char *why, Err *err);
+void workflow_note_cancel(Workflow *workflow, WorkflowResult result, const char *why);
 /* `culprit`: the step that is blamed, or UINT32_MAX. */
 void workflow_note_not_set_up(Workflow *workflow, uint32_t culprit, const char *why, int64_t us);
 /* When it ended: workflow->ended_us. */
