@@ -28,6 +28,7 @@ struct DockerEngine {
     char version[VERSION_MAX];
     char newest[VERSION_MAX]; /* that we want to speak */
     int64_t silent_ms;        /* since when no good answer came; 0: one did */
+    DockerSilence silence;    /* the last that is over */
     Call *first;              /* not ended */
     OpList ops;               /* not delivered */
 };
@@ -89,10 +90,16 @@ static void was_silent(DockerEngine *engine) {
         engine->silent_ms = loop_now_ms(engine->loop);
 }
 
+static void has_answered(DockerEngine *engine) {
+    if (engine->silent_ms)
+        engine->silence = (DockerSilence){engine->silent_ms, loop_now_ms(engine->loop)};
+    engine->silent_ms = 0;
+}
+
 static void end(Call *call, const DockerReply *reply, const Err *err) {
     Op *op = call->op;
     if (!err)
-        call->engine->silent_ms = 0;
+        has_answered(call->engine);
     else if (err->kind == ERR_UNAVAILABLE)
         was_silent(call->engine);
     leave(call);
@@ -394,6 +401,10 @@ Loop *docker_engine_loop(const DockerEngine *engine) {
 
 int64_t docker_engine_silent_ms(const DockerEngine *engine) {
     return engine->silent_ms;
+}
+
+DockerSilence docker_engine_last_silence(const DockerEngine *engine) {
+    return engine->silence;
 }
 
 const char *docker_engine_host(const DockerEngine *engine) {

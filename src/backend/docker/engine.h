@@ -31,6 +31,11 @@ const char *docker_engine_host(const DockerEngine *engine);
 /* Since when it cannot be reached, or says what no engine says, by the loop's clock; 0: the last
  * answer was one. */
 int64_t docker_engine_silent_ms(const DockerEngine *engine);
+/* The last time that it was so, and is over. Both 0: it never was. */
+typedef struct DockerSilence {
+    int64_t from_ms, until_ms; /* by the loop's clock */
+} DockerSilence;
+DockerSilence docker_engine_last_silence(const DockerEngine *engine);
 /* The path of its unix socket. NULL: it has none. */
 const char *docker_engine_socket(const DockerEngine *engine);
 /* Nothing newer than this version is spoken. -1: it is none, or too old. */

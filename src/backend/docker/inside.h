@@ -85,15 +85,16 @@ struct DockerRun {
     RunLog log;         /* open until it has ended */
     Op *start;          /* of start.h */
     Op *look, *wait, *removal;
-    bool stopping; /* it is noted that it gets the signal of a stop, */
-    bool told;     /* and has had it, or may have had it from a server that was killed */
-    bool aborted;  /* it is not to be started after all */
-    bool barred;   /* what was under way to start it does not find it any more */
-    bool exited;   /* its container has, `now` says how */
-    bool troubled; /* the engine did not answer once */
-    bool doubted;  /* its start was refused in a way that an engine which leaves has, too */
-    Timer *retry;  /* of an engine that does not answer, of a disk that is full */
-    Timer *again;  /* a look at what runs: nobody says that a connection is dead */
+    int64_t away_ms; /* it ended while its engine was away, for so long; 0: that was there */
+    bool stopping;   /* it is noted that it gets the signal of a stop, */
+    bool told;       /* and has had it, or may have had it from a server that was killed */
+    bool aborted;    /* it is not to be started after all */
+    bool barred;     /* what was under way to start it does not find it any more */
+    bool exited;     /* its container has, `now` says how */
+    bool troubled;   /* the engine did not answer once */
+    bool doubted;    /* its start was refused in a way that an engine which leaves has, too */
+    Timer *retry;    /* of an engine that does not answer, of a disk that is full */
+    Timer *again;    /* a look at what runs: nobody says that a connection is dead */
     Patience patience;
 };
 

@@ -25,7 +25,7 @@ typedef struct LogCopyAsk {
 
 MUST LogCopy *log_copy_new(const LogCopyAsk *ask, Err *err);
 LogCopy *log_copy_free(LogCopy *copy);
-/* A line of our own, before the container's log; that then begins behind it. */
+/* A line of our own, before the container's log, which then begins behind it; or at its end. */
 void log_copy_say(LogCopy *copy, const char *line);
 uint64_t log_copy_from(const LogCopy *copy);
 

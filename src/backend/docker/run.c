@@ -9,6 +9,7 @@
 #include "backend/docker/inside.h"
 #include "backend/docker/run_record.h"
 #include "backend/step_name.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -288,9 +289,20 @@ static void on_unwritten(void *arg) {
     conclude(run);
 }
 
+static uint64_t close_log(DockerRun *run) {
+    char away[DURATION_TEXT], line[160];
+    if (!run->away_ms)
+        return run_log_close(&run->log, NULL);
+    duration_format_short(run->away_ms, away);
+    snprintf(line, sizeof(line),
+             "the engine was away for %s; what was written meanwhile may be missing", away);
+    log_warn("docker: step %s: %s", run->step, line);
+    return run_log_close(&run->log, line);
+}
+
 void docker_run_end(DockerRun *run) {
     docker_run_unwatch(run);
-    run->now.log_size = run_log_close(&run->log);
+    run->now.log_size = close_log(run);
     if (run->now.ended_us == 0)
         run->now.ended_us = loop_wall_us(run->docker->base.loop);
     if (run->now.ended_us < run->now.started_us)
@@ -310,7 +322,7 @@ void docker_run_fail(DockerRun *run, StepEnd end, const char *why) {
 
 void docker_run_dismiss(DockerRun *run) {
     docker_run_unwatch(run);
-    (void)run_log_close(&run->log);
+    (void)run_log_close(&run->log, NULL);
     run->now = (StepState){.phase = STEP_NEVER, .oom_killed = UNKNOWN};
     run->container[0] = '\0';
     run->now.container = run->container;

@@ -105,11 +105,13 @@ void run_log_stop(RunLog *log) {
     log->flush = timer_free(log->flush);
 }
 
-uint64_t run_log_close(RunLog *log) {
+uint64_t run_log_close(RunLog *log, const char *last) {
     run_log_stop(log);
     if (!log->copy)
         return 0;
     log_copy_finish(log->copy);
+    if (last)
+        run_log_say(log, last);
     uint64_t size = log_copy_size(log->copy);
     log->copy = log_copy_free(log->copy);
     return size;

@@ -33,7 +33,7 @@ typedef struct RunLog {
 void run_log_init(RunLog *log, DockerEngine *engine, const RunLogOwner *owner, void *arg);
 void run_log_deinit(RunLog *log);
 MUST int run_log_open(RunLog *log, const LogCopyAsk *ask, Err *err);
-/* A line of our own, before those of the container; not twice in a row. */
+/* A line of our own, before those of the container or behind them; not twice in a row. */
 void run_log_say(RunLog *log, const char *line);
 /* Where the container's log begins in the run's. */
 uint64_t run_log_from(const RunLog *log);
@@ -42,5 +42,6 @@ uint64_t run_log_from(const RunLog *log);
 void run_log_read(RunLog *log, const char *container, bool exited);
 /* What is being read is dropped. Nobody is told. */
 void run_log_stop(RunLog *log);
-/* Nothing comes any more: all that came is stored. Its size in bytes; 0 if it was not open. */
-uint64_t run_log_close(RunLog *log);
+/* Nothing comes any more: all that came is stored, and `last`, unless NULL, is said behind it. Its
+ * size in bytes; 0 if it was not open. */
+uint64_t run_log_close(RunLog *log, const char *last);

@@ -17,6 +17,7 @@ enum {
     LOOK_MS = 30 * 1000,
     AGAIN_MIN_MS = 1000,
     DOUBT_MS = 300,
+    AWAY_MIN_MS = 500,   /* of an engine; connections break for less */
     NO_CODE = 0xffffffff /* what engines say of an exit code that they do not know */
 };
 
@@ -168,6 +169,17 @@ static void take_end(DockerRun *run, const Value *state) {
     run->now.ended_us = time_of(state, "FinishedAt");
 }
 
+/* What a container writes is read by its engine. Of one that ended while that was not there nobody
+ * knows whether all was. */
+static void note_away(DockerRun *run) {
+    Loop *loop = run->docker->base.loop;
+    DockerSilence silence = docker_engine_last_silence(run->docker->engine);
+    int64_t ms = silence.until_ms - silence.from_ms;
+    int64_t ended_ms = loop_now_ms(loop) - (loop_wall_us(loop) - run->now.ended_us) / 1000;
+    if (ms >= AWAY_MIN_MS && ended_ms >= silence.from_ms && ended_ms <= silence.until_ms)
+        run->away_ms = ms;
+}
+
 static void on_dismissed(void *arg, const void *result, const Err *err) {
     DockerRun *run = arg;
     const DockerReply *reply = result;
@@ -270,8 +282,10 @@ static void found(DockerRun *run, const Value *body) {
     run->doubted = false;
     take_start(run, body);
     bool runs = value_get_bool(state, "Running", false) || str_same(status, "restarting");
-    if (!runs)
+    if (!runs) {
         take_end(run, state);
+        note_away(run);
+    }
     if (run->state != DOCKER_RUN_RUNNING)
         docker_run_set_state(run, DOCKER_RUN_RUNNING);
     if (runs)
