@@ -43,6 +43,8 @@ typedef struct Follow {
     size_t held_at;       /* before it all is told */
     HttpLines *events;
     bool cut;          /* it broke off: not all runs may be known */
+    unsigned opening;  /* how often it was opened */
+    unsigned beside;   /* ... when the log was */
     int64_t seq;       /* of the last event that was heard */
     bool heard;        /* the stream of events ended by itself, or broke: is it over? */
     const Value *last; /* the workflow when it was over; NULL: it is not, or was deleted */
@@ -241,6 +243,7 @@ static int open_events(Follow *f, Err *err) {
     AUTO_FREE char *path =
         xasprintf(WORKFLOWS "/%s/events?follow=true&after=%lld", f->ask->name, (long long)f->seq);
     f->events = client_lines(&f->cli->client, path, err);
+    f->opening++;
     if (f->events)
         take_all(f, false);
     else if (err->kind == ERR_NOT_FOUND)
@@ -253,16 +256,25 @@ static bool is_all_heard(const Follow *f) {
     return f->done && !f->deleted && f->awaited == 0 && !f->cut && f->feed.opening == 1;
 }
 
+/* It ended by itself: is it over, or has its server left? The events that were opened beside it
+ * will say so, or end as well. */
+static bool log_waits(const Follow *f) {
+    return f->feed.over && f->events && !f->done && f->beside == f->opening;
+}
+
 /* What followed the log until the end may have been cut off with its server: once it is over what
  * is left is asked for. */
 static int open_log(Follow *f, Err *err) {
     if (!f->ask->shown || f->feed.lines || f->feed.ended || is_all_heard(f))
+        return 0;
+    if (log_waits(f))
         return 0;
     f->feed.over = false;
     if (f->done) {
         f->feed.ask.follow = false;
         f->last_pass = true;
     }
+    f->beside = f->opening;
     int r = log_feed_open(&f->feed, err);
     if (r == 0 || err->kind != ERR_NOT_FOUND)
         return r;
@@ -333,7 +345,7 @@ static void turn(Follow *f) {
     struct pollfd fds[FDS] = {[LOG_FD] = {f->ask->shown ? log_feed_fd(&f->feed) : -1, POLLIN, 0},
                               [EVENTS_FD] = {f->events ? http_lines_fd(f->events) : -1, POLLIN, 0},
                               [SIGNAL_FD] = {f->signals, POLLIN, 0}};
-    bool broken = (!f->events && !f->done) || (f->ask->shown && !f->feed.lines);
+    bool broken = (!f->events && !f->done) || (f->ask->shown && !f->feed.lines && !log_waits(f));
     fflush(stdout);
     if (poll(fds, FDS, broken ? AGAIN_MS : timeout_of(f)) < 0)
         return;
