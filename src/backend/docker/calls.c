@@ -237,6 +237,9 @@ Op *docker_run_destroy(DockerRun *run, const StopHow *how, OpFn fn, void *arg) {
     stop->run = run;
     stop->how = *how;
     stop->how.command = NULL;
+    /* who has waited for it until it gave the step up has waited for this as well */
+    if (run->now.phase == STEP_ENDED && run->now.end == STEP_LOST)
+        stop->patience.since_ms = docker_engine_silent_ms(run->docker->engine);
     stop->op = docker_op(run->docker, fn, arg, NULL, NULL);
     list_append(&run->stops, &stop->link);
     Op *op = stop->op;

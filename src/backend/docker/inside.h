@@ -88,6 +88,7 @@ struct DockerRun {
     int64_t away_ms; /* it ended while its engine was away, for so long; 0: that was there */
     bool stopping;   /* it is noted that it gets the signal of a stop, */
     bool told;       /* and has had it, or may have had it from a server that was killed */
+    bool pulls;      /* its start does */
     bool aborted;    /* it is not to be started after all */
     bool barred;     /* what was under way to start it does not find it any more */
     bool exited;     /* its container has, `now` says how */

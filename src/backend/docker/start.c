@@ -175,6 +175,8 @@ static void on_cancel(Op *op, void *state) {
 /* Cancelled, it goes no further; but what runs by now is told. */
 static void go(Start *s, At at) {
     s->at = at;
+    if (s->what.pulls)
+        *s->what.pulls = at == PULL;
     if (s->cancelled && at != DONE)
         cancelled(s);
     else

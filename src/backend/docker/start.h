@@ -37,6 +37,7 @@ typedef struct DockerStart {
     const StartPlan *plan; /* must live as long as the Op */
     DockerPullFn on_pull;  /* may be NULL */
     void *pull_arg;
+    bool *pulls; /* it is at its pull; must live as long as the Op. NULL: nobody wants to know */
 } DockerStart;
 
 /* DockerStarted. ERR_CONFLICT: it runs, or has run. An image is pulled if the step says so, or if

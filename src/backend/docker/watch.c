@@ -356,7 +356,8 @@ static void on_pull(void *arg, const char *line) {
 }
 
 void docker_run_begin(DockerRun *run) {
-    DockerStart start = {.plan = run->plan, .on_pull = on_pull, .pull_arg = run};
+    DockerStart start = {
+        .plan = run->plan, .on_pull = on_pull, .pull_arg = run, .pulls = &run->pulls};
     if (run->start)
         return;
     run->start =
@@ -395,7 +396,7 @@ bool docker_waits_for(Backend *backend, StepId id, char *ret, size_t size) {
     if (away_ms) {
         duration_format_short(loop_now_ms(backend->loop) - away_ms, waited);
         snprintf(ret, size, "the engine at %s has not answered for %s", backend->where, waited);
-    } else if (starts && run->plan && run->plan->pull && !run->container[0]) {
+    } else if (starts && run->start && run->pulls) {
         str_copy(ret, size, "its image is being pulled");
     } else if (starts) {
         snprintf(ret, size, "the engine at %s is to start its container", backend->where);

@@ -24,6 +24,10 @@ TEST(away_for_too_long_is_the_end_of_a_step)
     CHECK_HAS(town.state.error, town.s.path);
     /* it was waited for: what follows does not wait for as long again */
     int64_t now_ms = loop_now_ms(town.s.loop);
+    backend_destroy_step(town.backend, town_id, &(StopHow){.signal = SIGTERM, .grace_ms = 60000},
+                         town_hear_end, &town);
+    town_until(&town);
+    CHECK_EQ(town.err.kind, ERR_UNAVAILABLE);
     backend_destroy_workflow(town.backend, "t", NULL, town_hear_end, &town);
     town_until(&town);
     CHECK_EQ(town.err.kind, ERR_UNAVAILABLE);
@@ -40,6 +44,19 @@ TEST(away_a_container_that_somebody_removed_is_lost)
     town_until(&town);
     CHECK_EQ(town.state.end, STEP_LOST);
     CHECK_HAS(town.state.error, "somebody has removed it");
+    town_close(&town);
+}
+
+TEST(away_a_registry_is_what_a_step_waits_for)
+{
+    Town town;
+    char why[200] = "";
+    town_open(&town, (const char *[]){"404 {\"message\":\"No such image: x:1\"}", "", NULL});
+    backend_start_step(town.backend, town_id, &town_step, town_hear, &town);
+    while (!strstr(scripted_asked(), "/images/create"))
+        ASSERT(loop_turn(town.s.loop, 10000));
+    CHECK(backend_waits_for(town.backend, town_id, why, sizeof(why)));
+    CHECK_STR(why, "its image is being pulled");
     town_close(&town);
 }
 
