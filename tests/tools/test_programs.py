@@ -36,3 +36,11 @@ def test_version_is_told_in_one_place():
     assert said.returncode == 0 and version in said.stdout
     elsewhere = subprocess.run(["grep", "-rnF", f'"{version}"', str(SOURCE / "src")], capture_output=True, text=True).stdout
     assert elsewhere == "", elsewhere
+
+
+def test_every_crash_point_is_in_the_programs_that_can_crash():
+    """A file that meson's faults_src forgets has points that nobody ever meets."""
+    programs = b"".join((BUILD / f"{name}-faults").read_bytes() for name in ("thole-server", "thole-pin"))
+    points = {point for file in (SOURCE / "src").rglob("*.c") for point in re.findall(r'\bsys_point\("([^"]+)"\)', file.read_text())}
+    assert len(points) > 30
+    assert [point for point in sorted(points) if point.encode() + b"\0" not in programs] == []
