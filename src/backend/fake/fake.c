@@ -97,13 +97,13 @@ static Op *fake_load(Backend *backend, OpFn fn, void *arg) {
     return done(fake_of(backend), fn, arg);
 }
 
-/* The name of a task that was destroyed may be used again; what a server before has left is looked
- * up by the next one. */
-static void forget_ended(Fake *fake, const char *task) {
+/* Of tasks that were destroyed: their names may be used again, and there may be thousands of runs.
+ * What a server before has left is looked up by the next one. */
+static void forget_ended(Fake *fake) {
     FakeRun *run;
     LIST_FOREACH_SAFE (run, &fake->runs, link) {
         bool idle = list_empty(&run->tails) && list_empty(&run->waits) && list_empty(&run->stops);
-        if (run->dismissed && run->phase == FAKE_ENDED && idle && strcmp(run->task, task) == 0)
+        if (run->dismissed && run->phase == FAKE_ENDED && idle)
             fake_run_free(run);
     }
 }
@@ -149,7 +149,7 @@ static Op *fake_setup_workflow(Backend *backend, const char *task, const char *d
     if (hangs(task))
         return never(fake, task, fn, arg);
     if (!map_get(&fake->tasks, task))
-        forget_ended(fake, task);
+        forget_ended(fake);
     free(map_put(&fake->tasks, task, xstrdup(dir)));
     const Step *spoils = spoiler(config);
     if (spoils)
