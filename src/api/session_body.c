@@ -125,15 +125,6 @@ static void read_env_bytes(Reader *r, const char *encoded) {
     env->at[env->n++] = (StrPair){name, equals + 1};
 }
 
-/* Of what is sorted; the first counts. */
-static void drop_doubles(StrMap *map) {
-    size_t kept = 0;
-    for (size_t i = 0; i < map->n; i++)
-        if (i == 0 || strcmp(map->at[kept - 1].name, map->at[i].name) != 0)
-            map->at[kept++] = map->at[i];
-    map->n = kept;
-}
-
 static void read_env(Reader *r, const Value *client) {
     const Value *v = member(r, client, "client", "env", VALUE_MAP);
     const Value *bytes = member(r, client, "client", "envBytes", VALUE_LIST);
@@ -149,7 +140,6 @@ static void read_env(Reader *r, const Value *client) {
     for (size_t i = 0; i < value_count(bytes); i++)
         read_env_bytes(r, value_str(value_at(bytes, i)));
     strmap_sort(env);
-    drop_doubles(env);
 }
 
 static void read_limits(Reader *r, const Value *client) {
@@ -212,7 +202,6 @@ static void use_own_env(Reader *r) {
                 arena_strndup(r->arena, environ[i], (size_t)(equals - environ[i])), equals + 1};
     }
     strmap_sort(env);
-    drop_doubles(env);
 }
 
 /* ---- bodies ---- */

@@ -139,3 +139,9 @@ int file_lock(const char *path, bool wait, int *ret_fd, Err *err) {
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
+
+int file_write_buf(const char *path, const Buf *buf, mode_t mode, Err *err) {
+    if (buf->failed)
+        return err_set(err, ERR_LIMIT, "%s would be too large", path);
+    return file_write_atomic(path, buf->p, buf->n, mode, false, err);
+}

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 /* Reads at most `max` bytes; a longer file is ERR_LIMIT. *ret is owned, NUL-terminated; ret_size
@@ -21,6 +22,8 @@ MUST int file_append(const char *path, const void *bytes, size_t size, mode_t mo
  * (locks are the caller's). sync: survives a power cut. */
 MUST int file_write_atomic(const char *path, const void *bytes, size_t size, mode_t mode, bool sync,
                            Err *err);
+/* Likewise, with what was written into a Buf; one that was not large enough is refused. */
+MUST int file_write_buf(const char *path, const Buf *buf, mode_t mode, Err *err);
 /* Exclusive flock on `path` (made if missing); kept until the descriptor is closed. ERR_CONFLICT:
  * another has it and !wait. */
 MUST int file_lock(const char *path, bool wait, int *ret_fd, Err *err);

@@ -61,7 +61,6 @@ enum {
     EXIT_USAGE = 2,
     EXIT_TROUBLE = 3,
     EXIT_TIMEOUT = 4,
-    EXIT_WAITED = 124, /* as timeout(1): whoever waits has waited for long enough */
     EXIT_INTERRUPTED = 130,
     EXIT_TERMINATED = 143
 };

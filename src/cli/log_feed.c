@@ -134,11 +134,11 @@ static bool is_known(const LogFeed *feed, const Cursor *cursor, const LogEntry *
 }
 
 static void give(LogFeed *feed, const LogEntry *entry) {
-    Cursor *cursor = map_get(&feed->cursors, entry->object);
     if (entry->stream == LOG_END) {
         feed->fn(feed->arg, entry);
         return;
     }
+    Cursor *cursor = map_get(&feed->cursors, entry->object);
     if (cursor && is_known(feed, cursor, entry))
         return;
     if (!cursor) {

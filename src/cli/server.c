@@ -84,6 +84,7 @@ static void print_status(const Cli *cli, const Value *status) {
     if (value_count(value_get(status, "workflows")))
         print_workflows(cli, value_get(status, "workflows"));
 }
+
 static int show(Cli *cli, Err *err) {
     const Value *status;
     if (ask(cli, &status, err) < 0)

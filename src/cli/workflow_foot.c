@@ -87,7 +87,7 @@ void workflow_foot_cancel(WorkflowFoot *foot) {
 /* ---- what it waits for ---- */
 
 /* When the one is due that has been unsure for the longest time; 0: none is. */
-static int64_t next_ask_ms(const WorkflowFoot *foot, int64_t now_ms) {
+static int64_t next_ask_ms(const WorkflowFoot *foot) {
     int64_t next_ms = 0;
     for (size_t i = 0; i < foot->live.n; i++) {
         const FootStep *step = foot->live.at[i];
@@ -101,7 +101,7 @@ bool workflow_foot_asks(WorkflowFoot *foot) {
     int64_t now_ms = clock_mono_ms();
     if (!foot->progress.on || !foot->ask_ms || now_ms < foot->ask_ms)
         return false;
-    foot->ask_ms = next_ask_ms(foot, now_ms);
+    foot->ask_ms = next_ask_ms(foot);
     if (!foot->ask_ms || now_ms < foot->ask_ms)
         return false;
     foot->ask_ms = now_ms + ASK_MS;

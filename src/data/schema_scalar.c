@@ -217,10 +217,9 @@ static void decode_string_map(Decoder *d, const Type *type, const Field *field, 
         decode_names(d, field, v, ret);
     else
         decode_pairs(d, field, v, ret);
-    strmap_sort(ret);
-    for (size_t i = 1; i < ret->n; i++)
-        if (strcmp(ret->at[i - 1].name, ret->at[i].name) == 0)
-            decode_problem(d, v, NULL, "\"%s\" is listed twice", ret->at[i].name);
+    const char *twice = strmap_sort(ret);
+    if (twice)
+        decode_problem(d, v, NULL, "\"%s\" is listed twice", twice);
 }
 
 void decode_scalar(Decoder *d, const Type *type, const Field *field, const Value *v, void *ret) {

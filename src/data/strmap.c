@@ -52,12 +52,16 @@ static void sort(StrPair *at, size_t n, StrPair *room) {
         at[k++] = j < n && strcmp(at[j].name, room[i].name) < 0 ? at[j++] : room[i++];
 }
 
-void strmap_sort(StrMap *map) {
+const char *strmap_sort(StrMap *map) {
     AUTO_FREE StrPair *room = xcalloc(map->n / 2 + 1, sizeof *room);
+    const char *twice = NULL;
     size_t kept = 0;
     sort(map->at, map->n, room);
     for (size_t i = 0; i < map->n; i++)
         if (i == 0 || strcmp(map->at[kept - 1].name, map->at[i].name) != 0)
             map->at[kept++] = map->at[i];
+        else
+            twice = map->at[i].name;
     map->n = kept;
+    return twice;
 }

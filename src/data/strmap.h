@@ -20,5 +20,6 @@ const char *strmap_get(const StrMap *map, const char *name); /* NULL: absent */
 StrMap strmap_merge(const StrMap *low, const StrMap *high, Arena *arena);
 /* With strings of its own. */
 StrMap strmap_copy(const StrMap *map, Arena *arena);
-/* Makes a StrMap of pairs in any order; of those of one name the first stays. */
-void strmap_sort(StrMap *map);
+/* Makes a StrMap of pairs in any order; of those of one name the first stays. Returns a name that
+ * was there twice; NULL: none was. */
+const char *strmap_sort(StrMap *map);

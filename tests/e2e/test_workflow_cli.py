@@ -335,7 +335,7 @@ def test_list_and_show(thole):
 def test_cancel_and_wait(thole):
     path = write_config(thole, [step("a", "sleep 1000")])
     task = thole.run("workflow", "run", path, "--backend", "local", "-d").out.strip()
-    assert "is not over yet" in thole.run("workflow", "wait", task, "--timeout", "100ms", code=124).err
+    assert "is not over yet" in thole.run("workflow", "wait", task, "--timeout", "100ms", code=4).err
     thole.run("workflow", "cancel", task[:8], "--grace", "1s")
     thole.run("workflow", "wait", task, code=1)
     assert thole.run("workflow", "show", task, "--json").json()["status"]["result"] == "canceled"

@@ -25,7 +25,7 @@ static const char *const ends[] = {[STEP_EXITED] = "exited",
 
 static int write_json(const char *dir, const char *name, const Buf *json, Err *err) {
     AUTO_FREE char *path = xasprintf("%s/%s", dir, name);
-    return file_write_atomic(path, json->p, json->n, 0600, false, err);
+    return file_write_buf(path, json, 0600, err);
 }
 
 static int read_json(const char *dir, const char *name, Arena *arena, const Value **ret, Err *err) {

@@ -34,8 +34,7 @@
 
 static int write_json(const Session *session, const char *name, Buf *buf, Err *err) {
     AUTO_FREE char *path = path_join(session->dir, name);
-    int r = buf->failed ? err_set(err, ERR_LIMIT, "%s would be too large", path)
-                        : file_write_atomic(path, buf_cstr(buf), buf->n, 0600, false, err);
+    int r = file_write_buf(path, buf, 0600, err);
     buf_deinit(buf);
     return r;
 }

@@ -48,8 +48,7 @@ static int save(const Workflow *workflow, Err *err) {
     buf_init(&buf, MAX_STATE_BYTES);
     json_writer_init(&out, &buf);
     encode(workflow, &out);
-    int r = buf.failed ? err_set(err, ERR_LIMIT, "%s would be too large", path)
-                       : file_write_atomic(path, buf_cstr(&buf), buf.n, 0600, false, err);
+    int r = file_write_buf(path, &buf, 0600, err);
     buf_deinit(&buf);
     return r;
 }

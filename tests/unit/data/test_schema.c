@@ -257,6 +257,7 @@ TEST(schema_problems_have_place_path_and_hint)
     REFUSES("codes: [1, 256]", "2:12: codes[1]: 256 is outside 0..255");
     REFUSES("items: {long: {}}", "2:9: items.long: the name is too long");
     REFUSES("items: [a, b, a]", "2:15: items: \"a\" is listed twice");
+    REFUSES("tags: [q, p, q]", "2:7: tags: \"q\" is listed twice");
     REFUSES("items: x", "2:8: items: expected a list or a map of names, got \"x\"");
     REFUSES("items: {a: {off: 1}}", "2:13: items.a: unknown key \"off\"; the keys here are on");
     REFUSES("leaves: [{}]", "2:10: leaves[0]: \"port\" is missing: a port");
