@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store: what outlives sessions and is shared by them. So far that is port leases: who has
- * which port, and who had it last, so that the next run gets it again.
+/* The store: what outlives sessions and is shared by them. Here: port leases, who has which port,
+ * and who had it last, so that the next run gets it again; environments are in environments.h.
  *
  * Every call blocks: it is for a Worker. Each is one transaction, on disk when it returns.
  * ERR_UNAVAILABLE: the store cannot be used (broken, of a newer thole, locked, no space); it is
@@ -39,6 +39,7 @@ typedef struct StoreOps {
     int (*lease)(Store *store, const Leases *leases, Err *err);     /* MUST */
     int (*release)(Store *store, const LeaseOwner *owner, Err *);   /* MUST */
     int (*forget)(Store *store, const LeaseOwner *owner, Err *err); /* MUST */
+    const struct EnvironmentStoreOps *environments;                 /* MUST: environments.h */
 } StoreOps;
 
 struct Store {

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of an environment as a list of steps, and what is to be done about each: pure functions,
+ * no I/O, no clock. The engine walks the list from the front; of each step it learns what its inputs
+ * are now and whether its effect still stands, asks lifecycle_decide(), and does that.
+ *
+ *     provision  provisioner_before  create_compute  allocate_ports  seed_<service>…
+ *                build_manifest  write_manifest  provisioner_after
+ *     run        runner_before  generate_env  start_infra  build_services  start_services
+ *                runner_deploy  runner_after
+ *     destroy    stop_services  runner_destroy  destroy_core_<service>…
+ *                destroy_compute_hook | destroy_compute | stop_infra  cleanup_env  remove_state
+ *
+ * Hooks that the config does not have are no steps. Services come in the order of `depends_on`, else
+ * by name; to destroy, the other way round. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "spec/config.h"
+#include "spec/environment.h"
+
+typedef enum LifecyclePhase {
+    LIFECYCLE_PROVISION = 1,
+    LIFECYCLE_RUN = 2,
+    LIFECYCLE_DESTROY = 4
+} LifecyclePhase;
+
+/* Who does it. */
+typedef enum LifecycleKind {
+    STEP_HOOK, /* a command of the config */
+    STEP_CREATE_COMPUTE,
+    STEP_ALLOCATE_PORTS,
+    STEP_BUILD_MANIFEST,
+    STEP_WRITE_MANIFEST,
+    STEP_GENERATE_ENV,
+    STEP_START_INFRA,
+    STEP_START_SERVICES,
+    STEP_STOP_SERVICES,
+    STEP_STOP_INFRA,
+    STEP_DESTROY_COMPUTE,
+    STEP_CLEANUP_ENV,
+    STEP_REMOVE_STATE,
+} LifecycleKind;
+
+/* Where a hook runs, and what it is told. */
+typedef enum HookPlace {
+    HOOK_PROJECT, /* on this machine, in the root of the project */
+    HOOK_COMPUTE, /* where the environment is, in its root */
+} HookPlace;
+
+typedef struct LifecycleStep {
+    const char *name; /* "seed_db" */
+    LifecyclePhase phase;
+    LifecycleKind kind;
+    const char *service; /* of the provisioner: seed_, destroy_core_; NULL */
+    const char *action;  /* "seed", "destroy", "create", "before", ...: what people call it */
+    const EnvironmentHook *hook; /* NULL: no hook */
+    const StrList *outputs;      /* that the hook must print; NULL: it is not listened to */
+    HookPlace place;
+    bool verified; /* it has an effect that can be looked at */
+    uint32_t *needs;
+    uint32_t need_n;      /* steps before it whose redoing makes it stale */
+    const char *starting; /* "Allocating ports..." */
+    const char *complete; /* "Ports allocated" */
+} LifecycleStep;
+
+typedef struct Lifecycle {
+    LifecycleStep *at;
+    uint32_t n;
+} Lifecycle;
+
+typedef struct LifecycleAsk {
+    const Config *config;
+    const ComputeAccess *compute; /* to destroy: what there is; NULL: none yet */
+    bool attached;                /* the worktree is given: create_compute is no step */
+    unsigned phases;              /* of LifecyclePhase */
+} LifecycleAsk;
+
+/* In `arena`; strings of the config are lent. */
+Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena);
+/* UINT32_MAX: there is none of that name. */
+uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name);
+/* Index of the step; ERR_NOT_FOUND lists those that there are, with a did-you-mean. */
+MUST int lifecycle_require(const Lifecycle *lifecycle, const char *name, uint32_t *ret, Err *err);
+
+/* Services of the config in the order of depends_on, else of their names (previewctl's
+ * TopologicalSort). `v` is parallel to config->services.at. */
+void lifecycle_service_order(const Config *config, uint32_t *ret);
+
+/* What is known of a step right now. */
+typedef struct StepLook {
+    const Checkpoint *record; /* NULL: never begun */
+    const char *inputs;       /* hash of what it is made from now */
+    bool forced;     /* by --no-cache, --from, --only; or one that it needs was done again */
+    bool stands;     /* `verified` steps: its effect is as it should be */
+    const char *why; /* ... or why it is not */
+} StepLook;
+
+typedef enum StepVerdict {
+    VERDICT_SKIP,   /* it is done */
+    VERDICT_RUN,    /* it is to be done */
+    VERDICT_RESUME, /* its command was started: what became of it is to be found out; only if that
+                       cannot be, it is to be done */
+} StepVerdict;
+
+typedef struct StepDecision {
+    StepVerdict verdict;
+    const char *action;  /* of the audit: skipped, verified; of VERDICT_RUN: verify_failed,
+                            invalidated, NULL */
+    const char *message; /* of the audit: "Re-executing: …"; in `arena`; NULL */
+} StepDecision;
+
+StepDecision lifecycle_decide(const LifecycleStep *step, const StepLook *look, Arena *arena);
+
+/* The hash of a step's inputs: of what is its own (`own`: configuration, the text of its hook and
+ * of files it names, as the engine has digested it) and of what the steps it needs have become. In
+ * `arena`. */
+const char *lifecycle_inputs(const Lifecycle *lifecycle, uint32_t step, const char *own,
+                             const EnvironmentEntry *entry, Arena *arena);
+
+/* The steps whose records count no more once `step` is done again: all that need it, directly or
+ * over others, in order. Returns how many; `ret` has room for lifecycle->n. */
+uint32_t lifecycle_dependants(const Lifecycle *lifecycle, uint32_t step, uint32_t *ret);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which ports an environment gets: a block of its own, by its name, so that it is the same
+ * everywhere. Pure: what is bound or taken is asked of the caller. */
+#pragma once
+
+#include "base/err.h"
+#include "spec/environment.h"
+
+enum {
+    PORT_BLOCK_FIRST = 61000,
+    PORT_BLOCK_SIZE = 100,
+    PORT_BLOCKS = 40,
+};
+
+/* The block that the name asks for: FNV-1a of its bytes mod PORT_BLOCKS. */
+uint32_t port_block_of(const char *name);
+uint16_t port_block_start(uint32_t block);
+
+typedef struct PortBlockAsk {
+    const StrList *names; /* of services, in byte order, none twice */
+    uint32_t block;
+    bool (*is_free)(void *arg, uint16_t port);
+    void *arg;
+} PortBlockAsk;
+
+/* Each name the next free port of the block. ERR_LIMIT: there are not enough; names the block and
+ * how many are busy. */
+MUST int port_block_draw(const PortBlockAsk *ask, Arena *arena, EnvironmentPorts *ret, Err *err);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a hook prints on stdout for those who come after it: outputs, one a line.
+ *
+ *     DATABASE_URL=postgres://localhost:61203/app      blanks around name and value are not theirs
+ *     # a comment, and an empty line
+ *     CERT<<END                                        several lines, as they are, up to END
+ *     …
+ *     END
+ *
+ * A name is [A-Za-z_][A-Za-z0-9_]*; a line that is neither is talk, and ignored. The last one wins.
+ * Values are as they are: no quotes are taken off. Lines may end in CR LF. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "data/schema.h"
+
+enum { HOOK_OUTPUT_MAX = 1024 * 1024 }; /* bytes of all names and values */
+
+/* In `arena`. ERR_INVALID: a NUL byte in a value, a heredoc without its end; ERR_LIMIT: too much.
+ * Both name the line. */
+MUST int hook_output_parse(const char *text, size_t size, Arena *arena, StrMap *ret, Err *err);
+/* ERR_NOT_FOUND names all that are missing, in the order declared: "… did not print B, C". */
+MUST int hook_output_require(const StrMap *outputs, const StrList *declared, Err *err);
+/* A line of stdout as people may see it: of an output "KEY=********". */
+const char *hook_output_mask(const char *line, Arena *arena);

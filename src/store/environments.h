@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environments in the store: entries with their checkpoints, audit log and key-values; the port
+ * blocks they have; the lease of whoever works on one. Several servers, on several machines, may
+ * share a store: every call is one transaction, and nobody overwrites what he has not read.
+ *
+ * Every call blocks: it is for a Worker. Errors as in store.h. */
+#pragma once
+
+#include "spec/environment.h"
+#include "store/store.h"
+
+/* Projects are told apart by the absolute path of their config file. */
+typedef struct EnvironmentKey {
+    const char *project;
+    const char *name;
+} EnvironmentKey;
+
+typedef struct StoredEnvironment {
+    const char *project;
+    EnvironmentEntry entry;
+    int64_t version; /* of the entry: 1, 2, …; drawn anew by each write */
+    int64_t change;  /* of the whole store: greater with everything that changes in it */
+} StoredEnvironment;
+
+typedef struct StoredEnvironments {
+    StoredEnvironment *at; /* by project, then name */
+    size_t n;
+    /* Those that were removed since, if `since` was given. */
+    struct {
+        EnvironmentKey *at;
+        size_t n;
+    } removed;
+    int64_t change; /* up to which this is all */
+    bool whole;     /* `since` was too long ago (or 0): what is not listed is not there any more */
+} StoredEnvironments;
+
+/* Entries without steps, audit and key-values, that have changed since `since` (0: all). */
+MUST int store_environments(Store *store, int64_t since, Arena *arena, StoredEnvironments *ret,
+                            Err *err);
+/* A number that is another one whenever something may have changed: cheap, no transaction. */
+MUST int store_change(Store *store, int64_t *ret, Err *err);
+
+typedef enum EnvironmentParts {
+    ENVIRONMENT_STEPS = 1,
+    ENVIRONMENT_AUDIT = 2,
+    ENVIRONMENT_VALUES = 4,
+} EnvironmentParts;
+
+/* ERR_NOT_FOUND: `environment 'x' not found`. `parts`: of EnvironmentParts. */
+MUST int store_environment(Store *store, EnvironmentKey key, unsigned parts, Arena *arena,
+                           StoredEnvironment *ret, Err *err);
+
+typedef struct EnvironmentWrite {
+    EnvironmentKey key;
+    int64_t version; /* that was read; 0: it must not be there */
+    int64_t token;   /* of the lease under which this is written; 0: none is needed */
+    /* The entry as it is to be; its checkpoints, audit log and key-values do not count. NULL: it
+     * stays as it is, but for what follows */
+    const EnvironmentEntry *entry;
+    const Checkpoint *steps; /* put in the place of those of the same names */
+    size_t step_n;
+    const AuditEntry *audit; /* appended */
+    size_t audit_n;
+} EnvironmentWrite;
+
+/* All of it or nothing. ERR_CONFLICT: somebody has written since (or, version 0, it is there), or the
+ * lease is another's by now; the message says which. */
+MUST int store_environment_write(Store *store, const EnvironmentWrite *write, int64_t *ret_version,
+                                 Err *err);
+/* With its checkpoints, key-values and port block; its audit log stays (for the next of its name,
+ * and `env gc`). Unknown is fine. ERR_CONFLICT: the lease is another's. */
+MUST int store_environment_remove(Store *store, EnvironmentKey key, int64_t token, Err *err);
+
+/* ---- leases ---- */
+enum { ENVIRONMENT_LEASE_MS = 30 * 1000 };
+
+typedef struct EnvironmentLease {
+    EnvironmentKey key;
+    const char
+        *holder;       /* of a server and its state directory: the next server of it has the same */
+    const char *doing; /* "create": for those who wait */
+    int64_t token;     /* greater than that of every lease before */
+    int64_t expires_ms; /* wall clock */
+} EnvironmentLease;
+
+/* Takes it if it is free, expired, or this holder's own already (with a new token either way), else
+ * ERR_CONFLICT, and `ret` says whose it is. The environment need not exist. */
+MUST int store_environment_lease(Store *store, const EnvironmentLease *lease, Arena *arena,
+                                 EnvironmentLease *ret, Err *err);
+/* ERR_CONFLICT: it is another's. */
+MUST int store_environment_renew(Store *store, const EnvironmentLease *lease, Err *err);
+MUST int store_environment_release(Store *store, const EnvironmentLease *lease, Err *err);
+
+/* ---- port blocks ---- */
+/* The block (0 to n - 1) of the environment from now on: the one it has; else `wanted` or the first
+ * free one after it, round about. ERR_LIMIT: all n are taken. */
+MUST int store_port_block(Store *store, EnvironmentKey key, uint32_t wanted, uint32_t n,
+                          uint32_t *ret, Err *err);
+
+/* ---- key-values of an environment, set by people and hooks ---- */
+typedef struct EnvironmentValues {
+    EnvironmentKey key;
+    const StrMap *set;       /* NULL: none */
+    const StrList *unset;    /* NULL: none */
+    const AuditEntry *audit; /* one for all of them; NULL */
+} EnvironmentValues;
+/* ERR_NOT_FOUND: there is no such environment. Never a conflict. */
+MUST int store_environment_values(Store *store, const EnvironmentValues *values, Err *err);
+
+/* What an implementation has for these. */
+typedef struct EnvironmentStoreOps {
+    int (*list)(Store *, int64_t since, Arena *, StoredEnvironments *ret, Err *);
+    int (*change)(Store *, int64_t *ret, Err *);
+    int (*get)(Store *, EnvironmentKey, unsigned parts, Arena *, StoredEnvironment *ret, Err *);
+    int (*write)(Store *, const EnvironmentWrite *, int64_t *ret_version, Err *);
+    int (*remove)(Store *, EnvironmentKey, int64_t token, Err *);
+    int (*lease)(Store *, const EnvironmentLease *, Arena *, EnvironmentLease *ret, Err *);
+    int (*renew)(Store *, const EnvironmentLease *, Err *);
+    int (*release)(Store *, const EnvironmentLease *, Err *);
+    int (*port_block)(Store *, EnvironmentKey, uint32_t wanted, uint32_t n, uint32_t *ret, Err *);
+    int (*values)(Store *, const EnvironmentValues *, Err *);
+} EnvironmentStoreOps;
