@@ -30,6 +30,7 @@ SCHEMA_DECLARE(t_codes, int64_t);
 SCHEMA_DECLARE(t_ci, CiConfig);
 SCHEMA_DECLARE(t_logs, LogsConfig);
 SCHEMA_DECLARE(t_services, Service);
+SCHEMA_DECLARE(t_proxy_rules, ProxyRule);
 
 const Type t_files = {.kind = TYPE_STRINGS,
                       .name = "list of files",
@@ -198,6 +199,7 @@ static const Field dependency_fields[] = {
 SCHEMA_STRUCT(type_dependency, DependsOn, "dependency", dependency_fields, .scalar = "condition");
 SCHEMA_MAP(t_dependencies, type_dependency, .keys = true);
 SCHEMA_LIST(t_codes, t_int);
+SCHEMA_LIST(t_proxy_rules, type_proxy_rule);
 
 /* --- ports, watch, schedule, hooks --- */
 
@@ -278,7 +280,7 @@ static const Field service_fields[] = {
           .doc = "what runs a command that is a string"),
     FIELD(Service, env, "env", t_env, .check = check_env_name, .flags = FIELD_RESTARTS,
           .aka = "environment", .doc = "environment variables"),
-    FIELD(Service, env_from, "env_from", t_files, .min = 1, .aka = "env_file envfile dotenv",
+    FIELD(Service, env_from, "env_from", t_files, .min = 1, .aka = "env_files envfile dotenv",
           .doc = "`.env` files to read, in order; a later one wins, and `env` wins over them"),
     FIELD(Service, port, "port", t_port, .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
           .doc = "the port it listens on, a number or `auto`: a free one is found. It gets it as "
@@ -350,6 +352,14 @@ static const Field service_fields[] = {
           .doc = "`true`: it can be written to, by `thole attach`"),
     FIELD(Service, labels, "labels", t_labels, .check = check_label,
           .doc = "for `-l`; a list gives names without values"),
+    FIELD(Service, env_file, "env_file", t_string, .dflt = ".env.local", .min = 1,
+          .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
+          .doc = "the file with its variables that an environment writes, relative to `path`; "
+                 "where it exists it is read over `env`"),
+    FIELD(Service, start, "start", t_string, .flags = FIELD_TEMPLATE, .min = 1,
+          .doc = "its command in a generated compose file; used by a later version"),
+    FIELD_LIST(Service, proxy, "proxy", t_proxy_rules,
+               .doc = "what the generated proxy passes on to others; used by a later version"),
     FIELD(Service, leaving, "leaving", t_bool, .flags = FIELD_INTERNAL),
     FIELD_AT(Service),
 };
@@ -406,6 +416,13 @@ static const Field config_fields[] = {
     FIELD(Config, logs, "logs", t_logs, .doc = "what is kept of logs"),
     FIELD_LIST(Config, services, "services", t_services, .aka = "processes procs resources",
                .doc = "what runs, by name: `[a-z0-9][a-z0-9_-]*`, at most 63 characters"),
+    FIELD(Config, provisioner, "provisioner", type_provisioner, .flags = FIELD_OPTIONAL,
+          .doc = "what `thole env` makes for each environment"),
+    FIELD(Config, infrastructure, "infrastructure", type_infrastructure, .flags = FIELD_OPTIONAL,
+          .aka = "infra", .doc = "containers that each environment has for itself"),
+    FIELD(Config, runner, "runner", type_runner, .flags = FIELD_OPTIONAL,
+          .doc = "what is done around the services of an environment"),
+    FIELD(Config, mode, "mode", t_string, .flags = FIELD_INTERNAL),
     FIELD(Config, warnings, "warnings", t_strings, .flags = FIELD_INTERNAL),
 };
 SCHEMA_STRUCT(type_config, Config, "thole.yaml", config_fields);

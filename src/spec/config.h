@@ -6,7 +6,7 @@
  * come from them. */
 #pragma once
 
-#include "data/schema.h"
+#include "spec/environment_config.h"
 
 typedef struct Report Report;
 
@@ -180,6 +180,12 @@ typedef struct Service {
     int64_t timeout_ms; /* jobs; 0: none */
     StrList secrets;    /* names of variables whose values are masked */
     StrMap labels;
+    const char *env_file; /* what an environment writes for it; relative to `path`; ".env.local" */
+    const char *start;    /* in a generated compose file; kept, not used yet */
+    struct {
+        ProxyRule *at;
+        size_t n;
+    } proxy;
     bool leaving; /* the file has it no more; it goes once nothing of it runs */
     int64_t line; /* where the service begins, for messages */
 } Service;
@@ -216,7 +222,11 @@ typedef struct Config {
     struct {
         Service *at;
         size_t n;
-    } services;       /* in name order */
+    } services; /* in name order */
+    ProvisionerConfig provisioner;
+    InfrastructureConfig infrastructure;
+    RunnerConfig runner;
+    const char *mode; /* whose overlay was laid over it; "": none was asked for */
     StrList warnings; /* kept for `thole vet`: e.g. nothing to run */
 } Config;
 

@@ -26,6 +26,7 @@ typedef struct ComputeConfig {
 
 /* A thing that hooks provision for each environment: a database, a bucket, an account. */
 typedef struct ProvisionedService {
+    uint64_t set;
     const char *name; /* key */
     StrList outputs;  /* what `seed` and `reset` must print; never empty */
     EnvironmentHook init, seed, reset, destroy;
@@ -78,18 +79,21 @@ typedef struct RunnerConfig {
     RunnerCompose compose;
 } RunnerConfig;
 
+typedef struct ProxyTarget {
+    const char *service;
+} ProxyTarget;
+
 /* Of a service: what its generated proxy passes on. */
 typedef struct ProxyRule {
     const char *path, *target_path; /* NULL: as `path` */
-    struct {
-        const char *service;
-    } to;
+    ProxyTarget to;
 } ProxyRule;
 
 SCHEMA_DECLARE(type_hook, EnvironmentHook);
 SCHEMA_DECLARE(type_provisioner, ProvisionerConfig);
 SCHEMA_DECLARE(type_infrastructure, InfrastructureConfig);
 SCHEMA_DECLARE(type_runner, RunnerConfig);
+SCHEMA_DECLARE(type_proxy_rule, ProxyRule);
 
 static inline bool hook_given(const EnvironmentHook *hook) {
     return hook->command != NULL;
