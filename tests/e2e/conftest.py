@@ -9,8 +9,10 @@ import socket
 
 import pytest
 
+import compose as compose_projects
 import driver
 import engine
+import postgres as database
 
 
 def has_ipv6():
@@ -124,9 +126,31 @@ def docker():
 
 
 @pytest.fixture
+def compose(docker):
+    """Compose projects in that engine."""
+    return compose_projects.Compose(docker)
+
+
+@pytest.fixture
 def own_docker():
     """A Docker Engine that the test may stop, kill and start; it runs at the start of the test and is empty."""
     own = engine.OwnEngine()
     own.start()
     yield own
     own.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    with database.server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """A PostgreSQL, which other tests use, too: the databases that a test makes there, it drops."""
+    before = postgres_server.databases()
+    yield postgres_server
+    left = postgres_server.databases() - before
+    postgres_server.drop(left)
+    assert not left, f"left behind in PostgreSQL: {sorted(left)}"

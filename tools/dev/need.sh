@@ -6,8 +6,9 @@
 needs_build=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcurl4-openssl-dev libmicrohttpd-dev
     libyaml-dev libjansson-dev nettle-dev libsqlite3-dev)
 needs_demo=(python3 curl)
-needs_test=(python3 python3-pytest python3-yaml curl openssl procps git tmux strace util-linux tzdata zsh fish groff man-db)
-needs_real=(python3 docker.io iptables docker-registry busybox-static util-linux)
+needs_test=(python3 python3-pytest python3-yaml curl openssl procps git tmux strace util-linux tzdata zsh fish groff man-db
+    postgresql postgresql-client git-lfs shellcheck)
+needs_real=(python3 docker.io docker-compose iptables docker-registry busybox-static util-linux)
 needs_fuzz=(clang libclang-rt-14-dev)
 needs_lint=(python3 git)
 needs_fmt=(clang-format git)
@@ -39,7 +40,10 @@ has_package() {
     procps) has ps && has pgrep ;;
     tzdata) [ -e /usr/share/zoneinfo/Europe/Berlin ] ;;
     man-db) has man ;;
+    postgresql) has postgres || [ -n "$(find /usr/lib/postgresql -path '*/bin/postgres' -print -quit 2>/dev/null)" ] ;;
+    postgresql-client) has psql && has createdb ;;
     docker.io) has dockerd && has containerd ;;
+    docker-compose) has docker-compose || docker compose version >/dev/null 2>&1 ;;
     busybox-static) [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1 ;;
     util-linux) has setpriv && has flock ;;
     *) has "$1" ;;

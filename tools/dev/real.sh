@@ -14,7 +14,7 @@ real_wanted() {
     while IFS= read -r program; do
         [ -z "$("$program" --list "$2")" ] || return 0
     done < <(find "$1/tests" -type f -name 'unit-*' -perm -u+x -exec grep -la THOLE_TEST_DOCKER {} +)
-    mapfile -t files < <(grep -rlwE 'THOLE_TEST_DOCKER|docker|own_docker' "$root/tests/e2e" --include='test_*.py')
+    mapfile -t files < <(grep -rlwE 'THOLE_TEST_DOCKER|docker|own_docker|compose' "$root/tests/e2e" --include='test_*.py')
     for word in ${2:-.}; do
         if printf '%s\n' "${files[@]}" | grep -qi -- "$word" || grep -qi -- "$word" "${files[@]}"; then
             return 0
