@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of an environment as a list of steps, and what is to be done about each: pure functions,
- * no I/O, no clock. The engine walks the list from the front; of each step it learns what its inputs
- * are now and whether its effect still stands, asks lifecycle_decide(), and does that.
+/* The life of an environment as a list of steps, and what is to be done about each: pure
+ * functions, no I/O, no clock. The engine walks the list from the front; of each step it learns
+ * what its inputs are now and whether its effect still stands, asks lifecycle_decide(), and does
+ * that.
  *
  *     provision  provisioner_before  create_compute  allocate_ports  seed_<service>…
  *                build_manifest  write_manifest  provisioner_after
  *     run        runner_before  generate_env  start_infra  build_services  start_services
  *                runner_deploy  runner_after
  *     destroy    stop_services  runner_destroy  destroy_core_<service>…
- *                destroy_compute_hook | destroy_compute | stop_infra  cleanup_env  remove_state
+ *                destroy_compute_hook  destroy_compute | stop_infra  cleanup_env  remove_state
  *
- * Hooks that the config does not have are no steps. Services come in the order of `depends_on`, else
- * by name; to destroy, the other way round. */
+ * What the config does not have is no step: a hook, infrastructure, env, commands. Services come
+ * in the order of `depends_on`, else by name; to destroy, the other way round.
+ *
+ * Nothing is lost by a crash if the engine keeps to one order: the record `started` (with the hash
+ * of the inputs, and the number of the run where a command is run) is written before the step
+ * begins, in one transaction with the invalidation of its dependants where the decision says so;
+ * the record `completed` or `failed` after it. What people force (--from, --no-cache, --only) is
+ * written down as invalidation before the walk begins, so that it is done once. */
 #pragma once
 
 #include "base/arena.h"
@@ -52,14 +59,17 @@ typedef struct LifecycleStep {
     const char *name; /* "seed_db" */
     LifecyclePhase phase;
     LifecycleKind kind;
-    const char *service; /* of the provisioner: seed_, destroy_core_; NULL */
-    const char *action;  /* "seed", "destroy", "create", "before", ...: what people call it */
+    const char *service;         /* of the provisioner: seed_, destroy_core_; NULL */
+    const char *action;          /* of a hook: "seed", "destroy", "create", "before", ...; NULL */
     const EnvironmentHook *hook; /* NULL: no hook */
     const StrList *outputs;      /* that the hook must print; NULL: it is not listened to */
     HookPlace place;
     bool verified; /* it has an effect that can be looked at */
     uint32_t *needs;
-    uint32_t need_n;      /* steps before it whose redoing makes it stale */
+    uint32_t need_n; /* steps before it whose redoing makes it stale */
+    /* To destroy: the step whose record counts no more once this has begun, with its dependants'.
+     * NULL: none. */
+    const char *undoes;
     const char *starting; /* "Allocating ports..." */
     const char *complete; /* "Ports allocated" */
 } LifecycleStep;
@@ -71,12 +81,14 @@ typedef struct Lifecycle {
 
 typedef struct LifecycleAsk {
     const Config *config;
-    const ComputeAccess *compute; /* to destroy: what there is; NULL: none yet */
+    const ComputeAccess *compute; /* to destroy: what there is; NULL: none yet. What is not
+                                     `managed` is left standing (attached, --keep-worktree) */
     bool attached;                /* the worktree is given: create_compute is no step */
     unsigned phases;              /* of LifecyclePhase */
 } LifecycleAsk;
 
-/* In `arena`; strings of the config are lent. */
+/* In `arena`; strings of the config are lent. Inputs are chained over the steps that are listed:
+ * of an environment in the store list both phases, also where only one of them is walked. */
 Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena);
 /* UINT32_MAX: there is none of that name. */
 uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name);
@@ -84,27 +96,33 @@ uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name);
 MUST int lifecycle_require(const Lifecycle *lifecycle, const char *name, uint32_t *ret, Err *err);
 
 /* Services of the config in the order of depends_on, else of their names (previewctl's
- * TopologicalSort). `v` is parallel to config->services.at. */
+ * TopologicalSort): indices of config->services.at, as many. What a circle holds back comes last,
+ * by name. */
 void lifecycle_service_order(const Config *config, uint32_t *ret);
 
 /* What is known of a step right now. */
 typedef struct StepLook {
     const Checkpoint *record; /* NULL: never begun */
-    const char *inputs;       /* hash of what it is made from now */
-    bool forced;     /* by --no-cache, --from, --only; or one that it needs was done again */
+    /* Hash of what it is made from now. NULL, or none in the record (imported ones have none): not
+     * known, it does not count. */
+    const char *inputs;
+    bool forced;     /* it is to be done, whatever its record says */
     bool stands;     /* `verified` steps: its effect is as it should be */
-    const char *why; /* ... or why it is not */
+    const char *why; /* ... or why it is not; of `forced`: who says so; NULL */
 } StepLook;
 
 typedef enum StepVerdict {
     VERDICT_SKIP,   /* it is done */
     VERDICT_RUN,    /* it is to be done */
-    VERDICT_RESUME, /* its command was started: what became of it is to be found out; only if that
-                       cannot be, it is to be done */
+    VERDICT_RESUME, /* its command was started: what became of it is to be found out and recorded,
+                       then asked again; only if it cannot be found out, it is to be done */
 } StepVerdict;
 
 typedef struct StepDecision {
     StepVerdict verdict;
+    /* Of VERDICT_RUN: with its record `started` the records of its dependants are invalidated.
+     * Not so where a hook with `allow_cache: false` runs as it does each time. */
+    bool invalidates;
     const char *action;  /* of the audit: skipped, verified; of VERDICT_RUN: verify_failed,
                             invalidated, NULL */
     const char *message; /* of the audit: "Re-executing: …"; in `arena`; NULL */
@@ -113,8 +131,8 @@ typedef struct StepDecision {
 StepDecision lifecycle_decide(const LifecycleStep *step, const StepLook *look, Arena *arena);
 
 /* The hash of a step's inputs: of what is its own (`own`: configuration, the text of its hook and
- * of files it names, as the engine has digested it) and of what the steps it needs have become. In
- * `arena`. */
+ * of files it names, as the engine has digested it) and of what the steps it needs have become:
+ * their inputs and outputs, as their records have them. In `arena`. */
 const char *lifecycle_inputs(const Lifecycle *lifecycle, uint32_t step, const char *own,
                              const EnvironmentEntry *entry, Arena *arena);
 
