@@ -82,14 +82,14 @@ static int number(const char *text, int size) {
     return n;
 }
 
-/* ".123456789" → microseconds; moves on. */
+/* ".123456789" → nanoseconds; moves on. */
 static int64_t fraction(const char **at) {
-    int64_t us = 0, unit = 100000;
+    int64_t ns = 0, unit = 100000000;
     if (!shaped(*at, ".0"))
         return 0;
     for ((*at)++; digit(**at); (*at)++, unit /= 10)
-        us += unit * (**at - '0');
-    return us;
+        ns += unit * (**at - '0');
+    return ns;
 }
 
 static int zone(const char *at, int64_t *ret_seconds) {
@@ -111,11 +111,12 @@ static bool exists(const struct tm *t) {
            t->tm_min <= 59 && t->tm_sec <= 60;
 }
 
-int time_parse(const char *text, int64_t *ret_us, Err *err) {
+/* Seconds since 1970, and nanoseconds after them. */
+static int read_time(const char *text, int64_t *ret_s, int64_t *ret_ns, Err *err) {
     static const char shape[] = "0000-00-00T00:00:00";
     const char *at = text + sizeof(shape) - 1;
     struct tm t = {0};
-    int64_t us = 0, offset = 0;
+    int64_t ns = 0, offset = 0;
     bool fits = shaped(text, shape);
     if (fits) {
         t = (struct tm){
@@ -126,14 +127,52 @@ int time_parse(const char *text, int64_t *ret_us, Err *err) {
             .tm_min = number(text + 14, 2),
             .tm_sec = number(text + 17, 2),
         };
-        us = fraction(&at);
+        ns = fraction(&at);
         fits = exists(&t) && zone(at, &offset) == 0;
     }
     if (!fits)
         return err_set(err, ERR_INVALID, "\"%.60s\" is not a time such as 2006-01-02T15:04:05Z",
                        text);
-    *ret_us = ((int64_t)timegm(&t) - offset) * 1000000 + us;
+    *ret_s = (int64_t)timegm(&t) - offset;
+    *ret_ns = ns;
     return 0;
+}
+
+int time_parse(const char *text, int64_t *ret_us, Err *err) {
+    int64_t s, ns;
+    if (read_time(text, &s, &ns, err) < 0)
+        return -1;
+    *ret_us = s * 1000000 + ns / 1000;
+    return 0;
+}
+
+int time_parse_nano(const char *text, int64_t *ret_ns, Err *err) {
+    int64_t s, ns, whole;
+    if (read_time(text, &s, &ns, err) < 0)
+        return -1;
+    if (__builtin_mul_overflow(s, INT64_C(1000000000), &whole) ||
+        __builtin_add_overflow(whole, ns, &whole))
+        return err_set(err, ERR_INVALID, "\"%.60s\" is not between the years 1678 and 2262", text);
+    *ret_ns = whole;
+    return 0;
+}
+
+void time_format_nano(int64_t ns, char text[TIME_TEXT]) {
+    int64_t us = ns / 1000;
+    int rest = (int)(ns % 1000), micro;
+    struct tm t;
+    if (rest < 0) {
+        rest += 1000;
+        us--;
+    }
+    split(us, &t, &micro);
+    int n = put_date(&t, text);
+    if (micro || rest) {
+        n += snprintf(text + n, TIME_TEXT - (size_t)n, ".%06d%03d", micro, rest);
+        while (text[n - 1] == '0')
+            n--;
+    }
+    snprintf(text + n, TIME_TEXT - (size_t)n, "Z");
 }
 
 /* --- durations --- */

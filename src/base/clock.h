@@ -25,6 +25,10 @@ void time_format_micro(int64_t us, char text[TIME_TEXT]);   /* 2006-01-02T15:04:
 void time_format_seconds(int64_t us, char text[TIME_TEXT]); /* 2006-01-02T15:04:05Z */
 /* RFC 3339 with any fraction and offset. */
 MUST int time_parse(const char *text, int64_t *ret_us, Err *err);
+/* The same in nanoseconds since 1970, which the years 1678 to 2261 have; decimals as few as say
+ * it. */
+void time_format_nano(int64_t ns, char text[TIME_TEXT]);
+MUST int time_parse_nano(const char *text, int64_t *ret_ns, Err *err);
 
 /* Formatting takes what is negative for 0. "300ms", "10s", "1h30m", "1.5h", "0": milliseconds. No
  * sign; a number needs its unit unless it is 0. */

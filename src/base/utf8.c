@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static int tail(const unsigned char *p, size_t n, size_t at) {
@@ -30,6 +31,34 @@ size_t utf8_length(const char *bytes, size_t n) {
         return overlong || too_large ? 0 : 4;
     }
     return 0;
+}
+
+/* The character at `p`; 0: none. */
+static uint32_t character(const char *p, size_t n, size_t *ret_length) {
+    static const unsigned char first[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    size_t length = *ret_length = utf8_length(p, n);
+    uint32_t c = (unsigned char)*(length ? p : "") & first[length];
+    for (size_t i = 1; i < length; i++)
+        c = c << 6 | ((unsigned char)p[i] & 0x3f);
+    return c;
+}
+
+size_t utf8_blank(const char *p, size_t n) {
+    size_t length;
+    uint32_t c = character(p, n, &length);
+    bool blank = (c >= '\t' && c <= '\r') || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+                 (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+                 c == 0x205f || c == 0x3000;
+    return blank ? length : 0;
+}
+
+size_t utf8_hidden(const char *p, size_t n) {
+    size_t length;
+    uint32_t c = character(p, n, &length);
+    bool hidden = c < ' ' || (c >= 0x7f && c <= 0x9f) || c == 0xad || c == 0x61c ||
+                  (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+                  (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xe0000 && c <= 0xe0fff);
+    return hidden ? length : 0;
 }
 
 bool utf8_valid(const char *bytes, size_t size) {

@@ -9,6 +9,13 @@
  * surrogate, cut off, too large). */
 size_t utf8_length(const char *p, size_t n);
 
+/* Bytes of the blank at `p`: what Unicode calls white space, line breaks among it; 0: it is
+ * none. */
+size_t utf8_blank(const char *p, size_t n);
+/* ... of what nobody sees: control characters (blanks among them), marks without width, and those
+ * that turn the direction of what follows. */
+size_t utf8_hidden(const char *p, size_t n);
+
 bool utf8_valid(const char *bytes, size_t size);
 
 /* Bytes of the mark that some editors of Windows begin a file with; 0: it has none. */

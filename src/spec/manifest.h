@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The manifest: all that the runner needs of an environment, with no template left in it; a file
- * at the root of its worktree (MANIFEST_THOLE, or under a previewctl.yaml MANIFEST_PREVIEWCTL). The JSON
- * is previewctl's. */
+ * at the root of its worktree (MANIFEST_THOLE, or under a previewctl.yaml MANIFEST_PREVIEWCTL). The
+ * JSON is previewctl's. */
 #pragma once
 
 #include "spec/config.h"
@@ -29,7 +29,8 @@ typedef struct Manifest {
     StrList enabled_services;
 } Manifest;
 
-/* Of an entry whose ports and outputs are known. ERR_INVALID names service, variable and template. */
+/* Of an entry whose ports and outputs are known. ERR_INVALID names service, variable and
+ * template. */
 MUST int manifest_build(const Config *config, const EnvironmentEntry *entry, Arena *arena,
                         Manifest *ret, Err *err);
 /* With a line break at the end. */

@@ -275,3 +275,33 @@ TEST(size_format_is_exact_and_read_back)
         size_is(formatted(size_format, bytes), bytes);
     }
 }
+
+static void nano_is(const char *text, int64_t want, const char *written) {
+    char got_text[TIME_TEXT];
+    int64_t got = 0;
+    Err err;
+    if (time_parse_nano(text, &got, &err) < 0)
+        test_fail(__FILE__, __LINE__, "%s", err.msg);
+    CHECK_EQ(got, want);
+    time_format_nano(want, got_text);
+    CHECK_STR(got_text, written);
+}
+
+TEST(times_to_the_nanosecond_are_written_as_short_as_can_be)
+{
+    nano_is("2006-01-02T15:04:05Z", INT64_C(1136214245000000000), "2006-01-02T15:04:05Z");
+    nano_is("2006-01-02T20:34:05.120+05:30", INT64_C(1136214245120000000),
+            "2006-01-02T15:04:05.12Z");
+    nano_is("2006-01-02T15:04:05.123456789Z", INT64_C(1136214245123456789),
+            "2006-01-02T15:04:05.123456789Z");
+    nano_is("2006-01-02T15:04:05.000000001Z", INT64_C(1136214245000000001),
+            "2006-01-02T15:04:05.000000001Z");
+    nano_is("1969-12-31T23:59:59.999999999Z", -1, "1969-12-31T23:59:59.999999999Z");
+    nano_is("1700-01-01T00:00:00Z", INT64_C(-8520336000000000000), "1700-01-01T00:00:00Z");
+    int64_t got = 77;
+    Err err;
+    CHECK(time_parse_nano("2300-01-01T00:00:00Z", &got, &err) < 0);
+    CHECK_HAS(err.msg, "between the years 1678 and 2262");
+    CHECK(time_parse_nano("0001-01-01T00:00:00Z", &got, &err) < 0);
+    CHECK(time_parse_nano("yesterday", &got, &err) < 0);
+}
