@@ -99,6 +99,9 @@ MUST int lifecycle_require(const Lifecycle *lifecycle, const char *name, uint32_
  * TopologicalSort): indices of config->services.at, as many. What a circle holds back comes last,
  * by name. */
 void lifecycle_service_order(const Config *config, uint32_t *ret);
+/* Likewise those of the provisioner: depends_on of the services orders them, of those of the same
+ * names and over others. */
+void lifecycle_provisioner_order(const Config *config, uint32_t *ret);
 
 /* What is known of a step right now. */
 typedef struct StepLook {
@@ -132,7 +135,8 @@ StepDecision lifecycle_decide(const LifecycleStep *step, const StepLook *look, A
 
 /* The hash of a step's inputs: of what is its own (`own`: configuration, the text of its hook and
  * of files it names, as the engine has digested it) and of what the steps it needs have become:
- * their inputs and outputs, as their records have them. In `arena`. */
+ * when each was begun, its inputs and outputs, as its record has them; so what is done again makes
+ * stale what needs it, also what is no step at that time. In `arena`. */
 const char *lifecycle_inputs(const Lifecycle *lifecycle, uint32_t step, const char *own,
                              const EnvironmentEntry *entry, Arena *arena);
 

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan/lifecycle.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "spec/manifest.h"
+
+typedef struct Builder {
+    const LifecycleAsk *ask;
+    const Config *config;
+    Arena *arena;
+    Lifecycle list;
+    size_t cap;
+} Builder;
+
+/* ---- the list ---- */
+
+/* `need` ends with a star: all that begin so. */
+static bool matches(const char *name, const char *need) {
+    size_t n = strlen(need);
+    return need[n - 1] == '*' ? strncmp(name, need, n - 1) == 0 : strcmp(name, need) == 0;
+}
+
+static bool is_needed(const char *name, const char *const *needs) {
+    for (; *needs; needs++)
+        if (matches(name, *needs))
+            return true;
+    return false;
+}
+
+/* `needs` ends with NULL; those that are no steps do not count. */
+static void add(Builder *b, LifecycleStep step, const char *const *needs) {
+    Lifecycle *list = &b->list;
+    step.needs = arena_alloc(b->arena, list->n * sizeof(*step.needs));
+    for (uint32_t i = 0; i < list->n; i++)
+        if (is_needed(list->at[i].name, needs))
+            step.needs[step.need_n++] = i;
+    list->at = arena_grow(b->arena, list->at, list->n, &b->cap, sizeof(*list->at));
+    list->at[list->n++] = step;
+}
+
+#define NEEDS(...)    ((const char *const[]){__VA_ARGS__, NULL})
+#define NEEDS_NOTHING ((const char *const[]){NULL})
+
+/* The first line of a command, for people. */
+static const char *in_brief(const Builder *b, const char *command) {
+    size_t size;
+    command += strspn(command, "\n");
+    size = strcspn(command, "\n");
+    return command[size] ? arena_printf(b->arena, "%.*s …", (int)size, command) : command;
+}
+
+/* "provisioner" and "before" are the step provisioner_before and the key provisioner.before. */
+static LifecycleStep of_key(const Builder *b, const char *part, const char *action,
+                            const EnvironmentHook *hook) {
+    const char *brief = in_brief(b, hook->command);
+    return (LifecycleStep){
+        .name = arena_printf(b->arena, "%s_%s", part, action),
+        .kind = STEP_HOOK,
+        .action = action,
+        .hook = hook,
+        .starting = arena_printf(b->arena, "Running %s.%s → %s", part, action, brief),
+        .complete = arena_printf(b->arena, "Ran %s.%s (%s)", part, action, brief),
+    };
+}
+
+static void add_provisioner_hook(Builder *b, const char *action, const EnvironmentHook *hook,
+                                 const char *const *needs) {
+    if (!hook_given(hook))
+        return;
+    LifecycleStep step = of_key(b, "provisioner", action, hook);
+    step.phase = LIFECYCLE_PROVISION;
+    step.place = HOOK_PROJECT;
+    add(b, step, needs);
+}
+
+static void add_runner_hook(Builder *b, const char *action, const EnvironmentHook *hook,
+                            const char *const *needs) {
+    if (!hook_given(hook))
+        return;
+    LifecycleStep step = of_key(b, "runner", action, hook);
+    step.phase = LIFECYCLE_RUN;
+    step.place = HOOK_COMPUTE;
+    add(b, step, needs);
+}
+
+/* ---- provision ---- */
+
+static void add_compute(Builder *b) {
+    const ComputeConfig *compute = &b->config->provisioner.compute;
+    if (b->ask->attached)
+        return;
+    LifecycleStep step = {.name = "create_compute", .phase = LIFECYCLE_PROVISION};
+    if (hook_given(&compute->create)) {
+        step.kind = STEP_HOOK;
+        step.action = "create";
+        step.hook = &compute->create;
+        step.outputs = &compute->outputs;
+        step.place = HOOK_PROJECT;
+        step.starting = "Creating remote compute...";
+        step.complete = "Compute created via hook";
+    } else {
+        step.kind = STEP_CREATE_COMPUTE;
+        step.verified = true;
+        step.starting = "Creating compute resources...";
+        step.complete = "Compute resources created";
+    }
+    add(b, step, NEEDS_NOTHING);
+}
+
+static void add_seed(Builder *b, const ProvisionedService *service) {
+    if (!hook_given(&service->seed))
+        return;
+    const char *name = service->name, *brief = in_brief(b, service->seed.command);
+    LifecycleStep step = {
+        .name = arena_printf(b->arena, "seed_%s", name),
+        .phase = LIFECYCLE_PROVISION,
+        .kind = STEP_HOOK,
+        .service = name,
+        .action = "seed",
+        .hook = &service->seed,
+        .outputs = &service->outputs,
+        .place = HOOK_PROJECT,
+        .starting = arena_printf(b->arena, "Seeding %s → %s", name, brief),
+        .complete = arena_printf(b->arena, "Seeded %s (%s)", name, brief),
+    };
+    add(b, step, NEEDS("provisioner_before", "allocate_ports"));
+}
+
+static void add_seeds(Builder *b) {
+    size_t n = b->config->provisioner.services.n;
+    uint32_t *order = arena_alloc(b->arena, n * sizeof(*order));
+    lifecycle_provisioner_order(b->config, order);
+    for (size_t i = 0; i < n; i++)
+        add_seed(b, &b->config->provisioner.services.at[order[i]]);
+}
+
+static const char *manifest_file(const Config *config) {
+    return strcmp(path_base(config->file), "previewctl.yaml") == 0 ? MANIFEST_PREVIEWCTL
+                                                                   : MANIFEST_THOLE;
+}
+
+static void add_provision(Builder *b) {
+    const ProvisionerConfig *provisioner = &b->config->provisioner;
+    add_provisioner_hook(b, "before", &provisioner->before, NEEDS_NOTHING);
+    add_compute(b);
+    add(b,
+        (LifecycleStep){.name = "allocate_ports",
+                        .phase = LIFECYCLE_PROVISION,
+                        .kind = STEP_ALLOCATE_PORTS,
+                        .starting = "Allocating ports...",
+                        .complete = "Ports allocated"},
+        NEEDS_NOTHING);
+    add_seeds(b);
+    add(b,
+        (LifecycleStep){.name = "build_manifest",
+                        .phase = LIFECYCLE_PROVISION,
+                        .kind = STEP_BUILD_MANIFEST,
+                        .starting = "Building manifest...",
+                        .complete = "Manifest built"},
+        NEEDS("allocate_ports", "seed_*"));
+    add(b,
+        (LifecycleStep){
+            .name = "write_manifest",
+            .phase = LIFECYCLE_PROVISION,
+            .kind = STEP_WRITE_MANIFEST,
+            .verified = true,
+            .starting = "Writing manifest...",
+            .complete = arena_printf(b->arena, "Manifest written to %s", manifest_file(b->config))},
+        NEEDS("build_manifest", "create_compute"));
+    add_provisioner_hook(b, "after", &provisioner->after, NEEDS("write_manifest"));
+}
+
+/* ---- run ---- */
+
+static bool has_env(const Config *config) {
+    for (size_t i = 0; i < config->services.n; i++)
+        if (config->services.at[i].env.n > 0)
+            return true;
+    return false;
+}
+
+/* Services that an environment starts: previewctl never runs the commands that its file has. */
+static bool has_commands(const Config *config) {
+    if (strcmp(path_base(config->file), "previewctl.yaml") == 0)
+        return false;
+    for (size_t i = 0; i < config->services.n; i++)
+        if (config->services.at[i].command.argv.n > 0)
+            return true;
+    return false;
+}
+
+static bool has_infrastructure(const Config *config) {
+    return config->infrastructure.compose_file != NULL;
+}
+
+static void add_build(Builder *b) {
+    const EnvironmentHook *hook = &b->config->runner.build;
+    if (!hook_given(hook))
+        return;
+    add(b,
+        (LifecycleStep){.name = "build_services",
+                        .phase = LIFECYCLE_RUN,
+                        .kind = STEP_HOOK,
+                        .action = "build",
+                        .hook = hook,
+                        .place = HOOK_COMPUTE,
+                        .starting = arena_printf(b->arena, "Building services → %s",
+                                                 in_brief(b, hook->command)),
+                        .complete = "Services built"},
+        NEEDS("runner_before", "generate_env", "start_infra"));
+}
+
+static void add_start(Builder *b) {
+    add(b,
+        (LifecycleStep){.name = "start_services",
+                        .phase = LIFECYCLE_RUN,
+                        .kind = STEP_START_SERVICES,
+                        .verified = true,
+                        .starting = "Starting services...",
+                        .complete = "Services started"},
+        NEEDS("runner_before", "generate_env", "start_infra", "build_services"));
+}
+
+static void add_run(Builder *b) {
+    const RunnerConfig *runner = &b->config->runner;
+    add_runner_hook(b, "before", &runner->before,
+                    NEEDS("create_compute", "write_manifest", "provisioner_after"));
+    if (has_env(b->config))
+        add(b,
+            (LifecycleStep){.name = "generate_env",
+                            .phase = LIFECYCLE_RUN,
+                            .kind = STEP_GENERATE_ENV,
+                            .verified = true,
+                            .starting = "Generating .env files...",
+                            .complete = ".env files generated"},
+            NEEDS("build_manifest", "create_compute", "runner_before"));
+    if (has_infrastructure(b->config))
+        add(b,
+            (LifecycleStep){.name = "start_infra",
+                            .phase = LIFECYCLE_RUN,
+                            .kind = STEP_START_INFRA,
+                            .verified = true,
+                            .starting = "Starting infrastructure containers...",
+                            .complete = "Infrastructure containers started"},
+            NEEDS("allocate_ports", "create_compute"));
+    add_build(b);
+    if (has_commands(b->config))
+        add_start(b);
+    add_runner_hook(
+        b, "deploy", &runner->deploy,
+        NEEDS("runner_before", "generate_env", "start_infra", "build_services", "start_services"));
+    add_runner_hook(b, "after", &runner->after,
+                    NEEDS("runner_before", "generate_env", "start_infra", "build_services",
+                          "start_services", "runner_deploy"));
+}
+
+/* ---- destroy ---- */
+
+static void add_destroy(Builder *b, LifecycleStep step) {
+    step.phase = LIFECYCLE_DESTROY;
+    add(b, step, NEEDS_NOTHING);
+}
+
+/* The first of the runner's hooks: what is after it counts no more either. */
+static const char *first_of_runner(const RunnerConfig *runner) {
+    return hook_given(&runner->before)   ? "runner_before"
+           : hook_given(&runner->build)  ? "build_services"
+           : hook_given(&runner->deploy) ? "runner_deploy"
+           : hook_given(&runner->after)  ? "runner_after"
+                                         : NULL;
+}
+
+static void add_runner_destroy(Builder *b) {
+    const RunnerConfig *runner = &b->config->runner;
+    if (!hook_given(&runner->destroy))
+        return;
+    LifecycleStep step = of_key(b, "runner", "destroy", &runner->destroy);
+    step.place = HOOK_COMPUTE;
+    step.undoes = first_of_runner(runner);
+    add_destroy(b, step);
+}
+
+static void add_provisioned(Builder *b, const ProvisionedService *service) {
+    const char *name = service->name;
+    if (!hook_given(&service->destroy))
+        return;
+    LifecycleStep step = {
+        .name = arena_printf(b->arena, "destroy_core_%s", name),
+        .kind = STEP_HOOK,
+        .service = name,
+        .action = "destroy",
+        .hook = &service->destroy,
+        .place = HOOK_PROJECT,
+        .undoes = hook_given(&service->seed) ? arena_printf(b->arena, "seed_%s", name) : NULL,
+        .starting = arena_printf(b->arena, "Running destroy hook for %s...", name),
+        .complete = arena_printf(b->arena, "Destroyed provisioner service %s", name),
+    };
+    add_destroy(b, step);
+}
+
+static void add_destroy_provisioned(Builder *b) {
+    size_t n = b->config->provisioner.services.n;
+    uint32_t *order = arena_alloc(b->arena, n * sizeof(*order));
+    lifecycle_provisioner_order(b->config, order);
+    for (size_t i = n; i-- > 0;)
+        add_provisioned(b, &b->config->provisioner.services.at[order[i]]);
+}
+
+static bool is_local(const ComputeAccess *compute) {
+    return compute && strcmp(compute->type, "local") == 0 && compute->path && compute->path[0];
+}
+
+/* The hook also where nothing is known of what it has to destroy: `create` may have failed half
+ * way. A worktree goes beside it, never instead of it. */
+static void add_destroy_compute(Builder *b) {
+    const ComputeAccess *compute = b->ask->compute;
+    const EnvironmentHook *hook = &b->config->provisioner.compute.destroy;
+    if (hook_given(hook))
+        add_destroy(b, (LifecycleStep){.name = "destroy_compute_hook",
+                                       .kind = STEP_HOOK,
+                                       .action = "destroy",
+                                       .hook = hook,
+                                       .place = HOOK_PROJECT,
+                                       .undoes = "create_compute",
+                                       .starting = "Destroying remote compute...",
+                                       .complete = "Compute destroyed via hook"});
+    if (is_local(compute) && compute->managed)
+        add_destroy(b, (LifecycleStep){.name = "destroy_compute",
+                                       .kind = STEP_DESTROY_COMPUTE,
+                                       .undoes = "create_compute",
+                                       .starting = "Removing worktree and stopping containers...",
+                                       .complete = "Worktree and containers removed"});
+    else if (is_local(compute) && has_infrastructure(b->config))
+        add_destroy(b, (LifecycleStep){.name = "stop_infra",
+                                       .kind = STEP_STOP_INFRA,
+                                       .undoes = "start_infra",
+                                       .starting = "Stopping infrastructure containers...",
+                                       .complete = "Infrastructure containers stopped"});
+}
+
+static void add_destruction(Builder *b) {
+    const ComputeAccess *compute = b->ask->compute;
+    if (is_local(compute) && has_commands(b->config))
+        add_destroy(b, (LifecycleStep){.name = "stop_services",
+                                       .kind = STEP_STOP_SERVICES,
+                                       .undoes = "start_services",
+                                       .starting = "Stopping services...",
+                                       .complete = "Services stopped"});
+    if (compute)
+        add_runner_destroy(b);
+    add_destroy_provisioned(b);
+    add_destroy_compute(b);
+    if (is_local(compute))
+        add_destroy(b, (LifecycleStep){.name = "cleanup_env",
+                                       .kind = STEP_CLEANUP_ENV,
+                                       .undoes = "generate_env",
+                                       .starting = "Cleaning up env files...",
+                                       .complete = "Env files cleaned up"});
+    add_destroy(b, (LifecycleStep){.name = "remove_state",
+                                   .kind = STEP_REMOVE_STATE,
+                                   .starting = "Removing state...",
+                                   .complete = "State removed"});
+}
+
+Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena) {
+    Builder b = {.ask = ask, .config = ask->config, .arena = arena};
+    if (ask->phases & LIFECYCLE_PROVISION)
+        add_provision(&b);
+    if (ask->phases & LIFECYCLE_RUN)
+        add_run(&b);
+    if (ask->phases & LIFECYCLE_DESTROY)
+        add_destruction(&b);
+    return b.list;
+}
+
+/* ---- by name ---- */
+
+uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name) {
+    for (uint32_t i = 0; i < lifecycle->n; i++)
+        if (strcmp(lifecycle->at[i].name, name) == 0)
+            return i;
+    return UINT32_MAX;
+}
+
+int lifecycle_require(const Lifecycle *lifecycle, const char *name, uint32_t *ret, Err *err) {
+    uint32_t at = lifecycle_find(lifecycle, name);
+    if (at != UINT32_MAX) {
+        *ret = at;
+        return 0;
+    }
+    Arena arena;
+    arena_init(&arena);
+    const char **names = arena_alloc(&arena, lifecycle->n * sizeof(*names));
+    const char *list = "";
+    for (uint32_t i = 0; i < lifecycle->n; i++) {
+        names[i] = lifecycle->at[i].name;
+        list = arena_printf(&arena, "%s%s%s", list, i ? ", " : "", names[i]);
+    }
+    const char *like = str_suggest(name, names, lifecycle->n);
+    err_set(err, ERR_NOT_FOUND, "there is no step %.80s; %s%s%sthe steps are %s", name,
+            like ? "did you mean " : "", like ? like : "", like ? "? " : "", list);
+    arena_deinit(&arena);
+    return -1;
+}
