@@ -51,14 +51,15 @@ typedef struct AuditEntry {
     int64_t duration_ms;         /* 0: left out */
     const char *message, *error; /* NULL */
     const char *user;            /* ours; NULL */
+    const Value *unknown;
 } AuditEntry;
 
-/* How what runs is reached. */
+/* How what runs is reached. What is not known is NULL. */
 typedef struct ComputeAccess {
     const char *type; /* "local", "ssh" */
-    const char *path; /* local: the worktree; NULL */
+    const char *path; /* local: the worktree */
     const char *host, *user;
-    const char *root; /* ours; ssh: the directory there */
+    const char *root; /* ssh: the directory there; `path` of the JSON */
     bool managed;     /* made by us, and ours to remove */
     const Value *unknown;
 } ComputeAccess;
@@ -131,13 +132,16 @@ typedef enum EntryForm {
     ENTRY_SHOWN,  /* likewise, but without audit log, and values of outputs and key-values masked */
 } EntryForm;
 
+/* What is unknown goes along, what stood below `thole` below `thole`. A started checkpoint is left out of ENTRY_SEED and ENTRY_SHOWN, `deleting` is `error` there; and
+ * ENTRY_SHOWN says below `thole` what its status is. */
 void entry_encode(const EnvironmentEntry *entry, EntryForm form, JsonWriter *out);
 /* Of either form. Lives in `arena` with all it points to, `v` included (it is copied). -1: a
- * problem was reported. `name`: of the key it stands under; an entry without a name has that. */
+ * problem was reported. `name`: of the key it stands under; an entry without a name has that. What
+ * is no name of an environment is refused. */
 MUST int entry_decode(const Value *v, const char *name, Arena *arena, Report *report,
                       EnvironmentEntry *ret);
 
-/* The JSON of `thole env export`, and back. */
+/* The JSON of `thole env export`, and back. A version that we do not know is refused. */
 void state_encode(const EnvironmentState *state, JsonWriter *out);
 MUST int state_decode(const char *file, const char *json, size_t size, Arena *arena, Report *report,
                       EnvironmentState *ret);
@@ -145,10 +149,12 @@ MUST int state_decode(const char *file, const char *json, size_t size, Arena *ar
 void checkpoint_encode(const Checkpoint *checkpoint, EntryForm form, JsonWriter *out);
 MUST int checkpoint_decode(const Value *v, Arena *arena, Report *report, Checkpoint *ret);
 void audit_encode(const AuditEntry *entry, JsonWriter *out);
+MUST int audit_decode(const Value *v, Arena *arena, Report *report, AuditEntry *ret);
 
 const char *environment_status_name(EnvironmentStatus status); /* "running" */
 MUST int environment_status_parse(const char *text, EnvironmentStatus *ret);
 const char *checkpoint_status_name(CheckpointStatus status);
+MUST int checkpoint_status_parse(const char *text, CheckpointStatus *ret);
 
 Checkpoint *entry_checkpoint(const EnvironmentEntry *entry, const char *step); /* NULL: none */
 /* Its record says completed. */
