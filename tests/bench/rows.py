@@ -461,7 +461,8 @@ def switches(pid):
     return int(match.group(1))
 
 
-from rows_files import ROWS_FILES  # noqa: E402  they are made of what stands above
+from rows_environments import ROWS_ENVIRONMENTS  # noqa: E402  they are made of what stands above
+from rows_files import ROWS_FILES  # noqa: E402
 from rows_workflows import ROWS_WORKFLOWS  # noqa: E402
 ROWS = {row.name: row for row in (kind() for kind in (Cli, Start, StartOne, ChainSpawn, JobsMake, ChainMake, Memory, MemoryServer,
-                                                      Idle, Logs, LogsSecrets, Crash, Watchers, Plan, *ROWS_FILES, *ROWS_WORKFLOWS))}
+                                                      Idle, Logs, LogsSecrets, Crash, Watchers, Plan, *ROWS_FILES, *ROWS_WORKFLOWS, *ROWS_ENVIRONMENTS))}

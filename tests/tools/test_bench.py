@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference programs do what the rows say they do, and the arithmetic of the table is right."""
 
+import contextlib
 import os
 import pathlib
 import re
+import sqlite3
 import subprocess
 import sys
 import types
@@ -62,6 +64,14 @@ def test_crasher_keeps_its_ledger(tmp_path):
 def test_tell_reaches_all():
     spans = said(tool("tell"), 200, 300, 4).split()
     assert len(spans) == 4 and all(0 < int(span) < 5e9 for span in spans)
+
+
+def test_query_reads_every_column(tmp_path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as db, db:
+        db.execute("CREATE TABLE boats (name TEXT, seats INTEGER)")
+        db.executemany("INSERT INTO boats VALUES (?, ?)", [("eight", 8), ("single", 1), (None, 10)])
+    assert said(tool("query"), tmp_path / "a.db", "SELECT name, seats FROM boats") == b"3 15\n"
+    said(tool("query"), tmp_path / "a.db", "SELECT wheels FROM boats", code=1)
 
 
 def row(**fields):
