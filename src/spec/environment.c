@@ -51,14 +51,23 @@ int checkpoint_status_parse(const char *text, CheckpointStatus *ret) {
 
 /* --- what is in an entry --- */
 
-/* Where `key` is, or would be, among `n` things of `size` bytes that begin with their key, in byte
- * order of it. */
-static size_t place_of(const void *at, size_t n, size_t size, const char *key, bool *ret_there) {
-    size_t low = 0, high = n;
+/* Things of `size` bytes that begin with their key, in byte order of it. */
+typedef struct Things {
+    void *at;
+    size_t n, size;
+} Things;
+
+static void *thing(const Things *things, size_t i) {
+    return (char *)things->at + i * things->size;
+}
+
+/* Where `key` is, or would be. */
+static size_t place_of(const Things *things, const char *key, bool *ret_there) {
+    size_t low = 0, high = things->n;
     *ret_there = false;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strcmp(*(const char *const *)((const char *)at + middle * size), key);
+        int order = strcmp(*(const char *const *)thing(things, middle), key);
         if (order == 0) {
             *ret_there = true;
             return middle;
@@ -71,26 +80,31 @@ static size_t place_of(const void *at, size_t n, size_t size, const char *key, b
     return low;
 }
 
-/* The things with room for one that begins with `key`, which is at *ret_place. */
-static void *room_for(void *at, size_t *n, size_t size, const char *key, size_t *ret_place,
-                      Arena *arena) {
+static void *find(Things things, const char *key) {
     bool there;
-    size_t place = *ret_place = place_of(at, *n, size, key, &there);
-    if (there)
-        return at;
-    char *more = arena_alloc(arena, (*n + 1) * size);
-    if (*n > 0) {
-        memcpy(more, at, place * size);
-        memcpy(more + (place + 1) * size, (char *)at + place * size, (*n - place) * size);
-    }
-    ++*n;
-    return more;
+    size_t i = place_of(&things, key, &there);
+    return there ? thing(&things, i) : NULL;
 }
 
-Checkpoint *entry_checkpoint(const EnvironmentEntry *entry, const char *step) {
+/* The place of the one that is to begin with `key`. */
+static void *room_for(Things *things, const char *key, Arena *arena) {
     bool there;
-    size_t i = place_of(entry->steps.at, entry->steps.n, sizeof(Checkpoint), step, &there);
-    return there ? &entry->steps.at[i] : NULL;
+    size_t place = place_of(things, key, &there);
+    if (there)
+        return thing(things, place);
+    Things more = {arena_alloc(arena, (things->n + 1) * things->size), things->n + 1, things->size};
+    if (things->n > 0) {
+        memcpy(more.at, things->at, place * things->size);
+        memcpy(thing(&more, place + 1), thing(things, place), (things->n - place) * things->size);
+    }
+    *things = more;
+    return thing(things, place);
+}
+
+#define THINGS(list) ((Things){(list).at, (list).n, sizeof(*(list).at)})
+
+Checkpoint *entry_checkpoint(const EnvironmentEntry *entry, const char *step) {
+    return find(THINGS(entry->steps), step);
 }
 
 bool entry_completed(const EnvironmentEntry *entry, const char *step) {
@@ -99,31 +113,28 @@ bool entry_completed(const EnvironmentEntry *entry, const char *step) {
 }
 
 void entry_set_checkpoint(EnvironmentEntry *entry, const Checkpoint *checkpoint, Arena *arena) {
-    size_t i;
-    entry->steps.at =
-        room_for(entry->steps.at, &entry->steps.n, sizeof(Checkpoint), checkpoint->name, &i, arena);
-    entry->steps.at[i] = *checkpoint;
+    Things steps = THINGS(entry->steps);
+    Checkpoint *place = room_for(&steps, checkpoint->name, arena);
+    *place = *checkpoint;
+    entry->steps = (Checkpoints){steps.at, steps.n};
 }
 
 int64_t entry_port(const EnvironmentEntry *entry, const char *name) {
-    bool there;
-    size_t i = place_of(entry->ports.at, entry->ports.n, sizeof(EnvironmentPort), name, &there);
-    return there ? entry->ports.at[i].port : 0;
+    const EnvironmentPort *port = find(THINGS(entry->ports), name);
+    return port ? port->port : 0;
 }
 
 const StrMap *entry_outputs(const EnvironmentEntry *entry, const char *service) {
-    bool there;
-    size_t i =
-        place_of(entry->outputs.at, entry->outputs.n, sizeof(ProvisionedOutputs), service, &there);
-    return there ? &entry->outputs.at[i].values : NULL;
+    const ProvisionedOutputs *outputs = find(THINGS(entry->outputs), service);
+    return outputs ? &outputs->values : NULL;
 }
 
 void entry_set_outputs(EnvironmentEntry *entry, const char *service, const StrMap *values,
                        Arena *arena) {
-    size_t i;
-    entry->outputs.at = room_for(entry->outputs.at, &entry->outputs.n, sizeof(ProvisionedOutputs),
-                                 service, &i, arena);
-    entry->outputs.at[i] = (ProvisionedOutputs){.service = service, .values = *values};
+    Things all = THINGS(entry->outputs);
+    ProvisionedOutputs *place = room_for(&all, service, arena);
+    *place = (ProvisionedOutputs){.service = service, .values = *values};
+    entry->outputs = (EnvironmentOutputs){all.at, all.n};
 }
 
 const char *entry_path(const EnvironmentEntry *entry) {

@@ -132,8 +132,9 @@ typedef enum EntryForm {
     ENTRY_SHOWN,  /* likewise, but without audit log, and values of outputs and key-values masked */
 } EntryForm;
 
-/* What is unknown goes along, what stood below `thole` below `thole`. A started checkpoint is left out of ENTRY_SEED and ENTRY_SHOWN, `deleting` is `error` there; and
- * ENTRY_SHOWN says below `thole` what its status is. */
+/* What is unknown goes along, what stood below `thole` below `thole`. A started checkpoint is left
+ * out of ENTRY_SEED and ENTRY_SHOWN, `deleting` is `error` there; and ENTRY_SHOWN says below
+ * `thole` what its status is. */
 void entry_encode(const EnvironmentEntry *entry, EntryForm form, JsonWriter *out);
 /* Of either form. Lives in `arena` with all it points to, `v` included (it is copied). -1: a
  * problem was reported. `name`: of the key it stands under; an entry without a name has that. What
@@ -143,7 +144,7 @@ MUST int entry_decode(const Value *v, const char *name, Arena *arena, Report *re
 
 /* The JSON of `thole env export`, and back. A version that we do not know is refused. */
 void state_encode(const EnvironmentState *state, JsonWriter *out);
-MUST int state_decode(const char *file, const char *json, size_t size, Arena *arena, Report *report,
+MUST int state_decode(const char *file, const JsonText *json, Arena *arena, Report *report,
                       EnvironmentState *ret);
 
 void checkpoint_encode(const Checkpoint *checkpoint, EntryForm form, JsonWriter *out);

@@ -417,7 +417,7 @@ static void read_state(const At *at, const Value *v, EnvironmentState *ret) {
     ret->unknown = unknown_of(at, v, known, nothing);
 }
 
-int state_decode(const char *file, const char *json, size_t size, Arena *arena, Report *report,
+int state_decode(const char *file, const JsonText *json, Arena *arena, Report *report,
                  EnvironmentState *ret) {
     Read read = {arena, report, file, false};
     At top = {.read = &read};
@@ -425,7 +425,7 @@ int state_decode(const char *file, const char *json, size_t size, Arena *arena, 
     EnvironmentState state;
     const Value *v;
     Err err;
-    if (json_parse_placed(&(JsonText){json, size}, arena, &v, &place, &err) < 0) {
+    if (json_parse_placed(json, arena, &v, &place, &err) < 0) {
         Place at = {.file = file, .line = (uint32_t)place.line, .column = (uint32_t)place.column};
         report_add(report, &at, NULL, "%s", err.msg);
         return -1;

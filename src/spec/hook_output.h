@@ -7,20 +7,30 @@
  *     …
  *     END
  *
- * A name is [A-Za-z_][A-Za-z0-9_]*; a line that is neither is talk, and ignored. The last one wins.
- * Values are as they are: no quotes are taken off. Lines may end in CR LF. */
+ * A name is [A-Za-z_][A-Za-z0-9_]*, an END of up to 64 of [A-Za-z0-9_-]; a line that is none of
+ * these is talk, and ignored. The last one of a name wins. Values are as they are: no quotes are
+ * taken off. Lines may end in CR LF; those of a value are told apart by LF alone. */
 #pragma once
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "data/schema.h"
 
-enum { HOOK_OUTPUT_MAX = 1024 * 1024 }; /* bytes of all names and values */
+enum {
+    HOOK_OUTPUT_MAX = 1024 * 1024, /* bytes of all names and values, overwritten ones too */
+    HOOK_OUTPUT_END = 64,
+};
 
-/* In `arena`. ERR_INVALID: a NUL byte in a value, a heredoc without its end; ERR_LIMIT: too much.
- * Both name the line. */
+/* In `arena`. ERR_INVALID: a value that is not UTF-8 or has a NUL byte, a heredoc without its END;
+ * ERR_LIMIT: too much. Both name the line. */
 MUST int hook_output_parse(const char *text, size_t size, Arena *arena, StrMap *ret, Err *err);
 /* ERR_NOT_FOUND names all that are missing, in the order declared: "… did not print B, C". */
 MUST int hook_output_require(const StrMap *outputs, const StrList *declared, Err *err);
-/* A line of stdout as people may see it: of an output "KEY=********". */
-const char *hook_output_mask(const char *line, Arena *arena);
+
+/* Where someone is who shows stdout line by line. All zero: at its beginning. */
+typedef struct HookOutputMask {
+    char end[HOOK_OUTPUT_END + 1]; /* "": not between a NAME<<END and its END */
+} HookOutputMask;
+
+/* The next line of stdout, without its end, as people may see it: of an output "KEY=********". */
+const char *hook_output_mask(HookOutputMask *mask, const char *line, Arena *arena);

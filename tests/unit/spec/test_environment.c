@@ -37,7 +37,8 @@ static const char *problems(World *w) {
 
 static EnvironmentState import(World *w, const char *json) {
     EnvironmentState state = {0};
-    if (state_decode("state.json", json, strlen(json), &w->arena, &w->report, &state) < 0)
+    JsonText source = {json, strlen(json)};
+    if (state_decode("state.json", &source, &w->arena, &w->report, &state) < 0)
         test_fail(__FILE__, __LINE__, "%sin %s", problems(w), json);
     return state;
 }
@@ -82,7 +83,8 @@ static void refuses(const char *json, const char *why) {
     World w;
     EnvironmentState state = {.version = 77};
     world_init(&w);
-    if (state_decode("state.json", json, strlen(json), &w.arena, &w.report, &state) == 0)
+    JsonText source = {json, strlen(json)};
+    if (state_decode("state.json", &source, &w.arena, &w.report, &state) == 0)
         test_fail(__FILE__, __LINE__, "accepted: %s", json);
     CHECK_HAS(problems(&w), why);
     CHECK_EQ(state.version, 77);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuzz/fuzz.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "spec/environment.h"
+
+/* A state that is taken is written as one that is taken, and says the same then. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    Arena arena;
+    Report report;
+    EnvironmentState state;
+    Buf out[2];
+    JsonText json = {(const char *)data, size};
+    arena_init(&arena);
+    report_init(&report, &arena);
+    for (size_t i = 0; i < 2; i++)
+        buf_init(&out[i], MAX_JSON_BYTES);
+    if (state_decode("fuzz", &json, &arena, &report, &state) < 0) {
+        if (report.errors == 0)
+            __builtin_trap(); /* refused without saying why */
+    } else {
+        for (size_t i = 0; i < 2; i++) {
+            JsonWriter w;
+            json_writer_init(&w, &out[i]);
+            state_encode(&state, &w);
+            json = (JsonText){buf_cstr(&out[i]), out[i].n};
+            if (state_decode("again", &json, &arena, &report, &state) < 0)
+                __builtin_trap();
+        }
+        if (strcmp(buf_cstr(&out[0]), buf_cstr(&out[1])) != 0)
+            __builtin_trap();
+    }
+    for (size_t i = 0; i < 2; i++)
+        buf_deinit(&out[i]);
+    arena_deinit(&arena);
+    return 0;
+}
