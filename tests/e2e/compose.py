@@ -8,6 +8,8 @@ import subprocess
 
 import yaml
 
+from git_repository import path_without
+
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
 
@@ -55,3 +57,13 @@ class Compose:
         """{project: how many things of it there are}: containers, networks, volumes."""
         found = [thing for kind in ("container", "network", "volume") for thing in self.docker.list(kind, **{PROJECT: None})]
         return dict(collections.Counter(thing["Labels"][PROJECT] for thing in found))
+
+
+def as_plugin(directory):
+    """A PATH on which `docker compose` is there, as the plugin, and says what it was asked in `directory`/asked."""
+    path_without(directory, "docker", "docker-compose")
+    real = " ".join(command())
+    (directory / "docker").write_text(f'#!/bin/sh\n[ "$1" = compose ] || exit 1\nshift\necho "$*" >>{directory}/asked\n'
+                                      f'[ "$1" = version ] && echo "Docker Compose version v2.20.0" && exit 0\nexec /usr/bin/{real} "$@"\n')
+    (directory / "docker").chmod(0o755)
+    return str(directory)
