@@ -6,17 +6,15 @@ repeats a run."""
 import collections
 import contextlib
 import json
-import os
-import random
 import time
 
 import pytest
 
 from driver import alive, free_port, wait_until
-from ledger import KILL, request, server_pid_or_0
+from killer import SEED, Killer
+from ledger import request
 from test_workflow import WORKFLOWS, step
 
-SEED = int(os.environ.get("THOLE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 POINTS = ["server.launched", "server.asked", "server.wf-asked", "server.wf-started", "server.wf-ended", "server.wf-destroy", "server.wf-destroyed",
           "server.wf-over"]
 EARLY = ["server.wf-begun", "server.wf-set-up"]  # of these one is armed before it is created
@@ -99,34 +97,6 @@ class Flow:
         assert self.log("db").endswith(b"\nup\n")
         assert not [pid for what, name, pid in self.ledger() if alive(pid)]
         assert not (self.thole.state / "workflows" / self.task / "workspace").exists()
-
-
-class Killer:
-    def __init__(self, thole):
-        self.thole, self.points, self.hits = thole, thole.base / "points", thole.base / "hits"
-        self.points.mkdir()
-        thole.use_faults("server")
-        thole.env.update(THOLE_CRASH_DIR=str(self.points), THOLE_FAULT_FILE=str(self.hits))
-        self.random = random.Random(SEED)
-
-    def counts(self):
-        lines = self.hits.read_text().splitlines() if self.hits.exists() else []
-        return collections.Counter(".".join(line.split()[:2]) for line in lines)
-
-    def arm(self, point):
-        (self.points / point).touch()
-
-    def disarm(self):
-        for path in self.points.iterdir():
-            path.unlink(missing_ok=True)
-
-    def kill(self):
-        pid = server_pid_or_0(self.thole)
-        if pid:
-            try:
-                os.kill(pid, KILL)
-            except ProcessLookupError:
-                pass
 
 
 @pytest.mark.deadline(400)
