@@ -7,7 +7,7 @@ needs_build=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcurl4-open
     libyaml-dev libjansson-dev nettle-dev libsqlite3-dev)
 needs_demo=(python3 curl)
 needs_test=(python3 python3-pytest python3-yaml curl openssl procps git tmux strace util-linux tzdata zsh fish groff man-db
-    postgresql postgresql-client git-lfs shellcheck)
+    postgresql postgresql-client git-lfs shellcheck docker-compose python3-dotenv ruby-dotenv)
 needs_real=(python3 docker.io docker-compose iptables docker-registry busybox-static util-linux)
 needs_fuzz=(clang libclang-rt-14-dev)
 needs_lint=(python3 git)
@@ -37,6 +37,8 @@ has_package() {
     python3) [ -x /usr/bin/python3 ] ;;
     python3-pytest) /usr/bin/python3 -c 'import pytest' 2>/dev/null ;;
     python3-yaml) /usr/bin/python3 -c 'import yaml' 2>/dev/null ;;
+    python3-dotenv) /usr/bin/python3 -c 'import dotenv' 2>/dev/null ;;
+    ruby-dotenv) ruby -e 'require "dotenv"' 2>/dev/null ;;
     procps) has ps && has pgrep ;;
     tzdata) [ -e /usr/share/zoneinfo/Europe/Berlin ] ;;
     man-db) has man ;;
