@@ -41,7 +41,8 @@ enum {
     MAX_STEP_NAME = 200,                /* bytes */
     MAX_STEP_UUID = 80,                 /* bytes; with each as %xx the name of a directory */
     MAX_WORKFLOW_STEPS = 10000,
-    MAX_WORKFLOWS_OVER = 200, /* the oldest ones go, with their files */
+    MAX_WORKFLOWS_OVER = 200,        /* the oldest ones go, with their files */
+    MAX_ENVIRONMENTS_REMOVED = 1000, /* whose audit log is kept */
 };
 
 /* Of watching and hashing files. */

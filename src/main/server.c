@@ -173,7 +173,9 @@ static int find_places(App *app, Err *err) {
         return -1;
     app->socket = path_join(app->runtime_dir, "server.sock");
     app->rail_log = path_join(app->state_dir, "rail.log");
-    app->database = path_join(app->state_dir, "thole.db");
+    app->database = store_file(getenv("THOLE_STORE"), app->state_dir, err);
+    if (!app->database)
+        return -1;
     app->program = own_path();
     app->pin_program = pin_path(app->program);
     if (access(app->pin_program, X_OK) < 0)

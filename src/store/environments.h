@@ -18,8 +18,10 @@ typedef struct EnvironmentKey {
 typedef struct StoredEnvironment {
     const char *project;
     EnvironmentEntry entry;
-    int64_t version; /* of the entry: 1, 2, …; drawn anew by each write */
-    int64_t change;  /* of the whole store: greater with everything that changes in it */
+    /* Of the entry: 1, 2, …; drawn anew by each write, and never again, not even if it is removed
+     * and made once more. */
+    int64_t version;
+    int64_t change; /* of the whole store: greater with everything that changes in it */
 } StoredEnvironment;
 
 typedef struct StoredEnvironments {
@@ -46,14 +48,21 @@ typedef enum EnvironmentParts {
     ENVIRONMENT_VALUES = 4,
 } EnvironmentParts;
 
-/* ERR_NOT_FOUND: `environment 'x' not found`. `parts`: of EnvironmentParts. */
-MUST int store_environment(Store *store, EnvironmentKey key, unsigned parts, Arena *arena,
+typedef struct EnvironmentRead {
+    EnvironmentKey key;
+    unsigned parts; /* of EnvironmentParts */
+} EnvironmentRead;
+
+/* ERR_NOT_FOUND: `environment 'x' not found`. */
+MUST int store_environment(Store *store, const EnvironmentRead *read, Arena *arena,
                            StoredEnvironment *ret, Err *err);
 
 typedef struct EnvironmentWrite {
     EnvironmentKey key;
     int64_t version; /* that was read; 0: it must not be there */
-    int64_t token;   /* of the lease under which this is written; 0: none is needed */
+    /* Of the lease under which this is written; 0: none is needed. One that has expired, but was
+     * taken by nobody else, will do. */
+    int64_t token;
     /* The entry as it is to be; its checkpoints, audit log and key-values do not count. NULL: it
      * stays as it is, but for what follows */
     const EnvironmentEntry *entry;
@@ -63,12 +72,14 @@ typedef struct EnvironmentWrite {
     size_t audit_n;
 } EnvironmentWrite;
 
-/* All of it or nothing. ERR_CONFLICT: somebody has written since (or, version 0, it is there), or the
- * lease is another's by now; the message says which. */
+/* All of it or nothing; `ret_version` may be NULL. ERR_CONFLICT: somebody has written since or
+ * removed it (or, version 0, it is there), or the lease is another's by now; the message says
+ * which. */
 MUST int store_environment_write(Store *store, const EnvironmentWrite *write, int64_t *ret_version,
                                  Err *err);
-/* With its checkpoints, key-values and port block; its audit log stays (for the next of its name,
- * and `env gc`). Unknown is fine. ERR_CONFLICT: the lease is another's. */
+/* With its checkpoints, key-values and port block; its audit log stays, for the next of its name
+ * (of the MAX_ENVIRONMENTS_REMOVED that were removed last). Unknown is fine. ERR_CONFLICT: the
+ * lease is another's. */
 MUST int store_environment_remove(Store *store, EnvironmentKey key, int64_t token, Err *err);
 
 /* ---- leases ---- */
@@ -79,23 +90,29 @@ typedef struct EnvironmentLease {
     const char
         *holder;       /* of a server and its state directory: the next server of it has the same */
     const char *doing; /* "create": for those who wait */
-    int64_t token;     /* greater than that of every lease before */
-    int64_t expires_ms; /* wall clock */
+    int64_t token;     /* greater than that of every lease before; drawn by the store */
+    int64_t expires_ms; /* wall clock; set by the store: ENVIRONMENT_LEASE_MS from now */
 } EnvironmentLease;
 
 /* Takes it if it is free, expired, or this holder's own already (with a new token either way), else
- * ERR_CONFLICT, and `ret` says whose it is. The environment need not exist. */
+ * ERR_CONFLICT, and `ret` says whose it is. The environment need not exist. One that expires later
+ * than twice ENVIRONMENT_LEASE_MS from now is of a clock that was set back since: expired too. */
 MUST int store_environment_lease(Store *store, const EnvironmentLease *lease, Arena *arena,
                                  EnvironmentLease *ret, Err *err);
-/* ERR_CONFLICT: it is another's. */
+/* By holder and token. ERR_CONFLICT: it is another's. To release what nobody has is fine. */
 MUST int store_environment_renew(Store *store, const EnvironmentLease *lease, Err *err);
 MUST int store_environment_release(Store *store, const EnvironmentLease *lease, Err *err);
 
 /* ---- port blocks ---- */
-/* The block (0 to n - 1) of the environment from now on: the one it has; else `wanted` or the first
- * free one after it, round about. ERR_LIMIT: all n are taken. */
-MUST int store_port_block(Store *store, EnvironmentKey key, uint32_t wanted, uint32_t n,
-                          uint32_t *ret, Err *err);
+typedef struct PortBlockClaim {
+    EnvironmentKey key; /* it need not exist */
+    uint32_t wanted;
+    uint32_t n; /* so many there are: 0 to n - 1 */
+} PortBlockClaim;
+
+/* The block of the environment from now on: the one it has; else the wanted or the first free one
+ * after it, round about. ERR_LIMIT: all n are taken. */
+MUST int store_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, Err *err);
 
 /* ---- key-values of an environment, set by people and hooks ---- */
 typedef struct EnvironmentValues {
@@ -104,19 +121,20 @@ typedef struct EnvironmentValues {
     const StrList *unset;    /* NULL: none */
     const AuditEntry *audit; /* one for all of them; NULL */
 } EnvironmentValues;
-/* ERR_NOT_FOUND: there is no such environment. Never a conflict. */
+/* ERR_NOT_FOUND: there is no such environment. Never a conflict: the entry's version stays. What is
+ * both set and unset is unset. */
 MUST int store_environment_values(Store *store, const EnvironmentValues *values, Err *err);
 
 /* What an implementation has for these. */
 typedef struct EnvironmentStoreOps {
     int (*list)(Store *, int64_t since, Arena *, StoredEnvironments *ret, Err *);
     int (*change)(Store *, int64_t *ret, Err *);
-    int (*get)(Store *, EnvironmentKey, unsigned parts, Arena *, StoredEnvironment *ret, Err *);
+    int (*get)(Store *, const EnvironmentRead *, Arena *, StoredEnvironment *ret, Err *);
     int (*write)(Store *, const EnvironmentWrite *, int64_t *ret_version, Err *);
     int (*remove)(Store *, EnvironmentKey, int64_t token, Err *);
     int (*lease)(Store *, const EnvironmentLease *, Arena *, EnvironmentLease *ret, Err *);
     int (*renew)(Store *, const EnvironmentLease *, Err *);
     int (*release)(Store *, const EnvironmentLease *, Err *);
-    int (*port_block)(Store *, EnvironmentKey, uint32_t wanted, uint32_t n, uint32_t *ret, Err *);
+    int (*port_block)(Store *, const PortBlockClaim *, uint32_t *ret, Err *);
     int (*values)(Store *, const EnvironmentValues *, Err *);
 } EnvironmentStoreOps;

@@ -2,6 +2,9 @@
 /* The store: what outlives sessions and is shared by them. Here: port leases, who has which port,
  * and who had it last, so that the next run gets it again; environments are in environments.h.
  *
+ * There are two: sqlite/ (a file, which several servers may share) and mem/ (gone with the
+ * process). One suite of tests holds both to what the headers say.
+ *
  * Every call blocks: it is for a Worker. Each is one transaction, on disk when it returns.
  * ERR_UNAVAILABLE: the store cannot be used (broken, of a newer thole, locked, no space); it is
  * left as it is, and the next call tries anew. */
@@ -44,9 +47,17 @@ typedef struct StoreOps {
 
 struct Store {
     const StoreOps *ops;
+    int64_t (*now_us)(void *arg); /* the wall clock; NULL: the machine's. Tests set it */
+    void *now_arg;
 };
 
+/* The file that THOLE_STORE (`name`; NULL or "": not set) means: an absolute path, or thole.db in
+ * the state directory. Returns owned, or NULL: ERR_INVALID. */
+char *store_file(const char *name, const char *state_dir, Err *err);
+
 Store *store_free(Store *store); /* NULL is fine, returns NULL */
+
+int64_t store_now_us(const Store *store); /* for implementations */
 
 /* All leases, held ones and remembered ones, by port. */
 MUST int store_leases(Store *store, Arena *arena, Leases *ret, Err *err);

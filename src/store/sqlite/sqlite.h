@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store in a file of SQLite: <state directory>/thole.db. It is opened when it is first used,
- * and again when it was replaced; a file that is broken, somebody else's, or of a newer thole is
- * refused and left as it is. */
+/* The store in a file of SQLite. It is opened when it is first used; one that is broken, somebody
+ * else's, or of a newer thole is refused and left as it is. So is one that was deleted (until it is
+ * there again) or replaced (once) while it was in use. Several servers may share a file, of which
+ * each must be on the same machine. */
 #pragma once
 
 #include "store/store.h"
 
-enum { STORE_DB_FORMAT = 1 };
+enum { STORE_DB_FORMAT = 2 };
 
 /* Nothing is opened yet. Another process may keep the file locked for so long before a call
  * fails. */

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/xalloc.h"
 #include "harness/test.h"
+#include "store/environments.h"
 #include "store/sqlite/sqlite.h"
 
 static Arena arena;
@@ -64,53 +65,6 @@ TEST(a_lease_is_found_by_the_next_server)
     CHECK_STR(found.at[1].owner.file, "/a");
     CHECK_STR(found.at[1].owner.slug, "a");
     CHECK(!found.at[1].automatic && found.at[1].held);
-    store_free(store);
-}
-
-TEST(two_never_hold_the_same_port)
-{
-    Store *store = store_here();
-    Lease both[] = {lease_of("/b", "api", 20005), lease_of("/b", "web", 20000)};
-    CHECK_EQ(lease_one(store, "/a", "api", 20000), 0);
-    CHECK_EQ(store_lease(store, &(Leases){both, 2}, &err), -1);
-    CHECK_EQ(err.kind, ERR_CONFLICT);
-    CHECK_HAS(err.msg, "port 20000");
-    CHECK_EQ(all(store).n, 1); /* of the second nothing was kept */
-    CHECK_EQ(store_release(store, &(LeaseOwner){"/a", "", ""}, &err), 0);
-    CHECK_EQ(store_lease(store, &(Leases){both, 2}, &err), 0);
-    Leases found = all(store);
-    ASSERT(found.n == 3);
-    CHECK(!found.at[0].held && found.at[1].held && found.at[2].held);
-    store_free(store);
-}
-
-TEST(what_is_not_leased_again_is_remembered_until_it_is_forgotten)
-{
-    Store *store = store_here();
-    Lease two[] = {lease_of("/a", "api", 20001), lease_of("/a", "web", 20002)};
-    CHECK_EQ(store_lease(store, &(Leases){two, 2}, &err), 0);
-    CHECK_EQ(store_lease(store, &(Leases){two, 1}, &err), 0);
-    Leases found = all(store);
-    ASSERT(found.n == 2);
-    CHECK(found.at[0].held && !found.at[1].held);
-    CHECK_EQ(store_forget(store, &(LeaseOwner){"/a", "other", ""}, &err), 0);
-    CHECK_EQ(all(store).n, 2);
-    CHECK_EQ(store_forget(store, &(LeaseOwner){"/a", "", ""}, &err), 0);
-    CHECK_EQ(all(store).n, 0);
-    store_free(store);
-}
-
-TEST_TIMEOUT(the_oldest_are_forgotten, 120) {
-    enum { MANY = MAX_LEASES_REMEMBERED + 20 };
-    Store *store = store_here();
-    Lease *many = xcalloc(MANY, sizeof(*many));
-    for (int i = 0; i < MANY; i++)
-        many[i] = lease_of("/a", arena_printf(&arena, "s%d", i), 20000 + i);
-    CHECK_EQ(store_lease(store, &(Leases){many, MANY}, &err), 0);
-    CHECK_EQ(store_release(store, &many[0].owner, &err), 0);
-    CHECK_EQ(lease_one(store, "/b", "api", 20000), 0);
-    CHECK(all(store).n <= MAX_LEASES_REMEMBERED + 1);
-    free(many);
     store_free(store);
 }
 
@@ -168,8 +122,9 @@ TEST(a_damaged_one_is_left_alone)
 TEST(one_of_a_newer_thole_is_left_alone)
 {
     make_one();
-    sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 2");
-    check_left_alone("has format 2, which a newer thole has written");
+    sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 3");
+    check_left_alone("has format 3, which a newer thole has written");
+    check_left_alone("use the newer one, or another file by THOLE_STORE");
 }
 
 TEST(another_programs_is_left_alone)
@@ -201,19 +156,175 @@ TEST(who_has_it_locked_is_waited_for_only_so_long)
     store_free(store);
 }
 
-TEST(one_that_was_replaced_is_opened_anew)
+static void for_each_file(void (*fn)(const char *path)) {
+    for (const char *const *suffix = (const char *const[]){"", "-wal", "-shm", NULL}; *suffix;
+         suffix++)
+        fn(arena_printf(&arena, "%s%s", db_path(), *suffix));
+}
+
+static void delete (const char *path) {
+    unlink(path);
+}
+
+static void put_aside(const char *path) {
+    rename(path, arena_printf(&arena, "%s.aside", path));
+}
+
+static void put_back(const char *path) {
+    rename(arena_printf(&arena, "%s.aside", path), path);
+}
+
+TEST(one_that_was_deleted_is_not_made_anew)
 {
     Store *store = store_here();
     CHECK_EQ(lease_one(store, "/a", "api", 20000), 0);
-    for (const char *const *suffix = (const char *const[]){"", "-wal", "-shm", NULL}; *suffix;
-         suffix++)
-        unlink(arena_printf(&arena, "%s%s", db_path(), *suffix));
-    CHECK_EQ(lease_one(store, "/b", "api", 20000), 0);
-    struct stat st;
-    CHECK_EQ(stat(db_path(), &st), 0);
+    for_each_file(put_aside);
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(lease_one(store, "/b", "api", 20001), -1);
+        CHECK_EQ(err.kind, ERR_UNAVAILABLE);
+        CHECK_HAS(err.msg, "was deleted while it was in use, and is not made anew; put it back");
+        CHECK(access(db_path(), F_OK) < 0);
+    }
+    for_each_file(put_back);
+    CHECK_EQ(lease_one(store, "/b", "api", 20001), 0);
+    CHECK_EQ(all(store).n, 2);
+    for_each_file(delete);
+    Store *next = store_here(); /* of a server that was started since */
+    CHECK_EQ(lease_one(next, "/c", "api", 20002), 0);
+    CHECK_EQ(lease_one(store, "/d", "api", 20003), -1);
+    CHECK_HAS(err.msg, "was replaced while it was in use");
     CHECK_EQ(all(store).n, 1);
+    store_free(next);
     store_free(store);
 }
+
+/* What was listed of the one before is no beginning for a list of the new one. */
+TEST(one_that_was_replaced_is_listed_as_a_whole)
+{
+    EnvironmentEntry entry = {.name = "a", .mode = "", .branch = "a", .uid = ""};
+    EnvironmentWrite write = {.key = {"/p", "a"}, .entry = &entry};
+    StoredEnvironments before, after;
+    Store *store = store_here();
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    ASSERT(store_environments(store, 0, &arena, &before, &err) == 0);
+    for_each_file(delete);
+    Store *next = store_here();
+    write.key.name = "b";
+    CHECK_EQ(store_environment_write(next, &write, NULL, &err), 0);
+    CHECK_EQ(store_environments(store, before.change, &arena, &after, &err), -1);
+    CHECK_HAS(err.msg, "was replaced");
+    ASSERT(store_environments(store, before.change, &arena, &after, &err) == 0);
+    CHECK(after.whole && after.n == 1);
+    store_free(next);
+    store_free(store);
+}
+
+TEST(what_only_looks_makes_no_file)
+{
+    StoredEnvironment one;
+    StoredEnvironments list;
+    int64_t change, then;
+    Store *store = store_here();
+    CHECK_EQ(store_environments(store, 0, &arena, &list, &err), 0);
+    CHECK_EQ(store_environment(store, &(EnvironmentRead){.key = {"/p", "a"}}, &arena, &one, &err),
+             -1);
+    CHECK_EQ(err.kind, ERR_NOT_FOUND);
+    CHECK_EQ(store_environment_remove(store, (EnvironmentKey){"/p", "a"}, 0, &err), 0);
+    CHECK_EQ(store_release(store, &(LeaseOwner){"/a", "", ""}, &err), 0);
+    CHECK_EQ(store_change(store, &change, &err), 0);
+    CHECK(access(db_path(), F_OK) < 0);
+    make_one();
+    CHECK_EQ(store_change(store, &then, &err), 0);
+    CHECK(change != then);
+    store_free(store);
+}
+
+/* ---- one of an older thole ---- */
+
+static void put_release_1(void) {
+    AUTO_FREE char *path = test_source("tests/golden/store/release-1.db"), *bytes = NULL;
+    size_t size;
+    ASSERT(file_read(path, 1 << 20, &bytes, &size, &err) == 0);
+    ASSERT(file_write(db_path(), bytes, size, 0600, &err) == 0);
+}
+
+static int64_t format_of_file(void) {
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    ASSERT(sqlite3_open(db_path(), &db) == SQLITE_OK);
+    ASSERT(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK);
+    ASSERT(sqlite3_step(statement) == SQLITE_ROW);
+    int64_t format = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return format;
+}
+
+static void check_release_1(Store *store) {
+    Leases found = all(store);
+    ASSERT(found.n == 3);
+    CHECK_STR(found.at[0].service, "api");
+    CHECK(found.at[0].held && found.at[0].automatic);
+    CHECK_STR(found.at[1].name, "admin");
+    CHECK_STR(found.at[2].owner.session, "two");
+    CHECK(!found.at[2].held);
+}
+
+TEST(one_of_release_1_is_brought_up_to_date)
+{
+    EnvironmentEntry entry = {.name = "a", .mode = "", .branch = "a", .uid = ""};
+    EnvironmentWrite write = {.key = {"/p", "a"}, .entry = &entry};
+    put_release_1();
+    CHECK_EQ(format_of_file(), 1);
+    Store *store = store_here();
+    check_release_1(store);
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    CHECK_EQ(lease_one(store, "/a", "api", 20000), -1);
+    store_free(store);
+    CHECK_EQ(format_of_file(), STORE_DB_FORMAT);
+    store = store_here();
+    check_release_1(store);
+    store_free(store);
+}
+
+/* All of them make it, or bring it up to date, or find it done: each then writes its own. */
+static void open_by_16(void) {
+    enum { MANY = 16 };
+    int go[2];
+    ASSERT(pipe(go) == 0);
+    for (int i = 0; i < MANY; i++) {
+        if (fork() != 0)
+            continue;
+        char c;
+        Store *store = sqlite_store_new(db_path(), 20 * 1000);
+        close(go[1]);
+        (void)!read(go[0], &c, 1); /* all begin when the last is there */
+        int r = lease_one(store, arena_printf(&arena, "/many-%d", i), "api", 21000 + i);
+        if (r < 0)
+            test_fail(__FILE__, __LINE__, "%s", err.msg);
+        store_free(store);
+        _exit(r < 0);
+    }
+    close(go[0]);
+    close(go[1]);
+    for (int i = 0, status; i < MANY; i++)
+        CHECK(wait(&status) > 0 && status == 0);
+}
+
+TEST_TIMEOUT(the_first_to_open_it_may_be_many, 120) {
+    for (int round = 0; round < 8; round++) {
+        for_each_file(delete);
+        if (round % 2)
+            put_release_1();
+        open_by_16();
+        Store *store = store_here();
+        CHECK_EQ(all(store).n, round % 2 ? 19 : 16);
+        store_free(store);
+        CHECK_EQ(format_of_file(), STORE_DB_FORMAT);
+    }
+}
+
+/* ---- a disk that is not as it should be ---- */
 
 TEST(a_full_disk_is_said_and_nothing_is_lost)
 {

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/environment_rules.h"
+
+#include <string.h>
+
+bool environment_lease_holds(const EnvironmentLease *lease, const char *holder, int64_t now_ms) {
+    int64_t left_ms = lease->expires_ms - now_ms;
+    return left_ms > 0 && left_ms <= 2 * ENVIRONMENT_LEASE_MS && strcmp(lease->holder, holder) != 0;
+}
+
+int environment_lease_refuse(const EnvironmentLease *lease, Err *err) {
+    return err_set(err, ERR_CONFLICT, "environment '%s': %s is at work on it (%s)", lease->key.name,
+                   lease->holder, lease->doing);
+}
+
+int environment_lease_lost(const EnvironmentLease *now, Err *err) {
+    if (!now->holder)
+        return err_set(err, ERR_CONFLICT, "environment '%s': its lease is over", now->key.name);
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s': its lease is over, and %s is at work on it now (%s)",
+                   now->key.name, now->holder, now->doing);
+}
+
+int environment_not_found(EnvironmentKey key, Err *err) {
+    return err_set(err, ERR_NOT_FOUND, "environment '%s' not found", key.name);
+}
+
+int port_blocks_full(uint32_t n, Err *err) {
+    return err_set(err, ERR_LIMIT,
+                   "all %u blocks of ports are taken by other environments; delete one that is not "
+                   "needed any more",
+                   n);
+}
+
+int environment_check_version(const EnvironmentWrite *write, int64_t version, Err *err) {
+    const char *name = write->key.name;
+    if (write->version == version)
+        return 0;
+    if (write->version == 0)
+        return err_set(err, ERR_CONFLICT, "environment '%s' is there already", name);
+    if (version == 0)
+        return err_set(err, ERR_CONFLICT, "environment '%s' was removed meanwhile", name);
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s' was changed meanwhile (its version is %lld, not %lld)", name,
+                   (long long)version, (long long)write->version);
+}

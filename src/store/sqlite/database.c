@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sqlite/database.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "base/xalloc.h"
+#include "store/sqlite/schema.h"
+
+void database_init(Database *d, const char *path, int wait_ms) {
+    *d = (Database){.path = xstrdup(path), .wait_ms = wait_ms};
+}
+
+static void shut(Database *d) {
+    for (size_t i = 0; i < d->kept.n; i++)
+        sqlite3_finalize(d->kept.at[i].statement);
+    d->kept.n = 0;
+    sqlite3_close(d->db);
+    d->db = NULL;
+    d->doubtful = false;
+}
+
+void database_deinit(Database *d) {
+    shut(d);
+    VEC_FREE(d->kept);
+    free(d->path);
+}
+
+/* ---- errors ---- */
+
+static int say_system(Database *d, int code, Err *err) {
+    int number = d->db ? sqlite3_system_errno(d->db) : 0;
+    if (number)
+        return err_sys(err, number, "%s: %s", d->path, sqlite3_errstr(code));
+    return err_set(err, ERR_UNAVAILABLE, "%s: %s", d->path,
+                   d->db ? sqlite3_errmsg(d->db) : sqlite3_errstr(code));
+}
+
+int database_damaged(const Database *d, const char *what, Err *err) {
+    return err_set(err, ERR_UNAVAILABLE,
+                   "%s is damaged (%.200s) and was left as it is; move it away, and ports are "
+                   "drawn anew",
+                   d->path, what);
+}
+
+int database_fail(Database *d, Err *err) {
+    int code = d->db ? sqlite3_errcode(d->db) & 0xff : SQLITE_NOMEM;
+    d->busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
+    switch (code) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return err_set(err, ERR_UNAVAILABLE,
+                       "%s is locked by another process; end what has it open, and try again",
+                       d->path);
+    case SQLITE_FULL:
+        return err_set(err, ERR_UNAVAILABLE, "%s: no space left on its disk", d->path);
+    case SQLITE_READONLY:
+        d->doubtful = true;
+        return err_set(err, ERR_UNAVAILABLE,
+                       "%s cannot be written: it, its directory or its file system is read-only",
+                       d->path);
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT: d->doubtful = true; return database_damaged(d, sqlite3_errmsg(d->db), err);
+    }
+    d->doubtful = true;
+    say_system(d, code, err);
+    if (err && err->kind != ERR_UNAVAILABLE)
+        err->kind = ERR_UNAVAILABLE; /* whatever the reason: it cannot be used now */
+    return -1;
+}
+
+int database_run(Database *d, const char *sql, Err *err) {
+    return sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : database_fail(d, err);
+}
+
+/* ---- opening ---- */
+
+/* Short waits that differ from one process to the next: of many that wait, all have their turn. */
+static void wait_a_little(int times) {
+    int ms = 1 + (int)((getpid() + times * 5) % 8);
+    sys_poll(NULL, 0, ms);
+}
+
+static int on_busy(void *arg, int times) {
+    Database *d = arg;
+    int64_t now_ms = clock_mono_ms();
+    if (times == 0)
+        d->busy_since_ms = now_ms;
+    if (now_ms - d->busy_since_ms >= d->wait_ms)
+        return 0;
+    wait_a_little(times);
+    return 1;
+}
+
+static int open_once(Database *d, Err *err) {
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(d->path, &d->db, flags, NULL) != SQLITE_OK)
+        return database_fail(d, err);
+    sqlite3_extended_result_codes(d->db, 0);
+    sqlite3_busy_handler(d->db, on_busy, d);
+    /* what is not ours is not even switched to a journal of ours, nor tidied up */
+    sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (schema_check(d, err) < 0 ||
+        database_run(d, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err) < 0)
+        return -1;
+    sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return schema_migrate(d, err);
+}
+
+/* Some locks of its beginning are not waited for by SQLite itself. */
+static int open_now(Database *d, Err *err) {
+    int64_t until_ms = clock_mono_ms() + d->wait_ms;
+    for (int times = 0;; times++) {
+        d->busy = false;
+        if (open_once(d, err) == 0)
+            break;
+        shut(d);
+        if (!d->busy || clock_mono_ms() >= until_ms)
+            return -1;
+        wait_a_little(times);
+    }
+    d->opened_and_written++;
+    return 0;
+}
+
+static bool missing(const Database *d) {
+    return access(d->path, F_OK) < 0 && errno == ENOENT;
+}
+
+/* What was in it may be missed: nobody is to find an empty one in its place unawares. */
+static int check_place(Database *d, Err *err) {
+    int moved = 0;
+    if (d->db)
+        sqlite3_file_control(d->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved) {
+        shut(d);
+        d->lost = missing(d);
+        if (!d->lost)
+            return err_set(err, ERR_UNAVAILABLE,
+                           "%s was replaced while it was in use; from now on the new one is read",
+                           d->path);
+    }
+    if (d->lost && missing(d))
+        return err_set(err, ERR_UNAVAILABLE,
+                       "%s was deleted while it was in use, and is not made anew; put it back, or "
+                       "begin with an empty one: thole server stop",
+                       d->path);
+    d->lost = false;
+    return 0;
+}
+
+int database_open(Database *d, Err *err) {
+    if (check_place(d, err) < 0)
+        return -1;
+    if (d->doubtful)
+        shut(d);
+    return d->db ? 0 : open_now(d, err);
+}
+
+bool database_absent(const Database *d) {
+    return !d->db && !d->lost && missing(d);
+}
+
+int database_change(Database *d, int64_t *ret, Err *err) {
+    static const char sql[] = "PRAGMA data_version";
+    int64_t others = 0;
+    Query q;
+    if (!database_absent(d)) {
+        if (database_open(d, err) < 0 || query_begin(&q, d, sql, err) < 0)
+            return -1;
+        int r = query_step(&q, err);
+        if (r > 0)
+            others = query_get_int(&q);
+        query_end(&q);
+        if (r < 0)
+            return -1;
+    }
+    *ret = (d->opened_and_written << 32) + (others & 0xffffffff);
+    return 0;
+}
+
+/* ---- transactions ---- */
+
+static int begin(Database *d, const char *sql, Err *err) {
+    Query q;
+    if (database_open(d, err) < 0 || query_begin(&q, d, sql, err) < 0)
+        return -1;
+    return query_run(&q, err);
+}
+
+int database_read(Database *d, Err *err) {
+    return begin(d, "BEGIN", err);
+}
+
+int database_write(Database *d, Err *err) {
+    return begin(d, "BEGIN IMMEDIATE", err);
+}
+
+int database_end(Database *d, int r, Err *err) {
+    bool writes = sqlite3_txn_state(d->db, "main") == SQLITE_TXN_WRITE;
+    Query q;
+    if (writes)
+        sys_point("store-write");
+    if (r == 0) {
+        r = query_begin(&q, d, "COMMIT", err);
+        if (r == 0)
+            r = query_run(&q, err);
+    }
+    if (r == 0 && writes) {
+        d->opened_and_written++;
+        sys_point("store-written");
+    }
+    if (!sqlite3_get_autocommit(d->db)) /* some failures have rolled back already */
+        sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
+    return r;
+}
+
+/* ---- statements ---- */
+
+int query_begin(Query *q, Database *d, const char *sql, Err *err) {
+    *q = (Query){.database = d};
+    for (size_t i = 0; i < d->kept.n; i++)
+        if (d->kept.at[i].sql == sql)
+            q->statement = d->kept.at[i].statement;
+    if (q->statement) {
+        assert(!sqlite3_stmt_busy(q->statement));
+        return 0;
+    }
+    if (sqlite3_prepare_v3(d->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->statement, NULL) !=
+        SQLITE_OK)
+        return database_fail(d, err);
+    VEC_PUSH(d->kept, (KeptStatement){sql, q->statement});
+    return 0;
+}
+
+void query_end(Query *q) {
+    if (!q->statement)
+        return;
+    sqlite3_reset(q->statement);
+    sqlite3_clear_bindings(q->statement);
+    q->statement = NULL;
+}
+
+void query_text(Query *q, const char *text) {
+    sqlite3_bind_text(q->statement, ++q->bound, text, -1, SQLITE_STATIC);
+}
+
+void query_int(Query *q, int64_t number) {
+    sqlite3_bind_int64(q->statement, ++q->bound, number);
+}
+
+int query_step(Query *q, Err *err) {
+    q->column = 0;
+    switch (sqlite3_step(q->statement)) {
+    case SQLITE_ROW: return 1;
+    case SQLITE_DONE: return 0;
+    }
+    return database_fail(q->database, err);
+}
+
+int query_run(Query *q, Err *err) {
+    int r = query_step(q, err);
+    query_end(q);
+    return r < 0 ? -1 : 0;
+}
+
+const char *query_get_text(Query *q, Arena *arena) {
+    const char *text = (const char *)sqlite3_column_text(q->statement, q->column);
+    int size = sqlite3_column_bytes(q->statement, q->column++);
+    return text ? arena_strndup(arena, text, (size_t)size) : NULL;
+}
+
+int64_t query_get_int(Query *q) {
+    return sqlite3_column_int64(q->statement, q->column++);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which environment has which block of ports. */
+#include "store/environment_rules.h"
+#include "store/sqlite/sqlite_store.h"
+
+/* 1: it has one, 0: none, -1. */
+static int block_of(Database *d, EnvironmentKey key, uint32_t n, uint32_t *ret, Err *err) {
+    static const char sql[] =
+        "SELECT block FROM port_block WHERE project = ? AND name = ? AND block < ?";
+    Query q;
+    if (query_begin(&q, d, sql, err) < 0)
+        return -1;
+    query_text(&q, key.project);
+    query_text(&q, key.name);
+    query_int(&q, n);
+    int r = query_step(&q, err);
+    if (r > 0)
+        *ret = (uint32_t)query_get_int(&q);
+    query_end(&q);
+    return r;
+}
+
+static int is_taken(Database *d, uint32_t block, Err *err) {
+    Query q;
+    if (query_begin(&q, d, "SELECT 1 FROM port_block WHERE block = ?", err) < 0)
+        return -1;
+    query_int(&q, block);
+    int r = query_step(&q, err);
+    query_end(&q);
+    return r;
+}
+
+static int take(Database *d, EnvironmentKey key, uint32_t block, Err *err) {
+    Query q;
+    if (query_begin(&q, d, "REPLACE INTO port_block(block, project, name) VALUES(?, ?, ?)", err) <
+        0)
+        return -1;
+    query_int(&q, block);
+    query_text(&q, key.project);
+    query_text(&q, key.name);
+    return query_run(&q, err);
+}
+
+static int draw(Database *d, const PortBlockClaim *claim, uint32_t *ret, Err *err) {
+    int r = block_of(d, claim->key, claim->n, ret, err);
+    if (r != 0)
+        return r < 0 ? -1 : 0;
+    for (uint32_t i = 0; i < claim->n; i++) {
+        *ret = (claim->wanted + i) % claim->n;
+        r = is_taken(d, *ret, err);
+        if (r <= 0)
+            return r < 0 ? -1 : take(d, claim->key, *ret, err);
+    }
+    return port_blocks_full(claim->n, err);
+}
+
+int sqlite_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, Err *err) {
+    Database *d = sqlite_database(store);
+    uint32_t block = 0;
+    if (database_write(d, err) < 0)
+        return -1;
+    if (database_end(d, draw(d, claim, &block, err), err) < 0)
+        return -1;
+    *ret = block;
+    return 0;
+}
+
+int sqlite_port_block_free(Database *d, EnvironmentKey key, Err *err) {
+    Query q;
+    if (query_begin(&q, d, "DELETE FROM port_block WHERE project = ? AND name = ?", err) < 0)
+        return -1;
+    query_text(&q, key.project);
+    query_text(&q, key.name);
+    return query_run(&q, err);
+}
