@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `.worktreeinclude`: which of the files that git ignores are brought along into a new worktree,
+ * one pattern a line in the syntax of .gitignore.
+ *
+ *     .env*                   in any directory
+ *     !.env.production        but not this one: the last pattern that matches decides
+ *     /config/local/          a directory of the root, with all that is in it
+ *
+ * As in .gitignore, what is in a directory that is brought along cannot be left out. .git and
+ * .thole are never brought along, whatever the patterns. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define WORKTREE_INCLUDE ".worktreeinclude"
+
+typedef struct WorktreeInclude WorktreeInclude;
+
+/* Returns owned. */
+WorktreeInclude *worktree_include_parse(const char *text, size_t size);
+WorktreeInclude *worktree_include_free(WorktreeInclude *include);
+/* Of a path relative to the root, as git prints them: a directory ends with '/'. False for one that
+ * leaves the root. */
+bool worktree_include_matches(const WorktreeInclude *include, const char *path);
