@@ -165,31 +165,69 @@ static void merge_pair(Arena *arena, Value *out, const ValuePair *from, const Va
     pair->column = from->column;
 }
 
+/* The shorthand of a struct as the map it stands for, where the other side is a map or a shorthand
+ * too: `restart: never` over {policy, delay} leaves the delay. */
+static const Value *expand(const Type *type, const Value *v, Arena *arena) {
+    if (!type || type->kind != TYPE_STRUCT || type->only_short || v->kind == VALUE_MAP ||
+        v->kind == VALUE_NULL)
+        return v;
+    const char *key = v->kind == VALUE_LIST ? type->list : type->scalar;
+    if (!key)
+        return v;
+    Value *map = value_new(arena, VALUE_MAP);
+    map->line = v->line;
+    map->column = v->column;
+    ValuePair *pair = value_set(arena, map, key, (Value *)(uintptr_t)v);
+    pair->line = v->line;
+    pair->column = v->column;
+    return map;
+}
+
+static void merge_low(const Type *type, const ValuePair *low, const Value *high, Arena *arena,
+                      Value *out) {
+    unsigned flags;
+    const ValuePair *over = NULL;
+    for (size_t i = 0; i < high->map.n && !over; i++)
+        if (strcmp(high->map.at[i].key, low->key) == 0)
+            over = &high->map.at[i];
+    const Type *inner = member_type(type, low->key, &flags);
+    if (!over) {
+        merge_pair(arena, out, low, low->value);
+        return;
+    }
+    if (value_is(over->value, VALUE_NULL))
+        return;
+    if (flags & FIELD_APPEND && value_is(over->value, VALUE_LIST) &&
+        value_is(low->value, VALUE_LIST)) {
+        merge_pair(arena, out, low, append(low->value, over->value, arena));
+        return;
+    }
+    const Value *merged = schema_merge(inner, low->value, over->value, arena);
+    merge_pair(arena, out, merged == over->value ? over : low, merged);
+}
+
 const Value *schema_merge(const Type *type, const Value *low, const Value *high, Arena *arena) {
     if (!high)
         return low;
-    if (!value_is(low, VALUE_MAP) || !value_is(high, VALUE_MAP))
-        return high;
-    Value *out = value_new(arena, VALUE_MAP);
-    out->line = low->line;
-    out->column = low->column;
-    for (size_t i = 0; i < low->map.n; i++) {
-        const ValuePair *pair = &low->map.at[i];
-        const Value *over = value_get(high, pair->key);
-        unsigned flags;
-        const Type *inner = member_type(type, pair->key, &flags);
-        if (value_is(over, VALUE_NULL))
-            continue;
-        if (over && flags & FIELD_APPEND && value_is(over, VALUE_LIST) &&
-            value_is(pair->value, VALUE_LIST))
-            merge_pair(arena, out, pair, append(pair->value, over, arena));
-        else
-            merge_pair(arena, out, pair, schema_merge(inner, pair->value, over, arena));
+    if (low) {
+        low = expand(type, low, arena);
+        high = expand(type, high, arena);
     }
+    if ((low && low->kind != VALUE_MAP) || high->kind != VALUE_MAP)
+        return high;
+    const Value *place = low ? low : high;
+    Value *out = value_new(arena, VALUE_MAP);
+    out->line = place->line;
+    out->column = place->column;
+    for (size_t i = 0; low && i < low->map.n; i++)
+        merge_low(type, &low->map.at[i], high, arena, out);
     for (size_t i = 0; i < high->map.n; i++) {
         const ValuePair *pair = &high->map.at[i];
-        if (!value_get(low, pair->key) && !value_is(pair->value, VALUE_NULL))
-            merge_pair(arena, out, pair, pair->value);
+        unsigned flags;
+        if (value_get(low, pair->key) || value_is(pair->value, VALUE_NULL))
+            continue;
+        const Type *inner = member_type(type, pair->key, &flags);
+        merge_pair(arena, out, pair, schema_merge(inner, NULL, pair->value, arena));
     }
     return out;
 }

@@ -201,6 +201,7 @@ struct Decoder {
     Arena *arena;
     Report *report;
     const char *file;
+    const char *overlay; /* the file of what is marked VALUE_OVERLAY; NULL: there is none */
     UnknownKeys unknown;
     bool internal; /* reading what we stored: INTERNAL fields are accepted */
     bool copy;     /* strings are copied: the result outlives the Value */

@@ -80,7 +80,7 @@ static void decode_entry(Decoder *d, const Type *item, const Entry *entry, char 
     const char *own = decode_keep(d, entry->key);
     memcpy(ret + key->offset, &own, sizeof(own));
     if (line && entry->line)
-        memcpy(ret + line->offset, &(int64_t){entry->line}, sizeof(int64_t));
+        memcpy(ret + line->offset, &(int64_t){entry->line & ~VALUE_OVERLAY}, sizeof(int64_t));
 }
 
 static void decode_map(Decoder *d, const Type *type, const Value *v, Items *ret) {
@@ -173,7 +173,7 @@ static void unknown_key(Decoder *d, const Type *type, const ValuePair *pair) {
         decode_problem_at(d, pair->line, pair->column, hint, "unknown key \"%.60s\"", pair->key);
         return;
     }
-    Place place = {.file = d->file, .line = pair->line, .column = pair->column, .path = d->path};
+    Place place = decode_place(d, pair->line, pair->column);
     report_warn(d->report, &place, hint, "unknown key \"%.60s\" is ignored", pair->key);
 }
 

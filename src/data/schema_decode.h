@@ -9,6 +9,8 @@ size_t decode_enter(Decoder *d, const char *key);
 size_t decode_enter_item(Decoder *d, size_t i);
 void decode_leave(Decoder *d, size_t before);
 
+/* Of the current path; `line` may be marked VALUE_OVERLAY. */
+Place decode_place(const Decoder *d, uint32_t line, uint32_t column);
 /* As decode_problem, at a place that is not that of a value. */
 void decode_problem_at(Decoder *d, uint32_t line, uint32_t column, const char *hint,
                        const char *format, ...) PRINTF(5, 6);

@@ -30,13 +30,20 @@ void decode_leave(Decoder *d, size_t before) {
 
 /* --- problems --- */
 
+Place decode_place(const Decoder *d, uint32_t line, uint32_t column) {
+    return (Place){.file = line & VALUE_OVERLAY ? d->overlay : d->file,
+                   .line = line & ~VALUE_OVERLAY,
+                   .column = column,
+                   .path = d->path};
+}
+
 PRINTF(5, 0)
 static void vproblem(Decoder *d, uint32_t line, uint32_t column, const char *hint,
                      const char *format, va_list args) {
     char text[512];
     vsnprintf(text, sizeof(text), format, args);
     d->problems++;
-    Place place = {.file = d->file, .line = line, .column = column, .path = d->path};
+    Place place = decode_place(d, line, column);
     report_add(d->report, &place, hint, "%s", text);
 }
 

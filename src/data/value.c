@@ -207,3 +207,14 @@ ValuePair *value_set(Arena *arena, Value *map, const char *key, Value *v) {
     *pair = (ValuePair){.key = arena_strdup(arena, key), .value = v};
     return pair;
 }
+
+void value_mark_overlay(Value *v) {
+    if (v->line)
+        v->line |= VALUE_OVERLAY;
+    for (size_t i = 0; v->kind == VALUE_LIST && i < v->list.n; i++)
+        value_mark_overlay(v->list.at[i]);
+    for (size_t i = 0; v->kind == VALUE_MAP && i < v->map.n; i++) {
+        v->map.at[i].line |= v->map.at[i].line ? VALUE_OVERLAY : 0;
+        value_mark_overlay(v->map.at[i].value);
+    }
+}

@@ -32,6 +32,9 @@ typedef struct ValuePair {
     Value *value;
 } ValuePair;
 
+/* In `line`, of what was merged of a file and its overlay: it is a line of the overlay. */
+#define VALUE_OVERLAY (UINT32_C(1) << 31)
+
 struct Value {
     ValueKind kind;
     uint32_t line, column; /* from 1, column in characters; 0: unknown (JSON, made by us) */
@@ -96,6 +99,8 @@ Value *value_new_real(Arena *arena, double real);
 Value *value_new_string(Arena *arena, const char *text); /* copies */
 Value *value_new_bytes(Arena *arena, const char *bytes, size_t len);
 void value_add(Arena *arena, Value *list, Value *v);
+/* All that is in it stands in an overlay. */
+void value_mark_overlay(Value *v);
 /* Appends; the caller sees to it that the key is new. Copies the key, lends back the pair until
  * the next call. */
 ValuePair *value_set(Arena *arena, Value *map, const char *key, Value *v);

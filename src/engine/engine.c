@@ -362,7 +362,8 @@ int engine_review(const char *file, const StrMap *client, Report *report, JsonWr
                   Err *err) {
     Arena arena;
     arena_init(&arena);
-    const Config *config = config_review(file, client, &arena, report);
+    const Config *config =
+        config_review(&(ConfigAsk){.file = file, .client = client}, &arena, report);
     if (config)
         config_encode(config, true, resolved);
     arena_deinit(&arena);

@@ -241,17 +241,33 @@ SCHEMA_DECLARE(type_watch, Watch);
 SCHEMA_DECLARE(type_schedule, Schedule);
 SCHEMA_DECLARE(type_hooks, Hooks);
 
-/* Reads and resolves `file` (absolute path). Every problem found goes to `report`; returns NULL if
- * there was one that stops. The Config and all it points to live in `arena`. Blocking file
- * reads. `client` is the environment of whoever asks (may be NULL): files of other tools name
- * variables of it. */
-MUST const Config *config_load(const char *file, const StrMap *client, Arena *arena,
-                               Report *report);
+typedef struct EnvironmentEntry EnvironmentEntry;
 
-/* The same for `thole vet`: also warns of secrets that neither the file nor the environment
- * `client` (may be NULL) has. */
-MUST const Config *config_review(const char *file, const StrMap *client, Arena *arena,
-                                 Report *report);
+/* What a file is read for. */
+typedef struct ConfigAsk {
+    const char *file;     /* absolute */
+    const StrMap *client; /* environment of whoever asks; files of other tools name variables of it,
+                             for `thole vet` secrets are looked up in it; NULL: not known */
+    /* Whose overlay is laid over it: thole.<mode>.yaml beside thole.yaml, where there is one. NULL:
+     * none is, as for a session outside of environments. */
+    const char *mode;
+    /* For an environment and its lifecycle: the compose file is read too, and references to what
+     * only an environment has stay in the texts. */
+    bool environment;
+    /* For a session in this one: its ports are those of the services, and what only it knows stands
+     * in the texts. It need not live longer. NULL: there is none; then a text of a service that
+     * needs one, and that its env_file does not replace, is a problem. */
+    const EnvironmentEntry *entry;
+} ConfigAsk;
+
+/* Reads and resolves a file. Every problem found goes to `report`; returns NULL if there was one
+ * that stops. The Config and all it points to live in `arena`. Blocking file reads. */
+MUST const Config *config_load(const ConfigAsk *ask, Arena *arena, Report *report);
+
+/* The same for `thole vet`: reads the file alone, then with each overlay that lies beside it, and
+ * also warns of secrets that neither the file nor the environment ask->client has. Returns the file
+ * without overlay, for an environment. */
+MUST const Config *config_review(const ConfigAsk *ask, Arena *arena, Report *report);
 
 /* A file of another tool in the words of thole.yaml, without any default; to `keep`: `.env` files
  * are named, not copied. NULL: it is one of ours, or reported. Blocking file reads. */

@@ -11,9 +11,11 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "data/yaml.h"
 #include "spec/config.h"
 #include "spec/config_check.h"
+#include "spec/config_overlay.h"
 #include "spec/env_file.h"
 #include "spec/replicas.h"
 #include "spec/foreign/foreign.h"
@@ -227,8 +229,11 @@ static int decode(const Source *source, Config *config) {
     Decoder d = {.arena = source->arena,
                  .report = source->report,
                  .file = source->file,
-                 .unknown = UNKNOWN_ERROR};
+                 .overlay = source->overlay,
+                 .unknown = source->previewctl ? UNKNOWN_WARN : UNKNOWN_ERROR};
     int rc = schema_decode(&d, &type_config, source->value, config);
+    config->mode = source->mode ? arena_strdup(source->arena, source->mode) : "";
+    name_project(config, source->file, source->arena);
     config_check_graph(config, source);
     return rc;
 }
@@ -236,15 +241,20 @@ static int decode(const Source *source, Config *config) {
 /* The file as a tree of our language, into the source. */
 static int read_tree(Source *source, const char *text, size_t size) {
     Language language = foreign_language(source->file, text, size);
-    if (language != LANGUAGE_THOLE)
+    source->foreign = language != LANGUAGE_THOLE;
+    if (source->foreign)
         return foreign_read(source, language, text, size);
+    source->previewctl = str_starts(path_base(source->file), "previewctl.");
     if (yaml_parse(&(YamlText){source->file, text, size}, source->arena, source->report,
                    &source->value) < 0)
         return -1;
-    if (source->value->kind == VALUE_MAP)
-        return check_version(source);
-    return source_problem(source, "", "begin with `version: 1` and `services:`", "the file is %s",
-                          source->value->kind == VALUE_NULL ? "empty" : "no map of keys");
+    if (source->value->kind != VALUE_MAP)
+        return source_problem(source, "", "begin with `version: 1` and `services:`",
+                              "the file is %s",
+                              source->value->kind == VALUE_NULL ? "empty" : "no map of keys");
+    if (source->previewctl)
+        source->value = config_adapt_previewctl(&type_config, source->value, false, source->arena);
+    return config_overlay(source) < 0 ? -1 : check_version(source);
 }
 
 static const Config *parse(Source *source, const char *text, size_t size) {
@@ -257,7 +267,6 @@ static const Config *parse(Source *source, const char *text, size_t size) {
     for (size_t i = 0; i < config->services.n; i++)
         widen_delay(&config->services.at[i]);
     config_check_services(config, source);
-    name_project(config, source->file, source->arena);
     replicas_expand(config, source);
     config_check_ports(config, source);
     config_check_templates(config, source);
@@ -271,7 +280,7 @@ static const Config *parse(Source *source, const char *text, size_t size) {
 
 const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
                            Report *report) {
-    Source source = {.file = file, .report = report, .arena = arena};
+    Source source = {.file = file, .report = report, .arena = arena, .environment = true};
     return parse(&source, text, size);
 }
 
@@ -300,16 +309,58 @@ static const Config *load(Source *source, const char *file) {
     return text ? parse(source, text, size) : NULL;
 }
 
-const Config *config_load(const char *file, const StrMap *client, Arena *arena, Report *report) {
-    StrList files = {0}, digests = {0};
-    Source source = {
-        .report = report, .arena = arena, .client = client, .files = &files, .digests = &digests};
-    return load(&source, file);
+static Source source_of(const ConfigAsk *ask, Arena *arena, Report *report) {
+    return (Source){.report = report,
+                    .arena = arena,
+                    .client = ask->client,
+                    .mode = ask->mode,
+                    .environment = ask->environment,
+                    .entry = ask->entry};
 }
 
-const Config *config_review(const char *file, const StrMap *client, Arena *arena, Report *report) {
-    Source source = {.report = report, .arena = arena, .client = client, .review = client != NULL};
-    return load(&source, file);
+const Config *config_load(const ConfigAsk *ask, Arena *arena, Report *report) {
+    StrList files = {0}, digests = {0};
+    Source source = source_of(ask, arena, report);
+    source.files = &files;
+    source.digests = &digests;
+    return load(&source, ask->file);
+}
+
+/* What was not said of the file alone. */
+static void add_new(Report *report, const Report *more) {
+    size_t before = report->n;
+    for (size_t i = 0; i < more->n; i++) {
+        const Problem *p = &more->at[i];
+        bool told = false;
+        for (size_t k = 0; k < before && !told; k++)
+            told = strcmp(report->at[k].message, p->message) == 0 &&
+                   report->at[k].place.line == p->place.line &&
+                   report->at[k].place.column == p->place.column &&
+                   str_same(report->at[k].place.file, p->place.file);
+        if (!told)
+            (p->warning ? report_warn : report_add)(report, &p->place, p->hint, "%s", p->message);
+    }
+}
+
+const Config *config_review(const ConfigAsk *ask, Arena *arena, Report *report) {
+    Source source = source_of(ask, arena, report);
+    source.review = source.environment = true;
+    const Config *config = load(&source, ask->file);
+    StrList modes = {0};
+    if (source.file && !source.foreign)
+        modes = config_modes(source.file, arena);
+    bool failed = !config;
+    for (size_t i = 0; i < modes.n; i++) {
+        Report more;
+        Source again = source_of(ask, arena, &more);
+        report_init(&more, arena);
+        again.review = again.environment = true;
+        again.mode = modes.at[i];
+        if (!load(&again, ask->file))
+            failed = true;
+        add_new(report, &more);
+    }
+    return failed ? NULL : config;
 }
 
 const Value *config_translate(const char *file, const StrMap *client, bool keep, Arena *arena,

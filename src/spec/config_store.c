@@ -108,6 +108,8 @@ const Config *config_decode(const char *json, size_t size, Arena *arena, Err *er
         err_set(err, ERR_INVALID, "%s", report_line(&report.at[0], arena));
         return NULL;
     }
+    if (!config->mode)
+        config->mode = "";
     config->format = 0; /* as one that was read: they are compared */
     for (size_t i = 0; i < config->services.n; i++)
         resolve_service(&config->services.at[i], arena);

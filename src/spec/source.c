@@ -85,6 +85,9 @@ bool source_find(const Source *source, const char *path, Place *ret) {
             v = replica(in, p, len, &place);
         p += len + (p[len] == '.');
     }
+    if (place.line & VALUE_OVERLAY)
+        place.file = source->overlay;
+    place.line &= ~VALUE_OVERLAY;
     *ret = place;
     return v != NULL;
 }
@@ -100,7 +103,7 @@ static bool is_told(const Report *report, const Place *place, const char *messag
     for (size_t i = 0; i < report->n; i++) {
         const Problem *other = &report->at[i];
         if (other->place.line == place->line && other->place.column == place->column &&
-            strcmp(other->message, message) == 0)
+            strcmp(other->place.file, place->file) == 0 && strcmp(other->message, message) == 0)
             return true;
     }
     return false;

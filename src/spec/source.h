@@ -6,16 +6,24 @@
 #include "base/report.h"
 #include "data/schema.h"
 
+typedef struct EnvironmentEntry EnvironmentEntry;
+
 typedef struct Source {
     const char *file;
-    const Value *value; /* of the whole file */
+    const char *overlay; /* laid over it: the file of what is marked VALUE_OVERLAY; NULL: none */
+    const Value *value;  /* of the whole file, with the overlay */
     Report *report;
     Arena *arena;
-    const StrMap *client; /* environment of whoever asks; NULL: unknown */
-    StrList *files;       /* that were read, or looked for, absolute; NULL: nobody wants to know */
-    StrList *digests;     /* parallel to files; see Config */
-    bool keep;            /* what is made of it is kept as a file: variables stay in theirs */
-    bool review;          /* for `thole vet`: warn of secrets that `client` does not have */
+    const char *mode; /* whose overlay is laid over it; NULL: none is */
+    bool previewctl; /* a file of previewctl: what it knows nothing of is ignored, with a warning */
+    bool foreign;    /* a file of another tool, translated */
+    const EnvironmentEntry *entry; /* of the session's environment; ConfigAsk */
+    bool environment;              /* for an environment, not for a session; ConfigAsk */
+    const StrMap *client;          /* environment of whoever asks; NULL: unknown */
+    StrList *files;   /* that were read, or looked for, absolute; NULL: nobody wants to know */
+    StrList *digests; /* parallel to files; see Config */
+    bool keep;        /* what is made of it is kept as a file: variables stay in theirs */
+    bool review;      /* for `thole vet`: warn of secrets that `client` does not have */
 } Source;
 
 /* Reports a problem with the key `path` ("services.api.depends_on.db", "env_from[0]"; as much

@@ -19,7 +19,8 @@
 
 /* The slug is given once: a project that gets another name keeps its session. */
 static const Config *read_file(const Session *session, Arena *arena, Report *report) {
-    const Config *read = config_load(session->config->file, &session->client.env, arena, report);
+    const Config *read = config_load(
+        &(ConfigAsk){.file = session->config->file, .client = &session->client.env}, arena, report);
     if (!read)
         return NULL;
     Config *config = arena_dup(arena, read, sizeof(*config));
@@ -299,7 +300,8 @@ static void preview_followers(const Session *session, const Graph *next, Arena *
 static Generation *read_first(const SessionAsk *ask, Report *report, Err *err) {
     Arena arena;
     arena_init(&arena);
-    const Config *config = config_load(ask->file, &ask->client->env, &arena, report);
+    const Config *config =
+        config_load(&(ConfigAsk){.file = ask->file, .client = &ask->client->env}, &arena, report);
     if (config)
         return generation_new(config, &arena);
     err_set(err, ERR_INVALID, "%s is not valid", ask->file);

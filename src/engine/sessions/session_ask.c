@@ -197,7 +197,8 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     Arena arena;
     arena_init(&arena);
     int64_t started_us = loop_wall_us(engine->loop);
-    const Config *config = config_load(ask->file, &ask->client->env, &arena, report);
+    const Config *config =
+        config_load(&(ConfigAsk){.file = ask->file, .client = &ask->client->env}, &arena, report);
     if (!config) {
         arena_deinit(&arena);
         err_set(err, ERR_INVALID, "%s is not valid", ask->file);

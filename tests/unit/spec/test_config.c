@@ -23,7 +23,7 @@ static void put(const char *name, const char *text) {
 
 static const Config *load(const char *name) {
     report_init(&report, &arena);
-    return config_load(at(name), NULL, &arena, &report);
+    return config_load(&(ConfigAsk){.file = at(name)}, &arena, &report);
 }
 
 static const Config *load_text(const char *text) {
@@ -95,12 +95,14 @@ TEST(config_secrets_that_are_set_nowhere)
     ASSERT(load("thole.yaml"));
     CHECK_EQ(report.n, 0); /* nobody asks for whom */
     report_init(&report, &arena);
-    ASSERT(config_review(at("thole.yaml"), &client, &arena, &report));
+    ASSERT(
+        config_review(&(ConfigAsk){.file = at("thole.yaml"), .client = &client}, &arena, &report));
     ASSERT(report.n == 2 && report.errors == 0);
     CHECK_HAS(first(), "thole.yaml:6:27: warning: services.a.secrets[2]: MISSING is set nowhere");
     CHECK_HAS(report_line(&report.at[1], &arena), "SHORT in the environment of this command has 3");
     report_init(&report, &arena);
-    ASSERT(config_review(at("thole.yaml"), &nothing, &arena, &report));
+    ASSERT(
+        config_review(&(ConfigAsk){.file = at("thole.yaml"), .client = &nothing}, &arena, &report));
     CHECK_EQ(report.n, 3);
     arena_deinit(&arena);
 }

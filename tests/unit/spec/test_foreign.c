@@ -91,7 +91,8 @@ static void describe(const char *folder, Buf *out) {
     AUTO_FREE char *real = realpath(folder, NULL);
     ASSERT(file && real);
     StrMap client = client_of(folder, &arena, &said);
-    const Config *config = config_load(file, &client, &arena, &report);
+    const Config *config =
+        config_load(&(ConfigAsk){.file = file, .client = &client}, &arena, &report);
     for (size_t i = 0; i < report.n; i++)
         buf_printf(&text, "%s\n", report_line(&report.at[i], &arena));
     const Value *tree = config_translate(file, &client, false, &arena, &said);

@@ -62,7 +62,7 @@ static void describe(const char *file, Buf *out, bool *ret_good) {
     arena_init(&arena);
     report_init(&report, &arena);
     buf_init(&json, TEXT_MAX);
-    const Config *config = config_load(file, NULL, &arena, &report);
+    const Config *config = config_load(&(ConfigAsk){.file = file}, &arena, &report);
     *ret_good = config != NULL;
     for (size_t i = 0; i < report.n; i++) {
         buf_puts(&json, report_line(&report.at[i], &arena));
