@@ -33,7 +33,7 @@ typedef struct ComputeAsk {
 
 /* To be run under a pin, with no stdin. argv.n 0: there is nothing to be done. */
 typedef struct ComputeCommand {
-    StrList argv; /* argv[0] is absolute */
+    StrList argv; /* argv[0] is absolute; NULL after the last */
     const char *cwd;
     StrMap env; /* all of it */
 } ComputeCommand;
@@ -102,7 +102,7 @@ enum { COMPUTE_FILE_MAX = 16 << 20 };
  * there. */
 MUST int compute_read(const Compute *compute, const char *root, ComputeFile *file, Arena *arena,
                       Err *err);
-/* Atomic; directories above it are made. A file that has these bytes and this mode is left alone. */
+/* Atomic; directories above it are made. A file with these bytes and this mode is left alone. */
 MUST int compute_write(const Compute *compute, const char *root, const ComputeFile *file, Err *err);
 
 /* compute_local.c: git worktrees and docker compose. */
@@ -114,7 +114,7 @@ const Compute *compute_of(const ComputeAccess *access);
 
 /* What provisioner.compute.create printed: VM_IP, SSH_USER, REMOTE_ROOT (/app). ERR_INVALID: a
  * value that ssh would take for something else. Strings are lent. */
-MUST int compute_hooks_access(const StrMap *outputs, Arena *arena, ComputeAccess *ret, Err *err);
+MUST int compute_hooks_access(const StrMap *outputs, ComputeAccess *ret, Err *err);
 
 /* The branch that a given worktree is on (`env attach`). ERR_INVALID: it is none of the project's
  * repository, or has a detached HEAD. */

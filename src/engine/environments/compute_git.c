@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* git and the shell, as compute asks them. */
+#include <limits.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/environments/compute_inside.h"
+
+StrMap compute_git_env(const StrMap *env, Arena *arena) {
+    static const char *const foreign[] = {
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_NAMESPACE",
+        "GIT_PREFIX",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    };
+    StrPair own[] = {{"GIT_OPTIONAL_LOCKS", "0"}, {"GIT_TERMINAL_PROMPT", "0"}};
+    StrMap ours = {own, COUNT(own)}, kept = {arena_alloc(arena, env->n * sizeof(*kept.at)), 0};
+    for (size_t i = 0; i < env->n; i++) {
+        bool leads_astray = false;
+        for (size_t k = 0; k < COUNT(foreign); k++)
+            leads_astray = leads_astray || strcmp(env->at[i].name, foreign[k]) == 0;
+        if (!leads_astray)
+            kept.at[kept.n++] = env->at[i];
+    }
+    return strmap_merge(&kept, &ours, arena);
+}
+
+int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
+    const char *argv[24] = {"git", "-C", ask->dir};
+    size_t n = 3;
+    for (size_t i = 0; ask->words[i]; i++)
+        argv[n++] = ask->words[i];
+    StrMap env = compute_git_env(ask->env, arena);
+    if (tool_run(&(ToolAsk){argv, &env, "/"}, arena, ret, err) < 0)
+        return -1;
+    if (ask->ret_code)
+        *ask->ret_code = ret->code;
+    else if (ret->code != 0)
+        return err_set(err, ERR_INVALID, "git %s in %s: %s", ask->words[0], ask->dir,
+                       ret->error[0] ? ret->error : arena_printf(arena, "exit code %d", ret->code));
+    return 0;
+}
+
+StrList compute_words(const char *const *words, Arena *arena) {
+    size_t n = 0;
+    while (words[n])
+        n++;
+    return (StrList){arena_dup(arena, words, (n + 1) * sizeof(*words)), n};
+}
+
+ComputeCommand compute_script(const char *script, const char *const *words, Arena *arena) {
+    StrList after = compute_words(words, arena);
+    StrList argv = {arena_alloc(arena, (after.n + 5) * sizeof(*argv.at)), after.n + 4};
+    argv.at[0] = "/bin/sh";
+    argv.at[1] = "-ec";
+    argv.at[2] = script;
+    argv.at[3] = "thole";
+    for (size_t i = 0; i < after.n; i++)
+        argv.at[4 + i] = after.at[i];
+    return (ComputeCommand){.argv = argv, .cwd = "/"};
+}
+
+/* ---- worktrees ---- */
+
+/* One attribute of `git worktree list --porcelain -z`. */
+static void take_attribute(Worktree *tree, const char *text) {
+    static const char heads[] = "branch refs/heads/";
+    if (str_starts(text, heads))
+        tree->branch = text + strlen(heads);
+    else if (str_starts(text, "prunable"))
+        tree->gone = true;
+    else if (str_starts(text, "locked"))
+        tree->locked = text[6] ? text + 7 : "";
+}
+
+int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err) {
+    static const char *const words[] = {"worktree", "list", "--porcelain", "-z", NULL};
+    Worktrees list = {0};
+    size_t cap = 0;
+    ToolDone done;
+    if (compute_git(&(GitAsk){ask->project, ask->env, words, NULL}, arena, &done, err) < 0)
+        return -1;
+    for (const char *at = done.out, *end = at + done.out_n; at < end; at += strlen(at) + 1) {
+        if (str_starts(at, "worktree ")) {
+            list.at = arena_grow(arena, list.at, list.n, &cap, sizeof(*list.at));
+            list.at[list.n++] = (Worktree){.path = at + strlen("worktree "), .branch = ""};
+        } else if (list.n > 0) {
+            take_attribute(&list.at[list.n - 1], at);
+        }
+    }
+    *ret = list;
+    return 0;
+}
+
+/* As git has written it down: with the links of what it is in resolved. */
+static const char *place_of(const char *path, Arena *arena) {
+    char real[PATH_MAX];
+    AUTO_FREE char *dir = path_dir(path);
+    if (!realpath(dir, real))
+        return path;
+    return arena_printf(arena, "%s/%s", strcmp(real, "/") == 0 ? "" : real, path_base(path));
+}
+
+const Worktree *compute_worktree_at(const Worktrees *list, const char *path, Arena *arena) {
+    const char *place = place_of(path, arena);
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->at[i].path, place) == 0)
+            return &list->at[i];
+    return NULL;
+}

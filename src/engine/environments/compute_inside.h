@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of compute: what its files share. */
+#pragma once
+
+#include "engine/environments/compute.h"
+#include "engine/environments/tool.h"
+
+/* `env` without what would lead git elsewhere, and so that nothing asks on a terminal. */
+StrMap compute_git_env(const StrMap *env, Arena *arena);
+/* `git -C dir words…` (NULL ends them). -1 also if its exit code is not 0, unless `ret_code`. */
+typedef struct GitAsk {
+    const char *dir;
+    const StrMap *env;
+    const char *const *words;
+    int *ret_code; /* NULL: 0 is expected, anything else is ERR_INVALID with what it said */
+} GitAsk;
+MUST int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err);
+
+/* A worktree as `git worktree list` has it. */
+typedef struct Worktree {
+    const char *path, *branch; /* "": detached */
+    bool gone;                 /* its directory is */
+    const char *locked;        /* the reason; NULL: it is not */
+} Worktree;
+typedef struct Worktrees {
+    Worktree *at;
+    size_t n;
+} Worktrees;
+MUST int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err);
+/* NULL: git knows none there. */
+const Worktree *compute_worktree_at(const Worktrees *list, const char *path, Arena *arena);
+
+/* worktree_add.c, worktree_loss.c */
+MUST int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
+MUST int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err);
+
+/* compose.c: the words of `docker compose … words` (NULL ends them) as a command. */
+MUST int compose_command(const ComputeAsk *ask, const char *const *words, Arena *arena,
+                         ComputeCommand *ret, Err *err);
+MUST int compose_running(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err);
+
+/* compute_files.c */
+MUST int files_read(const char *root, ComputeFile *file, Arena *arena, Err *err);
+MUST int files_write(const char *root, const ComputeFile *file, Err *err);
+
+/* A command of constant `script` for /bin/sh, with `words` (NULL ends them) as its "$@". */
+ComputeCommand compute_script(const char *script, const char *const *words, Arena *arena);
+/* A list that ends with NULL. */
+StrList compute_words(const char *const *words, Arena *arena);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compute on this machine: a git worktree, and infrastructure by docker compose. */
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/environments/compute_inside.h"
+#include "engine/environments/git_tree.h"
+
+static const char *root_of(const ComputeAsk *ask, Arena *arena) {
+    GitTree project;
+    if (git_tree_of(ask->project, arena, &project, NULL) < 0 || !project.prefix[0])
+        return ask->path;
+    return arena_printf(arena, "%s/%s", ask->path, project.prefix);
+}
+
+/* Why it does not stand as a worktree of ours; NULL: it does. */
+static const char *fault_of(const ComputeAsk *ask, const GitTree *tree, Arena *arena) {
+    GitTree project;
+    if (tree->prefix[0])
+        return arena_printf(arena, "%s is no worktree any more", ask->path);
+    if (tree->half_made)
+        return arena_printf(arena, "git was interrupted when it made %s", ask->path);
+    if (ask->managed && git_tree_of(ask->project, arena, &project, NULL) == 0 &&
+        strcmp(project.common, tree->common) != 0)
+        return arena_printf(arena, "%s is a worktree of %s", ask->path, tree->common);
+    return NULL;
+}
+
+static int look(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLook *ret,
+                Err *err) {
+    GitTree tree = {.branch = ""};
+    Err why = {0};
+    const char *fault;
+    if (access(ask->path, F_OK) < 0)
+        fault = arena_printf(arena, "the worktree %s is gone", ask->path);
+    else if (git_tree_of(ask->path, arena, &tree, &why) < 0)
+        fault = arena_strdup(arena, why.msg);
+    else
+        fault = fault_of(ask, &tree, arena);
+    *ret = (ComputeLook){.stands = !fault,
+                         .why = fault,
+                         .root = root_of(ask, arena),
+                         .branch = fault ? "" : tree.branch};
+    return 0;
+}
+
+static int create(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
+                  Err *err) {
+    return worktree_add(ask, arena, ret, err);
+}
+
+/* ---- the end of it ---- */
+
+/* $1 project, $2 worktree or "", then the words of compose, if there are any. */
+static const char destroy_script[] = "project=$1 path=$2\n"
+                                     "shift 2\n"
+                                     "if [ $# -gt 0 ]; then \"$@\"; fi\n"
+                                     "if [ -n \"$path\" ]; then\n"
+                                     "    git -C \"$project\" worktree remove -f -f -- \"$path\"\n"
+                                     "fi\n";
+
+/* ret: the path if there is something to remove; "": there is not. */
+static int find_remains(const ComputeAsk *ask, Arena *arena, const char **ret, Err *err) {
+    ComputeLook now;
+    Worktrees list;
+    *ret = "";
+    if (!ask->managed)
+        return 0;
+    if (look(NULL, ask, arena, &now, err) < 0 || compute_worktrees(ask, arena, &list, err) < 0)
+        return -1;
+    bool known = compute_worktree_at(&list, ask->path, arena) != NULL;
+    if (!known && access(ask->path, F_OK) == 0)
+        return err_set(err, ERR_CONFLICT,
+                       "%s is no worktree of %s any more, so it is left alone: look what it is, "
+                       "remove it yourself, or delete with --keep-worktree",
+                       ask->path, ask->project);
+    *ret = known ? ask->path : "";
+    return 0;
+}
+
+static int destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
+                   Err *err) {
+    static const char *const down[] = {"down", "-v", "--remove-orphans", NULL};
+    ComputeCommand compose = {0};
+    const char *path;
+    if (find_remains(ask, arena, &path, err) < 0)
+        return -1;
+    if (ask->compose_file && access(ask->compose_file, F_OK) == 0 &&
+        compose_command(ask, down, arena, &compose, err) < 0)
+        return -1;
+    const char **words = arena_alloc(arena, (compose.argv.n + 3) * sizeof(*words));
+    words[0] = ask->project;
+    words[1] = path;
+    for (size_t i = 0; i < compose.argv.n; i++)
+        words[2 + i] = compose.argv.at[i];
+    *ret = (ComputeCommand){.cwd = "/"};
+    if (path[0] || compose.argv.n > 0)
+        *ret = compute_script(destroy_script, words, arena);
+    ret->env = compute_git_env(compose.argv.n > 0 ? &compose.env : ask->env, arena);
+    return 0;
+}
+
+static int loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLoss *ret,
+                Err *err) {
+    return worktree_loss(ask, arena, ret, err);
+}
+
+/* ---- infrastructure, files ---- */
+
+static int start(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
+                 Err *err) {
+    static const char *const up[] = {"up", "-d", NULL};
+    return compose_command(ask, up, arena, ret, err);
+}
+
+static int stop(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
+                Err *err) {
+    static const char *const words[] = {"stop", NULL};
+    return compose_command(ask, words, arena, ret, err);
+}
+
+static int running(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLook *ret,
+                   Err *err) {
+    return compose_running(ask, arena, ret, err);
+}
+
+static int read_file(const Compute *compute, const char *root, ComputeFile *file, Arena *arena,
+                     Err *err) {
+    return files_read(root, file, arena, err);
+}
+
+static int write_file(const Compute *compute, const char *root, const ComputeFile *file, Err *err) {
+    return files_write(root, file, err);
+}
+
+static const ComputeOps ops = {.look = look,
+                               .create = create,
+                               .destroy = destroy,
+                               .loss = loss,
+                               .start = start,
+                               .stop = stop,
+                               .running = running,
+                               .read = read_file,
+                               .write = write_file};
+const Compute compute_local = {&ops, "local"};
+
+int compute_local_attach(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err) {
+    GitTree tree;
+    if (access(ask->path, F_OK) < 0)
+        return err_set(err, ERR_INVALID, "there is no worktree %s", ask->path);
+    if (git_tree_of(ask->path, arena, &tree, err) < 0 || tree.bare) {
+        if (err)
+            err_set(err, ERR_INVALID, "%s is no git worktree", ask->path);
+        return -1;
+    }
+    if (tree.prefix[0])
+        return err_set(err, ERR_INVALID, "%s is inside of the worktree %s: attach that one",
+                       ask->path, tree.top);
+    if (!tree.branch[0])
+        return err_set(err, ERR_INVALID,
+                       "the worktree %s has a detached HEAD: `git -C %s switch -c NAME` makes a "
+                       "branch there",
+                       ask->path, ask->path);
+    return look(NULL, ask, arena, ret, err);
+}

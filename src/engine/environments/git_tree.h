@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What git keeps of a worktree, read from its files as gitrepository-layout(5) has them: no program
+ * is started, so it costs nothing to look each time. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+typedef struct GitTree {
+    const char *top;    /* the directory that has .git; of a bare repository itself */
+    const char *prefix; /* from there to where was asked: "" or "apps/shop" */
+    const char *dir;    /* its own: "/r/.git", "/r/.git/worktrees/x" */
+    const char *common; /* of all worktrees of the repository: "/r/.git" */
+    const char *branch; /* "": a detached HEAD */
+    bool bare;
+    bool half_made; /* `git worktree add` was interrupted in it */
+} GitTree;
+
+/* The one that `path` is in; links are resolved. ERR_NOT_FOUND: it does not exist, or is in none;
+ * ERR_INVALID: what it has as .git leads nowhere. */
+MUST int git_tree_of(const char *path, Arena *arena, GitTree *ret, Err *err);
