@@ -16,6 +16,8 @@ typedef struct Cli {
     /* made from them */
     const Command *command;
     TextList names; /* what stands after the command */
+    bool dashed;    /* a "--" stood among them, */
+    size_t before;  /* ... behind so many of them */
     Client client;
     Arena arena;           /* what a command reads lives as long as it runs */
     char *config_file;     /* absolute; cli_project() finds it */

@@ -9,4 +9,4 @@ extern const Command command_up, command_ci, command_down, command_ps, command_s
     command_ports, command_init, command_completion, command_vet, command_config, command_server,
     command_api, command_version, command_help, command_why, command_events, command_timeline,
     command_trigger, command_attach, command_send_keys, command_exec, command_workflow,
-    command_backend;
+    command_backend, command_env;

@@ -214,9 +214,8 @@ static size_t end(Pen *pen) {
 }
 
 static size_t name_width(const Tree *tree, size_t width) {
-    size_t longest = 0, most = width / 2 > STEP_INDENT + 2 + NAME_LEAST + TOOK_WIDTH
-                                   ? width / 2 - STEP_INDENT - 2
-                                   : NAME_LEAST;
+    size_t beside = STEP_INDENT + 2 + 2 + TOOK_WIDTH + 1;
+    size_t longest = 0, most = width > beside + NAME_LEAST ? width - beside : NAME_LEAST;
     for (size_t i = 0; i < tree->steps.n; i++) {
         size_t own = columns_of(tree->steps.at[i].name);
         longest = own > longest ? own : longest;

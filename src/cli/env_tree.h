@@ -9,7 +9,8 @@
  *             copying table orders
  *         · build_manifest
  *
- * What is over is printed once, and stays; the rest is drawn at the foot. Pure: no I/O, no clock. */
+ * What is over is printed once, and stays; the rest is drawn at the foot. Pure: no I/O, no clock.
+ */
 #pragma once
 
 #include "base/vec.h"

@@ -92,6 +92,17 @@ static void annotate(const Cases *cases, const Case *it, const char *message) {
     putchar('\n');
 }
 
+void github_error(const Github *github, const char *title, const char *message) {
+    if (!github->on)
+        return;
+    fputs("::error title=", stdout);
+    put_escaped(title, true);
+    fputs("::", stdout);
+    put_escaped(message, false);
+    putchar('\n');
+    fflush(stdout);
+}
+
 /* ---- the summary of the step ---- */
 
 /* In a cell of a table, as text. */

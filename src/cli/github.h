@@ -20,6 +20,8 @@ void github_unfold(Github *github);
 /* What a program wrote follows on stdout, in the open; nothing of it is a command. */
 void github_quote(Github *github);
 void github_unquote(Github *github);
+/* Something called `title` failed. */
+void github_error(const Github *github, const char *title, const char *message);
 /* It never began. */
 void github_report_problem(const Github *github, const char *problem);
 /* Annotations, on stdout, and the summary of the step. */

@@ -90,19 +90,27 @@ static void add_place(const LogFeed *feed, Buf *path) {
         add_time(path, feed->opened_us);
 }
 
+static void put_object(const LogAsk *ask, Buf *path) {
+    if (ask->of) {
+        buf_puts(path, ask->of);
+        return;
+    }
+    buf_puts(path, ask->workflow ? THOLE_API "/workflows/" : TILT_API "/sessions/");
+    client_segment(path, ask->workflow ? ask->workflow : ask->slug);
+}
+
 static char *path_of(const LogFeed *feed) {
     const LogAsk *ask = &feed->ask;
     Buf path;
     buf_init(&path, PATH_BYTES);
-    buf_puts(&path, ask->workflow ? THOLE_API "/workflows/" : TILT_API "/sessions/");
-    client_segment(&path, ask->workflow ? ask->workflow : ask->slug);
+    put_object(ask, &path);
     buf_puts(&path, "/log");
     if (ask->follow)
         client_param(&path, "follow", "true");
     if (ask->ends)
         client_param(&path, "ends", "true");
     for (size_t i = 0; ask->names && i < ask->names->n; i++)
-        client_param(&path, ask->workflow ? "step" : "target", ask->names->at[i]);
+        client_param(&path, ask->workflow || ask->of ? "step" : "target", ask->names->at[i]);
     if (ask->run)
         add_number(&path, "run", ask->run);
     if (ask->stream)

@@ -14,6 +14,7 @@ typedef void (*LogEntryFn)(void *arg, const LogEntry *entry);
 typedef struct LogAsk {
     const char *slug;      /* of a session */
     const char *workflow;  /* name of its object, instead */
+    const char *of;        /* path of what has steps and a log, instead */
     const TextList *names; /* NULL: all */
     bool follow;
     bool ends;    /* also tell of the end of each run; it may be told again by another stream */

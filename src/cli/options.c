@@ -161,7 +161,8 @@ int options_parse(const OptionSet *sets, size_t set_n, OptionWords *words, TextL
                 return 0;
             rest->at[rest->n++] = word;
         } else if (strcmp(word, "--") == 0) {
-            only_words = true;
+            only_words = words->dashed = true;
+            words->before = rest->n;
         } else if (word[1] == '-') {
             r = take_long(sets, set_n, words, err);
         } else {

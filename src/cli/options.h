@@ -58,6 +58,8 @@ typedef struct OptionWords {
     int argc;
     int at;                            /* the word at hand */
     bool stop_at_word;                 /* the first word that is no option ends it */
+    bool dashed;                       /* a "--" stood there, */
+    size_t before;                     /* ... with so many words before it */
     const Option *given[OPTIONS_MOST]; /* ended by NULL; of more the first ones */
 } OptionWords;
 

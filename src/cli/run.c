@@ -89,6 +89,8 @@ static int run_with(Cli *cli, OptionWords *words, void *options, Err *err) {
         command->prepare(options);
     if (options_parse(sets, COUNT(sets), words, &cli->names, err) < 0)
         return err_in(err, "thole %s", command->name);
+    cli->dashed = words->dashed;
+    cli->before = words->before;
     if (cli->help) {
         help_command(command);
         return EXIT_DONE;

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/boot.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/backend_options.h"
+#include "cli/input.h"
 #include "cli/report_print.h"
 #include "cli/request.h"
 #include "cli/workflow_follow.h"
@@ -23,33 +21,9 @@ typedef struct Config {
     size_t size;
 } Config;
 
-static int read_stdin(Config *config, Err *err) {
-    Buf buf;
-    char piece[16 * 1024];
-    ssize_t n;
-    buf_init(&buf, MAX_WORKFLOW_BYTES + sizeof(piece));
-    while ((n = read(STDIN_FILENO, piece, sizeof(piece))) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 || buf.n + (size_t)n > MAX_WORKFLOW_BYTES)
-            break;
-        buf_put(&buf, piece, (size_t)n);
-    }
-    int number = errno;
-    config->size = buf.n;
-    config->text = buf_take(&buf);
-    buf_deinit(&buf);
-    if (n > 0)
-        return err_set(err, ERR_LIMIT, "stdin has more than the %d bytes that a Config may have",
-                       MAX_WORKFLOW_BYTES);
-    return n < 0 ? err_sys(err, number, "read stdin") : 0;
-}
-
 static int read_config(const char *file, Config *ret, Err *err) {
-    bool in = strcmp(file, "-") == 0;
-    *ret = (Config){.file = in ? "stdin" : file};
-    return in ? read_stdin(ret, err)
-              : file_read(file, MAX_WORKFLOW_BYTES, &ret->text, &ret->size, err);
+    *ret = (Config){.file = strcmp(file, "-") == 0 ? "stdin" : file};
+    return input_read(file, MAX_WORKFLOW_BYTES, &ret->text, &ret->size, err);
 }
 
 /* ---- what is sent ---- */

@@ -103,8 +103,8 @@ TEST(a_narrow_and_a_low_terminal_get_what_there_is_room_for)
     s.style.height = 6;
     tree_end(&s.tree, "allocate_ports", "provision", &(TreeEnd){TREE_FAILED, 1200, "no free port"});
     draw(&s);
-    CHECK_STR(s.above, "create feat-x\n  provision\n    ✗ allo…rts    1.2s \n");
-    CHECK_STR(s.foot, "    · seed_db\n  run\n    · gene…env\n");
+    CHECK_STR(s.above, "create feat-x\n  provision\n    ✗ allo…orts    1.2s\n");
+    CHECK_STR(s.foot, "    · seed_db\n  run\n    · gene…_env\n");
     for (size_t i = 0; i < s.n; i++)
         CHECK(s.columns[i] < 24);
     s.style.width = 1;

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/env.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/utf8.h"
+#include "cli/commands.h"
+
+#define AT(member) offsetof(EnvOptions, member)
+
+static const Option options[] = {
+    {"mode", 'm', OPTION_TEXT, AT(mode), "MODE",
+     "its overlay (thole.MODE.yaml) and how it is provisioned; local unless said", NULL,
+     "create|attach|provision"},
+    {"branch", 'b', OPTION_TEXT, AT(branch), "BRANCH", "of its worktree; NAME unless said", NULL,
+     "create|provision"},
+    {"base", 0, OPTION_TEXT, AT(base), "REF", "what a new branch begins at", NULL,
+     "create|provision"},
+    {"path", 0, OPTION_TEXT, AT(path), "DIR", "where its worktree is to be", NULL,
+     "create|provision"},
+    {"worktree", 'w', OPTION_TEXT, AT(worktree), "DIR",
+     "the tree that is there already; never removed by us", NULL, "attach"},
+    {"copy", 0, OPTION_TEXTS, AT(copy), "FILE",
+     "also bring this ignored file along; may be given again", NULL, "create|attach|provision"},
+    {"ttl", 0, OPTION_DURATION, AT(ttl_ms), "DURATION", "`gc` may remove it after this long", NULL,
+     "create|attach|provision"},
+    {"from", 0, OPTION_TEXT, AT(from), "STEP", "do this step and those behind it again", NULL,
+     "create|attach|provision|run|refresh"},
+    {"no-cache", 0, OPTION_FLAG, AT(no_cache), NULL, "do every step again", NULL,
+     "create|attach|provision"},
+    {"only", 0, OPTION_TEXT, AT(only), "STEP,…", "only these steps", NULL, "refresh"},
+    {"manifest", 0, OPTION_TEXT, AT(manifest), "FILE",
+     "all that is known of the environment; .thole.json or .previewctl.json here unless said", NULL,
+     "run"},
+    {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL,
+     "only show what would be done, or how a file would change", NULL,
+     "create|attach|provision|step|gc"},
+    {"print", 0, OPTION_FLAG, AT(print), NULL, "only print what the step would write", NULL,
+     "step"},
+    {"force", 0, OPTION_FLAG, AT(force), NULL,
+     "also with uncommitted work, or though something cannot be removed", NULL, "delete"},
+    {"keep-worktree", 0, OPTION_FLAG, AT(keep_worktree), NULL, "leave its worktree where it is",
+     NULL, "delete"},
+    {"audit", 0, OPTION_FLAG, AT(audit), NULL, "what was done, when, where and by whom", NULL,
+     "list|steps"},
+    {"reveal", 0, OPTION_FLAG, AT(reveal), NULL, "secrets as they are", NULL, "env|store|list"},
+    {"yes", 'y', OPTION_FLAG, AT(yes), NULL, "do not ask", NULL, "gc"},
+    {"follow", 'f', OPTION_FLAG, AT(log.follow), NULL, "go on until the step is over", NULL,
+     "logs"},
+    {"tail", 'n', OPTION_NUMBER, AT(log.tail), "N", "only the last N lines", NULL, "logs"},
+    {"run", 0, OPTION_NUMBER, AT(log.run), "N", "only this run of the step", NULL, "logs"},
+    {"since", 0, OPTION_TEXT, AT(log.since), "TIME", "only from then on: 10m (ago), 15:04", NULL,
+     "logs"},
+    {"until", 0, OPTION_TEXT, AT(log.until), "TIME", "only before", NULL, "logs"},
+    {"grep", 0, OPTION_TEXT, AT(log.grep), "RE", "only lines that match", NULL, "logs"},
+    {"stream", 0, OPTION_TEXT, AT(log.stream), "STREAM", "only out, or err", "out|err", "logs"},
+};
+
+static void prepare(void *given) {
+    EnvOptions *ask = given;
+    ask->log.tail = ask->log.run = -1;
+}
+
+/* ---- which ---- */
+
+typedef struct Verb {
+    const char *name;
+    const char *takes;  /* what stands behind it, for people; NULL: nothing */
+    size_t least, most; /* words */
+    const char *outputs;
+    int (*run)(Cli *cli, const EnvOptions *ask, Err *err);
+    bool any; /* words may be empty, or no UTF-8 */
+} Verb;
+
+#define VERBS                                                                                \
+    "create|attach|list|show|delete|start|stop|steps|step|refresh|invalidate|provision|run|" \
+    "hook|exec|env|logs|gc|store|export|import"
+
+static const Verb verbs[] = {
+    {"create", "a NAME", 1, 1, "text|json", env_create},
+    {"attach", "at most a NAME", 0, 1, "text|json", env_attach},
+    {"list", NULL, 0, 0, "text|json", env_list},
+    {"show", "at most a NAME", 0, 1, "text|json", env_show},
+    {"delete", "at most a NAME", 0, 1, "text|json", env_delete},
+    {"start", "at most a NAME", 0, 1, "text|json", env_start},
+    {"stop", "at most a NAME", 0, 1, "text|json", env_stop},
+    {"steps", "at most a NAME", 0, 1, "text|json", env_steps},
+    {"step", "[NAME] STEP", 1, 2, "text|json", env_step},
+    {"refresh", "at most a NAME", 0, 1, "text|json", env_refresh},
+    {"invalidate", "[NAME] STEP", 1, 2, "text|json", env_invalidate},
+    {"provision", "at most a NAME", 0, 1, "text|json", env_provision},
+    {"run", NULL, 0, 0, "text|json", env_run},
+    {"hook", "SERVICE init|seed|reset|destroy [NAME]", 2, 3, "text|json", env_hook},
+    {"exec", "[NAME] -- COMMAND…", 0, SIZE_MAX, "text", env_exec, true},
+    {"env", "[NAME] [SERVICE]", 0, 2, "text|json", env_variables},
+    {"logs", "[NAME] STEP", 1, 2, "text|json|raw", env_logs},
+    {"gc", NULL, 0, 0, "text|json", env_gc},
+    {"store", "set|get|list|unset [NAME] …", 1, SIZE_MAX, "text|json", env_store, true},
+    {"export", NULL, 0, 0, "json", env_export},
+    {"import", "a FILE, or - for stdin", 1, 1, "text|json", env_import},
+};
+
+static const Verb *find_verb(const char *name, Err *err) {
+    const char *names[COUNT(verbs)];
+    for (size_t i = 0; i < COUNT(verbs); i++) {
+        names[i] = verbs[i].name;
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    }
+    err_set(err, ERR_INVALID, "thole env takes " VERBS);
+    err_suggest(err, str_suggest(name, names, COUNT(names)), "");
+    return NULL;
+}
+
+const char *env_outputs(const char *verb) {
+    for (size_t i = 0; i < COUNT(verbs); i++)
+        if (strcmp(verbs[i].name, verb) == 0)
+            return verbs[i].outputs;
+    return NULL;
+}
+
+static int check_words(const Cli *cli, const Verb *verb, Err *err) {
+    for (size_t i = 1; i < cli->names.n && !verb->any; i++) {
+        const char *word = cli->names.at[i];
+        if (!*word || !utf8_valid(word, strlen(word)))
+            return err_set(err, ERR_INVALID, "thole env %s: a word is %s", verb->name,
+                           *word ? "not UTF-8" : "empty");
+    }
+    return 0;
+}
+
+static int check(const Cli *cli, const Verb *verb, Err *err) {
+    size_t n = cli->names.n - 1;
+    const char *output = cli_output(cli), *takes = verb->takes ? verb->takes : "no word";
+    if (n < verb->least)
+        return err_set(err, ERR_INVALID, "thole env %s takes %s", verb->name, takes);
+    if (n > verb->most)
+        return err_set(err, ERR_INVALID, "thole env %s takes %s; \"%.60s\" is one too many",
+                       verb->name, takes, cli->names.at[1 + verb->most]);
+    bool asked = cli->json || cli->output;
+    if (asked && !option_is_choice(verb->outputs, output))
+        return err_set(err, ERR_INVALID, "thole env %s has no output \"%.40s\"; there is %s",
+                       verb->name, output, verb->outputs);
+    return check_words(cli, verb, err);
+}
+
+static int run(Cli *cli, void *given, Err *err) {
+    const Verb *verb = find_verb(cli->names.n ? cli->names.at[0] : "", err);
+    return !verb || check(cli, verb, err) < 0 ? -1 : verb->run(cli, given, err);
+}
+
+const Command command_env = {
+    .name = "env",
+    .args = "create NAME [-m MODE] [-b BRANCH] [--base REF] [--path DIR] [--ttl D] "
+            "[--copy FILE]… [--from STEP] [--no-cache] [--dry-run] | "
+            "attach [NAME] --worktree DIR | list [--audit] | show [NAME] | "
+            "delete [NAME] [--force] [--keep-worktree] | start [NAME] | stop [NAME] | "
+            "steps [NAME] [--audit] | step [NAME] STEP [--print|--dry-run] | "
+            "refresh [NAME] [--only STEP,…] [--from STEP] | invalidate [NAME] STEP | "
+            "provision [NAME] … | run [--manifest FILE] [--from STEP] | "
+            "hook SERVICE init|seed|reset|destroy [NAME] | exec [NAME] -- CMD… | "
+            "env [NAME] [SERVICE] [--reveal] | logs [NAME] STEP [-f] [-n N] | "
+            "gc [--dry-run] [-y] | store set [NAME] K=V… | store get [NAME] K | "
+            "store list [NAME] | store unset [NAME] K… | export | import FILE",
+    .words = VERBS,
+    .doc = "Isolated copies of the project, one for each branch",
+    .more = "Where NAME is left out the environment is meant whose worktree contains the working\n"
+            "directory. ^C ends what is under way, so that the same command goes on with it; ^C "
+            "again,\nor HUP, leaves it alone.",
+    .outputs = "text|json|raw",
+    .options = options,
+    .option_n = COUNT(options),
+    .options_size = sizeof(EnvOptions),
+    .prepare = prepare,
+    .run = run,
+    .any_words = true,
+    .once = true,
+};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs of `thole env`, a file each where they are not short. */
+#pragma once
+
+#include "cli/log_print.h"
+#include "spec/routes.h"
+
+#define ENVIRONMENTS THOLE_API "/environments"
+
+typedef struct EnvOptions {
+    const char *mode, *branch, *base, *path, *worktree, *from, *only, *manifest;
+    int64_t ttl_ms; /* 0: none */
+    bool no_cache, dry_run, force, keep_worktree, audit, reveal, print, yes;
+    TextList copy;
+    LogOptions log;
+} EnvOptions;
+
+/* Exit code; -1: err. The words behind the verb are cli->names from 1. */
+int env_create(Cli *cli, const EnvOptions *ask, Err *err);
+int env_attach(Cli *cli, const EnvOptions *ask, Err *err);
+int env_provision(Cli *cli, const EnvOptions *ask, Err *err);
+int env_run(Cli *cli, const EnvOptions *ask, Err *err);
+int env_start(Cli *cli, const EnvOptions *ask, Err *err);
+int env_stop(Cli *cli, const EnvOptions *ask, Err *err);
+int env_delete(Cli *cli, const EnvOptions *ask, Err *err);
+int env_refresh(Cli *cli, const EnvOptions *ask, Err *err);
+int env_step(Cli *cli, const EnvOptions *ask, Err *err);
+int env_hook(Cli *cli, const EnvOptions *ask, Err *err);
+int env_list(Cli *cli, const EnvOptions *ask, Err *err);
+int env_show(Cli *cli, const EnvOptions *ask, Err *err);
+int env_steps(Cli *cli, const EnvOptions *ask, Err *err);
+int env_invalidate(Cli *cli, const EnvOptions *ask, Err *err);
+int env_exec(Cli *cli, const EnvOptions *ask, Err *err);
+int env_variables(Cli *cli, const EnvOptions *ask, Err *err);
+int env_logs(Cli *cli, const EnvOptions *ask, Err *err);
+int env_gc(Cli *cli, const EnvOptions *ask, Err *err);
+int env_store(Cli *cli, const EnvOptions *ask, Err *err);
+int env_export(Cli *cli, const EnvOptions *ask, Err *err);
+int env_import(Cli *cli, const EnvOptions *ask, Err *err);
+
+/* Of a verb, "text|json"; NULL: there is no such verb. */
+const char *env_outputs(const char *verb);
+
+bool env_as_json(const Cli *cli);
+/* "": it is no string of the map. */
+const char *env_text(const Value *map, const char *key);
+
+/* ---- env_find.c ---- */
+
+/* An environment that is meant. In the arena of the call. */
+typedef struct EnvTarget {
+    const char *name; /* spec.name, as people call it */
+    const char *path; /* of the object: "/apis/…/namespaces/P/environments/E" */
+    const Value *object;
+} EnvTarget;
+
+/* Of words behind the verb, `needed` of which are no NAME: the one in front of them, NULL if there
+ * are no more than those. `ret_rest`: cli->names from there are the others. */
+const char *env_given(const Cli *cli, size_t needed, size_t *ret_rest);
+/* The one of that name in this project; NULL: the one whose worktree contains the working
+ * directory. */
+MUST int env_find(Cli *cli, const char *name, EnvTarget *ret, Err *err);
+void env_target_of(Cli *cli, const Value *object, EnvTarget *ret);
+/* `path` of the target, and what is below it. Returns owned. */
+char *env_below(const EnvTarget *env, const char *below);
+/* GET of what is below it, in the arena of the call. */
+MUST int env_look(Cli *cli, const EnvTarget *env, const char *below, const Value **ret, Err *err);
+/* All of the project (of all projects where there is none here), in the order of their names. */
+MUST int env_items(Cli *cli, const Value **ret, Err *err);
+/* `?project=FILE` of the project at hand. */
+MUST int env_project_param(Cli *cli, Buf *path, Err *err);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which environment is meant. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "base/vec.h"
+#include "cli/env.h"
+
+enum { NAMED_MOST = 5 };
+
+bool env_as_json(const Cli *cli) {
+    return strcmp(cli_output(cli), "json") == 0;
+}
+
+const char *env_text(const Value *map, const char *key) {
+    const char *text = value_get_str(map, key);
+    return text ? text : "";
+}
+
+const char *env_given(const Cli *cli, size_t needed, size_t *ret_rest) {
+    bool named = cli->names.n > 1 + needed;
+    *ret_rest = named ? 2 : 1;
+    return named ? cli->names.at[1] : NULL;
+}
+
+void env_target_of(Cli *cli, const Value *object, EnvTarget *ret) {
+    const Value *metadata = value_get(object, "metadata");
+    Buf path;
+    buf_init(&path, CLI_PATH_BYTES);
+    buf_puts(&path, THOLE_API "/namespaces/");
+    client_segment(&path, env_text(metadata, "namespace"));
+    buf_puts(&path, "/environments/");
+    client_segment(&path, env_text(metadata, "name"));
+    *ret = (EnvTarget){.name = env_text(value_get(object, "spec"), "name"),
+                       .path = arena_strdup(&cli->arena, buf_cstr(&path)),
+                       .object = object};
+    buf_deinit(&path);
+}
+
+char *env_below(const EnvTarget *env, const char *below) {
+    return xasprintf("%s/%s", env->path, below);
+}
+
+int env_look(Cli *cli, const EnvTarget *env, const char *below, const Value **ret, Err *err) {
+    AUTO_FREE char *path = env_below(env, below);
+    return client_ask(&cli->client, "GET", path, NULL, &cli->arena, ret, err);
+}
+
+int env_project_param(Cli *cli, Buf *path, Err *err) {
+    if (cli_project(cli, err) < 0)
+        return -1;
+    client_param(path, "project", cli->config_file);
+    return 0;
+}
+
+static int ask_items(Cli *cli, const char *name, const char *value, const Value **ret, Err *err) {
+    const Value *list;
+    Buf path;
+    buf_init(&path, CLI_PATH_BYTES);
+    buf_puts(&path, ENVIRONMENTS);
+    if (name)
+        client_param(&path, name, value);
+    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &list, err);
+    buf_deinit(&path);
+    *ret = r < 0 ? NULL : value_get(list, "items");
+    return r;
+}
+
+int env_items(Cli *cli, const Value **ret, Err *err) {
+    Err why;
+    if (cli_project(cli, &why) == 0)
+        return ask_items(cli, "project", cli->config_file, ret, err);
+    if (cli->file || why.kind != ERR_NOT_FOUND) {
+        *err = why;
+        return -1;
+    }
+    return ask_items(cli, NULL, NULL, ret, err);
+}
+
+/* ---- by its name ---- */
+
+static const char *name_of(const Value *object) {
+    return env_text(value_get(object, "spec"), "name");
+}
+
+/* "a, b, c, …" */
+static void put_names(const Value *items, Buf *out) {
+    for (size_t i = 0; i < value_count(items); i++) {
+        if (i == NAMED_MOST) {
+            buf_puts(out, ", …");
+            return;
+        }
+        buf_printf(out, "%s%.60s", i ? ", " : "", name_of(value_at(items, i)));
+    }
+}
+
+static const char *place_of(const Cli *cli) {
+    return cli->config_file ? cli->config_file : "no project";
+}
+
+static int none_of(const Cli *cli, const Value *items, const char *name, Err *err) {
+    Buf names;
+    VEC(const char *) known = {0};
+    if (!value_count(items))
+        return err_set(err, ERR_NOT_FOUND,
+                       "%s has no environment; `thole env create %.60s` makes one", place_of(cli),
+                       name ? name : "NAME");
+    buf_init(&names, 512);
+    put_names(items, &names);
+    if (!name) {
+        err_set(err, ERR_NOT_FOUND,
+                "the working directory is in no environment; name one of %s: %s", place_of(cli),
+                buf_cstr(&names));
+    } else {
+        for (size_t i = 0; i < value_count(items); i++)
+            VEC_PUSH(known, name_of(value_at(items, i)));
+        err_set(err, ERR_NOT_FOUND, "%s has no environment \"%.100s\"; there is %s", place_of(cli),
+                name, buf_cstr(&names));
+        err_suggest(err, str_suggest(name, known.at, known.n), "");
+    }
+    VEC_FREE(known);
+    buf_deinit(&names);
+    return -1;
+}
+
+/* Where no project is at hand several of them may have one of that name. */
+static int by_name(Cli *cli, const char *name, EnvTarget *ret, Err *err) {
+    const Value *items, *found = NULL;
+    if (env_items(cli, &items, err) < 0)
+        return -1;
+    for (size_t i = 0; i < value_count(items); i++) {
+        const Value *object = value_at(items, i);
+        if (strcmp(name_of(object), name) != 0)
+            continue;
+        if (found)
+            return err_set(err, ERR_INVALID,
+                           "%s and %s both have an environment \"%.100s\"; --file says which",
+                           env_text(value_get(found, "spec"), "project"),
+                           env_text(value_get(object, "spec"), "project"), name);
+        found = object;
+    }
+    if (!found)
+        return none_of(cli, items, name, err);
+    env_target_of(cli, found, ret);
+    return 0;
+}
+
+static int by_place(Cli *cli, EnvTarget *ret, Err *err) {
+    char here[PATH_MAX];
+    const Value *items;
+    if (!getcwd(here, sizeof(here)))
+        return err_sys(err, errno, "the working directory is gone");
+    if (ask_items(cli, "at", here, &items, err) < 0)
+        return -1;
+    if (value_count(items)) {
+        env_target_of(cli, value_at(items, 0), ret);
+        return 0;
+    }
+    return env_items(cli, &items, err) < 0 ? -1 : none_of(cli, items, NULL, err);
+}
+
+int env_find(Cli *cli, const char *name, EnvTarget *ret, Err *err) {
+    return name ? by_name(cli, name, ret, err) : by_place(cli, ret, err);
+}

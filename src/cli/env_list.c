@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* list, show */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "base/vec.h"
+#include "base/xalloc.h"
+#include "cli/env_view.h"
+#include "cli/table.h"
+
+/* ---- list ---- */
+
+static int path_of_list(Cli *cli, const char *route, Buf *path, Err *err) {
+    Err why;
+    buf_puts(path, route);
+    if (cli_project(cli, &why) == 0) {
+        client_param(path, "project", cli->config_file);
+        return 0;
+    }
+    if (!cli->file && why.kind == ERR_NOT_FOUND)
+        return 0;
+    *err = why;
+    return -1;
+}
+
+/* previewctl's EnvironmentEntry of each. */
+static int list_json(Cli *cli, const EnvOptions *ask, Err *err) {
+    const Value *state;
+    Buf path;
+    buf_init(&path, CLI_PATH_BYTES);
+    buf_puts(&path, THOLE_API "/environmentstate");
+    int r = env_project_param(cli, &path, err);
+    if (ask->audit)
+        client_param(&path, "audit", "true");
+    if (ask->reveal)
+        client_param(&path, "reveal", "true");
+    if (r == 0)
+        r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &state, err);
+    buf_deinit(&path);
+    if (r < 0)
+        return -1;
+    const Value *all = value_get(state, "environments");
+    Value *list = value_new(&cli->arena, VALUE_LIST);
+    for (size_t i = 0; value_is(all, VALUE_MAP) && i < all->map.n; i++)
+        value_add(&cli->arena, list, all->map.at[i].value);
+    cli_print(cli, list);
+    return EXIT_DONE;
+}
+
+typedef struct Columns {
+    size_t at[16]; /* which cell of a row */
+    const char *names[16];
+    size_t n;
+    size_t status; /* which of them it is; SIZE_MAX: none */
+} Columns;
+
+/* What is of little use in a list has a priority. */
+static Columns columns_of_table(Cli *cli, const Value *definitions) {
+    Columns ret = {.status = SIZE_MAX};
+    for (size_t i = 0; i < value_count(definitions) && ret.n < COUNT(ret.at); i++) {
+        const Value *definition = value_at(definitions, i);
+        if (value_get_int(definition, "priority", 0))
+            continue;
+        char *name = arena_strdup(&cli->arena, env_text(definition, "name"));
+        for (char *at = name; *at; at++)
+            *at = (char)toupper((unsigned char)*at);
+        if (strcmp(name, "STATUS") == 0)
+            ret.status = ret.n;
+        ret.at[ret.n] = i;
+        ret.names[ret.n++] = name;
+    }
+    return ret;
+}
+
+static void print_table(Cli *cli, const Value *reply) {
+    Columns columns = columns_of_table(cli, value_get(reply, "columnDefinitions"));
+    const Value *rows = value_get(reply, "rows");
+    Table *table = table_new(columns.names, columns.n, cli->color);
+    struct winsize window;
+    for (size_t i = 0; i < value_count(rows); i++) {
+        const Value *row = value_get(value_at(rows, i), "cells");
+        const char *cells[16];
+        for (size_t k = 0; k < columns.n; k++) {
+            const Value *cell = value_at(row, columns.at[k]);
+            cells[k] = value_str(cell) ? value_str(cell) : cell && cell->text ? cell->text : "";
+        }
+        table_row(table, cells,
+                  columns.status != SIZE_MAX ? env_color(cells[columns.status]) : NULL);
+    }
+    if (cli->terminal && columns.n && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 &&
+        window.ws_col)
+        table_fit(table, columns.n - 1, window.ws_col);
+    table_print(table);
+}
+
+int env_list(Cli *cli, const EnvOptions *ask, Err *err) {
+    const Value *table;
+    Buf path;
+    if (env_as_json(cli))
+        return list_json(cli, ask, err);
+    if (ask->audit)
+        return err_set(err, ERR_INVALID,
+                       "the audit logs are shown with --json; `thole env steps NAME --audit` shows "
+                       "one");
+    buf_init(&path, CLI_PATH_BYTES);
+    int r = path_of_list(cli, ENVIRONMENTS, &path, err);
+    if (r == 0)
+        r = client_table(&cli->client, buf_cstr(&path), &cli->arena, &table, err);
+    buf_deinit(&path);
+    if (r < 0)
+        return -1;
+    if (value_count(value_get(table, "rows")))
+        print_table(cli, table);
+    else
+        cli_say("%s has no environment; `thole env create NAME` makes one",
+                cli->config_file ? cli->config_file : "this user");
+    return EXIT_DONE;
+}
+
+/* ---- show ---- */
+
+/* previewctl's EnvironmentDetail, and what we know besides. */
+static void show_json(Cli *cli, const Value *entry, const EnvDetail *detail) {
+    Arena *arena = &cli->arena;
+    bool running = value_get_bool(detail->infrastructure, "running", false);
+    Value *all = value_new(arena, VALUE_MAP);
+    const struct {
+        const char *key;
+        const Value *value;
+    } members[] = {{"entry", entry},
+                   {"infraRunning", value_new_bool(arena, running)},
+                   {"environment", detail->object},
+                   {"steps", detail->steps},
+                   {"infrastructure", detail->infrastructure}};
+    for (size_t i = 0; i < COUNT(members); i++)
+        if (members[i].value)
+            value_set(arena, all, members[i].key, value_copy(members[i].value, arena));
+    cli_print(cli, all);
+}
+
+int env_show(Cli *cli, const EnvOptions *ask, Err *err) {
+    size_t rest;
+    EnvTarget env;
+    const Value *steps, *infrastructure, *entry;
+    if (env_find(cli, env_given(cli, 0, &rest), &env, err) < 0 ||
+        env_look(cli, &env, "steps", &steps, err) < 0 ||
+        env_look(cli, &env, "infrastructure", &infrastructure, err) < 0)
+        return -1;
+    const EnvDetail detail = {env.object, value_get(steps, "steps"), infrastructure};
+    if (!env_as_json(cli)) {
+        env_print_detail(cli, &detail);
+        return EXIT_DONE;
+    }
+    if (env_look(cli, &env, "entry", &entry, err) < 0)
+        return -1;
+    show_json(cli, entry, &detail);
+    return EXIT_DONE;
+}

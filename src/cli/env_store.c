@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Key-values of an environment: store set|get|list|unset. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "cli/env_view.h"
+#include "data/json.h"
+
+/* The words behind the verb: [NAME] and what is meant. */
+typedef struct StoreAsk {
+    Cli *cli;
+    EnvTarget env;
+    const char *const *words;
+    size_t n;
+} StoreAsk;
+
+/* `named`: the first word is a NAME. */
+static int take_words(StoreAsk *store, Cli *cli, bool named, Err *err) {
+    size_t from = named ? 3 : 2;
+    *store = (StoreAsk){.cli = cli,
+                        .words = cli->names.at + from,
+                        .n = cli->names.n > from ? cli->names.n - from : 0};
+    return env_find(cli, named ? cli->names.at[2] : NULL, &store->env, err);
+}
+
+static size_t words_behind(const Cli *cli) {
+    return cli->names.n - 2;
+}
+
+static int change(StoreAsk *store, Buf *body, Err *err) {
+    const Value *reply;
+    AUTO_FREE char *path = env_below(&store->env, "values");
+    return client_ask(&store->cli->client, "PATCH", path, buf_cstr(body), &store->cli->arena,
+                      &reply, err);
+}
+
+/* ---- set ---- */
+
+static int put_pair(const char *pair, JsonWriter *out, Err *err) {
+    const char *equals = strchr(pair, '=');
+    if (!equals || equals == pair)
+        return err_set(err, ERR_INVALID, "thole env store set takes K=V, not \"%.60s\"", pair);
+    if (!utf8_valid(pair, strlen(pair)))
+        return err_set(err, ERR_INVALID, "the value of %.*s is not UTF-8", (int)(equals - pair),
+                       pair);
+    AUTO_FREE char *key = xstrndup(pair, (size_t)(equals - pair));
+    json_kv_string(out, key, equals + 1);
+    return 0;
+}
+
+/* Of what is given twice the last counts: an object may have a key once only. */
+static bool given_again(const StoreAsk *store, size_t i) {
+    size_t n = strcspn(store->words[i], "=");
+    for (size_t k = i + 1; k < store->n; k++)
+        if (strncmp(store->words[k], store->words[i], n) == 0 &&
+            (!store->words[k][n] || store->words[k][n] == '='))
+            return true;
+    return false;
+}
+
+static int set(Cli *cli, const EnvOptions *ask, Err *err) {
+    StoreAsk store;
+    Buf body;
+    JsonWriter out;
+    bool named = words_behind(cli) && !strchr(cli->names.at[2], '=');
+    if (words_behind(cli) < 1u + named)
+        return err_set(err, ERR_INVALID, "thole env store set takes [NAME] K=V…");
+    if (take_words(&store, cli, named, err) < 0)
+        return -1;
+    buf_init(&body, MAX_REQUEST_BYTES);
+    json_writer_init(&out, &body);
+    json_object_begin(&out);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < store.n; i++)
+        if (!given_again(&store, i))
+            r = put_pair(store.words[i], &out, err);
+    json_object_end(&out);
+    if (r == 0)
+        r = change(&store, &body, err);
+    buf_deinit(&body);
+    return r;
+}
+
+/* ---- unset ---- */
+
+static int unset(Cli *cli, const EnvOptions *ask, Err *err) {
+    StoreAsk store;
+    Buf body;
+    JsonWriter out;
+    Err own;
+    if (!words_behind(cli))
+        return err_set(err, ERR_INVALID, "thole env store unset takes [NAME] K…");
+    bool named = words_behind(cli) > 1 && env_find(cli, cli->names.at[2], &store.env, &own) == 0;
+    if (take_words(&store, cli, named, err) < 0)
+        return -1;
+    buf_init(&body, MAX_REQUEST_BYTES);
+    json_writer_init(&out, &body);
+    json_object_begin(&out);
+    for (size_t i = 0; i < store.n; i++) {
+        if (given_again(&store, i))
+            continue;
+        json_key(&out, store.words[i]);
+        json_null(&out);
+    }
+    json_object_end(&out);
+    int r = change(&store, &body, err);
+    buf_deinit(&body);
+    return r;
+}
+
+/* ---- get, list ---- */
+
+static int ask_values(StoreAsk *store, bool reveal, const Value **ret, Err *err) {
+    const Value *reply;
+    int r =
+        env_look(store->cli, &store->env, reveal ? "values?reveal=true" : "values", &reply, err);
+    *ret = r < 0 ? NULL : value_get(reply, "values");
+    return r;
+}
+
+static int get(Cli *cli, const EnvOptions *ask, Err *err) {
+    StoreAsk store;
+    const Value *values;
+    if (words_behind(cli) < 1 || words_behind(cli) > 2)
+        return err_set(err, ERR_INVALID, "thole env store get takes [NAME] K");
+    if (take_words(&store, cli, words_behind(cli) == 2, err) < 0 ||
+        ask_values(&store, true, &values, err) < 0)
+        return -1;
+    const Value *value = value_get(values, store.words[0]);
+    if (!value)
+        return err_set(err, ERR_NOT_FOUND,
+                       "%s has no value \"%.60s\"; `thole env store set %s %.60s=…` sets it",
+                       store.env.name, store.words[0], store.env.name, store.words[0]);
+    if (env_as_json(cli))
+        cli_print(cli, value);
+    else
+        puts(value_str(value) ? value_str(value) : "");
+    return EXIT_DONE;
+}
+
+static int list(Cli *cli, const EnvOptions *ask, Err *err) {
+    StoreAsk store;
+    const Value *values;
+    if (words_behind(cli) > 1)
+        return err_set(err, ERR_INVALID, "thole env store list takes at most a NAME");
+    if (take_words(&store, cli, words_behind(cli) == 1, err) < 0 ||
+        ask_values(&store, ask->reveal, &values, err) < 0)
+        return -1;
+    if (env_as_json(cli)) {
+        cli_print(cli, values);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; value_is(values, VALUE_MAP) && i < values->map.n; i++)
+        printf("%s=%s\n", values->map.at[i].key, env_text(values, values->map.at[i].key));
+    return EXIT_DONE;
+}
+
+int env_store(Cli *cli, const EnvOptions *ask, Err *err) {
+    static const struct {
+        const char *name;
+        int (*run)(Cli *cli, const EnvOptions *ask, Err *err);
+    } verbs[] = {{"set", set}, {"get", get}, {"list", list}, {"unset", unset}};
+    const char *names[COUNT(verbs)];
+    for (size_t i = 0; i < COUNT(verbs); i++) {
+        names[i] = verbs[i].name;
+        if (strcmp(verbs[i].name, cli->names.at[1]) == 0)
+            return verbs[i].run(cli, ask, err);
+    }
+    err_set(err, ERR_INVALID, "thole env store takes set, get, list or unset, not \"%.40s\"",
+            cli->names.at[1]);
+    return err_suggest(err, str_suggest(cli->names.at[1], names, COUNT(names)), "");
+}
