@@ -31,6 +31,8 @@ EACH_STORE(what_was_written_is_read, 30) {
     CHECK_STR(json_of(&found.entry), json_of(&entry));
     CHECK_STR(found.entry.name, "feat-x");
     CHECK(found.entry.compute && found.entry.compute->managed);
+    CHECK_STR(found.entry.compute->path, entry.compute->path);
+    CHECK_STR(found.entry.compute->root, entry.compute->root);
     CHECK(value_equal(found.entry.unknown, entry.unknown));
     CHECK(value_equal(found.entry.compute->unknown, entry.compute->unknown));
     CHECK(value_equal(found.entry.steps.at[1].unknown, steps[0].unknown));
