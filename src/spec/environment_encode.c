@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "spec/environment.h"
+#include "spec/environment_json.h"
 
 /* How one JSON is written. */
 typedef struct Put {
@@ -44,13 +44,11 @@ static void put_time(JsonWriter *out, const char *key, int64_t ns) {
     json_kv_string(out, key, text);
 }
 
-static void put_strings(Put *put, const char *key, const StrMap *map) {
-    json_kv_object(put->out, key);
-    const JsonHide *before = hide(put);
+void environment_strings_put(const StrMap *map, JsonWriter *out) {
+    json_object_begin(out);
     for (size_t i = 0; i < map->n; i++)
-        json_kv_string(put->out, map->at[i].name, map->at[i].value);
-    unhide(put, before);
-    json_object_end(put->out);
+        json_kv_string(out, map->at[i].name, map->at[i].value);
+    json_object_end(out);
 }
 
 /* The members of a map that we do not know. Those below `thole` go there. */
@@ -179,18 +177,39 @@ static void put_compute(Put *put, const ComputeAccess *compute) {
     json_object_end(put->out);
 }
 
-static void put_ports(Put *put, const EnvironmentPorts *ports) {
-    json_kv_object(put->out, "ports");
+void environment_ports_put(const EnvironmentPorts *ports, JsonWriter *out) {
+    json_object_begin(out);
     for (size_t i = 0; i < ports->n; i++)
-        json_kv_int(put->out, ports->at[i].name, ports->at[i].port);
-    json_object_end(put->out);
+        json_kv_int(out, ports->at[i].name, ports->at[i].port);
+    json_object_end(out);
 }
 
-static void put_outputs(Put *put, const EnvironmentOutputs *outputs) {
-    json_kv_object(put->out, "provisionerOutputs");
-    for (size_t i = 0; i < outputs->n; i++)
-        put_strings(put, outputs->at[i].service, &outputs->at[i].values);
-    json_object_end(put->out);
+void environment_outputs_put(const EnvironmentOutputs *outputs, JsonWriter *out) {
+    json_object_begin(out);
+    for (size_t i = 0; i < outputs->n; i++) {
+        json_key(out, outputs->at[i].service);
+        environment_strings_put(&outputs->at[i].values, out);
+    }
+    json_object_end(out);
+}
+
+/* Ports, and what nobody shall see. */
+static void put_known(Put *put, const EnvironmentEntry *entry) {
+    json_key(put->out, "ports");
+    environment_ports_put(&entry->ports, put->out);
+    json_key(put->out, "provisionerOutputs");
+    const JsonHide *before = hide(put);
+    environment_outputs_put(&entry->outputs, put->out);
+    unhide(put, before);
+}
+
+static void put_values(Put *put, const StrMap *values) {
+    if (values->n == 0)
+        return;
+    json_key(put->out, "env");
+    const JsonHide *before = hide(put);
+    environment_strings_put(values, put->out);
+    unhide(put, before);
 }
 
 static void put_enabled(Put *put, const StrList *services) {
@@ -233,12 +252,10 @@ void entry_encode(const EnvironmentEntry *entry, EntryForm form, JsonWriter *out
     json_kv_string(out, "status", status_of(&put, entry));
     put_time(out, "createdAt", entry->created_ns);
     put_time(out, "updatedAt", entry->updated_ns);
-    put_ports(&put, &entry->ports);
-    put_outputs(&put, &entry->outputs);
+    put_known(&put, entry);
     if (entry->compute)
         put_compute(&put, entry->compute);
-    if (entry->values.n > 0)
-        put_strings(&put, "env", &entry->values);
+    put_values(&put, &entry->values);
     put_enabled(&put, &entry->enabled_services);
     put_steps(&put, &entry->steps);
     put_audit_log(&put, &entry->audit);
