@@ -7,17 +7,20 @@
 #include "spec/config.h"
 #include "spec/environment.h"
 
+enum { MANIFEST_VERSION = 1 };
+
 #define MANIFEST_THOLE      ".thole.json"
 #define MANIFEST_PREVIEWCTL ".previewctl.json"
 
 typedef struct ManifestService {
-    const char *name; /* key */
-    const char *path, *env_file;
-    StrMap env; /* values as they are to be */
+    const char *name;     /* key */
+    const char *path;     /* relative to the project; "." */
+    const char *env_file; /* relative to `path` */
+    StrMap env;           /* its own, values as they are to be; not what all services have */
 } ManifestService;
 
 typedef struct Manifest {
-    int64_t version; /* 1 */
+    int64_t version; /* MANIFEST_VERSION */
     const char *env_name, *project_name, *branch, *mode;
     EnvironmentPorts ports;
     EnvironmentOutputs outputs;
@@ -29,12 +32,14 @@ typedef struct Manifest {
     StrList enabled_services;
 } Manifest;
 
-/* Of an entry whose ports and outputs are known. ERR_INVALID names service, variable and
- * template. */
+/* Of an entry whose ports and outputs are known; both are lent to it. ERR_INVALID names service,
+ * variable and template. */
 MUST int manifest_build(const Config *config, const EnvironmentEntry *entry, Arena *arena,
                         Manifest *ret, Err *err);
-/* With a line break at the end. */
+/* Byte-stable, with a line break at the end. */
 void manifest_encode(const Manifest *manifest, Buf *out);
+/* What previewctl wrote, or we. Keys that are not known are ignored, a version that is not known is
+ * refused. ERR_INVALID: the first problem, with its key. */
 MUST int manifest_decode(const char *json, size_t size, Arena *arena, Manifest *ret, Err *err);
 
 /* An env file that an environment writes. */

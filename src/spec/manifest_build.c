@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A manifest out of the config and what is known of the environment. */
+#include <string.h>
+
+#include "base/path.h"
+#include "spec/manifest.h"
+#include "spec/template.h"
+
+typedef struct Build {
+    const Config *config;
+    const EnvironmentEntry *entry;
+    Arena *arena;
+    TemplateValues values;
+    /* where a template is, and what is wrong with it */
+    const char *service, *variable;
+    const char *problem; /* NULL: nothing yet */
+} Build;
+
+/* ---- ports ---- */
+
+/* Each service has the port of its name, whether the config asks for one or not; named ones are as
+ * the config has them. */
+static PortTable ports_of(const Build *b) {
+    PortTable asked = port_table_of(b->config, b->arena), all = {0};
+    all.at = arena_alloc(b->arena, (asked.n + b->config->services.n + 1) * sizeof(PortEntry));
+    for (size_t i = 0, k = 0; i < b->config->services.n; i++) {
+        const char *service = b->config->services.at[i].name;
+        int64_t port = entry_port(b->entry, service);
+        if (port)
+            all.at[all.n++] = (PortEntry){.service = service, .name = "", .number = port};
+        for (; k < asked.n && strcmp(asked.at[k].service, service) == 0; k++)
+            if (!port || *asked.at[k].name)
+                all.at[all.n++] = asked.at[k];
+    }
+    return all;
+}
+
+/* ---- env ---- */
+
+static void note(void *arg, const char *message, const char *hint) {
+    Build *b = arg;
+    if (!b->problem)
+        b->problem = arena_printf(b->arena, "services.%s.env.%s: %s%s%s", b->service, b->variable,
+                                  message, hint ? "; " : "", hint ? hint : "");
+}
+
+/* What all services have from the project they get from `up`, too: it is no part of this
+ * service. */
+static bool of_project(const Build *b, const StrPair *pair) {
+    const char *value = strmap_get(&b->config->env, pair->name);
+    return value && strcmp(value, pair->value) == 0;
+}
+
+static StrMap env_of(Build *b, const Service *service) {
+    StrMap env = {.at = arena_alloc(b->arena, (service->env.n + 1) * sizeof(StrPair))};
+    TemplateProblems problems = {.fn = note, .arg = b};
+    b->values.self = b->service = service->name;
+    for (size_t i = 0; i < service->env.n; i++) {
+        const StrPair *pair = &service->env.at[i];
+        if (of_project(b, pair))
+            continue;
+        b->variable = pair->name;
+        env.at[env.n++] = (StrPair){pair->name, template_render(pair->value, TEMPLATE_STRICT,
+                                                                &b->values, &problems, b->arena)};
+    }
+    return env;
+}
+
+/* ---- paths ---- */
+
+/* From one directory to another; both absolute and normal. */
+static const char *relative(const char *from, const char *to, Arena *arena) {
+    if (path_below(to, from)) {
+        const char *rest = to + strlen(from);
+        rest += strspn(rest, "/");
+        return *rest ? rest : ".";
+    }
+    AUTO_FREE char *above = path_dir(from);
+    return arena_printf(arena, "../%s", relative(above, to, arena));
+}
+
+static const char *compose_file(const Build *b, Err *err) {
+    const char *file = b->config->infrastructure.compose_file;
+    if (path_below(file, b->config->root))
+        return relative(b->config->root, file, b->arena);
+    (void)err_set(
+        err, ERR_INVALID,
+        "infrastructure.compose_file: %.200s is outside of the project, so no worktree of "
+        "it has the file",
+        file);
+    return NULL;
+}
+
+/* ---- all of it ---- */
+
+static void add_services(Build *b, Manifest *manifest) {
+    const Config *config = b->config;
+    manifest->services.at =
+        arena_alloc(b->arena, (config->services.n + 1) * sizeof(ManifestService));
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
+        manifest->services.at[manifest->services.n++] = (ManifestService){
+            .name = service->name,
+            .path = relative(config->root, service->path, b->arena),
+            .env_file = service->env_file,
+            .env = env_of(b, service),
+        };
+    }
+}
+
+int manifest_build(const Config *config, const EnvironmentEntry *entry, Arena *arena, Manifest *ret,
+                   Err *err) {
+    Build b = {.config = config, .entry = entry, .arena = arena};
+    PortTable ports = ports_of(&b);
+    b.values = (TemplateValues){.config = config, .ports = &ports, .env_name = entry->name};
+    Manifest manifest = {
+        .version = MANIFEST_VERSION,
+        .env_name = entry->name,
+        .project_name = config->name,
+        .branch = entry->branch ? entry->branch : "",
+        .mode = entry->mode && *entry->mode ? entry->mode : "local",
+        .ports = entry->ports,
+        .outputs = entry->outputs,
+        .enabled_services = entry->enabled_services,
+    };
+    if (config->infrastructure.compose_file && !(manifest.compose_file = compose_file(&b, err)))
+        return -1;
+    add_services(&b, &manifest);
+    if (b.problem)
+        return err_set(err, ERR_INVALID, "%s", b.problem);
+    *ret = manifest;
+    return 0;
+}
