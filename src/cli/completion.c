@@ -15,6 +15,7 @@
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/completion_scripts.h"
+#include "cli/env.h"
 #include "cli/review.h"
 #include "cli/workflow.h"
 #include "cli/workflow_view.h"
@@ -234,6 +235,73 @@ static void offer_workflows(Answer *a) {
         offer_steps(a);
 }
 
+/* ---- environments ---- */
+
+static void offer_environment_names(const Answer *a) {
+    const Value *items;
+    Err err;
+    if (env_items(a->cli, &items, &err) < 0)
+        return;
+    for (size_t i = 0; i < value_count(items); i++)
+        offer(a, env_text(value_get(value_at(items, i), "spec"), "name"),
+              env_text(value_get(value_at(items, i), "status"), "phase"));
+}
+
+/* Of the one that is named; NULL: of the one we are in. */
+static void offer_environment_steps(const Answer *a, const char *name) {
+    EnvTarget env;
+    const Value *reply;
+    Err err;
+    if (env_find(a->cli, name, &env, &err) < 0 || env_look(a->cli, &env, "steps", &reply, &err) < 0)
+        return;
+    const Value *steps = value_get(reply, "steps");
+    for (size_t i = 0; i < value_count(steps); i++)
+        offer(a, env_text(value_at(steps, i), "name"), env_text(value_at(steps, i), "status"));
+}
+
+/* What is provisioned: `provisioner.services` of the file. */
+static void offer_provisioned(Answer *a) {
+    const Value *review;
+    Err err = {0};
+    if (cli_project(a->cli, NULL) < 0 || review_request(a->cli, &review, &err) < 0)
+        return;
+    const Value *config = value_get(value_get(review, "status"), "config");
+    const Value *all = value_get(value_get(config, "provisioner"), "services");
+    for (size_t i = 0; value_is(all, VALUE_MAP) && i < all->map.n; i++)
+        offer(a, all->map.at[i].key, "provisioned");
+}
+
+static void offer_hook(Answer *a) {
+    if (a->word_n == 1)
+        offer_provisioned(a);
+    else if (a->word_n == 2)
+        offer_choices(a, "init|seed|reset|destroy", "");
+    else
+        offer_environment_names(a);
+}
+
+static void offer_environments(Answer *a) {
+    const char *verb = a->words[0];
+    bool steps = option_is_choice("step|invalidate|logs", verb);
+    if (strcmp(verb, "import") == 0) {
+        puts(":files");
+        return;
+    }
+    if (strcmp(verb, "store") == 0 && a->word_n == 1) {
+        offer_choices(a, "set|get|list|unset", "");
+        return;
+    }
+    if (option_is_choice("create|list|gc|export|run", verb))
+        return;
+    bound_patience(a->cli);
+    if (strcmp(verb, "hook") == 0)
+        offer_hook(a);
+    else if (a->word_n == 1 || strcmp(verb, "store") == 0)
+        offer_environment_names(a);
+    if (steps && a->word_n <= 2)
+        offer_environment_steps(a, a->word_n == 2 ? a->words[1] : NULL);
+}
+
 /* ---- the line so far ---- */
 
 static const Option *find(const Option *options, size_t n, const char *word, size_t size) {
@@ -295,8 +363,11 @@ static void take_word(Answer *a, const char *word) {
 /* ---- what can stand there ---- */
 
 static const char *outputs_of(const Answer *a) {
-    const char *of_verb =
-        a->command == &command_workflow && a->word_n ? workflow_outputs(a->words[0]) : NULL;
+    const char *of_verb = NULL;
+    if (a->command == &command_workflow && a->word_n)
+        of_verb = workflow_outputs(a->words[0]);
+    else if (a->command == &command_env && a->word_n)
+        of_verb = env_outputs(a->words[0]);
     return of_verb ? of_verb : a->command->outputs;
 }
 
@@ -326,6 +397,8 @@ static void answer_word(Answer *a) {
         offer_choices(a, command->words, "");
     else if (command == &command_workflow)
         offer_workflows(a);
+    else if (command == &command_env)
+        offer_environments(a);
     else if (!command->words && !command->no_names)
         offer_names(a);
 }
