@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/xalloc.h"
 #include "harness/test.h"
 
@@ -179,9 +180,14 @@ static void world_init(World *w, const char *file, const char *yaml) {
     static EnvironmentPort ports[] = {{"api", 61200}, {"redis", 61201}, {"web", 61202}};
     static StrPair values[] = {{"URL", "postgres://x/{{self.port}}"}};
     static ProvisionedOutputs outputs[] = {{"pg", {values, 1}}};
+    Err err;
     arena_init(&w->arena);
     report_init(&w->report, &w->arena);
-    w->config = config_parse(file, yaml, strlen(yaml), &w->arena, &w->report);
+    AUTO_FREE char *web = xasprintf("%s/apps/web", test_dir());
+    AUTO_FREE char *path = xasprintf("%s/%s", test_dir(), file);
+    ASSERT(path_mkdirs(web, 0700, &err) == 0);
+    w->config =
+        config_parse(arena_strdup(&w->arena, path), yaml, strlen(yaml), &w->arena, &w->report);
     if (!w->config)
         test_fail(__FILE__, __LINE__, "%s", report_line(&w->report.at[0], &w->arena));
     ASSERT(w->config);
@@ -200,7 +206,7 @@ static const Manifest *built(World *w) {
 TEST(manifests_have_the_ports_of_the_environment_in_their_env)
 {
     World w;
-    world_init(&w, "/srv/shop/thole.yaml",
+    world_init(&w, "thole.yaml",
                "version: 1\nname: shop\n"
                "env: {SHARED: s, LEVEL: low}\n"
                "services:\n"
