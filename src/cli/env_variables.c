@@ -30,20 +30,6 @@ static const Value *ask_variables(Cli *cli, const EnvTarget *env, const char *se
 
 /* ---- env ---- */
 
-/* Of one variable, as it stands in an env file: what is behind the file's first line. */
-static int put_variable(const char *name, const char *value, Buf *out, Err *err) {
-    StrPair pair = {name, value};
-    const StrMap one = {&pair, 1};
-    Buf text;
-    buf_init(&text, MAX_JSON_BYTES);
-    int r = env_text_write(&one, &text, err);
-    const char *line = strchr(buf_cstr(&text), '\n');
-    if (r == 0 && line)
-        buf_puts(out, line + 1);
-    buf_deinit(&text);
-    return r;
-}
-
 /* What has no such form is named, and the others are printed all the same. */
 static int print_variables(const Value *variables, Err *err) {
     int r = EXIT_DONE;
@@ -52,7 +38,7 @@ static int print_variables(const Value *variables, Err *err) {
     for (size_t i = 0; value_is(variables, VALUE_MAP) && i < variables->map.n; i++) {
         const ValuePair *pair = &variables->map.at[i];
         const char *value = value_str(pair->value);
-        if (value && put_variable(pair->key, value, &out, err) < 0) {
+        if (value && env_text_put(&(StrPair){pair->key, value}, &out, err) < 0) {
             cli_say("%s; --json shows it", err->msg);
             r = EXIT_TROUBLE;
         }

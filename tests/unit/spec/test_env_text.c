@@ -13,14 +13,11 @@
 enum { TEXT_MAX = 4 << 20 };
 
 static const char *text_of(const char *value, Arena *arena) {
-    StrPair pair = {"A", value};
     Buf out;
     Err err;
     buf_init(&out, TEXT_MAX);
-    const char *text = env_text_write(&(StrMap){&pair, 1}, &out, &err) < 0
-                           ? err.msg
-                           : strchr(buf_cstr(&out), '\n') + 1;
-    text = arena_strdup(arena, text);
+    int rc = env_text_put(&(StrPair){"A", value}, &out, &err);
+    const char *text = arena_strdup(arena, rc < 0 ? err.msg : buf_cstr(&out));
     buf_deinit(&out);
     return text;
 }
@@ -244,10 +241,9 @@ static const char *any_value(unsigned *seed, Arena *arena) {
 }
 
 static bool takes(const char *value) {
-    StrPair pair = {"A", value};
     Buf out;
     buf_init(&out, TEXT_MAX);
-    bool taken = env_text_write(&(StrMap){&pair, 1}, &out, NULL) == 0;
+    bool taken = env_text_put(&(StrPair){"A", value}, &out, NULL) == 0;
     buf_deinit(&out);
     return taken;
 }
