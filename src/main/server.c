@@ -49,7 +49,8 @@ typedef struct App {
     Store *store;
     Engine *engine;
     Api *api;
-    char *program, *pin_program, *state_dir, *runtime_dir, *socket, *rail_log, *database;
+    char *program, *pin_program, *state_dir, *runtime_dir, *socket, *rail_log, *database,
+        *shared_database; /* of environments */
     SignalWatch *signals[SIGNALS];
     Watcher watcher; /* looks for idleness when something changed */
     Timer *idle, *calm, *adopting;
@@ -173,8 +174,9 @@ static int find_places(App *app, Err *err) {
         return -1;
     app->socket = path_join(app->runtime_dir, "server.sock");
     app->rail_log = path_join(app->state_dir, "rail.log");
-    app->database = store_file(getenv("THOLE_STORE"), app->state_dir, err);
-    if (!app->database)
+    app->database = path_join(app->state_dir, "thole.db");
+    app->shared_database = store_file(getenv("THOLE_STORE"), app->state_dir, err);
+    if (!app->shared_database)
         return -1;
     app->program = own_path();
     app->pin_program = pin_path(app->program);
@@ -259,7 +261,8 @@ static int start(App *app, Err *err) {
     app->backend = local_backend_new(app->loop, &local);
     backend_load(app->backend, on_loaded, app); /* meets the rail, which waits for a server */
     name_kinds(app);
-    app->store = sqlite_store_new(app->database, STORE_WAIT_MS);
+    app->store =
+        sqlite_store_new(&(SqliteFiles){app->database, app->shared_database}, STORE_WAIT_MS);
     EngineOptions options = {.loop = app->loop,
                              .state_dir = app->state_dir,
                              .backend = app->backend,
@@ -297,6 +300,7 @@ static void stop(App *app) {
     free(app->socket);
     free(app->rail_log);
     free(app->database);
+    free(app->shared_database);
 }
 
 static int usage(void) {

@@ -51,8 +51,8 @@ struct Store {
     void *now_arg;
 };
 
-/* The file that THOLE_STORE (`name`; NULL or "": not set) means: an absolute path, or thole.db in
- * the state directory. Returns owned, or NULL: ERR_INVALID. */
+/* The file that THOLE_STORE (`name`; NULL or "": not set) means for environments: an absolute path,
+ * or thole.db in the state directory. Returns owned, or NULL: ERR_INVALID. */
 char *store_file(const char *name, const char *state_dir, Err *err);
 
 Store *store_free(Store *store); /* NULL is fine, returns NULL */

@@ -71,7 +71,7 @@ static int take(Database *d, const EnvironmentLease *lease, Arena *arena, Enviro
 
 int sqlite_environment_lease(Store *store, const EnvironmentLease *lease, Arena *arena,
                              EnvironmentLease *ret, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     if (database_write(d, err) < 0)
         return -1;
     EnvironmentLease got = {.expires_ms = store_now_us(store) / 1000};
@@ -111,7 +111,7 @@ static int renew(Database *d, const EnvironmentLease *lease, int64_t expires_ms,
 }
 
 int sqlite_environment_renew(Store *store, const EnvironmentLease *lease, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     if (database_write(d, err) < 0)
         return -1;
     int64_t expires_ms = store_now_us(store) / 1000 + ENVIRONMENT_LEASE_MS;
@@ -138,7 +138,7 @@ static int let_go(Database *d, const EnvironmentLease *lease, Err *err) {
 }
 
 int sqlite_environment_release(Store *store, const EnvironmentLease *lease, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     if (database_absent(d))
         return 0;
     if (database_write(d, err) < 0)

@@ -129,7 +129,7 @@ static int read_list(Database *d, int64_t since, Arena *arena, StoredEnvironment
 
 int sqlite_environments(Store *store, int64_t since, Arena *arena, StoredEnvironments *ret,
                         Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     StoredEnvironments list = {0};
     if (database_absent(d)) {
         list.whole = true;
@@ -144,7 +144,7 @@ int sqlite_environments(Store *store, int64_t since, Arena *arena, StoredEnviron
 }
 
 int sqlite_change(Store *store, int64_t *ret, Err *err) {
-    return database_change(sqlite_database(store), ret, err);
+    return database_change(sqlite_shared(store), ret, err);
 }
 
 /* ---- one ---- */
@@ -288,7 +288,7 @@ static int read_all(Database *d, const EnvironmentRead *read, Arena *arena, Stor
 
 int sqlite_environment(Store *store, const EnvironmentRead *read, Arena *arena,
                        StoredEnvironment *ret, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     StoredEnvironment found;
     if (database_absent(d))
         return environment_not_found(read->key, err);

@@ -191,7 +191,7 @@ static int put_all(Database *d, const EnvironmentWrite *write, Change *c, Err *e
 
 int sqlite_environment_write(Store *store, const EnvironmentWrite *write, int64_t *ret_version,
                              Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     Change c = {0};
     if (database_write(d, err) < 0)
         return -1;
@@ -261,7 +261,7 @@ static int remove_all(Database *d, EnvironmentKey key, int64_t token, Err *err) 
 }
 
 int sqlite_environment_remove(Store *store, EnvironmentKey key, int64_t token, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     if (token == 0 && database_absent(d))
         return 0;
     if (database_write(d, err) < 0)
@@ -289,7 +289,7 @@ static int put_values(Database *d, const EnvironmentValues *values, Err *err) {
 }
 
 int sqlite_environment_values(Store *store, const EnvironmentValues *values, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     if (database_write(d, err) < 0)
         return -1;
     return database_end(d, put_values(d, values, err), err);

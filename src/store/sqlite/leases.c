@@ -72,7 +72,7 @@ static int put_all(Database *d, const Leases *leases, int64_t now_us, Err *err) 
 }
 
 int sqlite_lease(Store *store, const Leases *leases, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_own(store);
     if (database_write(d, err) < 0)
         return -1;
     return database_end(d, put_all(d, leases, store_now_us(store), err), err);
@@ -92,7 +92,7 @@ static Lease read_row(Query *q, Arena *arena) {
 }
 
 int sqlite_leases(Store *store, Arena *arena, Leases *ret, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_own(store);
     Query q;
     Leases all = {0};
     size_t cap = 0;
@@ -114,7 +114,7 @@ int sqlite_leases(Store *store, Arena *arena, Leases *ret, Err *err) {
 }
 
 int sqlite_release(Store *store, const LeaseOwner *owner, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_own(store);
     if (database_absent(d))
         return 0;
     if (database_write(d, err) < 0)
@@ -123,7 +123,7 @@ int sqlite_release(Store *store, const LeaseOwner *owner, Err *err) {
 }
 
 int sqlite_forget(Store *store, const LeaseOwner *owner, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_own(store);
     if (database_absent(d))
         return 0;
     if (database_write(d, err) < 0)

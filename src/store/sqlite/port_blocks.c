@@ -55,7 +55,7 @@ static int draw(Database *d, const PortBlockClaim *claim, uint32_t *ret, Err *er
 }
 
 int sqlite_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, Err *err) {
-    Database *d = sqlite_database(store);
+    Database *d = sqlite_shared(store);
     uint32_t block = 0;
     if (database_write(d, err) < 0)
         return -1;

@@ -2,17 +2,25 @@
 #include "store/sqlite/sqlite.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/xalloc.h"
 #include "store/sqlite/sqlite_store.h"
 
-Database *sqlite_database(Store *store) {
-    return &container_of(store, SqliteStore, base)->database;
+Database *sqlite_own(Store *store) {
+    return &container_of(store, SqliteStore, base)->own;
+}
+
+Database *sqlite_shared(Store *store) {
+    SqliteStore *s = container_of(store, SqliteStore, base);
+    return s->shared.path ? &s->shared : &s->own;
 }
 
 static void close_store(Store *store) {
     SqliteStore *s = container_of(store, SqliteStore, base);
-    database_deinit(&s->database);
+    database_deinit(&s->own);
+    if (s->shared.path)
+        database_deinit(&s->shared);
     free(s);
 }
 
@@ -34,9 +42,11 @@ static const StoreOps ops = {.close = close_store,
                              .forget = sqlite_forget,
                              .environments = &environment_ops};
 
-Store *sqlite_store_new(const char *path, int wait_ms) {
+Store *sqlite_store_new(const SqliteFiles *files, int wait_ms) {
     SqliteStore *s = xcalloc(1, sizeof(*s));
     s->base.ops = &ops;
-    database_init(&s->database, path, wait_ms);
+    database_init(&s->own, files->own, wait_ms);
+    if (files->shared && strcmp(files->shared, files->own) != 0)
+        database_init(&s->shared, files->shared, wait_ms);
     return &s->base;
 }

@@ -8,10 +8,12 @@
 
 typedef struct SqliteStore {
     Store base;
-    Database database;
+    Database own;
+    Database shared; /* no path: the own one is */
 } SqliteStore;
 
-Database *sqlite_database(Store *store);
+Database *sqlite_own(Store *store);    /* for port leases */
+Database *sqlite_shared(Store *store); /* for environments */
 
 /* leases.c */
 int sqlite_leases(Store *, Arena *, Leases *ret, Err *);

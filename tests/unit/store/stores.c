@@ -26,7 +26,7 @@ Store *mem_here(void) {
 }
 
 Store *sqlite_here(void) {
-    return sqlite_store_new(sqlite_here_path(), 20 * 1000);
+    return sqlite_store_new(&(SqliteFiles){sqlite_here_path(), NULL}, 20 * 1000);
 }
 
 void run_on(Store *store, StoreTest test) {

@@ -95,7 +95,7 @@ TEST(one_that_must_not_be_written)
 
 TEST(a_place_where_nothing_can_be_made)
 {
-    Store *store = sqlite_store_new("/proc/thole.db", 100);
+    Store *store = sqlite_store_new(&(SqliteFiles){"/proc/thole.db", NULL}, 100);
     StoredEnvironments list;
     CHECK_EQ(make(store, "a"), -1);
     CHECK_EQ(err.kind, ERR_UNAVAILABLE);

@@ -13,7 +13,7 @@
 enum { MANY = 16, UPDATES = 200 };
 
 static Store *store_of_server(void) {
-    return sqlite_store_new(sqlite_here_path(), 60 * 1000);
+    return sqlite_store_new(&(SqliteFiles){sqlite_here_path(), NULL}, 60 * 1000);
 }
 
 typedef void (*Work)(Store *store, int who);

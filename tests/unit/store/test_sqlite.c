@@ -23,7 +23,7 @@ static const char *db_path(void) {
 }
 
 static Store *store_here(void) {
-    return sqlite_store_new(db_path(), 100);
+    return sqlite_store_new(&(SqliteFiles){db_path(), NULL}, 100);
 }
 
 static Lease lease_of(const char *file, const char *service, int64_t port) {
@@ -296,7 +296,7 @@ static void open_by_16(void) {
         if (fork() != 0)
             continue;
         char c;
-        Store *store = sqlite_store_new(db_path(), 20 * 1000);
+        Store *store = sqlite_store_new(&(SqliteFiles){db_path(), NULL}, 20 * 1000);
         close(go[1]);
         (void)!read(go[0], &c, 1); /* all begin when the last is there */
         int r = lease_one(store, arena_printf(&arena, "/many-%d", i), "api", 21000 + i);
@@ -348,7 +348,7 @@ TEST(a_full_disk_is_said_and_nothing_is_lost)
 TEST(a_directory_that_is_not_there)
 {
     Leases leases;
-    Store *store = sqlite_store_new("/nonexistent/thole.db", 100);
+    Store *store = sqlite_store_new(&(SqliteFiles){"/nonexistent/thole.db", NULL}, 100);
     CHECK_EQ(store_leases(store, &arena, &leases, &err), -1);
     CHECK_HAS(err.msg, "/nonexistent/thole.db");
     store_free(store);
