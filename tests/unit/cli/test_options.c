@@ -83,6 +83,24 @@ TEST(two_dashes_end_the_options)
     CHECK_STR(rest.at[0], "-o");
 }
 
+TEST(it_is_known_which_words_stood_before_the_dashes)
+{
+    static const char *const argv[] = {"x", "a", "-f", "--", "b", "--", NULL};
+    const char *room[8];
+    Given given = {0};
+    TextList rest = {room, 0};
+    OptionSet set = {table, COUNT(table), &given};
+    OptionWords words = {.argv = (char **)(uintptr_t)argv, .argc = 6}, none = words;
+    ASSERT(options_parse(&set, 1, &words, &rest, NULL) == 0);
+    CHECK(words.dashed);
+    CHECK_EQ(words.before, 1);
+    CHECK_EQ(rest.n, 3); /* a, b, and the second -- */
+    rest.n = 0;
+    none.argc = 3;
+    ASSERT(options_parse(&set, 1, &none, &rest, NULL) == 0);
+    CHECK(!none.dashed);
+}
+
 TEST(a_word_ends_them_where_that_is_asked_for)
 {
     SETUP();
