@@ -360,6 +360,7 @@ static const Field service_fields[] = {
           .doc = "its command in a generated compose file; used by a later version"),
     FIELD_LIST(Service, proxy, "proxy", t_proxy_rules,
                .doc = "what the generated proxy passes on to others; used by a later version"),
+    FIELD(Service, needs, "needs", t_strings, .flags = FIELD_INTERNAL),
     FIELD(Service, leaving, "leaving", t_bool, .flags = FIELD_INTERNAL),
     FIELD_AT(Service),
 };

@@ -180,6 +180,7 @@ typedef struct Service {
     int64_t timeout_ms; /* jobs; 0: none */
     StrList secrets;    /* names of variables whose values are masked */
     StrMap labels;
+    StrList needs;        /* what else depends_on named: of provisioner and infrastructure */
     const char *env_file; /* what an environment writes for it; relative to `path`; ".env.local" */
     const char *start;    /* in a generated compose file; kept, not used yet */
     struct {
@@ -281,6 +282,10 @@ MUST const Config *config_parse(const char *file, const char *text, size_t size,
 /* Has it a job, a server? With neither it is a group, which stands for what it depends on. */
 bool service_has_job(const Service *service);
 bool service_has_server(const Service *service);
+
+/* Does it say anything of environments, or is it a previewctl.yaml? Then a service without `port`
+ * has one in each of them. */
+bool config_has_environments(const Config *config);
 
 const Service *config_service(const Config *config, const char *name);
 

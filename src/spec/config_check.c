@@ -152,10 +152,17 @@ static const Service *dependency(const Config *config, const char *name) {
 
 static void unknown_service(const Config *config, const Source *source, const char *path,
                             const char *name) {
-    const char **names = arena_alloc(source->arena, (config->services.n + 1) * sizeof(*names));
+    const ProvisionerConfig *p = &config->provisioner;
+    const InfrastructureConfig *infra = &config->infrastructure;
+    size_t n = 0, most = config->services.n + p->services.n + infra->services.n;
+    const char **names = arena_alloc(source->arena, (most + 1) * sizeof(*names));
     for (size_t i = 0; i < config->services.n; i++)
-        names[i] = config->services.at[i].name;
-    const char *near = str_suggest(name, names, config->services.n);
+        names[n++] = config->services.at[i].name;
+    for (size_t i = 0; i < p->services.n; i++)
+        names[n++] = p->services.at[i].name;
+    for (size_t i = 0; i < infra->services.n; i++)
+        names[n++] = infra->services.at[i].name;
+    const char *near = str_suggest(name, names, n);
     source_problem(source, path,
                    near ? arena_printf(source->arena, "did you mean %s?", near) : NULL,
                    "there is no service \"%s\"", name);
@@ -179,6 +186,25 @@ static void check_condition(const Source *source, const char *path, const Depend
                        "%s is a job, which completes and is never ready", dep->name);
 }
 
+/* Not a service, but of the provisioner or the infrastructure; or it may be, where the compose file
+ * was not read. */
+static bool is_beside(const Config *config, const char *name) {
+    const InfrastructureConfig *infra = &config->infrastructure;
+    for (size_t i = 0; i < config->provisioner.services.n; i++)
+        if (strcmp(config->provisioner.services.at[i].name, name) == 0)
+            return true;
+    for (size_t i = 0; i < infra->services.n; i++)
+        if (strcmp(infra->services.at[i].name, name) == 0)
+            return true;
+    return infra->compose_file && !infra->services.at;
+}
+
+static void check_beside(const Source *source, const char *path, const DependsOn *dep) {
+    if (dep->condition != DEP_DEFAULT || dep->restart)
+        source_problem(source, path, "name it alone",
+                       "%s is no service: it is there before any service is started", dep->name);
+}
+
 static void check_dependencies(const Config *config, const Source *source, const Service *service) {
     for (size_t i = 0; i < service->depends_on.n; i++) {
         const DependsOn *dep = &service->depends_on.at[i];
@@ -187,6 +213,8 @@ static void check_dependencies(const Config *config, const Source *source, const
         const Service *other = dependency(config, dep->name);
         if (other == service)
             source_problem(source, path, "remove it", "%s depends on itself", service->name);
+        else if (!other && is_beside(config, dep->name))
+            check_beside(source, path, dep);
         else if (!other)
             unknown_service(config, source, path, dep->name);
         else
@@ -271,6 +299,22 @@ void config_check_graph(const Config *config, const Source *source) {
     check_cycles(config, source);
 }
 
+void config_split_dependencies(Config *config, Arena *arena) {
+    for (size_t i = 0; i < config->services.n; i++) {
+        Service *service = &config->services.at[i];
+        size_t n = service->depends_on.n, kept = 0;
+        service->needs = (StrList){.at = arena_alloc(arena, (n + 1) * sizeof(char *))};
+        for (size_t k = 0; k < n; k++) {
+            DependsOn *dep = &service->depends_on.at[k];
+            if (dependency(config, dep->name))
+                service->depends_on.at[kept++] = *dep;
+            else
+                service->needs.at[service->needs.n++] = dep->name;
+        }
+        service->depends_on.n = kept;
+    }
+}
+
 void config_check_services(const Config *config, const Source *source) {
     bool anything = false;
     for (size_t i = 0; i < config->services.n; i++) {
@@ -285,7 +329,7 @@ void config_check_services(const Config *config, const Source *source) {
         config_check_terminal(source, service);
         anything = anything || has(service, "command") || has(service, "build");
     }
-    if (!anything)
+    if (!anything && !config_has_environments(config))
         source_warning(source, "services", "add a service with a `command`", "nothing to run");
 }
 

@@ -18,6 +18,9 @@ static inline bool has(const Service *service, const char *key) {
 
 /* Names in depends_on: that they exist, and that nothing waits for itself. */
 void config_check_graph(const Config *config, const Source *source);
+/* Takes what is of the provisioner or the infrastructure out of depends_on, into `needs`: it is
+ * there before a service is started, and a session waits for services. */
+void config_split_dependencies(Config *config, Arena *arena);
 /* What fits a service of its kind. */
 void config_check_services(const Config *config, const Source *source);
 /* `key` of the service is a command, and it is empty. */
@@ -33,5 +36,7 @@ void config_check_terminal(const Source *source, const Service *service);
 void config_check_secrets(const Config *config, const Source *source);
 /* Ports: numbers and the variables that tell of them. */
 void config_check_ports(const Config *config, const Source *source);
+/* Hooks, names and files of environments; after paths are resolved. */
+void config_check_environment(const Config *config, const Source *source);
 /* Each {{ reference }} in the file, as it is written: before the environment is merged. */
 void config_check_templates(const Config *config, const Source *source);

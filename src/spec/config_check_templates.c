@@ -132,15 +132,29 @@ static void check_service(Check *c, const Service *service) {
     check_command(c, "hooks.before", &service->hooks.before);
     check_command(c, "hooks.after", &service->hooks.after);
     check_command(c, "hooks.on_failure", &service->hooks.on_failure);
+    if (service->start)
+        check_text(c, "start", service->start, TEMPLATE_LENIENT);
     if (schema_has(&type_service, service, "ready"))
         check_probe(c, "ready", &service->ready);
     if (schema_has(&type_service, service, "live"))
         check_probe(c, "live", &service->live);
 }
 
+static void check_ssh(Check *c, const SshConfig *ssh) {
+    c->base = "provisioner.compute.ssh.";
+    if (ssh->proxy_command)
+        check_text(c, "proxy_command", ssh->proxy_command, TEMPLATE_LENIENT);
+    if (ssh->user)
+        check_text(c, "user", ssh->user, TEMPLATE_LENIENT);
+    if (ssh->root)
+        check_text(c, "root", ssh->root, TEMPLATE_LENIENT);
+    c->base = "";
+}
+
 void config_check_templates(const Config *config, const Source *source) {
     Check c = {.source = source, .values = template_values_of(config, source->arena), .base = ""};
     check_env(&c, &config->env);
+    check_ssh(&c, &config->provisioner.compute.ssh);
     for (size_t i = 0; i < config->services.n; i++)
         check_service(&c, &config->services.at[i]);
 }

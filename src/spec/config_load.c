@@ -16,6 +16,7 @@
 #include "spec/config.h"
 #include "spec/config_check.h"
 #include "spec/config_overlay.h"
+#include "spec/config_place.h"
 #include "spec/env_file.h"
 #include "spec/replicas.h"
 #include "spec/foreign/foreign.h"
@@ -37,6 +38,13 @@ const Service *config_service(const Config *config, const char *name) {
             high = middle;
     }
     return NULL;
+}
+
+bool config_has_environments(const Config *config) {
+    return schema_has(&type_config, config, "provisioner") ||
+           schema_has(&type_config, config, "infrastructure") ||
+           schema_has(&type_config, config, "runner") ||
+           (config->file && str_starts(path_base(config->file), "previewctl."));
 }
 
 bool service_has_job(const Service *service) {
@@ -178,6 +186,12 @@ static void keep_warnings(Config *config, const Report *report, Arena *arena) {
             config->warnings.at[config->warnings.n++] = report_line(&report->at[i], arena);
 }
 
+/* They are what an environment makes, and what a session is given. */
+static bool reads_env_files(const Source *source) {
+    bool session = !source->environment || (source->review && !source->mode);
+    return session && !source->foreign && !source->alone;
+}
+
 static void resolve(Config *config, const Source *source) {
     const char *given = NULL, *resolved = NULL; /* most services have the path of the one before */
     for (size_t i = 0; i < config->services.n; i++) {
@@ -191,7 +205,10 @@ static void resolve(Config *config, const Source *source) {
         resolve_path(config, source, service);
         resolved = service->path; /* a path that cannot be used stays as it is, and is told again */
     }
+    config_check_environment(config, source);
     resolve_env(config, source);
+    if (reads_env_files(source))
+        config_read_env_files(config, source);
     config_check_secrets(config, source);
     config->slug = config_slug(config->name, config->file, source->arena);
     keep_warnings(config, source->report, source->arena);
@@ -234,6 +251,7 @@ static int decode(const Source *source, Config *config) {
     int rc = schema_decode(&d, &type_config, source->value, config);
     config->mode = source->mode ? arena_strdup(source->arena, source->mode) : "";
     name_project(config, source->file, source->arena);
+    config_read_infrastructure(config, source);
     config_check_graph(config, source);
     return rc;
 }
@@ -266,11 +284,15 @@ static const Config *parse(Source *source, const char *text, size_t size) {
         return NULL;
     for (size_t i = 0; i < config->services.n; i++)
         widen_delay(&config->services.at[i]);
+    config_split_dependencies(config, source->arena);
     config_check_services(config, source);
+    config_place_ports(config, source);
     replicas_expand(config, source);
     config_check_ports(config, source);
     config_check_templates(config, source);
     resolve(config, source);
+    if (!source->environment && source->report->errors == errors)
+        config_place_values(config, source);
     if (source->files)
         config->files = *source->files;
     if (source->digests)
@@ -280,7 +302,8 @@ static const Config *parse(Source *source, const char *text, size_t size) {
 
 const Config *config_parse(const char *file, const char *text, size_t size, Arena *arena,
                            Report *report) {
-    Source source = {.file = file, .report = report, .arena = arena, .environment = true};
+    Source source = {
+        .file = file, .report = report, .arena = arena, .environment = true, .alone = true};
     return parse(&source, text, size);
 }
 

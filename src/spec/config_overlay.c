@@ -113,8 +113,10 @@ static const Type *type_of(const Type *type, const char *key) {
     return NULL;
 }
 
-static bool is_empty(const Value *v) {
-    return (v->kind == VALUE_STRING && v->len == 0) || (v->kind == VALUE_LIST && v->list.n == 0) ||
+static bool is_empty(const Type *type, const Value *v) {
+    bool list = type && (type->kind != TYPE_MAP || type->keys);
+    return (v->kind == VALUE_STRING && v->len == 0) ||
+           (v->kind == VALUE_LIST && v->list.n == 0 && list) ||
            (v->kind == VALUE_INT && v->integer == 0);
 }
 
@@ -156,7 +158,8 @@ static const Value *adapt_map(const Type *type, const Value *v, bool overlay, Ar
         const ValuePair *pair = &v->map.at[i];
         const Value *value = pair->value;
         bool none = value->kind == VALUE_NULL;
-        if (type->kind == TYPE_STRUCT && (is_empty(value) || (none && !overlay)))
+        if (type->kind == TYPE_STRUCT &&
+            (is_empty(type_of(type, pair->key), value) || (none && !overlay)))
             continue;
         if (type->kind == TYPE_STRING_MAP && none && !overlay)
             value = scalar(value, VALUE_STRING, "", arena);

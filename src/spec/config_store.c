@@ -43,10 +43,10 @@ static StrMap masked_env(const StrMap *env, const Map *secrets, Arena *arena) {
     return copy;
 }
 
-/* What is waited for, where the file leaves it to us; a group has no condition of its own. */
+/* What is needed or waited for, where the file leaves it to us; a group has no condition of its own. */
 static void name_conditions(const Config *config, Service *service, Arena *arena) {
-    size_t n = service->depends_on.n;
-    DependsOn *deps = arena_alloc(arena, (n + 1) * sizeof(*deps));
+    size_t n = service->depends_on.n, more = service->needs.n;
+    DependsOn *deps = arena_alloc(arena, (n + more + 1) * sizeof(*deps));
     for (size_t i = 0; i < n; i++) {
         deps[i] = service->depends_on.at[i];
         const Service *other = config_service(config, deps[i].name);
@@ -56,7 +56,10 @@ static void name_conditions(const Config *config, Service *service, Arena *arena
         deps[i].condition = server ? DEP_READY : DEP_COMPLETED;
         schema_mark(&type_dependency, &deps[i], "condition");
     }
+    for (size_t i = 0; i < more; i++)
+        deps[n + i] = (DependsOn){.name = service->needs.at[i]};
     service->depends_on.at = deps;
+    service->depends_on.n = n + more;
 }
 
 /* For people: with the conditions that are meant, without the values of secrets. */

@@ -18,6 +18,7 @@ typedef struct Source {
     bool previewctl; /* a file of previewctl: what it knows nothing of is ignored, with a warning */
     bool foreign;    /* a file of another tool, translated */
     const EnvironmentEntry *entry; /* of the session's environment; ConfigAsk */
+    bool alone;                    /* no other file is read */
     bool environment;              /* for an environment, not for a session; ConfigAsk */
     const StrMap *client;          /* environment of whoever asks; NULL: unknown */
     StrList *files;   /* that were read, or looked for, absolute; NULL: nobody wants to know */

@@ -6,9 +6,11 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "spec/environment.h"
 #include "spec/port.h"
+#include "spec/template_inside.h"
 
-enum { PARTS_MAX = 5, ANY_PORT = 20000 };
+enum { ANY_PORT = 20000 };
 
 /* ---- the inside of a reference ---- */
 
@@ -27,18 +29,11 @@ static char *trimmed(const char *p, size_t n, Arena *arena) {
     return arena_strndup(arena, p, n);
 }
 
-/* `{{self.ports.http}}` in its parts. */
-typedef struct Reference {
-    const char *path;
-    const char *part[PARTS_MAX];
-    size_t n; /* parts, also those beyond the last that is kept */
-} Reference;
-
 static Reference split(const char *inside, size_t size, Arena *arena) {
     Reference ref = {.path = trimmed(inside, size, arena)};
     for (char *p = arena_strdup(arena, ref.path); p; ref.n++) {
         char *dot = strchr(p, '.');
-        if (ref.n < PARTS_MAX)
+        if (ref.n < TEMPLATE_PARTS_MAX)
             ref.part[ref.n] = p;
         if (dot)
             *dot++ = '\0';
@@ -49,18 +44,8 @@ static Reference split(const char *inside, size_t size, Arena *arena) {
 
 /* ---- what it stands for ---- */
 
-typedef struct Render {
-    const TemplateValues *values;
-    const TemplateProblems *problems;
-    Arena *arena;
-    TemplateScan scan;
-} Render;
-
-typedef const char *(*LookupFn)(const Render *r, const Reference *ref);
-
-PRINTF(4, 5)
-static const char *problem(const Render *r, const Reference *ref, const char *hint,
-                           const char *format, ...) {
+const char *template_problem(const Render *r, const Reference *ref, const char *hint,
+                             const char *format, ...) {
     if (!r->problems)
         return NULL;
     va_list args;
@@ -71,8 +56,7 @@ static const char *problem(const Render *r, const Reference *ref, const char *hi
     return NULL;
 }
 
-static const char *did_you_mean(const Render *r, const char *word, const char *const *names,
-                                size_t n) {
+const char *template_hint(const Render *r, const char *word, const char *const *names, size_t n) {
     const char *near = str_suggest(word, names, n);
     return near ? arena_printf(r->arena, "did you mean %s?", near) : NULL;
 }
@@ -86,19 +70,19 @@ static const char *no_port(const Render *r, const Reference *ref, const char *se
                             : arena_printf(r->arena, "services.%s", service);
     const char *replica = arena_printf(r->arena, "%s-0", service);
     if (!name && config_service(r->values->config, replica))
-        return problem(
+        return template_problem(
             r, ref,
             arena_printf(r->arena, "each replica has its own: services.%s.port, …", replica),
             "%s has no `port`", whose);
     if (!name)
-        return problem(r, ref, "give it one: `port: auto`", "%s has no `port`", whose);
+        return template_problem(r, ref, "give it one: `port: auto`", "%s has no `port`", whose);
     const char **names = arena_alloc(r->arena, n * sizeof(*names));
     for (size_t i = 0; i < n; i++)
         if (*first[i].name)
             names[k++] = first[i].name;
-    const char *hint = did_you_mean(r, name, names, k);
-    return problem(r, ref, hint ? hint : "name it in its `ports`", "%s has no port named \"%s\"",
-                   whose, name);
+    const char *hint = template_hint(r, name, names, k);
+    return template_problem(r, ref, hint ? hint : "name it in its `ports`",
+                            "%s has no port named \"%s\"", whose, name);
 }
 
 /* `part[from]` is "port", or "ports" with a name after it. */
@@ -107,35 +91,42 @@ static const char *port_of(const Render *r, const Reference *ref, const char *se
     bool one = ref->n == from + 1 && strcmp(ref->part[from], "port") == 0;
     bool named = ref->n == from + 2 && strcmp(ref->part[from], "ports") == 0;
     if (!one && !named)
-        return from == 1 ? problem(r, ref, NULL, "expected self.port or self.ports.<name>")
-                         : problem(r, ref, NULL,
-                                   "expected services.<name>.port or services.<name>.ports.<name>");
+        return from == 1 ? template_problem(r, ref, NULL, "expected self.port or self.ports.<name>")
+                         : template_problem(
+                               r, ref, NULL,
+                               "expected services.<name>.port or services.<name>.ports.<name>");
     const char *name = named ? ref->part[from + 1] : NULL;
+    int64_t here = one && r->values->environment ? entry_port(r->values->environment, service) : 0;
+    if (here)
+        return arena_printf(r->arena, "%" PRId64, here);
     bool nameless = named && !*name; /* in the table that is `port` */
     const PortEntry *port =
         nameless ? NULL : port_table_find(r->values->ports, service, named ? name : "");
-    return port ? arena_printf(r->arena, "%" PRId64, port->number) : no_port(r, ref, service, name);
+    if (port && port->number)
+        return arena_printf(r->arena, "%" PRId64, port->number);
+    bool some = port || (one && config_has_environments(r->values->config));
+    return some ? template_nowhere(r, ref) : no_port(r, ref, service, name);
 }
 
 static const char *look_up_self(const Render *r, const Reference *ref) {
     if (!r->values->self)
-        return problem(r, ref, "name the service: services.<name>.port",
-                       "`self` is known only inside a service");
+        return template_problem(r, ref, "name the service: services.<name>.port",
+                                "`self` is known only inside a service");
     return port_of(r, ref, r->values->self, 1);
 }
 
 static const char *look_up_service(const Render *r, const Reference *ref) {
     const Config *config = r->values->config;
     if (ref->n < 3)
-        return problem(r, ref, NULL,
-                       "expected services.<name>.port or services.<name>.ports.<name>");
+        return template_problem(r, ref, NULL,
+                                "expected services.<name>.port or services.<name>.ports.<name>");
     if (config_service(config, ref->part[1]))
         return port_of(r, ref, ref->part[1], 2);
     const char **names = arena_alloc(r->arena, config->services.n * sizeof(*names));
     for (size_t i = 0; i < config->services.n; i++)
         names[i] = config->services.at[i].name;
-    return problem(r, ref, did_you_mean(r, ref->part[1], names, config->services.n),
-                   "there is no service \"%s\"", ref->part[1]);
+    return template_problem(r, ref, template_hint(r, ref->part[1], names, config->services.n),
+                            "there is no service \"%s\"", ref->part[1]);
 }
 
 static const char *look_up_project(const Render *r, const Reference *ref) {
@@ -143,54 +134,55 @@ static const char *look_up_project(const Render *r, const Reference *ref) {
         return r->values->config->name;
     if (ref->n == 2 && strcmp(ref->part[1], "root") == 0)
         return r->values->config->root;
-    return problem(r, ref, NULL, "expected project.name or project.root");
+    return template_problem(r, ref, NULL, "expected project.name or project.root");
 }
 
 static const char *look_up_var(const Render *r, const Reference *ref) {
     const StrMap *vars = &r->values->config->vars;
     if (ref->n != 2)
-        return problem(r, ref, NULL, "expected vars.<name>");
+        return template_problem(r, ref, NULL, "expected vars.<name>");
     const char *value = strmap_get(vars, ref->part[1]);
     if (value)
         return value;
     const char **names = arena_alloc(r->arena, vars->n * sizeof(*names));
     for (size_t i = 0; i < vars->n; i++)
         names[i] = vars->at[i].name;
-    const char *hint = did_you_mean(r, ref->part[1], names, vars->n);
-    return problem(r, ref, hint ? hint : "set it under `vars:`", "there is no variable \"%s\"",
-                   ref->part[1]);
-}
-
-static const char *look_up_env(const Render *r, const Reference *ref) {
-    if (ref->n != 2 || strcmp(ref->part[1], "name") != 0)
-        return problem(r, ref, "an environment variable is written $NAME, in a command",
-                       "expected env.name");
-    if (!r->values->env_name)
-        return problem(r, ref, NULL, "this is no environment: env.name is known only inside one");
-    return r->values->env_name;
+    const char *hint = template_hint(r, ref->part[1], names, vars->n);
+    return template_problem(r, ref, hint ? hint : "set it under `vars:`",
+                            "there is no variable \"%s\"", ref->part[1]);
 }
 
 /* In the order of template_namespaces. */
 static LookupFn namespace_of(const char *name) {
     static const LookupFn look_ups[TEMPLATE_NAMESPACES] = {
-        look_up_self, look_up_service, look_up_project, look_up_var, look_up_env};
+        look_up_self,         look_up_service,   look_up_project,
+        look_up_var,          template_env_name, template_infrastructure,
+        template_provisioner, template_store,    template_proxy};
     int i = template_namespace(name, strlen(name));
     return i < 0 ? NULL : look_ups[i];
 }
 
 static const char *unknown(const Render *r, const Reference *ref) {
     const char *near = str_suggest(ref->part[0], template_namespaces, TEMPLATE_NAMESPACES);
-    return problem(r, ref,
-                   near ? arena_printf(r->arena, "did you mean %s?", near)
-                        : "there are self, services, project, vars and env; a literal {{ is "
-                          "written {{{{",
-                   "unknown namespace \"%s\"", ref->part[0]);
+    return template_problem(
+        r, ref,
+        near ? arena_printf(r->arena, "did you mean %s?", near)
+             : "there are self, services, infrastructure, provisioner, store, proxy, "
+               "project, vars and env; a literal {{ is written {{{{",
+        "unknown namespace \"%s\"", ref->part[0]);
 }
 
 /* ---- scanning ---- */
 
+static bool needs_nothing(LookupFn look_up) {
+    return look_up == look_up_self || look_up == look_up_service || look_up == look_up_project ||
+           look_up == look_up_var;
+}
+
 static const char *value_of(const Render *r, const Reference *ref) {
     LookupFn look_up = namespace_of(ref->part[0]);
+    if (r->place && (!look_up || needs_nothing(look_up)))
+        return NULL;
     return look_up ? look_up(r, ref) : unknown(r, ref);
 }
 
@@ -198,7 +190,7 @@ static const char *value_of(const Render *r, const Reference *ref) {
 static size_t put_next(Render *r, const char *p, Buf *out) {
     size_t size = template_reference(&r->scan, p), more = template_escaped(&r->scan, p);
     if (more != SIZE_MAX) {
-        buf_puts(out, "{{");
+        buf_puts(out, r->place ? "{{{{" : "{{");
         buf_put(out, p + 4, more);
         return 4 + more;
     }
@@ -209,17 +201,15 @@ static size_t put_next(Render *r, const char *p, Buf *out) {
     Reference ref = split(p + 2, size - 4, r->arena);
     const char *value = value_of(r, &ref);
     if (value)
-        buf_puts(out, value);
+        buf_puts(out, r->place ? template_escape(value, r->scan.mode, r->arena) : value);
     else
         buf_put(out, p, size);
     return size;
 }
 
-const char *template_render(const char *text, TemplateMode mode, const TemplateValues *values,
-                            const TemplateProblems *problems, Arena *arena) {
-    if (!strstr(text, "{{"))
-        return text;
-    Render r = {.values = values, .problems = problems, .arena = arena, .scan = {mode, text}};
+static const char *render(Render r, const char *text) {
+    Arena *arena = r.arena;
+    const TemplateProblems *problems = r.problems;
     Buf out;
     buf_init(&out, MAX_RENDERED_BYTES);
     for (const char *p = text; *p && !out.failed;)
@@ -232,6 +222,20 @@ const char *template_render(const char *text, TemplateMode mode, const TemplateV
                      NULL);
     buf_deinit(&out);
     return result;
+}
+
+const char *template_render(const char *text, TemplateMode mode, const TemplateValues *values,
+                            const TemplateProblems *problems, Arena *arena) {
+    if (!strstr(text, "{{"))
+        return text;
+    return render((Render){values, problems, arena, {mode, text}, false}, text);
+}
+
+const char *template_place(const char *text, TemplateMode mode, const TemplateValues *values,
+                           const TemplateProblems *problems, Arena *arena) {
+    if (!strstr(text, "{{"))
+        return text;
+    return render((Render){values, problems, arena, {mode, text}, true}, text);
 }
 
 /* ---- structs ---- */
@@ -305,7 +309,7 @@ TemplateValues template_values_of(const Config *config, Arena *arena) {
     for (size_t i = 0; i < ports->n; i++)
         if (ports->at[i].automatic)
             ports->at[i].number = ANY_PORT;
-    return (TemplateValues){.config = config, .ports = ports};
+    return (TemplateValues){.config = config, .ports = ports, .checking = true};
 }
 
 /* ---- what differs ---- */

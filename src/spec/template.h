@@ -4,7 +4,12 @@
  * and split at its dots. Values are inserted once: what they hold is not looked at again.
  *
  *     self.port  self.ports.<name>  services.<service>.port  services.<service>.ports.<name>
- *     project.name  project.root  vars.<name>  env.name
+ *     project.name  project.root  vars.<name>
+ *
+ * and those whose values only an environment has:
+ *
+ *     env.name  infrastructure.<name>.port  provisioner.<service>.<OUTPUT>  store.<KEY>
+ *     proxy.domain  proxy.url.<service>
  *
  * Strict (values of `env`): every reference must be one of these, and `{{{{` is a literal `{{`.
  * Lenient (commands, probes, hooks): only what begins with one of the namespaces is a reference;
@@ -18,8 +23,10 @@
 typedef struct TemplateValues {
     const Config *config;
     const PortTable *ports;
-    const char *self;     /* a service; NULL: `self` means nothing here */
-    const char *env_name; /* of the environment; NULL: there is none */
+    const char *self; /* a service; NULL: `self` means nothing here */
+    /* Its ports win over the table. NULL: there is none. */
+    const EnvironmentEntry *environment;
+    bool checking; /* of what nobody knows yet some value is taken: names are what is looked at */
 } TemplateValues;
 
 /* One thing that is wrong: "{{self.prot}}: expected self.port or self.ports.<name>", and the way
@@ -36,6 +43,12 @@ typedef struct TemplateProblems {
 /* The text with values in the place of references; the text itself if it has none. In `arena`. */
 const char *template_render(const char *text, TemplateMode mode, const TemplateValues *values,
                             const TemplateProblems *problems, Arena *arena);
+
+/* The text with the values of values->environment in the place of the references that only an
+ * environment knows; the others stay, for template_render(), which gives these values back as they
+ * are. */
+const char *template_place(const char *text, TemplateMode mode, const TemplateValues *values,
+                           const TemplateProblems *problems, Arena *arena);
 
 /* Of texts that were checked: copies where something changes, the same where nothing does. */
 StrMap template_env(const StrMap *env, const TemplateValues *values, Arena *arena);

@@ -6,8 +6,9 @@
 
 #include "base/attr.h"
 
-const char *const template_namespaces[TEMPLATE_NAMESPACES] = {"self", "services", "project", "vars",
-                                                              "env"};
+const char *const template_namespaces[TEMPLATE_NAMESPACES] = {
+    "self",           "services",    "project", "vars", "env",
+    "infrastructure", "provisioner", "store",   "proxy"};
 
 int template_namespace(const char *name, size_t size) {
     for (int i = 0; i < TEMPLATE_NAMESPACES; i++)

@@ -26,7 +26,7 @@ size_t template_escaped(TemplateScan *scan, const char *p);
 /* Bytes of the blank at `p` (of all that Unicode calls white space); 0: it is none. */
 size_t template_blank(const char *p, size_t n);
 
-enum { TEMPLATE_NAMESPACES = 5 };
+enum { TEMPLATE_NAMESPACES = 9 };
 extern const char *const template_namespaces[TEMPLATE_NAMESPACES];
 /* Its index; -1: it is none. */
 int template_namespace(const char *name, size_t size);

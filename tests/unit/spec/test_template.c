@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "harness/test.h"
+#include "spec/environment.h"
 #include "spec/template.h"
 
 static Arena arena;
@@ -102,8 +103,7 @@ TEST(a_strict_template_is_scanned_by_these_rules)
         {"{{vars.K}}", NULL, "{{vars.K}}: there is no variable \"K\""},
         {"{{vars}}", NULL, "{{vars}}: expected vars.<name>"},
         {"{{vars.a.b}}", NULL, "{{vars.a.b}}: expected vars.<name>"},
-        {"{{env.name}}", NULL,
-         "{{env.name}}: this is no environment: env.name is known only inside one"},
+        {"{{env.name}}", NULL, "{{env.name}}: only an environment has this"},
         {"{{env.HOME}}", NULL, "{{env.HOME}}: expected env.name"},
         {"{{ .Values.x }}", NULL, "{{.Values.x}}: unknown namespace \"\""},
         {"{{services.web.port}}:{{self.port}}/{{vars.region}}", "3042:8042/eu", NULL},
@@ -166,7 +166,8 @@ TEST(outside_a_service_nobody_is_self)
 TEST(in_an_environment_its_name_is_known)
 {
     TemplateValues all = values();
-    all.env_name = "pr-1";
+    EnvironmentEntry entry = {.name = "pr-1"};
+    all.environment = &entry;
     CHECK_STR(template_render("x-{{env.name}}", TEMPLATE_STRICT, &all, NULL, &arena), "x-pr-1");
 }
 

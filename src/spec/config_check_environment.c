@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is said of environments: that names exist, and that files are where they may be. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "spec/config_check.h"
+#include "spec/environment_name.h"
+
+typedef struct Check {
+    const Config *config;
+    const Source *source;
+} Check;
+
+/* ---- hooks ---- */
+
+/* The file that a command begins with, if that is written as a path; NULL: it is none, or what the
+ * shell makes of it is not known. */
+static const char *script_of(const char *command, Arena *arena) {
+    command += strspn(command, " \t\r\n");
+    size_t n = strcspn(command, " \t\r\n;&|<>()");
+    const char *word = arena_strndup(arena, command, n);
+    bool path = str_starts(word, "./") || str_starts(word, "../") || word[0] == '/';
+    return path && !strpbrk(word, "$`\"'\\*?[{~") ? word : NULL;
+}
+
+/* Hooks begin in the project's directory. */
+static void check_hook(const Check *c, const char *key, const EnvironmentHook *hook) {
+    const Source *source = c->source;
+    const char *script = hook_given(hook) ? script_of(hook->command, source->arena) : NULL;
+    if (!script || !source->review)
+        return;
+    AUTO_FREE char *path = path_join(c->config->root, script);
+    if (access(path, F_OK) < 0)
+        source_problem(source, key, "paths are relative to the project",
+                       "there is no script \"%s\"", script);
+}
+
+static void check_hooks(const Check *c) {
+    const ProvisionerConfig *p = &c->config->provisioner;
+    const RunnerConfig *r = &c->config->runner;
+    check_hook(c, "provisioner.before", &p->before);
+    check_hook(c, "provisioner.after", &p->after);
+    check_hook(c, "provisioner.compute.create", &p->compute.create);
+    check_hook(c, "provisioner.compute.destroy", &p->compute.destroy);
+    for (size_t i = 0; i < p->services.n; i++) {
+        const ProvisionedService *s = &p->services.at[i];
+        const char *path = arena_printf(c->source->arena, "provisioner.services.%s", s->name);
+#define KEY(member) arena_printf(c->source->arena, "%s." member, path)
+        if (s->outputs.n == 0)
+            source_problem(c->source, path, "name what its `seed` prints",
+                           "\"outputs\" is missing: each provisioner service has at least one");
+        check_hook(c, KEY("init"), &s->init);
+        check_hook(c, KEY("seed"), &s->seed);
+        check_hook(c, KEY("reset"), &s->reset);
+        check_hook(c, KEY("destroy"), &s->destroy);
+#undef KEY
+    }
+    check_hook(c, "runner.before", &r->before);
+    check_hook(c, "runner.build", &r->build);
+    check_hook(c, "runner.deploy", &r->deploy);
+    check_hook(c, "runner.after", &r->after);
+    check_hook(c, "runner.destroy", &r->destroy);
+}
+
+/* ---- names ---- */
+
+static void check_service_named(const Check *c, const char *path, const char *name) {
+    const Config *config = c->config;
+    if (config_service(config, name))
+        return;
+    const char **names = arena_alloc(c->source->arena, (config->services.n + 1) * sizeof(*names));
+    for (size_t i = 0; i < config->services.n; i++)
+        names[i] = config->services.at[i].name;
+    const char *near = str_suggest(name, names, config->services.n);
+    source_problem(c->source, path,
+                   near ? arena_printf(c->source->arena, "did you mean %s?", near) : NULL,
+                   "there is no service \"%s\"", name);
+}
+
+/* Hooks are told of a port by a variable made of the name. */
+static void check_variables(const Check *c) {
+    const Config *config = c->config;
+    for (size_t i = 0; i < config->infrastructure.services.n; i++) {
+        const char *name = config->infrastructure.services.at[i].name;
+        const char *variable = environment_variable(name, c->source->arena);
+        for (size_t k = 0; k < config->services.n; k++) {
+            const char *other = config->services.at[k].name;
+            if (strcmp(other, name) != 0 &&
+                strcmp(environment_variable(other, c->source->arena), variable) == 0)
+                source_problem(c->source, arena_printf(c->source->arena, "services.%s", other),
+                               "rename one of them",
+                               "its variable PREVIEWCTL_PORT_%s is also that of the "
+                               "infrastructure service %s",
+                               variable, name);
+        }
+    }
+}
+
+/* ---- services ---- */
+
+/* Does `path`, relative to `from` (both without links), lead out of `root`? */
+static bool leaves(const char *root, const char *from, const char *path) {
+    size_t depth = 0;
+    for (const char *p = from + strlen(root); *p; p++)
+        depth += *p == '/' && p[1] && p[1] != '/';
+    while (*path) {
+        size_t n = strcspn(path, "/");
+        bool up = n == 2 && path[0] == '.' && path[1] == '.';
+        if (up && depth == 0)
+            return true;
+        if (up)
+            depth--;
+        else if (n > 0 && !(n == 1 && path[0] == '.'))
+            depth++;
+        path += n + (path[n] == '/');
+    }
+    return false;
+}
+
+static void check_env_file(const Check *c, const Service *service) {
+    const char *file = service->env_file;
+    if (file[0] == '/')
+        PROBLEM(c->source, service, "env_file", "it is relative to the service's `path`",
+                "\"%s\" is an absolute path", file);
+    else if (service->path[0] == '/' && leaves(c->config->root, service->path, file))
+        PROBLEM(c->source, service, "env_file", "use a file inside the project",
+                "\"%s\" leads out of the project", file);
+    else if (!*path_base(file) || strcmp(path_base(file), ".") == 0)
+        PROBLEM(c->source, service, "env_file", NULL, "\"%s\" is a directory", file);
+}
+
+static void check_service(const Check *c, const Service *service) {
+    check_env_file(c, service);
+    for (size_t i = 0; i < service->proxy.n; i++)
+        check_service_named(
+            c,
+            service_key_path(c->source, service,
+                             arena_printf(c->source->arena, "proxy[%zu].to.service", i)),
+            service->proxy.at[i].to.service);
+}
+
+void config_check_environment(const Config *config, const Source *source) {
+    Check c = {config, source};
+    const StrList *autostart = &config->runner.compose.autostart;
+    check_hooks(&c);
+    check_variables(&c);
+    for (size_t i = 0; i < autostart->n; i++)
+        check_service_named(&c, arena_printf(source->arena, "runner.compose.autostart[%zu]", i),
+                            autostart->at[i]);
+    for (size_t i = 0; i < config->services.n; i++)
+        check_service(&c, &config->services.at[i]);
+}
