@@ -112,7 +112,7 @@ int manifest_build(const Config *config, const EnvironmentEntry *entry, Arena *a
                    Err *err) {
     Build b = {.config = config, .entry = entry, .arena = arena};
     PortTable ports = ports_of(&b);
-    b.values = (TemplateValues){.config = config, .ports = &ports, .env_name = entry->name};
+    b.values = (TemplateValues){.config = config, .ports = &ports, .environment = entry};
     Manifest manifest = {
         .version = MANIFEST_VERSION,
         .env_name = entry->name,
