@@ -64,6 +64,23 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_LEFTOVERS] = serve_backends,
     [ROUTE_LEFTOVERS_DELETE] = serve_leftovers_delete,
     [ROUTE_WORKFLOW_EVENTS] = serve_workflow_events,
+    [ROUTE_ENVIRONMENTS] = serve_list,
+    [ROUTE_NAMESPACE_ENVIRONMENTS] = serve_list,
+    [ROUTE_ENVIRONMENT_CREATE] = serve_environment_create,
+    [ROUTE_ENVIRONMENT] = serve_object,
+    [ROUTE_ENVIRONMENT_STATUS] = serve_object,
+    [ROUTE_ENVIRONMENT_DELETE] = serve_environment_delete,
+    [ROUTE_ENVIRONMENT_PROVISION] = serve_environment_action,
+    [ROUTE_ENVIRONMENT_REFRESH] = serve_environment_action,
+    [ROUTE_ENVIRONMENT_STEP] = serve_environment_action,
+    [ROUTE_ENVIRONMENT_START] = serve_environment_action,
+    [ROUTE_ENVIRONMENT_STOP] = serve_environment_action,
+    [ROUTE_ENVIRONMENT_HOOK] = serve_environment_action,
+    [ROUTE_ENVIRONMENT_INVALIDATE] = serve_environment_action,
+    [ROUTE_ENVIRONMENT_CANCEL] = serve_environment_cancel,
+    [ROUTE_ENVIRONMENT_EVENTS] = serve_environment_events,
+    [ROUTE_ENVIRONMENT_ENTRY] = serve_environment_entry,
+    [ROUTE_ENVIRONMENT_LOG] = serve_log,
     [ROUTE_REVIEW] = serve_review,
     [ROUTE_SERVER] = serve_server,
     [ROUTE_SERVER_STOP] = serve_server_leave,
@@ -81,8 +98,8 @@ ObjectKind route_kind(RouteId id) {
 
 Object *find_object(Api *api, Request *request, const RouteMatch *match) {
     ObjectKind kind = route_kind(match->id);
-    bool target = kind == OBJECT_TARGET;
-    const char *space = target ? match->vars[0] : NULL, *name = match->vars[target];
+    bool spaced = kind == OBJECT_TARGET || kind == OBJECT_ENVIRONMENT;
+    const char *space = spaced ? match->vars[0] : NULL, *name = match->vars[spaced];
     Object *object = object_find(api->objects, kind, space, name);
     if (!object)
         reply_not_found(request, object_group(kind), object_plural(kind), name);
@@ -201,6 +218,8 @@ static void handle(void *arg, Request *request) {
         return;
     RouteMatch match =
         route_match(method_of(request->method), request->uri.path.at, request->uri.path.n);
+    if (match.id != ROUTES && environments_wait(api, request, &match))
+        return;
     if (match.id != ROUTES)
         route_handlers[match.id](api, request, &match);
     else if (match.allowed)

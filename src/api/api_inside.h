@@ -79,6 +79,15 @@ void serve_timeline(Api *api, Request *request, const RouteMatch *match);
 void serve_workflow_create(Api *api, Request *request, const RouteMatch *match);
 void serve_workflow_delete(Api *api, Request *request, const RouteMatch *match);
 void serve_workflow_cancel(Api *api, Request *request, const RouteMatch *match);
+/* environments.c */
+/* True: the mirror of the store is looked after first, or cannot be, which is answered. */
+bool environments_wait(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_create(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_delete(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_action(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_cancel(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_events(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_entry(Api *api, Request *request, const RouteMatch *match);
 /* backends.c */
 void serve_backends(Api *api, Request *request, const RouteMatch *match);
 void serve_leftovers_delete(Api *api, Request *request, const RouteMatch *match);

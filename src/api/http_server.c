@@ -62,6 +62,8 @@ struct Exchange {
     size_t header_n;
     HttpStream stream;
     Call after;
+    List wait; /* HttpServer.waiting */
+    LoopFn gone;
 };
 
 struct HttpServer {
@@ -75,6 +77,7 @@ struct HttpServer {
     VEC(Call) calls; /* request_after, of requests that are over */
     List conns;      /* Conn.link */
     List streams;    /* HttpStream.link */
+    List waiting;    /* Exchange.wait */
     Pump pump;
     size_t conn_n;
     Conn *accepting;
@@ -191,6 +194,21 @@ HttpStream *request_stream(Request *request, const StreamAsk *ask) {
     stream_begin(stream, &x->conn->server->pump);
     list_append(&x->conn->server->streams, &stream->link);
     return stream;
+}
+
+void request_wait(Request *request, void *what, LoopFn gone) {
+    Exchange *x = request->inside;
+    request->waited = what;
+    x->gone = gone;
+    list_append(&x->conn->server->waiting, &x->wait);
+    MHD_suspend_connection(x->mhd);
+}
+
+void request_resume(Request *request) {
+    Exchange *x = request->inside;
+    list_remove(&x->wait);
+    MHD_resume_connection(x->mhd);
+    schedule_soon(x->conn->server);
 }
 
 void request_set_header(Request *request, const char *name, const char *value) {
@@ -321,7 +339,7 @@ static void finish(Exchange *x, const char *method) {
     request->peer = x->conn->peer;
     request->denied = x->conn->refused ? x->conn->denied.msg : NULL;
     server->options.handle(server->options.arg, request);
-    assert(x->answered);
+    assert(x->answered || !list_empty(&x->wait));
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *url,
@@ -341,6 +359,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
         *size = 0;
         return MHD_YES;
     }
+    if (!x->answered && x->conn->server->stopping)
+        return MHD_NO;
     if (!x->answered)
         finish(x, method);
     return MHD_YES;
@@ -359,6 +379,7 @@ static void *on_uri(void *arg, const char *uri, struct MHD_Connection *mhd) {
     x->uri_at = uri;
     buf_init(&x->body, MAX_REQUEST_BYTES);
     arena_init(&x->arena);
+    list_init(&x->wait);
     x->request = (Request){.arena = &x->arena, .inside = x, .body = ""};
     return x;
 }
@@ -531,6 +552,7 @@ HttpServer *http_server_new(const HttpServerOptions *options) {
         server->options.idle_timeout_s = HTTP_IDLE_S;
     list_init(&server->conns);
     list_init(&server->streams);
+    list_init(&server->waiting);
     pump_init(&server->pump, options->loop);
     server->listen_fd = -1;
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -554,11 +576,21 @@ static void end_streams(HttpServer *server) {
         MHD_run(server->daemon);
 }
 
+/* Their connections are closed without an answer: who may ask again does. */
+static void end_waiting(HttpServer *server) {
+    while (!list_empty(&server->waiting)) {
+        Exchange *x = container_of(server->waiting.next, Exchange, wait);
+        x->gone(x->request.waited);
+        request_resume(&x->request);
+    }
+}
+
 HttpServer *http_server_free(HttpServer *server) {
     if (!server)
         return NULL;
     http_server_listen(server, -1);
     server->stopping = true;
+    end_waiting(server);
     end_streams(server);
     server->epoll = poll_free(server->epoll);
     MHD_stop_daemon(server->daemon);

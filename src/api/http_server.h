@@ -3,7 +3,8 @@
  * wrong is put right here.
  *
  * A handler is called with each complete request and answers it before it returns: with a reply, or
- * with a stream, which is asked for bytes whenever the client can take some. Requests that two
+ * with a stream, which is asked for bytes whenever the client can take some. One that must know
+ * something first waits for it (request_wait), and is called again. Requests that two
  * parsers could read differently (two Hosts, both lengths, absolute URIs, NULs) are refused with a
  * Status and the connection is closed. */
 #pragma once
@@ -33,6 +34,7 @@ typedef struct Request {
     /* why this client may ask nothing (HttpServerOptions.admit); NULL: it may */
     const char *denied;
     Arena *arena; /* lives as long as the request */
+    void *waited; /* what the handler has waited for, the newest; NULL: for nothing yet */
     Exchange *inside;
 } Request;
 
@@ -90,6 +92,12 @@ typedef struct StreamAsk {
  * http_stream_wake. */
 HttpStream *request_stream(Request *request, const StreamAsk *ask);
 void http_stream_wake(HttpStream *stream);
+
+/* The handler answers later: it is called again after request_resume, with `what` as
+ * request->waited. `gone` is called instead if the server ends before. Bound the waiting: nobody
+ * looks at the client meanwhile. */
+void request_wait(Request *request, void *what, LoopFn gone);
+void request_resume(Request *request);
 
 /* Calls fn from the loop once the reply to this request has left us, or its client has gone. */
 void request_after(Request *request, LoopFn fn, void *arg);

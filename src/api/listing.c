@@ -81,8 +81,11 @@ static int check_initial_events(Request *request) {
 
 static int parse_ask(Request *request, const RouteMatch *match, ListAsk *ask) {
     Err err;
-    *ask = (ListAsk){.kind = route_kind(match->id),
-                     .space = match->id == ROUTE_TARGETS ? match->vars[0] : NULL};
+    *ask =
+        (ListAsk){.kind = route_kind(match->id),
+                  .space = match->id == ROUTE_TARGETS || match->id == ROUTE_NAMESPACE_ENVIRONMENTS
+                               ? match->vars[0]
+                               : NULL};
     ask->table = table_wanted(request);
     ask->include = table_include(request);
     ask->bookmarks = request_flag(request, "allowWatchBookmarks");

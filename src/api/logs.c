@@ -143,7 +143,7 @@ static int parse_lists(Request *request, LogAsk *ask) {
     const char **targets = arena_alloc(request->arena, MAX_URI_PARAMS * sizeof(*targets));
     for (size_t i = 0; i < request->uri.query_n; i++) {
         const StrPair *pair = &request->uri.query[i];
-        if (strcmp(pair->name, ask->workflow ? "step" : "target") == 0)
+        if (strcmp(pair->name, ask->workflow || ask->environment ? "step" : "target") == 0)
             targets[ask->targets.n++] = pair->value;
         else if (strcmp(pair->name, "after") == 0 &&
                  parse_cursor(request, ask, pair->value, &after[ask->after_n++]) < 0)
@@ -182,11 +182,15 @@ static void choose_target(Api *api, Request *request, const RouteMatch *match, L
 
 void serve_log(Api *api, Request *request, const RouteMatch *match) {
     bool workflow = match->id == ROUTE_WORKFLOW_LOG;
-    LogAsk ask = {.slug = workflow ? NULL : match->vars[0],
-                  .workflow = workflow ? match->vars[0] : NULL};
+    bool environment = match->id == ROUTE_ENVIRONMENT_LOG;
+    LogAsk ask = {.slug = workflow || environment ? NULL : match->vars[0],
+                  .workflow = workflow ? match->vars[0] : NULL,
+                  .space = environment ? match->vars[0] : NULL,
+                  .environment = environment ? match->vars[1] : NULL};
     const char *format = request_param(request, "format");
     Err err;
-    if (workflow ? !find_object(api, request, match) : !session_exists(api, request, ask.slug))
+    if (workflow || environment ? !find_object(api, request, match)
+                                : !session_exists(api, request, ask.slug))
         return;
     if (format && strcmp(format, "json") != 0 && strcmp(format, "raw") != 0) {
         param_bad(request, "format", format, "it is json or raw");

@@ -185,6 +185,16 @@ static const Column workflow_columns[] = {
     {"Left", "string", "", "why not all that it made is gone", 1, {"status", "left"}, NULL},
 };
 
+static const Column environment_columns[] = {
+    {"Name", "string", "name", "as it was given", 0, {"spec", "name"}, NULL},
+    {"Status", "string", "", "how far it is", 0, {"status", "phase"}, NULL},
+    {"Branch", "string", "", "what is checked out", 0, {"spec", "branch"}, NULL},
+    {"Mode", "string", "", "whose overlay it has", 0, {"spec", "mode"}, NULL},
+    {"Age", "string", "", "since it was created", 0, {NULL}, cell_age},
+    {"Path", "string", "", "its worktree", 0, {"spec", "path"}, NULL},
+    {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL},
+};
+
 typedef struct Columns {
     const Column *at;
     size_t n;
@@ -195,6 +205,7 @@ static Columns columns_of(ObjectKind kind) {
     case OBJECT_SESSION: return (Columns){session_columns, COUNT(session_columns)};
     case OBJECT_TARGET: return (Columns){target_columns, COUNT(target_columns)};
     case OBJECT_WORKFLOW: return (Columns){workflow_columns, COUNT(workflow_columns)};
+    case OBJECT_ENVIRONMENT: return (Columns){environment_columns, COUNT(environment_columns)};
     case OBJECT_KINDS: break;
     }
     UNREACHABLE();

@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/backends/orphans.h"
+#include "engine/environments/environment.h"
 #include "engine/sessions/enablement.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/target.h"
@@ -102,6 +103,8 @@ Engine *engine_new(const EngineOptions *options) {
     list_init(&engine->dirty);
     list_init(&engine->workflows);
     list_init(&engine->sweeps);
+    list_init(&engine->environments);
+    list_init(&engine->refreshes);
     list_init(&engine->dirty_workflows);
     list_init(&engine->slot_wait);
     list_init(&engine->unsettled);
@@ -123,6 +126,7 @@ Engine *engine_free(Engine *engine) {
         session_free(session);
     }
     workflows_free(engine);
+    environments_leave(engine);
     orphans_free(engine);
     backend_pool_free(engine->pool);
     events_end(engine);
@@ -130,6 +134,7 @@ Engine *engine_free(Engine *engine) {
     worker_free(engine->reader);
     file_watcher_free(engine->files);
     worker_free(engine->store_worker);
+    environments_free(engine); /* no worker has anything of them any more */
     deferred_free(engine->drain);
     timer_free(engine->calm);
     engine->alarm = alarm_free(engine->alarm);
@@ -262,11 +267,11 @@ bool engine_idle(const Engine *engine) {
                 session->facts[i].want == WANT_RUN && !session->done)
                 return false;
     }
-    return workflows_idle(engine);
+    return workflows_idle(engine) && environments_idle(engine);
 }
 
 bool engine_empty(const Engine *engine) {
-    return list_empty(&engine->sessions) && workflows_idle(engine);
+    return list_empty(&engine->sessions) && workflows_idle(engine) && environments_idle(engine);
 }
 
 void engine_stop_all(Engine *engine) {

@@ -13,7 +13,8 @@
  *     events/   what happened, and what is told of it
  *     targets/  one target: its runs, probes, hooks, files
  *     sessions/ one session: its config, life and files
- *     workflows/ one workflow: its steps, life and files */
+ *     workflows/ one workflow: its steps, life and files
+ *     environments/ one environment: what the store knows of it, and what is done to it */
 #pragma once
 
 #include "engine/backends/backend_pool.h"
@@ -33,22 +34,25 @@ struct Engine {
     List sweeps;       /* Sweep.link: backends that are looked through */
     Objects *objects;
     HttpClient *http;
-    Worker *worker;       /* writes state files; NULL: scripted */
-    Worker *store_worker; /* for EngineOptions.store, which may keep it waiting */
-    Worker *reader;       /* reads the inputs of jobs; NULL: scripted */
-    FileWatcher *files;   /* NULL: scripted */
-    List sessions;        /* Session.link */
-    List dirty;           /* Target.dirty */
-    List workflows;       /* Workflow.link */
-    List dirty_workflows; /* Workflow.dirty */
-    List unsettled;       /* Session.unsettled */
-    List slot_wait;       /* Target.slot_wait, in order of plan_slot_compare */
-    List tidy;            /* Target.tidy */
-    List lingering;       /* Target.lingers */
-    List scheduled;       /* Target.scheduled */
-    Alarm *alarm;         /* at the next of their times; NULL: nobody has one */
-    List event_logs;      /* EventLog.dirty */
-    Timer *calm;          /* a moment after something changed */
+    Worker *worker;              /* writes state files; NULL: scripted */
+    Worker *store_worker;        /* for EngineOptions.store, which may keep it waiting */
+    Worker *reader;              /* reads the inputs of jobs; NULL: scripted */
+    FileWatcher *files;          /* NULL: scripted */
+    List sessions;               /* Session.link */
+    List dirty;                  /* Target.dirty */
+    List workflows;              /* Workflow.link */
+    List dirty_workflows;        /* Workflow.dirty */
+    List environments;           /* Environment.link */
+    int64_t environments_change; /* of the store: what we know of it */
+    List refreshes;              /* Refresh.link */
+    List unsettled;              /* Session.unsettled */
+    List slot_wait;              /* Target.slot_wait, in order of plan_slot_compare */
+    List tidy;                   /* Target.tidy */
+    List lingering;              /* Target.lingers */
+    List scheduled;              /* Target.scheduled */
+    Alarm *alarm;                /* at the next of their times; NULL: nobody has one */
+    List event_logs;             /* EventLog.dirty */
+    Timer *calm;                 /* a moment after something changed */
     bool calming;
     int slots, slots_used;
     Deferred *drain;

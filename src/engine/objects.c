@@ -37,6 +37,7 @@ static const struct {
     [OBJECT_SESSION] = {"Session", "sessions", "tilt.dev"},
     [OBJECT_TARGET] = {"Target", "targets", "thole.dev"},
     [OBJECT_WORKFLOW] = {"Workflow", "workflows", "thole.dev"},
+    [OBJECT_ENVIRONMENT] = {"Environment", "environments", "thole.dev"},
 };
 
 const char *object_kind_name(ObjectKind kind) {

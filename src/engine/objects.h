@@ -13,7 +13,13 @@
 #include "data/schema.h"
 #include "loop/loop.h"
 
-typedef enum ObjectKind { OBJECT_SESSION, OBJECT_TARGET, OBJECT_WORKFLOW, OBJECT_KINDS } ObjectKind;
+typedef enum ObjectKind {
+    OBJECT_SESSION,
+    OBJECT_TARGET,
+    OBJECT_WORKFLOW,
+    OBJECT_ENVIRONMENT,
+    OBJECT_KINDS
+} ObjectKind;
 
 typedef struct Objects Objects;
 typedef struct Object Object;

@@ -366,6 +366,74 @@ static void add_destruction(Builder *b) {
                                    .complete = "State removed"});
 }
 
+/* ---- what people ask for ---- */
+
+static void add_stop(Builder *b) {
+    if (has_commands(b->config))
+        add(b,
+            (LifecycleStep){.name = "stop_services",
+                            .phase = LIFECYCLE_STOP,
+                            .kind = STEP_STOP_SERVICES,
+                            .undoes = "start_services",
+                            .starting = "Stopping services...",
+                            .complete = "Services stopped"},
+            NEEDS_NOTHING);
+    if (has_infrastructure(b->config))
+        add(b,
+            (LifecycleStep){.name = "stop_infra",
+                            .phase = LIFECYCLE_STOP,
+                            .kind = STEP_STOP_INFRA,
+                            .undoes = "start_infra",
+                            .starting = "Stopping infrastructure containers...",
+                            .complete = "Infrastructure containers stopped"},
+            NEEDS_NOTHING);
+}
+
+const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
+                                      const ProvisionedService **ret) {
+    __auto_type services = &config->provisioner.services;
+    *ret = NULL;
+    for (size_t i = 0; i < services->n && !*ret; i++)
+        if (strcmp(services->at[i].name, service) == 0)
+            *ret = &services->at[i];
+    if (!*ret)
+        return NULL;
+    const EnvironmentHook *hook = strcmp(action, "init") == 0      ? &(*ret)->init
+                                  : strcmp(action, "seed") == 0    ? &(*ret)->seed
+                                  : strcmp(action, "reset") == 0   ? &(*ret)->reset
+                                  : strcmp(action, "destroy") == 0 ? &(*ret)->destroy
+                                                                   : NULL;
+    return hook && hook_given(hook) ? hook : NULL;
+}
+
+/* init has nothing to say; what destroy says is nobody's. */
+static bool is_listened_to(const char *action) {
+    return strcmp(action, "seed") == 0 || strcmp(action, "reset") == 0;
+}
+
+static void add_hook(Builder *b) {
+    const LifecycleAsk *ask = b->ask;
+    const ProvisionedService *service;
+    const EnvironmentHook *hook = lifecycle_hook(b->config, ask->service, ask->action, &service);
+    if (!hook)
+        return;
+    const char *brief = in_brief(b, hook->command);
+    add(b,
+        (LifecycleStep){
+            .name = arena_printf(b->arena, "core_%s_%s", ask->action, ask->service),
+            .phase = LIFECYCLE_HOOK,
+            .kind = STEP_HOOK,
+            .service = ask->service,
+            .action = ask->action,
+            .hook = hook,
+            .outputs = is_listened_to(ask->action) ? &service->outputs : NULL,
+            .place = HOOK_PROJECT,
+            .starting =
+                arena_printf(b->arena, "Running %s of %s → %s", ask->action, ask->service, brief),
+            .complete = arena_printf(b->arena, "Ran %s of %s", ask->action, ask->service)},
+        NEEDS_NOTHING);
+}
+
 Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena) {
     Builder b = {.ask = ask, .config = ask->config, .arena = arena};
     if (ask->phases & LIFECYCLE_PROVISION)
@@ -374,6 +442,10 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena) {
         add_run(&b);
     if (ask->phases & LIFECYCLE_DESTROY)
         add_destruction(&b);
+    if (ask->phases & LIFECYCLE_STOP)
+        add_stop(&b);
+    if (ask->phases & LIFECYCLE_HOOK)
+        add_hook(&b);
     return b.list;
 }
 

@@ -29,7 +29,9 @@
 typedef enum LifecyclePhase {
     LIFECYCLE_PROVISION = 1,
     LIFECYCLE_RUN = 2,
-    LIFECYCLE_DESTROY = 4
+    LIFECYCLE_DESTROY = 4,
+    LIFECYCLE_STOP = 8, /* stop_services  stop_infra: nothing is undone */
+    LIFECYCLE_HOOK = 16 /* core_<action>_<service>: one hook that people ask for */
 } LifecyclePhase;
 
 /* Who does it. */
@@ -84,12 +86,17 @@ typedef struct LifecycleAsk {
     const ComputeAccess *compute; /* to destroy: what there is; NULL: none yet. What is not
                                      `managed` is left standing (attached, --keep-worktree) */
     bool attached;                /* the worktree is given: create_compute is no step */
+    const char *service, *action; /* LIFECYCLE_HOOK: of the provisioner; init, seed, reset, … */
     unsigned phases;              /* of LifecyclePhase */
 } LifecycleAsk;
 
 /* In `arena`; strings of the config are lent. Inputs are chained over the steps that are listed:
  * of an environment in the store list both phases, also where only one of them is walked. */
 Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena);
+/* A hook of a provisioned service, by its action. NULL: it has none such; *ret NULL: nor is there
+ * the service. */
+const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
+                                      const ProvisionedService **ret);
 /* UINT32_MAX: there is none of that name. */
 uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name);
 /* Index of the step; ERR_NOT_FOUND lists those that there are, with a did-you-mean. */

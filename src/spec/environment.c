@@ -140,3 +140,8 @@ void entry_set_outputs(EnvironmentEntry *entry, const char *service, const StrMa
 const char *entry_path(const EnvironmentEntry *entry) {
     return entry->compute && entry->compute->path ? entry->compute->path : "";
 }
+
+const char *entry_root(const EnvironmentEntry *entry) {
+    const ComputeAccess *compute = entry->compute;
+    return compute && compute->root && *compute->root ? compute->root : entry_path(entry);
+}

@@ -169,3 +169,6 @@ void entry_set_outputs(EnvironmentEntry *entry, const char *service, const StrMa
                        Arena *arena);
 /* "": it has none yet. */
 const char *entry_path(const EnvironmentEntry *entry);
+/* Where the project is in it: the directory of its config file, whose repository may begin above
+ * it; or that of another machine. "": not known yet. */
+const char *entry_root(const EnvironmentEntry *entry);

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "unit/api/fake_engine.c"
+#include "unit/api/fake_environments.c"
 #include "unit/api/fake_events.c"
 
 enum { TURNS = 200, INPUT_MAX = 150 << 10 };

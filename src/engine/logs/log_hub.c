@@ -212,6 +212,9 @@ static void keep_ask(LogStream *stream, const LogAsk *ask) {
     stream->ask.after = after;
     stream->ask.slug = ask->slug ? arena_strdup(&stream->arena, ask->slug) : NULL;
     stream->ask.workflow = ask->workflow ? arena_strdup(&stream->arena, ask->workflow) : NULL;
+    stream->ask.space = ask->space ? arena_strdup(&stream->arena, ask->space) : NULL;
+    stream->ask.environment =
+        ask->environment ? arena_strdup(&stream->arena, ask->environment) : NULL;
     stream->asked.n = ask->targets.n;
     stream->asked.at = arena_alloc(&stream->arena, (ask->targets.n + 1) * sizeof(char *));
     for (size_t i = 0; i < ask->targets.n; i++)
@@ -237,7 +240,9 @@ LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *
     arena_init(&stream->arena);
     map_init(&stream->places);
     keep_ask(stream, ask);
-    stream->kind = ask->workflow ? &log_of_workflow : &log_of_session;
+    stream->kind = ask->workflow      ? &log_of_workflow
+                   : ask->environment ? &log_of_environment
+                                      : &log_of_session;
     stream->ask.follow = ask->follow && stream->kind->goes_on(stream);
     stream->dir = stream->kind->dir(stream);
     if (stream->kind->open(stream, err) < 0)

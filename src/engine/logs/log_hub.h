@@ -18,9 +18,10 @@ typedef struct LogCursor { /* continue after this, per target */
 } LogCursor;
 
 typedef struct LogAsk {
-    const char *slug;     /* session; also one that is down */
-    const char *workflow; /* name of its object, instead of a session */
-    StrList targets;      /* names of resources or targets; names or uuids of steps; empty: all */
+    const char *slug;                /* session; also one that is down */
+    const char *workflow;            /* name of its object, instead of a session */
+    const char *space, *environment; /* namespace and name of its object, likewise */
+    StrList targets; /* names of resources or targets; names or uuids of steps; empty: all */
     bool follow;
     int64_t tail;               /* last n lines of each target; -1: all */
     int64_t since_us, until_us; /* 0: no bound */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a stream of logs shares with those that know whose logs they are: sessions
- * (log_session.c) and workflows (log_workflow.c). */
+ * (log_session.c), workflows (log_workflow.c), environments (log_environment.c). */
 #pragma once
 
 #include "base/map.h"
@@ -19,7 +19,7 @@ typedef struct LogKind {
     void (*leave)(LogStream *stream);
 } LogKind;
 
-extern const LogKind log_of_session, log_of_workflow;
+extern const LogKind log_of_session, log_of_workflow, log_of_environment;
 
 /* What a stream knows of a step, kept in a byte. */
 typedef enum LogStep {

@@ -19,6 +19,7 @@
 #include "data/json.h"
 #include "engine/sessions/enablement.h"
 #include "engine/backends/orphans.h"
+#include "engine/environments/environment.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/target.h"
@@ -301,7 +302,7 @@ int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
             adopt(session);
     }
     closedir(dir);
-    if (workflows_adopt(engine, err) < 0)
+    if (workflows_adopt(engine, err) < 0 || environments_adopt(engine, err) < 0)
         return -1;
     orphans_sweep(engine);
     engine->adopted = adopted;

@@ -70,6 +70,7 @@ Engine *fake_engine_free(Engine *engine) {
     LIST_FOREACH_SAFE (session, &engine->sessions, link)
         fake_remove(session);
     remove_workflow(engine);
+    fake_environment_remove(engine);
     objects_free(engine->objects);
     free(engine);
     return NULL;

@@ -6,6 +6,7 @@
 #include "engine/backends/backend_look.h"
 #include "engine/backends/orphans.h"
 #include "engine/engine.h"
+#include "engine/environments/environment.h"
 #include "engine/events/event_stream.h"
 #include "engine/events/history.h"
 #include "engine/logs/log_hub.h"
@@ -50,13 +51,24 @@ struct Workflow {
     bool stopped, deleted;
 };
 
+struct Environment {
+    Object object;
+    Loop *loop;
+    EnvironmentEntry entry;
+    int canceled;
+};
+
 struct Engine {
     Loop *loop;
     Objects *objects;
     List sessions;    /* Session.link */
     SessionAsk asked; /* of the last create */
     WorkflowAsk workflow_asked;
-    Workflow *workflow; /* the only one, or NULL */
+    Workflow *workflow;       /* the only one, or NULL */
+    Environment *environment; /* likewise */
+    OperationAsk operation_asked;
+    int refreshes;
+    bool store_away;
     char env_seen[256], names_seen[256];
     uint32_t umask_seen;
     int64_t soft_seen;
@@ -80,6 +92,8 @@ struct Engine {
 Engine *fake_engine_new(Loop *loop);
 Engine *fake_engine_free(Engine *engine);
 Session *fake_session(Engine *engine, const char *slug, const char *file);
+Environment *fake_environment(Engine *engine, const char *space, const char *name);
+void fake_environment_remove(Engine *engine);
 Workflow *fake_workflow(Engine *engine, const char *name);
 Target *fake_target(Session *session, const char *target, const char *state_json);
 void fake_set(Target *target, const char *state_json); /* touches target and session */

@@ -13,6 +13,7 @@ static const char *const bodies[ROUTES] = {
     [ROUTE_SESSION_CREATE] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
     [ROUTE_TARGET_RESIZE] = "{\"rows\":24,\"columns\":80}",
     [ROUTE_WORKFLOW_CREATE] = "{\"spec\":{\"config\":{\"pipeline\":[]}}}",
+    [ROUTE_ENVIRONMENT_CREATE] = "{\"spec\":{\"name\":\"x\",\"project\":\"/shop/thole.yaml\"}}",
     [ROUTE_REVIEW] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
 };
 
@@ -34,6 +35,7 @@ static Front *front_with_shop(void) {
     Front *front = front_new();
     fake_target(fake_session(front->engine, "shop-1", "/shop/thole.yaml"), "api:serve", "{}");
     fake_workflow(front->engine, "shop-1");
+    fake_environment(front->engine, "shop-1", "api.serve");
     front->engine->terminal.run = 3;
     return front;
 }

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environments: what is asked of them. The store is asked first what others have changed, so every
+ * request waits for it once. */
+#include <string.h>
+
+#include "api/api_inside.h"
+#include "api/event_flow.h"
+#include "api/session_body.h"
+#include "api/waiting.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "engine/environments/operation_events.h"
+#include "store/environments.h"
+
+enum { WAITED_FOR_MIRROR, WAITED_FOR_ENTRY };
+
+bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
+    const Waiting *waited = waiting_of(request);
+    if (!str_same(routes[match->id].resource, "environments"))
+        return false;
+    if (!waited) {
+        Waiting *waiting = waiting_new(request, WAITED_FOR_MIRROR, 0);
+        waiting_begin(waiting, environments_refresh(api->options.engine, waiting_done, waiting));
+        return true;
+    }
+    if (waited->err.kind == ERR_NONE)
+        return false;
+    reply_err(request, &waited->err);
+    return true;
+}
+
+/* ---- what a body says ---- */
+
+static int bad(Request *request, const char *field, const char *what) {
+    const Cause cause = {"FieldValueInvalid", what, field};
+    const char *message =
+        arena_printf(request->arena, "Environment.thole.dev is invalid: %s: %s", field, what);
+    reply_status_full(request, &(Status){.code = 422,
+                                         .reason = "Invalid",
+                                         .message = message,
+                                         .group = "thole.dev",
+                                         .kind = "Environment",
+                                         .name = "",
+                                         .causes = &cause,
+                                         .cause_n = 1});
+    return -1;
+}
+
+static int read_text(Request *request, const Value *map, const char *key, const char **ret) {
+    const Value *v = value_get(map, key);
+    if (!v || value_is(v, VALUE_NULL))
+        return 0;
+    if (!value_is(v, VALUE_STRING) || strlen(v->text) != v->len)
+        return bad(request, key, "expected a string");
+    *ret = v->len ? v->text : NULL;
+    return 0;
+}
+
+static int read_list(Request *request, const Value *map, const char *key, StrList *ret) {
+    const Value *v = value_get(map, key);
+    if (!v || value_is(v, VALUE_NULL))
+        return 0;
+    if (!value_is(v, VALUE_LIST))
+        return bad(request, key, "expected a list of strings");
+    ret->at = arena_alloc(request->arena, (value_count(v) + 1) * sizeof(*ret->at));
+    for (size_t i = 0; i < value_count(v); i++) {
+        if (!value_str(value_at(v, i)))
+            return bad(request, key, "expected a list of strings");
+        ret->at[ret->n++] = value_str(value_at(v, i));
+    }
+    return 0;
+}
+
+static int read_duration(Request *request, const Value *map, const char *key, int64_t *ret) {
+    const char *text = NULL;
+    Err err;
+    if (read_text(request, map, key, &text) < 0)
+        return -1;
+    return !text || duration_parse(text, ret, &err) == 0 ? 0 : bad(request, key, err.msg);
+}
+
+static int read_client(Request *request, const Value *body, OperationAsk *ask) {
+    SessionBody *client = arena_alloc(request->arena, sizeof(*client));
+    client_body_read(body, request->arena, client);
+    if (client->cause_n)
+        return bad(request, client->causes[0].field, client->causes[0].message);
+    ask->client = client->has_client ? &client->client : NULL;
+    return 0;
+}
+
+static int read_fields(Request *request, const Value *map, OperationAsk *ask) {
+    const struct {
+        const char *key, **to;
+    } texts[] = {{"name", &ask->name},       {"project", &ask->file},      {"mode", &ask->mode},
+                 {"branch", &ask->branch},   {"base", &ask->base},         {"path", &ask->path},
+                 {"from", &ask->from},       {"worktree", &ask->worktree}, {"step", &ask->step},
+                 {"service", &ask->service}, {"action", &ask->action}};
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (read_text(request, map, texts[i].key, texts[i].to) < 0)
+            return -1;
+    ask->no_cache = value_get_bool(map, "noCache", false);
+    return read_list(request, map, "copy", &ask->copy) < 0 ||
+                   read_list(request, map, "only", &ask->only) < 0 ||
+                   read_duration(request, map, "ttl", &ask->ttl_ms) < 0
+               ? -1
+               : 0;
+}
+
+/* ---- operations ---- */
+
+static void begin(Api *api, Request *request, int status, const OperationAsk *ask) {
+    Report report;
+    Err err = {.kind = ERR_NONE};
+    report_init(&report, request->arena);
+    Environment *environment = environment_begin(api->options.engine, ask, &report, &err);
+    if (environment)
+        reply_object(request, status, environment_object(environment));
+    else if (err.kind == ERR_INVALID && report.errors)
+        reply_status_full(request, &(Status){.code = 422,
+                                             .reason = "Invalid",
+                                             .message = err.msg,
+                                             .group = "thole.dev",
+                                             .kind = "Environment",
+                                             .name = ask->name,
+                                             .problems = &report});
+    else
+        reply_err(request, &err);
+}
+
+void serve_environment_create(Api *api, Request *request, const RouteMatch *match) {
+    const Value *body;
+    OperationAsk ask = {.kind = OPERATION_CREATE};
+    if (request_json(request, &body) < 0 ||
+        read_fields(request, value_get(body, "spec"), &ask) < 0 ||
+        read_client(request, body, &ask) < 0)
+        return;
+    if (!ask.name || !ask.file || ask.file[0] != '/') {
+        (void)bad(request, ask.name ? "spec.project" : "spec.name",
+                  ask.name ? "expected the absolute path of a config file" : "it is missing");
+        return;
+    }
+    ask.file = environments_project_of(api->options.engine, ask.file);
+    if (value_get_bool(value_get(body, "spec"), "provisionOnly", false))
+        ask.kind = OPERATION_PROVISION;
+    begin(api, request, 201, &ask);
+}
+
+/* What the environment is called, and where. */
+static int name_it(Api *api, Request *request, const RouteMatch *match, OperationAsk *ask) {
+    Object *object = find_object(api, request, match);
+    if (!object)
+        return -1;
+    const Environment *environment = environment_of(object);
+    ask->name = environment_entry(environment)->name;
+    ask->file = environment_project(environment);
+    return 0;
+}
+
+void serve_environment_delete(Api *api, Request *request, const RouteMatch *match) {
+    OperationAsk ask = {.kind = OPERATION_DELETE,
+                        .force = request_flag(request, "force"),
+                        .keep_worktree = request_flag(request, "keepWorktree")};
+    const Value *body;
+    if (request_json(request, &body) == 0 && read_client(request, body, &ask) == 0 &&
+        name_it(api, request, match, &ask) == 0)
+        begin(api, request, 200, &ask);
+}
+
+void serve_environment_action(Api *api, Request *request, const RouteMatch *match) {
+    OperationAsk ask = {0};
+    const Value *body;
+    if (operation_kind_parse(routes[match->id].subresource, &ask.kind) < 0)
+        UNREACHABLE();
+    if (request_json(request, &body) == 0 && read_fields(request, body, &ask) == 0 &&
+        read_client(request, body, &ask) == 0 && name_it(api, request, match, &ask) == 0)
+        begin(api, request, 200, &ask);
+}
+
+void serve_environment_cancel(Api *api, Request *request, const RouteMatch *match) {
+    Object *object = find_object(api, request, match);
+    Err err;
+    if (!object)
+        return;
+    if (environment_cancel(environment_of(object), &err) < 0)
+        reply_err(request, &err);
+    else
+        reply_object(request, 200, object);
+}
+
+/* ---- events ---- */
+
+static int next_event(void *events, EventLine *ret) {
+    return operation_events_next(events, ret);
+}
+static void free_events(void *events) {
+    operation_events_free(events);
+}
+
+void serve_environment_events(Api *api, Request *request, const RouteMatch *match) {
+    OperationEventAsk ask = {.follow = request_flag(request, "follow")};
+    Err err;
+    Object *object = find_object(api, request, match);
+    if (!object || param_count(request, "operation", 0, &ask.number) < 0 ||
+        param_count(request, "after", 0, &ask.after) < 0)
+        return;
+    EventFlow flow = event_flow_new();
+    OperationEvents *events =
+        operation_events_new(environment_of(object), &ask, flow.more, flow.arg, &err);
+    event_flow_begin(flow, request, &(EventSource){events, next_event, free_events}, &err);
+}
+
+/* ---- the entry ---- */
+
+void serve_environment_entry(Api *api, Request *request, const RouteMatch *match) {
+    const Waiting *waited = waiting_of(request);
+    Buf buf;
+    JsonWriter out;
+    if (waited->stage == WAITED_FOR_MIRROR) {
+        Object *object = find_object(api, request, match);
+        unsigned parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES |
+                         (request_flag(request, "audit") ? ENVIRONMENT_AUDIT : 0);
+        if (!object)
+            return;
+        Waiting *waiting = waiting_new(request, WAITED_FOR_ENTRY, sizeof(StoredEnvironment));
+        waiting_begin(waiting,
+                      environment_read(environment_of(object), parts, waiting_done, waiting));
+        return;
+    }
+    const StoredEnvironment *stored = waited->result;
+    buf_init(&buf, MAX_REPLY_BYTES);
+    json_writer_init(&out, &buf);
+    entry_encode(&stored->entry, request_flag(request, "reveal") ? ENTRY_SEED : ENTRY_SHOWN, &out);
+    reply_json(request, 200, &buf);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environment: an isolated copy of a project, as the store knows it (store/environments.h), and
+ * what this server is doing to it: one Operation at a time. What is to be done about each step is
+ * said by plan/lifecycle.h; here that is performed, written down, and shown.
+ *
+ * The store is the truth, and may be shared: what others have changed in it is known after
+ * environments_refresh(). What an operation was asked for lies on disk before anything is done
+ * (operation_files.h), so that the next server goes on with it. */
+#pragma once
+
+#include "engine/engine.h"
+#include "spec/environment.h"
+
+typedef struct Environment Environment;
+
+typedef enum OperationKind {
+    OPERATION_CREATE,    /* provision and run; also an existing tree (`worktree`) */
+    OPERATION_PROVISION, /* the first half */
+    OPERATION_REFRESH,   /* the steps that make what runs, anew */
+    OPERATION_STEP,      /* one step, anew */
+    OPERATION_HOOK,      /* a hook of a provisioned service */
+    OPERATION_START,
+    OPERATION_STOP,
+    OPERATION_INVALIDATE, /* nothing is done; a step's record, and those of all that need it, count
+                             no more */
+    OPERATION_DELETE,
+    OPERATIONS
+} OperationKind;
+
+typedef struct OperationAsk {
+    OperationKind kind;
+    const char *file; /* config file of the project: absolute */
+    const char *name; /* of the environment */
+    /* create, provision; NULL, 0: as it is, or as is usual */
+    const char *mode, *branch, *base, *path;
+    const char *worktree; /* absolute: an existing tree that is taken, and never removed */
+    int64_t ttl_ms;
+    StrList copy; /* files that are brought along, relative to the project */
+    bool no_cache;
+    const char *from;             /* this step and all after it are done anew */
+    StrList only;                 /* refresh: these alone; empty: all */
+    const char *step;             /* step, invalidate */
+    const char *service, *action; /* hook */
+    bool force, keep_worktree;    /* delete */
+    const ClientSetup *client;    /* whose environment the hooks have */
+} OperationAsk;
+
+const char *operation_kind_name(OperationKind kind); /* "create" */
+MUST int operation_kind_parse(const char *text, OperationKind *ret);
+
+/* What has changed in the store is known when the OpFn is called; the objects show it. */
+Op *environments_refresh(Engine *engine, OpFn fn, void *arg);
+
+/* Begins it; right after a refresh. ERR_INVALID, with `report` for a bad config; ERR_NOT_FOUND;
+ * ERR_CONFLICT: another one is under way (a delete is told nothing: it ends what is). Then nothing
+ * was begun. */
+MUST Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report,
+                                    Err *err);
+/* The operation under way ends as soon as it can: what runs is asked to stop. ERR_CONFLICT: there
+ * is none. */
+MUST int environment_cancel(Environment *environment, Err *err);
+
+Environment *environment_of(Object *object);
+Object *environment_object(Environment *environment);
+/* By its raw name. */
+Environment *environment_find(Engine *engine, const char *file, const char *name);
+/* The one whose worktree contains `path` (absolute, links resolved): the innermost. */
+Environment *environment_at(Engine *engine, const char *path);
+const EnvironmentEntry *environment_entry(const Environment *environment); /* without its steps */
+const char *environment_project(const Environment *environment);
+/* The config file of the project that `file` belongs to: itself, or if it lies in a worktree, that
+ * of the environment. */
+const char *environments_project_of(Engine *engine, const char *file);
+
+/* With these parts (EnvironmentParts); the result is a StoredEnvironment. */
+Op *environment_read(Environment *environment, unsigned parts, OpFn fn, void *arg);
+
+/* ---- for engine.c ---- */
+MUST int environments_adopt(Engine *engine, Err *err);
+bool environments_idle(const Engine *engine);
+void environments_leave(Engine *engine); /* nothing is called any more; what runs is left */
+void environments_free(Engine *engine);  /* once no worker works any more */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "engine/environments/environments_inside.h"
+
+static void kv_time(JsonWriter *out, const char *key, int64_t us) {
+    char text[TIME_TEXT];
+    if (!us)
+        return;
+    time_format_seconds(us, text);
+    json_kv_string(out, key, text);
+}
+
+static void kv_text(JsonWriter *out, const char *key, const char *text) {
+    if (text && *text)
+        json_kv_string(out, key, text);
+}
+
+static void encode_spec(const Environment *environment, JsonWriter *out) {
+    const EnvironmentEntry *entry = &environment->entry;
+    const ComputeAccess *compute = entry->compute;
+    json_kv_object(out, "spec");
+    json_kv_string(out, "name", entry->name);
+    json_kv_string(out, "project", environment->project);
+    json_kv_string(out, "mode", entry->mode);
+    json_kv_string(out, "branch", entry->branch);
+    kv_text(out, "base", entry->base);
+    json_kv_string(out, "path", entry_path(entry));
+    json_kv_bool(out, "managed", compute && compute->managed);
+    json_kv_string(out, "compute", compute ? compute->type : "local");
+    kv_time(out, "expires", entry->expires_ns / 1000);
+    json_object_end(out);
+}
+
+static void encode_ports(const EnvironmentPorts *ports, JsonWriter *out) {
+    json_kv_object(out, "ports");
+    for (size_t i = 0; i < ports->n; i++)
+        json_kv_int(out, ports->at[i].name, ports->at[i].port);
+    json_object_end(out);
+    json_kv_object(out, "urls");
+    for (size_t i = 0; i < ports->n; i++) {
+        json_key(out, ports->at[i].name);
+        json_stringf(out, "http://localhost:%lld", (long long)ports->at[i].port);
+    }
+    json_object_end(out);
+}
+
+static const char *state_name(OperationState state) {
+    switch (state) {
+    case OPERATION_WAITING: return "waiting";
+    case OPERATION_WALKING: return "running";
+    case OPERATION_DONE: return "done";
+    case OPERATION_FAILED: return "failed";
+    case OPERATION_CANCELED: return "canceled";
+    }
+    return "";
+}
+
+static void encode_operation(const Operation *operation, JsonWriter *out) {
+    const LifecycleStep *step = operation_step(operation);
+    json_kv_object(out, "operation");
+    json_kv_int(out, "number", operation->number);
+    json_kv_string(out, "kind", operation_kind_name(operation->ask.kind));
+    json_kv_string(out, "state",
+                   state_name(operation->over || operation->state < OPERATION_DONE
+                                  ? operation->state
+                                  : OPERATION_WALKING));
+    kv_text(out, "step", step ? step->name : operation->step);
+    kv_text(out, "error", operation->error);
+    json_object_end(out);
+}
+
+/* The words that go on where it failed. */
+static void encode_resume(const Environment *environment, JsonWriter *out) {
+    const EnvironmentEntry *entry = &environment->entry;
+    if (entry->status == ENVIRONMENT_ERROR || entry->status == ENVIRONMENT_CREATING) {
+        json_key(out, "resume");
+        json_stringf(out, "thole env create %s", entry->name);
+    } else if (entry->status == ENVIRONMENT_DELETING) {
+        json_key(out, "resume");
+        json_stringf(out, "thole env delete %s", entry->name);
+    }
+}
+
+void environment_encode(Object *object, JsonWriter *out) {
+    const Environment *environment = environment_of(object);
+    const EnvironmentEntry *entry = &environment->entry;
+    encode_spec(environment, out);
+    json_kv_object(out, "status");
+    json_kv_string(out, "phase", environment_status_name(entry->status));
+    encode_ports(&entry->ports, out);
+    kv_text(out, "failedStep", entry->failed_step);
+    kv_text(out, "error", entry->error);
+    encode_resume(environment, out);
+    kv_time(out, "updated", entry->updated_ns / 1000);
+    if (environment->operation)
+        encode_operation(environment->operation, out);
+    json_object_end(out);
+}

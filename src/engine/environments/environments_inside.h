@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this directory share. */
+#pragma once
+
+#include "engine/environments/blocking.h"
+#include "engine/environments/compute.h"
+#include "engine/environments/environment.h"
+#include "engine/inside.h"
+#include "plan/lifecycle.h"
+#include "spec/manifest.h"
+#include "store/environments.h"
+
+typedef struct Operation Operation;
+typedef struct Digest Digest;
+
+enum { OPERATION_TEXT = 512 };
+
+struct Environment {
+    List link; /* Engine.environments */
+    Engine *engine;
+    Object object;
+    char *space, *slug, *dir, *task; /* task: of the backend */
+    Arena arena;                     /* of `project` and `entry` */
+    const char *project;
+    EnvironmentEntry entry; /* without steps, audit and key-values */
+    int64_t version;        /* of the store's; 0: it does not know it yet */
+    Operation *operation;   /* under way, or the last one; NULL */
+    OperationAsk *next;     /* a delete that waits for the end of it; in next_arena */
+    Arena next_arena;
+    List readers; /* OperationEvents.link */
+};
+
+typedef enum OperationState {
+    OPERATION_WAITING, /* for the lease, or the store */
+    OPERATION_WALKING,
+    OPERATION_DONE,
+    OPERATION_FAILED,
+    OPERATION_CANCELED,
+} OperationState;
+
+/* What a look at a step has found. */
+typedef struct StepFound {
+    const char *own; /* digest of what is its own */
+    bool stands;
+    const char *why; /* it does not stand */
+} StepFound;
+
+struct Operation {
+    Environment *environment;
+    Engine *engine;
+    uint32_t refs;
+    Arena arena;
+    int64_t number;
+    OperationAsk ask;
+    OperationState state;
+    const Config *config;
+    const char *machine, *user;
+    EnvironmentLease lease; /* token 0: it is not ours yet */
+    EnvironmentEntry entry; /* with its steps and key-values */
+    int64_t version;
+    Lifecycle lifecycle;
+    bool
+        *told; /* by step: a server before has said of this operation that it is done, or skipped */
+    uint32_t at;     /* the step that is being done */
+    StepFound found; /* ... what is known of it */
+    bool looked, resumed_step;
+    uint32_t run; /* ... of its command */
+    int64_t started_us, since_ms;
+    StrMap outputs;        /* ... what it printed */
+    const Value *produced; /* ... what its record keeps */
+    EnvironmentPorts drawn;
+    Op *call, *stop;
+    Timer *again, *renew;
+    Op *renewal;
+    uint32_t tries;
+    bool entry_changed, status_failed;
+    struct {
+        Checkpoint *at;
+        size_t n, cap;
+    } steps; /* to be written */
+    struct {
+        AuditEntry *at;
+        size_t n, cap;
+    } audit;       /* likewise */
+    StrMap values; /* likewise: key-values that hooks have set */
+    void (*written)(Operation *operation);
+    int64_t seq; /* of the last event */
+    bool canceled, started, over;
+    bool running; /* the step's command */
+    bool removed; /* the store does not know it any more */
+    char error[OPERATION_TEXT];
+    const char *step; /* the one that failed, or is being done */
+};
+
+/* ---- environment.c ---- */
+Environment *environment_new(Engine *engine, const char *project, const char *name);
+/* Likewise, but nobody sees it. */
+Environment *environment_make(Engine *engine, const char *project, const char *name);
+Environment *environment_unmake(Environment *environment);
+Environment *environment_forget(Environment *environment); /* it is nowhere any more */
+/* What the store has of it now; `entry` is copied. */
+void environment_take(Environment *environment, const EnvironmentEntry *entry, int64_t version);
+EnvironmentKey environment_key(const Environment *environment);
+void environment_touch(Environment *environment);
+/* Its operation is over. */
+void environment_ended(Environment *environment);
+
+/* ---- environment_show.c ---- */
+void environment_encode(Object *object, JsonWriter *out);
+
+/* ---- operation.c ---- */
+/* As it was asked; its config is read. NULL: err, and report. */
+Operation *operation_new(Environment *environment, const OperationAsk *ask, Report *report,
+                         Err *err);
+void operation_begin(Operation *operation);
+/* As the store has it; as it would be made; and the lifecycle of it. */
+MUST int operation_copy_entry(Operation *operation, const EnvironmentEntry *entry, Err *err);
+void operation_make_entry(Operation *operation);
+MUST int operation_list(Operation *operation, Err *err);
+Operation *operation_unref(Operation *operation);
+void operation_cancel(Operation *operation);
+void operation_leave(Operation *operation); /* the server leaves */
+bool operation_under_way(const Operation *operation);
+const LifecycleStep *operation_step(const Operation *operation); /* NULL: none is being done */
+/* Blocking work that looks at the operation: of one that is left meanwhile the memory stays until
+ * the worker is through. */
+Op *operation_work(Operation *operation, Blocking *blocking, const void *ask, BlockingFn work,
+                   OpFn fn);
+/* The step that is being done has ended. err NULL: well. */
+void operation_step_ended(Operation *operation, const Err *err);
+void operation_fail(Operation *operation, const Err *err);
+/* What a server before has started is not known any more; `never`: it never was. */
+void operation_not_resumed(Operation *operation, bool never);
+
+/* It ends as this, once all is written down. */
+void operation_finish(Operation *operation, OperationState state);
+
+/* ---- operation_list.c ---- */
+/* Its lifecycle, and what is to be done anew; of one that a server before has begun, what that has
+ * told. */
+MUST int operation_prepare(Operation *operation, Err *err);
+/* Refresh and step do only some of the steps; what those need is there. */
+bool operation_means(const Operation *operation, const LifecycleStep *step);
+/* The records of a step (NULL, or one that there is not: nothing) and of all that need it count no
+ * more. */
+void operation_invalidate(Operation *operation, const char *name, const char *why);
+void operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why);
+
+/* ---- operation_walk.c ---- */
+void operation_next(Operation *operation); /* what is to be done now */
+
+/* ---- operation_write.c: what is told the store ---- */
+void operation_audit(Operation *operation, const char *step, const char *action,
+                     const char *message);
+/* Writes down what has changed; then fn. A store that is away is waited for. */
+void operation_write(Operation *operation, void (*fn)(Operation *operation));
+void operation_set_checkpoint(Operation *operation, const Checkpoint *checkpoint);
+void operation_set_values(Operation *operation, const StrMap *values);
+
+/* ---- operation_steps.c: what each step is ---- */
+typedef struct StepCommand {
+    StrList argv;
+    StrMap env;
+    const char *cwd;
+    StrList secrets;
+} StepCommand;
+
+typedef struct StepDoer {
+    /* On a worker: `own` and `stands`. */
+    int (*look)(Operation *operation, Arena *arena, StepFound *ret, Err *err);
+    /* One of the three: on a worker; a command (found on a worker) that is run under a pin; on the
+     * loop, ends with operation_step_ended(). */
+    int (*act)(Operation *operation, Err *err);
+    bool in_store; /* on the worker of the store: it asks it */
+    int (*command)(Operation *operation, Arena *arena, StepCommand *ret, Err *err);
+    void (*begin)(Operation *operation);
+    /* On the loop, when it is done: what it brought goes into the entry. */
+    int (*take)(Operation *operation, Err *err);
+} StepDoer;
+
+const StepDoer *step_doer(LifecycleKind kind);
+/* Where it is to be, if nothing says so yet. */
+void operation_place(Operation *operation);
+/* What its compute is asked about, in `arena`. */
+ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena);
+/* What a hook that makes the compute has said of it. */
+MUST int operation_take_compute(Operation *operation, Err *err);
+/* Of the entry as it is now. NULL: err. */
+const Manifest *operation_manifest(const Operation *operation, Arena *arena, Err *err);
+
+/* ---- operation_run.c: the command of a step ---- */
+void operation_run(Operation *operation);    /* is started */
+void operation_resume(Operation *operation); /* was, by a server before */
+void operation_stop_run(Operation *operation);
+
+/* ---- operation_hooks.c ---- */
+extern const StepDoer hook_doer;
+/* Takes it, in hex, and frees it. */
+const char *digest_end(Digest *digest, Arena *arena);
+/* The variables that hooks get, beside those of the client. */
+StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
+                      const LifecycleStep *step, Arena *arena);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of an operation; how it begins is in operation_open.c, what it does in
+ * operation_walk.c. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "base/xalloc.h"
+#include "engine/client_setup.h"
+#include "engine/environments/operation_files.h"
+
+/* ---- life ---- */
+
+static void copy_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret) {
+    const char **texts[] = {&ret->file, &ret->name,    &ret->mode,     &ret->branch,
+                            &ret->base, &ret->path,    &ret->worktree, &ret->from,
+                            &ret->step, &ret->service, &ret->action};
+    StrList *lists[] = {&ret->copy, &ret->only};
+    *ret = *ask;
+    for (size_t i = 0; i < COUNT(texts); i++)
+        *texts[i] = *texts[i] ? arena_strdup(arena, *texts[i]) : NULL;
+    for (size_t i = 0; i < COUNT(lists); i++) {
+        StrList from = *lists[i];
+        lists[i]->at = arena_alloc(arena, (from.n + 1) * sizeof(*from.at));
+        for (size_t k = 0; k < from.n; k++)
+            lists[i]->at[k] = arena_strdup(arena, from.at[k]);
+    }
+    if (ask->client) {
+        ClientSetup *client = arena_alloc(arena, sizeof(*client));
+        client_setup_copy(ask->client, arena, client);
+        ret->client = client;
+    }
+}
+
+/* The mode of what is there counts: nobody has to say it again. */
+static const char *mode_of(const Environment *environment, const OperationAsk *ask) {
+    const char *mode = ask->mode;
+    if (environment->version && environment->entry.mode && *environment->entry.mode)
+        mode = environment->entry.mode;
+    return mode && *mode ? mode : "local";
+}
+
+static const char *hostname_of(Arena *arena) {
+    char name[256] = "";
+    if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
+        return "unknown";
+    return arena_strdup(arena, name);
+}
+
+static const char *user_of(const OperationAsk *ask, Arena *arena) {
+    const char *name = ask->client ? strmap_get(&ask->client->env, "USER") : NULL;
+    return name ? arena_strdup(arena, name) : arena_printf(arena, "uid %u", (unsigned)getuid());
+}
+
+Operation *operation_new(Environment *environment, const OperationAsk *ask, Report *report,
+                         Err *err) {
+    Operation *operation = xcalloc(1, sizeof(*operation));
+    Arena *arena = &operation->arena;
+    arena_init(arena);
+    operation->refs = 1;
+    operation->environment = environment;
+    operation->engine = environment->engine;
+    copy_ask(ask, arena, &operation->ask);
+    operation->machine = hostname_of(arena);
+    operation->user = user_of(ask, arena);
+    const StrMap *client = ask->client ? &operation->ask.client->env : NULL;
+    operation->config =
+        config_load(&(ConfigAsk){.file = operation->ask.file,
+                                 .client = client,
+                                 .mode = arena_strdup(arena, mode_of(environment, ask)),
+                                 .environment = true},
+                    arena, report);
+    if (operation->config)
+        return operation;
+    err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+    return operation_unref(operation);
+}
+
+Operation *operation_unref(Operation *operation) {
+    if (!operation || --operation->refs > 0)
+        return NULL;
+    arena_deinit(&operation->arena);
+    free(operation);
+    return NULL;
+}
+
+void operation_leave(Operation *operation) {
+    op_drop(operation->call);
+    op_forget(operation->stop);
+    op_drop(operation->renewal);
+    operation->call = operation->stop = operation->renewal = NULL;
+    operation->again = timer_free(operation->again);
+    operation->renew = timer_free(operation->renew);
+}
+
+bool operation_under_way(const Operation *operation) {
+    return operation && !operation->over;
+}
+
+const LifecycleStep *operation_step(const Operation *operation) {
+    return operation->at < operation->lifecycle.n ? &operation->lifecycle.at[operation->at] : NULL;
+}
+
+/* ---- work ---- */
+
+static void drop_ref(void *arg) {
+    operation_unref(arg);
+}
+
+Op *operation_work(Operation *operation, Blocking *blocking, const void *ask, BlockingFn work,
+                   OpFn fn) {
+    operation->refs++;
+    blocking->ask = ask;
+    blocking->done = drop_ref;
+    blocking->done_arg = operation;
+    return blocking_run(blocking, work, fn, operation);
+}
+
+/* ---- the end ---- */
+
+static int do_release(Blocking *blocking, Err *err) {
+    return store_environment_release(blocking->store, blocking->ask, err);
+}
+
+static void on_released(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    Environment *environment = operation->environment;
+    static const EventStatus told[] = {[OPERATION_DONE] = EVENT_OPERATION_DONE,
+                                       [OPERATION_FAILED] = EVENT_OPERATION_FAILED,
+                                       [OPERATION_CANCELED] = EVENT_OPERATION_CANCELED};
+    operation->call = NULL;
+    if (err)
+        log_warn("environment %s: its lease: %s", environment->slug, err->msg);
+    operation->over = true;
+    operation_leave(operation);
+    operation_tell(operation, told[operation->state], NULL,
+                   operation->error[0] ? operation->error : NULL);
+    sys_point("env-over");
+    environment_ended(environment);
+}
+
+static void release(Operation *operation) {
+    if (!operation->lease.token) {
+        on_released(operation, NULL, NULL);
+        return;
+    }
+    Blocking *blocking = blocking_store(operation->engine);
+    blocking->ask = arena_dup(&blocking->arena, &operation->lease, sizeof(operation->lease));
+    operation->call = blocking_run(blocking, do_release, on_released, operation);
+}
+
+static bool has_phase(const Operation *operation, LifecyclePhase phase) {
+    for (uint32_t i = 0; i < operation->lifecycle.n; i++)
+        if (operation->lifecycle.at[i].phase == phase)
+            return true;
+    return false;
+}
+
+/* What the environment is once all has gone well. */
+static void set_status(Operation *operation) {
+    EnvironmentEntry *entry = &operation->entry;
+    OperationKind kind = operation->ask.kind;
+    EnvironmentStatus status = entry->status;
+    if (kind == OPERATION_CREATE || kind == OPERATION_START)
+        status = ENVIRONMENT_RUNNING;
+    else if (kind == OPERATION_STOP)
+        status = ENVIRONMENT_STOPPED;
+    else if (kind == OPERATION_PROVISION && entry->status != ENVIRONMENT_RUNNING)
+        status = ENVIRONMENT_PROVISIONED;
+    else if (entry->status == ENVIRONMENT_ERROR && has_phase(operation, LIFECYCLE_RUN))
+        status = ENVIRONMENT_RUNNING;
+    if (status == entry->status && !entry->error)
+        return;
+    entry->status = status;
+    entry->failed_step = entry->error = NULL;
+    operation->entry_changed = true;
+}
+
+void operation_finish(Operation *operation, OperationState state) {
+    operation->state = state;
+    if (state == OPERATION_CANCELED && !operation->error[0])
+        str_copy(operation->error, sizeof(operation->error), "canceled");
+    if (!operation->lease.token || !operation->lifecycle.at) {
+        release(operation);
+        return;
+    }
+    if (state == OPERATION_DONE)
+        set_status(operation);
+    operation_write(operation, release);
+}
+
+void operation_fail(Operation *operation, const Err *err) {
+    str_copy(operation->error, sizeof(operation->error), err->msg);
+    operation->state = OPERATION_FAILED;
+    release(operation);
+}
+
+void operation_cancel(Operation *operation) {
+    operation->canceled = true;
+    if (operation->again) {
+        operation->again = timer_free(operation->again);
+        operation_begin(operation);
+    } else {
+        operation_stop_run(operation);
+    }
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/environments/operation_events.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "data/json.h"
+#include "engine/environments/operation_files.h"
+
+struct OperationEvents {
+    List link;                /* Environment.readers */
+    Environment *environment; /* NULL: it is gone */
+    OperationEventAsk ask;
+    FILE *file;
+    char *line;
+    size_t cap;
+    Arena arena;
+    bool ended; /* the last event of its operation was read */
+    LoopFn more;
+    void *arg;
+};
+
+OperationEvents *operation_events_new(Environment *environment, const OperationEventAsk *ask,
+                                      LoopFn more, void *arg, Err *err) {
+    AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS);
+    OperationEvents *events = xcalloc(1, sizeof(*events));
+    arena_init(&events->arena);
+    list_init(&events->link);
+    events->environment = environment;
+    events->ask = *ask;
+    events->more = more;
+    events->arg = arg;
+    events->file = fopen(path, "ae+");
+    if (!events->file) {
+        err_sys(err, errno, "open %s", path);
+        return operation_events_free(events);
+    }
+    rewind(events->file);
+    list_append(&environment->readers, &events->link);
+    return events;
+}
+
+OperationEvents *operation_events_free(OperationEvents *events) {
+    if (!events)
+        return NULL;
+    list_remove(&events->link);
+    if (events->file)
+        fclose(events->file);
+    arena_deinit(&events->arena);
+    free(events->line);
+    free(events);
+    return NULL;
+}
+
+/* A whole line, for now; NULL: there is none. */
+static const char *next_line(OperationEvents *events, size_t *ret_size) {
+    long at = ftell(events->file);
+    clearerr(events->file);
+    ssize_t n = getline(&events->line, &events->cap, events->file);
+    if (n > 0 && events->line[n - 1] == '\n') {
+        *ret_size = (size_t)n - 1;
+        events->line[n - 1] = '\0';
+        return events->line;
+    }
+    fseek(events->file, at, SEEK_SET);
+    return NULL;
+}
+
+static bool is_last(const Value *event) {
+    const char *status = value_get_str(event, "status");
+    return !value_get(event, "step") && status &&
+           (strcmp(status, "done") == 0 || strcmp(status, "failed") == 0 ||
+            strcmp(status, "canceled") == 0);
+}
+
+static bool is_wanted(OperationEvents *events, const Value *event) {
+    int64_t number = value_get_int(event, "operation", 0);
+    if (events->ask.number && number != events->ask.number)
+        return false;
+    events->ended = events->ask.number && is_last(event);
+    return value_get_int(event, "seq", 0) > events->ask.after;
+}
+
+/* Does more come? */
+static bool goes_on(const OperationEvents *events) {
+    const Environment *environment = events->environment;
+    if (!events->ask.follow || events->ended || !environment)
+        return false;
+    const Operation *operation = environment->operation;
+    return !events->ask.number ||
+           (operation_under_way(operation) && operation->number <= events->ask.number);
+}
+
+int operation_events_next(OperationEvents *events, EventLine *ret) {
+    size_t size;
+    for (const char *line; !events->ended && (line = next_line(events, &size));) {
+        const Value *event;
+        Err err;
+        arena_reset(&events->arena);
+        if (json_parse(line, size, &events->arena, &event, &err) < 0 || !is_wanted(events, event))
+            continue;
+        *ret = (EventLine){.json = line, .size = size};
+        return 1;
+    }
+    return goes_on(events) ? 0 : -1;
+}
+
+void operation_readers_wake(const Environment *environment) {
+    OperationEvents *events;
+    LIST_FOREACH_SAFE (events, &environment->readers, link)
+        events->more(events->arg);
+}
+
+void operation_readers_leave(Environment *environment) {
+    OperationEvents *events;
+    LIST_FOREACH_SAFE (events, &environment->readers, link) {
+        list_remove(&events->link);
+        events->environment = NULL;
+        events->more(events->arg);
+    }
+}

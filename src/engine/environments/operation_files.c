@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/environments/operation_files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "data/json.h"
+#include "engine/client_setup.h"
+#include "engine/environments/operation_events.h"
+
+enum { OPERATION_FORMAT = 1 };
+
+/* ---- what was asked ---- */
+
+static void put_list(JsonWriter *out, const char *key, const StrList *list) {
+    json_kv_array(out, key);
+    for (size_t i = 0; i < list->n; i++)
+        json_string(out, list->at[i]);
+    json_array_end(out);
+}
+
+static void encode_ask(const OperationAsk *ask, JsonWriter *out) {
+    json_kv_string(out, "kind", operation_kind_name(ask->kind));
+    json_kv_string(out, "file", ask->file);
+    json_kv_string(out, "name", ask->name);
+    json_kv_string(out, "mode", ask->mode);
+    json_kv_string(out, "branch", ask->branch);
+    json_kv_string(out, "base", ask->base);
+    json_kv_string(out, "path", ask->path);
+    json_kv_string(out, "worktree", ask->worktree);
+    json_kv_int(out, "ttl_ms", ask->ttl_ms);
+    put_list(out, "copy", &ask->copy);
+    json_kv_bool(out, "no_cache", ask->no_cache);
+    json_kv_string(out, "from", ask->from);
+    put_list(out, "only", &ask->only);
+    json_kv_string(out, "step", ask->step);
+    json_kv_string(out, "service", ask->service);
+    json_kv_string(out, "action", ask->action);
+    json_kv_bool(out, "force", ask->force);
+    json_kv_bool(out, "keep_worktree", ask->keep_worktree);
+    if (!ask->client)
+        return;
+    json_kv_object(out, "client");
+    client_setup_encode(ask->client, out);
+    json_object_end(out);
+}
+
+int operation_file_write(const Environment *environment, const char *name, int64_t number,
+                         const OperationAsk *ask, Err *err) {
+    AUTO_FREE char *path = path_join(environment->dir, name);
+    Buf buf;
+    JsonWriter out;
+    if (path_mkdirs(environment->dir, 0700, err) < 0)
+        return -1;
+    buf_init(&buf, MAX_STATE_BYTES);
+    json_writer_init(&out, &buf);
+    json_object_begin(&out);
+    json_kv_int(&out, "format", OPERATION_FORMAT);
+    json_kv_int(&out, "number", number);
+    encode_ask(ask, &out);
+    json_object_end(&out);
+    int r = file_write_buf(path, &buf, 0600, err);
+    buf_deinit(&buf);
+    return r;
+}
+
+static StrList load_list(const Value *v, Arena *arena) {
+    StrList list = {.at = arena_alloc(arena, (value_count(v) + 1) * sizeof(*list.at))};
+    for (size_t i = 0; i < value_count(v); i++)
+        if (value_str(value_at(v, i)))
+            list.at[list.n++] = arena_strdup(arena, value_str(value_at(v, i)));
+    return list;
+}
+
+static void decode_ask(const Value *v, Arena *arena, OperationAsk *ret) {
+    const Value *client = value_get(v, "client");
+    *ret = (OperationAsk){.file = value_get_str(v, "file"),
+                          .name = value_get_str(v, "name"),
+                          .mode = value_get_str(v, "mode"),
+                          .branch = value_get_str(v, "branch"),
+                          .base = value_get_str(v, "base"),
+                          .path = value_get_str(v, "path"),
+                          .worktree = value_get_str(v, "worktree"),
+                          .ttl_ms = value_get_int(v, "ttl_ms", 0),
+                          .copy = load_list(value_get(v, "copy"), arena),
+                          .no_cache = value_get_bool(v, "no_cache", false),
+                          .from = value_get_str(v, "from"),
+                          .only = load_list(value_get(v, "only"), arena),
+                          .step = value_get_str(v, "step"),
+                          .service = value_get_str(v, "service"),
+                          .action = value_get_str(v, "action"),
+                          .force = value_get_bool(v, "force", false),
+                          .keep_worktree = value_get_bool(v, "keep_worktree", false)};
+    if (client) {
+        ClientSetup *setup = arena_alloc(arena, sizeof(*setup));
+        client_setup_load(client, arena, setup);
+        ret->client = setup;
+    }
+}
+
+int operation_file_read(const char *dir, const char *name, Arena *arena, OperationFile *ret,
+                        Err *err) {
+    AUTO_FREE char *path = path_join(dir, name), *text = NULL;
+    const Value *v;
+    size_t size;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0 ||
+        json_parse(text, size, arena, &v, err) < 0 ||
+        value_check_format(v, OPERATION_FORMAT, err) < 0)
+        return -1;
+    decode_ask(v, arena, &ret->ask);
+    ret->number = value_get_int(v, "number", 1);
+    const char *kind = value_get_str(v, "kind");
+    if (!kind || operation_kind_parse(kind, &ret->ask.kind) < 0 || !ret->ask.file || !ret->ask.name)
+        return err_set(err, ERR_INVALID, "%s: it is no operation", path);
+    return 0;
+}
+
+void operation_file_remove(const Environment *environment, const char *name) {
+    AUTO_FREE char *path = path_join(environment->dir, name);
+    unlink(path);
+}
+
+/* ---- what happened ---- */
+
+static const char *const status_names[] = {
+    [EVENT_STEP_STARTED] = "started",      [EVENT_STEP_STREAMING] = "streaming",
+    [EVENT_STEP_COMPLETED] = "completed",  [EVENT_STEP_SKIPPED] = "skipped",
+    [EVENT_STEP_FAILED] = "failed",        [EVENT_OPERATION_WAITING] = "waiting",
+    [EVENT_OPERATION_STARTED] = "started", [EVENT_OPERATION_DONE] = "done",
+    [EVENT_OPERATION_FAILED] = "failed",   [EVENT_OPERATION_CANCELED] = "canceled",
+};
+
+static const char *phase_name(LifecyclePhase phase) {
+    return phase == LIFECYCLE_PROVISION ? "provision" : phase == LIFECYCLE_RUN ? "run" : "destroy";
+}
+
+static void encode_step(const Operation *operation, EventStatus status, JsonWriter *out) {
+    const LifecycleStep *step = operation_step(operation);
+    json_kv_string(out, "step", step->name);
+    json_kv_string(out, "phase", phase_name(step->phase));
+    if (operation->run)
+        json_kv_int(out, "run", operation->run);
+    if (status == EVENT_STEP_COMPLETED || status == EVENT_STEP_FAILED)
+        json_kv_int(out, "durationMs",
+                    (loop_wall_us(operation->engine->loop) - operation->started_us) / 1000);
+}
+
+static bool is_of_step(EventStatus status) {
+    return status <= EVENT_STEP_FAILED;
+}
+
+static void encode_event(const Operation *operation, EventStatus status, const char *message,
+                         const char *error, JsonWriter *out) {
+    char at[TIME_TEXT];
+    json_object_begin(out);
+    json_kv_int(out, "seq", operation->seq);
+    time_format_micro(loop_wall_us(operation->engine->loop), at);
+    json_kv_string(out, "time", at);
+    json_kv_int(out, "operation", operation->number);
+    json_kv_string(out, "kind", operation_kind_name(operation->ask.kind));
+    if (is_of_step(status))
+        encode_step(operation, status, out);
+    json_kv_string(out, "status", status_names[status]);
+    if (message)
+        json_kv_string(out, "message", message);
+    if (error)
+        json_kv_string(out, "error", error);
+    json_object_end(out);
+}
+
+void operation_tell(Operation *operation, EventStatus status, const char *message,
+                    const char *error) {
+    Environment *environment = operation->environment;
+    AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS);
+    Buf buf;
+    JsonWriter out;
+    Err err;
+    operation->seq++;
+    buf_init(&buf, MAX_RECORD_BYTES);
+    json_writer_init(&out, &buf);
+    encode_event(operation, status, message, error, &out);
+    buf_putc(&buf, '\n');
+    if (file_append(path, buf_cstr(&buf), buf.n, 0600, &err) < 0)
+        log_warn("environment %s: %s", environment->slug, err.msg);
+    buf_deinit(&buf);
+    sys_point("env-told");
+    operation_readers_wake(environment);
+    environment_touch(environment);
+}
+
+/* ---- what a server before has told ---- */
+
+typedef void (*EventFn)(void *arg, const Value *event);
+
+/* Each whole line; a torn one was never told. */
+static void each_event(const Environment *environment, EventFn fn, void *arg) {
+    AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS), *line = NULL;
+    FILE *file = fopen(path, "re");
+    size_t cap = 0;
+    Arena arena;
+    if (!file)
+        return;
+    arena_init(&arena);
+    for (ssize_t n; (n = getline(&line, &cap, file)) > 0 && line[n - 1] == '\n';) {
+        const Value *event;
+        Err err;
+        arena_reset(&arena);
+        if (json_parse(line, (size_t)n, &arena, &event, &err) == 0)
+            fn(arg, event);
+    }
+    arena_deinit(&arena);
+    fclose(file);
+}
+
+static void find_number(void *arg, const Value *event) {
+    int64_t *newest = arg, number = value_get_int(event, "operation", 0);
+    if (number > *newest)
+        *newest = number;
+}
+
+int64_t operation_next_number(const Environment *environment) {
+    int64_t newest = environment->operation ? environment->operation->number : 0;
+    each_event(environment, find_number, &newest);
+    return newest + 1;
+}
+
+static void recall(void *arg, const Value *event) {
+    Operation *operation = arg;
+    const char *name = value_get_str(event, "step"), *status = value_get_str(event, "status");
+    operation->seq = value_get_int(event, "seq", operation->seq);
+    if (value_get_int(event, "operation", 0) != operation->number)
+        return;
+    uint32_t i = name ? lifecycle_find(&operation->lifecycle, name) : UINT32_MAX;
+    if (!name)
+        operation->started |= str_same(status, status_names[EVENT_OPERATION_STARTED]);
+    else if (i != UINT32_MAX && (str_same(status, status_names[EVENT_STEP_COMPLETED]) ||
+                                 str_same(status, status_names[EVENT_STEP_SKIPPED])))
+        operation->told[i] = true;
+}
+
+void operation_recall(Operation *operation) {
+    each_event(operation->environment, recall, operation);
+}

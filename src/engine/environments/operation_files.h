@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An operation on disk, environments/<project>/<name>/:
+ *
+ *   operation.json  what was asked, and by whom; written before anything is done, gone when it is
+ *                   over. 0600: it has the environment of the client
+ *   next.json       likewise: a delete that waits for the end of the other
+ *   events.jsonl    what happened to the steps, an event a line; the operations one after the other
+ *
+ * Beside them the backend's runs/. */
+#pragma once
+
+#include "engine/environments/environments_inside.h"
+
+#define OPERATION_FILE   "operation.json"
+#define OPERATION_NEXT   "next.json"
+#define OPERATION_EVENTS "events.jsonl"
+
+MUST int operation_file_write(const Environment *environment, const char *name, int64_t number,
+                              const OperationAsk *ask, Err *err);
+typedef struct OperationFile {
+    int64_t number;
+    OperationAsk ask;
+} OperationFile;
+
+/* In `arena`. ERR_NOT_FOUND: there is none. */
+MUST int operation_file_read(const char *dir, const char *name, Arena *arena, OperationFile *ret,
+                             Err *err);
+void operation_file_remove(const Environment *environment, const char *name);
+
+/* The number of the next operation: greater than that of all that events tell of. */
+int64_t operation_next_number(const Environment *environment);
+
+typedef enum EventStatus {
+    EVENT_STEP_STARTED,
+    EVENT_STEP_STREAMING, /* a hook writes: its log can be followed */
+    EVENT_STEP_COMPLETED,
+    EVENT_STEP_SKIPPED,
+    EVENT_STEP_FAILED,
+    EVENT_OPERATION_WAITING,
+    EVENT_OPERATION_STARTED,
+    EVENT_OPERATION_DONE,
+    EVENT_OPERATION_FAILED,
+    EVENT_OPERATION_CANCELED,
+} EventStatus;
+
+/* Of the step that is being done, or of the whole. */
+void operation_tell(Operation *operation, EventStatus status, const char *message,
+                    const char *error);
+/* What a server before has told of this operation: which of its steps, and the number of the last
+ * event. */
+void operation_recall(Operation *operation);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hooks of the config: what they are told, what they are made from, and what becomes of what they
+ * say. */
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/environments/environments_inside.h"
+#include "spec/digest.h"
+#include "spec/environment_name.h"
+
+enum { HOOK_FILE_MAX = 16 * 1024 * 1024 }; /* a longer one counts by its size and time */
+
+/* ---- variables ---- */
+
+typedef struct Variables {
+    Arena *arena;
+    StrPair *at;
+    size_t n, cap;
+} Variables;
+
+/* Under both of its names. */
+static void put(Variables *to, const char *name, const char *value) {
+    static const char *const prefixes[] = {"PREVIEWCTL_", "THOLE_"};
+    for (size_t i = 0; value && i < COUNT(prefixes); i++) {
+        to->at = arena_grow(to->arena, to->at, to->n, &to->cap, sizeof(*to->at));
+        to->at[to->n++] = (StrPair){arena_printf(to->arena, "%s%s", prefixes[i], name), value};
+    }
+}
+
+static void put_ports(Variables *to, const EnvironmentPorts *ports) {
+    for (size_t i = 0; i < ports->n; i++)
+        put(to,
+            arena_printf(to->arena, "PORT_%s", environment_variable(ports->at[i].name, to->arena)),
+            arena_printf(to->arena, "%lld", (long long)ports->at[i].port));
+}
+
+static void put_values(Variables *to, const StrMap *values) {
+    for (size_t i = 0; i < values->n; i++)
+        put(to,
+            arena_printf(to->arena, "STORE_%s",
+                         environment_variable(values->at[i].name, to->arena)),
+            values->at[i].value);
+}
+
+static const char *root_of(const Operation *operation) {
+    return operation->config->root;
+}
+
+StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
+                      const LifecycleStep *step, Arena *arena) {
+    const ComputeAccess *compute = entry->compute;
+    Variables to = {.arena = arena};
+    put(&to, "ENV_NAME", entry->name);
+    put(&to, "ENVIRONMENT_NAME", environment_sanitize(entry->name, arena));
+    put(&to, "PROJECT_NAME", config->name);
+    put(&to, "PROJECT_ROOT", config->root);
+    put(&to, "MODE", entry->mode);
+    put(&to, "BRANCH", entry->branch);
+    put(&to, "BASE_BRANCH", entry->base);
+    if (compute) {
+        put(&to, "WORKTREE_PATH", entry_root(entry));
+        put(&to, "VM_IP", compute->host);
+        put(&to, "SSH_USER", compute->user);
+    }
+    put_ports(&to, &entry->ports);
+    put_values(&to, &entry->values);
+    if (step && step->service) {
+        put(&to, "SERVICE_NAME", step->service);
+        put(&to, "ACTION", step->action);
+    }
+    StrMap map = {to.at, to.n};
+    strmap_sort(&map);
+    return map;
+}
+
+/* ---- what it is made from ---- */
+
+/* A word of the script that is a file: its bytes count, too. */
+static void digest_file(const Operation *operation, const char *word, Digest *digest) {
+    AUTO_FREE char *path = path_join(root_of(operation), word), *text = NULL;
+    size_t size;
+    struct stat st;
+    Err err;
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !path_below(path, root_of(operation)))
+        return;
+    digest_add_text(digest, word);
+    if (file_read(path, HOOK_FILE_MAX, &text, &size, &err) < 0) {
+        digest_add(digest, &st.st_size, sizeof(st.st_size));
+        digest_add(digest, &st.st_mtim, sizeof(st.st_mtim));
+    } else {
+        digest_add(digest, text, size);
+    }
+}
+
+static void digest_files(const Operation *operation, const char *script, Digest *digest) {
+    static const char blanks[] = " \t\r\n\"'`;&|()<>$={}";
+    for (const char *p = script; *p;) {
+        p += strspn(p, blanks);
+        size_t n = strcspn(p, blanks);
+        char word[4096];
+        if (n > 0 && n < sizeof(word)) {
+            memcpy(word, p, n);
+            word[n] = '\0';
+            digest_file(operation, word, digest);
+        }
+        p += n;
+    }
+}
+
+const char *digest_end(Digest *digest, Arena *arena) {
+    uint8_t bytes[DIGEST_BYTES];
+    char *hex = arena_alloc(arena, 2 * DIGEST_BYTES + 1);
+    digest_take(digest, bytes);
+    str_hex(hex, bytes, sizeof(bytes));
+    digest_free(digest);
+    return hex;
+}
+
+static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    Digest *digest = digest_new();
+    digest_add_text(digest, step->hook->command);
+    digest_add_text(digest, operation->entry.mode);
+    for (size_t i = 0; step->outputs && i < step->outputs->n; i++)
+        digest_add_text(digest, step->outputs->at[i]);
+    digest_files(operation, step->hook->command, digest);
+    ret->own = digest_end(digest, arena);
+    return 0;
+}
+
+/* ---- its command ---- */
+
+static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    const ClientSetup *client = operation->ask.client;
+    StrMap own = hook_variables(operation->config, &operation->entry, step, arena);
+    const char **argv = arena_alloc(arena, 4 * sizeof(*argv));
+    argv[0] = "sh";
+    argv[1] = "-c";
+    argv[2] = step->hook->command;
+    ret->argv = (StrList){argv, 3};
+    ret->env = client ? strmap_merge(&client->env, &own, arena) : own;
+    ret->cwd = step->place == HOOK_COMPUTE ? entry_root(&operation->entry) : root_of(operation);
+    if (*ret->cwd)
+        return 0;
+    return err_set(err, ERR_UNAVAILABLE,
+                   "the hook %s runs where the environment is, which is on another machine: that "
+                   "comes later",
+                   step->name);
+}
+
+/* ---- what it said ---- */
+
+static const Value *outputs_value(const StrMap *outputs, Arena *arena) {
+    Value *map = value_new(arena, VALUE_MAP);
+    for (size_t i = 0; i < outputs->n; i++)
+        value_set(arena, map, outputs->at[i].name, value_new_string(arena, outputs->at[i].value));
+    return map;
+}
+
+/* What begins with GLOBAL_ is for everybody: a key-value of the environment. */
+static void take_globals(Operation *operation) {
+    const StrMap *outputs = &operation->outputs;
+    StrMap globals = {.at = arena_alloc(&operation->arena, (outputs->n + 1) * sizeof(StrPair))};
+    for (size_t i = 0; i < outputs->n; i++)
+        if (str_starts(outputs->at[i].name, "GLOBAL_"))
+            globals.at[globals.n++] =
+                (StrPair){outputs->at[i].name + strlen("GLOBAL_"), outputs->at[i].value};
+    if (globals.n)
+        operation_set_values(operation, &globals);
+}
+
+static int take(Operation *operation, Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    Arena *arena = &operation->arena;
+    if (!step->outputs)
+        return 0;
+    take_globals(operation);
+    if (!step->service) { /* create_compute */
+        operation->produced = outputs_value(&operation->outputs, arena);
+        return operation_take_compute(operation, err);
+    }
+    /* Asked for by people: seed says it to them alone; what reset says is how it is now. */
+    if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") != 0)
+        return 0;
+    Value *kept = value_new(arena, VALUE_MAP);
+    value_set(arena, kept, "outputs", (Value *)outputs_value(&operation->outputs, arena));
+    operation->produced = kept;
+    entry_set_outputs(&operation->entry, step->service, &operation->outputs, arena);
+    return 0;
+}
+
+const StepDoer hook_doer = {.look = look, .command = command, .take = take};

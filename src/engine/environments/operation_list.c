@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which steps there are, which of them an operation means, and which are stale when it begins. */
+#include <string.h>
+
+#include "engine/environments/operation_files.h"
+
+/* Refresh and step do only some of the steps; what those need is there. */
+bool operation_means(const Operation *operation, const LifecycleStep *step) {
+    const OperationAsk *ask = &operation->ask;
+    switch (ask->kind) {
+    case OPERATION_CREATE: return step->phase != LIFECYCLE_DESTROY;
+    case OPERATION_PROVISION: return step->phase == LIFECYCLE_PROVISION;
+    case OPERATION_DELETE: return step->phase == LIFECYCLE_DESTROY;
+    case OPERATION_STOP: return step->phase == LIFECYCLE_STOP;
+    case OPERATION_HOOK: return step->phase == LIFECYCLE_HOOK;
+    case OPERATION_START:
+        return step->kind == STEP_START_INFRA || step->kind == STEP_START_SERVICES;
+    case OPERATION_STEP: return strcmp(step->name, ask->step) == 0;
+    case OPERATION_INVALIDATE: return false;
+    case OPERATION_REFRESH:
+    case OPERATIONS: break;
+    }
+    for (size_t i = 0; i < ask->only.n; i++)
+        if (strcmp(step->name, ask->only.at[i]) == 0)
+            return true;
+    return ask->only.n == 0 && (step->phase == LIFECYCLE_RUN || step->kind == STEP_BUILD_MANIFEST ||
+                                step->kind == STEP_WRITE_MANIFEST);
+}
+
+/* What is to be done anew whatever its record says. Told the store before the walk begins: a server
+ * that is killed in between does not do it twice. */
+static void invalidate(Operation *operation, uint32_t i, const char *why) {
+    const char *name = operation->lifecycle.at[i].name;
+    const Checkpoint *record = entry_checkpoint(&operation->entry, name);
+    if (!record || record->status == CHECKPOINT_INVALIDATED)
+        return;
+    Checkpoint now = *record;
+    now.status = CHECKPOINT_INVALIDATED;
+    operation_set_checkpoint(operation, &now);
+    operation_audit(operation, name, "invalidated", why);
+}
+
+void operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why) {
+    uint32_t *dependants =
+        arena_alloc(&operation->arena, (operation->lifecycle.n + 1) * sizeof(*dependants));
+    uint32_t n = lifecycle_dependants(&operation->lifecycle, step, dependants);
+    for (uint32_t i = 0; i < n; i++)
+        invalidate(operation, dependants[i], why);
+}
+
+void operation_invalidate(Operation *operation, const char *name, const char *why) {
+    uint32_t i = name ? lifecycle_find(&operation->lifecycle, name) : UINT32_MAX;
+    if (i == UINT32_MAX)
+        return;
+    invalidate(operation, i, why);
+    operation_invalidate_dependants(operation, i, why);
+}
+
+/* What does something each time it is asked for. */
+static bool is_forced(const OperationAsk *ask) {
+    static const bool forced[OPERATIONS] = {[OPERATION_REFRESH] = true,
+                                            [OPERATION_STEP] = true,
+                                            [OPERATION_HOOK] = true,
+                                            [OPERATION_STOP] = true};
+    return ask->no_cache || forced[ask->kind];
+}
+
+static int force(Operation *operation, Err *err) {
+    const OperationAsk *ask = &operation->ask;
+    bool all = is_forced(ask);
+    uint32_t from = UINT32_MAX;
+    if (ask->from && lifecycle_require(&operation->lifecycle, ask->from, &from, err) < 0)
+        return -1;
+    const char *why =
+        ask->from
+            ? arena_printf(&operation->arena, "Invalidated due to --from %s", ask->from)
+            : arena_printf(&operation->arena, "asked for by %s", operation_kind_name(ask->kind));
+    for (uint32_t i = 0; i < operation->lifecycle.n; i++)
+        if (operation_means(operation, &operation->lifecycle.at[i]) &&
+            (ask->from ? i >= from : all))
+            invalidate(operation, i, why);
+    if (ask->kind == OPERATION_INVALIDATE)
+        operation_invalidate(operation, ask->step, why);
+    return 0;
+}
+
+static int check_ask(const Operation *operation, Err *err) {
+    const OperationAsk *ask = &operation->ask;
+    const ProvisionedService *service;
+    uint32_t step;
+    if ((ask->kind == OPERATION_STEP || ask->kind == OPERATION_INVALIDATE) &&
+        lifecycle_require(&operation->lifecycle, ask->step, &step, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ask->only.n; i++)
+        if (lifecycle_require(&operation->lifecycle, ask->only.at[i], &step, err) < 0)
+            return -1;
+    if (ask->kind != OPERATION_HOOK ||
+        lifecycle_hook(operation->config, ask->service, ask->action, &service))
+        return 0;
+    return service ? err_set(err, ERR_NOT_FOUND, "provisioner service '%s' has no %s hook",
+                             ask->service, ask->action)
+                   : err_set(err, ERR_NOT_FOUND, "unknown provisioner service '%s'", ask->service);
+}
+
+int operation_list(Operation *operation, Err *err) {
+    const OperationAsk *ask = &operation->ask;
+    const ComputeAccess *compute = operation->entry.compute;
+    bool attached = ask->worktree || (compute && !compute->managed);
+    unsigned own = ask->kind == OPERATION_DELETE ? LIFECYCLE_DESTROY
+                   : ask->kind == OPERATION_STOP ? LIFECYCLE_STOP
+                   : ask->kind == OPERATION_HOOK ? LIFECYCLE_HOOK
+                                                 : 0;
+    operation->lifecycle =
+        lifecycle_of(&(LifecycleAsk){.config = operation->config,
+                                     .compute = compute,
+                                     .attached = attached,
+                                     .service = ask->service,
+                                     .action = ask->action,
+                                     .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN | own},
+                     &operation->arena);
+    operation->told = arena_alloc(&operation->arena, operation->lifecycle.n + 1);
+    return check_ask(operation, err);
+}
+
+int operation_prepare(Operation *operation, Err *err) {
+    if (operation_list(operation, err) < 0)
+        return -1;
+    operation_recall(operation);
+    return operation->started ? 0 : force(operation, err);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The beginning: lease and entry, in one trip to the store; then the backend; then the walk. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "engine/environments/operation_files.h"
+
+enum {
+    LEASE_AGAIN_MS = 100, /* doubled with each try, up to */
+    LEASE_AGAIN_MOST_MS = 2000,
+    RENEW_MS = ENVIRONMENT_LEASE_MS / 3,
+};
+
+/* ---- the lease ---- */
+
+static void on_again(void *arg) {
+    Operation *operation = arg;
+    operation->again = timer_free(operation->again);
+    operation_begin(operation);
+}
+
+static void try_lease_again(Operation *operation) {
+    int64_t ms = LEASE_AGAIN_MS << (operation->tries < 5 ? operation->tries : 5);
+    operation->tries++;
+    operation->again =
+        timer_new(operation->engine->loop, ms < LEASE_AGAIN_MOST_MS ? ms : LEASE_AGAIN_MOST_MS,
+                  on_again, operation);
+}
+
+static int do_renew(Blocking *blocking, Err *err) {
+    return store_environment_renew(blocking->store, blocking->ask, err);
+}
+
+static void arm_renew(Operation *operation);
+
+static void on_renewed(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    operation->renewal = NULL;
+    if (err)
+        log_warn("environment %s: its lease: %s", operation->environment->slug, err->msg);
+    arm_renew(operation);
+}
+
+static void on_renew(void *arg) {
+    Operation *operation = arg;
+    operation->renew = timer_free(operation->renew);
+    Blocking *blocking = blocking_store(operation->engine);
+    blocking->ask = arena_dup(&blocking->arena, &operation->lease, sizeof(operation->lease));
+    operation->renewal = blocking_run(blocking, do_renew, on_renewed, operation);
+}
+
+static void arm_renew(Operation *operation) {
+    operation->renew = timer_new(operation->engine->loop, RENEW_MS, on_renew, operation);
+}
+
+/* ---- the lease and the entry: one trip to the store ---- */
+
+typedef struct Opening {
+    EnvironmentLease lease; /* token 0: it is somebody else's, and whose */
+    StoredEnvironment stored;
+    bool found;
+} Opening;
+
+static int do_open(Blocking *blocking, Err *err) {
+    Opening *opening = arena_alloc(&blocking->arena, sizeof(*opening));
+    EnvironmentLease lease = *(const EnvironmentLease *)blocking->ask;
+    Err refused;
+    blocking->result = opening;
+    blocking->result_size = sizeof(*opening);
+    int r = store_environment_lease(blocking->store, &lease, &blocking->arena, &opening->lease,
+                                    &refused);
+    if (r < 0 && refused.kind == ERR_CONFLICT) {
+        opening->lease.token = 0;
+        return 0;
+    }
+    if (r == 0)
+        r = store_environment(
+            blocking->store,
+            &(EnvironmentRead){.key = lease.key, .parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES},
+            &blocking->arena, &opening->stored, &refused);
+    opening->found = r == 0;
+    if (r < 0 && refused.kind != ERR_NOT_FOUND) {
+        *err = refused;
+        return -1;
+    }
+    return 0;
+}
+
+/* A copy that lives as long as the operation: through the form in which it is stored. */
+int operation_copy_entry(Operation *operation, const EnvironmentEntry *entry, Err *err) {
+    Arena *arena = &operation->arena;
+    const Value *v;
+    Report report;
+    Buf buf;
+    JsonWriter out;
+    buf_init(&buf, MAX_STATE_BYTES);
+    json_writer_init(&out, &buf);
+    entry_encode(entry, ENTRY_STORED, &out);
+    report_init(&report, arena);
+    int r = json_parse(buf_cstr(&buf), buf.n, arena, &v, err);
+    if (r == 0 && entry_decode(v, entry->name, arena, &report, &operation->entry) < 0)
+        r = err_set(err, ERR_INTERNAL, "environment %s cannot be read back", entry->name);
+    buf_deinit(&buf);
+    return r;
+}
+
+void operation_make_entry(Operation *operation) {
+    const OperationAsk *ask = &operation->ask;
+    int64_t now_ns = loop_wall_us(operation->engine->loop) * 1000;
+    EnvironmentEntry *entry = &operation->entry;
+    *entry = (EnvironmentEntry){.name = ask->name,
+                                .mode = operation->config->mode,
+                                .branch = ask->branch ? ask->branch : ask->name,
+                                .base = ask->base,
+                                .status = ENVIRONMENT_CREATING,
+                                .created_ns = now_ns,
+                                .updated_ns = now_ns,
+                                .uid = operation->environment->object.uid,
+                                .expires_ns = ask->ttl_ms ? now_ns + ask->ttl_ms * 1000000 : 0};
+    operation->version = 0;
+    operation->entry_changed = true;
+    operation_audit(operation, "", "created", NULL);
+}
+
+static void on_written_first(Operation *operation) {
+    if (!operation->started) {
+        operation->started = true;
+        operation_tell(operation, EVENT_OPERATION_STARTED, NULL, NULL);
+    }
+    sys_point("env-started");
+    operation->state = OPERATION_WALKING;
+    operation_next(operation);
+}
+
+static void on_set_up(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    operation->call = NULL;
+    if (err)
+        operation_fail(operation, err);
+    else
+        operation_write(operation, on_written_first);
+}
+
+static void wait_for_lease(Operation *operation, const EnvironmentLease *other) {
+    if (operation->tries == 0)
+        operation_tell(operation, EVENT_OPERATION_WAITING,
+                       arena_printf(&operation->arena, "%s works on it (%s)", other->holder,
+                                    other->doing ? other->doing : "?"),
+                       NULL);
+    try_lease_again(operation);
+}
+
+static int open_entry(Operation *operation, const Opening *opening, Err *err) {
+    if (opening->found) {
+        operation->version = opening->stored.version;
+        return operation_copy_entry(operation, &opening->stored.entry, err);
+    }
+    if (operation->ask.kind != OPERATION_CREATE && operation->ask.kind != OPERATION_PROVISION)
+        return err_set(err, ERR_NOT_FOUND, "environment '%s' not found", operation->ask.name);
+    operation_make_entry(operation);
+    return 0;
+}
+
+static void on_opened(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const Opening *opening = result;
+    Environment *environment = operation->environment;
+    Err why;
+    operation->call = NULL;
+    if (err) {
+        operation_fail(operation, err);
+        return;
+    }
+    if (!opening->lease.token) {
+        wait_for_lease(operation, &opening->lease);
+        return;
+    }
+    operation->lease.token = opening->lease.token;
+    arm_renew(operation);
+    if (open_entry(operation, opening, &why) < 0) {
+        operation_fail(operation, &why);
+        return;
+    }
+    operation_place(operation);
+    if (operation_prepare(operation, &why) < 0) {
+        operation_fail(operation, &why);
+        return;
+    }
+    operation->call = backend_setup_workflow(operation->engine->backend, environment->task,
+                                             environment->dir, NULL, on_set_up, operation);
+}
+
+void operation_begin(Operation *operation) {
+    Environment *environment = operation->environment;
+    Blocking *blocking = blocking_store(operation->engine);
+    if (operation->canceled) {
+        operation_finish(operation, OPERATION_CANCELED);
+        return;
+    }
+    operation->state = OPERATION_WAITING;
+    operation->lease =
+        (EnvironmentLease){.key = {.project = operation->ask.file, .name = operation->ask.name},
+                           .holder = arena_printf(&operation->arena, "%s:%s", operation->machine,
+                                                  operation->engine->state_dir),
+                           .doing = operation_kind_name(operation->ask.kind)};
+    blocking->ask = arena_dup(&blocking->arena, &operation->lease, sizeof(operation->lease));
+    environment_touch(environment);
+    operation->call = blocking_run(blocking, do_open, on_opened, operation);
+}

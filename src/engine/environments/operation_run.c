@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command of a step, under a pin: it goes on whatever becomes of the server. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/sys.h"
+#include "engine/environments/operation_files.h"
+#include "spec/hook_output.h"
+
+enum {
+    STOP_GRACE_MS = 10 * 1000,
+    STDOUT_MAX = 64 * 1024 * 1024, /* talk and outputs */
+    LOG_MAX = 64 * 1024 * 1024
+};
+
+static StepId id_of(const Operation *operation) {
+    return (StepId){.task = operation->environment->task,
+                    .step = operation_step(operation)->name,
+                    .run = operation->run};
+}
+
+static void ended(Operation *operation, const Err *err) {
+    operation->running = false;
+    operation_step_ended(operation, err);
+}
+
+/* ---- what it printed ---- */
+
+static void on_captured(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const LifecycleStep *step = operation_step(operation);
+    char *text = NULL;
+    size_t size = 0;
+    Err why;
+    operation->call = NULL;
+    int r = err ? -1 : file_read(result, STDOUT_MAX, &text, &size, &why);
+    if (err)
+        why = *err;
+    if (r == 0)
+        r = hook_output_parse(text, size, &operation->arena, &operation->outputs, &why);
+    if (r == 0 && step->outputs)
+        r = hook_output_require(&operation->outputs, step->outputs, &why);
+    free(text);
+    ended(operation, r < 0 ? &why : NULL);
+}
+
+/* ---- its end ---- */
+
+static int describe(const Operation *operation, const StepState *state, Err *err) {
+    const char *name = sigabbrev_np(state->code);
+    if (state->end == STEP_EXITED && state->code == 0)
+        return 0;
+    if (operation->canceled)
+        return err_set(err, ERR_CANCELLED, "canceled");
+    if (state->end == STEP_EXITED)
+        return err_set(err, ERR_INTERNAL, "exit code %d", state->code);
+    if (state->end == STEP_SIGNALED)
+        return err_set(err, ERR_INTERNAL, "killed by SIG%s", name ? name : "?");
+    return err_set(err, ERR_INTERNAL, "%s",
+                   state->error[0] ? state->error : "its exit code is unknown");
+}
+
+static void on_end(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const LifecycleStep *step = operation_step(operation);
+    Err why;
+    operation->call = NULL;
+    sys_point("env-ran");
+    if (err || describe(operation, result, &why) < 0)
+        ended(operation, err ? err : &why);
+    else if (step->outputs)
+        operation->call = backend_capture_step(operation->engine->backend, id_of(operation),
+                                               on_captured, operation);
+    else
+        ended(operation, NULL);
+}
+
+static void follow(Operation *operation) {
+    operation->running = true;
+    operation->call =
+        backend_wait_step(operation->engine->backend, id_of(operation), on_end, operation);
+    if (operation->canceled)
+        operation_stop_run(operation);
+}
+
+static void on_started(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const StepState *state = result;
+    operation->call = NULL;
+    sys_point("env-runs");
+    if (err || state->phase != STEP_RUNNING)
+        on_end(operation, result, err);
+    else
+        follow(operation);
+}
+
+/* ---- its beginning ---- */
+
+static void fill(const Operation *operation, const StepCommand *command, Step *ret) {
+    const LifecycleStep *step = operation_step(operation);
+    const ClientSetup *client = operation->ask.client;
+    *ret = (Step){.name = step->name,
+                  .uuid = step->name,
+                  .type = STEP_PROCESS,
+                  .working_dir = command->cwd,
+                  .environment = command->env,
+                  .entrypoint = command->argv,
+                  .secrets = command->secrets,
+                  .on_success = true,
+                  .capture = step->outputs != NULL,
+                  .end_signal = SIGTERM,
+                  .end_grace_ms = STOP_GRACE_MS,
+                  .log_max = LOG_MAX};
+    if (client)
+        ret->process = client->process;
+}
+
+typedef struct Commanding {
+    Operation *operation;
+    StepCommand command;
+} Commanding;
+
+static int do_command(Blocking *blocking, Err *err) {
+    Commanding *commanding = (Commanding *)blocking->ask;
+    Operation *operation = commanding->operation;
+    blocking->result = &commanding->command;
+    blocking->result_size = sizeof(commanding->command);
+    return step_doer(operation_step(operation)->kind)
+        ->command(operation, &blocking->arena, &commanding->command, err);
+}
+
+static void on_commanded(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const StepCommand *command = result;
+    Step run;
+    operation->call = NULL;
+    if (err || !command->argv.n || operation->canceled) { /* or nothing is to be done */
+        Err why = {.kind = ERR_CANCELLED, .msg = "canceled"};
+        operation_step_ended(operation, err ? err : operation->canceled ? &why : NULL);
+        return;
+    }
+    fill(operation, command, &run);
+    operation_tell(operation, EVENT_STEP_STREAMING, NULL, NULL);
+    operation->call = backend_start_step(operation->engine->backend, id_of(operation), &run,
+                                         on_started, operation);
+}
+
+void operation_run(Operation *operation) {
+    Blocking *blocking = blocking_files(operation->engine);
+    Commanding *commanding = arena_alloc(&blocking->arena, sizeof(*commanding));
+    commanding->operation = operation;
+    operation->call = operation_work(operation, blocking, commanding, do_command, on_commanded);
+}
+
+/* ---- of a server before ---- */
+
+static void on_resumed(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const StepState *state = result;
+    operation->call = NULL;
+    sys_point("env-resumed");
+    if (!err && state->phase == STEP_RUNNING)
+        follow(operation);
+    else if (!err && state->phase == STEP_ENDED && state->end != STEP_LOST)
+        on_end(operation, result, NULL);
+    else
+        operation_not_resumed(operation, !err && state->phase == STEP_NEVER);
+}
+
+void operation_resume(Operation *operation) {
+    operation->call =
+        backend_resume_step(operation->engine->backend, id_of(operation), on_resumed, operation);
+}
+
+/* ---- to end it ---- */
+
+static void on_stopped(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    operation->stop = NULL;
+}
+
+void operation_stop_run(Operation *operation) {
+    StopHow how = {.signal = SIGTERM, .grace_ms = STOP_GRACE_MS};
+    if (operation->running && !operation->stop)
+        operation->stop = backend_destroy_step(operation->engine->backend, id_of(operation), &how,
+                                               on_stopped, operation);
+}

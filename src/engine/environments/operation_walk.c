@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Step by step through the lifecycle: looked at, decided, done, written down. */
+#include <string.h>
+
+#include "base/str.h"
+#include "base/sys.h"
+#include "engine/environments/operation_files.h"
+
+/* ---- the walk ---- */
+
+typedef struct Look {
+    Operation *operation;
+    StepFound found;
+} Look;
+
+static int do_look(Blocking *blocking, Err *err) {
+    Look *look = (Look *)blocking->ask;
+    Operation *operation = look->operation;
+    const StepDoer *doer = step_doer(operation_step(operation)->kind);
+    blocking->result = look;
+    blocking->result_size = sizeof(*look);
+    return doer->look ? doer->look(operation, &blocking->arena, &look->found, err) : 0;
+}
+
+static void skip(Operation *operation, const StepDecision *decision) {
+    const LifecycleStep *step = operation_step(operation);
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+    operation->run = record ? (uint32_t)record->run : 0;
+    operation_audit(operation, step->name, decision->action, decision->message);
+    if (!operation->told[operation->at])
+        operation_tell(operation, EVENT_STEP_SKIPPED,
+                       arena_printf(&operation->arena, "%s (cached)", step->complete), NULL);
+    operation->at++;
+    operation_next(operation);
+}
+
+static int do_act(Blocking *blocking, Err *err) {
+    Operation *operation = (Operation *)blocking->ask;
+    return step_doer(operation_step(operation)->kind)->act(operation, err);
+}
+
+static void on_acted(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    operation->call = NULL;
+    operation_step_ended(operation, err);
+}
+
+static void act(Operation *operation) {
+    const StepDoer *doer = step_doer(operation_step(operation)->kind);
+    sys_point("env-asked");
+    if (doer->command)
+        operation_run(operation);
+    else if (doer->begin)
+        doer->begin(operation);
+    else
+        operation->call = operation_work(operation,
+                                         doer->in_store ? blocking_store(operation->engine)
+                                                        : blocking_files(operation->engine),
+                                         operation, do_act, on_acted);
+}
+
+static const char *call_inputs(Operation *operation) {
+    return lifecycle_inputs(&operation->lifecycle, operation->at, operation->found.own,
+                            &operation->entry, &operation->arena);
+}
+
+static void run(Operation *operation, const StepDecision *decision) {
+    const LifecycleStep *step = operation_step(operation);
+    const Checkpoint *before = entry_checkpoint(&operation->entry, step->name);
+    bool runs = step_doer(step->kind)->command != NULL;
+    operation->started_us = loop_wall_us(operation->engine->loop);
+    operation->run = runs ? (before ? (uint32_t)before->run : 0) + 1 : 0;
+    operation->outputs = (StrMap){0};
+    operation->produced = NULL;
+    if (decision->action)
+        operation_audit(operation, step->name, decision->action, decision->message);
+    if (decision->invalidates)
+        operation_invalidate_dependants(
+            operation, operation->at,
+            arena_printf(&operation->arena, "%s is done again", step->name));
+    operation_invalidate(operation, step->undoes, step->name);
+    operation_set_checkpoint(operation, &(Checkpoint){.name = step->name,
+                                                      .status = CHECKPOINT_STARTED,
+                                                      .started_ns = operation->started_us * 1000,
+                                                      .machine = operation->machine,
+                                                      .inputs = call_inputs(operation),
+                                                      .run = operation->run});
+    operation_tell(operation, EVENT_STEP_STARTED, step->starting, NULL);
+    operation_write(operation, act);
+}
+
+static void resume(Operation *operation) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, operation_step(operation)->name);
+    operation->run = (uint32_t)record->run;
+    operation->started_us = record->started_ns / 1000;
+    operation_resume(operation);
+}
+
+static void decide(Operation *operation) {
+    const LifecycleStep *step = operation_step(operation);
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+    StepLook look = {.record = record,
+                     .inputs = call_inputs(operation),
+                     .stands = operation->found.stands,
+                     .why = operation->found.why};
+    StepDecision decision = lifecycle_decide(step, &look, &operation->arena);
+    bool here = record && str_same(record->machine, operation->machine) && record->run > 0;
+    if (decision.verdict == VERDICT_SKIP)
+        skip(operation, &decision);
+    else if (decision.verdict == VERDICT_RESUME && here && !operation->resumed_step)
+        resume(operation);
+    else if (decision.verdict == VERDICT_RESUME && step->verified && operation->found.stands)
+        skip(operation,
+             &(StepDecision){.action = "verified", .message = "it was interrupted, and is done"});
+    else
+        run(operation, &decision);
+}
+
+static void on_looked(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const Look *look = result;
+    operation->call = NULL;
+    if (err) {
+        operation->started_us = loop_wall_us(operation->engine->loop);
+        operation_step_ended(operation, err);
+        return;
+    }
+    const StepFound *found = &look->found;
+    operation->found =
+        (StepFound){.own = arena_strdup(&operation->arena, found->own ? found->own : ""),
+                    .stands = found->stands,
+                    .why = found->why ? arena_strdup(&operation->arena, found->why) : NULL};
+    decide(operation);
+}
+
+void operation_next(Operation *operation) {
+    const LifecycleStep *step;
+    while ((step = operation_step(operation)) && !operation_means(operation, step))
+        operation->at++;
+    if (operation->canceled) {
+        operation_finish(operation, OPERATION_CANCELED);
+        return;
+    }
+    if (!step) {
+        operation_finish(operation, OPERATION_DONE);
+        return;
+    }
+    Blocking *blocking = blocking_files(operation->engine);
+    Look *look = arena_alloc(&blocking->arena, sizeof(*look));
+    look->operation = operation;
+    operation->resumed_step = false;
+    operation->run = 0;
+    operation->call = operation_work(operation, blocking, look, do_look, on_looked);
+}
+
+/* Its pin or the machine is gone: whether it had its effect is looked at; else it is done again. */
+void operation_not_resumed(Operation *operation, bool never) {
+    operation->resumed_step = true;
+    if (!never)
+        operation_audit(operation, operation_step(operation)->name, "lost",
+                        "what became of its command is not known");
+    decide(operation);
+}
+
+/* ---- the end of a step ---- */
+
+static void after_step(Operation *operation) {
+    const LifecycleStep *step = operation_step(operation);
+    sys_point("env-noted");
+    operation_tell(operation, EVENT_STEP_COMPLETED, step->complete, NULL);
+    operation->at++;
+    operation_next(operation);
+}
+
+static void after_failure(Operation *operation) {
+    operation_tell(operation, EVENT_STEP_FAILED, NULL, operation->error);
+    operation_finish(operation, operation->canceled ? OPERATION_CANCELED : OPERATION_FAILED);
+}
+
+static void note_end(Operation *operation, const Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    int64_t now_us = loop_wall_us(operation->engine->loop);
+    Arena *arena = &operation->arena;
+    Checkpoint record = {.name = step->name,
+                         .status = err ? CHECKPOINT_FAILED : CHECKPOINT_COMPLETED,
+                         .started_ns = operation->started_us * 1000,
+                         .finished_ns = now_us * 1000,
+                         .duration_ms = (now_us - operation->started_us) / 1000,
+                         .machine = operation->machine,
+                         .error = err ? arena_strdup(arena, err->msg) : NULL,
+                         .outputs = err ? NULL : operation->produced,
+                         .inputs = err ? NULL : call_inputs(operation),
+                         .run = operation->run};
+    operation_set_checkpoint(operation, &record);
+    operation_audit(operation, step->name, err ? "failed" : "executed", NULL);
+    AuditEntry *audit = &operation->audit.at[operation->audit.n - 1];
+    audit->duration_ms = record.duration_ms;
+    audit->error = record.error;
+}
+
+/* What people reset is how the step that has made it left it; what needs that is stale. */
+static void note_reset(Operation *operation, const LifecycleStep *step) {
+    const char *seed = arena_printf(&operation->arena, "seed_%s", step->service);
+    Checkpoint *record = entry_checkpoint(&operation->entry, seed);
+    uint32_t i = lifecycle_find(&operation->lifecycle, seed);
+    if (record) {
+        Checkpoint now = *record;
+        now.outputs = operation->produced;
+        operation_set_checkpoint(operation, &now);
+    }
+    if (i != UINT32_MAX)
+        operation_invalidate_dependants(operation, i, step->name);
+}
+
+void operation_step_ended(Operation *operation, const Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    const StepDoer *doer = step_doer(step->kind);
+    Err why;
+    if (!err && doer->take && doer->take(operation, &why) < 0)
+        err = &why;
+    note_end(operation, err);
+    operation->entry_changed = true;
+    if (!err && step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") == 0)
+        note_reset(operation, step);
+    if (!err) {
+        operation_write(operation, after_step);
+        return;
+    }
+    str_copy(operation->error, sizeof(operation->error), err->msg);
+    operation->step = step->name;
+    if (step->phase == LIFECYCLE_HOOK) { /* people hear of it; the environment is what it was */
+        operation_write(operation, after_failure);
+        return;
+    }
+    operation->entry.failed_step = step->name;
+    operation->entry.error = arena_strdup(&operation->arena, err->msg);
+    operation->entry.status = ENVIRONMENT_ERROR;
+    operation_write(operation, after_failure);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operation has done, in the store. What could not be written is kept and tried again: a
+ * store that is away for a while loses nothing, and no step is begun without its record. */
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/environments/operation_files.h"
+
+enum { STORE_AGAIN_MS = 1000, STORE_AGAIN_MOST_MS = 30 * 1000 };
+
+void operation_audit(Operation *operation, const char *step, const char *action,
+                     const char *message) {
+    __auto_type list = &operation->audit;
+    list->at = arena_grow(&operation->arena, list->at, list->n, &list->cap, sizeof(*list->at));
+    list->at[list->n++] = (AuditEntry){.time_ns = loop_wall_us(operation->engine->loop) * 1000,
+                                       .step = step,
+                                       .action = action,
+                                       .machine = operation->machine,
+                                       .user = operation->user,
+                                       .message = message};
+}
+
+void operation_set_checkpoint(Operation *operation, const Checkpoint *checkpoint) {
+    __auto_type list = &operation->steps;
+    entry_set_checkpoint(&operation->entry, checkpoint, &operation->arena);
+    list->at = arena_grow(&operation->arena, list->at, list->n, &list->cap, sizeof(*list->at));
+    list->at[list->n++] = *checkpoint;
+}
+
+void operation_set_values(Operation *operation, const StrMap *values) {
+    operation->values = strmap_merge(&operation->values, values, &operation->arena);
+    operation->entry.values = strmap_merge(&operation->entry.values, values, &operation->arena);
+}
+
+typedef struct Writing {
+    EnvironmentValues values; /* `set` NULL: none */
+    EnvironmentWrite write;
+    int64_t version; /* afterwards */
+} Writing;
+
+static int do_write(Blocking *blocking, Err *err) {
+    Writing *writing = (Writing *)blocking->ask;
+    blocking->result = &writing->version;
+    blocking->result_size = sizeof(writing->version);
+    if (writing->values.set && store_environment_values(blocking->store, &writing->values, err) < 0)
+        return -1;
+    return store_environment_write(blocking->store, &writing->write, &writing->version, err);
+}
+
+static void begin(Operation *operation);
+
+static void on_again(void *arg) {
+    Operation *operation = arg;
+    operation->again = timer_free(operation->again);
+    begin(operation);
+}
+
+static void try_again(Operation *operation, const Err *err) {
+    int64_t ms = STORE_AGAIN_MS << (operation->tries < 5 ? operation->tries : 5);
+    if (operation->tries++ == 0)
+        operation_tell(operation, EVENT_OPERATION_WAITING,
+                       arena_printf(&operation->arena, "the store: %s", err->msg), NULL);
+    operation->again =
+        timer_new(operation->engine->loop, ms < STORE_AGAIN_MOST_MS ? ms : STORE_AGAIN_MOST_MS,
+                  on_again, operation);
+}
+
+static void on_written(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    operation->call = NULL;
+    if (err && (err->kind == ERR_UNAVAILABLE || err->kind == ERR_TIMEOUT)) {
+        try_again(operation, err);
+        return;
+    }
+    if (err) {
+        operation_fail(operation, err);
+        return;
+    }
+    operation->tries = 0;
+    operation->version = *(const int64_t *)result;
+    operation->steps.n = operation->audit.n = operation->values.n = 0;
+    operation->entry_changed = false;
+    environment_take(operation->environment, &operation->entry, operation->version);
+    operation->written(operation);
+}
+
+static void begin(Operation *operation) {
+    Blocking *blocking = blocking_store(operation->engine);
+    Writing *writing = arena_alloc(&blocking->arena, sizeof(*writing));
+    writing->write = (EnvironmentWrite){
+        .key = operation->lease.key,
+        .version = operation->version,
+        .token = operation->lease.token,
+        .entry = operation->entry_changed || !operation->version ? &operation->entry : NULL,
+        .steps = operation->steps.at,
+        .step_n = operation->steps.n,
+        .audit = operation->audit.at,
+        .audit_n = operation->audit.n};
+    if (operation->entry_changed)
+        operation->entry.updated_ns = loop_wall_us(operation->engine->loop) * 1000;
+    if (operation->values.n)
+        writing->values =
+            (EnvironmentValues){.key = operation->lease.key, .set = &operation->values};
+    operation->call = operation_work(operation, blocking, writing, do_write, on_written);
+}
+
+void operation_write(Operation *operation, void (*fn)(Operation *operation)) {
+    operation->written = fn;
+    operation->tries = 0;
+    if (operation->removed ||
+        (!operation->entry_changed && !operation->steps.n && !operation->audit.n))
+        fn(operation);
+    else
+        begin(operation);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each kind of step is, by the noun that it is about. */
+#pragma once
+
+#include "engine/environments/environment_look.h"
+#include "engine/environments/environments_inside.h"
+
+/* steps_compute.c */
+extern const StepDoer create_compute_doer, destroy_compute_doer;
+/* steps_infra.c */
+extern const StepDoer start_infra_doer, stop_infra_doer;
+/* steps_ports.c */
+extern const StepDoer allocate_ports_doer;
+/* steps_files.c */
+extern const StepDoer build_manifest_doer, write_manifest_doer, generate_env_doer, cleanup_env_doer;
+/* The files that a step of this kind writes. */
+MUST int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnvironment *seen,
+                         Arena *arena, Err *err);
+/* steps_services.c */
+extern const StepDoer start_services_doer, stop_services_doer;
+/* steps_state.c */
+extern const StepDoer remove_state_doer;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* create_compute and destroy_compute where no hook does it: the worktree. And what a hook has said
+ * of the machine that it made. */
+#include <string.h>
+
+#include "base/str.h"
+#include "engine/environments/steps.h"
+#include "spec/digest.h"
+#include "spec/environment_name.h"
+
+/* Where worktrees are made: beside nothing of the project. */
+static const char *default_path(const Operation *operation, Arena *arena) {
+    const Environment *environment = operation->environment;
+    return arena_printf(arena, "%s/worktrees/%s/%s", operation->engine->state_dir,
+                        environment->space, environment->slug);
+}
+
+/* Known from the beginning: what is made half is found again. */
+void operation_place(Operation *operation) {
+    const OperationAsk *ask = &operation->ask;
+    EnvironmentEntry *entry = &operation->entry;
+    ComputeAccess *compute = arena_alloc(&operation->arena, sizeof(*compute));
+    if (entry->compute || hook_given(&operation->config->provisioner.compute.create))
+        return;
+    const char *path = ask->worktree ? ask->worktree
+                       : ask->path   ? ask->path
+                                     : default_path(operation, &operation->arena);
+    *compute = (ComputeAccess){.type = "local", .path = path, .managed = !ask->worktree};
+    entry->compute = compute;
+    operation->entry_changed = true;
+}
+
+/* The compose file as the worktree has it. */
+static const char *compose_file(const Operation *operation, Arena *arena) {
+    const Config *config = operation->config;
+    const char *file = config->infrastructure.compose_file;
+    const char *root = entry_root(&operation->entry);
+    size_t n = strlen(config->root);
+    if (!file || !*root || strncmp(file, config->root, n) != 0)
+        return file;
+    return arena_printf(arena, "%s%s", root, file + n);
+}
+
+ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena) {
+    static const StrMap nothing;
+    const EnvironmentEntry *entry = &operation->entry;
+    const ClientSetup *client = operation->ask.client;
+    return (ComputeAsk){
+        .project = operation->config->root,
+        .path = entry_path(entry),
+        .branch = entry->branch,
+        .base = entry->base,
+        .managed = entry->compute && entry->compute->managed,
+        .compose_file = compose_file(operation, arena),
+        .compose_project = environment_compose_project(operation->config->name, entry->name, arena),
+        .ports = &entry->ports,
+        .env = client ? &client->env : &nothing};
+}
+
+/* ---- create_compute ---- */
+
+static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ComputeLook look = {0};
+    Digest *digest = digest_new();
+    digest_add_text(digest, ask.path);
+    digest_add_text(digest, ask.branch);
+    ret->own = digest_end(digest, arena);
+    if (compute_look(&compute_local, &ask, arena, &look, err) < 0)
+        return -1;
+    ret->stands = look.stands;
+    ret->why = look.why;
+    return 0;
+}
+
+static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ComputeCommand command = {0};
+    if (compute_create(&compute_local, &ask, arena, &command, err) < 0)
+        return -1;
+    *ret = (StepCommand){.argv = command.argv, .env = command.env, .cwd = command.cwd};
+    return 0;
+}
+
+static int take(Operation *operation, Err *err) {
+    Arena *arena = &operation->arena;
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ComputeAccess *compute = operation->entry.compute;
+    ComputeLook look = {0};
+    if (compute_look(&compute_local, &ask, arena, &look, err) < 0)
+        return -1;
+    if (!look.stands)
+        return err_set(err, ERR_INTERNAL, "there is no worktree at %s after it was made: %s",
+                       ask.path, look.why ? look.why : "?");
+    compute->root = look.root;
+    Value *kept = value_new(arena, VALUE_MAP);
+    value_set(arena, kept, "worktreePath", value_new_string(arena, compute->path));
+    operation->produced = kept;
+    return 0;
+}
+
+const StepDoer create_compute_doer = {.look = look, .command = command, .take = take};
+
+int operation_take_compute(Operation *operation, Err *err) {
+    ComputeAccess *compute = arena_alloc(&operation->arena, sizeof(*compute));
+    if (compute_hooks_access(&operation->outputs, compute, err) < 0)
+        return -1;
+    operation->entry.compute = compute;
+    return 0;
+}
+
+/* ---- destroy_compute ---- */
+
+/* Refuses what nobody could bring back. */
+static int check_loss(const Operation *operation, const ComputeAsk *ask, Arena *arena, Err *err) {
+    ComputeLoss loss = {0};
+    if (operation->ask.force)
+        return 0;
+    if (compute_loss(&compute_local, ask, arena, &loss, err) < 0)
+        return -1;
+    return !loss.text ? 0
+                      : err_set(err, ERR_CONFLICT,
+                                "%s has %s, which would be lost; keep it, or delete with --force",
+                                ask->path, loss.text);
+}
+
+static int command_destroy(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ComputeCommand command = {0};
+    ask.managed = ask.managed && !operation->ask.keep_worktree;
+    if ((ask.managed && check_loss(operation, &ask, arena, err) < 0) ||
+        compute_destroy(&compute_local, &ask, arena, &command, err) < 0)
+        return -1;
+    *ret = (StepCommand){.argv = command.argv, .env = command.env, .cwd = command.cwd};
+    return 0;
+}
+
+const StepDoer destroy_compute_doer = {.command = command_destroy};

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps that write files into the worktree: the manifest, the env files of services; and take them
+ * away. What a file should say follows from the config and the entry, so that one that is missing
+ * or was changed by hand is known, and heals. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "engine/environments/steps.h"
+#include "spec/digest.h"
+#include "spec/env_text.h"
+
+const Manifest *operation_manifest(const Operation *operation, Arena *arena, Err *err) {
+    Manifest *manifest = arena_alloc(arena, sizeof(*manifest));
+    return manifest_build(operation->config, &operation->entry, arena, manifest, err) < 0
+               ? NULL
+               : manifest;
+}
+
+/* A file as it is to be. */
+typedef struct Wanted {
+    const char *path; /* relative to the worktree */
+    const char *text;
+    size_t size;
+} Wanted;
+
+typedef struct WantedFiles {
+    Wanted *at;
+    size_t n;
+} WantedFiles;
+
+static void keep(Buf *buf, Arena *arena, Wanted *ret) {
+    ret->text = arena_strndup(arena, buf_cstr(buf), buf->n);
+    ret->size = buf->n;
+    buf_deinit(buf);
+}
+
+static int want_manifest(const Operation *operation, Arena *arena, WantedFiles *ret, Err *err) {
+    const Manifest *manifest = operation_manifest(operation, arena, err);
+    Buf buf;
+    if (!manifest)
+        return -1;
+    buf_init(&buf, MAX_STATE_BYTES);
+    manifest_encode(manifest, &buf);
+    *ret = (WantedFiles){.at = arena_alloc(arena, sizeof(Wanted)), .n = 1};
+    ret->at->path = manifest_name(operation->config);
+    keep(&buf, arena, ret->at);
+    return 0;
+}
+
+static int want_env_files(const Operation *operation, Arena *arena, WantedFiles *ret, Err *err) {
+    const Manifest *manifest = operation_manifest(operation, arena, err);
+    ManifestFiles files;
+    if (!manifest || manifest_files(manifest, arena, &files, err) < 0)
+        return -1;
+    *ret = (WantedFiles){.at = arena_alloc(arena, (files.n + 1) * sizeof(Wanted))};
+    for (size_t i = 0; i < files.n; i++) {
+        Buf buf;
+        buf_init(&buf, MAX_STATE_BYTES);
+        if (env_text_write(&files.at[i].env, &buf, err) < 0) {
+            buf_deinit(&buf);
+            return err_in(err, "%s", files.at[i].path);
+        }
+        ret->at[ret->n].path = files.at[i].path;
+        keep(&buf, arena, &ret->at[ret->n++]);
+    }
+    return 0;
+}
+
+static char *path_of(const Operation *operation, const Wanted *wanted) {
+    return path_join(entry_root(&operation->entry), wanted->path);
+}
+
+static bool stands(const Operation *operation, const Wanted *wanted, Arena *arena,
+                   const char **ret_why) {
+    AUTO_FREE char *path = path_of(operation, wanted), *text = NULL;
+    size_t size;
+    Err err;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, &err) < 0) {
+        *ret_why = arena_strdup(arena, err.msg);
+        return false;
+    }
+    bool same = size == wanted->size && memcmp(text, wanted->text, size) == 0;
+    if (!same)
+        *ret_why = arena_printf(arena, "%s is not as it was written", wanted->path);
+    return same;
+}
+
+static void look_at(const Operation *operation, const WantedFiles *files, Arena *arena,
+                    StepFound *ret) {
+    Digest *digest = digest_new();
+    ret->stands = true;
+    for (size_t i = 0; i < files->n; i++) {
+        digest_add_text(digest, files->at[i].path);
+        digest_add(digest, files->at[i].text, files->at[i].size);
+        ret->stands = ret->stands && stands(operation, &files->at[i], arena, &ret->why);
+    }
+    ret->own = digest_end(digest, arena);
+}
+
+static const char *text_now(const Operation *operation, const Wanted *wanted, Arena *arena) {
+    AUTO_FREE char *path = path_of(operation, wanted), *text = NULL;
+    Err err;
+    return *entry_root(&operation->entry) &&
+                   file_read(path, MAX_STATE_BYTES, &text, NULL, &err) == 0
+               ? arena_strdup(arena, text)
+               : NULL;
+}
+
+int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnvironment *seen,
+                    Arena *arena, Err *err) {
+    WantedFiles files = {0};
+    int r = kind == STEP_GENERATE_ENV ? want_env_files(operation, arena, &files, err)
+            : kind == STEP_WRITE_MANIFEST || kind == STEP_BUILD_MANIFEST
+                ? want_manifest(operation, arena, &files, err)
+                : 0;
+    seen->files = arena_alloc(arena, (files.n + 1) * sizeof(*seen->files));
+    for (size_t i = 0; i < files.n; i++)
+        seen->files[seen->file_n++] = (SeenFile){files.at[i].path, files.at[i].text,
+                                                 text_now(operation, &files.at[i], arena)};
+    return r;
+}
+
+/* A link in the worktree does not lead out of it. */
+static int check_inside(const char *root, const char *path, Err *err) {
+    AUTO_FREE char *dir = path_dir(path);
+    AUTO_FREE char *real_root = realpath(root, NULL), *real = realpath(dir, NULL);
+    if (!real_root || !real)
+        return err_sys(err, errno, "%s", dir);
+    return path_below(real, real_root)
+               ? 0
+               : err_set(err, ERR_INVALID, "%s leads out of the worktree %s", path, root);
+}
+
+static int write_file(const Operation *operation, const Wanted *wanted, Err *err) {
+    const char *root = entry_root(&operation->entry);
+    AUTO_FREE char *path = path_of(operation, wanted), *dir = path_dir(path);
+    if (path_mkdirs(dir, 0755, err) < 0 || check_inside(root, path, err) < 0)
+        return -1;
+    return file_write_atomic(path, wanted->text, wanted->size, 0600, true, err);
+}
+
+static int write_files(const Operation *operation, const WantedFiles *files, Err *err) {
+    for (size_t i = 0; i < files->n; i++)
+        if (write_file(operation, &files->at[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+/* ---- build_manifest, write_manifest ---- */
+
+static int look_manifest(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+    WantedFiles files;
+    if (want_manifest(operation, arena, &files, err) < 0)
+        return -1;
+    look_at(operation, &files, arena, ret);
+    return 0;
+}
+
+static int build_manifest(Operation *operation, Err *err) {
+    return 0; /* that it could be looked at says that it can be built */
+}
+
+static int write_manifest(Operation *operation, Err *err) {
+    Arena arena;
+    WantedFiles files;
+    arena_init(&arena);
+    int r = want_manifest(operation, &arena, &files, err);
+    r = r < 0 ? r : write_files(operation, &files, err);
+    arena_deinit(&arena);
+    return r;
+}
+
+const StepDoer build_manifest_doer = {.look = look_manifest, .act = build_manifest};
+const StepDoer write_manifest_doer = {.look = look_manifest, .act = write_manifest};
+
+/* ---- generate_env ---- */
+
+static int look_env(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+    WantedFiles files;
+    if (want_env_files(operation, arena, &files, err) < 0)
+        return -1;
+    look_at(operation, &files, arena, ret);
+    return 0;
+}
+
+static int write_env(Operation *operation, Err *err) {
+    Arena arena;
+    WantedFiles files;
+    arena_init(&arena);
+    int r = want_env_files(operation, &arena, &files, err);
+    r = r < 0 ? r : write_files(operation, &files, err);
+    arena_deinit(&arena);
+    return r;
+}
+
+const StepDoer generate_env_doer = {.look = look_env, .act = write_env};
+
+/* ---- cleanup_env: of a tree that is not ours ---- */
+
+static int remove_file(const Operation *operation, const char *relative, Err *err) {
+    AUTO_FREE char *path = path_join(entry_root(&operation->entry), relative);
+    if (check_inside(entry_root(&operation->entry), path, err) < 0)
+        return access(path, F_OK) == 0 ? -1 : 0;
+    return unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR
+               ? 0
+               : err_sys(err, errno, "remove %s", path);
+}
+
+/* Only what we have written: that is, what begins as such a file does. */
+static bool is_ours(const Operation *operation, const char *relative) {
+    AUTO_FREE char *path = path_join(entry_root(&operation->entry), relative), *text = NULL;
+    Err err;
+    return file_read(path, MAX_STATE_BYTES, &text, NULL, &err) == 0 &&
+           strncmp(text, ENV_TEXT_HEAD, strlen(ENV_TEXT_HEAD)) == 0;
+}
+
+static int cleanup(Operation *operation, Err *err) {
+    const Config *config = operation->config;
+    if (!*entry_root(&operation->entry))
+        return 0;
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
+        const char *below = service->path + strlen(config->root);
+        AUTO_FREE char *relative = path_join(*below == '/' ? below + 1 : ".", service->env_file);
+        if (is_ours(operation, relative) && remove_file(operation, relative, err) < 0)
+            return -1;
+    }
+    return remove_file(operation, manifest_name(config), err);
+}
+
+const StepDoer cleanup_env_doer = {.act = cleanup};
