@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many processes on one file: nothing of what any of them was told is done gets lost. */
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "environments.h"
 #include "store/sqlite/sqlite.h"
 #include "stores.h"
@@ -262,5 +262,101 @@ TEST_TIMEOUT(a_reader_never_sees_half_a_write, 120) {
     }
     CHECK_EQ(status, 0);
     CHECK(reads > 0);
+    store_free(store);
+}
+
+/* ---- waiting ---- */
+
+/* Who holds it for a while holds others up, and nobody is refused. */
+TEST(who_has_it_locked_is_waited_for)
+{
+    int ready[2], status;
+    char c;
+    Store *store = store_of_server();
+    CHECK_EQ(make(store, "a"), 1);
+    ASSERT(pipe(ready) == 0);
+    pid_t locker = fork();
+    if (locker == 0) {
+        sqlite3 *db;
+        if (sqlite3_open(sqlite_here_path(), &db) != SQLITE_OK ||
+            sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+            _exit(1);
+        (void)!write(ready[1], "", 1);
+        poll(NULL, 0, 300);
+        _exit(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL));
+    }
+    ASSERT(read(ready[0], &c, 1) == 1);
+    CHECK_EQ(make(store, "b"), 1);
+    ASSERT(waitpid(locker, &status, 0) == locker && status == 0);
+    store_free(store);
+}
+
+/* ---- what a list costs ---- */
+
+enum { LISTED = 300, TRIES = 15 };
+
+static void fill(Store *store) {
+    AuditEntry audit[200];
+    Checkpoint steps[] = {step_of("create", CHECKPOINT_COMPLETED), step_of("seed", 1)};
+    for (size_t i = 0; i < COUNT(audit); i++)
+        audit[i] = audit_of("executed", "what was said of it then");
+    for (int i = 0; i < LISTED; i++) {
+        const char *name = arena_printf(&arena, "feat-%d", i);
+        EnvironmentEntry entry = full_entry(name);
+        EnvironmentWrite write = {.key = key_of(name),
+                                  .entry = &entry,
+                                  .steps = steps,
+                                  .step_n = COUNT(steps),
+                                  .audit = audit,
+                                  .audit_n = COUNT(audit)};
+        CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    }
+}
+
+static int64_t select_us(sqlite3 *db) {
+    int64_t began_us = clock_mono_us();
+    sqlite3_stmt *statement;
+    int rows = 0;
+    ASSERT(sqlite3_prepare_v2(db, "SELECT * FROM environment ORDER BY project, name", -1,
+                              &statement, NULL) == SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(statement); i++)
+            (void)sqlite3_column_text(statement, i);
+        rows++;
+    }
+    sqlite3_finalize(statement);
+    CHECK_EQ(rows, LISTED);
+    return clock_mono_us() - began_us;
+}
+
+static int64_t list_us(Store *store, int64_t since, size_t n) {
+    int64_t began_us = clock_mono_us();
+    CHECK_EQ(listed(store, since).n, n);
+    int64_t us = clock_mono_us() - began_us;
+    arena_reset(&arena);
+    return us;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* The audit logs are 60,000 rows, and must not be among what is read. */
+TEST_TIMEOUT(a_list_costs_what_its_columns_cost, 120) {
+    Store *store = store_of_server();
+    sqlite3 *db;
+    int64_t bare = INT64_MAX, whole = INT64_MAX, since = INT64_MAX;
+    fill(store);
+    int64_t change = listed(store, 0).change;
+    ASSERT(sqlite3_open(sqlite_here_path(), &db) == SQLITE_OK);
+    for (int i = 0; i < TRIES; i++) {
+        bare = least(bare, select_us(db));
+        whole = least(whole, list_us(store, 0, LISTED));
+        since = least(since, list_us(store, change, 0));
+    }
+    if (whole > 12 * bare || since * 4 > whole)
+        test_fail(__FILE__, __LINE__, "bare %lld us, list %lld us, second %lld us", (long long)bare,
+                  (long long)whole, (long long)since);
+    sqlite3_close(db);
     store_free(store);
 }
