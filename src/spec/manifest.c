@@ -12,8 +12,8 @@
 #define DEFAULT_ENV_FILE ".env.local"
 
 const char *manifest_name(const Config *config) {
-    return strcmp(path_base(config->file), "previewctl.yaml") == 0 ? MANIFEST_PREVIEWCTL
-                                                                   : MANIFEST_THOLE;
+    bool foreign = str_starts(path_base(config->file), "previewctl.");
+    return foreign ? MANIFEST_PREVIEWCTL : MANIFEST_THOLE;
 }
 
 /* ---- writing ---- */

@@ -8,32 +8,12 @@
 
 typedef struct Build {
     const Config *config;
-    const EnvironmentEntry *entry;
     Arena *arena;
     TemplateValues values;
     /* where a template is, and what is wrong with it */
     const char *service, *variable;
     const char *problem; /* NULL: nothing yet */
 } Build;
-
-/* ---- ports ---- */
-
-/* Each service has the port of its name, whether the config asks for one or not; named ones are as
- * the config has them. */
-static PortTable ports_of(const Build *b) {
-    PortTable asked = port_table_of(b->config, b->arena), all = {0};
-    all.at = arena_alloc(b->arena, (asked.n + b->config->services.n + 1) * sizeof(PortEntry));
-    for (size_t i = 0, k = 0; i < b->config->services.n; i++) {
-        const char *service = b->config->services.at[i].name;
-        int64_t port = entry_port(b->entry, service);
-        if (port)
-            all.at[all.n++] = (PortEntry){.service = service, .name = "", .number = port};
-        for (; k < asked.n && strcmp(asked.at[k].service, service) == 0; k++)
-            if (!port || *asked.at[k].name)
-                all.at[all.n++] = asked.at[k];
-    }
-    return all;
-}
 
 /* ---- env ---- */
 
@@ -110,8 +90,8 @@ static void add_services(Build *b, Manifest *manifest) {
 
 int manifest_build(const Config *config, const EnvironmentEntry *entry, Arena *arena, Manifest *ret,
                    Err *err) {
-    Build b = {.config = config, .entry = entry, .arena = arena};
-    PortTable ports = ports_of(&b);
+    Build b = {.config = config, .arena = arena};
+    PortTable ports = port_table_of(config, arena);
     b.values = (TemplateValues){.config = config, .ports = &ports, .environment = entry};
     Manifest manifest = {
         .version = MANIFEST_VERSION,

@@ -178,21 +178,28 @@ typedef struct World {
 
 static void world_init(World *w, const char *file, const char *yaml) {
     static EnvironmentPort ports[] = {{"api", 61200}, {"redis", 61201}, {"web", 61202}};
-    static StrPair values[] = {{"URL", "postgres://x/{{self.port}}"}};
-    static ProvisionedOutputs outputs[] = {{"pg", {values, 1}}};
+    static StrPair values[] = {{"EMPTY", ""}, {"URL", "postgres://x/{{self.port}}"}};
+    static StrPair store[] = {{"a-b", "dash"}};
+    static ProvisionedOutputs outputs[] = {{"pg", {values, 2}}};
     Err err;
     arena_init(&w->arena);
     report_init(&w->report, &w->arena);
     AUTO_FREE char *web = xasprintf("%s/apps/web", test_dir());
     AUTO_FREE char *path = xasprintf("%s/%s", test_dir(), file);
+    AUTO_FREE char *compose = xasprintf("%s/compose.yaml", test_dir());
+    static const char redis[] = "services: {redis: {image: redis, ports: ['6379:6379']}}\n";
     ASSERT(path_mkdirs(web, 0700, &err) == 0);
+    ASSERT(file_write(compose, redis, strlen(redis), 0600, &err) == 0);
     w->config =
         config_parse(arena_strdup(&w->arena, path), yaml, strlen(yaml), &w->arena, &w->report);
     if (!w->config)
         test_fail(__FILE__, __LINE__, "%s", report_line(&w->report.at[0], &w->arena));
     ASSERT(w->config);
-    w->entry = (EnvironmentEntry){
-        .name = "feat/a", .branch = "feat/a", .ports = {ports, 3}, .outputs = {outputs, 1}};
+    w->entry = (EnvironmentEntry){.name = "feat/a",
+                                  .branch = "feat/a",
+                                  .ports = {ports, 3},
+                                  .outputs = {outputs, 1},
+                                  .values = {store, 1}};
 }
 
 static const Manifest *built(World *w) {
@@ -240,4 +247,71 @@ TEST(manifests_have_the_ports_of_the_environment_in_their_env)
     CHECK_EQ(m->services.at[1].env.n, 0);
     CHECK_STR(encoded(m, &w.arena), encoded(built(&w), &w.arena));
     arena_deinit(&w.arena);
+}
+
+#define PROJECT                                                              \
+    "version: 1\n"                                                           \
+    "name: shop\n"                                                           \
+    "provisioner: {services: {pg: {outputs: [URL, EMPTY], seed: ./seed}}}\n" \
+    "infrastructure: {compose_file: compose.yaml}\n"                         \
+    "runner: {compose: {image: x, proxy: {domain: example.com}}}\n"
+
+static const char *value_of(World *w, const char *name) {
+    return strmap_get(&built(w)->services.at[0].env, name);
+}
+
+TEST(manifests_have_what_only_the_environment_knows)
+{
+    World w;
+    world_init(&w, "previewctl.yaml",
+               PROJECT "services:\n"
+                       "  api:\n"
+                       "    path: .\n"
+                       "    env:\n"
+                       "      NAME: 'x-{{ env.name }}'\n"
+                       "      SELF: '{{self.port}}'\n"
+                       "      WEB: 'http://localhost:{{services.web.port}}'\n"
+                       "      REDIS: '{{infrastructure.redis.port}}/{{provisioner.pg.URL}}'\n"
+                       "      EMPTY: '[{{provisioner.pg.EMPTY}}]'\n"
+                       "      STORE: '{{store.a-b}}'\n"
+                       "      DOMAIN: '{{proxy.domain}}'\n"
+                       "  web: {path: apps/web}\n");
+    const Manifest *m = built(&w);
+    CHECK_STR(value_of(&w, "NAME"), "x-feat/a");
+    CHECK_STR(value_of(&w, "SELF"), "61200");
+    CHECK_STR(value_of(&w, "WEB"), "http://localhost:61202");             /* it asks for no port */
+    CHECK_STR(value_of(&w, "REDIS"), "61201/postgres://x/{{self.port}}"); /* inserted once */
+    CHECK_STR(value_of(&w, "EMPTY"), "[]");
+    CHECK_STR(value_of(&w, "STORE"), "dash");
+    CHECK_STR(value_of(&w, "DOMAIN"), "example.com");
+    CHECK_STR(m->compose_file, "compose.yaml");
+    CHECK_STR(m->services.at[1].path, "apps/web");
+    CHECK_STR(manifest_name(w.config), ".previewctl.json");
+    Manifest again = decoded(encoded(m, &w.arena), &w.arena);
+    CHECK_STR(encoded(&again, &w.arena), encoded(m, &w.arena));
+    arena_deinit(&w.arena);
+}
+
+static void cannot_build(const char *value, const char *why) {
+    World w;
+    Manifest manifest = {.version = 77};
+    Err err = {.kind = ERR_NONE};
+    const EnvironmentEntry bare = {.name = "feat/a"};
+    AUTO_FREE char *yaml =
+        xasprintf(PROJECT "services: {api: {path: ., env: {A: 'x', B: '%s'}}}\n", value);
+    world_init(&w, "thole.yaml", yaml);
+    CHECK(manifest_build(w.config, &bare, &w.arena, &manifest, &err) < 0);
+    CHECK_EQ(err.kind, ERR_INVALID);
+    CHECK_HAS(err.msg, "services.api.env.B: {{");
+    CHECK_HAS(err.msg, why);
+    CHECK_EQ(manifest.version, 77);
+    arena_deinit(&w.arena);
+}
+
+TEST(what_the_environment_does_not_know_is_told_with_service_and_variable)
+{
+    cannot_build("{{provisioner.pg.URL}}", "provisioner.pg.URL");
+    cannot_build("{{infrastructure.redis.port}}", "infrastructure.redis.port");
+    cannot_build("{{self.port}}", "self.port");
+    cannot_build("{{store.missing}}", "store.missing");
 }
