@@ -5,6 +5,8 @@ import sqlite3
 
 import pytest
 
+from driver import read_proc
+
 SERVICES = {"version": 1, "services": {"api": {"command": "echo started >> $LEDGER; sleep 1000", "port": "auto"}}}
 
 
@@ -28,6 +30,13 @@ def test_leases_stay_beside_the_sessions(thole):
     with sqlite3.connect(thole.state / "thole.db") as db:
         assert db.execute("SELECT service, held FROM lease").fetchall() == [("api", 1)]
     assert not shared.exists(), "nobody has asked for an environment"
+
+
+def test_the_next_server_has_the_same_store(thole):
+    thole.config(SERVICES)
+    thole.env["THOLE_STORE"] = str(thole.base / "shared.db")
+    thole.run("up", "-d", "--wait", "--timeout", "20s")
+    assert f"THOLE_STORE={thole.base}/shared.db".encode() in read_proc(thole.replace_server(), "environ").split(b"\0")
 
 
 def test_a_file_that_is_deleted_under_the_server_is_not_made_anew(thole):

@@ -127,6 +127,33 @@ TEST(one_of_a_newer_thole_is_left_alone)
     check_left_alone("use the newer one, or another file by THOLE_STORE");
 }
 
+/* As a newer server leaves it that was killed: with what is not in the file itself yet. */
+static void leave_newer(void) {
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        sqlite3 *db;
+        ASSERT(sqlite3_open(db_path(), &db) == SQLITE_OK);
+        ASSERT(sqlite3_exec(db, "CREATE TABLE later(x); PRAGMA user_version = 99", NULL, NULL,
+                            NULL) == SQLITE_OK);
+        _exit(0);
+    }
+    ASSERT(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+TEST(one_of_a_newer_thole_that_was_killed_is_left_alone)
+{
+    make_one();
+    leave_newer();
+    const char *wal = arena_printf(&arena, "%s-wal", db_path());
+    AUTO_FREE char *before = NULL, *after = NULL;
+    size_t before_n, after_n;
+    ASSERT(file_read(wal, 1 << 20, &before, &before_n, &err) == 0 && before_n > 0);
+    check_left_alone("has format 99, which a newer thole has written");
+    ASSERT(file_read(wal, 1 << 20, &after, &after_n, &err) == 0);
+    CHECK(before_n == after_n && memcmp(before, after, before_n) == 0);
+}
+
 TEST(another_programs_is_left_alone)
 {
     sql("CREATE TABLE theirs(x); INSERT INTO theirs VALUES(1)");
