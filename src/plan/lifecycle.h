@@ -18,7 +18,8 @@
  * of the inputs, and the number of the run where a command is run) is written before the step
  * begins, in one transaction with the invalidation of its dependants where the decision says so;
  * the record `completed` or `failed` after it. What people force (--from, --no-cache, --only) is
- * written down as invalidation before the walk begins, so that it is done once. */
+ * written down as invalidation (lifecycle_invalidate) before the walk begins, so that it is done
+ * once; and so are records of steps that the config has no more. */
 #pragma once
 
 #include "base/arena.h"
@@ -130,7 +131,7 @@ typedef enum StepVerdict {
 
 typedef struct StepDecision {
     StepVerdict verdict;
-    /* Of VERDICT_RUN: with its record `started` the records of its dependants are invalidated.
+    /* If it is done: with its record `started` the records of its dependants are invalidated.
      * Not so where a hook with `allow_cache: false` runs as it does each time. */
     bool invalidates;
     const char *action;  /* of the audit: skipped, verified; of VERDICT_RUN: verify_failed,
@@ -139,6 +140,11 @@ typedef struct StepDecision {
 } StepDecision;
 
 StepDecision lifecycle_decide(const LifecycleStep *step, const StepLook *look, Arena *arena);
+
+/* The record counts no more: because what it needs is done again, or because people say so. One
+ * that was started keeps its run, which goes on, but forgets its inputs (""): once it has ended the
+ * step is done again. False: there was nothing to change. */
+bool lifecycle_invalidate(Checkpoint *record);
 
 /* The hash of a step's inputs: of what is its own (`own`: configuration, the text of its hook and
  * of files it names, as the engine has digested it) and of what the steps it needs have become:

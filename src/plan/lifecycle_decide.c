@@ -10,6 +10,8 @@
 /* ---- what is to be done ---- */
 
 static bool same_inputs(const StepLook *look) {
+    if (look->record->inputs && !look->record->inputs[0])
+        return false; /* lifecycle_invalidate() */
     return !look->inputs || !look->record->inputs ||
            strcmp(look->inputs, look->record->inputs) == 0;
 }
@@ -36,7 +38,7 @@ static StepDecision skip(const char *action) {
 StepDecision lifecycle_decide(const LifecycleStep *step, const StepLook *look, Arena *arena) {
     const Checkpoint *record = look->record;
     if (record && record->status == CHECKPOINT_STARTED && record->run > 0)
-        return (StepDecision){.verdict = VERDICT_RESUME};
+        return (StepDecision){.verdict = VERDICT_RESUME, .invalidates = !runs_as_ever(step, look)};
     if (!record || record->status != CHECKPOINT_COMPLETED)
         return run(step, look, NULL, NULL);
     if (look->forced)
@@ -53,6 +55,16 @@ StepDecision lifecycle_decide(const LifecycleStep *step, const StepLook *look, A
     return run(
         step, look, "verify_failed",
         arena_printf(arena, "Re-executing: %s", look->why ? look->why : "its effect is gone"));
+}
+
+bool lifecycle_invalidate(Checkpoint *record) {
+    if (record->status == CHECKPOINT_STARTED)
+        record->inputs = "";
+    else if (record->status == CHECKPOINT_COMPLETED)
+        record->status = CHECKPOINT_INVALIDATED;
+    else
+        return false;
+    return true;
 }
 
 /* ---- inputs ---- */
