@@ -5,7 +5,8 @@
  * There are two: sqlite/ (a file, which several servers may share) and mem/ (gone with the
  * process). One suite of tests holds both to what the headers say.
  *
- * Every call blocks: it is for a Worker. Each is one transaction, on disk when it returns.
+ * Every call blocks: it is for a Worker, the same one for all calls of a store, for it is used by
+ * one thread at a time. Each is one transaction, on disk when it returns.
  * ERR_UNAVAILABLE: the store cannot be used (broken, of a newer thole, locked, no space); it is
  * left as it is, and the next call tries anew. */
 #pragma once
