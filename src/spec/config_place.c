@@ -81,7 +81,7 @@ void config_place_ports(Config *config, const Source *source) {
     for (size_t i = 0; source->entry && i < config->services.n; i++) {
         Service *service = &config->services.at[i];
         int64_t port = entry_port(source->entry, service->name);
-        if (!port || service->port.number)
+        if (!port)
             continue;
         service->port = (Port){.number = port};
         schema_mark(&type_service, service, "port");

@@ -10,8 +10,7 @@
  * resolved. */
 void config_read_env_files(Config *config, const Source *source);
 
-/* Before ports are looked at: those of source->entry become those of the services that have no
- * number of their own. */
+/* Before ports are looked at: those of source->entry become those of the services. */
 void config_place_ports(Config *config, const Source *source);
 
 /* At the end, of a session: the values of source->entry come into the texts. Without it, what needs

@@ -43,8 +43,8 @@ static StrMap masked_env(const StrMap *env, const Map *secrets, Arena *arena) {
     return copy;
 }
 
-/* What is needed, and what is waited for where the file leaves it to us; a group has no condition of
- * its own. */
+/* What is needed, and what is waited for where the file leaves it to us; a group has no condition
+ * of its own. */
 static void name_conditions(const Config *config, Service *service, Arena *arena) {
     size_t n = service->depends_on.n, more = service->needs.n;
     DependsOn *deps = arena_alloc(arena, (n + more + 1) * sizeof(*deps));
