@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "spec/environment.h"
 #include "spec/port.h"
 #include "spec/template_inside.h"
@@ -16,13 +17,13 @@ enum { ANY_PORT = 20000 };
 
 static size_t last_blank(const char *p, size_t n) {
     for (size_t size = 1; size <= 3 && size <= n; size++)
-        if (template_blank(p + n - size, size) == size)
+        if (utf8_blank(p + n - size, size) == size)
             return size;
     return 0;
 }
 
 static char *trimmed(const char *p, size_t n, Arena *arena) {
-    for (size_t size; (size = template_blank(p, n)) > 0; n -= size)
+    for (size_t size; (size = utf8_blank(p, n)) > 0; n -= size)
         p += size;
     for (size_t size; (size = last_blank(p, n)) > 0;)
         n -= size;

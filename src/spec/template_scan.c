@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/attr.h"
+#include "base/utf8.h"
 
 const char *const template_namespaces[TEMPLATE_NAMESPACES] = {
     "self",           "services",    "project", "vars", "env",
@@ -16,20 +17,6 @@ int template_namespace(const char *name, size_t size) {
             memcmp(name, template_namespaces[i], size) == 0)
             return i;
     return -1;
-}
-
-size_t template_blank(const char *p, size_t n) {
-    static const char *const wide[] = {
-        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
-        "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
-        "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
-        "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
-    if (n && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
-        return 1;
-    for (size_t i = 0; i < COUNT(wide); i++)
-        if (strlen(wide[i]) <= n && memcmp(p, wide[i], strlen(wide[i])) == 0)
-            return strlen(wide[i]);
-    return 0;
 }
 
 size_t template_reference(TemplateScan *scan, const char *p) {
@@ -46,7 +33,7 @@ bool template_counts(const TemplateScan *scan, const char *p, size_t size) {
         return size > 0;
     size_t n = size - 4;
     p += 2;
-    for (size_t skip; (skip = template_blank(p, n)) > 0; n -= skip)
+    for (size_t skip; (skip = utf8_blank(p, n)) > 0; n -= skip)
         p += skip;
     size_t dot = strcspn(p, ".}");
     return p[dot] == '.' && template_namespace(p, dot) >= 0;

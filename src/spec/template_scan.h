@@ -23,8 +23,6 @@ bool template_counts(const TemplateScan *scan, const char *p, size_t size);
 /* At `p` stands `{{{{`: how many bytes of the text are put as they are after one `{{`; SIZE_MAX: it
  * is no escape. */
 size_t template_escaped(TemplateScan *scan, const char *p);
-/* Bytes of the blank at `p` (of all that Unicode calls white space); 0: it is none. */
-size_t template_blank(const char *p, size_t n);
 
 enum { TEMPLATE_NAMESPACES = 9 };
 extern const char *const template_namespaces[TEMPLATE_NAMESPACES];

@@ -78,3 +78,30 @@ TEST(utf8_valid_refuses_what_is_not)
     }
     CHECK(!utf8_valid("\xc3\xbc", 1)); /* the size counts, not the NUL */
 }
+
+TEST(utf8_blank_is_white_space_alone)
+{
+    static const char *const blank[] = {
+        " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\xc2\x85", "\u00a0",
+        "\u1680", "\u2000", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f",   "\u3000"};
+    static const char *const other[] = {"a",      "",       "\x1f", "\x7f", "\u00e9",
+                                        "\u200b", "\ufeff", "\xc2", "\xa0"};
+    for (size_t i = 0; i < COUNT(blank); i++)
+        CHECK_EQ(utf8_blank(blank[i], strlen(blank[i])), strlen(blank[i]));
+    for (size_t i = 0; i < COUNT(other); i++)
+        CHECK_EQ(utf8_blank(other[i], strlen(other[i])), 0);
+    CHECK_EQ(utf8_blank("\u2028", 2), 0); /* cut off */
+}
+
+TEST(utf8_hidden_is_what_nobody_sees)
+{
+    static const char *const hidden[] = {"\x01",   "\n",     "\x7f",   "\xc2\x80",  "\xc2\x9b",
+                                         "\u00ad", "\u061c", "\u200b", "\u200e",    "\u202e",
+                                         "\u2060", "\u2066", "\ufeff", "\U000e0041"};
+    static const char *const seen[] = {"a",      " ",      "~",          "\u00e9",
+                                       "\u2010", "\u65e5", "\U0001f40b", "\xff"};
+    for (size_t i = 0; i < COUNT(hidden); i++)
+        CHECK_EQ(utf8_hidden(hidden[i], strlen(hidden[i])), strlen(hidden[i]));
+    for (size_t i = 0; i < COUNT(seen); i++)
+        CHECK_EQ(utf8_hidden(seen[i], strlen(seen[i])), 0);
+}
