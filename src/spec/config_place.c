@@ -139,7 +139,10 @@ static void place_map(Placing *p, const char *key, TemplateMode mode, StrMap *ma
 
 static void place_command(Placing *p, const char *key, Command *command) {
     size_t n = command->argv.n;
-    if (n == 0)
+    bool any = false;
+    for (size_t i = 0; i < n && !any; i++)
+        any = strstr(command->argv.at[i], "{{") != NULL;
+    if (!any)
         return;
     command->argv.at = arena_dup(p->source->arena, command->argv.at, n * sizeof(char *));
     for (size_t i = 0; i < n; i++)
