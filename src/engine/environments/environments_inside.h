@@ -181,6 +181,8 @@ typedef struct StepDoer {
 const StepDoer *step_doer(LifecycleKind kind);
 /* Where it is to be, if nothing says so yet. */
 void operation_place(Operation *operation);
+/* The environment of the client that asked, else (a DELETE has none) the server's own. */
+StrMap operation_client_env(const Operation *operation, Arena *arena);
 /* What its compute is asked about, in `arena`. */
 ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena);
 /* What a hook that makes the compute has said of it. */

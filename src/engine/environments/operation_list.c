@@ -32,10 +32,11 @@ bool operation_means(const Operation *operation, const LifecycleStep *step) {
 static void invalidate(Operation *operation, uint32_t i, const char *why) {
     const char *name = operation->lifecycle.at[i].name;
     const Checkpoint *record = entry_checkpoint(&operation->entry, name);
-    if (!record || record->status == CHECKPOINT_INVALIDATED)
+    if (!record)
         return;
     Checkpoint now = *record;
-    now.status = CHECKPOINT_INVALIDATED;
+    if (!lifecycle_invalidate(&now))
+        return;
     operation_set_checkpoint(operation, &now);
     operation_audit(operation, name, "invalidated", why);
 }

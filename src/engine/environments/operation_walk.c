@@ -164,11 +164,14 @@ void operation_not_resumed(Operation *operation, bool never) {
 
 /* ---- the end of a step ---- */
 
+/* One that was resumed may have been made from what has changed since: it is decided on again. */
 static void after_step(Operation *operation) {
     const LifecycleStep *step = operation_step(operation);
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
     sys_point("env-noted");
     operation_tell(operation, EVENT_STEP_COMPLETED, step->complete, NULL);
-    operation->at++;
+    if (!record || !record->inputs || str_same(record->inputs, call_inputs(operation)))
+        operation->at++;
     operation_next(operation);
 }
 
@@ -181,6 +184,7 @@ static void note_end(Operation *operation, const Err *err) {
     const LifecycleStep *step = operation_step(operation);
     int64_t now_us = loop_wall_us(operation->engine->loop);
     Arena *arena = &operation->arena;
+    const Checkpoint *started = entry_checkpoint(&operation->entry, step->name);
     Checkpoint record = {.name = step->name,
                          .status = err ? CHECKPOINT_FAILED : CHECKPOINT_COMPLETED,
                          .started_ns = operation->started_us * 1000,
@@ -189,7 +193,7 @@ static void note_end(Operation *operation, const Err *err) {
                          .machine = operation->machine,
                          .error = err ? arena_strdup(arena, err->msg) : NULL,
                          .outputs = err ? NULL : operation->produced,
-                         .inputs = err ? NULL : call_inputs(operation),
+                         .inputs = err || !started ? NULL : started->inputs,
                          .run = operation->run};
     operation_set_checkpoint(operation, &record);
     operation_audit(operation, step->name, err ? "failed" : "executed", NULL);

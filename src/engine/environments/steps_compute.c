@@ -42,9 +42,9 @@ static const char *compose_file(const Operation *operation, Arena *arena) {
 }
 
 ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena) {
-    static const StrMap nothing;
     const EnvironmentEntry *entry = &operation->entry;
-    const ClientSetup *client = operation->ask.client;
+    StrMap *env = arena_alloc(arena, sizeof(*env));
+    *env = operation_client_env(operation, arena);
     return (ComputeAsk){
         .project = operation->config->root,
         .path = entry_path(entry),
@@ -54,7 +54,7 @@ ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena) {
         .compose_file = compose_file(operation, arena),
         .compose_project = environment_compose_project(operation->config->name, entry->name, arena),
         .ports = &entry->ports,
-        .env = client ? &client->env : &nothing};
+        .env = env};
 }
 
 /* ---- create_compute ---- */
@@ -114,9 +114,12 @@ int operation_take_compute(Operation *operation, Err *err) {
 /* Refuses what nobody could bring back. */
 static int check_loss(const Operation *operation, const ComputeAsk *ask, Arena *arena, Err *err) {
     ComputeLoss loss = {0};
+    ComputeAsk own = *ask;
+    StrList files = steps_own_files(operation, arena);
     if (operation->ask.force)
         return 0;
-    if (compute_loss(&compute_local, ask, arena, &loss, err) < 0)
+    own.own = &files;
+    if (compute_loss(&compute_local, &own, arena, &loss, err) < 0)
         return -1;
     return !loss.text ? 0
                       : err_set(err, ERR_CONFLICT,

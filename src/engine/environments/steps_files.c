@@ -71,6 +71,17 @@ static int want_env_files(const Operation *operation, Arena *arena, WantedFiles 
     return 0;
 }
 
+StrList steps_own_files(const Operation *operation, Arena *arena) {
+    WantedFiles files = {0};
+    if (want_env_files(operation, arena, &files, NULL) < 0)
+        files.n = 0; /* none was ever written */
+    StrList list = {arena_alloc(arena, (files.n + 1) * sizeof(*list.at)), 0};
+    list.at[list.n++] = manifest_name(operation->config);
+    for (size_t i = 0; i < files.n; i++)
+        list.at[list.n++] = files.at[i].path;
+    return list;
+}
+
 static char *path_of(const Operation *operation, const Wanted *wanted) {
     return path_join(entry_root(&operation->entry), wanted->path);
 }
