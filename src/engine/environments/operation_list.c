@@ -123,9 +123,27 @@ int operation_list(Operation *operation, Err *err) {
     return check_ask(operation, err);
 }
 
+/* Records of steps that are none here count no more: of hooks that the config has not, and of a
+ * deletion that did not come to its end. */
+static void forget(Operation *operation) {
+    const Checkpoints *steps = &operation->entry.steps;
+    for (size_t i = 0; i < steps->n; i++) {
+        Checkpoint now = steps->at[i];
+        if (lifecycle_find(&operation->lifecycle, now.name) == UINT32_MAX &&
+            lifecycle_invalidate(&now))
+            operation_set_checkpoint(operation, &now);
+    }
+}
+
+static bool makes(OperationKind kind) {
+    return kind != OPERATION_DELETE && kind != OPERATION_STOP && kind != OPERATION_HOOK;
+}
+
 int operation_prepare(Operation *operation, Err *err) {
     if (operation_list(operation, err) < 0)
         return -1;
     operation_recall(operation);
+    if (!operation->started && makes(operation->ask.kind))
+        forget(operation);
     return operation->started ? 0 : force(operation, err);
 }
