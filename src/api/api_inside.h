@@ -10,6 +10,7 @@
 #include "api/session_body.h"
 #include "api/socket_file.h"
 #include "api/status.h"
+#include "spec/environment.h"
 #include "spec/routes.h"
 
 struct Api {
@@ -82,6 +83,10 @@ void serve_workflow_cancel(Api *api, Request *request, const RouteMatch *match);
 /* environments.c */
 /* True: the mirror of the store is looked after first, or cannot be, which is answered. */
 bool environments_wait(Api *api, Request *request, const RouteMatch *match);
+/* The environment whose project `file` is, in its worktree; NULL: it lies in none. False: it is
+ * asked for, and the handler is called again. */
+MUST bool session_environment(Api *api, Request *request, const char *file,
+                              const EnvironmentEntry **ret);
 void serve_environment_create(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_delete(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_action(Api *api, Request *request, const RouteMatch *match);

@@ -15,19 +15,43 @@
 
 enum { WAITED_FOR_MIRROR, WAITED_FOR_ENTRY };
 
+/* A session may lie in a worktree, too. */
+static bool concerns_environments(RouteId id) {
+    return str_same(routes[id].resource, "environments") || id == ROUTE_SESSION_CREATE;
+}
+
 bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
     const Waiting *waited = waiting_of(request);
-    if (!str_same(routes[match->id].resource, "environments"))
+    if (!concerns_environments(match->id))
         return false;
     if (!waited) {
         Waiting *waiting = waiting_new(request, WAITED_FOR_MIRROR, 0);
         waiting_begin(waiting, environments_refresh(api->options.engine, waiting_done, waiting));
         return true;
     }
-    if (waited->err.kind == ERR_NONE)
+    if (waited->err.kind == ERR_NONE || match->id == ROUTE_SESSION_CREATE)
         return false;
     reply_err(request, &waited->err);
     return true;
+}
+
+/* ---- sessions ---- */
+
+bool session_environment(Api *api, Request *request, const char *file,
+                         const EnvironmentEntry **ret) {
+    const Waiting *waited = waiting_of(request);
+    Environment *environment = environment_of_file(api->options.engine, file);
+    *ret = NULL;
+    if (!environment || waited->err.kind != ERR_NONE)
+        return true; /* a store that cannot be used is said by those who need it */
+    if (waited->stage == WAITED_FOR_ENTRY) {
+        *ret = &((const StoredEnvironment *)waited->result)->entry;
+        return true;
+    }
+    Waiting *waiting = waiting_new(request, WAITED_FOR_ENTRY, sizeof(StoredEnvironment));
+    waiting_begin(waiting,
+                  environment_read(environment, ENVIRONMENT_VALUES, waiting_done, waiting));
+    return false;
 }
 
 /* ---- what a body says ---- */

@@ -117,6 +117,9 @@ void serve_session_create(Api *api, Request *request, const RouteMatch *match) {
     SessionBody *body = arena_alloc(request->arena, sizeof(*body));
     session_body_read(v, request->arena, body);
     body->client.pid = request->peer.pid;
+    if (body->ask.file &&
+        !session_environment(api, request, body->ask.file, &body->ask.environment))
+        return;
     if (check_unknown(request, "Session", body) < 0)
         return;
     if (body->cause_n) {

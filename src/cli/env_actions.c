@@ -60,8 +60,10 @@ int env_delete(Cli *cli, const EnvOptions *ask, Err *err) {
         client_param(&path, "force", "true");
     if (ask->keep_worktree)
         client_param(&path, "keepWorktree", "true");
+    AUTO_FREE char *body = plain_body(err);
     const EnvRequest request = {.method = "DELETE",
                                 .path = buf_cstr(&path),
+                                .body = body,
                                 .verb = "delete",
                                 .name = env.name,
                                 .phases = "destroy",

@@ -62,6 +62,8 @@ typedef struct SessionAsk {
     StrList names; /* resources or targets; empty: all that are `auto` */
     StrMap labels; /* -l: only resources that carry all of these; NULL is any value */
     const ClientSetup *client;
+    /* in whose worktree the file lies, with its key-values; NULL: in none */
+    const struct EnvironmentEntry *environment;
     bool force; /* jobs run even if their inputs are as they were */
     bool hold;  /* the session ends when nobody has held it for 30 s (ci without -d) */
 } SessionAsk;

@@ -451,6 +451,12 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena) {
 
 /* ---- by name ---- */
 
+bool lifecycle_destroys(const char *name) {
+    static const char *const names[] = {"stop_*",      "runner_destroy", "destroy_*",
+                                        "cleanup_env", "remove_state",   NULL};
+    return is_needed(name, names);
+}
+
 uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name) {
     for (uint32_t i = 0; i < lifecycle->n; i++)
         if (strcmp(lifecycle->at[i].name, name) == 0)

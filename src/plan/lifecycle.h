@@ -98,6 +98,8 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena);
  * the service. */
 const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
                                       const ProvisionedService **ret);
+/* Is a step of this name one of those that undo? */
+bool lifecycle_destroys(const char *name);
 /* UINT32_MAX: there is none of that name. */
 uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name);
 /* Index of the step; ERR_NOT_FOUND lists those that there are, with a did-you-mean. */

@@ -197,8 +197,17 @@ Environment *environment_at(Engine *engine, const char *path) {
     return best;
 }
 
-const char *environments_project_of(Engine *engine, const char *file) {
+Environment *environment_of_file(Engine *engine, const char *file) {
     Environment *environment = environment_at(engine, file);
+    if (!environment)
+        return NULL;
+    AUTO_FREE char *own =
+        path_join(entry_root(&environment->entry), path_base(environment->project));
+    return strcmp(own, file) == 0 ? environment : NULL;
+}
+
+const char *environments_project_of(Engine *engine, const char *file) {
+    Environment *environment = environment_of_file(engine, file);
     return environment ? environment->project : file;
 }
 

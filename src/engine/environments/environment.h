@@ -66,6 +66,8 @@ Object *environment_object(Environment *environment);
 Environment *environment_find(Engine *engine, const char *file, const char *name);
 /* The one whose worktree contains `path` (absolute, links resolved): the innermost. */
 Environment *environment_at(Engine *engine, const char *path);
+/* Of whose project this is the config file, as its worktree has it. NULL: of none. */
+Environment *environment_of_file(Engine *engine, const char *file);
 const EnvironmentEntry *environment_entry(const Environment *environment); /* without its steps */
 const char *environment_project(const Environment *environment);
 /* The config file of the project that `file` belongs to: itself, or if it lies in a worktree, that

@@ -75,13 +75,14 @@ static void encode_operation(const Operation *operation, JsonWriter *out) {
 /* The words that go on where it failed. */
 static void encode_resume(const Environment *environment, JsonWriter *out) {
     const EnvironmentEntry *entry = &environment->entry;
-    if (entry->status == ENVIRONMENT_ERROR || entry->status == ENVIRONMENT_CREATING) {
-        json_key(out, "resume");
-        json_stringf(out, "thole env create %s", entry->name);
-    } else if (entry->status == ENVIRONMENT_DELETING) {
-        json_key(out, "resume");
-        json_stringf(out, "thole env delete %s", entry->name);
-    }
+    bool failed = entry->status == ENVIRONMENT_ERROR,
+         deleting = entry->status == ENVIRONMENT_DELETING;
+    if (failed && entry->failed_step)
+        deleting = lifecycle_destroys(entry->failed_step);
+    if (!failed && !deleting && entry->status != ENVIRONMENT_CREATING)
+        return;
+    json_key(out, "resume");
+    json_stringf(out, "thole env %s %s", deleting ? "delete" : "create", entry->name);
 }
 
 void environment_encode(Object *object, JsonWriter *out) {

@@ -70,7 +70,7 @@ struct Operation {
     const Value *produced; /* ... what its record keeps */
     EnvironmentPorts drawn;
     Op *call, *stop;
-    Timer *again, *renew;
+    Timer *again, *renew, *limit;
     Op *renewal;
     uint32_t tries;
     bool entry_changed, status_failed;
@@ -86,7 +86,9 @@ struct Operation {
     void (*written)(Operation *operation);
     int64_t seq; /* of the last event */
     bool canceled, started, over;
-    bool running; /* the step's command */
+    bool running;    /* the step's command */
+    Watcher watcher; /* of a step that looks at others */
+    bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];
     const char *step; /* the one that failed, or is being done */
@@ -168,6 +170,8 @@ typedef struct StepCommand {
 typedef struct StepDoer {
     /* On a worker: `own` and `stands`. */
     int (*look)(Operation *operation, Arena *arena, StepFound *ret, Err *err);
+    /* What of it only the loop knows; NULL: nothing. */
+    void (*look_on_loop)(Operation *operation, StepFound *ret);
     /* One of the three: on a worker; a command (found on a worker) that is run under a pin; on the
      * loop, ends with operation_step_ended(). */
     int (*act)(Operation *operation, Err *err);
@@ -181,14 +185,15 @@ typedef struct StepDoer {
 const StepDoer *step_doer(LifecycleKind kind);
 /* Where it is to be, if nothing says so yet. */
 void operation_place(Operation *operation);
-/* The environment of the client that asked, else (a DELETE has none) the server's own. */
-StrMap operation_client_env(const Operation *operation, Arena *arena);
 /* What its compute is asked about, in `arena`. */
 ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena);
 /* What a hook that makes the compute has said of it. */
 MUST int operation_take_compute(Operation *operation, Err *err);
 /* Of the entry as it is now. NULL: err. */
 const Manifest *operation_manifest(const Operation *operation, Arena *arena, Err *err);
+
+/* What the steps have written below the root of the environment and is there, relative to it. */
+StrList operation_own_files(const Operation *operation, Arena *arena);
 
 /* ---- operation_run.c: the command of a step ---- */
 void operation_run(Operation *operation);    /* is started */

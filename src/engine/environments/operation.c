@@ -50,8 +50,27 @@ static const char *hostname_of(Arena *arena) {
     return arena_strdup(arena, name);
 }
 
+/* Who asks without saying who he is (kubectl, say) is given what the server has. */
+static const ClientSetup *server_setup(Arena *arena) {
+    ClientSetup *setup = arena_alloc(arena, sizeof(*setup));
+    size_t n = 0;
+    while (environ[n])
+        n++;
+    setup->process.umask = 022;
+    setup->env.at = arena_alloc(arena, (n + 1) * sizeof(*setup->env.at));
+    for (size_t i = 0; i < n; i++) {
+        const char *equals = strchr(environ[i], '=');
+        if (equals)
+            setup->env.at[setup->env.n++] =
+                (StrPair){arena_strndup(arena, environ[i], (size_t)(equals - environ[i])),
+                          arena_strdup(arena, equals + 1)};
+    }
+    strmap_sort(&setup->env);
+    return setup;
+}
+
 static const char *user_of(const OperationAsk *ask, Arena *arena) {
-    const char *name = ask->client ? strmap_get(&ask->client->env, "USER") : NULL;
+    const char *name = strmap_get(&ask->client->env, "USER");
     return name ? arena_strdup(arena, name) : arena_printf(arena, "uid %u", (unsigned)getuid());
 }
 
@@ -64,12 +83,13 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
     operation->environment = environment;
     operation->engine = environment->engine;
     copy_ask(ask, arena, &operation->ask);
+    if (!ask->client)
+        operation->ask.client = server_setup(arena);
     operation->machine = hostname_of(arena);
-    operation->user = user_of(ask, arena);
-    const StrMap *client = ask->client ? &operation->ask.client->env : NULL;
+    operation->user = user_of(&operation->ask, arena);
     operation->config =
         config_load(&(ConfigAsk){.file = operation->ask.file,
-                                 .client = client,
+                                 .client = &operation->ask.client->env,
                                  .mode = arena_strdup(arena, mode_of(environment, ask)),
                                  .environment = true},
                     arena, report);
@@ -88,12 +108,16 @@ Operation *operation_unref(Operation *operation) {
 }
 
 void operation_leave(Operation *operation) {
+    if (operation->watching)
+        watcher_remove(&operation->watcher);
+    operation->watching = false;
     op_drop(operation->call);
     op_forget(operation->stop);
     op_drop(operation->renewal);
     operation->call = operation->stop = operation->renewal = NULL;
     operation->again = timer_free(operation->again);
     operation->renew = timer_free(operation->renew);
+    operation->limit = timer_free(operation->limit);
 }
 
 bool operation_under_way(const Operation *operation) {
@@ -200,9 +224,16 @@ void operation_fail(Operation *operation, const Err *err) {
 
 void operation_cancel(Operation *operation) {
     operation->canceled = true;
-    if (operation->again) {
-        operation->again = timer_free(operation->again);
+    bool waits = operation->again != NULL;
+    operation->again = timer_free(operation->again);
+    if (waits && operation->state == OPERATION_WAITING) {
         operation_begin(operation);
+    } else if (waits) { /* for the store, which does not take what is to be written */
+        operation->state = OPERATION_CANCELED;
+        str_copy(operation->error, sizeof(operation->error), "canceled");
+        release(operation);
+    } else if (operation->watching) {
+        operation->watcher.fn(operation);
     } else {
         operation_stop_run(operation);
     }

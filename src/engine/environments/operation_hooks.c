@@ -137,34 +137,15 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
 
 /* ---- its command ---- */
 
-StrMap operation_client_env(const Operation *operation, Arena *arena) {
-    StrMap env = {0};
-    size_t n = 0;
-    if (operation->ask.client)
-        return operation->ask.client->env;
-    while (environ[n])
-        n++;
-    env.at = arena_alloc(arena, n * sizeof(*env.at));
-    for (size_t i = 0; i < n; i++) {
-        size_t name = strcspn(environ[i], "=");
-        if (environ[i][name])
-            env.at[env.n++] =
-                (StrPair){arena_strndup(arena, environ[i], name), environ[i] + name + 1};
-    }
-    strmap_sort(&env);
-    return env;
-}
-
 static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
-    StrMap env = operation_client_env(operation, arena);
     StrMap own = hook_variables(operation->config, &operation->entry, step, arena);
     const char **argv = arena_alloc(arena, 4 * sizeof(*argv));
     argv[0] = "sh";
     argv[1] = "-c";
     argv[2] = step->hook->command;
     ret->argv = (StrList){argv, 3};
-    ret->env = strmap_merge(&env, &own, arena);
+    ret->env = strmap_merge(&operation->ask.client->env, &own, arena);
     ret->cwd = step->place == HOOK_COMPUTE ? entry_root(&operation->entry) : root_of(operation);
     if (*ret->cwd)
         return 0;

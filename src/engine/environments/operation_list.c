@@ -29,8 +29,7 @@ bool operation_means(const Operation *operation, const LifecycleStep *step) {
 
 /* What is to be done anew whatever its record says. Told the store before the walk begins: a server
  * that is killed in between does not do it twice. */
-static void invalidate(Operation *operation, uint32_t i, const char *why) {
-    const char *name = operation->lifecycle.at[i].name;
+static void forget_record(Operation *operation, const char *name, const char *why) {
     const Checkpoint *record = entry_checkpoint(&operation->entry, name);
     if (!record)
         return;
@@ -39,6 +38,10 @@ static void invalidate(Operation *operation, uint32_t i, const char *why) {
         return;
     operation_set_checkpoint(operation, &now);
     operation_audit(operation, name, "invalidated", why);
+}
+
+static void invalidate(Operation *operation, uint32_t i, const char *why) {
+    forget_record(operation, operation->lifecycle.at[i].name, why);
 }
 
 void operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why) {
@@ -123,27 +126,32 @@ int operation_list(Operation *operation, Err *err) {
     return check_ask(operation, err);
 }
 
-/* Records of steps that are none here count no more: of hooks that the config has not, and of a
- * deletion that did not come to its end. */
-static void forget(Operation *operation) {
-    const Checkpoints *steps = &operation->entry.steps;
-    for (size_t i = 0; i < steps->n; i++) {
-        Checkpoint now = steps->at[i];
-        if (lifecycle_find(&operation->lifecycle, now.name) == UINT32_MAX &&
-            lifecycle_invalidate(&now))
-            operation_set_checkpoint(operation, &now);
+/* What was undone is made anew: from now on it is to be undone again. Two of these steps are also
+ * done without undoing anything (`env stop`): to delete they are done in any case. */
+static void forget_undoing(Operation *operation) {
+    const EnvironmentEntry *entry = &operation->entry;
+    bool destroys = operation->ask.kind == OPERATION_DELETE;
+    const char *why = operation_kind_name(operation->ask.kind);
+    for (size_t i = 0; i < entry->steps.n; i++) {
+        const char *name = entry->steps.at[i].name;
+        uint32_t at = lifecycle_find(&operation->lifecycle, name);
+        LifecycleKind kind = at == UINT32_MAX ? STEP_HOOK : operation->lifecycle.at[at].kind;
+        if (destroys ? kind == STEP_STOP_SERVICES || kind == STEP_STOP_INFRA : at == UINT32_MAX)
+            forget_record(operation, name, why);
     }
 }
 
-static bool makes(OperationKind kind) {
-    return kind != OPERATION_DELETE && kind != OPERATION_STOP && kind != OPERATION_HOOK;
-}
-
 int operation_prepare(Operation *operation, Err *err) {
+    EnvironmentEntry *entry = &operation->entry;
     if (operation_list(operation, err) < 0)
         return -1;
     operation_recall(operation);
-    if (!operation->started && makes(operation->ask.kind))
-        forget(operation);
-    return operation->started ? 0 : force(operation, err);
+    if (operation->started)
+        return 0;
+    forget_undoing(operation);
+    if (operation->ask.kind == OPERATION_DELETE && entry->status != ENVIRONMENT_DELETING) {
+        entry->status = ENVIRONMENT_DELETING;
+        operation->entry_changed = true;
+    }
+    return force(operation, err);
 }

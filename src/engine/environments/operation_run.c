@@ -101,7 +101,6 @@ static void on_started(void *arg, const void *result, const Err *err) {
 
 static void fill(const Operation *operation, const StepCommand *command, Step *ret) {
     const LifecycleStep *step = operation_step(operation);
-    const ClientSetup *client = operation->ask.client;
     *ret = (Step){.name = step->name,
                   .uuid = step->name,
                   .type = STEP_PROCESS,
@@ -113,9 +112,8 @@ static void fill(const Operation *operation, const StepCommand *command, Step *r
                   .capture = step->outputs != NULL,
                   .end_signal = SIGTERM,
                   .end_grace_ms = STOP_GRACE_MS,
-                  .log_max = LOG_MAX};
-    if (client)
-        ret->process = client->process;
+                  .log_max = LOG_MAX,
+                  .process = operation->ask.client->process};
 }
 
 typedef struct Commanding {

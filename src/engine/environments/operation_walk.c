@@ -130,6 +130,9 @@ static void on_looked(void *arg, const void *result, const Err *err) {
         (StepFound){.own = arena_strdup(&operation->arena, found->own ? found->own : ""),
                     .stands = found->stands,
                     .why = found->why ? arena_strdup(&operation->arena, found->why) : NULL};
+    const StepDoer *doer = step_doer(operation_step(operation)->kind);
+    if (doer->look_on_loop)
+        doer->look_on_loop(operation, &operation->found);
     decide(operation);
 }
 

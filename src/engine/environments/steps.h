@@ -16,8 +16,6 @@ extern const StepDoer build_manifest_doer, write_manifest_doer, generate_env_doe
 /* The files that a step of this kind writes. */
 MUST int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnvironment *seen,
                          Arena *arena, Err *err);
-/* Files in the worktree that the environment has written: no loss. */
-StrList steps_own_files(const Operation *operation, Arena *arena);
 /* steps_services.c */
 extern const StepDoer start_services_doer, stop_services_doer;
 /* steps_state.c */

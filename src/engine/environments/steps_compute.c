@@ -43,8 +43,6 @@ static const char *compose_file(const Operation *operation, Arena *arena) {
 
 ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena) {
     const EnvironmentEntry *entry = &operation->entry;
-    StrMap *env = arena_alloc(arena, sizeof(*env));
-    *env = operation_client_env(operation, arena);
     return (ComputeAsk){
         .project = operation->config->root,
         .path = entry_path(entry),
@@ -54,7 +52,7 @@ ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena) {
         .compose_file = compose_file(operation, arena),
         .compose_project = environment_compose_project(operation->config->name, entry->name, arena),
         .ports = &entry->ports,
-        .env = env};
+        .env = &operation->ask.client->env};
 }
 
 /* ---- create_compute ---- */
@@ -114,12 +112,12 @@ int operation_take_compute(Operation *operation, Err *err) {
 /* Refuses what nobody could bring back. */
 static int check_loss(const Operation *operation, const ComputeAsk *ask, Arena *arena, Err *err) {
     ComputeLoss loss = {0};
-    ComputeAsk own = *ask;
-    StrList files = steps_own_files(operation, arena);
+    ComputeAsk with_own = *ask;
+    StrList own = operation_own_files(operation, arena);
+    with_own.own = &own;
     if (operation->ask.force)
         return 0;
-    own.own = &files;
-    if (compute_loss(&compute_local, &own, arena, &loss, err) < 0)
+    if (compute_loss(&compute_local, &with_own, arena, &loss, err) < 0)
         return -1;
     return !loss.text ? 0
                       : err_set(err, ERR_CONFLICT,

@@ -71,17 +71,6 @@ static int want_env_files(const Operation *operation, Arena *arena, WantedFiles 
     return 0;
 }
 
-StrList steps_own_files(const Operation *operation, Arena *arena) {
-    WantedFiles files = {0};
-    if (want_env_files(operation, arena, &files, NULL) < 0)
-        files.n = 0; /* none was ever written */
-    StrList list = {arena_alloc(arena, (files.n + 1) * sizeof(*list.at)), 0};
-    list.at[list.n++] = manifest_name(operation->config);
-    for (size_t i = 0; i < files.n; i++)
-        list.at[list.n++] = files.at[i].path;
-    return list;
-}
-
 static char *path_of(const Operation *operation, const Wanted *wanted) {
     return path_join(entry_root(&operation->entry), wanted->path);
 }
@@ -230,18 +219,31 @@ static bool is_ours(const Operation *operation, const char *relative) {
            strncmp(text, ENV_TEXT_HEAD, strlen(ENV_TEXT_HEAD)) == 0;
 }
 
-static int cleanup(Operation *operation, Err *err) {
+StrList operation_own_files(const Operation *operation, Arena *arena) {
     const Config *config = operation->config;
-    if (!*entry_root(&operation->entry))
-        return 0;
+    StrList files = {.at = arena_alloc(arena, (config->services.n + 2) * sizeof(*files.at))};
+    files.at[files.n++] = manifest_name(config);
     for (size_t i = 0; i < config->services.n; i++) {
         const Service *service = &config->services.at[i];
         const char *below = service->path + strlen(config->root);
-        AUTO_FREE char *relative = path_join(*below == '/' ? below + 1 : ".", service->env_file);
-        if (is_ours(operation, relative) && remove_file(operation, relative, err) < 0)
-            return -1;
+        AUTO_FREE char *path = path_join(*below == '/' ? below + 1 : "", service->env_file);
+        if (is_ours(operation, path))
+            files.at[files.n++] = arena_strdup(arena, path);
     }
-    return remove_file(operation, manifest_name(config), err);
+    return files;
+}
+
+static int cleanup(Operation *operation, Err *err) {
+    Arena arena;
+    arena_init(&arena);
+    StrList files = {0};
+    int r = 0;
+    if (*entry_root(&operation->entry))
+        files = operation_own_files(operation, &arena);
+    for (size_t i = 0; i < files.n && r == 0; i++)
+        r = remove_file(operation, files.at[i], err);
+    arena_deinit(&arena);
+    return r;
 }
 
 const StepDoer cleanup_env_doer = {.act = cleanup};

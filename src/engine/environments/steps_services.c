@@ -1,10 +1,215 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start_services and stop_services: the session of the worktree. */
-#include "engine/environments/steps.h"
+/* start_services and stop_services: the session of the worktree, with the ports of the environment.
+ * It is done when all that starts by itself is ready, or has done its job. */
+#include <stdio.h>
+#include <string.h>
 
-static void begin(Operation *operation) {
-    operation_step_ended(operation, NULL);
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "engine/environments/steps.h"
+#include "engine/sessions/session_environment.h"
+#include "engine/sessions/reload.h"
+#include "engine/targets/target.h"
+#include "spec/digest.h"
+
+/* The config file as the worktree has it. */
+static char *file_of(const Operation *operation) {
+    return path_join(entry_root(&operation->entry), path_base(operation->config->file));
 }
 
-const StepDoer start_services_doer = {.begin = begin};
-const StepDoer stop_services_doer = {.begin = begin};
+static Session *session_of_operation(const Operation *operation) {
+    AUTO_FREE char *file = file_of(operation);
+    return session_of_file(operation->engine, file, NULL);
+}
+
+/* ---- is all of it there? ---- */
+
+/* Why a target that somebody asked for is not what it should be yet; NULL: it is. */
+static const char *pending(const Session *session, size_t i, bool *ret_failed) {
+    const TargetState *state = &session->statuses[i].state;
+    bool job = session->graph.targets[i].type == TARGET_JOB;
+    if (!session->chosen[i] || i == session->graph.tiltfile)
+        return NULL;
+    switch (state->phase) {
+    case PHASE_DISABLED: return NULL;
+    case PHASE_NONE: return "it was not begun yet";
+    case PHASE_ACTIVE: return !job && state->ready ? NULL : job ? "it runs" : "it is not ready";
+    case PHASE_TERMINATED:
+        *ret_failed |= state->error != NULL;
+        return state->error || !job ? state->error : NULL;
+    case PHASE_WAITING:
+        if (str_same(state->wait_reason, "schedule") ||
+            str_same(state->wait_reason, "waiting-for-connection"))
+            return NULL;
+        return session->statuses[i].message ? session->statuses[i].message : "it waits";
+    }
+    return NULL;
+}
+
+typedef struct Found {
+    const char *target, *why; /* the first that is not there; NULL: all are */
+    bool failed;
+} Found;
+
+static Found find(const Session *session) {
+    Found found = {0};
+    for (size_t i = 0; i < session->graph.n && !found.failed; i++) {
+        bool failed = false;
+        const char *why = pending(session, i, &failed);
+        if (why && (!found.target || failed))
+            found = (Found){session->graph.targets[i].name, why, failed};
+    }
+    return found;
+}
+
+/* ---- start ---- */
+
+static void look_away(Operation *operation) {
+    watcher_remove(&operation->watcher);
+    operation->watching = false;
+    operation->limit = timer_free(operation->limit);
+}
+
+static void end(Operation *operation, const Err *err) {
+    look_away(operation);
+    operation_step_ended(operation, err);
+}
+
+static void look_at(Operation *operation) {
+    const Session *session = session_of_operation(operation);
+    Err err;
+    if (operation->canceled) {
+        err_set(&err, ERR_CANCELLED, "canceled");
+        end(operation, &err);
+        return;
+    }
+    if (!session || session->deleting) {
+        err_set(&err, ERR_CANCELLED, "its services were stopped meanwhile");
+        end(operation, &err);
+        return;
+    }
+    Found found = session->ready && !session->adopting
+                      ? find(session)
+                      : (Found){.target = "the session", .why = "it is being set up"};
+    if (found.failed) {
+        err_set(&err, ERR_INTERNAL, "%s: %s; `thole -C %s logs` shows what it wrote", found.target,
+                found.why, entry_root(&operation->entry));
+        end(operation, &err);
+    } else if (!found.target) {
+        end(operation, NULL);
+    }
+}
+
+static void on_change(void *arg) {
+    look_at(arg);
+}
+
+static void on_late(void *arg) {
+    Operation *operation = arg;
+    const Session *session = session_of_operation(operation);
+    char limit[DURATION_TEXT];
+    Found found = session ? find(session) : (Found){0};
+    Err err;
+    duration_format_go(operation->config->ci.readiness_timeout_ms, limit);
+    err_set(&err, ERR_TIMEOUT, "%s was not ready after %s: %s",
+            found.target ? found.target : "the session", limit, found.why ? found.why : "");
+    end(operation, &err);
+}
+
+static void wait_for_services(Operation *operation) {
+    int64_t limit_ms = operation->config->ci.readiness_timeout_ms;
+    operation->watcher = (Watcher){.fn = on_change, .arg = operation};
+    watcher_add(operation->engine->objects, &operation->watcher);
+    operation->watching = true;
+    if (limit_ms)
+        operation->limit = timer_new(operation->engine->loop, limit_ms, on_late, operation);
+    look_at(operation);
+}
+
+static int create(Operation *operation, const char *file, Err *err) {
+    SessionAsk ask = {.file = file,
+                      .ci_timeout_ms = -1,
+                      .ci_readiness_timeout_ms = -1,
+                      .client = operation->ask.client,
+                      .environment = &operation->entry};
+    Report report;
+    report_init(&report, &operation->arena);
+    if (session_create(operation->engine, &ask, &report, err))
+        return 0;
+    return report.errors
+               ? err_set(err, ERR_INVALID, "%s", report_line(&report.at[0], &operation->arena))
+               : -1;
+}
+
+/* One that is up already takes up what has changed, and what was stopped is started again. */
+static int take_up(Operation *operation, Session *session, Err *err) {
+    static const StrList all;
+    Report report;
+    report_init(&report, &operation->arena);
+    return session_set_environment(session, &operation->entry, err) < 0 ||
+                   session_reload(session, &report, err) < 0 ||
+                   session_start(session, &(StartAsk){.names = &all}, err) < 0
+               ? -1
+               : 0;
+}
+
+static void begin(Operation *operation) {
+    AUTO_FREE char *file = file_of(operation);
+    Session *session = session_of_file(operation->engine, file, NULL);
+    Err err;
+    int r = session && !session->done ? take_up(operation, session, &err)
+                                      : create(operation, file, &err);
+    if (r < 0)
+        operation_step_ended(operation, &err);
+    else
+        wait_for_services(operation);
+}
+
+/* On a worker: what they are made from. Whether they run is looked at on the loop. */
+static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+    AUTO_FREE char *file = file_of(operation);
+    Digest *digest = digest_new();
+    digest_add_text(digest, file);
+    for (size_t i = 0; i < operation->entry.ports.n; i++)
+        digest_add(digest, &operation->entry.ports.at[i].port, sizeof(int64_t));
+    ret->own = digest_end(digest, arena);
+    return 0;
+}
+
+static void look_on_loop(Operation *operation, StepFound *ret) {
+    const Session *session = session_of_operation(operation);
+    Found found = {0};
+    if (session && !session->done && !session->deleting && session->ready && !session->adopting)
+        found = find(session);
+    else
+        found.target = "the session";
+    ret->stands = found.target == NULL;
+    ret->why = ret->stands ? NULL : "not all services run";
+}
+
+const StepDoer start_services_doer = {.look = look, .look_on_loop = look_on_loop, .begin = begin};
+
+/* ---- stop ---- */
+
+static void on_gone(void *arg) {
+    Operation *operation = arg;
+    if (session_of_operation(operation))
+        return;
+    end(operation, NULL);
+}
+
+static void begin_stop(Operation *operation) {
+    Session *session = session_of_operation(operation);
+    if (!session) {
+        operation_step_ended(operation, NULL);
+        return;
+    }
+    operation->watcher = (Watcher){.fn = on_gone, .arg = operation};
+    watcher_add(operation->engine->objects, &operation->watcher);
+    operation->watching = true;
+    session_delete(session, -1, operation->ask.kind == OPERATION_DELETE);
+}
+
+const StepDoer stop_services_doer = {.begin = begin_stop};

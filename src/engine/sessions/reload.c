@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/events/events.h"
+#include "engine/sessions/session_environment.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/step_build.h"
 #include "engine/targets/target.h"
@@ -19,8 +20,8 @@
 
 /* The slug is given once: a project that gets another name keeps its session. */
 static const Config *read_file(const Session *session, Arena *arena, Report *report) {
-    const Config *read = config_load(
-        &(ConfigAsk){.file = session->config->file, .client = &session->client.env}, arena, report);
+    ConfigAsk ask = session_config_ask(session);
+    const Config *read = config_load(&ask, arena, report);
     if (!read)
         return NULL;
     Config *config = arena_dup(arena, read, sizeof(*config));
@@ -298,10 +299,14 @@ static void preview_followers(const Session *session, const Graph *next, Arena *
 
 /* Of a file without a session. */
 static Generation *read_first(const SessionAsk *ask, Report *report, Err *err) {
+    const EnvironmentEntry *environment = ask->environment;
     Arena arena;
     arena_init(&arena);
-    const Config *config =
-        config_load(&(ConfigAsk){.file = ask->file, .client = &ask->client->env}, &arena, report);
+    const Config *config = config_load(&(ConfigAsk){.file = ask->file,
+                                                    .client = &ask->client->env,
+                                                    .mode = environment ? environment->mode : NULL,
+                                                    .entry = environment},
+                                       &arena, report);
     if (config)
         return generation_new(config, &arena);
     err_set(err, ERR_INVALID, "%s is not valid", ask->file);

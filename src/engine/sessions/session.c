@@ -91,6 +91,7 @@ Session *session_new(Engine *engine, const char *slug) {
     session->engine = engine;
     arena_init(&session->arena);
     arena_init(&session->client_arena);
+    arena_init(&session->environment_arena);
     session->slug = arena_strdup(&session->arena, slug);
     char *sessions = path_join(engine->state_dir, "sessions");
     session->dir = path_join(sessions, slug);
@@ -127,6 +128,7 @@ Session *session_free(Session *session) {
     generation_unref(session->generation);
     arena_deinit(&session->arena);
     arena_deinit(&session->client_arena);
+    arena_deinit(&session->environment_arena);
     free(session);
     return NULL;
 }

@@ -9,6 +9,7 @@
 #include "engine/sessions/generation.h"
 #include "engine/sessions/state_view.h"
 #include "plan/exit.h"
+#include "spec/environment.h"
 
 struct Session {
     List link;      /* Engine.sessions */
@@ -35,6 +36,8 @@ struct Session {
     CiConfig ci_config; /* with what the client said */
     Arena client_arena;
     ClientSetup client;
+    Arena environment_arena;
+    const EnvironmentEntry *environment; /* in whose worktree its file lies; NULL: in none */
     int64_t started_us, started_ms;
     int64_t read_started_us, read_ended_us; /* of the file */
     int64_t healthy_since_ms;

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "engine/client_setup.h"
 #include "engine/sessions/enablement.h"
+#include "engine/sessions/session_environment.h"
 #include "engine/sessions/session_files.h"
 #include "engine/targets/step_build.h"
 #include "engine/targets/target.h"
@@ -166,6 +167,8 @@ static int prepare(Session *session, Generation *generation, const SessionAsk *a
         return -1;
     take_settings(session, ask);
     copy_client(session, ask->client);
+    if (session_set_environment(session, ask->environment, err) < 0)
+        return -1;
     session->name = ask->session ? arena_strdup(&session->arena, ask->session) : NULL;
     if (session_choose(session->generation, &ask->names, &ask->labels, chosen, err) < 0 ||
         step_check_secrets(session->config, &session->client.env, err) < 0)
@@ -197,8 +200,12 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     Arena arena;
     arena_init(&arena);
     int64_t started_us = loop_wall_us(engine->loop);
-    const Config *config =
-        config_load(&(ConfigAsk){.file = ask->file, .client = &ask->client->env}, &arena, report);
+    const EnvironmentEntry *environment = ask->environment;
+    const Config *config = config_load(&(ConfigAsk){.file = ask->file,
+                                                    .client = &ask->client->env,
+                                                    .mode = environment ? environment->mode : NULL,
+                                                    .entry = environment},
+                                       &arena, report);
     if (!config) {
         arena_deinit(&arena);
         err_set(err, ERR_INVALID, "%s is not valid", ask->file);

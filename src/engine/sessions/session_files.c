@@ -25,6 +25,7 @@
 #include "data/json.h"
 #include "engine/client_setup.h"
 #include "engine/sessions/enablement.h"
+#include "engine/sessions/session_environment.h"
 #include "engine/sessions/stopped.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/target.h"
@@ -411,6 +412,8 @@ static int load_into(Session *session, bool down_too, Err *err) {
     if (read_json(session->dir, "client.json", &session->client_arena, &client, err) < 0)
         return -1;
     client_setup_load(client, &session->client_arena, &session->client);
+    if (session_load_environment(session, err) < 0)
+        return -1;
     Generation *generation = load_generation(session, err);
     if (!generation)
         return -1;

@@ -68,7 +68,7 @@ struct Engine {
     Environment *environment; /* likewise */
     OperationAsk operation_asked;
     int refreshes;
-    bool store_away;
+    bool store_away, in_environment;
     char env_seen[256], names_seen[256];
     uint32_t umask_seen;
     int64_t soft_seen;

@@ -73,6 +73,9 @@ const char *environment_project(const Environment *environment) {
 Environment *environment_at(Engine *engine, const char *path) {
     return NULL;
 }
+Environment *environment_of_file(Engine *engine, const char *file) {
+    return engine->in_environment ? engine->environment : NULL;
+}
 const char *environments_project_of(Engine *engine, const char *file) {
     return file;
 }

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/sessions/session_environment.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "data/json.h"
+
+#define ENVIRONMENT_FILE "environment.json"
+
+ConfigAsk session_config_ask(const Session *session) {
+    const EnvironmentEntry *entry = session->environment;
+    return (ConfigAsk){.file = session->config->file,
+                       .client = &session->client.env,
+                       .mode = entry ? entry->mode : NULL,
+                       .entry = entry};
+}
+
+/* Takes the text. */
+static int take(Session *session, const char *text, size_t size, Err *err) {
+    Arena *arena = &session->environment_arena;
+    EnvironmentEntry *entry = arena_alloc(arena, sizeof(*entry));
+    const Value *v;
+    Report report;
+    report_init(&report, arena);
+    if (json_parse(text, size, arena, &v, err) < 0)
+        return err_in(err, "%s/" ENVIRONMENT_FILE, session->dir);
+    const char *name = value_get_str(v, "name");
+    if (entry_decode(v, name ? name : "", arena, &report, entry) < 0)
+        return err_set(err, ERR_INVALID, "%s/" ENVIRONMENT_FILE ": %s", session->dir,
+                       report_line(&report.at[0], arena));
+    session->environment = entry;
+    return 0;
+}
+
+int session_set_environment(Session *session, const EnvironmentEntry *entry, Err *err) {
+    AUTO_FREE char *path = path_join(session->dir, ENVIRONMENT_FILE);
+    Buf buf;
+    JsonWriter out;
+    if (!entry) {
+        session->environment = NULL;
+        unlink(path);
+        return 0;
+    }
+    buf_init(&buf, MAX_STATE_BYTES);
+    json_writer_init(&out, &buf);
+    entry_encode(entry, ENTRY_STORED, &out);
+    arena_reset(&session->environment_arena);
+    int r = file_write_buf(path, &buf, 0600, err);
+    if (r == 0)
+        r = take(session, buf_cstr(&buf), buf.n, err);
+    buf_deinit(&buf);
+    return r;
+}
+
+int session_load_environment(Session *session, Err *err) {
+    AUTO_FREE char *path = path_join(session->dir, ENVIRONMENT_FILE), *text = NULL;
+    size_t size;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
+        return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    return take(session, text, size, err);
+}
