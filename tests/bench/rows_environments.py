@@ -7,11 +7,12 @@ import sqlite3
 import statistics
 import time
 
+import environment_api as environments
 from git_repository import Repository
 from rows import Failed, Row, timed, tool
 
 CONFIG = {"version": 1, "name": "bench", "services": {
-    name: {"path": name, "env": {"PORT": "{{self.port}}", "PEER": "http://localhost:{{services.web.port}}"}} for name in ("api", "web")}}
+    name: {"env_file": f"{name}.env", "env": {"ENVIRONMENT": "{{env.name}}", "ROLE": name}} for name in ("api", "web")}}
 # As people would write it: arguments are repository, worktree and branch
 SCRIPT = """\
 set -e
@@ -25,10 +26,9 @@ cat >"$2/.thole.json" <<END
 }
 END
 for service in api web; do
-    mkdir -p "$2/$service"
-    cat >"$2/$service/.env.local" <<END
-PEER=http://localhost:61001
-PORT=61000
+    cat >"$2/$service.env" <<END
+ENVIRONMENT=$3
+ROLE=$service
 END
 done
 """
@@ -41,7 +41,7 @@ class Environments(Row):
     def before(self, reference_only):
         self.thole_.config(CONFIG)
         self.repository = Repository.of(self.thole_)
-        self.repository.ignore(".env.local", ".thole.json")
+        self.repository.ignore("*.env", ".thole.json")
         self.repository.fill(self.files)
         self.count = itertools.count(1)
 
@@ -51,23 +51,19 @@ class Environments(Row):
     def create(self, name):
         return self.timed("env", "create", name)[0][1] / 1e6
 
-    def tree(self, name):
-        entries = self.thole_.run("env", "list", "--json").json()
-        return next(entry["compute"]["path"] for entry in entries if entry["name"] == name)
-
 
 class Create(Environments):
     name, what, budget, rounds = "env-create", "env create, 5,000 files, against git worktree add and a script that writes the files", 1.25, 10
 
     def reference(self):
         name = f"by-hand-{next(self.count)}"
-        return timed(["sh", "-c", SCRIPT, "script", self.repository.path, self.scratch / name, name], env=self.repository.env)[0][1] / 1e6
+        return timed(["sh", "-c", SCRIPT, "script", self.repository.path, self.thole_.base / name, name], env=self.repository.env)[0][1] / 1e6
 
     def thole(self):
         name = f"feat-{next(self.count)}"
         took = self.create(name)
-        tree = self.repository.at(self.tree(name))
-        if len(list((tree.path / "src").iterdir())) != 100 or not (tree.path / "web/.env.local").exists() or tree.branch != name:
+        tree = self.repository.at(environments.tree(self.thole_, name))
+        if len(list((tree.path / "src").iterdir())) != 100 or not (tree.path / "web.env").exists() or tree.branch != name:
             raise Failed(f"{tree.path} is not what it should be")
         return took
 
@@ -93,18 +89,19 @@ class List(Row):
     columns = "project, name, mode, branch, base, status, created_ns, updated_ns, expires_ns, error, compute_type, compute_path, ports"
 
     def before(self, reference_only):
-        """The store is made by a server and filled while there is none."""
+        """The first one is made; the others are put beside it while there is no server."""
         thole = self.thole_
         thole.config(CONFIG)
-        thole.run("env", "list")
-        thole.run("server", "stop")
+        Repository.of(thole)
+        thole.run("env", "create", "feat-0001")
+        thole.run("server", "stop", "--all")
         with contextlib.closing(sqlite3.connect(thole.state / "thole.db")) as db, db:
             self.fill(db, str(thole.project / "thole.yaml"), time.time_ns())
 
     def fill(self, db, project, now):
         db.execute("UPDATE counter SET change = change + ?", (self.environments,))
-        [change] = db.execute("SELECT change FROM counter").fetchone()
-        for i in range(1, self.environments + 1):
+        [change], [first] = db.execute("SELECT change FROM counter").fetchone(), db.execute("SELECT id FROM environment").fetchone()
+        for i in range(first + 1, first + self.environments):
             name = f"feat-{i:04}"
             db.execute("INSERT INTO environment (id, project, name, version, change, uid, mode, branch, status, created_ns, updated_ns, expires_ns,"
                        " compute_type, compute_path, compute_managed, ports) VALUES (?,?,?,1,?,?,'local',?,'running',?,?,0,'local',?,1,?)",
