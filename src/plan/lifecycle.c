@@ -344,6 +344,11 @@ static void add_destroy_compute(Builder *b) {
 
 static void add_destruction(Builder *b) {
     const ComputeAccess *compute = b->ask->compute;
+    if (is_local(compute) && compute->managed)
+        add_destroy(b, (LifecycleStep){.name = "check_loss",
+                                       .kind = STEP_CHECK_LOSS,
+                                       .starting = "Looking for work that would be lost...",
+                                       .complete = "No work would be lost"});
     if (is_local(compute) && has_commands(b->config))
         add_destroy(b, (LifecycleStep){.name = "stop_services",
                                        .kind = STEP_STOP_SERVICES,
@@ -452,8 +457,8 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena) {
 /* ---- by name ---- */
 
 bool lifecycle_destroys(const char *name) {
-    static const char *const names[] = {"stop_*",      "runner_destroy", "destroy_*",
-                                        "cleanup_env", "remove_state",   NULL};
+    static const char *const names[] = {
+        "check_loss", "stop_*", "runner_destroy", "destroy_*", "cleanup_env", "remove_state", NULL};
     return is_needed(name, names);
 }
 

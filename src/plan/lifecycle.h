@@ -8,7 +8,7 @@
  *                build_manifest  write_manifest  provisioner_after
  *     run        runner_before  generate_env  start_infra  build_services  start_services
  *                runner_deploy  runner_after
- *     destroy    stop_services  runner_destroy  destroy_core_<service>…
+ *     destroy    check_loss  stop_services  runner_destroy  destroy_core_<service>…
  *                destroy_compute_hook  destroy_compute | stop_infra  cleanup_env  remove_state
  *
  * What the config does not have is no step: a hook, infrastructure, env, commands. Services come
@@ -45,6 +45,7 @@ typedef enum LifecycleKind {
     STEP_GENERATE_ENV,
     STEP_START_INFRA,
     STEP_START_SERVICES,
+    STEP_CHECK_LOSS,
     STEP_STOP_SERVICES,
     STEP_STOP_INFRA,
     STEP_DESTROY_COMPUTE,

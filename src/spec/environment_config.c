@@ -26,9 +26,12 @@ static const Field hook_fields[] = {
           .check = check_hook, .aka = "run cmd script", .doc = "what `sh -c` runs"),
     FIELD(EnvironmentHook, allow_cache, "allow_cache", t_bool, .dflt = "true", .aka = "cache",
           .doc = "`false`: it runs each time, also when it was done and nothing has changed"),
+    FIELD(EnvironmentHook, timeout_ms, "timeout", t_duration, .dflt = "0s",
+          .doc = "a hook that takes longer is stopped, and has failed; 0: no limit"),
 };
-SCHEMA_STRUCT(type_hook, EnvironmentHook, "hook", hook_fields, .scalar = "command",
-              .expected = "a hook: a command for the shell, or a map {command, allow_cache}");
+SCHEMA_STRUCT(
+    type_hook, EnvironmentHook, "hook", hook_fields, .scalar = "command",
+    .expected = "a hook: a command for the shell, or a map {command, allow_cache, timeout}");
 
 /* --- provisioner --- */
 

@@ -6,11 +6,12 @@
 
 #include "data/schema.h"
 
-/* A hook: a string, or a map {command, allow_cache}. NULL: not set. */
+/* A hook: a string, or a map {command, allow_cache, timeout}. NULL: not set. */
 typedef struct EnvironmentHook {
     uint64_t set;
     const char *command; /* never of blanks alone */
     bool allow_cache;    /* false: it runs each time */
+    int64_t timeout_ms;  /* 0: none */
 } EnvironmentHook;
 
 typedef struct SshConfig {

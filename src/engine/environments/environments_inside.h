@@ -86,8 +86,10 @@ struct Operation {
     void (*written)(Operation *operation);
     int64_t seq; /* of the last event */
     bool canceled, started, over;
-    bool running;    /* the step's command */
-    Watcher watcher; /* of a step that looks at others */
+    bool running;     /* the step's command */
+    bool late;        /* ... for longer than it may */
+    const char *left; /* of a delete by force: what could not be undone; NULL: nothing */
+    Watcher watcher;  /* of a step that looks at others */
     bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of an operation; how it begins is in operation_open.c, what it does in
  * operation_walk.c. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/xalloc.h"
 #include "engine/client_setup.h"
 #include "engine/environments/operation_files.h"
+#include "engine/targets/run_files.h"
 
 /* ---- life ---- */
 
@@ -149,6 +151,31 @@ static int do_release(Blocking *blocking, Err *err) {
     return store_environment_release(blocking->store, blocking->ask, err);
 }
 
+/* Of each step the newest runs stay. */
+static void tidy(const Operation *operation) {
+    for (uint32_t i = 0; i < operation->lifecycle.n; i++) {
+        const char *name = operation->lifecycle.at[i].name;
+        const Checkpoint *record = entry_checkpoint(&operation->entry, name);
+        RunsKept kept = {.newest = record ? (uint32_t)record->run : 0};
+        if (kept.newest > 1)
+            (void)run_files_retain(operation->environment->dir, name, &kept);
+    }
+}
+
+/* What is shown of one that is over needs little of it. */
+static void shrink(Operation *operation) {
+    Arena arena;
+    arena_init(&arena);
+    operation->step = operation->step ? arena_strdup(&arena, operation->step) : NULL;
+    arena_deinit(&operation->arena);
+    operation->arena = arena;
+    operation->lifecycle = (Lifecycle){0};
+    operation->entry = (EnvironmentEntry){0};
+    operation->ask = (OperationAsk){.kind = operation->ask.kind};
+    operation->config = NULL;
+    operation->left = NULL;
+}
+
 static void on_released(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     Environment *environment = operation->environment;
@@ -163,6 +190,8 @@ static void on_released(void *arg, const void *result, const Err *err) {
     operation_tell(operation, told[operation->state], NULL,
                    operation->error[0] ? operation->error : NULL);
     sys_point("env-over");
+    tidy(operation);
+    shrink(operation);
     environment_ended(environment);
 }
 
@@ -205,6 +234,9 @@ static void set_status(Operation *operation) {
 
 void operation_finish(Operation *operation, OperationState state) {
     operation->state = state;
+    if (operation->left)
+        snprintf(operation->error, sizeof(operation->error),
+                 "all else is gone, but for what these were to undo: %s", operation->left);
     if (state == OPERATION_CANCELED && !operation->error[0])
         str_copy(operation->error, sizeof(operation->error), "canceled");
     if (!operation->lease.token || !operation->lifecycle.at) {

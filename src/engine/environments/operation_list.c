@@ -136,22 +136,19 @@ static void forget_undoing(Operation *operation) {
         const char *name = entry->steps.at[i].name;
         uint32_t at = lifecycle_find(&operation->lifecycle, name);
         LifecycleKind kind = at == UINT32_MAX ? STEP_HOOK : operation->lifecycle.at[at].kind;
-        if (destroys ? kind == STEP_STOP_SERVICES || kind == STEP_STOP_INFRA : at == UINT32_MAX)
+        bool always =
+            kind == STEP_STOP_SERVICES || kind == STEP_STOP_INFRA || kind == STEP_CHECK_LOSS;
+        if (destroys ? always : at == UINT32_MAX)
             forget_record(operation, name, why);
     }
 }
 
 int operation_prepare(Operation *operation, Err *err) {
-    EnvironmentEntry *entry = &operation->entry;
     if (operation_list(operation, err) < 0)
         return -1;
     operation_recall(operation);
     if (operation->started)
         return 0;
     forget_undoing(operation);
-    if (operation->ask.kind == OPERATION_DELETE && entry->status != ENVIRONMENT_DELETING) {
-        entry->status = ENVIRONMENT_DELETING;
-        operation->entry_changed = true;
-    }
     return force(operation, err);
 }

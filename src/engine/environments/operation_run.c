@@ -24,6 +24,7 @@ static StepId id_of(const Operation *operation) {
 
 static void ended(Operation *operation, const Err *err) {
     operation->running = false;
+    operation->limit = timer_free(operation->limit);
     operation_step_ended(operation, err);
 }
 
@@ -55,6 +56,8 @@ static int describe(const Operation *operation, const StepState *state, Err *err
         return 0;
     if (operation->canceled)
         return err_set(err, ERR_CANCELLED, "canceled");
+    if (operation->late)
+        return err_set(err, ERR_TIMEOUT, "it ran for longer than its timeout");
     if (state->end == STEP_EXITED)
         return err_set(err, ERR_INTERNAL, "exit code %d", state->code);
     if (state->end == STEP_SIGNALED)
@@ -78,8 +81,26 @@ static void on_end(void *arg, const void *result, const Err *err) {
         ended(operation, NULL);
 }
 
+static void on_late(void *arg) {
+    Operation *operation = arg;
+    operation->late = true;
+    operation_stop_run(operation);
+}
+
+/* Counted from the start of the step, whichever server saw it. */
+static void limit(Operation *operation) {
+    const EnvironmentHook *hook = operation_step(operation)->hook;
+    Loop *loop = operation->engine->loop;
+    operation->late = false;
+    if (!hook || !hook->timeout_ms)
+        return;
+    int64_t left_ms = hook->timeout_ms - (loop_wall_us(loop) - operation->started_us) / 1000;
+    operation->limit = timer_new(loop, left_ms > 0 ? left_ms : 0, on_late, operation);
+}
+
 static void follow(Operation *operation) {
     operation->running = true;
+    limit(operation);
     operation->call =
         backend_wait_step(operation->engine->backend, id_of(operation), on_end, operation);
     if (operation->canceled)

@@ -64,6 +64,14 @@ static const char *call_inputs(Operation *operation) {
                             &operation->entry, &operation->arena);
 }
 
+/* From the first step on that undoes something; one that is refused before is as it was. */
+static void set_deleting(Operation *operation) {
+    if (operation->entry.status == ENVIRONMENT_DELETING)
+        return;
+    operation->entry.status = ENVIRONMENT_DELETING;
+    operation->entry_changed = true;
+}
+
 static void run(Operation *operation, const StepDecision *decision) {
     const LifecycleStep *step = operation_step(operation);
     const Checkpoint *before = entry_checkpoint(&operation->entry, step->name);
@@ -74,6 +82,8 @@ static void run(Operation *operation, const StepDecision *decision) {
     operation->produced = NULL;
     if (decision->action)
         operation_audit(operation, step->name, decision->action, decision->message);
+    if (step->phase == LIFECYCLE_DESTROY && step->kind != STEP_CHECK_LOSS)
+        set_deleting(operation);
     if (decision->invalidates)
         operation_invalidate_dependants(
             operation, operation->at,
@@ -144,8 +154,8 @@ void operation_next(Operation *operation) {
         operation_finish(operation, OPERATION_CANCELED);
         return;
     }
-    if (!step) {
-        operation_finish(operation, OPERATION_DONE);
+    if (!step || (step->kind == STEP_REMOVE_STATE && operation->left)) {
+        operation_finish(operation, operation->left ? OPERATION_FAILED : OPERATION_DONE);
         return;
     }
     Blocking *blocking = blocking_files(operation->engine);
@@ -175,6 +185,22 @@ static void after_step(Operation *operation) {
     operation_tell(operation, EVENT_STEP_COMPLETED, step->complete, NULL);
     if (!record || !record->inputs || str_same(record->inputs, call_inputs(operation)))
         operation->at++;
+    operation_next(operation);
+}
+
+/* A delete by force goes on: but it does not forget what it could not undo. */
+static bool passes_over(const Operation *operation, const LifecycleStep *step) {
+    return operation->ask.kind == OPERATION_DELETE && operation->ask.force &&
+           !operation->canceled && step->kind != STEP_REMOVE_STATE;
+}
+
+static void after_passing_over(Operation *operation) {
+    const LifecycleStep *step = operation_step(operation);
+    operation_tell(operation, EVENT_STEP_FAILED, NULL, operation->error);
+    operation->left = operation->left
+                          ? arena_printf(&operation->arena, "%s, %s", operation->left, step->name)
+                          : step->name;
+    operation->at++;
     operation_next(operation);
 }
 
@@ -235,12 +261,13 @@ void operation_step_ended(Operation *operation, const Err *err) {
     }
     str_copy(operation->error, sizeof(operation->error), err->msg);
     operation->step = step->name;
-    if (step->phase == LIFECYCLE_HOOK) { /* people hear of it; the environment is what it was */
+    /* People hear of it; the environment is what it was. */
+    if (step->phase == LIFECYCLE_HOOK || step->kind == STEP_CHECK_LOSS) {
         operation_write(operation, after_failure);
         return;
     }
     operation->entry.failed_step = step->name;
     operation->entry.error = arena_strdup(&operation->arena, err->msg);
     operation->entry.status = ENVIRONMENT_ERROR;
-    operation_write(operation, after_failure);
+    operation_write(operation, passes_over(operation, step) ? after_passing_over : after_failure);
 }

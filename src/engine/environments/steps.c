@@ -11,6 +11,7 @@ const StepDoer *step_doer(LifecycleKind kind) {
         [STEP_GENERATE_ENV] = &generate_env_doer,
         [STEP_START_INFRA] = &start_infra_doer,
         [STEP_START_SERVICES] = &start_services_doer,
+        [STEP_CHECK_LOSS] = &check_loss_doer,
         [STEP_STOP_SERVICES] = &stop_services_doer,
         [STEP_STOP_INFRA] = &stop_infra_doer,
         [STEP_DESTROY_COMPUTE] = &destroy_compute_doer,

@@ -6,7 +6,7 @@
 #include "engine/environments/environments_inside.h"
 
 /* steps_compute.c */
-extern const StepDoer create_compute_doer, destroy_compute_doer;
+extern const StepDoer create_compute_doer, check_loss_doer, destroy_compute_doer;
 /* steps_infra.c */
 extern const StepDoer start_infra_doer, stop_infra_doer;
 /* steps_ports.c */

@@ -107,30 +107,35 @@ int operation_take_compute(Operation *operation, Err *err) {
     return 0;
 }
 
-/* ---- destroy_compute ---- */
+/* ---- check_loss: refuses what nobody could bring back, before anything is undone ---- */
 
-/* Refuses what nobody could bring back. */
-static int check_loss(const Operation *operation, const ComputeAsk *ask, Arena *arena, Err *err) {
+static int check_loss(Operation *operation, Err *err) {
+    Arena arena;
     ComputeLoss loss = {0};
-    ComputeAsk with_own = *ask;
-    StrList own = operation_own_files(operation, arena);
-    with_own.own = &own;
-    if (operation->ask.force)
+    if (operation->ask.force || operation->ask.keep_worktree)
         return 0;
-    if (compute_loss(&compute_local, &with_own, arena, &loss, err) < 0)
-        return -1;
-    return !loss.text ? 0
-                      : err_set(err, ERR_CONFLICT,
-                                "%s has %s, which would be lost; keep it, or delete with --force",
-                                ask->path, loss.text);
+    arena_init(&arena);
+    ComputeAsk ask = operation_compute_ask(operation, &arena);
+    StrList own = operation_own_files(operation, &arena);
+    ask.own = &own;
+    int r = compute_loss(&compute_local, &ask, &arena, &loss, err);
+    if (r == 0 && loss.text)
+        r = err_set(err, ERR_CONFLICT,
+                    "%s has %s, which would be lost; keep it, or delete with --force", ask.path,
+                    loss.text);
+    arena_deinit(&arena);
+    return r;
 }
+
+const StepDoer check_loss_doer = {.act = check_loss};
+
+/* ---- destroy_compute ---- */
 
 static int command_destroy(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     ComputeCommand command = {0};
     ask.managed = ask.managed && !operation->ask.keep_worktree;
-    if ((ask.managed && check_loss(operation, &ask, arena, err) < 0) ||
-        compute_destroy(&compute_local, &ask, arena, &command, err) < 0)
+    if (compute_destroy(&compute_local, &ask, arena, &command, err) < 0)
         return -1;
     *ret = (StepCommand){.argv = command.argv, .env = command.env, .cwd = command.cwd};
     return 0;

@@ -145,8 +145,8 @@ TEST(a_worktree_of_ours_is_destroyed_in_reverse)
     LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", whole),
                         .compute = &tree,
                         .phases = LIFECYCLE_DESTROY};
-    is_list(&ask, "stop_services\nrunner_destroy\ndestroy_core_db\ndestroy_core_cache\n"
-                  "destroy_compute\ncleanup_env\nremove_state\n");
+    is_list(&ask, "check_loss\nstop_services\nrunner_destroy\ndestroy_core_db\n"
+                  "destroy_core_cache\ndestroy_compute\ncleanup_env\nremove_state\n");
     tree.managed = false;
     is_list(&ask, "stop_services\nrunner_destroy\ndestroy_core_db\ndestroy_core_cache\n"
                   "stop_infra\ncleanup_env\nremove_state\n");
@@ -172,8 +172,8 @@ TEST(a_machine_is_destroyed_by_its_hook_also_if_nothing_is_known_of_it)
     ask.compute = NULL;
     is_list(&ask, "destroy_compute_hook\nremove_state\n");
     ask.compute = &tree; /* the hook came into the file later */
-    is_list(&ask, "runner_destroy\ndestroy_compute_hook\ndestroy_compute\ncleanup_env\n"
-                  "remove_state\n");
+    is_list(&ask, "check_loss\nrunner_destroy\ndestroy_compute_hook\ndestroy_compute\n"
+                  "cleanup_env\nremove_state\n");
     ask = (LifecycleAsk){.config = ask.config, .phases = LIFECYCLE_PROVISION};
     Lifecycle list = lifecycle_of(&ask, &arena);
     CHECK_EQ(list.at[0].kind, STEP_HOOK);
