@@ -23,6 +23,7 @@ struct Api {
     List hands; /* Hand.link: those who asked us to leave and have not got their answer yet */
 };
 
+typedef struct OperationAsk OperationAsk;
 typedef void (*RouteHandler)(Api *api, Request *request, const RouteMatch *match);
 
 /* By RouteId; one for each. */
@@ -93,6 +94,12 @@ void serve_environment_action(Api *api, Request *request, const RouteMatch *matc
 void serve_environment_cancel(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_events(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_entry(Api *api, Request *request, const RouteMatch *match);
+/* environment_views.c */
+void serve_environment_dry_run(Api *api, Request *request, const OperationAsk *ask);
+void serve_environment_steps(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_step_view(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_variables(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_infrastructure(Api *api, Request *request, const RouteMatch *match);
 /* backends.c */
 void serve_backends(Api *api, Request *request, const RouteMatch *match);
 void serve_leftovers_delete(Api *api, Request *request, const RouteMatch *match);

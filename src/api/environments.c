@@ -3,17 +3,12 @@
  * request waits for it once. */
 #include <string.h>
 
-#include "api/api_inside.h"
+#include "api/environment_request.h"
 #include "api/event_flow.h"
-#include "api/session_body.h"
-#include "api/waiting.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "engine/environments/operation_events.h"
-#include "store/environments.h"
-
-enum { WAITED_FOR_MIRROR, WAITED_FOR_ENTRY };
 
 /* A session may lie in a worktree, too. */
 static bool concerns_environments(RouteId id) {
@@ -56,27 +51,12 @@ bool session_environment(Api *api, Request *request, const char *file,
 
 /* ---- what a body says ---- */
 
-static int bad(Request *request, const char *field, const char *what) {
-    const Cause cause = {"FieldValueInvalid", what, field};
-    const char *message =
-        arena_printf(request->arena, "Environment.thole.dev is invalid: %s: %s", field, what);
-    reply_status_full(request, &(Status){.code = 422,
-                                         .reason = "Invalid",
-                                         .message = message,
-                                         .group = "thole.dev",
-                                         .kind = "Environment",
-                                         .name = "",
-                                         .causes = &cause,
-                                         .cause_n = 1});
-    return -1;
-}
-
 static int read_text(Request *request, const Value *map, const char *key, const char **ret) {
     const Value *v = value_get(map, key);
     if (!v || value_is(v, VALUE_NULL))
         return 0;
     if (!value_is(v, VALUE_STRING) || strlen(v->text) != v->len)
-        return bad(request, key, "expected a string");
+        return environment_bad(request, key, "expected a string");
     *ret = v->len ? v->text : NULL;
     return 0;
 }
@@ -86,11 +66,11 @@ static int read_list(Request *request, const Value *map, const char *key, StrLis
     if (!v || value_is(v, VALUE_NULL))
         return 0;
     if (!value_is(v, VALUE_LIST))
-        return bad(request, key, "expected a list of strings");
+        return environment_bad(request, key, "expected a list of strings");
     ret->at = arena_alloc(request->arena, (value_count(v) + 1) * sizeof(*ret->at));
     for (size_t i = 0; i < value_count(v); i++) {
         if (!value_str(value_at(v, i)))
-            return bad(request, key, "expected a list of strings");
+            return environment_bad(request, key, "expected a list of strings");
         ret->at[ret->n++] = value_str(value_at(v, i));
     }
     return 0;
@@ -101,16 +81,8 @@ static int read_duration(Request *request, const Value *map, const char *key, in
     Err err;
     if (read_text(request, map, key, &text) < 0)
         return -1;
-    return !text || duration_parse(text, ret, &err) == 0 ? 0 : bad(request, key, err.msg);
-}
-
-static int read_client(Request *request, const Value *body, OperationAsk *ask) {
-    SessionBody *client = arena_alloc(request->arena, sizeof(*client));
-    client_body_read(body, request->arena, client);
-    if (client->cause_n)
-        return bad(request, client->causes[0].field, client->causes[0].message);
-    ask->client = client->has_client ? &client->client : NULL;
-    return 0;
+    return !text || duration_parse(text, ret, &err) == 0 ? 0
+                                                         : environment_bad(request, key, err.msg);
 }
 
 static int read_fields(Request *request, const Value *map, OperationAsk *ask) {
@@ -140,16 +112,8 @@ static void begin(Api *api, Request *request, int status, const OperationAsk *as
     Environment *environment = environment_begin(api->options.engine, ask, &report, &err);
     if (environment)
         reply_object(request, status, environment_object(environment));
-    else if (err.kind == ERR_INVALID && report.errors)
-        reply_status_full(request, &(Status){.code = 422,
-                                             .reason = "Invalid",
-                                             .message = err.msg,
-                                             .group = "thole.dev",
-                                             .kind = "Environment",
-                                             .name = ask->name,
-                                             .problems = &report});
     else
-        reply_err(request, &err);
+        environment_refuse(request, ask->name, &report, &err);
 }
 
 void serve_environment_create(Api *api, Request *request, const RouteMatch *match) {
@@ -157,17 +121,21 @@ void serve_environment_create(Api *api, Request *request, const RouteMatch *matc
     OperationAsk ask = {.kind = OPERATION_CREATE};
     if (request_json(request, &body) < 0 ||
         read_fields(request, value_get(body, "spec"), &ask) < 0 ||
-        read_client(request, body, &ask) < 0)
+        environment_read_client(request, body, &ask) < 0)
         return;
     if (!ask.name || !ask.file || ask.file[0] != '/') {
-        (void)bad(request, ask.name ? "spec.project" : "spec.name",
-                  ask.name ? "expected the absolute path of a config file" : "it is missing");
+        (void)environment_bad(request, ask.name ? "spec.project" : "spec.name",
+                              ask.name ? "expected the absolute path of a config file"
+                                       : "it is missing");
         return;
     }
     ask.file = environments_project_of(api->options.engine, ask.file);
     if (value_get_bool(value_get(body, "spec"), "provisionOnly", false))
         ask.kind = OPERATION_PROVISION;
-    begin(api, request, 201, &ask);
+    if (str_same(request_param(request, "dryRun"), "All"))
+        serve_environment_dry_run(api, request, &ask);
+    else
+        begin(api, request, 201, &ask);
 }
 
 /* What the environment is called, and where. */
@@ -186,7 +154,7 @@ void serve_environment_delete(Api *api, Request *request, const RouteMatch *matc
                         .force = request_flag(request, "force"),
                         .keep_worktree = request_flag(request, "keepWorktree")};
     const Value *body;
-    if (request_json(request, &body) == 0 && read_client(request, body, &ask) == 0 &&
+    if (request_json(request, &body) == 0 && environment_read_client(request, body, &ask) == 0 &&
         name_it(api, request, match, &ask) == 0)
         begin(api, request, 200, &ask);
 }
@@ -197,7 +165,8 @@ void serve_environment_action(Api *api, Request *request, const RouteMatch *matc
     if (operation_kind_parse(routes[match->id].subresource, &ask.kind) < 0)
         UNREACHABLE();
     if (request_json(request, &body) == 0 && read_fields(request, body, &ask) == 0 &&
-        read_client(request, body, &ask) == 0 && name_it(api, request, match, &ask) == 0)
+        environment_read_client(request, body, &ask) == 0 &&
+        name_it(api, request, match, &ask) == 0)
         begin(api, request, 200, &ask);
 }
 
@@ -237,21 +206,13 @@ void serve_environment_events(Api *api, Request *request, const RouteMatch *matc
 /* ---- the entry ---- */
 
 void serve_environment_entry(Api *api, Request *request, const RouteMatch *match) {
-    const Waiting *waited = waiting_of(request);
+    unsigned parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES |
+                     (request_flag(request, "audit") ? ENVIRONMENT_AUDIT : 0);
+    const StoredEnvironment *stored = environment_stored(api, request, match, parts);
     Buf buf;
     JsonWriter out;
-    if (waited->stage == WAITED_FOR_MIRROR) {
-        Object *object = find_object(api, request, match);
-        unsigned parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES |
-                         (request_flag(request, "audit") ? ENVIRONMENT_AUDIT : 0);
-        if (!object)
-            return;
-        Waiting *waiting = waiting_new(request, WAITED_FOR_ENTRY, sizeof(StoredEnvironment));
-        waiting_begin(waiting,
-                      environment_read(environment_of(object), parts, waiting_done, waiting));
+    if (!stored)
         return;
-    }
-    const StoredEnvironment *stored = waited->result;
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&out, &buf);
     entry_encode(&stored->entry, request_flag(request, "reveal") ? ENTRY_SEED : ENTRY_SHOWN, &out);

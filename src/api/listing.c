@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "api/api_inside.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/environments/environment.h"
 #include "engine/sessions/stopped.h"
 #include "spec/routes.h"
 
@@ -79,7 +81,23 @@ static int check_initial_events(Request *request) {
     return -1;
 }
 
-static int parse_ask(Request *request, const RouteMatch *match, ListAsk *ask) {
+/* A config file in a worktree is that of its project. */
+static int parse_place(Api *api, Request *request, ListAsk *ask) {
+    static const char *const names[] = {"project", "at"};
+    const char **to[] = {&ask->project, &ask->at};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        *to[i] = request_param(request, names[i]);
+        if (*to[i] && (*to[i])[0] != '/')
+            return param_bad(request, names[i], *to[i], "it is an absolute path");
+    }
+    ask->engine = api->options.engine;
+    if (ask->project)
+        ask->project =
+            arena_strdup(request->arena, environments_project_of(ask->engine, ask->project));
+    return 0;
+}
+
+static int parse_ask(Api *api, Request *request, const RouteMatch *match, ListAsk *ask) {
     Err err;
     *ask =
         (ListAsk){.kind = route_kind(match->id),
@@ -91,6 +109,8 @@ static int parse_ask(Request *request, const RouteMatch *match, ListAsk *ask) {
     ask->bookmarks = request_flag(request, "allowWatchBookmarks");
     ask->initial_events = request_flag(request, "sendInitialEvents");
     ask->stopped = match->id == ROUTE_SESSIONS && request_flag(request, "stopped");
+    if (match->id == ROUTE_ENVIRONMENTS && parse_place(api, request, ask) < 0)
+        return -1;
     if (parse_version(request, ask) < 0 || parse_number(request, "limit", &ask->limit) < 0 ||
         parse_number(request, "timeoutSeconds", &ask->timeout_s) < 0 ||
         parse_continue(request, ask) < 0)
@@ -108,8 +128,26 @@ static int parse_ask(Request *request, const RouteMatch *match, ListAsk *ask) {
 
 /* ---- which objects ---- */
 
+/* Worktrees may lie in each other: of those that contain the path the innermost is meant. */
+static bool is_at(const ListAsk *ask, const Environment *environment) {
+    const char *path = entry_path(environment_entry(environment));
+    return *path && path_below(ask->at, path) &&
+           environment_at(ask->engine, ask->at) == environment;
+}
+
+/* What may come and go in its life. */
+bool list_ask_matches(const ListAsk *ask, Object *object) {
+    return selector_labels_match(&ask->selector, object->labels) &&
+           (!ask->at || is_at(ask, environment_of(object)));
+}
+
+static bool is_of_project(const ListAsk *ask, Object *object) {
+    return !ask->project || strcmp(environment_project(environment_of(object)), ask->project) == 0;
+}
+
 bool list_ask_fits(const ListAsk *ask, Object *object) {
-    if (object->kind != ask->kind || (ask->space && !str_same(ask->space, object->space)))
+    if (object->kind != ask->kind || (ask->space && !str_same(ask->space, object->space)) ||
+        !is_of_project(ask, object))
         return false;
     if (!ask->selector.field_n)
         return true;
@@ -119,8 +157,21 @@ bool list_ask_fits(const ListAsk *ask, Object *object) {
     return selector_fields_match(&ask->selector, &facts);
 }
 
+static bool was_of_project(const ListAsk *ask, const Tombstone *tombstone) {
+    Arena arena;
+    const Value *object;
+    if (!ask->project)
+        return true;
+    arena_init(&arena);
+    bool fits = json_parse(tombstone->json, tombstone->json_size, &arena, &object, NULL) == 0 &&
+                str_same(value_get_str(value_get(object, "spec"), "project"), ask->project);
+    arena_deinit(&arena);
+    return fits;
+}
+
 bool list_ask_fits_tombstone(const ListAsk *ask, const Tombstone *tombstone) {
-    if (tombstone->kind != ask->kind || (ask->space && !str_same(ask->space, tombstone->space)))
+    if (tombstone->kind != ask->kind || (ask->space && !str_same(ask->space, tombstone->space)) ||
+        !was_of_project(ask, tombstone))
         return false;
     SelectorFacts facts = {tombstone->space, tombstone->name, tombstone->json,
                            tombstone->json_size};
@@ -153,8 +204,7 @@ static Page collect(Api *api, const ListAsk *ask, Arena *arena) {
     Page page = {.n = 0};
     for (Object *object = NULL;
          (object = object_next(api->objects, ask->kind, ask->space, object));) {
-        if (is_before(ask, object) || !list_ask_fits(ask, object) ||
-            !selector_labels_match(&ask->selector, object->labels))
+        if (is_before(ask, object) || !list_ask_fits(ask, object) || !list_ask_matches(ask, object))
             continue;
         if (ask->limit && page.n == (size_t)ask->limit) {
             page.more_n++;
@@ -266,7 +316,7 @@ static void reply_too_new(Request *request, const ListAsk *ask, uint64_t version
 void serve_list(Api *api, Request *request, const RouteMatch *match) {
     ListAsk ask;
     engine_look(api->options.engine);
-    if (parse_ask(request, match, &ask) < 0)
+    if (parse_ask(api, request, match, &ask) < 0)
         return;
     if (request_flag(request, "watch"))
         serve_watch(api, request, &ask);

@@ -25,8 +25,8 @@ typedef struct Watch {
     size_t first_at;
     WatchEvent *event; /* being sent */
     size_t sent;
-    Map seen; /* with a label selector: space/name of what the client believes to fit; values are
-                 not used */
+    Map seen; /* with a label selector, or `at`: space/name of what the client believes to fit;
+                 values are not used */
     bool by_labels;
     bool headed;          /* a Table's columns were sent */
     bool initial_end_due; /* the bookmark behind the initial events */
@@ -129,7 +129,7 @@ static WatchEvent *news_of_object(Watch *watch, Object *object, uint64_t cursor)
         return NULL;
     if (!watch->by_labels)
         return object_event(watch, object, object->added > cursor ? WATCH_ADDED : WATCH_MODIFIED);
-    bool fits = selector_labels_match(&watch->ask.selector, object->labels);
+    bool fits = list_ask_matches(&watch->ask, object);
     bool did = note_seen(watch, object->space, object->name, fits);
     if (!fits && !did)
         return NULL;
@@ -250,8 +250,7 @@ static void begin_with_all(Watch *watch) {
     watch->cursor = objects_version(objects);
     for (Object *object = NULL;
          (object = object_next(objects, watch->ask.kind, watch->ask.space, object));) {
-        if (!list_ask_fits(&watch->ask, object) ||
-            !selector_labels_match(&watch->ask.selector, object->labels))
+        if (!list_ask_fits(&watch->ask, object) || !list_ask_matches(&watch->ask, object))
             continue;
         if (watch->by_labels)
             note_seen(watch, object->space, object->name, true);
@@ -270,8 +269,7 @@ static void begin_behind(Watch *watch) {
     for (Object *object = NULL;
          (object = object_next(objects, watch->ask.kind, watch->ask.space, object));)
         if (object->added <= watch->cursor &&
-            (object->version > watch->cursor ||
-             selector_labels_match(&watch->ask.selector, object->labels)))
+            (object->version > watch->cursor || list_ask_matches(&watch->ask, object)))
             note_seen(watch, object->space, object->name, true);
 }
 
@@ -293,7 +291,7 @@ void serve_watch(Api *api, Request *request, const ListAsk *ask) {
     Watch *watch = xcalloc(1, sizeof(*watch));
     watch->api = api;
     watch->ask = *ask;
-    watch->by_labels = ask->selector.label_n > 0;
+    watch->by_labels = ask->selector.label_n > 0 || ask->at;
     map_init(&watch->seen);
     begin(watch);
     watch->stream =

@@ -274,7 +274,8 @@ const Route routes[ROUTES] = {
          "spec{name; project: its config file; mode; branch; base; path; worktree: an existing "
          "tree; ttl; copy[]; from: a step; noCache; provisionOnly}; client: whose environment the "
          "hooks have, as of a session",
-         .reply = "Environment"},
+         .reply = "Environment",
+         .params = {{"dryRun", "All: nothing is done; {steps[]} with the verdict on each"}}},
     [ROUTE_ENVIRONMENT] = {HTTP_GET, ENVIRONMENT_PATH, "One environment.", "thole.dev",
                            "environments", NULL, "get", .reply = "Environment"},
     [ROUTE_ENVIRONMENT_STATUS] = {HTTP_GET, ENVIRONMENT_PATH "/status", "The same.", "thole.dev",
@@ -327,6 +328,26 @@ const Route routes[ROUTES] = {
                                  .params = {{"audit", "true: with its audit log"},
                                             {"reveal",
                                              "true: values of outputs and key-values are shown"}}},
+    [ROUTE_ENVIRONMENT_STEPS] =
+        {HTTP_GET, ENVIRONMENT_PATH "/steps",
+         "The steps of its life in order: what their records say, and which are stale.",
+         "thole.dev", "environments", "steps", "get", .reply = "steps"},
+    [ROUTE_ENVIRONMENT_STEP_VIEW] =
+        {HTTP_GET, ENVIRONMENT_PATH "/step",
+         "What a step writes: {path, text, now} of a file, {files[]} of several, or of a hook "
+         "{hook, command}.",
+         "thole.dev", "environments", "step", "get", .reply = "files",
+         .params = {{"name", "the step"}}},
+    [ROUTE_ENVIRONMENT_VARIABLES] =
+        {HTTP_GET, ENVIRONMENT_PATH "/variables",
+         "The variables that its hooks get, or those of a service; and where commands run.",
+         "thole.dev", "environments", "variables", "get", .reply = "variables",
+         .params = {{"service", "a service: what its env file says"},
+                    {"reveal", "true: secret values are shown"}}},
+    [ROUTE_ENVIRONMENT_INFRASTRUCTURE] =
+        {HTTP_GET, ENVIRONMENT_PATH "/infrastructure",
+         "Whether the services of its compose file run, asked of docker just now.", "thole.dev",
+         "environments", "infrastructure", "get", .reply = "infrastructure"},
     [ROUTE_ENVIRONMENT_LOG] = {HTTP_GET, ENVIRONMENT_PATH "/log",
                                "What the commands of its steps wrote.", "thole.dev", "environments",
                                "log", "get", .reply = "log", .stream = true,

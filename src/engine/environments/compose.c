@@ -131,6 +131,17 @@ static const char *missing(const StrList *all, const StrList *running, const Str
     return text ? arena_printf(arena, "not running: %s", text) : NULL;
 }
 
+static void list_services(const StrList *all, const StrList *running, const StrList *ended,
+                          Arena *arena, ComputeLook *ret) {
+    ret->services = arena_alloc(arena, (all->n + 1) * sizeof(*ret->services));
+    for (size_t i = 0; i < all->n; i++) {
+        const char *name = all->at[i];
+        ret->services[ret->service_n++] = (ComputeService){name, has(running, name) ? "running"
+                                                                 : has(ended, name) ? "done"
+                                                                                    : "stopped"};
+    }
+}
+
 int compose_running(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err) {
     static const char *const config[] = {"config", "--services", NULL};
     static const char *const ps[] = {"ps", "--services", "--filter", "status=running", NULL};
@@ -148,5 +159,6 @@ int compose_running(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *
         return -1;
     ret->why = missing(&all, &running, &ended, arena);
     ret->stands = !ret->why;
+    list_services(&all, &running, &ended, arena, ret);
     return 0;
 }

@@ -38,12 +38,19 @@ typedef struct ComputeCommand {
     StrMap env; /* all of it */
 } ComputeCommand;
 
+/* Of the infrastructure. */
+typedef struct ComputeService {
+    const char *name, *state; /* "running", "done" (it has ended well), "stopped" */
+} ComputeService;
+
 typedef struct ComputeLook {
     bool stands;
     const char *why;    /* it does not; NULL */
     const char *root;   /* where the config file's directory is in it: `path` with the prefix that
                            the project has in its repository */
     const char *branch; /* that it is on; "": a detached HEAD */
+    ComputeService *services; /* of `running` alone: each of the compose file's */
+    size_t service_n;
 } ComputeLook;
 
 /* What would be gone with it. */

@@ -70,8 +70,8 @@ Environment *environment_at(Engine *engine, const char *path);
 Environment *environment_of_file(Engine *engine, const char *file);
 const EnvironmentEntry *environment_entry(const Environment *environment); /* without its steps */
 const char *environment_project(const Environment *environment);
-/* The config file of the project that `file` belongs to: itself, or if it lies in a worktree, that
- * of the environment. */
+/* The config file of the project that `file` is: itself, or if it is that of an environment's
+ * worktree, the one of the project. */
 const char *environments_project_of(Engine *engine, const char *file);
 
 /* With these parts (EnvironmentParts); the result is a StoredEnvironment. */

@@ -3,51 +3,88 @@
 
 #include <string.h>
 
+#include "engine/environments/environment_see.h"
 #include "engine/environments/environments_inside.h"
 #include "engine/environments/steps.h"
 
 typedef struct Looking {
     Operation *operation;     /* never begun */
     Environment *environment; /* its; not published */
+    unsigned parts;
 } Looking;
 
-static bool needs_one_that_runs(const SeenEnvironment *seen, const LifecycleStep *step,
-                                const char **ret_why, Arena *arena) {
+/* ---- steps ---- */
+
+static const char *needed_that_runs(const SeenEnvironment *seen, const LifecycleStep *step) {
     for (uint32_t i = 0; i < step->need_n; i++) {
         const SeenStep *need = &seen->steps[step->needs[i]];
-        if (need->verdict == VERDICT_SKIP)
-            continue;
-        *ret_why = arena_printf(arena, "%s is done again", need->step->name);
-        return true;
+        if (need->verdict != VERDICT_SKIP && need->invalidates)
+            return need->step->name;
     }
-    return false;
+    return NULL;
 }
 
-static void see_step(Operation *operation, SeenEnvironment *seen, uint32_t i, Arena *arena) {
-    const LifecycleStep *step = &operation->lifecycle.at[i];
-    SeenStep *to = &seen->steps[i];
+/* Why its record was invalidated just now, by what is asked. */
+static const char *why_invalidated(const Operation *operation, const char *step) {
+    for (size_t i = operation->audit.n; i-- > 0;)
+        if (strcmp(operation->audit.at[i].step, step) == 0)
+            return operation->audit.at[i].message;
+    return "its record was invalidated";
+}
+
+static const char *why_run(const Operation *operation, const SeenStep *seen,
+                           const StepDecision *decision) {
+    if (decision->verdict == VERDICT_RESUME)
+        return "it was begun, and what became of it is not known yet";
+    if (decision->message || !seen->record)
+        return decision->message;
+    switch (seen->record->status) {
+    case CHECKPOINT_INVALIDATED: return why_invalidated(operation, seen->step->name);
+    case CHECKPOINT_FAILED: return "it failed";
+    case CHECKPOINT_STARTED: return "it was begun, and interrupted";
+    case CHECKPOINT_COMPLETED: return "it runs each time";
+    }
+    return NULL;
+}
+
+static StepDecision decide(Operation *operation, uint32_t i, SeenStep *seen, Arena *arena) {
+    const LifecycleStep *step = seen->step;
+    const StepDoer *doer = step_doer(step->kind);
     StepFound found = {0};
     Err err;
-    *to = (SeenStep){.step = step,
-                     .record = entry_checkpoint(&operation->entry, step->name),
-                     .verdict = VERDICT_RUN};
     operation->at = i;
-    if (needs_one_that_runs(seen, step, &to->why, arena))
-        return;
-    const StepDoer *doer = step_doer(step->kind);
-    if (doer->look && doer->look(operation, arena, &found, &err) < 0) {
-        to->why = arena_strdup(arena, err.msg);
-        return;
-    }
-    StepLook look = {.record = to->record,
+    if (doer->look && doer->look(operation, arena, &found, &err) < 0)
+        return (StepDecision){
+            .verdict = VERDICT_RUN, .invalidates = true, .message = arena_strdup(arena, err.msg)};
+    StepLook look = {.record = seen->record,
                      .inputs =
                          lifecycle_inputs(&operation->lifecycle, i, found.own ? found.own : "",
                                           &operation->entry, arena),
                      .stands = found.stands,
                      .why = found.why};
-    StepDecision decision = lifecycle_decide(step, &look, arena);
+    return lifecycle_decide(step, &look, arena);
+}
+
+static void see_step(Operation *operation, SeenEnvironment *seen, uint32_t i, Arena *arena) {
+    const LifecycleStep *step = &operation->lifecycle.at[i];
+    SeenStep *to = &seen->steps[i];
+    *to = (SeenStep){.step = step,
+                     .record = entry_checkpoint(&operation->entry, step->name),
+                     .verdict = VERDICT_RUN,
+                     .meant = operation_means(operation, step),
+                     .invalidates = true};
+    bool done = to->record && to->record->status == CHECKPOINT_COMPLETED;
+    const char *need = needed_that_runs(seen, step);
+    if (need) {
+        to->stale = done;
+        to->why = to->record ? arena_printf(arena, "%s is done again", need) : NULL;
+        return;
+    }
+    StepDecision decision = decide(operation, i, to, arena);
     to->verdict = decision.verdict;
-    to->why = decision.verdict == VERDICT_RUN ? decision.message : NULL;
+    to->invalidates = decision.invalidates;
+    to->stale = done && decision.verdict == VERDICT_RUN && decision.invalidates;
+    to->why = decision.verdict == VERDICT_SKIP ? NULL : why_run(operation, to, &decision);
 }
 
 static void see_steps(Operation *operation, SeenEnvironment *seen, Arena *arena) {
@@ -57,47 +94,37 @@ static void see_steps(Operation *operation, SeenEnvironment *seen, Arena *arena)
         see_step(operation, seen, i, arena);
 }
 
+/* ---- files ---- */
+
 static int see_files(Operation *operation, SeenEnvironment *seen, Arena *arena, Err *err) {
     uint32_t i;
-    if (!operation->ask.step)
-        return 0;
     if (lifecycle_require(&operation->lifecycle, operation->ask.step, &i, err) < 0)
         return -1;
-    return steps_see_files(operation, operation->lifecycle.at[i].kind, seen, arena, err);
+    seen->step = &operation->lifecycle.at[i];
+    return steps_see_files(operation, seen->step->kind, seen, arena, err);
 }
 
-static int see(Operation *operation, SeenEnvironment *seen, Arena *arena, Err *err) {
-    operation_place(operation);
-    if (operation_list(operation, err) < 0)
-        return -1;
-    seen->config = operation->config;
-    seen->entry = arena_dup(arena, &operation->entry, sizeof(operation->entry));
-    see_steps(operation, seen, arena);
-    return see_files(operation, seen, arena, err);
-}
+/* ---- all of it ---- */
 
-/* One trip: the entry, then the files. The store is not asked again, but it is its worker: whoever
- * looks waits for both. */
 static int do_look(Blocking *blocking, Err *err) {
-    Operation *operation = ((const Looking *)blocking->ask)->operation;
-    SeenEnvironment *seen = arena_alloc(&blocking->arena, sizeof(*seen));
-    StoredEnvironment stored;
-    Err why;
+    const Looking *looking = blocking->ask;
+    Operation *operation = looking->operation;
+    Arena *arena = &blocking->arena;
+    SeenEnvironment *seen = arena_alloc(arena, sizeof(*seen));
+    int r = 0;
+    *seen = (SeenEnvironment){.config = operation->config};
+    seen->entry = arena_dup(arena, &operation->entry, sizeof(operation->entry));
     blocking->result = seen;
     blocking->result_size = sizeof(*seen);
-    EnvironmentRead read = {.key = environment_key(operation->environment),
-                            .parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES};
-    int r = store_environment(blocking->store, &read, &blocking->arena, &stored, &why);
-    if (r < 0 && why.kind != ERR_NOT_FOUND) {
-        *err = why;
-        return -1;
-    }
-    if (r == 0 && operation_copy_entry(operation, &stored.entry, err) < 0)
-        return -1;
-    if (r < 0)
-        operation_make_entry(operation);
-    r = see(operation, seen, &blocking->arena, err);
-    arena_adopt(&blocking->arena, &operation->arena); /* what is seen is made of it */
+    if (looking->parts & LOOK_STEPS)
+        see_steps(operation, seen, arena);
+    if (looking->parts & LOOK_FILES)
+        r = see_files(operation, seen, arena, err);
+    if (r == 0 && looking->parts & LOOK_VARIABLES)
+        r = see_variables(operation, arena, &seen->variables, err);
+    if (looking->parts & LOOK_INFRASTRUCTURE)
+        see_infrastructure(operation, arena, &seen->infrastructure);
+    arena_adopt(arena, &operation->arena); /* what is seen is made of it */
     return r;
 }
 
@@ -107,28 +134,41 @@ static void on_looked(void *arg) {
     environment_unmake(looking->environment);
 }
 
-static Op *refused(Engine *engine, const Err *err, OpFn fn, void *arg) {
-    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
-    op_finish(op, NULL, 0, err);
-    return op;
+/* As it is, or as it would be made; and its steps. */
+static int prepare(Operation *operation, const EnvironmentEntry *entry, Err *err) {
+    if (entry && operation_copy_entry(operation, entry, err) < 0)
+        return -1;
+    if (!entry)
+        operation_make_entry(operation);
+    operation_place(operation);
+    return operation_list(operation, err) < 0 ? -1 : operation_force(operation, err);
 }
 
-Op *environment_look(Engine *engine, const OperationAsk *ask, Report *report, OpFn fn, void *arg) {
-    Err err;
+static Environment *stand_in(Engine *engine, const OperationAsk *ask) {
     const Environment *known = environment_find(engine, ask->file, ask->name);
     Environment *environment = environment_make(engine, ask->file, ask->name);
     if (known)
         environment_take(environment, &known->entry, known->version);
-    Operation *operation = operation_new(environment, ask, report, &err);
-    if (!operation) {
+    return environment;
+}
+
+Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err *err) {
+    Environment *environment = stand_in(engine, ask->ask);
+    Operation *operation = operation_new(environment, ask->ask, ask->report, err);
+    if (!operation || prepare(operation, ask->entry, err) < 0) {
+        operation_unref(operation);
         environment_unmake(environment);
-        return refused(engine, &err, fn, arg);
+        return NULL;
     }
-    Blocking *blocking = blocking_store(engine);
+    Blocking *blocking = blocking_files(engine);
     Looking *looking = arena_alloc(&blocking->arena, sizeof(*looking));
-    *looking = (Looking){operation, environment};
+    *looking = (Looking){operation, environment, ask->parts};
     blocking->ask = looking;
     blocking->done = on_looked;
     blocking->done_arg = looking;
     return blocking_run(blocking, do_look, fn, arg);
+}
+
+const ClientSetup *environment_client(const Environment *environment) {
+    return environment->operation ? environment->operation->ask.client : NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is, and what would be done, without doing it. */
+/* What is, and what would be done, without doing it: nothing is changed, and no lease is needed. */
 #pragma once
 
 #include "engine/environments/environment.h"
@@ -9,6 +9,9 @@ typedef struct SeenStep {
     const LifecycleStep *step;
     const Checkpoint *record; /* NULL: it was never begun */
     StepVerdict verdict;      /* what would become of it now */
+    bool meant;               /* by what is asked: others are only looked at */
+    bool invalidates;         /* VERDICT_RUN: what needs it is done again, too */
+    bool stale;               /* it was done, but what it did does not count any more */
     const char *why;          /* VERDICT_RUN of one that was done once: why again; NULL */
 } SeenStep;
 
@@ -19,16 +22,55 @@ typedef struct SeenFile {
     const char *now;  /* as it is; NULL: it is not there */
 } SeenFile;
 
+typedef struct SeenVariables {
+    StrMap map;
+    bool *secret;     /* of each of them: people see it only if they say so */
+    const char *path; /* where commands run that have these; "": not on this machine */
+} SeenVariables;
+
+/* A service of the compose file. */
+typedef struct SeenInfra {
+    const char *name, *state; /* "running", "done" (it has ended well), "stopped", "unknown" */
+    int64_t port;             /* 0: it has none */
+} SeenInfra;
+
+typedef struct SeenInfrastructure {
+    bool running; /* there is some, and all of it runs */
+    SeenInfra *at;
+    size_t n;
+    const char *error; /* why nothing is known, or what does not run; NULL */
+} SeenInfrastructure;
+
 typedef struct SeenEnvironment {
     const Config *config;
     const EnvironmentEntry *entry; /* whole, but for its audit log */
-    SeenStep *steps;               /* of provision and run, in order */
+    SeenStep *steps;               /* LOOK_STEPS: of provision and run, in order; while it is being
+                                      deleted those of that, too */
     size_t step_n;
-    SeenFile *files; /* of ask->step, if it writes any */
+    const LifecycleStep *step; /* LOOK_FILES: ask->step */
+    SeenFile *files;           /* ... and what it writes, if it writes any */
     size_t file_n;
+    SeenVariables variables;           /* LOOK_VARIABLES */
+    SeenInfrastructure infrastructure; /* LOOK_INFRASTRUCTURE */
 } SeenEnvironment;
 
-/* Looks at the environment as ask->file, ask->name, ask->mode and ask->step say it; one that is not
- * there is as it would be made. ERR_INVALID: the config is not valid, as `report` says already.
- * The result is a SeenEnvironment. */
-Op *environment_look(Engine *engine, const OperationAsk *ask, Report *report, OpFn fn, void *arg);
+typedef enum LookPart {
+    LOOK_STEPS = 1,
+    LOOK_FILES = 2,          /* of ask->step */
+    LOOK_VARIABLES = 4,      /* of ask->service, as its env file has them; NULL: those of hooks */
+    LOOK_INFRASTRUCTURE = 8, /* starts programs: it may take a second */
+} LookPart;
+
+typedef struct LookAsk {
+    const OperationAsk *ask; /* of ask->client the programs have their PATH */
+    /* The environment with its steps and key-values; NULL: as it would be made. */
+    const EnvironmentEntry *entry;
+    unsigned parts;
+    Report *report; /* of the config */
+} LookAsk;
+
+/* NULL: it is refused (ERR_INVALID, as the report says, if the config is not valid). The result is
+ * a SeenEnvironment. */
+MUST Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err *err);
+/* Of who has asked for the newest operation; NULL: this server does not know. */
+const ClientSetup *environment_client(const Environment *environment);

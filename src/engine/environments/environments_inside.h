@@ -143,6 +143,8 @@ void operation_finish(Operation *operation, OperationState state);
 /* Its lifecycle, and what is to be done anew; of one that a server before has begun, what that has
  * told. */
 MUST int operation_prepare(Operation *operation, Err *err);
+/* What people want done anew, whatever its record says. */
+MUST int operation_force(Operation *operation, Err *err);
 /* Refresh and step do only some of the steps; what those need is there. */
 bool operation_means(const Operation *operation, const LifecycleStep *step);
 /* The records of a step (NULL, or one that there is not: nothing) and of all that need it count no

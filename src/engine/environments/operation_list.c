@@ -69,7 +69,7 @@ static bool is_forced(const OperationAsk *ask) {
     return ask->no_cache || forced[ask->kind];
 }
 
-static int force(Operation *operation, Err *err) {
+int operation_force(Operation *operation, Err *err) {
     const OperationAsk *ask = &operation->ask;
     bool all = is_forced(ask);
     uint32_t from = UINT32_MAX;
@@ -150,5 +150,5 @@ int operation_prepare(Operation *operation, Err *err) {
     if (operation->started)
         return 0;
     forget_undoing(operation);
-    return force(operation, err);
+    return operation_force(operation, err);
 }

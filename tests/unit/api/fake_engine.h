@@ -7,6 +7,7 @@
 #include "engine/backends/orphans.h"
 #include "engine/engine.h"
 #include "engine/environments/environment.h"
+#include "engine/environments/environment_look.h"
 #include "engine/events/event_stream.h"
 #include "engine/events/history.h"
 #include "engine/logs/log_hub.h"
@@ -55,6 +56,7 @@ struct Environment {
     Object object;
     Loop *loop;
     EnvironmentEntry entry;
+    ComputeAccess compute;
     int canceled;
 };
 
@@ -67,6 +69,8 @@ struct Engine {
     Workflow *workflow;       /* the only one, or NULL */
     Environment *environment; /* likewise */
     OperationAsk operation_asked;
+    unsigned looked_at; /* LOOK_…, of the last look */
+    bool bad_config;    /* a look is refused */
     int refreshes;
     bool store_away, in_environment;
     char env_seen[256], names_seen[256];

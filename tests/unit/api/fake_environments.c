@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/environments/operation_events.h"
@@ -14,6 +15,7 @@ static void encode(Object *object, JsonWriter *out) {
     const Environment *environment = environment_of(object);
     json_kv_object(out, "spec");
     json_kv_string(out, "name", environment->entry.name);
+    json_kv_string(out, "project", environment_project(environment));
     json_object_end(out);
 }
 
@@ -71,13 +73,21 @@ const char *environment_project(const Environment *environment) {
     return "/shop/thole.yaml";
 }
 Environment *environment_at(Engine *engine, const char *path) {
-    return NULL;
+    Environment *environment = engine->environment;
+    return environment && path_below(path, entry_path(&environment->entry)) ? environment : NULL;
 }
 Environment *environment_of_file(Engine *engine, const char *file) {
     return engine->in_environment ? engine->environment : NULL;
 }
 const char *environments_project_of(Engine *engine, const char *file) {
-    return file;
+    return environment_at(engine, file) ? "/shop/thole.yaml" : file;
+}
+Environment *environment_find(Engine *engine, const char *file, const char *name) {
+    Environment *environment = engine->environment;
+    return environment && strcmp(environment->entry.name, name) == 0 ? environment : NULL;
+}
+const ClientSetup *environment_client(const Environment *environment) {
+    return NULL;
 }
 
 static const char *const kinds[OPERATIONS] = {"create", "provision", "refresh",    "step",  "hook",
@@ -96,6 +106,63 @@ Op *environment_read(Environment *environment, unsigned parts, OpFn fn, void *ar
     StoredEnvironment stored = {.entry = environment->entry, .version = 1};
     Op *op = op_new(environment->loop, fn, arg, NULL, NULL);
     op_finish(op, &stored, sizeof(stored), NULL);
+    return op;
+}
+
+/* ---- a look at it: two steps, two variables, a file ---- */
+
+static EnvironmentHook hook = {.command = "./seed.sh"};
+static LifecycleStep steps[] = {
+    {.name = "seed_db", .phase = LIFECYCLE_PROVISION, .kind = STEP_HOOK, .hook = &hook},
+    {.name = "generate_env", .phase = LIFECYCLE_RUN, .kind = STEP_GENERATE_ENV, .verified = true}};
+static Checkpoint record = {.name = "seed_db",
+                            .status = CHECKPOINT_COMPLETED,
+                            .started_ns = 1000000000,
+                            .finished_ns = 3000000000,
+                            .duration_ms = 2000,
+                            .machine = "m1"};
+static SeenStep seen_steps[] = {{.step = &steps[0],
+                                 .record = &record,
+                                 .verdict = VERDICT_RUN,
+                                 .meant = true,
+                                 .stale = true,
+                                 .why = "what it is made from has changed"},
+                                {.step = &steps[1], .verdict = VERDICT_SKIP, .meant = true}};
+static SeenFile files[] = {{"web/.env.local", "A=b\n", NULL}};
+static StrPair pairs[] = {{"DB", "postgres://u:hunter2@h/d"}, {"PORT", "61001"}};
+static bool secret[] = {true, false};
+static SeenInfra infra[] = {{"redis", "running", 61002}};
+
+static void fill(const OperationAsk *ask, SeenEnvironment *ret) {
+    *ret = (SeenEnvironment){.steps = seen_steps,
+                             .step_n = COUNT(seen_steps),
+                             .step = &steps[1],
+                             .files = files,
+                             .file_n = 1,
+                             .variables = {{pairs, COUNT(pairs)}, secret, "/wt/feat-x"},
+                             .infrastructure = {false, infra, COUNT(infra), "not running: db"}};
+    if (str_same(ask->step, "seed_db")) {
+        ret->step = &steps[0];
+        ret->file_n = 0;
+    }
+}
+
+Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err *err) {
+    SeenEnvironment seen;
+    engine->looked_at = ask->parts;
+    engine->operation_asked = *ask->ask;
+    if (engine->bad_config) {
+        report_add(ask->report, &(Place){"/shop/thole.yaml", 3, 5, "services.web"}, NULL,
+                   "it has no command");
+        err_set(err, ERR_INVALID, "/shop/thole.yaml is not valid");
+        return NULL;
+    }
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    fill(ask->ask, &seen);
+    if (str_same(ask->ask->step, "sed_db") || str_same(ask->ask->service, "wob"))
+        op_fail(op, ERR_NOT_FOUND, "there is none");
+    else
+        op_finish(op, &seen, sizeof(seen), NULL);
     return op;
 }
 

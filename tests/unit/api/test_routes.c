@@ -50,6 +50,8 @@ TEST(every_route_has_a_handler_and_answers)
         path_of(id, path, sizeof(path));
         if (id == ROUTE_TARGET_OUTPUT || id == ROUTE_TARGET_END)
             snprintf(path + strlen(path), sizeof(path) - strlen(path), "?run=3");
+        if (id == ROUTE_ENVIRONMENT_STEP_VIEW)
+            snprintf(path + strlen(path), sizeof(path) - strlen(path), "?name=generate_env");
         if (id == ROUTE_SESSION_HOLD) { /* it says nothing */
             Client *client = stream_open(front, path, "");
             client_free(client);

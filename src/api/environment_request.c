@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/environment_request.h"
+
+#include "base/limits.h"
+#include "base/str.h"
+
+/* ---- refusing ---- */
+
+int environment_bad(Request *request, const char *field, const char *what) {
+    const Cause cause = {"FieldValueInvalid", what, field};
+    const char *message =
+        arena_printf(request->arena, "Environment.thole.dev is invalid: %s: %s", field, what);
+    reply_status_full(request, &(Status){.code = 422,
+                                         .reason = "Invalid",
+                                         .message = message,
+                                         .group = "thole.dev",
+                                         .kind = "Environment",
+                                         .name = "",
+                                         .causes = &cause,
+                                         .cause_n = 1});
+    return -1;
+}
+
+void environment_refuse(Request *request, const char *name, const Report *report, const Err *err) {
+    if (err->kind == ERR_INVALID && report->errors)
+        reply_status_full(request, &(Status){.code = 422,
+                                             .reason = "Invalid",
+                                             .message = err->msg,
+                                             .group = "thole.dev",
+                                             .kind = "Environment",
+                                             .name = name,
+                                             .problems = report});
+    else
+        reply_err(request, err);
+}
+
+int environment_read_client(Request *request, const Value *body, OperationAsk *ask) {
+    SessionBody *client = arena_alloc(request->arena, sizeof(*client));
+    client_body_read(body, request->arena, client);
+    if (client->cause_n)
+        return environment_bad(request, client->causes[0].field, client->causes[0].message);
+    ask->client = &client->client;
+    return 0;
+}
+
+/* ---- waiting ---- */
+
+Environment *find_environment(Api *api, Request *request, const RouteMatch *match) {
+    Object *object = find_object(api, request, match);
+    return object ? environment_of(object) : NULL;
+}
+
+const StoredEnvironment *environment_stored(Api *api, Request *request, const RouteMatch *match,
+                                            unsigned parts) {
+    const Waiting *waited = waiting_of(request);
+    if (waited->stage == WAITED_FOR_ENTRY)
+        return waited->result;
+    Environment *environment = find_environment(api, request, match);
+    if (!environment)
+        return NULL;
+    Waiting *waiting = waiting_new(request, WAITED_FOR_ENTRY, sizeof(StoredEnvironment));
+    waiting_begin(waiting, environment_read(environment, parts, waiting_done, waiting));
+    return NULL;
+}
+
+void environment_begin_look(Api *api, Request *request, const LookAsk *ask) {
+    Waiting *waiting = waiting_new(request, WAITED_FOR_LOOK, sizeof(SeenEnvironment));
+    Report report;
+    Err err = {.kind = ERR_NONE};
+    LookAsk look = *ask;
+    report_init(&report, request->arena);
+    look.report = &report;
+    Op *op = environment_look(api->options.engine, &look, waiting_done, waiting, &err);
+    if (op)
+        waiting_begin(waiting, op);
+    else
+        environment_refuse(request, ask->ask->name, &report, &err);
+}
+
+/* As who has asked last would see it. */
+static int take_client(Request *request, const Environment *environment, OperationAsk *ask) {
+    ask->client = environment_client(environment);
+    return ask->client ? 0 : environment_read_client(request, NULL, ask);
+}
+
+const SeenEnvironment *environment_seen(Api *api, Request *request, const RouteMatch *match,
+                                        OperationAsk *ask, unsigned parts) {
+    if (waiting_of(request)->stage == WAITED_FOR_LOOK)
+        return waiting_of(request)->result;
+    const StoredEnvironment *stored =
+        environment_stored(api, request, match, ENVIRONMENT_STEPS | ENVIRONMENT_VALUES);
+    Environment *environment = stored ? find_environment(api, request, match) : NULL;
+    if (!environment || take_client(request, environment, ask) < 0)
+        return NULL;
+    ask->file = environment_project(environment);
+    ask->name = stored->entry.name;
+    ask->kind = stored->entry.status == ENVIRONMENT_DELETING ? OPERATION_DELETE : OPERATION_CREATE;
+    environment_begin_look(api, request,
+                           &(LookAsk){.ask = ask, .entry = &stored->entry, .parts = parts});
+    return NULL;
+}
+
+/* ---- replies ---- */
+
+JsonWriter *reply_begin(Reply *reply) {
+    buf_init(&reply->buf, MAX_REPLY_BYTES);
+    json_writer_init(&reply->out, &reply->buf);
+    json_object_begin(&reply->out);
+    return &reply->out;
+}
+
+void reply_end(Reply *reply, Request *request) {
+    json_object_end(&reply->out);
+    reply_json(request, 200, &reply->buf);
+}
+
+void reply_put_map(JsonWriter *out, const char *key, const StrMap *map, const bool *hidden) {
+    json_kv_object(out, key);
+    for (size_t i = 0; i < map->n; i++)
+        json_kv_string(out, map->at[i].name,
+                       hidden && hidden[i] ? SCHEMA_MASKED : map->at[i].value);
+    json_object_end(out);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environments: what is seen by looking, and what creating one would do. */
+#include <string.h>
+
+#include "api/environment_request.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+/* ---- steps ---- */
+
+static void put_text(JsonWriter *out, const char *key, const char *text) {
+    if (text && *text)
+        json_kv_string(out, key, text);
+}
+
+static void put_time(JsonWriter *out, const char *key, int64_t ns) {
+    char text[TIME_TEXT];
+    if (ns <= 0)
+        return;
+    time_format_micro(ns / 1000, text);
+    json_kv_string(out, key, text);
+}
+
+static const char *phase_name(LifecyclePhase phase) {
+    switch (phase) {
+    case LIFECYCLE_PROVISION: return "provision";
+    case LIFECYCLE_RUN: return "run";
+    case LIFECYCLE_DESTROY: return "destroy";
+    case LIFECYCLE_STOP: return "stop";
+    case LIFECYCLE_HOOK: return "hook";
+    }
+    return "";
+}
+
+static void put_record(JsonWriter *out, const Checkpoint *record) {
+    put_time(out, "started", record->started_ns);
+    put_time(out, "finished", record->finished_ns);
+    if (record->finished_ns > 0)
+        json_kv_int(out, "durationMs", record->duration_ms);
+    put_text(out, "machine", record->machine);
+    put_text(out, "error", record->error);
+}
+
+static void put_step(JsonWriter *out, const SeenStep *seen) {
+    json_object_begin(out);
+    json_kv_string(out, "name", seen->step->name);
+    json_kv_string(out, "phase", phase_name(seen->step->phase));
+    json_kv_string(out, "status",
+                   seen->record ? checkpoint_status_name(seen->record->status) : "pending");
+    if (seen->record)
+        put_record(out, seen->record);
+    json_kv_bool(out, "stale", seen->stale);
+    if (seen->stale)
+        put_text(out, "why", seen->why);
+    json_object_end(out);
+}
+
+void serve_environment_steps(Api *api, Request *request, const RouteMatch *match) {
+    OperationAsk ask = {0};
+    Reply reply;
+    const SeenEnvironment *seen = environment_seen(api, request, match, &ask, LOOK_STEPS);
+    if (!seen)
+        return;
+    JsonWriter *out = reply_begin(&reply);
+    json_kv_array(out, "steps");
+    for (size_t i = 0; i < seen->step_n; i++)
+        put_step(out, &seen->steps[i]);
+    json_array_end(out);
+    reply_end(&reply, request);
+}
+
+/* ---- what creating it would do ---- */
+
+static const char *verdict_name(const SeenStep *seen) {
+    if (seen->verdict != VERDICT_SKIP)
+        return "run";
+    return seen->step->verified ? "verify" : "skip";
+}
+
+static void reply_plan(Request *request, const SeenEnvironment *seen) {
+    Reply reply;
+    JsonWriter *out = reply_begin(&reply);
+    json_kv_array(out, "steps");
+    for (size_t i = 0; i < seen->step_n; i++) {
+        const SeenStep *step = &seen->steps[i];
+        if (!step->meant)
+            continue;
+        json_object_begin(out);
+        json_kv_string(out, "name", step->step->name);
+        json_kv_string(out, "phase", phase_name(step->step->phase));
+        json_kv_string(out, "verdict", verdict_name(step));
+        put_text(out, "why", step->why);
+        json_object_end(out);
+    }
+    json_array_end(out);
+    reply_end(&reply, request);
+}
+
+void serve_environment_dry_run(Api *api, Request *request, const OperationAsk *ask) {
+    const Waiting *waited = waiting_of(request);
+    Environment *known = environment_find(api->options.engine, ask->file, ask->name);
+    if (waited->stage == WAITED_FOR_LOOK) {
+        reply_plan(request, waited->result);
+    } else if (waited->stage == WAITED_FOR_MIRROR && known) {
+        unsigned parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES;
+        Waiting *waiting = waiting_new(request, WAITED_FOR_ENTRY, sizeof(StoredEnvironment));
+        waiting_begin(waiting, environment_read(known, parts, waiting_done, waiting));
+    } else {
+        const StoredEnvironment *stored = waited->result;
+        environment_begin_look(
+            api, request,
+            &(LookAsk){.ask = ask, .entry = stored ? &stored->entry : NULL, .parts = LOOK_STEPS});
+    }
+}
+
+/* ---- what a step writes ---- */
+
+static void put_file(JsonWriter *out, const SeenFile *file) {
+    json_kv_string(out, "path", file->path);
+    json_kv_string(out, "text", file->text);
+    json_kv_string(out, "now", file->now);
+}
+
+static void put_files(JsonWriter *out, const SeenEnvironment *seen) {
+    json_kv_array(out, "files");
+    for (size_t i = 0; i < seen->file_n; i++) {
+        json_object_begin(out);
+        put_file(out, &seen->files[i]);
+        json_object_end(out);
+    }
+    json_array_end(out);
+}
+
+void serve_environment_step_view(Api *api, Request *request, const RouteMatch *match) {
+    OperationAsk ask = {.step = request_param(request, "name")};
+    Reply reply;
+    if (!ask.step || !*ask.step) {
+        (void)param_bad(request, "name", "", "it is the name of a step");
+        return;
+    }
+    const SeenEnvironment *seen = environment_seen(api, request, match, &ask, LOOK_FILES);
+    if (!seen)
+        return;
+    JsonWriter *out = reply_begin(&reply);
+    if (seen->step->hook) {
+        json_kv_string(out, "hook", seen->step->name);
+        json_kv_string(out, "command", seen->step->hook->command);
+    } else if (seen->file_n == 1) {
+        put_file(out, &seen->files[0]);
+    } else {
+        put_files(out, seen);
+    }
+    reply_end(&reply, request);
+}
+
+/* ---- variables ---- */
+
+void serve_environment_variables(Api *api, Request *request, const RouteMatch *match) {
+    OperationAsk ask = {.service = request_param(request, "service")};
+    Reply reply;
+    const SeenEnvironment *seen = environment_seen(api, request, match, &ask, LOOK_VARIABLES);
+    if (!seen)
+        return;
+    const SeenVariables *variables = &seen->variables;
+    JsonWriter *out = reply_begin(&reply);
+    reply_put_map(out, "variables", &variables->map,
+                  request_flag(request, "reveal") ? NULL : variables->secret);
+    json_kv_string(out, "path", variables->path);
+    reply_end(&reply, request);
+}
+
+/* ---- infrastructure ---- */
+
+static void put_infra(JsonWriter *out, const SeenInfra *service) {
+    json_object_begin(out);
+    json_kv_string(out, "name", service->name);
+    json_kv_string(out, "state", service->state);
+    if (service->port)
+        json_kv_int(out, "port", service->port);
+    json_object_end(out);
+}
+
+void serve_environment_infrastructure(Api *api, Request *request, const RouteMatch *match) {
+    OperationAsk ask = {0};
+    Reply reply;
+    const SeenEnvironment *seen = environment_seen(api, request, match, &ask, LOOK_INFRASTRUCTURE);
+    if (!seen)
+        return;
+    const SeenInfrastructure *infrastructure = &seen->infrastructure;
+    JsonWriter *out = reply_begin(&reply);
+    json_kv_bool(out, "running", infrastructure->running);
+    json_kv_array(out, "services");
+    for (size_t i = 0; i < infrastructure->n; i++)
+        put_infra(out, &infrastructure->at[i]);
+    json_array_end(out);
+    put_text(out, "error", infrastructure->error);
+    reply_end(&reply, request);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environments: what is seen by looking at one, and which of them a list shows. */
+#include "client.h"
+
+#include "base/str.h"
+
+#define API  "/apis/thole.dev/v1alpha1"
+#define JSON "Content-Type: application/json\r\n"
+#define ONE  API "/namespaces/shop-123456/environments/feat-x"
+
+static Front *front_with_one(void) {
+    Front *front = front_new();
+    Environment *environment = fake_environment(front->engine, "shop-123456", "feat-x");
+    environment->compute = (ComputeAccess){.type = "local", .path = "/wt/feat-x", .managed = true};
+    environment->entry.compute = &environment->compute;
+    return front;
+}
+
+/* Of a GET: its status, and what it says, or (beginning with '!') does not say. */
+typedef struct Row {
+    const char *path;
+    int status;
+    const char *says[4];
+} Row;
+
+static void check_rows(Front *front, const Row *rows, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        Answer answer = ask_get(front, rows[i].path);
+        if (answer.status != rows[i].status)
+            test_fail(__FILE__, __LINE__, "%s: %d %s", rows[i].path, answer.status, answer.body);
+        for (size_t k = 0; k < COUNT(rows[i].says) && rows[i].says[k]; k++) {
+            const char *part = rows[i].says[k];
+            bool absent = part[0] == '!';
+            if ((strstr(answer.body, part + absent) != NULL) == absent)
+                test_fail(__FILE__, __LINE__, "%s: %s: %s", rows[i].path, part, answer.body);
+        }
+        answer_free(&answer);
+    }
+}
+
+TEST(a_list_takes_a_project_and_a_place)
+{
+    static const Row rows[] = {
+        {API "/environments?project=/shop/thole.yaml", 200, {"feat-x"}},
+        {API "/environments?project=/other/thole.yaml", 200, {"!feat-x"}},
+        {API "/environments?project=/wt/feat-x/thole.yaml", 200, {"feat-x"}},
+        {API "/environments?at=/wt/feat-x", 200, {"feat-x"}},
+        {API "/environments?at=/wt/feat-x/src/a", 200, {"feat-x"}},
+        {API "/environments?at=/wt/feat-xy", 200, {"!feat-x"}},
+        {API "/environments?at=/wt/feat-x&project=/other/thole.yaml", 200, {"!feat-x"}},
+        {API "/environments?project=thole.yaml", 400, {"it is an absolute path"}},
+        {API "/environments?at=.", 400, {"it is an absolute path"}},
+    };
+    Front *front = front_with_one();
+    check_rows(front, rows, COUNT(rows));
+    front_free(front);
+}
+
+static void expect(Client *client, const char *type, const char *name) {
+    const char *line = stream_line(client);
+    CHECK_HAS(line ? line : "the end", type);
+    CHECK_HAS(line ? line : "the end", name);
+}
+
+/* It is added when its worktree is there, and gone when that is elsewhere. */
+TEST(a_watch_takes_a_place)
+{
+    Front *front = front_with_one();
+    Environment *environment = front->engine->environment;
+    environment->compute.path = "";
+    Client *client = stream_open(front, API "/environments?watch=true&at=/wt/feat-x/src", "");
+    CHECK(stream_is_quiet(client));
+    environment->compute.path = "/wt/feat-x";
+    object_touch(front->engine->objects, &environment->object);
+    expect(client, "\"ADDED\"", "feat-x");
+    environment->compute.path = "/wt/elsewhere";
+    object_touch(front->engine->objects, &environment->object);
+    expect(client, "\"DELETED\"", "feat-x");
+    client_free(client);
+    front_free(front);
+}
+
+TEST(a_watch_takes_a_project)
+{
+    Front *front = front_with_one();
+    Client *own = stream_open(front, API "/environments?watch=true&project=/shop/thole.yaml", "");
+    Client *other = stream_open(front, API "/environments?watch=true&project=/zoo/thole.yaml", "");
+    expect(own, "\"ADDED\"", "feat-x");
+    fake_environment_remove(front->engine);
+    expect(own, "\"DELETED\"", "feat-x");
+    CHECK(stream_is_quiet(other));
+    client_free(own);
+    client_free(other);
+    front_free(front);
+}
+
+TEST(steps_say_their_records)
+{
+    static const Row rows[] = {
+        {ONE "/steps",
+         200,
+         {"{\"steps\":[{\"name\":\"seed_db\",\"phase\":\"provision\",\"status\":\"completed\","
+          "\"started\":\"1970-01-01T00:00:01.000000Z\",\"finished\":\"1970-01-01T00:00:03.000000Z\""
+          ",\"durationMs\":2000,\"machine\":\"m1\",\"stale\":true,\"why\":\"what it is made from "
+          "has "
+          "changed\"}",
+          "{\"name\":\"generate_env\",\"phase\":\"run\",\"status\":\"pending\",\"stale\":false}]"
+          "}"}},
+        {API "/namespaces/shop-123456/environments/nope/steps", 404, {"not found"}},
+    };
+    Front *front = front_with_one();
+    check_rows(front, rows, COUNT(rows));
+    CHECK_EQ(front->engine->looked_at, LOOK_STEPS);
+    CHECK(front->engine->operation_asked.client != NULL);
+    front_free(front);
+}
+
+TEST(a_step_says_what_it_writes)
+{
+    static const Row rows[] = {
+        {ONE "/step?name=generate_env",
+         200,
+         {"{\"path\":\"web/.env.local\",\"text\":\"A=b\\n\",\"now\":null}"}},
+        {ONE "/step?name=seed_db", 200, {"{\"hook\":\"seed_db\",\"command\":\"./seed.sh\"}"}},
+        {ONE "/step?name=sed_db", 404, {"there is none"}},
+        {ONE "/step", 400, {"it is the name of a step"}},
+    };
+    Front *front = front_with_one();
+    check_rows(front, rows, COUNT(rows));
+    front_free(front);
+}
+
+TEST(variables_are_masked_unless_they_are_to_be_seen)
+{
+    static const Row rows[] = {
+        {ONE "/variables",
+         200,
+         {"\"DB\":\"********\"", "\"PORT\":\"61001\"", "\"path\":\"/wt/feat-x\"", "!hunter2"}},
+        {ONE "/variables?reveal=true&service=web", 200, {"\"DB\":\"postgres://u:hunter2@h/d\""}},
+        {ONE "/variables?service=wob", 404, {"there is none"}},
+    };
+    Front *front = front_with_one();
+    check_rows(front, rows, COUNT(rows));
+    front_free(front);
+}
+
+TEST(infrastructure_says_what_runs)
+{
+    static const Row rows[] = {{ONE "/infrastructure",
+                                200,
+                                {"\"running\":false", "\"error\":\"not running: db\"",
+                                 "{\"name\":\"redis\",\"state\":\"running\",\"port\":61002}"}}};
+    Front *front = front_with_one();
+    check_rows(front, rows, COUNT(rows));
+    front_free(front);
+}
+
+TEST(a_config_that_is_not_valid_is_named)
+{
+    static const Row rows[] = {
+        {ONE "/steps", 422, {"\"line\":3", "it has no command", "/shop/thole.yaml is not valid"}}};
+    Front *front = front_with_one();
+    front->engine->bad_config = true;
+    check_rows(front, rows, COUNT(rows));
+    front_free(front);
+}
+
+/* Also of one that is not there; and nothing is begun. */
+TEST(a_dry_run_says_what_would_be_done)
+{
+    static const char *const names[] = {"feat-x", "feat-y"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        Front *front = front_with_one();
+        char body[200];
+        front->engine->operation_asked.kind = OPERATION_DELETE;
+        snprintf(
+            body, sizeof(body),
+            "{\"spec\":{\"name\":\"%s\",\"project\":\"/shop/thole.yaml\",\"from\":\"seed_db\"}}",
+            names[i]);
+        Answer answer = ask(front, "POST", API "/environments?dryRun=All", JSON, body);
+        CHECK_EQ(answer.status, 200);
+        CHECK_HAS(answer.body, "{\"name\":\"seed_db\",\"phase\":\"provision\",\"verdict\":\"run\","
+                               "\"why\":\"what it is made from has changed\"}");
+        CHECK_HAS(answer.body,
+                  "\"name\":\"generate_env\",\"phase\":\"run\",\"verdict\":\"verify\"");
+        CHECK_EQ(front->engine->looked_at, LOOK_STEPS);
+        CHECK_STR(front->engine->operation_asked.from, "seed_db");
+        answer_free(&answer);
+        front_free(front);
+    }
+}
