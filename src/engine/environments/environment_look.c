@@ -11,6 +11,7 @@ typedef struct Looking {
     Operation *operation;     /* never begun */
     Environment *environment; /* its; not published */
     unsigned parts;
+    StepFound *on_loop; /* of each step what only the loop knows */
 } Looking;
 
 /* ---- steps ---- */
@@ -47,7 +48,8 @@ static const char *why_run(const Operation *operation, const SeenStep *seen,
     return NULL;
 }
 
-static StepDecision decide(Operation *operation, uint32_t i, SeenStep *seen, Arena *arena) {
+static StepDecision decide(const Looking *looking, uint32_t i, SeenStep *seen, Arena *arena) {
+    Operation *operation = looking->operation;
     const LifecycleStep *step = seen->step;
     const StepDoer *doer = step_doer(step->kind);
     StepFound found = {0};
@@ -56,6 +58,10 @@ static StepDecision decide(Operation *operation, uint32_t i, SeenStep *seen, Are
     if (doer->look && doer->look(operation, arena, &found, &err) < 0)
         return (StepDecision){
             .verdict = VERDICT_RUN, .invalidates = true, .message = arena_strdup(arena, err.msg)};
+    if (doer->look_on_loop) {
+        found.stands = looking->on_loop[i].stands;
+        found.why = looking->on_loop[i].why;
+    }
     StepLook look = {.record = seen->record,
                      .inputs =
                          lifecycle_inputs(&operation->lifecycle, i, found.own ? found.own : "",
@@ -65,7 +71,8 @@ static StepDecision decide(Operation *operation, uint32_t i, SeenStep *seen, Are
     return lifecycle_decide(step, &look, arena);
 }
 
-static void see_step(Operation *operation, SeenEnvironment *seen, uint32_t i, Arena *arena) {
+static void see_step(const Looking *looking, SeenEnvironment *seen, uint32_t i, Arena *arena) {
+    Operation *operation = looking->operation;
     const LifecycleStep *step = &operation->lifecycle.at[i];
     SeenStep *to = &seen->steps[i];
     *to = (SeenStep){.step = step,
@@ -80,18 +87,19 @@ static void see_step(Operation *operation, SeenEnvironment *seen, uint32_t i, Ar
         to->why = to->record ? arena_printf(arena, "%s is done again", need) : NULL;
         return;
     }
-    StepDecision decision = decide(operation, i, to, arena);
+    StepDecision decision = decide(looking, i, to, arena);
     to->verdict = decision.verdict;
     to->invalidates = decision.invalidates;
     to->stale = done && decision.verdict == VERDICT_RUN && decision.invalidates;
     to->why = decision.verdict == VERDICT_SKIP ? NULL : why_run(operation, to, &decision);
 }
 
-static void see_steps(Operation *operation, SeenEnvironment *seen, Arena *arena) {
+static void see_steps(const Looking *looking, SeenEnvironment *seen, Arena *arena) {
+    const Operation *operation = looking->operation;
     seen->step_n = operation->lifecycle.n;
     seen->steps = arena_alloc(arena, (seen->step_n + 1) * sizeof(*seen->steps));
     for (uint32_t i = 0; i < operation->lifecycle.n; i++)
-        see_step(operation, seen, i, arena);
+        see_step(looking, seen, i, arena);
 }
 
 /* ---- files ---- */
@@ -117,7 +125,7 @@ static int do_look(Blocking *blocking, Err *err) {
     blocking->result = seen;
     blocking->result_size = sizeof(*seen);
     if (looking->parts & LOOK_STEPS)
-        see_steps(operation, seen, arena);
+        see_steps(looking, seen, arena);
     if (looking->parts & LOOK_FILES)
         r = see_files(operation, seen, arena, err);
     if (r == 0 && looking->parts & LOOK_VARIABLES)
@@ -132,6 +140,19 @@ static void on_looked(void *arg) {
     const Looking *looking = arg;
     operation_unref(looking->operation);
     environment_unmake(looking->environment);
+}
+
+static StepFound *look_on_loop(Operation *operation) {
+    StepFound *found =
+        arena_alloc(&operation->arena, (operation->lifecycle.n + 1) * sizeof(*found));
+    for (uint32_t i = 0; i < operation->lifecycle.n; i++) {
+        const StepDoer *doer = step_doer(operation->lifecycle.at[i].kind);
+        found[i] = (StepFound){0};
+        operation->at = i;
+        if (doer->look_on_loop)
+            doer->look_on_loop(operation, &found[i]);
+    }
+    return found;
 }
 
 /* As it is, or as it would be made; and its steps. */
@@ -162,7 +183,7 @@ Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err
     }
     Blocking *blocking = blocking_files(engine);
     Looking *looking = arena_alloc(&blocking->arena, sizeof(*looking));
-    *looking = (Looking){operation, environment, ask->parts};
+    *looking = (Looking){operation, environment, ask->parts, look_on_loop(operation)};
     blocking->ask = looking;
     blocking->done = on_looked;
     blocking->done_arg = looking;
