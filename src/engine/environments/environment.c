@@ -339,7 +339,8 @@ static int refuse_busy(const Environment *environment, Err *err) {
 static int begin(Environment *environment, Operation *operation, Err *err) {
     operation->number = operation_next_number(environment);
     if (operation_file_write(environment, OPERATION_FILE, operation->number, &operation->ask, err) <
-        0)
+            0 ||
+        operation_save_config(operation, err) < 0)
         return -1;
     operation_unref(environment->operation);
     environment->operation = operation;
@@ -446,6 +447,7 @@ static void adopt(Engine *engine, const char *dir) {
     report_init(&report, &arena);
     if (operation_file_read(dir, OPERATION_FILE, &arena, &file, &err) == 0) {
         Environment *environment = environment_new(engine, file.ask.file, file.ask.name);
+        file.ask.again = true;
         Operation *operation = operation_new(environment, &file.ask, &report, &err);
         if (operation) {
             operation->number = file.number;

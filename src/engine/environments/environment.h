@@ -37,6 +37,7 @@ typedef struct OperationAsk {
     int64_t ttl_ms;
     StrList copy; /* files that are brought along, relative to the project */
     bool no_cache;
+    bool again;                   /* a server before has begun it */
     const char *from;             /* this step and all after it are done anew */
     StrList only;                 /* refresh: these alone; empty: all */
     const char *step;             /* step, invalidate */

@@ -37,14 +37,6 @@ static void copy_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret) {
     }
 }
 
-/* The mode of what is there counts: nobody has to say it again. */
-static const char *mode_of(const Environment *environment, const OperationAsk *ask) {
-    const char *mode = ask->mode;
-    if (environment->version && environment->entry.mode && *environment->entry.mode)
-        mode = environment->entry.mode;
-    return mode && *mode ? mode : "local";
-}
-
 static const char *hostname_of(Arena *arena) {
     char name[256] = "";
     if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
@@ -89,16 +81,8 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
         operation->ask.client = server_setup(arena);
     operation->machine = hostname_of(arena);
     operation->user = user_of(&operation->ask, arena);
-    operation->config =
-        config_load(&(ConfigAsk){.file = operation->ask.file,
-                                 .client = &operation->ask.client->env,
-                                 .mode = arena_strdup(arena, mode_of(environment, ask)),
-                                 .environment = true},
-                    arena, report);
-    if (operation->config)
-        return operation;
-    err_set(err, ERR_INVALID, "%s is not valid", ask->file);
-    return operation_unref(operation);
+    return operation_read_config(operation, report, err) < 0 ? operation_unref(operation)
+                                                             : operation;
 }
 
 Operation *operation_unref(Operation *operation) {

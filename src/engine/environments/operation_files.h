@@ -4,6 +4,7 @@
  *   operation.json  what was asked, and by whom; written before anything is done, gone when it is
  *                   over. 0600: it has the environment of the client
  *   next.json       likewise: a delete that waits for the end of the other
+ *   config.json     what the config file has said last, resolved
  *   events.jsonl    what happened to the steps, an event a line; the operations one after the other
  *
  * Beside them the backend's runs/. */
@@ -26,6 +27,11 @@ typedef struct OperationFile {
 MUST int operation_file_read(const char *dir, const char *name, Arena *arena, OperationFile *ret,
                              Err *err);
 void operation_file_remove(const Environment *environment, const char *name);
+
+/* What its file says; of one that may, what it said last. ERR_INVALID, with `report`. */
+MUST int operation_read_config(Operation *operation, Report *report, Err *err);
+/* For those that come after it: operation_config.c. */
+MUST int operation_save_config(const Operation *operation, Err *err);
 
 /* The number of the next operation: greater than that of all that events tell of. */
 int64_t operation_next_number(const Environment *environment);

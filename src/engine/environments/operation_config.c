@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The config that an operation goes by: what the file says. Where that cannot be read any more, an
+ * operation that undoes, or that a server before has begun, goes by what it said last, which lies
+ * beside the events as config.json. */
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "engine/environments/operation_files.h"
+
+#define CONFIG_FILE "config.json"
+
+/* The mode of what is there counts: nobody has to say it again. */
+static const char *mode_of(const Operation *operation) {
+    const Environment *environment = operation->environment;
+    const char *mode = operation->ask.mode, *had = environment->entry.mode;
+    if (environment->version && had && *had)
+        mode = arena_strdup((Arena *)&operation->arena, had);
+    return mode && *mode ? mode : "local";
+}
+
+static bool may_be_old(const OperationAsk *ask) {
+    return ask->kind == OPERATION_DELETE || ask->kind == OPERATION_STOP || ask->again;
+}
+
+static const Config *read_last(Operation *operation) {
+    AUTO_FREE char *path = path_join(operation->environment->dir, CONFIG_FILE), *text = NULL;
+    Arena *arena = &operation->arena;
+    size_t size;
+    Err err;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, &err) < 0)
+        return NULL;
+    return config_decode(arena_strndup(arena, text, size), size, arena, &err);
+}
+
+int operation_read_config(Operation *operation, Report *report, Err *err) {
+    const OperationAsk *ask = &operation->ask;
+    operation->config = config_load(&(ConfigAsk){.file = ask->file,
+                                                 .client = &ask->client->env,
+                                                 .mode = mode_of(operation),
+                                                 .environment = true},
+                                    &operation->arena, report);
+    if (!operation->config && may_be_old(ask))
+        operation->config = read_last(operation);
+    return operation->config ? 0 : err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+}
+
+int operation_save_config(const Operation *operation, Err *err) {
+    AUTO_FREE char *path = path_join(operation->environment->dir, CONFIG_FILE);
+    Buf buf;
+    JsonWriter out;
+    buf_init(&buf, MAX_STATE_BYTES);
+    json_writer_init(&out, &buf);
+    config_encode(operation->config, false, &out);
+    int r = file_write_buf(path, &buf, 0600, err);
+    buf_deinit(&buf);
+    return r;
+}
