@@ -77,6 +77,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_ENVIRONMENT_STOP] = serve_environment_action,
     [ROUTE_ENVIRONMENT_HOOK] = serve_environment_action,
     [ROUTE_ENVIRONMENT_INVALIDATE] = serve_environment_action,
+    [ROUTE_ENVIRONMENT_SAY] = serve_environment_action,
     [ROUTE_ENVIRONMENT_CANCEL] = serve_environment_cancel,
     [ROUTE_ENVIRONMENT_EVENTS] = serve_environment_events,
     [ROUTE_ENVIRONMENT_ENTRY] = serve_environment_entry,

@@ -88,10 +88,11 @@ static int read_duration(Request *request, const Value *map, const char *key, in
 static int read_fields(Request *request, const Value *map, OperationAsk *ask) {
     const struct {
         const char *key, **to;
-    } texts[] = {{"name", &ask->name},       {"project", &ask->file},      {"mode", &ask->mode},
-                 {"branch", &ask->branch},   {"base", &ask->base},         {"path", &ask->path},
-                 {"from", &ask->from},       {"worktree", &ask->worktree}, {"step", &ask->step},
-                 {"service", &ask->service}, {"action", &ask->action}};
+    } texts[] = {
+        {"name", &ask->name},       {"project", &ask->file},      {"mode", &ask->mode},
+        {"branch", &ask->branch},   {"base", &ask->base},         {"path", &ask->path},
+        {"from", &ask->from},       {"worktree", &ask->worktree}, {"step", &ask->step},
+        {"service", &ask->service}, {"action", &ask->action},     {"status", &ask->status}};
     for (size_t i = 0; i < COUNT(texts); i++)
         if (read_text(request, map, texts[i].key, texts[i].to) < 0)
             return -1;

@@ -19,7 +19,7 @@ static const char *const kind_names[OPERATIONS] = {
     [OPERATION_REFRESH] = "refresh", [OPERATION_STEP] = "step",
     [OPERATION_HOOK] = "hook",       [OPERATION_START] = "start",
     [OPERATION_STOP] = "stop",       [OPERATION_INVALIDATE] = "invalidate",
-    [OPERATION_DELETE] = "delete"};
+    [OPERATION_STATUS] = "status",   [OPERATION_DELETE] = "delete"};
 
 const char *operation_kind_name(OperationKind kind) {
     return kind_names[kind];

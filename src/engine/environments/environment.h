@@ -23,6 +23,7 @@ typedef enum OperationKind {
     OPERATION_STOP,
     OPERATION_INVALIDATE, /* nothing is done; a step's record, and those of all that need it, count
                              no more */
+    OPERATION_STATUS,     /* nothing is done; it is said to be something else */
     OPERATION_DELETE,
     OPERATIONS
 } OperationKind;
@@ -42,6 +43,7 @@ typedef struct OperationAsk {
     StrList only;                 /* refresh: these alone; empty: all */
     const char *step;             /* step, invalidate */
     const char *service, *action; /* hook */
+    const char *status;           /* status: running, stopped, … */
     bool force, keep_worktree;    /* delete */
     const ClientSetup *client;    /* whose environment the hooks have */
 } OperationAsk;

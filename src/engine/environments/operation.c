@@ -19,7 +19,7 @@
 static void copy_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret) {
     const char **texts[] = {&ret->file, &ret->name,    &ret->mode,     &ret->branch,
                             &ret->base, &ret->path,    &ret->worktree, &ret->from,
-                            &ret->step, &ret->service, &ret->action};
+                            &ret->step, &ret->service, &ret->action,   &ret->status};
     StrList *lists[] = {&ret->copy, &ret->only};
     *ret = *ask;
     for (size_t i = 0; i < COUNT(texts); i++)
@@ -189,26 +189,22 @@ static void release(Operation *operation) {
     operation->call = blocking_run(blocking, do_release, on_released, operation);
 }
 
-static bool has_phase(const Operation *operation, LifecyclePhase phase) {
-    for (uint32_t i = 0; i < operation->lifecycle.n; i++)
-        if (operation->lifecycle.at[i].phase == phase)
-            return true;
-    return false;
-}
-
-/* What the environment is once all has gone well. */
+/* What the environment is once all has gone well. One step alone, or what people ask of it beside
+ * its life, does not make it whole. */
 static void set_status(Operation *operation) {
     EnvironmentEntry *entry = &operation->entry;
-    OperationKind kind = operation->ask.kind;
     EnvironmentStatus status = entry->status;
-    if (kind == OPERATION_CREATE || kind == OPERATION_START)
-        status = ENVIRONMENT_RUNNING;
-    else if (kind == OPERATION_STOP)
-        status = ENVIRONMENT_STOPPED;
-    else if (kind == OPERATION_PROVISION && entry->status != ENVIRONMENT_RUNNING)
-        status = ENVIRONMENT_PROVISIONED;
-    else if (entry->status == ENVIRONMENT_ERROR && has_phase(operation, LIFECYCLE_RUN))
-        status = ENVIRONMENT_RUNNING;
+    switch (operation->ask.kind) {
+    case OPERATION_CREATE:
+    case OPERATION_REFRESH:
+    case OPERATION_START: status = ENVIRONMENT_RUNNING; break;
+    case OPERATION_STOP: status = ENVIRONMENT_STOPPED; break;
+    case OPERATION_PROVISION:
+        if (status != ENVIRONMENT_RUNNING)
+            status = ENVIRONMENT_PROVISIONED;
+        break;
+    default: return;
+    }
     if (status == entry->status && !entry->error)
         return;
     entry->status = status;

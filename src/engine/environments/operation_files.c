@@ -43,6 +43,7 @@ static void encode_ask(const OperationAsk *ask, JsonWriter *out) {
     json_kv_string(out, "from", ask->from);
     put_list(out, "only", &ask->only);
     json_kv_string(out, "step", ask->step);
+    json_kv_string(out, "status", ask->status);
     json_kv_string(out, "service", ask->service);
     json_kv_string(out, "action", ask->action);
     json_kv_bool(out, "force", ask->force);
@@ -96,6 +97,7 @@ static void decode_ask(const Value *v, Arena *arena, OperationAsk *ret) {
                           .from = value_get_str(v, "from"),
                           .only = load_list(value_get(v, "only"), arena),
                           .step = value_get_str(v, "step"),
+                          .status = value_get_str(v, "status"),
                           .service = value_get_str(v, "service"),
                           .action = value_get_str(v, "action"),
                           .force = value_get_bool(v, "force", false),

@@ -16,7 +16,8 @@ bool operation_means(const Operation *operation, const LifecycleStep *step) {
     case OPERATION_START:
         return step->kind == STEP_START_INFRA || step->kind == STEP_START_SERVICES;
     case OPERATION_STEP: return strcmp(step->name, ask->step) == 0;
-    case OPERATION_INVALIDATE: return false;
+    case OPERATION_INVALIDATE:
+    case OPERATION_STATUS: return false;
     case OPERATION_REFRESH:
     case OPERATIONS: break;
     }
@@ -143,12 +144,31 @@ static void forget_undoing(Operation *operation) {
     }
 }
 
+/* What people say that it is. */
+static int say_status(Operation *operation, Err *err) {
+    EnvironmentEntry *entry = &operation->entry;
+    const char *text = operation->ask.status;
+    if (!text || environment_status_parse(text, &entry->status) < 0 ||
+        entry->status == ENVIRONMENT_DELETING)
+        return err_set(err, ERR_INVALID,
+                       "\"%.40s\" is no status; it is creating, provisioned, running, stopped or "
+                       "error",
+                       text ? text : "");
+    if (entry->status != ENVIRONMENT_ERROR)
+        entry->failed_step = entry->error = NULL;
+    operation->entry_changed = true;
+    operation_audit(operation, "", "status", text);
+    return 0;
+}
+
 int operation_prepare(Operation *operation, Err *err) {
     if (operation_list(operation, err) < 0)
         return -1;
     operation_recall(operation);
     if (operation->started)
         return 0;
+    if (operation->ask.kind == OPERATION_STATUS)
+        return say_status(operation, err);
     forget_undoing(operation);
     return operation_force(operation, err);
 }

@@ -90,8 +90,9 @@ const ClientSetup *environment_client(const Environment *environment) {
     return NULL;
 }
 
-static const char *const kinds[OPERATIONS] = {"create", "provision", "refresh",    "step",  "hook",
-                                              "start",  "stop",      "invalidate", "delete"};
+static const char *const kinds[OPERATIONS] = {"create", "provision", "refresh", "step",
+                                              "hook",   "start",     "stop",    "invalidate",
+                                              "status", "delete"};
 
 int operation_kind_parse(const char *text, OperationKind *ret) {
     for (OperationKind kind = 0; kind < OPERATIONS; kind++)
