@@ -212,11 +212,19 @@ static void set_status(Operation *operation) {
     operation->entry_changed = true;
 }
 
+/* It stays in the list, and says what it is there for. */
+static void note_left(Operation *operation) {
+    snprintf(operation->error, sizeof(operation->error),
+             "all else is gone, but for what these were to undo: %s", operation->left);
+    operation->entry.status = ENVIRONMENT_ERROR;
+    operation->entry.error = arena_strdup(&operation->arena, operation->error);
+    operation->entry_changed = true;
+}
+
 void operation_finish(Operation *operation, OperationState state) {
     operation->state = state;
     if (operation->left)
-        snprintf(operation->error, sizeof(operation->error),
-                 "all else is gone, but for what these were to undo: %s", operation->left);
+        note_left(operation);
     if (state == OPERATION_CANCELED && !operation->error[0])
         str_copy(operation->error, sizeof(operation->error), "canceled");
     if (!operation->lease.token || !operation->lifecycle.at) {

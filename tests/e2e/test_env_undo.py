@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""To delete an environment: nothing that matters is lost, nothing that could not be undone is forgotten."""
+
+import textwrap
+
+import environment_api as environments
+from driver import wait_until
+from git_repository import Repository
+
+
+def project(thole, text):
+    (thole.project / "thole.yaml").write_text(textwrap.dedent(text))
+    return Repository.of(thole)
+
+
+def steps(said):
+    """Names of the steps that were done, as plain lines tell it."""
+    words = [line.split() for line in said.err.splitlines()]
+    return [w[2] for w in words if w[:1] == ["delete"] and len(w) > 3 and w[3] == "✓"]
+
+
+def create(thole, name="feat-x"):
+    thole.run("env", "create", name)
+    return environments.tree(thole, name)
+
+
+HOOKED = """\
+    version: 1
+    name: shop
+    services:
+      web: {path: ., env: {A: b}}
+    provisioner:
+      services:
+        db:
+          outputs: [URL]
+          seed: echo URL=x
+          destroy: test -e may-go && echo gone >> ledger
+        mail:
+          outputs: [BOX]
+          seed: echo BOX=y
+          destroy: echo mail >> ledger
+    """
+
+
+def test_work_that_would_be_lost_keeps_all_as_it_was(thole):
+    project(thole, HOOKED)
+    tree = create(thole)
+    (tree / "work.txt").write_text("an hour of it")
+    refused = thole.run("env", "delete", "feat-x", code=None)
+    assert refused.code != 0
+    assert "1 untracked file (work.txt), which would be lost" in refused.err and "--force" in refused.err
+    assert not (thole.project / "ledger").exists(), "no hook has run"
+    assert environments.phase(thole, "feat-x") == "running"
+    (tree / "work.txt").unlink()
+    (thole.project / "may-go").touch()
+    thole.run("env", "delete", "feat-x")
+    assert not tree.exists()
+
+
+def test_what_cannot_be_undone_is_not_forgotten(thole):
+    project(thole, HOOKED)
+    tree = create(thole)
+    failed = thole.run("env", "delete", "feat-x", code=None)
+    assert failed.code == 1 and "destroy_core_db" in failed.err
+    assert tree.exists(), "it stops at what fails"
+    forced = thole.run("env", "delete", "feat-x", "--force", code=None)
+    assert forced.code == 1 and "destroy_core_db" in forced.err
+    assert not tree.exists(), "by force all else goes"
+    assert environments.phase(thole, "feat-x") == "error"
+    assert (thole.project / "ledger").read_text() == "mail\n"
+    (thole.project / "may-go").touch()
+    thole.run("env", "delete", "feat-x")
+    assert (thole.project / "ledger").read_text() == "mail\ngone\n", "what was undone is not undone again"
+    assert environments.items(thole) == []
+
+
+def test_it_is_undone_in_reverse(thole):
+    project(thole, HOOKED)
+    create(thole)
+    (thole.project / "may-go").touch()
+    assert steps(thole.run("env", "delete", "feat-x")) == ["check_loss", "destroy_core_mail", "destroy_core_db", "destroy_compute", "cleanup_env", "remove_state"]
+
+
+def test_a_config_that_is_broken_since_keeps_nobody_from_deleting(thole):
+    project(thole, HOOKED)
+    tree = create(thole)
+    (thole.project / "may-go").touch()
+    (thole.project / "thole.yaml").write_text("services: [")
+    assert thole.run("env", "create", "feat-x", code=None).code == 2
+    thole.run("env", "delete", "feat-x")
+    assert (thole.project / "ledger").read_text() == "mail\ngone\n", "its hooks are those of the config that made it"
+    assert not tree.exists()
+
+
+def test_a_hook_has_its_timeout(thole):
+    project(thole, """\
+        version: 1
+        name: shop
+        provisioner:
+          before: {command: "sleep 1000 & sleep 1000", timeout: 300ms}
+        services: {web: {path: .}}
+        """)
+    failed = thole.run("env", "create", "feat-x", code=None)
+    assert failed.code == 1
+    assert "it ran for longer than its timeout" in failed.err
+    entry = environments.about(thole, "feat-x", "entry")
+    assert entry["status"] == "error" and entry["steps"]["provisioner_before"]["status"] == "failed"
+
+
+def test_people_may_say_what_it_is(thole):
+    project(thole, HOOKED)
+    create(thole)
+    path = environments.path(environments.item(thole, "feat-x")) + "/status"
+    assert thole.api(path, "POST", {"status": "stopped"})[0] == 200
+    wait_until(lambda: environments.phase(thole, "feat-x") == "stopped")
+    assert thole.api(path, "POST", {"status": "sleeping"})[0] == 200, "it is an operation, which fails"
+    wait_until(lambda: environments.item(thole, "feat-x")["status"]["operation"]["state"] == "failed")
+    assert environments.phase(thole, "feat-x") == "stopped"
