@@ -315,11 +315,13 @@ static bool is_local(const ComputeAccess *compute) {
 }
 
 /* The hook also where nothing is known of what it has to destroy: `create` may have failed half
- * way. A worktree goes beside it, never instead of it. */
+ * way. A worktree goes beside it, never instead of it; nothing was made
+ * for one that was attached. */
 static void add_destroy_compute(Builder *b) {
     const ComputeAccess *compute = b->ask->compute;
     const EnvironmentHook *hook = &b->config->provisioner.compute.destroy;
-    if (hook_given(hook))
+    bool attached = is_local(compute) && !compute->managed;
+    if (hook_given(hook) && !attached)
         add_destroy(b, (LifecycleStep){.name = "destroy_compute_hook",
                                        .kind = STEP_HOOK,
                                        .action = "destroy",

@@ -145,7 +145,7 @@ static const ComputeOps ops = {.look = look,
 const Compute compute_local = {&ops, "local"};
 
 int compute_local_attach(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err) {
-    GitTree tree;
+    GitTree tree, project;
     if (access(ask->path, F_OK) < 0)
         return err_set(err, ERR_INVALID, "there is no worktree %s", ask->path);
     if (git_tree_of(ask->path, arena, &tree, err) < 0 || tree.bare) {
@@ -161,5 +161,10 @@ int compute_local_attach(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, 
                        "the worktree %s has a detached HEAD: `git -C %s switch -c NAME` makes a "
                        "branch there",
                        ask->path, ask->path);
+    if (git_tree_of(ask->project, arena, &project, err) < 0)
+        return -1;
+    if (strcmp(project.common, tree.common) != 0)
+        return err_set(err, ERR_INVALID, "%s is a worktree of the repository %s, not of that of %s",
+                       ask->path, tree.common, ask->project);
     return look(NULL, ask, arena, ret, err);
 }

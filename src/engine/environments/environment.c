@@ -361,6 +361,19 @@ static int begin_later(Environment *environment, const OperationAsk *ask, Err *e
     return 0;
 }
 
+static int begin_now(Environment *environment, const OperationAsk *ask, Report *report, Err *err) {
+    Arena arena;
+    OperationAsk placed;
+    arena_init(&arena);
+    int r = environment_place(environment, ask, &arena, &placed, err);
+    Operation *operation = r == 0 ? operation_new(environment, &placed, report, err) : NULL;
+    arena_deinit(&arena);
+    if (operation && begin(environment, operation, err) == 0)
+        return 0;
+    operation_unref(operation);
+    return -1;
+}
+
 Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
     Environment *environment = environment_find(engine, ask->file, ask->name);
     bool makes = ask->kind == OPERATION_CREATE || ask->kind == OPERATION_PROVISION;
@@ -379,10 +392,8 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
     }
     if (!environment)
         environment = environment_new(engine, ask->file, ask->name);
-    Operation *operation = operation_new(environment, ask, report, err);
-    if (operation && begin(environment, operation, err) == 0)
+    if (begin_now(environment, ask, report, err) == 0)
         return environment;
-    operation_unref(operation);
     drop_new(environment);
     return NULL;
 }

@@ -72,6 +72,24 @@ static void encode_operation(const Operation *operation, JsonWriter *out) {
     json_object_end(out);
 }
 
+/* As a shell reads it back. Returns owned. */
+static char *shell_word(const char *text) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
+    Buf buf;
+    if (*text && !text[strspn(text, plain)])
+        return xstrdup(text);
+    buf_init(&buf, 4 * strlen(text) + 3);
+    buf_putc(&buf, '\'');
+    for (; *text; text++)
+        if (*text == '\'')
+            buf_puts(&buf, "'\\''");
+        else
+            buf_putc(&buf, *text);
+    buf_putc(&buf, '\'');
+    return buf_take(&buf);
+}
+
 /* The words that go on where it failed. */
 static void encode_resume(const Environment *environment, JsonWriter *out) {
     const EnvironmentEntry *entry = &environment->entry;
@@ -82,6 +100,11 @@ static void encode_resume(const Environment *environment, JsonWriter *out) {
     if (!failed && !deleting && entry->status != ENVIRONMENT_CREATING)
         return;
     json_key(out, "resume");
+    if (!deleting && entry->compute && !entry->compute->managed) {
+        AUTO_FREE char *path = shell_word(entry_path(entry));
+        json_stringf(out, "thole env attach %s --worktree %s", entry->name, path);
+        return;
+    }
     json_stringf(out, "thole env %s %s", deleting ? "delete" : "create", entry->name);
 }
 

@@ -109,6 +109,13 @@ void environment_touch(Environment *environment);
 /* Its operation is over. */
 void environment_ended(Environment *environment);
 
+/* ---- environment_place.c ---- */
+/* What is asked for, with what is found out about a tree that is given: its branch, links resolved;
+ * in `arena`. Nothing is begun. ERR_INVALID: it is no worktree of the project; ERR_CONFLICT: the
+ * environment is elsewhere, or otherwise, or another one is there. */
+MUST int environment_place(const Environment *environment, const OperationAsk *ask, Arena *arena,
+                           OperationAsk *ret, Err *err);
+
 /* ---- environment_show.c ---- */
 void environment_encode(Object *object, JsonWriter *out);
 

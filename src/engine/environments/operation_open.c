@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "engine/environments/operation_files.h"
 
@@ -153,10 +154,27 @@ static void wait_for_lease(Operation *operation, const EnvironmentLease *other) 
     try_lease_again(operation);
 }
 
+/* What is asked for again and may be another now. */
+static void renew_entry(Operation *operation) {
+    const OperationAsk *ask = &operation->ask;
+    EnvironmentEntry *entry = &operation->entry;
+    if (ask->ttl_ms) {
+        entry->expires_ns = loop_wall_us(operation->engine->loop) * 1000 + ask->ttl_ms * 1000000;
+        operation->entry_changed = true;
+    }
+    if (ask->worktree && !str_same(entry->branch, ask->branch)) {
+        entry->branch = ask->branch;
+        operation->entry_changed = true;
+    }
+}
+
 static int open_entry(Operation *operation, const Opening *opening, Err *err) {
     if (opening->found) {
         operation->version = opening->stored.version;
-        return operation_copy_entry(operation, &opening->stored.entry, err);
+        if (operation_copy_entry(operation, &opening->stored.entry, err) < 0)
+            return -1;
+        renew_entry(operation);
+        return 0;
     }
     if (operation->ask.kind != OPERATION_CREATE && operation->ask.kind != OPERATION_PROVISION)
         return err_set(err, ERR_NOT_FOUND, "environment '%s' not found", operation->ask.name);

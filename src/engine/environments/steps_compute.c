@@ -15,18 +15,29 @@ static const char *default_path(const Operation *operation, Arena *arena) {
                         environment->space, environment->slug);
 }
 
+static const char *root_of_tree(Operation *operation) {
+    Arena *arena = &operation->arena;
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ComputeLook look = {0};
+    Err err;
+    return compute_look(&compute_local, &ask, arena, &look, &err) < 0 ? NULL : look.root;
+}
+
 /* Known from the beginning: what is made half is found again. */
 void operation_place(Operation *operation) {
     const OperationAsk *ask = &operation->ask;
     EnvironmentEntry *entry = &operation->entry;
     ComputeAccess *compute = arena_alloc(&operation->arena, sizeof(*compute));
-    if (entry->compute || hook_given(&operation->config->provisioner.compute.create))
+    bool by_hook = hook_given(&operation->config->provisioner.compute.create);
+    if (entry->compute || (by_hook && !ask->worktree))
         return;
     const char *path = ask->worktree ? ask->worktree
                        : ask->path   ? ask->path
                                      : default_path(operation, &operation->arena);
     *compute = (ComputeAccess){.type = "local", .path = path, .managed = !ask->worktree};
     entry->compute = compute;
+    if (ask->worktree) /* no step makes it, and finds out */
+        compute->root = root_of_tree(operation);
     operation->entry_changed = true;
 }
 

@@ -219,10 +219,24 @@ static bool is_ours(const Operation *operation, const char *relative) {
            strncmp(text, ENV_TEXT_HEAD, strlen(ENV_TEXT_HEAD)) == 0;
 }
 
+/* Not that of another environment, which lies there because somebody has committed it. */
+static bool is_our_manifest(const Operation *operation, Arena *arena) {
+    AUTO_FREE char *path =
+        path_join(entry_root(&operation->entry), manifest_name(operation->config));
+    AUTO_FREE char *text = NULL;
+    Manifest manifest;
+    size_t size;
+    Err err;
+    return file_read(path, MAX_STATE_BYTES, &text, &size, &err) == 0 &&
+           manifest_decode(text, size, arena, &manifest, &err) == 0 &&
+           strcmp(manifest.env_name, operation->entry.name) == 0;
+}
+
 StrList operation_own_files(const Operation *operation, Arena *arena) {
     const Config *config = operation->config;
     StrList files = {.at = arena_alloc(arena, (config->services.n + 2) * sizeof(*files.at))};
-    files.at[files.n++] = manifest_name(config);
+    if (is_our_manifest(operation, arena))
+        files.at[files.n++] = manifest_name(config);
     for (size_t i = 0; i < config->services.n; i++) {
         const Service *service = &config->services.at[i];
         const char *below = service->path + strlen(config->root);

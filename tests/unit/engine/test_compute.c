@@ -410,10 +410,13 @@ TEST(a_given_worktree_must_be_one)
     sh(y, "mkdir t");
     CHECK(compute_local_attach(&y->ask, &y->arena, &now, &y->err) < 0);
     CHECK_HAS(y->err.msg, "/t is no git worktree");
-    sh(y, "git clone -q r t; mkdir t/sub");
+    sh(y, "git clone -q r t");
+    CHECK(compute_local_attach(&y->ask, &y->arena, &now, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "is a worktree of the repository ");
+    sh(y, "rm -rf t; git -C r worktree add -q -b own ../t; mkdir t/sub");
     ASSERT(compute_local_attach(&y->ask, &y->arena, &now, &y->err) == 0);
     CHECK(now.stands);
-    CHECK_STR(now.branch, "main");
+    CHECK_STR(now.branch, "own");
     y->ask.path = at(y, "t/sub");
     CHECK(compute_local_attach(&y->ask, &y->arena, &now, &y->err) < 0);
     CHECK_HAS(y->err.msg, "is inside of the worktree");

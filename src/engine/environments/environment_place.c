@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where an environment is to be, before anything is begun: what is asked for fits what there is, or
+ * it is refused. Reads what the mirror knows, and files of git. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/environments/environments_inside.h"
+
+/* Links are resolved as far as it exists: worktrees are told apart by this. */
+static const char *real_of(const char *path, Arena *arena) {
+    char real[PATH_MAX];
+    AUTO_FREE char *dir = path_dir(path);
+    if (realpath(path, real))
+        return arena_strdup(arena, real);
+    if (!realpath(dir, real) || !*path_base(path))
+        return path;
+    return arena_printf(arena, "%s/%s", strcmp(real, "/") == 0 ? "" : real, path_base(path));
+}
+
+static bool same_place(const char *a, const char *b, Arena *arena) {
+    return strcmp(a, b) == 0 || strcmp(real_of(a, arena), real_of(b, arena)) == 0;
+}
+
+/* No two write their files into one tree. */
+static int check_others(const Environment *environment, const char *path, Arena *arena, Err *err) {
+    const Environment *other;
+    LIST_FOREACH (other, &environment->engine->environments, link)
+        if (other != environment && *entry_path(&other->entry) &&
+            same_place(entry_path(&other->entry), path, arena))
+            return err_set(err, ERR_CONFLICT,
+                           "%s is the worktree of environment '%s' already: choose another path",
+                           path, other->entry.name);
+    return 0;
+}
+
+/* ---- one that there is already ---- */
+
+static int differs(const Environment *environment, const char *what, const char *now,
+                   const char *asked, Err *err) {
+    if (!asked || !now || strcmp(now, asked) == 0)
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s' has %s %s, not %s: delete it first, or choose another name",
+                   environment->entry.name, what, *now ? now : "local", asked);
+}
+
+static int check_path(const Environment *environment, const OperationAsk *ask, Arena *arena,
+                      Err *err) {
+    const EnvironmentEntry *entry = &environment->entry;
+    const char *now = entry_path(entry), *name = entry->name;
+    bool attached = entry->compute && !entry->compute->managed;
+    if (ask->worktree && *now && !attached)
+        return err_set(err, ERR_CONFLICT,
+                       "environment '%s' has a worktree of its own, %s: delete it first, or choose "
+                       "another name",
+                       name, now);
+    if (ask->worktree && *now && !same_place(now, ask->worktree, arena))
+        return err_set(err, ERR_CONFLICT,
+                       "environment '%s' is attached to %s: delete it first, or choose another "
+                       "name",
+                       name, now);
+    if (ask->kind == OPERATION_CREATE && !ask->worktree && attached && *now)
+        return err_set(err, ERR_CONFLICT,
+                       "environment '%s' is attached to %s: `thole env attach %s --worktree %s` "
+                       "goes on with it; or choose another name",
+                       name, now, name, now);
+    if (ask->path && *now && !same_place(now, ask->path, arena))
+        return err_set(err, ERR_CONFLICT,
+                       "environment '%s' is at %s, not at %s: delete it first, or choose another "
+                       "name",
+                       name, now, ask->path);
+    return 0;
+}
+
+static int check_known(const Environment *environment, const OperationAsk *ask, Arena *arena,
+                       Err *err) {
+    const EnvironmentEntry *entry = &environment->entry;
+    if (ask->worktree && entry->status == ENVIRONMENT_RUNNING)
+        return err_set(err, ERR_CONFLICT,
+                       "environment '%s' is already running: `thole env refresh %s` does its steps "
+                       "again; else delete it first, or choose another name",
+                       entry->name, entry->name);
+    if (check_path(environment, ask, arena, err) < 0 ||
+        differs(environment, "mode", entry->mode, ask->mode, err) < 0 ||
+        differs(environment, "branch", ask->worktree ? NULL : entry->branch, ask->branch, err) < 0)
+        return -1;
+    return differs(environment, "base", entry->base, ask->base, err);
+}
+
+/* ---- a tree that is given ---- */
+
+static int check_worktree(const OperationAsk *ask, Arena *arena, OperationAsk *ret, Err *err) {
+    static const StrMap none;
+    AUTO_FREE char *project = path_dir(ask->file);
+    const ComputeAsk about = {.project = project, .path = ask->worktree, .env = &none};
+    ComputeLook look = {0};
+    if (ask->path)
+        return err_set(err, ERR_INVALID,
+                       "--path says where a worktree is made, --worktree which one is taken: "
+                       "not both");
+    if (compute_local_attach(&about, arena, &look, err) < 0)
+        return -1;
+    if (ask->branch && strcmp(ask->branch, look.branch) != 0)
+        return err_set(err, ERR_CONFLICT, "the worktree %s is on branch %s, not %s", ask->worktree,
+                       look.branch, ask->branch);
+    ret->worktree = real_of(ask->worktree, arena);
+    ret->branch = look.branch;
+    return 0;
+}
+
+int environment_place(const Environment *environment, const OperationAsk *ask, Arena *arena,
+                      OperationAsk *ret, Err *err) {
+    *ret = *ask;
+    if (ask->kind != OPERATION_CREATE && ask->kind != OPERATION_PROVISION)
+        return 0;
+    if (ask->worktree && check_worktree(ask, arena, ret, err) < 0)
+        return -1;
+    if (environment->version && check_known(environment, ret, arena, err) < 0)
+        return -1;
+    const char *path = ret->worktree ? ret->worktree : ret->path;
+    return path ? check_others(environment, path, arena, err) : 0;
+}

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trees that people have: attached, never removed; repositories of every kind; files that git ignores, brought along."""
+
+import json
+import os
+import pathlib
+import stat
+
+import pytest
+
+import environment_api as environments
+from git_repository import Repository
+
+CONFIG = {"version": 1, "name": "shop",
+          "runner": {"after": "echo ran >> $LEDGER"},
+          "services": {"web": {"path": ".", "port": "auto", "env": {"URL": "http://localhost:{{self.port}}"}}}}
+
+
+@pytest.fixture
+def repository(thole):
+    thole.config(CONFIG)
+    thole.file(".gitignore", ".env.local\n.thole.json\n")
+    return Repository.of(thole)
+
+
+def show(thole, name):
+    return environments.item(thole, name)
+
+
+# ---- attach
+
+def test_attach_takes_a_tree_and_never_removes_it(thole, repository):
+    tree = thole.base / "tree"
+    repository.git("worktree", "add", "-q", "-b", "feat/x", tree)
+    (tree / "mine.txt").write_text("mine\n")
+    thole.run("env", "attach", "--worktree", "../tree", cwd=thole.project)
+    shown = show(thole, "tree")
+    assert shown["spec"]["branch"] == "feat/x" and shown["spec"]["managed"] is False and shown["spec"]["path"] == str(tree)
+    assert shown["status"]["phase"] == "running"
+    steps = environments.about(thole, "tree", "entry")["steps"]
+    assert {"write_manifest", "generate_env"} <= set(steps) and "create_compute" not in steps
+    assert (tree / ".env.local").exists() and json.loads((tree / ".thole.json").read_text())["branch"] == "feat/x"
+    assert "already running" in thole.run("env", "attach", "tree", "--worktree", tree, code=None).err
+    thole.run("env", "delete", "tree")
+    assert (tree / "mine.txt").read_text() == "mine\n" and not (tree / ".env.local").exists() and not (tree / ".thole.json").exists()
+    assert repository.at(tree).status() == {"mine.txt": "??"} and "feat/x" in repository.branches()
+
+
+def test_what_cannot_be_attached_is_said(thole, repository):
+    plain, inside, detached = thole.base / "plain", thole.base / "tree" / "sub", thole.base / "detached"
+    plain.mkdir()
+    repository.git("worktree", "add", "-q", "-b", "x", thole.base / "tree")
+    inside.mkdir()
+    repository.git("worktree", "add", "-q", "--detach", detached)
+    other = repository.clone(thole.base / "other")
+    bare = Repository.init(thole.base / "bare", thole.env, "--bare")
+    for path, sentence in ((plain, "is no git worktree"), (inside, "is inside of the worktree"), (detached, "has a detached HEAD"),
+                           (other.path, "is a worktree of the repository"), (bare.path, "is no git worktree")):
+        result = thole.run("env", "attach", "e", "--worktree", path, code=2)
+        assert sentence in result.err and len(result.err.splitlines()) == 1, result
+    assert "no such file" in thole.run("env", "attach", "e", "--worktree", thole.base / "nowhere", code=None).err
+    assert environments.items(thole) == []
+
+
+def test_one_tree_has_one_environment_and_one_environment_one_tree(thole, repository):
+    for name in ("a", "b"):
+        repository.git("worktree", "add", "-q", "-b", name, thole.base / name)
+    thole.run("env", "attach", "--worktree", thole.base / "a")
+    refused = lambda *words: thole.run("env", *words, code=3).err
+    assert "is the worktree of environment 'a' already" in refused("attach", "other", "--worktree", thole.base / "a")
+    assert f"environment 'a' is attached to {thole.base / 'a'}: `thole env attach a --worktree" in refused("create", "a")
+    thole.run("env", "stop", "a")
+    assert "environment 'a' is attached to" in refused("attach", "a", "--worktree", thole.base / "b")
+    thole.run("env", "attach", "a", "--worktree", thole.base / "a")
+    thole.run("env", "create", "own", "--path", thole.base / "own")
+    thole.run("env", "stop", "own")
+    assert "has a worktree of its own" in refused("attach", "own", "--worktree", thole.base / "b")
+    assert "is at" in refused("create", "own", "--path", thole.base / "elsewhere")
+    assert "has branch own, not b2" in refused("create", "own", "-b", "b2")
+    assert "has mode local, not preview" in refused("create", "own", "-m", "preview")
+    assert not (thole.base / "elsewhere").exists()
+
+
+def test_a_ttl_that_is_given_again_counts_from_now(thole, repository):
+    thole.run("env", "create", "a", "--ttl", "1h")
+    first = show(thole, "a")["spec"]["expires"]
+    thole.run("env", "create", "a")
+    assert show(thole, "a")["spec"]["expires"] == first
+    thole.run("env", "create", "a", "--ttl", "72h")
+    assert show(thole, "a")["spec"]["expires"] > first
+
+
+def test_what_failed_in_an_attached_tree_is_resumed_by_attach(thole, repository):
+    thole.config({**CONFIG, "runner": {"before": "test -e ok"}})
+    tree = thole.base / "a tree"
+    repository.git("worktree", "add", "-q", "-b", "x", tree)
+    assert thole.run("env", "attach", "x", "--worktree", tree, code=1)
+    assert show(thole, "x")["status"]["resume"] == f"thole env attach x --worktree '{tree}'"
+    (tree / "ok").write_text("")
+    thole.run("env", "attach", "x", "--worktree", tree)
+    assert show(thole, "x")["status"]["phase"] == "running"
