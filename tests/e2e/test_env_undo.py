@@ -116,3 +116,19 @@ def test_people_may_say_what_it_is(thole):
     assert thole.api(path, "POST", {"status": "sleeping"})[0] == 200, "it is an operation, which fails"
     wait_until(lambda: environments.item(thole, "feat-x")["status"]["operation"]["state"] == "failed")
     assert environments.phase(thole, "feat-x") == "stopped"
+
+
+def test_what_a_hook_writes_is_no_input_of_it(thole):
+    project(thole, """\
+        version: 1
+        name: shop
+        provisioner: {before: "echo once >> ledger; cat in.txt >>ledger"}
+        services: {web: {path: .}}
+        """)
+    (thole.project / "in.txt").write_text("1\n")
+    create(thole)
+    create(thole)
+    assert (thole.project / "ledger").read_text() == "once\n1\n"
+    (thole.project / "in.txt").write_text("2\n")
+    create(thole)
+    assert (thole.project / "ledger").read_text() == "once\n1\nonce\n2\n", "but a file that it reads is"

@@ -99,13 +99,16 @@ static void digest_file(const Operation *operation, const char *word, Digest *di
     }
 }
 
+/* What it writes into (`> log`) is no input of it. */
 static void digest_files(const Operation *operation, const char *script, Digest *digest) {
     static const char blanks[] = " \t\r\n\"'`;&|()<>$={}";
     for (const char *p = script; *p;) {
-        p += strspn(p, blanks);
+        size_t between = strspn(p, blanks);
+        bool written = memchr(p, '>', between) != NULL;
+        p += between;
         size_t n = strcspn(p, blanks);
         char word[4096];
-        if (n > 0 && n < sizeof(word)) {
+        if (n > 0 && n < sizeof(word) && !written) {
             memcpy(word, p, n);
             word[n] = '\0';
             digest_file(operation, word, digest);
@@ -130,7 +133,8 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     digest_add_text(digest, operation->entry.mode);
     for (size_t i = 0; step->outputs && i < step->outputs->n; i++)
         digest_add_text(digest, step->outputs->at[i]);
-    digest_files(operation, step->hook->command, digest);
+    if (step->phase != LIFECYCLE_DESTROY) /* what is undone is not undone again */
+        digest_files(operation, step->hook->command, digest);
     ret->own = digest_end(digest, arena);
     return 0;
 }
