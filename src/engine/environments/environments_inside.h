@@ -25,9 +25,7 @@ struct Environment {
     EnvironmentEntry entry; /* without steps, audit and key-values */
     int64_t version;        /* of the store's; 0: it does not know it yet */
     Operation *operation;   /* under way, or the last one; NULL */
-    OperationAsk *next;     /* a delete that waits for the end of it; in next_arena */
-    Arena next_arena;
-    List readers; /* OperationEvents.link */
+    List readers;           /* OperationEvents.link */
 };
 
 typedef enum OperationState {

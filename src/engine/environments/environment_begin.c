@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations of an environment: which may begin, what follows, what a server before has begun. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/path.h"
+#include "base/xalloc.h"
+#include "engine/environments/operation_events.h"
+#include "engine/environments/operation_files.h"
+#include "spec/environment_name.h"
+
+/* ---- operations ---- */
+
+static int refuse_busy(const Environment *environment, Err *err) {
+    const Operation *operation = environment->operation;
+    const LifecycleStep *step = operation_step(operation);
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s' is busy: %s%s%s; `thole env show %s` shows it",
+                   environment->entry.name, operation_kind_name(operation->ask.kind),
+                   step ? ", at " : "", step ? step->name : "", environment->entry.name);
+}
+
+static int begin(Environment *environment, Operation *operation, Err *err) {
+    operation->number = operation_next_number(environment);
+    if (operation_file_write(environment, OPERATION_FILE, operation->number, &operation->ask, err) <
+            0 ||
+        operation_save_config(operation, err) < 0)
+        return -1;
+    operation_unref(environment->operation);
+    environment->operation = operation;
+    operation_begin(operation);
+    return 0;
+}
+
+static void drop_new(Environment *environment) {
+    if (!environment->version && !environment->operation)
+        environment_forget(environment);
+}
+
+/* It ends what is under way, and comes after it. */
+static int begin_later(Environment *environment, const OperationAsk *ask, Err *err) {
+    if (operation_file_write(environment, OPERATION_NEXT, 0, ask, err) < 0)
+        return -1;
+    operation_cancel(environment->operation);
+    return 0;
+}
+
+static int begin_now(Environment *environment, const OperationAsk *ask, Report *report, Err *err) {
+    Arena arena;
+    OperationAsk placed;
+    arena_init(&arena);
+    int r = environment_place(environment, ask, &arena, &placed, err);
+    Operation *operation = r == 0 ? operation_new(environment, &placed, report, err) : NULL;
+    arena_deinit(&arena);
+    if (operation && begin(environment, operation, err) == 0)
+        return 0;
+    operation_unref(operation);
+    return -1;
+}
+
+Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
+    Environment *environment = environment_find(engine, ask->file, ask->name);
+    bool makes = ask->kind == OPERATION_CREATE || ask->kind == OPERATION_PROVISION;
+    if (makes && environment_name_check(ask->name, err) < 0)
+        return NULL;
+    if (!environment && !makes) {
+        err_set(err, ERR_NOT_FOUND, "environment '%s' not found", ask->name);
+        return NULL;
+    }
+    if (environment && operation_under_way(environment->operation)) {
+        if (ask->kind != OPERATION_DELETE || environment->operation->ask.kind == OPERATION_DELETE) {
+            refuse_busy(environment, err);
+            return NULL;
+        }
+        return begin_later(environment, ask, err) < 0 ? NULL : environment;
+    }
+    if (!environment)
+        environment = environment_new(engine, ask->file, ask->name);
+    if (begin_now(environment, ask, report, err) == 0)
+        return environment;
+    drop_new(environment);
+    return NULL;
+}
+
+/* What waited for its end. */
+static bool begin_next(Environment *environment) {
+    Arena arena;
+    OperationFile file;
+    Report report;
+    Err err;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    bool any = operation_file_read(environment->dir, OPERATION_NEXT, &arena, &file, &err) == 0;
+    if (any) {
+        Operation *operation = operation_new(environment, &file.ask, &report, &err);
+        if (!operation || begin(environment, operation, &err) < 0) {
+            log_error("environment %s: %s: %s", environment->slug,
+                      operation_kind_name(file.ask.kind), err.msg);
+            operation_unref(operation);
+            any = false;
+        }
+        operation_file_remove(environment, OPERATION_NEXT);
+    }
+    arena_deinit(&arena);
+    return any;
+}
+
+/* Of one that is gone the directory goes, too; who reads its events has the file open. */
+static void drop_deleted(Environment *environment) {
+    Err err;
+    if (path_remove_tree(environment->dir, &err) < 0)
+        log_warn("environment %s: %s", environment->slug, err.msg);
+    environment_forget(environment);
+}
+
+void environment_ended(Environment *environment) {
+    Operation *operation = environment->operation;
+    bool deleted = operation->ask.kind == OPERATION_DELETE && operation->state == OPERATION_DONE;
+    operation_file_remove(environment, OPERATION_FILE);
+    operation_readers_wake(environment);
+    environment_touch(environment);
+    if (!begin_next(environment) && deleted)
+        drop_deleted(environment);
+}
+
+int environment_cancel(Environment *environment, Err *err) {
+    if (!operation_under_way(environment->operation))
+        return err_set(err, ERR_CONFLICT, "environment '%s': nothing is being done to it",
+                       environment->entry.name);
+    operation_cancel(environment->operation);
+    return 0;
+}
+
+/* ---- the next server ---- */
+
+static void adopt(Engine *engine, const char *dir) {
+    Arena arena;
+    OperationFile file;
+    Report report;
+    Err err;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    if (operation_file_read(dir, OPERATION_FILE, &arena, &file, &err) == 0) {
+        Environment *environment = environment_new(engine, file.ask.file, file.ask.name);
+        file.ask.again = true;
+        Operation *operation = operation_new(environment, &file.ask, &report, &err);
+        if (operation) {
+            operation->number = file.number;
+            environment->operation = operation;
+            operation_begin(operation);
+        } else {
+            log_error("environment %s: %s does not go on: %s", environment->slug,
+                      operation_kind_name(file.ask.kind), err.msg);
+            drop_new(environment);
+        }
+    } else if (err.kind != ERR_NOT_FOUND) {
+        log_error("%s: %s", dir, err.msg);
+    }
+    arena_deinit(&arena);
+}
+
+static void each_entry(const char *path, void (*fn)(Engine *engine, const char *path),
+                       Engine *engine) {
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        AUTO_FREE char *below = path_join(path, entry->d_name);
+        if (entry->d_name[0] != '.')
+            fn(engine, below);
+    }
+    closedir(dir);
+}
+
+static void adopt_project(Engine *engine, const char *path) {
+    each_entry(path, adopt, engine);
+}
+
+int environments_adopt(Engine *engine, Err *err) {
+    AUTO_FREE char *path = path_join(engine->state_dir, "environments");
+    each_entry(path, adopt_project, engine);
+    return 0;
+}
