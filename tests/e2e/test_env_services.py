@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services of environments: one thole.yaml, and each environment runs what it says on ports of its own."""
+
+import json
+import pathlib
+import socket
+import urllib.error
+import urllib.request
+
+import pytest
+
+import driver
+from git_repository import Repository
+
+PYTHON = "/usr/bin/python3"
+SAYS = """\
+import http.server, os, sys
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = " ".join(f"{name}={os.environ.get(name)}" for name in sys.argv[2:]) + f" in {os.getcwd()}"
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *words):
+        print("asked for", self.path, flush=True)
+
+port = int(os.environ[sys.argv[1]])
+print("serving", flush=True)
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Page).serve_forever()
+"""
+
+
+def page(*names, port="PORT", **more):
+    """A service that answers with these variables of its environment, and where it is."""
+    return {"command": [PYTHON, "says.py", port, *names], "port": "auto", "ready": {"tcp": {}, "period": "50ms"}, **more}
+
+
+def without(service, *keys):
+    return {key: value for key, value in service.items() if key not in keys}
+
+
+def project(thole, **more):
+    """A repository with a thole.yaml."""
+    thole.file("says.py", SAYS)
+    thole.config({"version": 1, "name": "shop", **more})
+    return Repository.of(thole)
+
+
+def environment(thole, name):
+    """The object of the API: spec and status."""
+    status, said = thole.api("/apis/thole.dev/v1alpha1/environments")
+    assert status == 200, said
+    return next(one for one in said["items"] if one["spec"]["name"] == name)
+
+
+def phase(thole, name):
+    return environment(thole, name)["status"]["phase"]
+
+
+def ports(thole, name):
+    return environment(thole, name)["status"]["ports"]
+
+
+def worktree(thole, name):
+    return pathlib.Path(environment(thole, name)["spec"]["path"])
+
+
+def ask(port, path="/"):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as reply:
+        return reply.read().decode()
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def states(thole, where):
+    status = thole.run("status", "-o", "json", cwd=where).json()["status"]
+    return {target["name"]: target["state"] for target in status["targets"]}
+
+
+def starts(thole, name):
+    """How often each service of it was started, as its own ledger lines say."""
+    return [line.split()[1] for line in thole.ledger() if line.startswith(f"{name} ")]
+
+
+def test_two_environments_answer_side_by_side(thole):
+    project(thole, services={"web": page("NAME", env={"NAME": "{{env.name}}", "API": "{{services.api.port}}"}), "api": page("NAME")})
+    for name in ("feat-x", "feat-y"):
+        thole.run("env", "create", name)
+    x, y = ports(thole, "feat-x"), ports(thole, "feat-y")
+    assert not set(x.values()) & set(y.values())
+    for name, of in (("feat-x", x), ("feat-y", y)):
+        assert phase(thole, name) == "running"
+        assert ask(of["web"]) == f"NAME={name} in {worktree(thole, name)}"
+        assert f"in {worktree(thole, name)}" in ask(of["api"])
+    thole.run("env", "delete", "feat-x")
+    assert not answers(x["web"]) and ask(y["web"]).startswith("NAME=feat-y")
+
+
+# ---- the session of the worktree ----
+
+def done(result):
+    """{step: completed or skipped}, of a command that was asked for its events."""
+    events = [json.loads(line) for line in result.lines]
+    return {event["step"]: event["status"] for event in events if event.get("step") and event["status"] in ("completed", "skipped")}
+
+
+def runs(thole, where):
+    """{service: the pid it has}"""
+    return {name: state["active"]["pid"] for name, state in states(thole, where).items() if state.get("active")}
+
+
+def test_everything_in_a_worktree_means_its_environment(thole):
+    project(thole, services={"web": page("NAME", env={"NAME": "{{env.name}}"})})
+    thole.file("deep/down/here.txt", "")
+    Repository(thole.project, thole.env).commit({}, "a directory")
+    thole.run("env", "create", "feat-x")
+    where, port = worktree(thole, "feat-x"), ports(thole, "feat-x")["web"]
+    deep = where / "deep" / "down"
+    for place in (where, deep):
+        assert "web:serve" in thole.run("ps", cwd=place).out
+        assert "serving" in thole.run("logs", "web", cwd=place).out
+    thole.run("down", cwd=deep)
+    assert not answers(port)
+    thole.run("up", "-d", cwd=deep)
+    thole.run("wait", "web", cwd=deep)
+    assert ask(port) == f"NAME=feat-x in {where}", "the same port, and the same values"
+
+
+def test_up_in_a_tree_that_becomes_an_environment(thole):
+    """What ran there before takes up the environment's ports and values."""
+    repository = project(thole, services={"web": page("NAME", env={"NAME": "{{env.name}}"})})
+    plain = thole.base / "plain"
+    repository.git("worktree", "add", "-q", "-b", "plain", plain)
+    refused = thole.run("up", "-d", cwd=plain, code=2)
+    assert "NAME" in refused.err and "thole env create" in refused.err
+    thole.file("thole.yaml", json.dumps({"version": 1, "name": "shop", "services": {"web": page("NAME", env={"NAME": "none"})}}), project=plain)
+    thole.run("up", "-d", cwd=plain)
+    thole.run("wait", "web", cwd=plain)
+    before = runs(thole, plain)
+    thole.run("env", "attach", "mine", "--worktree", str(plain))
+    port = ports(thole, "mine")["web"]
+    assert ask(port) == f"NAME=mine in {plain}" and runs(thole, plain) != before, "its env file says so"
+    assert 61000 <= port < 65000
+
+
+def test_what_is_stopped_stays_stopped_until_it_is_started(thole):
+    project(thole, services={"web": page()})
+    thole.run("env", "create", "feat-x")
+    where, port = worktree(thole, "feat-x"), ports(thole, "feat-x")["web"]
+    thole.run("env", "stop", "feat-x")
+    assert phase(thole, "feat-x") == "stopped" and not answers(port)
+    thole.replace_server()
+    assert phase(thole, "feat-x") == "stopped" and not answers(port) and not thole.pins()
+    thole.run("env", "start", "feat-x")
+    assert phase(thole, "feat-x") == "running" and ask(port) and ports(thole, "feat-x")["web"] == port
+    thole.run("env", "start", "feat-x")  # is no mistake
+    thole.run("env", "stop", "feat-x")
+    thole.run("env", "stop", "feat-x")
+    assert phase(thole, "feat-x") == "stopped"
+    thole.run("up", "-d", cwd=where)  # of one that is stopped, too
+    thole.run("wait", "web", cwd=where)
+    assert ask(port)
+
+
+def test_create_again_starts_the_services_and_nothing_else(thole):
+    project(thole, services={"web": page("K", env={"K": "{{provisioner.db.K}}"})},
+            provisioner={"before": "echo before >> $LEDGER", "services": {"db": {"outputs": ["K"], "seed": "echo seed >> $LEDGER; echo K=v"}}},
+            runner={"before": "echo runner >> $LEDGER"})
+    thole.run("env", "create", "feat-x")
+    where, port = worktree(thole, "feat-x"), ports(thole, "feat-x")["web"]
+    thole.run("down", cwd=where)
+    before = thole.ledger()
+    steps = done(thole.run("env", "create", "feat-x", "--json"))
+    assert [name for name, status in steps.items() if status == "completed"] == ["start_services"], steps
+    assert thole.ledger() == before and ask(port) == f"K=v in {where}"
+    steps = done(thole.run("env", "create", "feat-x", "--json"))
+    assert set(steps.values()) == {"skipped"}
+
+
+def test_a_killed_server_and_a_reload_keep_ports_and_values(thole):
+    project(thole, services={"web": page("K", "EXTRA", env={"K": "{{provisioner.db.K}}"})},
+            provisioner={"services": {"db": {"outputs": ["K"], "seed": "echo K=v"}}})
+    thole.run("env", "create", "feat-x")
+    where, port = worktree(thole, "feat-x"), ports(thole, "feat-x")["web"]
+    before = runs(thole, where)
+    thole.replace_server()
+    assert ask(port) == f"K=v EXTRA=None in {where}" and runs(thole, where) == before
+    said = json.loads((where / "thole.yaml").read_text())
+    said["services"]["web"]["env"]["EXTRA"] = "{{env.name}}:{{self.port}}"
+    thole.file("thole.yaml", json.dumps(said), project=where)
+    driver.wait_until(lambda: ask(port) == f"K=v EXTRA=feat-x:{port} in {where}", 20, "the new variable")
+    thole.replace_server()
+    assert ask(port) == f"K=v EXTRA=feat-x:{port} in {where}"
+    thole.run("restart", "web", cwd=where)
+    driver.wait_until(lambda: ask(port) == f"K=v EXTRA=feat-x:{port} in {where}", 20, "the service to be back")
+
+
+# ---- what fails ----
+
+def test_a_service_that_fails_fails_the_step_and_create_goes_on(thole):
+    broken = {"command": "test -e works && echo came >> $LEDGER && exec sleep 1000; echo no database >&2; exit 3", "restart": "never"}
+    project(thole, services={"web": page(), "worker": broken}, provisioner={"before": "echo before >> $LEDGER"})
+    failed = thole.run("env", "create", "feat-x", code=1)
+    assert "worker:serve" in failed.err and "exit code 3" in failed.err
+    status = environment(thole, "feat-x")["status"]
+    assert status["phase"] == "error" and status["failedStep"] == "start_services" and "worker:serve" in status["error"]
+    assert "env create feat-x" in status["resume"]
+    where = worktree(thole, "feat-x")
+    assert "no database" in thole.run("logs", "worker", cwd=where).out
+    (where / "works").touch()
+    thole.run("env", "create", "feat-x")
+    assert phase(thole, "feat-x") == "running" and thole.ledger() == ["before", "came"]
+    assert ask(ports(thole, "feat-x")["web"])
+
+
+def test_a_service_that_is_never_ready_is_named(thole):
+    project(thole, ci={"readiness_timeout": "500ms"},
+            services={"web": {"command": "sleep 1000", "ready": {"exec": "test -e works", "period": "20ms"}, "port": "auto"}})
+    failed = thole.run("env", "create", "feat-x", code=1)
+    assert "web:serve was not ready after 500ms" in failed.err, failed
+    where = worktree(thole, "feat-x")
+    (where / "works").touch()
+    thole.run("env", "create", "feat-x")
+    assert phase(thole, "feat-x") == "running"
+
+
+def test_services_start_in_the_order_of_depends_on(thole):
+    def says(name, **more):
+        return {"command": f"echo {name} >> $LEDGER; touch {name}.ready; exec sleep 1000", "ready": {"exec": f"test -e {name}.ready", "period": "20ms"},
+                **more}
+    project(thole, services={"a": says("a", depends_on=["c"]), "b": says("b"), "c": says("c", depends_on=["b"])})
+    thole.run("env", "create", "feat-x")
+    assert thole.ledger() == ["b", "c", "a"]
+
+
+# ---- what a config may say ----
+
+def test_the_mode_of_the_environment_says_what_its_services_are(thole):
+    project(thole, services={"web": page("K", env={"K": "local"})})
+    thole.config({"services": {"web": {"env": {"K": "previewed"}}}}, None)
+    (thole.project / "thole.yaml").rename(thole.project / "thole.preview.yaml")
+    repository = Repository(thole.project, thole.env)
+    repository.git("checkout", "-q", "thole.yaml")
+    repository.commit({}, "an overlay")
+    thole.run("env", "create", "p", "--mode", "preview")
+    thole.run("env", "create", "l")
+    assert ask(ports(thole, "p")["web"]).startswith("K=previewed ") and ask(ports(thole, "l")["web"]).startswith("K=local ")
+    where = worktree(thole, "p")
+    thole.run("down", cwd=where)
+    thole.run("up", "-d", cwd=where)
+    thole.run("wait", "web", cwd=where)
+    assert ask(ports(thole, "p")["web"]).startswith("K=previewed "), "`up` in its worktree means its mode"
+
+
+def test_a_project_below_the_root_of_its_repository(thole):
+    thole.file("README", "")
+    repository = Repository.of(thole)
+    below = thole.project / "apps" / "shop"
+    thole.file("apps/shop/says.py", SAYS)
+    thole.config({"version": 1, "services": {"web": page("PORT", path="site")}}, below)
+    thole.file("apps/shop/site/says.py", SAYS)
+    repository.commit({}, "a project")
+    thole.run("env", "create", "feat-x", cwd=below)
+    where = worktree(thole, "feat-x")
+    assert f"in {where}/apps/shop" in ask(ports(thole, "feat-x")["web"])
+    assert "web:serve" in thole.run("ps", cwd=where / "apps" / "shop").out
+
+
+def test_named_ports_and_a_port_without_a_command(thole):
+    project(thole, services={"web": {**without(page("DB", port="HTTP_PORT", env={"DB": "{{services.db.port}}", "HTTP_PORT": "{{services.web.ports.http}}"}), "port"),
+                                     "ports": {"http": "auto", "admin": "auto"}, "ready": {"tcp": {"port": "{{services.web.ports.http}}"}}},
+                             "db": {"port": "auto"}}, runner={"before": "true"})
+    for name in ("feat-x", "feat-y"):
+        thole.run("env", "create", name)
+    x, y = ports(thole, "feat-x"), ports(thole, "feat-y")
+    assert x["db"] != y["db"] and 61000 <= x["db"] < 65000
+
+
+def test_lazy_services_and_passed_sockets(thole):
+    serve = "import os, socket; s = socket.socket(fileno=3)\nwhile True:\n c, _ = s.accept(); c.sendall(b'here'); c.close()"
+    service = {"command": [PYTHON, "-c", serve], "port": "auto", "pass": "fd"}
+    project(thole, services={"now": service, "later": {**service, "lazy": True}})
+    thole.run("env", "create", "feat-x")
+    of = ports(thole, "feat-x")
+    assert phase(thole, "feat-x") == "running"
+    assert states(thole, worktree(thole, "feat-x"))["later:serve"].get("waiting"), "it waits for a connection"
+    for port in of.values():
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            assert client.recv(4) == b"here"
+
+
+def test_an_env_file_that_does_not_parse_is_said_with_its_place(thole):
+    project(thole, services={"web": page("K", env={"K": "v"}, env_file="web.env"), "other": page()})
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    thole.run("down", cwd=where)
+    (where / "web.env").write_text("K='open\n")
+    refused = thole.run("up", "-d", cwd=where, code=2)
+    assert "web.env:1" in refused.err, refused
+    thole.run("env", "create", "feat-x")  # writes it anew
+    assert ask(ports(thole, "feat-x")["web"]).startswith("K=v ")
+
+
+def test_fixed_ports_are_the_same_in_each_and_one_of_them_runs(thole, free_port):
+    port = free_port()
+    project(thole, services={"web": page(port="PORT", **{}) | {"port": port}, "api": page()}, provisioner={"before": "echo before >> $LEDGER"})
+    thole.run("env", "create", "feat-x")
+    x = ports(thole, "feat-x")
+    assert x["web"] == port and 61000 <= x["api"] < 65000
+    refused = thole.run("env", "create", "feat-y", code=None)
+    assert refused.code != 0 and f"port {port} (services.web.port)" in refused.err and "feat-x" in refused.err, refused
+    assert thole.ledger() == ["before"], "nothing of the second was begun"
+    thole.run("env", "stop", "feat-x")
+    thole.run("env", "create", "feat-y")
+    assert ask(port).endswith(f"in {worktree(thole, 'feat-y')}")
+    refused = thole.run("env", "start", "feat-x", code=None)
+    assert refused.code != 0 and "feat-y" in refused.err and phase(thole, "feat-x") == "stopped"
