@@ -18,14 +18,14 @@ MAY["pin"] = {"base"}  # free-standing; see PIN_BASE
 MAY["loop"] = {"base", "data"}
 MAY["store"] = {"base", "data", "spec", "loop"}
 MAY["backend"] = {"base", "data", "spec", "pin", "loop"}
-MAY["client"] = {"base", "data", "spec"}  # `thole` links libc alone
+MAY["client"] = {"base", "data", "spec"}  # `thole` links libc and jansson alone
 MAY["cli"] = {"base", "data", "spec", "client"}
 PIN_BASE = {"base/sys.h", "base/attr.h", "base/banned.h"}
 # Of the pin, others see its wire format and how it masks.
 PIN_PUBLIC = {"pin/wire.h", "pin/mask.h"}
 
 # Home of each third-party header; one that is not here must still appear in one directory only.
-HOMES = {"uv.h": "loop", "curl/": "loop", "microhttpd.h": "api", "yaml.h": "data",
+HOMES = {"uv.h": "loop", "curl/": "loop", "microhttpd.h": "api", "yaml.h": "data", "jansson.h": "data",
          "sqlite3.h": "store", "libpq-fe.h": "store"}
 
 # The C library and the kernel; everything else in <> is third-party.

@@ -34,6 +34,10 @@ typedef struct JsonWriter {
 
 void json_writer_init(JsonWriter *w, Buf *out);
 
+/* jansson exports functions of the names that carry this label, and would call ours instead of its
+ * own; ours have another name for the linker. */
+#define JSON_LABEL(name) __asm__("json_writer_" name)
+
 void json_object_begin(JsonWriter *w);
 void json_object_end(JsonWriter *w);
 void json_array_begin(JsonWriter *w);
@@ -41,14 +45,14 @@ void json_array_end(JsonWriter *w);
 void json_key(JsonWriter *w, const char *key);
 
 /* NULL: null. What is not UTF-8 becomes U+FFFD. */
-void json_string(JsonWriter *w, const char *text);
-void json_stringn(JsonWriter *w, const char *bytes, size_t len);
+void json_string(JsonWriter *w, const char *text) JSON_LABEL("string");
+void json_stringn(JsonWriter *w, const char *bytes, size_t len) JSON_LABEL("stringn");
 void json_stringf(JsonWriter *w, const char *format, ...) PRINTF(2, 3);
 void json_int(JsonWriter *w, int64_t n);
 /* What JSON cannot say (nan, inf): null. */
-void json_real(JsonWriter *w, double n);
+void json_real(JsonWriter *w, double n) JSON_LABEL("real");
 void json_bool(JsonWriter *w, bool b);
-void json_null(JsonWriter *w);
+void json_null(JsonWriter *w) JSON_LABEL("null");
 /* One complete value, written as it is. */
 void json_raw(JsonWriter *w, const char *json, size_t len);
 /* The complete value whose `size` bytes stand in the Buf at `from`, once more. */

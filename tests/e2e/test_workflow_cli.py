@@ -46,7 +46,7 @@ def test_json_is_the_workflow_at_its_end_alone(thole):
 def test_run_reads_stdin(thole):
     result = thole.run("workflow", "run", "-", "--backend", "local", input=json.dumps(config([step("a", "echo one")])))
     assert lines_of(result) == ["a | one"]
-    assert "stdin:1:2: not valid JSON: " in thole.run("workflow", "run", "-", input="{nonsense", code=2).err
+    assert "stdin:1:9: not valid JSON: " in thole.run("workflow", "run", "-", input="{nonsense", code=2).err
 
 
 def test_its_time_is_up(thole):

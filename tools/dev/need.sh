@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034
 
 needs_build=(gcc libc6-dev meson ninja-build pkg-config libuv1-dev libcurl4-openssl-dev libmicrohttpd-dev
-    libyaml-dev nettle-dev libsqlite3-dev)
+    libyaml-dev libjansson-dev nettle-dev libsqlite3-dev)
 needs_demo=(python3 curl)
 needs_test=(python3 python3-pytest python3-yaml curl openssl procps git tmux strace util-linux tzdata zsh fish groff man-db
     postgresql postgresql-client git-lfs shellcheck docker-compose python3-dotenv ruby-dotenv)
@@ -30,6 +30,7 @@ has_package() {
     libcurl4-openssl-dev) pkg-config --exists libcurl 2>/dev/null ;;
     libmicrohttpd-dev) pkg-config --exists libmicrohttpd 2>/dev/null ;;
     libyaml-dev) pkg-config --exists yaml-0.1 2>/dev/null ;;
+    libjansson-dev) pkg-config --exists jansson 2>/dev/null ;;
     nettle-dev) pkg-config --exists nettle 2>/dev/null ;;
     libsqlite3-dev) pkg-config --exists sqlite3 2>/dev/null ;;
     libclang-rt-14-dev) [ -n "$(find /usr/lib -name 'libclang_rt.fuzzer-*.a' -print -quit 2>/dev/null)" ] ;;
