@@ -216,10 +216,13 @@ static bool any_adopting(const Engine *engine) {
 /* What was to be looked up is known, and shown. */
 static void tell_adopted(Engine *engine) {
     LoopFn adopted = engine->adopted;
-    if (!adopted || any_adopting(engine))
+    if (!engine->looking_up || any_adopting(engine))
         return;
+    engine->looking_up = false;
     engine->adopted = NULL;
-    adopted(engine->adopted_arg);
+    environments_go_on(engine);
+    if (adopted)
+        adopted(engine->adopted_arg);
 }
 
 /* Targets first, and who gets a slot; only then sessions, whose end is judged by what their targets

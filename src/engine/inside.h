@@ -56,7 +56,8 @@ struct Engine {
     bool calming;
     int slots, slots_used;
     Deferred *drain;
-    LoopFn adopted; /* to be called when all has been looked up, once */
+    bool looking_up; /* ... what a server before has started */
+    LoopFn adopted;  /* to be called when all has been looked up, once */
     void *adopted_arg;
     uint32_t random;
 };

@@ -271,16 +271,6 @@ def test_a_project_below_the_root_of_its_repository(thole):
     assert "web:serve" in thole.run("ps", cwd=where / "apps" / "shop").out
 
 
-def test_named_ports_and_a_port_without_a_command(thole):
-    project(thole, services={"web": {**without(page("DB", port="HTTP_PORT", env={"DB": "{{services.db.port}}", "HTTP_PORT": "{{services.web.ports.http}}"}), "port"),
-                                     "ports": {"http": "auto", "admin": "auto"}, "ready": {"tcp": {"port": "{{services.web.ports.http}}"}}},
-                             "db": {"port": "auto"}}, runner={"before": "true"})
-    for name in ("feat-x", "feat-y"):
-        thole.run("env", "create", name)
-    x, y = ports(thole, "feat-x"), ports(thole, "feat-y")
-    assert x["db"] != y["db"] and 61000 <= x["db"] < 65000
-
-
 def test_lazy_services_and_passed_sockets(thole):
     serve = "import os, socket; s = socket.socket(fileno=3)\nwhile True:\n c, _ = s.accept(); c.sendall(b'here'); c.close()"
     service = {"command": [PYTHON, "-c", serve], "port": "auto", "pass": "fd"}
@@ -306,17 +296,38 @@ def test_an_env_file_that_does_not_parse_is_said_with_its_place(thole):
     assert ask(ports(thole, "feat-x")["web"]).startswith("K=v ")
 
 
-def test_fixed_ports_are_the_same_in_each_and_one_of_them_runs(thole, free_port):
-    port = free_port()
-    project(thole, services={"web": page(port="PORT", **{}) | {"port": port}, "api": page()}, provisioner={"before": "echo before >> $LEDGER"})
+def test_a_service_that_is_tried_again_and_again_fails_the_step_at_once(thole):
+    project(thole, services={"web": page(), "worker": {"command": "test -e works && exec sleep 1000; exit 3"}}, ci={"readiness_timeout": "40s"})
+    failed = thole.run("env", "create", "feat-x", code=1, timeout=20)
+    assert "worker:serve: exit code 3" in failed.err, failed
+    where = worktree(thole, "feat-x")
+    (where / "works").touch()
+    thole.run("env", "create", "feat-x", timeout=20)
+    assert phase(thole, "feat-x") == "running" and states(thole, where)["worker:serve"]["active"]
+
+
+def test_what_somebody_has_stopped_is_left_alone_and_what_nobody_asked_for_is_started(thole):
+    project(thole, services={"web": page(), "api": page()})
     thole.run("env", "create", "feat-x")
-    x = ports(thole, "feat-x")
-    assert x["web"] == port and 61000 <= x["api"] < 65000
-    refused = thole.run("env", "create", "feat-y", code=None)
-    assert refused.code != 0 and f"port {port} (services.web.port)" in refused.err and "feat-x" in refused.err, refused
-    assert thole.ledger() == ["before"], "nothing of the second was begun"
-    thole.run("env", "stop", "feat-x")
-    thole.run("env", "create", "feat-y")
-    assert ask(port).endswith(f"in {worktree(thole, 'feat-y')}")
-    refused = thole.run("env", "start", "feat-x", code=None)
-    assert refused.code != 0 and "feat-y" in refused.err and phase(thole, "feat-x") == "stopped"
+    where, of = worktree(thole, "feat-x"), ports(thole, "feat-x")
+    thole.run("stop", "api", cwd=where)
+    assert set(done(thole.run("env", "create", "feat-x", "--json", timeout=20)).values()) == {"skipped"}
+    assert not answers(of["api"]) and answers(of["web"])
+    thole.run("down", cwd=where)
+    thole.run("up", "-d", "api", cwd=where)
+    thole.run("env", "create", "feat-x", timeout=20)
+    assert answers(of["web"]) and answers(of["api"])
+
+
+def test_a_hook_that_outlives_the_server_finds_the_services_as_they_are(thole):
+    """The next server first looks what runs, then goes on."""
+    project(thole, services={"web": page()}, runner={"deploy": "echo deploy >> $LEDGER; until test -e go; do sleep 0.02; done; echo deployed >> $LEDGER"})
+    create = thole.popen("env", "create", "feat-x")
+    thole.wait_ledger("deploy")
+    where = worktree(thole, "feat-x")
+    before = runs(thole, where)
+    thole.replace_server()
+    (where / "go").touch()
+    assert create.wait() == 0, create
+    assert thole.ledger() == ["deploy", "deployed"] and runs(thole, where) == before
+    assert "start_services" in create.err and phase(thole, "feat-x") == "running"

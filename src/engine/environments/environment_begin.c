@@ -149,7 +149,6 @@ static void adopt(Engine *engine, const char *dir) {
         if (operation) {
             operation->number = file.number;
             environment->operation = operation;
-            operation_begin(operation);
         } else {
             log_error("environment %s: %s does not go on: %s", environment->slug,
                       operation_kind_name(file.ask.kind), err.msg);
@@ -182,4 +181,13 @@ int environments_adopt(Engine *engine, Err *err) {
     AUTO_FREE char *path = path_join(engine->state_dir, "environments");
     each_entry(path, adopt_project, engine);
     return 0;
+}
+
+void environments_go_on(Engine *engine) {
+    Environment *environment;
+    LIST_FOREACH_SAFE (environment, &engine->environments, link) {
+        Operation *operation = environment->operation;
+        if (operation_under_way(operation) && operation->ask.again && !operation->lease.key.name)
+            operation_begin(operation);
+    }
 }

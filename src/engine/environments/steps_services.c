@@ -19,31 +19,47 @@ static char *file_of(const Operation *operation) {
     return path_join(entry_root(&operation->entry), path_base(operation->config->file));
 }
 
+/* What was asked of it a moment ago shows. */
 static Session *session_of_operation(const Operation *operation) {
     AUTO_FREE char *file = file_of(operation);
+    if (operation->engine->drain)
+        engine_drain(operation->engine);
     return session_of_file(operation->engine, file, NULL);
 }
 
 /* ---- is all of it there? ---- */
 
+/* What `thole ci` takes for a failure: a server that ended is one, though it is tried again. */
+static bool failed_early(const Operation *operation, const TargetFacts *facts) {
+    int64_t waited_ms = loop_now_ms(operation->engine->loop) - operation->since_ms;
+    return facts->failure && waited_ms >= operation->config->ci.grace_ms;
+}
+
 /* Why a target that somebody asked for is not what it should be yet; NULL: it is. */
-static const char *pending(const Session *session, size_t i, bool *ret_failed) {
-    const TargetState *state = &session->statuses[i].state;
+static const char *pending(const Operation *operation, const Session *session, size_t i,
+                           bool *ret_failed) {
+    const TargetStatus *status = &session->statuses[i];
+    const TargetState *state = &status->state;
     bool job = session->graph.targets[i].type == TARGET_JOB;
-    if (!session->chosen[i] || i == session->graph.tiltfile)
+    if (!session->chosen[i] && i != session->graph.tiltfile)
         return NULL;
     switch (state->phase) {
     case PHASE_DISABLED: return NULL;
-    case PHASE_NONE: return "it was not begun yet";
-    case PHASE_ACTIVE: return !job && state->ready ? NULL : job ? "it runs" : "it is not ready";
+    case PHASE_NONE: return session->facts[i].want == WANT_STOPPED ? NULL : "it was not begun yet";
+    case PHASE_ACTIVE:
+        return !job && state->ready ? NULL : status->message ? status->message : "it runs";
     case PHASE_TERMINATED:
         *ret_failed |= state->error != NULL;
         return state->error || !job ? state->error : NULL;
     case PHASE_WAITING:
-        if (str_same(state->wait_reason, "schedule") ||
+        if (str_same(state->wait_reason, hold_reason(HOLD_SCHEDULE)) ||
             str_same(state->wait_reason, "waiting-for-connection"))
             return NULL;
-        return session->statuses[i].message ? session->statuses[i].message : "it waits";
+        *ret_failed |= str_same(state->wait_reason, hold_reason(HOLD_BACKOFF)) &&
+                       failed_early(operation, &session->facts[i]);
+        if (*ret_failed)
+            return session->facts[i].failure;
+        return status->message ? status->message : "it waits";
     }
     return NULL;
 }
@@ -53,11 +69,13 @@ typedef struct Found {
     bool failed;
 } Found;
 
-static Found find(const Session *session) {
+static Found find(const Operation *operation, const Session *session) {
     Found found = {0};
+    if (!session->ready || session->adopting)
+        return (Found){.target = "the session", .why = "it is being set up"};
     for (size_t i = 0; i < session->graph.n && !found.failed; i++) {
         bool failed = false;
-        const char *why = pending(session, i, &failed);
+        const char *why = pending(operation, session, i, &failed);
         if (why && (!found.target || failed))
             found = (Found){session->graph.targets[i].name, why, failed};
     }
@@ -90,9 +108,7 @@ static void look_at(Operation *operation) {
         end(operation, &err);
         return;
     }
-    Found found = session->ready && !session->adopting
-                      ? find(session)
-                      : (Found){.target = "the session", .why = "it is being set up"};
+    Found found = find(operation, session);
     if (found.failed) {
         err_set(&err, ERR_INTERNAL, "%s: %s; `thole -C %s logs` shows what it wrote", found.target,
                 found.why, entry_root(&operation->entry));
@@ -110,7 +126,7 @@ static void on_late(void *arg) {
     Operation *operation = arg;
     const Session *session = session_of_operation(operation);
     char limit[DURATION_TEXT];
-    Found found = session ? find(session) : (Found){0};
+    Found found = session ? find(operation, session) : (Found){0};
     Err err;
     duration_format_go(operation->config->ci.readiness_timeout_ms, limit);
     err_set(&err, ERR_TIMEOUT, "%s was not ready after %s: %s",
@@ -123,6 +139,7 @@ static void wait_for_services(Operation *operation) {
     operation->watcher = (Watcher){.fn = on_change, .arg = operation};
     watcher_add(operation->engine->objects, &operation->watcher);
     operation->watching = true;
+    operation->since_ms = loop_now_ms(operation->engine->loop);
     if (limit_ms)
         operation->limit = timer_new(operation->engine->loop, limit_ms, on_late, operation);
     look_at(operation);
@@ -181,8 +198,8 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
 static void look_on_loop(Operation *operation, StepFound *ret) {
     const Session *session = session_of_operation(operation);
     Found found = {0};
-    if (session && !session->done && !session->deleting && session->ready && !session->adopting)
-        found = find(session);
+    if (session && !session->done && !session->deleting && session->all)
+        found = find(operation, session);
     else
         found.target = "the session";
     ret->stands = found.target == NULL;

@@ -305,6 +305,7 @@ int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err) {
     if (workflows_adopt(engine, err) < 0 || environments_adopt(engine, err) < 0)
         return -1;
     orphans_sweep(engine);
+    engine->looking_up = true;
     engine->adopted = adopted;
     engine->adopted_arg = arg;
     engine_wants_drain(engine);
