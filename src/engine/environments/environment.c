@@ -61,7 +61,8 @@ Environment *environment_make(Engine *engine, const char *project, const char *n
                                    .space = environment->space,
                                    .name = environment->slug,
                                    .generation = 1,
-                                   .encode = environment_encode};
+                                   .encode = environment_encode,
+                                   .encode_brief = environment_encode_brief};
     list_init(&environment->link);
     return environment;
 }

@@ -108,6 +108,21 @@ static void encode_resume(const Environment *environment, JsonWriter *out) {
     json_stringf(out, "thole env %s %s", deleting ? "delete" : "create", entry->name);
 }
 
+/* What a row shows. */
+void environment_encode_brief(Object *object, JsonWriter *out) {
+    const EnvironmentEntry *entry = &environment_of(object)->entry;
+    json_kv_object(out, "spec");
+    json_kv_string(out, "name", entry->name);
+    json_kv_string(out, "mode", entry->mode);
+    json_kv_string(out, "branch", entry->branch);
+    json_kv_string(out, "path", entry_path(entry));
+    json_object_end(out);
+    json_kv_object(out, "status");
+    json_kv_string(out, "phase", environment_status_name(entry->status));
+    kv_text(out, "error", entry->error);
+    json_object_end(out);
+}
+
 void environment_encode(Object *object, JsonWriter *out) {
     const Environment *environment = environment_of(object);
     const EnvironmentEntry *entry = &environment->entry;

@@ -116,6 +116,7 @@ MUST int environment_place(const Environment *environment, const OperationAsk *a
 
 /* ---- environment_show.c ---- */
 void environment_encode(Object *object, JsonWriter *out);
+void environment_encode_brief(Object *object, JsonWriter *out);
 
 /* ---- operation.c ---- */
 /* As it was asked; its config is read. NULL: err, and report. */
