@@ -46,7 +46,7 @@ int env_stop(Cli *cli, const EnvOptions *ask, Err *err) {
     if (env_find(cli, given_name(cli), &env, err) < 0)
         return -1;
     return act(cli, &env, (EnvRequest){.path = "stop", .verb = "stop", .done = "stopped"},
-               xstrdup("{}"), err);
+               plain_body(err), err);
 }
 
 int env_delete(Cli *cli, const EnvOptions *ask, Err *err) {
@@ -68,7 +68,7 @@ int env_delete(Cli *cli, const EnvOptions *ask, Err *err) {
                                 .name = env.name,
                                 .phases = "destroy",
                                 .done = "gone"};
-    int r = env_operate(cli, &request, err);
+    int r = body ? env_operate(cli, &request, err) : -1;
     const char *tree = env_text(value_get(env.object, "spec"), "path");
     if (r == EXIT_DONE && ask->keep_worktree && *tree && !env_as_json(cli))
         cli_say("its worktree stays: %s", tree);

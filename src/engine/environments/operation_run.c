@@ -101,6 +101,7 @@ static void limit(Operation *operation) {
 static void follow(Operation *operation) {
     operation->running = true;
     limit(operation);
+    environment_touch(operation->environment); /* those who follow its log open it now */
     operation->call =
         backend_wait_step(operation->engine->backend, id_of(operation), on_end, operation);
     if (operation->canceled)
