@@ -25,6 +25,10 @@ int environment_not_found(EnvironmentKey key, Err *err) {
     return err_set(err, ERR_NOT_FOUND, "environment '%s' not found", key.name);
 }
 
+int environment_is_there(EnvironmentKey key, Err *err) {
+    return err_set(err, ERR_CONFLICT, "environment '%s' is there already", key.name);
+}
+
 int port_blocks_full(uint32_t n, Err *err) {
     return err_set(err, ERR_LIMIT,
                    "all %u blocks of ports are taken by other environments; delete one that is not "

@@ -12,6 +12,7 @@ int environment_lease_refuse(const EnvironmentLease *lease, Err *err); /* it is 
 /* `now`: who has it instead; its holder is NULL if nobody has. */
 int environment_lease_lost(const EnvironmentLease *now, Err *err);
 int environment_not_found(EnvironmentKey key, Err *err);
+int environment_is_there(EnvironmentKey key, Err *err);
 int port_blocks_full(uint32_t n, Err *err);
 
 /* `version`: that it has; 0: it is not there. */

@@ -28,6 +28,10 @@ int store_environment_write(Store *store, const EnvironmentWrite *write, int64_t
     return ops_of(store)->write(store, write, ret_version ? ret_version : &unused, err);
 }
 
+int store_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
+    return add->n ? ops_of(store)->add(store, add, err) : 0;
+}
+
 int store_environment_remove(Store *store, EnvironmentKey key, int64_t token, Err *err) {
     return ops_of(store)->remove(store, key, token, err);
 }
@@ -51,6 +55,10 @@ int store_environment_release(Store *store, const EnvironmentLease *lease, Err *
 int store_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, Err *err) {
     assert(claim->wanted < claim->n);
     return ops_of(store)->port_block(store, claim, ret, err);
+}
+
+int store_port_blocks(Store *store, Arena *arena, PortBlocksTaken *ret, Err *err) {
+    return ops_of(store)->port_blocks(store, arena, ret, err);
 }
 
 int store_environment_values(Store *store, const EnvironmentValues *values, Err *err) {

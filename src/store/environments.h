@@ -77,6 +77,14 @@ typedef struct EnvironmentWrite {
  * which. */
 MUST int store_environment_write(Store *store, const EnvironmentWrite *write, int64_t *ret_version,
                                  Err *err);
+/* Whole entries with all that is theirs, none of which is there yet, in one transaction: all of them
+ * or none. ERR_CONFLICT names the first that is there. */
+typedef struct EnvironmentAdd {
+    const char *project;
+    const EnvironmentEntry *at;
+    size_t n;
+} EnvironmentAdd;
+MUST int store_environments_add(Store *store, const EnvironmentAdd *add, Err *err);
 /* With its checkpoints, key-values and port block; its audit log stays, for the next of its name
  * (of the MAX_ENVIRONMENTS_REMOVED that were removed last). Unknown is fine. ERR_CONFLICT: the
  * lease is another's. */
@@ -114,6 +122,16 @@ typedef struct PortBlockClaim {
  * after it, round about. ERR_LIMIT: all n are taken. */
 MUST int store_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, Err *err);
 
+typedef struct PortBlock {
+    EnvironmentKey key;
+    uint32_t block;
+} PortBlock;
+typedef struct PortBlocksTaken {
+    PortBlock *at; /* by block */
+    size_t n;
+} PortBlocksTaken;
+MUST int store_port_blocks(Store *store, Arena *arena, PortBlocksTaken *ret, Err *err);
+
 /* ---- key-values of an environment, set by people and hooks ---- */
 typedef struct EnvironmentValues {
     EnvironmentKey key;
@@ -131,10 +149,12 @@ typedef struct EnvironmentStoreOps {
     int (*change)(Store *, int64_t *ret, Err *);
     int (*get)(Store *, const EnvironmentRead *, Arena *, StoredEnvironment *ret, Err *);
     int (*write)(Store *, const EnvironmentWrite *, int64_t *ret_version, Err *);
+    int (*add)(Store *, const EnvironmentAdd *, Err *);
     int (*remove)(Store *, EnvironmentKey, int64_t token, Err *);
     int (*lease)(Store *, const EnvironmentLease *, Arena *, EnvironmentLease *ret, Err *);
     int (*renew)(Store *, const EnvironmentLease *, Err *);
     int (*release)(Store *, const EnvironmentLease *, Err *);
     int (*port_block)(Store *, const PortBlockClaim *, uint32_t *ret, Err *);
+    int (*port_blocks)(Store *, Arena *, PortBlocksTaken *ret, Err *);
     int (*values)(Store *, const EnvironmentValues *, Err *);
 } EnvironmentStoreOps;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What environments have beside their entries: leases and port blocks. */
+#include <stdlib.h>
+
 #include "store/environment_copy.h"
 #include "store/environment_rules.h"
 #include "store/mem/mem_store.h"
@@ -95,6 +97,20 @@ static void take(MemStore *m, EnvironmentKey key, uint32_t number) {
     block->key = environment_key_copy(key, &block->arena);
     block->block = number;
     VEC_PUSH(m->blocks, block);
+}
+
+static int by_block(const void *a, const void *b) {
+    return (int)((const PortBlock *)a)->block - (int)((const PortBlock *)b)->block;
+}
+
+int mem_port_blocks(Store *store, Arena *arena, PortBlocksTaken *ret, Err *err) {
+    const MemStore *m = mem_store(store);
+    *ret = (PortBlocksTaken){.at = arena_alloc(arena, (m->blocks.n + 1) * sizeof(*ret->at))};
+    for (size_t i = 0; i < m->blocks.n; i++)
+        ret->at[ret->n++] = (PortBlock){environment_key_copy(m->blocks.at[i]->key, arena),
+                                        m->blocks.at[i]->block};
+    qsort(ret->at, ret->n, sizeof(*ret->at), by_block);
+    return 0;
 }
 
 int mem_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, Err *err) {

@@ -132,6 +132,32 @@ int mem_environment_write(Store *store, const EnvironmentWrite *write, int64_t *
     return 0;
 }
 
+int mem_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
+    MemStore *m = mem_store(store);
+    for (size_t i = 0; i < add->n; i++) {
+        EnvironmentKey key = {add->project, add->at[i].name};
+        const MemEnvironment *e = find(m, key);
+        if (e && e->there)
+            return environment_is_there(key, err);
+    }
+    for (size_t i = 0; i < add->n; i++) {
+        const EnvironmentEntry *entry = &add->at[i];
+        EnvironmentKey key = {add->project, entry->name};
+        const EnvironmentWrite write = {.key = key,
+                                        .entry = entry,
+                                        .steps = entry->steps.at,
+                                        .step_n = entry->steps.n,
+                                        .audit = entry->audit.at,
+                                        .audit_n = entry->audit.n};
+        int64_t version;
+        if (mem_environment_write(store, &write, &version, err) < 0 ||
+            mem_environment_values(
+                store, &(EnvironmentValues){.key = key, .set = &entry->values}, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static void drop(MemStore *m, size_t i) {
     MemEnvironment *e = m->environments.at[i];
     m->forgotten = e->stored.change > m->forgotten ? e->stored.change : m->forgotten;

@@ -40,7 +40,9 @@ static const EnvironmentStoreOps environment_ops = {.list = mem_environments,
                                                     .renew = mem_environment_renew,
                                                     .release = mem_environment_release,
                                                     .port_block = mem_port_block,
-                                                    .values = mem_environment_values};
+                                                    .values = mem_environment_values,
+                                                    .add = mem_environments_add,
+                                                    .port_blocks = mem_port_blocks};
 
 static const StoreOps ops = {.close = close_store,
                              .leases = mem_leases,

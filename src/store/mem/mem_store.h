@@ -52,6 +52,7 @@ int mem_environments(Store *, int64_t since, Arena *, StoredEnvironments *ret, E
 int mem_change(Store *, int64_t *ret, Err *);
 int mem_environment(Store *, const EnvironmentRead *, Arena *, StoredEnvironment *ret, Err *);
 int mem_environment_write(Store *, const EnvironmentWrite *, int64_t *ret_version, Err *);
+int mem_environments_add(Store *, const EnvironmentAdd *, Err *);
 int mem_environment_remove(Store *, EnvironmentKey, int64_t token, Err *);
 int mem_environment_values(Store *, const EnvironmentValues *, Err *);
 
@@ -61,4 +62,5 @@ int mem_environment_renew(Store *, const EnvironmentLease *, Err *);
 int mem_environment_release(Store *, const EnvironmentLease *, Err *);
 MUST int mem_token_check(MemStore *, EnvironmentKey, int64_t token, Err *);
 int mem_port_block(Store *, const PortBlockClaim *, uint32_t *ret, Err *);
+int mem_port_blocks(Store *, Arena *, PortBlocksTaken *ret, Err *);
 void mem_port_block_free(MemStore *, EnvironmentKey);

@@ -203,6 +203,42 @@ int sqlite_environment_write(Store *store, const EnvironmentWrite *write, int64_
     return r;
 }
 
+/* ---- whole ones ---- */
+
+static int put_whole(Database *d, EnvironmentKey key, const EnvironmentEntry *entry, Change *c,
+                     Err *err) {
+    const EnvironmentWrite write = {.key = key,
+                                    .entry = entry,
+                                    .steps = entry->steps.at,
+                                    .step_n = entry->steps.n,
+                                    .audit = entry->audit.at,
+                                    .audit_n = entry->audit.n};
+    if (sqlite_row(d, key, &c->row, err) < 0)
+        return -1;
+    if (c->row.there)
+        return environment_is_there(key, err);
+    if (put_all(d, &write, c, err) < 0)
+        return -1;
+    for (size_t i = 0; i < entry->values.n; i++)
+        if (put_value(d, c->row.id, &entry->values.at[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+int sqlite_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
+    Database *d = sqlite_shared(store);
+    Change c = {0};
+    int r = 0;
+    if (database_write(d, err) < 0)
+        return -1;
+    arena_init(&c.arena);
+    for (size_t i = 0; r == 0 && i < add->n; i++)
+        r = put_whole(d, (EnvironmentKey){add->project, add->at[i].name}, &add->at[i], &c, err);
+    r = database_end(d, r, err);
+    arena_deinit(&c.arena);
+    return r;
+}
+
 /* ---- removed ---- */
 
 /* Of those that were removed only so many are kept. */

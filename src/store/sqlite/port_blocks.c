@@ -65,6 +65,35 @@ int sqlite_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, 
     return 0;
 }
 
+static int read_blocks(Database *d, Arena *arena, PortBlocksTaken *ret, Err *err) {
+    Query q;
+    size_t cap = 0;
+    int r;
+    if (query_begin(&q, d, "SELECT block, project, name FROM port_block ORDER BY block", err) < 0)
+        return -1;
+    while ((r = query_step(&q, err)) > 0) {
+        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
+        PortBlock *block = &ret->at[ret->n++];
+        block->block = (uint32_t)query_get_int(&q);
+        block->key.project = query_get_text(&q, arena);
+        block->key.name = query_get_text(&q, arena);
+    }
+    query_end(&q);
+    return r;
+}
+
+int sqlite_port_blocks(Store *store, Arena *arena, PortBlocksTaken *ret, Err *err) {
+    Database *d = sqlite_shared(store);
+    PortBlocksTaken blocks = {0};
+    if (!database_absent(d)) {
+        if (database_read(d, err) < 0 ||
+            database_end(d, read_blocks(d, arena, &blocks, err), err) < 0)
+            return -1;
+    }
+    *ret = blocks;
+    return 0;
+}
+
 int sqlite_port_block_free(Database *d, EnvironmentKey key, Err *err) {
     Query q;
     if (query_begin(&q, d, "DELETE FROM port_block WHERE project = ? AND name = ?", err) < 0)

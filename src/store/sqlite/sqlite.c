@@ -33,7 +33,9 @@ static const EnvironmentStoreOps environment_ops = {.list = sqlite_environments,
                                                     .renew = sqlite_environment_renew,
                                                     .release = sqlite_environment_release,
                                                     .port_block = sqlite_port_block,
-                                                    .values = sqlite_environment_values};
+                                                    .values = sqlite_environment_values,
+                                                    .add = sqlite_environments_add,
+                                                    .port_blocks = sqlite_port_blocks};
 
 static const StoreOps ops = {.close = close_store,
                              .leases = sqlite_leases,

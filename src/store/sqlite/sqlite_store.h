@@ -36,6 +36,7 @@ MUST int sqlite_row(Database *, EnvironmentKey, EnvironmentRow *ret, Err *);
 
 /* environments_write.c */
 int sqlite_environment_write(Store *, const EnvironmentWrite *, int64_t *ret_version, Err *);
+int sqlite_environments_add(Store *, const EnvironmentAdd *, Err *);
 int sqlite_environment_remove(Store *, EnvironmentKey, int64_t token, Err *);
 int sqlite_environment_values(Store *, const EnvironmentValues *, Err *);
 
@@ -49,4 +50,5 @@ MUST int sqlite_token_check(Database *, EnvironmentKey, int64_t token, Err *);
 
 /* port_blocks.c */
 int sqlite_port_block(Store *, const PortBlockClaim *, uint32_t *ret, Err *);
+int sqlite_port_blocks(Store *, Arena *, PortBlocksTaken *ret, Err *);
 MUST int sqlite_port_block_free(Database *, EnvironmentKey, Err *);

@@ -304,6 +304,46 @@ EACH_STORE(what_is_removed_leaves_only_its_audit_log, 30) {
     CHECK_STR(found.entry.audit.at[0].message, "first");
 }
 
+EACH_STORE(whole_ones_are_added_all_or_none, 30) {
+    EnvironmentEntry entries[] = {full_entry("b"), full_entry("c"), full_entry("a")};
+    Checkpoint step = step_of("create", CHECKPOINT_COMPLETED);
+    AuditEntry audit[] = {audit_of("created", "first"), audit_of("imported", NULL)};
+    StrPair pair = {"A", "1"};
+    for (size_t i = 0; i < 3; i++) {
+        entries[i].steps = (Checkpoints){&step, 1};
+        entries[i].audit = (AuditLog){audit, 2};
+        entries[i].values = (StrMap){&pair, 1};
+    }
+    CHECK_EQ(make(store, "a"), 1);
+    EnvironmentAdd add = {"/shop/thole.yaml", entries, 3};
+    CHECK_EQ(store_environments_add(store, &add, &err), -1);
+    CHECK_EQ(err.kind, ERR_CONFLICT);
+    CHECK_HAS(err.msg, "environment 'a' is there already");
+    CHECK_EQ(listed(store, 0).n, 1);
+    add.n = 2;
+    CHECK_EQ(store_environments_add(store, &add, &err), 0);
+    CHECK_EQ(listed(store, 0).n, 3);
+    StoredEnvironment found = got(store, "c");
+    CHECK(found.entry.steps.n == 1 && found.entry.values.n == 1 && found.entry.audit.n == 2);
+    CHECK_STR(found.entry.audit.at[1].action, "imported");
+    CHECK_STR(found.entry.compute->host, "far.example");
+    CHECK(found.version > 0);
+}
+
+EACH_STORE(blocks_of_ports_are_listed, 30) {
+    uint32_t block;
+    PortBlocksTaken taken;
+    CHECK_EQ(store_port_blocks(store, &arena, &taken, &err), 0);
+    CHECK_EQ(taken.n, 0);
+    CHECK_EQ(store_port_block(store, &(PortBlockClaim){key_of("b"), 7, 40}, &block, &err), 0);
+    CHECK_EQ(store_port_block(store, &(PortBlockClaim){key_of("a"), 3, 40}, &block, &err), 0);
+    CHECK_EQ(store_port_blocks(store, &arena, &taken, &err), 0);
+    ASSERT(taken.n == 2);
+    CHECK(taken.at[0].block == 3 && taken.at[1].block == 7);
+    CHECK_STR(taken.at[0].key.name, "a");
+    CHECK_STR(taken.at[1].key.project, "/shop/thole.yaml");
+}
+
 EACH_STORE(key_values_are_set_and_unset, 30) {
     StrPair pairs[] = {{"A", "1"}, {"B", ""}, {"C", "x\ny"}}, again = {"B", "2"};
     const char *gone[] = {"A", "unknown"};
