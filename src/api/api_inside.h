@@ -61,6 +61,8 @@ void serve_target_trigger(Api *api, Request *request, const RouteMatch *match);
 /* patch.c: the `spec` of a merge patch (NULL: it changes nothing), whose conditions hold. -1: it
  * was answered. */
 MUST int request_patch(Request *request, Object *object, const Value **ret);
+/* The whole of a merge patch; NULL: an empty one. */
+MUST int request_merge_patch(Request *request, const Value **ret);
 void serve_session_patch(Api *api, Request *request, const RouteMatch *match);
 void serve_target_patch(Api *api, Request *request, const RouteMatch *match);
 void serve_target_enabled(Api *api, Request *request, const RouteMatch *match);
@@ -100,6 +102,12 @@ void serve_environment_steps(Api *api, Request *request, const RouteMatch *match
 void serve_environment_step_view(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_variables(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_infrastructure(Api *api, Request *request, const RouteMatch *match);
+/* environment_values.c */
+void serve_environment_values(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_values_patch(Api *api, Request *request, const RouteMatch *match);
+/* environment_state.c */
+void serve_environment_state(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_import(Api *api, Request *request, const RouteMatch *match);
 /* backends.c */
 void serve_backends(Api *api, Request *request, const RouteMatch *match);
 void serve_leftovers_delete(Api *api, Request *request, const RouteMatch *match);

@@ -39,7 +39,15 @@ int environment_read_client(Request *request, const Value *body, OperationAsk *a
     client_body_read(body, request->arena, client);
     if (client->cause_n)
         return environment_bad(request, client->causes[0].field, client->causes[0].message);
-    ask->client = &client->client;
+    ask->client = client->has_client ? &client->client : NULL;
+    return 0;
+}
+
+int environment_project_param(Api *api, Request *request, const char *project, const char **ret) {
+    if (!project || project[0] != '/')
+        return param_bad(request, "project", project ? project : "",
+                         "it is the absolute path of a config file");
+    *ret = arena_strdup(request->arena, environments_project_of(api->options.engine, project));
     return 0;
 }
 
@@ -77,12 +85,6 @@ void environment_begin_look(Api *api, Request *request, const LookAsk *ask) {
         environment_refuse(request, ask->ask->name, &report, &err);
 }
 
-/* As who has asked last would see it. */
-static int take_client(Request *request, const Environment *environment, OperationAsk *ask) {
-    ask->client = environment_client(environment);
-    return ask->client ? 0 : environment_read_client(request, NULL, ask);
-}
-
 const SeenEnvironment *environment_seen(Api *api, Request *request, const RouteMatch *match,
                                         OperationAsk *ask, unsigned parts) {
     if (waiting_of(request)->stage == WAITED_FOR_LOOK)
@@ -90,8 +92,9 @@ const SeenEnvironment *environment_seen(Api *api, Request *request, const RouteM
     const StoredEnvironment *stored =
         environment_stored(api, request, match, ENVIRONMENT_STEPS | ENVIRONMENT_VALUES);
     Environment *environment = stored ? find_environment(api, request, match) : NULL;
-    if (!environment || take_client(request, environment, ask) < 0)
+    if (!environment)
         return NULL;
+    ask->client = environment_client(environment); /* as who has asked last would see it */
     ask->file = environment_project(environment);
     ask->name = stored->entry.name;
     ask->kind = stored->entry.status == ENVIRONMENT_DELETING ? OPERATION_DELETE : OPERATION_CREATE;

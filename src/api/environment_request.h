@@ -19,10 +19,12 @@ typedef enum WaitedFor {
 int environment_bad(Request *request, const char *field, const char *what);
 /* Answers; `report` is of the config. */
 void environment_refuse(Request *request, const char *name, const Report *report, const Err *err);
-/* {client} of a body (NULL: it says nothing); who says nothing of himself has what the server
- * has. */
+/* {client} of a body. */
 MUST int environment_read_client(Request *request, const Value *body, OperationAsk *ask);
 
+/* The project that a config file (NULL: none was given) is of; -1: answered with 400. */
+MUST int environment_project_param(Api *api, Request *request, const char *project,
+                                   const char **ret);
 /* Like find_object(). */
 Environment *find_environment(Api *api, Request *request, const RouteMatch *match);
 /* The environment with these parts (EnvironmentParts); NULL: it is waited for, or answered. */

@@ -5,6 +5,7 @@
 #include "api/environment_request.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "spec/environment_name.h"
 
 /* ---- steps ---- */
 
@@ -99,7 +100,10 @@ static void reply_plan(Request *request, const SeenEnvironment *seen) {
 void serve_environment_dry_run(Api *api, Request *request, const OperationAsk *ask) {
     const Waiting *waited = waiting_of(request);
     Environment *known = environment_find(api->options.engine, ask->file, ask->name);
-    if (waited->stage == WAITED_FOR_LOOK) {
+    Err err;
+    if (environment_name_check(ask->name, &err) < 0)
+        reply_err(request, &err);
+    else if (waited->stage == WAITED_FOR_LOOK) {
         reply_plan(request, waited->result);
     } else if (waited->stage == WAITED_FOR_MIRROR && known) {
         unsigned parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES;

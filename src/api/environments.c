@@ -12,7 +12,8 @@
 
 /* A session may lie in a worktree, too. */
 static bool concerns_environments(RouteId id) {
-    return str_same(routes[id].resource, "environments") || id == ROUTE_SESSION_CREATE;
+    const char *resource = routes[id].resource;
+    return (resource && str_starts(resource, "environment")) || id == ROUTE_SESSION_CREATE;
 }
 
 bool environments_wait(Api *api, Request *request, const RouteMatch *match) {

@@ -76,16 +76,20 @@ static int check_metadata(Request *request, Object *object, const Value *metadat
                : 0;
 }
 
-int request_patch(Request *request, Object *object, const Value **ret) {
-    static const char *const known[] = {"apiVersion", "kind", "metadata", "spec"};
-    const Value *body;
+int request_merge_patch(Request *request, const Value **ret) {
     if (!is_merge_patch(request_header(request, "Content-Type"))) {
         reply_status(request, 415, "UnsupportedMediaType",
                      "the body of the request was in an unknown format - accepted media types "
                      "include: " MERGE_PATCH);
         return -1;
     }
-    if (request_body_json(request, &body) < 0)
+    return request_body_json(request, ret);
+}
+
+int request_patch(Request *request, Object *object, const Value **ret) {
+    static const char *const known[] = {"apiVersion", "kind", "metadata", "spec"};
+    const Value *body;
+    if (request_merge_patch(request, &body) < 0)
         return -1;
     for (size_t i = 0; body && i < body->map.n; i++) {
         bool fine = false;

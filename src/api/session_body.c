@@ -357,6 +357,4 @@ void client_body_read(const Value *body, Arena *arena, SessionBody *ret) {
     Reader r = {arena, ret};
     *ret = (SessionBody){.cause_n = 0};
     read_client(&r, body, "");
-    if (!ret->has_client)
-        use_own_env(&r);
 }

@@ -28,6 +28,5 @@ void review_body_read(const Value *body, Arena *arena, SessionBody *ret);
 /* Fields of a map that nobody knows (`known` ends with NULL) are added to ret->unknown. */
 void body_check_known(const Value *map, const char *path, const char *const *known, Arena *arena,
                       SessionBody *ret);
-/* {client} of any body; `unknown` and `causes` are filled likewise. One that says nothing of itself
- * gets the environment that the server has. */
+/* {client} of any body; `unknown` and `causes` are filled likewise. */
 void client_body_read(const Value *body, Arena *arena, SessionBody *ret);

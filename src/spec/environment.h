@@ -129,7 +129,7 @@ typedef struct EnvironmentState {
 typedef enum EntryForm {
     ENTRY_STORED, /* with all of ours, as a store keeps it; times are in UTC */
     ENTRY_SEED,   /* for previewctl: only its words; ours below the key `thole` */
-    ENTRY_SHOWN,  /* likewise, but without audit log, and values of outputs and key-values masked */
+    ENTRY_SHOWN,  /* likewise, but values of outputs and key-values are masked */
 } EntryForm;
 
 /* What is unknown goes along, what stood below `thole` below `thole`. A started checkpoint is left

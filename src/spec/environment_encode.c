@@ -154,7 +154,7 @@ static void put_audit(Put *put, const AuditEntry *entry) {
 }
 
 static void put_audit_log(Put *put, const AuditLog *log) {
-    if (log->n == 0 || put->form == ENTRY_SHOWN)
+    if (log->n == 0)
         return;
     json_kv_array(put->out, "auditLog");
     for (size_t i = 0; i < log->n; i++)

@@ -2,82 +2,10 @@
 """What is seen of environments without doing anything to them: steps, plans, files, variables, key-values, infrastructure."""
 
 import json
-import pathlib
-import urllib.parse
 
 import pytest
 
-from git_repository import Repository
-
-API = "/apis/thole.dev/v1alpha1"
-CONFIG = {
-    "version": 1, "name": "shop",
-    "provisioner": {"services": {"db": {"outputs": ["URL"], "seed": "echo seed >>$LEDGER; echo URL=postgres://u:hunter2@h/$THOLE_ENV_NAME"}}},
-    "services": {
-        "web": {"command": "exec sleep 1000", "path": "web", "env": {
-            "DB": "{{provisioner.db.URL}}?x=1", "PORT": "{{self.port}}", "PLAIN": "yes", "NAMED": "by its name"}, "secrets": ["NAMED"]},
-        "worker": {"command": "exec sleep 1000"},
-    },
-    "runner": {"after": {"command": "echo after >>$LEDGER", "allow_cache": False}},
-}
-
-
-class Shop:
-    """A project in a repository, and its environments."""
-
-    def __init__(self, thole):
-        self.thole = thole
-        self.write(CONFIG)
-        thole.file("web/index.html", "hello\n")
-        thole.file(".gitignore", ".env.local\n.thole.json\n.thole/\n")
-        self.repository = Repository.of(thole)
-
-    def write(self, config):
-        self.thole.config(config)
-
-    @property
-    def file(self):
-        return str(self.thole.project / "thole.yaml")
-
-    def create(self, name="feat-x", *words):
-        self.thole.run("env", "create", name, *words)
-        return self.object(name)
-
-    def objects(self, **filters):
-        query = "?" + urllib.parse.urlencode(filters) if filters else ""
-        return {item["spec"]["name"]: item for item in self.get(f"{API}/environments{query}")["items"]}
-
-    def object(self, name="feat-x"):
-        return self.objects()[name]
-
-    def path(self, below="", name="feat-x"):
-        metadata = self.object(name)["metadata"]
-        return f"{API}/namespaces/{metadata['namespace']}/environments/{metadata['name']}{below}"
-
-    def get(self, path, code=200):
-        status, body = self.thole.api(path)
-        assert status == code, body
-        return body if code == 200 else body["message"]
-
-    def look(self, below, code=200, name="feat-x"):
-        return self.get(self.path(f"/{below}", name), code)
-
-    def steps(self, name="feat-x"):
-        return {step["name"]: step for step in self.look("steps", name=name)["steps"]}
-
-    def plan(self, name="feat-x", **spec):
-        status, body = self.thole.api(f"{API}/environments?dryRun=All", "POST", {"spec": {"name": name, "project": self.file, **spec}})
-        assert status == 200, body
-        return {step["name"]: step for step in body["steps"]}
-
-    def worktree(self, name="feat-x"):
-        return pathlib.Path(self.object(name)["spec"]["path"])
-
-    def everything(self):
-        """All there is on disk of it, but for what logs and databases say."""
-        roots = [self.thole.project, self.thole.state / "environments", self.thole.state / "worktrees"]
-        return {str(path): path.read_bytes() for root in roots for path in root.rglob("*")
-                if path.is_file() and "/.git/" not in str(path) and "runs" not in path.parts}
+from env_shop import API, CONFIG, Shop
 
 
 @pytest.fixture
@@ -97,3 +25,184 @@ def test_steps_say_what_was_done_and_what_is_stale(shop):
     steps = shop.steps()
     assert steps["generate_env"]["stale"] and ".env.local" in steps["generate_env"]["why"], steps["generate_env"]
     assert not steps["seed_db"]["stale"]
+
+
+def test_a_changed_config_makes_stale_what_is_made_from_it(shop):
+    shop.create()
+    changed = json.loads(json.dumps(CONFIG))
+    changed["provisioner"]["services"]["db"]["seed"] += "-2"
+    shop.write(changed)
+    steps = shop.steps()
+    stale = [name for name, step in steps.items() if step["stale"]]
+    assert stale == ["seed_db", "build_manifest", "write_manifest", "generate_env", "start_services", "runner_after"], steps
+    assert "has changed" in steps["seed_db"]["why"] and "seed_db is done again" in steps["build_manifest"]["why"]
+
+
+def test_a_look_changes_nothing(shop):
+    shop.create()
+    (shop.worktree() / "web" / ".env.local").write_text("mine\n")
+    before, ledger = shop.everything(), shop.thole.ledger()
+    entry = shop.look("entry?audit=true&reveal=true")
+    for below in ("steps", "step?name=generate_env", "step?name=seed_db", "variables", "variables?service=web", "values", "infrastructure"):
+        shop.look(below)
+    shop.plan()
+    shop.plan("feat-y")
+    shop.plan(**{"from": "seed_db"})
+    assert shop.everything() == before and shop.thole.ledger() == ledger
+    assert shop.look("entry?audit=true&reveal=true") == entry and list(shop.objects()) == ["feat-x"]
+
+
+def test_a_plan_of_one_that_is_not_there(shop):
+    plan = shop.plan()
+    assert list(plan) == ["create_compute", "allocate_ports", "seed_db", "build_manifest", "write_manifest", "generate_env", "start_services",
+                          "runner_after"]
+    assert all(step["verdict"] == "run" and "why" not in step for step in plan.values()), plan
+    assert list(shop.plan(provisionOnly=True)) == list(plan)[:5]
+    assert not shop.objects() and not (shop.thole.state / "worktrees").exists()
+    assert shop.thole.run("env", "create", "feat-x", "--dry-run").out.count(" run\n") == 8
+
+
+def test_a_plan_of_one_that_is_there(shop):
+    shop.create()
+    plan = shop.plan()
+    verdicts = {name: step["verdict"] for name, step in plan.items()}
+    assert verdicts == {"create_compute": "verify", "allocate_ports": "skip", "seed_db": "skip", "build_manifest": "skip",
+                        "write_manifest": "verify", "generate_env": "verify", "start_services": "verify", "runner_after": "run"}
+    assert plan["runner_after"]["why"] == "it runs each time"
+    plan = shop.plan(**{"from": "generate_env"})
+    assert [name for name, step in plan.items() if step["verdict"] == "run"] == ["generate_env", "start_services", "runner_after"]
+    assert "--from generate_env" in plan["generate_env"]["why"]
+    assert {step["verdict"] for step in shop.plan(noCache=True).values()} == {"run"}
+    status, body = shop.thole.api(f"{API}/environments?dryRun=All", "POST",
+                                  {"spec": {"name": "feat-x", "project": shop.file, "from": "generat_env"}})
+    assert status == 404 and "generate_env" in body["message"], body
+
+
+def test_a_plan_of_a_bad_config_or_name(shop):
+    status, body = shop.thole.api(f"{API}/environments?dryRun=All", "POST", {"spec": {"name": "-x", "project": shop.file}})
+    assert status == 422 and "name" in body["message"], body
+    shop.write({"version": 1, "services": {"web": {"comand": "x"}}})
+    status, body = shop.thole.api(f"{API}/environments?dryRun=All", "POST", {"spec": {"name": "feat-x", "project": shop.file}})
+    assert status == 422 and body["details"]["problems"], body
+
+
+def test_what_a_step_writes(shop):
+    shop.create()
+    file = shop.worktree() / "web" / ".env.local"
+    view = shop.look("step?name=generate_env")
+    assert view == {"path": "web/.env.local", "text": file.read_text(), "now": file.read_text()}
+    file.write_text("mine\n")
+    assert shop.look("step?name=generate_env")["now"] == "mine\n"
+    file.unlink()
+    assert shop.look("step?name=generate_env")["now"] is None
+    manifest = shop.look("step?name=write_manifest")
+    assert manifest["path"] == ".thole.json" and json.loads(manifest["text"])["env_name"] == "feat-x" and manifest["now"] == manifest["text"]
+    assert shop.look("step?name=seed_db") == {"hook": "seed_db", "command": CONFIG["provisioner"]["services"]["db"]["seed"]}
+    assert shop.look("step?name=allocate_ports") == {"files": []}
+    assert "did you mean seed_db" in shop.look("step?name=sed_db", 404)
+    printed = shop.thole.run("env", "step", "feat-x", "generate_env", "--print")
+    assert "DB=" in printed.out and "hunter2" in printed.out
+
+
+def test_variables_of_hooks(shop):
+    made = shop.create()
+    view = shop.look("variables")
+    variables = view["variables"]
+    assert view["path"] == made["spec"]["path"]
+    for prefix in ("THOLE_", "PREVIEWCTL_"):
+        assert variables[prefix + "ENV_NAME"] == "feat-x" and variables[prefix + "BRANCH"] == "feat-x"
+        assert variables[prefix + "WORKTREE_PATH"] == made["spec"]["path"]
+        assert variables[prefix + "PORT_WEB"] == str(made["status"]["ports"]["web"])
+    assert "PATH" not in variables and "HOME" not in variables
+
+
+def test_variables_of_a_service_are_those_of_its_file(shop):
+    made = shop.create()
+    seen = shop.look("variables?service=web&reveal=true")["variables"]
+    assert seen == {"DB": "postgres://u:hunter2@h/feat-x?x=1", "PORT": str(made["status"]["ports"]["web"]), "PLAIN": "yes",
+                    "NAMED": "by its name"}
+    masked = shop.look("variables?service=web")["variables"]
+    assert masked == {**seen, "DB": "********", "NAMED": "********"}
+    assert shop.look("variables?service=worker")["variables"] == {}
+    assert 'shop has no service "wob"; did you mean web?' in shop.look("variables?service=wob", 404)
+    result = shop.thole.run("env", "env", "feat-x", "web", "--reveal")
+    assert "DB='postgres://u:hunter2@h/feat-x?x=1'" in result.out, result
+
+
+def set_values(shop, values, code=200):
+    status, body = shop.thole.api(shop.path("/values"), "PATCH", values, headers={"Content-Type": "application/merge-patch+json"})
+    assert status == code, body
+    return body if code == 200 else body["message"]
+
+
+def test_key_values(shop):
+    shop.create()
+    assert set_values(shop, {"TOKEN": "s3cret", "empty": "", "a-b": "x=1\ny"}) == {
+        "values": {"TOKEN": "********", "empty": "********", "a-b": "********"}}
+    assert shop.look("values?reveal=true")["values"] == {"TOKEN": "s3cret", "empty": "", "a-b": "x=1\ny"}
+    assert shop.look("variables")["variables"]["THOLE_STORE_TOKEN"] == "********"
+    assert shop.look("variables?reveal=true")["variables"]["THOLE_STORE_TOKEN"] == "s3cret"
+    set_values(shop, {"TOKEN": None, "NEW": "n", "unknown": None})
+    assert shop.look("values?reveal=true")["values"] == {"NEW": "n", "empty": "", "a-b": "x=1\ny"}
+    assert '"1x" is no name of a key-value' in set_values(shop, {"A": "1", "1x": "2"}, 422)
+    assert "expected a string" in set_values(shop, {"A": "1", "B": 2}, 422)
+    assert "A" not in shop.look("values")["values"]
+    audit = [entry for entry in shop.look("entry?audit=true")["auditLog"] if entry["action"].startswith("value_")]
+    assert [(entry["action"], entry["message"]) for entry in audit] == [
+        ("value_set", "TOKEN, a-b, empty"), ("value_set", "NEW; unset: TOKEN, unknown")], audit
+    assert "s3cret" not in json.dumps(shop.look("entry?audit=true"))
+
+
+def test_key_values_by_hand(shop):
+    shop.create()
+    run = shop.thole.run
+    run("env", "store", "set", "feat-x", "TOKEN=s3cret", "URL=a=b")
+    assert run("env", "store", "get", "feat-x", "URL").out == "a=b\n"
+    assert run("env", "store", "list", "feat-x").out == "TOKEN=********\nURL=********\n"
+    assert run("env", "store", "list", "feat-x", "--reveal").out == "TOKEN=s3cret\nURL=a=b\n"
+    run("env", "store", "unset", "feat-x", "TOKEN")
+    assert run("env", "store", "list", "feat-x", "--reveal").out == "URL=a=b\n"
+    assert "no name of a key-value" in run("env", "store", "set", "feat-x", "1x=2", code=2).err
+
+
+def test_key_values_are_set_while_a_hook_runs(thole):
+    """Whatever an operation holds: nothing is lost on either side."""
+    shop = Shop(thole)
+    config = json.loads(json.dumps(CONFIG))
+    config["provisioner"]["services"]["db"]["seed"] = "echo in >>$LEDGER; until [ -e $GO ]; do sleep 0.05; done; echo URL=x; echo GLOBAL_HOOKED=yes"
+    shop.write(config)
+    go = thole.base / "go"
+    live = thole.popen("env", "create", "feat-x", env={"GO": str(go)})
+    thole.wait_ledger("in")
+    set_values(shop, {"MINE": "1"})
+    go.touch()
+    assert live.wait() == 0, live
+    assert shop.look("values?reveal=true")["values"] == {"HOOKED": "yes", "MINE": "1"}
+
+
+def test_lists_of_a_project_and_of_a_place(shop):
+    made = shop.create()
+    shop.create("feat-y")
+    tree = shop.worktree()
+    assert set(shop.objects(project=shop.file)) == {"feat-x", "feat-y"}
+    assert set(shop.objects(project=tree / "thole.yaml")) == {"feat-x", "feat-y"}
+    assert not shop.objects(project=tree / "web" / "thole.yaml") and not shop.objects(project="/nowhere/thole.yaml")
+    assert set(shop.objects(at=tree)) == set(shop.objects(at=tree / "web" / "index.html")) == {"feat-x"}
+    assert not shop.objects(at=shop.thole.project) and not shop.objects(at=f"{tree}y")
+    assert set(shop.objects(at=tree, project=shop.file)) == {"feat-x"}
+    assert "absolute path" in shop.get(f"{API}/environments?at=.", 400)
+    assert made["metadata"]["name"] in shop.thole.run("env", "show", cwd=tree / "web").out
+
+
+def test_infrastructure_where_there_is_none(shop):
+    shop.create()
+    assert shop.look("infrastructure") == {"running": False, "services": []}
+
+
+def test_a_table_of_environments(shop):
+    shop.create()
+    accept = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"}
+    status, table = shop.thole.api(f"{API}/environments", headers=accept)
+    assert status == 200 and [column["name"] for column in table["columnDefinitions"] if not column["priority"]] == [
+        "Name", "Status", "Branch", "Mode", "Age", "Path"]
+    assert table["rows"][0]["cells"][:4] == ["feat-x", "running", "feat-x", "local"]

@@ -123,6 +123,9 @@ void environment_encode_brief(Object *object, JsonWriter *out);
 Operation *operation_new(Environment *environment, const OperationAsk *ask, Report *report,
                          Err *err);
 void operation_begin(Operation *operation);
+/* Of audit logs: this machine, and who has asked; NULL: somebody who did not say who he is. */
+const char *operation_machine(Arena *arena);
+const char *operation_user(const StrMap *client_env, Arena *arena);
 /* As the store has it; as it would be made; and the lifecycle of it. */
 MUST int operation_copy_entry(Operation *operation, const EnvironmentEntry *entry, Err *err);
 void operation_make_entry(Operation *operation);

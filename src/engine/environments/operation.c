@@ -37,7 +37,7 @@ static void copy_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret) {
     }
 }
 
-static const char *hostname_of(Arena *arena) {
+const char *operation_machine(Arena *arena) {
     char name[256] = "";
     if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
         return "unknown";
@@ -63,8 +63,8 @@ static const ClientSetup *server_setup(Arena *arena) {
     return setup;
 }
 
-static const char *user_of(const OperationAsk *ask, Arena *arena) {
-    const char *name = strmap_get(&ask->client->env, "USER");
+const char *operation_user(const StrMap *env, Arena *arena) {
+    const char *name = env ? strmap_get(env, "USER") : getenv("USER");
     return name ? arena_strdup(arena, name) : arena_printf(arena, "uid %u", (unsigned)getuid());
 }
 
@@ -79,8 +79,8 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
     copy_ask(ask, arena, &operation->ask);
     if (!ask->client)
         operation->ask.client = server_setup(arena);
-    operation->machine = hostname_of(arena);
-    operation->user = user_of(&operation->ask, arena);
+    operation->machine = operation_machine(arena);
+    operation->user = operation_user(&operation->ask.client->env, arena);
     return operation_read_config(operation, report, err) < 0 ? operation_unref(operation)
                                                              : operation;
 }

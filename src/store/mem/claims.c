@@ -107,8 +107,8 @@ int mem_port_blocks(Store *store, Arena *arena, PortBlocksTaken *ret, Err *err) 
     const MemStore *m = mem_store(store);
     *ret = (PortBlocksTaken){.at = arena_alloc(arena, (m->blocks.n + 1) * sizeof(*ret->at))};
     for (size_t i = 0; i < m->blocks.n; i++)
-        ret->at[ret->n++] = (PortBlock){environment_key_copy(m->blocks.at[i]->key, arena),
-                                        m->blocks.at[i]->block};
+        ret->at[ret->n++] =
+            (PortBlock){environment_key_copy(m->blocks.at[i]->key, arena), m->blocks.at[i]->block};
     qsort(ret->at, ret->n, sizeof(*ret->at), by_block);
     return 0;
 }

@@ -151,8 +151,8 @@ int mem_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
                                         .audit_n = entry->audit.n};
         int64_t version;
         if (mem_environment_write(store, &write, &version, err) < 0 ||
-            mem_environment_values(
-                store, &(EnvironmentValues){.key = key, .set = &entry->values}, err) < 0)
+            mem_environment_values(store, &(EnvironmentValues){.key = key, .set = &entry->values},
+                                   err) < 0)
             return -1;
     }
     return 0;

@@ -8,6 +8,8 @@
 #include "engine/engine.h"
 #include "engine/environments/environment.h"
 #include "engine/environments/environment_look.h"
+#include "engine/environments/environment_state.h"
+#include "engine/environments/environment_values.h"
 #include "engine/events/event_stream.h"
 #include "engine/events/history.h"
 #include "engine/logs/log_hub.h"
@@ -54,6 +56,7 @@ struct Workflow {
 
 struct Environment {
     Object object;
+    Engine *engine;
     Loop *loop;
     EnvironmentEntry entry;
     ComputeAccess compute;
@@ -69,8 +72,10 @@ struct Engine {
     Workflow *workflow;       /* the only one, or NULL */
     Environment *environment; /* likewise */
     OperationAsk operation_asked;
-    unsigned looked_at; /* LOOK_…, of the last look */
-    bool bad_config;    /* a look is refused */
+    unsigned looked_at;   /* LOOK_…, of the last look */
+    bool bad_config;      /* a look is refused */
+    char values_set[256]; /* "A=1 B=2 -C" */
+    char imported[256];   /* "project: a b" */
     int refreshes;
     bool store_away, in_environment;
     char env_seen[256], names_seen[256];

@@ -22,6 +22,7 @@ static void encode(Object *object, JsonWriter *out) {
 Environment *fake_environment(Engine *engine, const char *space, const char *name) {
     Environment *environment = engine->environment = xcalloc(1, sizeof(*environment));
     environment->loop = engine->loop;
+    environment->engine = engine;
     environment->entry = (EnvironmentEntry){.name = name, .mode = "local", .branch = name};
     environment->object =
         (Object){.kind = OBJECT_ENVIRONMENT, .space = space, .name = name, .encode = encode};
@@ -164,6 +165,49 @@ Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err
         op_fail(op, ERR_NOT_FOUND, "there is none");
     else
         op_finish(op, &seen, sizeof(seen), NULL);
+    return op;
+}
+
+/* ---- key-values, state ---- */
+
+int environment_value_name_check(const char *name, Err *err) {
+    return strcmp(name, "1x") == 0 ? err_set(err, ERR_INVALID, "\"1x\" is no name") : 0;
+}
+
+Op *environment_set_values(Environment *environment, const ValuesAsk *ask, OpFn fn, void *arg) {
+    char *text = environment->engine->values_set;
+    size_t size = sizeof(environment->engine->values_set);
+    for (size_t i = 0; i < ask->set->n; i++)
+        snprintf(text + strlen(text), size - strlen(text), "%s=%s ", ask->set->at[i].name,
+                 ask->set->at[i].value);
+    for (size_t i = 0; i < ask->unset->n; i++)
+        snprintf(text + strlen(text), size - strlen(text), "-%s ", ask->unset->at[i]);
+    return environment_read(environment, ENVIRONMENT_VALUES, fn, arg);
+}
+
+Op *environments_export(Engine *engine, const char *project, bool audit, OpFn fn, void *arg) {
+    EnvironmentState state = {.version = 1};
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    if (engine->environment) {
+        state.environments.at = &engine->environment->entry;
+        state.environments.n = 1;
+    }
+    op_finish(op, &state, sizeof(state), NULL);
+    return op;
+}
+
+Op *environments_import(Engine *engine, const char *project, const EnvironmentState *state, OpFn fn,
+                        void *arg) {
+    size_t size = sizeof(engine->imported);
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    snprintf(engine->imported, size, "%s:", project);
+    for (size_t i = 0; i < state->environments.n; i++)
+        snprintf(engine->imported + strlen(engine->imported), size - strlen(engine->imported),
+                 " %s", state->environments.at[i].name);
+    if (engine->environment)
+        op_fail(op, ERR_CONFLICT, "nothing was imported: environment 'feat-x' is there already");
+    else
+        op_finish(op, NULL, 0, NULL);
     return op;
 }
 

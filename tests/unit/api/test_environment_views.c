@@ -111,7 +111,6 @@ TEST(steps_say_their_records)
     Front *front = front_with_one();
     check_rows(front, rows, COUNT(rows));
     CHECK_EQ(front->engine->looked_at, LOOK_STEPS);
-    CHECK(front->engine->operation_asked.client != NULL);
     front_free(front);
 }
 
@@ -188,4 +187,111 @@ TEST(a_dry_run_says_what_would_be_done)
         answer_free(&answer);
         front_free(front);
     }
+}
+
+/* ---- key-values ---- */
+
+#define MERGE "Content-Type: application/merge-patch+json\r\n"
+
+TEST(key_values_are_hidden_unless_they_are_to_be_seen)
+{
+    static const Row rows[] = {
+        {ONE "/values", 200, {"{\"values\":{\"TOKEN\":\"********\"}}"}},
+        {ONE "/values?reveal=true", 200, {"{\"values\":{\"TOKEN\":\"s3cret\"}}"}},
+    };
+    static StrPair pair = {"TOKEN", "s3cret"};
+    Front *front = front_with_one();
+    front->engine->environment->entry.values = (StrMap){&pair, 1};
+    check_rows(front, rows, COUNT(rows));
+    front_free(front);
+}
+
+TEST(key_values_are_patched)
+{
+    static const struct {
+        const char *type, *body;
+        int status;
+        const char *set, *says;
+    } rows[] = {
+        {MERGE, "{\"B\":\"2\",\"A\":\"\",\"L\":null}", 200, "A= B=2 -L ", "{\"values\":{}}"},
+        {MERGE, "{}", 200, "", "{\"values\":{}}"},
+        {MERGE, "{\"A\":\"1\",\"1x\":\"2\"}", 422, "", "\\\"1x\\\" is no name"},
+        {MERGE, "{\"A\":\"1\",\"B\":2}", 422, "", "values.B: expected a string, or null"},
+        {MERGE, "{\"A\":\"x\\u0000y\"}", 422, "", "values.A: it has a NUL byte"},
+        {MERGE, "[]", 400, "", "not an object"},
+        {JSON, "{\"A\":\"1\"}", 415, "", "merge-patch"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Front *front = front_with_one();
+        Answer answer = ask(front, "PATCH", ONE "/values", rows[i].type, rows[i].body);
+        CHECK_EQ(answer.status, rows[i].status);
+        CHECK_HAS(answer.body, rows[i].says);
+        CHECK_STR(front->engine->values_set, rows[i].set);
+        answer_free(&answer);
+        front_free(front);
+    }
+}
+
+/* ---- state ---- */
+
+TEST(the_state_is_previewctls)
+{
+    static const Row rows[] = {
+        {API "/environmentstate?project=/shop/thole.yaml",
+         200,
+         {"{\"version\":1,\"environments\":{\"feat-x\":{\"name\":\"feat-x\"",
+          "\"TOKEN\":\"********\""}},
+        {API "/environmentstate?project=/shop/thole.yaml&reveal=true", 200, {"s3cret"}},
+        {API "/environmentstate", 400, {"absolute path of a config file"}},
+        {API "/environmentstate?project=thole.yaml", 400, {"absolute path of a config file"}},
+    };
+    static StrPair pair = {"TOKEN", "s3cret"};
+    Front *front = front_with_one();
+    front->engine->environment->entry.values = (StrMap){&pair, 1};
+    check_rows(front, rows, COUNT(rows));
+    front_free(front);
+}
+
+TEST(a_state_is_taken_in_whole_or_not_at_all)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *imported, *says;
+    } rows[] = {
+        {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{\"a\":{},"
+         "\"b\":{\"name\":\"b\",\"status\":\"running\"}}}}",
+         200, "/shop/thole.yaml: a b", "{\"imported\":[\"a\",\"b\"]}"},
+        {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":2,\"environments\":{}}}", 422,
+         "", "nothing was imported"},
+        {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{\"a\":{},"
+         "\"../b\":{}}}}",
+         422, "", "nothing was imported"},
+        {"{\"project\":\"/shop/thole.yaml\",\"state\":[]}", 422, "", "nothing was imported"},
+        {"{\"project\":\"/shop/thole.yaml\"}", 422, "", "nothing was imported"},
+        {"{\"state\":{\"version\":1,\"environments\":{}}}", 400, "", "config file"},
+        {"{\"project\":7}", 400, "", "config file"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Front *front = front_new();
+        Answer answer = ask(front, "POST", API "/environmentstate", JSON, rows[i].body);
+        if (answer.status != rows[i].status)
+            test_fail(__FILE__, __LINE__, "%s: %d %s", rows[i].body, answer.status, answer.body);
+        CHECK_HAS(answer.body, rows[i].says);
+        CHECK_STR(front->engine->imported, rows[i].imported);
+        answer_free(&answer);
+        front_free(front);
+    }
+}
+
+TEST(a_name_that_is_there_is_a_conflict)
+{
+    Front *front = front_with_one();
+    Answer answer = ask(front, "POST", API "/environmentstate", JSON,
+                        "{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,"
+                        "\"environments\":{\"feat-x\":{}}}}");
+    CHECK_EQ(answer.status, 409);
+    CHECK_HAS(answer.body, "environment 'feat-x' is there already");
+    answer_free(&answer);
+    front_free(front);
 }

@@ -13,7 +13,10 @@ static const char *const bodies[ROUTES] = {
     [ROUTE_SESSION_CREATE] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
     [ROUTE_TARGET_RESIZE] = "{\"rows\":24,\"columns\":80}",
     [ROUTE_WORKFLOW_CREATE] = "{\"spec\":{\"config\":{\"pipeline\":[]}}}",
+    [ROUTE_ENVIRONMENT_IMPORT] =
+        "{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{}}}",
     [ROUTE_ENVIRONMENT_CREATE] = "{\"spec\":{\"name\":\"x\",\"project\":\"/shop/thole.yaml\"}}",
+    [ROUTE_ENVIRONMENT_VALUES_PATCH] = "{\"A\":\"1\"}",
     [ROUTE_REVIEW] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
 };
 
@@ -52,6 +55,10 @@ TEST(every_route_has_a_handler_and_answers)
             snprintf(path + strlen(path), sizeof(path) - strlen(path), "?run=3");
         if (id == ROUTE_ENVIRONMENT_STEP_VIEW)
             snprintf(path + strlen(path), sizeof(path) - strlen(path), "?name=generate_env");
+        if (id == ROUTE_ENVIRONMENT_STATE)
+            snprintf(path + strlen(path), sizeof(path) - strlen(path), "?project=/shop/thole.yaml");
+        if (id == ROUTE_ENVIRONMENT_IMPORT)
+            fake_environment_remove(front->engine);
         if (id == ROUTE_SESSION_HOLD) { /* it says nothing */
             Client *client = stream_open(front, path, "");
             client_free(client);

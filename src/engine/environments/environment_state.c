@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/environments/environment_state.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "engine/environments/environments_inside.h"
+#include "plan/port_block.h"
+#include "store/environment_copy.h"
+
+enum { ALL_PARTS = ENVIRONMENT_STEPS | ENVIRONMENT_AUDIT | ENVIRONMENT_VALUES };
+
+/* ---- export ---- */
+
+typedef struct Exporting {
+    const char *project;
+    unsigned parts;
+    EnvironmentState state;
+} Exporting;
+
+/* One that goes meanwhile is not there. */
+static int add(Blocking *blocking, Exporting *exporting, const char *name, Err *err) {
+    EnvironmentRead read = {.key = {exporting->project, name}, .parts = exporting->parts};
+    StoredEnvironment stored;
+    Err why;
+    if (store_environment(blocking->store, &read, &blocking->arena, &stored, &why) == 0) {
+        exporting->state.environments.at[exporting->state.environments.n++] = stored.entry;
+        return 0;
+    }
+    if (why.kind == ERR_NOT_FOUND)
+        return 0;
+    *err = why;
+    return -1;
+}
+
+static int do_export(Blocking *blocking, Err *err) {
+    Exporting *exporting = (Exporting *)blocking->ask;
+    StoredEnvironments all;
+    blocking->result = &exporting->state;
+    blocking->result_size = sizeof(exporting->state);
+    if (store_environments(blocking->store, 0, &blocking->arena, &all, err) < 0)
+        return -1;
+    exporting->state.environments.at =
+        arena_alloc(&blocking->arena, (all.n + 1) * sizeof(EnvironmentEntry));
+    for (size_t i = 0; i < all.n; i++)
+        if (strcmp(all.at[i].project, exporting->project) == 0 &&
+            add(blocking, exporting, all.at[i].entry.name, err) < 0)
+            return -1;
+    return 0;
+}
+
+Op *environments_export(Engine *engine, const char *project, bool audit, OpFn fn, void *arg) {
+    Blocking *blocking = blocking_store(engine);
+    Exporting *exporting = arena_alloc(&blocking->arena, sizeof(*exporting));
+    *exporting = (Exporting){.project = arena_strdup(&blocking->arena, project),
+                             .parts = audit ? ALL_PARTS : ENVIRONMENT_STEPS | ENVIRONMENT_VALUES,
+                             .state = {.version = ENVIRONMENT_STATE_VERSION}};
+    blocking->ask = exporting;
+    return blocking_run(blocking, do_export, fn, arg);
+}
+
+/* ---- import ---- */
+
+/* The block that its ports are of; -1: they are of none. */
+static int64_t block_of(const EnvironmentEntry *entry) {
+    int64_t last = PORT_BLOCK_FIRST + PORT_BLOCKS * PORT_BLOCK_SIZE;
+    for (size_t i = 0; i < entry->ports.n; i++) {
+        int64_t port = entry->ports.at[i].port;
+        if (port >= PORT_BLOCK_FIRST && port < last)
+            return (port - PORT_BLOCK_FIRST) / PORT_BLOCK_SIZE;
+    }
+    return -1;
+}
+
+/* So that nobody else draws from it. One that another has already is shared: the ports are what
+ * they are. */
+static int claim_blocks(Store *store, const EnvironmentAdd *added, Err *err) {
+    for (size_t i = 0; i < added->n; i++) {
+        int64_t block = block_of(&added->at[i]);
+        uint32_t got;
+        PortBlockClaim claim = {.key = {added->project, added->at[i].name},
+                                .wanted = (uint32_t)block,
+                                .n = PORT_BLOCKS};
+        if (block >= 0 && store_port_block(store, &claim, &got, err) < 0 && err->kind != ERR_LIMIT)
+            return -1;
+    }
+    return 0;
+}
+
+static int do_import(Blocking *blocking, Err *err) {
+    const EnvironmentAdd *added = blocking->ask;
+    if (access(added->project, F_OK) < 0)
+        return err_set(err, ERR_NOT_FOUND, "there is no %s: %s", added->project, strerror(errno));
+    if (store_environments_add(blocking->store, added, err) < 0)
+        return err_in(err, "nothing was imported");
+    sys_point("env-imported");
+    return claim_blocks(blocking->store, added, err);
+}
+
+Op *environments_import(Engine *engine, const char *project, const EnvironmentState *state, OpFn fn,
+                        void *arg) {
+    Blocking *blocking = blocking_store(engine);
+    Arena *arena = &blocking->arena;
+    size_t n = state->environments.n;
+    EnvironmentEntry *entries = arena_alloc(arena, (n + 1) * sizeof(*entries));
+    EnvironmentAdd *added = arena_alloc(arena, sizeof(*added));
+    AuditEntry imported = {.time_ns = loop_wall_us(engine->loop) * 1000,
+                           .step = "",
+                           .action = "imported",
+                           .machine = operation_machine(arena),
+                           .user = operation_user(NULL, arena)};
+    for (size_t i = 0; i < n; i++) {
+        EnvironmentEntry *entry = &entries[i];
+        *entry = entry_copy(&state->environments.at[i], ALL_PARTS, arena);
+        AuditEntry *log = arena_alloc(arena, (entry->audit.n + 1) * sizeof(*log));
+        for (size_t k = 0; k < entry->audit.n; k++)
+            log[k] = entry->audit.at[k];
+        log[entry->audit.n] = imported;
+        entry->audit = (AuditLog){log, entry->audit.n + 1};
+    }
+    *added = (EnvironmentAdd){arena_strdup(arena, project), entries, n};
+    blocking->ask = added;
+    return blocking_run(blocking, do_import, fn, arg);
+}
