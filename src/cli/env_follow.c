@@ -8,22 +8,24 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/env.h"
 #include "data/json.h"
 
 enum { LOG_FD, EVENTS_FD, SIGNAL_FD, FDS };
-enum { AGAIN_MS = 20 };
+enum { AGAIN_MS = 20, LOG_AGAIN_MS = 200 };
 
 typedef struct Follow {
     const EnvFollow *ask;
     EnvOutcome *outcome;
     Client *client;
     HttpLines *events;
-    int64_t seq; /* of the last event that was heard */
-    bool heard;  /* a stream of events has ended or broken off */
-    bool over;   /* the end was told */
+    int64_t seq;    /* of the last event that was heard */
+    bool heard;     /* a stream of events has ended or broken off */
+    bool over;      /* the end was told */
+    int64_t log_ms; /* when the log is opened again that has ended by itself */
     LogFeed feed;
     char *step;       /* owned; whose hook `feed` is of; NULL: none */
     const char *name; /* the same, of which `names` is made */
@@ -64,14 +66,28 @@ static void listen_to(Follow *f, const EnvEvent *event) {
     log_feed_init(&f->feed, f->client, &log, on_line, f);
 }
 
-static bool is_listening(const Follow *f) {
-    return f->step && !f->feed.over && !f->feed.ended;
+/* A log that has ended by itself may have ended with its server; the next one takes a moment until
+ * it knows that the hook goes on. */
+static bool is_silent(const Follow *f) {
+    return f->step && f->feed.over && !f->feed.ended;
 }
 
 static void open_log(Follow *f) {
     Err err;
-    if (is_listening(f) && !f->feed.lines && log_feed_open(&f->feed, &err) < 0)
-        f->feed.over = true; /* its end will ask once more */
+    if (!f->step || f->feed.ended || f->feed.lines || (f->feed.over && clock_mono_ms() < f->log_ms))
+        return;
+    if (log_feed_open(&f->feed, &err) < 0)
+        f->feed.over = true;
+    f->log_ms = clock_mono_ms() + LOG_AGAIN_MS;
+}
+
+static int timeout_of(const Follow *f) {
+    int timeout = f->events ? env_report_timeout(f->ask->report) : AGAIN_MS;
+    int64_t left_ms = f->log_ms - clock_mono_ms();
+    left_ms = left_ms < 0 ? 0 : left_ms;
+    if (!is_silent(f) || (timeout >= 0 && timeout < left_ms))
+        return timeout;
+    return (int)left_ms;
 }
 
 /* ---- what happens ---- */
@@ -208,7 +224,6 @@ static int open_events(Follow *f, Err *err) {
         return 0;
     AUTO_FREE char *path = path_of(f, true);
     f->events = client_lines(f->client, path, err);
-    f->feed.over = false; /* perhaps it has ended with its server, too */
     if (f->events)
         take_all(f, false);
     else if (err->kind == ERR_NOT_FOUND)
@@ -252,12 +267,12 @@ static void hear_signal(Follow *f) {
 
 /* The log first: what a hook wrote comes before what became of it. */
 static void turn(Follow *f) {
-    bool listens = is_listening(f) && f->feed.lines;
+    bool listens = f->step && f->feed.lines;
     struct pollfd fds[FDS] = {[LOG_FD] = {listens ? log_feed_fd(&f->feed) : -1, POLLIN, 0},
                               [EVENTS_FD] = {f->events ? http_lines_fd(f->events) : -1, POLLIN, 0},
                               [SIGNAL_FD] = {f->ask->signals, POLLIN, 0}};
     fflush(stdout);
-    if (poll(fds, FDS, f->events ? env_report_timeout(f->ask->report) : AGAIN_MS) < 0)
+    if (poll(fds, FDS, timeout_of(f)) < 0)
         return;
     if (fds[SIGNAL_FD].revents)
         hear_signal(f);
