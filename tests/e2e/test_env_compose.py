@@ -28,6 +28,41 @@ def infrastructure(thole, name):
     return said["running"], {service["name"]: (service["state"], service["port"]) for service in said["services"]}
 
 
+@pytest.mark.deadline(180)
+def test_each_environment_has_its_own(shop, compose):
+    for name in ("feat-x", "feat-y"):
+        shop.run("env", "create", name, timeout=90)
+    ports = {name: environments.ports(shop, name) for name in ("feat-x", "feat-y")}
+    assert len({*ports["feat-x"].values(), *ports["feat-y"].values()}) == 6
+    for name, project in (("feat-x", "shop-feat-x"), ("feat-y", "shop-feat-y")):
+        assert compose.states(project) == {"cache": "running", "queue": "running"}
+        assert compose.ports(project) == {service: [ports[name][service]] for service in ("cache", "queue")}
+        assert infrastructure(shop, name) == (True, {service: ("running", ports[name][service]) for service in ("cache", "queue")})
+        said = shop.run("env", "env", name, "web").lines
+        assert f"CACHE=localhost:{ports[name]['cache']}" in said and f"QUEUE={ports[name]['queue']}" in said
+    shop.run("env", "stop", "feat-x")
+    assert set(compose.states("shop-feat-x").values()) <= {"exited"} and set(compose.states("shop-feat-y").values()) == {"running"}
+    assert (environments.phase(shop, "feat-x"), infrastructure(shop, "feat-x")[0]) == ("stopped", False)
+    shop.run("env", "start", "feat-x", timeout=90)
+    assert set(compose.states("shop-feat-x").values()) == {"running"} and environments.phase(shop, "feat-x") == "running"
+    shop.run("env", "delete", "feat-x", timeout=90)
+    assert set(compose.projects()) == {"shop-feat-y"}
+    shop.run("env", "delete", "feat-y", timeout=90)
+    assert compose.projects() == {}
+
+
+@pytest.mark.deadline(120)
+def test_one_container_that_is_gone_is_not_running(shop, compose):
+    """A project counts as running when all of it does, not when any container does."""
+    shop.run("env", "create", "feat-x", timeout=60)
+    [cache] = [container["Id"] for service, container in compose.containers("shop-feat-x").items() if service == "cache"]
+    compose.docker.ask("DELETE", f"/containers/{cache}?force=1")
+    assert infrastructure(shop, "feat-x")[0] is False
+    shop.run("env", "create", "feat-x", timeout=60)
+    assert compose.states("shop-feat-x") == {"cache": "running", "queue": "running"}
+    shop.run("env", "delete", "feat-x", timeout=60)
+
+
 @pytest.mark.deadline(120)
 def test_a_compose_file_that_cannot_start_says_why(shop, compose):
     shop.file("compose.yaml", compose.text({**SERVICES, "broken": {"image": "127.0.0.1:1/no/such:image"}}, volumes={"data": {}}))
@@ -47,3 +82,10 @@ def test_the_plugin_is_compose_as_well(shop, compose):
     shop.run("env", "delete", "feat-x", timeout=60)
     asked = (shop.base / "programs" / "asked").read_text()
     assert " up " in asked and " down " in asked and compose.projects() == {}
+
+
+def test_without_compose_it_is_refused(shop):
+    without = {"PATH": path_without(shop.base / "programs", "docker", "docker-compose")}
+    said = shop.run("env", "create", "feat-x", code=None, env=without)
+    assert said.code != 0 and "docker compose" in said.err and "docker-compose" in said.err
+    shop.run("env", "delete", "feat-x")

@@ -3,7 +3,6 @@
 
 import json
 import shutil
-import stat
 import subprocess
 import urllib.error
 import urllib.request
@@ -107,6 +106,21 @@ def test_two_environments_side_by_side(preview):
     assert preview.copies() == set() and preview.repository.worktrees() == {} and preview.repository.status() == {}
 
 
+def test_in_its_worktree_everything_means_the_environment(preview):
+    thole = preview.thole
+    thole.run("env", "create", "feat-x")
+    tree, port = preview.tree("feat-x"), preview.port("feat-x")
+    assert thole.run("env", "show", "--json", cwd=tree).json()["entry"]["name"] == "feat-x"
+    assert "web" in thole.run("ps", cwd=tree).out
+    write(preview, "feat-x", "mine")
+    thole.run("down", cwd=tree)
+    assert closed(preview, port)
+    thole.run("up", "-d", "--wait", cwd=tree)
+    assert preview.port("feat-x") == port and preview.texts("feat-x") == [*TWO, "mine"]
+    assert thole.run("env", "exec", "feat-x", "--", "sh", "-c", "pwd; exit 7", code=7).lines == [str(tree)]
+    thole.run("env", "delete", "feat-x")
+
+
 def test_outside_of_an_environment_up_says_what_is_missing(preview):
     said = preview.thole.run("up", "-d", code=2)
     assert "DATABASE_URL" in said.err and "thole env create" in said.err
@@ -126,6 +140,30 @@ def test_the_same_again_changes_nothing(preview):
     thole.run("env", "create", "feat-x")
     assert {name: (tree / name).read_bytes() for name in files} == files
     thole.run("env", "delete", "feat-x")
+
+
+def test_what_failed_is_named_and_goes_on_from_there(preview):
+    thole = preview.thole
+    said = thole.run("env", "create", "feat-x", code=1, env={"PGPORT": str(driver.free_port())})
+    assert "seed_db" in said.err and "thole env create feat-x" in said.err
+    assert (environments.phase(thole, "feat-x"), preview.steps("feat-x")["seed_db"]["status"]) == ("error", "failed")
+    assert "Connection refused" in thole.run("env", "logs", "feat-x", "seed_db").out
+    made = preview.steps("feat-x")["create_compute"]
+    thole.run("env", "create", "feat-x")
+    assert preview.steps("feat-x")["create_compute"] == made and preview.texts("feat-x") == TWO
+    thole.run("env", "delete", "feat-x")
+
+
+def test_what_is_not_committed_is_not_lost(preview):
+    thole = preview.thole
+    thole.run("env", "create", "feat-x")
+    tree = preview.tree("feat-x")
+    (tree / "idea.txt").write_text("not committed")
+    said = thole.run("env", "delete", "feat-x", code=None)
+    assert said.code != 0 and "idea.txt" in said.err and "--force" in said.err
+    assert (tree / "idea.txt").exists() and preview.texts("feat-x") == TWO
+    thole.run("env", "delete", "feat-x", "--force")
+    assert not tree.exists() and preview.copies() == set()
 
 
 def test_a_killed_server_goes_on_with_the_database(preview):

@@ -155,7 +155,8 @@ int compose_running(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *
         lines_of(&c, words_of(&c, ps, arena), arena, &running, err) < 0)
         return -1;
     ret->why = missing(&all, &running, &ended, arena);
-    if (ret->why && ended_well(ask, &c, arena, &ended, err) < 0)
+    /* Where nothing runs it was stopped: what took that well has ended well, too. */
+    if (ret->why && running.n > 0 && ended_well(ask, &c, arena, &ended, err) < 0)
         return -1;
     ret->why = missing(&all, &running, &ended, arena);
     ret->stands = !ret->why;

@@ -90,9 +90,7 @@ static char *shell_word(const char *text) {
     return buf_take(&buf);
 }
 
-/* The words that go on where it failed. */
-static void encode_resume(const Environment *environment, JsonWriter *out) {
-    const EnvironmentEntry *entry = &environment->entry;
+void entry_encode_resume(const EnvironmentEntry *entry, JsonWriter *out) {
     bool failed = entry->status == ENVIRONMENT_ERROR,
          deleting = entry->status == ENVIRONMENT_DELETING;
     if (failed && entry->failed_step)
@@ -132,7 +130,7 @@ void environment_encode(Object *object, JsonWriter *out) {
     encode_ports(&entry->ports, out);
     kv_text(out, "failedStep", entry->failed_step);
     kv_text(out, "error", entry->error);
-    encode_resume(environment, out);
+    entry_encode_resume(entry, out);
     kv_time(out, "updated", entry->updated_ns / 1000);
     if (environment->operation)
         encode_operation(environment->operation, out);

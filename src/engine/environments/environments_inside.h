@@ -117,6 +117,8 @@ MUST int environment_place(const Environment *environment, const OperationAsk *a
 /* ---- environment_show.c ---- */
 void environment_encode(Object *object, JsonWriter *out);
 void environment_encode_brief(Object *object, JsonWriter *out);
+/* The member `resume`: the words that go on where it failed; nothing if it did not. */
+void entry_encode_resume(const EnvironmentEntry *entry, JsonWriter *out);
 
 /* ---- operation.c ---- */
 /* As it was asked; its config is read. NULL: err, and report. */

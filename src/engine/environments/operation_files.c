@@ -176,6 +176,8 @@ static void encode_event(const Operation *operation, EventStatus status, const c
         json_kv_string(out, "message", message);
     if (error)
         json_kv_string(out, "error", error);
+    if (status == EVENT_OPERATION_FAILED || status == EVENT_OPERATION_CANCELED)
+        entry_encode_resume(&operation->entry, out);
     json_object_end(out);
 }
 

@@ -137,6 +137,11 @@ TEST(infrastructure_runs_when_all_of_it_does)
     program(d, "up", "");
     ASSERT(compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) == 0);
     CHECK(now.stands && !now.why);
+    /* Stopped: everything has ended, and well. */
+    program(d, "docker-compose", "case \"$*\" in *config*) printf 'db\\nmigrate\\n';; esac");
+    program(d, "docker", "[ \"$1\" = ps ] && printf 'db\\nmigrate\\n'");
+    ASSERT(compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) == 0);
+    CHECK_STR(now.why, "not running: db, migrate");
     program(d, "docker-compose", "echo talk >&2; echo 'no engine' >&2; exit 1");
     CHECK(compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) < 0);
     CHECK_HAS(d->err.msg, "docker-compose: no engine");
