@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations of an environment: which may begin, what follows, what a server before has begun. */
 #include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/path.h"
+#include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/environments/operation_events.h"
 #include "engine/environments/operation_files.h"
@@ -23,10 +27,8 @@ static int refuse_busy(const Environment *environment, Err *err) {
 }
 
 static int begin(Environment *environment, Operation *operation, Err *err) {
-    operation->number = operation_next_number(environment);
-    if (operation_file_write(environment, OPERATION_FILE, operation->number, &operation->ask, err) <
-            0 ||
-        operation_save_config(operation, err) < 0)
+    operation->number = operation_next_number(environment, &operation->seq);
+    if (operation_keep(operation, err) < 0 || operation_save_config(operation, err) < 0)
         return -1;
     operation_unref(environment->operation);
     environment->operation = operation;
@@ -40,11 +42,18 @@ static void drop_new(Environment *environment) {
 }
 
 /* It ends what is under way, and comes after it. */
-static int begin_later(Environment *environment, const OperationAsk *ask, Err *err) {
-    if (operation_file_write(environment, OPERATION_NEXT, 0, ask, err) < 0)
-        return -1;
-    operation_cancel(environment->operation);
-    return 0;
+static int begin_later(Environment *environment, const OperationAsk *ask, Report *report,
+                       Err *err) {
+    Operation *next = operation_new(environment, ask, report, err);
+    int r = !next ? -1
+                  : operation_file_write(
+                        environment, OPERATION_NEXT,
+                        &(OperationFile){.begun_us = next->begun_us, .ask = next->ask}, err);
+    operation_unref(next);
+    sys_point("env-next");
+    if (r == 0)
+        operation_cancel(environment->operation);
+    return r;
 }
 
 static int begin_now(Environment *environment, const OperationAsk *ask, Report *report, Err *err) {
@@ -74,7 +83,7 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
             refuse_busy(environment, err);
             return NULL;
         }
-        return begin_later(environment, ask, err) < 0 ? NULL : environment;
+        return begin_later(environment, ask, report, err) < 0 ? NULL : environment;
     }
     if (!environment)
         environment = environment_new(engine, ask->file, ask->name);
@@ -107,22 +116,35 @@ static bool begin_next(Environment *environment) {
     return any;
 }
 
-/* Of one that is gone the directory goes, too; who reads its events has the file open. */
-static void drop_deleted(Environment *environment) {
+static void remove_gone(const char *path) {
     Err err;
-    if (path_remove_tree(environment->dir, &err) < 0)
-        log_warn("environment %s: %s", environment->slug, err.msg);
+    if (path_remove_tree(path, &err) < 0)
+        log_warn("%s", err.msg);
+}
+
+/* Of one that is gone the directory goes, too; who reads its events has the file open. First it is
+ * called what nobody takes for an environment: the next server removes what is left of it. */
+static void drop_deleted(Environment *environment) {
+    AUTO_FREE char *above = path_dir(environment->dir);
+    AUTO_FREE char *gone = xasprintf("%s/.%s", above, path_base(environment->dir));
+    remove_gone(gone);
+    if (rename(environment->dir, gone) < 0 && errno != ENOENT)
+        log_warn("environment %s: rename %s: %s", environment->slug, gone, strerror(errno));
+    sys_point("env-gone");
+    remove_gone(gone);
     environment_forget(environment);
 }
 
 void environment_ended(Environment *environment) {
     Operation *operation = environment->operation;
-    bool deleted = operation->ask.kind == OPERATION_DELETE && operation->state == OPERATION_DONE;
-    operation_file_remove(environment, OPERATION_FILE);
     operation_readers_wake(environment);
     environment_touch(environment);
-    if (!begin_next(environment) && deleted)
+    if (operation->ask.kind == OPERATION_DELETE && operation->state == OPERATION_DONE) {
         drop_deleted(environment);
+        return;
+    }
+    operation_file_remove(environment, OPERATION_FILE);
+    begin_next(environment);
 }
 
 int environment_cancel(Environment *environment, Err *err) {
@@ -135,6 +157,39 @@ int environment_cancel(Environment *environment, Err *err) {
 
 /* ---- the next server ---- */
 
+/* A delete that waits ends it; one that was begun, but is still said to wait, does not wait. */
+static bool is_canceled(const Environment *environment, const OperationFile *file) {
+    AUTO_FREE char *next = path_join(environment->dir, OPERATION_NEXT);
+    if (file->ask.kind == OPERATION_DELETE)
+        operation_file_remove(environment, OPERATION_NEXT);
+    return file->canceled || access(next, F_OK) == 0;
+}
+
+static int take_over(Environment *environment, const OperationFile *file, Report *report,
+                     Err *err) {
+    Operation *operation = operation_new(environment, &file->ask, report, err);
+    if (!operation)
+        return -1;
+    int64_t next = operation_next_number(environment, &operation->seq);
+    operation->number = file->number ? file->number : next;
+    operation->begun_us = file->begun_us;
+    operation->canceled = is_canceled(environment, file);
+    environment->operation = operation;
+    operation_recall(operation);
+    return file->number ? 0 : operation_keep(operation, err);
+}
+
+/* What waited is begun. */
+static int read_operation(const char *dir, Arena *arena, OperationFile *ret, Err *err) {
+    AUTO_FREE char *path = path_join(dir, OPERATION_FILE), *next = path_join(dir, OPERATION_NEXT);
+    int r = operation_file_read(dir, OPERATION_FILE, arena, ret, err);
+    if (r == 0 || err->kind != ERR_NOT_FOUND || access(next, F_OK) < 0)
+        return r;
+    if (rename(next, path) < 0)
+        return err_sys(err, errno, "rename %s", next);
+    return operation_file_read(dir, OPERATION_FILE, arena, ret, err);
+}
+
 static void adopt(Engine *engine, const char *dir) {
     Arena arena;
     OperationFile file;
@@ -142,14 +197,10 @@ static void adopt(Engine *engine, const char *dir) {
     Err err;
     arena_init(&arena);
     report_init(&report, &arena);
-    if (operation_file_read(dir, OPERATION_FILE, &arena, &file, &err) == 0) {
+    if (read_operation(dir, &arena, &file, &err) == 0) {
         Environment *environment = environment_new(engine, file.ask.file, file.ask.name);
         file.ask.again = true;
-        Operation *operation = operation_new(environment, &file.ask, &report, &err);
-        if (operation) {
-            operation->number = file.number;
-            environment->operation = operation;
-        } else {
+        if (take_over(environment, &file, &report, &err) < 0) {
             log_error("environment %s: %s does not go on: %s", environment->slug,
                       operation_kind_name(file.ask.kind), err.msg);
             drop_new(environment);
@@ -169,6 +220,8 @@ static void each_entry(const char *path, void (*fn)(Engine *engine, const char *
         AUTO_FREE char *below = path_join(path, entry->d_name);
         if (entry->d_name[0] != '.')
             fn(engine, below);
+        else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove_gone(below);
     }
     closedir(dir);
 }
@@ -183,11 +236,22 @@ int environments_adopt(Engine *engine, Err *err) {
     return 0;
 }
 
+/* One whose end was told already is only to be forgotten. */
+static void go_on(Operation *operation) {
+    if (operation->told_end == OPERATION_WAITING) {
+        operation_begin(operation);
+        return;
+    }
+    operation->state = operation->told_end;
+    operation->over = true;
+    environment_ended(operation->environment);
+}
+
 void environments_go_on(Engine *engine) {
     Environment *environment;
     LIST_FOREACH_SAFE (environment, &engine->environments, link) {
         Operation *operation = environment->operation;
         if (operation_under_way(operation) && operation->ask.again && !operation->lease.key.name)
-            operation_begin(operation);
+            go_on(operation);
     }
 }

@@ -49,7 +49,8 @@ struct Operation {
     uint32_t refs;
     Arena arena;
     int64_t number;
-    OperationAsk ask;
+    OperationAsk ask; /* the mode is known */
+    int64_t begun_us;
     OperationState state;
     const Config *config;
     const char *machine, *user;
@@ -84,10 +85,11 @@ struct Operation {
     void (*written)(Operation *operation);
     int64_t seq; /* of the last event */
     bool canceled, started, over;
-    bool running;     /* the step's command */
-    bool late;        /* ... for longer than it may */
-    const char *left; /* of a delete by force: what could not be undone; NULL: nothing */
-    Watcher watcher;  /* of a step that looks at others */
+    OperationState told_end; /* by a server before; OPERATION_WAITING: it was not */
+    bool running;            /* the step's command */
+    bool late;               /* ... for longer than it may */
+    const char *left;        /* of a delete by force: what could not be undone; NULL: nothing */
+    Watcher watcher;         /* of a step that looks at others */
     bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];
@@ -132,6 +134,8 @@ const char *operation_user(const StrMap *client_env, Arena *arena);
 MUST int operation_copy_entry(Operation *operation, const EnvironmentEntry *entry, Err *err);
 void operation_make_entry(Operation *operation);
 MUST int operation_list(Operation *operation, Err *err);
+/* It lies on disk from now on, as it is now. */
+MUST int operation_keep(const Operation *operation, Err *err);
 Operation *operation_unref(Operation *operation);
 void operation_cancel(Operation *operation);
 void operation_leave(Operation *operation); /* the server leaves */

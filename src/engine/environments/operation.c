@@ -81,6 +81,7 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
         operation->ask.client = server_setup(arena);
     operation->machine = operation_machine(arena);
     operation->user = operation_user(&operation->ask.client->env, arena);
+    operation->begun_us = loop_wall_us(operation->engine->loop);
     return operation_read_config(operation, report, err) < 0 ? operation_unref(operation)
                                                              : operation;
 }
@@ -243,7 +244,11 @@ void operation_fail(Operation *operation, const Err *err) {
 }
 
 void operation_cancel(Operation *operation) {
+    Err err;
     operation->canceled = true;
+    if (operation_keep(operation, &err) < 0)
+        log_warn("environment %s: its cancel: %s", operation->environment->slug, err.msg);
+    sys_point("env-cancel");
     bool waits = operation->again != NULL;
     operation->again = timer_free(operation->again);
     if (waits && operation->state == OPERATION_WAITING) {

@@ -34,12 +34,12 @@ static const Config *read_last(Operation *operation) {
 }
 
 int operation_read_config(Operation *operation, Report *report, Err *err) {
-    const OperationAsk *ask = &operation->ask;
-    operation->config = config_load(&(ConfigAsk){.file = ask->file,
-                                                 .client = &ask->client->env,
-                                                 .mode = mode_of(operation),
-                                                 .environment = true},
-                                    &operation->arena, report);
+    OperationAsk *ask = &operation->ask;
+    ask->mode = mode_of(operation);
+    operation->config = config_load(
+        &(ConfigAsk){
+            .file = ask->file, .client = &ask->client->env, .mode = ask->mode, .environment = true},
+        &operation->arena, report);
     if (!operation->config && may_be_old(ask))
         operation->config = read_last(operation);
     return operation->config ? 0 : err_set(err, ERR_INVALID, "%s is not valid", ask->file);

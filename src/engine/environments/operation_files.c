@@ -55,8 +55,8 @@ static void encode_ask(const OperationAsk *ask, JsonWriter *out) {
     json_object_end(out);
 }
 
-int operation_file_write(const Environment *environment, const char *name, int64_t number,
-                         const OperationAsk *ask, Err *err) {
+int operation_file_write(const Environment *environment, const char *name,
+                         const OperationFile *file, Err *err) {
     AUTO_FREE char *path = path_join(environment->dir, name);
     Buf buf;
     JsonWriter out;
@@ -66,8 +66,10 @@ int operation_file_write(const Environment *environment, const char *name, int64
     json_writer_init(&out, &buf);
     json_object_begin(&out);
     json_kv_int(&out, "format", OPERATION_FORMAT);
-    json_kv_int(&out, "number", number);
-    encode_ask(ask, &out);
+    json_kv_int(&out, "number", file->number);
+    json_kv_int(&out, "begun_us", file->begun_us);
+    json_kv_bool(&out, "canceled", file->canceled);
+    encode_ask(&file->ask, &out);
     json_object_end(&out);
     int r = file_write_buf(path, &buf, 0600, err);
     buf_deinit(&buf);
@@ -120,10 +122,20 @@ int operation_file_read(const char *dir, const char *name, Arena *arena, Operati
         return -1;
     decode_ask(v, arena, &ret->ask);
     ret->number = value_get_int(v, "number", 1);
+    ret->begun_us = value_get_int(v, "begun_us", 0);
+    ret->canceled = value_get_bool(v, "canceled", false);
     const char *kind = value_get_str(v, "kind");
     if (!kind || operation_kind_parse(kind, &ret->ask.kind) < 0 || !ret->ask.file || !ret->ask.name)
         return err_set(err, ERR_INVALID, "%s: it is no operation", path);
     return 0;
+}
+
+int operation_keep(const Operation *operation, Err *err) {
+    const OperationFile file = {.number = operation->number,
+                                .begun_us = operation->begun_us,
+                                .canceled = operation->canceled,
+                                .ask = operation->ask};
+    return operation_file_write(operation->environment, OPERATION_FILE, &file, err);
 }
 
 void operation_file_remove(const Environment *environment, const char *name) {
@@ -225,29 +237,43 @@ static void each_event(const Environment *environment, EventFn fn, void *arg) {
     fclose(file);
 }
 
-static void find_number(void *arg, const Value *event) {
-    int64_t *newest = arg, number = value_get_int(event, "operation", 0);
-    if (number > *newest)
-        *newest = number;
+typedef struct Newest {
+    int64_t number, seq;
+} Newest;
+
+static void find_newest(void *arg, const Value *event) {
+    Newest *newest = arg;
+    int64_t number = value_get_int(event, "operation", 0);
+    if (number > newest->number)
+        newest->number = number;
+    newest->seq = value_get_int(event, "seq", newest->seq);
 }
 
-int64_t operation_next_number(const Environment *environment) {
-    int64_t newest = environment->operation ? environment->operation->number : 0;
-    each_event(environment, find_number, &newest);
-    return newest + 1;
+int64_t operation_next_number(const Environment *environment, int64_t *ret_seq) {
+    Newest newest = {.number = environment->operation ? environment->operation->number : 0};
+    each_event(environment, find_newest, &newest);
+    *ret_seq = newest.seq;
+    return newest.number + 1;
+}
+
+static OperationState end_of(const char *status) {
+    return str_same(status, status_names[EVENT_OPERATION_DONE])       ? OPERATION_DONE
+           : str_same(status, status_names[EVENT_OPERATION_FAILED])   ? OPERATION_FAILED
+           : str_same(status, status_names[EVENT_OPERATION_CANCELED]) ? OPERATION_CANCELED
+                                                                      : OPERATION_WAITING;
 }
 
 static void recall(void *arg, const Value *event) {
     Operation *operation = arg;
     const char *name = value_get_str(event, "step"), *status = value_get_str(event, "status");
-    operation->seq = value_get_int(event, "seq", operation->seq);
     if (value_get_int(event, "operation", 0) != operation->number)
         return;
     uint32_t i = name ? lifecycle_find(&operation->lifecycle, name) : UINT32_MAX;
-    if (!name)
+    if (!name) {
         operation->started |= str_same(status, status_names[EVENT_OPERATION_STARTED]);
-    else if (i != UINT32_MAX && (str_same(status, status_names[EVENT_STEP_COMPLETED]) ||
-                                 str_same(status, status_names[EVENT_STEP_SKIPPED])))
+        operation->told_end = end_of(status);
+    } else if (i != UINT32_MAX && (str_same(status, status_names[EVENT_STEP_COMPLETED]) ||
+                                   str_same(status, status_names[EVENT_STEP_SKIPPED])))
         operation->told[i] = true;
 }
 

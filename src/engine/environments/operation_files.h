@@ -16,25 +16,30 @@
 #define OPERATION_NEXT   "next.json"
 #define OPERATION_EVENTS "events.jsonl"
 
-MUST int operation_file_write(const Environment *environment, const char *name, int64_t number,
-                              const OperationAsk *ask, Err *err);
 typedef struct OperationFile {
     int64_t number;
+    int64_t begun_us; /* wall clock */
+    bool canceled;    /* it ends as soon as it can */
     OperationAsk ask;
 } OperationFile;
+
+MUST int operation_file_write(const Environment *environment, const char *name,
+                              const OperationFile *file, Err *err);
 
 /* In `arena`. ERR_NOT_FOUND: there is none. */
 MUST int operation_file_read(const char *dir, const char *name, Arena *arena, OperationFile *ret,
                              Err *err);
 void operation_file_remove(const Environment *environment, const char *name);
 
-/* What its file says; of one that may, what it said last. ERR_INVALID, with `report`. */
+/* In the mode that it has: what its file says; of one that may, what it said last. ERR_INVALID,
+ * with `report`. */
 MUST int operation_read_config(Operation *operation, Report *report, Err *err);
 /* For those that come after it: operation_config.c. */
 MUST int operation_save_config(const Operation *operation, Err *err);
 
-/* The number of the next operation: greater than that of all that events tell of. */
-int64_t operation_next_number(const Environment *environment);
+/* The number of the next operation: greater than that of all that events tell of. *ret_seq: the
+ * number of the last event. */
+int64_t operation_next_number(const Environment *environment, int64_t *ret_seq);
 
 typedef enum EventStatus {
     EVENT_STEP_STARTED,
@@ -52,6 +57,5 @@ typedef enum EventStatus {
 /* Of the step that is being done, or of the whole. */
 void operation_tell(Operation *operation, EventStatus status, const char *message,
                     const char *error);
-/* What a server before has told of this operation: which of its steps, and the number of the last
- * event. */
+/* What a server before has told of this operation: which of its steps, and its end. */
 void operation_recall(Operation *operation);

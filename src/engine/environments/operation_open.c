@@ -168,10 +168,29 @@ static void renew_entry(Operation *operation) {
     }
 }
 
+static void wait_for_store(Operation *operation, const Err *err) {
+    if (operation->tries == 0)
+        operation_tell(operation, EVENT_OPERATION_WAITING,
+                       arena_printf(&operation->arena, "the store: %s", err->msg), NULL);
+    try_lease_again(operation);
+}
+
+/* Others may have made it meanwhile, in another mode: that is its own. */
+static int follow_mode(Operation *operation, Err *err) {
+    const char *mode = operation->entry.mode;
+    Report report;
+    if (!mode || !*mode || strcmp(mode, operation->ask.mode) == 0)
+        return 0;
+    report_init(&report, &operation->arena);
+    operation->ask.mode = mode;
+    return operation_read_config(operation, &report, err);
+}
+
 static int open_entry(Operation *operation, const Opening *opening, Err *err) {
     if (opening->found) {
         operation->version = opening->stored.version;
-        if (operation_copy_entry(operation, &opening->stored.entry, err) < 0)
+        if (operation_copy_entry(operation, &opening->stored.entry, err) < 0 ||
+            follow_mode(operation, err) < 0)
             return -1;
         renew_entry(operation);
         return 0;
@@ -182,12 +201,21 @@ static int open_entry(Operation *operation, const Opening *opening, Err *err) {
     return 0;
 }
 
+/* A server before has removed it, and was killed before it said so. */
+static bool was_removed(const Operation *operation, const Opening *opening) {
+    return operation->ask.again && operation->ask.kind == OPERATION_DELETE && !opening->found;
+}
+
 static void on_opened(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     const Opening *opening = result;
     Environment *environment = operation->environment;
     Err why;
     operation->call = NULL;
+    if (err && (err->kind == ERR_UNAVAILABLE || err->kind == ERR_TIMEOUT)) {
+        wait_for_store(operation, err);
+        return;
+    }
     if (err) {
         operation_fail(operation, err);
         return;
@@ -198,6 +226,11 @@ static void on_opened(void *arg, const void *result, const Err *err) {
     }
     operation->lease.token = opening->lease.token;
     arm_renew(operation);
+    if (was_removed(operation, opening)) {
+        operation->removed = true;
+        operation_finish(operation, OPERATION_DONE);
+        return;
+    }
     if (open_entry(operation, opening, &why) < 0) {
         operation_fail(operation, &why);
         return;

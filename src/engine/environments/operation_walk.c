@@ -106,15 +106,40 @@ static void resume(Operation *operation) {
     operation_resume(operation);
 }
 
+static void after_failure(Operation *operation);
+
+/* Its end was written down by a server that was killed before it went on. */
+static bool has_ended(const Operation *operation, const Checkpoint *record) {
+    return operation->ask.again && record &&
+           (record->status == CHECKPOINT_COMPLETED || record->status == CHECKPOINT_FAILED) &&
+           str_same(record->machine, operation->machine) &&
+           record->started_ns / 1000 >= operation->begun_us;
+}
+
+static void fail_as_before(Operation *operation, const Checkpoint *record) {
+    operation->run = (uint32_t)record->run;
+    operation->started_us = record->started_ns / 1000;
+    operation->step = record->name;
+    str_copy(operation->error, sizeof(operation->error), record->error ? record->error : "?");
+    after_failure(operation);
+}
+
 static void decide(Operation *operation) {
     const LifecycleStep *step = operation_step(operation);
     const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+    bool each_time = step->hook && !step->hook->allow_cache, ended = has_ended(operation, record);
+    if (ended && record->status == CHECKPOINT_FAILED) {
+        fail_as_before(operation, record);
+        return;
+    }
     StepLook look = {.record = record,
                      .inputs = call_inputs(operation),
                      .stands = operation->found.stands,
                      .why = operation->found.why};
     StepDecision decision = lifecycle_decide(step, &look, &operation->arena);
     bool here = record && str_same(record->machine, operation->machine) && record->run > 0;
+    if (ended && each_time)
+        decision = (StepDecision){.verdict = VERDICT_SKIP, .action = "skipped"};
     if (decision.verdict == VERDICT_SKIP)
         skip(operation, &decision);
     else if (decision.verdict == VERDICT_RESUME && here && !operation->resumed_step)
