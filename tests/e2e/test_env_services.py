@@ -331,3 +331,64 @@ def test_a_hook_that_outlives_the_server_finds_the_services_as_they_are(thole):
     assert create.wait() == 0, create
     assert thole.ledger() == ["deploy", "deployed"] and runs(thole, where) == before
     assert "start_services" in create.err and phase(thole, "feat-x") == "running"
+
+
+def test_fixed_ports_are_the_same_in_each_and_one_of_them_runs(thole, free_port):
+    port = free_port()
+    project(thole, services={"web": page(port="PORT", **{}) | {"port": port}, "api": page()}, provisioner={"before": "echo before >> $LEDGER"})
+    thole.run("env", "create", "feat-x")
+    x = ports(thole, "feat-x")
+    assert x["web"] == port and 61000 <= x["api"] < 65000
+    refused = thole.run("env", "create", "feat-y", code=None)
+    assert refused.code != 0 and f"port {port} (services.web.port)" in refused.err and "feat-x" in refused.err, refused
+    assert thole.ledger() == ["before"], "nothing of the second was begun"
+    thole.run("env", "stop", "feat-x")
+    thole.run("env", "create", "feat-y")
+    assert ask(port).endswith(f"in {worktree(thole, 'feat-y')}")
+    refused = thole.run("env", "start", "feat-x", code=None)
+    assert refused.code != 0 and "feat-y" in refused.err and phase(thole, "feat-x") == "stopped"
+
+
+# ---- ports that are handed over ----
+
+def test_ports_are_held_until_the_services_have_them(thole):
+    """Neither a stranger nor another environment gets one between allocate_ports and the start of the service; a new server holds it again."""
+    project(thole, services={"web": page(), "db": {"port": "auto"}}, runner={"before": "echo before >> $LEDGER; until test -e go; do sleep 0.02; done"})
+    create = thole.popen("env", "create", "held")
+    thole.wait_ledger("before")
+    of = ports(thole, "held")
+    for server in range(2):
+        driver.wait_until(lambda: taken(of["web"]), 20, "the port to be held")
+        assert not taken(of["db"]), "what hooks or containers listen on is free for them"
+        if server == 0:
+            thole.replace_server()
+    (worktree(thole, "held") / "go").touch()
+    assert create.wait() == 0, create
+    assert ask(of["web"]) and ports(thole, "held") == of
+
+
+def taken(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("0.0.0.0", port))
+            return False
+        except OSError:
+            return True
+
+
+def test_colliding_blocks_and_two_creates_at_once(thole, make_thole):
+    """pr-43 and test-env ask for the same block; two servers share a store or know nothing of each other."""
+    other = make_thole()
+    for one in (thole, other):
+        project(one, services={"web": page(), "api": page()}, runner={"before": "until test -e go; do sleep 0.02; done"})
+    started = [(one, name, one.popen("env", "create", name)) for one in (thole, other) for name in ("pr-43", "test-env")]
+    found = []
+    for one, name, create in started:
+        create.wait_for("write_manifest", stream=2)
+        found += ports(one, name).values()
+    assert len(set(found)) == len(found) == 8, found
+    for one, name, create in started:
+        (worktree(one, name) / "go").touch()
+        assert create.wait() == 0, create
+    for port in found:
+        assert ask(port)

@@ -6,6 +6,7 @@
 #include "engine/environments/compute.h"
 #include "engine/environments/environment.h"
 #include "engine/inside.h"
+#include "engine/ports/port_hold.h"
 #include "plan/lifecycle.h"
 #include "spec/manifest.h"
 #include "store/environments.h"
@@ -68,6 +69,7 @@ struct Operation {
     StrMap outputs;        /* ... what it printed */
     const Value *produced; /* ... what its record keeps */
     EnvironmentPorts drawn;
+    VEC(PortHold) holds; /* of its ports; while allocate_ports is done the worker's */
     Op *call, *stop;
     Timer *again, *renew, *limit;
     Op *renewal;
@@ -199,6 +201,7 @@ typedef struct StepDoer {
     void (*begin)(Operation *operation);
     /* On the loop, when it is done: what it brought goes into the entry. */
     int (*take)(Operation *operation, Err *err);
+    void (*skip)(Operation *operation); /* on the loop, where it is done already; NULL: nothing */
 } StepDoer;
 
 const StepDoer *step_doer(LifecycleKind kind);
@@ -213,6 +216,16 @@ const Manifest *operation_manifest(const Operation *operation, Arena *arena, Err
 
 /* What the steps have written below the root of the environment and is there, relative to it. */
 StrList operation_own_files(const Operation *operation, Arena *arena);
+
+/* ---- operation_ports.c ---- */
+/* From now on it is nobody else's. False: it is somebody's already. */
+bool operation_hold_port(Operation *operation, uint16_t port);
+void operation_hold_ports(Operation *operation); /* those that it has, and no others */
+void operation_give_ports(Operation *operation, Session *session);
+void operation_drop_ports(Operation *operation);
+/* Before anything is begun that would start services. ERR_CONFLICT: a port that the config gives
+ * them is that of another environment or session which runs. */
+MUST int operation_check_ports(const Operation *operation, Err *err);
 
 /* ---- operation_run.c: the command of a step ---- */
 void operation_run(Operation *operation);    /* is started */

@@ -89,6 +89,7 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
 Operation *operation_unref(Operation *operation) {
     if (!operation || --operation->refs > 0)
         return NULL;
+    operation_drop_ports(operation);
     arena_deinit(&operation->arena);
     free(operation);
     return NULL;
@@ -172,6 +173,7 @@ static void on_released(void *arg, const void *result, const Err *err) {
         log_warn("environment %s: its lease: %s", environment->slug, err->msg);
     operation->over = true;
     operation_leave(operation);
+    operation_drop_ports(operation);
     operation_tell(operation, told[operation->state], NULL,
                    operation->error[0] ? operation->error : NULL);
     sys_point("env-over");

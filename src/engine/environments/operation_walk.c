@@ -27,6 +27,8 @@ static void skip(Operation *operation, const StepDecision *decision) {
     const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
     operation->run = record ? (uint32_t)record->run : 0;
     operation_audit(operation, step->name, decision->action, decision->message);
+    if (step_doer(step->kind)->skip)
+        step_doer(step->kind)->skip(operation);
     if (!operation->told[operation->at])
         operation_tell(operation, EVENT_STEP_SKIPPED,
                        arena_printf(&operation->arena, "%s (cached)", step->complete), NULL);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocate_ports: the block that the environment's name asks for, or, if another has it, the next
  * free one, which it keeps; and in it a port for each service. */
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/xalloc.h"
 #include "engine/environments/steps.h"
@@ -68,24 +65,13 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
 
 /* ---- which ---- */
 
-static bool can_listen(int family, uint16_t port) {
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
-    AUTO_CLOSE int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return family == AF_INET6; /* there is none of that family */
-    if (family == AF_INET6)
-        return bind(fd, (struct sockaddr *)&six, sizeof(six)) == 0 && listen(fd, 1) == 0;
-    return bind(fd, (struct sockaddr *)&four, sizeof(four)) == 0 && listen(fd, 1) == 0;
-}
-
 /* What the environment has already is its own, whoever listens there. */
 static bool is_free(void *arg, uint16_t port) {
-    const Operation *operation = arg;
+    Operation *operation = arg;
     for (size_t i = 0; i < operation->entry.ports.n; i++)
         if (operation->entry.ports.at[i].port == port)
             return true;
-    return can_listen(AF_INET6, port) && can_listen(AF_INET, port);
+    return operation_hold_port(operation, port);
 }
 
 static int act(Operation *operation, Err *err) {
@@ -115,6 +101,7 @@ static int take(Operation *operation, Err *err) {
     Arena *arena = &operation->arena;
     Value *ports = value_new(arena, VALUE_MAP), *kept = value_new(arena, VALUE_MAP);
     operation->entry.ports = operation->drawn;
+    operation_hold_ports(operation);
     for (size_t i = 0; i < operation->drawn.n; i++)
         value_set(arena, ports, operation->drawn.at[i].name,
                   value_new_int(arena, operation->drawn.at[i].port));
@@ -123,4 +110,5 @@ static int take(Operation *operation, Err *err) {
     return 0;
 }
 
-const StepDoer allocate_ports_doer = {.look = look, .act = act, .in_store = true, .take = take};
+const StepDoer allocate_ports_doer = {
+    .look = look, .act = act, .in_store = true, .take = take, .skip = operation_hold_ports};

@@ -153,8 +153,11 @@ static int create(Operation *operation, const char *file, Err *err) {
                       .environment = &operation->entry};
     Report report;
     report_init(&report, &operation->arena);
-    if (session_create(operation->engine, &ask, &report, err))
+    Session *session = session_create(operation->engine, &ask, &report, err);
+    if (session) { /* which leases them in a moment */
+        operation_give_ports(operation, session);
         return 0;
+    }
     return report.errors
                ? err_set(err, ERR_INVALID, "%s", report_line(&report.at[0], &operation->arena))
                : -1;
@@ -165,6 +168,7 @@ static int take_up(Operation *operation, Session *session, Err *err) {
     static const StrList all;
     Report report;
     report_init(&report, &operation->arena);
+    operation_give_ports(operation, session);
     return session_set_environment(session, &operation->entry, err) < 0 ||
                    session_reload(session, &report, err) < 0 ||
                    session_start(session, &(StartAsk){.names = &all}, err) < 0

@@ -85,9 +85,10 @@ static const PortEntry *find_taken(const Session *session, int64_t number) {
     return NULL;
 }
 
-int ports_check_fixed(const Session *session, const PortEntry *port, Err *err) {
+int ports_check_fixed(const Engine *engine, const Session *session, const PortEntry *port,
+                      Err *err) {
     const Session *other;
-    LIST_FOREACH (other, &session->engine->sessions, link) {
+    LIST_FOREACH (other, &engine->sessions, link) {
         const PortEntry *theirs = other != session ? find_taken(other, port->number) : NULL;
         if (theirs)
             return conflict(port, other, theirs, err);
@@ -102,7 +103,7 @@ int ports_check(const Session *session, const Generation *generation, Err *err) 
         ports_range(session, &why);
     for (size_t i = 0; i < table->n && !why.kind; i++)
         if (!table->at[i].automatic && ports_wanted(session, generation, &table->at[i]) &&
-            ports_check_fixed(session, &table->at[i], &why) < 0)
+            ports_check_fixed(session->engine, session, &table->at[i], &why) < 0)
             break;
     if (!why.kind)
         return 0;
@@ -114,7 +115,8 @@ int ports_check_own(const Target *target, Err *err) {
     size_t n;
     const PortEntry *port = ports_of_target(target, &n);
     for (size_t i = 0; i < n; i++)
-        if (!port[i].leased && ports_check_fixed(target->session, &port[i], err) < 0)
+        if (!port[i].leased &&
+            ports_check_fixed(target->session->engine, target->session, &port[i], err) < 0)
             return -1;
     return 0;
 }
@@ -126,6 +128,15 @@ PortHold *ports_add_hold(Ports *ports, const PortHold *hold) {
         return NULL;
     VEC_PUSH(ports->holds, *hold);
     return &ports->holds.at[ports->holds.n - 1];
+}
+
+void ports_give(Session *session, const PortHold *hold) {
+    Ports *ports = ports_of_session(session);
+    PortHold given = *hold;
+    if (ports_find_hold(ports, hold->port))
+        port_hold_deinit(&given);
+    else
+        ports_add_hold(ports, &given);
 }
 
 PortHold *ports_find_hold(const Ports *ports, int64_t number) {

@@ -11,6 +11,7 @@
 #include "loop/op.h"
 #include "spec/template.h"
 
+typedef struct Engine Engine;
 typedef struct Session Session;
 typedef struct Target Target;
 typedef struct Ports Ports; /* of a session; NULL: it has none, and had none */
@@ -19,6 +20,11 @@ typedef struct Ports Ports; /* of a session; NULL: it has none, and had none */
  * (ERR_CONFLICT, with its name), a THOLE_PORT_RANGE that is none. For a session before it is made,
  * and for a generation before it is taken. */
 MUST int ports_check(const Session *session, const Generation *generation, Err *err);
+/* ERR_CONFLICT: a session other than this one (NULL: any) has it. */
+MUST int ports_check_fixed(const Engine *engine, const Session *session, const PortEntry *port,
+                           Err *err);
+/* Takes what holds a port that the session is about to lease: it is held without a gap. */
+void ports_give(Session *session, const PortHold *hold);
 /* A session is about to be made: what its former one leased is not its own yet. */
 void ports_begin(Session *session);
 /* What ports.json says of the generation's ports. ERR_UNAVAILABLE: it is of a newer format; another

@@ -44,8 +44,6 @@ int64_t ports_listener(const Generation *generation, const PortEntry *port);
 /* Will it be listened on, in that generation of the session? What is new in it and not named is
  * started if all is. */
 bool ports_wanted(const Session *session, const Generation *generation, const PortEntry *port);
-/* ERR_CONFLICT: another session has it. */
-MUST int ports_check_fixed(const Session *session, const PortEntry *port, Err *err);
 PortHold *ports_find_hold(const Ports *ports, int64_t number); /* NULL: none */
 /* From now on it is theirs. NULL: it holds nothing. */
 PortHold *ports_add_hold(Ports *ports, const PortHold *hold);

@@ -167,8 +167,9 @@ static void ask_wanted(const Session *session, Generation *generation) {
         PortEntry *port = &generation->ports.at[i];
         Err ignored;
         if (!port->leased)
-            port->leased = port->automatic || (ports_wanted(session, generation, port) &&
-                                               ports_check_fixed(session, port, &ignored) == 0);
+            port->leased = port->automatic ||
+                           (ports_wanted(session, generation, port) &&
+                            ports_check_fixed(session->engine, session, port, &ignored) == 0);
     }
 }
 
@@ -245,7 +246,8 @@ bool ports_lease_wanted(Target *target) {
     bool lacks = false;
     Err ignored;
     for (size_t i = 0; session->ready && i < n; i++)
-        lacks |= !port[i].leased && ports_check_fixed(session, &port[i], &ignored) == 0;
+        lacks |=
+            !port[i].leased && ports_check_fixed(session->engine, session, &port[i], &ignored) == 0;
     if (lacks)
         ports_follow(session);
     return n && !session->ready;

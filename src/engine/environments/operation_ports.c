@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ports of an environment while it is worked on: from the moment they are drawn until its
+ * session has them nobody else gets them. Of what the session starts strangers are kept off, too;
+ * what hooks and compose listen on must be free for those. */
+#include <string.h>
+
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/environments/environments_inside.h"
+#include "engine/sessions/session.h"
+
+/* ---- held ---- */
+
+static bool session_listens(const Operation *operation, int64_t port) {
+    const EnvironmentPorts *ports = &operation->entry.ports;
+    for (size_t i = 0; i < ports->n; i++) {
+        const Service *service = config_service(operation->config, ports->at[i].name);
+        if (ports->at[i].port == port && service && service->command.argv.n > 0)
+            return lifecycle_find(&operation->lifecycle, "start_services") != UINT32_MAX;
+    }
+    return false;
+}
+
+static bool is_held(const Operation *operation, int64_t port) {
+    for (size_t i = 0; i < operation->holds.n; i++)
+        if (operation->holds.at[i].port == port)
+            return true;
+    return false;
+}
+
+bool operation_hold_port(Operation *operation, uint16_t port) {
+    PortHold hold;
+    if (is_held(operation, port))
+        return true;
+    if (port_hold(port, &hold, NULL) < 0)
+        return false;
+    VEC_PUSH(operation->holds, hold);
+    return true;
+}
+
+static bool is_own(const Operation *operation, int64_t port) {
+    for (size_t i = 0; i < operation->entry.ports.n; i++)
+        if (operation->entry.ports.at[i].port == port)
+            return true;
+    return false;
+}
+
+/* Whoever listens on one already is its own service, or is told of when that is started. */
+void operation_hold_ports(Operation *operation) {
+    const EnvironmentPorts *ports = &operation->entry.ports;
+    size_t n = 0;
+    for (size_t i = 0; i < ports->n; i++)
+        (void)operation_hold_port(operation, (uint16_t)ports->at[i].port);
+    for (size_t i = 0; i < operation->holds.n; i++) {
+        PortHold *hold = &operation->holds.at[i];
+        if (!session_listens(operation, hold->port))
+            port_hold_let_go(hold);
+        if (is_own(operation, hold->port))
+            operation->holds.at[n++] = *hold;
+        else
+            port_hold_deinit(hold);
+    }
+    operation->holds.n = n;
+}
+
+void operation_give_ports(Operation *operation, Session *session) {
+    for (size_t i = 0; i < operation->holds.n; i++)
+        ports_give(session, &operation->holds.at[i]);
+    VEC_FREE(operation->holds);
+}
+
+void operation_drop_ports(Operation *operation) {
+    for (size_t i = 0; i < operation->holds.n; i++)
+        port_hold_deinit(&operation->holds.at[i]);
+    VEC_FREE(operation->holds);
+}
+
+/* ---- fixed ones ---- */
+
+/* The session of its worktree, if there is one. */
+static const Session *own_session(const Environment *environment) {
+    const char *root = entry_root(&environment->entry);
+    AUTO_FREE char *file = path_join(root, path_base(environment->project));
+    return *root ? session_of_file(environment->engine, file, NULL) : NULL;
+}
+
+/* It runs, and nobody but what it has started itself knows whether that listens. */
+static bool has_port(const Environment *environment, int64_t port) {
+    const EnvironmentPorts *ports = &environment->entry.ports;
+    for (size_t i = 0; environment->entry.status == ENVIRONMENT_RUNNING && i < ports->n; i++)
+        if (ports->at[i].port == port)
+            return true;
+    return false;
+}
+
+static int check_port(const Environment *environment, const Service *service, const PortEntry *port,
+                      Err *err) {
+    const Environment *other;
+    LIST_FOREACH (other, &environment->engine->environments, link)
+        if (other != environment && !service->command.argv.n && has_port(other, port->number))
+            return err_set(err, ERR_CONFLICT,
+                           "port %lld (services.%s.port) is that of environment '%s', which runs; "
+                           "`thole env stop %s`, or use another number or auto",
+                           (long long)port->number, service->name, other->entry.name,
+                           other->entry.name);
+    return ports_check_fixed(environment->engine, own_session(environment), port, err);
+}
+
+int operation_check_ports(const Operation *operation, Err *err) {
+    const Config *config = operation->config;
+    OperationKind kind = operation->ask.kind;
+    if (!config || (kind != OPERATION_CREATE && kind != OPERATION_START))
+        return 0;
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
+        PortEntry port = {.service = service->name, .name = "", .number = service->port.number};
+        if (port.number > 0 && check_port(operation->environment, service, &port, err) < 0)
+            return -1;
+        for (size_t k = 0; k < service->ports.n; k++) {
+            port.name = service->ports.at[k].name;
+            port.number = service->ports.at[k].port.number;
+            if (port.number > 0 && check_port(operation->environment, service, &port, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
