@@ -22,17 +22,6 @@ static void put_time(JsonWriter *out, const char *key, int64_t ns) {
     json_kv_string(out, key, text);
 }
 
-static const char *phase_name(LifecyclePhase phase) {
-    switch (phase) {
-    case LIFECYCLE_PROVISION: return "provision";
-    case LIFECYCLE_RUN: return "run";
-    case LIFECYCLE_DESTROY: return "destroy";
-    case LIFECYCLE_STOP: return "stop";
-    case LIFECYCLE_HOOK: return "hook";
-    }
-    return "";
-}
-
 static void put_record(JsonWriter *out, const Checkpoint *record) {
     put_time(out, "started", record->started_ns);
     put_time(out, "finished", record->finished_ns);
@@ -45,7 +34,7 @@ static void put_record(JsonWriter *out, const Checkpoint *record) {
 static void put_step(JsonWriter *out, const SeenStep *seen) {
     json_object_begin(out);
     json_kv_string(out, "name", seen->step->name);
-    json_kv_string(out, "phase", phase_name(seen->step->phase));
+    json_kv_string(out, "phase", lifecycle_phase_name(seen->step->phase));
     json_kv_string(out, "status",
                    seen->record ? checkpoint_status_name(seen->record->status) : "pending");
     if (seen->record)
@@ -88,7 +77,7 @@ static void reply_plan(Request *request, const SeenEnvironment *seen) {
             continue;
         json_object_begin(out);
         json_kv_string(out, "name", step->step->name);
-        json_kv_string(out, "phase", phase_name(step->step->phase));
+        json_kv_string(out, "phase", lifecycle_phase_name(step->step->phase));
         json_kv_string(out, "verdict", verdict_name(step));
         put_text(out, "why", step->why);
         json_object_end(out);

@@ -458,6 +458,17 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena) {
 
 /* ---- by name ---- */
 
+const char *lifecycle_phase_name(LifecyclePhase phase) {
+    switch (phase) {
+    case LIFECYCLE_PROVISION: return "provision";
+    case LIFECYCLE_RUN: return "run";
+    case LIFECYCLE_DESTROY: return "destroy";
+    case LIFECYCLE_STOP: return "stop";
+    case LIFECYCLE_HOOK: return "hook";
+    }
+    return "";
+}
+
 bool lifecycle_destroys(const char *name) {
     static const char *const names[] = {
         "check_loss", "stop_*", "runner_destroy", "destroy_*", "cleanup_env", "remove_state", NULL};

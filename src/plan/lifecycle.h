@@ -99,6 +99,7 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena);
  * the service. */
 const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
                                       const ProvisionedService **ret);
+const char *lifecycle_phase_name(LifecyclePhase phase); /* "provision" */
 /* Is a step of this name one of those that undo? */
 bool lifecycle_destroys(const char *name);
 /* UINT32_MAX: there is none of that name. */

@@ -153,14 +153,10 @@ static const char *const status_names[] = {
     [EVENT_OPERATION_FAILED] = "failed",   [EVENT_OPERATION_CANCELED] = "canceled",
 };
 
-static const char *phase_name(LifecyclePhase phase) {
-    return phase == LIFECYCLE_PROVISION ? "provision" : phase == LIFECYCLE_RUN ? "run" : "destroy";
-}
-
 static void encode_step(const Operation *operation, EventStatus status, JsonWriter *out) {
     const LifecycleStep *step = operation_step(operation);
     json_kv_string(out, "step", step->name);
-    json_kv_string(out, "phase", phase_name(step->phase));
+    json_kv_string(out, "phase", lifecycle_phase_name(step->phase));
     if (operation->run)
         json_kv_int(out, "run", operation->run);
     if (status == EVENT_STEP_COMPLETED || status == EVENT_STEP_FAILED)
