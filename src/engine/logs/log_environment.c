@@ -107,4 +107,4 @@ static void changed(LogStream *stream) {
 }
 
 const LogKind log_of_environment = {
-    .dir = dir_of, .goes_on = goes_on, .open = open_all, .changed = changed};
+    .dir = dir_of, .goes_on = goes_on, .open = open_all, .changed = changed, .masked = true};

@@ -116,6 +116,8 @@ int log_stream_next(LogStream *stream, LogLine *ret) {
                    : -1;
     *ret = *log_source_peek(stream->sources[stream->heap.at[0]]);
     stream->taken = true;
+    if (stream->kind->masked)
+        log_masks_show(&stream->masks, stream->dir, ret);
     return 1;
 }
 
@@ -239,6 +241,7 @@ LogStream *log_stream_new(Engine *engine, const LogAsk *ask, LoopFn more, void *
     *stream = (LogStream){.engine = engine, .ask = *ask, .more = more, .arg = arg};
     arena_init(&stream->arena);
     map_init(&stream->places);
+    log_masks_init(&stream->masks);
     keep_ask(stream, ask);
     stream->kind = ask->workflow      ? &log_of_workflow
                    : ask->environment ? &log_of_environment
@@ -269,6 +272,7 @@ LogStream *log_stream_free(LogStream *stream) {
     free(stream->heap.at);
     free(stream->dir);
     map_deinit(&stream->places);
+    log_masks_deinit(&stream->masks);
     arena_deinit(&stream->arena);
     free(stream);
     return NULL;

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "engine/inside.h"
 #include "engine/logs/log_hub.h"
+#include "engine/logs/log_mask.h"
 #include "engine/logs/log_source.h"
 #include "engine/workflows/workflow_inside.h"
 
@@ -17,6 +18,7 @@ typedef struct LogKind {
     void (*changed)(LogStream *stream); /* objects have, since `seen` */
     void (*listen)(LogStream *stream);  /* it follows; may be NULL, as */
     void (*leave)(LogStream *stream);
+    bool masked; /* stdout has outputs of hooks, which are nobody's to see */
 } LogKind;
 
 extern const LogKind log_of_session, log_of_workflow, log_of_environment;
@@ -41,8 +43,9 @@ struct LogStream {
     const LogKind *kind;
     LoopFn more;
     void *arg;
-    StrList asked; /* the names that were asked for; empty: all */
-    Map places;    /* target's name → index into `sources`, plus one */
+    StrList asked;  /* the names that were asked for; empty: all */
+    Map places;     /* target's name → index into `sources`, plus one */
+    LogMasks masks; /* of an environment */
     /* of a workflow: */
     unsigned char *steps; /* LogStep, parallel to its graph */
     WorkflowListener listener;

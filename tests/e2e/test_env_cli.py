@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Environments as a person sees them: `thole env`."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from driver import wait_until
+from git_repository import Repository
+
+SEED = """
+echo "copying tables" >&2
+echo "DATABASE_URL=postgres://localhost/$THOLE_ENV_NAME"
+echo "seed $THOLE_ENV_NAME" >>"$LEDGER"
+"""
+
+
+def config(seed=SEED, **more):
+    return {"version": 1, "name": "shop",
+            "provisioner": {"services": {"db": {"outputs": ["DATABASE_URL"], "seed": seed, "reset": seed, "init": "echo init >&2",
+                                                "destroy": "echo destroy >>\"$LEDGER\""}}},
+            "services": {"web": {"command": "exec sleep 1000", "port": "auto",
+                                 "env": {"DATABASE_URL": "{{provisioner.db.DATABASE_URL}}", "TITLE": "a shop"}}}, **more}
+
+
+@pytest.fixture
+def shop(thole):
+    """A project in a repository of its own; whatever a test leaves of it is deleted."""
+    thole.config(config())
+    Repository.of(thole)
+    yield thole
+    for item in thole.api("/apis/thole.dev/v1alpha1/environments")[1]["items"]:
+        thole.run("env", "delete", item["spec"]["name"], "--force", code=None)
+
+
+def create(thole, name="feat-x", *words, **options):
+    return thole.run("env", "create", name, *words, **options)
+
+
+def tree_of(thole, name="feat-x"):
+    return thole.run("env", "show", name, "--json").json()["environment"]["spec"]["path"]
+
+
+def steps_told(err, title="create feat-x"):
+    """[(step, sign)] of plain lines."""
+    return re.findall(rf"^{title}: (\S+) ([✓○✗])", err, re.M)
+
+
+# ---- create, told
+
+def test_create_tells_each_step_and_at_the_end_where_it_is(shop):
+    result = create(shop)
+    told = steps_told(result.err)
+    assert [name for name, sign in told] == ["create_compute", "allocate_ports", "seed_db", "build_manifest", "write_manifest",
+                                             "generate_env", "start_services"]
+    assert {sign for name, sign in told} == {"✓"}
+    lines = result.err.splitlines()
+    assert lines.index("seed_db | copying tables") < lines.index(next(line for line in lines if "seed_db ✓" in line))
+    assert "postgres://" not in result.err + result.out and "DATABASE_URL=********" in result.err
+    path = re.search(r"^cd (\S+)$", result.out, re.M).group(1)
+    assert re.search(r"^feat-x +running$", result.out, re.M)
+    assert re.search(r"^web +61\d\d\d|^web +6[2-4]\d\d\d", result.out, re.M) and "http://localhost:6" in result.out
+    assert path == tree_of(shop) and os.path.exists(f"{path}/.env.local")
+
+
+def test_what_is_done_is_skipped_the_next_time(shop):
+    create(shop)
+    told = dict(steps_told(create(shop).err))
+    assert told["seed_db"] == told["allocate_ports"] == "○"
+    assert shop.ledger().count("seed feat-x") == 1
+    assert dict(steps_told(create(shop, "feat-x", "--from", "seed_db").err))["seed_db"] == "✓"
+    assert shop.ledger().count("seed feat-x") == 2
+
+
+def test_a_dry_run_does_nothing(shop):
+    result = create(shop, "feat-x", "--dry-run")
+    assert re.search(r"^  seed_db +run", result.out, re.M) and not shop.ledger()
+    assert shop.run("env", "list", "--json").json() == []
+    create(shop)
+    plan = {step["name"]: step["verdict"] for step in create(shop, "feat-x", "--dry-run", "--json").json()}
+    assert plan["seed_db"] == "skip" and plan["write_manifest"] in ("verify", "skip")
+
+
+def test_json_is_each_event_as_it_came_and_nothing_else(shop):
+    result = create(shop, "feat-x", "--json")
+    events = [json.loads(line) for line in result.lines]
+    assert [event["seq"] for event in events] == sorted({event["seq"] for event in events}) and result.err == ""
+    assert events[-1]["status"] == "done" and "step" not in events[-1]
+    assert {"started", "streaming", "completed"} == {event["status"] for event in events if event.get("step") == "seed_db"}
+    ended = next(event for event in events if event.get("step") == "seed_db" and event["status"] == "completed")
+    assert ended["durationMs"] >= 0 and ended["phase"] == "provision"
+
+
+def test_a_terminal_shows_a_tree_whose_finished_steps_stay(shop):
+    shop.config(config(seed="echo 'copying table 7' >&2; until test -e go; do sleep 0.02; done" + SEED))
+    live = shop.popen("env", "create", "feat-x", tty=(30, 80))
+    live.wait_for(r"▶(?s:.*) seed_db(?s:.*)copying table 7(?s:.*)build_manifest(?s:.*)run")
+    (shop.project / "go").touch()
+    assert live.wait() == 0, live
+    screen = re.sub(r"\x1b\[[\d;]*m", "", shown(live.out))
+    assert re.search(r"create feat-x\n  provision\n    ✓ create_compute +\S+\n    ✓ allocate_ports +\S+\n    ✓ seed_db +\S+\n", screen)
+    assert "copying table 7" not in screen and "·" not in screen and "\n  run\n" in screen
+    assert re.search(r"✓ start_services +\S+\n\nfeat-x  running\n\nNAME", screen), screen
+
+
+def shown(text):
+    """What a terminal shows of it in the end: of the sequences those are understood that a tree is drawn with."""
+    lines, y, x = [""], 0, 0
+    for part in re.findall(r"\x1b\[\d*[AKJ]|\x1b\[[\d;]*m|[\r\n]|[^\r\n\x1b]+", text):
+        move = re.fullmatch(r"\x1b\[(\d*)([AKJ])", part)
+        if part == "\n":
+            y, lines = y + 1, lines + [""] * (y + 2 - len(lines))
+        elif part == "\r":
+            x = 0
+        elif move and move[2] == "A":
+            y = max(0, y - int(move[1] or 1))
+        elif move:
+            lines[y] = lines[y][:x]
+            lines = lines[:y + 1] if move[2] == "J" else lines
+        elif not part.startswith("\x1b"):
+            lines[y] = lines[y][:x].ljust(x) + part + lines[y][x + len(part):]
+            x += len(part)
+    return "\n".join(lines)
+
+
+def test_within_github_actions_hooks_are_groups_and_failures_annotations(shop):
+    shop.config(config(seed="echo '::warning::x' >&2; exit 3"))
+    result = create(shop, env={"GITHUB_ACTIONS": "true"}, code=1)
+    assert re.search(r"^::group::create feat-x: seed_db\n::stop-commands::(\S+)\n::warning::x\n::\1::\n::endgroup::\n"
+                     r"create feat-x: seed_db ✗ .*3.*\n::error title=seed_db::.*3", result.out, re.M), result
+
+
+# ---- how it ends
+
+def test_a_failure_says_which_step_why_and_what_goes_on_with_it(shop):
+    shop.config(config(seed="echo 'no such table' >&2; test -e good || exit 3" + SEED))
+    result = create(shop, code=1)
+    assert steps_told(result.err)[-1] == ("seed_db", "✗") and "seed_db | no such table" in result.err
+    assert "thole: create feat-x failed" in result.err and "seed_db" in result.err.splitlines()[-2]
+    resume = re.search(r"^thole: `(thole env .*)` goes on with it$", result.err, re.M).group(1)
+    shown = shop.run("env", "show", "feat-x").out
+    assert "feat-x  error" in shown and "seed_db" in shown and resume in shown
+    (shop.project / "good").touch()
+    told = dict(steps_told(shop.run(*resume.split()[1:]).err))
+    assert told["create_compute"] == "○" and told["seed_db"] == "✓"
+
+
+def test_a_terminal_gets_the_last_words_of_what_failed(shop):
+    shop.config(config(seed="for i in $(seq 20); do echo line $i >&2; done; exit 3"))
+    live = shop.popen("env", "create", "feat-x", tty=(30, 80))
+    assert live.wait() == 1
+    screen = shown(live.out)
+    assert re.search(r"✗.* seed_db .*\n +line 11\n(.*\n)* +line 20\nthole: create feat-x failed", re.sub(r"\x1b\[[\d;]*m", "", screen)), screen
+
+
+def test_an_interrupt_cancels_and_the_same_command_goes_on(shop):
+    shop.config(config(seed="echo here >&2; test -e go || { sleep 1000 & wait; }" + SEED))
+    live = shop.popen("env", "create", "feat-x")
+    live.wait_for(r"^seed_db \| here", stream=2)
+    live.signal(signal.SIGINT)
+    assert live.wait() == 130, live
+    assert "thole: stopping; ^C again leaves it alone" in live.err
+    assert "thole: create feat-x was canceled; `thole env create feat-x" in live.err
+    (shop.project / "go").touch()
+    assert dict(steps_told(create(shop).err))["create_compute"] == "○"
+
+
+def test_a_second_interrupt_leaves_it_alone(shop):
+    shop.config(config(seed="trap '' TERM; echo here >&2; until test -e go; do sleep 0.02; done" + SEED))
+    live = shop.popen("env", "create", "feat-x")
+    live.wait_for(r"^seed_db \| here", stream=2)
+    live.signal(signal.SIGINT)
+    live.wait_for("leaves it alone", stream=2)
+    live.signal(signal.SIGINT)
+    assert live.wait() == 130
+    assert live.err.splitlines()[-1] == "thole: create feat-x goes on; `thole env show feat-x` tells how far it is"
+    (shop.project / "go").touch()
+
+
+def test_a_closed_terminal_leaves_it_alone(shop):
+    shop.config(config(seed="echo here >&2; until test -e go; do sleep 0.02; done" + SEED))
+    live = shop.popen("env", "create", "feat-x")
+    live.wait_for(r"^seed_db \| here", stream=2)
+    live.signal(signal.SIGHUP)
+    assert live.wait() == 143
+    (shop.project / "go").touch()
+    wait_until(lambda: "feat-x  running" in shop.run("env", "show", "feat-x").out, what="it to go on")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_is_told_twice_or_left_out_though_servers_end(shop, number):
+    shop.config(config(seed="i=0; until test -e go; do i=$((i+1)); echo line $i >&2; sleep 0.005; done; echo last $i >&2" + SEED))
+    live = shop.popen("env", "create", "feat-x")
+    live.wait_for(r"^seed_db \| line 20$", stream=2)
+    for _ in range(3):
+        seen = int(re.findall(r"^seed_db \| line (\d+)$", live.err, re.M)[-1])
+        shop.kill(shop.server_pid(), number)
+        wait_until(lambda: int(re.findall(r"^seed_db \| line (\d+)$", live.err, re.M)[-1]) > seen + 50, what="lines after the server has ended")
+    (shop.project / "go").touch()
+    assert live.wait() == 0, live
+    lines = re.findall(r"^seed_db \| (line \d+|last \d+)$", live.err, re.M)
+    n = int(lines[-1].split()[1])
+    assert lines == [*(f"line {i}" for i in range(1, n + 1)), f"last {n}"]
+    told = [name for name, sign in steps_told(live.err)]
+    assert len(told) == len(set(told)) == 7 and shop.ledger().count("seed feat-x") == 1
+
+
+# ---- looking
+
+def test_list_and_show(shop):
+    assert "has no environment; `thole env create NAME` makes one" in shop.run("env", "list").err
+    create(shop)
+    create(shop, "feat/y", "-b", "y", "-m", "preview")
+    table = shop.run("env", "list").out
+    assert re.match(r"NAME +STATUS +BRANCH +MODE +AGE ", table)
+    assert re.search(r"^feat-x +running +feat-x +local ", table, re.M) and re.search(r"^feat/y +running +y +preview ", table, re.M)
+    entries = shop.run("env", "list", "--json").json()
+    assert [(entry["name"], entry["status"], entry["branch"], entry["mode"]) for entry in entries] == \
+        [("feat-x", "running", "feat-x", "local"), ("feat/y", "running", "y", "preview")]
+    assert entries[0]["provisionerOutputs"]["db"]["DATABASE_URL"] == "********" and "auditLog" not in entries[0]
+    assert shop.run("env", "list", "--json", "--audit").json()[0]["auditLog"]
+    shown = shop.run("env", "show", "feat-x").out
+    for word in ("branch    feat-x", "mode      local", tree_of(shop), "http://localhost:", "✓ seed_db", "completed"):
+        assert word in shown, word
+    detail = shop.run("env", "show", "feat/y", "--json").json()
+    assert detail["entry"]["name"] == "feat/y" and detail["infraRunning"] is False and detail["steps"]
+
+
+def test_without_a_name_the_one_that_contains_the_directory(shop):
+    create(shop)
+    result = shop.run("env", "show", code=2)
+    assert "the working directory is in no environment; name one of " in result.err and "feat-x" in result.err
+    assert shop.run("env", "show", cwd=tree_of(shop)).out.startswith("feat-x  running")
+    assert "seed_db | copying" in shop.run("env", "logs", "seed_db", cwd=tree_of(shop)).out
+    result = shop.run("env", "stop", "feat-z", code=2)
+    assert 'has no environment "feat-z"; there is feat-x; did you mean feat-x?' in result.err
+
+
+def test_steps_and_audit(shop):
+    create(shop)
+    lines = shop.run("env", "steps", "feat-x").lines
+    assert lines[0].split() == ["STEP", "STATUS", "TOOK", "AGE", "MACHINE", "WHY"] and lines[1] == "provision" and "run" in lines
+    assert {step["status"] for step in shop.run("env", "steps", "feat-x", "--json").json() if step["phase"] != "destroy"} == {"completed"}
+    audit = shop.run("env", "steps", "feat-x", "--audit").out
+    assert re.search(r"^\d{4}-\S+Z +executed +seed_db ", audit, re.M)
+    shop.run("env", "invalidate", "feat-x", "seed_db")
+    assert re.search(r"seed_db +(invalidated|pending|stale)", shop.run("env", "steps", "feat-x").out)
+    assert "did you mean seed_db?" in shop.run("env", "step", "feat-x", "seed_bd", code=None).err
+
+
+def test_a_step_shows_what_it_would_write(shop):
+    create(shop)
+    tree = tree_of(shop)
+    text = shop.run("env", "step", "feat-x", "generate_env", "--print").out
+    assert "TITLE='a shop'\n" in text
+    with open(f"{tree}/.env.local") as file:
+        before = file.read()
+    with open(f"{tree}/.env.local", "w") as file:
+        file.write(before.replace("TITLE='a shop'\n", "") + "MINE=1\n")
+    diff = shop.run("env", "step", "feat-x", "generate_env", "--dry-run").out
+    assert re.search(r"^--- .*\.env\.local\n\+\+\+ .*\.env\.local\n@@ ", diff) and "\n+TITLE='a shop'\n" in diff and "\n-MINE=1\n" in diff
+    shop.run("env", "step", "feat-x", "generate_env")
+    assert "no changes" in shop.run("env", "step", "feat-x", "generate_env", "--dry-run").err
+    assert "seed_db is a hook" in shop.run("env", "step", "feat-x", "seed_db", "--print").err
+
+
+def test_logs_mask_outputs(shop):
+    shop.config(config(seed=SEED + "echo 'KEY<<END'; echo first; echo second; echo END; echo talk"))
+    create(shop)
+    out = shop.run("env", "logs", "feat-x", "seed_db", "--stream", "out", "-o", "raw").lines
+    assert out == ["DATABASE_URL=********", "KEY<<END", "********", "********", "END", "talk"]
+    assert shop.run("env", "logs", "feat-x", "seed_db", "--stream", "out", "-o", "raw", "-n", "4").lines == out[2:]
+    raw = shop.run("env", "logs", "feat-x", "seed_db", "--json").lines
+    assert "copying tables" in [json.loads(line)["text"] for line in raw] and not any("second" in line for line in raw)
+    assert shop.run("env", "logs", "feat-x", "seed_db", "--stream", "err", "-o", "raw").out == "copying tables\n"
+
+
+# ---- working with it
+
+def test_exec_runs_in_its_worktree_with_its_variables(shop):
+    create(shop)
+    out = shop.run("env", "exec", "feat-x", "--", "sh", "-c", 'echo $THOLE_ENV_NAME $PREVIEWCTL_ENV_NAME $THOLE_PORT_WEB; pwd; exit 7', code=7).lines
+    port = shop.run("env", "list", "--json").json()[0]["ports"]["web"]
+    assert out == [f"feat-x feat-x {port}", tree_of(shop)]
+    assert shop.run("env", "exec", "--", "pwd", cwd=tree_of(shop)).out == tree_of(shop) + "\n"
+    assert shop.run("env", "exec", "feat-x", "no-such-program", code=127).err == "thole: no-such-program: No such file or directory\n"
+
+
+def test_env_prints_lines_of_an_env_file(shop):
+    create(shop)
+    lines = shop.run("env", "env", "feat-x").lines
+    assert "THOLE_ENV_NAME=feat-x" in lines and lines == sorted(lines)
+    assert "TITLE='a shop'" in shop.run("env", "env", "feat-x", "web").lines
+    assert "postgres" not in shop.run("env", "env", "feat-x", "web").out
+    assert "DATABASE_URL=postgres://localhost/feat-x" in shop.run("env", "env", "feat-x", "web", "--reveal").lines
+    assert shop.run("env", "env", "web", "--json", cwd=tree_of(shop)).json()["TITLE"] == "a shop"
+
+
+def test_store(shop):
+    create(shop)
+    shop.run("env", "store", "set", "feat-x", "A=1", "B=two words", "A=3")
+    assert shop.run("env", "store", "get", "feat-x", "A").out == "3\n"
+    assert shop.run("env", "store", "list", "feat-x", "--reveal").out == "A=3\nB=two words\n"
+    assert "two words" not in shop.run("env", "store", "list", "feat-x").out
+    shop.run("env", "store", "unset", "A", cwd=tree_of(shop))
+    assert 'feat-x has no value "A"; `thole env store set feat-x A=…` sets it' in shop.run("env", "store", "get", "feat-x", "A", code=2).err
+
+
+def test_hooks_stop_start_and_delete(shop):
+    create(shop)
+    assert "seed_db" not in shop.run("env", "hook", "db", "reset", "feat-x").out
+    assert shop.ledger().count("seed feat-x") == 2
+    assert shop.run("env", "stop", "feat-x").err.splitlines()[-1] == "thole: feat-x is stopped"
+    assert re.search(r"^feat-x +stopped", shop.run("env", "list").out, re.M)
+    assert "feat-x  running" in shop.run("env", "start", "feat-x").out
+    tree = tree_of(shop)
+    with open(f"{tree}/new", "w") as file:
+        file.write("work")
+    assert "--force" in shop.run("env", "delete", "feat-x", code=None).err and os.path.exists(tree)
+    result = shop.run("env", "delete", "feat-x", "--force")
+    assert result.err.splitlines()[-1] == "thole: feat-x is gone" and not os.path.exists(tree)
+    assert shop.ledger()[-1] == "destroy" and "delete feat-x: destroy_core_db ✓" in result.err
+
+
+def test_attach(shop):
+    Repository(shop.project, shop.env).git("worktree", "add", "-q", "../mine", "-b", "mine")
+    tree = str(shop.base / "mine")
+    assert f"cd {tree}" in shop.run("env", "attach", "--worktree", "../mine").out
+    assert tree_of(shop, "mine") == tree
+    shop.run("env", "delete", "mine", "--force")
+    assert os.path.exists(tree)
+
+
+def test_export_and_import(shop):
+    create(shop)
+    state = shop.run("env", "export").json()
+    assert state["version"] == 1 and state["environments"]["feat-x"]["provisionerOutputs"]["db"]["DATABASE_URL"].startswith("postgres://")
+    state["environments"]["old"] = {**state["environments"]["feat-x"], "name": "old", "branch": "old"}
+    del state["environments"]["old"]["compute"]
+    shop.run("env", "import", "-", input=json.dumps({"version": 1, "environments": {"old": state["environments"]["old"]}}))
+    assert [entry["name"] for entry in shop.run("env", "list", "--json").json()] == ["feat-x", "old"]
+    assert "has no map `environments`" in shop.run("env", "import", "-", input="[]", code=2).err
+    assert "stdin: not valid JSON" in shop.run("env", "import", "-", input="nonsense", code=2).err
