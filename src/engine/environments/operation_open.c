@@ -189,8 +189,8 @@ static int follow_mode(Operation *operation, Err *err) {
 static int open_entry(Operation *operation, const Opening *opening, Err *err) {
     if (opening->found) {
         operation->version = opening->stored.version;
-        if (operation_copy_entry(operation, &opening->stored.entry, err) < 0 ||
-            follow_mode(operation, err) < 0)
+        operation->entry = opening->stored.entry;
+        if (follow_mode(operation, err) < 0)
             return -1;
         renew_entry(operation);
         return 0;
@@ -206,11 +206,33 @@ static bool was_removed(const Operation *operation, const Opening *opening) {
     return operation->ask.again && operation->ask.kind == OPERATION_DELETE && !opening->found;
 }
 
+/* The lease is ours. */
+static void granted(Operation *operation, const Opening *opening) {
+    Environment *environment = operation->environment;
+    Err why;
+    operation->lease.token = opening->lease.token;
+    arm_renew(operation);
+    if (was_removed(operation, opening)) {
+        operation->removed = true;
+        operation_finish(operation, OPERATION_DONE);
+        return;
+    }
+    int r = open_entry(operation, opening, &why);
+    if (r == 0) {
+        operation_place(operation);
+        r = operation_prepare(operation, &why);
+    }
+    if (r < 0)
+        operation_fail(operation, &why);
+    else
+        operation->call = backend_setup_workflow(operation->engine->backend, environment->task,
+                                                 environment->dir, NULL, on_set_up, operation);
+}
+
 static void on_opened(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     const Opening *opening = result;
-    Environment *environment = operation->environment;
-    Err why;
+    Op *call = operation->call;
     operation->call = NULL;
     if (err && (err->kind == ERR_UNAVAILABLE || err->kind == ERR_TIMEOUT)) {
         wait_for_store(operation, err);
@@ -224,24 +246,8 @@ static void on_opened(void *arg, const void *result, const Err *err) {
         wait_for_lease(operation, &opening->lease);
         return;
     }
-    operation->lease.token = opening->lease.token;
-    arm_renew(operation);
-    if (was_removed(operation, opening)) {
-        operation->removed = true;
-        operation_finish(operation, OPERATION_DONE);
-        return;
-    }
-    if (open_entry(operation, opening, &why) < 0) {
-        operation_fail(operation, &why);
-        return;
-    }
-    operation_place(operation);
-    if (operation_prepare(operation, &why) < 0) {
-        operation_fail(operation, &why);
-        return;
-    }
-    operation->call = backend_setup_workflow(operation->engine->backend, environment->task,
-                                             environment->dir, NULL, on_set_up, operation);
+    arena_adopt(&operation->arena, op_arena(call)); /* the entry lives there */
+    granted(operation, opening);
 }
 
 void operation_begin(Operation *operation) {
