@@ -141,8 +141,8 @@ class Project:
         return dict(self.rows("SELECT s.name, s.status FROM step s JOIN environment e ON e.id = s.environment "
                               "WHERE e.project = ? AND e.name = ?", str(self.dir / self.file), name))
 
-    def leases(self):
-        return self.rows("SELECT holder, doing FROM environment_lease WHERE expires_ms > strftime('%s', 'now') * 1000")
+    def leases(self, name):
+        return self.rows("SELECT holder, doing FROM environment_lease WHERE name = ? AND expires_ms > strftime('%s', 'now') * 1000", name)
 
     def alive(self):
         """Hooks that still run."""
@@ -166,7 +166,7 @@ class Project:
         manifest = json.loads((tree / ".thole.json").read_text())
         assert (manifest["env_name"], manifest["ports"]) == (name, {"web": port}), manifest
         assert self.steps(name) == {step: "completed" for step in PROVISIONED + RUN}, self.steps(name)
-        assert not self.leases(), self.leases()
+        assert not self.leases(name), self.leases(name)
         assert self.rows("SELECT 1 FROM port_block WHERE name = ? AND project = ?", name, str(self.dir / self.file)), "it has no port block"
 
     def check_gone(self, name):
@@ -175,5 +175,5 @@ class Project:
         assert name in self.git.branches()
         assert not list((self.thole.state / "worktrees").glob(f"*/{name}"))
         assert not list((self.thole.state / "environments").glob(f"*/{name}")), list((self.thole.state / "environments").glob("*/*"))
-        assert not self.steps(name) and not self.leases()
+        assert not self.steps(name) and not self.leases(name)
         assert not self.rows("SELECT 1 FROM port_block WHERE name = ? AND project = ?", name, str(self.dir / self.file))

@@ -2,10 +2,13 @@
 /* git and the shell, as compute asks them. */
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/environments/compute_inside.h"
+
+enum { LIST_AGAIN = 5, LIST_PAUSE_US = 20 * 1000 };
 
 StrMap compute_git_env(const StrMap *env, Arena *arena) {
     static const char *const foreign[] = {
@@ -78,12 +81,23 @@ static void take_attribute(Worktree *tree, const char *text) {
         tree->locked = text[6] ? text + 7 : "";
 }
 
-int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err) {
+/* git gives up on a worktree that another git is about to make, or to remove, at that moment. */
+static int list_worktrees(const ComputeAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
     static const char *const words[] = {"worktree", "list", "--porcelain", "-z", NULL};
+    const GitAsk git = {ask->project, ask->env, words, NULL};
+    int r = compute_git(&git, arena, ret, err);
+    for (int tries = 0; r < 0 && err->kind == ERR_INVALID && tries < LIST_AGAIN; tries++) {
+        usleep(LIST_PAUSE_US);
+        r = compute_git(&git, arena, ret, err);
+    }
+    return r;
+}
+
+int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err) {
     Worktrees list = {0};
     size_t cap = 0;
     ToolDone done;
-    if (compute_git(&(GitAsk){ask->project, ask->env, words, NULL}, arena, &done, err) < 0)
+    if (list_worktrees(ask, arena, &done, err) < 0)
         return -1;
     for (const char *at = done.out, *end = at + done.out_n; at < end; at += strlen(at) + 1) {
         if (str_starts(at, "worktree ")) {
