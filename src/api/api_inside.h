@@ -105,6 +105,9 @@ void serve_environment_infrastructure(Api *api, Request *request, const RouteMat
 /* environment_values.c */
 void serve_environment_values(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_values_patch(Api *api, Request *request, const RouteMatch *match);
+/* environment_orphans.c */
+void serve_environment_orphans(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_orphan_delete(Api *api, Request *request, const RouteMatch *match);
 /* environment_state.c */
 void serve_environment_state(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_import(Api *api, Request *request, const RouteMatch *match);

@@ -362,6 +362,18 @@ const Route routes[ROUTES] = {
          "environments", "values", "patch",
          "a merge patch: {name: \"value\", name: null}; a name is of letters, digits, _ and -",
          .reply = "values"},
+    [ROUTE_ENVIRONMENT_ORPHANS] =
+        {HTTP_GET, THOLE_API "/environmentorphans",
+         "What is left of a project's environments that are no more, or whose time has passed: "
+         "{orphans[{kind: worktree, directory, compose, ports, expired or leftover; name; path; "
+         "why; removable}]}.",
+         "thole.dev", "environmentorphans", NULL, "list", .reply = "orphans",
+         .params = {{"project", "a config file; also one in a worktree"}}},
+    [ROUTE_ENVIRONMENT_ORPHAN_DELETE] =
+        {HTTP_DELETE, THOLE_API "/environmentorphans",
+         "Removes one of them, if it still is one; of an environment: deletes it.", "thole.dev",
+         "environmentorphans", NULL, "delete", .reply = "Status",
+         .params = {{"project", "as above"}, {"kind", "of the orphan"}, {"name", "likewise"}}},
     [ROUTE_ENVIRONMENT_STATE] =
         {HTTP_GET, THOLE_API "/environmentstate",
          "All environments of a project, as previewctl keeps them: its State, version 1.",

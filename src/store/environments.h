@@ -77,8 +77,8 @@ typedef struct EnvironmentWrite {
  * which. */
 MUST int store_environment_write(Store *store, const EnvironmentWrite *write, int64_t *ret_version,
                                  Err *err);
-/* Whole entries with all that is theirs, none of which is there yet, in one transaction: all of them
- * or none. ERR_CONFLICT names the first that is there. */
+/* Whole entries with all that is theirs, none of which is there yet, in one transaction: all of
+ * them or none. ERR_CONFLICT names the first that is there. */
 typedef struct EnvironmentAdd {
     const char *project;
     const EnvironmentEntry *at;

@@ -38,7 +38,7 @@ int operation_kind_parse(const char *text, OperationKind *ret) {
 
 /* The project's slug is made of the directory of its config file: what the file calls it may
  * change. */
-static char *space_of(const char *project, Arena *arena) {
+char *environment_space(const char *project, Arena *arena) {
     AUTO_FREE char *dir = path_dir(project);
     return xstrdup(config_slug(path_base(dir), project, arena));
 }
@@ -49,7 +49,7 @@ Environment *environment_make(Engine *engine, const char *project, const char *n
     arena_init(arena);
     list_init(&environment->readers);
     environment->engine = engine;
-    environment->space = space_of(project, arena);
+    environment->space = environment_space(project, arena);
     environment->slug = xstrdup(environment_slug(name, arena));
     environment->dir = xasprintf("%s/environments/%s/%s", engine->state_dir, environment->space,
                                  environment->slug);
@@ -177,7 +177,7 @@ const char *environment_project(const Environment *environment) {
 Environment *environment_find(Engine *engine, const char *file, const char *name) {
     Arena arena;
     arena_init(&arena);
-    AUTO_FREE char *space = space_of(file, &arena);
+    AUTO_FREE char *space = environment_space(file, &arena);
     Object *object =
         object_find(engine->objects, OBJECT_ENVIRONMENT, space, environment_slug(name, &arena));
     arena_deinit(&arena);

@@ -100,6 +100,7 @@ struct Operation {
 
 /* ---- environment.c ---- */
 Environment *environment_new(Engine *engine, const char *project, const char *name);
+char *environment_space(const char *project, Arena *arena); /* its namespace; returns owned */
 /* Likewise, but nobody sees it. */
 Environment *environment_make(Engine *engine, const char *project, const char *name);
 Environment *environment_unmake(Environment *environment);
@@ -129,6 +130,8 @@ void entry_encode_resume(const EnvironmentEntry *entry, JsonWriter *out);
 Operation *operation_new(Environment *environment, const OperationAsk *ask, Report *report,
                          Err *err);
 void operation_begin(Operation *operation);
+/* Of who does not say who he is: what the server has. */
+const ClientSetup *operation_server_setup(Arena *arena);
 /* Of audit logs: this machine, and who has asked; NULL: somebody who did not say who he is. */
 const char *operation_machine(Arena *arena);
 const char *operation_user(const StrMap *client_env, Arena *arena);

@@ -45,7 +45,7 @@ const char *operation_machine(Arena *arena) {
 }
 
 /* Who asks without saying who he is (kubectl, say) is given what the server has. */
-static const ClientSetup *server_setup(Arena *arena) {
+const ClientSetup *operation_server_setup(Arena *arena) {
     ClientSetup *setup = arena_alloc(arena, sizeof(*setup));
     size_t n = 0;
     while (environ[n])
@@ -78,7 +78,7 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
     operation->engine = environment->engine;
     copy_ask(ask, arena, &operation->ask);
     if (!ask->client)
-        operation->ask.client = server_setup(arena);
+        operation->ask.client = operation_server_setup(arena);
     operation->machine = operation_machine(arena);
     operation->user = operation_user(&operation->ask.client->env, arena);
     operation->begun_us = loop_wall_us(operation->engine->loop);

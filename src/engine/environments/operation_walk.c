@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "engine/environments/operation_files.h"
+#include "engine/targets/run_files.h"
 
 /* ---- the walk ---- */
 
@@ -74,12 +75,19 @@ static void set_deleting(Operation *operation) {
     operation->entry_changed = true;
 }
 
+/* One that the store does not know may have left runs: their numbers are taken. */
+static uint32_t next_run(const Operation *operation, const Checkpoint *before) {
+    uint32_t newest =
+        run_files_newest(operation->environment->dir, operation_step(operation)->name);
+    return (before && before->run > newest ? (uint32_t)before->run : newest) + 1;
+}
+
 static void run(Operation *operation, const StepDecision *decision) {
     const LifecycleStep *step = operation_step(operation);
     const Checkpoint *before = entry_checkpoint(&operation->entry, step->name);
     bool runs = step_doer(step->kind)->command != NULL;
     operation->started_us = loop_wall_us(operation->engine->loop);
-    operation->run = runs ? (before ? (uint32_t)before->run : 0) + 1 : 0;
+    operation->run = runs ? next_run(operation, before) : 0;
     operation->outputs = (StrMap){0};
     operation->produced = NULL;
     if (decision->action)

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "engine/environments/environment.h"
 #include "engine/environments/environment_look.h"
+#include "engine/environments/environment_orphans.h"
 #include "engine/environments/environment_state.h"
 #include "engine/environments/environment_values.h"
 #include "engine/events/event_stream.h"
@@ -76,6 +77,7 @@ struct Engine {
     bool bad_config;      /* a look is refused */
     char values_set[256]; /* "A=1 B=2 -C" */
     char imported[256];   /* "project: a b" */
+    char removed[256];    /* "compose shop-old" */
     int refreshes;
     bool store_away, in_environment;
     char env_seen[256], names_seen[256];

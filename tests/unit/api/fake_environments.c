@@ -211,6 +211,50 @@ Op *environments_import(Engine *engine, const char *project, const EnvironmentSt
     return op;
 }
 
+/* ---- orphans: three ---- */
+
+static EnvironmentOrphan all_orphans[] = {
+    {ORPHAN_WORKTREE, "feat-old", "/wt/feat-old", "it has 1 changed file", false},
+    {ORPHAN_COMPOSE, "shop-old", "/wt/old", "its containers are of no environment", true},
+    {ORPHAN_EXPIRED, "feat-x", "/wt/feat-x", "it expired", true}};
+
+static const char *const orphan_names[ORPHAN_KINDS] = {"worktree", "directory", "compose",
+                                                       "ports",    "expired",   "leftover"};
+
+const char *orphan_kind_name(OrphanKind kind) {
+    return orphan_names[kind];
+}
+
+int orphan_kind_parse(const char *text, OrphanKind *ret) {
+    for (*ret = 0; *ret < ORPHAN_KINDS; (*ret)++)
+        if (strcmp(orphan_names[*ret], text) == 0)
+            return 0;
+    return -1;
+}
+
+Op *environment_orphans_find(Engine *engine, const char *project, OpFn fn, void *arg) {
+    EnvironmentOrphans orphans = {all_orphans, COUNT(all_orphans)};
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    op_finish(op, &orphans, sizeof(orphans), NULL);
+    return op;
+}
+
+Op *environment_orphans_judge(Engine *engine, const char *project, const EnvironmentOrphans *found,
+                              OpFn fn, void *arg) {
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    op_finish(op, found, sizeof(*found), NULL);
+    return op;
+}
+
+Op *environment_orphan_remove(Engine *engine, const char *project, const EnvironmentOrphan *orphan,
+                              OpFn fn, void *arg) {
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    snprintf(engine->removed, sizeof(engine->removed), "%s %s", orphan_names[orphan->kind],
+             orphan->name);
+    op_finish(op, NULL, 0, NULL);
+    return op;
+}
+
 /* ---- what happened to it: one event, and it is over ---- */
 
 struct OperationEvents {

@@ -295,3 +295,54 @@ TEST(a_name_that_is_there_is_a_conflict)
     answer_free(&answer);
     front_free(front);
 }
+
+/* ---- orphans ---- */
+
+#define ORPHANS API "/environmentorphans?project=/shop/thole.yaml"
+
+TEST(orphans_are_listed)
+{
+    static const Row rows[] = {
+        {ORPHANS,
+         200,
+         {"{\"orphans\":[{\"kind\":\"worktree\",\"name\":\"feat-old\",\"path\":\"/wt/feat-old\","
+          "\"why\":\"it has 1 changed file\",\"removable\":false}",
+          "\"kind\":\"compose\"", "\"kind\":\"expired\""}},
+        {API "/environmentorphans", 400, {"absolute path"}},
+    };
+    Front *front = front_with_one();
+    check_rows(front, rows, COUNT(rows));
+    front_free(front);
+}
+
+TEST(orphans_are_removed_one_by_one)
+{
+    static const struct {
+        const char *query;
+        int status;
+        const char *removed, *says;
+        OperationKind begun;
+    } rows[] = {
+        {"&kind=compose&name=shop-old", 200, "compose shop-old", "\"status\":\"Success\"", 0},
+        {"&kind=expired&name=feat-x", 200, "", "\"kind\":\"Environment\"", OPERATION_DELETE},
+        {"&kind=worktree&name=feat-old", 409, "", "/wt/feat-old is left alone: it has 1 changed",
+         0},
+        {"&kind=worktree&name=feat-x", 404, "", "no orphan worktree", 0},
+        {"&kind=tree&name=feat-x", 400, "", "kind: Invalid value", 0},
+        {"&kind=worktree", 400, "", "name: Invalid value", 0},
+        {"", 400, "", "kind: Invalid value", 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Front *front = front_with_one();
+        char path[200];
+        snprintf(path, sizeof(path), ORPHANS "%s", rows[i].query);
+        Answer answer = ask(front, "DELETE", path, "", NULL);
+        if (answer.status != rows[i].status)
+            test_fail(__FILE__, __LINE__, "%s: %d %s", rows[i].query, answer.status, answer.body);
+        CHECK_HAS(answer.body, rows[i].says);
+        CHECK_STR(front->engine->removed, rows[i].removed);
+        CHECK_EQ(front->engine->operation_asked.kind, rows[i].begun);
+        answer_free(&answer);
+        front_free(front);
+    }
+}

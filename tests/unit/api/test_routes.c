@@ -55,7 +55,10 @@ TEST(every_route_has_a_handler_and_answers)
             snprintf(path + strlen(path), sizeof(path) - strlen(path), "?run=3");
         if (id == ROUTE_ENVIRONMENT_STEP_VIEW)
             snprintf(path + strlen(path), sizeof(path) - strlen(path), "?name=generate_env");
-        if (id == ROUTE_ENVIRONMENT_STATE)
+        if (id == ROUTE_ENVIRONMENT_ORPHAN_DELETE)
+            snprintf(path + strlen(path), sizeof(path) - strlen(path),
+                     "?project=/shop/thole.yaml&kind=compose&name=shop-old");
+        if (id == ROUTE_ENVIRONMENT_STATE || id == ROUTE_ENVIRONMENT_ORPHANS)
             snprintf(path + strlen(path), sizeof(path) - strlen(path), "?project=/shop/thole.yaml");
         if (id == ROUTE_ENVIRONMENT_IMPORT)
             fake_environment_remove(front->engine);

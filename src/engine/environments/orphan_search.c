@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/environments/orphan_search.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "engine/environments/compute_inside.h"
+#include "plan/port_block.h"
+
+static int by_kind(const void *a, const void *b) {
+    const EnvironmentOrphan *x = a, *y = b;
+    return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->name, y->name);
+}
+
+void orphan_found(OrphanSearch *search, const EnvironmentOrphan *orphan) {
+    __auto_type list = &search->found;
+    list->at = arena_grow(search->arena, list->at, list->n, &search->found_cap, sizeof(*list->at));
+    list->at[list->n++] = *orphan;
+}
+
+typedef void (*EntryFn)(OrphanSearch *search, const char *name, const char *path);
+
+static void each_entry(OrphanSearch *search, const char *path, EntryFn fn) {
+    DIR *dir = opendir(path);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (entry->d_name[0] != '.')
+            fn(search, arena_strdup(search->arena, entry->d_name),
+               arena_printf(search->arena, "%s/%s", path, entry->d_name));
+    closedir(dir);
+}
+
+static bool has_path(const OrphanSearch *search, const char *path) {
+    for (size_t i = 0; i < search->own_n; i++)
+        if (strcmp(search->own[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* One that is being made has no path yet, but will have that of its slug. */
+static bool has_slug(const OrphanSearch *search, const char *slug) {
+    for (size_t i = 0; i < search->own_n; i++)
+        if (strcmp(search->own[i].slug, slug) == 0)
+            return true;
+    return false;
+}
+
+static bool is_found(const OrphanSearch *search, OrphanKind kind, const char *name) {
+    for (size_t i = 0; i < search->found.n; i++)
+        if (search->found.at[i].kind == kind && strcmp(search->found.at[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+bool orphan_has_tree(const OrphanSearch *search, const char *dir) {
+    for (size_t i = 0; i < search->own_n; i++) {
+        const OrphanOwner *owner = &search->own[i];
+        const char *usual = arena_printf(search->arena, "%s/%s", search->worktrees, owner->slug);
+        if ((*owner->path && path_below(dir, owner->path)) || path_below(dir, usual))
+            return true;
+    }
+    return false;
+}
+
+static bool is_empty(const char *path) {
+    size_t n = 0;
+    DIR *dir = opendir(path);
+    while (dir && readdir(dir))
+        n++;
+    if (dir)
+        closedir(dir);
+    return n == 2;
+}
+
+/* ---- worktrees ---- */
+
+static ComputeAsk ask_of(const OrphanSearch *search, const char *path) {
+    return (ComputeAsk){.project = search->root, .path = path, .managed = true, .env = search->env};
+}
+
+/* What keeps a worktree that git knows. */
+static const char *loss_of(const OrphanSearch *search, const char *path) {
+    ComputeAsk ask = ask_of(search, path);
+    ComputeLoss loss = {0};
+    Err err;
+    if (compute_loss(&compute_local, &ask, search->arena, &loss, &err) < 0)
+        return arena_strdup(search->arena, err.msg);
+    return loss.text ? arena_printf(search->arena, "it has %s, which would be lost", loss.text)
+                     : NULL;
+}
+
+static bool is_known_to_git(const OrphanSearch *search, const char *path, bool *ret_gone) {
+    ComputeAsk ask = ask_of(search, path);
+    Worktrees list;
+    Err err;
+    if (compute_worktrees(&ask, search->arena, &list, &err) < 0)
+        return false;
+    const Worktree *tree = compute_worktree_at(&list, path, search->arena);
+    *ret_gone = tree && tree->gone;
+    return tree != NULL;
+}
+
+static void see_worktree(OrphanSearch *search, const char *name, const char *path) {
+    EnvironmentOrphan orphan = {ORPHAN_WORKTREE, name, path, "no environment has it", true};
+    bool gone = false;
+    if (has_path(search, path) || has_slug(search, name) || is_found(search, ORPHAN_WORKTREE, name))
+        return;
+    if (access(path, F_OK) < 0) {
+        orphan.why = "git still lists it, and it is gone";
+    } else if (is_known_to_git(search, path, &gone)) {
+        const char *loss = loss_of(search, path);
+        orphan.removable = !loss;
+        orphan.why = loss ? loss : orphan.why;
+    } else if (!is_empty(path)) {
+        orphan.removable = false;
+        orphan.why = arena_printf(
+            search->arena, "it is no worktree of %s: look what it is, and remove it yourself",
+            search->root);
+    }
+    orphan_found(search, &orphan);
+}
+
+/* What is listed by git alone: below our directory, never elsewhere. */
+static void see_listed(OrphanSearch *search) {
+    ComputeAsk ask = ask_of(search, search->worktrees);
+    Worktrees list;
+    Err err;
+    if (compute_worktrees(&ask, search->arena, &list, &err) < 0)
+        return;
+    for (size_t i = 0; i < list.n; i++) {
+        AUTO_FREE char *dir = path_dir(list.at[i].path);
+        if (strcmp(dir, search->worktrees) == 0 && access(list.at[i].path, F_OK) < 0)
+            see_worktree(search, path_base(list.at[i].path), list.at[i].path);
+    }
+}
+
+void orphan_search_worktrees(OrphanSearch *search) {
+    each_entry(search, search->worktrees, see_worktree);
+    see_listed(search);
+}
+
+/* ---- directories ---- */
+
+static void see_directory(OrphanSearch *search, const char *name, const char *path) {
+    if (!has_slug(search, name))
+        orphan_found(search, &(EnvironmentOrphan){ORPHAN_DIRECTORY, name, path,
+                                                  "logs and events of one that is no more", true});
+}
+
+void orphan_search_directories(OrphanSearch *search) {
+    each_entry(search, search->environments, see_directory);
+}
+
+/* ---- environments ---- */
+
+static void see_expired(OrphanSearch *search, const OrphanOwner *owner) {
+    char at[TIME_TEXT];
+    const char *loss =
+        owner->managed && access(owner->path, F_OK) == 0 ? loss_of(search, owner->path) : NULL;
+    time_format_seconds(owner->expires_ns / 1000, at);
+    orphan_found(search,
+                 &(EnvironmentOrphan){.kind = ORPHAN_EXPIRED,
+                                      .name = owner->name,
+                                      .path = owner->path,
+                                      .why = arena_printf(search->arena, "it expired at %s%s%s", at,
+                                                          loss ? ", but " : "", loss ? loss : ""),
+                                      .removable = !loss});
+}
+
+/* Its deletion has begun to undo things, and did not come to its end. */
+static bool is_half_gone(const OrphanOwner *owner) {
+    static const char *const steps[] = {"runner_destroy", "cleanup_env", "remove_state"};
+    bool undoing = str_starts(owner->failed_step, "destroy_");
+    for (size_t i = 0; i < COUNT(steps); i++)
+        undoing = undoing || strcmp(owner->failed_step, steps[i]) == 0;
+    return owner->status == ENVIRONMENT_DELETING || (owner->status == ENVIRONMENT_ERROR && undoing);
+}
+
+void orphan_search_environments(OrphanSearch *search) {
+    for (size_t i = 0; i < search->own_n; i++) {
+        const OrphanOwner *owner = &search->own[i];
+        if (owner->busy)
+            continue;
+        if (is_half_gone(owner))
+            orphan_found(search, &(EnvironmentOrphan){ORPHAN_LEFTOVER, owner->name, owner->path,
+                                                      owner->error ? owner->error
+                                                                   : "its deletion was interrupted",
+                                                      true});
+        else if (owner->expires_ns && owner->expires_ns < search->now_ns)
+            see_expired(search, owner);
+    }
+}
+
+/* ---- judging ---- */
+
+static bool is_owned(const OrphanSearch *search, const EnvironmentOrphan *orphan) {
+    switch (orphan->kind) {
+    case ORPHAN_WORKTREE: return has_path(search, orphan->path) || has_slug(search, orphan->name);
+    case ORPHAN_DIRECTORY: return has_slug(search, orphan->name);
+    case ORPHAN_COMPOSE: return orphan_has_tree(search, orphan->path);
+    case ORPHAN_PORTS:
+    case ORPHAN_EXPIRED:
+    case ORPHAN_LEFTOVER:
+    case ORPHAN_KINDS: break;
+    }
+    return false;
+}
+
+static void judge(OrphanSearch *search, const EnvironmentOrphan *orphan) {
+    __auto_type list = &search->judged;
+    list->at = arena_grow(search->arena, list->at, list->n, &search->judged_cap, sizeof(*list->at));
+    list->at[list->n++] = *orphan;
+}
+
+void orphan_search_judge(OrphanSearch *search) {
+    for (size_t i = 0; i < search->found.n; i++)
+        if (!is_owned(search, &search->found.at[i]))
+            judge(search, &search->found.at[i]);
+    qsort(search->judged.at, search->judged.n, sizeof(*search->judged.at), by_kind);
+}
+
+static bool has_name(const OrphanSearch *search, const char *name) {
+    for (size_t i = 0; i < search->own_n; i++)
+        if (strcmp(search->own[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+void orphan_search_ports(OrphanSearch *search, const PortBlocksTaken *blocks) {
+    for (size_t i = 0; i < blocks->n; i++) {
+        const PortBlock *block = &blocks->at[i];
+        unsigned first = port_block_start(block->block);
+        if (strcmp(block->key.project, search->project) == 0 && !has_name(search, block->key.name))
+            judge(search, &(EnvironmentOrphan){
+                              .kind = ORPHAN_PORTS,
+                              .name = block->key.name,
+                              .path = "",
+                              .why = arena_printf(search->arena,
+                                                  "ports %u to %u are kept for one that is no more",
+                                                  first, first + PORT_BLOCK_SIZE - 1),
+                              .removable = true});
+    }
+    qsort(search->judged.at, search->judged.n, sizeof(*search->judged.at), by_kind);
+}
+
+/* ---- removing ---- */
+
+static int remove_worktree(const OrphanSearch *search, const EnvironmentOrphan *orphan, Err *err) {
+    if (rmdir(orphan->path) == 0)
+        return 0;
+    const char *words[] = {"worktree", "remove", "-f", "-f", "--", orphan->path, NULL};
+    ToolDone done;
+    return compute_git(&(GitAsk){search->root, search->env, words, NULL}, search->arena, &done,
+                       err);
+}
+
+int orphan_search_remove(const OrphanSearch *search, const EnvironmentOrphan *orphan, Err *err) {
+    switch (orphan->kind) {
+    case ORPHAN_WORKTREE: return remove_worktree(search, orphan, err);
+    case ORPHAN_DIRECTORY: return path_remove_tree(orphan->path, err);
+    case ORPHAN_COMPOSE: return orphan_remove_compose(search, orphan->name, err);
+    case ORPHAN_PORTS:
+    case ORPHAN_EXPIRED:
+    case ORPHAN_LEFTOVER:
+    case ORPHAN_KINDS: break;
+    }
+    UNREACHABLE();
+}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`thole env gc`: what is left of environments that are no more, or whose time has passed; and what it never touches."""
+
+import json
+import pathlib
+import shutil
+import sqlite3
+import time
+import urllib.parse
+
+import pytest
+
+from driver import wait_until
+from env_shop import API, CONFIG, Shop
+from git_repository import Repository
+
+
+@pytest.fixture
+def shop(thole):
+    return Shop(thole)
+
+
+def orphans(shop):
+    """{(kind, name): the orphan}"""
+    found = shop.thole.run("env", "gc", "--dry-run", "-o", "json").json()
+    return {(orphan["kind"], orphan["name"]): orphan for orphan in found}
+
+
+def remove(shop, kind, name, code=200):
+    query = urllib.parse.urlencode({"project": shop.file, "kind": kind, "name": name})
+    status, body = shop.thole.api(f"{API}/environmentorphans?{query}", "DELETE")
+    assert status == code, body
+    return body
+
+
+def worktrees(shop):
+    """Where those of the project are."""
+    return shop.worktree().parent
+
+
+def forget(shop, name):
+    """The store loses an environment, as if the file had been restored from a copy of before."""
+    shop.thole.run("down", cwd=shop.worktree(name))
+    shop.thole.run("server", "stop")
+    with sqlite3.connect(shop.thole.state / "thole.db") as database:
+        ids = [row[0] for row in database.execute("SELECT id FROM environment WHERE name = ?", (name,))]
+        for table in ("step", "value", "audit"):
+            database.execute(f"DELETE FROM {table} WHERE environment = ?", ids)
+        database.execute("DELETE FROM environment WHERE id = ?", ids)
+    shop.thole.run("env", "list")
+
+
+def test_nothing_is_left_of_what_lives(shop):
+    shop.create()
+    shop.create("feat/y", "--path", str(shop.thole.base / "elsewhere"))
+    assert not orphans(shop)
+    shop.thole.run("env", "delete", "feat-x")
+    shop.thole.run("env", "delete", "feat/y")
+    assert not orphans(shop)
+    assert "nothing is left" in shop.thole.run("env", "gc", "-y").err
+
+
+def test_all_of_one_that_the_store_has_forgotten(shop):
+    shop.create("stays")
+    shop.create()
+    tree = shop.worktree()
+    forget(shop, "feat-x")
+    found = orphans(shop)
+    assert set(found) == {("worktree", "feat-x"), ("directory", "feat-x"), ("ports", "feat-x")}, found
+    assert all(orphan["removable"] for orphan in found.values()), found
+    assert found["worktree", "feat-x"]["path"] == str(tree) and "ports 6" in found["ports", "feat-x"]["why"]
+    shop.thole.run("env", "gc", "-y")
+    assert not orphans(shop) and not tree.exists() and tree not in shop.repository.worktrees()
+    assert shop.worktree("stays").exists() and set(shop.objects()) == {"stays"}
+
+
+def test_a_worktree_with_work_in_it_is_left_alone(shop):
+    shop.create()
+    tree = shop.worktree()
+    (tree / "mine.txt").write_text("work\n")
+    forget(shop, "feat-x")
+    orphan = orphans(shop)["worktree", "feat-x"]
+    assert not orphan["removable"] and "mine.txt" in orphan["why"], orphan
+    assert "mine.txt" in remove(shop, "worktree", "feat-x", 409)["message"]
+    shop.thole.run("env", "gc", "-y")
+    assert (tree / "mine.txt").exists()
+
+
+def test_what_git_does_not_know_is_left_alone(shop):
+    shop.create()
+    base = worktrees(shop)
+    (base / "notes").mkdir()
+    (base / "notes" / "a.txt").write_text("a\n")
+    (base / "empty").mkdir()
+    other = Repository.init(base / "other", shop.thole.env)
+    found = orphans(shop)
+    assert {name: orphan["removable"] for (_, name), orphan in found.items()} == {"notes": False, "empty": True, "other": False}, found
+    shop.thole.run("env", "gc", "-y")
+    assert (base / "notes" / "a.txt").exists() and not (base / "empty").exists() and other.head
+
+
+def test_a_record_of_git_whose_tree_is_gone(shop):
+    shop.create()
+    tree = shop.worktree()
+    forget(shop, "feat-x")
+    shutil.rmtree(tree)
+    orphan = orphans(shop)["worktree", "feat-x"]
+    assert orphan["removable"] and "git still lists it" in orphan["why"]
+    remove(shop, "worktree", "feat-x")
+    assert tree not in shop.repository.worktrees()
+
+
+def test_worktrees_of_people_are_none_of_ours(shop):
+    shop.create("stays")
+    mine = shop.thole.base / "shop-mine"
+    shop.repository.git("worktree", "add", "-q", "-b", "mine", mine)
+    gone = shop.thole.base / "gone"
+    shop.repository.git("worktree", "add", "-q", "-b", "gone", gone)
+    shutil.rmtree(gone)
+    assert not orphans(shop)
+    shop.thole.run("env", "gc", "-y")
+    assert mine.exists() and set(shop.repository.worktrees()) >= {mine, gone}
+
+
+def test_another_project_is_none_of_ours(shop):
+    shop.create("stays")
+    project = shop.thole.another_project("zoo")
+    shop.thole.config({**CONFIG, "name": "zoo"}, project=project)
+    shop.thole.file("web/index.html", "hello\n", project=project)
+    shop.thole.file(".gitignore", ".env.local\n.thole.json\n.thole/\n", project=project)
+    Repository.init(project, shop.thole.env)
+    shop.thole.run("env", "create", "lion", cwd=project)
+    forget(shop, "lion")
+    assert not orphans(shop)
+    theirs = shop.thole.run("env", "gc", "--dry-run", "-o", "json", cwd=project).json()
+    assert {orphan["kind"] for orphan in theirs} == {"worktree", "directory", "ports"}
+    remove(shop, "worktree", "lion", 404)
+    assert pathlib.Path(theirs[0]["path"]).exists()
+
+
+def test_one_whose_time_has_passed(shop):
+    shop.create("feat-x", "--ttl", "1s")
+    shop.create("feat-y", "--ttl", "1h")
+    shop.create("feat-z", "--ttl", "1s")
+    (shop.worktree("feat-z") / "mine.txt").write_text("work\n")
+    found = wait_until(lambda: (now := orphans(shop)) and len(now) == 2 and now, what="both to expire")
+    assert set(found) == {("expired", "feat-x"), ("expired", "feat-z")}
+    assert found["expired", "feat-x"]["removable"] and not found["expired", "feat-z"]["removable"]
+    assert "mine.txt" in found["expired", "feat-z"]["why"]
+    tree = shop.worktree()
+    shop.thole.run("env", "gc", "-y")
+    wait_until(lambda: set(shop.objects()) == {"feat-y", "feat-z"}, what="feat-x to go")
+    assert not tree.exists() and tree not in shop.repository.worktrees()
+
+
+def test_one_that_a_forced_delete_could_not_undo(shop):
+    config = json.loads(json.dumps(CONFIG))
+    config["provisioner"]["services"]["db"]["destroy"] = "echo destroy >>$LEDGER; test -e $GO"
+    shop.write(config)
+    go = shop.thole.base / "go"
+    shop.thole.env["GO"] = str(go)
+    shop.create()
+    shop.thole.run("env", "delete", "feat-x", "--force", code=None)
+    orphan = orphans(shop)["leftover", "feat-x"]
+    assert orphan["removable"] and "destroy_core_db" in orphan["why"], orphan
+    go.touch()
+    shop.thole.run("env", "gc", "-y")
+    wait_until(lambda: not shop.objects(), what="feat-x to go")
+    assert not orphans(shop) and shop.thole.ledger().count("destroy") == 2
+
+
+def test_one_that_is_being_made_is_no_orphan(shop):
+    config = json.loads(json.dumps(CONFIG))
+    config["provisioner"]["services"]["db"]["seed"] = "echo in >>$LEDGER; until [ -e $GO ]; do sleep 0.05; done; echo URL=x"
+    shop.write(config)
+    go = shop.thole.base / "go"
+    live = shop.thole.popen("env", "create", "feat-x", "--ttl", "1ms", env={"GO": str(go)})
+    shop.thole.wait_ledger("in")
+    assert not orphans(shop)
+    go.touch()
+    assert live.wait() == 0, live
+    assert set(orphans(shop)) == {("expired", "feat-x")}
+
+
+def test_what_is_no_orphan_any_more_is_not_removed(shop):
+    shop.create()
+    forget(shop, "feat-x")
+    assert ("ports", "feat-x") in orphans(shop)
+    shop.create()
+    for kind in ("worktree", "directory", "ports"):
+        remove(shop, kind, "feat-x", 404)
+    assert shop.worktree().exists()
+    remove(shop, "tree", "feat-x", 400)
