@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import stat
 import subprocess
 import urllib.error
 import urllib.request
@@ -71,7 +72,7 @@ def preview(thole, postgres):
 
 
 def write(preview, name, text):
-    return preview.fetch(name, body=json.dumps({"text": text}))[-1]["author"]
+    preview.fetch(name, body=json.dumps({"text": text}))
 
 
 def closed(preview, port):
@@ -164,6 +165,20 @@ def test_what_is_not_committed_is_not_lost(preview):
     assert (tree / "idea.txt").exists() and preview.texts("feat-x") == TWO
     thole.run("env", "delete", "feat-x", "--force")
     assert not tree.exists() and preview.copies() == set()
+
+
+def test_the_password_is_in_its_files_alone(preview):
+    thole, secret = preview.thole, "stroke%40side"
+    said = [thole.run("env", "create", "feat-x")]
+    said += [thole.run(*words) for words in (("env", "list"), ("env", "list", "--json"), ("env", "show", "feat-x"), ("env", "show", "feat-x", "--json"),
+                                             ("env", "env", "feat-x", "web"), ("env", "logs", "feat-x", "seed_db"), ("env", "steps", "feat-x", "--audit"))]
+    assert not [result for result in said if secret in result.out + result.err]
+    assert secret in thole.run("env", "env", "feat-x", "web", "--reveal").out
+    files = [path for directory in (thole.state, preview.tree("feat-x")) for path in directory.rglob("*")
+             if path.is_file() and not path.is_symlink() and secret.encode() in path.read_bytes()]
+    assert preview.tree("feat-x") / ".env.local" in files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    thole.run("env", "delete", "feat-x")
 
 
 def test_a_killed_server_goes_on_with_the_database(preview):
