@@ -286,8 +286,8 @@ static const Config *parse(Source *source, const char *text, size_t size) {
         widen_delay(&config->services.at[i]);
     config_split_dependencies(config, source->arena);
     config_check_services(config, source);
-    config_place_ports(config, source);
     replicas_expand(config, source);
+    config_place_ports(config, source);
     config_check_ports(config, source);
     config_check_templates(config, source);
     resolve(config, source);

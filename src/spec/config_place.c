@@ -13,6 +13,7 @@
 #include "spec/env_file.h"
 #include "spec/environment.h"
 #include "spec/port.h"
+#include "spec/replicas.h"
 
 /* ---- env_file ---- */
 
@@ -77,14 +78,24 @@ void config_read_env_files(Config *config, const Source *source) {
 
 /* ---- ports ---- */
 
+static bool place_port(const Source *source, const char *name, Port *port) {
+    int64_t number = entry_port(source->entry, name);
+    if (number)
+        *port = (Port){.number = number};
+    return number != 0;
+}
+
 void config_place_ports(Config *config, const Source *source) {
     for (size_t i = 0; source->entry && i < config->services.n; i++) {
         Service *service = &config->services.at[i];
-        int64_t port = entry_port(source->entry, service->name);
-        if (!port)
+        if (replicas_is_group(config, service))
             continue;
-        service->port = (Port){.number = port};
-        schema_mark(&type_service, service, "port");
+        if (place_port(source, service->name, &service->port))
+            schema_mark(&type_service, service, "port");
+        for (size_t k = 0; k < service->ports.n; k++)
+            place_port(source,
+                       entry_port_name(service->name, service->ports.at[k].name, source->arena),
+                       &service->ports.at[k].port);
     }
 }
 

@@ -124,6 +124,10 @@ int64_t entry_port(const EnvironmentEntry *entry, const char *name) {
     return port ? port->port : 0;
 }
 
+const char *entry_port_name(const char *service, const char *port, Arena *arena) {
+    return arena_printf(arena, "%s.%s", service, port);
+}
+
 const StrMap *entry_outputs(const EnvironmentEntry *entry, const char *service) {
     const ProvisionedOutputs *outputs = find(THINGS(entry->outputs), service);
     return outputs ? &outputs->values : NULL;

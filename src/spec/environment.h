@@ -163,6 +163,8 @@ bool entry_completed(const EnvironmentEntry *entry, const char *step);
 /* In the place of the one of the same name. Strings are the caller's. */
 void entry_set_checkpoint(EnvironmentEntry *entry, const Checkpoint *checkpoint, Arena *arena);
 int64_t entry_port(const EnvironmentEntry *entry, const char *name); /* 0: it has none */
+/* What a named port of a service is called there: "web.admin". */
+const char *entry_port_name(const char *service, const char *port, Arena *arena);
 const StrMap *entry_outputs(const EnvironmentEntry *entry, const char *service); /* NULL: none */
 /* Sorted in; in the place of what was there. */
 void entry_set_outputs(EnvironmentEntry *entry, const char *service, const StrMap *values,

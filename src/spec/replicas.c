@@ -2,6 +2,7 @@
 #include "spec/replicas.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,4 +129,13 @@ void replicas_expand(Config *config, const Source *source) {
     qsort(all, n, sizeof(*all), by_name);
     config->services.at = all;
     config->services.n = n;
+}
+
+bool replicas_is_group(const Config *config, const Service *service) {
+    char first[80];
+    snprintf(first, sizeof(first), "%s-0", service->name);
+    const Service *replica = config_service(config, first);
+    return replica && !service->command.argv.n && service->depends_on.n > 0 &&
+           str_same(service->depends_on.at[0].name, first) &&
+           strmap_get(&replica->env, "THOLE_REPLICA");
 }

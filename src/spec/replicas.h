@@ -14,3 +14,5 @@ void replicas_expand(Config *config, const Source *source);
 const Service *replicas_base(const Config *config, const char *name);
 /* Bytes of the name in front of its "-<n>"; 0: it is no name of a replica. */
 size_t replicas_stem(const char *name, size_t size);
+/* Once they are there: does it stand for replicas, and is nothing itself? */
+bool replicas_is_group(const Config *config, const Service *service);

@@ -97,7 +97,8 @@ static const char *port_of(const Render *r, const Reference *ref, const char *se
                                r, ref, NULL,
                                "expected services.<name>.port or services.<name>.ports.<name>");
     const char *name = named ? ref->part[from + 1] : NULL;
-    int64_t here = one && r->values->environment ? entry_port(r->values->environment, service) : 0;
+    const char *known = named ? entry_port_name(service, name, r->arena) : service;
+    int64_t here = r->values->environment ? entry_port(r->values->environment, known) : 0;
     if (here)
         return arena_printf(r->arena, "%" PRId64, here);
     bool nameless = named && !*name; /* in the table that is `port` */

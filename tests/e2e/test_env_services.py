@@ -271,6 +271,28 @@ def test_a_project_below_the_root_of_its_repository(thole):
     assert "web:serve" in thole.run("ps", cwd=where / "apps" / "shop").out
 
 
+def test_named_ports_and_a_port_without_a_command(thole):
+    project(thole, services={"web": {**without(page("DB", port="HTTP_PORT", env={"DB": "{{services.db.port}}", "HTTP_PORT": "{{services.web.ports.http}}"}), "port"),
+                                     "ports": {"http": "auto", "admin": "auto"}, "ready": {"tcp": {"port": "{{services.web.ports.http}}"}}},
+                             "db": {"port": "auto"}}, runner={"before": "true"})
+    for name in ("feat-x", "feat-y"):
+        thole.run("env", "create", name)
+    x, y = ports(thole, "feat-x"), ports(thole, "feat-y")
+    assert not set(x.values()) & set(y.values()) and set(x) == {"web", "web.http", "web.admin", "db"}
+    assert all(61000 <= port < 65000 for port in x.values())
+    for of in (x, y):
+        assert ask(of["web.http"]).startswith(f"DB={of['db']} ")
+
+
+def test_each_replica_has_a_port_of_the_environment(thole):
+    project(thole, services={"web": page("PORT", replicas=2)})
+    thole.run("env", "create", "feat-x")
+    of = ports(thole, "feat-x")
+    assert set(of) == {"web-0", "web-1"}
+    for port in of.values():
+        assert ask(port).startswith(f"PORT={port} ")
+
+
 def test_lazy_services_and_passed_sockets(thole):
     serve = "import os, socket; s = socket.socket(fileno=3)\nwhile True:\n c, _ = s.accept(); c.sendall(b'here'); c.close()"
     service = {"command": [PYTHON, "-c", serve], "port": "auto", "pass": "fd"}

@@ -8,6 +8,7 @@
 #include "engine/environments/steps.h"
 #include "plan/port_block.h"
 #include "spec/digest.h"
+#include "spec/replicas.h"
 
 /* ---- who gets one ---- */
 
@@ -15,12 +16,23 @@ static int compare(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Services and infrastructure, in byte order. */
-static StrList names_of(const Config *config, Arena *arena) {
-    size_t room = config->services.n + config->infrastructure.services.n + 1;
-    StrList names = {.at = arena_alloc(arena, room * sizeof(*names.at))};
+static size_t count_names(const Config *config) {
+    size_t n = config->services.n + config->infrastructure.services.n;
     for (size_t i = 0; i < config->services.n; i++)
-        names.at[names.n++] = config->services.at[i].name;
+        n += config->services.at[i].ports.n;
+    return n;
+}
+
+/* Services, their named ports and infrastructure, in byte order. */
+static StrList names_of(const Config *config, Arena *arena) {
+    StrList names = {.at = arena_alloc(arena, (count_names(config) + 1) * sizeof(*names.at))};
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
+        if (!replicas_is_group(config, service))
+            names.at[names.n++] = service->name;
+        for (size_t k = 0; k < service->ports.n; k++)
+            names.at[names.n++] = entry_port_name(service->name, service->ports.at[k].name, arena);
+    }
     for (size_t i = 0; i < config->infrastructure.services.n; i++)
         names.at[names.n++] = config->infrastructure.services.at[i].name;
     qsort(names.at, names.n, sizeof(*names.at), compare);
@@ -33,15 +45,23 @@ static StrList names_of(const Config *config, Arena *arena) {
 }
 
 /* A fixed port of the file overrides the one of the block. */
-static int64_t fixed_port(const Config *config, const char *name) {
+static int64_t fixed_port(const Config *config, const char *name, Arena *arena) {
     const Service *service = config_service(config, name);
-    return service ? service->port.number : 0;
+    if (service)
+        return service->port.number;
+    for (size_t i = 0; i < config->services.n; i++) {
+        service = &config->services.at[i];
+        for (size_t k = 0; k < service->ports.n; k++)
+            if (strcmp(entry_port_name(service->name, service->ports.at[k].name, arena), name) == 0)
+                return service->ports.at[k].port.number;
+    }
+    return 0;
 }
 
 static const char *digest_names(const Config *config, const StrList *names, Arena *arena) {
     Digest *digest = digest_new();
     for (size_t i = 0; i < names->n; i++) {
-        int64_t fixed = fixed_port(config, names->at[i]);
+        int64_t fixed = fixed_port(config, names->at[i], arena);
         digest_add_text(digest, names->at[i]);
         digest_add(digest, &fixed, sizeof(fixed));
     }
@@ -89,7 +109,7 @@ static int act(Operation *operation, Err *err) {
             arena, &ports, err) < 0)
         return -1;
     for (size_t i = 0; i < ports.n; i++) {
-        int64_t fixed = fixed_port(config, ports.at[i].name);
+        int64_t fixed = fixed_port(config, ports.at[i].name, arena);
         if (fixed > 0)
             ports.at[i].port = fixed;
     }
