@@ -90,17 +90,6 @@ static void say_last_words(Cli *cli, const EnvTarget *env, const EnvOutcome *out
     fflush(stderr);
 }
 
-/* The environment knows what goes on with it, also where the event does not say so. */
-static void ask_resume(Cli *cli, const EnvTarget *env, EnvOutcome *outcome) {
-    const Value *object;
-    Err err;
-    if (outcome->resume || (outcome->end != ENV_FAILED && outcome->end != ENV_CANCELED) ||
-        client_ask(&cli->client, "GET", env->path, NULL, &cli->arena, &object, &err) < 0)
-        return;
-    const char *resume = env_text(value_get(object, "status"), "resume");
-    outcome->resume = *resume ? xstrdup(resume) : NULL;
-}
-
 static void say_failed(Cli *cli, const EnvRequest *request, const EnvOutcome *outcome) {
     AUTO_FREE char *step = outcome->step ? plain_copy(outcome->step) : NULL;
     AUTO_FREE char *error = plain_copy(outcome->error ? outcome->error : "it does not say why");
@@ -204,8 +193,6 @@ static int look_on(Cli *cli, const EnvRequest *request, const Value *object, int
                         .signals = signals};
     int r = env_follow(&follow, &outcome, err);
     env_report_close(&report);
-    if (r == 0)
-        ask_resume(cli, &env, &outcome);
     if (r == 0)
         r = end(cli, request, &env, &outcome, report.form == REPORT_TREE);
     env_outcome_free(&outcome);

@@ -208,6 +208,18 @@ def test_nothing_is_told_twice_or_left_out_though_servers_end(shop, number):
     assert len(told) == len(set(told)) == 7 and shop.ledger().count("seed feat-x") == 1
 
 
+def test_a_name_that_is_none_is_refused_before_anything_begins(shop):
+    for words in (("create", "feat-y", "--from", "nope"), ("provision", "feat-y", "--from", "nope")):
+        assert "there is no step nope; the steps are create_compute, " in shop.run("env", *words, code=2).err
+    assert shop.run("env", "list", "--json").json() == []
+    create(shop)
+    for words in (("step", "feat-x", "seed_bd"), ("refresh", "feat-x", "--only", "generate_env,seed_bd"), ("refresh", "feat-x", "--from", "seed_bd"),
+                  ("invalidate", "feat-x", "seed_bd")):
+        assert "there is no step seed_bd; did you mean seed_db?" in shop.run("env", *words, code=2).err
+    assert "unknown provisioner service 'cache'" in shop.run("env", "hook", "cache", "seed", "feat-x", code=2).err
+    assert "feat-x  running" in shop.run("env", "show", "feat-x").out and shop.ledger() == ["seed feat-x"]
+
+
 # ---- looking
 
 def test_list_and_show(shop):

@@ -63,8 +63,8 @@ static int begin_now(Environment *environment, const OperationAsk *ask, Report *
     int r = environment_place(environment, ask, &arena, &placed, err);
     Operation *operation = r == 0 ? operation_new(environment, &placed, report, err) : NULL;
     arena_deinit(&arena);
-    if (operation && operation_check_ports(operation, err) == 0 &&
-        begin(environment, operation, err) == 0)
+    if (operation && operation_check_names(operation, err) == 0 &&
+        operation_check_ports(operation, err) == 0 && begin(environment, operation, err) == 0)
         return 0;
     operation_unref(operation);
     return -1;

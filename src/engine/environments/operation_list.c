@@ -89,15 +89,17 @@ int operation_force(Operation *operation, Err *err) {
     return 0;
 }
 
-static int check_ask(const Operation *operation, Err *err) {
+static int check_ask(const Operation *operation, const Lifecycle *lifecycle, Err *err) {
     const OperationAsk *ask = &operation->ask;
     const ProvisionedService *service;
     uint32_t step;
+    if (ask->from && lifecycle_require(lifecycle, ask->from, &step, err) < 0)
+        return -1;
     if ((ask->kind == OPERATION_STEP || ask->kind == OPERATION_INVALIDATE) &&
-        lifecycle_require(&operation->lifecycle, ask->step, &step, err) < 0)
+        lifecycle_require(lifecycle, ask->step, &step, err) < 0)
         return -1;
     for (size_t i = 0; i < ask->only.n; i++)
-        if (lifecycle_require(&operation->lifecycle, ask->only.at[i], &step, err) < 0)
+        if (lifecycle_require(lifecycle, ask->only.at[i], &step, err) < 0)
             return -1;
     if (ask->kind != OPERATION_HOOK ||
         lifecycle_hook(operation->config, ask->service, ask->action, &service))
@@ -107,24 +109,39 @@ static int check_ask(const Operation *operation, Err *err) {
                    : err_set(err, ERR_NOT_FOUND, "unknown provisioner service '%s'", ask->service);
 }
 
-int operation_list(Operation *operation, Err *err) {
+static Lifecycle list_of(const Operation *operation, const ComputeAccess *compute, Arena *arena) {
     const OperationAsk *ask = &operation->ask;
-    const ComputeAccess *compute = operation->entry.compute;
     bool attached = ask->worktree || (compute && !compute->managed);
     unsigned own = ask->kind == OPERATION_DELETE ? LIFECYCLE_DESTROY
                    : ask->kind == OPERATION_STOP ? LIFECYCLE_STOP
                    : ask->kind == OPERATION_HOOK ? LIFECYCLE_HOOK
                                                  : 0;
-    operation->lifecycle =
-        lifecycle_of(&(LifecycleAsk){.config = operation->config,
-                                     .compute = compute,
-                                     .attached = attached,
-                                     .service = ask->service,
-                                     .action = ask->action,
-                                     .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN | own},
-                     &operation->arena);
+    return lifecycle_of(&(LifecycleAsk){.config = operation->config,
+                                        .compute = compute,
+                                        .attached = attached,
+                                        .service = ask->service,
+                                        .action = ask->action,
+                                        .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN | own},
+                        arena);
+}
+
+int operation_check_names(const Operation *operation, Err *err) {
+    const OperationAsk *ask = &operation->ask;
+    Arena arena;
+    bool names = ask->from || ask->step || ask->only.n || ask->kind == OPERATION_HOOK;
+    if (!operation->config || !names)
+        return 0;
+    arena_init(&arena);
+    const Lifecycle list = list_of(operation, operation->environment->entry.compute, &arena);
+    int r = check_ask(operation, &list, err);
+    arena_deinit(&arena);
+    return r;
+}
+
+int operation_list(Operation *operation, Err *err) {
+    operation->lifecycle = list_of(operation, operation->entry.compute, &operation->arena);
     operation->told = arena_alloc(&operation->arena, operation->lifecycle.n + 1);
-    return check_ask(operation, err);
+    return check_ask(operation, &operation->lifecycle, err);
 }
 
 /* What was undone is made anew: from now on it is to be undone again. Two of these steps are also
