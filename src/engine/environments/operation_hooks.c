@@ -53,23 +53,46 @@ static const char *root_of(const Operation *operation) {
     return operation->config->root;
 }
 
+/* Which of them a hook is told: not what is there only when it runs again. NULL: all. */
+typedef struct Told {
+    bool worktree, ports, branch, machine;
+} Told;
+
+static Told told_to(const LifecycleStep *step, const ComputeAccess *compute) {
+    if (!step)
+        return (Told){true, true, true, true};
+    bool creates = step->kind == STEP_HOOK && strcmp(step->name, "create_compute") == 0;
+    bool destroys = strcmp(step->name, "destroy_compute_hook") == 0;
+    bool before = strcmp(step->name, "provisioner_before") == 0;
+    bool init = step->service && strcmp(step->action, "init") == 0;
+    return (Told){.worktree = compute && !creates && !destroys && !(before && compute->managed),
+                  .ports = !creates && !before && !init,
+                  .branch = creates,
+                  .machine = destroys};
+}
+
 StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
                       const LifecycleStep *step, Arena *arena) {
     const ComputeAccess *compute = entry->compute;
+    const Told told = told_to(step, compute);
     Variables to = {.arena = arena};
     put(&to, "ENV_NAME", entry->name);
     put(&to, "ENVIRONMENT_NAME", environment_sanitize(entry->name, arena));
     put(&to, "PROJECT_NAME", config->name);
     put(&to, "PROJECT_ROOT", config->root);
     put(&to, "MODE", entry->mode);
-    put(&to, "BRANCH", entry->branch);
-    put(&to, "BASE_BRANCH", entry->base);
-    if (compute) {
+    if (told.branch) {
+        put(&to, "BRANCH", entry->branch);
+        put(&to, "BASE_BRANCH", entry->base);
+    }
+    if (compute && told.worktree)
         put(&to, "WORKTREE_PATH", entry_root(entry));
+    if (compute && told.machine) {
         put(&to, "VM_IP", compute->host);
         put(&to, "SSH_USER", compute->user);
     }
-    put_ports(&to, &entry->ports);
+    if (told.ports)
+        put_ports(&to, &entry->ports);
     put_values(&to, &entry->values);
     if (step && step->service) {
         put(&to, "SERVICE_NAME", step->service);
