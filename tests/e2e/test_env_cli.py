@@ -356,3 +356,16 @@ def test_export_and_import(shop):
     assert [entry["name"] for entry in shop.run("env", "list", "--json").json()] == ["feat-x", "old"]
     assert "has no map `environments`" in shop.run("env", "import", "-", input="[]", code=2).err
     assert "stdin: not valid JSON" in shop.run("env", "import", "-", input="nonsense", code=2).err
+
+
+def test_gc_asks(shop):
+    create(shop, "feat-x", "--ttl", "1ms")
+    result = shop.run("env", "gc", code=2)
+    assert re.search(r"^expired +yes +feat-x ", result.out, re.M) and "-y removes what is listed" in result.err
+    assert shop.run("env", "gc", "--dry-run", "--json").json()[0]["name"] == "feat-x"
+    live = shop.popen("env", "gc", tty=True)
+    live.wait_for(r"\[y/N\] $")
+    live.type("n\n")
+    assert live.wait() == 0 and "nothing was removed" in live.out
+    assert "expired feat-x is gone" in shop.run("env", "gc", "-y").err
+    wait_until(lambda: shop.run("env", "list", "--json").json() == [], what="it to be gone")

@@ -89,6 +89,8 @@ static const char *loss_of(const OrphanSearch *search, const char *path) {
     ComputeAsk ask = ask_of(search, path);
     ComputeLoss loss = {0};
     Err err;
+    const StrList own = orphan_own_files(&ask, search->arena);
+    ask.own = &own;
     if (compute_loss(&compute_local, &ask, search->arena, &loss, &err) < 0)
         return arena_strdup(search->arena, err.msg);
     return loss.text ? arena_printf(search->arena, "it has %s, which would be lost", loss.text)

@@ -2,6 +2,7 @@
 /* The search for orphans (environment_orphans.h), on a worker. */
 #pragma once
 
+#include "engine/environments/compute.h"
 #include "engine/environments/environment_orphans.h"
 #include "store/environments.h"
 
@@ -34,6 +35,9 @@ void orphan_search_directories(OrphanSearch *search);
 void orphan_search_environments(OrphanSearch *search); /* expired, leftover */
 void orphan_search_judge(OrphanSearch *search);        /* of `found` to `judged` */
 void orphan_search_ports(OrphanSearch *search, const PortBlocksTaken *blocks); /* to `judged` */
+
+/* ---- orphan_own.c ---- */
+StrList orphan_own_files(const ComputeAsk *ask, Arena *arena);
 
 /* ---- orphan_compose.c ---- */
 void orphan_search_compose(OrphanSearch *search);
