@@ -67,6 +67,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_ENVIRONMENTS] = serve_list,
     [ROUTE_NAMESPACE_ENVIRONMENTS] = serve_list,
     [ROUTE_ENVIRONMENT_CREATE] = serve_environment_create,
+    [ROUTE_ENVIRONMENT_RUN] = serve_environment_run,
     [ROUTE_ENVIRONMENT] = serve_object,
     [ROUTE_ENVIRONMENT_STATUS] = serve_object,
     [ROUTE_ENVIRONMENT_DELETE] = serve_environment_delete,

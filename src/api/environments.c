@@ -16,9 +16,17 @@ static bool concerns_environments(RouteId id) {
     return (resource && str_starts(resource, "environment")) || id == ROUTE_SESSION_CREATE;
 }
 
+/* No store knows of it. */
+static bool is_run(Api *api, const RouteMatch *match) {
+    if (!str_same(routes[match->id].resource, "environments") || !match->vars[0] || !match->vars[1])
+        return false;
+    Object *object = object_find(api->objects, OBJECT_ENVIRONMENT, match->vars[0], match->vars[1]);
+    return object && environment_is_run(environment_of(object));
+}
+
 bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
     const Waiting *waited = waiting_of(request);
-    if (!concerns_environments(match->id))
+    if (!concerns_environments(match->id) || is_run(api, match))
         return false;
     if (!waited) {
         Waiting *waiting = waiting_new(request, WAITED_FOR_MIRROR, 0);
@@ -136,6 +144,19 @@ void serve_environment_create(Api *api, Request *request, const RouteMatch *matc
         ask.kind = OPERATION_PROVISION;
     if (str_same(request_param(request, "dryRun"), "All"))
         serve_environment_dry_run(api, request, &ask);
+    else
+        begin(api, request, 201, &ask);
+}
+
+void serve_environment_run(Api *api, Request *request, const RouteMatch *match) {
+    const Value *body;
+    OperationAsk ask = {.kind = OPERATION_RUN};
+    if (request_json(request, &body) < 0 ||
+        read_text(request, body, "manifest", &ask.manifest) < 0 ||
+        read_fields(request, body, &ask) < 0 || environment_read_client(request, body, &ask) < 0)
+        return;
+    if (!ask.manifest || ask.manifest[0] != '/')
+        (void)environment_bad(request, "manifest", "expected the absolute path of a manifest");
     else
         begin(api, request, 201, &ask);
 }

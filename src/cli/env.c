@@ -29,7 +29,7 @@ static const Option options[] = {
     {"from", 0, OPTION_TEXT, AT(from), "STEP", "do this step and those behind it again", NULL,
      "create|attach|provision|run|refresh"},
     {"no-cache", 0, OPTION_FLAG, AT(no_cache), NULL, "do every step again", NULL,
-     "create|attach|provision"},
+     "create|attach|provision|run"},
     {"only", 0, OPTION_TEXT, AT(only), "STEP,…", "only these steps", NULL, "refresh"},
     {"manifest", 0, OPTION_TEXT, AT(manifest), "FILE",
      "all that is known of the environment; .thole.json or .previewctl.json here unless said", NULL,

@@ -54,17 +54,17 @@ int env_run(Cli *cli, const EnvOptions *ask, Err *err) {
     if (!name)
         return -1;
     env_body_begin(&buf, &out);
-    json_kv_object(&out, "spec");
     json_kv_string(&out, "manifest", file);
     if (ask->from)
         json_kv_string(&out, "from", ask->from);
-    json_object_end(&out);
+    if (ask->no_cache)
+        json_kv_bool(&out, "noCache", true);
     AUTO_FREE char *body = env_body_end(&buf, &out, err);
     if (!body)
         return -1;
     return env_operate(cli,
                        &(EnvRequest){.method = "POST",
-                                     .path = ENVIRONMENTS,
+                                     .path = THOLE_API "/environmentruns",
                                      .body = body,
                                      .verb = "run",
                                      .name = name,

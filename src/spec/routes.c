@@ -276,6 +276,13 @@ const Route routes[ROUTES] = {
          "hooks have, as of a session",
          .reply = "Environment",
          .params = {{"dryRun", "All: nothing is done; {steps[]} with the verdict on each"}}},
+    [ROUTE_ENVIRONMENT_RUN] = {HTTP_POST, THOLE_API "/environmentruns",
+                               "The second half of creating an environment, of which its manifest "
+                               "says all. What was done "
+                               "is kept beside the manifest; the environment is in no list.",
+                               "thole.dev", "environmentruns", NULL, "create",
+                               "manifest: absolute; from: a step; noCache; client",
+                               .reply = "Environment"},
     [ROUTE_ENVIRONMENT] = {HTTP_GET, ENVIRONMENT_PATH, "One environment.", "thole.dev",
                            "environments", NULL, "get", .reply = "Environment"},
     [ROUTE_ENVIRONMENT_STATUS] = {HTTP_GET, ENVIRONMENT_PATH "/status", "The same.", "thole.dev",
@@ -413,6 +420,7 @@ const RouteResource route_resources[] = {
     {"thole.dev", "targets", "target", "Target", true, "tg", {"thole"}},
     {"thole.dev", "workflows", "workflow", "Workflow", false, "wf", {"thole"}},
     {"thole.dev", "environments", "environment", "Environment", true, "env", {"thole"}},
+    {"thole.dev", "environmentruns", "environmentrun", "EnvironmentRun", false, NULL, {NULL}},
     {"thole.dev", "backends", "backend", "Backend", false, NULL, {NULL}},
     {"thole.dev", "configreviews", "configreview", "ConfigReview", false, NULL, {NULL}},
     {"thole.dev", "servers", "server", "Server", false, NULL, {NULL}},

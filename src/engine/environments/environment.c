@@ -19,7 +19,8 @@ static const char *const kind_names[OPERATIONS] = {
     [OPERATION_REFRESH] = "refresh", [OPERATION_STEP] = "step",
     [OPERATION_HOOK] = "hook",       [OPERATION_START] = "start",
     [OPERATION_STOP] = "stop",       [OPERATION_INVALIDATE] = "invalidate",
-    [OPERATION_STATUS] = "status",   [OPERATION_DELETE] = "delete"};
+    [OPERATION_RUN] = "run",         [OPERATION_STATUS] = "status",
+    [OPERATION_DELETE] = "delete"};
 
 const char *operation_kind_name(OperationKind kind) {
     return kind_names[kind];
@@ -43,13 +44,14 @@ char *environment_space(const char *project, Arena *arena) {
     return xstrdup(config_slug(path_base(dir), project, arena));
 }
 
-Environment *environment_make(Engine *engine, const char *project, const char *name) {
+/* `place`: a file that says whose it is, and nobody else's. */
+static Environment *make(Engine *engine, const char *project, const char *name, const char *place) {
     Environment *environment = xcalloc(1, sizeof(*environment));
     Arena *arena = &environment->arena;
     arena_init(arena);
     list_init(&environment->readers);
     environment->engine = engine;
-    environment->space = environment_space(project, arena);
+    environment->space = environment_space(place, arena);
     environment->slug = xstrdup(environment_slug(name, arena));
     environment->dir = xasprintf("%s/environments/%s/%s", engine->state_dir, environment->space,
                                  environment->slug);
@@ -67,11 +69,28 @@ Environment *environment_make(Engine *engine, const char *project, const char *n
     return environment;
 }
 
-Environment *environment_new(Engine *engine, const char *project, const char *name) {
-    Environment *environment = environment_make(engine, project, name);
-    list_append(&engine->environments, &environment->link);
-    object_add(engine->objects, &environment->object);
+Environment *environment_make(Engine *engine, const char *project, const char *name) {
+    return make(engine, project, name, project);
+}
+
+static Environment *publish(Environment *environment) {
+    list_append(&environment->engine->environments, &environment->link);
+    object_add(environment->engine->objects, &environment->object);
     return environment;
+}
+
+Environment *environment_new(Engine *engine, const char *project, const char *name) {
+    return publish(environment_make(engine, project, name));
+}
+
+Environment *environment_new_run(Engine *engine, const OperationAsk *ask) {
+    Environment *environment = make(engine, ask->file, ask->name, ask->manifest);
+    environment->manifest = xstrdup(ask->manifest);
+    return publish(environment);
+}
+
+bool environment_is_run(const Environment *environment) {
+    return environment->manifest != NULL;
 }
 
 Environment *environment_unmake(Environment *environment) {
@@ -86,6 +105,7 @@ Environment *environment_unmake(Environment *environment) {
     free(environment->slug);
     free(environment->dir);
     free(environment->task);
+    free(environment->manifest);
     free(environment);
     return NULL;
 }
@@ -191,7 +211,7 @@ Environment *environment_at(Engine *engine, const char *path) {
         const char *root = entry_path(&environment->entry);
         bool local =
             environment->entry.compute && strcmp(environment->entry.compute->type, "local") == 0;
-        if (local && *root && path_below(path, root) &&
+        if (local && *root && path_below(path, root) && !environment->manifest &&
             (!best || strlen(root) > strlen(entry_path(&best->entry))))
             best = environment;
     }

@@ -16,6 +16,7 @@ typedef struct Environment Environment;
 typedef enum OperationKind {
     OPERATION_CREATE,    /* provision and run; also an existing tree (`worktree`) */
     OPERATION_PROVISION, /* the first half */
+    OPERATION_RUN,       /* the second, of which `manifest` says all; no store has a part in it */
     OPERATION_REFRESH,   /* the steps that make what runs, anew */
     OPERATION_STEP,      /* one step, anew */
     OPERATION_HOOK,      /* a hook of a provisioned service */
@@ -35,6 +36,7 @@ typedef struct OperationAsk {
     /* create, provision; NULL, 0: as it is, or as is usual */
     const char *mode, *branch, *base, *path;
     const char *worktree; /* absolute: an existing tree that is taken, and never removed */
+    const char *manifest; /* run: absolute, links resolved; file, name and mode follow from it */
     int64_t ttl_ms;
     StrList copy; /* files that are brought along, relative to the project */
     bool no_cache;
@@ -54,7 +56,8 @@ MUST int operation_kind_parse(const char *text, OperationKind *ret);
 /* What has changed in the store is known when the OpFn is called; the objects show it. */
 Op *environments_refresh(Engine *engine, OpFn fn, void *arg);
 
-/* Begins it; right after a refresh. ERR_INVALID, with `report` for a bad config; ERR_NOT_FOUND;
+/* Begins it; right after a refresh, but for OPERATION_RUN: of one that is run already it is told.
+ * ERR_INVALID, with `report` for a bad config; ERR_NOT_FOUND;
  * ERR_CONFLICT: another one is under way (a delete is told nothing: it ends what is). Then nothing
  * was begun. */
 MUST Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report,
@@ -64,6 +67,8 @@ MUST Environment *environment_begin(Engine *engine, const OperationAsk *ask, Rep
 MUST int environment_cancel(Environment *environment, Err *err);
 
 Environment *environment_of(Object *object);
+/* Of a manifest that was run: no store has it, and no list. */
+bool environment_is_run(const Environment *environment);
 Object *environment_object(Environment *environment);
 /* By its raw name. */
 Environment *environment_find(Engine *engine, const char *file, const char *name);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/environments/operation_events.h"
@@ -70,7 +71,47 @@ static int begin_now(Environment *environment, const OperationAsk *ask, Report *
     return -1;
 }
 
+static Environment *find_run(Engine *engine, const OperationAsk *ask) {
+    Environment *environment;
+    LIST_FOREACH (environment, &engine->environments, link)
+        if (str_same(environment->manifest, ask->manifest) &&
+            strcmp(environment->entry.name, ask->name) == 0)
+            return environment;
+    return NULL;
+}
+
+/* Who asks for what is under way already (a second time, since the server was gone meanwhile) looks
+ * on. */
+static Environment *begin_run(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
+    Environment *environment = find_run(engine, ask);
+    if (environment && operation_under_way(environment->operation)) {
+        if (str_same(environment->operation->ask.from, ask->from))
+            return environment;
+        refuse_busy(environment, err);
+        return NULL;
+    }
+    if (!environment)
+        environment = environment_new_run(engine, ask);
+    if (begin_now(environment, ask, report, err) == 0)
+        return environment;
+    drop_new(environment);
+    return NULL;
+}
+
+static Environment *run_manifest(Engine *engine, const OperationAsk *ask, Report *report,
+                                 Err *err) {
+    Arena arena;
+    OperationAsk whole;
+    arena_init(&arena);
+    int r = manifest_run_ask(ask, &arena, &whole, err);
+    Environment *environment = r == 0 ? begin_run(engine, &whole, report, err) : NULL;
+    arena_deinit(&arena);
+    return environment;
+}
+
 Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
+    if (ask->kind == OPERATION_RUN)
+        return run_manifest(engine, ask, report, err);
     Environment *environment = environment_find(engine, ask->file, ask->name);
     bool makes = ask->kind == OPERATION_CREATE || ask->kind == OPERATION_PROVISION;
     if (makes && environment_name_check(ask->name, err) < 0)
@@ -199,7 +240,9 @@ static void adopt(Engine *engine, const char *dir) {
     arena_init(&arena);
     report_init(&report, &arena);
     if (read_operation(dir, &arena, &file, &err) == 0) {
-        Environment *environment = environment_new(engine, file.ask.file, file.ask.name);
+        const OperationAsk *ask = &file.ask;
+        Environment *environment = ask->manifest ? environment_new_run(engine, ask)
+                                                 : environment_new(engine, ask->file, ask->name);
         file.ask.again = true;
         if (take_over(environment, &file, &report, &err) < 0) {
             log_error("environment %s: %s does not go on: %s", environment->slug,

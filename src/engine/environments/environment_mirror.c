@@ -14,7 +14,8 @@ static Environment *find_key(Engine *engine, EnvironmentKey key) {
 
 /* One that is not in the store may be on its way into it. */
 static void drop_gone(Environment *environment) {
-    if (environment->version && !operation_under_way(environment->operation))
+    if (environment->version && !environment->manifest &&
+        !operation_under_way(environment->operation))
         environment_forget(environment);
 }
 

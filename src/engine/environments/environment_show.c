@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "engine/environments/environments_inside.h"
 
 static void kv_time(JsonWriter *out, const char *key, int64_t us) {
@@ -90,20 +91,23 @@ static char *shell_word(const char *text) {
     return buf_take(&buf);
 }
 
-void entry_encode_resume(const EnvironmentEntry *entry, JsonWriter *out) {
+void environment_encode_resume(const Environment *environment, const EnvironmentEntry *entry,
+                               JsonWriter *out) {
+    const char *manifest = environment->manifest;
     bool failed = entry->status == ENVIRONMENT_ERROR,
          deleting = entry->status == ENVIRONMENT_DELETING;
     if (failed && entry->failed_step)
         deleting = lifecycle_destroys(entry->failed_step);
     if (!failed && !deleting && entry->status != ENVIRONMENT_CREATING)
         return;
+    AUTO_FREE char *path = shell_word(manifest ? manifest : entry_path(entry));
     json_key(out, "resume");
-    if (!deleting && entry->compute && !entry->compute->managed) {
-        AUTO_FREE char *path = shell_word(entry_path(entry));
+    if (manifest)
+        json_stringf(out, "thole env run --manifest %s", path);
+    else if (!deleting && entry->compute && !entry->compute->managed)
         json_stringf(out, "thole env attach %s --worktree %s", entry->name, path);
-        return;
-    }
-    json_stringf(out, "thole env %s %s", deleting ? "delete" : "create", entry->name);
+    else
+        json_stringf(out, "thole env %s %s", deleting ? "delete" : "create", entry->name);
 }
 
 /* What a row shows. */
@@ -130,7 +134,7 @@ void environment_encode(Object *object, JsonWriter *out) {
     encode_ports(&entry->ports, out);
     kv_text(out, "failedStep", entry->failed_step);
     kv_text(out, "error", entry->error);
-    entry_encode_resume(entry, out);
+    environment_encode_resume(environment, entry, out);
     kv_time(out, "updated", entry->updated_ns / 1000);
     if (environment->operation)
         encode_operation(environment->operation, out);

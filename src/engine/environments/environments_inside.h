@@ -23,6 +23,7 @@ struct Environment {
     char *space, *slug, *dir, *task; /* task: of the backend */
     Arena arena;                     /* of `project` and `entry` */
     const char *project;
+    char *manifest;         /* that is run: the store does not know it; NULL */
     EnvironmentEntry entry; /* without steps, audit and key-values */
     int64_t version;        /* of the store's; 0: it does not know it yet */
     Operation *operation;   /* under way, or the last one; NULL */
@@ -44,6 +45,27 @@ typedef struct StepFound {
     const char *why; /* it does not stand */
 } StepFound;
 
+/* What there was when it began. */
+typedef struct Opening {
+    EnvironmentLease lease; /* token 0: it is somebody else's, and whose */
+    StoredEnvironment stored;
+    bool found;
+} Opening;
+
+typedef struct EntryWriting {
+    EnvironmentValues values; /* `set` NULL: none */
+    EnvironmentWrite write;
+} EntryWriting;
+
+/* Where the entry of an operation is kept, with its steps. Both block, and are for a worker. */
+typedef struct EntryKeeper {
+    int (*open)(Operation *operation, Arena *arena, Opening *ret, Err *err);
+    int (*write)(Operation *operation, const EntryWriting *writing, int64_t *ret_version, Err *err);
+    bool leased;
+} EntryKeeper;
+
+extern const EntryKeeper kept_in_store, kept_beside_manifest;
+
 struct Operation {
     Environment *environment;
     Engine *engine;
@@ -54,6 +76,9 @@ struct Operation {
     int64_t begun_us;
     OperationState state;
     const Config *config;
+    const EntryKeeper *keeper;
+    const Manifest *manifest; /* run: as it was read, in `arena`; NULL */
+    const char *manifest_digest;
     const char *machine, *user;
     EnvironmentLease lease; /* token 0: it is not ours yet */
     EnvironmentEntry entry; /* with its steps and key-values */
@@ -103,6 +128,8 @@ Environment *environment_new(Engine *engine, const char *project, const char *na
 char *environment_space(const char *project, Arena *arena); /* its namespace; returns owned */
 /* Likewise, but nobody sees it. */
 Environment *environment_make(Engine *engine, const char *project, const char *name);
+/* Likewise: of a manifest that is run. */
+Environment *environment_new_run(Engine *engine, const OperationAsk *ask);
 Environment *environment_unmake(Environment *environment);
 Environment *environment_forget(Environment *environment); /* it is nowhere any more */
 /* What the store has of it now; `entry` is copied. */
@@ -111,6 +138,12 @@ EnvironmentKey environment_key(const Environment *environment);
 void environment_touch(Environment *environment);
 /* Its operation is over. */
 void environment_ended(Environment *environment);
+
+/* ---- kept_beside_manifest.c ---- */
+#define STEPS_FILE ".thole.steps.json"
+/* With what the manifest says, in `arena`. */
+MUST int manifest_run_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret, Err *err);
+MUST int operation_read_manifest(Operation *operation, Err *err);
 
 /* ---- environment_place.c ---- */
 /* What is asked for, with what is found out about a tree that is given: its branch, links resolved;
@@ -123,7 +156,8 @@ MUST int environment_place(const Environment *environment, const OperationAsk *a
 void environment_encode(Object *object, JsonWriter *out);
 void environment_encode_brief(Object *object, JsonWriter *out);
 /* The member `resume`: the words that go on where it failed; nothing if it did not. */
-void entry_encode_resume(const EnvironmentEntry *entry, JsonWriter *out);
+void environment_encode_resume(const Environment *environment, const EnvironmentEntry *entry,
+                               JsonWriter *out);
 
 /* ---- operation.c ---- */
 /* As it was asked; its config is read. NULL: err, and report. */

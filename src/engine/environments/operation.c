@@ -17,9 +17,10 @@
 /* ---- life ---- */
 
 static void copy_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret) {
-    const char **texts[] = {&ret->file, &ret->name,    &ret->mode,     &ret->branch,
-                            &ret->base, &ret->path,    &ret->worktree, &ret->from,
-                            &ret->step, &ret->service, &ret->action,   &ret->status};
+    const char **texts[] = {&ret->file,    &ret->name,    &ret->mode,     &ret->branch,
+                            &ret->base,    &ret->path,    &ret->worktree, &ret->from,
+                            &ret->step,    &ret->service, &ret->action,   &ret->status,
+                            &ret->manifest};
     StrList *lists[] = {&ret->copy, &ret->only};
     *ret = *ask;
     for (size_t i = 0; i < COUNT(texts); i++)
@@ -82,6 +83,10 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
     operation->machine = operation_machine(arena);
     operation->user = operation_user(&operation->ask.client->env, arena);
     operation->begun_us = loop_wall_us(operation->engine->loop);
+    bool runs = ask->kind == OPERATION_RUN;
+    operation->keeper = runs ? &kept_beside_manifest : &kept_in_store;
+    if (runs && operation_read_manifest(operation, err) < 0)
+        return operation_unref(operation);
     return operation_read_config(operation, report, err) < 0 ? operation_unref(operation)
                                                              : operation;
 }
@@ -159,6 +164,7 @@ static void shrink(Operation *operation) {
     operation->entry = (EnvironmentEntry){0};
     operation->ask = (OperationAsk){.kind = operation->ask.kind};
     operation->config = NULL;
+    operation->manifest = NULL;
     operation->left = NULL;
 }
 
@@ -183,7 +189,7 @@ static void on_released(void *arg, const void *result, const Err *err) {
 }
 
 static void release(Operation *operation) {
-    if (!operation->lease.token) {
+    if (!operation->lease.token || !operation->keeper->leased) {
         on_released(operation, NULL, NULL);
         return;
     }
@@ -199,6 +205,7 @@ static void set_status(Operation *operation) {
     EnvironmentStatus status = entry->status;
     switch (operation->ask.kind) {
     case OPERATION_CREATE:
+    case OPERATION_RUN:
     case OPERATION_REFRESH:
     case OPERATION_START: status = ENVIRONMENT_RUNNING; break;
     case OPERATION_STOP: status = ENVIRONMENT_STOPPED; break;

@@ -14,7 +14,7 @@
 static const char *mode_of(const Operation *operation) {
     const Environment *environment = operation->environment;
     const char *mode = operation->ask.mode, *had = environment->entry.mode;
-    if (environment->version && had && *had)
+    if (environment->version && had && *had && !operation->manifest)
         mode = arena_strdup((Arena *)&operation->arena, had);
     return mode && *mode ? mode : "local";
 }
@@ -33,6 +33,13 @@ static const Config *read_last(Operation *operation) {
     return config_decode(arena_strndup(arena, text, size), size, arena, &err);
 }
 
+/* What it is called may follow from the directory that it was provisioned from. */
+static void take_name(Operation *operation) {
+    Config *config = arena_dup(&operation->arena, operation->config, sizeof(*config));
+    config->name = operation->manifest->project_name;
+    operation->config = config;
+}
+
 int operation_read_config(Operation *operation, Report *report, Err *err) {
     OperationAsk *ask = &operation->ask;
     ask->mode = mode_of(operation);
@@ -42,6 +49,8 @@ int operation_read_config(Operation *operation, Report *report, Err *err) {
         &operation->arena, report);
     if (!operation->config && may_be_old(ask))
         operation->config = read_last(operation);
+    if (operation->config && operation->manifest)
+        take_name(operation);
     return operation->config ? 0 : err_set(err, ERR_INVALID, "%s is not valid", ask->file);
 }
 

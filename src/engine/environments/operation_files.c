@@ -37,6 +37,7 @@ static void encode_ask(const OperationAsk *ask, JsonWriter *out) {
     json_kv_string(out, "base", ask->base);
     json_kv_string(out, "path", ask->path);
     json_kv_string(out, "worktree", ask->worktree);
+    json_kv_string(out, "manifest", ask->manifest);
     json_kv_int(out, "ttl_ms", ask->ttl_ms);
     put_list(out, "copy", &ask->copy);
     json_kv_bool(out, "no_cache", ask->no_cache);
@@ -93,6 +94,7 @@ static void decode_ask(const Value *v, Arena *arena, OperationAsk *ret) {
                           .base = value_get_str(v, "base"),
                           .path = value_get_str(v, "path"),
                           .worktree = value_get_str(v, "worktree"),
+                          .manifest = value_get_str(v, "manifest"),
                           .ttl_ms = value_get_int(v, "ttl_ms", 0),
                           .copy = load_list(value_get(v, "copy"), arena),
                           .no_cache = value_get_bool(v, "no_cache", false),
@@ -185,7 +187,7 @@ static void encode_event(const Operation *operation, EventStatus status, const c
     if (error)
         json_kv_string(out, "error", error);
     if (status == EVENT_OPERATION_FAILED || status == EVENT_OPERATION_CANCELED)
-        entry_encode_resume(&operation->entry, out);
+        environment_encode_resume(operation->environment, &operation->entry, out);
     json_object_end(out);
 }
 

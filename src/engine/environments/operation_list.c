@@ -9,6 +9,7 @@ bool operation_means(const Operation *operation, const LifecycleStep *step) {
     const OperationAsk *ask = &operation->ask;
     switch (ask->kind) {
     case OPERATION_CREATE: return step->phase != LIFECYCLE_DESTROY;
+    case OPERATION_RUN: return step->phase == LIFECYCLE_RUN;
     case OPERATION_PROVISION: return step->phase == LIFECYCLE_PROVISION;
     case OPERATION_DELETE: return step->phase == LIFECYCLE_DESTROY;
     case OPERATION_STOP: return step->phase == LIFECYCLE_STOP;
@@ -89,14 +90,25 @@ int operation_force(Operation *operation, Err *err) {
     return 0;
 }
 
+/* A step that it does not come to would be nothing to begin at. */
+static int check_from(const Operation *operation, const Lifecycle *lifecycle, Err *err) {
+    uint32_t from;
+    if (lifecycle_require(lifecycle, operation->ask.from, &from, err) < 0)
+        return -1;
+    if (operation_means(operation, &lifecycle->at[from]))
+        return 0;
+    return err_set(err, ERR_INVALID, "--from %s: that is no step of `thole env %s`",
+                   operation->ask.from, operation_kind_name(operation->ask.kind));
+}
+
 static int check_ask(const Operation *operation, const Lifecycle *lifecycle, Err *err) {
     const OperationAsk *ask = &operation->ask;
     const ProvisionedService *service;
     uint32_t step;
-    if (ask->from && lifecycle_require(lifecycle, ask->from, &step, err) < 0)
-        return -1;
     if ((ask->kind == OPERATION_STEP || ask->kind == OPERATION_INVALIDATE) &&
         lifecycle_require(lifecycle, ask->step, &step, err) < 0)
+        return -1;
+    if (ask->from && check_from(operation, lifecycle, err) < 0)
         return -1;
     for (size_t i = 0; i < ask->only.n; i++)
         if (lifecycle_require(lifecycle, ask->only.at[i], &step, err) < 0)

@@ -59,35 +59,12 @@ static void arm_renew(Operation *operation) {
 
 /* ---- the lease and the entry: one trip to the store ---- */
 
-typedef struct Opening {
-    EnvironmentLease lease; /* token 0: it is somebody else's, and whose */
-    StoredEnvironment stored;
-    bool found;
-} Opening;
-
 static int do_open(Blocking *blocking, Err *err) {
+    Operation *operation = (Operation *)blocking->ask;
     Opening *opening = arena_alloc(&blocking->arena, sizeof(*opening));
-    EnvironmentLease lease = *(const EnvironmentLease *)blocking->ask;
-    Err refused;
     blocking->result = opening;
     blocking->result_size = sizeof(*opening);
-    int r = store_environment_lease(blocking->store, &lease, &blocking->arena, &opening->lease,
-                                    &refused);
-    if (r < 0 && refused.kind == ERR_CONFLICT) {
-        opening->lease.token = 0;
-        return 0;
-    }
-    if (r == 0)
-        r = store_environment(
-            blocking->store,
-            &(EnvironmentRead){.key = lease.key, .parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES},
-            &blocking->arena, &opening->stored, &refused);
-    opening->found = r == 0;
-    if (r < 0 && refused.kind != ERR_NOT_FOUND) {
-        *err = refused;
-        return -1;
-    }
-    return 0;
+    return operation->keeper->open(operation, &blocking->arena, opening, err);
 }
 
 /* A copy that lives as long as the operation: through the form in which it is stored. */
@@ -211,7 +188,8 @@ static void granted(Operation *operation, const Opening *opening) {
     Environment *environment = operation->environment;
     Err why;
     operation->lease.token = opening->lease.token;
-    arm_renew(operation);
+    if (operation->keeper->leased)
+        arm_renew(operation);
     if (was_removed(operation, opening)) {
         operation->removed = true;
         operation_finish(operation, OPERATION_DONE);
@@ -252,7 +230,6 @@ static void on_opened(void *arg, const void *result, const Err *err) {
 
 void operation_begin(Operation *operation) {
     Environment *environment = operation->environment;
-    Blocking *blocking = blocking_store(operation->engine);
     if (operation->canceled) {
         operation_finish(operation, OPERATION_CANCELED);
         return;
@@ -263,7 +240,7 @@ void operation_begin(Operation *operation) {
                            .holder = arena_printf(&operation->arena, "%s:%s", operation->machine,
                                                   operation->engine->state_dir),
                            .doing = operation_kind_name(operation->ask.kind)};
-    blocking->ask = arena_dup(&blocking->arena, &operation->lease, sizeof(operation->lease));
     environment_touch(environment);
-    operation->call = blocking_run(blocking, do_open, on_opened, operation);
+    operation->call =
+        operation_work(operation, blocking_store(operation->engine), operation, do_open, on_opened);
 }

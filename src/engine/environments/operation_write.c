@@ -33,18 +33,17 @@ void operation_set_values(Operation *operation, const StrMap *values) {
 }
 
 typedef struct Writing {
-    EnvironmentValues values; /* `set` NULL: none */
-    EnvironmentWrite write;
+    Operation *operation;
+    EntryWriting entry;
     int64_t version; /* afterwards */
 } Writing;
 
 static int do_write(Blocking *blocking, Err *err) {
     Writing *writing = (Writing *)blocking->ask;
+    Operation *operation = writing->operation;
     blocking->result = &writing->version;
     blocking->result_size = sizeof(writing->version);
-    if (writing->values.set && store_environment_values(blocking->store, &writing->values, err) < 0)
-        return -1;
-    return store_environment_write(blocking->store, &writing->write, &writing->version, err);
+    return operation->keeper->write(operation, &writing->entry, &writing->version, err);
 }
 
 static void begin(Operation *operation);
@@ -87,7 +86,8 @@ static void on_written(void *arg, const void *result, const Err *err) {
 static void begin(Operation *operation) {
     Blocking *blocking = blocking_store(operation->engine);
     Writing *writing = arena_alloc(&blocking->arena, sizeof(*writing));
-    writing->write = (EnvironmentWrite){
+    writing->operation = operation;
+    writing->entry.write = (EnvironmentWrite){
         .key = operation->lease.key,
         .version = operation->version,
         .token = operation->lease.token,
@@ -99,7 +99,7 @@ static void begin(Operation *operation) {
     if (operation->entry_changed)
         operation->entry.updated_ns = loop_wall_us(operation->engine->loop) * 1000;
     if (operation->values.n)
-        writing->values =
+        writing->entry.values =
             (EnvironmentValues){.key = operation->lease.key, .set = &operation->values};
     operation->call = operation_work(operation, blocking, writing, do_write, on_written);
 }

@@ -15,6 +15,8 @@
 #include "spec/env_text.h"
 
 const Manifest *operation_manifest(const Operation *operation, Arena *arena, Err *err) {
+    if (operation->manifest)
+        return operation->manifest;
     Manifest *manifest = arena_alloc(arena, sizeof(*manifest));
     return manifest_build(operation->config, &operation->entry, arena, manifest, err) < 0
                ? NULL
@@ -234,9 +236,11 @@ static bool is_our_manifest(const Operation *operation, Arena *arena) {
 
 StrList operation_own_files(const Operation *operation, Arena *arena) {
     const Config *config = operation->config;
-    StrList files = {.at = arena_alloc(arena, (config->services.n + 2) * sizeof(*files.at))};
-    if (is_our_manifest(operation, arena))
+    StrList files = {.at = arena_alloc(arena, (config->services.n + 3) * sizeof(*files.at))};
+    if (is_our_manifest(operation, arena)) {
         files.at[files.n++] = manifest_name(config);
+        files.at[files.n++] = STEPS_FILE;
+    }
     for (size_t i = 0; i < config->services.n; i++) {
         const Service *service = &config->services.at[i];
         const char *below = service->path + strlen(config->root);

@@ -61,6 +61,10 @@ int environment_cancel(Environment *environment, Err *err) {
     return environment->canceled++ ? err_set(err, ERR_CONFLICT, "nothing is being done to it") : 0;
 }
 
+bool environment_is_run(const Environment *environment) {
+    return false;
+}
+
 Environment *environment_of(Object *object) {
     return container_of(object, Environment, object);
 }
@@ -91,9 +95,9 @@ const ClientSetup *environment_client(const Environment *environment) {
     return NULL;
 }
 
-static const char *const kinds[OPERATIONS] = {"create", "provision", "refresh", "step",
-                                              "hook",   "start",     "stop",    "invalidate",
-                                              "status", "delete"};
+static const char *const kinds[OPERATIONS] = {"create",     "provision", "run",   "refresh",
+                                              "step",       "hook",      "start", "stop",
+                                              "invalidate", "status",    "delete"};
 
 int operation_kind_parse(const char *text, OperationKind *ret) {
     for (OperationKind kind = 0; kind < OPERATIONS; kind++)

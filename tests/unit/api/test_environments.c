@@ -77,6 +77,21 @@ TEST(create_without_a_name_is_refused)
     front_free(front);
 }
 
+TEST(a_run_names_its_manifest)
+{
+    Front *front = front_new();
+    fake_environment(front->engine, "shop-123456", "feat-x");
+    Answer answer = ask(front, "POST", API "/environmentruns", JSON, "{\"manifest\":\"here\"}");
+    CHECK_EQ(answer.status, 422);
+    CHECK_HAS(answer.body, "expected the absolute path of a manifest");
+    answer_free(&answer);
+    answer = ask(front, "POST", API "/environmentruns", JSON, "{\"manifest\":\"/w/.thole.json\"}");
+    CHECK_EQ(answer.status, 201);
+    CHECK_EQ(front->engine->operation_asked.kind, OPERATION_RUN);
+    answer_free(&answer);
+    front_free(front);
+}
+
 TEST(an_action_is_its_operation)
 {
     Front *front = front_new();
