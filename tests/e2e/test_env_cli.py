@@ -369,3 +369,13 @@ def test_gc_asks(shop):
     assert live.wait() == 0 and "nothing was removed" in live.out
     assert "expired feat-x is gone" in shop.run("env", "gc", "-y").err
     wait_until(lambda: shop.run("env", "list", "--json").json() == [], what="it to be gone")
+
+
+def test_names_and_steps_are_completed(shop):
+    create(shop)
+    answer = lambda *words: [line.split("\t")[0] for line in shop.run("completion", "answer", "--", *(f"={word}" for word in words)).lines]
+    assert answer("env", "sh") == ["show"] and answer("env", "show", "") == ["feat-x"]
+    assert "seed_db" in answer("env", "step", "feat-x", "seed") and answer("env", "show", "-o", "") == ["text", "json"]
+    assert answer("env", "hook", "") == ["db"] and answer("env", "hook", "db", "re") == ["reset"]
+    assert answer("env", "store", "") == ["set", "get", "list", "unset"]
+    assert "--ttl" in answer("env", "create", "--t") and "--ttl" not in answer("env", "show", "--t")
