@@ -114,6 +114,7 @@ struct Operation {
     bool canceled, started, over;
     OperationState told_end; /* by a server before; OPERATION_WAITING: it was not */
     bool running;            /* the step's command */
+    const Err *broken;       /* what it has printed is read although it has failed, with this */
     bool late;               /* ... for longer than it may */
     const char *left;        /* of a delete by force: what could not be undone; NULL: nothing */
     Watcher watcher;         /* of a step that looks at others */
@@ -250,6 +251,8 @@ void operation_place(Operation *operation);
 ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena);
 /* What a hook that makes the compute has said of it. */
 MUST int operation_take_compute(Operation *operation, Err *err);
+/* Likewise where it has failed: a machine that it has named is to be destroyed. */
+void operation_keep_compute(Operation *operation);
 /* Of the entry as it is now. NULL: err. */
 const Manifest *operation_manifest(const Operation *operation, Arena *arena, Err *err);
 

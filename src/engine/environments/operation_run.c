@@ -30,22 +30,31 @@ static void ended(Operation *operation, const Err *err) {
 
 /* ---- what it printed ---- */
 
+/* It may have made a machine, which must be found again, though not all went well. */
+static bool makes_machine(const LifecycleStep *step) {
+    return step->outputs && !step->service;
+}
+
+static int read_outputs(Operation *operation, const char *path, Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    AUTO_FREE char *text = NULL;
+    size_t size;
+    if (file_read(path, STDOUT_MAX, &text, &size, err) < 0 ||
+        hook_output_parse(text, size, &operation->arena, &operation->outputs, err) < 0)
+        return -1;
+    int r = operation->broken ? -1 : hook_output_require(&operation->outputs, step->outputs, err);
+    if (r < 0 && makes_machine(step))
+        operation_keep_compute(operation);
+    return r;
+}
+
 static void on_captured(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
-    const LifecycleStep *step = operation_step(operation);
-    char *text = NULL;
-    size_t size = 0;
     Err why;
     operation->call = NULL;
-    int r = err ? -1 : file_read(result, STDOUT_MAX, &text, &size, &why);
-    if (err)
-        why = *err;
-    if (r == 0)
-        r = hook_output_parse(text, size, &operation->arena, &operation->outputs, &why);
-    if (r == 0 && step->outputs)
-        r = hook_output_require(&operation->outputs, step->outputs, &why);
-    free(text);
-    ended(operation, r < 0 ? &why : NULL);
+    if (!err && read_outputs(operation, result, &why) < 0)
+        err = &why;
+    ended(operation, operation->broken ? operation->broken : err);
 }
 
 /* ---- its end ---- */
@@ -72,13 +81,14 @@ static void on_end(void *arg, const void *result, const Err *err) {
     Err why;
     operation->call = NULL;
     sys_point("env-ran");
-    if (err || describe(operation, result, &why) < 0)
-        ended(operation, err ? err : &why);
-    else if (step->outputs)
+    if (!err && describe(operation, result, &why) < 0)
+        err = arena_dup(&operation->arena, &why, sizeof(why));
+    operation->broken = makes_machine(step) && result ? err : NULL;
+    if (step->outputs && (!err || operation->broken))
         operation->call = backend_capture_step(operation->engine->backend, id_of(operation),
                                                on_captured, operation);
     else
-        ended(operation, NULL);
+        ended(operation, err);
 }
 
 static void on_late(void *arg) {

@@ -118,6 +118,12 @@ int operation_take_compute(Operation *operation, Err *err) {
     return 0;
 }
 
+void operation_keep_compute(Operation *operation) {
+    Err ignored; /* why it has failed is known */
+    if (strmap_get(&operation->outputs, "VM_IP"))
+        (void)!operation_take_compute(operation, &ignored);
+}
+
 /* ---- check_loss: refuses what nobody could bring back, before anything is undone ---- */
 
 static int check_loss(Operation *operation, Err *err) {
