@@ -259,6 +259,16 @@ static void put_row(const ListAsk *ask, const char *json, size_t size, JsonWrite
     table_row(ask->kind, json, size, ask->include, out);
 }
 
+static void put_object(const ListAsk *ask, Object *object, JsonWriter *out) {
+    size_t size;
+    if (ask->table) {
+        table_object(object, ask->include, out);
+        return;
+    }
+    const char *json = object_json(object, &size);
+    put_plain(ask, json, size, out);
+}
+
 static void begin_plain(const ListAsk *ask, const TableHead *head, JsonWriter *out) {
     json_object_begin(out);
     json_key(out, "kind");
@@ -290,11 +300,8 @@ static void reply_list(Api *api, Request *request, const ListAsk *ask) {
         table_begin(&head, &out);
     else
         begin_plain(ask, &head, &out);
-    for (size_t i = 0; i < page.n; i++) {
-        size_t size;
-        const char *json = list_ask_text(ask, page.at[i], &size);
-        put(ask, json, size, &out);
-    }
+    for (size_t i = 0; i < page.n; i++)
+        put_object(ask, page.at[i], &out);
     each_stopped(api, request, ask, put, &out);
     json_array_end(&out);
     json_object_end(&out);
@@ -344,16 +351,13 @@ void serve_object(Api *api, Request *request, const RouteMatch *match) {
     }
     Buf buf;
     JsonWriter out;
-    size_t size;
-    const ListAsk ask = {.table = true, .include = table_include(request)};
-    const char *json = list_ask_text(&ask, object, &size);
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&out, &buf);
     table_begin(
         &(TableHead){
             .kind = object->kind, .version = object->version, .remaining = -1, .columns = true},
         &out);
-    table_row(object->kind, json, size, ask.include, &out);
+    table_object(object, table_include(request), &out);
     table_end(&out);
     reply_json(request, 200, &buf);
 }

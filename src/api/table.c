@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "engine/environments/environment.h"
 
 typedef void (*CellFn)(const Value *object, JsonWriter *out);
 
@@ -14,18 +15,14 @@ typedef struct Column {
     int priority;        /* above 0: only with -o wide */
     const char *path[3]; /* of a member, or: */
     CellFn fn;
+    const char *(*text)(
+        Object *object); /* the same, of one that lives; NULL: there is no such way */
 } Column;
 
 /* ---- cells that are no member ---- */
 
-static void cell_age(const Value *object, JsonWriter *out) {
-    const char *created = value_get_str(value_get(object, "metadata"), "creationTimestamp");
+static void put_age(int64_t us, JsonWriter *out) {
     char text[DURATION_TEXT];
-    int64_t us;
-    if (!created || time_parse(created, &us, NULL) < 0) {
-        json_null(out);
-        return;
-    }
     int64_t ms = (clock_wall_us() - us) / 1000;
     if (ms < 10 * 1000) {
         json_stringf(out, "%llds", ms < 0 ? 0 : (long long)ms / 1000);
@@ -33,6 +30,15 @@ static void cell_age(const Value *object, JsonWriter *out) {
     }
     duration_format_short(ms - ms % 1000, text);
     json_string(out, text);
+}
+
+static void cell_age(const Value *object, JsonWriter *out) {
+    const char *created = value_get_str(value_get(object, "metadata"), "creationTimestamp");
+    int64_t us;
+    if (created && time_parse(created, &us, NULL) == 0)
+        put_age(us, out);
+    else
+        json_null(out);
 }
 
 static const Value *targets_of(const Value *session) {
@@ -185,14 +191,36 @@ static const Column workflow_columns[] = {
     {"Left", "string", "", "why not all that it made is gone", 1, {"status", "left"}, NULL},
 };
 
+static const EnvironmentEntry *entry_of(Object *object) {
+    return environment_entry(environment_of(object));
+}
+static const char *entry_name(Object *object) {
+    return entry_of(object)->name;
+}
+static const char *entry_status(Object *object) {
+    return environment_status_name(entry_of(object)->status);
+}
+static const char *entry_branch(Object *object) {
+    return entry_of(object)->branch;
+}
+static const char *entry_mode(Object *object) {
+    return entry_of(object)->mode;
+}
+static const char *entry_worktree(Object *object) {
+    return entry_path(entry_of(object));
+}
+static const char *entry_error(Object *object) {
+    return entry_of(object)->error;
+}
+
 static const Column environment_columns[] = {
-    {"Name", "string", "name", "as it was given", 0, {"spec", "name"}, NULL},
-    {"Status", "string", "", "how far it is", 0, {"status", "phase"}, NULL},
-    {"Branch", "string", "", "what is checked out", 0, {"spec", "branch"}, NULL},
-    {"Mode", "string", "", "whose overlay it has", 0, {"spec", "mode"}, NULL},
-    {"Age", "string", "", "since it was created", 0, {NULL}, cell_age},
-    {"Path", "string", "", "its worktree", 0, {"spec", "path"}, NULL},
-    {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL},
+    {"Name", "string", "name", "as it was given", 0, {"spec", "name"}, NULL, entry_name},
+    {"Status", "string", "", "how far it is", 0, {"status", "phase"}, NULL, entry_status},
+    {"Branch", "string", "", "what is checked out", 0, {"spec", "branch"}, NULL, entry_branch},
+    {"Mode", "string", "", "whose overlay it has", 0, {"spec", "mode"}, NULL, entry_mode},
+    {"Age", "string", "", "since it was created", 0, {NULL}, cell_age, NULL},
+    {"Path", "string", "", "its worktree", 0, {"spec", "path"}, NULL, entry_worktree},
+    {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL, entry_error},
 };
 
 typedef struct Columns {
@@ -290,6 +318,41 @@ void table_row(ObjectKind kind, const char *json, size_t size, TableInclude incl
         json_object_end(out);
     }
     arena_deinit(&arena);
+}
+
+static bool needs_json(const Columns *columns) {
+    for (size_t i = 0; i < columns->n; i++)
+        if (!columns->at[i].text && columns->at[i].fn != cell_age)
+            return true;
+    return false;
+}
+
+static void write_cells(const Columns *columns, Object *object, JsonWriter *out) {
+    json_kv_array(out, "cells");
+    for (size_t i = 0; i < columns->n; i++) {
+        const Column *column = &columns->at[i];
+        if (column->text)
+            json_string(out, column->text(object));
+        else
+            put_age(object->created_us, out);
+    }
+    json_array_end(out);
+}
+
+void table_object(Object *object, TableInclude include, JsonWriter *out) {
+    Columns columns = columns_of(object->kind);
+    if (include == INCLUDE_NONE && !needs_json(&columns)) {
+        json_object_begin(out);
+        write_cells(&columns, object, out);
+        json_key(out, "object");
+        json_null(out);
+        json_object_end(out);
+        return;
+    }
+    size_t size;
+    const char *json =
+        include == INCLUDE_OBJECT ? object_json(object, &size) : object_brief(object, &size);
+    table_row(object->kind, json, size, include, out);
 }
 
 void table_end(JsonWriter *out) {

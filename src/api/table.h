@@ -24,4 +24,6 @@ typedef struct TableHead {
 void table_begin(const TableHead *head, JsonWriter *out);
 void table_row(ObjectKind kind, const char *json, size_t size, TableInclude include,
                JsonWriter *out);
+/* Of one that lives. Where no column needs its JSON it is not rendered: there may be thousands. */
+void table_object(Object *object, TableInclude include, JsonWriter *out);
 void table_end(JsonWriter *out);

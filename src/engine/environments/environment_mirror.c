@@ -52,9 +52,12 @@ static void take_all(Engine *engine, const StoredEnvironments *list) {
             drop_gone(environment);
     }
     Environment *environment;
-    LIST_FOREACH_SAFE (environment, &engine->environments, link)
-        if (list->whole && !is_listed(list, environment))
+    LIST_FOREACH_SAFE (environment, &engine->environments, link) {
+        if (!list->whole)
+            break;
+        if (!is_listed(list, environment))
             drop_gone(environment);
+    }
     engine->environments_change = list->change;
 }
 
