@@ -22,9 +22,9 @@ CONFIG = {
 class Shop:
     """A project in a repository, and its environments."""
 
-    def __init__(self, thole):
+    def __init__(self, thole, config=None):
         self.thole = thole
-        self.write(CONFIG)
+        self.write(config or CONFIG)
         thole.file("web/index.html", "hello\n")
         thole.file(".gitignore", ".env.local\n.thole.json\n.thole/\n")
         self.repository = Repository.of(thole)

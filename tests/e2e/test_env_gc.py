@@ -191,3 +191,63 @@ def test_what_is_no_orphan_any_more_is_not_removed(shop):
         remove(shop, kind, "feat-x", 404)
     assert shop.worktree().exists()
     remove(shop, "tree", "feat-x", 400)
+
+
+# -- compose
+
+
+def shop_with_infrastructure(thole, compose):
+    config = json.loads(json.dumps(CONFIG))
+    config["infrastructure"] = {"compose_file": "compose.yaml"}
+    thole.file("compose.yaml", compose.text({"cache": {"ports": ["${CACHE_PORT:-6379}:6379"], "volumes": ["data:/data"]}, "queue": {}},
+                                            volumes={"data": {}}))
+    thole.env.update(compose.env)
+    return Shop(thole, config)
+
+
+def project_of(compose):
+    (name,) = compose.projects()
+    return name
+
+
+def test_infrastructure_is_seen_as_it_runs(thole, compose):
+    shop = shop_with_infrastructure(thole, compose)
+    made = shop.create()
+    seen = shop.look("infrastructure")
+    assert seen == {"running": True, "services": [{"name": "cache", "state": "running", "port": made["status"]["ports"]["cache"]},
+                                                  {"name": "queue", "state": "running"}]}
+    compose.docker.ask("POST", f"/containers/{compose.containers(project_of(compose))['queue']['Id']}/kill")
+    seen = shop.look("infrastructure")
+    assert not seen["running"] and seen["error"] == "not running: queue"
+    assert [service["state"] for service in seen["services"]] == ["running", "stopped"]
+    assert shop.steps()["start_infra"]["stale"] and "queue" in shop.steps()["start_infra"]["why"]
+    thole.run("env", "delete", "feat-x", "--force")
+
+
+def test_infrastructure_whose_engine_does_not_answer(thole, compose):
+    shop = shop_with_infrastructure(thole, compose)
+    shop.create()
+    thole.run("env", "delete", "feat-x", "--force")
+    thole.run("server", "stop")
+    thole.env["DOCKER_HOST"] = f"unix://{thole.base}/nobody"
+    thole.run("env", "create", "feat-y", code=None)
+    seen = shop.look("infrastructure", name="feat-y")
+    assert not seen["running"] and seen["error"] and {service["state"] for service in seen["services"]} == {"unknown"}, seen
+    thole.env.update(compose.env)
+
+
+def test_a_compose_project_of_one_that_is_no_more(thole, compose):
+    shop = shop_with_infrastructure(thole, compose)
+    shop.create("stays")
+    shop.create()
+    tree = shop.worktree()
+    (mine := thole.base / "mine").mkdir()
+    shutil.copy(thole.project / "compose.yaml", mine)
+    compose.run("-p", "shop-mine", "-f", str(mine / "compose.yaml"), "up", "-d", cwd=mine, env={"CACHE_PORT": "61999"})
+    forget(shop, "feat-x")
+    orphan = orphans(shop)["compose", "shop-feat-x"]
+    assert orphan["removable"] and orphan["path"] == str(tree)
+    thole.run("env", "gc", "-y")
+    assert compose.projects() == {"shop-stays": 4, "shop-mine": 4} and not orphans(shop)
+    thole.run("env", "delete", "stays", "--force")
+    compose.run("-p", "shop-mine", "-f", str(mine / "compose.yaml"), "down", "-v", "-t", "0", cwd=mine)
