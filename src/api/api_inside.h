@@ -103,6 +103,7 @@ void serve_environment_steps(Api *api, Request *request, const RouteMatch *match
 void serve_environment_step_view(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_variables(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_infrastructure(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_invalidate(Api *api, Request *request, const RouteMatch *match);
 /* environment_values.c */
 void serve_environment_values(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_values_patch(Api *api, Request *request, const RouteMatch *match);

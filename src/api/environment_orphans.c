@@ -62,9 +62,12 @@ static const EnvironmentOrphan *choose(Request *request, const EnvironmentOrphan
 }
 
 static void delete_environment(Api *api, Request *request, const char *project, const char *name) {
-    const OperationAsk ask = {.kind = OPERATION_DELETE, .file = project, .name = name};
+    OperationAsk ask = {.kind = OPERATION_DELETE, .file = project, .name = name};
+    const Value *body;
     Report report;
     Err err = {.kind = ERR_NONE};
+    if (request_json(request, &body) < 0 || environment_read_client(request, body, &ask) < 0)
+        return;
     report_init(&report, request->arena);
     Environment *environment = environment_begin(api->options.engine, &ask, &report, &err);
     if (environment)

@@ -97,7 +97,8 @@ const SeenEnvironment *environment_seen(Api *api, Request *request, const RouteM
     ask->client = environment_client(environment); /* as who has asked last would see it */
     ask->file = environment_project(environment);
     ask->name = stored->entry.name;
-    ask->kind = stored->entry.status == ENVIRONMENT_DELETING ? OPERATION_DELETE : OPERATION_CREATE;
+    if (ask->kind == OPERATION_CREATE && stored->entry.status == ENVIRONMENT_DELETING)
+        ask->kind = OPERATION_DELETE;
     environment_begin_look(api, request,
                            &(LookAsk){.ask = ask, .entry = &stored->entry, .parts = parts});
     return NULL;

@@ -189,3 +189,55 @@ void serve_environment_infrastructure(Api *api, Request *request, const RouteMat
     put_text(out, "error", infrastructure->error);
     reply_end(&reply, request);
 }
+
+/* ---- invalidating: first what that means is looked at, then it is done ---- */
+
+static void reply_steps(Request *request, const StrList *steps) {
+    Reply reply;
+    JsonWriter *out = reply_begin(&reply);
+    json_kv_array(out, "steps");
+    for (size_t i = 0; i < steps->n; i++)
+        json_string(out, steps->at[i]);
+    json_array_end(out);
+    reply_end(&reply, request);
+}
+
+static void invalidate(Api *api, Request *request, const OperationAsk *ask, const StrList *steps) {
+    Report report;
+    Err err = {.kind = ERR_NONE};
+    report_init(&report, request->arena);
+    Environment *environment = environment_begin(api->options.engine, ask, &report, &err);
+    if (!environment) {
+        environment_refuse(request, ask->name, &report, &err);
+        return;
+    }
+    Waiting *waiting = waiting_new(request, WAITED_FOR_CHANGE, 0);
+    waiting->result = steps;
+    waiting_begin(waiting, environment_await(environment, waiting_done, waiting));
+}
+
+void serve_environment_invalidate(Api *api, Request *request, const RouteMatch *match) {
+    OperationAsk ask = {.kind = OPERATION_INVALIDATE};
+    const Value *body;
+    if (waiting_of(request)->stage == WAITED_FOR_CHANGE) {
+        reply_steps(request, waiting_of(request)->result);
+        return;
+    }
+    if (request_json(request, &body) < 0 || environment_read_client(request, body, &ask) < 0)
+        return;
+    ask.step = value_get_str(body, "step");
+    if (!ask.step || !*ask.step) {
+        (void)environment_bad(request, "step", "it is missing");
+        return;
+    }
+    const SeenEnvironment *seen = environment_seen(api, request, match, &ask, 0);
+    Environment *environment = seen ? find_environment(api, request, match) : NULL;
+    if (!environment)
+        return;
+    ask.file = environment_project(environment);
+    ask.name = environment_entry(environment)->name;
+    if (seen->invalidated.n)
+        invalidate(api, request, &ask, &seen->invalidated);
+    else
+        reply_steps(request, &seen->invalidated);
+}

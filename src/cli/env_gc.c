@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "cli/env_operate.h"
 #include "cli/env_view.h"
 #include "cli/table.h"
 
@@ -51,6 +52,29 @@ static size_t count_removable(const Value *orphans) {
 
 /* ---- removing ---- */
 
+/* One that is an environment is deleted, which takes its time. */
+static bool is_environment(const Value *orphan) {
+    return str_same(env_text(orphan, "kind"), "expired") ||
+           str_same(env_text(orphan, "kind"), "leftover");
+}
+
+static int delete_one(Cli *cli, const char *path, const Value *orphan, Err *err) {
+    Buf buf;
+    JsonWriter out;
+    env_body_begin(&buf, &out);
+    AUTO_FREE char *body = env_body_end(&buf, &out, err);
+    if (!body)
+        return -1;
+    int r = env_operate(cli,
+                        &(EnvRequest){.method = "DELETE",
+                                      .path = path,
+                                      .body = body,
+                                      .verb = "delete",
+                                      .name = env_text(orphan, "name")},
+                        err);
+    return r <= 0 ? r : err_set(err, ERR_INTERNAL, "its deletion did not come to its end");
+}
+
 static int remove_one(Cli *cli, const Value *orphan, Err *err) {
     const Value *reply;
     Buf path;
@@ -59,7 +83,9 @@ static int remove_one(Cli *cli, const Value *orphan, Err *err) {
     int r = env_project_param(cli, &path, err);
     client_param(&path, "kind", env_text(orphan, "kind"));
     client_param(&path, "name", env_text(orphan, "name"));
-    if (r == 0)
+    if (r == 0 && is_environment(orphan))
+        r = delete_one(cli, buf_cstr(&path), orphan, err);
+    else if (r == 0)
         r = client_ask(&cli->client, "DELETE", buf_cstr(&path), NULL, &cli->arena, &reply, err);
     buf_deinit(&path);
     return r;

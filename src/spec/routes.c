@@ -318,8 +318,8 @@ const Route routes[ROUTES] = {
                                 .reply = "Environment"},
     [ROUTE_ENVIRONMENT_INVALIDATE] =
         {HTTP_POST, ENVIRONMENT_PATH "/invalidate",
-         "A step's record, and those of all that need it, count no more.", "thole.dev",
-         "environments", "invalidate", "create", "step", .reply = "Environment"},
+         "A step's record, and those of all that need it, count no more: {steps[]} says which.",
+         "thole.dev", "environments", "invalidate", "create", "step: its name", .reply = "steps"},
     [ROUTE_ENVIRONMENT_SAY] = {HTTP_POST, ENVIRONMENT_PATH "/status",
                                "Says what it is from now on; nothing is done.", "thole.dev",
                                "environments", "status", "update",
@@ -379,7 +379,8 @@ const Route routes[ROUTES] = {
     [ROUTE_ENVIRONMENT_ORPHAN_DELETE] =
         {HTTP_DELETE, THOLE_API "/environmentorphans",
          "Removes one of them, if it still is one; of an environment: deletes it.", "thole.dev",
-         "environmentorphans", NULL, "delete", .reply = "Status",
+         "environmentorphans", NULL, "delete",
+         "client: whose environment the hooks have, of one that is deleted", .reply = "Status",
          .params = {{"project", "as above"}, {"kind", "of the orphan"}, {"name", "likewise"}}},
     [ROUTE_ENVIRONMENT_STATE] =
         {HTTP_GET, THOLE_API "/environmentstate",

@@ -148,9 +148,9 @@ def test_one_whose_time_has_passed(shop):
     assert found["expired", "feat-x"]["removable"] and not found["expired", "feat-z"]["removable"]
     assert "mine.txt" in found["expired", "feat-z"]["why"]
     tree = shop.worktree()
-    shop.thole.run("env", "gc", "-y")
-    wait_until(lambda: set(shop.objects()) == {"feat-y", "feat-z"}, what="feat-x to go")
-    assert not tree.exists() and tree not in shop.repository.worktrees()
+    said = shop.thole.run("env", "gc", "-y").err
+    assert "expired feat-x is gone" in said and "feat-z is" not in said
+    assert set(shop.objects()) == {"feat-y", "feat-z"} and not tree.exists() and tree not in shop.repository.worktrees()
 
 
 def test_one_that_a_forced_delete_could_not_undo(shop):
@@ -163,10 +163,12 @@ def test_one_that_a_forced_delete_could_not_undo(shop):
     shop.thole.run("env", "delete", "feat-x", "--force", code=None)
     orphan = orphans(shop)["leftover", "feat-x"]
     assert orphan["removable"] and "destroy_core_db" in orphan["why"], orphan
+    refused = shop.thole.run("env", "gc", "-y", code=3)
+    assert "leftover feat-x is not gone" in refused.err and shop.objects(), refused
     go.touch()
     shop.thole.run("env", "gc", "-y")
-    wait_until(lambda: not shop.objects(), what="feat-x to go")
-    assert not orphans(shop) and shop.thole.ledger().count("destroy") == 2
+    assert not shop.objects()
+    assert not orphans(shop) and shop.thole.ledger().count("destroy") == 3
 
 
 def test_one_that_is_being_made_is_no_orphan(shop):

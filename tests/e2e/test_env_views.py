@@ -2,9 +2,11 @@
 """What is seen of environments without doing anything to them: steps, plans, files, variables, key-values, infrastructure."""
 
 import json
+import urllib.parse
 
 import pytest
 
+import driver
 from env_shop import API, CONFIG, Shop
 
 
@@ -206,3 +208,47 @@ def test_a_table_of_environments(shop):
     assert status == 200 and [column["name"] for column in table["columnDefinitions"] if not column["priority"]] == [
         "Name", "Status", "Branch", "Mode", "Age", "Path"]
     assert table["rows"][0]["cells"][:4] == ["feat-x", "running", "feat-x", "local"]
+
+
+def test_what_is_invalidated_is_said_once_it_is_so(shop):
+    shop.create()
+    result = shop.thole.run("env", "invalidate", "feat-x", "write_manifest")
+    assert result.lines[0] == "write_manifest", result
+    assert {name for name, step in shop.steps().items() if step["status"] == "invalidated"} == set(result.lines)
+    again = shop.thole.run("env", "invalidate", "feat-x", "write_manifest")
+    assert again.out == "" and "nothing changes" in again.err
+    assert "did you mean write_manifest" in shop.thole.run("env", "invalidate", "feat-x", "write_manifst", code=None).err
+
+
+def events_of(shop, **query):
+    """What a watch tells, one by one."""
+    connection = driver.UnixConnection(shop.thole.socket_path(), 30)
+    connection.request("GET", f"{API}/environments?watch=true&{urllib.parse.urlencode(query)}")
+    reply = connection.getresponse()
+    while line := reply.readline():
+        event = json.loads(line)
+        yield event["type"], event["object"]["spec"]["name"]
+
+
+def test_a_watch_of_a_project_tells_of_its_end(shop):
+    shop.create()
+    events = events_of(shop, project=shop.file)
+    assert next(events) == ("ADDED", "feat-x")
+    shop.thole.run("env", "delete", "feat-x")
+    assert any(event == ("DELETED", "feat-x") for event in events)
+
+
+def test_a_watch_of_a_place_tells_when_there_is_one(shop):
+    place = shop.thole.base / "here"
+    events = events_of(shop, at=place / "web")
+    shop.create("feat-y")
+    shop.create("feat-x", "--path", str(place))
+    assert next(events) == ("ADDED", "feat-x")
+    shop.thole.run("env", "delete", "feat-x")
+    assert any(event == ("DELETED", "feat-x") for event in events)
+
+
+def test_what_is_shown_of_an_operation(shop):
+    made = shop.create()
+    operation = made["status"]["operation"]
+    assert operation["kind"] == "create" and operation["state"] == "done" and operation["since"].startswith("20")

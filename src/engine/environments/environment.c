@@ -50,6 +50,7 @@ static Environment *make(Engine *engine, const char *project, const char *name, 
     Arena *arena = &environment->arena;
     arena_init(arena);
     list_init(&environment->readers);
+    list_init(&environment->awaiting);
     environment->engine = engine;
     environment->space = environment_space(place, arena);
     environment->slug = xstrdup(environment_slug(name, arena));
@@ -96,6 +97,7 @@ bool environment_is_run(const Environment *environment) {
 Environment *environment_unmake(Environment *environment) {
     list_remove(&environment->link);
     operation_readers_leave(environment);
+    environment_await_no_more(environment);
     if (environment->operation)
         operation_leave(environment->operation);
     operation_unref(environment->operation);

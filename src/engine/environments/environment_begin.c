@@ -177,8 +177,48 @@ static void drop_deleted(Environment *environment) {
     environment_forget(environment);
 }
 
+/* ---- who waits for its end ---- */
+
+typedef struct Awaiting {
+    List link; /* Environment.awaiting */
+    Op *op;
+} Awaiting;
+
+static void tell_awaiting(Environment *environment) {
+    const Operation *operation = environment->operation;
+    bool failed = operation && operation->state != OPERATION_DONE;
+    Awaiting *awaiting;
+    LIST_FOREACH_SAFE (awaiting, &environment->awaiting, link) {
+        list_remove(&awaiting->link);
+        if (failed)
+            op_fail(awaiting->op, ERR_INTERNAL, operation->error);
+        else
+            op_finish(awaiting->op, NULL, 0, NULL);
+        free(awaiting);
+    }
+}
+
+void environment_await_no_more(Environment *environment) {
+    Awaiting *awaiting;
+    LIST_FOREACH_SAFE (awaiting, &environment->awaiting, link) {
+        list_remove(&awaiting->link);
+        op_abandon(awaiting->op);
+        free(awaiting);
+    }
+}
+
+Op *environment_await(Environment *environment, OpFn fn, void *arg) {
+    Awaiting *awaiting = xcalloc(1, sizeof(*awaiting));
+    Op *op = awaiting->op = op_new(environment->engine->loop, fn, arg, NULL, NULL);
+    list_append(&environment->awaiting, &awaiting->link);
+    if (!operation_under_way(environment->operation))
+        tell_awaiting(environment);
+    return op;
+}
+
 void environment_ended(Environment *environment) {
     Operation *operation = environment->operation;
+    tell_awaiting(environment);
     operation_readers_wake(environment);
     environment_touch(environment);
     if (operation->ask.kind == OPERATION_DELETE && operation->state == OPERATION_DONE) {

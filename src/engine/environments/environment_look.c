@@ -114,6 +114,14 @@ static int see_files(Operation *operation, SeenEnvironment *seen, Arena *arena, 
 
 /* ---- all of it ---- */
 
+static StrList invalidated_by(const Operation *operation, Arena *arena) {
+    StrList list = {.at = arena_alloc(arena, (operation->audit.n + 1) * sizeof(*list.at))};
+    for (size_t i = 0; i < operation->audit.n; i++)
+        if (strcmp(operation->audit.at[i].action, "invalidated") == 0)
+            list.at[list.n++] = operation->audit.at[i].step;
+    return list;
+}
+
 static int do_look(Blocking *blocking, Err *err) {
     const Looking *looking = blocking->ask;
     Operation *operation = looking->operation;
@@ -122,6 +130,7 @@ static int do_look(Blocking *blocking, Err *err) {
     int r = 0;
     *seen = (SeenEnvironment){.config = operation->config};
     seen->entry = arena_dup(arena, &operation->entry, sizeof(operation->entry));
+    seen->invalidated = invalidated_by(operation, arena);
     blocking->result = seen;
     blocking->result_size = sizeof(*seen);
     if (looking->parts & LOOK_STEPS)

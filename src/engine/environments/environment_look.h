@@ -50,6 +50,7 @@ typedef struct SeenEnvironment {
     const LifecycleStep *step; /* LOOK_FILES: ask->step */
     SeenFile *files;           /* ... and what it writes, if it writes any */
     size_t file_n;
+    StrList invalidated;               /* steps whose records count no more, by what is asked */
     SeenVariables variables;           /* LOOK_VARIABLES */
     SeenInfrastructure infrastructure; /* LOOK_INFRASTRUCTURE */
 } SeenEnvironment;

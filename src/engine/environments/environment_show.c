@@ -68,6 +68,7 @@ static void encode_operation(const Operation *operation, JsonWriter *out) {
                    state_name(operation->over || operation->state < OPERATION_DONE
                                   ? operation->state
                                   : OPERATION_WALKING));
+    kv_time(out, "since", operation->begun_us);
     kv_text(out, "step", step ? step->name : operation->step);
     kv_text(out, "error", operation->error);
     json_object_end(out);
@@ -112,9 +113,11 @@ void environment_encode_resume(const Environment *environment, const Environment
 
 /* What a row shows. */
 void environment_encode_brief(Object *object, JsonWriter *out) {
-    const EnvironmentEntry *entry = &environment_of(object)->entry;
+    const Environment *environment = environment_of(object);
+    const EnvironmentEntry *entry = &environment->entry;
     json_kv_object(out, "spec");
     json_kv_string(out, "name", entry->name);
+    json_kv_string(out, "project", environment->project); /* watchers tell by it what is gone */
     json_kv_string(out, "mode", entry->mode);
     json_kv_string(out, "branch", entry->branch);
     json_kv_string(out, "path", entry_path(entry));

@@ -28,6 +28,7 @@ struct Environment {
     int64_t version;        /* of the store's; 0: it does not know it yet */
     Operation *operation;   /* under way, or the last one; NULL */
     List readers;           /* OperationEvents.link */
+    List awaiting;          /* Awaiting.link */
 };
 
 typedef enum OperationState {
@@ -139,6 +140,7 @@ EnvironmentKey environment_key(const Environment *environment);
 void environment_touch(Environment *environment);
 /* Its operation is over. */
 void environment_ended(Environment *environment);
+void environment_await_no_more(Environment *environment); /* it goes away */
 
 /* ---- kept_beside_manifest.c ---- */
 #define STEPS_FILE ".thole.steps.json"

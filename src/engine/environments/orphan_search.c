@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/environments/compute_inside.h"
+#include "plan/lifecycle.h"
 #include "plan/port_block.h"
 
 static int by_kind(const void *a, const void *b) {
@@ -177,11 +178,8 @@ static void see_expired(OrphanSearch *search, const OrphanOwner *owner) {
 
 /* Its deletion has begun to undo things, and did not come to its end. */
 static bool is_half_gone(const OrphanOwner *owner) {
-    static const char *const steps[] = {"runner_destroy", "cleanup_env", "remove_state"};
-    bool undoing = str_starts(owner->failed_step, "destroy_");
-    for (size_t i = 0; i < COUNT(steps); i++)
-        undoing = undoing || strcmp(owner->failed_step, steps[i]) == 0;
-    return owner->status == ENVIRONMENT_DELETING || (owner->status == ENVIRONMENT_ERROR && undoing);
+    return owner->status == ENVIRONMENT_DELETING ||
+           (owner->status == ENVIRONMENT_ERROR && lifecycle_destroys(owner->failed_step));
 }
 
 void orphan_search_environments(OrphanSearch *search) {

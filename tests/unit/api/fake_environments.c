@@ -57,6 +57,12 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
     return NULL;
 }
 
+Op *environment_await(Environment *environment, OpFn fn, void *arg) {
+    Op *op = op_new(environment->engine->loop, fn, arg, NULL, NULL);
+    op_finish(op, NULL, 0, NULL);
+    return op;
+}
+
 int environment_cancel(Environment *environment, Err *err) {
     return environment->canceled++ ? err_set(err, ERR_CONFLICT, "nothing is being done to it") : 0;
 }
@@ -139,6 +145,9 @@ static StrPair pairs[] = {{"DB", "postgres://u:hunter2@h/d"}, {"PORT", "61001"}}
 static bool secret[] = {true, false};
 static SeenInfra infra[] = {{"redis", "running", 61002}};
 
+static const char *invalidated_names[] = {"seed_db", "generate_env"};
+static const StrList invalidated = {invalidated_names, 2};
+
 static void fill(const OperationAsk *ask, SeenEnvironment *ret) {
     *ret = (SeenEnvironment){.steps = seen_steps,
                              .step_n = COUNT(seen_steps),
@@ -147,6 +156,7 @@ static void fill(const OperationAsk *ask, SeenEnvironment *ret) {
                              .file_n = 1,
                              .variables = {{pairs, COUNT(pairs)}, secret, "/wt/feat-x"},
                              .infrastructure = {false, infra, COUNT(infra), "not running: db"}};
+    ret->invalidated = invalidated;
     if (str_same(ask->step, "seed_db")) {
         ret->step = &steps[0];
         ret->file_n = 0;

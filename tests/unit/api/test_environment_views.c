@@ -346,3 +346,27 @@ TEST(orphans_are_removed_one_by_one)
         front_free(front);
     }
 }
+
+TEST(what_is_invalidated_is_said)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *says;
+        OperationKind begun;
+    } rows[] = {
+        {"{\"step\":\"seed_db\"}", 200, "{\"steps\":[\"seed_db\",\"generate_env\"]}",
+         OPERATION_INVALIDATE},
+        {"{\"step\":\"sed_db\"}", 404, "there is none", OPERATION_INVALIDATE},
+        {"{}", 422, "step: it is missing", OPERATION_CREATE},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Front *front = front_with_one();
+        Answer answer = ask(front, "POST", ONE "/invalidate", JSON, rows[i].body);
+        CHECK_EQ(answer.status, rows[i].status);
+        CHECK_HAS(answer.body, rows[i].says);
+        CHECK_EQ(front->engine->operation_asked.kind, rows[i].begun);
+        answer_free(&answer);
+        front_free(front);
+    }
+}

@@ -16,6 +16,7 @@ static const char *const bodies[ROUTES] = {
     [ROUTE_ENVIRONMENT_IMPORT] =
         "{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{}}}",
     [ROUTE_ENVIRONMENT_CREATE] = "{\"spec\":{\"name\":\"x\",\"project\":\"/shop/thole.yaml\"}}",
+    [ROUTE_ENVIRONMENT_INVALIDATE] = "{\"step\":\"seed_db\"}",
     [ROUTE_ENVIRONMENT_VALUES_PATCH] = "{\"A\":\"1\"}",
     [ROUTE_ENVIRONMENT_RUN] = "{\"manifest\":\"/shop/.thole.json\"}",
     [ROUTE_REVIEW] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
