@@ -2,14 +2,17 @@
 """The server is killed with -9 in the midst of creating and deleting environments, at named points and at any moment. Whatever was killed:
 the end is the same (git, files, ports, the store), and each hook was run once. THOLE_CRASH_SEED repeats a run."""
 
+import os
+import signal
 import time
 
 import pytest
 
-from driver import wait_until
-from environments import CREATED_HOOKS, DESTROYED_HOOKS, Project, config
+from driver import alive, parent, wait_until
+from environments import CREATED_HOOKS, DESTROYED_HOOKS, Project, config, says
 from killer import SEED, Killer
 from ledger import request
+from test_power import cut_power
 
 POINTS = [f"server.{point}" for point in ("env-started", "env-asked", "env-runs", "env-ran", "env-noted", "env-told", "env-over", "env-resumed",
                                           "store-write", "store-written")]
@@ -79,6 +82,12 @@ class Round:
         nothing_lost(self.project, self.name)
 
 
+def each_time(words):
+    """One hook is never cached: a server that goes on does not run it again all the same."""
+    words["runner"]["before"] = {"command": words["runner"]["before"], "allow_cache": False}
+    return words
+
+
 def told(number, killer, problem):
     return AssertionError(f"round {number}, seed {SEED}, {killer.counts()}: {problem}")
 
@@ -86,7 +95,7 @@ def told(number, killer, problem):
 @pytest.mark.deadline(240)
 def test_at_named_points_each_hook_is_run_once_and_the_end_is_the_same(thole):
     killer, number = Killer(thole), 0
-    project = Project(thole)
+    project = Project(thole, each_time(config()))
     while any(killer.counts()[point] < EACH for point in POINTS):
         assert number < 4 * EACH, f"{killer.counts()} after {number} rounds, seed {SEED}"
         number += 1
@@ -134,3 +143,91 @@ def test_at_any_moment(thole):
         except AssertionError as problem:
             raise told(number, killer, problem) from problem
     print(f"seed {SEED}: {killer.kills} kills in {number} rounds")
+
+
+def blocked(thole, step):
+    """The config with a hook that waits, as long as nobody has opened it."""
+    words = config()
+    text = says(step, f"test -e {thole.base}/open || sleep 100000; echo URL={step[5:]}://$THOLE_ENV_NAME")
+    if step.startswith("seed_"):
+        words["provisioner"]["services"][step[5:]]["seed"] = text
+    else:
+        words["provisioner" if step.startswith("prov") else "runner"][step.split("_")[1]] = text
+    return words
+
+
+def in_the_midst(project, step):
+    """Its create is at that step; the process of the hook."""
+    project.popen("create", "e1")
+    return wait_until(lambda: [pid for what, name, _, pid in project.ledger() if (what, name) == ("start", step)], what=f"{step} to run")[0]
+
+
+@pytest.mark.parametrize("point", ["", "env-next", "env-cancel", "env-told", "env-over", "store-written", "env-gone"])
+def test_a_delete_ends_a_create_and_follows_it(thole, point):
+    killer = Killer(thole)
+    project = Project(thole, blocked(thole, "provisioner_after"))
+    pid = in_the_midst(project, "provisioner_after")
+    if point:
+        killer.arm(f"server.{point}")
+    project.run("delete", "e1", code=None)
+    if point == "env-next":  # it died before it said that it would be done: whoever asked asks again
+        project.run("delete", "e1", code=None)
+    wait_until(lambda: not point or killer.counts()[f"server.{point}"] == 1, what="the server to die")
+    assert project.over("e1") is None
+    project.check_gone("e1")
+    assert not alive(pid)
+    assert project.counts("start", "e1") == {step: 1 for step in CREATED_HOOKS[:4] + DESTROYED_HOOKS}, project.counts("start", "e1")
+
+
+@pytest.mark.parametrize("point", ["env-ran", "store-write", "store-written", "env-told", "env-over"])
+def test_a_hook_that_failed_is_not_tried_again_by_the_next_server(thole, point):
+    killer = Killer(thole)
+    words = config()
+    words["runner"]["deploy"] = says("runner_deploy", f"while ! test -e {thole.base}/open; do sleep 0.01; done", code=3)
+    project = Project(thole, words)
+    create = project.popen("create", "e1")
+    wait_until(lambda: "runner_deploy" in project.ran("e1"), what="it to run")
+    killer.arm(f"server.{point}")
+    (thole.base / "open").touch()
+    assert create.wait() == 1 and "failed in runner_deploy: exit code 3" in create.err, create
+    assert wait_until(lambda: killer.counts()[f"server.{point}"] == 1, what="the server to die")
+    status = project.over("e1")["status"]
+    assert (status["phase"], status["failedStep"], status["error"]) == ("error", "runner_deploy", "exit code 3"), status
+    assert project.ran("e1").count("runner_deploy") == 1 and "runner_after" not in project.ran("e1")
+
+
+def lost(project, step):
+    return [entry for entry in project.audit("e1") if entry[:2] == ("lost", step)]
+
+
+@pytest.mark.parametrize("server", [True, False])
+def test_a_hook_whose_pin_was_killed_runs_again_and_the_audit_says_so(thole, server):
+    project = Project(thole, blocked(thole, "seed_db"))
+    pid = in_the_midst(project, "seed_db")
+    (thole.base / "open").touch()
+    if not server:
+        thole.kill(thole.server_pid())
+    os.kill(parent(pid), signal.SIGKILL)
+    project.over("e1")
+    project.check_created("e1")
+    assert project.counts("start", "e1") == {step: 2 if step == "seed_db" else 1 for step in CREATED_HOOKS}
+    assert not alive(pid) and len(lost(project, "seed_db")) == 1, project.audit("e1")
+
+
+def test_a_hook_that_kills_its_pin_is_not_tried_for_ever(thole):
+    words = config()
+    words["runner"]["deploy"] = says("runner_deploy", "kill -9 $PPID; sleep 1000")
+    project = Project(thole, words)
+    project.run("create", "e1", code=1)
+    assert project.ran("e1").count("runner_deploy") == 2 and project.object("e1")["status"]["failedStep"] == "runner_deploy"
+
+
+def test_after_the_machine_went_down_it_goes_on(thole):
+    project = Project(thole, blocked(thole, "runner_deploy"))
+    in_the_midst(project, "runner_deploy")
+    (thole.base / "open").touch()
+    cut_power(thole)
+    project.over("e1")
+    project.check_created("e1")
+    assert project.counts("start", "e1") == {step: 2 if step == "runner_deploy" else 1 for step in CREATED_HOOKS}
+    assert len(lost(project, "runner_deploy")) == 1, project.audit("e1")

@@ -18,7 +18,7 @@ def cut_power(thole):
         except ProcessLookupError:
             pass
     driver.wait_until(lambda: not thole.processes(), 10, "everything to be dead")
-    for path in thole.state.glob("sessions/*/runs/*/*/run.json"):
+    for path in [*thole.state.glob("sessions/*/runs/*/*/run.json"), *thole.state.glob("environments/*/*/runs/*/*/run.json")]:
         record = json.loads(path.read_text())
         path.write_text(json.dumps({**record, "boot_id": "00000000-0000-0000-0000-000000000000"}))
 

@@ -123,6 +123,10 @@ static void on_set_up(void *arg, const void *result, const Err *err) {
 }
 
 static void wait_for_lease(Operation *operation, const EnvironmentLease *other) {
+    if (operation->canceled) {
+        operation_finish(operation, OPERATION_CANCELED);
+        return;
+    }
     if (operation->tries == 0)
         operation_tell(operation, EVENT_OPERATION_WAITING,
                        arena_printf(&operation->arena, "%s works on it (%s)", other->holder,
@@ -230,7 +234,7 @@ static void on_opened(void *arg, const void *result, const Err *err) {
 
 void operation_begin(Operation *operation) {
     Environment *environment = operation->environment;
-    if (operation->canceled) {
+    if (operation->canceled && !operation->ask.again) { /* else its command may run */
         operation_finish(operation, OPERATION_CANCELED);
         return;
     }

@@ -79,8 +79,15 @@ static void on_end(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     const LifecycleStep *step = operation_step(operation);
     Err why;
+    const StepState *state = result;
     operation->call = NULL;
     sys_point("env-ran");
+    if (!err && state->end == STEP_LOST && !operation->canceled && !operation->resumed_step) {
+        operation->running = false; /* once: it may be the command that ends its pin */
+        operation->limit = timer_free(operation->limit);
+        operation_not_resumed(operation, false);
+        return;
+    }
     if (!err && describe(operation, result, &why) < 0)
         err = arena_dup(&operation->arena, &why, sizeof(why));
     operation->broken = makes_machine(step) && result ? err : NULL;

@@ -181,11 +181,22 @@ static void on_looked(void *arg, const void *result, const Err *err) {
     decide(operation);
 }
 
+/* Of one that was canceled: is the step's command under way, begun by a server before? */
+static bool is_left(const Operation *operation, const LifecycleStep *step) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+    return record && operation->ask.again && record->status == CHECKPOINT_STARTED &&
+           record->run > 0 && str_same(record->machine, operation->machine);
+}
+
+static bool is_next(const Operation *operation, const LifecycleStep *step) {
+    return operation_means(operation, step) && (!operation->canceled || is_left(operation, step));
+}
+
 void operation_next(Operation *operation) {
     const LifecycleStep *step;
-    while ((step = operation_step(operation)) && !operation_means(operation, step))
+    while ((step = operation_step(operation)) && !is_next(operation, step))
         operation->at++;
-    if (operation->canceled) {
+    if (operation->canceled && !step) {
         operation_finish(operation, OPERATION_CANCELED);
         return;
     }
@@ -204,6 +215,10 @@ void operation_next(Operation *operation) {
 /* Its pin or the machine is gone: whether it had its effect is looked at; else it is done again. */
 void operation_not_resumed(Operation *operation, bool never) {
     operation->resumed_step = true;
+    if (operation->canceled) {
+        operation_finish(operation, OPERATION_CANCELED);
+        return;
+    }
     if (!never)
         operation_audit(operation, operation_step(operation)->name, "lost",
                         "what became of its command is not known");

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several servers, each with its own runtime and state directory, on one store: they take turns, and nothing is lost."""
+
+import concurrent.futures
+import json
+
+import pytest
+
+from driver import UnixConnection, wait_until
+from environments import CREATED_HOOKS, Project, config, says
+
+SERVERS, UPDATES, STEPS = 16, 200, 3
+
+
+def fleet(make_thole, n, words=None):
+    """Projects that are the same one, each with a server of its own."""
+    others = [make_thole() for _ in range(n - 1)]
+    first = make_thole()  # the last to end: it owns what they share
+    store = str(first.base / "shared.db")
+    projects = [Project(first, words)]
+    for other in others:
+        other.env["HOME"] = first.env["HOME"]
+        other.env["GIT_CONFIG_NOSYSTEM"] = "1"
+        project = Project.__new__(Project)
+        project.__dict__.update(projects[0].__dict__)
+        project.thole = other
+        projects.append(project)
+    for project in projects:
+        project.thole.env["THOLE_STORE"] = store
+    return projects
+
+
+def at_once(work, items):
+    with concurrent.futures.ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(work, items))
+
+
+def patch(thole, path, body):
+    connection = UnixConnection(str(thole.runtime / "server.sock"), 60)
+    try:
+        connection.request("PATCH", path, json.dumps(body), {"Content-Type": "application/merge-patch+json"})
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
+def values_path(project, name):
+    meta = project.object(name)["metadata"]
+    return f"/apis/thole.dev/v1alpha1/namespaces/{meta['namespace']}/environments/{meta['name']}/values"
+
+
+@pytest.mark.deadline(170)
+def test_no_update_is_lost_and_waiting_is_no_failure(make_thole):
+    projects = fleet(make_thole, SERVERS)
+    projects[0].run("create", "e1")
+    projects[0].forget()
+
+    def update(number):
+        project = projects[number]
+        path = values_path(project, "e1")
+        for i in range(UPDATES):
+            code, body = patch(project.thole, path, {f"K{number}_{i}": str(i)})
+            assert code == 200, body
+            if i % (UPDATES // STEPS) == number % 10:
+                project.run("step", "e1", "runner_deploy", timeout=150)
+    at_once(update, range(SERVERS))
+    values = projects[0].entry("e1")["env"]
+    assert values == {f"K{n}_{i}": str(i) for n in range(SERVERS) for i in range(UPDATES)}
+    runs = [project for project in projects[0].ran("e1")]
+    asked = SERVERS * len([i for i in range(UPDATES) if i % (UPDATES // STEPS) == 0])
+    assert runs.count("runner_deploy") == len(runs) and SERVERS * STEPS <= len(runs) <= asked, len(runs)
+    said = [(what, pid) for what, _, _, pid in projects[0].ledger()]
+    assert said == [(what, pid) for _, pid in said[::2] for what in ("start", "end")], "two of them ran at once"
+    audit = projects[0].audit("e1")
+    assert len([entry for entry in audit if entry[0] == "value_set"]) == SERVERS * UPDATES
+    assert len([entry for entry in audit if entry[:2] == ("executed", "runner_deploy")]) == len(runs) + 1
+
+
+@pytest.mark.parametrize("servers", [2, 1])
+def test_two_creates_at_once(make_thole, servers):
+    """On two servers the second waits, and finds all done; on one it is refused, and says so."""
+    projects = fleet(make_thole, servers, config("sleep 0.05"))
+    results = at_once(lambda i: projects[i % servers].run("create", "e1", code=None, timeout=60), range(2))
+    codes = sorted(result.code for result in results)
+    assert codes == [0, 0] or (servers == 1 and codes[0] == 0 and "is busy" in "".join(result.err for result in results)), results
+    for project in projects:
+        project.over("e1")
+    projects[0].check_created("e1")
+    assert projects[0].ran("e1") == CREATED_HOOKS
+
+
+def test_one_server_deletes_while_another_creates(make_thole):
+    """It waits for its turn, says whose, and comes after it."""
+    words = config()
+    words["runner"]["after"] = says("runner_after", 'while ! test -e "$LEDGER.open"; do sleep 0.01; done')
+    projects = fleet(make_thole, 2, words)
+    create = projects[0].popen("create", "e1")
+    wait_until(lambda: "runner_after" in projects[0].ran("e1"), what="the hook to run")
+    delete = projects[1].popen("delete", "e1")
+    delete.wait_for(r"works on it \(create\)", stream=2)
+    (projects[0].dir / "ledger.open").touch()
+    assert create.wait() == 0 and delete.wait() == 0, (create, delete)
+    wait_until(lambda: projects[0].object("e1") is None, what="it to be gone")
+    projects[1].check_gone("e1")
+
+
+def test_another_server_goes_on_with_what_one_has_left(make_thole):
+    projects = fleet(make_thole, 2)
+    words = config()
+    words["runner"]["deploy"] = says("runner_deploy", code=3)
+    projects[0].configure(words)
+    projects[0].run("create", "e1", code=1)
+    projects[0].configure(config())
+    projects[1].run("create", "e1")
+    projects[1].check_created("e1")
+    assert projects[0].counts("start", "e1") == {step: 2 if step == "runner_deploy" else 1 for step in CREATED_HOOKS}
+    wait_until(lambda: projects[0].object("e1")["status"]["phase"] == "running", what="the first to know")
