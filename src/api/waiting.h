@@ -10,8 +10,9 @@ typedef struct Waiting {
     Request *request;
     Op *op;
     Err err; /* ERR_NONE: it went well */
-    const void *
-        result; /* of the Op (of one that has none, what was put here before), `size` bytes, with what it points to; as long as the request */
+    /* Of the Op (of one that has none: what was put here before), `size` bytes, with what it points
+     * to; as long as the request. */
+    const void *result;
     size_t size;
     int stage; /* for a handler that waits more than once: what it has waited for */
 } Waiting;

@@ -143,13 +143,25 @@ static void show_json(Cli *cli, const Value *entry, const EnvDetail *detail) {
     cli_print(cli, all);
 }
 
+/* Where the config is not valid just now there is none of it, and the rest is shown all the same. */
+static int look_live(Cli *cli, const EnvTarget *env, const Value **ret_steps,
+                     const Value **ret_infrastructure, Err *err) {
+    *ret_steps = *ret_infrastructure = NULL;
+    int r = env_look(cli, env, "steps", ret_steps, err);
+    if (r == 0)
+        r = env_look(cli, env, "infrastructure", ret_infrastructure, err);
+    if (r == 0 || err->kind != ERR_INVALID)
+        return r;
+    cli_say("%s; its steps and infrastructure are not known: `thole vet` says why", err->msg);
+    return 0;
+}
+
 int env_show(Cli *cli, const EnvOptions *ask, Err *err) {
     size_t rest;
     EnvTarget env;
     const Value *steps, *infrastructure, *entry;
     if (env_find(cli, env_given(cli, 0, &rest), &env, err) < 0 ||
-        env_look(cli, &env, "steps", &steps, err) < 0 ||
-        env_look(cli, &env, "infrastructure", &infrastructure, err) < 0)
+        look_live(cli, &env, &steps, &infrastructure, err) < 0)
         return -1;
     const EnvDetail detail = {env.object, value_get(steps, "steps"), infrastructure};
     if (!env_as_json(cli)) {

@@ -252,3 +252,35 @@ def test_what_is_shown_of_an_operation(shop):
     made = shop.create()
     operation = made["status"]["operation"]
     assert operation["kind"] == "create" and operation["state"] == "done" and operation["since"].startswith("20")
+
+
+def test_what_is_known_is_shown_with_a_config_that_is_not_valid(shop):
+    made = shop.create()
+    shop.write({"version": 1, "services": {"web": {"comand": "x"}}})
+    result = shop.thole.run("env", "show", "feat-x")
+    assert made["spec"]["path"] in result.out and "thole vet" in result.err, result
+    assert shop.thole.run("env", "show", "feat-x", "--json").json()["entry"]["name"] == "feat-x"
+    assert "is not valid" in shop.look("steps", 422)
+
+
+def test_one_on_another_machine(thole):
+    shop = Shop(thole, {**CONFIG, "infrastructure": {"compose_file": "compose.yaml"}, "provisioner": {
+        **CONFIG["provisioner"], "compute": {"create": "echo VM_IP=10.0.0.7; echo SSH_USER=deploy", "outputs": ["VM_IP"], "destroy": "true"}}})
+    thole.file("compose.yaml", "services: {cache: {image: redis, ports: [6379]}}\n")
+    thole.run("env", "create", "feat-x", code=None)
+    assert shop.object()["spec"]["compute"] == "ssh"
+    view = shop.look("variables")
+    assert view["path"] == "" and view["variables"]["THOLE_VM_IP"] == "10.0.0.7" and view["variables"]["THOLE_SSH_USER"] == "deploy"
+    seen = shop.look("infrastructure")
+    assert not seen["running"] and "later" in seen["error"] and seen["services"][0]["state"] == "unknown", seen
+    assert shop.steps()["create_compute"]["status"] == "completed"
+    thole.run("env", "exec", "feat-x", "--", "true", code=3)
+
+
+def test_discovery_knows_the_kind(shop):
+    resources = {resource["name"]: resource for resource in shop.get(f"{API}")["resources"]}
+    kind = resources["environments"]
+    assert kind["kind"] == "Environment" and kind["namespaced"] and kind["shortNames"] == ["env"]
+    assert set(kind["verbs"]) == {"create", "delete", "get", "list", "watch"}
+    for below in ("steps", "step", "variables", "values", "infrastructure", "entry", "invalidate"):
+        assert f"environments/{below}" in resources

@@ -66,8 +66,8 @@ MUST Environment *environment_begin(Engine *engine, const OperationAsk *ask, Rep
  * is none. */
 MUST int environment_cancel(Environment *environment, Err *err);
 
-/* Once what is being done to it is over, with the error that it failed with; at once, if nothing is.
- * No result. */
+/* Once what is being done to it is over, with the error that it failed with; at once, if nothing
+ * is. No result. */
 Op *environment_await(Environment *environment, OpFn fn, void *arg);
 
 Environment *environment_of(Object *object);
