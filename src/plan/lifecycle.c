@@ -143,6 +143,23 @@ static const char *manifest_file(const Config *config) {
                                                                    : MANIFEST_THOLE;
 }
 
+bool lifecycle_is_remote(const Config *config, const ComputeAccess *compute) {
+    return compute ? strcmp(compute->type, "local") != 0
+                   : hook_given(&config->provisioner.compute.create);
+}
+
+static void add_write_manifest(Builder *b) {
+    add(b,
+        (LifecycleStep){
+            .name = "write_manifest",
+            .phase = LIFECYCLE_PROVISION,
+            .kind = STEP_WRITE_MANIFEST,
+            .verified = true,
+            .starting = "Writing manifest...",
+            .complete = arena_printf(b->arena, "Manifest written to %s", manifest_file(b->config))},
+        NEEDS("build_manifest", "create_compute"));
+}
+
 static void add_provision(Builder *b) {
     const ProvisionerConfig *provisioner = &b->config->provisioner;
     add_provisioner_hook(b, "before", &provisioner->before, NEEDS_NOTHING);
@@ -162,16 +179,10 @@ static void add_provision(Builder *b) {
                         .starting = "Building manifest...",
                         .complete = "Manifest built"},
         NEEDS("allocate_ports", "seed_*"));
-    add(b,
-        (LifecycleStep){
-            .name = "write_manifest",
-            .phase = LIFECYCLE_PROVISION,
-            .kind = STEP_WRITE_MANIFEST,
-            .verified = true,
-            .starting = "Writing manifest...",
-            .complete = arena_printf(b->arena, "Manifest written to %s", manifest_file(b->config))},
-        NEEDS("build_manifest", "create_compute"));
-    add_provisioner_hook(b, "after", &provisioner->after, NEEDS("write_manifest"));
+    if (!lifecycle_is_remote(b->config, b->ask->compute))
+        add_write_manifest(b);
+    add_provisioner_hook(b, "after", &provisioner->after,
+                         NEEDS("build_manifest", "write_manifest"));
 }
 
 /* ---- run ---- */
@@ -357,7 +368,7 @@ static void add_destruction(Builder *b) {
                                        .undoes = "start_services",
                                        .starting = "Stopping services...",
                                        .complete = "Services stopped"});
-    if (compute)
+    if (compute && !lifecycle_is_remote(b->config, b->ask->compute))
         add_runner_destroy(b);
     add_destroy_provisioned(b);
     add_destroy_compute(b);
@@ -445,11 +456,11 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena) {
     Builder b = {.ask = ask, .config = ask->config, .arena = arena};
     if (ask->phases & LIFECYCLE_PROVISION)
         add_provision(&b);
-    if (ask->phases & LIFECYCLE_RUN)
+    if (ask->phases & LIFECYCLE_RUN && !lifecycle_is_remote(ask->config, ask->compute))
         add_run(&b);
     if (ask->phases & LIFECYCLE_DESTROY)
         add_destruction(&b);
-    if (ask->phases & LIFECYCLE_STOP)
+    if (ask->phases & LIFECYCLE_STOP && !lifecycle_is_remote(ask->config, ask->compute))
         add_stop(&b);
     if (ask->phases & LIFECYCLE_HOOK)
         add_hook(&b);

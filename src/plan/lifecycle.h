@@ -11,6 +11,9 @@
  *     destroy    check_loss  stop_services  runner_destroy  destroy_core_<service>…
  *                destroy_compute_hook  destroy_compute | stop_infra  cleanup_env  remove_state
  *
+ * Where a hook makes the compute it is another machine: what would be done there (write_manifest,
+ * all of run, runner_destroy) comes later, and is no step yet.
+ *
  * What the config does not have is no step: a hook, infrastructure, env, commands. Services come
  * in the order of `depends_on`, else by name; to destroy, the other way round.
  *
@@ -106,6 +109,10 @@ bool lifecycle_destroys(const char *name);
 uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name);
 /* Index of the step; ERR_NOT_FOUND lists those that there are, with a did-you-mean. */
 MUST int lifecycle_require(const Lifecycle *lifecycle, const char *name, uint32_t *ret, Err *err);
+
+/* Is it on another machine? compute: what there is; NULL: none yet, the config says what it will
+ * be. */
+bool lifecycle_is_remote(const Config *config, const ComputeAccess *compute);
 
 /* Services of the config in the order of depends_on, else of their names (previewctl's
  * TopologicalSort): indices of config->services.at, as many. What a circle holds back comes last,

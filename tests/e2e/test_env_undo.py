@@ -132,3 +132,25 @@ def test_what_a_hook_writes_is_no_input_of_it(thole):
     (thole.project / "in.txt").write_text("2\n")
     create(thole)
     assert (thole.project / "ledger").read_text() == "once\n1\nonce\n2\n", "but a file that it reads is"
+
+
+def test_another_machine_is_made_listed_and_destroyed_by_its_hooks(thole):
+    project(thole, """\
+        version: 1
+        name: shop
+        provisioner:
+          compute:
+            create: echo VM_IP=10.0.0.5; echo REMOTE_ROOT=$PWD/there
+            destroy: echo "gone $THOLE_VM_IP" >> ledger
+            outputs: [VM_IP]
+        services: {web: {path: ., env: {A: b}}}
+        runner: {deploy: touch deployed}
+        """)
+    thole.run("env", "create", "feat-x")
+    assert environments.phase(thole, "feat-x") == "provisioned"
+    assert environments.item(thole, "feat-x")["spec"]["compute"] == "ssh"
+    assert not (thole.project / "there").exists() and not (thole.project / "deployed").exists(), "nothing of it is done here"
+    refused = thole.run("env", "start", "feat-x", code=None)
+    assert refused.code == 3 and "10.0.0.5: to start what runs there comes later" in refused.err
+    thole.run("env", "delete", "feat-x")
+    assert (thole.project / "ledger").read_text() == "gone 10.0.0.5\n"

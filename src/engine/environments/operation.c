@@ -203,7 +203,10 @@ static void release(Operation *operation) {
 static void set_status(Operation *operation) {
     EnvironmentEntry *entry = &operation->entry;
     EnvironmentStatus status = entry->status;
-    switch (operation->ask.kind) {
+    OperationKind kind = operation->ask.kind;
+    if (kind == OPERATION_CREATE && lifecycle_is_remote(operation->config, entry->compute))
+        kind = OPERATION_PROVISION; /* nothing of the other half was done */
+    switch (kind) {
     case OPERATION_CREATE:
     case OPERATION_RUN:
     case OPERATION_REFRESH:

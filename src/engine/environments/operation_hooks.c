@@ -174,7 +174,8 @@ static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *er
     ret->argv = (StrList){argv, 3};
     ret->env = strmap_merge(&operation->ask.client->env, &own, arena);
     ret->cwd = step->place == HOOK_COMPUTE ? entry_root(&operation->entry) : root_of(operation);
-    if (*ret->cwd)
+    bool remote = lifecycle_is_remote(operation->config, operation->entry.compute);
+    if (*ret->cwd && (!remote || step->place != HOOK_COMPUTE))
         return 0;
     return err_set(err, ERR_UNAVAILABLE,
                    "the hook %s runs where the environment is, which is on another machine: that "

@@ -150,7 +150,22 @@ int operation_check_names(const Operation *operation, Err *err) {
     return r;
 }
 
+/* What is on another machine is made, listed and destroyed by its hooks. */
+static int check_remote(const Operation *operation, Err *err) {
+    OperationKind kind = operation->ask.kind;
+    const ComputeAccess *compute = operation->entry.compute;
+    bool there = kind == OPERATION_START || kind == OPERATION_STOP || kind == OPERATION_REFRESH;
+    if (!there || !lifecycle_is_remote(operation->config, compute))
+        return 0;
+    return err_set(err, ERR_UNAVAILABLE,
+                   "environment '%s' is on another machine%s%s: to %s what runs there comes later",
+                   operation->entry.name, compute && compute->host ? ", " : "",
+                   compute && compute->host ? compute->host : "", operation_kind_name(kind));
+}
+
 int operation_list(Operation *operation, Err *err) {
+    if (check_remote(operation, err) < 0)
+        return -1;
     operation->lifecycle = list_of(operation, operation->entry.compute, &operation->arena);
     operation->told = arena_alloc(&operation->arena, operation->lifecycle.n + 1);
     return check_ask(operation, &operation->lifecycle, err);

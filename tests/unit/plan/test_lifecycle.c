@@ -65,7 +65,7 @@ TEST(all_steps_and_what_they_need)
                   "seed_db: provisioner_before allocate_ports\n"
                   "build_manifest: allocate_ports seed_cache seed_db\n"
                   "write_manifest: create_compute build_manifest\n"
-                  "provisioner_after: write_manifest\n"
+                  "provisioner_after: build_manifest write_manifest\n"
                   "runner_before: create_compute write_manifest provisioner_after\n"
                   "generate_env: create_compute build_manifest runner_before\n"
                   "start_infra: create_compute allocate_ports\n"
@@ -168,7 +168,7 @@ TEST(a_machine_is_destroyed_by_its_hook_also_if_nothing_is_known_of_it)
     LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", remote),
                         .compute = &machine,
                         .phases = LIFECYCLE_DESTROY};
-    is_list(&ask, "runner_destroy\ndestroy_compute_hook\nremove_state\n");
+    is_list(&ask, "destroy_compute_hook\nremove_state\n");
     ask.compute = NULL;
     is_list(&ask, "destroy_compute_hook\nremove_state\n");
     ask.compute = &tree; /* the hook came into the file later */
@@ -179,6 +179,24 @@ TEST(a_machine_is_destroyed_by_its_hook_also_if_nothing_is_known_of_it)
     CHECK_EQ(list.at[0].kind, STEP_HOOK);
     CHECK_STR(list.at[0].complete, "Compute created via hook");
     CHECK_STR(list.at[0].outputs->at[0], "VM_IP");
+    arena_deinit(&arena);
+}
+
+/* What would be done there comes later; on the machine itself the other half is done as anywhere. */
+TEST(what_is_on_another_machine_has_no_steps_there)
+{
+    ComputeAccess machine = {.type = "ssh", .host = "10.0.0.1", .managed = true};
+    LifecycleAsk ask = {.config = read_config("/srv/thole.yaml",
+                                              "version: 1\nname: shop\n"
+                                              "services: {web: {path: ., env: {A: b}}}\n"
+                                              "provisioner: {compute: {create: mk}}\n"
+                                              "runner: {deploy: go, destroy: bye}\n"),
+                        .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN | LIFECYCLE_STOP};
+    is_list(&ask, "create_compute\nallocate_ports\nbuild_manifest: allocate_ports\n");
+    ask.compute = &machine;
+    is_list(&ask, "create_compute\nallocate_ports\nbuild_manifest: allocate_ports\n");
+    ask = (LifecycleAsk){.config = ask.config, .compute = &tree, .phases = LIFECYCLE_RUN};
+    is_list(&ask, "generate_env\nrunner_deploy: generate_env\n");
     arena_deinit(&arena);
 }
 
@@ -196,7 +214,7 @@ TEST(an_unknown_step_is_told_of_with_those_that_there_are)
     CHECK(lifecycle_require(&list, "build_manifst", &at, &err) < 0);
     CHECK_EQ(err.kind, ERR_NOT_FOUND);
     CHECK_STR(err.msg, "there is no step build_manifst; did you mean build_manifest? the steps are "
-                       "create_compute, allocate_ports, build_manifest, write_manifest");
+                       "create_compute, allocate_ports, build_manifest");
     CHECK(lifecycle_require(&list, "zzz", &at, &err) < 0);
     CHECK_HAS(err.msg, "there is no step zzz; the steps are create_compute, ");
     arena_deinit(&arena);
