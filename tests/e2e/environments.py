@@ -170,6 +170,9 @@ class Project:
         assert not self.leases(name), self.leases(name)
         assert self.rows("SELECT 1 FROM port_block WHERE name = ? AND project = ?", name, str(self.dir / self.file)), "it has no port block"
 
+    def check_gone_tree(self, name):
+        assert self.object(name) is None and not [path for path in self.git.worktrees() if path.name == name]
+
     def check_gone(self, name):
         assert self.object(name) is None
         assert not [path for path in self.git.worktrees() if path.name == name]

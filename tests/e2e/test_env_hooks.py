@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hooks that write much or oddly, that leave processes behind; names that would be dangerous anywhere; a disk that is full."""
+
+import os
+import subprocess
+
+import pytest
+
+from driver import alive, wait_until
+from environments import Project, config
+
+MANY = 10 * 1024 * 1024
+
+
+def printing(text):
+    """One seed that runs this."""
+    return {"version": 1, "name": "shop", "provisioner": {"services": {"db": {"outputs": ["URL"], "seed": text}}},
+            "services": {"web": {"path": "web", "env": {"DB": "{{provisioner.db.URL}}"}}}}
+
+
+@pytest.mark.parametrize("text, outputs", [
+    (f"head -c {MANY} /dev/zero | tr '\\\\0' x; echo; echo URL=a", {"URL": "a"}),
+    (f"yes 'some talk' | head -c {MANY}; echo; echo URL=a", {"URL": "a"}),
+    ("printf 'URL=a'", {"URL": "a"}),
+    ("printf 'URL=a\\r\\nMORE=b\\r\\n'", {"URL": "a", "MORE": "b"}),
+    ("printf '# talk\\n\\nURL=a b = c\\n'", {"URL": "a b = c"}),
+    ("echo 'URL<<END'; echo one; echo 'URL=two'; echo END", None),
+    ("echo URL=a >&2; echo URL=b", {"URL": "b"}),
+])
+def test_what_a_hook_prints(thole, text, outputs):
+    project = Project(thole, printing(text))
+    result = project.run("create", "e1", code=None)
+    if outputs is None:  # a value that no env file can have: kept, and refused by name
+        assert result.code and "DB" in result.err, result
+        assert project.entry("e1")["provisionerOutputs"]["db"] == {"URL": "one\nURL=two"}
+        return
+    assert result.code == 0, result
+    assert project.entry("e1")["provisionerOutputs"]["db"] == outputs
+
+
+@pytest.mark.parametrize("text, sentence", [
+    ("true", "did not print URL"),
+    ("printf 'URL=a\\0b\\n'", "NUL"),
+    ("echo 'URL<<END'; echo one", "END"),
+    ("printf 'URL=\\377\\n'", "UTF-8"),
+    ("printf 'URL='; head -c 2000000 /dev/zero | tr '\\0' x", "1048576 bytes"),
+])
+def test_outputs_that_cannot_be_are_refused(thole, text, sentence):
+    project = Project(thole, printing(text))
+    result = project.run("create", "e1", code=1)
+    assert "seed_db" in result.err and sentence.lower() in result.err.lower(), result
+    status = project.object("e1")["status"]
+    assert (status["phase"], status["failedStep"]) == ("error", "seed_db"), status
+    project.configure(printing("echo URL=a"))
+    project.run("create", "e1")
+
+
+def test_children_that_keep_stdout_open_hold_nobody_up(thole):
+    project = Project(thole, printing('setsid sleep 100000 & echo $! >"$LEDGER.child"; echo URL=a'))
+    project.run("create", "e1", timeout=40)
+    assert project.entry("e1")["provisionerOutputs"]["db"] == {"URL": "a"}
+    child = int((project.dir / "ledger.child").read_text())
+    wait_until(lambda: not alive(child), what="the child to be gone")
+
+
+BRANCHES = ["x;touch${IFS}pwned", "$(touch_pwned)", "-n", "a'b", 'a"b', "a&b|c", "ünïcode/zweig", "a%s%n", "\u202ea", "--force", "HEAD~", "a`b`"]
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_branches_that_shells_would_run(thole, branch):
+    """Taken as they are where git takes them; else refused, and nothing is there."""
+    project = Project(thole)
+    legal = subprocess.run(["git", "check-ref-format", "--branch", branch], cwd=project.dir, env=project.git.env, capture_output=True).returncode == 0
+    result = project.run("create", "e1", f"--branch={branch}", code=None)
+    assert not list(project.dir.glob("*pwned*")) and not list(thole.state.rglob("pwned")), result
+    assert not result.code or legal or branch == "HEAD~" or not project.git.worktrees(), result
+    if result.code:
+        assert len(result.err.strip().splitlines()[-2:]) and branch.lstrip("-")[:1] in result.err, result
+        assert not project.git.worktrees() and project.git.branches() == {"main"}, result
+    else:
+        assert legal and project.git.at(project.tree("e1")).branch == branch
+        project.run("delete", "e1")
+        project.check_gone_tree("e1")
+
+
+NAMES = {"../x": False, "a/../b": False, "/a": False, "a/": False, "-x": False, ".": False, "..": False, "a b": False, "x" * 101: False, "x" * 300: False,
+         "a;b": False, "$(x)": False, "a'b": False, 'a"; DROP TABLE environment; --': False, "a\nb": False, "\u202ea": False, ".git": False,
+         "a.lock": False, "": False, "a//b": False, "~": False, "*": False,
+         "feat/my-feature": True, "Feat_X": True, "ünïcode": True, "日本": True, "x" * 100: True, "a.b": True, "a@b": True, "a%s": True, "a=b": True}
+
+
+def test_names_are_refused_or_safe(thole):
+    project = Project(thole, {"version": 1, "name": "shop", "runner": {"after": "true"}, "services": {"web": {"path": "web", "env": {"PORT": "{{self.port}}"}}}})
+    before = set(os.listdir(thole.base))
+    made = [name for name, good in NAMES.items() if good]
+    for name in NAMES:
+        result = project.run("create", "--", name, code=None) if name.startswith("-") else project.run("create", name, code=None)
+        assert (result.code == 0) == NAMES[name], (name, result)
+        if not NAMES[name]:
+            assert len(result.err.splitlines()) == 1, result
+    assert set(os.listdir(thole.base)) == before
+    trees = project.git.worktrees()
+    assert {tree["branch"] for tree in trees.values()} == set(made)
+    assert all(path.is_relative_to(thole.state / "worktrees") and len(path.relative_to(thole.state / "worktrees").parts) == 2 for path in trees), trees
+    assert len({project.entry(name)["ports"]["web"] for name in made}) == len(made)
+    for name in made:
+        project.run("delete", name)
+    assert not project.git.worktrees() and not project.rows("SELECT 1 FROM port_block")
+
+
+@pytest.mark.root("mounts a small file system")
+def test_a_full_disk_is_said_and_what_was_begun_goes_on(thole):
+    """The disk of the worktree: git fails, and the same command goes on once there is room."""
+    project = Project(thole, config())
+    project.git.fill(200, size=10000)
+    small = thole.base / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(small)], check=True)
+    try:
+        result = project.run("create", "e1", "--path", small / "e1", code=1)
+        assert "create_compute" in result.err, result
+        assert project.object("e1")["status"]["failedStep"] == "create_compute"
+        subprocess.run(["mount", "-o", "remount,size=40m", str(small)], check=True)
+        project.run("create", "e1")
+        project.check_created("e1")
+        project.run("delete", "e1")
+        assert not (small / "e1").exists()
+    finally:
+        thole.run("server", "stop", "--all", code=None)
+        subprocess.run(["umount", "-l", str(small)], check=True)
