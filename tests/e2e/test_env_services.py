@@ -293,6 +293,19 @@ def test_each_replica_has_a_port_of_the_environment(thole):
         assert ask(port).startswith(f"PORT={port} ")
 
 
+def test_a_service_that_is_named_as_one_of_the_compose_file(thole):
+    """They share a port; two of the compose file without any have ports of their own."""
+    thole.file("compose.yaml", "services:\n  web: {image: web, ports: ['8080:80']}\n  a: {image: a}\n  b: {image: b}\n")
+    project(thole, services={"web": page("A", env={"A": "{{infrastructure.a.port}}"})}, infrastructure={"compose_file": "compose.yaml"})
+    thole.run("env", "provision", "feat-x")
+    of = ports(thole, "feat-x")
+    assert set(of) == {"web", "a", "b"} and len(set(of.values())) == 3
+    where = worktree(thole, "feat-x")
+    thole.run("up", "-d", cwd=where)
+    thole.run("wait", "web", cwd=where)
+    assert ask(of["web"]).startswith(f"A={of['a']} ")
+
+
 def test_lazy_services_and_passed_sockets(thole):
     serve = "import os, socket; s = socket.socket(fileno=3)\nwhile True:\n c, _ = s.accept(); c.sendall(b'here'); c.close()"
     service = {"command": [PYTHON, "-c", serve], "port": "auto", "pass": "fd"}
@@ -339,6 +352,22 @@ def test_what_somebody_has_stopped_is_left_alone_and_what_nobody_asked_for_is_st
     thole.run("up", "-d", "api", cwd=where)
     thole.run("env", "create", "feat-x", timeout=20)
     assert answers(of["web"]) and answers(of["api"])
+
+
+def test_a_server_that_is_killed_while_services_begin_starts_none_twice(thole):
+    service = {"command": "echo begun >> $LEDGER; exec sleep 1000", "ready": {"exec": "test -e works", "period": "20ms"}}
+    project(thole, services={"web": service, "api": {**service, "depends_on": ["web"]}})
+    create = thole.popen("env", "create", "feat-x")
+    thole.wait_ledger("begun")
+    where = worktree(thole, "feat-x")
+    before = runs(thole, where)
+    for _ in range(2):
+        thole.replace_server()
+    (where / "works").touch()
+    assert create.wait() == 0, create
+    assert thole.ledger() == ["begun"] * 2 and before.items() <= runs(thole, where).items() and phase(thole, "feat-x") == "running"
+    thole.run("env", "delete", "feat-x")
+    assert not thole.pins()
 
 
 def test_a_hook_that_outlives_the_server_finds_the_services_as_they_are(thole):

@@ -157,6 +157,41 @@ def test_refresh_does_what_there_is_to_do(thole):
     assert unknown.code != 0 and "did you mean runner_before" in unknown.err
 
 
+def test_what_a_hook_says_for_all_is_kept_beside_what_there_is(thole):
+    """GLOBAL_ outputs are key-values, also where there were some; a hook that sets one itself loses none of them."""
+    seed = "echo URL=x; echo GLOBAL_TOKEN=t-1; echo GLOBAL_REGION=eu"
+    project(thole, provisioner={"services": {"db": {"outputs": ["URL"], "seed": seed}}})
+    thole.run("env", "provision", "feat-x")
+    thole.run("env", "store", "set", "feat-x", "MINE=m", "REGION=us")
+    thole.run("env", "provision", "feat-x", "--from", "seed_db")
+    assert environments.about(thole, "feat-x", "values?reveal=true")["values"] == {"MINE": "m", "REGION": "eu", "TOKEN": "t-1"}
+
+
+def test_what_is_gone_is_made_again_with_all_that_needs_it(thole):
+    repository = project(thole, runner={"deploy": "echo deploy >> $LEDGER"})
+    thole.run("env", "create", "feat-x")
+    tree = environments.tree(thole, "feat-x")
+    for name in (".env.local", ".thole.json"):
+        (tree / name).unlink()
+        thole.run("env", "create", "feat-x")
+        assert (tree / name).exists(), "it heals"
+    (tree / ".env.local").write_text("A='edited'\n")
+    thole.run("env", "create", "feat-x")
+    assert "edited" not in (tree / ".env.local").read_text()
+    repository.git("worktree", "remove", "--force", tree)
+    thole.run("env", "create", "feat-x")
+    assert (tree / ".env.local").exists() and (tree / ".thole.json").exists() and thole.ledger()[-1] == "deploy"
+    assert environments.phase(thole, "feat-x") == "running"
+
+
+def test_a_step_that_is_none_is_refused_and_nothing_begins(thole):
+    project(thole, provisioner={"before": "echo before >> $LEDGER"})
+    for words in (("create", "feat-x", "--from", "alocate_ports"), ("provision", "feat-x", "--from", "nonsense")):
+        refused = thole.run("env", *words, code=None)
+        assert refused.code == 2 and words[-1] in refused.err and "allocate_ports" in refused.err, refused
+    assert not thole.ledger() and environments.item(thole, "feat-x") is None
+
+
 # ---- a hook and all that it has started ----
 
 def test_what_a_hook_has_started_ends_with_it(thole):
