@@ -281,6 +281,7 @@ void engine_stop_all(Engine *engine) {
     Session *session;
     LIST_FOREACH (session, &engine->sessions, link)
         session_delete(session, -1, false);
+    environments_stop_all(engine);
     workflows_stop_all(engine);
 }
 

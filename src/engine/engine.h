@@ -144,4 +144,4 @@ MUST int target_set_enabled(Target *target, bool enabled, bool with_deps, Err *e
 MUST int target_patch_enabled(Target *target, Tristate enabled, Err *err);
 
 /* ---- The server as a whole ---- */
-void engine_stop_all(Engine *engine); /* every session and workflow, gracefully */
+void engine_stop_all(Engine *engine); /* every session, workflow and operation, gracefully */

@@ -366,7 +366,7 @@ def test_a_server_that_is_killed_while_services_begin_starts_none_twice(thole):
     (where / "works").touch()
     assert create.wait() == 0, create
     assert thole.ledger() == ["begun"] * 2 and before.items() <= runs(thole, where).items() and phase(thole, "feat-x") == "running"
-    thole.run("env", "delete", "feat-x")
+    thole.run("env", "delete", "feat-x", "--force")
     assert not thole.pins()
 
 

@@ -205,6 +205,18 @@ def test_what_a_hook_has_started_ends_with_it(thole):
     assert environments.phase(thole, "feat-x") in ("creating", "error")
 
 
+def test_to_stop_all_stops_what_is_being_made_too(thole):
+    project(thole, provisioner={"before": "echo begun >> $LEDGER; sleep 1000"}, runner={"deploy": "echo deploy >> $LEDGER"})
+    create = thole.popen("env", "create", "feat-x")
+    thole.wait_ledger("begun")
+    thole.run("server", "stop", "--all", timeout=20)
+    assert not [what for what in thole.processes().values() if "sleep 1000" in what]
+    create.wait()
+    thole.config({"version": 1, "name": "shop", "services": {"web": {"path": ".", "env": {"A": "b"}}}, "runner": {"deploy": "echo deploy >> $LEDGER"}})
+    thole.run("env", "create", "feat-x")
+    assert thole.ledger() == ["begun", "deploy"]
+
+
 # ---- a store that cannot be used ----
 
 def test_a_broken_store_is_said_by_all_who_need_it(thole):

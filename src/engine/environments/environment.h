@@ -94,5 +94,6 @@ MUST int environments_adopt(Engine *engine, Err *err);
 /* Once all sessions are known: their operations look whether what they have started runs. */
 void environments_go_on(Engine *engine);
 bool environments_idle(const Engine *engine);
-void environments_leave(Engine *engine); /* nothing is called any more; what runs is left */
-void environments_free(Engine *engine);  /* once no worker works any more */
+void environments_stop_all(Engine *engine); /* what is under way is canceled */
+void environments_leave(Engine *engine);    /* nothing is called any more; what runs is left */
+void environments_free(Engine *engine);     /* once no worker works any more */

@@ -126,6 +126,13 @@ Op *environment_read(Environment *environment, unsigned parts, OpFn fn, void *ar
 
 /* ---- the server leaves ---- */
 
+void environments_stop_all(Engine *engine) {
+    Environment *environment;
+    LIST_FOREACH_SAFE (environment, &engine->environments, link)
+        if (operation_under_way(environment->operation))
+            operation_cancel(environment->operation);
+}
+
 bool environments_idle(const Engine *engine) {
     const Environment *environment;
     LIST_FOREACH (environment, &engine->environments, link)

@@ -45,12 +45,15 @@ static bool is_own(const Operation *operation, int64_t port) {
     return false;
 }
 
-/* Whoever listens on one already is its own service, or is told of when that is started. */
-void operation_hold_ports(Operation *operation) {
-    const EnvironmentPorts *ports = &operation->entry.ports;
+/* The others are for hooks and compose. Of those other servers of ours alone are kept off. */
+static void hold_name(Operation *operation, uint16_t port) {
+    PortHold hold = port_hold_name(port);
+    if (hold.name >= 0)
+        VEC_PUSH(operation->holds, hold);
+}
+
+static void drop_others(Operation *operation) {
     size_t n = 0;
-    for (size_t i = 0; i < ports->n; i++)
-        (void)operation_hold_port(operation, (uint16_t)ports->at[i].port);
     for (size_t i = 0; i < operation->holds.n; i++) {
         PortHold *hold = &operation->holds.at[i];
         if (!session_listens(operation, hold->port))
@@ -61,6 +64,19 @@ void operation_hold_ports(Operation *operation) {
             port_hold_deinit(hold);
     }
     operation->holds.n = n;
+}
+
+/* Whoever listens on one already is its own service, or is told of when that is started. */
+void operation_hold_ports(Operation *operation) {
+    const EnvironmentPorts *ports = &operation->entry.ports;
+    drop_others(operation);
+    for (size_t i = 0; i < ports->n; i++) {
+        uint16_t port = (uint16_t)ports->at[i].port;
+        if (session_listens(operation, port))
+            (void)operation_hold_port(operation, port);
+        else if (!is_held(operation, port))
+            hold_name(operation, port);
+    }
 }
 
 void operation_give_ports(Operation *operation, Session *session) {
