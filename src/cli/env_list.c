@@ -143,7 +143,7 @@ static void show_json(Cli *cli, const Value *entry, const EnvDetail *detail) {
     cli_print(cli, all);
 }
 
-/* Where the config is not valid just now there is none of it, and the rest is shown all the same. */
+/* Where the config is not valid just now there is none of it; the rest is shown all the same. */
 static int look_live(Cli *cli, const EnvTarget *env, const Value **ret_steps,
                      const Value **ret_infrastructure, Err *err) {
     *ret_steps = *ret_infrastructure = NULL;

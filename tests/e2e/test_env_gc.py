@@ -253,3 +253,15 @@ def test_a_compose_project_of_one_that_is_no_more(thole, compose):
     assert compose.projects() == {"shop-stays": 4, "shop-mine": 4} and not orphans(shop)
     thole.run("env", "delete", "stays", "--force")
     compose.run("-p", "shop-mine", "-f", str(mine / "compose.yaml"), "down", "-v", "-t", "0", cwd=mine)
+
+
+def test_infrastructure_is_asked_of_the_engine_of_who_has_started_it(thole, compose):
+    """Not of the one that the server would ask."""
+    thole.run("env", "list", code=None)
+    shop = shop_with_infrastructure(thole, compose)
+    address = thole.env.pop("DOCKER_HOST")
+    thole.run("server", "stop")
+    thole.run("env", "list")
+    thole.run("env", "create", "feat-x", env={"DOCKER_HOST": address})
+    assert shop.look("infrastructure")["running"]
+    thole.run("env", "delete", "feat-x", "--force", env={"DOCKER_HOST": address})

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from env_shop import API, Shop
+from killer import Killer
 
 FOREIGN = {  # as previewctl writes it
     "version": 1,
@@ -127,3 +128,16 @@ def test_values_are_masked_unless_they_are_to_be_seen(shop):
     assert "s3cret" in shown and "t0ken" in shown and "auditLog" in shown
     entry = shop.thole.run("env", "list", "--json").json()
     assert [one["name"] for one in entry] == ["feat-a", "feat-b"] and "s3cret" not in json.dumps(entry)
+
+
+@pytest.mark.parametrize("point", ["store-write", "store-written", "env-imported"])
+def test_an_import_whose_server_is_killed_is_whole_or_not_there(thole, point):
+    killer = Killer(thole)
+    shop = Shop(thole)
+    killer.arm(f"server.{point}")
+    imports(shop, FOREIGN, code=None)
+    killer.disarm()
+    assert killer.counts()[f"server.{point}"] == 1
+    if not exported(shop)["environments"]:
+        imports(shop, FOREIGN)
+    assert without_ours(exported(shop)) == FOREIGN

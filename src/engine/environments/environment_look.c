@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/environments/environment_look.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "engine/environments/environment_see.h"
 #include "engine/environments/environments_inside.h"
 #include "engine/environments/steps.h"
+#include "engine/sessions/session.h"
 
 typedef struct Looking {
     Operation *operation;     /* never begun */
@@ -200,5 +203,11 @@ Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err
 }
 
 const ClientSetup *environment_client(const Environment *environment) {
-    return environment->operation ? environment->operation->ask.client : NULL;
+    const Operation *operation = environment->operation;
+    if (operation && operation->ask.client)
+        return operation->ask.client;
+    AUTO_FREE char *file =
+        path_join(entry_root(&environment->entry), path_base(environment->project));
+    const Session *session = session_of_file(environment->engine, file, NULL);
+    return session ? &session->client : NULL;
 }

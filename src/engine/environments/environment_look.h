@@ -73,5 +73,6 @@ typedef struct LookAsk {
 /* NULL: it is refused (ERR_INVALID, as the report says, if the config is not valid). The result is
  * a SeenEnvironment. */
 MUST Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err *err);
-/* Of who has asked for the newest operation; NULL: this server does not know. */
+/* Of who has asked for what is being done to it, or has started its services; NULL: this server
+ * does not know. */
 const ClientSetup *environment_client(const Environment *environment);
