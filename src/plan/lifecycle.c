@@ -111,6 +111,18 @@ static void add_compute(Builder *b) {
     add(b, step, NEEDS_NOTHING);
 }
 
+static void add_copy(Builder *b) {
+    if (!b->ask->copies)
+        return;
+    add(b,
+        (LifecycleStep){.name = "copy_files",
+                        .phase = LIFECYCLE_PROVISION,
+                        .kind = STEP_COPY_FILES,
+                        .starting = "Bringing ignored files along...",
+                        .complete = "Ignored files brought along"},
+        NEEDS("create_compute"));
+}
+
 static void add_seed(Builder *b, const ProvisionedService *service) {
     if (!hook_given(&service->seed))
         return;
@@ -164,6 +176,7 @@ static void add_provision(Builder *b) {
     const ProvisionerConfig *provisioner = &b->config->provisioner;
     add_provisioner_hook(b, "before", &provisioner->before, NEEDS_NOTHING);
     add_compute(b);
+    add_copy(b);
     add(b,
         (LifecycleStep){.name = "allocate_ports",
                         .phase = LIFECYCLE_PROVISION,
@@ -222,7 +235,7 @@ static void add_build(Builder *b) {
                         .starting = arena_printf(b->arena, "Building services → %s",
                                                  in_brief(b, hook->command)),
                         .complete = "Services built"},
-        NEEDS("runner_before", "generate_env", "start_infra"));
+        NEEDS("copy_files", "runner_before", "generate_env", "start_infra"));
 }
 
 static void add_start(Builder *b) {
@@ -239,7 +252,7 @@ static void add_start(Builder *b) {
 static void add_run(Builder *b) {
     const RunnerConfig *runner = &b->config->runner;
     add_runner_hook(b, "before", &runner->before,
-                    NEEDS("create_compute", "write_manifest", "provisioner_after"));
+                    NEEDS("create_compute", "copy_files", "write_manifest", "provisioner_after"));
     if (has_env(b->config))
         add(b,
             (LifecycleStep){.name = "generate_env",

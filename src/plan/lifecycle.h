@@ -4,7 +4,7 @@
  * what its inputs are now and whether its effect still stands, asks lifecycle_decide(), and does
  * that.
  *
- *     provision  provisioner_before  create_compute  allocate_ports  seed_<service>…
+ *     provision  provisioner_before  create_compute  copy_files  allocate_ports  seed_<service>…
  *                build_manifest  write_manifest  provisioner_after
  *     run        runner_before  generate_env  start_infra  build_services  start_services
  *                runner_deploy  runner_after
@@ -42,6 +42,7 @@ typedef enum LifecyclePhase {
 typedef enum LifecycleKind {
     STEP_HOOK, /* a command of the config */
     STEP_CREATE_COMPUTE,
+    STEP_COPY_FILES,
     STEP_ALLOCATE_PORTS,
     STEP_BUILD_MANIFEST,
     STEP_WRITE_MANIFEST,
@@ -91,6 +92,7 @@ typedef struct LifecycleAsk {
     const ComputeAccess *compute; /* to destroy: what there is; NULL: none yet. What is not
                                      `managed` is left standing (attached, --keep-worktree) */
     bool attached;                /* the worktree is given: create_compute is no step */
+    bool copies;                  /* files are brought along: copy_files is a step */
     const char *service, *action; /* LIFECYCLE_HOOK: of the provisioner; init, seed, reset, … */
     unsigned phases;              /* of LifecyclePhase */
 } LifecycleAsk;

@@ -5,6 +5,7 @@
  *     .env*                   in any directory
  *     !.env.production        but not this one: the last pattern that matches decides
  *     /config/local/          a directory of the root, with all that is in it
+ *     link:node_modules       not a copy, but a link to that of the project
  *
  * As in .gitignore, what is in a directory that is brought along cannot be left out. .git and
  * .thole are never brought along, whatever the patterns. */
@@ -23,3 +24,5 @@ WorktreeInclude *worktree_include_free(WorktreeInclude *include);
 /* Of a path relative to the root, as git prints them: a directory ends with '/'. False for one that
  * leaves the root. */
 bool worktree_include_matches(const WorktreeInclude *include, const char *path);
+/* Of one that matches: by a pattern with `link:`. */
+bool worktree_include_links(const WorktreeInclude *include, const char *path);

@@ -99,3 +99,80 @@ def test_what_failed_in_an_attached_tree_is_resumed_by_attach(thole, repository)
     (tree / "ok").write_text("")
     thole.run("env", "attach", "x", "--worktree", tree)
     assert show(thole, "x")["status"]["phase"] == "running"
+
+
+# ---- files that git ignores
+
+@pytest.fixture
+def ignoring(thole, repository):
+    repository.ignore(".env*", ".thole*.json", "node_modules/", "cache", "*.log", "!.env.shared")
+    repository.commit({".worktreeinclude": ".env*\n!.env.production\nlink:node_modules\ncache/keep.txt\n"}, "what goes along")
+    repository.write({".env": "A=1\n", "web/.env.test": "B=1\n", ".env.production": "no", "node_modules/x/index.js": "x",
+                      "cache/keep.txt": "keep", "cache/other": "no", "a.log": "log", "notes.txt": "not ignored"})
+    return repository
+
+
+def copies(thole, name):
+    return environments.about(thole, name, "entry?reveal=true")["steps"].get("copy_files")
+
+
+def test_ignored_files_that_are_named_come_along(thole, ignoring):
+    os.chmod(thole.project / ".env", 0o640)
+    os.utime(thole.project / ".env", ns=(10**18, 10**18))
+    thole.run("env", "create", "a", "--copy", "a.log")
+    tree = environments.tree(thole, "a")
+    made = {str(path.relative_to(tree)) for path in tree.rglob("*") if not path.is_dir() and ".git" not in path.parts}
+    assert {".env", "web/.env.test", "cache/keep.txt", "a.log"} <= made
+    assert not {".env.production", "cache/other", "notes.txt"} & made
+    assert (tree / "node_modules").readlink() == thole.project / "node_modules"
+    found = (tree / ".env").stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_mtime_ns) == (0o640, 10**18)
+    assert set(copies(thole, "a")["outputs"]["files"]) == {".env", "web/.env.test", "cache/keep.txt", "node_modules", "a.log"}
+    thole.run("env", "delete", "a")
+    assert not tree.exists() and (thole.project / "node_modules/x/index.js").exists()
+
+
+def test_what_people_changed_is_not_overwritten_and_no_loss(thole, ignoring):
+    thole.run("env", "create", "a", "--copy", "notes.txt")
+    tree = environments.tree(thole, "a")
+    (tree / ".env").write_text("mine\n")
+    thole.run("env", "create", "a")
+    assert copies(thole, "a")["outputs"]["asked"] == ["notes.txt"]
+    thole.run("env", "create", "a", "--from", "copy_files")
+    assert (tree / ".env").read_text() == "mine\n"
+    (tree / "notes.txt").write_text("changed")
+    refused = thole.run("env", "delete", "a", code=3)
+    assert "notes.txt" in refused.err and "node_modules" not in refused.err
+    (tree / "notes.txt").unlink()
+    thole.run("env", "create", "a", "--from", "copy_files")
+    assert (tree / "notes.txt").read_text() == "not ignored"
+    thole.run("env", "delete", "a")
+    assert not tree.exists()
+
+
+def test_nothing_is_written_beside_the_tree(thole, ignoring):
+    outside = thole.base / "outside"
+    outside.mkdir()
+    ignoring.git("rm", "-rq", "--cached", "--ignore-unmatch", "web")
+    ignoring.git("checkout", "-q", "-b", "evil")
+    (thole.project / "web").rename(thole.base / "kept")
+    (thole.project / "web").symlink_to(outside)
+    ignoring.git("add", "web")
+    ignoring.git("commit", "-qm", "a link that leads out")
+    ignoring.git("checkout", "-q", "main")
+    (thole.base / "kept").rename(thole.project / "web")
+    assert "leads out of" in thole.run("env", "create", "a", "-b", "evil", code=None).err
+    assert os.listdir(outside) == []
+
+
+def test_without_anything_to_copy_there_is_no_such_step(thole, repository):
+    thole.run("env", "create", "a")
+    assert copies(thole, "a") is None
+    assert "no such file" in thole.run("env", "create", "b", "--copy", "nothing", code=None).err
+    tree = thole.base / "tree"
+    repository.git("worktree", "add", "-q", "-b", "x", tree)
+    repository.write({".env.local": "x", ".worktreeinclude": ".env*\n", "own.txt": "own"})
+    thole.run("env", "attach", "t", "--worktree", tree, "--copy", "own.txt")
+    assert copies(thole, "t")["outputs"]["files"] == ["own.txt"] and (tree / "own.txt").read_text() == "own"
+    thole.run("env", "delete", "t")
+    assert (tree / "own.txt").exists()

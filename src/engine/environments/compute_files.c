@@ -44,7 +44,7 @@ static int told(Err *err, int number, const char *root, const char *path) {
 }
 
 /* The directory of `path`, component by component; those that are missing are made if asked. */
-static int open_parent(const char *root, const char *path, bool make, Err *err) {
+int files_open_parent(const char *root, const char *path, bool make, Err *err) {
     if (!is_plain(path))
         return err_set(err, ERR_INVALID, "%s is no path below %s", path, root);
     AUTO_CLOSE int top = sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -91,7 +91,7 @@ static int read_all(int fd, size_t size, ComputeFile *file, Arena *arena) {
 
 int files_read(const char *root, ComputeFile *file, Arena *arena, Err *err) {
     struct stat st;
-    AUTO_CLOSE int dir = open_parent(root, file->path, false, err);
+    AUTO_CLOSE int dir = files_open_parent(root, file->path, false, err);
     if (dir < 0)
         return -1;
     AUTO_CLOSE int top = sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -159,7 +159,7 @@ static int write_beside(int dir, const char *name, const ComputeFile *file) {
 int files_write(const char *root, const ComputeFile *file, Err *err) {
     const char *name = path_base(file->path);
     Err why = {0};
-    AUTO_CLOSE int dir = open_parent(root, file->path, file->bytes != NULL, &why);
+    AUTO_CLOSE int dir = files_open_parent(root, file->path, file->bytes != NULL, &why);
     if (dir < 0) {
         if (!file->bytes && why.kind == ERR_NOT_FOUND)
             return 0;

@@ -247,6 +247,9 @@ typedef struct StepDoer {
 } StepDoer;
 
 const StepDoer *step_doer(LifecycleKind kind);
+/* Are files to be brought along; and those that people asked for before. */
+bool operation_copies(const Operation *operation);
+void operation_recall_copies(Operation *operation);
 /* Where it is to be, if nothing says so yet. */
 void operation_place(Operation *operation);
 /* What its compute is asked about, in `arena`. */

@@ -131,6 +131,7 @@ static Lifecycle list_of(const Operation *operation, const ComputeAccess *comput
     return lifecycle_of(&(LifecycleAsk){.config = operation->config,
                                         .compute = compute,
                                         .attached = attached,
+                                        .copies = operation_copies(operation),
                                         .service = ask->service,
                                         .action = ask->action,
                                         .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN | own},
@@ -141,7 +142,7 @@ int operation_check_names(const Operation *operation, Err *err) {
     const OperationAsk *ask = &operation->ask;
     Arena arena;
     bool names = ask->from || ask->step || ask->only.n || ask->kind == OPERATION_HOOK;
-    if (!operation->config || !names)
+    if (!operation->config || operation->manifest || !names)
         return 0;
     arena_init(&arena);
     const Lifecycle list = list_of(operation, operation->environment->entry.compute, &arena);
@@ -166,6 +167,7 @@ static int check_remote(const Operation *operation, Err *err) {
 int operation_list(Operation *operation, Err *err) {
     if (check_remote(operation, err) < 0)
         return -1;
+    operation_recall_copies(operation);
     operation->lifecycle = list_of(operation, operation->entry.compute, &operation->arena);
     operation->told = arena_alloc(&operation->arena, operation->lifecycle.n + 1);
     return check_ask(operation, &operation->lifecycle, err);

@@ -5,6 +5,7 @@ const StepDoer *step_doer(LifecycleKind kind) {
     static const StepDoer *const doers[] = {
         [STEP_HOOK] = &hook_doer,
         [STEP_CREATE_COMPUTE] = &create_compute_doer,
+        [STEP_COPY_FILES] = &copy_files_doer,
         [STEP_ALLOCATE_PORTS] = &allocate_ports_doer,
         [STEP_BUILD_MANIFEST] = &build_manifest_doer,
         [STEP_WRITE_MANIFEST] = &write_manifest_doer,

@@ -134,6 +134,7 @@ static int check_loss(Operation *operation, Err *err) {
     arena_init(&arena);
     ComputeAsk ask = operation_compute_ask(operation, &arena);
     StrList own = operation_own_files(operation, &arena);
+    steps_copied_files(operation, &arena, &own);
     ask.own = &own;
     int r = compute_loss(&compute_local, &ask, &arena, &loss, err);
     if (r == 0 && loss.text)

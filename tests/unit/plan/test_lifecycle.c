@@ -116,6 +116,24 @@ TEST(a_given_worktree_is_not_created)
     arena_deinit(&arena);
 }
 
+TEST(files_are_brought_into_a_tree_that_stands)
+{
+    LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", whole),
+                        .copies = true,
+                        .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN};
+    Lifecycle list = lifecycle_of(&ask, &arena);
+    uint32_t at = lifecycle_find(&list, "copy_files"), dependants[32];
+    ASSERT(at != UINT32_MAX);
+    CHECK_STR(list.at[at - 1].name, "create_compute");
+    CHECK_EQ(list.at[at].need_n, 1);
+    ASSERT(lifecycle_dependants(&list, at, dependants) > 0);
+    CHECK_STR(list.at[dependants[0]].name, "runner_before");
+    ask.copies = false;
+    list = lifecycle_of(&ask, &arena);
+    CHECK_EQ(lifecycle_find(&list, "copy_files"), UINT32_MAX);
+    arena_deinit(&arena);
+}
+
 TEST(what_is_said_of_hooks)
 {
     LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", whole),

@@ -58,3 +58,18 @@ TEST(worktrees_get_nothing_of_git_and_nothing_from_outside)
     worktree_include_free(include);
     CHECK(!worktree_include_free(NULL));
 }
+
+TEST(what_is_linked_is_said_with_the_pattern)
+{
+    static const char text[] = ".env*\nlink:node_modules\nlink:/cache/\n!cache/own\n";
+    WorktreeInclude *include = worktree_include_parse(text, strlen(text));
+    CHECK(worktree_include_matches(include, "node_modules/"));
+    CHECK(worktree_include_links(include, "node_modules/"));
+    CHECK(worktree_include_matches(include, "web/node_modules/x"));
+    CHECK(worktree_include_matches(include, "cache/"));
+    CHECK(worktree_include_links(include, "cache/"));
+    CHECK(worktree_include_matches(include, ".env"));
+    CHECK(!worktree_include_links(include, ".env"));
+    CHECK(!worktree_include_links(include, "elsewhere"));
+    worktree_include_free(include);
+}

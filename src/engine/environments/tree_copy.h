@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Brings files of one tree into another: what is there already is left alone, and nothing is
+ * written beside the other tree, also over a link in it. Blocks: for a worker. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "data/schema.h"
+
+typedef struct TreeCopy {
+    const char *from, *to; /* roots; absolute */
+    bool link;             /* a link to it instead of a copy */
+    size_t files;          /* that were brought: counted on */
+} TreeCopy;
+
+/* A file, or a directory with all that is in it but .git: mode and times are kept, and where the
+ * file system can, the bytes are shared until one of both is changed. `path` is relative to both
+ * roots. ERR_NOT_FOUND: it is not there. */
+MUST int tree_copy(TreeCopy *copy, const char *path, Err *err);
+/* Those of it in `to` that are still as in `from`: added to `ret`, relative to the roots. */
+void tree_copy_unchanged(const TreeCopy *copy, const char *path, Arena *arena, StrList *ret);
