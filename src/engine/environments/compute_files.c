@@ -137,7 +137,8 @@ static bool is_there(int dir, const char *name, const ComputeFile *file) {
     return same;
 }
 
-/* A name of its own, so that two writers never share one; what a crash leaves is hidden. */
+/* A name of its own, so that two writers never share one; what a crash leaves is hidden. Not synced:
+ * whoever looks sees what a power cut has left, and writes it anew. */
 static int write_beside(int dir, const char *name, const ComputeFile *file) {
     char beside[NAME_MAX + 1];
     if (snprintf(beside, sizeof(beside), ".%.180s.%d.%lx", name, (int)getpid(),
@@ -148,7 +149,7 @@ static int write_beside(int dir, const char *name, const ComputeFile *file) {
     if (fd < 0)
         return -1;
     if (write_all(fd, file->bytes, file->size) == 0 && fchmod(fd, file->mode) == 0 &&
-        sys_fsync(fd) == 0 && sys_renameat(dir, beside, dir, name) == 0)
+        sys_renameat(dir, beside, dir, name) == 0)
         return 0;
     int number = errno;
     sys_unlinkat(dir, beside, 0);

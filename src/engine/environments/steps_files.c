@@ -2,11 +2,9 @@
 /* Steps that write files into the worktree: the manifest, the env files of services; and take them
  * away. What a file should say follows from the config and the entry, so that one that is missing
  * or was changed by hand is known, and heals. */
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/xalloc.h"
@@ -73,20 +71,25 @@ static int want_env_files(const Operation *operation, Arena *arena, WantedFiles 
     return 0;
 }
 
-static char *path_of(const Operation *operation, const Wanted *wanted) {
-    return path_join(entry_root(&operation->entry), wanted->path);
+/* As it is; NULL: it is not there, or cannot be read, as *ret_why says. */
+static const ComputeFile *read_now(const Operation *operation, const char *path, Arena *arena,
+                                   const char **ret_why) {
+    ComputeFile *file = arena_alloc(arena, sizeof(*file));
+    Err err;
+    file->path = path;
+    if (compute_read(compute_of(operation->entry.compute), entry_root(&operation->entry), file,
+                     arena, &err) == 0)
+        return file;
+    *ret_why = arena_strdup(arena, err.msg);
+    return NULL;
 }
 
 static bool stands(const Operation *operation, const Wanted *wanted, Arena *arena,
                    const char **ret_why) {
-    AUTO_FREE char *path = path_of(operation, wanted), *text = NULL;
-    size_t size;
-    Err err;
-    if (file_read(path, MAX_STATE_BYTES, &text, &size, &err) < 0) {
-        *ret_why = arena_strdup(arena, err.msg);
+    const ComputeFile *file = read_now(operation, wanted->path, arena, ret_why);
+    if (!file)
         return false;
-    }
-    bool same = size == wanted->size && memcmp(text, wanted->text, size) == 0;
+    bool same = file->size == wanted->size && memcmp(file->bytes, wanted->text, file->size) == 0;
     if (!same)
         *ret_why = arena_printf(arena, "%s is not as it was written", wanted->path);
     return same;
@@ -105,12 +108,11 @@ static void look_at(const Operation *operation, const WantedFiles *files, Arena 
 }
 
 static const char *text_now(const Operation *operation, const Wanted *wanted, Arena *arena) {
-    AUTO_FREE char *path = path_of(operation, wanted), *text = NULL;
-    Err err;
-    return *entry_root(&operation->entry) &&
-                   file_read(path, MAX_STATE_BYTES, &text, NULL, &err) == 0
-               ? arena_strdup(arena, text)
-               : NULL;
+    const char *why;
+    if (!*entry_root(&operation->entry))
+        return NULL;
+    const ComputeFile *file = read_now(operation, wanted->path, arena, &why);
+    return file ? file->bytes : NULL;
 }
 
 int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnvironment *seen,
@@ -127,28 +129,19 @@ int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnvironm
     return r;
 }
 
-/* A link in the worktree does not lead out of it. */
-static int check_inside(const char *root, const char *path, Err *err) {
-    AUTO_FREE char *dir = path_dir(path);
-    AUTO_FREE char *real_root = realpath(root, NULL), *real = realpath(dir, NULL);
-    if (!real_root || !real)
-        return err_sys(err, errno, "%s", dir);
-    return path_below(real, real_root)
-               ? 0
-               : err_set(err, ERR_INVALID, "%s leads out of the worktree %s", path, root);
-}
-
-static int write_file(const Operation *operation, const Wanted *wanted, Err *err) {
-    const char *root = entry_root(&operation->entry);
-    AUTO_FREE char *path = path_of(operation, wanted), *dir = path_dir(path);
-    if (path_mkdirs(dir, 0755, err) < 0 || check_inside(root, path, err) < 0)
-        return -1;
-    return file_write_atomic(path, wanted->text, wanted->size, 0600, true, err);
+static int put(const Operation *operation, const ComputeFile *file, Err *err) {
+    return compute_write(compute_of(operation->entry.compute), entry_root(&operation->entry), file,
+                         err);
 }
 
 static int write_files(const Operation *operation, const WantedFiles *files, Err *err) {
     for (size_t i = 0; i < files->n; i++)
-        if (write_file(operation, &files->at[i], err) < 0)
+        if (put(operation,
+                &(ComputeFile){.path = files->at[i].path,
+                               .bytes = files->at[i].text,
+                               .size = files->at[i].size,
+                               .mode = 0600},
+                err) < 0)
             return -1;
     return 0;
 }
@@ -204,33 +197,20 @@ const StepDoer generate_env_doer = {.look = look_env, .act = write_env};
 
 /* ---- cleanup_env: of a tree that is not ours ---- */
 
-static int remove_file(const Operation *operation, const char *relative, Err *err) {
-    AUTO_FREE char *path = path_join(entry_root(&operation->entry), relative);
-    if (check_inside(entry_root(&operation->entry), path, err) < 0)
-        return access(path, F_OK) == 0 ? -1 : 0;
-    return unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR
-               ? 0
-               : err_sys(err, errno, "remove %s", path);
-}
-
 /* Only what we have written: that is, what begins as such a file does. */
-static bool is_ours(const Operation *operation, const char *relative) {
-    AUTO_FREE char *path = path_join(entry_root(&operation->entry), relative), *text = NULL;
-    Err err;
-    return file_read(path, MAX_STATE_BYTES, &text, NULL, &err) == 0 &&
-           strncmp(text, ENV_TEXT_HEAD, strlen(ENV_TEXT_HEAD)) == 0;
+static bool is_ours(const Operation *operation, const char *path, Arena *arena) {
+    const char *why;
+    const ComputeFile *file = read_now(operation, path, arena, &why);
+    return file && strncmp(file->bytes, ENV_TEXT_HEAD, strlen(ENV_TEXT_HEAD)) == 0;
 }
 
 /* Not that of another environment, which lies there because somebody has committed it. */
 static bool is_our_manifest(const Operation *operation, Arena *arena) {
-    AUTO_FREE char *path =
-        path_join(entry_root(&operation->entry), manifest_name(operation->config));
-    AUTO_FREE char *text = NULL;
+    const char *why;
+    const ComputeFile *file = read_now(operation, manifest_name(operation->config), arena, &why);
     Manifest manifest;
-    size_t size;
     Err err;
-    return file_read(path, MAX_STATE_BYTES, &text, &size, &err) == 0 &&
-           manifest_decode(text, size, arena, &manifest, &err) == 0 &&
+    return file && manifest_decode(file->bytes, file->size, arena, &manifest, &err) == 0 &&
            strcmp(manifest.env_name, operation->entry.name) == 0;
 }
 
@@ -245,7 +225,7 @@ StrList operation_own_files(const Operation *operation, Arena *arena) {
         const Service *service = &config->services.at[i];
         const char *below = service->path + strlen(config->root);
         AUTO_FREE char *path = path_join(*below == '/' ? below + 1 : "", service->env_file);
-        if (is_ours(operation, path))
+        if (is_ours(operation, path, arena))
             files.at[files.n++] = arena_strdup(arena, path);
     }
     return files;
@@ -256,10 +236,10 @@ static int cleanup(Operation *operation, Err *err) {
     arena_init(&arena);
     StrList files = {0};
     int r = 0;
-    if (*entry_root(&operation->entry))
+    if (*entry_root(&operation->entry) && access(entry_root(&operation->entry), F_OK) == 0)
         files = operation_own_files(operation, &arena);
     for (size_t i = 0; i < files.n && r == 0; i++)
-        r = remove_file(operation, files.at[i], err);
+        r = put(operation, &(ComputeFile){.path = files.at[i]}, err);
     arena_deinit(&arena);
     return r;
 }
