@@ -137,8 +137,8 @@ static bool is_there(int dir, const char *name, const ComputeFile *file) {
     return same;
 }
 
-/* A name of its own, so that two writers never share one; what a crash leaves is hidden. Not synced:
- * whoever looks sees what a power cut has left, and writes it anew. */
+/* A name of its own, so that two writers never share one; what a crash leaves is hidden. It is not
+ * synced: whoever looks sees what a power cut has left, and writes it anew. */
 static int write_beside(int dir, const char *name, const ComputeFile *file) {
     char beside[NAME_MAX + 1];
     if (snprintf(beside, sizeof(beside), ".%.180s.%d.%lx", name, (int)getpid(),

@@ -200,7 +200,7 @@ TEST(a_machine_is_destroyed_by_its_hook_also_if_nothing_is_known_of_it)
     arena_deinit(&arena);
 }
 
-/* What would be done there comes later; on the machine itself the other half is done as anywhere. */
+/* What would be done there comes later; on the machine itself the other half is as anywhere. */
 TEST(what_is_on_another_machine_has_no_steps_there)
 {
     ComputeAccess machine = {.type = "ssh", .host = "10.0.0.1", .managed = true};
