@@ -219,6 +219,9 @@ void operation_audit(Operation *operation, const char *step, const char *action,
                      const char *message);
 /* Writes down what has changed; then fn. A store that is away is waited for. */
 void operation_write(Operation *operation, void (*fn)(Operation *operation));
+bool operation_store_is_away(const Err *err); /* NULL: it is not */
+/* Said once; then `again`, later, with operation->again to be freed. */
+void operation_wait_for_store(Operation *operation, const Err *err, LoopFn again);
 void operation_set_checkpoint(Operation *operation, const Checkpoint *checkpoint);
 void operation_set_values(Operation *operation, const StrMap *values);
 

@@ -149,13 +149,6 @@ static void renew_entry(Operation *operation) {
     }
 }
 
-static void wait_for_store(Operation *operation, const Err *err) {
-    if (operation->tries == 0)
-        operation_tell(operation, EVENT_OPERATION_WAITING,
-                       arena_printf(&operation->arena, "the store: %s", err->msg), NULL);
-    try_lease_again(operation);
-}
-
 /* Others may have made it meanwhile, in another mode: that is its own. */
 static int follow_mode(Operation *operation, Err *err) {
     const char *mode = operation->entry.mode;
@@ -216,8 +209,8 @@ static void on_opened(void *arg, const void *result, const Err *err) {
     const Opening *opening = result;
     Op *call = operation->call;
     operation->call = NULL;
-    if (err && (err->kind == ERR_UNAVAILABLE || err->kind == ERR_TIMEOUT)) {
-        wait_for_store(operation, err);
+    if (operation_store_is_away(err)) {
+        operation_wait_for_store(operation, err, on_again);
         return;
     }
     if (err) {

@@ -42,9 +42,22 @@ static int do_act(Blocking *blocking, Err *err) {
     return step_doer(operation_step(operation)->kind)->act(operation, err);
 }
 
+static void act(Operation *operation);
+
+static void on_act_again(void *arg) {
+    Operation *operation = arg;
+    operation->again = timer_free(operation->again);
+    act(operation);
+}
+
 static void on_acted(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     operation->call = NULL;
+    if (step_doer(operation_step(operation)->kind)->in_store && operation_store_is_away(err)) {
+        operation_wait_for_store(operation, err, on_act_again);
+        return;
+    }
+    operation->tries = 0;
     operation_step_ended(operation, err);
 }
 

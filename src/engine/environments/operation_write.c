@@ -54,21 +54,25 @@ static void on_again(void *arg) {
     begin(operation);
 }
 
-static void try_again(Operation *operation, const Err *err) {
+bool operation_store_is_away(const Err *err) {
+    return err && (err->kind == ERR_UNAVAILABLE || err->kind == ERR_TIMEOUT);
+}
+
+void operation_wait_for_store(Operation *operation, const Err *err, LoopFn again) {
     int64_t ms = STORE_AGAIN_MS << (operation->tries < 5 ? operation->tries : 5);
     if (operation->tries++ == 0)
         operation_tell(operation, EVENT_OPERATION_WAITING,
                        arena_printf(&operation->arena, "the store: %s", err->msg), NULL);
     operation->again =
         timer_new(operation->engine->loop, ms < STORE_AGAIN_MOST_MS ? ms : STORE_AGAIN_MOST_MS,
-                  on_again, operation);
+                  again, operation);
 }
 
 static void on_written(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     operation->call = NULL;
-    if (err && (err->kind == ERR_UNAVAILABLE || err->kind == ERR_TIMEOUT)) {
-        try_again(operation, err);
+    if (operation_store_is_away(err)) {
+        operation_wait_for_store(operation, err, on_again);
         return;
     }
     if (err) {
