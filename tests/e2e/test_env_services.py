@@ -420,6 +420,7 @@ def test_ports_are_held_until_the_services_have_them(thole):
 
 def taken(port):
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that are over do not count
         try:
             probe.bind(("0.0.0.0", port))
             return False
