@@ -214,3 +214,149 @@ TEST_TIMEOUT(a_store_that_is_away_is_waited_for_wherever_it_is, 120) {
     for (uint32_t at = 1; at <= n; at++)
         (void)create_away(at, at % 4);
 }
+
+/* Likewise of a delete. The machine's tree stays: it was attached. */
+static uint32_t delete_away(uint32_t at) {
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(environment->operation->state, OPERATION_DONE);
+    play->shaky = (Shaky){.base = play->shaky.base,
+                          .inner = play->shaky.inner,
+                          .first = at,
+                          .last = at + at % 3,
+                          .kind = ERR_UNAVAILABLE};
+    (void)ask(play, OPERATION_DELETE);
+    loop_advance(play->scene->loop, 300 * 1000);
+    CHECK(!stored(play).project);
+    CHECK(!environment_find(play->scene->engine, play->scene->file, "e1"));
+    uint32_t calls = play->shaky.calls;
+    play_free(play);
+    return calls;
+}
+
+TEST_TIMEOUT(a_delete_waits_for_the_store_as_well, 120) {
+    uint32_t n = delete_away(0);
+    CHECK(n > 5);
+    for (uint32_t at = 1; at <= n; at++)
+        (void)delete_away(at);
+}
+
+static EnvironmentLease take_lease(Play *play, const char *holder) {
+    EnvironmentLease lease = {
+        .key = {play->scene->file, "e1"}, .holder = holder, .doing = "refresh"};
+    EnvironmentLease ret = {0};
+    ASSERT(store_environment_lease(play->shaky.inner, &lease, &play->arena, &ret,
+                                   &play->scene->err) == 0);
+    return ret;
+}
+
+TEST(another_holder_is_waited_for_until_its_lease_is_over)
+{
+    Play *play = play_new();
+    (void)take_lease(play, "elsewhere:/state");
+    Environment *environment = ask(play, OPERATION_CREATE);
+    loop_advance(play->scene->loop, ENVIRONMENT_LEASE_MS - 3000);
+    CHECK_EQ(environment->operation->state, OPERATION_WAITING);
+    CHECK_EQ(fake_starts(play->scene->backend, environment->task, "provisioner_before"), 0);
+    CHECK(!engine_idle(play->scene->engine));
+    loop_advance(play->scene->loop, 10 * 1000);
+    CHECK_EQ(environment->operation->state, OPERATION_DONE);
+    check_once(play, environment->task);
+    play_free(play);
+}
+
+TEST(a_wait_for_another_can_be_canceled)
+{
+    Play *play = play_new();
+    (void)take_lease(play, "elsewhere:/state");
+    Environment *environment = ask(play, OPERATION_CREATE);
+    loop_advance(play->scene->loop, 1000);
+    ASSERT(environment_cancel(environment, &play->scene->err) == 0);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(environment->operation->state, OPERATION_CANCELED);
+    CHECK(engine_idle(play->scene->engine));
+    CHECK(!stored(play).project);
+    play_free(play);
+}
+
+/* It was away for so long that somebody else has taken over: nothing of it is written any more. */
+TEST(who_has_lost_its_lease_writes_nothing)
+{
+    static const FakeScript runs_on = {.life_ms = -1};
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(fake_running(play->scene->backend), 1);
+    EnvironmentLease own = environment->operation->lease;
+    ASSERT(store_environment_release(play->shaky.inner, &own, &play->scene->err) == 0);
+    (void)take_lease(play, "elsewhere:/state");
+    StoredEnvironment before = stored(play);
+    fake_end(play->scene->backend,
+             (StepId){.task = environment->task, .step = "runner_before", .run = 1}, STEP_EXITED,
+             0);
+    loop_advance(play->scene->loop, 5000);
+    CHECK_EQ(environment->operation->state, OPERATION_FAILED);
+    StoredEnvironment after = stored(play);
+    CHECK_EQ(after.version, before.version);
+    CHECK_EQ(after.entry.audit.n, before.entry.audit.n);
+    CHECK_EQ(fake_starts(play->scene->backend, environment->task, "runner_deploy"), 0);
+    play_free(play);
+}
+
+/* Of hook `step`: while it runs. */
+static void cancel_at(const char *step) {
+    static const FakeScript runs_on = {.life_ms = -1};
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, step, &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    ASSERT(environment_cancel(environment, &play->scene->err) == 0);
+    loop_advance(play->scene->loop, 20 * 1000);
+    StoredEnvironment found = stored(play);
+    CHECK_EQ(environment->operation->state, OPERATION_CANCELED);
+    CHECK_EQ(fake_running(play->scene->backend), 0);
+    CHECK_STR(found.entry.failed_step, step);
+    fake_script(play->scene->backend, environment->task, step, &(FakeScript){0});
+    environment = ask(play, OPERATION_CREATE);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(environment->operation->state, OPERATION_DONE);
+    for (size_t i = 0; i < COUNT(hooks); i++)
+        CHECK_EQ(fake_starts(play->scene->backend, environment->task, hooks[i]),
+                 strcmp(hooks[i], step) == 0 ? 2 : 1);
+    play_free(play);
+}
+
+TEST(a_cancel_ends_the_hook_and_create_goes_on_there)
+{
+    for (size_t i = 0; i < COUNT(hooks); i++)
+        cancel_at(hooks[i]);
+}
+
+/* kill -9 of the server, and the next one. */
+static void crash(Play *play) {
+    Scene *scene = play->scene;
+    scene->engine = engine_free(scene->engine);
+    fake_crash_server(scene->backend);
+    begin_engine(play);
+    ASSERT(engine_adopt(scene->engine, NULL, NULL, &scene->err) == 0);
+    loop_advance(scene->loop, 0);
+}
+
+TEST(a_delete_follows_the_create_that_it_ends_also_over_a_crash)
+{
+    static const FakeScript runs_on = {.life_ms = -1};
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    (void)ask(play, OPERATION_DELETE);
+    crash(play);
+    loop_advance(play->scene->loop, 60 * 1000);
+    CHECK(!stored(play).project);
+    CHECK(!environment_find(play->scene->engine, play->scene->file, "e1"));
+    CHECK_EQ(fake_running(play->scene->backend), 0);
+    CHECK(engine_idle(play->scene->engine));
+    play_free(play);
+}
