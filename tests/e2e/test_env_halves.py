@@ -152,3 +152,16 @@ def test_what_is_no_manifest_is_said(shop, text, sentence):
     assert result.code in (2, 3) and len(result.err.splitlines()) == 1, result
     assert sentence in result.err or (sentence == "the manifest" and ".thole.json" in result.err), result
     assert os.listdir(there) == [".thole.json"]
+
+
+def test_what_hooks_have_said_is_hidden_in_what_later_hooks_write(shop):
+    shop.config({**CONFIG, "provisioner": {"services": {"db": {"outputs": ["URL"], "seed": "echo URL=pg://s3cret-$THOLE_ENV_NAME; echo GLOBAL_TOKEN=t0ken-of-it",
+                                                               "reset": "echo URL=pg://s3cret-pr-1; echo pg://s3cret-pr-1 is made anew >&2"}}},
+                 "runner": {"after": ". ./.env.local; echo it is at $URL with $THOLE_STORE_TOKEN >&2"}})
+    shop.repository.commit({}, "talkative hooks")
+    said = shop.run("env", "create", "pr-1")
+    assert "it is at ******** with ********" in said.err and "s3cret" not in said.out + said.err and "t0ken" not in said.out + said.err
+    said = shop.run("env", "hook", "db", "reset", "pr-1")
+    assert "******** is made anew" in said.err and "s3cret" not in said.out + said.err
+    entry = environments.about(shop, "pr-1", "entry?reveal=true")
+    assert entry["provisionerOutputs"]["db"]["URL"] == "pg://s3cret-pr-1"

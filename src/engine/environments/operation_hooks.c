@@ -14,6 +14,7 @@
 #include "engine/environments/environments_inside.h"
 #include "spec/digest.h"
 #include "spec/environment_name.h"
+#include "spec/mask_forms.h"
 
 enum { HOOK_FILE_MAX = 16 * 1024 * 1024 }; /* a longer one counts by its size and time */
 
@@ -164,6 +165,21 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
 
 /* ---- its command ---- */
 
+/* What hooks before it have said, and key-values: hidden in what it writes, not in what is taken
+ * from its stdout. */
+static StrList secrets_of(const EnvironmentEntry *entry, Arena *arena) {
+    MaskForms forms;
+    mask_forms_init(&forms, arena);
+    for (size_t i = 0; i < entry->outputs.n; i++)
+        for (size_t k = 0; k < entry->outputs.at[i].values.n; k++)
+            mask_forms_add(&forms, entry->outputs.at[i].values.at[k].value);
+    for (size_t i = 0; i < entry->values.n; i++)
+        mask_forms_add(&forms, entry->values.at[i].value);
+    StrList list = forms.list;
+    mask_forms_deinit(&forms);
+    return list;
+}
+
 static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
     StrMap own = hook_variables(operation->config, &operation->entry, step, arena);
@@ -173,6 +189,7 @@ static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *er
     argv[2] = step->hook->command;
     ret->argv = (StrList){argv, 3};
     ret->env = strmap_merge(&operation->ask.client->env, &own, arena);
+    ret->secrets = secrets_of(&operation->entry, arena);
     ret->cwd = step->place == HOOK_COMPUTE ? entry_root(&operation->entry) : root_of(operation);
     bool remote = lifecycle_is_remote(operation->config, operation->entry.compute);
     if (*ret->cwd && (!remote || step->place != HOOK_COMPUTE))
