@@ -153,3 +153,28 @@ def test_a_project_may_be_a_part_of_its_repository(thole):
     root = pathlib.Path(tree(thole).git("rev-parse", "--show-toplevel"))
     assert {(root / "services/shop" / name).exists() for name in (".env.local", ".thole.json")} == {True}
     thole.run("env", "delete", "feat-x", "--force", cwd=part)
+
+
+def test_a_bare_repository_is_asked_from_one_of_its_worktrees(thole):
+    thole.config(CONFIG)
+    whole = Repository.of(thole)
+    bare = Repository.init(thole.base / "bare.git", thole.env, "--bare")
+    whole.git("push", "-q", bare.path, "main")
+    bare.git("worktree", "add", "-q", thole.base / "first", "main")
+    thole.repository = bare.at(thole.base / "first")
+    thole.run("env", "create", "feat-x", cwd=thole.base / "first")
+    assert (tree(thole).branch, tree(thole).head) == ("feat-x", whole.head)
+    (bare.path / "thole.yaml").write_text((thole.project / "thole.yaml").read_text())
+    said = thole.run("env", "create", "feat-y", cwd=bare.path, code=None)
+    assert said.code != 0 and "is a bare repository, which has no files: ask from one of its worktrees" in said.err
+
+
+def test_a_clone_of_a_single_branch_knows_no_other_base(shop):
+    commit = shop.repository.branch_with("release", {"a": "1"})
+    bare = Repository.init(shop.base / "origin.git", shop.repository.env, "--bare")
+    shop.repository.git("push", "-q", bare.path, "main", "release")
+    shutil.rmtree(shop.project)
+    shop.repository = bare.clone(shop.project, "--single-branch", "--branch", "main")
+    assert "there is no commit, branch or tag release in" in refused(shop, "feat-x", "--base", "release")
+    shop.repository.git("fetch", "-q", "origin", "release:refs/remotes/origin/release")
+    assert create(shop, "feat-x", "--base", "release").head == commit
