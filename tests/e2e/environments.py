@@ -156,7 +156,7 @@ class Project:
     def check_created(self, name):
         tree = self.tree(name)
         assert self.object(name)["status"]["phase"] == "running", self.object(name)
-        assert self.git.at(tree).branch == name and self.git.at(tree).status() == {}
+        assert (self.git.at(tree).branch, self.git.at(tree).status()) == (name, {}), self.git.at(tree).status()
         assert self.git.worktrees()[tree]["branch"] == name
         entry = self.entry(name)
         port = entry["ports"]["web"]

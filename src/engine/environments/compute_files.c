@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files below a root, and never beside it: a path has no "..", and a link that leads out of the
  * root is refused by the kernel (openat2), also if it is put there meanwhile. */
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/path.h"
 #include "base/sys.h"
+#include "base/xalloc.h"
 #include "engine/environments/compute_inside.h"
 
 static bool is_plain(const char *path) {
@@ -137,13 +139,33 @@ static bool is_there(int dir, const char *name, const ComputeFile *file) {
     return same;
 }
 
-/* A name of its own, so that two writers never share one; what a crash leaves is hidden. It is not
- * synced: whoever looks sees what a power cut has left, and writes it anew. */
+/* What a writer that was killed has left: to git it would be somebody's work. */
+static void remove_left(int dir, const char *name) {
+    AUTO_FREE char *start = xasprintf(".%.180s.", name);
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    if (!list)
+        return;
+    for (struct dirent *entry; (entry = readdir(list));) {
+        const char *rest = entry->d_name + strlen(start);
+        if (strncmp(entry->d_name, start, strlen(start)) != 0)
+            continue;
+        size_t pid = strspn(rest, "0123456789");
+        size_t time = rest[pid] == '.' ? strspn(rest + pid + 1, "0123456789abcdef") : 0;
+        if (pid && time && !rest[pid + 1 + time])
+            sys_unlinkat(dir, entry->d_name, 0);
+    }
+    closedir(list);
+}
+
+/* A name of its own, so that two writers never share one. It is not synced: whoever looks sees what
+ * a power cut has left, and writes it anew. */
 static int write_beside(int dir, const char *name, const ComputeFile *file) {
     char beside[NAME_MAX + 1];
     if (snprintf(beside, sizeof(beside), ".%.180s.%d.%lx", name, (int)getpid(),
                  (unsigned long)sys_mono_ms()) < 0)
         return -1;
+    remove_left(dir, name);
     AUTO_CLOSE int fd =
         sys_openat(dir, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)

@@ -178,6 +178,20 @@ TEST(what_is_there_already_is_left_alone)
     arena_deinit(&d.arena);
 }
 
+TEST(what_a_killed_writer_has_left_goes_with_the_next_write)
+{
+    Desk d = local_desk();
+    CHECK_EQ(put(&d, ".f.123.9af", "half", 0600), 0);
+    CHECK_EQ(put(&d, ".f.123.mine", "not ours", 0600), 0);
+    CHECK_EQ(put(&d, ".f.123", "not ours", 0600), 0);
+    CHECK_EQ(put(&d, "f", "whole", 0600), 0);
+    CHECK(access(arena_printf(&d.arena, "%s/.f.123.9af", d.root), F_OK) < 0);
+    CHECK_STR(get(&d, ".f.123.mine", 0600), "not ours");
+    CHECK_STR(get(&d, ".f.123", 0600), "not ours");
+    CHECK_STR(get(&d, "f", 0600), "whole");
+    arena_deinit(&d.arena);
+}
+
 /* ---- made by hooks ---- */
 
 static int access_of(const char *host, const char *user, const char *root, ComputeAccess *ret,
