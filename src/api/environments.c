@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
-#include "engine/environments/operation_events.h"
+#include "engine/operations/operation_events.h"
 
 /* A session may lie in a worktree, too. */
 static bool concerns_environments(RouteId id) {

@@ -14,7 +14,9 @@
  *     targets/  one target: its runs, probes, hooks, files
  *     sessions/ one session: its config, life and files
  *     workflows/ one workflow: its steps, life and files
- *     environments/ one environment: what the store knows of it, and what is done to it */
+ *     compute/  where an environment is: worktrees, compose, machines of hooks; knows no engine
+ *     environments/ what the store knows of them
+ *     operations/ what is done to one of them, step by step */
 #pragma once
 
 #include "engine/backends/backend_pool.h"

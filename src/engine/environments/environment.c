@@ -10,8 +10,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/environments/operation_events.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_events.h"
+#include "engine/operations/operation_files.h"
 #include "spec/environment_name.h"
 
 static const char *const kind_names[OPERATIONS] = {

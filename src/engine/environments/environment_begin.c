@@ -12,8 +12,8 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
-#include "engine/environments/operation_events.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_events.h"
+#include "engine/operations/operation_files.h"
 #include "spec/environment_name.h"
 
 /* ---- operations ---- */

@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "engine/environments/environment_see.h"
 #include "engine/environments/environments_inside.h"
-#include "engine/environments/steps.h"
+#include "engine/operations/steps.h"
 #include "engine/sessions/session.h"
 
 typedef struct Looking {

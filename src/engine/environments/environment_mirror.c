@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 
 /* ---- the mirror ---- */
 

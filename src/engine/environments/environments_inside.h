@@ -3,7 +3,7 @@
 #pragma once
 
 #include "engine/environments/blocking.h"
-#include "engine/environments/compute.h"
+#include "engine/compute/compute.h"
 #include "engine/environments/environment.h"
 #include "engine/inside.h"
 #include "engine/ports/port_hold.h"

@@ -6,7 +6,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/environments/orphan_search.h"
-#include "engine/environments/tool.h"
+#include "engine/compute/tool.h"
 #include "spec/environment_name.h"
 
 #define PROJECT_LABEL "com.docker.compose.project"

@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 #include "engine/environments/orphan_search.h"
 #include "spec/env_text.h"
 #include "spec/manifest.h"

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 #include "plan/lifecycle.h"
 #include "plan/port_block.h"
 

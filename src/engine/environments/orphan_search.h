@@ -2,7 +2,7 @@
 /* The search for orphans (environment_orphans.h), on a worker. */
 #pragma once
 
-#include "engine/environments/compute.h"
+#include "engine/compute/compute.h"
 #include "engine/environments/environment_orphans.h"
 #include "store/environments.h"
 

@@ -7,7 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/environments/operation_events.h"
+#include "engine/operations/operation_events.h"
 #include "fake_engine.h"
 #include "store/environments.h"
 

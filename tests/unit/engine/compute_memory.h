@@ -2,7 +2,7 @@
 /* A Compute without a disk, a git or a docker: for tests of whoever uses one. */
 #pragma once
 
-#include "engine/environments/compute.h"
+#include "engine/compute/compute.h"
 
 enum { MEMORY_FILES = 16 };
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 #include "harness/test.h"
 
 typedef struct Dock {

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 #include "harness/test.h"
 
 /* A repository r with one commit on main, and an environment x whose worktree is to be t. */

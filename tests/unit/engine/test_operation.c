@@ -5,7 +5,7 @@
 
 #include "base/xalloc.h"
 #include "engine/environments/environments_inside.h"
-#include "engine/environments/tool.h"
+#include "engine/compute/tool.h"
 #include "store/mem/mem.h"
 #include "unit/engine/scene.h"
 

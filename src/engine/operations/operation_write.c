@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 
 enum { STORE_AGAIN_MS = 1000, STORE_AGAIN_MOST_MS = 30 * 1000 };
 

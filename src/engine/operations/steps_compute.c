@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "engine/environments/steps.h"
+#include "engine/operations/steps.h"
 #include "spec/digest.h"
 #include "spec/environment_name.h"
 

@@ -12,9 +12,9 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/environments/compute_inside.h"
-#include "engine/environments/steps.h"
-#include "engine/environments/tree_copy.h"
+#include "engine/compute/compute_inside.h"
+#include "engine/operations/steps.h"
+#include "engine/compute/tree_copy.h"
 #include "spec/digest.h"
 #include "spec/worktree_include.h"
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 #include "spec/environment_name.h"
 
 /* The words that every command begins with. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/environments/tree_copy.h"
+#include "engine/compute/tree_copy.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -10,7 +10,7 @@
 
 #include "base/path.h"
 #include "base/sys.h"
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 
 enum { PIECE = 64 * 1024 };
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "engine/environments/compute_inside.h"
-#include "engine/environments/git_tree.h"
+#include "engine/compute/compute_inside.h"
+#include "engine/compute/git_tree.h"
 
 /* $1 project, $2 path, $3 "again": git was interrupted there; then what git is told. */
 static const char add_script[] =

@@ -2,7 +2,7 @@
 /* Which steps there are, which of them an operation means, and which are stale when it begins. */
 #include <string.h>
 
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 
 /* Refresh and step do only some of the steps; what those need is there. */
 bool operation_means(const Operation *operation, const LifecycleStep *step) {

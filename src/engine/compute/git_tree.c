@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/environments/git_tree.h"
+#include "engine/compute/git_tree.h"
 
 #include <limits.h>
 #include <string.h>

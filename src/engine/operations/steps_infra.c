@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/xalloc.h"
-#include "engine/environments/steps.h"
+#include "engine/operations/steps.h"
 #include "spec/digest.h"
 
 static void digest_file(const char *path, Digest *digest) {

@@ -4,7 +4,7 @@
 
 #include "base/str.h"
 #include "base/sys.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 #include "engine/targets/run_files.h"
 
 /* ---- the walk ---- */

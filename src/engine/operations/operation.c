@@ -11,7 +11,7 @@
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "engine/client_setup.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 #include "engine/targets/run_files.h"
 
 /* ---- life ---- */

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/sys.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 #include "spec/hook_output.h"
 
 enum {

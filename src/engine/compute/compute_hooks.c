@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 
 /* What the hook has printed is believed: nobody goes there to look. */
 static int look(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLook *ret,

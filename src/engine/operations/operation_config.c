@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 
 #define CONFIG_FILE "config.json"
 

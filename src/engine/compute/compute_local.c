@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/environments/compute_inside.h"
-#include "engine/environments/git_tree.h"
+#include "engine/compute/compute_inside.h"
+#include "engine/compute/git_tree.h"
 
 static const char *root_of(const ComputeAsk *ask, Arena *arena) {
     GitTree project;

@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/environments/steps.h"
+#include "engine/operations/steps.h"
 #include "engine/sessions/session_environment.h"
 #include "engine/sessions/reload.h"
 #include "engine/targets/target.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/environments/compute.h"
+#include "engine/compute/compute.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "base/sys.h"
 #include "data/json.h"
 #include "engine/client_setup.h"
-#include "engine/environments/operation_events.h"
+#include "engine/operations/operation_events.h"
 
 enum { OPERATION_FORMAT = 1 };
 

@@ -6,7 +6,7 @@
 
 #include "base/path.h"
 #include "base/str.h"
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 
 enum { LIST_AGAIN = 5, LIST_PAUSE_US = 20 * 1000 };
 

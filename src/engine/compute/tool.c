@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/environments/tool.h"
+#include "engine/compute/tool.h"
 
 #include <assert.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/environments/operation_events.h"
+#include "engine/operations/operation_events.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "data/json.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 
 struct OperationEvents {
     List link;                /* Environment.readers */

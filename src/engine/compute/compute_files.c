@@ -11,7 +11,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
-#include "engine/environments/compute_inside.h"
+#include "engine/compute/compute_inside.h"
 
 static bool is_plain(const char *path) {
     if (!path[0] || path[0] == '/')

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* remove_state: the last step. */
-#include "engine/environments/steps.h"
+#include "engine/operations/steps.h"
 
 static int act(Operation *operation, Err *err) {
     return store_environment_remove(operation->engine->options.store, operation->lease.key,

@@ -2,8 +2,8 @@
 /* Inside of compute: what its files share. */
 #pragma once
 
-#include "engine/environments/compute.h"
-#include "engine/environments/tool.h"
+#include "engine/compute/compute.h"
+#include "engine/compute/tool.h"
 
 /* `env` without what would lead git elsewhere, and so that nothing asks on a terminal. */
 StrMap compute_git_env(const StrMap *env, Arena *arena);

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
-#include "engine/environments/operation_files.h"
+#include "engine/operations/operation_files.h"
 
 enum {
     LEASE_AGAIN_MS = 100, /* doubled with each try, up to */

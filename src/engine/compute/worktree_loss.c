@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "engine/environments/compute_inside.h"
-#include "engine/environments/git_tree.h"
+#include "engine/compute/compute_inside.h"
+#include "engine/compute/git_tree.h"
 
 enum { NAMED = 3 }; /* files that are named; the others are counted */
 

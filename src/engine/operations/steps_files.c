@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/environments/steps.h"
+#include "engine/operations/steps.h"
 #include "spec/digest.h"
 #include "spec/env_text.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/environments/steps.h"
+#include "engine/operations/steps.h"
 
 const StepDoer *step_doer(LifecycleKind kind) {
     static const StepDoer *const doers[] = {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "engine/environments/steps.h"
+#include "engine/operations/steps.h"
 #include "plan/port_block.h"
 #include "spec/digest.h"
 #include "spec/replicas.h"
