@@ -24,10 +24,27 @@ static bool is_run(Api *api, const RouteMatch *match) {
     return object && environment_is_run(environment_of(object));
 }
 
+/* What lies beside a manifest can be followed and ended; it is shown where it lies. */
+static bool refuse_run(Request *request, RouteId id) {
+    static const RouteId fine[] = {ROUTE_ENVIRONMENT, ROUTE_ENVIRONMENT_STATUS,
+                                   ROUTE_ENVIRONMENT_EVENTS, ROUTE_ENVIRONMENT_LOG,
+                                   ROUTE_ENVIRONMENT_CANCEL};
+    Err err;
+    for (size_t i = 0; i < COUNT(fine); i++)
+        if (id == fine[i])
+            return false;
+    err_set(&err, ERR_NOT_FOUND,
+            "what runs from a manifest has no state but the file beside it; nothing else is known");
+    reply_err(request, &err);
+    return true;
+}
+
 bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
     const Waiting *waited = waiting_of(request);
-    if (!concerns_environments(match->id) || is_run(api, match))
+    if (!concerns_environments(match->id))
         return false;
+    if (is_run(api, match))
+        return refuse_run(request, match->id);
     if (!waited) {
         Waiting *waiting = waiting_new(request, WAITED_FOR_MIRROR, 0);
         waiting_begin(waiting, environments_refresh(api->options.engine, waiting_done, waiting));

@@ -154,3 +154,32 @@ def test_another_machine_is_made_listed_and_destroyed_by_its_hooks(thole):
     assert refused.code == 3 and "10.0.0.5: to start what runs there comes later" in refused.err
     thole.run("env", "delete", "feat-x")
     assert (thole.project / "ledger").read_text() == "gone 10.0.0.5\n"
+
+
+def test_what_an_operation_needs_is_asked_for_before_it_begins(thole):
+    project(thole, HOOKED)
+    create(thole)
+    server, path = thole.server_pid(), environments.path(environments.item(thole, "feat-x"))
+    for action, body in (("step", {}), ("step", {"step": ""}), ("invalidate", {}), ("hook", {}), ("hook", {"service": "db"}), ("status", {})):
+        status, said = thole.api(f"{path}/{action}", "POST", body)
+        assert status == 422 and "it is missing" in said["message"], (action, body, said)
+    for more in ({"path": "there"}, {"worktree": "here"}, {"copy": [""]}, {"ttl": "3000000h"}):
+        spec = {"name": "feat-y", "project": str(thole.project / "thole.yaml"), **more}
+        assert thole.api(environments.ALL, "POST", {"spec": spec})[0] == 422, more
+    assert thole.server_pid() == server and environments.item(thole, "feat-y") is None
+
+
+def test_a_script_of_the_worktree_is_an_input_of_its_hooks(thole):
+    repository = project(thole, """\
+        version: 1
+        name: shop
+        services: {web: {path: .}}
+        runner: {build: sh ./build.sh}
+        """)
+    repository.commit({"build.sh": f"echo one >> {thole.base}/built\n"})
+    tree = create(thole)
+    create(thole)
+    assert (thole.base / "built").read_text() == "one\n"
+    (tree / "build.sh").write_text(f"echo two >> {thole.base}/built\n")
+    create(thole)
+    assert (thole.base / "built").read_text() == "one\ntwo\n"

@@ -18,6 +18,8 @@
 
 /* ---- operations ---- */
 
+#define TTL_MOST_MS (INT64_C(100) * 365 * 24 * 3600 * 1000)
+
 static int refuse_busy(const Environment *environment, Err *err) {
     const Operation *operation = environment->operation;
     const LifecycleStep *step = operation_step(operation);
@@ -29,8 +31,8 @@ static int refuse_busy(const Environment *environment, Err *err) {
 
 static int begin(Environment *environment, Operation *operation, Err *err) {
     operation->number = operation_next_number(environment, &operation->seq);
-    if (operation_keep(operation, err) < 0 || operation_save_config(operation, err) < 0)
-        return -1;
+    if (operation_save_config(operation, err) < 0 || operation_keep(operation, err) < 0)
+        return -1; /* operation.json is what makes it begun: last */
     operation_unref(environment->operation);
     environment->operation = operation;
     operation_begin(operation);
@@ -109,7 +111,38 @@ static Environment *run_manifest(Engine *engine, const OperationAsk *ask, Report
     return environment;
 }
 
+static int check_paths(const OperationAsk *ask, Err *err) {
+    const char *const paths[] = {ask->path, ask->worktree};
+    for (size_t i = 0; i < COUNT(paths); i++)
+        if (paths[i] && paths[i][0] != '/')
+            return err_set(err, ERR_INVALID, "%.200s is no absolute path", paths[i]);
+    for (size_t i = 0; i < ask->copy.n; i++)
+        if (!ask->copy.at[i][0])
+            return err_set(err, ERR_INVALID, "copy: the name of a file is empty");
+    return 0;
+}
+
+/* What its kind needs is there: of what people ask, and of what a server before has written. */
+static int check_asked(const OperationAsk *ask, Err *err) {
+    const struct {
+        OperationKind kind;
+        const char *name, *text;
+    } needs[] = {{OPERATION_STEP, "step", ask->step},
+                 {OPERATION_INVALIDATE, "step", ask->step},
+                 {OPERATION_HOOK, "service", ask->service},
+                 {OPERATION_HOOK, "action", ask->action},
+                 {OPERATION_STATUS, "status", ask->status}};
+    for (size_t i = 0; i < COUNT(needs); i++)
+        if (ask->kind == needs[i].kind && (!needs[i].text || !*needs[i].text))
+            return err_set(err, ERR_INVALID, "%s: it is missing", needs[i].name);
+    if (ask->ttl_ms < 0 || ask->ttl_ms > TTL_MOST_MS)
+        return err_set(err, ERR_INVALID, "ttl: it is at most 100 years");
+    return check_paths(ask, err);
+}
+
 Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
+    if (check_asked(ask, err) < 0)
+        return NULL;
     if (ask->kind == OPERATION_RUN)
         return run_manifest(engine, ask, report, err);
     Environment *environment = environment_find(engine, ask->file, ask->name);
@@ -279,7 +312,7 @@ static void adopt(Engine *engine, const char *dir) {
     Err err;
     arena_init(&arena);
     report_init(&report, &arena);
-    if (read_operation(dir, &arena, &file, &err) == 0) {
+    if (read_operation(dir, &arena, &file, &err) == 0 && check_asked(&file.ask, &err) == 0) {
         const OperationAsk *ask = &file.ask;
         Environment *environment = ask->manifest ? environment_new_run(engine, ask)
                                                  : environment_new(engine, ask->file, ask->name);

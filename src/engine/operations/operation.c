@@ -193,9 +193,9 @@ static void release(Operation *operation) {
         on_released(operation, NULL, NULL);
         return;
     }
-    Blocking *blocking = blocking_store(operation->engine);
-    blocking->ask = arena_dup(&blocking->arena, &operation->lease, sizeof(operation->lease));
-    operation->call = blocking_run(blocking, do_release, on_released, operation);
+    operation->renew = timer_free(operation->renew);
+    operation->call = operation_work(operation, blocking_store(operation->engine),
+                                     &operation->lease, do_release, on_released);
 }
 
 /* What the environment is once all has gone well. One step alone, or what people ask of it beside

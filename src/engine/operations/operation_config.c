@@ -58,6 +58,8 @@ int operation_save_config(const Operation *operation, Err *err) {
     AUTO_FREE char *path = path_join(operation->environment->dir, CONFIG_FILE);
     Buf buf;
     JsonWriter out;
+    if (path_mkdirs(operation->environment->dir, 0700, err) < 0)
+        return -1;
     buf_init(&buf, MAX_STATE_BYTES);
     json_writer_init(&out, &buf);
     config_encode(operation->config, false, &out);

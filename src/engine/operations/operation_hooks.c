@@ -106,13 +106,18 @@ StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
 
 /* ---- what it is made from ---- */
 
+/* Where it runs: files that it names are there. */
+static const char *directory_of(const Operation *operation, const LifecycleStep *step) {
+    return step->place == HOOK_COMPUTE ? entry_root(&operation->entry) : root_of(operation);
+}
+
 /* A word of the script that is a file: its bytes count, too. */
-static void digest_file(const Operation *operation, const char *word, Digest *digest) {
-    AUTO_FREE char *path = path_join(root_of(operation), word), *text = NULL;
+static void digest_file(const char *root, const char *word, Digest *digest) {
+    AUTO_FREE char *path = path_join(root, word), *text = NULL;
     size_t size;
     struct stat st;
     Err err;
-    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !path_below(path, root_of(operation)))
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !path_below(path, root))
         return;
     digest_add_text(digest, word);
     if (file_read(path, HOOK_FILE_MAX, &text, &size, &err) < 0) {
@@ -124,7 +129,7 @@ static void digest_file(const Operation *operation, const char *word, Digest *di
 }
 
 /* What it writes into (`> log`) is no input of it. */
-static void digest_files(const Operation *operation, const char *script, Digest *digest) {
+static void digest_files(const char *root, const char *script, Digest *digest) {
     static const char blanks[] = " \t\r\n\"'`;&|()<>$={}";
     for (const char *p = script; *p;) {
         size_t between = strspn(p, blanks);
@@ -135,7 +140,7 @@ static void digest_files(const Operation *operation, const char *script, Digest 
         if (n > 0 && n < sizeof(word) && !written) {
             memcpy(word, p, n);
             word[n] = '\0';
-            digest_file(operation, word, digest);
+            digest_file(root, word, digest);
         }
         p += n;
     }
@@ -158,7 +163,7 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     for (size_t i = 0; step->outputs && i < step->outputs->n; i++)
         digest_add_text(digest, step->outputs->at[i]);
     if (step->phase != LIFECYCLE_DESTROY) /* what is undone is not undone again */
-        digest_files(operation, step->hook->command, digest);
+        digest_files(directory_of(operation, step), step->hook->command, digest);
     ret->own = digest_end(digest, arena);
     return 0;
 }
@@ -190,7 +195,7 @@ static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *er
     ret->argv = (StrList){argv, 3};
     ret->env = strmap_merge(&operation->ask.client->env, &own, arena);
     ret->secrets = secrets_of(&operation->entry, arena);
-    ret->cwd = step->place == HOOK_COMPUTE ? entry_root(&operation->entry) : root_of(operation);
+    ret->cwd = directory_of(operation, step);
     bool remote = lifecycle_is_remote(operation->config, operation->entry.compute);
     if (*ret->cwd && (!remote || step->place != HOOK_COMPUTE))
         return 0;

@@ -48,9 +48,8 @@ static void on_renewed(void *arg, const void *result, const Err *err) {
 static void on_renew(void *arg) {
     Operation *operation = arg;
     operation->renew = timer_free(operation->renew);
-    Blocking *blocking = blocking_store(operation->engine);
-    blocking->ask = arena_dup(&blocking->arena, &operation->lease, sizeof(operation->lease));
-    operation->renewal = blocking_run(blocking, do_renew, on_renewed, operation);
+    operation->renewal = operation_work(operation, blocking_store(operation->engine),
+                                        &operation->lease, do_renew, on_renewed);
 }
 
 static void arm_renew(Operation *operation) {

@@ -19,19 +19,35 @@ ConfigAsk session_config_ask(const Session *session) {
                        .entry = entry};
 }
 
-/* Takes the text. */
-static int take(Session *session, const char *text, size_t size, Err *err) {
-    Arena *arena = &session->environment_arena;
+static const EnvironmentEntry *decode(const Session *session, const char *text, size_t size,
+                                      Arena *arena, Err *err) {
     EnvironmentEntry *entry = arena_alloc(arena, sizeof(*entry));
     const Value *v;
     Report report;
     report_init(&report, arena);
-    if (json_parse(text, size, arena, &v, err) < 0)
-        return err_in(err, "%s/" ENVIRONMENT_FILE, session->dir);
+    if (json_parse(text, size, arena, &v, err) < 0) {
+        err_in(err, "%s/" ENVIRONMENT_FILE, session->dir);
+        return NULL;
+    }
     const char *name = value_get_str(v, "name");
-    if (entry_decode(v, name ? name : "", arena, &report, entry) < 0)
-        return err_set(err, ERR_INVALID, "%s/" ENVIRONMENT_FILE ": %s", session->dir,
-                       report_line(&report.at[0], arena));
+    if (entry_decode(v, name ? name : "", arena, &report, entry) == 0)
+        return entry;
+    err_set(err, ERR_INVALID, "%s/" ENVIRONMENT_FILE ": %s", session->dir,
+            report_line(&report.at[0], arena));
+    return NULL;
+}
+
+/* What was taken before stays if this cannot be. */
+static int take(Session *session, const char *text, size_t size, Err *err) {
+    Arena arena;
+    arena_init(&arena);
+    const EnvironmentEntry *entry = decode(session, text, size, &arena, err);
+    if (!entry) {
+        arena_deinit(&arena);
+        return -1;
+    }
+    arena_deinit(&session->environment_arena);
+    session->environment_arena = arena;
     session->environment = entry;
     return 0;
 }
@@ -48,7 +64,6 @@ int session_set_environment(Session *session, const EnvironmentEntry *entry, Err
     buf_init(&buf, MAX_STATE_BYTES);
     json_writer_init(&out, &buf);
     entry_encode(entry, ENTRY_STORED, &out);
-    arena_reset(&session->environment_arena);
     int r = file_write_buf(path, &buf, 0600, err);
     if (r == 0)
         r = take(session, buf_cstr(&buf), buf.n, err);
