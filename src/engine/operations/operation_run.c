@@ -214,9 +214,15 @@ void operation_resume(Operation *operation) {
 
 /* ---- to end it ---- */
 
+/* What could not be ended is not waited for: it is named. */
 static void on_stopped(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     operation->stop = NULL;
+    if (!err || !operation->running)
+        return;
+    op_drop(operation->call);
+    operation->call = NULL;
+    ended(operation, err);
 }
 
 void operation_stop_run(Operation *operation) {

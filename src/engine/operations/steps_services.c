@@ -214,11 +214,28 @@ const StepDoer start_services_doer = {.look = look, .look_on_loop = look_on_loop
 
 /* ---- stop ---- */
 
+/* Why one of its targets could not be stopped; NULL: all may be yet. */
+static const char *survivor(const Session *session) {
+    for (size_t i = 0; i < session->graph.n; i++)
+        if (session->facts[i].stop_failed && session->targets[i]->stop_failed[0])
+            return session->targets[i]->stop_failed;
+    return NULL;
+}
+
 static void on_gone(void *arg) {
     Operation *operation = arg;
-    if (session_of_operation(operation))
-        return;
-    end(operation, NULL);
+    const Session *session = session_of_operation(operation);
+    const char *why = session ? survivor(session) : NULL;
+    Err err;
+    if (!session) {
+        end(operation, NULL);
+    } else if (operation->canceled) {
+        err_set(&err, ERR_CANCELLED, "canceled; its services are still being stopped");
+        end(operation, &err);
+    } else if (why) {
+        err_set(&err, ERR_DENIED, "%s", why);
+        end(operation, &err);
+    }
 }
 
 static void begin_stop(Operation *operation) {
