@@ -38,7 +38,10 @@ static int read_env_file(const Config *config, const Source *source, const Servi
     Err err;
     StrMap read;
     AUTO_FREE char *real = realpath(file->path, NULL);
-    if (!real && (errno == ENOENT || errno == ENOTDIR)) {
+    int why = real ? 0 : errno;
+    /* Whether it is there cannot be known: then it is missed only by who has named it. */
+    bool hidden = why == EACCES && !schema_has(&type_service, service, "env_file");
+    if (why == ENOENT || why == ENOTDIR || hidden) {
         source_note(source, file->path);
         return 0;
     }
