@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/verbs.h"
 
 #define AT(member) offsetof(EnvOptions, member)
 
@@ -65,90 +66,62 @@ static void prepare(void *given) {
 
 /* ---- which ---- */
 
-typedef struct Verb {
-    const char *name;
-    const char *takes;  /* what stands behind it, for people; NULL: nothing */
-    size_t least, most; /* words */
-    const char *outputs;
+typedef struct EnvVerb {
+    Verb verb;
     int (*run)(Cli *cli, const EnvOptions *ask, Err *err);
     bool any; /* words may be empty, or no UTF-8 */
-} Verb;
+} EnvVerb;
 
 #define VERBS                                                                                \
     "create|attach|list|show|delete|start|stop|steps|step|refresh|invalidate|provision|run|" \
     "hook|exec|env|logs|gc|store|export|import"
 
-static const Verb verbs[] = {
-    {"create", "a NAME", 1, 1, "text|json", env_create},
-    {"attach", "at most a NAME", 0, 1, "text|json", env_attach},
-    {"list", NULL, 0, 0, "text|json", env_list},
-    {"show", "at most a NAME", 0, 1, "text|json", env_show},
-    {"delete", "at most a NAME", 0, 1, "text|json", env_delete},
-    {"start", "at most a NAME", 0, 1, "text|json", env_start},
-    {"stop", "at most a NAME", 0, 1, "text|json", env_stop},
-    {"steps", "at most a NAME", 0, 1, "text|json", env_steps},
-    {"step", "[NAME] STEP", 1, 2, "text|json", env_step},
-    {"refresh", "at most a NAME", 0, 1, "text|json", env_refresh},
-    {"invalidate", "[NAME] STEP", 1, 2, "text|json", env_invalidate},
-    {"provision", "at most a NAME", 0, 1, "text|json", env_provision},
-    {"run", NULL, 0, 0, "text|json", env_run},
-    {"hook", "SERVICE init|seed|reset|destroy [NAME]", 2, 3, "text|json", env_hook},
-    {"exec", "[NAME] -- COMMAND…", 0, SIZE_MAX, "text", env_exec, true},
-    {"env", "[NAME] [SERVICE]", 0, 2, "text|json", env_variables},
-    {"logs", "[NAME] STEP", 1, 2, "text|json|raw", env_logs},
-    {"gc", NULL, 0, 0, "text|json", env_gc},
-    {"store", "set|get|list|unset [NAME] …", 1, SIZE_MAX, "text|json", env_store, true},
-    {"export", NULL, 0, 0, "json", env_export},
-    {"import", "a FILE, or - for stdin", 1, 1, "text|json", env_import},
+static const EnvVerb rows[] = {
+    {{"create", "a NAME", 1, 1, "text|json"}, env_create},
+    {{"attach", "at most a NAME", 0, 1, "text|json"}, env_attach},
+    {{"list", NULL, 0, 0, "text|json"}, env_list},
+    {{"show", "at most a NAME", 0, 1, "text|json"}, env_show},
+    {{"delete", "at most a NAME", 0, 1, "text|json"}, env_delete},
+    {{"start", "at most a NAME", 0, 1, "text|json"}, env_start},
+    {{"stop", "at most a NAME", 0, 1, "text|json"}, env_stop},
+    {{"steps", "at most a NAME", 0, 1, "text|json"}, env_steps},
+    {{"step", "[NAME] STEP", 1, 2, "text|json"}, env_step},
+    {{"refresh", "at most a NAME", 0, 1, "text|json"}, env_refresh},
+    {{"invalidate", "[NAME] STEP", 1, 2, "text|json"}, env_invalidate},
+    {{"provision", "at most a NAME", 0, 1, "text|json"}, env_provision},
+    {{"run", NULL, 0, 0, "text|json"}, env_run},
+    {{"hook", "SERVICE init|seed|reset|destroy [NAME]", 2, 3, "text|json"}, env_hook},
+    {{"exec", "[NAME] -- COMMAND…", 0, SIZE_MAX, "text"}, env_exec, true},
+    {{"env", "[NAME] [SERVICE]", 0, 2, "text|json"}, env_variables},
+    {{"logs", "[NAME] STEP", 1, 2, "text|json|raw"}, env_logs},
+    {{"gc", NULL, 0, 0, "text|json"}, env_gc},
+    {{"store", "set|get|list|unset [NAME] …", 1, SIZE_MAX, "text|json"}, env_store, true},
+    {{"export", NULL, 0, 0, "json"}, env_export},
+    {{"import", "a FILE, or - for stdin", 1, 1, "text|json"}, env_import},
 };
 
-static const Verb *find_verb(const char *name, Err *err) {
-    const char *names[COUNT(verbs)];
-    for (size_t i = 0; i < COUNT(verbs); i++) {
-        names[i] = verbs[i].name;
-        if (strcmp(verbs[i].name, name) == 0)
-            return &verbs[i];
-    }
-    err_set(err, ERR_INVALID, "thole env takes " VERBS);
-    err_suggest(err, str_suggest(name, names, COUNT(names)), "");
-    return NULL;
-}
+static const Verbs verbs = {"env", VERBS, rows, COUNT(rows), sizeof(rows[0])};
 
 const char *env_outputs(const char *verb) {
-    for (size_t i = 0; i < COUNT(verbs); i++)
-        if (strcmp(verbs[i].name, verb) == 0)
-            return verbs[i].outputs;
-    return NULL;
+    return verb_outputs(&verbs, verb);
 }
 
-static int check_words(const Cli *cli, const Verb *verb, Err *err) {
-    for (size_t i = 1; i < cli->names.n && !verb->any; i++) {
+static int check_words(const Cli *cli, const EnvVerb *row, Err *err) {
+    for (size_t i = 1; i < cli->names.n && !row->any; i++) {
         const char *word = cli->names.at[i];
         if (!*word || !utf8_valid(word, strlen(word)))
-            return err_set(err, ERR_INVALID, "thole env %s: a word is %s", verb->name,
+            return err_set(err, ERR_INVALID, "thole env %s: a word is %s", row->verb.name,
                            *word ? "not UTF-8" : "empty");
     }
     return 0;
 }
 
-static int check(const Cli *cli, const Verb *verb, Err *err) {
-    size_t n = cli->names.n - 1;
-    const char *output = cli_output(cli), *takes = verb->takes ? verb->takes : "no word";
-    if (n < verb->least)
-        return err_set(err, ERR_INVALID, "thole env %s takes %s", verb->name, takes);
-    if (n > verb->most)
-        return err_set(err, ERR_INVALID, "thole env %s takes %s; \"%.60s\" is one too many",
-                       verb->name, takes, cli->names.at[1 + verb->most]);
-    bool asked = cli->json || cli->output;
-    if (asked && !option_is_choice(verb->outputs, output))
-        return err_set(err, ERR_INVALID, "thole env %s has no output \"%.40s\"; there is %s",
-                       verb->name, output, verb->outputs);
-    return check_words(cli, verb, err);
-}
-
 static int run(Cli *cli, void *given, Err *err) {
-    const Verb *verb = find_verb(cli->names.n ? cli->names.at[0] : "", err);
-    return !verb || check(cli, verb, err) < 0 ? -1 : verb->run(cli, given, err);
+    const Verb *verb;
+    if (verb_choose(&verbs, cli, &verb, err) < 0)
+        return -1;
+    const EnvVerb *row = container_of(verb, EnvVerb, verb);
+    return check_words(cli, row, err) < 0 ? -1 : row->run(cli, given, err);
 }
 
 const Command command_env = {

@@ -109,15 +109,20 @@ int env_refresh(Cli *cli, const EnvOptions *ask, Err *err) {
 
 int env_hook(Cli *cli, const EnvOptions *ask, Err *err) {
     static const char actions[] = "init|seed|reset|destroy";
-    const char *service = cli->names.at[1], *action = cli->names.at[2];
+    const char *const *words = cli->names.at + 1;
+    size_t n = cli->names.n - 1;
+    bool behind = n < 3 || option_is_choice(actions, words[1]); /* as with all others it may stand
+                                                                   before, too */
+    const char *name = n < 3 ? NULL : words[behind ? 2 : 0];
+    const char *service = words[!behind], *action = words[1 + !behind];
     EnvTarget env;
     Buf buf;
     JsonWriter out;
     if (!option_is_choice(actions, action))
         return err_set(err, ERR_INVALID,
                        "thole env hook takes SERVICE %s [NAME]; \"%.40s\" is none of these",
-                       actions, action);
-    if (env_find(cli, cli->names.n > 3 ? cli->names.at[3] : NULL, &env, err) < 0)
+                       actions, words[1]);
+    if (env_find(cli, name, &env, err) < 0)
         return -1;
     AUTO_FREE char *verb = xasprintf("hook %s %s", service, action);
     env_body_begin(&buf, &out);

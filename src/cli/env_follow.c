@@ -12,9 +12,9 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/env.h"
+#include "cli/streams.h"
 #include "data/json.h"
 
-enum { LOG_FD, EVENTS_FD, SIGNAL_FD, FDS };
 enum { AGAIN_MS = 20, LOG_AGAIN_MS = 200 };
 
 typedef struct Follow {
@@ -265,25 +265,15 @@ static void hear_signal(Follow *f) {
 
 /* ---- the loop ---- */
 
-/* The log first: what a hook wrote comes before what became of it. */
 static void turn(Follow *f) {
-    bool listens = f->step && f->feed.lines;
-    struct pollfd fds[FDS] = {[LOG_FD] = {listens ? log_feed_fd(&f->feed) : -1, POLLIN, 0},
-                              [EVENTS_FD] = {f->events ? http_lines_fd(f->events) : -1, POLLIN, 0},
-                              [SIGNAL_FD] = {f->ask->signals, POLLIN, 0}};
-    fflush(stdout);
-    if (poll(fds, FDS, timeout_of(f)) < 0)
-        return;
-    if (fds[SIGNAL_FD].revents)
+    StreamsHeard heard = streams_wait(&(Streams){.log = f->step ? &f->feed : NULL,
+                                                 .events = f->events,
+                                                 .signals = f->ask->signals,
+                                                 .timeout_ms = timeout_of(f)});
+    if (heard.signal)
         hear_signal(f);
-    if (fds[LOG_FD].revents) {
-        log_feed_pump(&f->feed);
-        return;
-    }
-    if (fds[EVENTS_FD].revents) {
-        bool cut = http_lines_fill(f->events, NULL) < 0;
-        take_all(f, cut);
-    }
+    if (heard.events)
+        take_all(f, heard.cut);
 }
 
 static int look_on(Follow *f, Err *err) {

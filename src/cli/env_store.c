@@ -10,7 +10,7 @@
 #include "cli/env_view.h"
 #include "data/json.h"
 
-/* The words behind the verb: [NAME] and what is meant. */
+/* The words behind the verb, without the NAME that stands before or behind them. */
 typedef struct StoreAsk {
     Cli *cli;
     EnvTarget env;
@@ -18,17 +18,35 @@ typedef struct StoreAsk {
     size_t n;
 } StoreAsk;
 
-/* `named`: the first word is a NAME. */
-static int take_words(StoreAsk *store, Cli *cli, bool named, Err *err) {
-    size_t from = named ? 3 : 2;
-    *store = (StoreAsk){.cli = cli,
-                        .words = cli->names.at + from,
-                        .n = cli->names.n > from ? cli->names.n - from : 0};
-    return env_find(cli, named ? cli->names.at[2] : NULL, &store->env, err);
+enum { FIRST, LAST, NO_WORD };
+
+static StoreAsk words_of(Cli *cli) {
+    return (StoreAsk){.cli = cli, .words = cli->names.at + 2, .n = cli->names.n - 2};
 }
 
-static size_t words_behind(const Cli *cli) {
-    return cli->names.n - 2;
+/* `place`: where the NAME stands; NO_WORD: the environment is that of the working directory. */
+static int find(StoreAsk *store, int place, Err *err) {
+    const char *name = place == NO_WORD ? NULL : store->words[place == LAST ? store->n - 1 : 0];
+    if (env_find(store->cli, name, &store->env, err) < 0)
+        return -1;
+    store->words += place == FIRST;
+    store->n -= place != NO_WORD;
+    return 0;
+}
+
+static bool is_environment(const StoreAsk *store, const char *word) {
+    EnvTarget env;
+    Err err;
+    return env_find(store->cli, word, &env, &err) == 0;
+}
+
+/* Of words that may all be keys. */
+static int place_among_keys(const StoreAsk *store) {
+    if (store->n < 2)
+        return NO_WORD;
+    return is_environment(store, store->words[0])              ? FIRST
+           : is_environment(store, store->words[store->n - 1]) ? LAST
+                                                               : NO_WORD;
 }
 
 static int change(StoreAsk *store, Buf *body, Err *err) {
@@ -38,7 +56,28 @@ static int change(StoreAsk *store, Buf *body, Err *err) {
                       &reply, err);
 }
 
+/* ---- looking ---- */
+
+static int ask_values(StoreAsk *store, bool reveal, const Value **ret, Err *err) {
+    const Value *reply;
+    int r =
+        env_look(store->cli, &store->env, reveal ? "values?reveal=true" : "values", &reply, err);
+    *ret = r < 0 ? NULL : value_get(reply, "values");
+    return r;
+}
+
+static int no_value(const StoreAsk *store, size_t i, Err *err) {
+    const char *key = store->words[i], *name = store->env.name;
+    return err_set(err, ERR_NOT_FOUND,
+                   "%s has no value \"%.60s\"; `thole env store set %s %.60s=…` sets it", name, key,
+                   name, key);
+}
+
 /* ---- set ---- */
+
+static bool is_pair(const char *word) {
+    return strchr(word, '=') != NULL;
+}
 
 static int put_pair(const char *pair, JsonWriter *out, Err *err) {
     const char *equals = strchr(pair, '=');
@@ -63,13 +102,15 @@ static bool given_again(const StoreAsk *store, size_t i) {
 }
 
 static int set(Cli *cli, const EnvOptions *ask, Err *err) {
-    StoreAsk store;
+    StoreAsk store = words_of(cli);
     Buf body;
     JsonWriter out;
-    bool named = words_behind(cli) && !strchr(cli->names.at[2], '=');
-    if (words_behind(cli) < 1u + named)
+    if (!store.n || (store.n == 1 && !is_pair(store.words[0])))
         return err_set(err, ERR_INVALID, "thole env store set takes [NAME] K=V…");
-    if (take_words(&store, cli, named, err) < 0)
+    int place = !is_pair(store.words[0])             ? FIRST
+                : !is_pair(store.words[store.n - 1]) ? LAST
+                                                     : NO_WORD;
+    if (find(&store, place, err) < 0)
         return -1;
     buf_init(&body, MAX_REQUEST_BYTES);
     json_writer_init(&out, &body);
@@ -88,15 +129,18 @@ static int set(Cli *cli, const EnvOptions *ask, Err *err) {
 /* ---- unset ---- */
 
 static int unset(Cli *cli, const EnvOptions *ask, Err *err) {
-    StoreAsk store;
+    StoreAsk store = words_of(cli);
+    const Value *values;
     Buf body;
     JsonWriter out;
-    Err own;
-    if (!words_behind(cli))
+    if (!store.n)
         return err_set(err, ERR_INVALID, "thole env store unset takes [NAME] K…");
-    bool named = words_behind(cli) > 1 && env_find(cli, cli->names.at[2], &store.env, &own) == 0;
-    if (take_words(&store, cli, named, err) < 0)
+    if (find(&store, place_among_keys(&store), err) < 0 ||
+        ask_values(&store, false, &values, err) < 0)
         return -1;
+    for (size_t i = 0; i < store.n; i++)
+        if (!value_get(values, store.words[i]))
+            return no_value(&store, i, err);
     buf_init(&body, MAX_REQUEST_BYTES);
     json_writer_init(&out, &body);
     json_object_begin(&out);
@@ -114,27 +158,18 @@ static int unset(Cli *cli, const EnvOptions *ask, Err *err) {
 
 /* ---- get, list ---- */
 
-static int ask_values(StoreAsk *store, bool reveal, const Value **ret, Err *err) {
-    const Value *reply;
-    int r =
-        env_look(store->cli, &store->env, reveal ? "values?reveal=true" : "values", &reply, err);
-    *ret = r < 0 ? NULL : value_get(reply, "values");
-    return r;
-}
-
 static int get(Cli *cli, const EnvOptions *ask, Err *err) {
-    StoreAsk store;
+    StoreAsk store = words_of(cli);
     const Value *values;
-    if (words_behind(cli) < 1 || words_behind(cli) > 2)
+    if (store.n < 1 || store.n > 2)
         return err_set(err, ERR_INVALID, "thole env store get takes [NAME] K");
-    if (take_words(&store, cli, words_behind(cli) == 2, err) < 0 ||
+    int place = place_among_keys(&store);
+    if (find(&store, store.n == 2 && place == NO_WORD ? FIRST : place, err) < 0 ||
         ask_values(&store, true, &values, err) < 0)
         return -1;
     const Value *value = value_get(values, store.words[0]);
     if (!value)
-        return err_set(err, ERR_NOT_FOUND,
-                       "%s has no value \"%.60s\"; `thole env store set %s %.60s=…` sets it",
-                       store.env.name, store.words[0], store.env.name, store.words[0]);
+        return no_value(&store, 0, err);
     if (env_as_json(cli))
         cli_print(cli, value);
     else
@@ -143,11 +178,11 @@ static int get(Cli *cli, const EnvOptions *ask, Err *err) {
 }
 
 static int list(Cli *cli, const EnvOptions *ask, Err *err) {
-    StoreAsk store;
+    StoreAsk store = words_of(cli);
     const Value *values;
-    if (words_behind(cli) > 1)
+    if (store.n > 1)
         return err_set(err, ERR_INVALID, "thole env store list takes at most a NAME");
-    if (take_words(&store, cli, words_behind(cli) == 1, err) < 0 ||
+    if (find(&store, store.n ? FIRST : NO_WORD, err) < 0 ||
         ask_values(&store, ask->reveal, &values, err) < 0)
         return -1;
     if (env_as_json(cli)) {

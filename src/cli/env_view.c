@@ -144,8 +144,10 @@ static void print_operation(const Value *operation) {
     if (!str_same(state, "waiting") && !str_same(state, "running"))
         return;
     env_age(env_text(operation, "since"), took);
-    AUTO_FREE char *text = xasprintf("%s%s%s, %s%s%s", env_text(operation, "kind"),
-                                     *step ? ": " : "", step, state, *took ? " for " : "", took);
+    const char *why = str_same(state, "waiting") ? env_text(operation, "message") : "";
+    AUTO_FREE char *text =
+        xasprintf("%s%s%s, %s%s%s%s%s", env_text(operation, "kind"), *step ? ": " : "", step, state,
+                  *took ? " for " : "", took, *why ? ": " : "", why);
     line("under way", text);
 }
 

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/verbs.h"
 #include "cli/workflow_follow.h"
 #include "cli/workflow_view.h"
 #include "spec/routes.h"
@@ -134,68 +135,39 @@ static int cancel(Cli *cli, const WorkflowOptions *ask, Err *err) {
 
 /* ---- which ---- */
 
-typedef struct Verb {
-    const char *name;
-    const char *takes; /* what stands behind it, for people; NULL: nothing */
-    size_t most;       /* words */
-    const char *outputs;
+typedef struct WorkflowVerb {
+    Verb verb;
     int (*run)(Cli *cli, const WorkflowOptions *ask, Err *err);
-    bool newest; /* is meant when nothing stands behind it */
-} Verb;
+} WorkflowVerb;
 
 #define VERBS "run|list|show|logs|events|graph|cancel|wait|delete"
 
-static const Verb verbs[] = {
-    {"run", "the file of a Config, or - for stdin", 1, "text|json", workflow_run},
-    {"list", NULL, 0, "text|json", list},
-    {"show", "the uuid of a task", 1, "text|json", show, true},
-    {"logs", "the uuid of a task, then names of steps", SIZE_MAX, "text|json|raw", workflow_logs,
-     true},
-    {"events", "the uuid of a task, then names of steps", SIZE_MAX, "text|json", workflow_events,
-     true},
-    {"graph", "the uuid of a task", 1, "text|json|dot", workflow_graph, true},
-    {"cancel", "the uuid of a task", 1, "text", cancel},
-    {"wait", "the uuid of a task", 1, "text|json", wait_over, true},
-    {"delete", "the uuid of a task", 1, "text", workflow_delete},
+/* Without a word the newest is meant. */
+static const WorkflowVerb rows[] = {
+    {{"run", "the file of a Config, or - for stdin", 1, 1, "text|json"}, workflow_run},
+    {{"list", NULL, 0, 0, "text|json"}, list},
+    {{"show", "the uuid of a task", 0, 1, "text|json"}, show},
+    {{"logs", "the uuid of a task, then names of steps", 0, SIZE_MAX, "text|json|raw"},
+     workflow_logs},
+    {{"events", "the uuid of a task, then names of steps", 0, SIZE_MAX, "text|json"},
+     workflow_events},
+    {{"graph", "the uuid of a task", 0, 1, "text|json|dot"}, workflow_graph},
+    {{"cancel", "the uuid of a task", 1, 1, "text"}, cancel},
+    {{"wait", "the uuid of a task", 0, 1, "text|json"}, wait_over},
+    {{"delete", "the uuid of a task", 1, 1, "text"}, workflow_delete},
 };
 
-static const Verb *find_verb(const char *name, Err *err) {
-    const char *names[COUNT(verbs)];
-    for (size_t i = 0; i < COUNT(verbs); i++) {
-        names[i] = verbs[i].name;
-        if (strcmp(verbs[i].name, name) == 0)
-            return &verbs[i];
-    }
-    err_set(err, ERR_INVALID, "thole workflow takes " VERBS);
-    err_suggest(err, str_suggest(name, names, COUNT(names)), "");
-    return NULL;
-}
+static const Verbs verbs = {"workflow", VERBS, rows, COUNT(rows), sizeof(rows[0])};
 
 const char *workflow_outputs(const char *verb) {
-    for (size_t i = 0; i < COUNT(verbs); i++)
-        if (strcmp(verbs[i].name, verb) == 0)
-            return verbs[i].outputs;
-    return NULL;
-}
-
-static int check(const Cli *cli, const Verb *verb, Err *err) {
-    size_t n = cli->names.n - 1;
-    const char *output = cli_output(cli);
-    if (verb->takes && n == 0 && !verb->newest)
-        return err_set(err, ERR_INVALID, "thole workflow %s takes %s", verb->name, verb->takes);
-    if (n > verb->most)
-        return err_set(err, ERR_INVALID, "thole workflow %s takes %s; \"%.60s\" is one too many",
-                       verb->name, verb->takes ? verb->takes : "no word",
-                       cli->names.at[1 + verb->most]);
-    if (!option_is_choice(verb->outputs, output))
-        return err_set(err, ERR_INVALID, "thole workflow %s has no output \"%.40s\"; there is %s",
-                       verb->name, output, verb->outputs);
-    return 0;
+    return verb_outputs(&verbs, verb);
 }
 
 static int run(Cli *cli, void *given, Err *err) {
-    const Verb *verb = find_verb(cli->names.n ? cli->names.at[0] : "", err);
-    return !verb || check(cli, verb, err) < 0 ? -1 : verb->run(cli, given, err);
+    const Verb *verb;
+    return verb_choose(&verbs, cli, &verb, err) < 0
+               ? -1
+               : container_of(verb, WorkflowVerb, verb)->run(cli, given, err);
 }
 
 const Command command_workflow = {

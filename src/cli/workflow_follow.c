@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/workflow_follow.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +13,13 @@
 #include "base/xalloc.h"
 #include "cli/follow.h"
 #include "cli/plain.h"
+#include "cli/streams.h"
 #include "cli/workflow_foot.h"
 #include "cli/workflow_view.h"
 #include "data/json.h"
 #include "spec/event.h"
 #include "spec/routes.h"
 
-enum { LOG_FD, EVENTS_FD, SIGNAL_FD, FDS };
 enum { AGAIN_MS = 20 };
 
 /* What was told of a step. */
@@ -340,25 +339,16 @@ static int timeout_of(const Follow *f) {
     return timeout < 0 || left_ms < timeout ? (int)left_ms : timeout;
 }
 
-/* The log first: what a step wrote comes before what became of it. */
 static void turn(Follow *f) {
-    struct pollfd fds[FDS] = {[LOG_FD] = {f->ask->shown ? log_feed_fd(&f->feed) : -1, POLLIN, 0},
-                              [EVENTS_FD] = {f->events ? http_lines_fd(f->events) : -1, POLLIN, 0},
-                              [SIGNAL_FD] = {f->signals, POLLIN, 0}};
     bool broken = (!f->events && !f->done) || (f->ask->shown && !f->feed.lines && !log_waits(f));
-    fflush(stdout);
-    if (poll(fds, FDS, broken ? AGAIN_MS : timeout_of(f)) < 0)
-        return;
-    if (fds[SIGNAL_FD].revents)
+    StreamsHeard heard = streams_wait(&(Streams){.log = f->ask->shown ? &f->feed : NULL,
+                                                 .events = f->events,
+                                                 .signals = f->signals,
+                                                 .timeout_ms = broken ? AGAIN_MS : timeout_of(f)});
+    if (heard.signal)
         hear_signal(f);
-    if (fds[LOG_FD].revents) {
-        log_feed_pump(&f->feed);
-        return;
-    }
-    if (fds[EVENTS_FD].revents) {
-        bool cut = http_lines_fill(f->events, NULL) < 0;
-        take_all(f, cut);
-    }
+    if (heard.events)
+        take_all(f, heard.cut);
 }
 
 static int look_on(Follow *f, Err *err) {

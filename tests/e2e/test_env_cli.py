@@ -321,6 +321,34 @@ def test_store(shop):
     assert 'feat-x has no value "A"; `thole env store set feat-x A=…` sets it' in shop.run("env", "store", "get", "feat-x", "A", code=2).err
 
 
+def test_a_name_stands_before_the_words_of_store_and_hook_or_behind_them(shop):
+    create(shop)
+    create(shop, "feat-y")
+    store = lambda *words, **options: shop.run("env", "store", *words, **options)
+    store("set", "A=1", "B=2", "feat-y")
+    store("set", "feat-y", "C=3")
+    store("set", "A=4", cwd=tree_of(shop))
+    assert store("get", "A", "feat-y").out == store("get", "feat-y", "A").out == "1\n"
+    assert store("list", "--reveal", "feat-y").lines == ["A=1", "B=2", "C=3"] and store("list", "feat-x", "--reveal").lines == ["A=4"]
+    store("unset", "A", "B", "feat-y")
+    store("unset", "feat-y", "C")
+    assert store("list", "feat-y").out == "" and store("list", "feat-x", "--reveal").lines == ["A=4"]
+    shop.run("env", "hook", "feat-y", "db", "reset")
+    shop.run("env", "hook", "db", "reset", "feat-y")
+    assert shop.ledger().count("seed feat-y") == 3
+
+
+def test_a_name_that_is_none_changes_no_other_environment(shop):
+    create(shop)
+    tree = tree_of(shop)
+    shop.run("env", "store", "set", "A=1", cwd=tree)
+    for words in (("set", "feat-z", "A=2"), ("set", "A=2", "feat-z"), ("get", "feat-z", "A"), ("list", "feat-z")):
+        assert 'has no environment "feat-z"; there is feat-x; did you mean feat-x?' in shop.run("env", "store", *words, cwd=tree, code=2).err
+    assert 'feat-x has no value "feat-z"' in shop.run("env", "store", "unset", "feat-z", "A", cwd=tree, code=2).err
+    assert "the working directory is in no environment" in shop.run("env", "store", "set", "A=2", code=2).err
+    assert shop.run("env", "store", "list", "feat-x", "--reveal").lines == ["A=1"]
+
+
 def test_hooks_stop_start_and_delete(shop):
     create(shop)
     assert "seed_db" not in shop.run("env", "hook", "db", "reset", "feat-x").out

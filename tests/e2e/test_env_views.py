@@ -2,6 +2,7 @@
 """What is seen of environments without doing anything to them: steps, plans, files, variables, key-values, infrastructure."""
 
 import json
+import re
 import urllib.parse
 
 import pytest
@@ -220,14 +221,18 @@ def test_what_is_invalidated_is_said_once_it_is_so(shop):
     assert "did you mean write_manifest" in shop.thole.run("env", "invalidate", "feat-x", "write_manifst", code=None).err
 
 
-def events_of(shop, **query):
+def objects_of(shop, **query):
     """What a watch tells, one by one."""
     connection = driver.UnixConnection(shop.thole.socket_path(), 30)
     connection.request("GET", f"{API}/environments?watch=true&{urllib.parse.urlencode(query)}")
     reply = connection.getresponse()
     while line := reply.readline():
         event = json.loads(line)
-        yield event["type"], event["object"]["spec"]["name"]
+        yield event["type"], event["object"]
+
+
+def events_of(shop, **query):
+    return ((kind, item["spec"]["name"]) for kind, item in objects_of(shop, **query))
 
 
 def test_a_watch_of_a_project_tells_of_its_end(shop):
@@ -252,6 +257,35 @@ def test_what_is_shown_of_an_operation(shop):
     made = shop.create()
     operation = made["status"]["operation"]
     assert operation["kind"] == "create" and operation["state"] == "done" and operation["since"].startswith("20")
+    assert "message" not in operation
+    go = shop.thole.base / "go"
+    config = json.loads(json.dumps(CONFIG))
+    config["provisioner"]["services"]["db"]["seed"] = f"echo in >>$LEDGER; until test -e {go}; do sleep 0.02; done; echo URL=x"
+    shop.write(config)
+    live = shop.thole.popen("env", "create", "feat-x")
+    shop.thole.wait_ledger("in")
+    operation = shop.object()["status"]["operation"]
+    assert (operation["state"], operation["step"]) == ("running", "seed_db") and operation["message"].startswith("Seeding db"), operation
+    go.touch()
+    assert live.wait() == 0, live
+
+
+def test_the_session_that_runs_its_services_is_shown_as_long_as_there_is_one(shop):
+    slug = shop.create()["status"]["session"]
+    assert shop.get(f"/apis/tilt.dev/v1alpha1/sessions/{slug}")["metadata"]["name"] == slug
+    assert re.search(rf"^  session +{slug}$", shop.thole.run("env", "show", "feat-x").out, re.M)
+    seen = objects_of(shop, project=shop.file)
+    assert next(seen)[1]["status"]["session"] == slug
+    shop.thole.run("down", cwd=shop.worktree())
+    assert any("session" not in item["status"] for _, item in seen)
+    shop.thole.run("up", "-d", cwd=shop.worktree())
+    assert any(item["status"].get("session") == slug for _, item in seen)
+
+
+def test_an_event_and_the_record_of_a_step_tell_the_same_time(shop):
+    events = [json.loads(line) for line in shop.thole.run("env", "create", "feat-x", "--json").lines]
+    told = {event["step"]: event["durationMs"] for event in events if event.get("step") and event["status"] == "completed"}
+    assert told == {name: step["durationMs"] for name, step in shop.steps().items()}
 
 
 def test_what_is_known_is_shown_with_a_config_that_is_not_valid(shop):

@@ -229,6 +229,15 @@ Environment *environment_of_file(Engine *engine, const char *file) {
     return strcmp(own, file) == 0 ? environment : NULL;
 }
 
+Session *environment_session(const Environment *environment) {
+    const ComputeAccess *compute = environment->entry.compute;
+    if (!compute || strcmp(compute->type, "local") != 0)
+        return NULL;
+    AUTO_FREE char *file =
+        path_join(entry_root(&environment->entry), path_base(environment->project));
+    return session_of_file(environment->engine, file, NULL);
+}
+
 const char *environments_project_of(Engine *engine, const char *file) {
     Environment *environment = environment_of_file(engine, file);
     return environment ? environment->project : file;

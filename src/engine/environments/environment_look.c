@@ -206,8 +206,6 @@ const ClientSetup *environment_client(const Environment *environment) {
     const Operation *operation = environment->operation;
     if (operation && operation->ask.client)
         return operation->ask.client;
-    AUTO_FREE char *file =
-        path_join(entry_root(&environment->entry), path_base(environment->project));
-    const Session *session = session_of_file(environment->engine, file, NULL);
+    const Session *session = environment_session(environment);
     return session ? &session->client : NULL;
 }

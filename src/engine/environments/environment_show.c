@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/environments/environments_inside.h"
+#include "engine/sessions/session.h"
 
 static void kv_time(JsonWriter *out, const char *key, int64_t us) {
     char text[TIME_TEXT];
@@ -70,6 +71,7 @@ static void encode_operation(const Operation *operation, JsonWriter *out) {
                                   : OPERATION_WALKING));
     kv_time(out, "since", operation->begun_us);
     kv_text(out, "step", step ? step->name : operation->step);
+    kv_text(out, "message", operation->message);
     kv_text(out, "error", operation->error);
     json_object_end(out);
 }
@@ -131,10 +133,12 @@ void environment_encode_brief(Object *object, JsonWriter *out) {
 void environment_encode(Object *object, JsonWriter *out) {
     const Environment *environment = environment_of(object);
     const EnvironmentEntry *entry = &environment->entry;
+    const Session *session = environment_session(environment);
     encode_spec(environment, out);
     json_kv_object(out, "status");
     json_kv_string(out, "phase", environment_status_name(entry->status));
     encode_ports(&entry->ports, out);
+    kv_text(out, "session", session ? session->slug : NULL);
     kv_text(out, "failedStep", entry->failed_step);
     kv_text(out, "error", entry->error);
     environment_encode_resume(environment, entry, out);

@@ -122,7 +122,8 @@ struct Operation {
     bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];
-    const char *step; /* the one that failed, or is being done */
+    const char *step;    /* the one that failed, or is being done */
+    const char *message; /* what it is doing, or waits for; NULL: nothing, it is over */
 };
 
 /* ---- environment.c ---- */
@@ -137,6 +138,8 @@ Environment *environment_forget(Environment *environment); /* it is nowhere any 
 /* What the store has of it now; `entry` is copied. */
 void environment_take(Environment *environment, const EnvironmentEntry *entry, int64_t version);
 EnvironmentKey environment_key(const Environment *environment);
+/* That of its worktree, which runs its services; NULL: there is none. */
+Session *environment_session(const Environment *environment);
 void environment_touch(Environment *environment);
 /* Its operation is over. */
 void environment_ended(Environment *environment);

@@ -163,6 +163,7 @@ static void shrink(Operation *operation) {
     operation->lifecycle = (Lifecycle){0};
     operation->entry = (EnvironmentEntry){0};
     operation->ask = (OperationAsk){.kind = operation->ask.kind};
+    operation->message = NULL;
     operation->config = NULL;
     operation->manifest = NULL;
     operation->left = NULL;

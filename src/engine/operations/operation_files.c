@@ -157,13 +157,13 @@ static const char *const status_names[] = {
 
 static void encode_step(const Operation *operation, EventStatus status, JsonWriter *out) {
     const LifecycleStep *step = operation_step(operation);
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
     json_kv_string(out, "step", step->name);
     json_kv_string(out, "phase", lifecycle_phase_name(step->phase));
     if (operation->run)
         json_kv_int(out, "run", operation->run);
     if (status == EVENT_STEP_COMPLETED || status == EVENT_STEP_FAILED)
-        json_kv_int(out, "durationMs",
-                    (loop_wall_us(operation->engine->loop) - operation->started_us) / 1000);
+        json_kv_int(out, "durationMs", record ? record->duration_ms : 0);
 }
 
 static bool is_of_step(EventStatus status) {
@@ -199,6 +199,9 @@ void operation_tell(Operation *operation, EventStatus status, const char *messag
     JsonWriter out;
     Err err;
     operation->seq++;
+    if (status != EVENT_STEP_STREAMING) /* it goes on with what it was started for */
+        operation->message =
+            status == EVENT_STEP_STARTED || status == EVENT_OPERATION_WAITING ? message : NULL;
     buf_init(&buf, MAX_RECORD_BYTES);
     json_writer_init(&out, &buf);
     encode_event(operation, status, message, error, &out);

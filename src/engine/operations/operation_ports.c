@@ -93,13 +93,6 @@ void operation_drop_ports(Operation *operation) {
 
 /* ---- fixed ones ---- */
 
-/* The session of its worktree, if there is one. */
-static const Session *own_session(const Environment *environment) {
-    const char *root = entry_root(&environment->entry);
-    AUTO_FREE char *file = path_join(root, path_base(environment->project));
-    return *root ? session_of_file(environment->engine, file, NULL) : NULL;
-}
-
 /* It runs, and nobody but what it has started itself knows whether that listens. */
 static bool has_port(const Environment *environment, int64_t port) {
     const EnvironmentPorts *ports = &environment->entry.ports;
@@ -119,7 +112,7 @@ static int check_port(const Environment *environment, const Service *service, co
                            "`thole env stop %s`, or use another number or auto",
                            (long long)port->number, service->name, other->entry.name,
                            other->entry.name);
-    return ports_check_fixed(environment->engine, own_session(environment), port, err);
+    return ports_check_fixed(environment->engine, environment_session(environment), port, err);
 }
 
 int operation_check_ports(const Operation *operation, Err *err) {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
+#include "engine/environments/environment.h"
 #include "engine/ports/port_sockets.h"
 #include "engine/targets/run_files.h"
 #include "engine/targets/service_watch.h"
@@ -218,6 +219,13 @@ void session_file_read(Session *session, int64_t started_us, int64_t ended_us) {
     target_mark(session->targets[session->graph.tiltfile]);
 }
 
+/* That of its worktree shows which session it has. */
+static void touch_environment(const Session *session) {
+    Environment *environment = environment_of_file(session->engine, session->config->file);
+    if (environment)
+        object_touch(session->engine->objects, environment_object(environment));
+}
+
 void session_publish(Session *session) {
     Objects *objects = session->engine->objects;
     list_append(&session->engine->sessions, &session->link);
@@ -228,6 +236,7 @@ void session_publish(Session *session) {
         session->view = state_view_new(session);
     state_view_changed(session->view);
     engine_count_slots(session->engine);
+    touch_environment(session);
 }
 
 /* Takes it out of sight and memory; what is on disk stays. */
@@ -238,6 +247,7 @@ void session_unpublish(Session *session) {
     object_remove(objects, &session->object);
     list_remove(&session->link);
     engine_count_slots(session->engine);
+    touch_environment(session);
 }
 
 /* ---- at the backend ---- */
