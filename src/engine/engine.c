@@ -19,7 +19,7 @@
 #include "engine/targets/target.h"
 #include "engine/workflows/workflow.h"
 
-enum { SLOTS_LEAST = 4, CALM_MS = 300, TIDY_AT_ONCE = 64 };
+enum { SLOTS_LEAST = 4, CALM_MS = 300, TIDY_AT_ONCE = 64, LOOKER_THREADS = 4 };
 
 static int default_slots(void) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -94,10 +94,11 @@ Engine *engine_new(const EngineOptions *options) {
     engine->state_dir = xstrdup(options->state_dir);
     engine->objects = objects_new(options->loop);
     engine->http = options->scripted ? NULL : http_client_new(options->loop);
-    engine->worker = options->scripted ? NULL : worker_new(options->loop);
-    engine->reader = options->scripted ? NULL : worker_new(options->loop);
+    engine->worker = options->scripted ? NULL : worker_new(options->loop, 1);
+    engine->reader = options->scripted ? NULL : worker_new(options->loop, 1);
+    engine->looker = options->scripted ? NULL : worker_new(options->loop, LOOKER_THREADS);
     engine->files = options->scripted ? NULL : file_watcher_new(options->loop);
-    engine->store_worker = options->scripted ? NULL : worker_new(options->loop);
+    engine->store_worker = options->scripted ? NULL : worker_new(options->loop, 1);
     engine->random = options->scripted ? 1 : (uint32_t)clock_wall_us();
     list_init(&engine->sessions);
     list_init(&engine->dirty);
@@ -132,6 +133,7 @@ Engine *engine_free(Engine *engine) {
     events_end(engine);
     worker_free(engine->worker); /* what was to be written is */
     worker_free(engine->reader);
+    worker_free(engine->looker);
     file_watcher_free(engine->files);
     worker_free(engine->store_worker);
     environments_free(engine); /* no worker has anything of them any more */

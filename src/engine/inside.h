@@ -39,6 +39,7 @@ struct Engine {
     Worker *worker;              /* writes state files; NULL: scripted */
     Worker *store_worker;        /* for EngineOptions.store, which may keep it waiting */
     Worker *reader;              /* reads the inputs of jobs; NULL: scripted */
+    Worker *looker;              /* for environments: files, git, docker, which may hang */
     FileWatcher *files;          /* NULL: scripted */
     List sessions;               /* Session.link */
     List dirty;                  /* Target.dirty */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sys.h"
 #include "base/xalloc.h"
 
 typedef struct Piece Piece;
@@ -23,20 +25,25 @@ struct Piece {
 
 typedef struct Queue {
     Piece *first, *last;
+    size_t n;
 } Queue;
 
 struct Worker {
     Loop *loop;
-    Poll *poll; /* reads while something is out, so that an idle worker keeps no loop alive */
-    int event;  /* the thread has put something into `finished` */
-    size_t out; /* given, and `done` not called */
-    bool started;
-    pthread_t thread;
+    Poll *poll;       /* reads while something is out, so that an idle worker keeps no loop alive */
+    int event;        /* a thread has put something into `finished` */
+    int leaving_fd;   /* readable once it is being freed */
+    size_t out;       /* given, and `done` not called */
+    unsigned most, n; /* threads: at the most, started */
+    pthread_t threads[WORKER_THREADS_MAX];
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
     Queue waiting, finished;
+    unsigned idle; /* threads that have no piece, also those that are only being started */
     bool leaving;
 };
+
+static _Thread_local const Worker *mine; /* of this thread */
 
 static void queue_put(Queue *queue, Piece *piece) {
     piece->next = NULL;
@@ -45,6 +52,7 @@ static void queue_put(Queue *queue, Piece *piece) {
     else
         queue->first = piece;
     queue->last = piece;
+    queue->n++;
 }
 
 static Piece *queue_take(Queue *queue) {
@@ -54,36 +62,49 @@ static Piece *queue_take(Queue *queue) {
     queue->first = piece->next;
     if (!queue->first)
         queue->last = NULL;
+    queue->n--;
     return piece;
 }
 
-/* ---- the thread ---- */
+/* ---- a thread ---- */
 
-static void tell_loop(const Worker *worker) {
+static void tell(int event) {
     uint64_t one = 1;
-    while (write(worker->event, &one, sizeof(one)) < 0 && errno == EINTR)
+    while (write(event, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
+}
+
+/* NULL: the worker leaves, and there is none. */
+static Piece *wait_for_piece(Worker *worker) {
+    Piece *piece;
+    while (!(piece = queue_take(&worker->waiting)) && !worker->leaving)
+        pthread_cond_wait(&worker->changed, &worker->lock);
+    return piece;
 }
 
 static void *run(void *arg) {
     Worker *worker = arg;
+    mine = worker;
     pthread_mutex_lock(&worker->lock);
-    for (;;) {
-        Piece *piece = queue_take(&worker->waiting);
-        if (!piece && worker->leaving)
-            break;
-        if (!piece) {
-            pthread_cond_wait(&worker->changed, &worker->lock);
-            continue;
-        }
+    for (Piece *piece; (piece = wait_for_piece(worker));) {
+        worker->idle--;
         pthread_mutex_unlock(&worker->lock);
         piece->work(piece->arg);
         pthread_mutex_lock(&worker->lock);
+        worker->idle++;
         queue_put(&worker->finished, piece);
-        tell_loop(worker);
+        tell(worker->event);
     }
     pthread_mutex_unlock(&worker->lock);
     return NULL;
+}
+
+int worker_leaving_fd(void) {
+    return mine ? mine->leaving_fd : -1;
+}
+
+bool worker_is_leaving(void) {
+    return mine && sys_poll(&(struct pollfd){mine->leaving_fd, POLLIN, 0}, 1, 0) > 0;
 }
 
 /* Signals are the loop's. */
@@ -91,11 +112,14 @@ static int start(Worker *worker, Err *err) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&worker->thread, NULL, run, worker);
+    pthread_mutex_lock(&worker->lock);
+    int error = pthread_create(&worker->threads[worker->n], NULL, run, worker);
+    worker->idle += error == 0; /* it cannot take a piece before that */
+    pthread_mutex_unlock(&worker->lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         return err_sys(err, error, "start a thread");
-    worker->started = true;
+    worker->n++;
     return 0;
 }
 
@@ -127,10 +151,12 @@ static void on_event(void *arg, int events) {
         own.done(own.arg);
 }
 
-Worker *worker_new(Loop *loop) {
+Worker *worker_new(Loop *loop, unsigned threads) {
+    assert(threads >= 1 && threads <= WORKER_THREADS_MAX);
     Worker *worker = xcalloc(1, sizeof(*worker));
     worker->loop = loop;
-    worker->event = -1;
+    worker->event = worker->leaving_fd = -1;
+    worker->most = threads;
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->changed, NULL);
     return worker;
@@ -141,9 +167,21 @@ static int prepare(Worker *worker, Err *err) {
         return err_set(err, ERR_LIMIT, "more than %d pieces of work are waiting", WORKER_QUEUE_MAX);
     if (worker->event < 0)
         worker->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->event < 0)
+    if (worker->leaving_fd < 0)
+        worker->leaving_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->event < 0 || worker->leaving_fd < 0)
         return err_sys(err, errno, "make an eventfd");
-    return worker->started ? 0 : start(worker, err);
+    return worker->n ? 0 : start(worker, err);
+}
+
+/* One more thread, if the piece would have to wait for one. That there is none left is no harm: the
+ * others come to it. */
+static void widen(Worker *worker) {
+    pthread_mutex_lock(&worker->lock);
+    bool waits = worker->waiting.n > worker->idle;
+    pthread_mutex_unlock(&worker->lock);
+    if (waits && worker->n < worker->most)
+        (void)!start(worker, NULL);
 }
 
 int worker_run(Worker *worker, WorkFn work, LoopFn done, void *arg, Err *err) {
@@ -157,6 +195,7 @@ int worker_run(Worker *worker, WorkFn work, LoopFn done, void *arg, Err *err) {
     queue_put(&worker->waiting, piece);
     pthread_cond_signal(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
+    widen(worker);
     return 0;
 }
 
@@ -165,10 +204,12 @@ Worker *worker_free(Worker *worker) {
         return NULL;
     pthread_mutex_lock(&worker->lock);
     worker->leaving = true;
-    pthread_cond_signal(&worker->changed);
+    if (worker->leaving_fd >= 0)
+        tell(worker->leaving_fd);
+    pthread_cond_broadcast(&worker->changed);
     pthread_mutex_unlock(&worker->lock);
-    if (worker->started)
-        pthread_join(worker->thread, NULL);
+    for (unsigned i = 0; i < worker->n; i++)
+        pthread_join(worker->threads[i], NULL);
     worker->poll = poll_free(worker->poll);
     for (Piece *piece; (piece = queue_take(&worker->finished));) {
         if (piece->done)
@@ -178,6 +219,8 @@ Worker *worker_free(Worker *worker) {
     assert(!worker->waiting.first); /* a `done` must not give new work to a worker that goes */
     if (worker->event >= 0)
         close(worker->event);
+    if (worker->leaving_fd >= 0)
+        close(worker->leaving_fd);
     pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->lock);
     free(worker);

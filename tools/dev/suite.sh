@@ -143,6 +143,6 @@ suite() {
         as_user test ${2:+"$2"} || suite_failed=1
     fi
     say "== $((SECONDS - began)) s; logs: $logs"
-    [ "$suite_passed" -gt 0 ] || die "no test ran${2:+, nothing matches: $2}"
     [ "$suite_failed" -eq 0 ] || die "the suite failed"
+    [ "$suite_passed" -gt 0 ] || die "no test ran${2:+, nothing matches: $2}"
 }

@@ -574,7 +574,7 @@ Backend *local_backend_new(Loop *loop, const LocalOptions *options) {
     list_init(&local->execs);
     list_init(&local->clears);
     list_init(&local->endings);
-    local->worker = worker_new(loop);
+    local->worker = worker_new(loop, 1);
     kept_init(&local->kept);
     local->cgroup = -1;
     local->rail = rail_link_new(loop, &local->options, &rail_events, local);

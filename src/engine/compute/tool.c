@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/sys.h"
+#include "loop/worker.h"
 
 typedef struct Tool {
     const ToolAsk *ask;
@@ -115,26 +116,34 @@ static void take(int *fd, Buf *buf, bool *cut) {
 }
 
 /* Until the program has ended and nothing more is in the pipes: what it left behind may keep them
- * open. False: it took too long. */
-static bool listen_to(Tool *tool) {
+ * open. */
+static int listen_to(Tool *tool, Err *err) {
     int64_t until = sys_mono_ms() + TOOL_TIMEOUT_MS;
+    const char *const *argv = tool->ask->argv;
     bool ended = false, unused = false;
     while (tool->out >= 0 || tool->err >= 0 || (!ended && tool->pidfd >= 0)) {
-        struct pollfd fds[] = {
-            {tool->out, POLLIN, 0}, {tool->err, POLLIN, 0}, {ended ? -1 : tool->pidfd, POLLIN, 0}};
+        struct pollfd fds[] = {{tool->out, POLLIN, 0},
+                               {tool->err, POLLIN, 0},
+                               {ended ? -1 : tool->pidfd, POLLIN, 0},
+                               {worker_leaving_fd(), POLLIN, 0}};
         int64_t left = until - sys_mono_ms();
-        int n = left <= 0 ? 0 : sys_poll(fds, 3, ended ? 0 : (int)left);
+        int n = left <= 0 ? 0 : sys_poll(fds, COUNT(fds), ended ? 0 : (int)left);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n <= 0 && ended)
+            return 0;
         if (n <= 0)
-            return ended;
+            return err_set(err, ERR_TIMEOUT, "%s %s did not end within %d seconds", argv[0],
+                           argv[1] ? argv[1] : "", TOOL_TIMEOUT_MS / 1000);
+        if (fds[3].revents)
+            return err_set(err, ERR_CANCELLED, "%s was ended, since the server leaves", argv[0]);
         if (fds[0].revents)
             take(&tool->out, &tool->text, &tool->cut);
         if (fds[1].revents)
             take(&tool->err, &tool->errors, &unused);
         ended = ended || fds[2].revents;
     }
-    return true;
+    return 0;
 }
 
 static int reap(const Tool *tool) {
@@ -156,13 +165,13 @@ static const char *last_line(const Buf *errors, Arena *arena) {
     return arena_strndup(arena, text + at, end - at);
 }
 
-static int finish(Tool *tool, bool in_time, Arena *arena, ToolDone *ret, Err *err) {
-    if (!in_time)
+static int finish(Tool *tool, Arena *arena, ToolDone *ret, Err *err) {
+    int heard = listen_to(tool, err);
+    if (heard < 0)
         kill(-tool->pid, SIGKILL);
     int code = reap(tool);
-    if (!in_time)
-        return err_set(err, ERR_TIMEOUT, "%s %s did not end within %d seconds", tool->ask->argv[0],
-                       tool->ask->argv[1] ? tool->ask->argv[1] : "", TOOL_TIMEOUT_MS / 1000);
+    if (heard < 0)
+        return -1;
     *ret = (ToolDone){.code = code,
                       .out = arena_strndup(arena, buf_cstr(&tool->text), tool->text.n),
                       .out_n = tool->text.n,
@@ -200,7 +209,7 @@ int tool_run(const ToolAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
     close_end(&tool.out_there);
     close_end(&tool.err_there);
     if (result == 0)
-        result = finish(&tool, listen_to(&tool), arena, ret, err);
+        result = finish(&tool, arena, ret, err);
     close_end(&tool.out);
     close_end(&tool.err);
     close_end(&tool.pidfd);

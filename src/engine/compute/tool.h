@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a program that looks at something and soon ends (git status), and waits for it: for a
- * Worker, never for the loop. What changes something is run under a pin (ComputeCommand). */
+ * Worker, never for the loop; if the worker is freed meanwhile, the program is ended. What changes
+ * something is run under a pin (ComputeCommand). */
 #pragma once
 
 #include "base/arena.h"
@@ -26,5 +27,5 @@ typedef struct ToolDone {
 /* Absolute path of a program; NULL: it is not on the PATH of `env`. */
 const char *tool_find(const char *name, const StrMap *env, Arena *arena);
 /* 0 whatever its exit code. ERR_UNAVAILABLE: there is no such program, or it cannot be started;
- * ERR_TIMEOUT: it was ended. It has no stdin. */
+ * ERR_TIMEOUT: it was ended; ERR_CANCELLED: likewise, since the worker leaves. It has no stdin. */
 MUST int tool_run(const ToolAsk *ask, Arena *arena, ToolDone *ret, Err *err);

@@ -19,7 +19,7 @@ Blocking *blocking_store(Engine *engine) {
 }
 
 Blocking *blocking_files(Engine *engine) {
-    return blocking_new(engine, engine->reader);
+    return blocking_new(engine, engine->looker);
 }
 
 static void work(void *arg) {

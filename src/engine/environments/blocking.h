@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A piece of blocking work (the store, files) as an Op, on one of the engine's workers. */
+/* A piece of blocking work (the store, files, programs that look) as an Op, on one of the engine's
+ * workers. */
 #pragma once
 
 #include "engine/inside.h"
@@ -8,9 +9,9 @@
 typedef struct Blocking Blocking;
 
 struct Blocking {
-    Arena arena;  /* what it is given, and what it gives; lives until the OpFn has returned */
-    Store *store; /* of the engine; lent */
-    const void *ask;
+    Arena arena;        /* what it is given, and what it gives; lives until the OpFn has returned */
+    Store *store;       /* of the engine; lent */
+    void *ask;          /* lent; `work` may write into it what `done` is to know */
     const void *result; /* set by `work`: what the OpFn is given */
     size_t result_size;
     /* private */
@@ -27,7 +28,8 @@ struct Blocking {
 
 typedef int (*BlockingFn)(Blocking *blocking, Err *err);
 
-/* For store calls; the other is for files. What it is given goes into its arena. */
+/* For store calls; the other is for files and programs, of which several are at work at once. What
+ * it is given goes into its arena. */
 Blocking *blocking_store(Engine *engine);
 Blocking *blocking_files(Engine *engine);
 /* Asked once; it is gone with the Op. */

@@ -106,7 +106,7 @@ typedef struct Reading {
 } Reading;
 
 static int do_read(Blocking *blocking, Err *err) {
-    Reading *reading = (Reading *)blocking->ask;
+    Reading *reading = blocking->ask;
     blocking->result = &reading->stored;
     blocking->result_size = sizeof(reading->stored);
     return store_environment(blocking->store, &reading->read, &blocking->arena, &reading->stored,

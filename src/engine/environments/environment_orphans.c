@@ -79,7 +79,7 @@ static void take_own(OrphanSearch *search, const Engine *engine) {
 /* ---- find ---- */
 
 static int do_find(Blocking *blocking, Err *err) {
-    OrphanSearch *search = (OrphanSearch *)blocking->ask;
+    OrphanSearch *search = blocking->ask;
     blocking->result = &search->found;
     blocking->result_size = sizeof(search->found);
     orphan_search_worktrees(search);
@@ -100,7 +100,7 @@ Op *environment_orphans_find(Engine *engine, const char *project, OpFn fn, void 
 /* ---- judge ---- */
 
 static int do_judge(Blocking *blocking, Err *err) {
-    OrphanSearch *search = (OrphanSearch *)blocking->ask;
+    OrphanSearch *search = blocking->ask;
     Arena *arena = search->arena;
     StoredEnvironments all;
     blocking->result = &search->judged;

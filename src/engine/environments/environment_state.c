@@ -36,7 +36,7 @@ static int add(Blocking *blocking, Exporting *exporting, const char *name, Err *
 }
 
 static int do_export(Blocking *blocking, Err *err) {
-    Exporting *exporting = (Exporting *)blocking->ask;
+    Exporting *exporting = blocking->ask;
     StoredEnvironments all;
     blocking->result = &exporting->state;
     blocking->result_size = sizeof(exporting->state);

@@ -33,7 +33,7 @@ typedef struct Setting {
 } Setting;
 
 static int do_set(Blocking *blocking, Err *err) {
-    Setting *setting = (Setting *)blocking->ask;
+    Setting *setting = blocking->ask;
     EnvironmentRead read = {.key = setting->values.key, .parts = ENVIRONMENT_VALUES};
     blocking->result = &setting->stored;
     blocking->result_size = sizeof(setting->stored);

@@ -190,8 +190,7 @@ bool operation_under_way(const Operation *operation);
 const LifecycleStep *operation_step(const Operation *operation); /* NULL: none is being done */
 /* Blocking work that looks at the operation: of one that is left meanwhile the memory stays until
  * the worker is through. */
-Op *operation_work(Operation *operation, Blocking *blocking, const void *ask, BlockingFn work,
-                   OpFn fn);
+Op *operation_work(Operation *operation, Blocking *blocking, void *ask, BlockingFn work, OpFn fn);
 /* The step that is being done has ended. err NULL: well. */
 void operation_step_ended(Operation *operation, const Err *err);
 void operation_fail(Operation *operation, const Err *err);
@@ -236,16 +235,23 @@ typedef struct StepCommand {
     StrList secrets;
 } StepCommand;
 
+/* What an act has brought; strings live as long as its arena, which the operation takes. */
+typedef struct StepActed {
+    const Value *produced;  /* what its record keeps; NULL: nothing */
+    EnvironmentPorts ports; /* that were drawn */
+} StepActed;
+
 typedef struct StepDoer {
     /* On a worker: `own` and `stands`. */
-    int (*look)(Operation *operation, Arena *arena, StepFound *ret, Err *err);
+    int (*look)(const Operation *operation, Arena *arena, StepFound *ret, Err *err);
     /* What of it only the loop knows; NULL: nothing. */
     void (*look_on_loop)(Operation *operation, StepFound *ret);
-    /* One of the three: on a worker; a command (found on a worker) that is run under a pin; on the
-     * loop, ends with operation_step_ended(). */
-    int (*act)(Operation *operation, Err *err);
+    /* One of the three: on a worker, which leaves the operation as it is, but for `holds`; a
+     * command (found on a worker) that is run under a pin; on the loop, ends with
+     * operation_step_ended(). */
+    int (*act)(Operation *operation, Arena *arena, StepActed *ret, Err *err);
     bool in_store; /* on the worker of the store: it asks it */
-    int (*command)(Operation *operation, Arena *arena, StepCommand *ret, Err *err);
+    int (*command)(const Operation *operation, Arena *arena, StepCommand *ret, Err *err);
     void (*begin)(Operation *operation);
     /* On the loop, when it is done: what it brought goes into the entry. */
     int (*take)(Operation *operation, Err *err);

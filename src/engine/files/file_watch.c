@@ -228,7 +228,7 @@ const char *file_watch_trouble(const FileWatch *watch) {
 FileWatcher *file_watcher_new(Loop *loop) {
     FileWatcher *watcher = xcalloc(1, sizeof(*watcher));
     watcher->loop = loop;
-    watcher->worker = worker_new(loop);
+    watcher->worker = worker_new(loop, 1);
     map_init(&watcher->wds);
     list_init(&watcher->trees);
     return watcher;

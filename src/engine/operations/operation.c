@@ -127,8 +127,7 @@ static void drop_ref(void *arg) {
     operation_unref(arg);
 }
 
-Op *operation_work(Operation *operation, Blocking *blocking, const void *ask, BlockingFn work,
-                   OpFn fn) {
+Op *operation_work(Operation *operation, Blocking *blocking, void *ask, BlockingFn work, OpFn fn) {
     operation->refs++;
     blocking->ask = ask;
     blocking->done = drop_ref;

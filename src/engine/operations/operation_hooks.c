@@ -155,7 +155,7 @@ const char *digest_end(Digest *digest, Arena *arena) {
     return hex;
 }
 
-static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
     Digest *digest = digest_new();
     digest_add_text(digest, step->hook->command);
@@ -185,7 +185,7 @@ static StrList secrets_of(const EnvironmentEntry *entry, Arena *arena) {
     return list;
 }
 
-static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
     StrMap own = hook_variables(operation->config, &operation->entry, step, arena);
     const char **argv = arena_alloc(arena, 4 * sizeof(*argv));

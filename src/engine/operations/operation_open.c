@@ -59,7 +59,7 @@ static void arm_renew(Operation *operation) {
 /* ---- the lease and the entry: one trip to the store ---- */
 
 static int do_open(Blocking *blocking, Err *err) {
-    Operation *operation = (Operation *)blocking->ask;
+    Operation *operation = blocking->ask;
     Opening *opening = arena_alloc(&blocking->arena, sizeof(*opening));
     blocking->result = opening;
     blocking->result_size = sizeof(*opening);

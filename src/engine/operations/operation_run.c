@@ -161,7 +161,7 @@ typedef struct Commanding {
 } Commanding;
 
 static int do_command(Blocking *blocking, Err *err) {
-    Commanding *commanding = (Commanding *)blocking->ask;
+    Commanding *commanding = blocking->ask;
     Operation *operation = commanding->operation;
     blocking->result = &commanding->command;
     blocking->result_size = sizeof(commanding->command);

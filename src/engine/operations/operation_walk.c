@@ -15,7 +15,7 @@ typedef struct Look {
 } Look;
 
 static int do_look(Blocking *blocking, Err *err) {
-    Look *look = (Look *)blocking->ask;
+    Look *look = blocking->ask;
     Operation *operation = look->operation;
     const StepDoer *doer = step_doer(operation_step(operation)->kind);
     blocking->result = look;
@@ -38,8 +38,12 @@ static void skip(Operation *operation, const StepDecision *decision) {
 }
 
 static int do_act(Blocking *blocking, Err *err) {
-    Operation *operation = (Operation *)blocking->ask;
-    return step_doer(operation_step(operation)->kind)->act(operation, err);
+    Operation *operation = blocking->ask;
+    StepActed *acted = arena_alloc(&blocking->arena, sizeof(*acted));
+    *acted = (StepActed){0};
+    blocking->result = acted;
+    blocking->result_size = sizeof(*acted);
+    return step_doer(operation_step(operation)->kind)->act(operation, &blocking->arena, acted, err);
 }
 
 static void act(Operation *operation);
@@ -52,12 +56,19 @@ static void on_act_again(void *arg) {
 
 static void on_acted(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
+    const StepActed *acted = result;
+    Op *call = operation->call;
     operation->call = NULL;
     if (step_doer(operation_step(operation)->kind)->in_store && operation_store_is_away(err)) {
         operation_wait_for_store(operation, err, on_act_again);
         return;
     }
     operation->tries = 0;
+    if (!err) {
+        arena_adopt(&operation->arena, op_arena(call));
+        operation->produced = acted->produced;
+        operation->drawn = acted->ports;
+    }
     operation_step_ended(operation, err);
 }
 

@@ -39,7 +39,7 @@ typedef struct Writing {
 } Writing;
 
 static int do_write(Blocking *blocking, Err *err) {
-    Writing *writing = (Writing *)blocking->ask;
+    Writing *writing = blocking->ask;
     Operation *operation = writing->operation;
     blocking->result = &writing->version;
     blocking->result_size = sizeof(writing->version);

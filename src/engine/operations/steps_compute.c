@@ -68,7 +68,7 @@ ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena) {
 
 /* ---- create_compute ---- */
 
-static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     ComputeLook look = {0};
     Digest *digest = digest_new();
@@ -82,7 +82,7 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     return 0;
 }
 
-static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     ComputeCommand command = {0};
     if (compute_create(&compute_local, &ask, arena, &command, err) < 0)
@@ -126,30 +126,28 @@ void operation_keep_compute(Operation *operation) {
 
 /* ---- check_loss: refuses what nobody could bring back, before anything is undone ---- */
 
-static int check_loss(Operation *operation, Err *err) {
-    Arena arena;
+static int check_loss(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     ComputeLoss loss = {0};
     if (operation->ask.force || operation->ask.keep_worktree)
         return 0;
-    arena_init(&arena);
-    ComputeAsk ask = operation_compute_ask(operation, &arena);
-    StrList own = operation_own_files(operation, &arena);
-    steps_copied_files(operation, &arena, &own);
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    StrList own = operation_own_files(operation, arena);
+    steps_copied_files(operation, arena, &own);
     ask.own = &own;
-    int r = compute_loss(&compute_local, &ask, &arena, &loss, err);
-    if (r == 0 && loss.text)
-        r = err_set(err, ERR_CONFLICT,
-                    "%s has %s, which would be lost; keep it, or delete with --force", ask.path,
-                    loss.text);
-    arena_deinit(&arena);
-    return r;
+    if (compute_loss(&compute_local, &ask, arena, &loss, err) < 0)
+        return -1;
+    if (!loss.text)
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "%s has %s, which would be lost; keep it, or delete with --force", ask.path,
+                   loss.text);
 }
 
 const StepDoer check_loss_doer = {.act = check_loss};
 
 /* ---- destroy_compute ---- */
 
-static int command_destroy(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+static int command_destroy(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     ComputeCommand command = {0};
     ask.managed = ask.managed && !operation->ask.keep_worktree;

@@ -72,7 +72,7 @@ static int read_include(const Operation *operation, Arena *arena, const char **r
     return 0;
 }
 
-static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     const char *text;
     if (read_include(operation, arena, &text, err) < 0)
         return -1;
@@ -87,19 +87,19 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
 /* ---- doing it ---- */
 
 typedef struct Copying {
-    Operation *operation;
+    const Operation *operation;
     WorktreeInclude *include;
     TreeCopy copy;
-    Arena arena;
+    Arena *arena;
     Value *files; /* that were asked for, or match: not what is in them */
 } Copying;
 
 static int bring(Copying *c, const char *path, bool link, Err *err) {
     size_t n = strlen(path);
-    const char *plain = arena_strndup(&c->operation->arena, path, n - (path[n - 1] == '/'));
+    const char *plain = arena_strndup(c->arena, path, n - (path[n - 1] == '/'));
     c->copy.link = link;
     if (value_count(c->files) < NOTED_MOST)
-        value_add(&c->operation->arena, c->files, value_new_string(&c->operation->arena, plain));
+        value_add(c->arena, c->files, value_new_string(c->arena, plain));
     return tree_copy(&c->copy, plain, err);
 }
 
@@ -134,7 +134,7 @@ static int bring_included(Copying *c, Err *err) {
         "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", NULL};
     const StrMap *env = &c->operation->ask.client->env;
     ToolDone done;
-    if (compute_git(&(GitAsk){c->copy.from, env, words, NULL}, &c->arena, &done, err) < 0)
+    if (compute_git(&(GitAsk){c->copy.from, env, words, NULL}, c->arena, &done, err) < 0)
         return -1;
     if (done.cut)
         return err_set(err, ERR_LIMIT, "git ignores too many files in %s", c->copy.from);
@@ -151,30 +151,28 @@ static int bring_all(Copying *c, Err *err) {
     for (size_t i = 0; i < asked->n; i++)
         if (bring(c, asked->at[i], false, err) < 0)
             return err_in(err, "--copy %s", asked->at[i]);
-    if (read_include(c->operation, &c->arena, &text, err) < 0)
+    if (read_include(c->operation, c->arena, &text, err) < 0)
         return -1;
     c->include = worktree_include_parse(text, strlen(text));
     return *text ? bring_included(c, err) : 0;
 }
 
-static int act(Operation *operation, Err *err) {
-    Arena *arena = &operation->arena;
+static int act(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     Value *kept = value_new(arena, VALUE_MAP), *asked = value_new(arena, VALUE_LIST);
     Copying c = {
         .operation = operation,
+        .arena = arena,
         .copy = {.from = operation->config->root, .to = entry_root(&operation->entry)},
         .files = value_new(arena, VALUE_LIST),
     };
-    arena_init(&c.arena);
     int r = bring_all(&c, err);
     worktree_include_free(c.include);
-    arena_deinit(&c.arena);
     for (size_t i = 0; i < operation->ask.copy.n; i++)
         value_add(arena, asked, value_new_string(arena, operation->ask.copy.at[i]));
     value_set(arena, kept, "files", c.files);
     value_set(arena, kept, "asked", asked);
     value_set(arena, kept, "copied", value_new_int(arena, (int64_t)c.copy.files));
-    operation->produced = kept;
+    ret->produced = kept;
     return r;
 }
 

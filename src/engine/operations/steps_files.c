@@ -148,7 +148,7 @@ static int write_files(const Operation *operation, const WantedFiles *files, Err
 
 /* ---- build_manifest, write_manifest ---- */
 
-static int look_manifest(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+static int look_manifest(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     WantedFiles files;
     if (want_manifest(operation, arena, &files, err) < 0)
         return -1;
@@ -156,18 +156,14 @@ static int look_manifest(Operation *operation, Arena *arena, StepFound *ret, Err
     return 0;
 }
 
-static int build_manifest(Operation *operation, Err *err) {
+static int build_manifest(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     return 0; /* that it could be looked at says that it can be built */
 }
 
-static int write_manifest(Operation *operation, Err *err) {
-    Arena arena;
+static int write_manifest(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     WantedFiles files;
-    arena_init(&arena);
-    int r = want_manifest(operation, &arena, &files, err);
-    r = r < 0 ? r : write_files(operation, &files, err);
-    arena_deinit(&arena);
-    return r;
+    int r = want_manifest(operation, arena, &files, err);
+    return r < 0 ? r : write_files(operation, &files, err);
 }
 
 const StepDoer build_manifest_doer = {.look = look_manifest, .act = build_manifest};
@@ -175,7 +171,7 @@ const StepDoer write_manifest_doer = {.look = look_manifest, .act = write_manife
 
 /* ---- generate_env ---- */
 
-static int look_env(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+static int look_env(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     WantedFiles files;
     if (want_env_files(operation, arena, &files, err) < 0)
         return -1;
@@ -183,14 +179,10 @@ static int look_env(Operation *operation, Arena *arena, StepFound *ret, Err *err
     return 0;
 }
 
-static int write_env(Operation *operation, Err *err) {
-    Arena arena;
+static int write_env(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     WantedFiles files;
-    arena_init(&arena);
-    int r = want_env_files(operation, &arena, &files, err);
-    r = r < 0 ? r : write_files(operation, &files, err);
-    arena_deinit(&arena);
-    return r;
+    int r = want_env_files(operation, arena, &files, err);
+    return r < 0 ? r : write_files(operation, &files, err);
 }
 
 const StepDoer generate_env_doer = {.look = look_env, .act = write_env};
@@ -231,16 +223,13 @@ StrList operation_own_files(const Operation *operation, Arena *arena) {
     return files;
 }
 
-static int cleanup(Operation *operation, Err *err) {
-    Arena arena;
-    arena_init(&arena);
+static int cleanup(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     StrList files = {0};
     int r = 0;
     if (*entry_root(&operation->entry) && access(entry_root(&operation->entry), F_OK) == 0)
-        files = operation_own_files(operation, &arena);
+        files = operation_own_files(operation, arena);
     for (size_t i = 0; i < files.n && r == 0; i++)
         r = put(operation, &(ComputeFile){.path = files.at[i]}, err);
-    arena_deinit(&arena);
     return r;
 }
 

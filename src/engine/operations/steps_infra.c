@@ -16,7 +16,7 @@ static void digest_file(const char *path, Digest *digest) {
         digest_add(digest, text, size);
 }
 
-static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     const Compute *compute = compute_of(operation->entry.compute);
     ComputeLook look = {0};
@@ -37,7 +37,7 @@ static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     return 0;
 }
 
-static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     ComputeCommand command = {0};
     if (compute_start(compute_of(operation->entry.compute), &ask, arena, &command, err) < 0)
@@ -46,7 +46,7 @@ static int command(Operation *operation, Arena *arena, StepCommand *ret, Err *er
     return 0;
 }
 
-static int command_stop(Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+static int command_stop(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     ComputeCommand command = {0};
     if (compute_stop(compute_of(operation->entry.compute), &ask, arena, &command, err) < 0)

@@ -75,7 +75,7 @@ static bool has_all(const EnvironmentEntry *entry, const StrList *names) {
     return all;
 }
 
-static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     StrList names = names_of(operation->config, arena);
     ret->own = digest_names(operation->config, &names, arena);
     ret->stands = has_all(&operation->entry, &names);
@@ -94,11 +94,10 @@ static bool is_free(void *arg, uint16_t port) {
     return operation_hold_port(operation, port);
 }
 
-static int act(Operation *operation, Err *err) {
-    Arena *arena = &operation->arena;
+static int act(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     const Config *config = operation->config;
     StrList names = names_of(config, arena);
-    EnvironmentPorts ports;
+    EnvironmentPorts *ports = &ret->ports;
     uint32_t block;
     PortBlockClaim claim = {.key = operation->lease.key,
                             .wanted = port_block_of(operation->entry.name),
@@ -106,14 +105,13 @@ static int act(Operation *operation, Err *err) {
     if (store_port_block(operation->engine->options.store, &claim, &block, err) < 0 ||
         port_block_draw(
             &(PortBlockAsk){.names = &names, .block = block, .is_free = is_free, .arg = operation},
-            arena, &ports, err) < 0)
+            arena, ports, err) < 0)
         return -1;
-    for (size_t i = 0; i < ports.n; i++) {
-        int64_t fixed = fixed_port(config, ports.at[i].name, arena);
+    for (size_t i = 0; i < ports->n; i++) {
+        int64_t fixed = fixed_port(config, ports->at[i].name, arena);
         if (fixed > 0)
-            ports.at[i].port = fixed;
+            ports->at[i].port = fixed;
     }
-    operation->drawn = ports;
     return 0;
 }
 

@@ -189,7 +189,7 @@ static void begin(Operation *operation) {
 }
 
 /* On a worker: what they are made from. Whether they run is looked at on the loop. */
-static int look(Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     AUTO_FREE char *file = file_of(operation);
     Digest *digest = digest_new();
     digest_add_text(digest, file);

@@ -2,7 +2,7 @@
 /* remove_state: the last step. */
 #include "engine/operations/steps.h"
 
-static int act(Operation *operation, Err *err) {
+static int act(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     return store_environment_remove(operation->engine->options.store, operation->lease.key,
                                     operation->lease.token, err);
 }

@@ -77,7 +77,7 @@ static InputsLook *look(Loop *loop, Worker *worker, Answer *answer) {
 TEST(who_has_no_time_to_look_says_so)
 {
     Loop *loop = loop_new();
-    Worker *worker = worker_new(loop);
+    Worker *worker = worker_new(loop, 1);
     Answer answer = {0}, none = {0};
     int gate[2];
     ASSERT(pipe(gate) == 0);

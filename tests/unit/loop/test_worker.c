@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker's thread: order, its bound, and its end. */
+/* The worker's threads: order, how many, its bound, and its end. */
 #include "harness/test.h"
 
+#include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -27,7 +29,7 @@ typedef struct Letter {
 static Stage *stage_new(void) {
     Stage *stage = calloc(1, sizeof(*stage));
     stage->loop = loop_new();
-    stage->worker = worker_new(stage->loop);
+    stage->worker = worker_new(stage->loop, 1);
     stage->main = pthread_self();
     ASSERT(pipe(stage->gate) == 0);
     return stage;
@@ -142,6 +144,79 @@ TEST(the_queue_is_bounded)
     ASSERT(write(s->gate[1], "x", 1) == 1);
     loop_run(s->loop);
     CHECK_STR(s->did, "a");
+    stage_free(s);
+}
+
+/* ---- more than one thread ---- */
+
+static void meet(void *arg) {
+    pthread_barrier_wait(arg);
+}
+
+static void work_of_nobody(void *arg) {
+}
+
+static int threads_of_this_process(void) {
+    int n = 0;
+    DIR *dir = opendir("/proc/self/task");
+    ASSERT(dir);
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        n += entry->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+static void count(void *arg) {
+    ++*(int *)arg;
+}
+
+TEST(pieces_of_a_wide_worker_are_done_at_once)
+{
+    Loop *loop = loop_new();
+    Worker *worker = worker_new(loop, 3);
+    pthread_barrier_t together;
+    ASSERT(pthread_barrier_init(&together, NULL, 3) == 0);
+    for (int i = 0; i < 6; i++)
+        ASSERT(worker_run(worker, meet, NULL, &together, NULL) == 0);
+    loop_run(loop); /* ends: each three of them have met */
+    worker_free(worker);
+    pthread_barrier_destroy(&together);
+    loop_free(loop);
+}
+
+TEST(a_wide_worker_starts_no_thread_that_has_nothing_to_do)
+{
+    Loop *loop = loop_new();
+    Worker *worker = worker_new(loop, WORKER_THREADS_MAX);
+    int told = 0;
+    for (int i = 1; i <= 20; i++) {
+        ASSERT(worker_run(worker, work_of_nobody, count, &told, NULL) == 0);
+        loop_run(loop);
+        CHECK_EQ(told, i);
+    }
+    CHECK_EQ(threads_of_this_process(), 2);
+    worker_free(worker);
+    loop_free(loop);
+}
+
+static void wait_until_it_leaves(void *arg) {
+    Stage *stage = arg;
+    struct pollfd fd = {worker_leaving_fd(), POLLIN, 0};
+    CHECK(!worker_is_leaving());
+    ASSERT(write(stage->gate[1], "x", 1) == 1);
+    CHECK_EQ(poll(&fd, 1, -1), 1);
+    CHECK(worker_is_leaving());
+}
+
+TEST(work_hears_that_its_worker_leaves)
+{
+    Stage *s = stage_new();
+    char byte;
+    CHECK_EQ(worker_leaving_fd(), -1);
+    CHECK(!worker_is_leaving());
+    ASSERT(worker_run(s->worker, wait_until_it_leaves, NULL, s, NULL) == 0);
+    ASSERT(read(s->gate[0], &byte, 1) == 1);
+    s->worker = worker_free(s->worker);
     stage_free(s);
 }
 
