@@ -1,41 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/environment_copy.h"
 
-static const char *copy(const char *text, Arena *arena) {
-    return text ? arena_strdup(arena, text) : NULL;
+/* Texts that were another's become the arena's; NULL stays NULL. */
+static void own(Arena *arena, const char **const *texts) {
+    for (; *texts; texts++)
+        if (**texts)
+            **texts = arena_strdup(arena, **texts);
 }
+
+#define OWN(arena, ...) own(arena, (const char **const[]){__VA_ARGS__, NULL})
 
 Checkpoint checkpoint_copy(const Checkpoint *checkpoint, Arena *arena) {
     Checkpoint c = *checkpoint;
-    c.name = copy(c.name, arena);
-    c.machine = copy(c.machine, arena);
-    c.error = copy(c.error, arena);
+    OWN(arena, &c.name, &c.machine, &c.error, &c.inputs);
     c.outputs = value_copy(c.outputs, arena);
-    c.inputs = copy(c.inputs, arena);
     c.unknown = value_copy(c.unknown, arena);
     return c;
 }
 
 AuditEntry audit_copy(const AuditEntry *entry, Arena *arena) {
     AuditEntry c = *entry;
-    c.step = copy(c.step, arena);
-    c.action = copy(c.action, arena);
-    c.machine = copy(c.machine, arena);
-    c.message = copy(c.message, arena);
-    c.error = copy(c.error, arena);
-    c.user = copy(c.user, arena);
+    OWN(arena, &c.step, &c.action, &c.machine, &c.message, &c.error, &c.user);
+    c.unknown = value_copy(c.unknown, arena);
     return c;
 }
 
 EnvironmentKey environment_key_copy(EnvironmentKey key, Arena *arena) {
-    return (EnvironmentKey){copy(key.project, arena), copy(key.name, arena)};
+    OWN(arena, &key.project, &key.name);
+    return key;
 }
 
 EnvironmentLease environment_lease_copy(const EnvironmentLease *lease, Arena *arena) {
     EnvironmentLease c = *lease;
-    c.key = environment_key_copy(c.key, arena);
-    c.holder = copy(c.holder, arena);
-    c.doing = copy(c.doing, arena);
+    OWN(arena, &c.key.project, &c.key.name, &c.holder, &c.doing);
     return c;
 }
 
@@ -43,11 +40,7 @@ static ComputeAccess *copy_compute(const ComputeAccess *compute, Arena *arena) {
     if (!compute)
         return NULL;
     ComputeAccess *c = arena_dup(arena, compute, sizeof(*compute));
-    c->type = copy(c->type, arena);
-    c->path = copy(c->path, arena);
-    c->host = copy(c->host, arena);
-    c->user = copy(c->user, arena);
-    c->root = copy(c->root, arena);
+    OWN(arena, &c->type, &c->path, &c->host, &c->user, &c->root);
     c->unknown = value_copy(c->unknown, arena);
     return c;
 }
@@ -55,13 +48,13 @@ static ComputeAccess *copy_compute(const ComputeAccess *compute, Arena *arena) {
 static void copy_ports(EnvironmentPorts *ports, Arena *arena) {
     ports->at = arena_dup(arena, ports->at, ports->n * sizeof(*ports->at));
     for (size_t i = 0; i < ports->n; i++)
-        ports->at[i].name = copy(ports->at[i].name, arena);
+        OWN(arena, &ports->at[i].name);
 }
 
 static void copy_outputs(EnvironmentOutputs *outputs, Arena *arena) {
     outputs->at = arena_dup(arena, outputs->at, outputs->n * sizeof(*outputs->at));
     for (size_t i = 0; i < outputs->n; i++) {
-        outputs->at[i].service = copy(outputs->at[i].service, arena);
+        OWN(arena, &outputs->at[i].service);
         outputs->at[i].values = strmap_copy(&outputs->at[i].values, arena);
     }
 }
@@ -69,7 +62,7 @@ static void copy_outputs(EnvironmentOutputs *outputs, Arena *arena) {
 static void copy_strings(StrList *list, Arena *arena) {
     list->at = arena_dup(arena, list->at, list->n * sizeof(*list->at));
     for (size_t i = 0; i < list->n; i++)
-        list->at[i] = copy(list->at[i], arena);
+        OWN(arena, &list->at[i]);
 }
 
 static void copy_steps(Checkpoints *steps, Arena *arena) {
@@ -97,13 +90,7 @@ static void drop_parts(EnvironmentEntry *entry, unsigned parts) {
 EnvironmentEntry entry_copy(const EnvironmentEntry *entry, unsigned parts, Arena *arena) {
     EnvironmentEntry c = *entry;
     drop_parts(&c, parts);
-    c.name = copy(c.name, arena);
-    c.mode = copy(c.mode, arena);
-    c.branch = copy(c.branch, arena);
-    c.uid = copy(c.uid, arena);
-    c.base = copy(c.base, arena);
-    c.failed_step = copy(c.failed_step, arena);
-    c.error = copy(c.error, arena);
+    OWN(arena, &c.name, &c.mode, &c.branch, &c.uid, &c.base, &c.failed_step, &c.error);
     c.compute = copy_compute(c.compute, arena);
     copy_ports(&c.ports, arena);
     copy_outputs(&c.outputs, arena);

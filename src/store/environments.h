@@ -83,6 +83,9 @@ typedef struct EnvironmentAdd {
     const char *project;
     const EnvironmentEntry *at;
     size_t n;
+    /* Of each the block that its ports are of: its own from now on, unless another has it; -1: of
+     * none. NULL: all of none */
+    const int64_t *blocks;
 } EnvironmentAdd;
 MUST int store_environments_add(Store *store, const EnvironmentAdd *add, Err *err);
 /* With its checkpoints, key-values and port block; its audit log stays, for the next of its name

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/sys.h"
 #include "engine/environments/environments_inside.h"
 #include "plan/port_block.h"
 #include "store/environment_copy.h"
@@ -63,7 +62,8 @@ Op *environments_export(Engine *engine, const char *project, bool audit, OpFn fn
 
 /* ---- import ---- */
 
-/* The block that its ports are of; -1: they are of none. */
+/* The block that its ports are of, so that nobody else draws from it; -1: they are of none. One
+ * that another has already is shared: the ports are what they are. */
 static int64_t block_of(const EnvironmentEntry *entry) {
     int64_t last = PORT_BLOCK_FIRST + PORT_BLOCKS * PORT_BLOCK_SIZE;
     for (size_t i = 0; i < entry->ports.n; i++) {
@@ -74,29 +74,13 @@ static int64_t block_of(const EnvironmentEntry *entry) {
     return -1;
 }
 
-/* So that nobody else draws from it. One that another has already is shared: the ports are what
- * they are. */
-static int claim_blocks(Store *store, const EnvironmentAdd *added, Err *err) {
-    for (size_t i = 0; i < added->n; i++) {
-        int64_t block = block_of(&added->at[i]);
-        uint32_t got;
-        PortBlockClaim claim = {.key = {added->project, added->at[i].name},
-                                .wanted = (uint32_t)block,
-                                .n = PORT_BLOCKS};
-        if (block >= 0 && store_port_block(store, &claim, &got, err) < 0 && err->kind != ERR_LIMIT)
-            return -1;
-    }
-    return 0;
-}
-
 static int do_import(Blocking *blocking, Err *err) {
     const EnvironmentAdd *added = blocking->ask;
     if (access(added->project, F_OK) < 0)
         return err_set(err, ERR_NOT_FOUND, "there is no %s: %s", added->project, strerror(errno));
     if (store_environments_add(blocking->store, added, err) < 0)
         return err_in(err, "nothing was imported");
-    sys_point("env-imported");
-    return claim_blocks(blocking->store, added, err);
+    return 0;
 }
 
 Op *environments_import(Engine *engine, const char *project, const EnvironmentState *state, OpFn fn,
@@ -105,6 +89,7 @@ Op *environments_import(Engine *engine, const char *project, const EnvironmentSt
     Arena *arena = &blocking->arena;
     size_t n = state->environments.n;
     EnvironmentEntry *entries = arena_alloc(arena, (n + 1) * sizeof(*entries));
+    int64_t *blocks = arena_alloc(arena, (n + 1) * sizeof(*blocks));
     EnvironmentAdd *added = arena_alloc(arena, sizeof(*added));
     AuditEntry imported = {.time_ns = loop_wall_us(engine->loop) * 1000,
                            .step = "",
@@ -119,8 +104,10 @@ Op *environments_import(Engine *engine, const char *project, const EnvironmentSt
             log[k] = entry->audit.at[k];
         log[entry->audit.n] = imported;
         entry->audit = (AuditLog){log, entry->audit.n + 1};
+        blocks[i] = block_of(entry);
     }
-    *added = (EnvironmentAdd){arena_strdup(arena, project), entries, n};
+    *added = (EnvironmentAdd){
+        .project = arena_strdup(arena, project), .at = entries, .n = n, .blocks = blocks};
     blocking->ask = added;
     return blocking_run(blocking, do_import, fn, arg);
 }

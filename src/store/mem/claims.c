@@ -99,6 +99,11 @@ static void take(MemStore *m, EnvironmentKey key, uint32_t number) {
     VEC_PUSH(m->blocks, block);
 }
 
+void mem_port_block_take(MemStore *m, EnvironmentKey key, uint32_t block) {
+    if (!is_taken(m, block))
+        take(m, key, block);
+}
+
 static int by_block(const void *a, const void *b) {
     return (int)((const PortBlock *)a)->block - (int)((const PortBlock *)b)->block;
 }

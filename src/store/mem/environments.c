@@ -154,6 +154,8 @@ int mem_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
             mem_environment_values(store, &(EnvironmentValues){.key = key, .set = &entry->values},
                                    err) < 0)
             return -1;
+        if (add->blocks && add->blocks[i] >= 0)
+            mem_port_block_take(m, key, (uint32_t)add->blocks[i]);
     }
     return 0;
 }

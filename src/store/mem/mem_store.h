@@ -63,4 +63,5 @@ int mem_environment_release(Store *, const EnvironmentLease *, Err *);
 MUST int mem_token_check(MemStore *, EnvironmentKey, int64_t token, Err *);
 int mem_port_block(Store *, const PortBlockClaim *, uint32_t *ret, Err *);
 int mem_port_blocks(Store *, Arena *, PortBlocksTaken *ret, Err *);
+void mem_port_block_take(MemStore *, EnvironmentKey, uint32_t block); /* unless another has it */
 void mem_port_block_free(MemStore *, EnvironmentKey);

@@ -42,10 +42,11 @@ static int say_system(Database *d, int code, Err *err) {
 }
 
 int database_damaged(const Database *d, const char *what, Err *err) {
-    return err_set(err, ERR_UNAVAILABLE,
-                   "%s is damaged (%.200s) and was left as it is; move it away, and ports are "
-                   "drawn anew",
-                   d->path, what);
+    return err_set(
+        err, ERR_UNAVAILABLE,
+        "%s is damaged (%.150s) and was left as it is; put a sound copy in its place, or "
+        "move it away and begin with an empty one",
+        d->path, what);
 }
 
 int database_fail(Database *d, Err *err) {
@@ -125,6 +126,7 @@ static int open_now(Database *d, Err *err) {
         wait_a_little(times);
     }
     d->opened_and_written++;
+    d->used = true;
     return 0;
 }
 
@@ -137,20 +139,17 @@ static int check_place(Database *d, Err *err) {
     int moved = 0;
     if (d->db)
         sqlite3_file_control(d->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-    if (moved) {
+    if (moved)
         shut(d);
-        d->lost = missing(d);
-        if (!d->lost)
-            return err_set(err, ERR_UNAVAILABLE,
-                           "%s was replaced while it was in use; from now on the new one is read",
-                           d->path);
-    }
-    if (d->lost && missing(d))
+    if (d->used && missing(d))
         return err_set(err, ERR_UNAVAILABLE,
                        "%s was deleted while it was in use, and is not made anew; put it back, or "
                        "begin with an empty one: thole server stop",
                        d->path);
-    d->lost = false;
+    if (moved)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "%s was replaced while it was in use; from now on the new one is read",
+                       d->path);
     return 0;
 }
 
@@ -163,7 +162,7 @@ int database_open(Database *d, Err *err) {
 }
 
 bool database_absent(const Database *d) {
-    return !d->db && !d->lost && missing(d);
+    return !d->used && missing(d);
 }
 
 int database_change(Database *d, int64_t *ret, Err *err) {
@@ -173,11 +172,7 @@ int database_change(Database *d, int64_t *ret, Err *err) {
     if (!database_absent(d)) {
         if (database_open(d, err) < 0 || query_begin(&q, d, sql, err) < 0)
             return -1;
-        int r = query_step(&q, err);
-        if (r > 0)
-            others = query_get_int(&q);
-        query_end(&q);
-        if (r < 0)
+        if (query_number(&q, &others, err) < 0)
             return -1;
     }
     *ret = (d->opened_and_written << 32) + (others & 0xffffffff);
@@ -267,6 +262,31 @@ int query_run(Query *q, Err *err) {
     int r = query_step(q, err);
     query_end(q);
     return r < 0 ? -1 : 0;
+}
+
+int query_number(Query *q, int64_t *ret, Err *err) {
+    int r = query_step(q, err);
+    if (r > 0)
+        *ret = query_get_int(q);
+    query_end(q);
+    return r;
+}
+
+int query_rows(Query *q, const RowKind *kind, Arena *arena, Rows *ret, Err *err) {
+    Rows rows = {0};
+    size_t cap = 0;
+    int r;
+    while ((r = query_step(q, err)) > 0) {
+        rows.at = arena_grow(arena, rows.at, rows.n, &cap, kind->size);
+        char *room = (char *)rows.at + rows.n++ * kind->size;
+        memset(room, 0, kind->size);
+        if ((r = kind->read(q, arena, room, err)) < 0)
+            break;
+    }
+    query_end(q);
+    if (r == 0)
+        *ret = rows;
+    return r;
 }
 
 const char *query_get_text(Query *q, Arena *arena) {

@@ -28,7 +28,7 @@ typedef struct Database {
     int64_t busy_since_ms;      /* of the call that waits */
     bool busy;                  /* why the last failure was one */
     bool doubtful;              /* opened anew by the next call: what failed may work then */
-    bool lost;                  /* it was deleted while it was open */
+    bool used;                  /* it was open: it is not made anew if it is missing */
     int64_t opened_and_written; /* by us; a part of database_change */
 } Database;
 
@@ -37,7 +37,7 @@ void database_deinit(Database *d);
 
 /* Open, and still the file of that name; made if it is missing. */
 MUST int database_open(Database *d, Err *err);
-/* There is no file: it holds nothing, and need not be made for that. */
+/* There never was a file: it holds nothing, and need not be made for that. */
 bool database_absent(const Database *d);
 /* As store_change. */
 MUST int database_change(Database *d, int64_t *ret, Err *err);
@@ -70,6 +70,19 @@ void query_int(Query *q, int64_t number);
 /* 1: a row, 0: no more, -1. */
 MUST int query_step(Query *q, Err *err);
 MUST int query_run(Query *q, Err *err); /* steps once, and ends */
+/* Ends with the one number of its row: 1, or 0: there is no row, -1. */
+MUST int query_number(Query *q, int64_t *ret, Err *err);
 /* The next column of the row. */
 const char *query_get_text(Query *q, Arena *arena); /* NULL: NULL */
 int64_t query_get_int(Query *q);
+
+typedef struct Rows {
+    void *at;
+    size_t n;
+} Rows;
+typedef struct RowKind {
+    size_t size;
+    int (*read)(Query *q, Arena *arena, void *room, Err *err); /* `room` is zeroed */
+} RowKind;
+/* Ends with all its rows. */
+MUST int query_rows(Query *q, const RowKind *kind, Arena *arena, Rows *ret, Err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who works on which environment. */
+#include "store/environment_copy.h"
 #include "store/environment_rules.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -9,14 +10,11 @@ static int read_lease(Database *d, EnvironmentKey key, Arena *arena, Environment
     static const char sql[] = "SELECT holder, doing, token, expires_ms FROM environment_lease"
                               " WHERE project = ? AND name = ?";
     Query q;
-    if (query_begin(&q, d, sql, err) < 0)
+    if (sqlite_query_of(&q, d, sql, key, err) < 0)
         return -1;
-    query_text(&q, key.project);
-    query_text(&q, key.name);
     int r = query_step(&q, err);
     if (r > 0) {
-        *ret = (EnvironmentLease){
-            .key = {arena_strdup(arena, key.project), arena_strdup(arena, key.name)}};
+        *ret = (EnvironmentLease){.key = environment_key_copy(key, arena)};
         ret->holder = query_get_text(&q, arena);
         ret->doing = query_get_text(&q, arena);
         ret->token = query_get_int(&q);
@@ -27,24 +25,15 @@ static int read_lease(Database *d, EnvironmentKey key, Arena *arena, Environment
 }
 
 static int draw_token(Database *d, int64_t *ret, Err *err) {
-    Query q;
-    if (query_begin(&q, d, "UPDATE counter SET token = token + 1 RETURNING token", err) < 0)
-        return -1;
-    int r = query_step(&q, err);
-    if (r > 0)
-        *ret = query_get_int(&q);
-    query_end(&q);
-    return r > 0 ? 0 : r == 0 ? database_damaged(d, "counter is empty", err) : -1;
+    return sqlite_counter(d, "UPDATE counter SET token = token + 1 RETURNING token", ret, err);
 }
 
 static int put_lease(Database *d, const EnvironmentLease *lease, Err *err) {
     static const char sql[] = "REPLACE INTO environment_lease(project, name, holder, doing, token,"
                               " expires_ms) VALUES(?, ?, ?, ?, ?, ?)";
     Query q;
-    if (query_begin(&q, d, sql, err) < 0)
+    if (sqlite_query_of(&q, d, sql, lease->key, err) < 0)
         return -1;
-    query_text(&q, lease->key.project);
-    query_text(&q, lease->key.name);
     query_text(&q, lease->holder);
     query_text(&q, lease->doing);
     query_int(&q, lease->token);
@@ -99,14 +88,13 @@ int sqlite_token_check(Database *d, EnvironmentKey key, int64_t token, Err *err)
 }
 
 static int renew(Database *d, const EnvironmentLease *lease, int64_t expires_ms, Err *err) {
-    static const char sql[] = "UPDATE environment_lease SET expires_ms = ?"
-                              " WHERE project = ? AND name = ?";
+    static const char sql[] = "UPDATE environment_lease SET expires_ms = ?3"
+                              " WHERE project = ?1 AND name = ?2";
     Query q;
-    if (check_mine(d, lease->key, lease->token, err) < 0 || query_begin(&q, d, sql, err) < 0)
+    if (check_mine(d, lease->key, lease->token, err) < 0 ||
+        sqlite_query_of(&q, d, sql, lease->key, err) < 0)
         return -1;
     query_int(&q, expires_ms);
-    query_text(&q, lease->key.project);
-    query_text(&q, lease->key.name);
     return query_run(&q, err);
 }
 
@@ -130,11 +118,7 @@ static int let_go(Database *d, const EnvironmentLease *lease, Err *err) {
     arena_deinit(&arena);
     if (r <= 0)
         return r;
-    if (query_begin(&q, d, sql, err) < 0)
-        return -1;
-    query_text(&q, lease->key.project);
-    query_text(&q, lease->key.name);
-    return query_run(&q, err);
+    return sqlite_query_of(&q, d, sql, lease->key, err) < 0 ? -1 : query_run(&q, err);
 }
 
 int sqlite_environment_release(Store *store, const EnvironmentLease *lease, Err *err) {

@@ -4,10 +4,10 @@
 #include "store/sqlite/entry_json.h"
 #include "store/sqlite/sqlite_store.h"
 
-#define COLUMNS                                                                        \
-    "id, project, name, version, change, uid, mode, branch, base, status, created_ns," \
-    " updated_ns, expires_ns, failed_step, error, compute_type, compute_path,"         \
-    " compute_host, compute_user, compute_root, compute_managed, compute_unknown,"     \
+#define COLUMNS                                                                    \
+    "project, name, version, change, uid, mode, branch, base, status, created_ns," \
+    " updated_ns, expires_ns, failed_step, error, compute_type, compute_path,"     \
+    " compute_host, compute_user, compute_root, compute_managed, compute_unknown," \
     " ports, outputs, services, unknown"
 
 static ComputeAccess *read_compute(Query *q, Arena *arena, EntryTexts *texts) {
@@ -23,11 +23,11 @@ static ComputeAccess *read_compute(Query *q, Arena *arena, EntryTexts *texts) {
 }
 
 /* COLUMNS. */
-static int read_row(Query *q, Arena *arena, int64_t *ret_id, StoredEnvironment *ret, Err *err) {
+static int read_row(Query *q, Arena *arena, void *room, Err *err) {
+    StoredEnvironment *ret = room;
     EnvironmentEntry *entry = &ret->entry;
     EntryTexts texts = {0};
-    *ret = (StoredEnvironment){0};
-    *ret_id = query_get_int(q);
+    Err why;
     ret->project = query_get_text(q, arena);
     entry->name = query_get_text(q, arena);
     ret->version = query_get_int(q);
@@ -48,29 +48,51 @@ static int read_row(Query *q, Arena *arena, int64_t *ret_id, StoredEnvironment *
     texts.services = query_get_text(q, arena);
     texts.unknown = query_get_text(q, arena);
     if (!status || environment_status_parse(status, &entry->status) < 0)
-        err_set(err, ERR_UNAVAILABLE, "status: %s is none", status ? status : "NULL");
-    else if (entry_texts_read(&texts, arena, entry, err) == 0)
+        err_set(&why, ERR_UNAVAILABLE, "status: %s is none", status ? status : "NULL");
+    else if (entry_texts_read(&texts, arena, entry, &why) == 0)
         return 0;
-    err_in(err, "environment '%s'", entry->name);
-    Err why = err ? *err : (Err){0};
+    err_in(&why, "environment '%s'", entry->name);
     return database_damaged(q->database, why.msg, err);
 }
 
-/* ---- the list ---- */
+static const RowKind entries = {sizeof(StoredEnvironment), read_row};
 
-/* The last change there was, and the last of what is forgotten. */
-static int read_changes(Database *d, int64_t *ret_now, int64_t *ret_forgotten, Err *err) {
-    Query q;
-    if (query_begin(&q, d, "SELECT change, forgotten FROM counter", err) < 0)
+/* ---- shared ---- */
+
+int sqlite_query_of(Query *q, Database *d, const char *sql, EnvironmentKey key, Err *err) {
+    if (query_begin(q, d, sql, err) < 0)
         return -1;
-    int r = query_step(&q, err);
-    if (r > 0) {
-        *ret_now = query_get_int(&q);
-        *ret_forgotten = query_get_int(&q);
-    }
-    query_end(&q);
+    query_text(q, key.project);
+    query_text(q, key.name);
+    return 0;
+}
+
+int sqlite_counter(Database *d, const char *sql, int64_t *ret, Err *err) {
+    Query q;
+    if (query_begin(&q, d, sql, err) < 0)
+        return -1;
+    int r = query_number(&q, ret, err);
     return r > 0 ? 0 : r == 0 ? database_damaged(d, "counter is empty", err) : -1;
 }
+
+int sqlite_row(Database *d, EnvironmentKey key, EnvironmentRow *ret, Err *err) {
+    static const char sql[] =
+        "SELECT id, version, removed FROM environment WHERE project = ? AND name = ?";
+    Query q;
+    if (sqlite_query_of(&q, d, sql, key, err) < 0)
+        return -1;
+    int r = query_step(&q, err);
+    *ret = (EnvironmentRow){0};
+    if (r > 0) {
+        ret->id = query_get_int(&q);
+        ret->version = query_get_int(&q);
+        ret->there = query_get_int(&q) == 0;
+    }
+    query_end(&q);
+    return r;
+}
+
+/* ---- the list ---- */
 
 static int read_entries(Database *d, int64_t since, Arena *arena, StoredEnvironments *ret,
                         Err *err) {
@@ -80,46 +102,46 @@ static int read_entries(Database *d, int64_t since, Arena *arena, StoredEnvironm
         "SELECT " COLUMNS " FROM environment INDEXED BY environment_change"
         " WHERE change > ? AND NOT removed ORDER BY project, name";
     Query q;
-    size_t cap = 0;
-    int64_t id;
-    int r;
+    Rows rows;
     if (query_begin(&q, d, ret->whole ? whole : changed, err) < 0)
         return -1;
     if (!ret->whole)
         query_int(&q, since);
-    while ((r = query_step(&q, err)) > 0) {
-        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
-        if ((r = read_row(&q, arena, &id, &ret->at[ret->n++], err)) < 0)
-            break;
-    }
-    query_end(&q);
-    return r;
+    if (query_rows(&q, &entries, arena, &rows, err) < 0)
+        return -1;
+    ret->at = rows.at;
+    ret->n = rows.n;
+    return 0;
+}
+
+static int read_key(Query *q, Arena *arena, void *room, Err *err) {
+    EnvironmentKey *key = room;
+    key->project = query_get_text(q, arena);
+    key->name = query_get_text(q, arena);
+    return 0;
 }
 
 static int read_removed(Database *d, int64_t since, Arena *arena, StoredEnvironments *ret,
                         Err *err) {
+    static const RowKind kind = {sizeof(*ret->removed.at), read_key};
     static const char sql[] = "SELECT project, name FROM environment INDEXED BY environment_change"
                               " WHERE change > ? AND removed ORDER BY project, name";
     Query q;
-    size_t cap = 0;
-    int r;
+    Rows rows;
     if (query_begin(&q, d, sql, err) < 0)
         return -1;
     query_int(&q, since);
-    while ((r = query_step(&q, err)) > 0) {
-        ret->removed.at =
-            arena_grow(arena, ret->removed.at, ret->removed.n, &cap, sizeof(*ret->removed.at));
-        EnvironmentKey *key = &ret->removed.at[ret->removed.n++];
-        key->project = query_get_text(&q, arena);
-        key->name = query_get_text(&q, arena);
-    }
-    query_end(&q);
-    return r;
+    if (query_rows(&q, &kind, arena, &rows, err) < 0)
+        return -1;
+    ret->removed.at = rows.at;
+    ret->removed.n = rows.n;
+    return 0;
 }
 
 static int read_list(Database *d, int64_t since, Arena *arena, StoredEnvironments *ret, Err *err) {
     int64_t forgotten = 0;
-    if (read_changes(d, &ret->change, &forgotten, err) < 0)
+    if (sqlite_counter(d, "SELECT change FROM counter", &ret->change, err) < 0 ||
+        sqlite_counter(d, "SELECT forgotten FROM counter", &forgotten, err) < 0)
         return -1;
     ret->whole = since < forgotten || since > ret->change;
     if (read_entries(d, since, arena, ret, err) < 0)
@@ -149,39 +171,8 @@ int sqlite_change(Store *store, int64_t *ret, Err *err) {
 
 /* ---- one ---- */
 
-int sqlite_row(Database *d, EnvironmentKey key, EnvironmentRow *ret, Err *err) {
-    static const char sql[] =
-        "SELECT id, version, removed FROM environment WHERE project = ? AND name = ?";
-    Query q;
-    if (query_begin(&q, d, sql, err) < 0)
-        return -1;
-    query_text(&q, key.project);
-    query_text(&q, key.name);
-    int r = query_step(&q, err);
-    *ret = (EnvironmentRow){0};
-    if (r > 0) {
-        ret->id = query_get_int(&q);
-        ret->version = query_get_int(&q);
-        ret->there = query_get_int(&q) == 0;
-    }
-    query_end(&q);
-    return r;
-}
-
-/* Its row; -1: it is not there. */
-static int find(Database *d, const EnvironmentRead *read, Query *q, Err *err) {
-    static const char sql[] =
-        "SELECT " COLUMNS " FROM environment WHERE project = ? AND name = ? AND NOT removed";
-    if (query_begin(q, d, sql, err) < 0)
-        return -1;
-    query_text(q, read->key.project);
-    query_text(q, read->key.name);
-    int r = query_step(q, err);
-    return r == 0 ? environment_not_found(read->key, err) : r;
-}
-
-static int read_step(Query *q, Arena *arena, Checkpoint *ret, Err *err) {
-    *ret = (Checkpoint){0};
+static int read_step(Query *q, Arena *arena, void *room, Err *err) {
+    Checkpoint *ret = room;
     ret->name = query_get_text(q, arena);
     const char *status = query_get_text(q, arena);
     ret->started_ns = query_get_int(q);
@@ -203,87 +194,98 @@ static int read_step(Query *q, Arena *arena, Checkpoint *ret, Err *err) {
     return database_damaged(q->database, why.msg, err);
 }
 
-static int read_steps(Database *d, int64_t id, Arena *arena, Checkpoints *ret, Err *err) {
-    static const char sql[] =
-        "SELECT name, status, started_ns, finished_ns, duration_ms, machine, error,"
-        " outputs, inputs, run, unknown FROM step WHERE environment = ? ORDER BY name";
-    Query q;
-    size_t cap = 0;
-    int r;
-    if (query_begin(&q, d, sql, err) < 0)
-        return -1;
-    query_int(&q, id);
-    while ((r = query_step(&q, err)) > 0) {
-        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
-        if ((r = read_step(&q, arena, &ret->at[ret->n++], err)) < 0)
-            break;
-    }
-    query_end(&q);
-    return r;
+static int read_audit_entry(Query *q, Arena *arena, void *room, Err *err) {
+    AuditEntry *ret = room;
+    Err why;
+    ret->time_ns = query_get_int(q);
+    ret->step = query_get_text(q, arena);
+    ret->action = query_get_text(q, arena);
+    ret->machine = query_get_text(q, arena);
+    ret->duration_ms = query_get_int(q);
+    ret->message = query_get_text(q, arena);
+    ret->error = query_get_text(q, arena);
+    ret->user = query_get_text(q, arena);
+    if (value_of_text(query_get_text(q, arena), arena, &ret->unknown, &why) == 0)
+        return 0;
+    err_in(&why, "audit log");
+    return database_damaged(q->database, why.msg, err);
 }
 
-static AuditEntry read_audit_entry(Query *q, Arena *arena) {
-    AuditEntry entry = {.time_ns = query_get_int(q)};
-    entry.step = query_get_text(q, arena);
-    entry.action = query_get_text(q, arena);
-    entry.machine = query_get_text(q, arena);
-    entry.duration_ms = query_get_int(q);
-    entry.message = query_get_text(q, arena);
-    entry.error = query_get_text(q, arena);
-    entry.user = query_get_text(q, arena);
-    return entry;
+static int read_value(Query *q, Arena *arena, void *room, Err *err) {
+    StrPair *ret = room;
+    ret->name = query_get_text(q, arena);
+    ret->value = query_get_text(q, arena);
+    return 0;
 }
 
-static int read_audit(Database *d, int64_t id, Arena *arena, AuditLog *ret, Err *err) {
-    static const char sql[] = "SELECT time_ns, step, action, machine, duration_ms, message, error,"
-                              " user FROM audit WHERE environment = ? ORDER BY n";
+/* Which parts of which entry. */
+typedef struct Reading {
+    Database *database;
+    int64_t id;
+    unsigned parts;
+    Arena *arena;
+} Reading;
+
+/* A part of an entry is rows of another table. */
+typedef struct Part {
+    unsigned part;
+    const char *sql;
+    RowKind kind;
+} Part;
+
+static int read_part(const Reading *reading, const Part *part, Rows *ret, Err *err) {
     Query q;
-    size_t cap = 0;
-    int r;
-    if (query_begin(&q, d, sql, err) < 0)
+    *ret = (Rows){0};
+    if (!(reading->parts & part->part))
+        return 0;
+    if (query_begin(&q, reading->database, part->sql, err) < 0)
         return -1;
-    query_int(&q, id);
-    while ((r = query_step(&q, err)) > 0) {
-        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
-        ret->at[ret->n++] = read_audit_entry(&q, arena);
-    }
-    query_end(&q);
-    return r;
+    query_int(&q, reading->id);
+    return query_rows(&q, &part->kind, reading->arena, ret, err);
 }
 
-static int read_values(Database *d, int64_t id, Arena *arena, StrMap *ret, Err *err) {
-    static const char sql[] = "SELECT name, value FROM value WHERE environment = ? ORDER BY name";
-    Query q;
-    size_t cap = 0;
-    int r;
-    if (query_begin(&q, d, sql, err) < 0)
+static int read_parts(const Reading *reading, EnvironmentEntry *ret, Err *err) {
+    static const Part part_steps = {
+        ENVIRONMENT_STEPS,
+        "SELECT name, status, started_ns, finished_ns, duration_ms, machine, error, outputs,"
+        " inputs, run, unknown FROM step WHERE environment = ? ORDER BY name",
+        {sizeof(Checkpoint), read_step}};
+    static const Part part_audit = {
+        ENVIRONMENT_AUDIT,
+        "SELECT time_ns, step, action, machine, duration_ms, message, error, user, unknown"
+        " FROM audit WHERE environment = ? ORDER BY n",
+        {sizeof(AuditEntry), read_audit_entry}};
+    static const Part part_values = {
+        ENVIRONMENT_VALUES,
+        "SELECT name, value FROM value WHERE environment = ? ORDER BY name",
+        {sizeof(StrPair), read_value}};
+    Rows steps, audit, values;
+    if (read_part(reading, &part_steps, &steps, err) < 0 ||
+        read_part(reading, &part_audit, &audit, err) < 0 ||
+        read_part(reading, &part_values, &values, err) < 0)
         return -1;
-    query_int(&q, id);
-    while ((r = query_step(&q, err)) > 0) {
-        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
-        StrPair *pair = &ret->at[ret->n++];
-        pair->name = query_get_text(&q, arena);
-        pair->value = query_get_text(&q, arena);
-    }
-    query_end(&q);
-    return r;
+    ret->steps = (Checkpoints){steps.at, steps.n};
+    ret->audit = (AuditLog){audit.at, audit.n};
+    ret->values = (StrMap){values.at, values.n};
+    return 0;
 }
 
 static int read_all(Database *d, const EnvironmentRead *read, Arena *arena, StoredEnvironment *ret,
                     Err *err) {
-    EnvironmentEntry *entry = &ret->entry;
-    int64_t id = 0;
+    static const char sql[] = "SELECT " COLUMNS " FROM environment WHERE project = ? AND name = ?";
+    EnvironmentRow row;
     Query q;
-    int r = find(d, read, &q, err);
-    if (r > 0)
-        r = read_row(&q, arena, &id, ret, err);
-    query_end(&q);
-    if (r < 0 ||
-        (read->parts & ENVIRONMENT_STEPS && read_steps(d, id, arena, &entry->steps, err) < 0) ||
-        (read->parts & ENVIRONMENT_AUDIT && read_audit(d, id, arena, &entry->audit, err) < 0) ||
-        (read->parts & ENVIRONMENT_VALUES && read_values(d, id, arena, &entry->values, err) < 0))
+    Rows rows;
+    if (sqlite_row(d, read->key, &row, err) < 0)
         return -1;
-    return 0;
+    if (!row.there)
+        return environment_not_found(read->key, err);
+    if (sqlite_query_of(&q, d, sql, read->key, err) < 0 ||
+        query_rows(&q, &entries, arena, &rows, err) < 0)
+        return -1;
+    *ret = *(StoredEnvironment *)rows.at;
+    const Reading reading = {d, row.id, read->parts, arena};
+    return read_parts(&reading, &ret->entry, err);
 }
 
 int sqlite_environment(Store *store, const EnvironmentRead *read, Arena *arena,

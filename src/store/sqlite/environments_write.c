@@ -6,14 +6,7 @@
 #include "store/sqlite/sqlite_store.h"
 
 static int draw_change(Database *d, int64_t *ret, Err *err) {
-    Query q;
-    if (query_begin(&q, d, "UPDATE counter SET change = change + 1 RETURNING change", err) < 0)
-        return -1;
-    int r = query_step(&q, err);
-    if (r > 0)
-        *ret = query_get_int(&q);
-    query_end(&q);
-    return r > 0 ? 0 : r == 0 ? database_damaged(d, "counter is empty", err) : -1;
+    return sqlite_counter(d, "UPDATE counter SET change = change + 1 RETURNING change", ret, err);
 }
 
 static int run_on(Database *d, const char *sql, int64_t id, Err *err) {
@@ -53,12 +46,16 @@ static int put_step(Database *d, int64_t id, const Checkpoint *step, Arena *aren
     return query_run(&q, err);
 }
 
-static int add_audit(Database *d, int64_t id, const AuditEntry *entry, Err *err) {
+static int add_audit(Database *d, int64_t id, const AuditEntry *entry, Arena *arena, Err *err) {
     static const char sql[] =
-        "INSERT INTO audit(environment, n, time_ns, step, action, machine, duration_ms,"
-        " message, error, user) SELECT ?1, coalesce(max(n), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
+        "INSERT INTO audit(environment, n, time_ns, step, action, machine, duration_ms, message,"
+        " error, user, unknown)"
+        " SELECT ?1, coalesce(max(n), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10"
         " FROM audit WHERE environment = ?1";
+    const char *unknown;
     Query q;
+    if (value_to_text(entry->unknown, arena, &unknown, err) < 0)
+        return err_in(err, "audit log");
     if (query_begin(&q, d, sql, err) < 0)
         return -1;
     query_int(&q, id);
@@ -70,6 +67,7 @@ static int add_audit(Database *d, int64_t id, const AuditEntry *entry, Err *err)
     query_text(&q, entry->message);
     query_text(&q, entry->error);
     query_text(&q, entry->user);
+    query_text(&q, unknown);
     return query_run(&q, err);
 }
 
@@ -184,7 +182,7 @@ static int put_all(Database *d, const EnvironmentWrite *write, Change *c, Err *e
         if (put_step(d, c->row.id, &write->steps[i], &c->arena, err) < 0)
             return err_in(err, "environment '%s'", write->key.name);
     for (size_t i = 0; i < write->audit_n; i++)
-        if (add_audit(d, c->row.id, &write->audit[i], err) < 0)
+        if (add_audit(d, c->row.id, &write->audit[i], &c->arena, err) < 0)
             return -1;
     return 0;
 }
@@ -232,8 +230,12 @@ int sqlite_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
     if (database_write(d, err) < 0)
         return -1;
     arena_init(&c.arena);
-    for (size_t i = 0; r == 0 && i < add->n; i++)
-        r = put_whole(d, (EnvironmentKey){add->project, add->at[i].name}, &add->at[i], &c, err);
+    for (size_t i = 0; r == 0 && i < add->n; i++) {
+        EnvironmentKey key = {add->project, add->at[i].name};
+        r = put_whole(d, key, &add->at[i], &c, err);
+        if (r == 0 && add->blocks && add->blocks[i] >= 0)
+            r = sqlite_port_block_take(d, key, (uint32_t)add->blocks[i], err);
+    }
     r = database_end(d, r, err);
     arena_deinit(&c.arena);
     return r;
@@ -256,10 +258,7 @@ static int forget_oldest(Database *d, Err *err) {
     if (query_begin(&q, d, which, err) < 0)
         return -1;
     query_int(&q, MAX_ENVIRONMENTS_REMOVED);
-    int r = query_step(&q, err);
-    if (r > 0)
-        change = query_get_int(&q);
-    query_end(&q);
+    int r = query_number(&q, &change, err);
     for (size_t i = 0; r > 0 && i < COUNT(drop); i++)
         if (run_on(d, drop[i], change, err) < 0)
             return -1;
@@ -307,26 +306,29 @@ int sqlite_environment_remove(Store *store, EnvironmentKey key, int64_t token, E
 
 /* ---- key-values ---- */
 
-static int put_values(Database *d, const EnvironmentValues *values, Err *err) {
-    Change c = {0};
-    if (sqlite_row(d, values->key, &c.row, err) < 0)
+static int put_values(Database *d, const EnvironmentValues *values, Change *c, Err *err) {
+    if (sqlite_row(d, values->key, &c->row, err) < 0)
         return -1;
-    if (!c.row.there)
+    if (!c->row.there)
         return environment_not_found(values->key, err);
-    if (draw_change(d, &c.change, err) < 0 || touch(d, &c, err) < 0)
+    if (draw_change(d, &c->change, err) < 0 || touch(d, c, err) < 0)
         return -1;
     for (size_t i = 0; values->set && i < values->set->n; i++)
-        if (put_value(d, c.row.id, &values->set->at[i], err) < 0)
+        if (put_value(d, c->row.id, &values->set->at[i], err) < 0)
             return -1;
     for (size_t i = 0; values->unset && i < values->unset->n; i++)
-        if (drop_value(d, c.row.id, values->unset->at[i], err) < 0)
+        if (drop_value(d, c->row.id, values->unset->at[i], err) < 0)
             return -1;
-    return values->audit ? add_audit(d, c.row.id, values->audit, err) : 0;
+    return values->audit ? add_audit(d, c->row.id, values->audit, &c->arena, err) : 0;
 }
 
 int sqlite_environment_values(Store *store, const EnvironmentValues *values, Err *err) {
     Database *d = sqlite_shared(store);
+    Change c = {0};
     if (database_write(d, err) < 0)
         return -1;
-    return database_end(d, put_values(d, values, err), err);
+    arena_init(&c.arena);
+    int r = database_end(d, put_values(d, values, &c, err), err);
+    arena_deinit(&c.arena);
+    return r;
 }

@@ -18,12 +18,12 @@ static int let_go(Database *d, const LeaseOwner *owner, Err *err) {
 }
 
 static int check_free(Database *d, const Lease *lease, Err *err) {
+    int64_t held;
     Query q;
     if (query_begin(&q, d, "SELECT 1 FROM lease WHERE port = ? AND held", err) < 0)
         return -1;
     query_int(&q, lease->port);
-    int r = query_step(&q, err);
-    query_end(&q);
+    int r = query_number(&q, &held, err);
     return r <= 0 ? r
                   : err_set(err, ERR_CONFLICT, "port %lld: the port is held by another session",
                             (long long)lease->port);
@@ -78,39 +78,31 @@ int sqlite_lease(Store *store, const Leases *leases, Err *err) {
     return database_end(d, put_all(d, leases, store_now_us(store), err), err);
 }
 
-static Lease read_row(Query *q, Arena *arena) {
-    Lease lease = {0};
-    lease.owner.file = query_get_text(q, arena);
-    lease.owner.session = query_get_text(q, arena);
-    lease.owner.slug = query_get_text(q, arena);
-    lease.service = query_get_text(q, arena);
-    lease.name = query_get_text(q, arena);
-    lease.port = query_get_int(q);
-    lease.automatic = query_get_int(q) != 0;
-    lease.held = query_get_int(q) != 0;
-    return lease;
+static int read_row(Query *q, Arena *arena, void *room, Err *err) {
+    Lease *ret = room;
+    ret->owner.file = query_get_text(q, arena);
+    ret->owner.session = query_get_text(q, arena);
+    ret->owner.slug = query_get_text(q, arena);
+    ret->service = query_get_text(q, arena);
+    ret->name = query_get_text(q, arena);
+    ret->port = query_get_int(q);
+    ret->automatic = query_get_int(q) != 0;
+    ret->held = query_get_int(q) != 0;
+    return 0;
 }
 
 int sqlite_leases(Store *store, Arena *arena, Leases *ret, Err *err) {
+    static const RowKind kind = {sizeof(*ret->at), read_row};
+    static const char sql[] = "SELECT file, session, slug, service, name, port, automatic, held"
+                              " FROM lease ORDER BY port, changed_us";
     Database *d = sqlite_own(store);
     Query q;
-    Leases all = {0};
-    size_t cap = 0;
-    int r;
-    if (database_open(d, err) < 0 ||
-        query_begin(&q, d,
-                    "SELECT file, session, slug, service, name, port, automatic, held"
-                    " FROM lease ORDER BY port, changed_us",
-                    err) < 0)
+    Rows rows;
+    if (database_open(d, err) < 0 || query_begin(&q, d, sql, err) < 0 ||
+        query_rows(&q, &kind, arena, &rows, err) < 0)
         return -1;
-    while ((r = query_step(&q, err)) > 0) {
-        all.at = arena_grow(arena, all.at, all.n, &cap, sizeof(*all.at));
-        all.at[all.n++] = read_row(&q, arena);
-    }
-    query_end(&q);
-    if (r == 0)
-        *ret = all;
-    return r;
+    *ret = (Leases){rows.at, rows.n};
+    return 0;
 }
 
 int sqlite_release(Store *store, const LeaseOwner *owner, Err *err) {

@@ -7,37 +7,32 @@
 static int block_of(Database *d, EnvironmentKey key, uint32_t n, uint32_t *ret, Err *err) {
     static const char sql[] =
         "SELECT block FROM port_block WHERE project = ? AND name = ? AND block < ?";
+    int64_t block;
     Query q;
-    if (query_begin(&q, d, sql, err) < 0)
+    if (sqlite_query_of(&q, d, sql, key, err) < 0)
         return -1;
-    query_text(&q, key.project);
-    query_text(&q, key.name);
     query_int(&q, n);
-    int r = query_step(&q, err);
+    int r = query_number(&q, &block, err);
     if (r > 0)
-        *ret = (uint32_t)query_get_int(&q);
-    query_end(&q);
+        *ret = (uint32_t)block;
     return r;
 }
 
 static int is_taken(Database *d, uint32_t block, Err *err) {
+    int64_t taken;
     Query q;
     if (query_begin(&q, d, "SELECT 1 FROM port_block WHERE block = ?", err) < 0)
         return -1;
     query_int(&q, block);
-    int r = query_step(&q, err);
-    query_end(&q);
-    return r;
+    return query_number(&q, &taken, err);
 }
 
 static int take(Database *d, EnvironmentKey key, uint32_t block, Err *err) {
+    static const char sql[] = "REPLACE INTO port_block(project, name, block) VALUES(?, ?, ?)";
     Query q;
-    if (query_begin(&q, d, "REPLACE INTO port_block(block, project, name) VALUES(?, ?, ?)", err) <
-        0)
+    if (sqlite_query_of(&q, d, sql, key, err) < 0)
         return -1;
     query_int(&q, block);
-    query_text(&q, key.project);
-    query_text(&q, key.name);
     return query_run(&q, err);
 }
 
@@ -65,21 +60,23 @@ int sqlite_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, 
     return 0;
 }
 
+static int read_block(Query *q, Arena *arena, void *room, Err *err) {
+    PortBlock *ret = room;
+    ret->block = (uint32_t)query_get_int(q);
+    ret->key.project = query_get_text(q, arena);
+    ret->key.name = query_get_text(q, arena);
+    return 0;
+}
+
 static int read_blocks(Database *d, Arena *arena, PortBlocksTaken *ret, Err *err) {
+    static const RowKind kind = {sizeof(*ret->at), read_block};
+    static const char sql[] = "SELECT block, project, name FROM port_block ORDER BY block";
     Query q;
-    size_t cap = 0;
-    int r;
-    if (query_begin(&q, d, "SELECT block, project, name FROM port_block ORDER BY block", err) < 0)
+    Rows rows;
+    if (query_begin(&q, d, sql, err) < 0 || query_rows(&q, &kind, arena, &rows, err) < 0)
         return -1;
-    while ((r = query_step(&q, err)) > 0) {
-        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
-        PortBlock *block = &ret->at[ret->n++];
-        block->block = (uint32_t)query_get_int(&q);
-        block->key.project = query_get_text(&q, arena);
-        block->key.name = query_get_text(&q, arena);
-    }
-    query_end(&q);
-    return r;
+    *ret = (PortBlocksTaken){rows.at, rows.n};
+    return 0;
 }
 
 int sqlite_port_blocks(Store *store, Arena *arena, PortBlocksTaken *ret, Err *err) {
@@ -94,11 +91,13 @@ int sqlite_port_blocks(Store *store, Arena *arena, PortBlocksTaken *ret, Err *er
     return 0;
 }
 
+int sqlite_port_block_take(Database *d, EnvironmentKey key, uint32_t block, Err *err) {
+    int r = is_taken(d, block, err);
+    return r == 0 ? take(d, key, block, err) : r < 0 ? -1 : 0;
+}
+
 int sqlite_port_block_free(Database *d, EnvironmentKey key, Err *err) {
+    static const char sql[] = "DELETE FROM port_block WHERE project = ? AND name = ?";
     Query q;
-    if (query_begin(&q, d, "DELETE FROM port_block WHERE project = ? AND name = ?", err) < 0)
-        return -1;
-    query_text(&q, key.project);
-    query_text(&q, key.name);
-    return query_run(&q, err);
+    return sqlite_query_of(&q, d, sql, key, err) < 0 ? -1 : query_run(&q, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of format 2:
+/* The tables of format 3:
  *
  *   lease              of ports by sessions: file, session, service, name → port
  *   environment        a row for each, also for those that were removed (of which only project,
@@ -68,19 +68,18 @@ static const char *const formats[STORE_DB_FORMAT] = {
     "INSERT INTO counter SELECT 1, now, 0, now FROM (SELECT"
     " CAST((julianday('now') - 2440587.5) * 86400 * 1000000 AS INTEGER) AS now);"
     "PRAGMA user_version = 2",
+
+    "ALTER TABLE audit ADD COLUMN unknown TEXT;"
+    "PRAGMA user_version = 3",
 };
-_Static_assert(APPLICATION == 1953001324 && STORE_DB_FORMAT == 2, "as in the texts above");
+_Static_assert(APPLICATION == 1953001324 && STORE_DB_FORMAT == 3, "as in the texts above");
 
 /* The one number that the statement gives. */
 static int ask(Database *d, const char *sql, int64_t *ret, Err *err) {
     Query q;
     if (query_begin(&q, d, sql, err) < 0)
         return -1;
-    int r = query_step(&q, err);
-    if (r > 0)
-        *ret = query_get_int(&q);
-    query_end(&q);
-    return r > 0 ? 0 : -1;
+    return query_number(&q, ret, err) > 0 ? 0 : -1;
 }
 
 typedef struct Head {

@@ -33,6 +33,10 @@ typedef struct EnvironmentRow {
 
 /* 1: found, 0: there never was one, -1. */
 MUST int sqlite_row(Database *, EnvironmentKey, EnvironmentRow *ret, Err *);
+/* As query_begin, with project and name as the first two parameters. */
+MUST int sqlite_query_of(Query *, Database *, const char *sql, EnvironmentKey, Err *);
+/* What the statement gives of the one row of `counter`. */
+MUST int sqlite_counter(Database *, const char *sql, int64_t *ret, Err *);
 
 /* environments_write.c */
 int sqlite_environment_write(Store *, const EnvironmentWrite *, int64_t *ret_version, Err *);
@@ -51,4 +55,6 @@ MUST int sqlite_token_check(Database *, EnvironmentKey, int64_t token, Err *);
 /* port_blocks.c */
 int sqlite_port_block(Store *, const PortBlockClaim *, uint32_t *ret, Err *);
 int sqlite_port_blocks(Store *, Arena *, PortBlocksTaken *ret, Err *);
+/* Unless another has it. */
+MUST int sqlite_port_block_take(Database *, EnvironmentKey, uint32_t block, Err *);
 MUST int sqlite_port_block_free(Database *, EnvironmentKey, Err *);

@@ -76,7 +76,8 @@ AuditEntry audit_of(const char *action, const char *message) {
                         .machine = "here",
                         .duration_ms = 3,
                         .message = message,
-                        .user = "me"};
+                        .user = "me",
+                        .unknown = value_of("{\"later\":[1],\"thole\":{\"run\":3}}")};
 }
 
 int64_t make(Store *store, const char *name) {

@@ -315,14 +315,22 @@ EACH_STORE(whole_ones_are_added_all_or_none, 30) {
         entries[i].values = (StrMap){&pair, 1};
     }
     CHECK_EQ(make(store, "a"), 1);
-    EnvironmentAdd add = {"/shop/thole.yaml", entries, 3};
+    uint32_t block;
+    CHECK_EQ(store_port_block(store, &(PortBlockClaim){key_of("a"), 7, 40}, &block, &err), 0);
+    EnvironmentAdd add = {"/shop/thole.yaml", entries, 3, (int64_t[]){5, 7, -1}};
     CHECK_EQ(store_environments_add(store, &add, &err), -1);
     CHECK_EQ(err.kind, ERR_CONFLICT);
     CHECK_HAS(err.msg, "environment 'a' is there already");
     CHECK_EQ(listed(store, 0).n, 1);
+    PortBlocksTaken taken;
+    ASSERT(store_port_blocks(store, &arena, &taken, &err) == 0 && taken.n == 1);
     add.n = 2;
     CHECK_EQ(store_environments_add(store, &add, &err), 0);
     CHECK_EQ(listed(store, 0).n, 3);
+    ASSERT(store_port_blocks(store, &arena, &taken, &err) == 0 && taken.n == 2);
+    CHECK_EQ(taken.at[0].block, 5);
+    CHECK_STR(taken.at[0].key.name, "b");
+    CHECK_STR(taken.at[1].key.name, "a"); /* who had it keeps it */
     StoredEnvironment found = got(store, "c");
     CHECK(found.entry.steps.n == 1 && found.entry.values.n == 1 && found.entry.audit.n == 2);
     CHECK_STR(found.entry.audit.at[1].action, "imported");

@@ -122,8 +122,10 @@ TEST(a_damaged_one_is_left_alone)
 TEST(one_of_a_newer_thole_is_left_alone)
 {
     make_one();
-    sql("PRAGMA journal_mode = DELETE; PRAGMA user_version = 3");
-    check_left_alone("has format 3, which a newer thole has written");
+    sql(arena_printf(&arena, "PRAGMA journal_mode = DELETE; PRAGMA user_version = %d",
+                     STORE_DB_FORMAT + 1));
+    check_left_alone(arena_printf(&arena, "has format %d, which a newer thole has written",
+                                  STORE_DB_FORMAT + 1));
     check_left_alone("use the newer one, or another file by THOLE_STORE");
 }
 
@@ -264,91 +266,6 @@ TEST(what_only_looks_makes_no_file)
     CHECK_EQ(store_change(store, &then, &err), 0);
     CHECK(change != then);
     store_free(store);
-}
-
-/* ---- one of an older thole ---- */
-
-static void put_release_1(void) {
-    AUTO_FREE char *path = test_source("tests/golden/store/release-1.db"), *bytes = NULL;
-    size_t size;
-    ASSERT(file_read(path, 1 << 20, &bytes, &size, &err) == 0);
-    ASSERT(file_write(db_path(), bytes, size, 0600, &err) == 0);
-}
-
-static int64_t format_of_file(void) {
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-    ASSERT(sqlite3_open(db_path(), &db) == SQLITE_OK);
-    ASSERT(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK);
-    ASSERT(sqlite3_step(statement) == SQLITE_ROW);
-    int64_t format = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return format;
-}
-
-static void check_release_1(Store *store) {
-    Leases found = all(store);
-    ASSERT(found.n == 3);
-    CHECK_STR(found.at[0].service, "api");
-    CHECK(found.at[0].held && found.at[0].automatic);
-    CHECK_STR(found.at[1].name, "admin");
-    CHECK_STR(found.at[2].owner.session, "two");
-    CHECK(!found.at[2].held);
-}
-
-TEST(one_of_release_1_is_brought_up_to_date)
-{
-    EnvironmentEntry entry = {.name = "a", .mode = "", .branch = "a", .uid = ""};
-    EnvironmentWrite write = {.key = {"/p", "a"}, .entry = &entry};
-    put_release_1();
-    CHECK_EQ(format_of_file(), 1);
-    Store *store = store_here();
-    check_release_1(store);
-    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
-    CHECK_EQ(lease_one(store, "/a", "api", 20000), -1);
-    store_free(store);
-    CHECK_EQ(format_of_file(), STORE_DB_FORMAT);
-    store = store_here();
-    check_release_1(store);
-    store_free(store);
-}
-
-/* All of them make it, or bring it up to date, or find it done: each then writes its own. */
-static void open_by_16(void) {
-    enum { MANY = 16 };
-    int go[2];
-    ASSERT(pipe(go) == 0);
-    for (int i = 0; i < MANY; i++) {
-        if (fork() != 0)
-            continue;
-        char c;
-        Store *store = sqlite_store_new(&(SqliteFiles){db_path(), NULL}, 20 * 1000);
-        close(go[1]);
-        (void)!read(go[0], &c, 1); /* all begin when the last is there */
-        int r = lease_one(store, arena_printf(&arena, "/many-%d", i), "api", 21000 + i);
-        if (r < 0)
-            test_fail(__FILE__, __LINE__, "%s", err.msg);
-        store_free(store);
-        _exit(r < 0);
-    }
-    close(go[0]);
-    close(go[1]);
-    for (int i = 0, status; i < MANY; i++)
-        CHECK(wait(&status) > 0 && status == 0);
-}
-
-TEST_TIMEOUT(the_first_to_open_it_may_be_many, 120) {
-    for (int round = 0; round < 8; round++) {
-        for_each_file(delete);
-        if (round % 2)
-            put_release_1();
-        open_by_16();
-        Store *store = store_here();
-        CHECK_EQ(all(store).n, round % 2 ? 19 : 16);
-        store_free(store);
-        CHECK_EQ(format_of_file(), STORE_DB_FORMAT);
-    }
 }
 
 /* ---- a disk that is not as it should be ---- */
