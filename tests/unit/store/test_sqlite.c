@@ -227,6 +227,30 @@ TEST(one_that_was_deleted_is_not_made_anew)
     store_free(store);
 }
 
+/* Missing is not empty, whatever came between. */
+TEST(one_that_is_deleted_after_it_was_broken_is_not_made_anew)
+{
+    EnvironmentEntry entry = {.name = "a", .mode = "", .branch = "a", .uid = ""};
+    EnvironmentWrite write = {.key = {"/p", "a"}, .entry = &entry};
+    StoredEnvironments list;
+    Store *store = store_here();
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    for_each_file(put_aside);
+    ASSERT(file_write(db_path(), "no database", 11, 0600, &err) == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(store_environments(store, 0, &arena, &list, &err), -1);
+    CHECK_HAS(err.msg, "is damaged");
+    for_each_file(delete);
+    CHECK_EQ(store_environments(store, 0, &arena, &list, &err), -1);
+    CHECK_HAS(err.msg, "was deleted while it was in use");
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), -1);
+    CHECK(access(db_path(), F_OK) < 0);
+    for_each_file(put_back);
+    CHECK_EQ(store_environments(store, 0, &arena, &list, &err), 0);
+    CHECK_EQ(list.n, 1);
+    store_free(store);
+}
+
 /* What was listed of the one before is no beginning for a list of the new one. */
 TEST(one_that_was_replaced_is_listed_as_a_whole)
 {
