@@ -290,6 +290,20 @@ def test_logs_mask_outputs(shop):
     assert shop.run("env", "logs", "feat-x", "seed_db", "--stream", "err", "-o", "raw").out == "copying tables\n"
 
 
+def test_ordinary_words_that_hooks_have_said_stay_readable(shop):
+    shop.config(config(seed="echo DATABASE_URL=postgres://u:hunter2@h; echo HOST=localhost; echo DEBUG=true",
+                       runner={"after": "echo true: postgres://u:hunter2@h on localhost; echo but 'a true secret' is no word"}))
+    create(shop)
+    shop.run("env", "store", "set", "feat-x", "PHRASE=a true secret")
+    shop.run("env", "step", "feat-x", "runner_after")
+    out = shop.run("env", "logs", "feat-x", "runner_after", "-o", "raw").lines
+    assert out[-2:] == ["true: ******** on localhost", "but ******** is no word"]
+    assert shop.run("env", "logs", "feat-x", "seed_db", "--stream", "out", "-o", "raw").lines == [
+        "DATABASE_URL=********", "HOST=********", "DEBUG=********"]
+    entry = shop.run("env", "list", "--json").json()[0]
+    assert set(entry["provisionerOutputs"]["db"].values()) == {"********"}
+
+
 # ---- working with it
 
 def test_exec_runs_in_its_worktree_with_its_variables(shop):

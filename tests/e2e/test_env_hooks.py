@@ -55,6 +55,14 @@ def test_outputs_that_cannot_be_are_refused(thole, text, sentence):
     project.run("create", "e1")
 
 
+def test_a_value_of_more_lines_than_a_log_can_mask_keeps_no_hook_from_running(thole):
+    config = printing("echo 'URL<<END'; seq -f 'line %04g' 1000; echo END")
+    config["services"]["web"]["env"] = {"A": "b"}
+    project = Project(thole, {**config, "runner": {"after": "echo line 0001"}})
+    project.run("create", "e1")
+    assert project.run("logs", "e1", "runner_after", "-o", "raw").out == "********\n"
+
+
 def test_children_that_keep_stdout_open_hold_nobody_up(thole):
     project = Project(thole, printing('setsid sleep 100000 & echo $! >"$LEDGER.child"; echo URL=a'))
     project.run("create", "e1", timeout=40)

@@ -5,35 +5,13 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "spec/mask_forms.h"
+#include "spec/environment_secrets.h"
 
-/* ---- what is secret: outputs of the provisioner, key-values, what has one of them in it ---- */
+/* ---- what is secret ---- */
 
-static bool is_one_of(const StrMap *secrets, const char *value) {
-    for (size_t i = 0; i < secrets->n; i++)
-        if (strcmp(secrets->at[i].value, value) == 0)
-            return true;
-    return false;
-}
-
-/* Whole, however short. */
-static bool is_secret(const EnvironmentEntry *entry, const char *value) {
-    if (!*value)
-        return false;
-    for (size_t i = 0; i < entry->outputs.n; i++)
-        if (is_one_of(&entry->outputs.at[i].values, value))
-            return true;
-    return is_one_of(&entry->values, value);
-}
-
-static void add_forms(MaskForms *forms, const StrMap *secrets) {
-    for (size_t i = 0; i < secrets->n; i++)
-        mask_forms_add(forms, secrets->at[i].value);
-}
-
-static bool has_secret(const MaskForms *forms, const char *value) {
-    for (size_t i = 0; i < forms->list.n; i++)
-        if (strstr(value, forms->list.at[i]))
+static bool has_one(const StrList *forms, const char *value) {
+    for (size_t i = 0; i < forms->n; i++)
+        if (strstr(value, forms->at[i]))
             return true;
     return false;
 }
@@ -47,17 +25,13 @@ static bool is_named(const Service *service, const char *name) {
 
 static void mark_secrets(const EnvironmentEntry *entry, const Service *service, Arena *arena,
                          SeenVariables *ret) {
-    MaskForms forms;
-    mask_forms_init(&forms, arena);
-    for (size_t i = 0; i < entry->outputs.n; i++)
-        add_forms(&forms, &entry->outputs.at[i].values);
-    add_forms(&forms, &entry->values);
+    const StrList forms = environment_mask_forms(entry, arena);
     ret->secret = arena_alloc(arena, (ret->map.n + 1) * sizeof(*ret->secret));
-    for (size_t i = 0; i < ret->map.n; i++)
-        ret->secret[i] = is_named(service, ret->map.at[i].name) ||
-                         is_secret(entry, ret->map.at[i].value) ||
-                         has_secret(&forms, ret->map.at[i].value);
-    mask_forms_deinit(&forms);
+    for (size_t i = 0; i < ret->map.n; i++) {
+        const StrPair *pair = &ret->map.at[i];
+        ret->secret[i] = is_named(service, pair->name) ||
+                         environment_is_secret(entry, pair->value) || has_one(&forms, pair->value);
+    }
 }
 
 /* ---- variables ---- */

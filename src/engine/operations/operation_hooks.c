@@ -14,7 +14,7 @@
 #include "engine/environments/environments_inside.h"
 #include "spec/digest.h"
 #include "spec/environment_name.h"
-#include "spec/mask_forms.h"
+#include "spec/environment_secrets.h"
 
 enum { HOOK_FILE_MAX = 16 * 1024 * 1024 }; /* a longer one counts by its size and time */
 
@@ -170,21 +170,6 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
 
 /* ---- its command ---- */
 
-/* What hooks before it have said, and key-values: hidden in what it writes, not in what is taken
- * from its stdout. */
-static StrList secrets_of(const EnvironmentEntry *entry, Arena *arena) {
-    MaskForms forms;
-    mask_forms_init(&forms, arena);
-    for (size_t i = 0; i < entry->outputs.n; i++)
-        for (size_t k = 0; k < entry->outputs.at[i].values.n; k++)
-            mask_forms_add(&forms, entry->outputs.at[i].values.at[k].value);
-    for (size_t i = 0; i < entry->values.n; i++)
-        mask_forms_add(&forms, entry->values.at[i].value);
-    StrList list = forms.list;
-    mask_forms_deinit(&forms);
-    return list;
-}
-
 static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
     StrMap own = hook_variables(operation->config, &operation->entry, step, arena);
@@ -194,7 +179,8 @@ static int command(const Operation *operation, Arena *arena, StepCommand *ret, E
     argv[2] = step->hook->command;
     ret->argv = (StrList){argv, 3};
     ret->env = strmap_merge(&operation->ask.client->env, &own, arena);
-    ret->secrets = secrets_of(&operation->entry, arena);
+    /* Hidden in what it writes, not in what is taken from its stdout. */
+    ret->secrets = environment_mask_forms(&operation->entry, arena);
     ret->cwd = directory_of(operation, step);
     bool remote = lifecycle_is_remote(operation->config, operation->entry.compute);
     if (*ret->cwd && (!remote || step->place != HOOK_COMPUTE))
