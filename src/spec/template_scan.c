@@ -35,8 +35,12 @@ bool template_counts(const TemplateScan *scan, const char *p, size_t size) {
     p += 2;
     for (size_t skip; (skip = utf8_blank(p, n)) > 0; n -= skip)
         p += skip;
-    size_t dot = strcspn(p, ".}");
-    return p[dot] == '.' && template_namespace(p, dot) >= 0;
+    for (int i = 0; i < TEMPLATE_NAMESPACES; i++) {
+        size_t word = strlen(template_namespaces[i]);
+        if (n > word && p[word] == '.' && memcmp(p, template_namespaces[i], word) == 0)
+            return true;
+    }
+    return false;
 }
 
 size_t template_escaped(TemplateScan *scan, const char *p) {
