@@ -181,6 +181,7 @@ static void add_provision(Builder *b) {
         (LifecycleStep){.name = "allocate_ports",
                         .phase = LIFECYCLE_PROVISION,
                         .kind = STEP_ALLOCATE_PORTS,
+                        .verified = true,
                         .starting = "Allocating ports...",
                         .complete = "Ports allocated"},
         NEEDS_NOTHING);

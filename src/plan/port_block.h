@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "spec/environment.h"
+#include "spec/port_wish.h"
 
 enum {
     PORT_BLOCK_FIRST = 61000,
@@ -17,16 +18,13 @@ uint32_t port_block_of(const char *name);
 uint16_t port_block_start(uint32_t block);
 
 typedef struct PortBlockAsk {
-    /* Of services and of the compose file's, in byte order. One that is there twice takes two ports
-     * and has the second. */
-    const StrList *names;
-    const int64_t *fixed; /* of each name the port that the config gives it; 0: none. NULL: no
-                             fixed ones. It takes one of the block all the same */
+    const PortWishes *wishes;
     uint32_t block;
     bool (*is_free)(void *arg, uint16_t port);
     void *arg;
 } PortBlockAsk;
 
-/* Each name the next free port of the block. ERR_LIMIT: there are not enough; names the block and
- * how many are busy. Names are lent to `ret`, which is by name. */
+/* Each wish takes the next free port of the block, one that is fixed, too, and a name that is there
+ * twice takes two and has the second. The fixed number of another is nobody's. ERR_LIMIT: there are
+ * not enough; tells the block and how many are taken. Names are lent to `ret`, which is by name. */
 MUST int port_block_draw(const PortBlockAsk *ask, Arena *arena, EnvironmentPorts *ret, Err *err);

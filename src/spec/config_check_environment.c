@@ -3,10 +3,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "spec/config_check.h"
 #include "spec/environment_name.h"
+#include "spec/port_wish.h"
 
 typedef struct Check {
     const Config *config;
@@ -79,23 +81,30 @@ static void check_service_named(const Check *c, const char *path, const char *na
                    "there is no service \"%s\"", name);
 }
 
-/* Hooks are told of a port by a variable made of the name. */
+static const char *whose(const PortWish *wish, Arena *arena) {
+    return wish->infra ? arena_printf(arena, "the infrastructure service %s", wish->name)
+                       : wish->key;
+}
+
+/* Hooks are told of each port by a variable made of its name. Whoever is of the compose file may be
+ * named as a service: they share the port. */
 static void check_variables(const Check *c) {
-    const Config *config = c->config;
-    for (size_t i = 0; i < config->infrastructure.services.n; i++) {
-        const char *name = config->infrastructure.services.at[i].name;
-        const char *variable = environment_variable(name, c->source->arena);
-        for (size_t k = 0; k < config->services.n; k++) {
-            const char *other = config->services.at[k].name;
-            if (strcmp(other, name) != 0 &&
-                strcmp(environment_variable(other, c->source->arena), variable) == 0)
-                source_problem(c->source, arena_printf(c->source->arena, "services.%s", other),
-                               "rename one of them",
-                               "its variable PREVIEWCTL_PORT_%s is also that of the "
-                               "infrastructure service %s",
-                               variable, name);
-        }
+    Arena *arena = c->source->arena;
+    PortWishes wishes = port_wishes_of(c->config, arena);
+    Map owners;
+    map_init(&owners);
+    for (size_t i = 0; config_has_environments(c->config) && i < wishes.n; i++) {
+        PortWish *wish = &wishes.at[i];
+        const char *variable = environment_variable(wish->name, arena);
+        const PortWish *other = map_put(&owners, variable, wish);
+        bool shared = other && wish->infra && config_service(c->config, wish->name) &&
+                      strcmp(other->name, wish->name) == 0;
+        if (other && !shared)
+            source_problem(c->source, wish->infra ? other->key : wish->key, "rename one of them",
+                           "the port of %s and that of %s have one variable, THOLE_PORT_%s",
+                           whose(other, arena), whose(wish, arena), variable);
     }
+    map_deinit(&owners);
 }
 
 /* ---- services ---- */

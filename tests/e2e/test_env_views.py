@@ -69,7 +69,7 @@ def test_a_plan_of_one_that_is_there(shop):
     shop.create()
     plan = shop.plan()
     verdicts = {name: step["verdict"] for name, step in plan.items()}
-    assert verdicts == {"create_compute": "verify", "allocate_ports": "skip", "seed_db": "skip", "build_manifest": "skip",
+    assert verdicts == {"create_compute": "verify", "allocate_ports": "verify", "seed_db": "skip", "build_manifest": "skip",
                         "write_manifest": "verify", "generate_env": "verify", "start_services": "verify", "runner_after": "run"}
     assert plan["runner_after"]["why"] == "it runs each time"
     plan = shop.plan(**{"from": "generate_env"})

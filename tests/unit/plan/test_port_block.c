@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/attr.h"
+#include "base/report.h"
 #include "harness/test.h"
 #include "plan/port_block.h"
 
@@ -16,14 +18,16 @@ typedef struct Drawn {
     int failed;
 } Drawn;
 
-/* `names` ends with NULL. */
+/* `names` ends with NULL; `fixed`: of each, or NULL. */
 static void draw(Drawn *d, const char *name, const char *const *names, const int64_t *fixed) {
-    StrList list = {0};
+    PortWishes wishes = {0};
     arena_init(&d->arena);
-    while (names[list.n])
-        list.n++;
-    list.at = arena_dup(&d->arena, names, list.n * sizeof(*names));
-    PortBlockAsk ask = {&list, fixed, port_block_of(name), is_free, NULL};
+    while (names[wishes.n])
+        wishes.n++;
+    wishes.at = arena_alloc(&d->arena, wishes.n * sizeof(*wishes.at));
+    for (size_t i = 0; i < wishes.n; i++)
+        wishes.at[i] = (PortWish){.name = names[i], .fixed = fixed ? fixed[i] : 0};
+    PortBlockAsk ask = {&wishes, port_block_of(name), is_free, NULL};
     d->failed = port_block_draw(&ask, &d->arena, &d->ports, &d->err);
 }
 
@@ -118,6 +122,29 @@ TEST(a_fixed_port_takes_one_of_the_block_all_the_same)
     arena_deinit(&d.arena);
 }
 
+TEST(a_fixed_port_of_the_block_is_nobody_elses)
+{
+    static const int64_t fixed[] = {0, 0, 61801, 0, 0};
+    Drawn d;
+    draw(&d, "f1", (const char *[]){"api", "cache", "db", "mail", "web", NULL}, fixed);
+    is(&d, 0, "api", 61800);
+    is(&d, 1, "cache", 61802);
+    is(&d, 2, "db", 61801);
+    is(&d, 3, "mail", 61804);
+    is(&d, 4, "web", 61805);
+    arena_deinit(&d.arena);
+}
+
+TEST(a_fixed_port_where_it_would_be_anyway_changes_nothing)
+{
+    static const int64_t fixed[] = {0, 61801, 0};
+    Drawn d;
+    draw(&d, "f1", (const char *[]){"api", "db", "web", NULL}, fixed);
+    is(&d, 1, "db", 61801);
+    is(&d, 2, "web", 61802);
+    arena_deinit(&d.arena);
+}
+
 TEST(without_names_there_are_no_ports)
 {
     Drawn d;
@@ -158,12 +185,56 @@ TEST(what_is_said_of_a_full_block_is_true)
     bound[61250] = 1;
     draw(&d, "feat-auth", many(100), NULL);
     CHECK(d.failed && d.err.kind == ERR_LIMIT);
-    CHECK_STR(d.err.msg, "ports 61200-61299 are not enough for 100 services: 1 is used by other "
-                         "programs; end those, or give the environment another name");
+    CHECK_STR(d.err.msg, "ports 61200-61299 are not enough for 100 services: 1 is taken by other "
+                         "programs or given by the config; end those programs, or give the "
+                         "environment another name");
     arena_deinit(&d.arena);
 
     memset(&bound[61200], 1, 100);
     draw(&d, "feat-auth", many(1), NULL);
-    CHECK_HAS(d.err.msg, "not enough for 1 service: 100 are used");
+    CHECK_HAS(d.err.msg, "not enough for 1 service: 100 are taken");
     arena_deinit(&d.arena);
+}
+
+/* ---- who gets one ---- */
+
+TEST(services_named_ports_and_infrastructure_get_one)
+{
+    static const char yaml[] = "version: 1\n"
+                               "runner: {before: x}\n"
+                               "services:\n"
+                               "  web: {command: x, port: 3000, ports: {admin: 3001, ui: auto}}\n"
+                               "  api: {path: .}\n"
+                               "  pair: {command: x, replicas: 2}\n";
+    static const struct {
+        const char *name, *key;
+        int fixed;
+    } want[] = {
+        {"api", "services.api", 0},
+        {"mail", "infrastructure.compose_file", 0},
+        {"pair-0", "services.pair-0", 0},
+        {"pair-1", "services.pair-1", 0},
+        {"web", "services.web", 3000},
+        {"web", "infrastructure.compose_file", 3000},
+        {"web.admin", "services.web.ports.admin", 3001},
+        {"web.ui", "services.web.ports.ui", 0},
+    };
+    InfraService infra[] = {{.name = "mail"}, {.name = "web"}};
+    Arena arena;
+    Report report;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    const Config *read = config_parse("/usr/thole.yaml", yaml, strlen(yaml), &arena, &report);
+    ASSERT(read);
+    Config config = *read;
+    config.infrastructure.services.at = infra;
+    config.infrastructure.services.n = 2;
+    PortWishes wishes = port_wishes_of(&config, &arena);
+    ASSERT(wishes.n == COUNT(want));
+    for (size_t i = 0; i < COUNT(want); i++) {
+        CHECK_STR(wishes.at[i].name, want[i].name);
+        CHECK_STR(wishes.at[i].key, want[i].key);
+        CHECK_EQ(wishes.at[i].fixed, want[i].fixed);
+    }
+    arena_deinit(&arena);
 }
