@@ -24,7 +24,8 @@ static const Option options[] = {
     {"worktree", 'w', OPTION_TEXT, AT(worktree), "DIR",
      "the tree that is there already; never removed by us", NULL, "attach"},
     {"copy", 0, OPTION_TEXTS, AT(copy), "FILE",
-     "also bring this ignored file along; may be given again", NULL, "create|attach|provision"},
+     "also bring this ignored file along, link:FILE as a link to it; may be given again", NULL,
+     "create|attach|provision"},
     {"ttl", 0, OPTION_DURATION, AT(ttl_ms), "DURATION", "`gc` may remove it after this long", NULL,
      "create|attach|provision"},
     {"from", 0, OPTION_TEXT, AT(from), "STEP", "do this step and those behind it again", NULL,
@@ -127,7 +128,7 @@ static int run(Cli *cli, void *given, Err *err) {
 const Command command_env = {
     .name = "env",
     .args = "create NAME [-m MODE] [-b BRANCH] [--base REF] [--path DIR] [--ttl D] "
-            "[--copy FILE]… [--from STEP] [--no-cache] [--dry-run] | "
+            "[--copy [link:]FILE]… [--from STEP] [--no-cache] [--dry-run] | "
             "attach [NAME] --worktree DIR | list [--audit] | show [NAME] | "
             "delete [NAME] [--force] [--keep-worktree] | start [NAME] | stop [NAME] | "
             "steps [NAME] [--audit] | step [NAME] STEP [--print|--dry-run] | "

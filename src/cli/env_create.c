@@ -4,14 +4,17 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/env_operate.h"
 #include "cli/env_view.h"
 #include "cli/report_print.h"
+#include "spec/worktree_include.h"
 
 typedef struct Creation {
     const char *verb, *name;
@@ -43,19 +46,36 @@ static int put_path(const char *key, const char *path, JsonWriter *out, Err *err
     return 0;
 }
 
+/* Links on the way are resolved, the file itself may be one. */
+static char *real_of(const char *path, Err *err) {
+    AUTO_FREE char *whole = absolute(path, err), *dir = whole ? path_dir(whole) : NULL;
+    struct stat st;
+    if (!whole)
+        return NULL;
+    const char *name = path_base(whole);
+    bool named = *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    AUTO_FREE char *real = realpath(named ? dir : whole, NULL);
+    if (!real || lstat(whole, &st) < 0) {
+        err_sys(err, errno, "--copy %s", path);
+        return NULL;
+    }
+    return named ? path_join(real, name) : TAKE(real);
+}
+
 /* Files are said from where we are, and told from the root of the project. */
 static int put_copied(const Cli *cli, const char *file, JsonWriter *out, Err *err) {
+    bool link = str_starts(file, WORKTREE_LINK);
+    const char *path = link ? file + strlen(WORKTREE_LINK) : file;
     AUTO_FREE char *root = path_dir(cli->config_file);
-    AUTO_FREE char *whole = absolute(file, err);
-    AUTO_FREE char *real = whole ? realpath(whole, NULL) : NULL;
-    if (!whole)
-        return -1;
+    AUTO_FREE char *real = real_of(path, err);
     if (!real)
-        return err_sys(err, errno, "--copy %s", file);
+        return -1;
     if (!path_below(real, root) || strcmp(real, root) == 0)
         return err_set(err, ERR_INVALID, "--copy %s: it is not below %s, the root of the project",
-                       file, root);
-    json_string(out, real + strlen(root) + (strcmp(root, "/") != 0));
+                       path, root);
+    AUTO_FREE char *told = xasprintf("%s%s", link ? WORKTREE_LINK : "",
+                                     real + strlen(root) + (strcmp(root, "/") != 0));
+    json_string(out, told);
     return 0;
 }
 

@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spec/worktree_include.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/ignore.h"
+#include "base/str.h"
 #include "base/xalloc.h"
-
-#define LINK "link:"
 
 struct WorktreeInclude {
     Ignore *rules, *links; /* links: only those lines, and what takes back */
 };
 
-/* The lines as they are without LINK; with `only_links` those that had it, and those with '!'. */
+/* The lines as they are without WORKTREE_LINK; with `only_links` those that had it, and those with
+ * '!'. */
 static Ignore *parse(const char *text, size_t size, bool only_links) {
     Buf buf;
     buf_init(&buf, size + 1);
     for (const char *at = text, *end = text + size; at < end;) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline ? newline + 1 : end;
-        bool link = (size_t)(stop - at) > strlen(LINK) && memcmp(at, LINK, strlen(LINK)) == 0;
+        bool link = (size_t)(stop - at) > strlen(WORKTREE_LINK) &&
+                    memcmp(at, WORKTREE_LINK, strlen(WORKTREE_LINK)) == 0;
         if (link || !only_links || *at == '!')
-            buf_put(&buf, at + (link ? strlen(LINK) : 0),
-                    (size_t)(stop - at) - (link ? strlen(LINK) : 0));
+            buf_put(&buf, at + (link ? strlen(WORKTREE_LINK) : 0),
+                    (size_t)(stop - at) - (link ? strlen(WORKTREE_LINK) : 0));
         at = stop;
     }
     Ignore *rules = ignore_parse(buf_cstr(&buf), buf.n, &(IgnoreFrom){.dir = ""});
@@ -52,16 +54,36 @@ static bool may_pass(const char *name) {
     return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !ignore_always(name);
 }
 
+/* One that stays below the root, with or without a slash at its end. */
+static bool may_come(const char *path) {
+    for (const char *at = path;;) {
+        char name[NAME_MAX + 1];
+        size_t n = strcspn(at, "/");
+        str_copy(name, n < sizeof(name) ? n + 1 : sizeof(name), at);
+        if (!may_pass(name))
+            return false;
+        if (!at[n] || !at[n + 1])
+            return true;
+        at += n + 1;
+    }
+}
+
+const char *worktree_include_named(const char *text, bool *ret_link) {
+    *ret_link = str_starts(text, WORKTREE_LINK);
+    const char *path = *ret_link ? text + strlen(WORKTREE_LINK) : text;
+    return may_come(path) ? path : NULL;
+}
+
 static bool matches(const Ignore *rules, const char *path) {
     AUTO_FREE char *part = xstrdup(path); /* the path up to one of its slashes */
     bool matched = false;
-    for (char *name = part; *name || name == part;) {
+    if (!may_come(path))
+        return false;
+    for (char *name = part; *name && !matched;) {
         char *end = strchrnul(name, '/');
         bool is_dir = *end == '/';
         *end = '\0';
-        if (!may_pass(name))
-            return false;
-        matched = matched || ignore_look(rules, part, is_dir) == IGNORED;
+        matched = ignore_look(rules, part, is_dir) == IGNORED;
         if (!is_dir)
             break;
         *end = '/';

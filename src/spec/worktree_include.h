@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #define WORKTREE_INCLUDE ".worktreeinclude"
+#define WORKTREE_LINK    "link:"
 
 typedef struct WorktreeInclude WorktreeInclude;
 
@@ -26,3 +27,7 @@ WorktreeInclude *worktree_include_free(WorktreeInclude *include);
 bool worktree_include_matches(const WorktreeInclude *include, const char *path);
 /* Of one that matches: by a pattern with `link:`. */
 bool worktree_include_links(const WorktreeInclude *include, const char *path);
+
+/* What is asked for by name (--copy): a path relative to the root, after `link:` if a link is
+ * wanted. Lends the path; NULL: it leaves the root, or never goes along. */
+const char *worktree_include_named(const char *text, bool *ret_link);

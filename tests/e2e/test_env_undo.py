@@ -163,7 +163,7 @@ def test_what_an_operation_needs_is_asked_for_before_it_begins(thole):
     for action, body in (("step", {}), ("step", {"step": ""}), ("invalidate", {}), ("hook", {}), ("hook", {"service": "db"}), ("status", {})):
         status, said = thole.api(f"{path}/{action}", "POST", body)
         assert status == 422 and "it is missing" in said["message"], (action, body, said)
-    for more in ({"path": "there"}, {"worktree": "here"}, {"copy": [""]}, {"ttl": "3000000h"}):
+    for more in ({"path": "there"}, {"worktree": "here"}, *({"copy": [name]} for name in ("", "/etc/passwd", "../x", "link:../x", ".git")), {"ttl": "3000000h"}):
         spec = {"name": "feat-y", "project": str(thole.project / "thole.yaml"), **more}
         assert thole.api(environments.ALL, "POST", {"spec": spec})[0] == 422, more
     assert thole.server_pid() == server and environments.item(thole, "feat-y") is None

@@ -165,6 +165,53 @@ def test_nothing_is_written_beside_the_tree(thole, ignoring):
     assert os.listdir(outside) == []
 
 
+def test_files_that_are_named_may_be_links(thole, ignoring):
+    thole.file("web/cache/big", "big\n")
+    (thole.project / "web/own").symlink_to("cache/big")
+    thole.run("env", "create", "a", "--copy", "link:cache", "--copy", "link:../notes.txt", "--copy", "own", cwd=thole.project / "web")
+    tree = environments.tree(thole, "a")
+    assert (tree / "web/cache").readlink() == thole.project / "web/cache" and (tree / "notes.txt").readlink() == thole.project / "notes.txt"
+    assert (tree / "web/own").is_symlink() and (tree / "web/own").read_text() == "big\n"
+    assert copies(thole, "a")["outputs"]["asked"] == ["link:web/cache", "link:notes.txt", "web/own"]
+    assert "not below" in thole.run("env", "create", "b", "--copy", "link:../..", cwd=thole.project / "web", code=2).err
+    thole.run("env", "delete", "a")
+    assert (thole.project / "web/cache/big").exists()
+
+
+def test_what_is_named_at_the_top_of_the_repository_comes_along_too(thole):
+    part = thole.project / "apps" / "shop"
+    part.mkdir(parents=True)
+    thole.config(CONFIG, part)
+    thole.file(".worktreeinclude", ".env*\nlink:cache\n")
+    thole.file("apps/shop/.worktreeinclude", "/own.log\n")
+    thole.file(".gitignore", ".env*\n*.log\ncache/\n.thole.json\n")
+    Repository.of(thole)
+    for name in (".env", "apps/shop/.env.test", "cache/x", "apps/shop/own.log", "apps/other.log", "apps/shop/asked.log", "own.log"):
+        thole.file(name, f"{name}\n")
+    thole.file("apps/shop/notes.txt", "not ignored\n")
+    thole.run("env", "create", "a", "--copy", "asked.log", "--copy", "notes.txt", cwd=part)
+    tree = environments.tree(thole, "a")
+    assert {name for name in (".env", "apps/shop/.env.test", "apps/shop/own.log", "apps/shop/asked.log") if (tree / name).read_text() == f"{name}\n"}
+    assert (tree / "cache").readlink() == thole.project / "cache"
+    assert not (tree / "apps/other.log").exists() and not (tree / "own.log").exists()
+    assert set(copies(thole, "a")["outputs"]["files"]) == {
+        ".env", "cache", *(f"apps/shop/{name}" for name in (".env.test", "own.log", "asked.log", "notes.txt"))}
+    thole.run("env", "delete", "a", cwd=part)
+    assert not tree.exists()
+
+
+def test_what_a_killed_copy_has_left_is_nobodys_work(thole, ignoring):
+    thole.run("env", "create", "a", "--copy", "notes.txt")
+    tree = environments.tree(thole, "a")
+    (tree / ".thole-00000000000000aa~").write_text("half")
+    (tree / ".env").unlink()
+    thole.run("env", "create", "a", "--from", "copy_files")
+    assert (tree / ".env").read_text() == "A=1\n" and not (tree / ".thole-00000000000000aa~").exists()
+    (tree / "web" / ".thole-00000000000000ab~").write_text("half")
+    thole.run("env", "delete", "a")
+    assert not tree.exists()
+
+
 def test_without_anything_to_copy_there_is_no_such_step(thole, repository):
     thole.run("env", "create", "a")
     assert copies(thole, "a") is None

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static int later(const Compute *compute, const char *what, Err *err) {
     return err_set(err, ERR_UNAVAILABLE,
                    "%s of an environment whose compute is %s comes later: so far it is created, "
@@ -40,6 +42,15 @@ int compute_loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, Co
     check(ask);
     *ret = (ComputeLoss){0};
     return compute->ops->loss ? compute->ops->loss(compute, ask, arena, ret, err) : 0;
+}
+
+StrList compute_own(const char *path, const char *root, const StrList *files, Arena *arena) {
+    StrList own = {arena_alloc(arena, (files->n + 1) * sizeof(*own.at)), files->n};
+    size_t n = strlen(path);
+    bool below = str_starts(root, path) && root[n] == '/';
+    for (size_t i = 0; i < files->n; i++)
+        own.at[i] = below ? arena_printf(arena, "%s/%s", root + n + 1, files->at[i]) : files->at[i];
+    return own;
 }
 
 int compute_start(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,

@@ -28,7 +28,7 @@ typedef struct ComputeAsk {
     const char *compose_project;   /* environment_compose_project() */
     const EnvironmentPorts *ports; /* given to compose as <NAME>_PORT; NULL: none */
     const StrMap *env;             /* environment of whoever asked: PATH, HOME, DOCKER_HOST, ... */
-    const StrList *own; /* files below the root that we have written: no loss; NULL: none */
+    const StrList *own; /* files below `path` that we have written: no loss; NULL: none */
 } ComputeAsk;
 
 /* To be run under a pin, with no stdin. argv.n 0: there is nothing to be done. */
@@ -97,6 +97,8 @@ MUST int compute_destroy(const Compute *compute, const ComputeAsk *ask, Arena *a
                          ComputeCommand *ret, Err *err);
 MUST int compute_loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLoss *ret,
                       Err *err);
+/* `files` of `root`, which is `path` or below it, as ComputeAsk.own has them. */
+StrList compute_own(const char *path, const char *root, const StrList *files, Arena *arena);
 MUST int compute_start(const Compute *compute, const ComputeAsk *ask, Arena *arena,
                        ComputeCommand *ret, Err *err);
 MUST int compute_stop(const Compute *compute, const ComputeAsk *ask, Arena *arena,

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files below a root, and never beside it: a path has no "..", and a link that leads out of the
  * root is refused by the kernel (openat2), also if it is put there meanwhile. */
-#include <dirent.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <linux/openat2.h>
 
 #include "base/path.h"
 #include "base/sys.h"
-#include "base/xalloc.h"
+#include "engine/compute/beside.h"
 #include "engine/compute/compute_inside.h"
 
 static bool is_plain(const char *path) {
@@ -45,21 +43,20 @@ static int told(Err *err, int number, const char *root, const char *path) {
     return err_sys(err, number, "%s in %s", path, root);
 }
 
-/* The directory of `path`, component by component; those that are missing are made if asked. */
-int files_open_parent(const char *root, const char *path, bool make, Err *err) {
-    if (!is_plain(path))
-        return err_set(err, ERR_INVALID, "%s is no path below %s", path, root);
+/* The first `n` bytes of `path`, component by component; those that are missing are made if
+ * asked. */
+static int open_dir(const char *root, const char *path, size_t n, bool make, Err *err) {
     AUTO_CLOSE int top = sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (top < 0)
         return err_sys(err, errno, "open %s", root);
+    if (n >= PATH_MAX)
+        return err_set(err, ERR_LIMIT, "a path below %s is too long", root);
     char so_far[PATH_MAX];
     AUTO_CLOSE int dir = -1;
-    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        size_t n = (size_t)(slash - path);
-        if (n >= sizeof(so_far))
-            return err_set(err, ERR_LIMIT, "a path below %s is too long", root);
-        memcpy(so_far, path, n);
-        so_far[n] = '\0';
+    for (size_t end = 0; end < n; end++) {
+        end += strcspn(path + end, "/");
+        memcpy(so_far, path, end);
+        so_far[end] = '\0';
         int parent = dir >= 0 ? dir : top;
         if (make && sys_mkdirat(parent, path_base(so_far), 0755) < 0 && errno != EEXIST)
             return told(err, errno, root, so_far);
@@ -71,6 +68,21 @@ int files_open_parent(const char *root, const char *path, bool make, Err *err) {
         dir = next;
     }
     return dir >= 0 ? TAKE_FD(dir) : TAKE_FD(top);
+}
+
+static int refuse(const char *root, const char *path, Err *err) {
+    return err_set(err, ERR_INVALID, "%s is no path below %s", path, root);
+}
+
+int files_open_parent(const char *root, const char *path, bool make, Err *err) {
+    size_t name = (size_t)(path_base(path) - path);
+    return !is_plain(path) ? refuse(root, path, err)
+                           : open_dir(root, path, name ? name - 1 : 0, make, err);
+}
+
+int files_open_dir(const char *root, const char *path, Err *err) {
+    return !is_plain(path) ? refuse(root, path, err)
+                           : open_dir(root, path, strlen(path), false, err);
 }
 
 /* ---- reading ---- */
@@ -139,44 +151,17 @@ static bool is_there(int dir, const char *name, const ComputeFile *file) {
     return same;
 }
 
-/* What a writer that was killed has left: to git it would be somebody's work. */
-static void remove_left(int dir, const char *name) {
-    AUTO_FREE char *start = xasprintf(".%.180s.", name);
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *list = fd < 0 ? NULL : fdopendir(fd);
-    if (!list)
-        return;
-    for (struct dirent *entry; (entry = readdir(list));) {
-        const char *rest = entry->d_name + strlen(start);
-        if (strncmp(entry->d_name, start, strlen(start)) != 0)
-            continue;
-        size_t pid = strspn(rest, "0123456789");
-        size_t time = rest[pid] == '.' ? strspn(rest + pid + 1, "0123456789abcdef") : 0;
-        if (pid && time && !rest[pid + 1 + time])
-            sys_unlinkat(dir, entry->d_name, 0);
-    }
-    closedir(list);
-}
-
-/* A name of its own, so that two writers never share one. It is not synced: whoever looks sees what
- * a power cut has left, and writes it anew. */
+/* It is not synced: whoever looks sees what a power cut has left, and writes it anew. */
 static int write_beside(int dir, const char *name, const ComputeFile *file) {
-    char beside[NAME_MAX + 1];
-    if (snprintf(beside, sizeof(beside), ".%.180s.%d.%lx", name, (int)getpid(),
-                 (unsigned long)sys_mono_ms()) < 0)
+    Beside beside;
+    beside_sweep(dir);
+    if (beside_open(dir, &beside) < 0)
         return -1;
-    remove_left(dir, name);
-    AUTO_CLOSE int fd =
-        sys_openat(dir, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -1;
-    if (write_all(fd, file->bytes, file->size) == 0 && fchmod(fd, file->mode) == 0 &&
-        sys_renameat(dir, beside, dir, name) == 0)
-        return 0;
-    int number = errno;
-    sys_unlinkat(dir, beside, 0);
-    errno = number;
-    return -1;
+    bool done = write_all(beside.fd, file->bytes, file->size) == 0 &&
+                fchmod(beside.fd, file->mode) == 0 &&
+                sys_renameat(dir, beside.name, dir, name) == 0;
+    beside_close(&beside);
+    return done ? 0 : -1;
 }
 
 int files_write(const char *root, const ComputeFile *file, Err *err) {

@@ -42,6 +42,8 @@ MUST int compose_running(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, 
 /* compute_files.c */
 /* The directory of `path` below `root`; no link on the way leads out of it. -1: err. */
 MUST int files_open_parent(const char *root, const char *path, bool make, Err *err);
+/* Likewise the directory `path` itself. */
+MUST int files_open_dir(const char *root, const char *path, Err *err);
 MUST int files_read(const char *root, ComputeFile *file, Arena *arena, Err *err);
 MUST int files_write(const char *root, const ComputeFile *file, Err *err);
 

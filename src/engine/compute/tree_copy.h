@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Brings files of one tree into another: what is there already is left alone, and nothing is
- * written beside the other tree, also over a link in it. Blocks: for a worker. */
+ * written beside the other tree, also over a link in it. Blocks: for a worker; it ends early if
+ * that leaves. */
 #pragma once
 
 #include "base/arena.h"
@@ -8,14 +9,19 @@
 #include "data/schema.h"
 
 typedef struct TreeCopy {
-    const char *from, *to; /* roots; absolute */
-    bool link;             /* a link to it instead of a copy */
-    size_t files;          /* that were brought: counted on */
+    const char *from, *to;    /* roots; absolute */
+    bool link;                /* a link to it instead of a copy */
+    const _Atomic bool *stop; /* set by another thread: nothing more is brought; NULL: never */
+    size_t files;             /* that were brought: counted on */
 } TreeCopy;
 
 /* A file, or a directory with all that is in it but .git: mode and times are kept, and where the
  * file system can, the bytes are shared until one of both is changed. `path` is relative to both
- * roots. ERR_NOT_FOUND: it is not there. */
+ * roots. ERR_NOT_FOUND: it is not there; ERR_INVALID: it is no path below a root, or leads out of
+ * `to` over a link; ERR_CANCELLED: it was stopped. */
 MUST int tree_copy(TreeCopy *copy, const char *path, Err *err);
-/* Those of it in `to` that are still as in `from`: added to `ret`, relative to the roots. */
+/* Nothing more will be brought. */
+bool tree_copy_stopped(const TreeCopy *copy);
+/* Those of it in `to` that are still as in `from`: added to `ret`, relative to the roots. What
+ * it has is of this function. */
 void tree_copy_unchanged(const TreeCopy *copy, const char *path, Arena *arena, StrList *ret);

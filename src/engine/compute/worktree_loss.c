@@ -2,10 +2,13 @@
 /* What would be lost with a worktree: what is not committed, what git does not know, and commits
  * that no branch and no remote has. Ignored files do not count, and neither do those that we have
  * written. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/str.h"
+#include "engine/compute/beside.h"
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_tree.h"
 
@@ -15,27 +18,34 @@ typedef struct Loss {
     const ComputeAsk *ask;
     Arena *arena;
     GitTree tree;
+    StrList own; /* sorted */
     ComputeLoss found;
     const char *changed, *untracked; /* names of the first ones */
 } Loss;
 
-static int git(const Loss *l, const char *const *words, int *ret_code, ToolDone *ret, Err *err) {
-    return compute_git(&(GitAsk){l->tree.top, l->ask->env, words, ret_code}, l->arena, ret, err);
+/* What git cannot say is not taken for "nothing". */
+static int git(const Loss *l, const char *const *words, ToolDone *ret, Err *err) {
+    return compute_git(&(GitAsk){l->tree.top, l->ask->env, words, NULL}, l->arena, ret, err);
 }
 
 /* ---- files ---- */
 
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void take_own(Loss *l) {
+    const StrList *own = l->ask->own;
+    if (!own || own->n == 0)
+        return;
+    l->own = (StrList){arena_dup(l->arena, own->at, own->n * sizeof(*own->at)), own->n};
+    qsort(l->own.at, l->own.n, sizeof(*l->own.at), by_text);
+}
+
+/* We have written it, or would have if we had not been killed. */
 static bool is_own(const Loss *l, const char *path) {
-    size_t n = strlen(l->tree.prefix);
-    if (n > 0) {
-        if (strncmp(path, l->tree.prefix, n) != 0 || path[n] != '/')
-            return false;
-        path += n + 1;
-    }
-    for (size_t i = 0; l->ask->own && i < l->ask->own->n; i++)
-        if (strcmp(path, l->ask->own->at[i]) == 0)
-            return true;
-    return false;
+    return beside_is_name(path_base(path)) ||
+           (l->own.n > 0 && bsearch(&path, l->own.at, l->own.n, sizeof(*l->own.at), by_text));
 }
 
 static void name(const Loss *l, const char **names, size_t n, const char *path) {
@@ -54,7 +64,7 @@ static int look_at_files(Loss *l, Err *err) {
                                         "--ignore-submodules=none",
                                         NULL};
     ToolDone done;
-    if (git(l, words, NULL, &done, err) < 0)
+    if (git(l, words, &done, err) < 0)
         return -1;
     const char *end = done.out + done.out_n;
     for (const char *at = done.out; at + 3 < end; at += strlen(at) + 1) {
@@ -93,16 +103,15 @@ static int look_at_commits(Loss *l, Err *err) {
                                           "--recursive",
                                           "git rev-list --count HEAD --branches --not --remotes",
                                           NULL};
-    int code;
     ToolDone done;
     if (!l->tree.branch[0]) {
-        if (git(l, detached, &code, &done, err) < 0)
+        if (git(l, detached, &done, err) < 0)
             return -1;
-        l->found.commits += code == 0 ? sum(done.out) : 0;
+        l->found.commits += sum(done.out);
     }
     if (access(arena_printf(l->arena, "%s/.gitmodules", l->tree.top), F_OK) < 0)
         return 0;
-    if (git(l, modules, NULL, &done, err) < 0)
+    if (git(l, modules, &done, err) < 0)
         return -1;
     l->found.commits += sum(done.out);
     return 0;
@@ -141,9 +150,7 @@ int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *er
         return -1;
     if (l.tree.half_made)
         return 0;
-    GitTree project;
-    if (git_tree_of(ask->project, arena, &project, NULL) == 0)
-        l.tree.prefix = project.prefix;
+    take_own(&l);
     if (look_at_files(&l, err) < 0 || look_at_commits(&l, err) < 0)
         return -1;
     l.found.text = in_words(&l);

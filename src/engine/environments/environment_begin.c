@@ -15,6 +15,7 @@
 #include "engine/operations/operation_events.h"
 #include "engine/operations/operation_files.h"
 #include "spec/environment_name.h"
+#include "spec/worktree_include.h"
 
 /* ---- operations ---- */
 
@@ -116,9 +117,14 @@ static int check_paths(const OperationAsk *ask, Err *err) {
     for (size_t i = 0; i < COUNT(paths); i++)
         if (paths[i] && paths[i][0] != '/')
             return err_set(err, ERR_INVALID, "%.200s is no absolute path", paths[i]);
-    for (size_t i = 0; i < ask->copy.n; i++)
-        if (!ask->copy.at[i][0])
-            return err_set(err, ERR_INVALID, "copy: the name of a file is empty");
+    for (size_t i = 0; i < ask->copy.n; i++) {
+        bool link;
+        if (!worktree_include_named(ask->copy.at[i], &link))
+            return err_set(err, ERR_INVALID,
+                           "copy: '%.200s' is no file or directory that is brought along: it is "
+                           "named from the root of the project",
+                           ask->copy.at[i]);
+    }
     return 0;
 }
 

@@ -111,8 +111,9 @@ struct Operation {
     } audit;       /* likewise */
     StrMap values; /* likewise: key-values that hooks have set */
     void (*written)(Operation *operation);
-    int64_t seq; /* of the last event */
-    bool canceled, started, over;
+    int64_t seq;           /* of the last event */
+    _Atomic bool canceled; /* also looked at by workers that take their time */
+    bool started, over;
     OperationState told_end; /* by a server before; OPERATION_WAITING: it was not */
     bool running;            /* the step's command */
     const Err *broken;       /* what it has printed is read although it has failed, with this */

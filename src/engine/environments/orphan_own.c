@@ -46,7 +46,7 @@ StrList orphan_own_files(const ComputeAsk *ask, Arena *arena) {
         for (size_t k = 0; k < files.n; k++)
             if (is_ours(look.root, files.at[k].path))
                 own.at[own.n++] = files.at[k].path;
-        return own;
+        return compute_own(ask->path, look.root, &own, arena);
     }
     return own;
 }

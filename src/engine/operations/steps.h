@@ -9,7 +9,8 @@
 extern const StepDoer create_compute_doer, check_loss_doer, destroy_compute_doer;
 /* steps_copy.c */
 extern const StepDoer copy_files_doer;
-/* Those that were brought and are as they were: no loss. Added to `ret`. */
+/* Those that were brought and are as they were, relative to the worktree: no loss. Added to
+ * `ret`. */
 void steps_copied_files(const Operation *operation, Arena *arena, StrList *ret);
 /* steps_infra.c */
 extern const StepDoer start_infra_doer, stop_infra_doer;

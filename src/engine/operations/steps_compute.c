@@ -131,7 +131,8 @@ static int check_loss(Operation *operation, Arena *arena, StepActed *ret, Err *e
     if (operation->ask.force || operation->ask.keep_worktree)
         return 0;
     ComputeAsk ask = operation_compute_ask(operation, arena);
-    StrList own = operation_own_files(operation, arena);
+    const StrList files = operation_own_files(operation, arena);
+    StrList own = compute_own(ask.path, entry_root(&operation->entry), &files, arena);
     steps_copied_files(operation, arena, &own);
     ask.own = &own;
     if (compute_loss(&compute_local, &ask, arena, &loss, err) < 0)

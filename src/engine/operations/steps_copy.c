@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* copy_files: what git ignores and people need all the same, brought from the project into a new
- * worktree: what `.worktreeinclude` names, and what was asked for by name (--copy). What is there
- * stays as it is, also when the step is done again. */
+ * worktree: what `.worktreeinclude` names (at the top of the repository, and beside the config file
+ * if that is elsewhere), and what was asked for by name (--copy). What is there stays as it is,
+ * also when the step is done again. */
 #include <dirent.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,8 +14,9 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/compute/compute_inside.h"
-#include "engine/operations/steps.h"
+#include "engine/compute/git_tree.h"
 #include "engine/compute/tree_copy.h"
+#include "engine/operations/steps.h"
 #include "spec/digest.h"
 #include "spec/worktree_include.h"
 
@@ -24,13 +26,37 @@ enum { NOTED_MOST = 1000 }; /* names that a record keeps */
 
 /* ---- what there is to do ---- */
 
+static GitTree tree_at(const char *path, Arena *arena) {
+    GitTree tree;
+    return git_tree_of(path, arena, &tree, NULL) == 0 ? tree : (GitTree){.top = path, .prefix = ""};
+}
+
+/* Where files come from: the tree of git that the project is in, and the project's place there. */
+static GitTree source_of(const Operation *operation, Arena *arena) {
+    return tree_at(operation->config->root, arena);
+}
+
+static const char *include_in(const GitTree *source, const char *below, Arena *arena) {
+    return *below ? arena_printf(arena, "%s/%s/%s", source->top, below, WORKTREE_INCLUDE)
+                  : arena_printf(arena, "%s/%s", source->top, WORKTREE_INCLUDE);
+}
+
+static bool has_include(const Operation *operation) {
+    Arena arena;
+    arena_init(&arena);
+    const GitTree source = source_of(operation, &arena);
+    bool has = access(include_in(&source, "", &arena), F_OK) == 0 ||
+               access(include_in(&source, source.prefix, &arena), F_OK) == 0;
+    arena_deinit(&arena);
+    return has;
+}
+
 bool operation_copies(const Operation *operation) {
     const ComputeAccess *compute = operation->entry.compute;
-    AUTO_FREE char *include = path_join(operation->config->root, WORKTREE_INCLUDE);
     bool made = !operation->ask.worktree && (!compute || compute->managed);
     if (operation->manifest || hook_given(&operation->config->provisioner.compute.create))
         return false;
-    return operation->ask.copy.n > 0 || (made && access(include, F_OK) == 0);
+    return operation->ask.copy.n > 0 || (made && has_include(operation));
 }
 
 static const Value *noted(const Operation *operation, const char *key) {
@@ -60,9 +86,10 @@ void operation_recall_copies(Operation *operation) {
     *copy = now;
 }
 
-/* In `arena`; "": there is none. */
-static int read_include(const Operation *operation, Arena *arena, const char **ret, Err *err) {
-    AUTO_FREE char *path = path_join(operation->config->root, WORKTREE_INCLUDE), *text = NULL;
+/* In `arena`; "": there is none, or it is not meant: a tree that was attached is its owner's. */
+static int read_include(const Operation *operation, const char *path, Arena *arena,
+                        const char **ret, Err *err) {
+    AUTO_FREE char *text = NULL;
     *ret = "";
     if (operation->entry.compute && !operation->entry.compute->managed)
         return 0;
@@ -73,11 +100,15 @@ static int read_include(const Operation *operation, Arena *arena, const char **r
 }
 
 static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
-    const char *text;
-    if (read_include(operation, arena, &text, err) < 0)
+    const GitTree source = source_of(operation, arena);
+    const char *top, *beside = "";
+    if (read_include(operation, include_in(&source, "", arena), arena, &top, err) < 0 ||
+        (*source.prefix && read_include(operation, include_in(&source, source.prefix, arena), arena,
+                                        &beside, err) < 0))
         return -1;
     Digest *digest = digest_new();
-    digest_add_text(digest, text);
+    digest_add_text(digest, top);
+    digest_add_text(digest, beside);
     for (size_t i = 0; i < operation->ask.copy.n; i++)
         digest_add_text(digest, operation->ask.copy.at[i]);
     ret->own = digest_end(digest, arena);
@@ -88,15 +119,17 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
 
 typedef struct Copying {
     const Operation *operation;
+    TreeCopy copy;     /* of the whole trees */
+    const char *below; /* the directory in them that paths are relative to: "" or "apps/shop" */
     WorktreeInclude *include;
-    TreeCopy copy;
     Arena *arena;
     Value *files; /* that were asked for, or match: not what is in them */
 } Copying;
 
 static int bring(Copying *c, const char *path, bool link, Err *err) {
     size_t n = strlen(path);
-    const char *plain = arena_strndup(c->arena, path, n - (path[n - 1] == '/'));
+    const char *plain = arena_printf(c->arena, "%s%s%.*s", c->below, *c->below ? "/" : "",
+                                     (int)(n - (path[n - 1] == '/')), path);
     c->copy.link = link;
     if (value_count(c->files) < NOTED_MOST)
         value_add(c->arena, c->files, value_new_string(c->arena, plain));
@@ -107,7 +140,7 @@ static int bring(Copying *c, const char *path, bool link, Err *err) {
 static int bring_matching(Copying *c, const char *path, Err *err);
 
 static int search(Copying *c, const char *path, Err *err) {
-    AUTO_FREE char *place = path_join(c->copy.from, path);
+    AUTO_FREE char *above = path_join(c->copy.from, c->below), *place = path_join(above, path);
     DIR *dir = opendir(place);
     int r = 0;
     for (struct dirent *entry; r == 0 && dir && (entry = readdir(dir));) {
@@ -123,21 +156,24 @@ static int search(Copying *c, const char *path, Err *err) {
 }
 
 static int bring_matching(Copying *c, const char *path, Err *err) {
+    if (tree_copy_stopped(&c->copy))
+        return err_set(err, ERR_CANCELLED, "canceled");
     if (worktree_include_matches(c->include, path))
         return bring(c, path, worktree_include_links(c->include, path), err);
     return str_ends(path, "/") ? search(c, path, err) : 0;
 }
 
 /* Only what git ignores: the rest is in the new worktree, or is nobody's. */
-static int bring_included(Copying *c, Err *err) {
+static int bring_ignored(Copying *c, Err *err) {
     static const char *const words[] = {
         "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", NULL};
     const StrMap *env = &c->operation->ask.client->env;
+    AUTO_FREE char *dir = path_join(c->copy.from, c->below);
     ToolDone done;
-    if (compute_git(&(GitAsk){c->copy.from, env, words, NULL}, c->arena, &done, err) < 0)
+    if (compute_git(&(GitAsk){dir, env, words, NULL}, c->arena, &done, err) < 0)
         return -1;
     if (done.cut)
-        return err_set(err, ERR_LIMIT, "git ignores too many files in %s", c->copy.from);
+        return err_set(err, ERR_LIMIT, "git ignores too many files in %s", dir);
     const char *end = done.out + done.out_n;
     for (const char *at = done.out; at < end; at += strlen(at) + 1)
         if (bring_matching(c, at, err) < 0)
@@ -145,28 +181,48 @@ static int bring_included(Copying *c, Err *err) {
     return 0;
 }
 
-static int bring_all(Copying *c, Err *err) {
-    const StrList *asked = &c->operation->ask.copy;
+static int bring_included(Copying *c, const GitTree *source, const char *below, Err *err) {
     const char *text;
-    for (size_t i = 0; i < asked->n; i++)
-        if (bring(c, asked->at[i], false, err) < 0)
-            return err_in(err, "--copy %s", asked->at[i]);
-    if (read_include(c->operation, c->arena, &text, err) < 0)
+    c->below = below;
+    if (read_include(c->operation, include_in(source, below, c->arena), c->arena, &text, err) < 0)
         return -1;
+    if (!*text)
+        return 0;
     c->include = worktree_include_parse(text, strlen(text));
-    return *text ? bring_included(c, err) : 0;
+    int r = bring_ignored(c, err);
+    c->include = worktree_include_free(c->include);
+    return r;
+}
+
+static int bring_asked(Copying *c, const char *asked, Err *err) {
+    bool link;
+    const char *path = worktree_include_named(asked, &link);
+    if (!path)
+        return err_set(err, ERR_INVALID, "it is no path below the root of the project");
+    return bring(c, path, link, err);
+}
+
+static int bring_all(Copying *c, const GitTree *source, Err *err) {
+    const StrList *asked = &c->operation->ask.copy;
+    c->below = source->prefix;
+    for (size_t i = 0; i < asked->n; i++)
+        if (bring_asked(c, asked->at[i], err) < 0)
+            return err_in(err, "--copy %s", asked->at[i]);
+    if (bring_included(c, source, "", err) < 0)
+        return -1;
+    return *source->prefix ? bring_included(c, source, source->prefix, err) : 0;
 }
 
 static int act(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     Value *kept = value_new(arena, VALUE_MAP), *asked = value_new(arena, VALUE_LIST);
-    Copying c = {
-        .operation = operation,
-        .arena = arena,
-        .copy = {.from = operation->config->root, .to = entry_root(&operation->entry)},
-        .files = value_new(arena, VALUE_LIST),
-    };
-    int r = bring_all(&c, err);
-    worktree_include_free(c.include);
+    const GitTree source = source_of(operation, arena);
+    Copying c = {.operation = operation,
+                 .copy = {.from = source.top,
+                          .to = tree_at(entry_path(&operation->entry), arena).top,
+                          .stop = &operation->canceled},
+                 .arena = arena,
+                 .files = value_new(arena, VALUE_LIST)};
+    int r = bring_all(&c, &source, err);
     for (size_t i = 0; i < operation->ask.copy.n; i++)
         value_add(arena, asked, value_new_string(arena, operation->ask.copy.at[i]));
     value_set(arena, kept, "files", c.files);
@@ -182,7 +238,8 @@ const StepDoer copy_files_doer = {.look = look, .act = act};
 
 void steps_copied_files(const Operation *operation, Arena *arena, StrList *ret) {
     const Value *files = noted(operation, "files");
-    TreeCopy copy = {.from = operation->config->root, .to = entry_root(&operation->entry)};
+    const GitTree source = source_of(operation, arena);
+    TreeCopy copy = {.from = source.top, .to = entry_path(&operation->entry)};
     StrList all = {0};
     for (size_t i = 0; i < value_count(files); i++)
         if (value_str(value_at(files, i)))

@@ -380,6 +380,39 @@ TEST(what_would_be_lost_is_named)
     yard_free(y);
 }
 
+/* A file that we have not finished is nobody's work; what we have written lies below the top. */
+TEST(what_we_have_written_is_no_loss)
+{
+    static const char *own[] = {"shop/.thole.json"};
+    StrList list = {own, 1};
+    ComputeLoss loss;
+    Yard *y = yard_new();
+    y->ask.own = &list;
+    create(y);
+    sh(y, "cd t; mkdir shop; touch shop/.thole.json shop/.thole-0123456789abcdef~");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    sh(y, "cd t; touch .thole.json");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 untracked file (.thole.json)");
+    yard_free(y);
+}
+
+/* The commit is there, but not what it was made from. */
+TEST(where_git_cannot_say_what_would_be_lost_it_is_not_nothing)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    create(y);
+    sh(y,
+       "cd t; git checkout -q --detach; echo 2 >a; git commit -qam 2; was=$(git rev-parse HEAD)\n"
+       "echo 3 >a; git commit -qam 3; cd ../r/.git/objects\n"
+       "rm -f $(echo $was | cut -c1-2)/$(echo $was | cut -c3-)");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "git rev-list in ");
+    yard_free(y);
+}
+
 TEST(what_is_not_ours_is_not_destroyed)
 {
     Yard *y = yard_new();

@@ -181,14 +181,12 @@ TEST(what_is_there_already_is_left_alone)
 TEST(what_a_killed_writer_has_left_goes_with_the_next_write)
 {
     Desk d = local_desk();
-    CHECK_EQ(put(&d, ".f.123.9af", "half", 0600), 0);
-    CHECK_EQ(put(&d, ".f.123.mine", "not ours", 0600), 0);
-    CHECK_EQ(put(&d, ".f.123", "not ours", 0600), 0);
-    CHECK_EQ(put(&d, "f", "whole", 0600), 0);
-    CHECK(access(arena_printf(&d.arena, "%s/.f.123.9af", d.root), F_OK) < 0);
-    CHECK_STR(get(&d, ".f.123.mine", 0600), "not ours");
-    CHECK_STR(get(&d, ".f.123", 0600), "not ours");
-    CHECK_STR(get(&d, "f", 0600), "whole");
+    CHECK_EQ(put(&d, "a/.thole-0123456789abcdef~", "half", 0600), 0);
+    CHECK_EQ(put(&d, "a/.thole-0123456789abcdef", "not ours", 0600), 0);
+    CHECK_EQ(put(&d, "a/f", "whole", 0600), 0);
+    CHECK(access(arena_printf(&d.arena, "%s/a/.thole-0123456789abcdef~", d.root), F_OK) < 0);
+    CHECK_STR(get(&d, "a/.thole-0123456789abcdef", 0600), "not ours");
+    CHECK_STR(get(&d, "a/f", 0600), "whole");
     arena_deinit(&d.arena);
 }
 

@@ -73,3 +73,19 @@ TEST(what_is_linked_is_said_with_the_pattern)
     CHECK(!worktree_include_links(include, "elsewhere"));
     worktree_include_free(include);
 }
+
+TEST(what_is_asked_for_by_name_is_a_path_below_the_root)
+{
+    static const char *const bad[] = {"",    "link:", "/etc/passwd", "../x",      "a/../b",    ".",
+                                      "./a", "a//b",  "link:/etc",   "link:../x", ".git/hooks"};
+    bool link;
+    CHECK_STR(worktree_include_named(".env", &link), ".env");
+    CHECK(!link);
+    CHECK_STR(worktree_include_named("link:web/node_modules/", &link), "web/node_modules/");
+    CHECK(link);
+    CHECK_STR(worktree_include_named("a:b", &link), "a:b");
+    CHECK(!link);
+    for (size_t i = 0; i < COUNT(bad); i++)
+        if (worktree_include_named(bad[i], &link))
+            test_fail(__FILE__, __LINE__, "%s goes along", bad[i]);
+}
