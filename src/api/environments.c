@@ -16,23 +16,30 @@ static bool concerns_environments(RouteId id) {
     return (resource && str_starts(resource, "environment")) || id == ROUTE_SESSION_CREATE;
 }
 
-/* No store knows of it. */
-static bool is_run(Api *api, const RouteMatch *match) {
+/* That is asked for, as far as it is known here. */
+static const Environment *known(Api *api, const RouteMatch *match) {
     if (!str_same(routes[match->id].resource, "environments") || !match->vars[0] || !match->vars[1])
-        return false;
+        return NULL;
     Object *object = object_find(api->objects, OBJECT_ENVIRONMENT, match->vars[0], match->vars[1]);
-    return object && environment_is_run(environment_of(object));
+    return object ? environment_of(object) : NULL;
 }
 
-/* What lies beside a manifest can be followed and ended; it is shown where it lies. */
+/* It is followed or ended: no store has a part in that. */
+static bool is_followed(RouteId id) {
+    static const RouteId ids[] = {ROUTE_ENVIRONMENT, ROUTE_ENVIRONMENT_STATUS,
+                                  ROUTE_ENVIRONMENT_EVENTS, ROUTE_ENVIRONMENT_LOG,
+                                  ROUTE_ENVIRONMENT_CANCEL};
+    for (size_t i = 0; i < COUNT(ids); i++)
+        if (id == ids[i])
+            return true;
+    return false;
+}
+
+/* What lies beside a manifest is shown where it lies. */
 static bool refuse_run(Request *request, RouteId id) {
-    static const RouteId fine[] = {ROUTE_ENVIRONMENT, ROUTE_ENVIRONMENT_STATUS,
-                                   ROUTE_ENVIRONMENT_EVENTS, ROUTE_ENVIRONMENT_LOG,
-                                   ROUTE_ENVIRONMENT_CANCEL};
     Err err;
-    for (size_t i = 0; i < COUNT(fine); i++)
-        if (id == fine[i])
-            return false;
+    if (is_followed(id))
+        return false;
     err_set(&err, ERR_NOT_FOUND,
             "what runs from a manifest has no state but the file beside it; nothing else is known");
     reply_err(request, &err);
@@ -43,7 +50,8 @@ bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
     const Waiting *waited = waiting_of(request);
     if (!concerns_environments(match->id))
         return false;
-    if (is_run(api, match))
+    const Environment *environment = known(api, match);
+    if (environment && environment_is_run(environment))
         return refuse_run(request, match->id);
     if (!waited) {
         Waiting *waiting = waiting_new(request, WAITED_FOR_MIRROR, 0);
@@ -51,6 +59,8 @@ bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
         return true;
     }
     if (waited->err.kind == ERR_NONE || match->id == ROUTE_SESSION_CREATE)
+        return false;
+    if (environment && environment_is_busy(environment) && is_followed(match->id))
         return false;
     reply_err(request, &waited->err);
     return true;

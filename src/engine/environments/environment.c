@@ -94,6 +94,10 @@ bool environment_is_run(const Environment *environment) {
     return environment->manifest != NULL;
 }
 
+bool environment_is_busy(const Environment *environment) {
+    return operation_under_way(environment->operation);
+}
+
 Environment *environment_unmake(Environment *environment) {
     list_remove(&environment->link);
     operation_readers_leave(environment);

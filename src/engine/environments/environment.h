@@ -73,6 +73,8 @@ Op *environment_await(Environment *environment, OpFn fn, void *arg);
 Environment *environment_of(Object *object);
 /* Of a manifest that was run: no store has it, and no list. */
 bool environment_is_run(const Environment *environment);
+/* This server is at work on it: what is done is known here before it is in the store. */
+bool environment_is_busy(const Environment *environment);
 Object *environment_object(Environment *environment);
 /* By its raw name. */
 Environment *environment_find(Engine *engine, const char *file, const char *name);

@@ -3,11 +3,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/attr.h"
 #include "base/clock.h"
+#include "base/path.h"
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "store/sqlite/schema.h"
@@ -49,8 +52,16 @@ int database_damaged(const Database *d, const char *what, Err *err) {
         d->path, what);
 }
 
+/* Neither can it be opened then: what goes beside it cannot be made. */
+static bool is_read_only(const Database *d) {
+    AUTO_FREE char *dir = path_dir(d->path);
+    return access(d->path, F_OK) == 0 && faccessat(AT_FDCWD, dir, W_OK, AT_EACCESS) < 0;
+}
+
 int database_fail(Database *d, Err *err) {
     int code = d->db ? sqlite3_errcode(d->db) & 0xff : SQLITE_NOMEM;
+    if (code == SQLITE_CANTOPEN && is_read_only(d))
+        code = SQLITE_READONLY;
     d->busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
     switch (code) {
     case SQLITE_BUSY:

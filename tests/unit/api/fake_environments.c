@@ -71,6 +71,10 @@ bool environment_is_run(const Environment *environment) {
     return false;
 }
 
+bool environment_is_busy(const Environment *environment) {
+    return false;
+}
+
 Environment *environment_of(Object *object) {
     return container_of(object, Environment, object);
 }
