@@ -175,7 +175,7 @@ int hook_output_parse(const char *text, size_t size, Arena *arena, StrMap *ret, 
 
 int hook_output_require(const StrMap *outputs, const StrList *declared, Err *err) {
     Buf missing;
-    buf_init(&missing, sizeof(err->msg));
+    buf_init(&missing, HOOK_OUTPUT_MAX);
     for (size_t i = 0; i < declared->n; i++)
         if (!strmap_get(outputs, declared->at[i]))
             buf_printf(&missing, "%s%s", missing.n ? ", " : "", declared->at[i]);
@@ -186,23 +186,23 @@ int hook_output_require(const StrMap *outputs, const StrList *declared, Err *err
 
 /* ---- showing ---- */
 
-const char *hook_output_mask(HookOutputMask *mask, const char *line, Arena *arena) {
-    Span name, rest, all = {line, strlen(line)};
+const char *hook_output_mask(HookOutputMask *mask, const char *line, size_t size, Arena *arena) {
+    Span name, rest, all = {line, size};
     if (all.n > 0 && all.p[all.n - 1] == '\r')
         all.n--;
     if (*mask->end) {
-        bool over = is(all, (Span){mask->end, strlen(mask->end)});
-        if (over)
-            *mask->end = '\0';
-        return over ? line : SCHEMA_MASKED;
+        if (!is(all, (Span){mask->end, strlen(mask->end)}))
+            return SCHEMA_MASKED;
+        *mask->end = '\0';
+        return NULL;
     }
     switch (look(trimmed(all), &name, &rest)) {
     case LINE_OUTPUT: return arena_printf(arena, "%.*s=" SCHEMA_MASKED, (int)name.n, name.p);
     case LINE_HEREDOC:
         memcpy(mask->end, rest.p, rest.n);
         mask->end[rest.n] = '\0';
-        return line;
-    case LINE_TALK: return line;
+        return NULL;
+    case LINE_TALK: return NULL;
     }
-    return line;
+    return NULL;
 }

@@ -32,5 +32,6 @@ typedef struct HookOutputMask {
     char end[HOOK_OUTPUT_END + 1]; /* "": not between a NAME<<END and its END */
 } HookOutputMask;
 
-/* The next line of stdout, without its end, as people may see it: of an output "KEY=********". */
-const char *hook_output_mask(HookOutputMask *mask, const char *line, Arena *arena);
+/* What people see in the place of the next line of stdout (without its end; any bytes): of an
+ * output "KEY=********". NULL: the line itself. */
+const char *hook_output_mask(HookOutputMask *mask, const char *line, size_t size, Arena *arena);

@@ -39,10 +39,9 @@ static void mask(Masked *masked, LogLine *line, Arena *arena) {
         line->size = masked->hidden ? 0 : line->size;
         return;
     }
-    const char *text = arena_strndup(arena, line->text, line->size);
-    const char *shown = hook_output_mask(&masked->state, text, arena);
-    masked->hidden = shown != text;
-    if (!masked->hidden)
+    const char *shown = hook_output_mask(&masked->state, line->text, line->size, arena);
+    masked->hidden = shown != NULL;
+    if (!shown)
         return;
     line->text = shown;
     line->size = strlen(shown);

@@ -155,6 +155,10 @@ TEST(declared_outputs_must_be_printed)
     CHECK_STR(err.msg, "the hook did not print C, B");
     declared = (StrList){(const char **)names + 1, 1};
     CHECK(hook_output_require(&outputs, &declared, &err) == 0);
+    char *name = filled(300, "LONG_"); /* more than a message has room for */
+    declared = (StrList){(const char *[]){name}, 1};
+    CHECK(hook_output_require(&outputs, &declared, &err) < 0);
+    free(name);
     CHECK(hook_output_require(&(StrMap){0}, &none, &err) == 0);
 }
 
@@ -177,7 +181,23 @@ TEST(people_see_no_value_that_a_hook_prints)
     HookOutputMask mask = {0};
     Arena arena;
     arena_init(&arena);
-    for (size_t i = 0; i < COUNT(rows); i++)
-        CHECK_STR(hook_output_mask(&mask, rows[i].text, &arena), rows[i].want);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *shown = hook_output_mask(&mask, rows[i].text, strlen(rows[i].text), &arena);
+        CHECK_STR(shown ? shown : rows[i].text, rows[i].want);
+    }
+    arena_deinit(&arena);
+}
+
+/* A value with a NUL byte is refused, once it is read; it is shown before. */
+TEST(a_nul_byte_is_no_end_of_a_line_that_is_shown)
+{
+    HookOutputMask mask = {0};
+    Arena arena;
+    arena_init(&arena);
+    CHECK(!hook_output_mask(&mask, "KEY<<END", 8, &arena));
+    CHECK_STR(hook_output_mask(&mask, "END\0", 4, &arena), "********");
+    CHECK_STR(hook_output_mask(&mask, "secret", 6, &arena), "********");
+    CHECK(!hook_output_mask(&mask, "END", 3, &arena));
+    CHECK_STR(hook_output_mask(&mask, "A=\0secret", 9, &arena), "A=********");
     arena_deinit(&arena);
 }
