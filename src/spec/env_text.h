@@ -22,5 +22,7 @@
 /* First line: ENV_TEXT_HEAD; then by name. Byte-stable. Nothing is put if it
  * fails. ERR_INVALID: a name is none, or a value has no form; ERR_LIMIT: `out` is full. */
 MUST int env_text_write(const StrMap *env, Buf *out, Err *err);
+/* Does a file that is there begin as one that we have written does, or previewctl? */
+bool env_text_generated(const char *text);
 /* One line of it. */
 MUST int env_text_put(const StrPair *pair, Buf *out, Err *err);

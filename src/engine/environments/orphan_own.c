@@ -14,8 +14,7 @@
 /* Only what begins as such a file does. */
 static bool is_ours(const char *root, const char *relative) {
     AUTO_FREE char *path = path_join(root, relative), *text = NULL;
-    return file_read(path, MAX_STATE_BYTES, &text, NULL, NULL) == 0 &&
-           strncmp(text, ENV_TEXT_HEAD, strlen(ENV_TEXT_HEAD)) == 0;
+    return file_read(path, MAX_STATE_BYTES, &text, NULL, NULL) == 0 && env_text_generated(text);
 }
 
 static bool read_manifest(const char *path, Arena *arena, ManifestFiles *ret) {

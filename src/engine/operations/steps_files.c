@@ -31,12 +31,26 @@ typedef struct Wanted {
 typedef struct WantedFiles {
     Wanted *at;
     size_t n;
+    /* Is a file that is there one like these, which nobody has written by hand? */
+    bool (*generated)(const ComputeFile *file, Arena *arena);
+    const char *way_out; /* if not */
 } WantedFiles;
 
 static void keep(Buf *buf, Arena *arena, Wanted *ret) {
     ret->text = arena_strndup(arena, buf_cstr(buf), buf->n);
     ret->size = buf->n;
     buf_deinit(buf);
+}
+
+static bool is_manifest(const ComputeFile *file, Arena *arena) {
+    Manifest manifest;
+    Err err;
+    return manifest_decode(file->bytes, file->size, arena, &manifest, &err) == 0;
+}
+
+static bool is_env_text(const ComputeFile *file, Arena *arena) {
+    (void)arena;
+    return env_text_generated(file->bytes);
 }
 
 static int want_manifest(const Operation *operation, Arena *arena, WantedFiles *ret, Err *err) {
@@ -46,7 +60,10 @@ static int want_manifest(const Operation *operation, Arena *arena, WantedFiles *
         return -1;
     buf_init(&buf, MAX_STATE_BYTES);
     manifest_encode(manifest, &buf);
-    *ret = (WantedFiles){.at = arena_alloc(arena, sizeof(Wanted)), .n = 1};
+    *ret = (WantedFiles){.at = arena_alloc(arena, sizeof(Wanted)),
+                         .n = 1,
+                         .generated = is_manifest,
+                         .way_out = "move it away"};
     ret->at->path = manifest_name(operation->config);
     keep(&buf, arena, ret->at);
     return 0;
@@ -57,7 +74,9 @@ static int want_env_files(const Operation *operation, Arena *arena, WantedFiles 
     ManifestFiles files;
     if (!manifest || manifest_files(manifest, arena, &files, err) < 0)
         return -1;
-    *ret = (WantedFiles){.at = arena_alloc(arena, (files.n + 1) * sizeof(Wanted))};
+    *ret = (WantedFiles){.at = arena_alloc(arena, (files.n + 1) * sizeof(Wanted)),
+                         .generated = is_env_text,
+                         .way_out = "move it away, or name another `env_file`"};
     for (size_t i = 0; i < files.n; i++) {
         Buf buf;
         buf_init(&buf, MAX_STATE_BYTES);
@@ -71,24 +90,25 @@ static int want_env_files(const Operation *operation, Arena *arena, WantedFiles 
     return 0;
 }
 
-/* As it is; NULL: it is not there, or cannot be read, as *ret_why says. */
+/* As it is. NULL: err. */
 static const ComputeFile *read_now(const Operation *operation, const char *path, Arena *arena,
-                                   const char **ret_why) {
+                                   Err *err) {
     ComputeFile *file = arena_alloc(arena, sizeof(*file));
-    Err err;
     file->path = path;
-    if (compute_read(compute_of(operation->entry.compute), entry_root(&operation->entry), file,
-                     arena, &err) == 0)
-        return file;
-    *ret_why = arena_strdup(arena, err.msg);
-    return NULL;
+    return compute_read(compute_of(operation->entry.compute), entry_root(&operation->entry), file,
+                        arena, err) < 0
+               ? NULL
+               : file;
 }
 
 static bool stands(const Operation *operation, const Wanted *wanted, Arena *arena,
                    const char **ret_why) {
-    const ComputeFile *file = read_now(operation, wanted->path, arena, ret_why);
-    if (!file)
+    Err err;
+    const ComputeFile *file = read_now(operation, wanted->path, arena, &err);
+    if (!file) {
+        *ret_why = arena_strdup(arena, err.msg);
         return false;
+    }
     bool same = file->size == wanted->size && memcmp(file->bytes, wanted->text, file->size) == 0;
     if (!same)
         *ret_why = arena_printf(arena, "%s is not as it was written", wanted->path);
@@ -108,10 +128,10 @@ static void look_at(const Operation *operation, const WantedFiles *files, Arena 
 }
 
 static const char *text_now(const Operation *operation, const Wanted *wanted, Arena *arena) {
-    const char *why;
+    Err err;
     if (!*entry_root(&operation->entry))
         return NULL;
-    const ComputeFile *file = read_now(operation, wanted->path, arena, &why);
+    const ComputeFile *file = read_now(operation, wanted->path, arena, &err);
     return file ? file->bytes : NULL;
 }
 
@@ -134,7 +154,27 @@ static int put(const Operation *operation, const ComputeFile *file, Err *err) {
                          err);
 }
 
-static int write_files(const Operation *operation, const WantedFiles *files, Err *err) {
+/* In a tree that people have, what they have written stays. */
+static int check_theirs(const Operation *operation, const WantedFiles *files, Arena *arena,
+                        Err *err) {
+    for (size_t i = 0; i < files->n && !operation->entry.compute->managed; i++) {
+        const ComputeFile *file = read_now(operation, files->at[i].path, arena, err);
+        if (!file && err->kind == ERR_NOT_FOUND)
+            continue;
+        if (!file)
+            return -1;
+        if (!files->generated(file, arena))
+            return err_set(err, ERR_CONFLICT,
+                           "%s is in %s already, and was not generated: it is left as it is; %s",
+                           file->path, entry_root(&operation->entry), files->way_out);
+    }
+    return 0;
+}
+
+static int write_files(const Operation *operation, const WantedFiles *files, Arena *arena,
+                       Err *err) {
+    if (check_theirs(operation, files, arena, err) < 0)
+        return -1;
     for (size_t i = 0; i < files->n; i++)
         if (put(operation,
                 &(ComputeFile){.path = files->at[i].path,
@@ -163,7 +203,7 @@ static int build_manifest(Operation *operation, Arena *arena, StepActed *ret, Er
 static int write_manifest(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     WantedFiles files;
     int r = want_manifest(operation, arena, &files, err);
-    return r < 0 ? r : write_files(operation, &files, err);
+    return r < 0 ? r : write_files(operation, &files, arena, err);
 }
 
 const StepDoer build_manifest_doer = {.look = look_manifest, .act = build_manifest};
@@ -182,7 +222,7 @@ static int look_env(const Operation *operation, Arena *arena, StepFound *ret, Er
 static int write_env(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     WantedFiles files;
     int r = want_env_files(operation, arena, &files, err);
-    return r < 0 ? r : write_files(operation, &files, err);
+    return r < 0 ? r : write_files(operation, &files, arena, err);
 }
 
 const StepDoer generate_env_doer = {.look = look_env, .act = write_env};
@@ -191,17 +231,16 @@ const StepDoer generate_env_doer = {.look = look_env, .act = write_env};
 
 /* Only what we have written: that is, what begins as such a file does. */
 static bool is_ours(const Operation *operation, const char *path, Arena *arena) {
-    const char *why;
-    const ComputeFile *file = read_now(operation, path, arena, &why);
-    return file && strncmp(file->bytes, ENV_TEXT_HEAD, strlen(ENV_TEXT_HEAD)) == 0;
+    Err err;
+    const ComputeFile *file = read_now(operation, path, arena, &err);
+    return file && is_env_text(file, arena);
 }
 
 /* Not that of another environment, which lies there because somebody has committed it. */
 static bool is_our_manifest(const Operation *operation, Arena *arena) {
-    const char *why;
-    const ComputeFile *file = read_now(operation, manifest_name(operation->config), arena, &why);
     Manifest manifest;
     Err err;
+    const ComputeFile *file = read_now(operation, manifest_name(operation->config), arena, &err);
     return file && manifest_decode(file->bytes, file->size, arena, &manifest, &err) == 0 &&
            strcmp(manifest.env_name, operation->entry.name) == 0;
 }
