@@ -68,6 +68,7 @@ const RouteHandler route_handlers[ROUTES] = {
     [ROUTE_NAMESPACE_ENVIRONMENTS] = serve_list,
     [ROUTE_ENVIRONMENT_CREATE] = serve_environment_create,
     [ROUTE_ENVIRONMENT_RUN] = serve_environment_run,
+    [ROUTE_ENVIRONMENT_SHARED_HOOK] = serve_environment_shared_hook,
     [ROUTE_ENVIRONMENT] = serve_object,
     [ROUTE_ENVIRONMENT_STATUS] = serve_object,
     [ROUTE_ENVIRONMENT_DELETE] = serve_environment_delete,

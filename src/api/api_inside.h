@@ -91,6 +91,7 @@ bool environments_wait(Api *api, Request *request, const RouteMatch *match);
 MUST bool session_environment(Api *api, Request *request, const char *file,
                               const EnvironmentEntry **ret);
 void serve_environment_run(Api *api, Request *request, const RouteMatch *match);
+void serve_environment_shared_hook(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_create(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_delete(Api *api, Request *request, const RouteMatch *match);
 void serve_environment_action(Api *api, Request *request, const RouteMatch *match);

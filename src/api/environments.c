@@ -35,13 +35,14 @@ static bool is_followed(RouteId id) {
     return false;
 }
 
-/* What lies beside a manifest is shown where it lies. */
-static bool refuse_run(Request *request, RouteId id) {
+/* It is followed and ended, no more. */
+static bool refuse_apart(Request *request, RouteId id) {
     Err err;
     if (is_followed(id))
         return false;
     err_set(&err, ERR_NOT_FOUND,
-            "what runs from a manifest has no state but the file beside it; nothing else is known");
+            "it is in no store: what runs from a manifest has the file beside it, a hook that all "
+            "environments share has nothing; nothing else is known");
     reply_err(request, &err);
     return true;
 }
@@ -51,8 +52,8 @@ bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
     if (!concerns_environments(match->id))
         return false;
     const Environment *environment = known(api, match);
-    if (environment && environment_is_run(environment))
-        return refuse_run(request, match->id);
+    if (environment && environment_is_apart(environment))
+        return refuse_apart(request, match->id);
     if (!waited) {
         Waiting *waiting = waiting_new(request, WAITED_FOR_MIRROR, 0);
         waiting_begin(waiting, environments_refresh(api->options.engine, waiting_done, waiting));
@@ -186,6 +187,21 @@ void serve_environment_run(Api *api, Request *request, const RouteMatch *match) 
         (void)environment_bad(request, "manifest", "expected the absolute path of a manifest");
     else
         begin(api, request, 201, &ask);
+}
+
+void serve_environment_shared_hook(Api *api, Request *request, const RouteMatch *match) {
+    const Value *body;
+    OperationAsk ask = {.kind = OPERATION_HOOK};
+    if (request_json(request, &body) < 0 || read_fields(request, body, &ask) < 0 ||
+        environment_read_client(request, body, &ask) < 0)
+        return;
+    if (!ask.file || ask.file[0] != '/') {
+        (void)environment_bad(request, "project", "expected the absolute path of a config file");
+        return;
+    }
+    ask.file = environments_project_of(api->options.engine, ask.file);
+    ask.name = "";
+    begin(api, request, 201, &ask);
 }
 
 /* What the environment is called, and where. */

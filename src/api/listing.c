@@ -142,7 +142,7 @@ bool list_ask_matches(const ListAsk *ask, Object *object) {
 }
 
 static bool is_of_project(const ListAsk *ask, Object *object) {
-    if (object->kind == OBJECT_ENVIRONMENT && environment_is_run(environment_of(object)))
+    if (object->kind == OBJECT_ENVIRONMENT && environment_is_apart(environment_of(object)))
         return false;
     return !ask->project || strcmp(environment_project(environment_of(object)), ask->project) == 0;
 }

@@ -14,7 +14,7 @@
 static const Option options[] = {
     {"mode", 'm', OPTION_TEXT, AT(mode), "MODE",
      "its overlay (thole.MODE.yaml) and how it is provisioned; local unless said", NULL,
-     "create|attach|provision"},
+     "create|attach|provision|hook"},
     {"branch", 'b', OPTION_TEXT, AT(branch), "BRANCH", "of its worktree; NAME unless said", NULL,
      "create|provision"},
     {"base", 0, OPTION_TEXT, AT(base), "REF", "what a new branch begins at", NULL,
@@ -134,7 +134,7 @@ const Command command_env = {
             "steps [NAME] [--audit] | step [NAME] STEP [--print|--dry-run] | "
             "refresh [NAME] [--only STEP,…] [--from STEP] | invalidate [NAME] STEP | "
             "provision [NAME] … | run [--manifest FILE] [--from STEP] | "
-            "hook SERVICE init|seed|reset|destroy [NAME] | exec [NAME] -- CMD… | "
+            "hook SERVICE init|seed|reset|destroy [NAME] [-m MODE] | exec [NAME] -- CMD… | "
             "env [NAME] [SERVICE] [--reveal] | logs [NAME] STEP [-f] [-n N] | "
             "gc [--dry-run] [-y] | store set [NAME] K=V… | store get [NAME] K | "
             "store list [NAME] | store unset [NAME] K… | export | import FILE",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/path.h"
 #include "base/xalloc.h"
 #include "cli/env_operate.h"
 #include "cli/env_view.h"
@@ -107,29 +108,69 @@ int env_refresh(Cli *cli, const EnvOptions *ask, Err *err) {
                env_body_end(&buf, &out, err), err);
 }
 
+typedef struct HookAsk {
+    const char *service, *action;
+    const char *name; /* NULL: none was given */
+    const char *mode;
+} HookAsk;
+
+/* What all environments share is made without any. */
+static int share_hook(Cli *cli, const HookAsk *hook, EnvRequest request, Err *err) {
+    Buf buf;
+    JsonWriter out;
+    if (cli_project(cli, err) < 0)
+        return -1;
+    AUTO_FREE char *dir = path_dir(cli->config_file);
+    env_body_begin(&buf, &out);
+    json_kv_string(&out, "project", cli->config_file);
+    json_kv_string(&out, "service", hook->service);
+    json_kv_string(&out, "action", hook->action);
+    if (hook->mode)
+        json_kv_string(&out, "mode", hook->mode);
+    AUTO_FREE char *body = env_body_end(&buf, &out, err);
+    request.method = "POST";
+    request.path = THOLE_API "/environmenthooks";
+    request.body = body;
+    request.name = path_base(dir);
+    request.apart = true;
+    return body ? env_operate(cli, &request, err) : -1;
+}
+
+static int run_hook(Cli *cli, const HookAsk *hook, Err *err) {
+    bool shared = strcmp(hook->action, "init") == 0 && !hook->name;
+    AUTO_FREE char *verb = xasprintf("hook %s %s", hook->service, hook->action);
+    EnvRequest request = {.path = "hook", .verb = verb};
+    EnvTarget env;
+    Buf buf;
+    JsonWriter out;
+    int r = env_find(cli, hook->name, &env, err);
+    if (r < 0 && shared && err->kind == ERR_NOT_FOUND)
+        return share_hook(cli, hook, request, err);
+    if (r < 0)
+        return -1;
+    if (hook->mode)
+        return err_set(err, ERR_INVALID,
+                       "an environment has its mode: --mode is for an init of none");
+    env_body_begin(&buf, &out);
+    json_kv_string(&out, "service", hook->service);
+    json_kv_string(&out, "action", hook->action);
+    return act(cli, &env, request, env_body_end(&buf, &out, err), err);
+}
+
 int env_hook(Cli *cli, const EnvOptions *ask, Err *err) {
     static const char actions[] = "init|seed|reset|destroy";
     const char *const *words = cli->names.at + 1;
     size_t n = cli->names.n - 1;
-    bool behind = n < 3 || option_is_choice(actions, words[1]); /* as with all others it may stand
-                                                                   before, too */
-    const char *name = n < 3 ? NULL : words[behind ? 2 : 0];
-    const char *service = words[!behind], *action = words[1 + !behind];
-    EnvTarget env;
-    Buf buf;
-    JsonWriter out;
-    if (!option_is_choice(actions, action))
+    bool first = n == 3 && !option_is_choice(actions, words[1]); /* NAME, as with all others */
+    const HookAsk hook = {.service = words[first],
+                          .action = words[1 + first],
+                          .name = n < 3 ? NULL : words[first ? 0 : 2],
+                          .mode = ask->mode};
+    if (!option_is_choice(actions, hook.action))
         return err_set(err, ERR_INVALID,
                        "thole env hook takes SERVICE %s [NAME]; \"%.40s\" is none of these",
                        actions, words[1]);
-    if (env_find(cli, name, &env, err) < 0)
-        return -1;
-    AUTO_FREE char *verb = xasprintf("hook %s %s", service, action);
-    env_body_begin(&buf, &out);
-    json_kv_string(&out, "service", service);
-    json_kv_string(&out, "action", action);
-    return act(cli, &env, (EnvRequest){.path = "hook", .verb = verb}, env_body_end(&buf, &out, err),
-               err);
+    return run_hook(cli, &hook, err);
 }
 
 /* ---- steps ---- */

@@ -44,7 +44,7 @@ static const Value *begun_since(Cli *cli, const EnvRequest *request, int64_t sin
     EnvTarget env;
     Err err;
     int64_t us;
-    if (env_find(cli, request->name, &env, &err) < 0)
+    if (request->apart || env_find(cli, request->name, &env, &err) < 0)
         return NULL;
     const Value *operation = value_get(value_get(env.object, "status"), "operation");
     const char *since = value_get_str(operation, "since");
@@ -110,7 +110,9 @@ static int signal_code(int number) {
 }
 
 static int leave(const EnvRequest *request, const EnvOutcome *outcome) {
-    if (outcome->interrupted != SIGHUP)
+    if (outcome->interrupted != SIGHUP && request->apart)
+        cli_say("%s %s goes on; the same command looks on again", request->verb, request->name);
+    else if (outcome->interrupted != SIGHUP)
         cli_say("%s %s goes on; `thole env show %s` tells how far it is", request->verb,
                 request->name, request->name);
     return signal_code(outcome->interrupted);
@@ -155,8 +157,9 @@ static int end(Cli *cli, const EnvRequest *request, const EnvTarget *env, const 
         return outcome->interrupted ? signal_code(outcome->interrupted) : EXIT_FAILED;
     }
     if (outcome->end == ENV_OTHER && !outcome->gone) {
-        cli_say("what became of %s %s is not known any more; `thole env show %s` tells how it is",
-                request->verb, request->name, request->name);
+        cli_say("what became of %s %s is not known any more", request->verb, request->name);
+        if (!request->apart)
+            cli_say("`thole env show %s` tells how it is", request->name);
         return EXIT_TROUBLE;
     }
     if (!json)

@@ -13,6 +13,7 @@ typedef struct EnvRequest {
     const char *phases; /* whose steps will come, if all goes well: "provision|run"; NULL: few */
     bool sums_up;       /* at its end: ports, URLs, where it is */
     const char *done;   /* likewise, one word: "stopped"; NULL: nothing is said */
+    bool apart;         /* no store knows it: nothing else can be asked about it */
 } EnvRequest;
 
 /* Exit code; -1: err. */

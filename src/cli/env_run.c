@@ -69,6 +69,7 @@ int env_run(Cli *cli, const EnvOptions *ask, Err *err) {
                                      .verb = "run",
                                      .name = name,
                                      .phases = "run",
+                                     .apart = true,
                                      .sums_up = true},
                        err);
 }

@@ -283,6 +283,12 @@ const Route routes[ROUTES] = {
                                "thole.dev", "environmentruns", NULL, "create",
                                "manifest: absolute; from: a step; noCache; client",
                                .reply = "Environment"},
+    [ROUTE_ENVIRONMENT_SHARED_HOOK] =
+        {HTTP_POST, THOLE_API "/environmenthooks",
+         "Runs a hook that all environments of a project share: the init of a provisioned service. "
+         "What it is followed by is in no list.",
+         "thole.dev", "environmenthooks", NULL, "create",
+         "project: its config file; service; action: init; mode; client", .reply = "Environment"},
     [ROUTE_ENVIRONMENT] = {HTTP_GET, ENVIRONMENT_PATH, "One environment.", "thole.dev",
                            "environments", NULL, "get", .reply = "Environment"},
     [ROUTE_ENVIRONMENT_STATUS] = {HTTP_GET, ENVIRONMENT_PATH "/status", "The same.", "thole.dev",
@@ -422,6 +428,7 @@ const RouteResource route_resources[] = {
     {"thole.dev", "workflows", "workflow", "Workflow", false, "wf", {"thole"}},
     {"thole.dev", "environments", "environment", "Environment", true, "env", {"thole"}},
     {"thole.dev", "environmentruns", "environmentrun", "EnvironmentRun", false, NULL, {NULL}},
+    {"thole.dev", "environmenthooks", "environmenthook", "EnvironmentHook", false, NULL, {NULL}},
     {"thole.dev", "backends", "backend", "Backend", false, NULL, {NULL}},
     {"thole.dev", "configreviews", "configreview", "ConfigReview", false, NULL, {NULL}},
     {"thole.dev", "servers", "server", "Server", false, NULL, {NULL}},

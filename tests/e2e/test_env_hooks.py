@@ -71,6 +71,50 @@ def test_children_that_keep_stdout_open_hold_nobody_up(thole):
     wait_until(lambda: not alive(child), what="the child to be gone")
 
 
+def sharing(init):
+    return {"version": 1, "name": "shop", "provisioner": {"services": {"db": {"outputs": ["URL"], "init": init, "seed": "echo URL=a"}}},
+            "services": {"web": {"path": "web"}}}
+
+
+def test_what_all_environments_share_is_made_without_any(thole):
+    project = Project(thole, sharing('echo "init [$THOLE_ENV_NAME] $THOLE_MODE $THOLE_ACTION $THOLE_SERVICE_NAME $(pwd) [$THOLE_WORKTREE_PATH]" >>"$LEDGER"'))
+    result = project.run("hook", "db", "init")
+    assert f"hook db init {project.dir.name}: core_init_db ✓" in result.err, result
+    project.run("hook", "db", "init", "-m", "preview")
+    assert project.ledger_path.read_text().splitlines() == [f"init [] {mode} init db {project.dir} []" for mode in ("local", "preview")]
+    assert project.run("list", "--json").json() == [] and not project.run("gc", "--dry-run", "--json").json()
+    assert "has no environment" in project.run("hook", "db", "init", "nope", code=2).err
+    project.run("create", "e1")
+    project.forget()
+    project.run("hook", "db", "init", "e1")
+    tree = project.tree("e1")
+    project.run("hook", "db", "init", cwd=tree)
+    assert project.ledger_path.read_text().splitlines() == [f"init [e1] local init db {project.dir} [{tree}]"] * 2
+    assert "--mode is for an init of none" in project.run("hook", "db", "init", "e1", "-m", "preview", code=2).err
+    assert "the working directory is in no environment" in project.run("hook", "db", "seed", code=2).err
+
+
+def test_an_init_that_fails_is_said_and_one_there_is_not_is_named(thole):
+    project = Project(thole, sharing("echo nothing works >&2; exit 3"))
+    result = project.run("hook", "db", "init", code=1)
+    assert "core_init_db | nothing works" in result.err and f"hook db init {project.dir.name} failed" in result.err and "exit code 3" in result.err, result
+    assert "unknown provisioner service 'cache'" in project.run("hook", "cache", "init", code=2).err
+    project.configure(printing("echo URL=a"))
+    assert "provisioner service 'db' has no init hook" in project.run("hook", "db", "init", code=2).err
+
+
+def test_an_init_outlives_the_server_and_who_asks_again_looks_on(thole):
+    project = Project(thole, sharing('echo in >>"$LEDGER"; until test -e go; do sleep 0.02; done; echo out >>"$LEDGER"'))
+    live = project.popen("hook", "db", "init")
+    wait_until(lambda: project.ledger_path.exists(), what="the hook to begin")
+    thole.kill(thole.server_pid())
+    again = project.popen("hook", "db", "init", "--json")
+    again.wait_for(r'"status":"streaming"')
+    (project.dir / "go").touch()
+    assert live.wait() == again.wait() == 0, (live, again)
+    assert project.ledger_path.read_text() == "in\nout\n"
+
+
 BRANCHES = ["x;touch${IFS}pwned", "$(touch_pwned)", "-n", "a'b", 'a"b', "a&b|c", "ünïcode/zweig", "a%s%n", "\u202ea", "--force", "HEAD~", "a`b`"]
 
 

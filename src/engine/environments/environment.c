@@ -53,7 +53,7 @@ static Environment *make(Engine *engine, const char *project, const char *name, 
     list_init(&environment->awaiting);
     environment->engine = engine;
     environment->space = environment_space(place, arena);
-    environment->slug = xstrdup(environment_slug(name, arena));
+    environment->slug = xstrdup(environment_slug(*name ? name : "shared", arena));
     environment->dir = xasprintf("%s/environments/%s/%s", engine->state_dir, environment->space,
                                  environment->slug);
     environment->task = xasprintf("env.%s.%s", environment->space, environment->slug);
@@ -84,14 +84,17 @@ Environment *environment_new(Engine *engine, const char *project, const char *na
     return publish(environment_make(engine, project, name));
 }
 
-Environment *environment_new_run(Engine *engine, const OperationAsk *ask) {
-    Environment *environment = make(engine, ask->file, ask->name, ask->manifest);
-    environment->manifest = xstrdup(ask->manifest);
+Environment *environment_new_apart(Engine *engine, const OperationAsk *ask) {
+    AUTO_FREE char *shared = xasprintf("%s: what all share", ask->file);
+    Environment *environment =
+        make(engine, ask->file, ask->name, ask->manifest ? ask->manifest : shared);
+    environment->manifest = ask->manifest ? xstrdup(ask->manifest) : NULL;
+    environment->apart = true;
     return publish(environment);
 }
 
-bool environment_is_run(const Environment *environment) {
-    return environment->manifest != NULL;
+bool environment_is_apart(const Environment *environment) {
+    return environment->apart;
 }
 
 bool environment_is_busy(const Environment *environment) {
@@ -217,7 +220,7 @@ Environment *environment_at(Engine *engine, const char *path) {
         const char *root = entry_path(&environment->entry);
         bool local =
             environment->entry.compute && strcmp(environment->entry.compute->type, "local") == 0;
-        if (local && *root && path_below(path, root) && !environment->manifest &&
+        if (local && *root && path_below(path, root) && !environment->apart &&
             (!best || strlen(root) > strlen(entry_path(&best->entry))))
             best = environment;
     }

@@ -32,7 +32,7 @@ typedef enum OperationKind {
 typedef struct OperationAsk {
     OperationKind kind;
     const char *file; /* config file of the project: absolute */
-    const char *name; /* of the environment */
+    const char *name; /* of the environment; "": of none (hook: init) */
     /* create, provision; NULL, 0: as it is, or as is usual */
     const char *mode, *branch, *base, *path;
     const char *worktree; /* absolute: an existing tree that is taken, and never removed */
@@ -71,8 +71,8 @@ MUST int environment_cancel(Environment *environment, Err *err);
 Op *environment_await(Environment *environment, OpFn fn, void *arg);
 
 Environment *environment_of(Object *object);
-/* Of a manifest that was run: no store has it, and no list. */
-bool environment_is_run(const Environment *environment);
+/* No store has it, and no list: of a manifest that was run, or of hooks that all share. */
+bool environment_is_apart(const Environment *environment);
 /* This server is at work on it: what is done is known here before it is in the store. */
 bool environment_is_busy(const Environment *environment);
 Object *environment_object(Environment *environment);

@@ -24,10 +24,16 @@
 static int refuse_busy(const Environment *environment, Err *err) {
     const Operation *operation = environment->operation;
     const LifecycleStep *step = operation_step(operation);
+    const char *name = environment->entry.name;
+    if (environment->apart)
+        return err_set(err, ERR_CONFLICT,
+                       "%s of %s is under way; it is waited for, or ended, first",
+                       step ? step->name : operation_kind_name(operation->ask.kind),
+                       *name ? name : environment->project);
     return err_set(err, ERR_CONFLICT,
-                   "environment '%s' is busy: %s%s%s; `thole env show %s` shows it",
-                   environment->entry.name, operation_kind_name(operation->ask.kind),
-                   step ? ", at " : "", step ? step->name : "", environment->entry.name);
+                   "environment '%s' is busy: %s%s%s; `thole env show %s` shows it", name,
+                   operation_kind_name(operation->ask.kind), step ? ", at " : "",
+                   step ? step->name : "", name);
 }
 
 static int begin(Environment *environment, Operation *operation, Err *err) {
@@ -74,27 +80,33 @@ static int begin_now(Environment *environment, const OperationAsk *ask, Report *
     return -1;
 }
 
-static Environment *find_run(Engine *engine, const OperationAsk *ask) {
+static Environment *find_apart(Engine *engine, const OperationAsk *ask) {
     Environment *environment;
     LIST_FOREACH (environment, &engine->environments, link)
-        if (str_same(environment->manifest, ask->manifest) &&
+        if (environment->apart && str_same(environment->manifest, ask->manifest) &&
+            strcmp(environment->project, ask->file) == 0 &&
             strcmp(environment->entry.name, ask->name) == 0)
             return environment;
     return NULL;
 }
 
+static bool is_same_wish(const OperationAsk *a, const OperationAsk *b) {
+    return str_same(a->from, b->from) && str_same(a->service, b->service) &&
+           str_same(a->action, b->action);
+}
+
 /* Who asks for what is under way already (a second time, since the server was gone meanwhile) looks
  * on. */
-static Environment *begin_run(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
-    Environment *environment = find_run(engine, ask);
+static Environment *begin_apart(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
+    Environment *environment = find_apart(engine, ask);
     if (environment && operation_under_way(environment->operation)) {
-        if (str_same(environment->operation->ask.from, ask->from))
+        if (is_same_wish(&environment->operation->ask, ask))
             return environment;
         refuse_busy(environment, err);
         return NULL;
     }
     if (!environment)
-        environment = environment_new_run(engine, ask);
+        environment = environment_new_apart(engine, ask);
     if (begin_now(environment, ask, report, err) == 0)
         return environment;
     drop_new(environment);
@@ -107,7 +119,7 @@ static Environment *run_manifest(Engine *engine, const OperationAsk *ask, Report
     OperationAsk whole;
     arena_init(&arena);
     int r = manifest_run_ask(ask, &arena, &whole, err);
-    Environment *environment = r == 0 ? begin_run(engine, &whole, report, err) : NULL;
+    Environment *environment = r == 0 ? begin_apart(engine, &whole, report, err) : NULL;
     arena_deinit(&arena);
     return environment;
 }
@@ -141,9 +153,17 @@ static int check_asked(const OperationAsk *ask, Err *err) {
     for (size_t i = 0; i < COUNT(needs); i++)
         if (ask->kind == needs[i].kind && (!needs[i].text || !*needs[i].text))
             return err_set(err, ERR_INVALID, "%s: it is missing", needs[i].name);
+    bool shared = ask->kind == OPERATION_HOOK && strcmp(ask->action, "init") == 0;
+    if (ask->kind != OPERATION_RUN && !shared && (!ask->name || !*ask->name))
+        return err_set(err, ERR_INVALID, "name: it is missing; init alone is of no environment");
     if (ask->ttl_ms < 0 || ask->ttl_ms > TTL_MOST_MS)
         return err_set(err, ERR_INVALID, "ttl: it is at most 100 years");
     return check_paths(ask, err);
+}
+
+/* Or of no environment: check_asked() knows for which hooks that will do. */
+static bool is_apart(const OperationAsk *ask) {
+    return ask->manifest || !*ask->name;
 }
 
 Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
@@ -151,6 +171,8 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
         return NULL;
     if (ask->kind == OPERATION_RUN)
         return run_manifest(engine, ask, report, err);
+    if (is_apart(ask))
+        return begin_apart(engine, ask, report, err);
     Environment *environment = environment_find(engine, ask->file, ask->name);
     bool makes = ask->kind == OPERATION_CREATE || ask->kind == OPERATION_PROVISION;
     if (makes && environment_name_check(ask->name, err) < 0)
@@ -320,7 +342,7 @@ static void adopt(Engine *engine, const char *dir) {
     report_init(&report, &arena);
     if (read_operation(dir, &arena, &file, &err) == 0 && check_asked(&file.ask, &err) == 0) {
         const OperationAsk *ask = &file.ask;
-        Environment *environment = ask->manifest ? environment_new_run(engine, ask)
+        Environment *environment = is_apart(ask) ? environment_new_apart(engine, ask)
                                                  : environment_new(engine, ask->file, ask->name);
         file.ask.again = true;
         if (take_over(environment, &file, &report, &err) < 0) {

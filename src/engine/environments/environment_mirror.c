@@ -14,8 +14,7 @@ static Environment *find_key(Engine *engine, EnvironmentKey key) {
 
 /* One that is not in the store may be on its way into it. */
 static void drop_gone(Environment *environment) {
-    if (environment->version && !environment->manifest &&
-        !operation_under_way(environment->operation))
+    if (environment->version && !environment->apart && !operation_under_way(environment->operation))
         environment_forget(environment);
 }
 

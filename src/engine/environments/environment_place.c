@@ -28,7 +28,7 @@ static bool same_place(const char *a, const char *b, Arena *arena) {
 static int check_others(const Environment *environment, const char *path, Arena *arena, Err *err) {
     const Environment *other;
     LIST_FOREACH (other, &environment->engine->environments, link)
-        if (other != environment && !other->manifest && *entry_path(&other->entry) &&
+        if (other != environment && !other->apart && *entry_path(&other->entry) &&
             same_place(entry_path(&other->entry), path, arena))
             return err_set(err, ERR_CONFLICT,
                            "%s is the worktree of environment '%s' already: choose another path",

@@ -101,7 +101,8 @@ void environment_encode_resume(const Environment *environment, const Environment
          deleting = entry->status == ENVIRONMENT_DELETING;
     if (failed && entry->failed_step)
         deleting = lifecycle_destroys(entry->failed_step);
-    if (!failed && !deleting && entry->status != ENVIRONMENT_CREATING)
+    if ((!failed && !deleting && entry->status != ENVIRONMENT_CREATING) ||
+        (environment->apart && !manifest))
         return;
     AUTO_FREE char *path = shell_word(manifest ? manifest : entry_path(entry));
     json_key(out, "resume");

@@ -23,7 +23,8 @@ struct Environment {
     char *space, *slug, *dir, *task; /* task: of the backend */
     Arena arena;                     /* of `project` and `entry` */
     const char *project;
-    char *manifest;         /* that is run: the store does not know it; NULL */
+    char *manifest;         /* that is run; NULL */
+    bool apart;             /* no store knows it: a run, or the hooks that all share */
     EnvironmentEntry entry; /* without steps, audit and key-values */
     int64_t version;        /* of the store's; 0: it does not know it yet */
     Operation *operation;   /* under way, or the last one; NULL */
@@ -65,7 +66,7 @@ typedef struct EntryKeeper {
     bool leased;
 } EntryKeeper;
 
-extern const EntryKeeper kept_in_store, kept_beside_manifest;
+extern const EntryKeeper kept_in_store, kept_beside_manifest, kept_beside_runs;
 
 struct Operation {
     Environment *environment;
@@ -132,8 +133,9 @@ Environment *environment_new(Engine *engine, const char *project, const char *na
 char *environment_space(const char *project, Arena *arena); /* its namespace; returns owned */
 /* Likewise, but nobody sees it. */
 Environment *environment_make(Engine *engine, const char *project, const char *name);
-/* Likewise: of a manifest that is run. */
-Environment *environment_new_run(Engine *engine, const OperationAsk *ask);
+/* Likewise, but no store knows it: of a manifest that is run; without one, of no name, for what all
+ * environments of the project share. */
+Environment *environment_new_apart(Engine *engine, const OperationAsk *ask);
 Environment *environment_unmake(Environment *environment);
 Environment *environment_forget(Environment *environment); /* it is nowhere any more */
 /* What the store has of it now; `entry` is copied. */
@@ -148,6 +150,9 @@ void environment_await_no_more(Environment *environment); /* it goes away */
 
 /* ---- kept_beside_manifest.c ---- */
 #define STEPS_FILE ".thole.steps.json"
+/* What was done of an entry of that name; 0 and nothing where there is no such file. */
+MUST int steps_file_read(const char *path, Arena *arena, EnvironmentEntry *entry, Err *err);
+MUST int steps_file_write(const char *path, const EnvironmentEntry *entry, Err *err);
 /* With what the manifest says, in `arena`. */
 MUST int manifest_run_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret, Err *err);
 MUST int operation_read_manifest(Operation *operation, Err *err);

@@ -85,8 +85,12 @@ static void add_first_half(const Operation *operation, Arena *arena, Environment
                              arena);
 }
 
-static int read_steps(const Operation *operation, Arena *arena, EnvironmentEntry *entry, Err *err) {
-    const char *path = steps_file(operation, arena);
+/* What is of no environment has no name, but a record has one. */
+static const char *name_in_file(const EnvironmentEntry *entry) {
+    return *entry->name ? entry->name : "shared";
+}
+
+int steps_file_read(const char *path, Arena *arena, EnvironmentEntry *entry, Err *err) {
     AUTO_FREE char *text = NULL;
     EnvironmentEntry kept;
     const Value *v;
@@ -96,12 +100,30 @@ static int read_steps(const Operation *operation, Arena *arena, EnvironmentEntry
     if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
         return err->kind == ERR_NOT_FOUND ? 0 : -1;
     if (json_parse(text, size, arena, &v, err) < 0 ||
-        entry_decode(v, entry->name, arena, &report, &kept) < 0)
+        entry_decode(v, name_in_file(entry), arena, &report, &kept) < 0)
         return err_set(err, ERR_INVALID,
                        "%s cannot be read; without it all steps are done again: remove it", path);
-    if (str_same(kept.name, entry->name))
+    if (str_same(kept.name, name_in_file(entry)))
         entry->steps = kept.steps;
     return 0;
+}
+
+int steps_file_write(const char *path, const EnvironmentEntry *entry, Err *err) {
+    EnvironmentEntry kept = {.name = name_in_file(entry),
+                             .mode = entry->mode,
+                             .branch = entry->branch,
+                             .status = entry->status,
+                             .steps = entry->steps};
+    Buf buf;
+    JsonWriter out;
+    buf_init(&buf, MAX_STATE_BYTES);
+    json_writer_init(&out, &buf);
+    out.pretty = true;
+    entry_encode(&kept, ENTRY_STORED, &out);
+    buf_putc(&buf, '\n');
+    int r = file_write_buf(path, &buf, 0600, err);
+    buf_deinit(&buf);
+    return r;
 }
 
 static int open_entry(Operation *operation, Arena *arena, Opening *ret, Err *err) {
@@ -117,7 +139,7 @@ static int open_entry(Operation *operation, Arena *arena, Opening *ret, Err *err
                               .outputs = manifest->outputs,
                               .enabled_services = manifest->enabled_services,
                               .compute = compute};
-    if (read_steps(operation, arena, &entry, err) < 0)
+    if (steps_file_read(steps_file(operation, arena), arena, &entry, err) < 0)
         return -1;
     add_first_half(operation, arena, &entry);
     ret->lease.token = 1; /* nobody else has it: one operation at a time is ours */
@@ -128,23 +150,9 @@ static int open_entry(Operation *operation, Arena *arena, Opening *ret, Err *err
 
 static int write_entry(Operation *operation, const EntryWriting *writing, int64_t *ret_version,
                        Err *err) {
-    const EnvironmentEntry *entry = &operation->entry;
-    EnvironmentEntry kept = {.name = entry->name,
-                             .mode = entry->mode,
-                             .branch = entry->branch,
-                             .status = entry->status,
-                             .steps = entry->steps};
     Arena arena;
-    Buf buf;
-    JsonWriter out;
     arena_init(&arena);
-    buf_init(&buf, MAX_STATE_BYTES);
-    json_writer_init(&out, &buf);
-    out.pretty = true;
-    entry_encode(&kept, ENTRY_STORED, &out);
-    buf_putc(&buf, '\n');
-    int r = file_write_buf(steps_file(operation, &arena), &buf, 0600, err);
-    buf_deinit(&buf);
+    int r = steps_file_write(steps_file(operation, &arena), &operation->entry, err);
     arena_deinit(&arena);
     *ret_version = operation->version + 1;
     return r;

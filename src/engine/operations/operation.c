@@ -84,7 +84,9 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
     operation->user = operation_user(&operation->ask.client->env, arena);
     operation->begun_us = loop_wall_us(operation->engine->loop);
     bool runs = ask->kind == OPERATION_RUN;
-    operation->keeper = runs ? &kept_beside_manifest : &kept_in_store;
+    operation->keeper = runs                 ? &kept_beside_manifest
+                        : environment->apart ? &kept_beside_runs
+                                             : &kept_in_store;
     if (runs && operation_read_manifest(operation, err) < 0)
         return operation_unref(operation);
     return operation_read_config(operation, report, err) < 0 ? operation_unref(operation)

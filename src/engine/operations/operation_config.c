@@ -14,7 +14,7 @@
 static const char *mode_of(const Operation *operation) {
     const Environment *environment = operation->environment;
     const char *mode = operation->ask.mode, *had = environment->entry.mode;
-    if (environment->version && had && *had && !operation->manifest)
+    if (environment->version && had && *had && !environment->apart)
         mode = arena_strdup((Arena *)&operation->arena, had);
     return mode && *mode ? mode : "local";
 }

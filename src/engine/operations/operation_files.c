@@ -172,6 +172,8 @@ static bool is_of_step(EventStatus status) {
 
 static void encode_event(const Operation *operation, EventStatus status, const char *message,
                          const char *error, JsonWriter *out) {
+    const Environment *environment = operation->environment;
+    bool opened = operation->entry.name != NULL; /* else it is as everybody knows it */
     char at[TIME_TEXT];
     json_object_begin(out);
     json_kv_int(out, "seq", operation->seq);
@@ -187,7 +189,8 @@ static void encode_event(const Operation *operation, EventStatus status, const c
     if (error)
         json_kv_string(out, "error", error);
     if (status == EVENT_OPERATION_FAILED || status == EVENT_OPERATION_CANCELED)
-        environment_encode_resume(operation->environment, &operation->entry, out);
+        environment_encode_resume(environment, opened ? &operation->entry : &environment->entry,
+                                  out);
     json_object_end(out);
 }
 

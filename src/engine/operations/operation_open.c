@@ -192,10 +192,10 @@ static void granted(Operation *operation, const Opening *opening) {
         return;
     }
     int r = open_entry(operation, opening, &why);
-    if (r == 0) {
+    if (r == 0 && operation->keeper->leased) /* else it is somewhere, or nowhere */
         operation_place(operation);
+    if (r == 0)
         r = operation_prepare(operation, &why);
-    }
     if (r < 0)
         operation_fail(operation, &why);
     else

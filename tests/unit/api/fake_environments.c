@@ -67,7 +67,7 @@ int environment_cancel(Environment *environment, Err *err) {
     return environment->canceled++ ? err_set(err, ERR_CONFLICT, "nothing is being done to it") : 0;
 }
 
-bool environment_is_run(const Environment *environment) {
+bool environment_is_apart(const Environment *environment) {
     return false;
 }
 

@@ -92,6 +92,26 @@ TEST(a_run_names_its_manifest)
     front_free(front);
 }
 
+TEST(a_hook_that_all_share_is_of_no_environment)
+{
+    Front *front = front_new();
+    fake_environment(front->engine, "shop-123456", "feat-x");
+    Answer answer = ask(front, "POST", API "/environmenthooks", JSON,
+                        "{\"service\":\"db\",\"action\":\"init\"}");
+    CHECK_EQ(answer.status, 422);
+    CHECK_HAS(answer.body, "project: expected the absolute path of a config file");
+    answer_free(&answer);
+    answer = ask(front, "POST", API "/environmenthooks", JSON,
+                 "{\"project\":\"/shop/thole.yaml\",\"service\":\"db\",\"action\":\"init\","
+                 "\"name\":\"feat-x\"}");
+    const OperationAsk *asked = &front->engine->operation_asked;
+    CHECK_EQ(answer.status, 201);
+    CHECK_EQ(asked->kind, OPERATION_HOOK);
+    CHECK_STR(asked->name, "");
+    answer_free(&answer);
+    front_free(front);
+}
+
 TEST(an_action_is_its_operation)
 {
     Front *front = front_new();

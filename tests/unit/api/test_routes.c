@@ -19,6 +19,8 @@ static const char *const bodies[ROUTES] = {
     [ROUTE_ENVIRONMENT_INVALIDATE] = "{\"step\":\"seed_db\"}",
     [ROUTE_ENVIRONMENT_VALUES_PATCH] = "{\"A\":\"1\"}",
     [ROUTE_ENVIRONMENT_RUN] = "{\"manifest\":\"/shop/.thole.json\"}",
+    [ROUTE_ENVIRONMENT_SHARED_HOOK] =
+        "{\"project\":\"/shop/thole.yaml\",\"service\":\"db\",\"action\":\"init\"}",
     [ROUTE_REVIEW] = "{\"spec\":{\"tiltfilePath\":\"/new/thole.yaml\"}}",
 };
 
