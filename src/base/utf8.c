@@ -74,3 +74,15 @@ bool utf8_valid(const char *bytes, size_t size) {
 size_t utf8_mark(const char *bytes, size_t size) {
     return size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
+
+void utf8_trim(const char **p, size_t *n) {
+    size_t blank;
+    for (; (blank = utf8_blank(*p, *n)) > 0; *n -= blank)
+        *p += blank;
+    do {
+        blank = 0;
+        for (size_t size = 1; size <= 3 && size <= *n && !blank; size++)
+            blank = utf8_blank(*p + *n - size, size) == size ? size : 0;
+        *n -= blank;
+    } while (blank);
+}

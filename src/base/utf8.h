@@ -12,6 +12,8 @@ size_t utf8_length(const char *p, size_t n);
 /* Bytes of the blank at `p`: what Unicode calls white space, line breaks among it; 0: it is
  * none. */
 size_t utf8_blank(const char *p, size_t n);
+/* Moves both ends inwards, over blanks. */
+void utf8_trim(const char **p, size_t *n);
 /* ... of what nobody sees: control characters (blanks among them), marks without width, and those
  * that turn the direction of what follows. */
 size_t utf8_hidden(const char *p, size_t n);

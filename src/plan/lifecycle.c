@@ -150,11 +150,6 @@ static void add_seeds(Builder *b) {
         add_seed(b, &b->config->provisioner.services.at[order[i]]);
 }
 
-static const char *manifest_file(const Config *config) {
-    return strcmp(path_base(config->file), "previewctl.yaml") == 0 ? MANIFEST_PREVIEWCTL
-                                                                   : MANIFEST_THOLE;
-}
-
 bool lifecycle_is_remote(const Config *config, const ComputeAccess *compute) {
     return compute ? strcmp(compute->type, "local") != 0
                    : hook_given(&config->provisioner.compute.create);
@@ -168,7 +163,7 @@ static void add_write_manifest(Builder *b) {
             .kind = STEP_WRITE_MANIFEST,
             .verified = true,
             .starting = "Writing manifest...",
-            .complete = arena_printf(b->arena, "Manifest written to %s", manifest_file(b->config))},
+            .complete = arena_printf(b->arena, "Manifest written to %s", manifest_name(b->config))},
         NEEDS("build_manifest", "create_compute"));
 }
 
@@ -210,7 +205,7 @@ static bool has_env(const Config *config) {
 
 /* Services that an environment starts: previewctl never runs the commands that its file has. */
 static bool has_commands(const Config *config) {
-    if (strcmp(path_base(config->file), "previewctl.yaml") == 0)
+    if (config_of_previewctl(config->file))
         return false;
     for (size_t i = 0; i < config->services.n; i++)
         if (config->services.at[i].command.argv.n > 0)

@@ -136,17 +136,12 @@ static void add_result(Digest *digest, const LifecycleStep *step, const Environm
 const char *lifecycle_inputs(const Lifecycle *lifecycle, uint32_t step, const char *own,
                              const EnvironmentEntry *entry, Arena *arena) {
     const LifecycleStep *s = &lifecycle->at[step];
-    uint8_t bytes[DIGEST_BYTES];
     Digest *digest = digest_new();
     digest_add_text(digest, s->name);
     digest_add_text(digest, own);
     for (uint32_t i = 0; i < s->need_n; i++)
         add_result(digest, &lifecycle->at[s->needs[i]], entry, arena);
-    digest_take(digest, bytes);
-    digest_free(digest);
-    char *text = arena_alloc(arena, 2 * DIGEST_BYTES + 1);
-    str_hex(text, bytes, DIGEST_BYTES);
-    return text;
+    return digest_end(digest, arena);
 }
 
 /* ---- dependants ---- */

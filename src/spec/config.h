@@ -283,7 +283,9 @@ MUST const Config *config_parse(const char *file, const char *text, size_t size,
 bool service_has_job(const Service *service);
 bool service_has_server(const Service *service);
 
-/* Does it say anything of environments, or is it a previewctl.yaml? Then a service without `port`
+/* Is this a file of previewctl, by its name: previewctl.yaml and its kin? */
+bool config_of_previewctl(const char *file);
+/* Does it say anything of environments, or is it of previewctl? Then a service without `port`
  * has one in each of them. */
 bool config_has_environments(const Config *config);
 

@@ -40,11 +40,15 @@ const Service *config_service(const Config *config, const char *name) {
     return NULL;
 }
 
+bool config_of_previewctl(const char *file) {
+    return str_starts(path_base(file), "previewctl.");
+}
+
 bool config_has_environments(const Config *config) {
     return schema_has(&type_config, config, "provisioner") ||
            schema_has(&type_config, config, "infrastructure") ||
            schema_has(&type_config, config, "runner") ||
-           (config->file && str_starts(path_base(config->file), "previewctl."));
+           (config->file && config_of_previewctl(config->file));
 }
 
 bool service_has_job(const Service *service) {
@@ -57,17 +61,6 @@ bool service_has_server(const Service *service) {
 }
 
 /* --- environment --- */
-
-/* A copy for as long as the config lives (what was read lives as long as the report). Other tools
- * read such files too: values are as they are, and no templates. */
-static StrMap keep_literal(const StrMap *read, Arena *arena) {
-    StrMap copy = {.at = arena_alloc(arena, (read->n + 1) * sizeof(*copy.at)), .n = read->n};
-    for (size_t i = 0; i < read->n; i++)
-        copy.at[i] = (StrPair){.name = arena_strdup(arena, read->at[i].name),
-                               .value = template_escape(arena_strdup(arena, read->at[i].value),
-                                                        TEMPLATE_STRICT, arena)};
-    return copy;
-}
 
 /* Overlays `env` with the files, in their order. `key` is the path of env_from. */
 static void overlay_files(const Source *source, const Config *config, const char *key,
@@ -85,7 +78,7 @@ static void overlay_files(const Source *source, const Config *config, const char
         StrMap more;
         if (env_file_parse(&(EnvText){path, text, size}, source->arena, source->report, &more) < 0)
             continue;
-        StrMap kept = keep_literal(&more, source->arena);
+        StrMap kept = config_keep_literal(&more, source->arena);
         *env = strmap_merge(env, &kept, source->arena);
     }
 }
@@ -262,7 +255,7 @@ static int read_tree(Source *source, const char *text, size_t size) {
     source->foreign = language != LANGUAGE_THOLE;
     if (source->foreign)
         return foreign_read(source, language, text, size);
-    source->previewctl = str_starts(path_base(source->file), "previewctl.");
+    source->previewctl = config_of_previewctl(source->file);
     if (yaml_parse(&(YamlText){source->file, text, size}, source->arena, source->report,
                    &source->value) < 0)
         return -1;

@@ -22,12 +22,12 @@ typedef struct EnvFile {
     StrMap values;
 } EnvFile;
 
-/* Values are as they are: no templates. */
-static StrMap literal(const StrMap *read, Arena *arena) {
+StrMap config_keep_literal(const StrMap *read, Arena *arena) {
     StrMap copy = {.at = arena_alloc(arena, (read->n + 1) * sizeof(*copy.at)), .n = read->n};
     for (size_t i = 0; i < read->n; i++)
-        copy.at[i] =
-            (StrPair){read->at[i].name, template_escape(read->at[i].value, TEMPLATE_STRICT, arena)};
+        copy.at[i] = (StrPair){.name = arena_strdup(arena, read->at[i].name),
+                               .value = template_escape(arena_strdup(arena, read->at[i].value),
+                                                        TEMPLATE_STRICT, arena)};
     return copy;
 }
 
@@ -54,11 +54,7 @@ static int read_env_file(const Config *config, const Source *source, const Servi
     if (env_file_parse(&(EnvText){file->path, text, size}, source->arena, source->report, &read) <
         0)
         return -1;
-    StrMap kept = {.at = arena_alloc(source->arena, (read.n + 1) * sizeof(*kept.at)), .n = read.n};
-    for (size_t i = 0; i < read.n; i++)
-        kept.at[i] = (StrPair){arena_strdup(source->arena, read.at[i].name),
-                               arena_strdup(source->arena, read.at[i].value)};
-    file->values = literal(&kept, source->arena);
+    file->values = config_keep_literal(&read, source->arena);
     return 0;
 }
 
@@ -113,18 +109,11 @@ typedef struct Placing {
 
 static void on_problem(void *arg, const char *message, const char *hint) {
     const Placing *p = arg;
-    const char *path = service_key_path(p->source, p->service, p->key);
-    bool env = strncmp(p->key, "env.", 4) == 0;
-    if (p->source->entry)
-        source_problem(p->source, path, hint, "%s", message);
-    else if (env)
-        source_problem(p->source, path,
-                       arena_printf(p->source->arena,
-                                    "make one with `thole env create NAME`, or set %s in %s",
-                                    p->key + 4, p->service->env_file),
-                       "%s", message);
-    else
-        source_problem(p->source, path, hint, "%s", message);
+    if (!p->source->entry && strncmp(p->key, "env.", 4) == 0)
+        hint =
+            arena_printf(p->source->arena, "make one with `thole env create NAME`, or set %s in %s",
+                         p->key + 4, p->service->env_file);
+    source_problem(p->source, service_key_path(p->source, p->service, p->key), hint, "%s", message);
 }
 
 static void place(Placing *p, const char *key, TemplateMode mode, const char **text) {

@@ -6,6 +6,10 @@
 #include "spec/config.h"
 #include "spec/source.h"
 
+/* Values of files that other tools read too: as they are, no templates. A copy that lives as long
+ * as the config (what was read lives as long as the report). */
+StrMap config_keep_literal(const StrMap *read, Arena *arena);
+
 /* Reads env_file of each service, where there is one, over its `env`. After paths and env are
  * resolved. */
 void config_read_env_files(Config *config, const Source *source);

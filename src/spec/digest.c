@@ -52,3 +52,12 @@ Digest *digest_free(Digest *digest) {
     free(digest);
     return NULL;
 }
+
+const char *digest_end(Digest *digest, Arena *arena) {
+    uint8_t bytes[DIGEST_BYTES];
+    char *hex = arena_alloc(arena, 2 * DIGEST_BYTES + 1);
+    digest_take(digest, bytes);
+    str_hex(hex, bytes, sizeof(bytes));
+    digest_free(digest);
+    return hex;
+}

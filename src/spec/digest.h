@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+
 /* The first `digits` hex digits (even, at most 64) of the digest of the text, NUL-terminated. */
 void digest_hex(const char *text, char *ret, size_t digits);
 
@@ -21,3 +23,5 @@ void digest_add_text(Digest *digest, const char *text);
 /* What was added since the beginning or the last take. */
 void digest_take(Digest *digest, uint8_t ret[DIGEST_BYTES]);
 Digest *digest_free(Digest *digest);
+/* Takes it, in hex, and frees it. */
+const char *digest_end(Digest *digest, Arena *arena);

@@ -107,12 +107,6 @@ static ComputeAccess *read_compute(const JsonAt *at, const Value *map) {
     return compute;
 }
 
-static void read_enabled(const JsonAt *at, const Value *list, StrList *ret) {
-    ret->at = arena_alloc(at->reader->arena, (value_count(list) + 1) * sizeof(*ret->at));
-    for (; ret->n < value_count(list); ret->n++)
-        ret->at[ret->n] = json_read_string(at, value_at(list, ret->n));
-}
-
 /* What it calls itself must be what it is called. */
 static const char *name_of(const JsonAt *at, const Value *map, const char *key) {
     const char *name = json_optional(at, map, "name");
@@ -204,7 +198,8 @@ static void read_parts(const JsonAt *at, const Value *map, EnvironmentEntry *ret
     if (compute)
         ret->compute = read_compute(&compute_at, compute);
     ret->values = json_strings(&env, json_member(at, map, env.key, VALUE_MAP));
-    read_enabled(&enabled, json_member(at, map, enabled.key, VALUE_LIST), &ret->enabled_services);
+    ret->enabled_services =
+        json_string_list(&enabled, json_member(at, map, enabled.key, VALUE_LIST));
     read_steps(&steps, json_member(at, map, steps.key, VALUE_MAP), &ret->steps);
     read_audit_log(&audit, json_member(at, map, audit.key, VALUE_LIST), &ret->audit);
 }

@@ -13,17 +13,8 @@ typedef struct Span {
 } Span;
 
 static Span trimmed(Span s) {
-    size_t blank, end = 0;
-    while ((blank = utf8_blank(s.p, s.n)) > 0) {
-        s.p += blank;
-        s.n -= blank;
-    }
-    for (size_t i = 0; i < s.n; i += blank) {
-        blank = utf8_blank(s.p + i, s.n - i);
-        if (blank == 0)
-            end = i + (blank = 1);
-    }
-    return (Span){s.p, end};
+    utf8_trim(&s.p, &s.n);
+    return s;
 }
 
 static bool is_name(Span s) {

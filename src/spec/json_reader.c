@@ -86,6 +86,13 @@ StrMap json_strings(const JsonAt *at, const Value *map) {
     return all;
 }
 
+StrList json_string_list(const JsonAt *at, const Value *list) {
+    StrList ret = {.at = arena_alloc(at->reader->arena, value_count(list) * sizeof(*ret.at))};
+    for (; ret.n < value_count(list); ret.n++)
+        ret.at[ret.n] = json_read_string(at, value_at(list, ret.n));
+    return ret;
+}
+
 const char *json_text(const JsonAt *at, const Value *map, const char *key, const char *otherwise) {
     const Value *v = json_member(at, map, key, VALUE_STRING);
     JsonAt here = json_below(at, key);

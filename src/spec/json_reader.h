@@ -5,7 +5,7 @@
 
 #include "base/report.h"
 #include "data/json_parse.h"
-#include "data/strmap.h"
+#include "data/schema.h"
 
 typedef struct JsonReader {
     Arena *arena; /* where what is read lives */
@@ -33,7 +33,8 @@ const Value *json_kind(const JsonAt *at, const Value *v, ValueKind kind);
 /* Of `v` at `at` itself; what is none is told, and "" or 0. */
 const char *json_read_string(const JsonAt *at, const Value *v);
 int64_t json_read_whole(const JsonAt *at, const Value *v, int64_t max); /* 0 to max; null: 0 */
-StrMap json_strings(const JsonAt *at, const Value *map); /* NULL: none. A null in it is "" */
+StrMap json_strings(const JsonAt *at, const Value *map);       /* NULL: none. A null in it is "" */
+StrList json_string_list(const JsonAt *at, const Value *list); /* likewise */
 
 /* Of a member. */
 const char *json_text(const JsonAt *at, const Value *map, const char *key, const char *otherwise);

@@ -12,8 +12,7 @@
 #define DEFAULT_ENV_FILE ".env.local"
 
 const char *manifest_name(const Config *config) {
-    bool foreign = str_starts(path_base(config->file), "previewctl.");
-    return foreign ? MANIFEST_PREVIEWCTL : MANIFEST_THOLE;
+    return config_of_previewctl(config->file) ? MANIFEST_PREVIEWCTL : MANIFEST_THOLE;
 }
 
 /* ---- writing ---- */
@@ -105,12 +104,6 @@ static void read_services(const JsonAt *at, const Value *map, Manifest *ret) {
     qsort(ret->services.at, ret->services.n, sizeof(ManifestService), by_key);
 }
 
-static void read_enabled(const JsonAt *at, const Value *list, StrList *ret) {
-    ret->at = arena_alloc(at->reader->arena, (value_count(list) + 1) * sizeof(*ret->at));
-    for (; ret->n < value_count(list); ret->n++)
-        ret->at[ret->n] = json_read_string(at, value_at(list, ret->n));
-}
-
 static void check_version(const JsonAt *at, int64_t version) {
     JsonAt here = json_below(at, "version");
     if (!at->reader->failed && version != MANIFEST_VERSION)
@@ -133,7 +126,7 @@ static void read_manifest(const JsonAt *at, const Value *v, Manifest *ret) {
     read_services(&services, json_member(at, v, services.key, VALUE_MAP), ret);
     const Value *infrastructure = json_member(at, v, infra.key, VALUE_MAP);
     ret->compose_file = json_optional(&infra, infrastructure, "compose_file");
-    read_enabled(&enabled, json_member(at, v, enabled.key, VALUE_LIST), &ret->enabled_services);
+    ret->enabled_services = json_string_list(&enabled, json_member(at, v, enabled.key, VALUE_LIST));
 }
 
 int manifest_decode(const char *json, size_t size, Arena *arena, Manifest *ret, Err *err) {

@@ -15,23 +15,9 @@ enum { ANY_PORT = 20000 };
 
 /* ---- the inside of a reference ---- */
 
-static size_t last_blank(const char *p, size_t n) {
-    for (size_t size = 1; size <= 3 && size <= n; size++)
-        if (utf8_blank(p + n - size, size) == size)
-            return size;
-    return 0;
-}
-
-static char *trimmed(const char *p, size_t n, Arena *arena) {
-    for (size_t size; (size = utf8_blank(p, n)) > 0; n -= size)
-        p += size;
-    for (size_t size; (size = last_blank(p, n)) > 0;)
-        n -= size;
-    return arena_strndup(arena, p, n);
-}
-
 static Reference split(const char *inside, size_t size, Arena *arena) {
-    Reference ref = {.path = trimmed(inside, size, arena)};
+    utf8_trim(&inside, &size);
+    Reference ref = {.path = arena_strndup(arena, inside, size)};
     for (char *p = arena_strdup(arena, ref.path); p; ref.n++) {
         char *dot = strchr(p, '.');
         if (ref.n < TEMPLATE_PARTS_MAX)

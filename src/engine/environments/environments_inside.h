@@ -299,8 +299,6 @@ void operation_stop_run(Operation *operation);
 
 /* ---- operation_hooks.c ---- */
 extern const StepDoer hook_doer;
-/* Takes it, in hex, and frees it. */
-const char *digest_end(Digest *digest, Arena *arena);
 /* The variables that hooks get, beside those of the client. */
 StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
                       const LifecycleStep *step, Arena *arena);

@@ -146,15 +146,6 @@ static void digest_files(const char *root, const char *script, Digest *digest) {
     }
 }
 
-const char *digest_end(Digest *digest, Arena *arena) {
-    uint8_t bytes[DIGEST_BYTES];
-    char *hex = arena_alloc(arena, 2 * DIGEST_BYTES + 1);
-    digest_take(digest, bytes);
-    str_hex(hex, bytes, sizeof(bytes));
-    digest_free(digest);
-    return hex;
-}
-
 static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
     Digest *digest = digest_new();

@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "spec/config.h"
 #include "spec/foreign/process_compose.h"
 #include "spec/foreign/procfile.h"
 
@@ -40,7 +41,7 @@ static bool is_json(const char *text, size_t size) {
 
 Language foreign_language(const char *file, const char *text, size_t size) {
     const char *base = path_base(file);
-    if (strcmp(base, "thole.yaml") == 0 || str_starts(base, "previewctl."))
+    if (strcmp(base, "thole.yaml") == 0 || config_of_previewctl(base))
         return LANGUAGE_THOLE;
     if (is_procfile(base))
         return LANGUAGE_PROCFILE;

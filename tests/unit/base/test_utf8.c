@@ -93,6 +93,26 @@ TEST(utf8_blank_is_white_space_alone)
     CHECK_EQ(utf8_blank("\u2028", 2), 0); /* cut off */
 }
 
+TEST(utf8_trim_takes_blanks_of_both_ends)
+{
+    static const char *const rows[][2] = {
+        {"", ""},
+        {" \t\r\n", ""},
+        {"a", "a"},
+        {" a b ", "a b"},
+        {"\u00a0\u3000x\u2003 ", "x"},
+        {"\xa0", "\xa0"},
+        {"x\xc2", "x\xc2"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *p = rows[i][0];
+        size_t n = strlen(p);
+        utf8_trim(&p, &n);
+        CHECK_EQ(n, strlen(rows[i][1]));
+        CHECK(memcmp(p, rows[i][1], n) == 0);
+    }
+}
+
 TEST(utf8_hidden_is_what_nobody_sees)
 {
     static const char *const hidden[] = {"\x01",   "\n",     "\x7f",   "\xc2\x80",  "\xc2\x9b",

@@ -94,16 +94,19 @@ TEST(previewctl_starts_no_services_and_has_a_manifest_of_its_own_name)
 {
     static const char text[] = "version: 1\nname: shop\n"
                                "services: {web: {path: ., command: serve, env: {A: \"1\"}}}\n";
-    LifecycleAsk ask = {.config = read_config("/srv/previewctl.yaml", text),
-                        .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN};
-    is_list(&ask, "create_compute\n"
-                  "allocate_ports\n"
-                  "build_manifest: allocate_ports\n"
-                  "write_manifest: create_compute build_manifest\n"
-                  "generate_env: create_compute build_manifest\n");
-    Lifecycle list = lifecycle_of(&ask, &arena);
-    CHECK_STR(list.at[3].complete, "Manifest written to .previewctl.json");
-    arena_deinit(&arena);
+    static const char *const files[] = {"/srv/previewctl.yaml", "/srv/previewctl.ci.yml"};
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        LifecycleAsk ask = {.config = read_config(files[i], text),
+                            .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN};
+        is_list(&ask, "create_compute\n"
+                      "allocate_ports\n"
+                      "build_manifest: allocate_ports\n"
+                      "write_manifest: create_compute build_manifest\n"
+                      "generate_env: create_compute build_manifest\n");
+        Lifecycle list = lifecycle_of(&ask, &arena);
+        CHECK_STR(list.at[3].complete, "Manifest written to .previewctl.json");
+        arena_deinit(&arena);
+    }
 }
 
 TEST(a_given_worktree_is_not_created)
