@@ -3,20 +3,9 @@
 #include "engine/environments/environment_state.h"
 
 #include "api/environment_request.h"
-#include "base/limits.h"
 #include "base/str.h"
 
 /* ---- export ---- */
-
-static void put_state(const EnvironmentState *state, EntryForm form, JsonWriter *out) {
-    json_kv_int(out, "version", ENVIRONMENT_STATE_VERSION);
-    json_kv_object(out, "environments");
-    for (size_t i = 0; i < state->environments.n; i++) {
-        json_key(out, state->environments.at[i].name);
-        entry_encode(&state->environments.at[i], form, out);
-    }
-    json_object_end(out);
-}
 
 void serve_environment_state(Api *api, Request *request, const RouteMatch *match) {
     const Waiting *waited = waiting_of(request);
@@ -24,7 +13,8 @@ void serve_environment_state(Api *api, Request *request, const RouteMatch *match
     Reply reply;
     if (waited->stage == WAITED_FOR_ENTRY) {
         JsonWriter *out = reply_begin(&reply);
-        put_state(waited->result, request_flag(request, "reveal") ? ENTRY_SEED : ENTRY_SHOWN, out);
+        state_encode(waited->result, request_flag(request, "reveal") ? ENTRY_SEED : ENTRY_SHOWN,
+                     out);
         reply_end(&reply, request);
         return;
     }
@@ -40,17 +30,9 @@ void serve_environment_state(Api *api, Request *request, const RouteMatch *match
 
 static int read_state(Request *request, const Value *v, EnvironmentState *ret) {
     Report report;
-    Buf buf;
-    JsonWriter out;
     Err err;
     report_init(&report, request->arena);
-    buf_init(&buf, MAX_STATE_BYTES);
-    json_writer_init(&out, &buf);
-    json_value(&out, v);
-    JsonText text = {buf_cstr(&buf), buf.n};
-    int r = state_decode("the state", &text, request->arena, &report, ret);
-    buf_deinit(&buf);
-    if (r == 0)
+    if (state_decode(v, "the state", request->arena, &report, ret) == 0)
         return 0;
     err_set(&err, ERR_INVALID, "nothing was imported: %s",
             report_line(&report.at[0], request->arena));

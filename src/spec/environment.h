@@ -142,9 +142,10 @@ void entry_encode(const EnvironmentEntry *entry, EntryForm form, JsonWriter *out
 MUST int entry_decode(const Value *v, const char *name, Arena *arena, Report *report,
                       EnvironmentEntry *ret);
 
-/* The JSON of `thole env export`, and back. A version that we do not know is refused. */
-void state_encode(const EnvironmentState *state, JsonWriter *out);
-MUST int state_decode(const char *file, const JsonText *json, Arena *arena, Report *report,
+/* The members of the JSON of `thole env export`, of an object that was begun; and all of it back.
+ * `file` is where problems are said to be. A version that we do not know is refused. */
+void state_encode(const EnvironmentState *state, EntryForm form, JsonWriter *out);
+MUST int state_decode(const Value *v, const char *file, Arena *arena, Report *report,
                       EnvironmentState *ret);
 
 void checkpoint_encode(const Checkpoint *checkpoint, EntryForm form, JsonWriter *out);

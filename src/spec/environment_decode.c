@@ -316,19 +316,11 @@ static void read_state(const JsonAt *at, const Value *v, EnvironmentState *ret) 
     ret->unknown = unknown_of(at, v, known, nothing);
 }
 
-int state_decode(const char *file, const JsonText *json, Arena *arena, Report *report,
+int state_decode(const Value *v, const char *file, Arena *arena, Report *report,
                  EnvironmentState *ret) {
     JsonReader read = {arena, report, file, false};
     JsonAt top = {.reader = &read};
-    JsonPlace place = {0};
     EnvironmentState state;
-    const Value *v;
-    Err err;
-    if (json_parse_placed(json, arena, &v, &place, &err) < 0) {
-        Place at = {.file = file, .line = (uint32_t)place.line, .column = (uint32_t)place.column};
-        report_add(report, &at, NULL, "%s", err.msg);
-        return -1;
-    }
     if (json_is_map(&top, v))
         read_state(&top, v, &state);
     if (read.failed)

@@ -264,20 +264,18 @@ void entry_encode(const EnvironmentEntry *entry, EntryForm form, JsonWriter *out
     json_object_end(out);
 }
 
-void state_encode(const EnvironmentState *state, JsonWriter *out) {
-    Put put = {.out = out, .form = ENTRY_SEED};
-    json_object_begin(out);
+void state_encode(const EnvironmentState *state, EntryForm form, JsonWriter *out) {
+    Put put = {.out = out, .form = form};
     json_kv_int(out, "version", ENVIRONMENT_STATE_VERSION);
     json_kv_object(out, "environments");
     for (size_t i = 0; i < state->environments.n; i++) {
         json_key(out, state->environments.at[i].name);
-        entry_encode(&state->environments.at[i], ENTRY_SEED, out);
+        entry_encode(&state->environments.at[i], form, out);
     }
     json_object_end(out);
     Ours own = {.put = &put};
     ours_end(&own, state->unknown);
     put_unknown(&put, state->unknown);
-    json_object_end(out);
 }
 
 void checkpoint_encode(const Checkpoint *checkpoint, EntryForm form, JsonWriter *out) {

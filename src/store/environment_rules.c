@@ -36,6 +36,19 @@ int port_blocks_full(uint32_t n, Err *err) {
                    n);
 }
 
+static void put_members(Value *out, const Value *map, const Value *but, Arena *arena) {
+    for (size_t i = 0; i < value_count(map); i++)
+        if (!value_get(but, map->map.at[i].key))
+            value_set(arena, out, map->map.at[i].key, value_copy(map->map.at[i].value, arena));
+}
+
+Value *project_unknown(const Value *old, const Value *more, Arena *arena) {
+    Value *both = value_new(arena, VALUE_MAP);
+    put_members(both, old, more, arena);
+    put_members(both, more, NULL, arena);
+    return both;
+}
+
 int environment_check_version(const EnvironmentWrite *write, int64_t version, Err *err) {
     const char *name = write->key.name;
     if (write->version == version)

@@ -15,5 +15,8 @@ int environment_not_found(EnvironmentKey key, Err *err);
 int environment_is_there(EnvironmentKey key, Err *err);
 int port_blocks_full(uint32_t n, Err *err);
 
+/* The members of both, either of which may be NULL; those of `more` win. Lives in `arena`. */
+Value *project_unknown(const Value *old, const Value *more, Arena *arena);
+
 /* `version`: that it has; 0: it is not there. */
 MUST int environment_check_version(const EnvironmentWrite *write, int64_t version, Err *err);

@@ -28,8 +28,13 @@ int store_environment_write(Store *store, const EnvironmentWrite *write, int64_t
     return ops_of(store)->write(store, write, ret_version ? ret_version : &unused, err);
 }
 
+int store_project(Store *store, const ProjectRead *read, Arena *arena, EnvironmentState *ret,
+                  Err *err) {
+    return ops_of(store)->project(store, read, arena, ret, err);
+}
+
 int store_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
-    return add->n ? ops_of(store)->add(store, add, err) : 0;
+    return add->n || add->unknown ? ops_of(store)->add(store, add, err) : 0;
 }
 
 int store_environment_remove(Store *store, EnvironmentKey key, int64_t token, Err *err) {

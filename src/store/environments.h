@@ -77,6 +77,18 @@ typedef struct EnvironmentWrite {
  * which. */
 MUST int store_environment_write(Store *store, const EnvironmentWrite *write, int64_t *ret_version,
                                  Err *err);
+
+/* ---- all environments of a project ---- */
+
+typedef struct ProjectRead {
+    const char *project;
+    unsigned parts; /* of EnvironmentParts */
+} ProjectRead;
+
+/* As they are at one moment, with what EnvironmentAdd has brought of the project itself. */
+MUST int store_project(Store *store, const ProjectRead *read, Arena *arena, EnvironmentState *ret,
+                       Err *err);
+
 /* Whole entries with all that is theirs, none of which is there yet, in one transaction: all of
  * them or none. ERR_CONFLICT names the first that is there. */
 typedef struct EnvironmentAdd {
@@ -86,8 +98,12 @@ typedef struct EnvironmentAdd {
     /* Of each the block that its ports are of: its own from now on, unless another has it; -1: of
      * none. NULL: all of none */
     const int64_t *blocks;
+    /* What the project has beside its environments, that we do not know: a map that is laid over
+     * what was there; NULL */
+    const Value *unknown;
 } EnvironmentAdd;
 MUST int store_environments_add(Store *store, const EnvironmentAdd *add, Err *err);
+
 /* With its checkpoints, key-values and port block; its audit log stays, for the next of its name
  * (of the MAX_ENVIRONMENTS_REMOVED that were removed last). Unknown is fine. ERR_CONFLICT: the
  * lease is another's. */
@@ -152,6 +168,7 @@ typedef struct EnvironmentStoreOps {
     int (*change)(Store *, int64_t *ret, Err *);
     int (*get)(Store *, const EnvironmentRead *, Arena *, StoredEnvironment *ret, Err *);
     int (*write)(Store *, const EnvironmentWrite *, int64_t *ret_version, Err *);
+    int (*project)(Store *, const ProjectRead *, Arena *, EnvironmentState *ret, Err *);
     int (*add)(Store *, const EnvironmentAdd *, Err *);
     int (*remove)(Store *, EnvironmentKey, int64_t token, Err *);
     int (*lease)(Store *, const EnvironmentLease *, Arena *, EnvironmentLease *ret, Err *);

@@ -10,7 +10,7 @@ from env_shop import API, Shop
 from killer import Killer
 
 FOREIGN = {  # as previewctl writes it
-    "version": 1,
+    "version": 1, "projects": {"later": [True]},
     "environments": {
         "feat-a": {
             "name": "feat-a", "mode": "local", "branch": "feat/a", "status": "running",

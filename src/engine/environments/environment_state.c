@@ -14,48 +14,24 @@ enum { ALL_PARTS = ENVIRONMENT_STEPS | ENVIRONMENT_AUDIT | ENVIRONMENT_VALUES };
 /* ---- export ---- */
 
 typedef struct Exporting {
-    const char *project;
-    unsigned parts;
+    ProjectRead read;
     EnvironmentState state;
 } Exporting;
 
-/* One that goes meanwhile is not there. */
-static int add(Blocking *blocking, Exporting *exporting, const char *name, Err *err) {
-    EnvironmentRead read = {.key = {exporting->project, name}, .parts = exporting->parts};
-    StoredEnvironment stored;
-    Err why;
-    if (store_environment(blocking->store, &read, &blocking->arena, &stored, &why) == 0) {
-        exporting->state.environments.at[exporting->state.environments.n++] = stored.entry;
-        return 0;
-    }
-    if (why.kind == ERR_NOT_FOUND)
-        return 0;
-    *err = why;
-    return -1;
-}
-
 static int do_export(Blocking *blocking, Err *err) {
-    Exporting *exporting = blocking->ask;
-    StoredEnvironments all;
+    Exporting *exporting = (Exporting *)blocking->ask;
     blocking->result = &exporting->state;
     blocking->result_size = sizeof(exporting->state);
-    if (store_environments(blocking->store, 0, &blocking->arena, &all, err) < 0)
-        return -1;
-    exporting->state.environments.at =
-        arena_alloc(&blocking->arena, (all.n + 1) * sizeof(EnvironmentEntry));
-    for (size_t i = 0; i < all.n; i++)
-        if (strcmp(all.at[i].project, exporting->project) == 0 &&
-            add(blocking, exporting, all.at[i].entry.name, err) < 0)
-            return -1;
-    return 0;
+    return store_project(blocking->store, &exporting->read, &blocking->arena, &exporting->state,
+                         err);
 }
 
 Op *environments_export(Engine *engine, const char *project, bool audit, OpFn fn, void *arg) {
     Blocking *blocking = blocking_store(engine);
     Exporting *exporting = arena_alloc(&blocking->arena, sizeof(*exporting));
-    *exporting = (Exporting){.project = arena_strdup(&blocking->arena, project),
-                             .parts = audit ? ALL_PARTS : ENVIRONMENT_STEPS | ENVIRONMENT_VALUES,
-                             .state = {.version = ENVIRONMENT_STATE_VERSION}};
+    exporting->read =
+        (ProjectRead){.project = arena_strdup(&blocking->arena, project),
+                      .parts = audit ? ALL_PARTS : ENVIRONMENT_STEPS | ENVIRONMENT_VALUES};
     blocking->ask = exporting;
     return blocking_run(blocking, do_export, fn, arg);
 }
@@ -106,8 +82,11 @@ Op *environments_import(Engine *engine, const char *project, const EnvironmentSt
         entry->audit = (AuditLog){log, entry->audit.n + 1};
         blocks[i] = block_of(entry);
     }
-    *added = (EnvironmentAdd){
-        .project = arena_strdup(arena, project), .at = entries, .n = n, .blocks = blocks};
+    *added = (EnvironmentAdd){.project = arena_strdup(arena, project),
+                              .at = entries,
+                              .n = n,
+                              .blocks = blocks,
+                              .unknown = value_copy(state->unknown, arena)};
     blocking->ask = added;
     return blocking_run(blocking, do_import, fn, arg);
 }

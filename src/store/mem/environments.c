@@ -63,6 +63,30 @@ int mem_environment(Store *store, const EnvironmentRead *read, Arena *arena, Sto
     return 0;
 }
 
+/* NULL: nothing is known of it but its environments. */
+static MemProject *find_project(const MemStore *m, const char *project) {
+    for (size_t i = 0; i < m->projects.n; i++)
+        if (strcmp(m->projects.at[i]->project, project) == 0)
+            return m->projects.at[i];
+    return NULL;
+}
+
+int mem_project(Store *store, const ProjectRead *read, Arena *arena, EnvironmentState *ret,
+                Err *err) {
+    MemStore *m = mem_store(store);
+    const MemProject *project = find_project(m, read->project);
+    *ret = (EnvironmentState){.version = ENVIRONMENT_STATE_VERSION};
+    ret->environments.at = arena_alloc(arena, m->environments.n * sizeof(*ret->environments.at));
+    for (size_t i = 0; i < m->environments.n; i++) {
+        const MemEnvironment *e = m->environments.at[i];
+        if (e->there && strcmp(e->stored.project, read->project) == 0)
+            ret->environments.at[ret->environments.n++] =
+                entry_copy(&e->stored.entry, read->parts, arena);
+    }
+    ret->unknown = value_copy(project ? project->unknown : NULL, arena);
+    return 0;
+}
+
 /* ---- writing ---- */
 
 static int by_key(const void *a, const void *b) {
@@ -132,6 +156,17 @@ int mem_environment_write(Store *store, const EnvironmentWrite *write, int64_t *
     return 0;
 }
 
+static void set_unknown(MemStore *m, const EnvironmentAdd *add) {
+    MemProject *project = find_project(m, add->project);
+    if (!project) {
+        project = xcalloc(1, sizeof(*project));
+        arena_init(&project->arena);
+        project->project = arena_strdup(&project->arena, add->project);
+        VEC_PUSH(m->projects, project);
+    }
+    project->unknown = project_unknown(project->unknown, add->unknown, &project->arena);
+}
+
 int mem_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
     MemStore *m = mem_store(store);
     for (size_t i = 0; i < add->n; i++) {
@@ -157,6 +192,8 @@ int mem_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
         if (add->blocks && add->blocks[i] >= 0)
             mem_port_block_take(m, key, (uint32_t)add->blocks[i]);
     }
+    if (add->unknown)
+        set_unknown(m, add);
     return 0;
 }
 

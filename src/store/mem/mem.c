@@ -28,6 +28,7 @@ static void close_store(Store *store) {
     FREE_ALL(m->environments);
     FREE_ALL(m->claims);
     FREE_ALL(m->blocks);
+    FREE_ALL(m->projects);
     free(m);
 }
 
@@ -41,6 +42,7 @@ static const EnvironmentStoreOps environment_ops = {.list = mem_environments,
                                                     .release = mem_environment_release,
                                                     .port_block = mem_port_block,
                                                     .values = mem_environment_values,
+                                                    .project = mem_project,
                                                     .add = mem_environments_add,
                                                     .port_blocks = mem_port_blocks};
 

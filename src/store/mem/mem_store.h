@@ -28,12 +28,19 @@ typedef struct MemBlock {
     uint32_t block;
 } MemBlock;
 
+typedef struct MemProject {
+    Arena arena;
+    const char *project;
+    const Value *unknown;
+} MemProject;
+
 typedef struct MemStore {
     Store base;
     VEC(MemLease *) leases;
     VEC(MemEnvironment *) environments; /* by project, then name */
     VEC(MemClaim *) claims;             /* leases of environments */
     VEC(MemBlock *) blocks;
+    VEC(MemProject *) projects;
     int64_t lease_changes;
     int64_t change, token, forgotten; /* as the columns of `counter` in sqlite/schema.c */
 } MemStore;
@@ -52,6 +59,7 @@ int mem_environments(Store *, int64_t since, Arena *, StoredEnvironments *ret, E
 int mem_change(Store *, int64_t *ret, Err *);
 int mem_environment(Store *, const EnvironmentRead *, Arena *, StoredEnvironment *ret, Err *);
 int mem_environment_write(Store *, const EnvironmentWrite *, int64_t *ret_version, Err *);
+int mem_project(Store *, const ProjectRead *, Arena *, EnvironmentState *ret, Err *);
 int mem_environments_add(Store *, const EnvironmentAdd *, Err *);
 int mem_environment_remove(Store *, EnvironmentKey, int64_t token, Err *);
 int mem_environment_values(Store *, const EnvironmentValues *, Err *);

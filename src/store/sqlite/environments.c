@@ -57,6 +57,15 @@ static int read_row(Query *q, Arena *arena, void *room, Err *err) {
 
 static const RowKind entries = {sizeof(StoredEnvironment), read_row};
 
+static int read_key(Query *q, Arena *arena, void *room, Err *err) {
+    EnvironmentKey *key = room;
+    key->project = query_get_text(q, arena);
+    key->name = query_get_text(q, arena);
+    return 0;
+}
+
+static const RowKind keys = {sizeof(EnvironmentKey), read_key};
+
 /* ---- shared ---- */
 
 int sqlite_query_of(Query *q, Database *d, const char *sql, EnvironmentKey key, Err *err) {
@@ -114,16 +123,8 @@ static int read_entries(Database *d, int64_t since, Arena *arena, StoredEnvironm
     return 0;
 }
 
-static int read_key(Query *q, Arena *arena, void *room, Err *err) {
-    EnvironmentKey *key = room;
-    key->project = query_get_text(q, arena);
-    key->name = query_get_text(q, arena);
-    return 0;
-}
-
 static int read_removed(Database *d, int64_t since, Arena *arena, StoredEnvironments *ret,
                         Err *err) {
-    static const RowKind kind = {sizeof(*ret->removed.at), read_key};
     static const char sql[] = "SELECT project, name FROM environment INDEXED BY environment_change"
                               " WHERE change > ? AND removed ORDER BY project, name";
     Query q;
@@ -131,7 +132,7 @@ static int read_removed(Database *d, int64_t since, Arena *arena, StoredEnvironm
     if (query_begin(&q, d, sql, err) < 0)
         return -1;
     query_int(&q, since);
-    if (query_rows(&q, &kind, arena, &rows, err) < 0)
+    if (query_rows(&q, &keys, arena, &rows, err) < 0)
         return -1;
     ret->removed.at = rows.at;
     ret->removed.n = rows.n;
@@ -299,5 +300,57 @@ int sqlite_environment(Store *store, const EnvironmentRead *read, Arena *arena,
     if (database_end(d, read_all(d, read, arena, &found, err), err) < 0)
         return -1;
     *ret = found;
+    return 0;
+}
+
+/* ---- all of a project ---- */
+
+int sqlite_project_unknown(Database *d, const char *project, Arena *arena, const Value **ret,
+                           Err *err) {
+    Query q;
+    Err why;
+    if (query_begin(&q, d, "SELECT unknown FROM project WHERE project = ?", err) < 0)
+        return -1;
+    query_text(&q, project);
+    int r = query_step(&q, err);
+    const char *text = r > 0 ? query_get_text(&q, arena) : NULL;
+    query_end(&q);
+    if (r < 0)
+        return -1;
+    return value_of_text(text, arena, ret, &why) < 0 ? database_damaged(d, why.msg, err) : 0;
+}
+
+static int read_project(Database *d, const ProjectRead *read, Arena *arena, EnvironmentState *ret,
+                        Err *err) {
+    static const char sql[] =
+        "SELECT project, name FROM environment WHERE project = ? AND NOT removed ORDER BY name";
+    Query q;
+    Rows names;
+    if (query_begin(&q, d, sql, err) < 0)
+        return -1;
+    query_text(&q, read->project);
+    if (query_rows(&q, &keys, arena, &names, err) < 0)
+        return -1;
+    ret->environments.at = arena_alloc(arena, names.n * sizeof(*ret->environments.at));
+    for (; ret->environments.n < names.n; ret->environments.n++) {
+        EnvironmentKey key = ((const EnvironmentKey *)names.at)[ret->environments.n];
+        StoredEnvironment one;
+        if (read_all(d, &(EnvironmentRead){key, read->parts}, arena, &one, err) < 0)
+            return -1;
+        ret->environments.at[ret->environments.n] = one.entry;
+    }
+    return sqlite_project_unknown(d, read->project, arena, &ret->unknown, err);
+}
+
+int sqlite_project(Store *store, const ProjectRead *read, Arena *arena, EnvironmentState *ret,
+                   Err *err) {
+    Database *d = sqlite_shared(store);
+    EnvironmentState state = {.version = ENVIRONMENT_STATE_VERSION};
+    if (!database_absent(d)) {
+        if (database_read(d, err) < 0 ||
+            database_end(d, read_project(d, read, arena, &state, err), err) < 0)
+            return -1;
+    }
+    *ret = state;
     return 0;
 }

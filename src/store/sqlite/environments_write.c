@@ -223,13 +223,29 @@ static int put_whole(Database *d, EnvironmentKey key, const EnvironmentEntry *en
     return 0;
 }
 
+static int put_unknown(Database *d, const EnvironmentAdd *add, Arena *arena, Err *err) {
+    static const char sql[] = "REPLACE INTO project(project, unknown) VALUES(?, ?)";
+    const Value *old;
+    const char *text;
+    Query q;
+    if (!add->unknown)
+        return 0;
+    if (sqlite_project_unknown(d, add->project, arena, &old, err) < 0 ||
+        value_to_text(project_unknown(old, add->unknown, arena), arena, &text, err) < 0 ||
+        query_begin(&q, d, sql, err) < 0)
+        return -1;
+    query_text(&q, add->project);
+    query_text(&q, text);
+    return query_run(&q, err);
+}
+
 int sqlite_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
     Database *d = sqlite_shared(store);
     Change c = {0};
-    int r = 0;
     if (database_write(d, err) < 0)
         return -1;
     arena_init(&c.arena);
+    int r = put_unknown(d, add, &c.arena, err);
     for (size_t i = 0; r == 0 && i < add->n; i++) {
         EnvironmentKey key = {add->project, add->at[i].name};
         r = put_whole(d, key, &add->at[i], &c, err);

@@ -9,6 +9,7 @@
  *   step               its checkpoints, by environment.id and name
  *   audit              its audit log, by environment.id and n = 1, 2, …
  *   value              its key-values, by environment.id and name
+ *   project            what an import has brought beside environments, as JSON
  *   environment_lease  who works on it: by project and name, for it need not exist
  *   port_block         block → project and name, likewise
  *   counter            one row: the last `change` and lease `token` that were drawn, and the
@@ -70,6 +71,7 @@ static const char *const formats[STORE_DB_FORMAT] = {
     "PRAGMA user_version = 2",
 
     "ALTER TABLE audit ADD COLUMN unknown TEXT;"
+    "CREATE TABLE project(project TEXT NOT NULL PRIMARY KEY, unknown TEXT NOT NULL) WITHOUT ROWID;"
     "PRAGMA user_version = 3",
 };
 _Static_assert(APPLICATION == 1953001324 && STORE_DB_FORMAT == 3, "as in the texts above");

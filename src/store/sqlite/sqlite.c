@@ -34,6 +34,7 @@ static const EnvironmentStoreOps environment_ops = {.list = sqlite_environments,
                                                     .release = sqlite_environment_release,
                                                     .port_block = sqlite_port_block,
                                                     .values = sqlite_environment_values,
+                                                    .project = sqlite_project,
                                                     .add = sqlite_environments_add,
                                                     .port_blocks = sqlite_port_blocks};
 

@@ -25,6 +25,7 @@ int sqlite_forget(Store *, const LeaseOwner *, Err *);
 int sqlite_environments(Store *, int64_t since, Arena *, StoredEnvironments *ret, Err *);
 int sqlite_change(Store *, int64_t *ret, Err *);
 int sqlite_environment(Store *, const EnvironmentRead *, Arena *, StoredEnvironment *ret, Err *);
+int sqlite_project(Store *, const ProjectRead *, Arena *, EnvironmentState *ret, Err *);
 
 typedef struct EnvironmentRow {
     int64_t id, version;
@@ -35,6 +36,8 @@ typedef struct EnvironmentRow {
 MUST int sqlite_row(Database *, EnvironmentKey, EnvironmentRow *ret, Err *);
 /* As query_begin, with project and name as the first two parameters. */
 MUST int sqlite_query_of(Query *, Database *, const char *sql, EnvironmentKey, Err *);
+/* What a project has beside its environments; NULL: nothing. */
+MUST int sqlite_project_unknown(Database *, const char *project, Arena *, const Value **ret, Err *);
 /* What the statement gives of the one row of `counter`. */
 MUST int sqlite_counter(Database *, const char *sql, int64_t *ret, Err *);
 

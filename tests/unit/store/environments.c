@@ -22,7 +22,7 @@ EnvironmentEntry entry_of(const char *name) {
                               .uid = "4f6c"};
 }
 
-static const Value *value_of(const char *json) {
+const Value *value_of(const char *json) {
     const Value *v = NULL;
     ASSERT(json_parse(json, strlen(json), &arena, &v, &err) == 0);
     return v;

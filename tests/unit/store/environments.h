@@ -8,6 +8,7 @@
 extern Arena arena;
 extern Err err;
 
+const Value *value_of(const char *json);
 EnvironmentKey key_of(const char *name); /* of the project /shop/thole.yaml */
 EnvironmentEntry entry_of(const char *name);
 EnvironmentEntry full_entry(const char *name); /* every member is set */

@@ -338,6 +338,36 @@ EACH_STORE(whole_ones_are_added_all_or_none, 30) {
     CHECK(found.version > 0);
 }
 
+EACH_STORE(a_project_is_read_whole, 30) {
+    EnvironmentEntry entries[] = {full_entry("b"), entry_of("a")}, other = entry_of("x");
+    Checkpoint step = step_of("create", CHECKPOINT_COMPLETED);
+    AuditEntry audit = audit_of("created", "first");
+    StrPair pair = {"A", "1"};
+    EnvironmentState state = {0};
+    ProjectRead read = {"/shop/thole.yaml", ENVIRONMENT_STEPS | ENVIRONMENT_VALUES};
+    CHECK_EQ(store_project(store, &read, &arena, &state, &err), 0);
+    CHECK(state.environments.n == 0 && !state.unknown);
+    entries[0].steps = (Checkpoints){&step, 1};
+    entries[0].audit = (AuditLog){&audit, 1};
+    entries[0].values = (StrMap){&pair, 1};
+    EnvironmentAdd shop = {
+        .project = read.project, .at = entries, .n = 2, .unknown = value_of("{\"a\":1,\"b\":[2]}")};
+    EnvironmentAdd more = {.project = read.project, .unknown = value_of("{\"b\":{},\"c\":3}")};
+    EnvironmentAdd others = {"/other/thole.yaml", .at = &other, .n = 1, .unknown = value_of("{}")};
+    CHECK_EQ(store_environments_add(store, &shop, &err), 0);
+    CHECK_EQ(store_environments_add(store, &shop, &err), -1); /* nor is what it has else taken */
+    CHECK_EQ(store_environments_add(store, &more, &err), 0);
+    CHECK_EQ(store_environments_add(store, &others, &err), 0);
+    CHECK_EQ(make(store, "gone"), 1);
+    CHECK_EQ(store_environment_remove(store, key_of("gone"), 0, &err), 0);
+    CHECK_EQ(store_project(store, &read, &arena, &state, &err), 0);
+    ASSERT(state.environments.n == 2);
+    CHECK_STR(state.environments.at[0].name, "a");
+    entries[0].audit = (AuditLog){0};
+    CHECK_STR(json_of(&state.environments.at[1]), json_of(&entries[0]));
+    CHECK(value_equal(state.unknown, value_of("{\"a\":1,\"b\":{},\"c\":3}")));
+}
+
 EACH_STORE(blocks_of_ports_are_listed, 30) {
     uint32_t block;
     PortBlocksTaken taken;
