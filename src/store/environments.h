@@ -70,6 +70,7 @@ typedef struct EnvironmentWrite {
     size_t step_n;
     const AuditEntry *audit; /* appended */
     size_t audit_n;
+    const StrMap *values; /* key-values that are set; NULL: none */
 } EnvironmentWrite;
 
 /* All of it or nothing; `ret_version` may be NULL. ERR_CONFLICT: somebody has written since or

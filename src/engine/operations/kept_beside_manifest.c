@@ -148,7 +148,7 @@ static int open_entry(Operation *operation, Arena *arena, Opening *ret, Err *err
     return 0;
 }
 
-static int write_entry(Operation *operation, const EntryWriting *writing, int64_t *ret_version,
+static int write_entry(Operation *operation, const EnvironmentWrite *write, int64_t *ret_version,
                        Err *err) {
     Arena arena;
     arena_init(&arena);

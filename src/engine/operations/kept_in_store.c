@@ -22,12 +22,9 @@ static int open_entry(Operation *operation, Arena *arena, Opening *ret, Err *err
     return 0;
 }
 
-static int write_entry(Operation *operation, const EntryWriting *writing, int64_t *ret_version,
+static int write_entry(Operation *operation, const EnvironmentWrite *write, int64_t *ret_version,
                        Err *err) {
-    Store *store = operation->engine->options.store;
-    if (writing->values.set && store_environment_values(store, &writing->values, err) < 0)
-        return -1;
-    return store_environment_write(store, &writing->write, ret_version, err);
+    return store_environment_write(operation->engine->options.store, write, ret_version, err);
 }
 
 const EntryKeeper kept_in_store = {.open = open_entry, .write = write_entry, .leased = true};

@@ -34,7 +34,7 @@ void operation_set_values(Operation *operation, const StrMap *values) {
 
 typedef struct Writing {
     Operation *operation;
-    EntryWriting entry;
+    EnvironmentWrite write;
     int64_t version; /* afterwards */
 } Writing;
 
@@ -43,7 +43,7 @@ static int do_write(Blocking *blocking, Err *err) {
     Operation *operation = writing->operation;
     blocking->result = &writing->version;
     blocking->result_size = sizeof(writing->version);
-    return operation->keeper->write(operation, &writing->entry, &writing->version, err);
+    return operation->keeper->write(operation, &writing->write, &writing->version, err);
 }
 
 static void begin(Operation *operation);
@@ -60,6 +60,10 @@ bool operation_store_is_away(const Err *err) {
 
 void operation_wait_for_store(Operation *operation, const Err *err, LoopFn again) {
     int64_t ms = STORE_AGAIN_MS << (operation->tries < 5 ? operation->tries : 5);
+    if (operation->canceled) {
+        operation_fail(operation, &(Err){.kind = ERR_CANCELLED, .msg = "canceled"});
+        return;
+    }
     if (operation->tries++ == 0)
         operation_tell(operation, EVENT_OPERATION_WAITING,
                        arena_printf(&operation->arena, "the store: %s", err->msg), NULL);
@@ -91,7 +95,7 @@ static void begin(Operation *operation) {
     Blocking *blocking = blocking_store(operation->engine);
     Writing *writing = arena_alloc(&blocking->arena, sizeof(*writing));
     writing->operation = operation;
-    writing->entry.write = (EnvironmentWrite){
+    writing->write = (EnvironmentWrite){
         .key = operation->lease.key,
         .version = operation->version,
         .token = operation->lease.token,
@@ -99,12 +103,10 @@ static void begin(Operation *operation) {
         .steps = operation->steps.at,
         .step_n = operation->steps.n,
         .audit = operation->audit.at,
-        .audit_n = operation->audit.n};
+        .audit_n = operation->audit.n,
+        .values = &operation->values};
     if (operation->entry_changed)
         operation->entry.updated_ns = loop_wall_us(operation->engine->loop) * 1000;
-    if (operation->values.n)
-        writing->entry.values =
-            (EnvironmentValues){.key = operation->lease.key, .set = &operation->values};
     operation->call = operation_work(operation, blocking, writing, do_write, on_written);
 }
 

@@ -149,6 +149,8 @@ int mem_environment_write(Store *store, const EnvironmentWrite *write, int64_t *
         entry_set_checkpoint(&next.entry, &write->steps[i], &e->arena);
     if (write->audit_n)
         add_audit(&next.entry.audit, write->audit, write->audit_n, &e->arena);
+    if (write->values)
+        next.entry.values = strmap_merge(&next.entry.values, write->values, &e->arena);
     next.version++;
     settle(m, e, next);
     e->there = true;
@@ -183,11 +185,10 @@ int mem_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
                                         .steps = entry->steps.at,
                                         .step_n = entry->steps.n,
                                         .audit = entry->audit.at,
-                                        .audit_n = entry->audit.n};
+                                        .audit_n = entry->audit.n,
+                                        .values = &entry->values};
         int64_t version;
-        if (mem_environment_write(store, &write, &version, err) < 0 ||
-            mem_environment_values(store, &(EnvironmentValues){.key = key, .set = &entry->values},
-                                   err) < 0)
+        if (mem_environment_write(store, &write, &version, err) < 0)
             return -1;
         if (add->blocks && add->blocks[i] >= 0)
             mem_port_block_take(m, key, (uint32_t)add->blocks[i]);

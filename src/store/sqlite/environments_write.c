@@ -81,6 +81,14 @@ static int put_value(Database *d, int64_t id, const StrPair *pair, Err *err) {
     return query_run(&q, err);
 }
 
+/* NULL: none. */
+static int put_pairs(Database *d, int64_t id, const StrMap *map, Err *err) {
+    for (size_t i = 0; map && i < map->n; i++)
+        if (put_value(d, id, &map->at[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 static int drop_value(Database *d, int64_t id, const char *name, Err *err) {
     Query q;
     if (query_begin(&q, d, "DELETE FROM value WHERE environment = ? AND name = ?", err) < 0)
@@ -184,7 +192,7 @@ static int put_all(Database *d, const EnvironmentWrite *write, Change *c, Err *e
     for (size_t i = 0; i < write->audit_n; i++)
         if (add_audit(d, c->row.id, &write->audit[i], &c->arena, err) < 0)
             return -1;
-    return 0;
+    return put_pairs(d, c->row.id, write->values, err);
 }
 
 int sqlite_environment_write(Store *store, const EnvironmentWrite *write, int64_t *ret_version,
@@ -210,17 +218,13 @@ static int put_whole(Database *d, EnvironmentKey key, const EnvironmentEntry *en
                                     .steps = entry->steps.at,
                                     .step_n = entry->steps.n,
                                     .audit = entry->audit.at,
-                                    .audit_n = entry->audit.n};
+                                    .audit_n = entry->audit.n,
+                                    .values = &entry->values};
     if (sqlite_row(d, key, &c->row, err) < 0)
         return -1;
     if (c->row.there)
         return environment_is_there(key, err);
-    if (put_all(d, &write, c, err) < 0)
-        return -1;
-    for (size_t i = 0; i < entry->values.n; i++)
-        if (put_value(d, c->row.id, &entry->values.at[i], err) < 0)
-            return -1;
-    return 0;
+    return put_all(d, &write, c, err);
 }
 
 static int put_unknown(Database *d, const EnvironmentAdd *add, Arena *arena, Err *err) {
@@ -327,11 +331,9 @@ static int put_values(Database *d, const EnvironmentValues *values, Change *c, E
         return -1;
     if (!c->row.there)
         return environment_not_found(values->key, err);
-    if (draw_change(d, &c->change, err) < 0 || touch(d, c, err) < 0)
+    if (draw_change(d, &c->change, err) < 0 || touch(d, c, err) < 0 ||
+        put_pairs(d, c->row.id, values->set, err) < 0)
         return -1;
-    for (size_t i = 0; values->set && i < values->set->n; i++)
-        if (put_value(d, c->row.id, &values->set->at[i], err) < 0)
-            return -1;
     for (size_t i = 0; values->unset && i < values->unset->n; i++)
         if (drop_value(d, c->row.id, values->unset->at[i], err) < 0)
             return -1;

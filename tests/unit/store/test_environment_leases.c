@@ -12,9 +12,19 @@ static EnvironmentLease taken(Store *store, const char *name, const char *holder
 
 static int write_under(Store *store, int64_t version, int64_t token) {
     EnvironmentEntry entry = entry_of("a");
-    EnvironmentWrite write = {
-        .key = key_of("a"), .version = version, .token = token, .entry = &entry};
+    StrPair by = {"BY", arena_printf(&arena, "%lld", (long long)token)};
+    EnvironmentWrite write = {.key = key_of("a"),
+                              .version = version,
+                              .token = token,
+                              .entry = &entry,
+                              .values = &(StrMap){&by, 1}};
     return store_environment_write(store, &write, NULL, &err);
+}
+
+/* Key-values are fenced, too. */
+static const char *written_by(Store *store) {
+    StoredEnvironment found = got(store, "a");
+    return strmap_get(&found.entry.values, "BY");
 }
 
 EACH_STORE(a_lease_keeps_others_out, 30) {
@@ -62,7 +72,9 @@ EACH_STORE(an_expired_lease_is_taken_over, 30) {
     CHECK_EQ(store_environment_release(store, &old, &err), -1);
     CHECK_EQ(err.kind, ERR_CONFLICT);
     CHECK_EQ(got(store, "a").version, 2);
+    CHECK_STR(written_by(store), arena_printf(&arena, "%lld", (long long)old.token));
     CHECK_EQ(write_under(store, 2, now.token), 0);
+    CHECK_STR(written_by(store), arena_printf(&arena, "%lld", (long long)now.token));
     CHECK_EQ(store_environment_remove(store, key_of("a"), now.token, &err), 0);
 }
 

@@ -44,7 +44,10 @@ static const char *do_write(Walk *walk, size_t i) {
     Checkpoint steps[] = {step_of(names[draw(walk, 3)], draw(walk, 4)),
                           step_of("verify", draw(walk, 4))};
     AuditEntry audit[] = {audit_of("executed", "1"), audit_of("failed", NULL)};
-    EnvironmentWrite write = {.key = keys[i], .entry = &entry, .steps = steps, .audit = audit};
+    StrPair pairs[] = {{"A", "by a write"}, {"C", ""}};
+    StrMap values = {pairs, draw(walk, 3)};
+    EnvironmentWrite write = {
+        .key = keys[i], .entry = &entry, .steps = steps, .audit = audit, .values = &values};
     int64_t version = -1;
     entry.status = draw(walk, 6);
     write.step_n = draw(walk, 3);
