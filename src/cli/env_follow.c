@@ -179,6 +179,14 @@ static bool is_live(const char *state) {
     return str_same(state, "waiting") || str_same(state, "running");
 }
 
+/* It is under way, or waits until what it ends is over. */
+static bool is_to_come(const Follow *f, const Value *status) {
+    const Value *operation = value_get(status, "operation");
+    return value_get_int(value_get(status, "next"), "number", 0) == f->ask->number ||
+           (value_get_int(operation, "number", 0) == f->ask->number &&
+            is_live(value_get_str(operation, "state")));
+}
+
 static void end_by(Follow *f, const Value *operation) {
     const char *state = env_text(operation, "state");
     const EnvEvent end = {.what = str_same(state, "done")       ? ENV_COMPLETED
@@ -202,9 +210,10 @@ static int look(Follow *f, Err *err) {
         f->over = f->outcome->gone = true;
         r = 0;
     } else if (r == 0) {
-        const Value *operation = value_get(value_get(object, "status"), "operation");
+        const Value *status = value_get(object, "status");
+        const Value *operation = value_get(status, "operation");
         bool ours = value_get_int(operation, "number", 0) == f->ask->number;
-        if (!ours || !is_live(value_get_str(operation, "state"))) {
+        if (!is_to_come(f, status)) {
             r = take_rest(f, err);
             if (r == 0 && !f->over)
                 end_by(f, ours ? operation : NULL);

@@ -39,6 +39,20 @@ char *env_body_end(Buf *buf, JsonWriter *out, Err *err) {
 
 /* ---- asking ---- */
 
+static bool deletes(const EnvRequest *request) {
+    return strcmp(request->verb, "delete") == 0;
+}
+
+/* A delete waits until what it ends is over. NULL: nothing waits. */
+static const Value *waiting_of(const EnvRequest *request, const Value *object) {
+    return deletes(request) ? value_get(value_get(object, "status"), "next") : NULL;
+}
+
+static const Value *operation_of(const EnvRequest *request, const Value *object) {
+    const Value *waiting = waiting_of(request, object);
+    return waiting ? waiting : value_get(value_get(object, "status"), "operation");
+}
+
 /* The server went away with our request: has the operation begun all the same? */
 static const Value *begun_since(Cli *cli, const EnvRequest *request, int64_t since_us) {
     EnvTarget env;
@@ -46,9 +60,10 @@ static const Value *begun_since(Cli *cli, const EnvRequest *request, int64_t sin
     int64_t us;
     if (request->apart || env_find(cli, request->name, &env, &err) < 0)
         return NULL;
-    const Value *operation = value_get(value_get(env.object, "status"), "operation");
-    const char *since = value_get_str(operation, "since");
+    const char *since = value_get_str(operation_of(request, env.object), "since");
     int64_t second_us = since_us - since_us % 1000000;
+    if (waiting_of(request, env.object))
+        return env.object;
     return since && time_parse(since, &us, NULL) == 0 && us >= second_us ? env.object : NULL;
 }
 
@@ -139,10 +154,9 @@ static void say_done(Cli *cli, const EnvRequest *request, const EnvTarget *env, 
 
 static int end(Cli *cli, const EnvRequest *request, const EnvTarget *env, const EnvOutcome *outcome,
                bool drawn) {
-    bool json = env_as_json(cli), deletes = strcmp(request->verb, "delete") == 0;
     if (outcome->left)
         return leave(request, outcome);
-    if (outcome->gone && !deletes) {
+    if (outcome->gone && !deletes(request)) {
         cli_say("%s was deleted meanwhile", request->name);
         return EXIT_FAILED;
     }
@@ -162,7 +176,7 @@ static int end(Cli *cli, const EnvRequest *request, const EnvTarget *env, const 
             cli_say("`thole env show %s` tells how it is", request->name);
         return EXIT_TROUBLE;
     }
-    if (!json)
+    if (!env_as_json(cli))
         say_done(cli, request, env, drawn);
     return outcome->interrupted ? signal_code(outcome->interrupted) : EXIT_DONE;
 }
@@ -184,7 +198,7 @@ static int look_on(Cli *cli, const EnvRequest *request, const Value *object, int
     EnvOutcome outcome;
     AUTO_FREE char *name = plain_copy(request->name);
     AUTO_FREE char *title = xasprintf("%s %s", request->verb, name);
-    const Value *operation = value_get(value_get(object, "status"), "operation");
+    const Value *operation = operation_of(request, object);
     env_target_of(cli, object, &env);
     env_report_init(&report, cli, title);
     if (request->phases)

@@ -162,23 +162,6 @@ uint32_t engine_random(Engine *engine) {
 
 /* ---- the drain ---- */
 
-static void on_drain(void *arg) {
-    Engine *engine = arg;
-    engine->drain = NULL;
-    engine_drain(engine);
-}
-
-void engine_wants_drain(Engine *engine) {
-    if (!engine->drain)
-        engine->drain = loop_defer(engine->loop, on_drain, engine);
-}
-
-void engine_changed(Engine *engine, Session *session) {
-    if (list_empty(&session->unsettled))
-        list_append(&engine->unsettled, &session->unsettled);
-    engine_wants_drain(engine);
-}
-
 static void drain_targets(Engine *engine) {
     while (!list_empty(&engine->dirty)) {
         Target *target = container_of(engine->dirty.next, Target, dirty);
@@ -229,7 +212,7 @@ static void tell_adopted(Engine *engine) {
 
 /* Targets first, and who gets a slot; only then sessions, whose end is judged by what their targets
  * show. */
-void engine_drain(Engine *engine) {
+static void drain(Engine *engine) {
     for (;;) {
         workflows_drain(engine);
         drain_targets(engine);
@@ -242,6 +225,23 @@ void engine_drain(Engine *engine) {
         session_settle(session); /* may free it */
     }
     tell_adopted(engine);
+}
+
+static void on_drain(void *arg) {
+    Engine *engine = arg;
+    engine->drain = NULL;
+    drain(engine);
+}
+
+void engine_wants_drain(Engine *engine) {
+    if (!engine->drain)
+        engine->drain = loop_defer(engine->loop, on_drain, engine);
+}
+
+void engine_changed(Engine *engine, Session *session) {
+    if (list_empty(&session->unsettled))
+        list_append(&engine->unsettled, &session->unsettled);
+    engine_wants_drain(engine);
 }
 
 /* ---- looking things up ---- */

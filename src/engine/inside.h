@@ -2,8 +2,8 @@
 /* Inside the engine: what all its folders share.
  *
  * One direction only: callbacks (a run started, ended, a probe answered, somebody asked) record
- * facts with fact_*() and call target_mark(); engine_drain() asks plan_target() for every marked
- * target and performs the act; target_show() is the only writer of what the API sees. Nothing else
+ * facts with fact_*() and call target_mark(); the drain, and it alone, asks plan_target() for every
+ * marked target and performs the act; target_show() is the only writer of what the API sees. Nothing else
  * starts or stops anything.
  *
  *     files/    watching and reading files: knows no session
@@ -65,7 +65,6 @@ struct Engine {
     uint32_t random;
 };
 
-void engine_drain(Engine *engine);
 void engine_wants_drain(Engine *engine);
 /* The session is looked at (session_settle) in the next drain. */
 void engine_changed(Engine *engine, Session *session);

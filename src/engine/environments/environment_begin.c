@@ -55,15 +55,19 @@ static void drop_new(Environment *environment) {
 static int begin_later(Environment *environment, const OperationAsk *ask, Report *report,
                        Err *err) {
     Operation *next = operation_new(environment, ask, report, err);
-    int r = !next ? -1
-                  : operation_file_write(
-                        environment, OPERATION_NEXT,
-                        &(OperationFile){.begun_us = next->begun_us, .ask = next->ask}, err);
+    int64_t number = environment->operation->number + 1;
+    if (!next)
+        return -1;
+    const OperationFile file = {.number = number, .begun_us = next->begun_us, .ask = next->ask};
+    int r = operation_file_write(environment, OPERATION_NEXT, &file, err);
     operation_unref(next);
     sys_point("env-next");
-    if (r == 0)
-        operation_cancel(environment->operation);
-    return r;
+    if (r < 0)
+        return -1;
+    environment->next = number;
+    environment_touch(environment);
+    operation_cancel(environment->operation);
+    return 0;
 }
 
 static int begin_now(Environment *environment, const OperationAsk *ask, Report *report, Err *err) {
@@ -196,27 +200,41 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
     return NULL;
 }
 
-/* What waited for its end. */
-static bool begin_next(Environment *environment) {
-    Arena arena;
-    OperationFile file;
+/* What was to be done cannot be: who waits for it is told in its events. */
+static void refuse(Environment *environment, const OperationFile *file, const Err *err) {
+    log_error("environment %s: %s: %s", environment->slug, operation_kind_name(file->ask.kind),
+              err->msg);
+    operation_unref(environment->operation);
+    environment->operation = operation_new_refused(environment, &file->ask, file->number, err);
+}
+
+static void begin_waiting(Environment *environment, Arena *arena) {
+    OperationFile file = {.number = environment->next,
+                          .ask = {.kind = OPERATION_DELETE,
+                                  .file = environment->project,
+                                  .name = environment->entry.name}};
+    Operation *operation = NULL;
     Report report;
     Err err;
+    report_init(&report, arena);
+    if (operation_file_read(environment->dir, OPERATION_NEXT, arena, &file, &err) == 0)
+        operation = operation_new(environment, &file.ask, &report, &err);
+    if (operation && begin(environment, operation, &err) == 0)
+        return;
+    operation_unref(operation);
+    refuse(environment, &file, &err);
+}
+
+/* What waited for its end. */
+static void begin_next(Environment *environment) {
+    Arena arena;
+    if (!environment->next)
+        return;
     arena_init(&arena);
-    report_init(&report, &arena);
-    bool any = operation_file_read(environment->dir, OPERATION_NEXT, &arena, &file, &err) == 0;
-    if (any) {
-        Operation *operation = operation_new(environment, &file.ask, &report, &err);
-        if (!operation || begin(environment, operation, &err) < 0) {
-            log_error("environment %s: %s: %s", environment->slug,
-                      operation_kind_name(file.ask.kind), err.msg);
-            operation_unref(operation);
-            any = false;
-        }
-        operation_file_remove(environment, OPERATION_NEXT);
-    }
+    begin_waiting(environment, &arena);
+    environment->next = 0;
+    operation_file_remove(environment, OPERATION_NEXT);
     arena_deinit(&arena);
-    return any;
 }
 
 static void remove_gone(const char *path) {
@@ -278,16 +296,16 @@ Op *environment_await(Environment *environment, OpFn fn, void *arg) {
 }
 
 void environment_ended(Environment *environment) {
-    Operation *operation = environment->operation;
+    const Operation *operation = environment->operation;
     tell_awaiting(environment);
-    operation_readers_wake(environment);
-    environment_touch(environment);
     if (operation->ask.kind == OPERATION_DELETE && operation->state == OPERATION_DONE) {
         drop_deleted(environment);
         return;
     }
     operation_file_remove(environment, OPERATION_FILE);
     begin_next(environment);
+    operation_readers_wake(environment);
+    environment_touch(environment);
 }
 
 int environment_cancel(Environment *environment, Err *err) {
@@ -300,12 +318,13 @@ int environment_cancel(Environment *environment, Err *err) {
 
 /* ---- the next server ---- */
 
-/* A delete that waits ends it; one that was begun, but is still said to wait, does not wait. */
-static bool is_canceled(const Environment *environment, const OperationFile *file) {
+/* The number of the delete that waits for its end; one that was begun, but is still said to wait,
+ * does not wait. */
+static int64_t waiting_number(const Environment *environment, const OperationFile *file) {
     AUTO_FREE char *next = path_join(environment->dir, OPERATION_NEXT);
     if (file->ask.kind == OPERATION_DELETE)
         operation_file_remove(environment, OPERATION_NEXT);
-    return file->canceled || access(next, F_OK) == 0;
+    return access(next, F_OK) == 0 ? file->number + 1 : 0;
 }
 
 static int take_over(Environment *environment, const OperationFile *file, Report *report,
@@ -313,13 +332,14 @@ static int take_over(Environment *environment, const OperationFile *file, Report
     Operation *operation = operation_new(environment, &file->ask, report, err);
     if (!operation)
         return -1;
-    int64_t next = operation_next_number(environment, &operation->seq);
-    operation->number = file->number ? file->number : next;
+    (void)operation_next_number(environment, &operation->seq);
+    operation->number = file->number;
     operation->begun_us = file->begun_us;
-    operation->canceled = is_canceled(environment, file);
+    environment->next = waiting_number(environment, file);
+    operation->canceled = file->canceled || environment->next;
     environment->operation = operation;
     operation_recall(operation);
-    return file->number ? 0 : operation_keep(operation, err);
+    return 0;
 }
 
 /* What waited is begun. */
@@ -346,9 +366,8 @@ static void adopt(Engine *engine, const char *dir) {
                                                  : environment_new(engine, ask->file, ask->name);
         file.ask.again = true;
         if (take_over(environment, &file, &report, &err) < 0) {
-            log_error("environment %s: %s does not go on: %s", environment->slug,
-                      operation_kind_name(file.ask.kind), err.msg);
-            drop_new(environment);
+            refuse(environment, &file, &err);
+            operation_file_remove(environment, OPERATION_FILE);
         }
     } else if (err.kind != ERR_NOT_FOUND) {
         log_error("%s: %s", dir, err.msg);

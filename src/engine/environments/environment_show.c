@@ -60,6 +60,14 @@ static const char *state_name(OperationState state) {
     return "";
 }
 
+/* The delete that ends what is under way, and comes after it. */
+static void encode_next(const Environment *environment, JsonWriter *out) {
+    json_kv_object(out, "next");
+    json_kv_int(out, "number", environment->next);
+    json_kv_string(out, "kind", operation_kind_name(OPERATION_DELETE));
+    json_object_end(out);
+}
+
 static void encode_operation(const Operation *operation, JsonWriter *out) {
     const LifecycleStep *step = operation_step(operation);
     json_kv_object(out, "operation");
@@ -146,5 +154,7 @@ void environment_encode(Object *object, JsonWriter *out) {
     kv_time(out, "updated", entry->updated_ns / 1000);
     if (environment->operation)
         encode_operation(environment->operation, out);
+    if (environment->next)
+        encode_next(environment, out);
     json_object_end(out);
 }

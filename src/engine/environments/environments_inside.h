@@ -28,6 +28,7 @@ struct Environment {
     EnvironmentEntry entry; /* without steps, audit and key-values */
     int64_t version;        /* of the store's; 0: it does not know it yet */
     Operation *operation;   /* under way, or the last one; NULL */
+    int64_t next;           /* the number of the delete that waits for its end; 0: none does */
     List readers;           /* OperationEvents.link */
     List awaiting;          /* Awaiting.link */
 };
@@ -54,15 +55,11 @@ typedef struct Opening {
     bool found;
 } Opening;
 
-typedef struct EntryWriting {
-    EnvironmentValues values; /* `set` NULL: none */
-    EnvironmentWrite write;
-} EntryWriting;
-
 /* Where the entry of an operation is kept, with its steps. Both block, and are for a worker. */
 typedef struct EntryKeeper {
     int (*open)(Operation *operation, Arena *arena, Opening *ret, Err *err);
-    int (*write)(Operation *operation, const EntryWriting *writing, int64_t *ret_version, Err *err);
+    int (*write)(Operation *operation, const EnvironmentWrite *write, int64_t *ret_version,
+                 Err *err);
     bool leased;
 } EntryKeeper;
 
@@ -175,6 +172,9 @@ void environment_encode_resume(const Environment *environment, const Environment
 /* As it was asked; its config is read. NULL: err, and report. */
 Operation *operation_new(Environment *environment, const OperationAsk *ask, Report *report,
                          Err *err);
+/* One that could not be begun: it is over, and has said why. */
+Operation *operation_new_refused(Environment *environment, const OperationAsk *ask, int64_t number,
+                                 const Err *why);
 void operation_begin(Operation *operation);
 /* Of who does not say who he is: what the server has. */
 const ClientSetup *operation_server_setup(Arena *arena);
@@ -190,8 +190,8 @@ MUST int operation_check_names(const Operation *operation, Err *err);
 /* It lies on disk from now on, as it is now. */
 MUST int operation_keep(const Operation *operation, Err *err);
 Operation *operation_unref(Operation *operation);
-void operation_cancel(Operation *operation);
-void operation_leave(Operation *operation); /* the server leaves */
+void operation_cancel(Operation *operation); /* it ends in a later turn */
+void operation_leave(Operation *operation);  /* the server leaves */
 bool operation_under_way(const Operation *operation);
 const LifecycleStep *operation_step(const Operation *operation); /* NULL: none is being done */
 /* Blocking work that looks at the operation: of one that is left meanwhile the memory stays until
@@ -199,6 +199,7 @@ const LifecycleStep *operation_step(const Operation *operation); /* NULL: none i
 Op *operation_work(Operation *operation, Blocking *blocking, void *ask, BlockingFn work, OpFn fn);
 /* The step that is being done has ended. err NULL: well. */
 void operation_step_ended(Operation *operation, const Err *err);
+/* It ends as this, whatever is still to be written. ERR_CANCELLED: it was canceled. */
 void operation_fail(Operation *operation, const Err *err);
 /* What a server before has started is not known any more; `never`: it never was. */
 void operation_not_resumed(Operation *operation, bool never);
@@ -228,7 +229,8 @@ void operation_audit(Operation *operation, const char *step, const char *action,
 /* Writes down what has changed; then fn. A store that is away is waited for. */
 void operation_write(Operation *operation, void (*fn)(Operation *operation));
 bool operation_store_is_away(const Err *err); /* NULL: it is not */
-/* Said once; then `again`, later, with operation->again to be freed. */
+/* Said once; then `again`, later, with operation->again to be freed. One that was canceled is over
+ * instead. */
 void operation_wait_for_store(Operation *operation, const Err *err, LoopFn again);
 void operation_set_checkpoint(Operation *operation, const Checkpoint *checkpoint);
 void operation_set_values(Operation *operation, const StrMap *values);

@@ -22,7 +22,7 @@ static int open_entry(Operation *operation, Arena *arena, Opening *ret, Err *err
     return 0;
 }
 
-static int write_entry(Operation *operation, const EntryWriting *writing, int64_t *ret_version,
+static int write_entry(Operation *operation, const EnvironmentWrite *write, int64_t *ret_version,
                        Err *err) {
     AUTO_FREE char *path = steps_file(operation);
     *ret_version = operation->version + 1;

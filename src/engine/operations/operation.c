@@ -69,8 +69,7 @@ const char *operation_user(const StrMap *env, Arena *arena) {
     return name ? arena_strdup(arena, name) : arena_printf(arena, "uid %u", (unsigned)getuid());
 }
 
-Operation *operation_new(Environment *environment, const OperationAsk *ask, Report *report,
-                         Err *err) {
+static Operation *make(Environment *environment, const OperationAsk *ask) {
     Operation *operation = xcalloc(1, sizeof(*operation));
     Arena *arena = &operation->arena;
     arena_init(arena);
@@ -83,11 +82,16 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
     operation->machine = operation_machine(arena);
     operation->user = operation_user(&operation->ask.client->env, arena);
     operation->begun_us = loop_wall_us(operation->engine->loop);
-    bool runs = ask->kind == OPERATION_RUN;
-    operation->keeper = runs                 ? &kept_beside_manifest
-                        : environment->apart ? &kept_beside_runs
-                                             : &kept_in_store;
-    if (runs && operation_read_manifest(operation, err) < 0)
+    operation->keeper = ask->kind == OPERATION_RUN ? &kept_beside_manifest
+                        : environment->apart       ? &kept_beside_runs
+                                                   : &kept_in_store;
+    return operation;
+}
+
+Operation *operation_new(Environment *environment, const OperationAsk *ask, Report *report,
+                         Err *err) {
+    Operation *operation = make(environment, ask);
+    if (ask->kind == OPERATION_RUN && operation_read_manifest(operation, err) < 0)
         return operation_unref(operation);
     return operation_read_config(operation, report, err) < 0 ? operation_unref(operation)
                                                              : operation;
@@ -170,6 +174,20 @@ static void shrink(Operation *operation) {
     operation->left = NULL;
 }
 
+Operation *operation_new_refused(Environment *environment, const OperationAsk *ask, int64_t number,
+                                 const Err *why) {
+    Operation *operation = make(environment, ask);
+    (void)operation_next_number(environment, &operation->seq);
+    operation->number = number;
+    operation->state = OPERATION_FAILED;
+    operation->over = true;
+    operation->entry = environment->entry; /* lent: until it has told */
+    str_copy(operation->error, sizeof(operation->error), why->msg);
+    operation_tell(operation, EVENT_OPERATION_FAILED, NULL, operation->error);
+    shrink(operation);
+    return operation;
+}
+
 static void on_released(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     Environment *environment = operation->environment;
@@ -190,14 +208,16 @@ static void on_released(void *arg, const void *result, const Err *err) {
     environment_ended(environment);
 }
 
+/* It is over in a later turn, whoever has ended it: he may be using it still. */
 static void release(Operation *operation) {
-    if (!operation->lease.token || !operation->keeper->leased) {
-        on_released(operation, NULL, NULL);
+    operation->renew = timer_free(operation->renew);
+    if (operation->lease.token && operation->keeper->leased) {
+        operation->call = operation_work(operation, blocking_store(operation->engine),
+                                         &operation->lease, do_release, on_released);
         return;
     }
-    operation->renew = timer_free(operation->renew);
-    operation->call = operation_work(operation, blocking_store(operation->engine),
-                                     &operation->lease, do_release, on_released);
+    operation->call = op_new(operation->engine->loop, on_released, operation, NULL, NULL);
+    op_finish(operation->call, NULL, 0, NULL);
 }
 
 /* What the environment is once all has gone well. One step alone, or what people ask of it beside
@@ -253,7 +273,7 @@ void operation_finish(Operation *operation, OperationState state) {
 
 void operation_fail(Operation *operation, const Err *err) {
     str_copy(operation->error, sizeof(operation->error), err->msg);
-    operation->state = OPERATION_FAILED;
+    operation->state = err->kind == ERR_CANCELLED ? OPERATION_CANCELED : OPERATION_FAILED;
     release(operation);
 }
 
@@ -263,17 +283,10 @@ void operation_cancel(Operation *operation) {
     if (operation_keep(operation, &err) < 0)
         log_warn("environment %s: its cancel: %s", operation->environment->slug, err.msg);
     sys_point("env-cancel");
-    bool waits = operation->again != NULL;
-    operation->again = timer_free(operation->again);
-    if (waits && operation->state == OPERATION_WAITING) {
-        operation_begin(operation);
-    } else if (waits) { /* for the store, which does not take what is to be written */
-        operation->state = OPERATION_CANCELED;
-        str_copy(operation->error, sizeof(operation->error), "canceled");
-        release(operation);
-    } else if (operation->watching) {
-        operation->watcher.fn(operation);
-    } else {
+    if (operation->again) /* what it waits for is tried once more, now */
+        timer_set(operation->again, 0);
+    else if (operation->watching)
+        objects_tell(operation->engine->objects);
+    else
         operation_stop_run(operation);
-    }
 }

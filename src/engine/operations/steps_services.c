@@ -19,11 +19,8 @@ static char *file_of(const Operation *operation) {
     return path_join(entry_root(&operation->entry), path_base(operation->config->file));
 }
 
-/* What was asked of it a moment ago shows. */
 static Session *session_of_operation(const Operation *operation) {
     AUTO_FREE char *file = file_of(operation);
-    if (operation->engine->drain)
-        engine_drain(operation->engine);
     return session_of_file(operation->engine, file, NULL);
 }
 
@@ -118,8 +115,23 @@ static void look_at(Operation *operation) {
     }
 }
 
+/* What was asked of it a moment ago shows once that is drained: then it is looked at again. */
+static void watch(Operation *operation, LoopFn fn) {
+    operation->watcher = (Watcher){.fn = fn, .arg = operation};
+    watcher_add(operation->engine->objects, &operation->watcher);
+    operation->watching = true;
+    objects_tell(operation->engine->objects);
+}
+
+static bool shows(const Operation *operation) {
+    if (operation->engine->drain)
+        objects_tell(operation->engine->objects);
+    return !operation->engine->drain;
+}
+
 static void on_change(void *arg) {
-    look_at(arg);
+    if (shows(arg))
+        look_at(arg);
 }
 
 static void on_late(void *arg) {
@@ -136,13 +148,10 @@ static void on_late(void *arg) {
 
 static void wait_for_services(Operation *operation) {
     int64_t limit_ms = operation->config->ci.readiness_timeout_ms;
-    operation->watcher = (Watcher){.fn = on_change, .arg = operation};
-    watcher_add(operation->engine->objects, &operation->watcher);
-    operation->watching = true;
     operation->since_ms = loop_now_ms(operation->engine->loop);
     if (limit_ms)
         operation->limit = timer_new(operation->engine->loop, limit_ms, on_late, operation);
-    look_at(operation);
+    watch(operation, on_change);
 }
 
 static int create(Operation *operation, const char *file, Err *err) {
@@ -227,6 +236,8 @@ static void on_gone(void *arg) {
     const Session *session = session_of_operation(operation);
     const char *why = session ? survivor(session) : NULL;
     Err err;
+    if (!shows(operation))
+        return;
     if (!session) {
         end(operation, NULL);
     } else if (operation->canceled) {
@@ -244,10 +255,8 @@ static void begin_stop(Operation *operation) {
         operation_step_ended(operation, NULL);
         return;
     }
-    operation->watcher = (Watcher){.fn = on_gone, .arg = operation};
-    watcher_add(operation->engine->objects, &operation->watcher);
-    operation->watching = true;
     session_delete(session, -1, operation->ask.kind == OPERATION_DELETE);
+    watch(operation, on_gone);
 }
 
 const StepDoer stop_services_doer = {.begin = begin_stop};

@@ -3,6 +3,8 @@
  * backend, on an attached worktree. */
 #include <string.h>
 
+#include "base/file.h"
+#include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/environments/environments_inside.h"
 #include "engine/compute/tool.h"
@@ -277,6 +279,76 @@ TEST(a_wait_for_another_can_be_canceled)
     CHECK_EQ(environment->operation->state, OPERATION_CANCELED);
     CHECK(engine_idle(play->scene->engine));
     CHECK(!stored(play).project);
+    play_free(play);
+}
+
+/* Whoever cancels it may still be using it: it is over in a later turn. */
+TEST(a_cancel_is_over_in_a_later_turn)
+{
+    Play *play = play_new();
+    (void)take_lease(play, "elsewhere:/state");
+    Environment *environment = ask(play, OPERATION_CREATE);
+    loop_advance(play->scene->loop, 1000);
+    ASSERT(environment_cancel(environment, &play->scene->err) == 0);
+    CHECK(operation_under_way(environment->operation));
+    (void)ask(play, OPERATION_DELETE); /* what would be freed is still there */
+    CHECK_EQ(environment->operation->ask.kind, OPERATION_CREATE);
+    CHECK_EQ(environment->next, 2);
+    loop_advance(play->scene->loop, 0);
+    CHECK_EQ(environment->next, 0);
+    CHECK_EQ(environment->operation->number, 2);
+    play_free(play);
+}
+
+TEST(a_wait_for_the_store_can_be_canceled)
+{
+    static const FakeScript runs_on = {.life_ms = -1};
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    play->shaky.first = 1;
+    play->shaky.last = UINT32_MAX;
+    play->shaky.kind = ERR_UNAVAILABLE;
+    fake_end(play->scene->backend,
+             (StepId){.task = environment->task, .step = "runner_before", .run = 1}, STEP_EXITED,
+             0);
+    loop_advance(play->scene->loop, 10);
+    ASSERT(environment_cancel(environment, &play->scene->err) == 0);
+    CHECK(operation_under_way(environment->operation));
+    loop_advance(play->scene->loop, 10);
+    CHECK_EQ(environment->operation->state, OPERATION_CANCELED);
+    CHECK(engine_idle(play->scene->engine));
+    play_free(play);
+}
+
+static bool is_told(const Play *play, const Environment *environment, const char *text) {
+    AUTO_FREE char *path = path_join(environment->dir, "events.jsonl"), *told = NULL;
+    size_t size;
+    Err err;
+    ASSERT(file_read(path, 1 << 20, &told, &size, &err) == 0);
+    return strstr(told, text) != NULL;
+}
+
+/* A delete that waited and cannot begin: of the next server, too. */
+TEST(who_waits_for_a_delete_is_told_that_it_cannot_begin)
+{
+    static const FakeScript runs_on = {.life_ms = -1};
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    (void)ask(play, OPERATION_DELETE);
+    AUTO_FREE char *next = path_join(environment->dir, "next.json");
+    ASSERT(file_write(next, "{", 1, 0600, &play->scene->err) == 0);
+    loop_advance(play->scene->loop, 20 * 1000);
+    CHECK_EQ(environment->operation->ask.kind, OPERATION_DELETE);
+    CHECK_EQ(environment->operation->state, OPERATION_FAILED);
+    CHECK_EQ(environment->operation->number, 2);
+    CHECK(environment->operation->error[0] && !environment->next);
+    CHECK(is_told(play, environment, "\"operation\":2,\"kind\":\"delete\",\"status\":\"failed\""));
+    CHECK(access(next, F_OK) < 0);
+    CHECK(engine_idle(play->scene->engine));
     play_free(play);
 }
 
