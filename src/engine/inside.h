@@ -3,8 +3,8 @@
  *
  * One direction only: callbacks (a run started, ended, a probe answered, somebody asked) record
  * facts with fact_*() and call target_mark(); the drain, and it alone, asks plan_target() for every
- * marked target and performs the act; target_show() is the only writer of what the API sees. Nothing else
- * starts or stops anything.
+ * marked target and performs the act; target_show() is the only writer of what the API sees.
+ * Nothing else starts or stops anything.
  *
  *     files/    watching and reading files: knows no session
  *     backends/ those that workflows use

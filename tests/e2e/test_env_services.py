@@ -372,13 +372,13 @@ def test_a_server_that_is_killed_while_services_begin_starts_none_twice(thole):
 
 def test_a_hook_that_outlives_the_server_finds_the_services_as_they_are(thole):
     """The next server first looks what runs, then goes on."""
-    project(thole, services={"web": page()}, runner={"deploy": "echo deploy >> $LEDGER; until test -e go; do sleep 0.02; done; echo deployed >> $LEDGER"})
+    project(thole, services={"web": page()}, runner={"deploy": f"echo deploy >> $LEDGER; until test -e {thole.base}/go; do sleep 0.02; done; echo deployed >> $LEDGER"})
     create = thole.popen("env", "create", "feat-x")
     thole.wait_ledger("deploy")
     where = worktree(thole, "feat-x")
     before = runs(thole, where)
     thole.replace_server()
-    (where / "go").touch()
+    (thole.base / "go").touch()  # nowhere in the worktree: a file there that a hook names is an input of it
     assert create.wait() == 0, create
     assert thole.ledger() == ["deploy", "deployed"] and runs(thole, where) == before
     assert "start_services" in create.err and phase(thole, "feat-x") == "running"

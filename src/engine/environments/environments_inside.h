@@ -197,6 +197,7 @@ const LifecycleStep *operation_step(const Operation *operation); /* NULL: none i
 /* Blocking work that looks at the operation: of one that is left meanwhile the memory stays until
  * the worker is through. */
 Op *operation_work(Operation *operation, Blocking *blocking, void *ask, BlockingFn work, OpFn fn);
+Op *operation_later(Operation *operation, OpFn fn); /* in the next turn; no result */
 /* The step that is being done has ended. err NULL: well. */
 void operation_step_ended(Operation *operation, const Err *err);
 /* It ends as this, whatever is still to be written. ERR_CANCELLED: it was canceled. */

@@ -141,6 +141,12 @@ Op *operation_work(Operation *operation, Blocking *blocking, void *ask, Blocking
     return blocking_run(blocking, work, fn, operation);
 }
 
+Op *operation_later(Operation *operation, OpFn fn) {
+    Op *op = op_new(operation->engine->loop, fn, operation, NULL, NULL);
+    op_finish(op, NULL, 0, NULL);
+    return op;
+}
+
 /* ---- the end ---- */
 
 static int do_release(Blocking *blocking, Err *err) {
@@ -216,8 +222,7 @@ static void release(Operation *operation) {
                                          &operation->lease, do_release, on_released);
         return;
     }
-    operation->call = op_new(operation->engine->loop, on_released, operation, NULL, NULL);
-    op_finish(operation->call, NULL, 0, NULL);
+    operation->call = operation_later(operation, on_released);
 }
 
 /* What the environment is once all has gone well. One step alone, or what people ask of it beside

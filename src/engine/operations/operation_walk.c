@@ -185,6 +185,26 @@ static void decide(Operation *operation) {
         run(operation, &decision);
 }
 
+static void look_on_loop(Operation *operation);
+
+static void on_turn(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    operation->call = NULL;
+    look_on_loop(operation);
+}
+
+/* What has become of sessions shows once it is drained. */
+static void look_on_loop(Operation *operation) {
+    const StepDoer *doer = step_doer(operation_step(operation)->kind);
+    if (doer->look_on_loop && operation->engine->drain) {
+        operation->call = operation_later(operation, on_turn);
+        return;
+    }
+    if (doer->look_on_loop)
+        doer->look_on_loop(operation, &operation->found);
+    decide(operation);
+}
+
 static void on_looked(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     const Look *look = result;
@@ -199,10 +219,7 @@ static void on_looked(void *arg, const void *result, const Err *err) {
         (StepFound){.own = arena_strdup(&operation->arena, found->own ? found->own : ""),
                     .stands = found->stands,
                     .why = found->why ? arena_strdup(&operation->arena, found->why) : NULL};
-    const StepDoer *doer = step_doer(operation_step(operation)->kind);
-    if (doer->look_on_loop)
-        doer->look_on_loop(operation, &operation->found);
-    decide(operation);
+    look_on_loop(operation);
 }
 
 /* Of one that was canceled: is the step's command under way, begun by a server before? */
