@@ -5,6 +5,7 @@ import pytest
 
 import environment_api as environments
 from compose import as_plugin
+from driver import wait_until
 from git_repository import Repository, path_without
 
 CONFIG = {"version": 1, "name": "shop", "infrastructure": {"compose_file": "compose.yaml"}, "services": {
@@ -25,7 +26,7 @@ def shop(thole, compose):
 def infrastructure(thole, name):
     """{service: (its state, its port)} as thole sees it"""
     said = environments.about(thole, name, "infrastructure")
-    return said["running"], {service["name"]: (service["state"], service["port"]) for service in said["services"]}
+    return said["running"], {service["name"]: (service["state"], service.get("port")) for service in said["services"]}
 
 
 @pytest.mark.deadline(180)
@@ -82,6 +83,37 @@ def test_the_plugin_is_compose_as_well(shop, compose):
     shop.run("env", "delete", "feat-x", timeout=60)
     asked = (shop.base / "programs" / "asked").read_text()
     assert " up " in asked and " down " in asked and compose.projects() == {}
+
+
+@pytest.mark.deadline(120)
+def test_infrastructure_goes_without_its_compose_file(shop, compose):
+    """Removed from the branch, broken, or not in the config any more: what was started is known by its labels."""
+    for name, spoil in (("gone", lambda tree: tree.git("rm", "-q", "compose.yaml")), ("broken", lambda tree: tree.write({"compose.yaml": "services: ["}))):
+        shop.run("env", "create", name, timeout=60)
+        tree = shop.repository.at(environments.tree(shop, name))
+        spoil(tree)
+        tree.git("commit", "-qam", "no infrastructure any more")
+        shop.run("env", "delete", name, timeout=60)
+        assert compose.projects() == {} and not tree.path.exists()
+    shop.run("env", "create", "feat-x", timeout=60)
+    shop.config({key: value for key, value in CONFIG.items() if key in ("version", "name")} | {"services": {"web": {"command": "exec sleep 1000"}}})
+    shop.run("env", "delete", "feat-x", timeout=60)
+    assert compose.projects() == {}
+
+
+@pytest.mark.deadline(120)
+def test_what_only_sets_something_up_has_been_done(shop, compose):
+    shop.config({key: value for key, value in CONFIG.items() if key != "services"} | {"services": {"web": {"command": "exec sleep 1000"}}})
+    shop.file("compose.yaml", compose.text({"migrate": {"command": ["true"]}}))
+    shop.repository.commit({})
+    shop.run("env", "create", "feat-x", timeout=60)
+    wait_until(lambda: compose.states("shop-feat-x") == {"migrate": "exited"}, what="the end of the migration")
+    assert infrastructure(shop, "feat-x") == (True, {"migrate": ("done", None)})
+    [before] = compose.containers("shop-feat-x").values()
+    shop.run("env", "create", "feat-x", timeout=60)
+    [after] = compose.containers("shop-feat-x").values()
+    assert after["State"]["StartedAt"] == before["State"]["StartedAt"]
+    shop.run("env", "delete", "feat-x", timeout=60)
 
 
 def test_without_compose_it_is_refused(shop):

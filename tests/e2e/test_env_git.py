@@ -115,6 +115,13 @@ def test_hooks_of_git_run_and_may_fail(shop):
     assert "the hook says no" in refused(shop, "feat-y") + shop.run("env", "logs", "feat-y", "create_compute", code=None).out
 
 
+def test_what_git_does_is_logged_without_its_progress(shop):
+    shop.repository.fill(500)
+    create(shop, env={"GIT_PROGRESS_DELAY": "0"})
+    said = shop.run("env", "logs", "feat-x", "create_compute").out
+    assert "\r" not in said and "Updating files" not in said and "%" not in said
+
+
 def test_large_files_need_lfs(shop):
     store = Repository.init(shop.base / "origin.git", shop.repository.env, "--bare")
     shop.repository.use_lfs({"big.bin": b"\0" * 5000}, store)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Infrastructure: the user's own `docker compose`, or docker-compose if that is what there is. */
 #include <string.h>
+#include <unistd.h>
 
-#include "base/str.h"
+#include "base/file.h"
+#include "base/limits.h"
 #include "engine/compute/compute_inside.h"
+#include "spec/compose_file.h"
 #include "spec/environment_name.h"
 
 /* The words that every command begins with. */
@@ -60,13 +63,54 @@ static const char **words_of(const Composer *c, const char *const *words, Arena 
     return all;
 }
 
-int compose_command(const ComputeAsk *ask, const char *const *words, Arena *arena,
-                    ComputeCommand *ret, Err *err) {
-    Composer c;
-    if (!ask->compose_file) {
-        *ret = (ComputeCommand){.cwd = "/", .env = *ask->env};
+/* ---- up, stopped, gone ---- */
+
+/* $1 the project, then the words of compose, if it can be asked. What it does not know of is found
+ * by its labels: the file may have changed since, or be broken. Where docker itself does not answer
+ * compose is believed. */
+static const char down_script[] =
+    "label=label=com.docker.compose.project=$1 code=1\n"
+    "shift\n"
+    "if [ $# -gt 0 ]; then code=0; \"$@\" || code=$?; fi\n"
+    "command -v docker >/dev/null || exit $code\n"
+    "ids=$(docker container ls -aq --filter \"$label\") || exit $code\n"
+    "if [ -n \"$ids\" ]; then docker container rm -fv $ids; fi\n"
+    "for kind in network volume; do\n"
+    "    ids=$(docker $kind ls -q --filter \"$label\")\n"
+    "    if [ -n \"$ids\" ]; then docker $kind rm $ids; fi\n"
+    "done\n";
+static const char stop_script[] =
+    "ids=$(docker container ls -q --filter \"label=com.docker.compose.project=$1\")\n"
+    "if [ -n \"$ids\" ]; then docker container stop $ids; fi\n";
+
+static bool has_file(const ComputeAsk *ask) {
+    return ask->compose_file && access(ask->compose_file, F_OK) == 0;
+}
+
+/* `script`, with the project and `words` (NULL ends them). */
+static ComputeCommand by_labels(const ComputeAsk *ask, const char *script, const char *const *words,
+                                Arena *arena) {
+    StrList more = compute_words(words, arena);
+    const char **all = arena_alloc(arena, (more.n + 2) * sizeof(*all));
+    all[0] = ask->compose_project;
+    memcpy(all + 1, more.at, (more.n + 1) * sizeof(*all));
+    ComputeCommand command = compute_script(script, all, arena);
+    command.env = env_of(ask, arena);
+    return command;
+}
+
+static int need_docker(const ComputeAsk *ask, Arena *arena, Err *err) {
+    if (tool_find("docker", ask->env, arena))
         return 0;
-    }
+    return err_set(err, ERR_UNAVAILABLE,
+                   "the compose file of %s is gone, and there is no docker on PATH to find its "
+                   "containers with",
+                   ask->compose_project);
+}
+
+static int by_compose(const ComputeAsk *ask, const char *const *words, Arena *arena,
+                      ComputeCommand *ret, Err *err) {
+    Composer c;
     if (find(ask, arena, &c, err) < 0)
         return -1;
     *ret = (ComputeCommand){
@@ -74,26 +118,41 @@ int compose_command(const ComputeAsk *ask, const char *const *words, Arena *aren
     return 0;
 }
 
+int compose_up(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
+    static const char *const up[] = {"up", "-d", NULL};
+    *ret = (ComputeCommand){.cwd = "/", .env = *ask->env};
+    return ask->compose_file ? by_compose(ask, up, arena, ret, err) : 0;
+}
+
+int compose_stop(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
+    static const char *const stop[] = {"stop", NULL}, *const none[] = {NULL};
+    *ret = (ComputeCommand){.cwd = "/", .env = *ask->env};
+    if (has_file(ask))
+        return by_compose(ask, stop, arena, ret, err);
+    if (!ask->composed)
+        return 0;
+    *ret = by_labels(ask, stop_script, none, arena);
+    return need_docker(ask, arena, err);
+}
+
+int compose_down(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
+    static const char *const down[] = {"down", "-v", "--remove-orphans", NULL};
+    ComputeCommand compose = {.argv.at = (const char *[]){NULL}};
+    *ret = (ComputeCommand){.cwd = "/", .env = *ask->env};
+    if (!has_file(ask) && !ask->composed)
+        return 0;
+    if (has_file(ask) ? by_compose(ask, down, arena, &compose, err) < 0
+                      : need_docker(ask, arena, err) < 0)
+        return -1;
+    *ret = by_labels(ask, down_script, compose.argv.at, arena);
+    return 0;
+}
+
 /* ---- does it run? ---- */
 
-/* The lines of what it says. */
 static int lines_of(const Composer *c, const char *const *argv, Arena *arena, StrList *ret,
                     Err *err) {
-    ToolDone done;
-    size_t cap = 0;
-    char *rest;
-    if (tool_run(&(ToolAsk){argv, &c->env, "/"}, arena, &done, err) < 0)
-        return -1;
-    if (done.code != 0)
-        return err_set(err, ERR_UNAVAILABLE, "%s: %s", argv[0],
-                       done.error[0] ? done.error : "it failed and does not say why");
-    *ret = (StrList){0};
-    char *text = arena_strdup(arena, done.out);
-    for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
-        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
-        ret->at[ret->n++] = line;
-    }
-    return 0;
+    return tool_lines(&(ToolAsk){argv, &c->env, "/"}, arena, ret, err);
 }
 
 static bool has(const StrList *list, const char *name) {
@@ -101,6 +160,30 @@ static bool has(const StrList *list, const char *name) {
         if (strcmp(list->at[i], name) == 0)
             return true;
     return false;
+}
+
+static bool publishes(const InfraServices *services, const char *name) {
+    for (size_t i = 0; i < services->n; i++)
+        if (strcmp(services->at[i].name, name) == 0)
+            return services->at[i].port || *services->at[i].env_var;
+    return false;
+}
+
+/* What people ask for at a port is there to stay: it was stopped, however well it took that. A file
+ * that is not understood has nothing else. */
+static void drop_published(const ComputeAsk *ask, Arena *arena, StrList *ended) {
+    AUTO_FREE char *text = NULL;
+    InfraServices services;
+    Report report;
+    size_t size, n = ended->n;
+    report_init(&report, arena);
+    Source source = {.file = ask->compose_file, .report = &report, .arena = arena};
+    bool known = file_read(ask->compose_file, MAX_CONFIG_BYTES, &text, &size, NULL) == 0 &&
+                 compose_file_parse(&source, text, size, arena, &services) == 0;
+    ended->n = 0;
+    for (size_t i = 0; known && i < n; i++)
+        if (!publishes(&services, ended->at[i]))
+            ended->at[ended->n++] = ended->at[i];
 }
 
 /* Services that have done their work and ended well: a migration, a set-up. */
@@ -119,7 +202,10 @@ static int ended_well(const ComputeAsk *ask, const Composer *c, Arena *arena, St
         NULL};
     if (!tool_find("docker", ask->env, arena))
         return 0;
-    return lines_of(c, argv, arena, ret, err);
+    if (lines_of(c, argv, arena, ret, err) < 0)
+        return -1;
+    drop_published(ask, arena, ret);
+    return 0;
 }
 
 static const char *missing(const StrList *all, const StrList *running, const StrList *ended,
@@ -154,9 +240,7 @@ int compose_running(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *
         lines_of(&c, words_of(&c, config, arena), arena, &all, err) < 0 ||
         lines_of(&c, words_of(&c, ps, arena), arena, &running, err) < 0)
         return -1;
-    ret->why = missing(&all, &running, &ended, arena);
-    /* Where nothing runs it was stopped: what took that well has ended well, too. */
-    if (ret->why && running.n > 0 && ended_well(ask, &c, arena, &ended, err) < 0)
+    if (missing(&all, &running, &ended, arena) && ended_well(ask, &c, arena, &ended, err) < 0)
         return -1;
     ret->why = missing(&all, &running, &ended, arena);
     ret->stands = !ret->why;

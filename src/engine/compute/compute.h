@@ -25,6 +25,7 @@ typedef struct ComputeAsk {
     const char *base;    /* create: what a new branch is made from; NULL: HEAD of the project */
     bool managed;        /* the worktree is ours to remove */
     const char *compose_file;      /* absolute, that of the worktree; NULL: no infrastructure */
+    bool composed;                 /* some was started, whatever the config says now */
     const char *compose_project;   /* environment_compose_project() */
     const EnvironmentPorts *ports; /* given to compose as <NAME>_PORT; NULL: none */
     const StrMap *env;             /* environment of whoever asked: PATH, HOME, DOCKER_HOST, ... */
@@ -40,7 +41,7 @@ typedef struct ComputeCommand {
 
 /* Of the infrastructure. */
 typedef struct ComputeService {
-    const char *name, *state; /* "running", "done" (it has ended well), "stopped" */
+    const char *name, *state; /* "running", "done" (it had no port, and ended well), "stopped" */
 } ComputeService;
 
 typedef struct ComputeLook {
@@ -75,8 +76,9 @@ typedef struct ComputeOps {
      * checked out elsewhere, or something else is at the path; ERR_INVALID: no repository, no
      * commit, no such base, no branch name. */
     int (*create)(const Compute *, const ComputeAsk *, Arena *, ComputeCommand *ret, Err *);
-    /* MUST. Blocking. Infrastructure with its volumes, then the worktree if it is managed. What is
-     * gone already is fine. Does not look for losses: that is `loss`. */
+    /* MUST. Blocking. Infrastructure with its volumes, also if its compose file is gone or broken;
+     * then the worktree if it is managed. What is gone already is fine. Does not look for losses:
+     * that is `loss`. */
     int (*destroy)(const Compute *, const ComputeAsk *, Arena *, ComputeCommand *ret, Err *);
     /* MAY. Blocking. */
     int (*loss)(const Compute *, const ComputeAsk *, Arena *, ComputeLoss *ret, Err *);

@@ -34,9 +34,11 @@ const Worktree *compute_worktree_at(const Worktrees *list, const char *path, Are
 MUST int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
 MUST int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err);
 
-/* compose.c: the words of `docker compose … words` (NULL ends them) as a command. */
-MUST int compose_command(const ComputeAsk *ask, const char *const *words, Arena *arena,
-                         ComputeCommand *ret, Err *err);
+/* compose.c. `up` and `stop` are done by compose itself. Whatever the file says by then, what
+ * carries the labels of the project is found; without any infrastructure there is no command. */
+MUST int compose_up(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
+MUST int compose_stop(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
+MUST int compose_down(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
 MUST int compose_running(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err);
 
 /* compute_files.c */

@@ -51,7 +51,7 @@ static int create(const Compute *compute, const ComputeAsk *ask, Arena *arena, C
 
 /* ---- the end of it ---- */
 
-/* $1 project, $2 worktree or "", then the words of compose, if there are any. */
+/* $1 project, $2 worktree or "", then what ends the infrastructure, if there is any. */
 static const char destroy_script[] = "project=$1 path=$2\n"
                                      "shift 2\n"
                                      "if [ $# -gt 0 ]; then \"$@\"; fi\n"
@@ -80,13 +80,9 @@ static int find_remains(const ComputeAsk *ask, Arena *arena, const char **ret, E
 
 static int destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
                    Err *err) {
-    static const char *const down[] = {"down", "-v", "--remove-orphans", NULL};
-    ComputeCommand compose = {0};
+    ComputeCommand compose;
     const char *path;
-    if (find_remains(ask, arena, &path, err) < 0)
-        return -1;
-    if (ask->compose_file && access(ask->compose_file, F_OK) == 0 &&
-        compose_command(ask, down, arena, &compose, err) < 0)
+    if (find_remains(ask, arena, &path, err) < 0 || compose_down(ask, arena, &compose, err) < 0)
         return -1;
     const char **words = arena_alloc(arena, (compose.argv.n + 3) * sizeof(*words));
     words[0] = ask->project;
@@ -96,7 +92,7 @@ static int destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena, 
     *ret = (ComputeCommand){.cwd = "/"};
     if (path[0] || compose.argv.n > 0)
         *ret = compute_script(destroy_script, words, arena);
-    ret->env = compute_git_env(compose.argv.n > 0 ? &compose.env : ask->env, arena);
+    ret->env = compute_git_env(&compose.env, arena);
     return 0;
 }
 
@@ -109,14 +105,12 @@ static int loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, Com
 
 static int start(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
                  Err *err) {
-    static const char *const up[] = {"up", "-d", NULL};
-    return compose_command(ask, up, arena, ret, err);
+    return compose_up(ask, arena, ret, err);
 }
 
 static int stop(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
                 Err *err) {
-    static const char *const words[] = {"stop", NULL};
-    return compose_command(ask, words, arena, ret, err);
+    return compose_stop(ask, arena, ret, err);
 }
 
 static int running(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLook *ret,

@@ -217,3 +217,21 @@ int tool_run(const ToolAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
     buf_deinit(&tool.errors);
     return result;
 }
+
+int tool_lines(const ToolAsk *ask, Arena *arena, StrList *ret, Err *err) {
+    ToolDone done;
+    size_t cap = 0;
+    char *rest;
+    if (tool_run(ask, arena, &done, err) < 0)
+        return -1;
+    if (done.code != 0)
+        return err_set(err, ERR_UNAVAILABLE, "%s: %s", ask->argv[0],
+                       done.error[0] ? done.error : "it failed and does not say why");
+    *ret = (StrList){0};
+    char *text = arena_strdup(arena, done.out);
+    for (char *line = strtok_r(text, "\r\n", &rest); line; line = strtok_r(NULL, "\r\n", &rest)) {
+        ret->at = arena_grow(arena, ret->at, ret->n, &cap, sizeof(*ret->at));
+        ret->at[ret->n++] = line;
+    }
+    return 0;
+}

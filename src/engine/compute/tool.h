@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "data/schema.h"
 #include "data/strmap.h"
 
 enum { TOOL_OUTPUT_MAX = 4 << 20, TOOL_ERRORS_MAX = 16 << 10, TOOL_TIMEOUT_MS = 60 * 1000 };
@@ -29,3 +30,6 @@ const char *tool_find(const char *name, const StrMap *env, Arena *arena);
 /* 0 whatever its exit code. ERR_UNAVAILABLE: there is no such program, or it cannot be started;
  * ERR_TIMEOUT: it was ended; ERR_CANCELLED: likewise, since the worker leaves. It has no stdin. */
 MUST int tool_run(const ToolAsk *ask, Arena *arena, ToolDone *ret, Err *err);
+/* The lines of what it prints, without empty ones. ERR_UNAVAILABLE also if its exit code is not 0:
+ * with the last line of what it says. */
+MUST int tool_lines(const ToolAsk *ask, Arena *arena, StrList *ret, Err *err);

@@ -293,6 +293,7 @@ static ComputeCommand command_of(const Add *a) {
     }
     words[n++] = "worktree";
     words[n++] = "add";
+    words[n++] = "-q";   /* else how many files it has written, again and again, on one line */
     if (a->registered) { /* once: it is gone; twice: git had locked it to make it */
         words[n++] = "-f";
         words[n++] = "-f";

@@ -5,29 +5,11 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/compute/compute_inside.h"
 #include "engine/environments/orphan_search.h"
-#include "engine/compute/tool.h"
 #include "spec/environment_name.h"
 
 #define PROJECT_LABEL "com.docker.compose.project"
-
-static int docker(const OrphanSearch *search, const char *const *argv, StrList *ret, Err *err) {
-    ToolDone done;
-    size_t cap = 0;
-    char *rest;
-    *ret = (StrList){0};
-    if (tool_run(&(ToolAsk){argv, search->env, "/"}, search->arena, &done, err) < 0)
-        return -1;
-    if (done.code != 0)
-        return err_set(err, ERR_UNAVAILABLE, "docker %s: %s", argv[1],
-                       done.error[0] ? done.error : "it failed and does not say why");
-    char *text = arena_strdup(search->arena, done.out);
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        ret->at = arena_grow(search->arena, ret->at, ret->n, &cap, sizeof(*ret->at));
-        ret->at[ret->n++] = line;
-    }
-    return 0;
-}
 
 /* What the names of all of this project begin with: "shop-". */
 static const char *prefix_of(const OrphanSearch *search) {
@@ -68,7 +50,7 @@ void orphan_search_compose(OrphanSearch *search) {
     StrList lines;
     Err err;
     if (!search->config_name || !tool_find("docker", search->env, search->arena) ||
-        docker(search, argv, &lines, &err) < 0)
+        tool_lines(&(ToolAsk){argv, search->env, "/"}, search->arena, &lines, &err) < 0)
         return;
     for (size_t i = 0; i < lines.n; i++)
         see_container(search, prefix_of(search), lines.at[i]);
@@ -76,34 +58,12 @@ void orphan_search_compose(OrphanSearch *search) {
 
 /* ---- removing ---- */
 
-/* All of a kind ("container", "volume", …) that carry the project's label. */
-static int remove_all(const OrphanSearch *search, const char *kind, const char *name, Err *err) {
-    const char *label = arena_printf(search->arena, "label=" PROJECT_LABEL "=%s", name);
-    bool containers = strcmp(kind, "container") == 0;
-    const char *list[] = {"docker", kind, "ls", "-q", "--filter", label, containers ? "-a" : NULL,
-                          NULL};
-    StrList ids, unused;
-    if (docker(search, list, &ids, err) < 0)
-        return -1;
-    if (ids.n == 0)
-        return 0;
-    const char **argv = arena_alloc(search->arena, (ids.n + 6) * sizeof(*argv));
-    size_t n = 0;
-    argv[n++] = "docker";
-    argv[n++] = kind;
-    argv[n++] = "rm";
-    if (containers)
-        argv[n++] = "-fv";
-    for (size_t i = 0; i < ids.n; i++)
-        argv[n++] = ids.at[i];
-    argv[n] = NULL;
-    return docker(search, argv, &unused, err);
-}
-
 int orphan_remove_compose(const OrphanSearch *search, const char *name, Err *err) {
-    static const char *const kinds[] = {"container", "network", "volume"};
-    for (size_t i = 0; i < COUNT(kinds); i++)
-        if (remove_all(search, kinds[i], name, err) < 0)
-            return -1;
-    return 0;
+    const ComputeAsk ask = {.composed = true, .compose_project = name, .env = search->env};
+    ComputeCommand command;
+    StrList unused;
+    if (compose_down(&ask, search->arena, &command, err) < 0)
+        return -1;
+    const ToolAsk run = {command.argv.at, &command.env, command.cwd};
+    return tool_lines(&run, search->arena, &unused, err);
 }

@@ -61,6 +61,7 @@ ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena) {
         .base = entry->base,
         .managed = entry->compute && entry->compute->managed,
         .compose_file = compose_file(operation, arena),
+        .composed = entry_checkpoint(entry, "start_infra") != NULL,
         .compose_project = environment_compose_project(operation->config->name, entry->name, arena),
         .ports = &entry->ports,
         .env = &operation->ask.client->env};

@@ -3,6 +3,7 @@
  * The real one is in tests/e2e. */
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "engine/compute/compute_inside.h"
@@ -105,46 +106,166 @@ TEST(without_any_compose_infrastructure_is_refused_with_the_reason)
     arena_deinit(&d->arena);
 }
 
-TEST(to_destroy_volumes_go_too)
+/* ---- gone ---- */
+
+static void compose_file(Dock *d, const char *text) {
+    ASSERT(file_write(d->ask.compose_file, text, strlen(text), 0644, NULL) == 0);
+}
+
+/* A docker that has two containers and a network, and one for each of its words that changes. */
+static void fleet(Dock *d) {
+    program(d, "docker",
+            "[ \"$2\" != ls ] || echo \"$*\" >>\"$PATH/listed\"\n"
+            "case \"$1 $2\" in\n"
+            "'compose version') exit 1;;\n"
+            "'container ls') printf 'c1\\nc2\\n';;\n"
+            "'network ls') echo n1;;\n"
+            "'volume ls') ;;\n"
+            "*) echo \"$*\" >>\"$PATH/asked\";;\n"
+            "esac");
+}
+
+/* What was asked for, and its exit code, if there was anything to be done. */
+static const char *done_by(Dock *d, int (*make)(const Compute *, const ComputeAsk *, Arena *,
+                                                ComputeCommand *, Err *)) {
+    ComputeCommand command;
+    ToolDone done;
+    AUTO_FREE char *text = NULL;
+    const char *asked = arena_printf(&d->arena, "%s/asked", d->dir);
+    unlink(asked);
+    if (make(&compute_local, &d->ask, &d->arena, &command, &d->err) < 0)
+        return "refused";
+    if (command.argv.n == 0)
+        return "nothing";
+    const ToolAsk run = {command.argv.at, &command.env, command.cwd};
+    ASSERT(tool_run(&run, &d->arena, &done, &d->err) == 0);
+    if (file_read(asked, 4096, &text, NULL, NULL) < 0)
+        return arena_printf(&d->arena, "%d", done.code);
+    return arena_printf(&d->arena, "%s%d", text, done.code);
+}
+
+#define BY_LABELS "container rm -fv c1 c2\nnetwork rm n1\n"
+
+TEST(to_destroy_compose_is_asked_and_then_what_has_its_labels_goes)
 {
     Dock *d = dock_new();
-    ComputeCommand command;
-    program(d, "docker-compose", "exit 9");
-    ASSERT(compute_destroy(&compute_local, &d->ask, &d->arena, &command, &d->err) == 0);
-    CHECK_STR(command.argv.at[0], "/bin/sh");
-    CHECK_STR(command.argv.at[5], ""); /* no worktree of ours */
-    CHECK_STR(command.argv.at[10], d->ask.compose_file);
-    CHECK_STR(command.argv.at[11], "down");
-    CHECK_STR(command.argv.at[12], "-v");
+    AUTO_FREE char *listed = NULL;
+    fleet(d);
+    program(d, "docker-compose", "echo \"compose $5 $6 $7\" >>\"$PATH/asked\"");
+    CHECK_STR(done_by(d, compute_destroy), "compose down -v --remove-orphans\n" BY_LABELS "0");
+    ASSERT(file_read(arena_printf(&d->arena, "%s/listed", d->dir), 4096, &listed, NULL, NULL) == 0);
+    CHECK_STR(listed, "container ls -aq --filter label=com.docker.compose.project=shop-x\n"
+                      "network ls -q --filter label=com.docker.compose.project=shop-x\n"
+                      "volume ls -q --filter label=com.docker.compose.project=shop-x\n");
+    program(d, "docker-compose", "echo broken >&2; exit 3");
+    CHECK_STR(done_by(d, compute_destroy), BY_LABELS "0");
+    program(d, "docker", "[ \"$1\" != compose ] && exit 4");
+    CHECK_STR(done_by(d, compute_destroy), "3"); /* and is not forgotten */
+    unlink(arena_printf(&d->arena, "%s/docker", d->dir));
+    CHECK_STR(done_by(d, compute_destroy), "3");
+    program(d, "docker-compose", "exit 0");
+    CHECK_STR(done_by(d, compute_destroy), "0");
     arena_deinit(&d->arena);
+}
+
+TEST(without_its_compose_file_infrastructure_is_found_by_its_labels)
+{
+    Dock *d = dock_new();
+    fleet(d);
+    program(d, "docker-compose", "exit 9");
+    ASSERT(unlink(d->ask.compose_file) == 0);
+    CHECK_STR(done_by(d, compute_destroy), "nothing");
+    CHECK_STR(done_by(d, compute_stop), "nothing");
+    d->ask.composed = true;
+    CHECK_STR(done_by(d, compute_destroy), BY_LABELS "0");
+    CHECK_STR(done_by(d, compute_stop), "container stop c1 c2\n0");
+    d->ask.compose_file = NULL; /* the config does not name it any more */
+    CHECK_STR(done_by(d, compute_destroy), BY_LABELS "0");
+    program(d, "docker", "exit 4");
+    CHECK_STR(done_by(d, compute_destroy), "1");
+    program(d, "docker", "[ \"$2\" = rm ] && exit 5; echo c1");
+    CHECK_STR(done_by(d, compute_destroy), "5");
+    unlink(arena_printf(&d->arena, "%s/docker", d->dir));
+    CHECK_STR(done_by(d, compute_destroy), "refused");
+    CHECK_EQ(d->err.kind, ERR_UNAVAILABLE);
+    CHECK_STR(d->err.msg, "the compose file of shop-x is gone, and there is no docker on PATH to "
+                          "find its containers with");
+    CHECK_STR(done_by(d, compute_stop), "refused");
+    arena_deinit(&d->arena);
+}
+
+/* ---- does it run? ---- */
+
+/* As docker-compose and `docker compose` answer; what runs is in the file `up`. */
+#define ANSWERS                                           \
+    "case \"$*\" in\n"                                    \
+    "*config*) echo a warning >&2; cat \"$PATH/all\";;\n" \
+    "*ps*) echo running: all >&2; cat \"$PATH/up\";;\n"   \
+    "esac"
+
+static void words(Dock *d, const char *name, const char *text) {
+    const char *path = arena_printf(&d->arena, "%s/%s", d->dir, name);
+    ASSERT(file_write(path, text, strlen(text), 0644, NULL) == 0);
+}
+
+/* "runs", or what does not; with these services, of which these run, and these have ended well. */
+static const char *state(Dock *d, const char *all, const char *up, const char *ended) {
+    ComputeLook now;
+    words(d, "all", all);
+    words(d, "up", up);
+    words(d, "ended", ended);
+    if (compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) < 0)
+        return d->err.msg;
+    CHECK_EQ(now.stands, now.why == NULL);
+    return now.why ? now.why : "runs";
+}
+
+#define ONCE \
+    "services: {db: {ports: [\"5432\"]}, migrate: {}, web: {ports: [\"${WEB_PORT}:80\"]}}\n"
+
+static void check_running(Dock *d) {
+    compose_file(d, ONCE);
+    CHECK_STR(state(d, "db\nmigrate\nweb\n", "db\n", ""), "not running: migrate, web");
+    CHECK_STR(state(d, "db\nmigrate\nweb\n", "db\n", "migrate\n"), "not running: web");
+    CHECK_STR(state(d, "db\nmigrate\nweb\n", "db\nweb\n", "migrate\n"), "runs");
+    /* Stopped: everything has ended, and well; but for what has a port that is no end. */
+    CHECK_STR(state(d, "db\nmigrate\nweb\n", "db\n", "migrate\nweb\n"), "not running: web");
+    CHECK_STR(state(d, "db\nmigrate\n", "", "db\nmigrate\n"), "not running: db");
+    CHECK_STR(state(d, "migrate\nseed\n", "", "migrate\nseed\n"), "runs");
+    compose_file(d, "services: [\n");
+    CHECK_STR(state(d, "db\nmigrate\n", "db\n", "migrate\n"), "not running: migrate");
+}
+
+static void tool(Dock *d, const char *name) {
+    ASSERT(symlink(arena_printf(&d->arena, "/bin/%s", name),
+                   arena_printf(&d->arena, "%s/%s", d->dir, name)) == 0);
 }
 
 TEST(infrastructure_runs_when_all_of_it_does)
 {
     Dock *d = dock_new();
-    ComputeLook now;
-    program(d, "docker-compose",
-            "case \"$*\" in\n"
-            "*config*) echo a warning >&2; printf 'db\\nmigrate\\nweb\\n';;\n"
-            "*ps*) echo running: all >&2; printf 'db\\n'; [ ! -e \"$PATH/up\" ] || echo web;;\n"
-            "esac");
-    ASSERT(compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) == 0);
-    CHECK(!now.stands);
-    CHECK_STR(now.why, "not running: migrate, web");
-    program(d, "docker", "[ \"$1\" = ps ] && echo migrate"); /* it has ended well */
-    ASSERT(compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) == 0);
-    CHECK_STR(now.why, "not running: web");
-    program(d, "up", "");
-    ASSERT(compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) == 0);
-    CHECK(now.stands && !now.why);
-    /* Stopped: everything has ended, and well. */
-    program(d, "docker-compose", "case \"$*\" in *config*) printf 'db\\nmigrate\\n';; esac");
-    program(d, "docker", "[ \"$1\" = ps ] && printf 'db\\nmigrate\\n'");
-    ASSERT(compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) == 0);
-    CHECK_STR(now.why, "not running: db, migrate");
+    tool(d, "cat");
+    program(d, "docker-compose", ANSWERS);
+    compose_file(d, ONCE);
+    CHECK_STR(state(d, "db\nmigrate\n", "db\n", "migrate\n"), "not running: migrate");
+    program(d, "docker", "[ \"$1\" = ps ] && cat \"$PATH/ended\"");
+    check_running(d);
     program(d, "docker-compose", "echo talk >&2; echo 'no engine' >&2; exit 1");
-    CHECK(compute_running(&compute_local, &d->ask, &d->arena, &now, &d->err) < 0);
-    CHECK_HAS(d->err.msg, "docker-compose: no engine");
+    CHECK_HAS(state(d, "", "", ""), "docker-compose: no engine");
+    arena_deinit(&d->arena);
+}
+
+TEST(infrastructure_of_the_plugin_runs_when_all_of_it_does)
+{
+    Dock *d = dock_new();
+    tool(d, "cat");
+    program(d, "docker",
+            "case \"$1\" in\n"
+            "ps) cat \"$PATH/ended\";;\n"
+            "compose) shift; [ \"$1\" = version ] || exec compose-plugin \"$@\";;\n"
+            "esac");
+    program(d, "compose-plugin", ANSWERS);
+    check_running(d);
     arena_deinit(&d->arena);
 }
 
