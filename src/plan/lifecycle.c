@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/lifecycle.h"
 
-#include <assert.h>
 #include <string.h>
 
-#include "base/path.h"
-#include "base/str.h"
+#include "plan/lifecycle_inside.h"
 #include "spec/manifest.h"
 
 typedef struct Builder {
@@ -44,6 +42,12 @@ static void add(Builder *b, LifecycleStep step, const char *const *needs) {
 
 #define NEEDS(...)    ((const char *const[]){__VA_ARGS__, NULL})
 #define NEEDS_NOTHING ((const char *const[]){NULL})
+
+/* ---- steps ---- */
+
+static void add_own(Builder *b, LifecycleKind kind, const char *const *needs) {
+    add(b, lifecycle_own_step(kind), needs);
+}
 
 /* The first line of a command, for people. */
 static const char *in_brief(const Builder *b, const char *command) {
@@ -91,36 +95,20 @@ static void add_runner_hook(Builder *b, const char *action, const EnvironmentHoo
 
 static void add_compute(Builder *b) {
     const ComputeConfig *compute = &b->config->provisioner.compute;
+    LifecycleStep step = lifecycle_own_step(STEP_CREATE_COMPUTE);
     if (b->ask->attached)
         return;
-    LifecycleStep step = {.name = "create_compute", .phase = LIFECYCLE_PROVISION};
     if (hook_given(&compute->create)) {
         step.kind = STEP_HOOK;
+        step.verified = false;
         step.action = "create";
         step.hook = &compute->create;
         step.outputs = &compute->outputs;
         step.place = HOOK_PROJECT;
         step.starting = "Creating remote compute...";
         step.complete = "Compute created via hook";
-    } else {
-        step.kind = STEP_CREATE_COMPUTE;
-        step.verified = true;
-        step.starting = "Creating compute resources...";
-        step.complete = "Compute resources created";
     }
     add(b, step, NEEDS_NOTHING);
-}
-
-static void add_copy(Builder *b) {
-    if (!b->ask->copies)
-        return;
-    add(b,
-        (LifecycleStep){.name = "copy_files",
-                        .phase = LIFECYCLE_PROVISION,
-                        .kind = STEP_COPY_FILES,
-                        .starting = "Bringing ignored files along...",
-                        .complete = "Ignored files brought along"},
-        NEEDS("create_compute"));
 }
 
 static void add_seed(Builder *b, const ProvisionedService *service) {
@@ -156,38 +144,20 @@ bool lifecycle_is_remote(const Config *config, const ComputeAccess *compute) {
 }
 
 static void add_write_manifest(Builder *b) {
-    add(b,
-        (LifecycleStep){
-            .name = "write_manifest",
-            .phase = LIFECYCLE_PROVISION,
-            .kind = STEP_WRITE_MANIFEST,
-            .verified = true,
-            .starting = "Writing manifest...",
-            .complete = arena_printf(b->arena, "Manifest written to %s", manifest_name(b->config))},
-        NEEDS("build_manifest", "create_compute"));
+    LifecycleStep step = lifecycle_own_step(STEP_WRITE_MANIFEST);
+    step.complete = arena_printf(b->arena, "Manifest written to %s", manifest_name(b->config));
+    add(b, step, NEEDS("build_manifest", "create_compute"));
 }
 
 static void add_provision(Builder *b) {
     const ProvisionerConfig *provisioner = &b->config->provisioner;
     add_provisioner_hook(b, "before", &provisioner->before, NEEDS_NOTHING);
     add_compute(b);
-    add_copy(b);
-    add(b,
-        (LifecycleStep){.name = "allocate_ports",
-                        .phase = LIFECYCLE_PROVISION,
-                        .kind = STEP_ALLOCATE_PORTS,
-                        .verified = true,
-                        .starting = "Allocating ports...",
-                        .complete = "Ports allocated"},
-        NEEDS_NOTHING);
+    if (b->ask->copies)
+        add_own(b, STEP_COPY_FILES, NEEDS("create_compute"));
+    add_own(b, STEP_ALLOCATE_PORTS, NEEDS_NOTHING);
     add_seeds(b);
-    add(b,
-        (LifecycleStep){.name = "build_manifest",
-                        .phase = LIFECYCLE_PROVISION,
-                        .kind = STEP_BUILD_MANIFEST,
-                        .starting = "Building manifest...",
-                        .complete = "Manifest built"},
-        NEEDS("allocate_ports", "seed_*"));
+    add_own(b, STEP_BUILD_MANIFEST, NEEDS("allocate_ports", "seed_*"));
     if (!lifecycle_is_remote(b->config, b->ask->compute))
         add_write_manifest(b);
     add_provisioner_hook(b, "after", &provisioner->after,
@@ -234,42 +204,18 @@ static void add_build(Builder *b) {
         NEEDS("copy_files", "runner_before", "generate_env", "start_infra"));
 }
 
-static void add_start(Builder *b) {
-    add(b,
-        (LifecycleStep){.name = "start_services",
-                        .phase = LIFECYCLE_RUN,
-                        .kind = STEP_START_SERVICES,
-                        .verified = true,
-                        .starting = "Starting services...",
-                        .complete = "Services started"},
-        NEEDS("runner_before", "generate_env", "start_infra", "build_services"));
-}
-
 static void add_run(Builder *b) {
     const RunnerConfig *runner = &b->config->runner;
     add_runner_hook(b, "before", &runner->before,
                     NEEDS("create_compute", "copy_files", "write_manifest", "provisioner_after"));
     if (has_env(b->config))
-        add(b,
-            (LifecycleStep){.name = "generate_env",
-                            .phase = LIFECYCLE_RUN,
-                            .kind = STEP_GENERATE_ENV,
-                            .verified = true,
-                            .starting = "Generating .env files...",
-                            .complete = ".env files generated"},
-            NEEDS("build_manifest", "create_compute", "runner_before"));
+        add_own(b, STEP_GENERATE_ENV, NEEDS("build_manifest", "create_compute", "runner_before"));
     if (has_infrastructure(b->config))
-        add(b,
-            (LifecycleStep){.name = "start_infra",
-                            .phase = LIFECYCLE_RUN,
-                            .kind = STEP_START_INFRA,
-                            .verified = true,
-                            .starting = "Starting infrastructure containers...",
-                            .complete = "Infrastructure containers started"},
-            NEEDS("allocate_ports", "create_compute"));
+        add_own(b, STEP_START_INFRA, NEEDS("allocate_ports", "create_compute"));
     add_build(b);
     if (has_commands(b->config))
-        add_start(b);
+        add_own(b, STEP_START_SERVICES,
+                NEEDS("runner_before", "generate_env", "start_infra", "build_services"));
     add_runner_hook(
         b, "deploy", &runner->deploy,
         NEEDS("runner_before", "generate_env", "start_infra", "build_services", "start_services"));
@@ -280,8 +226,14 @@ static void add_run(Builder *b) {
 
 /* ---- destroy ---- */
 
-static void add_destroy(Builder *b, LifecycleStep step) {
+/* What is undone needs nothing: its steps are done one after the other. */
+static void add_undo(Builder *b, LifecycleKind kind) {
+    add_own(b, kind, NEEDS_NOTHING);
+}
+
+static void add_undo_hook(Builder *b, LifecycleStep step) {
     step.phase = LIFECYCLE_DESTROY;
+    step.kind = STEP_HOOK;
     add(b, step, NEEDS_NOTHING);
 }
 
@@ -301,7 +253,7 @@ static void add_runner_destroy(Builder *b) {
     LifecycleStep step = of_key(b, "runner", "destroy", &runner->destroy);
     step.place = HOOK_COMPUTE;
     step.undoes = first_of_runner(runner);
-    add_destroy(b, step);
+    add_undo_hook(b, step);
 }
 
 static void add_provisioned(Builder *b, const ProvisionedService *service) {
@@ -310,7 +262,6 @@ static void add_provisioned(Builder *b, const ProvisionedService *service) {
         return;
     LifecycleStep step = {
         .name = arena_printf(b->arena, "destroy_core_%s", name),
-        .kind = STEP_HOOK,
         .service = name,
         .action = "destroy",
         .hook = &service->destroy,
@@ -319,7 +270,7 @@ static void add_provisioned(Builder *b, const ProvisionedService *service) {
         .starting = arena_printf(b->arena, "Running destroy hook for %s...", name),
         .complete = arena_printf(b->arena, "Destroyed provisioner service %s", name),
     };
-    add_destroy(b, step);
+    add_undo_hook(b, step);
 }
 
 static void add_destroy_provisioned(Builder *b) {
@@ -342,78 +293,44 @@ static void add_destroy_compute(Builder *b) {
     const EnvironmentHook *hook = &b->config->provisioner.compute.destroy;
     bool attached = is_local(compute) && !compute->managed;
     if (hook_given(hook) && !attached)
-        add_destroy(b, (LifecycleStep){.name = "destroy_compute_hook",
-                                       .kind = STEP_HOOK,
-                                       .action = "destroy",
-                                       .hook = hook,
-                                       .place = HOOK_PROJECT,
-                                       .undoes = "create_compute",
-                                       .starting = "Destroying remote compute...",
-                                       .complete = "Compute destroyed via hook"});
+        add_undo_hook(b, (LifecycleStep){.name = "destroy_compute_hook",
+                                         .action = "destroy",
+                                         .hook = hook,
+                                         .place = HOOK_PROJECT,
+                                         .undoes = "create_compute",
+                                         .starting = "Destroying remote compute...",
+                                         .complete = "Compute destroyed via hook"});
     if (is_local(compute) && compute->managed)
-        add_destroy(b, (LifecycleStep){.name = "destroy_compute",
-                                       .kind = STEP_DESTROY_COMPUTE,
-                                       .undoes = "create_compute",
-                                       .starting = "Removing worktree and stopping containers...",
-                                       .complete = "Worktree and containers removed"});
+        add_undo(b, STEP_DESTROY_COMPUTE);
     else if (is_local(compute) && has_infrastructure(b->config))
-        add_destroy(b, (LifecycleStep){.name = "stop_infra",
-                                       .kind = STEP_STOP_INFRA,
-                                       .undoes = "start_infra",
-                                       .starting = "Stopping infrastructure containers...",
-                                       .complete = "Infrastructure containers stopped"});
+        add_undo(b, STEP_STOP_INFRA);
 }
 
 static void add_destruction(Builder *b) {
     const ComputeAccess *compute = b->ask->compute;
     if (is_local(compute) && compute->managed)
-        add_destroy(b, (LifecycleStep){.name = "check_loss",
-                                       .kind = STEP_CHECK_LOSS,
-                                       .starting = "Looking for work that would be lost...",
-                                       .complete = "No work would be lost"});
+        add_undo(b, STEP_CHECK_LOSS);
     if (is_local(compute) && has_commands(b->config))
-        add_destroy(b, (LifecycleStep){.name = "stop_services",
-                                       .kind = STEP_STOP_SERVICES,
-                                       .undoes = "start_services",
-                                       .starting = "Stopping services...",
-                                       .complete = "Services stopped"});
+        add_undo(b, STEP_STOP_SERVICES);
     if (compute && !lifecycle_is_remote(b->config, b->ask->compute))
         add_runner_destroy(b);
     add_destroy_provisioned(b);
     add_destroy_compute(b);
     if (is_local(compute))
-        add_destroy(b, (LifecycleStep){.name = "cleanup_env",
-                                       .kind = STEP_CLEANUP_ENV,
-                                       .undoes = "generate_env",
-                                       .starting = "Cleaning up env files...",
-                                       .complete = "Env files cleaned up"});
-    add_destroy(b, (LifecycleStep){.name = "remove_state",
-                                   .kind = STEP_REMOVE_STATE,
-                                   .starting = "Removing state...",
-                                   .complete = "State removed"});
+        add_undo(b, STEP_CLEANUP_ENV);
+    add_undo(b, STEP_REMOVE_STATE);
 }
 
 /* ---- what people ask for ---- */
 
 static void add_stop(Builder *b) {
+    LifecycleStep services = lifecycle_own_step(STEP_STOP_SERVICES),
+                  infra = lifecycle_own_step(STEP_STOP_INFRA);
+    services.phase = infra.phase = LIFECYCLE_STOP;
     if (has_commands(b->config))
-        add(b,
-            (LifecycleStep){.name = "stop_services",
-                            .phase = LIFECYCLE_STOP,
-                            .kind = STEP_STOP_SERVICES,
-                            .undoes = "start_services",
-                            .starting = "Stopping services...",
-                            .complete = "Services stopped"},
-            NEEDS_NOTHING);
+        add(b, services, NEEDS_NOTHING);
     if (has_infrastructure(b->config))
-        add(b,
-            (LifecycleStep){.name = "stop_infra",
-                            .phase = LIFECYCLE_STOP,
-                            .kind = STEP_STOP_INFRA,
-                            .undoes = "start_infra",
-                            .starting = "Stopping infrastructure containers...",
-                            .complete = "Infrastructure containers stopped"},
-            NEEDS_NOTHING);
+        add(b, infra, NEEDS_NOTHING);
 }
 
 const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
@@ -474,51 +391,4 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena) {
     if (ask->phases & LIFECYCLE_HOOK)
         add_hook(&b);
     return b.list;
-}
-
-/* ---- by name ---- */
-
-const char *lifecycle_phase_name(LifecyclePhase phase) {
-    switch (phase) {
-    case LIFECYCLE_PROVISION: return "provision";
-    case LIFECYCLE_RUN: return "run";
-    case LIFECYCLE_DESTROY: return "destroy";
-    case LIFECYCLE_STOP: return "stop";
-    case LIFECYCLE_HOOK: return "hook";
-    }
-    return "";
-}
-
-bool lifecycle_destroys(const char *name) {
-    static const char *const names[] = {
-        "check_loss", "stop_*", "runner_destroy", "destroy_*", "cleanup_env", "remove_state", NULL};
-    return is_needed(name, names);
-}
-
-uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name) {
-    for (uint32_t i = 0; i < lifecycle->n; i++)
-        if (strcmp(lifecycle->at[i].name, name) == 0)
-            return i;
-    return UINT32_MAX;
-}
-
-int lifecycle_require(const Lifecycle *lifecycle, const char *name, uint32_t *ret, Err *err) {
-    uint32_t at = lifecycle_find(lifecycle, name);
-    if (at != UINT32_MAX) {
-        *ret = at;
-        return 0;
-    }
-    Arena arena;
-    arena_init(&arena);
-    const char **names = arena_alloc(&arena, lifecycle->n * sizeof(*names));
-    const char *list = "";
-    for (uint32_t i = 0; i < lifecycle->n; i++) {
-        names[i] = lifecycle->at[i].name;
-        list = arena_printf(&arena, "%s%s%s", list, i ? ", " : "", names[i]);
-    }
-    const char *like = str_suggest(name, names, lifecycle->n);
-    err_set(err, ERR_NOT_FOUND, "there is no step %.80s; %s%s%sthe steps are %s", name,
-            like ? "did you mean " : "", like ? like : "", like ? "? " : "", list);
-    arena_deinit(&arena);
-    return -1;
 }
