@@ -54,7 +54,8 @@ extern const Option global_options[GLOBAL_OPTION_N];
 /* The whole program (run.c). Returns the exit code. */
 int cli_run(int argc, char **argv);
 void help_commands(void);
-void help_command(const Command *command);
+/* verb: of one that has verbs, that one alone; NULL: all. */
+void help_command(const Command *command, const char *verb);
 
 /* Exit codes: docs/cli.md. */
 enum {

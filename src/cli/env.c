@@ -129,7 +129,7 @@ const Command command_env = {
     .name = "env",
     .args = "create NAME [-m MODE] [-b BRANCH] [--base REF] [--path DIR] [--ttl D] "
             "[--copy [link:]FILE]… [--from STEP] [--no-cache] [--dry-run] | "
-            "attach [NAME] --worktree DIR | list [--audit] | show [NAME] | "
+            "attach [NAME] --worktree DIR … | list [--audit] | show [NAME] | "
             "delete [NAME] [--force] [--keep-worktree] | start [NAME] | stop [NAME] | "
             "steps [NAME] [--audit] | step [NAME] STEP [--print|--dry-run] | "
             "refresh [NAME] [--only STEP,…] [--from STEP] | invalidate [NAME] STEP | "

@@ -10,6 +10,8 @@
 #include "base/vec.h"
 #include "cli/env.h"
 
+#define STEPS_FILE ".thole.steps.json" /* beside a manifest that was run */
+
 enum { NAMED_MOST = 5 };
 
 bool env_as_json(const Cli *cli) {
@@ -102,6 +104,17 @@ static const char *place_of(const Cli *cli) {
     return cli->config_file ? cli->config_file : "no project";
 }
 
+/* What `env run` has done here is in no list. */
+static int only_run(Err *err) {
+    if (access(STEPS_FILE, F_OK) < 0)
+        return 0;
+    return err_set(
+        err, ERR_NOT_FOUND,
+        "what runs here was made from its manifest alone, and no store knows it: %s says "
+        "what was done, `thole env run` goes on",
+        STEPS_FILE);
+}
+
 static int none_of(const Cli *cli, const Value *items, const char *name, Err *err) {
     Buf names;
     VEC(const char *) known = {0};
@@ -160,6 +173,8 @@ static int by_place(Cli *cli, EnvTarget *ret, Err *err) {
         env_target_of(cli, value_at(items, 0), ret);
         return 0;
     }
+    if (only_run(err) < 0)
+        return -1;
     return env_items(cli, &items, err) < 0 ? -1 : none_of(cli, items, NULL, err);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/columns.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 
@@ -174,11 +175,12 @@ int options_parse(const OptionSet *sets, size_t set_n, OptionWords *words, TextL
     return 0;
 }
 
-/* "  -n, --tail N"; its width. */
+/* "  -n, --tail N"; its columns. */
 static int left_of(const Option *option, char text[LEFT_BYTES]) {
-    return snprintf(text, LEFT_BYTES, "  %c%c%s--%s%s%s", option->letter ? '-' : ' ',
-                    option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
-                    option->name, option->arg ? " " : "", option->arg ? option->arg : "");
+    snprintf(text, LEFT_BYTES, "  %c%c%s--%s%s%s", option->letter ? '-' : ' ',
+             option->letter ? option->letter : ' ', option->letter ? ", " : "  ", option->name,
+             option->arg ? " " : "", option->arg ? option->arg : "");
+    return (int)columns_of(text);
 }
 
 void options_free(const OptionSet *set) {
@@ -202,8 +204,8 @@ void options_print(const OptionSet *sets, size_t set_n) {
     for (size_t s = 0; s < set_n; s++) {
         for (size_t i = 0; i < sets[s].n; i++) {
             const Option *option = &sets[s].at[i];
-            left_of(option, left);
-            printf("%-*s  %s%s%s\n", width, left, option->verbs ? option->verbs : "",
+            int n = left_of(option, left);
+            printf("%s%*s  %s%s%s\n", left, width - n, "", option->verbs ? option->verbs : "",
                    option->verbs ? ": " : "", option->doc);
         }
         if (sets[s].n && s + 1 < set_n)

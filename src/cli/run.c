@@ -92,7 +92,7 @@ static int run_with(Cli *cli, OptionWords *words, void *options, Err *err) {
     cli->dashed = words->dashed;
     cli->before = words->before;
     if (cli->help) {
-        help_command(command);
+        help_command(command, cli->names.n ? cli->names.at[0] : NULL);
         return EXIT_DONE;
     }
     if (cli->names.n && options_check_verb(words, command->name, cli->names.at[0], err) < 0)

@@ -46,7 +46,7 @@ WRONG = [
     (["api", "BREW", "/healthz"], "thole api GET|DELETE /PATH"),
     (["api", "GET", "/a b"], "write %20"),
     (["help", "pss"], "did you mean ps?"),
-    (["help", "up", "down"], 'takes one COMMAND ("down")'),
+    (["help", "up", "down"], 'takes one COMMAND, and a verb of it ("down")'),
     (["logs", "--run", "0"], "runs are numbered from 1"),
     (["-C", "/nowhere/at/all", "ps"], "-C /nowhere/at/all"),
     (["--file", "nothing.yaml", "ps"], "--file nothing.yaml"),

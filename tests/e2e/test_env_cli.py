@@ -106,6 +106,42 @@ def test_a_terminal_shows_a_tree_whose_finished_steps_stay(shop):
     assert re.search(r"✓ start_services +\S+\n\nfeat-x  running\n\nNAME", screen), screen
 
 
+def test_a_narrow_terminal_has_a_tree_of_lines_that_fit(shop):
+    shop.config(config(seed="echo 'copying table 7 from a template with a very long name' >&2; until test -e go; do sleep 0.02; done" + SEED))
+    live = shop.popen("env", "create", "feat-x", tty=(24, 40))
+    live.wait_for(r"copying table 7 from")
+    (shop.project / "go").touch()
+    assert live.wait() == 0, live
+    tree = re.sub(r"\x1b\[[\d;]*m", "", shown(live.out)).split("\nfeat-x  running")[0].splitlines()
+    assert [line.split()[1] for line in tree if "✓" in line] == ["create_compute", "allocate_ports", "seed_db", "build_manifest", "write_manifest",
+                                                                "generate_env", "start_services"]
+    drawn = re.split(r"[\r\n]+", re.sub(r"\x1b\[[\d;]*[a-zA-Z]", "", live.out).split("feat-x  running")[0])
+    assert max(map(len, drawn)) <= 39 and any(line.endswith("…") for line in drawn), drawn
+
+
+def test_no_color_draws_the_same_tree_without_colors(shop):
+    live = shop.popen("env", "create", "feat-x", tty=(30, 80), env={"NO_COLOR": "1"})
+    assert live.wait() == 0, live
+    assert "\x1b[" in live.out and not re.search(r"\x1b\[[\d;]*m", live.out) and "✓ seed_db" in live.out
+    table = shop.popen("env", "list", tty=(30, 80), env={"NO_COLOR": "1"})
+    assert table.wait() == 0 and "feat-x" in table.out and "\x1b[" not in table.out, table
+
+
+def test_a_terminal_that_is_interrupted_keeps_what_is_done_and_says_what_goes_on(shop):
+    shop.config(config(seed="echo here >&2; test -e go || { sleep 1000 & wait; }" + SEED))
+    live = shop.popen("env", "create", "feat-x", tty=(30, 80))
+    live.wait_for(r"▶(?s:.*) seed_db(?s:.*)here")
+    live.type("\x03")
+    assert live.wait() == 130, live
+    screen = re.sub(r"\x1b\[[\d;]*m", "", shown(live.out))
+    assert re.search(r"✓ create_compute", screen) and "▶" not in screen and "· build_manifest" not in screen, screen
+    assert "thole: stopping; ^C again leaves it alone\n" in screen, screen
+    assert screen.rstrip().splitlines()[-1].startswith("thole: create feat-x was canceled; `thole env create feat-x` goes on"), screen
+    assert "feat-x  error" in shop.run("env", "show", "feat-x").out
+    (shop.project / "go").touch()
+    assert dict(steps_told(create(shop).err))["create_compute"] == "○"
+
+
 def shown(text):
     """What a terminal shows of it in the end: of the sequences those are understood that a tree is drawn with."""
     lines, y, x = [""], 0, 0
@@ -206,6 +242,23 @@ def test_nothing_is_told_twice_or_left_out_though_servers_end(shop, number):
     assert lines == [*(f"line {i}" for i in range(1, n + 1)), f"last {n}"]
     told = [name for name, sign in steps_told(live.err)]
     assert len(told) == len(set(told)) == 7 and shop.ledger().count("seed feat-x") == 1
+
+
+def test_json_is_each_event_once_though_servers_end(shop):
+    go = shop.base / "go"
+    shop.config(config(seed="until test -e $GO; do sleep 0.02; done" + SEED))
+    live = shop.popen("env", "create", "feat-x", "--json", env={"GO": str(go)})
+    live.wait_for(r'"step":"seed_db".*"status":"streaming"')
+    for _ in range(2):
+        pid = shop.server_pid()
+        shop.kill(pid)
+        wait_until(lambda: shop.server_pid() != pid, what="the next server")
+    go.touch()
+    assert live.wait() == 0 and live.err == "", live
+    events = [json.loads(line) for line in live.out.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["status"] == "done" and [event["status"] for event in events if event.get("step") == "seed_db"][-1] == "completed"
+    assert shop.ledger().count("seed feat-x") == 1
 
 
 def test_a_name_that_is_none_is_refused_before_anything_begins(shop):

@@ -94,6 +94,15 @@ def test_run_skips_what_is_done_and_begins_where_it_is_told(shop):
     assert "pg://else" in (there / ".env.local").read_text() and len(shop.ledger()) > count
 
 
+def test_looking_at_what_was_run_says_where_to_look(shop):
+    there = provisioned(shop)
+    assert "has no environment; `thole env create NAME` makes one" in shop.run("env", "show", cwd=there, code=2).err
+    shop.run("env", "run", cwd=there)
+    for words in (("show",), ("steps",), ("step", "generate_env", "--print"), ("logs", "runner_after"), ("exec", "--", "true"), ("env",), ("store", "list")):
+        result = shop.run("env", *words, cwd=there, code=2)
+        assert ".thole.steps.json says what was done, `thole env run` goes on" in result.err and len(result.err.splitlines()) == 1, result
+
+
 def test_a_failed_run_is_gone_on_with(shop):
     shop.config({**CONFIG, "runner": {"before": "echo before >>$LEDGER", "deploy": "echo no >&2; test -e ok"}})
     shop.repository.commit({}, "a failing deploy")

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `thole env` makes of words that are wrong: one sentence, before anything is asked of the server."""
 
+import re
+
 import pytest
+
+import driver
 
 CONFIG = {"version": 1, "name": "shop", "services": {"web": {"command": "exec sleep 1000"}}}
 
@@ -37,3 +41,33 @@ def test_wrong_words_are_named(thole, words, sentence):
 
 def test_without_a_project_it_says_where_it_looked(thole):
     assert "there is no thole.yaml in" in thole.run("env", "create", "x", code=2).err
+
+
+OPTIONS = {"create": "mode branch base path from no-cache dry-run ttl copy", "attach": "worktree mode copy ttl from no-cache dry-run", "list": "json audit reveal",
+           "show": "json", "delete": "force keep-worktree", "start": "", "stop": "", "steps": "audit", "step": "print dry-run", "refresh": "only from",
+           "invalidate": "", "provision": "mode branch base path from no-cache dry-run ttl copy", "run": "manifest from no-cache", "hook": "mode", "exec": "",
+           "env": "reveal", "logs": "follow tail run since until grep stream", "gc": "dry-run yes", "store": "reveal", "export": "", "import": ""}
+COMMON = "dir file session output json help".split()
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_a_verb_explains_its_own_options_and_no_others(thole, verb):
+    lines = thole.run("env", verb, "--help").lines
+    assert lines == thole.run("help", "env", verb).lines and not thole.processes()
+    forms = [line for line in lines if line[:7].strip() in ("usage:", "") and "thole env " in line[:18]]
+    assert forms and all(line[7:].startswith(f"thole env {verb}") for line in forms)
+    named = [word.split()[0] for line in lines if line.startswith("  ") for word in re.findall(r"^ +(?:-\w, )?--(\S+)", line)]
+    assert sorted(named) == sorted({*OPTIONS[verb].split(), *COMMON}), lines
+    offered = [line.split("\t")[0] for line in thole.run("completion", "answer", "--", "=env", f"={verb}", "=--").lines]
+    assert set(OPTIONS[verb].split()) <= {word.lstrip("-") for word in offered}
+
+
+def test_the_usage_has_a_line_for_each_verb_and_the_page_every_option(thole):
+    lines = thole.run("env", "--help").lines
+    usage = lines[:lines.index("")]
+    assert [verb for verb in OPTIONS if not any(line[7:].startswith(f"thole env {verb}") for line in usage)] == []
+    assert max(map(len, usage)) <= 80
+    page = (driver.SOURCE / "docs" / "cli.md").read_text()
+    section = page[page.index("\n## thole env"):]
+    assert [option for options in OPTIONS.values() for option in options.split()
+            if option not in ("json", "yes", "follow", "tail", "run", "since", "until", "grep", "stream", "mode", "branch") and f"--{option}" not in section] == []

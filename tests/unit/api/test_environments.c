@@ -6,6 +6,14 @@
 #define JSON "Content-Type: application/json\r\n"
 #define ONE  API "/namespaces/shop-123456/environments/feat-x"
 
+/* A request with this body is no request. */
+static void check_refused(Front *front, const char *path, const char *body, const char *why) {
+    Answer answer = ask(front, "POST", path, JSON, body);
+    CHECK_EQ(answer.status, 422);
+    CHECK_HAS(answer.body, why);
+    answer_free(&answer);
+}
+
 TEST(the_store_is_asked_before_a_list)
 {
     Front *front = front_new();
@@ -69,11 +77,8 @@ TEST(create_hands_all_on)
 TEST(create_without_a_name_is_refused)
 {
     Front *front = front_new();
-    Answer answer = ask(front, "POST", API "/environments", JSON,
-                        "{\"spec\":{\"project\":\"/shop/thole.yaml\"}}");
-    CHECK_EQ(answer.status, 422);
-    CHECK_HAS(answer.body, "spec.name: it is missing");
-    answer_free(&answer);
+    check_refused(front, API "/environments", "{\"spec\":{\"project\":\"/shop/thole.yaml\"}}",
+                  "spec.name: it is missing");
     front_free(front);
 }
 
@@ -81,11 +86,10 @@ TEST(a_run_names_its_manifest)
 {
     Front *front = front_new();
     fake_environment(front->engine, "shop-123456", "feat-x");
-    Answer answer = ask(front, "POST", API "/environmentruns", JSON, "{\"manifest\":\"here\"}");
-    CHECK_EQ(answer.status, 422);
-    CHECK_HAS(answer.body, "expected the absolute path of a manifest");
-    answer_free(&answer);
-    answer = ask(front, "POST", API "/environmentruns", JSON, "{\"manifest\":\"/w/.thole.json\"}");
+    check_refused(front, API "/environmentruns", "{\"manifest\":\"here\"}",
+                  "expected the absolute path of a manifest");
+    Answer answer =
+        ask(front, "POST", API "/environmentruns", JSON, "{\"manifest\":\"/w/.thole.json\"}");
     CHECK_EQ(answer.status, 201);
     CHECK_EQ(front->engine->operation_asked.kind, OPERATION_RUN);
     answer_free(&answer);
@@ -96,14 +100,11 @@ TEST(a_hook_that_all_share_is_of_no_environment)
 {
     Front *front = front_new();
     fake_environment(front->engine, "shop-123456", "feat-x");
+    check_refused(front, API "/environmenthooks", "{\"service\":\"db\",\"action\":\"init\"}",
+                  "project: expected the absolute path of a config file");
     Answer answer = ask(front, "POST", API "/environmenthooks", JSON,
-                        "{\"service\":\"db\",\"action\":\"init\"}");
-    CHECK_EQ(answer.status, 422);
-    CHECK_HAS(answer.body, "project: expected the absolute path of a config file");
-    answer_free(&answer);
-    answer = ask(front, "POST", API "/environmenthooks", JSON,
-                 "{\"project\":\"/shop/thole.yaml\",\"service\":\"db\",\"action\":\"init\","
-                 "\"name\":\"feat-x\"}");
+                        "{\"project\":\"/shop/thole.yaml\",\"service\":\"db\",\"action\":\"init\","
+                        "\"name\":\"feat-x\"}");
     const OperationAsk *asked = &front->engine->operation_asked;
     CHECK_EQ(answer.status, 201);
     CHECK_EQ(asked->kind, OPERATION_HOOK);
