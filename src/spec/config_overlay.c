@@ -115,9 +115,10 @@ static const Type *type_of(const Type *type, const char *key) {
 
 static bool is_empty(const Type *type, const Value *v) {
     bool list = type && (type->kind != TYPE_MAP || type->keys);
+    bool number = type && (type->kind == TYPE_INT || type->kind == TYPE_CUSTOM);
     return (v->kind == VALUE_STRING && v->len == 0) ||
            (v->kind == VALUE_LIST && v->list.n == 0 && list) ||
-           (v->kind == VALUE_INT && v->integer == 0);
+           (v->kind == VALUE_INT && v->integer == 0 && number);
 }
 
 static Value *scalar(const Value *v, ValueKind kind, const char *text, Arena *arena) {

@@ -214,7 +214,7 @@ TEST(previewctl_yaml_is_read_as_it_was)
                            "provisioner:\n"
                            "  before:\n"
                            "  after: ''\n"
-                           "  services: {main: {outputs: [A], seed: 7, reset: true}}\n"
+                           "  services: {main: {outputs: [A], seed: 7, reset: true, init: 0}}\n"
                            "runner:\n"
                            "  deploy: {command: x, allow_cache: no}\n"
                            "  compose: {proxy: {domain: ex.com}}\n"
@@ -239,6 +239,7 @@ TEST(previewctl_yaml_is_read_as_it_was)
     CHECK(!hook_given(&c->provisioner.before) && !hook_given(&c->provisioner.after));
     CHECK_STR(c->provisioner.services.at[0].seed.command, "7");
     CHECK_STR(c->provisioner.services.at[0].reset.command, "true");
+    CHECK_STR(c->provisioner.services.at[0].init.command, "0"); /* a text like any other */
     CHECK_STR(c->runner.deploy.command, "x");
     CHECK(!c->runner.deploy.allow_cache);
     CHECK(c->runner.compose.proxy.enabled);
