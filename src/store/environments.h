@@ -46,6 +46,7 @@ typedef enum EnvironmentParts {
     ENVIRONMENT_STEPS = 1,
     ENVIRONMENT_AUDIT = 2,
     ENVIRONMENT_VALUES = 4,
+    ENVIRONMENT_ALL_PARTS = ENVIRONMENT_STEPS | ENVIRONMENT_AUDIT | ENVIRONMENT_VALUES,
 } EnvironmentParts;
 
 typedef struct EnvironmentRead {
@@ -135,11 +136,12 @@ MUST int store_environment_release(Store *store, const EnvironmentLease *lease, 
 typedef struct PortBlockClaim {
     EnvironmentKey key; /* it need not exist */
     uint32_t wanted;
-    uint32_t n; /* so many there are: 0 to n - 1 */
+    uint32_t n;    /* so many there are: 0 to n - 1 */
+    int64_t token; /* as that of EnvironmentWrite */
 } PortBlockClaim;
 
 /* The block of the environment from now on: the one it has; else the wanted or the first free one
- * after it, round about. ERR_LIMIT: all n are taken. */
+ * after it, round about. ERR_LIMIT: all n are taken; ERR_CONFLICT: the lease is another's. */
 MUST int store_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, Err *err);
 
 typedef struct PortBlock {

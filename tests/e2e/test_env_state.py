@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Environments exported and imported: previewctl's State, version 1."""
 
+import datetime
 import json
+import random
+import re
 import sqlite3
 
 import pytest
@@ -74,6 +77,86 @@ def test_what_is_imported_is_exported_alike(shop):
     assert set(shop.objects(project=shop.file)) == {"feat-a", "feat-b"}
     spec = shop.object("feat-a")["spec"]
     assert spec["path"] == "/nowhere/feat-a" and spec["branch"] == "feat/a" and spec["managed"]
+
+
+class Dice(random.Random):
+    """Whatever previewctl may have written, of every type and field of its State."""
+
+    def text(self):
+        return "".join(self.choice("aZ0 \"'\\\\\n\t\x01$`{}=#é\u2028🦀") for _ in range(self.randrange(12)))
+
+    def time(self):
+        if self.random() < 0.1:
+            return "0001-01-01T00:00:00Z"
+        day = datetime.date(1971, 1, 1) + datetime.timedelta(days=self.randrange(60000))
+        tail = self.choice(["Z", ".5Z", ".123456789Z", ".000000001+05:45", "-08:00"])
+        return f"{day}T{self.randrange(24):02}:{self.randrange(60):02}:{self.randrange(60):02}{tail}"
+
+    def any(self, depth=3):
+        kinds = [self.text, lambda: self.randrange(-2**63, 2**63), lambda: 1.5, lambda: True, lambda: None]
+        if depth:
+            kinds += [lambda: [self.any(depth - 1) for _ in range(self.randrange(4))], lambda: self.map(lambda: self.any(depth - 1))]
+        return self.choice(kinds)()
+
+    def map(self, of, most=4):
+        return {self.text() + str(i): of() for i in range(self.randrange(most))}
+
+    def some(self, **fields):
+        """Of these, what is there; and now and then a key of a newer version."""
+        made = {name: make() for name, make in fields.items() if self.random() < 0.6}
+        if self.random() < 0.3:
+            made["newer"] = self.any()
+        if self.random() < 0.2:
+            made["thole"] = {"newer": self.any()}
+        return made
+
+    def step(self, name):
+        return {"name": name, "status": self.choice(["completed", "failed", "invalidated"]), "startedAt": self.time(), "finishedAt": self.time(),
+                "durationMs": self.randrange(10**9), "machine": self.text(), **self.some(error=self.text, outputs=lambda: self.map(self.any))}
+
+    def audit(self):
+        return {"timestamp": self.time(), "step": self.text(), "action": self.choice(["executed", "verify_failed", self.text()]), "machine": self.text(),
+                **self.some(durationMs=lambda: self.randrange(10**9), message=self.text, error=self.text)}
+
+    def entry(self, name):
+        compute = {"type": self.choice(["local", "ssh", "vm"]), **self.some(path=lambda: "/w/" + name, host=self.text, user=self.text, managedWorktree=lambda: True)}
+        return {"name": name, "mode": self.text(), "branch": self.text(), "status": self.choice(["creating", "provisioned", "running", "stopped", "error"]),
+                "createdAt": self.time(), "updatedAt": self.time(), "ports": self.map(lambda: self.randrange(65536)),
+                "provisionerOutputs": self.map(lambda: self.map(self.text)), **self.some(
+                    compute=lambda: compute, steps=lambda: {step: self.step(step) for step in ("create_compute", "seed_" + self.text())},
+                    auditLog=lambda: [self.audit() for _ in range(self.randrange(5))], env=lambda: self.map(self.text),
+                    enabledServices=lambda: [self.text() for _ in range(self.randrange(4))])}
+
+
+def instant(text):
+    """(whole seconds, fraction), in UTC."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", text)
+    whole = datetime.datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00")).astimezone(datetime.timezone.utc)
+    return whole.isoformat(), (found[2] or ".").rstrip("0")
+
+
+OMITTED = {"error", "message", "host", "user", "path", "durationMs", "outputs", "steps", "auditLog", "env", "enabledServices"}  # if empty
+
+
+def meaning(value, key=""):
+    """As previewctl reads it: times are instants, what it would omit is absent, and `imported` is of the import itself."""
+    if isinstance(value, dict):
+        made = {name: meaning(below, name) for name, below in value.items()}
+        return {name: below for name, below in made.items() if not (name in OMITTED and below in ("", 0, {}, []))}
+    if isinstance(value, list):
+        return [meaning(below) for below in value if not (isinstance(below, dict) and below.get("action") == "imported")]
+    return instant(value) if key in ("createdAt", "updatedAt", "startedAt", "finishedAt", "timestamp") else value
+
+
+def test_whatever_is_imported_means_the_same_when_it_is_exported(shop):
+    seed = random.SystemRandom().randrange(10**6)
+    dice = Dice(seed)
+    state = {"version": 1, "environments": {name: dice.entry(name) for name in (f"e{i}" for i in range(60))}, **dice.some()}
+    imports(shop, state)
+    for_previewctl = exported(shop)
+    for entry in for_previewctl["environments"].values():
+        entry["auditLog"][-1].pop("thole")  # who has imported it
+    assert meaning(for_previewctl) == meaning(state), seed
 
 
 def test_what_is_exported_can_be_imported(shop):

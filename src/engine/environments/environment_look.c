@@ -9,6 +9,7 @@
 #include "engine/environments/environments_inside.h"
 #include "engine/operations/steps.h"
 #include "engine/sessions/session.h"
+#include "store/environment_copy.h"
 
 typedef struct Looking {
     Operation *operation;     /* never begun */
@@ -169,9 +170,9 @@ static StepFound *look_on_loop(Operation *operation) {
 
 /* As it is, or as it would be made; and its steps. */
 static int prepare(Operation *operation, const EnvironmentEntry *entry, Err *err) {
-    if (entry && operation_copy_entry(operation, entry, err) < 0)
-        return -1;
-    if (!entry)
+    if (entry)
+        operation->entry = entry_copy(entry, ENVIRONMENT_ALL_PARTS, &operation->arena);
+    else
         operation_make_entry(operation);
     operation_place(operation);
     return operation_list(operation, err) < 0 ? -1 : operation_force(operation, err);

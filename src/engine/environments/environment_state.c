@@ -9,8 +9,6 @@
 #include "plan/port_block.h"
 #include "store/environment_copy.h"
 
-enum { ALL_PARTS = ENVIRONMENT_STEPS | ENVIRONMENT_AUDIT | ENVIRONMENT_VALUES };
-
 /* ---- export ---- */
 
 typedef struct Exporting {
@@ -29,9 +27,9 @@ static int do_export(Blocking *blocking, Err *err) {
 Op *environments_export(Engine *engine, const char *project, bool audit, OpFn fn, void *arg) {
     Blocking *blocking = blocking_store(engine);
     Exporting *exporting = arena_alloc(&blocking->arena, sizeof(*exporting));
-    exporting->read =
-        (ProjectRead){.project = arena_strdup(&blocking->arena, project),
-                      .parts = audit ? ALL_PARTS : ENVIRONMENT_STEPS | ENVIRONMENT_VALUES};
+    exporting->read = (ProjectRead){.project = arena_strdup(&blocking->arena, project),
+                                    .parts = audit ? ENVIRONMENT_ALL_PARTS
+                                                   : ENVIRONMENT_STEPS | ENVIRONMENT_VALUES};
     blocking->ask = exporting;
     return blocking_run(blocking, do_export, fn, arg);
 }
@@ -74,7 +72,7 @@ Op *environments_import(Engine *engine, const char *project, const EnvironmentSt
                            .user = operation_user(NULL, arena)};
     for (size_t i = 0; i < n; i++) {
         EnvironmentEntry *entry = &entries[i];
-        *entry = entry_copy(&state->environments.at[i], ALL_PARTS, arena);
+        *entry = entry_copy(&state->environments.at[i], ENVIRONMENT_ALL_PARTS, arena);
         AuditEntry *log = arena_alloc(arena, (entry->audit.n + 1) * sizeof(*log));
         for (size_t k = 0; k < entry->audit.n; k++)
             log[k] = entry->audit.at[k];

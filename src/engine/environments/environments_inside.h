@@ -181,8 +181,7 @@ const ClientSetup *operation_server_setup(Arena *arena);
 /* Of audit logs: this machine, and who has asked; NULL: somebody who did not say who he is. */
 const char *operation_machine(Arena *arena);
 const char *operation_user(const StrMap *client_env, Arena *arena);
-/* As the store has it; as it would be made; and the lifecycle of it. */
-MUST int operation_copy_entry(Operation *operation, const EnvironmentEntry *entry, Err *err);
+/* As it would be made; and the lifecycle of it. */
 void operation_make_entry(Operation *operation);
 MUST int operation_list(Operation *operation, Err *err);
 /* Before anything begins: are there the steps, and the hook, that it names? ERR_NOT_FOUND. */

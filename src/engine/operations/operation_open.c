@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
@@ -64,24 +63,6 @@ static int do_open(Blocking *blocking, Err *err) {
     blocking->result = opening;
     blocking->result_size = sizeof(*opening);
     return operation->keeper->open(operation, &blocking->arena, opening, err);
-}
-
-/* A copy that lives as long as the operation: through the form in which it is stored. */
-int operation_copy_entry(Operation *operation, const EnvironmentEntry *entry, Err *err) {
-    Arena *arena = &operation->arena;
-    const Value *v;
-    Report report;
-    Buf buf;
-    JsonWriter out;
-    buf_init(&buf, MAX_STATE_BYTES);
-    json_writer_init(&out, &buf);
-    entry_encode(entry, ENTRY_STORED, &out);
-    report_init(&report, arena);
-    int r = json_parse(buf_cstr(&buf), buf.n, arena, &v, err);
-    if (r == 0 && entry_decode(v, entry->name, arena, &report, &operation->entry) < 0)
-        r = err_set(err, ERR_INTERNAL, "environment %s cannot be read back", entry->name);
-    buf_deinit(&buf);
-    return r;
 }
 
 void operation_make_entry(Operation *operation) {

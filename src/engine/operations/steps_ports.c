@@ -53,7 +53,8 @@ static int act(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     PortBlockAsk ask = {.wishes = &wishes, .is_free = is_free, .arg = operation};
     PortBlockClaim claim = {.key = operation->lease.key,
                             .wanted = port_block_of(operation->entry.name),
-                            .n = PORT_BLOCKS};
+                            .n = PORT_BLOCKS,
+                            .token = operation->lease.token};
     if (store_port_block(operation->engine->options.store, &claim, &ask.block, err) < 0)
         return -1;
     return port_block_draw(&ask, arena, &ret->ports, err);

@@ -121,6 +121,8 @@ int mem_port_blocks(Store *store, Arena *arena, PortBlocksTaken *ret, Err *err) 
 int mem_port_block(Store *store, const PortBlockClaim *claim, uint32_t *ret, Err *err) {
     MemStore *m = mem_store(store);
     uint32_t n = claim->n;
+    if (mem_token_check(m, claim->key, claim->token, err) < 0)
+        return -1;
     for (size_t i = 0; i < m->blocks.n; i++)
         if (m->blocks.at[i]->block < n && mem_same_key(m->blocks.at[i]->key, claim->key)) {
             *ret = m->blocks.at[i]->block;

@@ -7,8 +7,6 @@
 #include "store/environment_rules.h"
 #include "store/mem/mem_store.h"
 
-static const unsigned all_parts = ENVIRONMENT_STEPS | ENVIRONMENT_AUDIT | ENVIRONMENT_VALUES;
-
 static EnvironmentKey key_of(const MemEnvironment *e) {
     return (EnvironmentKey){e->stored.project, e->stored.entry.name};
 }
@@ -115,7 +113,7 @@ static void settle(MemStore *m, MemEnvironment *e, StoredEnvironment next) {
     next.change = ++m->change;
     next.project = arena_strdup(&arena, e->stored.project);
     next.entry.name = e->stored.entry.name;
-    next.entry = entry_copy(&next.entry, all_parts, &arena);
+    next.entry = entry_copy(&next.entry, ENVIRONMENT_ALL_PARTS, &arena);
     arena_deinit(&e->arena);
     e->arena = arena;
     e->stored = next;

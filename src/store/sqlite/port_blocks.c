@@ -37,6 +37,8 @@ static int take(Database *d, EnvironmentKey key, uint32_t block, Err *err) {
 }
 
 static int draw(Database *d, const PortBlockClaim *claim, uint32_t *ret, Err *err) {
+    if (sqlite_token_check(d, claim->key, claim->token, err) < 0)
+        return -1;
     int r = block_of(d, claim->key, claim->n, ret, err);
     if (r != 0)
         return r < 0 ? -1 : 0;

@@ -89,8 +89,8 @@ int64_t make(Store *store, const char *name) {
 
 StoredEnvironment got(Store *store, const char *name) {
     StoredEnvironment found = {0};
-    unsigned all = ENVIRONMENT_STEPS | ENVIRONMENT_AUDIT | ENVIRONMENT_VALUES;
-    if (store_environment(store, &(EnvironmentRead){key_of(name), all}, &arena, &found, &err) < 0) {
+    EnvironmentRead read = {key_of(name), ENVIRONMENT_ALL_PARTS};
+    if (store_environment(store, &read, &arena, &found, &err) < 0) {
         test_fail(__FILE__, __LINE__, "%s", err.msg);
         exit(1);
     }

@@ -71,8 +71,14 @@ EACH_STORE(an_expired_lease_is_taken_over, 30) {
     CHECK_EQ(err.kind, ERR_CONFLICT);
     CHECK_EQ(store_environment_release(store, &old, &err), -1);
     CHECK_EQ(err.kind, ERR_CONFLICT);
+    uint32_t block;
+    PortBlockClaim claim = {key_of("a"), 5, 40, .token = old.token};
+    CHECK_EQ(store_port_block(store, &claim, &block, &err), -1);
+    CHECK_EQ(err.kind, ERR_CONFLICT);
     CHECK_EQ(got(store, "a").version, 2);
     CHECK_STR(written_by(store), arena_printf(&arena, "%lld", (long long)old.token));
+    claim.token = now.token;
+    CHECK_EQ(store_port_block(store, &claim, &block, &err), 0);
     CHECK_EQ(write_under(store, 2, now.token), 0);
     CHECK_STR(written_by(store), arena_printf(&arena, "%lld", (long long)now.token));
     CHECK_EQ(store_environment_remove(store, key_of("a"), now.token, &err), 0);

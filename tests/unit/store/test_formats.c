@@ -58,8 +58,7 @@ static void check_release_1(Store *store) {
 }
 
 static StoredEnvironment of_ada(Store *store, const char *name) {
-    EnvironmentRead read = {{"/home/ada/shop/thole.yaml", name},
-                            ENVIRONMENT_STEPS | ENVIRONMENT_AUDIT | ENVIRONMENT_VALUES};
+    EnvironmentRead read = {{"/home/ada/shop/thole.yaml", name}, ENVIRONMENT_ALL_PARTS};
     StoredEnvironment found = {0};
     if (store_environment(store, &read, &arena, &found, &err) < 0)
         test_fail(__FILE__, __LINE__, "%s", err.msg);

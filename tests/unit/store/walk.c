@@ -104,7 +104,8 @@ static const char *do_keep(Walk *walk, size_t i) {
 
 static const char *do_block(Walk *walk, size_t i) {
     uint32_t block = 99;
-    PortBlockClaim claim = {keys[i], draw(walk, 4), 4};
+    PortBlockClaim claim = {keys[i], draw(walk, 4), 4,
+                            draw(walk, 3) == 0 ? walk->leases[i].token : 0};
     int r = store_port_block(walk->store, &claim, &block, &err);
     return arena_printf(&arena, "%s %u", answer(r, "block"), block);
 }
@@ -141,9 +142,9 @@ const char *walk_step(Walk *walk) {
 /* ---- what a store holds ---- */
 
 static void dump_one(Store *store, EnvironmentKey key, Buf *out) {
-    unsigned all = ENVIRONMENT_STEPS | ENVIRONMENT_AUDIT | ENVIRONMENT_VALUES;
     StoredEnvironment found;
-    if (store_environment(store, &(EnvironmentRead){key, all}, &arena, &found, &err) < 0)
+    if (store_environment(store, &(EnvironmentRead){key, ENVIRONMENT_ALL_PARTS}, &arena, &found,
+                          &err) < 0)
         buf_printf(out, "%s\n", err.msg);
     else
         buf_printf(out, "%s %lld %s\n", found.project, (long long)found.version,
