@@ -89,10 +89,7 @@ static void reply_plan(Request *request, const SeenEnvironment *seen) {
 void serve_environment_dry_run(Api *api, Request *request, const OperationAsk *ask) {
     const Waiting *waited = waiting_of(request);
     Environment *known = environment_find(api->options.engine, ask->file, ask->name);
-    Err err;
-    if (environment_name_check(ask->name, &err) < 0)
-        reply_err(request, &err);
-    else if (waited->stage == WAITED_FOR_LOOK) {
+    if (waited->stage == WAITED_FOR_LOOK) {
         reply_plan(request, waited->result);
     } else if (waited->stage == WAITED_FOR_MIRROR && known) {
         unsigned parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES;
@@ -100,9 +97,10 @@ void serve_environment_dry_run(Api *api, Request *request, const OperationAsk *a
         waiting_begin(waiting, environment_read(known, parts, waiting_done, waiting));
     } else {
         const StoredEnvironment *stored = waited->result;
-        environment_begin_look(
-            api, request,
-            &(LookAsk){.ask = ask, .entry = stored ? &stored->entry : NULL, .parts = LOOK_STEPS});
+        environment_begin_look(api, request,
+                               &(LookAsk){.ask = ask,
+                                          .entry = stored ? &stored->entry : NULL,
+                                          .parts = LOOK_STEPS | (known ? 0 : LOOK_PLACE)});
     }
 }
 

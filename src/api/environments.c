@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "engine/operations/operation_events.h"
+#include "spec/environment_name.h"
 
 /* A session may lie in a worktree, too. */
 static bool concerns_environments(RouteId id) {
@@ -143,6 +144,15 @@ static int read_fields(Request *request, const Value *map, OperationAsk *ask) {
 
 /* ---- operations ---- */
 
+/* Of one that is not there yet: what cannot be made is refused before anything is written down. */
+static bool place_is_known(Api *api, Request *request, const OperationAsk *ask) {
+    if (waiting_of(request)->stage == WAITED_FOR_LOOK ||
+        environment_find(api->options.engine, ask->file, ask->name))
+        return true;
+    environment_begin_look(api, request, &(LookAsk){.ask = ask, .parts = LOOK_PLACE});
+    return false;
+}
+
 static void begin(Api *api, Request *request, int status, const OperationAsk *ask) {
     Report report;
     Err err = {.kind = ERR_NONE};
@@ -157,6 +167,7 @@ static void begin(Api *api, Request *request, int status, const OperationAsk *as
 void serve_environment_create(Api *api, Request *request, const RouteMatch *match) {
     const Value *body;
     OperationAsk ask = {.kind = OPERATION_CREATE};
+    Err err;
     if (request_json(request, &body) < 0 ||
         read_fields(request, value_get(body, "spec"), &ask) < 0 ||
         environment_read_client(request, body, &ask) < 0)
@@ -170,9 +181,11 @@ void serve_environment_create(Api *api, Request *request, const RouteMatch *matc
     ask.file = environments_project_of(api->options.engine, ask.file);
     if (value_get_bool(value_get(body, "spec"), "provisionOnly", false))
         ask.kind = OPERATION_PROVISION;
-    if (str_same(request_param(request, "dryRun"), "All"))
+    if (environment_name_check(ask.name, &err) < 0)
+        reply_err(request, &err);
+    else if (str_same(request_param(request, "dryRun"), "All"))
         serve_environment_dry_run(api, request, &ask);
-    else
+    else if (place_is_known(api, request, &ask))
         begin(api, request, 201, &ask);
 }
 

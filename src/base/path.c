@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +29,17 @@ char *path_dir(const char *path) {
     if (!slash)
         return xstrdup(".");
     return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+char *path_resolve(const char *path) {
+    char *real = path[0] == '/' ? realpath(path, NULL) : NULL;
+    const char *name = path_base(path);
+    if (real || path[0] != '/')
+        return real ? real : xstrdup(path);
+    AUTO_FREE char *dir = path_dir(path), *above = path_resolve(dir);
+    if (!name[0] || strcmp(name, ".") == 0)
+        return TAKE(above);
+    return strcmp(name, "..") == 0 ? path_dir(above) : path_join(above, name);
 }
 
 bool path_below(const char *path, const char *dir) {

@@ -13,6 +13,9 @@ char *path_join(const char *dir, const char *name);
 const char *path_base(const char *path);
 /* What it is in: "." without a slash, "/" at the root. Returns owned. */
 char *path_dir(const char *path);
+/* An absolute path made normal: links are resolved as far as it exists, and what is behind that
+ * stands without "." and "..". Returns owned. */
+char *path_resolve(const char *path);
 /* Is it `dir` or inside? Both absolute and normal. */
 bool path_below(const char *path, const char *dir);
 /* Those that are missing; existing ones stay as they are. */

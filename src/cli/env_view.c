@@ -96,7 +96,8 @@ void env_print_summary(Cli *cli, const Value *object) {
     static const char bare[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                "/._-+,:=@%";
     const Value *status = value_get(object, "status");
-    const char *path = env_text(value_get(object, "spec"), "path");
+    const char *root = env_text(status, "root");
+    const char *path = *root ? root : env_text(value_get(object, "spec"), "path");
     print_head(cli, object);
     if (has_ports(status)) {
         putchar('\n');

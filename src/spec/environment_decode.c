@@ -93,17 +93,22 @@ void environment_outputs_read(const JsonAt *at, const Value *map, EnvironmentOut
 
 static ComputeAccess *read_compute(const JsonAt *at, const Value *map) {
     static const char *const known[] = {"type", "path", "host", "user", "managedWorktree", NULL};
+    static const char *const known_ours[] = {"root", NULL};
+    const Value *own = json_member(at, map, "thole", VALUE_MAP);
+    JsonAt own_at = json_below(at, "thole");
     ComputeAccess *compute = arena_alloc(at->reader->arena, sizeof(*compute));
     compute->type = json_text(at, map, "type", "");
     if (strcmp(compute->type, "ssh") == 0) /* its `path` is the directory there */
         compute->root = json_optional(at, map, "path");
     else
         compute->path = json_optional(at, map, "path");
+    if (own && !compute->root)
+        compute->root = json_optional(&own_at, own, "root");
     compute->host = json_optional(at, map, "host");
     compute->user = json_optional(at, map, "user");
     const Value *managed = json_member(at, map, "managedWorktree", VALUE_BOOL);
     compute->managed = value_bool(managed, false);
-    compute->unknown = unknown_of(at, map, known, nothing);
+    compute->unknown = unknown_of(at, map, known, known_ours);
     return compute;
 }
 

@@ -172,6 +172,7 @@ static void put_compute(Put *put, const ComputeAccess *compute) {
     if (compute->managed)
         json_kv_bool(put->out, "managedWorktree", true);
     Ours own = {.put = put};
+    ours_optional(&own, "root", ssh ? NULL : compute->root);
     ours_end(&own, compute->unknown);
     put_unknown(put, compute->unknown);
     json_object_end(put->out);

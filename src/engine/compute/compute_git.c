@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* git and the shell, as compute asks them. */
-#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -111,17 +110,9 @@ int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *
     return 0;
 }
 
-/* As git has written it down: with the links of what it is in resolved. */
-static const char *place_of(const char *path, Arena *arena) {
-    char real[PATH_MAX];
-    AUTO_FREE char *dir = path_dir(path);
-    if (!realpath(dir, real))
-        return path;
-    return arena_printf(arena, "%s/%s", strcmp(real, "/") == 0 ? "" : real, path_base(path));
-}
-
-const Worktree *compute_worktree_at(const Worktrees *list, const char *path, Arena *arena) {
-    const char *place = place_of(path, arena);
+/* git writes them down with links resolved. */
+const Worktree *compute_worktree_at(const Worktrees *list, const char *path) {
+    AUTO_FREE char *place = path_resolve(path);
     for (size_t i = 0; i < list->n; i++)
         if (strcmp(list->at[i].path, place) == 0)
             return &list->at[i];

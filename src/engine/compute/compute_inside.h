@@ -28,7 +28,7 @@ typedef struct Worktrees {
 } Worktrees;
 MUST int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err);
 /* NULL: git knows none there. */
-const Worktree *compute_worktree_at(const Worktrees *list, const char *path, Arena *arena);
+const Worktree *compute_worktree_at(const Worktrees *list, const char *path);
 
 /* worktree_add.c, worktree_loss.c */
 MUST int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);

@@ -68,7 +68,7 @@ static int find_remains(const ComputeAsk *ask, Arena *arena, const char **ret, E
         return 0;
     if (look(NULL, ask, arena, &now, err) < 0 || compute_worktrees(ask, arena, &list, err) < 0)
         return -1;
-    bool known = compute_worktree_at(&list, ask->path, arena) != NULL;
+    bool known = compute_worktree_at(&list, ask->path) != NULL;
     if (!known && access(ask->path, F_OK) == 0)
         return err_set(err, ERR_CONFLICT,
                        "%s is no worktree of %s any more, so it is left alone: look what it is, "

@@ -118,7 +118,7 @@ static int look_at_worktrees(Add *a, Err *err) {
     Worktrees list;
     if (compute_worktrees(a->ask, a->arena, &list, err) < 0)
         return -1;
-    const Worktree *own = compute_worktree_at(&list, a->ask->path, a->arena);
+    const Worktree *own = compute_worktree_at(&list, a->ask->path);
     for (size_t i = 0; i < list.n; i++) {
         const Worktree *tree = &list.at[i];
         if (tree == own || strcmp(tree->branch, a->ask->branch) != 0)

@@ -116,6 +116,37 @@ static int see_files(Operation *operation, SeenEnvironment *seen, Arena *arena, 
     return steps_see_files(operation, seen->step->kind, seen, arena, err);
 }
 
+/* ---- its place ---- */
+
+/* A tree that somebody has made is not taken as one of ours, which a delete removes. Where we make
+ * them ourselves it is one that was left (`delete --keep-worktree`). */
+static int check_standing(const Operation *operation, const ComputeAsk *ask, Arena *arena,
+                          Err *err) {
+    ComputeLook now = {0};
+    if (!operation->ask.path)
+        return 0;
+    if (compute_look(&compute_local, ask, arena, &now, err) < 0)
+        return -1;
+    return !now.stands ? 0
+                       : err_set(err, ERR_CONFLICT,
+                                 "%s is a worktree of the project already: `thole env attach %s "
+                                 "--worktree %s` takes it as it is; or choose another path",
+                                 ask->path, operation->ask.name, ask->path);
+}
+
+static int see_place(const Operation *operation, Arena *arena, Err *err) {
+    const ComputeAsk ask = operation_compute_ask(operation, arena);
+    ComputeCommand unused;
+    bool made_by_git = false;
+    for (uint32_t i = 0; i < operation->lifecycle.n; i++)
+        made_by_git = made_by_git || operation->lifecycle.at[i].kind == STEP_CREATE_COMPUTE;
+    if (!made_by_git)
+        return 0;
+    if (check_standing(operation, &ask, arena, err) < 0)
+        return -1;
+    return compute_create(&compute_local, &ask, arena, &unused, err);
+}
+
 /* ---- all of it ---- */
 
 static StrList invalidated_by(const Operation *operation, Arena *arena) {
@@ -137,9 +168,11 @@ static int do_look(Blocking *blocking, Err *err) {
     seen->invalidated = invalidated_by(operation, arena);
     blocking->result = seen;
     blocking->result_size = sizeof(*seen);
+    if (looking->parts & LOOK_PLACE)
+        r = see_place(operation, arena, err);
     if (looking->parts & LOOK_STEPS)
         see_steps(looking, seen, arena);
-    if (looking->parts & LOOK_FILES)
+    if (r == 0 && looking->parts & LOOK_FILES)
         r = see_files(operation, seen, arena, err);
     if (r == 0 && looking->parts & LOOK_VARIABLES)
         r = see_variables(operation, arena, &seen->variables, err);
@@ -186,9 +219,20 @@ static Environment *stand_in(Engine *engine, const OperationAsk *ask) {
     return environment;
 }
 
+static Operation *never_begun(Environment *environment, const LookAsk *ask, Err *err) {
+    Arena arena;
+    OperationAsk placed = *ask->ask;
+    arena_init(&arena);
+    int r = ask->parts & LOOK_PLACE ? environment_place(environment, ask->ask, &arena, &placed, err)
+                                    : 0;
+    Operation *operation = r == 0 ? operation_new(environment, &placed, ask->report, err) : NULL;
+    arena_deinit(&arena);
+    return operation;
+}
+
 Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err *err) {
     Environment *environment = stand_in(engine, ask->ask);
-    Operation *operation = operation_new(environment, ask->ask, ask->report, err);
+    Operation *operation = never_begun(environment, ask, err);
     if (!operation || prepare(operation, ask->entry, err) < 0) {
         operation_unref(operation);
         environment_unmake(environment);

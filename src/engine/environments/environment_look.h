@@ -60,6 +60,7 @@ typedef enum LookPart {
     LOOK_FILES = 2,          /* of ask->step */
     LOOK_VARIABLES = 4,      /* of ask->service, as its env file has them; NULL: those of hooks */
     LOOK_INFRASTRUCTURE = 8, /* starts programs: it may take a second */
+    LOOK_PLACE = 16, /* can its worktree be made, as it is asked for? Nothing is there yet */
 } LookPart;
 
 typedef struct LookAsk {
@@ -71,7 +72,8 @@ typedef struct LookAsk {
 } LookAsk;
 
 /* NULL: it is refused (ERR_INVALID, as the report says, if the config is not valid). The result is
- * a SeenEnvironment. */
+ * a SeenEnvironment. LOOK_PLACE: fails as compute_create() does, and with ERR_CONFLICT where a tree
+ * stands already that would be somebody's. */
 MUST Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err *err);
 /* Of who has asked for what is being done to it, or has started its services; NULL: this server
  * does not know. */

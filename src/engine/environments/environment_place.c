@@ -1,35 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where an environment is to be, before anything is begun: what is asked for fits what there is, or
  * it is refused. Reads what the mirror knows, and files of git. */
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/environments/environments_inside.h"
 
-/* Links are resolved as far as it exists: worktrees are told apart by this. */
-static const char *real_of(const char *path, Arena *arena) {
-    char real[PATH_MAX];
-    AUTO_FREE char *dir = path_dir(path);
-    if (realpath(path, real))
-        return arena_strdup(arena, real);
-    if (!realpath(dir, real) || !*path_base(path))
-        return path;
-    return arena_printf(arena, "%s/%s", strcmp(real, "/") == 0 ? "" : real, path_base(path));
+/* An old entry may have a path as somebody has typed it, or a link in it may be another now. */
+static bool same_place(const char *entry_path, const char *real) {
+    if (strcmp(entry_path, real) == 0)
+        return true;
+    AUTO_FREE char *own = path_resolve(entry_path);
+    return strcmp(own, real) == 0;
 }
 
-static bool same_place(const char *a, const char *b, Arena *arena) {
-    return strcmp(a, b) == 0 || strcmp(real_of(a, arena), real_of(b, arena)) == 0;
+/* Worktrees and the sessions in them are told apart by their path: this one is the only one. */
+static const char *real_of(const char *path, Arena *arena) {
+    AUTO_FREE char *real = path ? path_resolve(path) : NULL;
+    return real ? arena_strdup(arena, real) : NULL;
 }
 
 /* No two write their files into one tree. */
-static int check_others(const Environment *environment, const char *path, Arena *arena, Err *err) {
+static int check_others(const Environment *environment, const char *path, Err *err) {
     const Environment *other;
     LIST_FOREACH (other, &environment->engine->environments, link)
         if (other != environment && !other->apart && *entry_path(&other->entry) &&
-            same_place(entry_path(&other->entry), path, arena))
+            same_place(entry_path(&other->entry), path))
             return err_set(err, ERR_CONFLICT,
                            "%s is the worktree of environment '%s' already: choose another path",
                            path, other->entry.name);
@@ -47,8 +44,7 @@ static int differs(const Environment *environment, const char *what, const char 
                    environment->entry.name, what, *now ? now : "local", asked);
 }
 
-static int check_path(const Environment *environment, const OperationAsk *ask, Arena *arena,
-                      Err *err) {
+static int check_path(const Environment *environment, const OperationAsk *ask, Err *err) {
     const EnvironmentEntry *entry = &environment->entry;
     const char *now = entry_path(entry), *name = entry->name;
     bool attached = entry->compute && !entry->compute->managed;
@@ -57,7 +53,7 @@ static int check_path(const Environment *environment, const OperationAsk *ask, A
                        "environment '%s' has a worktree of its own, %s: delete it first, or choose "
                        "another name",
                        name, now);
-    if (ask->worktree && *now && !same_place(now, ask->worktree, arena))
+    if (ask->worktree && *now && !same_place(now, ask->worktree))
         return err_set(err, ERR_CONFLICT,
                        "environment '%s' is attached to %s: delete it first, or choose another "
                        "name",
@@ -67,7 +63,7 @@ static int check_path(const Environment *environment, const OperationAsk *ask, A
                        "environment '%s' is attached to %s: `thole env attach %s --worktree %s` "
                        "goes on with it; or choose another name",
                        name, now, name, now);
-    if (ask->path && *now && !same_place(now, ask->path, arena))
+    if (ask->path && *now && !same_place(now, ask->path))
         return err_set(err, ERR_CONFLICT,
                        "environment '%s' is at %s, not at %s: delete it first, or choose another "
                        "name",
@@ -75,15 +71,14 @@ static int check_path(const Environment *environment, const OperationAsk *ask, A
     return 0;
 }
 
-static int check_known(const Environment *environment, const OperationAsk *ask, Arena *arena,
-                       Err *err) {
+static int check_known(const Environment *environment, const OperationAsk *ask, Err *err) {
     const EnvironmentEntry *entry = &environment->entry;
     if (ask->worktree && entry->status == ENVIRONMENT_RUNNING)
         return err_set(err, ERR_CONFLICT,
                        "environment '%s' is already running: `thole env refresh %s` does its steps "
                        "again; else delete it first, or choose another name",
                        entry->name, entry->name);
-    if (check_path(environment, ask, arena, err) < 0 ||
+    if (check_path(environment, ask, err) < 0 ||
         differs(environment, "mode", entry->mode, ask->mode, err) < 0 ||
         differs(environment, "branch", ask->worktree ? NULL : entry->branch, ask->branch, err) < 0)
         return -1;
@@ -106,7 +101,6 @@ static int check_worktree(const OperationAsk *ask, Arena *arena, OperationAsk *r
     if (ask->branch && strcmp(ask->branch, look.branch) != 0)
         return err_set(err, ERR_CONFLICT, "the worktree %s is on branch %s, not %s", ask->worktree,
                        look.branch, ask->branch);
-    ret->worktree = real_of(ask->worktree, arena);
     ret->branch = look.branch;
     return 0;
 }
@@ -114,12 +108,14 @@ static int check_worktree(const OperationAsk *ask, Arena *arena, OperationAsk *r
 int environment_place(const Environment *environment, const OperationAsk *ask, Arena *arena,
                       OperationAsk *ret, Err *err) {
     *ret = *ask;
+    ret->path = real_of(ask->path, arena);
+    ret->worktree = real_of(ask->worktree, arena);
     if (ask->kind != OPERATION_CREATE && ask->kind != OPERATION_PROVISION)
         return 0;
-    if (ask->worktree && check_worktree(ask, arena, ret, err) < 0)
+    if (ask->worktree && check_worktree(ret, arena, ret, err) < 0)
         return -1;
-    if (environment->version && check_known(environment, ret, arena, err) < 0)
+    if (environment->version && check_known(environment, ret, err) < 0)
         return -1;
     const char *path = ret->worktree ? ret->worktree : ret->path;
-    return path ? check_others(environment, path, arena, err) : 0;
+    return path ? check_others(environment, path, err) : 0;
 }

@@ -147,6 +147,8 @@ void environment_encode(Object *object, JsonWriter *out) {
     json_kv_object(out, "status");
     json_kv_string(out, "phase", environment_status_name(entry->status));
     encode_ports(&entry->ports, out);
+    if (*entry_root(entry))
+        json_kv_string(out, "root", entry_root(entry));
     kv_text(out, "session", session ? session->slug : NULL);
     kv_text(out, "failedStep", entry->failed_step);
     kv_text(out, "error", entry->error);

@@ -104,7 +104,7 @@ static bool is_known_to_git(const OrphanSearch *search, const char *path, bool *
     Err err;
     if (compute_worktrees(&ask, search->arena, &list, &err) < 0)
         return false;
-    const Worktree *tree = compute_worktree_at(&list, path, search->arena);
+    const Worktree *tree = compute_worktree_at(&list, path);
     *ret_gone = tree && tree->gone;
     return tree != NULL;
 }

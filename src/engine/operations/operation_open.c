@@ -123,10 +123,6 @@ static void renew_entry(Operation *operation) {
         entry->expires_ns = loop_wall_us(operation->engine->loop) * 1000 + ask->ttl_ms * 1000000;
         operation->entry_changed = true;
     }
-    if (ask->worktree && !str_same(entry->branch, ask->branch)) {
-        entry->branch = ask->branch;
-        operation->entry_changed = true;
-    }
 }
 
 /* Others may have made it meanwhile, in another mode: that is its own. */
@@ -140,6 +136,33 @@ static int follow_mode(Operation *operation, Err *err) {
     return operation_read_config(operation, &report, err);
 }
 
+/* People switch branches in their worktree: it is the environment of the one that it is on. */
+static void follow_branch(Operation *operation, const char *branch) {
+    EnvironmentEntry *entry = &operation->entry;
+    if (!branch[0] || str_same(branch, entry->branch))
+        return;
+    operation_audit(operation, "", "branch",
+                    arena_printf(&operation->arena, "%s, was %s", branch, entry->branch));
+    entry->branch = branch;
+    operation->entry_changed = true;
+}
+
+/* What a worktree says of itself now. */
+static void follow_worktree(Operation *operation) {
+    Arena *arena = &operation->arena;
+    ComputeAccess *compute = operation->entry.compute;
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ComputeLook look = {0};
+    if (!compute || !str_same(compute->type, "local") ||
+        compute_look(&compute_local, &ask, arena, &look, NULL) < 0 || !look.stands)
+        return;
+    follow_branch(operation, look.branch);
+    if (!compute->root) { /* imported */
+        compute->root = look.root;
+        operation->entry_changed = true;
+    }
+}
+
 static int open_entry(Operation *operation, const Opening *opening, Err *err) {
     if (opening->found) {
         operation->version = opening->stored.version;
@@ -147,6 +170,7 @@ static int open_entry(Operation *operation, const Opening *opening, Err *err) {
         if (follow_mode(operation, err) < 0)
             return -1;
         renew_entry(operation);
+        follow_worktree(operation);
         return 0;
     }
     if (operation->ask.kind != OPERATION_CREATE && operation->ask.kind != OPERATION_PROVISION)

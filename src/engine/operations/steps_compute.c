@@ -3,7 +3,9 @@
  * of the machine that it made. */
 #include <string.h>
 
+#include "base/path.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "engine/operations/steps.h"
 #include "spec/digest.h"
 #include "spec/environment_name.h"
@@ -11,8 +13,8 @@
 /* Where worktrees are made: beside nothing of the project. */
 static const char *default_path(const Operation *operation, Arena *arena) {
     const Environment *environment = operation->environment;
-    return arena_printf(arena, "%s/worktrees/%s/%s", operation->engine->state_dir,
-                        environment->space, environment->slug);
+    AUTO_FREE char *dir = path_resolve(operation->engine->state_dir);
+    return arena_printf(arena, "%s/worktrees/%s/%s", dir, environment->space, environment->slug);
 }
 
 static const char *root_of_tree(Operation *operation) {

@@ -40,6 +40,31 @@ TEST(path_join_joins)
     joined("", "b", "b");
 }
 
+TEST(path_resolve_makes_one_of_all_ways_to_say_it)
+{
+    AUTO_FREE char *dir = realpath(test_dir(), NULL), *real = path_join(dir, "real");
+    AUTO_FREE char *link = path_join(dir, "link");
+    const struct {
+        const char *said, *is;
+    } rows[] = {{"", ""},
+                {"real", "/real"},
+                {"./link", "/real"},
+                {"link/a/b", "/real/a/b"},
+                {"link/../x", "/x"},
+                {"x//y/./z/", "/x/y/z"},
+                {"x/../y", "/y"},
+                {"real/.", "/real"}};
+    ASSERT(mkdir(real, 0700) == 0 && symlink(real, link) == 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_FREE char *said = xasprintf("%s/%s", dir, rows[i].said), *now = path_resolve(said);
+        AUTO_FREE char *is = xasprintf("%s%s", dir, rows[i].is);
+        CHECK_STR(now, is);
+    }
+    AUTO_FREE char *top = path_resolve("/.."), *relative = path_resolve("real");
+    CHECK_STR(top, "/");
+    CHECK_STR(relative, "real");
+}
+
 TEST(path_base_and_dir_take_it_apart)
 {
     static const struct {
