@@ -19,7 +19,11 @@ static const char add_script[] =
     "if [ -e \"$path/.gitmodules\" ]; then\n"
     "    git -C \"$path\" submodule update --init --recursive\n"
     "fi\n";
-static const char modules_script[] = "git -C \"$1\" submodule update --init --recursive\n";
+/* $1 path, then submodules. */
+static const char modules_script[] =
+    "path=$1\n"
+    "shift\n"
+    "git -C \"$path\" submodule update --init --recursive -- \"$@\"\n";
 
 typedef struct Add {
     const ComputeAsk *ask;
@@ -310,11 +314,29 @@ static ComputeCommand command_of(const Add *a) {
     return compute_script(add_script, words, a->arena);
 }
 
-static ComputeCommand modules_command(const Add *a) {
-    const char *path = a->ask->path, *words[] = {path, NULL};
+/* Of a worktree that stands: only submodules that are missing. In the others people may have gone
+ * on, and an update would take them back to the commit that is recorded. */
+static int modules_command(const Add *a, ComputeCommand *ret, Err *err) {
+    static const char *const status[] = {"submodule", "status", NULL};
+    const char *path = a->ask->path;
+    ToolDone done;
+    *ret = (ComputeCommand){.cwd = "/"};
     if (access(arena_printf(a->arena, "%s/.gitmodules", path), F_OK) < 0)
-        return (ComputeCommand){.cwd = "/"};
-    return compute_script(modules_script, words, a->arena);
+        return 0;
+    const GitAsk ask = {path, a->ask->env, status, NULL};
+    if (compute_git(&ask, a->arena, &done, err) < 0)
+        return -1;
+    const char **words = arena_alloc(a->arena, (done.out_n + 2) * sizeof(*words));
+    char *rest, *text = arena_strdup(a->arena, done.out);
+    size_t n = 0;
+    words[n++] = path;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (*line == '-') /* then its commit, a blank, its path */
+            words[n++] = line + strcspn(line, " ") + 1;
+    words[n] = NULL;
+    if (n > 1)
+        *ret = compute_script(modules_script, words, a->arena);
+    return 0;
 }
 
 int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
@@ -326,7 +348,10 @@ int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *
     if (!stands && (look_at_worktrees(&a, err) < 0 || look_at_refs(&a, err) < 0 ||
                     find_base(&a, err) < 0 || look_at_lfs(&a, err) < 0))
         return -1;
-    *ret = stands ? modules_command(&a) : command_of(&a);
+    if (!stands)
+        *ret = command_of(&a);
+    else if (modules_command(&a, ret, err) < 0)
+        return -1;
     ret->env = compute_git_env(ask->env, arena);
     return 0;
 }

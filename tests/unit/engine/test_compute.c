@@ -317,6 +317,9 @@ TEST(submodules_come_along)
     create(y); /* the worktree stands, what is missing is made up for */
     CHECK_STR(sh(y, "cat t/sub/d"), "deep");
     sh(y, "cd t/sub; echo more >>d; git commit -qam more");
+    const char *head = sh(y, "git -C t/sub rev-parse HEAD");
+    create(y); /* what people have done there stays */
+    CHECK_STR(sh(y, "git -C t/sub rev-parse HEAD"), head);
     ComputeLoss loss;
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
     CHECK_STR(loss.text, "1 changed file (sub), 1 commit that is on no branch and no remote");
