@@ -176,6 +176,8 @@ static int end(Cli *cli, const EnvRequest *request, const EnvTarget *env, const 
             cli_say("`thole env show %s` tells how it is", request->name);
         return EXIT_TROUBLE;
     }
+    if (outcome->error)
+        cli_say("%s", outcome->error);
     if (!env_as_json(cli))
         say_done(cli, request, env, drawn);
     return outcome->interrupted ? signal_code(outcome->interrupted) : EXIT_DONE;

@@ -401,7 +401,7 @@ def test_a_name_stands_before_the_words_of_store_and_hook_or_behind_them(shop):
     store("unset", "feat-y", "C")
     assert store("list", "feat-y").out == "" and store("list", "feat-x", "--reveal").lines == ["A=4"]
     shop.run("env", "hook", "feat-y", "db", "reset")
-    shop.run("env", "hook", "db", "reset", "feat-y")
+    assert "what was made from db is stale: `thole env refresh feat-y` makes it anew" in shop.run("env", "hook", "db", "reset", "feat-y").err
     assert shop.ledger().count("seed feat-y") == 3
 
 

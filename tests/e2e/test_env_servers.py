@@ -90,6 +90,16 @@ def test_two_creates_at_once(make_thole, servers):
     assert projects[0].ran("e1") == CREATED_HOOKS
 
 
+@pytest.mark.deadline(170)
+def test_sixteen_servers_create_one_at_once(make_thole):
+    """They take turns: one does it, the others find all done."""
+    projects = fleet(make_thole, SERVERS)
+    results = at_once(lambda project: project.run("create", "e1", code=None, timeout=150), projects)
+    assert [result.code for result in results] == [0] * SERVERS, [result for result in results if result.code]
+    projects[0].check_created("e1")
+    assert projects[0].ran("e1") == CREATED_HOOKS
+
+
 def test_one_server_deletes_while_another_creates(make_thole):
     """It waits for its turn, says whose, and comes after it."""
     words = config()

@@ -37,6 +37,7 @@ static int refuse_busy(const Environment *environment, Err *err) {
 }
 
 static int begin(Environment *environment, Operation *operation, Err *err) {
+    operation_trim_events(environment);
     operation->number = operation_next_number(environment, &operation->seq);
     if (operation_save_config(operation, err) < 0 || operation_keep(operation, err) < 0)
         return -1; /* operation.json is what makes it begun: last */

@@ -116,6 +116,7 @@ struct Operation {
     bool running;            /* the step's command */
     const Err *broken;       /* what it has printed is read although it has failed, with this */
     bool late;               /* ... for longer than it may */
+    const char *note;        /* told with its end, if that is well; NULL */
     const char *left;        /* of a delete by force: what could not be undone; NULL: nothing */
     Watcher watcher;         /* of a step that looks at others */
     bool watching;
@@ -218,7 +219,8 @@ bool operation_means(const Operation *operation, const LifecycleStep *step);
 /* The records of a step (NULL, or one that there is not: nothing) and of all that need it count no
  * more. */
 void operation_invalidate(Operation *operation, const char *name, const char *why);
-void operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why);
+/* Likewise of those that need it. True: some had been done. */
+bool operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why);
 
 /* ---- operation_walk.c ---- */
 void operation_next(Operation *operation); /* what is to be done now */

@@ -177,7 +177,7 @@ static void shrink(Operation *operation) {
     operation->message = NULL;
     operation->config = NULL;
     operation->manifest = NULL;
-    operation->left = NULL;
+    operation->left = operation->note = NULL;
 }
 
 Operation *operation_new_refused(Environment *environment, const OperationAsk *ask, int64_t number,
@@ -206,7 +206,8 @@ static void on_released(void *arg, const void *result, const Err *err) {
     operation->over = true;
     operation_leave(operation);
     operation_drop_ports(operation);
-    operation_tell(operation, told[operation->state], NULL,
+    operation_tell(operation, told[operation->state],
+                   operation->state == OPERATION_DONE ? operation->note : NULL,
                    operation->error[0] ? operation->error : NULL);
     sys_point("env-over");
     tidy(operation);

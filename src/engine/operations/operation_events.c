@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "data/json.h"
@@ -19,14 +20,23 @@ struct OperationEvents {
     char *line;
     size_t cap;
     Arena arena;
-    bool ended; /* the last event of its operation was read */
+    bool replaced; /* `file` is: what it has not comes from the new one */
+    bool ended;    /* the last event of its operation was read */
     LoopFn more;
     void *arg;
 };
 
+static int open_file(OperationEvents *events, Err *err) {
+    AUTO_FREE char *path = path_join(events->environment->dir, OPERATION_EVENTS);
+    events->file = fopen(path, "ae+");
+    if (!events->file)
+        return err_sys(err, errno, "open %s", path);
+    rewind(events->file);
+    return 0;
+}
+
 OperationEvents *operation_events_new(Environment *environment, const OperationEventAsk *ask,
                                       LoopFn more, void *arg, Err *err) {
-    AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS);
     OperationEvents *events = xcalloc(1, sizeof(*events));
     arena_init(&events->arena);
     list_init(&events->link);
@@ -34,12 +44,8 @@ OperationEvents *operation_events_new(Environment *environment, const OperationE
     events->ask = *ask;
     events->more = more;
     events->arg = arg;
-    events->file = fopen(path, "ae+");
-    if (!events->file) {
-        err_sys(err, errno, "open %s", path);
+    if (open_file(events, err) < 0)
         return operation_events_free(events);
-    }
-    rewind(events->file);
     list_append(&environment->readers, &events->link);
     return events;
 }
@@ -56,8 +62,8 @@ OperationEvents *operation_events_free(OperationEvents *events) {
     return NULL;
 }
 
-/* A whole line, for now; NULL: there is none. */
-static const char *next_line(OperationEvents *events, size_t *ret_size) {
+/* A whole line of the file, for now; NULL: there is none. */
+static const char *read_line(OperationEvents *events, size_t *ret_size) {
     long at = ftell(events->file);
     clearerr(events->file);
     ssize_t n = getline(&events->line, &events->cap, events->file);
@@ -68,6 +74,22 @@ static const char *next_line(OperationEvents *events, size_t *ret_size) {
     }
     fseek(events->file, at, SEEK_SET);
     return NULL;
+}
+
+/* What has been read is known by its seq. */
+static const char *next_line(OperationEvents *events, size_t *ret_size) {
+    Err err;
+    const char *line = events->file ? read_line(events, ret_size) : NULL;
+    if (line || !events->replaced || !events->environment)
+        return line;
+    events->replaced = false;
+    if (events->file)
+        fclose(events->file);
+    if (open_file(events, &err) < 0) {
+        log_warn("environment %s: %s", events->environment->slug, err.msg);
+        return NULL;
+    }
+    return read_line(events, ret_size);
 }
 
 static bool is_last(const Value *event) {
@@ -103,6 +125,7 @@ int operation_events_next(OperationEvents *events, EventLine *ret) {
         arena_reset(&events->arena);
         if (json_parse(line, size, &events->arena, &event, &err) < 0 || !is_wanted(events, event))
             continue;
+        events->ask.after = value_get_int(event, "seq", 0);
         *ret = (EventLine){.json = line, .size = size};
         return 1;
     }
@@ -113,6 +136,12 @@ void operation_readers_wake(const Environment *environment) {
     OperationEvents *events;
     LIST_FOREACH_SAFE (events, &environment->readers, link)
         events->more(events->arg);
+}
+
+void operation_readers_reopen(const Environment *environment) {
+    OperationEvents *events;
+    LIST_FOREACH (events, &environment->readers, link)
+        events->replaced = true;
 }
 
 void operation_readers_leave(Environment *environment) {

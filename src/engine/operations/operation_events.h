@@ -21,4 +21,6 @@ OperationEvents *operation_events_free(OperationEvents *events);
 int operation_events_next(OperationEvents *events, EventLine *ret);
 
 void operation_readers_wake(const Environment *environment);
+/* Another file is in the place of theirs, with newer events: they read on there. */
+void operation_readers_reopen(const Environment *environment);
 void operation_readers_leave(Environment *environment); /* nothing more comes */

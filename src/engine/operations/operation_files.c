@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -215,6 +216,30 @@ void operation_tell(Operation *operation, EventStatus status, const char *messag
     sys_point("env-told");
     operation_readers_wake(environment);
     environment_touch(environment);
+}
+
+/* The newer half, from a whole line on. */
+static int keep_newest(const char *path, Err *err) {
+    AUTO_FREE char *text = NULL;
+    size_t size;
+    if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
+        return -1;
+    size_t kept = size < MAX_EVENTS_BYTES / 2 ? size : MAX_EVENTS_BYTES / 2;
+    const char *from = memchr(text + size - kept, '\n', kept);
+    from = from ? from + 1 : text;
+    return file_write_atomic(path, from, (size_t)(text + size - from), 0600, false, err);
+}
+
+void operation_trim_events(const Environment *environment) {
+    AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS);
+    struct stat st;
+    Err err;
+    if (stat(path, &st) < 0 || st.st_size <= MAX_EVENTS_BYTES)
+        return;
+    if (keep_newest(path, &err) < 0)
+        log_warn("environment %s: %s", environment->slug, err.msg);
+    else
+        operation_readers_reopen(environment);
 }
 
 /* ---- what a server before has told ---- */

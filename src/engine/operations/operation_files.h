@@ -6,6 +6,7 @@
  *   next.json       likewise: a delete that waits for the end of the other
  *   config.json     what the config file has said last, resolved
  *   events.jsonl    what happened to the steps, an event a line; the operations one after the other
+ *                   (beyond MAX_EVENTS_BYTES the older half goes)
  *
  * Beside them the backend's runs/. */
 #pragma once
@@ -37,6 +38,8 @@ MUST int operation_read_config(Operation *operation, Report *report, Err *err);
 /* For those that come after it: operation_config.c. */
 MUST int operation_save_config(const Operation *operation, Err *err);
 
+/* Before another begins: the file stays within its bounds. Who reads it loses nothing. */
+void operation_trim_events(const Environment *environment);
 /* The number of the next operation: greater than that of all that events tell of. *ret_seq: the
  * number of the last event. */
 int64_t operation_next_number(const Environment *environment, int64_t *ret_seq);

@@ -46,12 +46,17 @@ static void invalidate(Operation *operation, uint32_t i, const char *why) {
     forget_record(operation, operation->lifecycle.at[i].name, why);
 }
 
-void operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why) {
+bool operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why) {
+    bool any = false;
     uint32_t *dependants =
         arena_alloc(&operation->arena, (operation->lifecycle.n + 1) * sizeof(*dependants));
     uint32_t n = lifecycle_dependants(&operation->lifecycle, step, dependants);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         invalidate(operation, dependants[i], why);
+        any |= entry_checkpoint(&operation->entry, operation->lifecycle.at[dependants[i]].name) !=
+               NULL;
+    }
+    return any;
 }
 
 void operation_invalidate(Operation *operation, const char *name, const char *why) {

@@ -41,7 +41,10 @@ static void on_renewed(void *arg, const void *result, const Err *err) {
     operation->renewal = NULL;
     if (err)
         log_warn("environment %s: its lease: %s", operation->environment->slug, err->msg);
-    arm_renew(operation);
+    if (err && err->kind == ERR_CONFLICT) /* the other may be doing the same by now */
+        operation_stop_run(operation);
+    else
+        arm_renew(operation);
 }
 
 static void on_renew(void *arg) {

@@ -332,8 +332,11 @@ static void note_reset(Operation *operation, const LifecycleStep *step) {
         now.outputs = operation->produced;
         operation_set_checkpoint(operation, &now);
     }
-    if (i != UINT32_MAX)
-        operation_invalidate_dependants(operation, i, step->name);
+    if (i != UINT32_MAX && operation_invalidate_dependants(operation, i, step->name))
+        operation->note = arena_printf(&operation->arena,
+                                       "what was made from %s is stale: `thole env refresh %s` "
+                                       "makes it anew",
+                                       step->service, operation->entry.name);
 }
 
 void operation_step_ended(Operation *operation, const Err *err) {

@@ -2,12 +2,15 @@
 /* Operations on a store that goes away, and that somebody else has: scripted, with the fake
  * backend, on an attached worktree. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/limits.h"
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/environments/environments_inside.h"
 #include "engine/compute/tool.h"
+#include "engine/operations/operation_events.h"
 #include "store/mem/mem.h"
 #include "unit/engine/scene.h"
 
@@ -374,6 +377,75 @@ TEST(who_has_lost_its_lease_writes_nothing)
     CHECK_EQ(after.version, before.version);
     CHECK_EQ(after.entry.audit.n, before.entry.audit.n);
     CHECK_EQ(fake_starts(play->scene->backend, environment->task, "runner_deploy"), 0);
+    play_free(play);
+}
+
+/* Nor does what it has started run on, beside what the other starts. */
+TEST(who_has_lost_its_lease_ends_its_hook)
+{
+    static const FakeScript runs_on = {.life_ms = -1};
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    EnvironmentLease own = environment->operation->lease;
+    ASSERT(store_environment_release(play->shaky.inner, &own, &play->scene->err) == 0);
+    (void)take_lease(play, "elsewhere:/state");
+    CHECK_EQ(fake_running(play->scene->backend), 1);
+    loop_advance(play->scene->loop, ENVIRONMENT_LEASE_MS);
+    CHECK_EQ(fake_running(play->scene->backend), 0);
+    CHECK_EQ(environment->operation->state, OPERATION_FAILED);
+    CHECK_HAS(environment->operation->error, "its lease is over");
+    play_free(play);
+}
+
+static void no_more(void *arg) {
+}
+
+/* Reads what there is: each event once, in order. */
+static int64_t read_on(OperationEvents *events, int64_t last) {
+    EventLine line;
+    Arena arena;
+    arena_init(&arena);
+    while (operation_events_next(events, &line) > 0) {
+        const Value *event;
+        Err err;
+        ASSERT(json_parse(line.json, line.size, &arena, &event, &err) == 0);
+        CHECK_EQ(value_get_int(event, "seq", 0), last + 1);
+        last = value_get_int(event, "seq", 0);
+    }
+    arena_deinit(&arena);
+    return last;
+}
+
+TEST(events_stay_within_bounds_and_who_follows_them_misses_none)
+{
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    AUTO_FREE char *path = path_join(environment->dir, "events.jsonl");
+    char line[200];
+    struct stat st;
+    loop_advance(play->scene->loop, 1000);
+    OperationEvents *events = operation_events_new(
+        environment, &(OperationEventAsk){.follow = true}, no_more, NULL, &play->scene->err);
+    ASSERT(events);
+    int64_t seq = environment->operation->seq, last = read_on(events, 0);
+    CHECK_EQ(last, seq);
+    Buf more;
+    buf_init(&more, 4 << 20);
+    while (more.n < MAX_EVENTS_BYTES) {
+        snprintf(line, sizeof(line), "{\"seq\":%lld,\"operation\":1}\n", (long long)++seq);
+        buf_puts(&more, line);
+    }
+    ASSERT(file_append(path, more.p, more.n, 0600, &play->scene->err) == 0);
+    buf_deinit(&more);
+    environment = ask(play, OPERATION_REFRESH);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(environment->operation->number, 2);
+    CHECK(environment->operation->seq > seq);
+    CHECK(stat(path, &st) == 0 && st.st_size < MAX_EVENTS_BYTES / 2 + 8192);
+    CHECK_EQ(read_on(events, last), environment->operation->seq);
+    operation_events_free(events);
     play_free(play);
 }
 
