@@ -167,9 +167,13 @@ static int make_dir(const char *path, Err *err) {
     return err_sys(err, errno, "make %s", path);
 }
 
+/* One that is empty was written when the disk was full. */
 static int make_ignore(const char *root, Err *err) {
     AUTO_FREE char *path = path_join(root, ".gitignore");
-    return access(path, F_OK) == 0 ? 0 : file_write(path, "*\n", 2, 0644, err);
+    struct stat st;
+    if (lstat(path, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > 0))
+        return 0;
+    return file_write_atomic(path, "*\n", 2, 0644, false, err);
 }
 
 /* Anything but a link is somebody else's, and stays. */
@@ -316,7 +320,7 @@ static void remove_root(const char *root) {
     AUTO_FREE char *aside = xasprintf("%s/.gitignore", root);
     AUTO_FREE char *text = NULL;
     size_t size;
-    if (file_read(aside, 16, &text, &size, NULL) < 0 || strcmp(text, "*\n") != 0)
+    if (file_read(aside, 16, &text, &size, NULL) < 0 || (size && strcmp(text, "*\n") != 0))
         return;
     (void)sys_unlinkat(AT_FDCWD, aside, 0);
     if (rmdir(root) < 0 && errno == ENOTEMPTY) /* something else is in it */

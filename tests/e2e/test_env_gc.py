@@ -66,7 +66,8 @@ def test_all_of_one_that_the_store_has_forgotten(shop):
     tree = shop.worktree()
     forget(shop, "feat-x")
     found = orphans(shop)
-    assert set(found) == {("worktree", "feat-x"), ("directory", "feat-x"), ("ports", "feat-x")}, found
+    [session] = [path.name for path in (shop.thole.state / "sessions").iterdir() if str(tree) in (path / "session.json").read_text()]
+    assert set(found) == {("worktree", "feat-x"), ("directory", "feat-x"), ("session", session), ("ports", "feat-x")}, found
     assert all(orphan["removable"] for orphan in found.values()), found
     assert found["worktree", "feat-x"]["path"] == str(tree) and "ports 6" in found["ports", "feat-x"]["why"]
     shop.thole.run("env", "gc", "-y")
@@ -133,7 +134,7 @@ def test_another_project_is_none_of_ours(shop):
     forget(shop, "lion")
     assert not orphans(shop)
     theirs = shop.thole.run("env", "gc", "--dry-run", "-o", "json", cwd=project).json()
-    assert {orphan["kind"] for orphan in theirs} == {"worktree", "directory", "ports"}
+    assert {orphan["kind"] for orphan in theirs} == {"worktree", "directory", "session", "ports"}
     remove(shop, "worktree", "lion", 404)
     assert pathlib.Path(theirs[0]["path"]).exists()
 

@@ -167,6 +167,26 @@ def test_what_is_stopped_stays_stopped_until_it_is_started(thole):
     assert ask(port)
 
 
+def test_of_one_that_was_stopped_nothing_is_left_once_it_is_deleted(thole):
+    project(thole, services={"web": page()})
+    thole.run("env", "create", "feat-x")
+    sessions = thole.state / "sessions"
+    assert list(sessions.iterdir()), "its services have logs"
+    thole.run("env", "stop", "feat-x")
+    thole.run("env", "delete", "feat-x")
+    assert not list(sessions.iterdir())
+
+
+def test_a_tree_goes_with_all_that_runs_in_it(thole):
+    """Also what was started there under another name, or of another file."""
+    project(thole, services={"web": page()})
+    thole.run("env", "create", "feat-x")
+    other = thole.file("more.yaml", '{"version": 1, "services": {"more": {"command": "exec sleep 1000"}}}', project=worktree(thole, "feat-x"))
+    thole.run("--file", other.name, "--session", "other", "up", "-d", cwd=other.parent)
+    thole.run("env", "delete", "feat-x", "--force")
+    assert not thole.pins() and not list((thole.state / "sessions").iterdir())
+
+
 def test_create_again_starts_the_services_and_nothing_else(thole):
     project(thole, services={"web": page("K", env={"K": "{{provisioner.db.K}}"})},
             provisioner={"before": "echo before >> $LEDGER", "services": {"db": {"outputs": ["K"], "seed": "echo seed >> $LEDGER; echo K=v"}}},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """To delete an environment: nothing that matters is lost, nothing that could not be undone is forgotten."""
 
+import shutil
 import textwrap
 
 import environment_api as environments
@@ -79,6 +80,29 @@ def test_it_is_undone_in_reverse(thole):
     create(thole)
     (thole.project / "may-go").touch()
     assert steps(thole.run("env", "delete", "feat-x")) == ["check_loss", "destroy_core_mail", "destroy_core_db", "destroy_compute", "cleanup_env", "remove_state"]
+
+
+def test_a_worktree_that_is_gone_keeps_nobody_from_deleting(thole):
+    """What is undone where it was is undone where the project is."""
+    project(thole, """\
+        version: 1
+        name: shop
+        services: {web: {path: .}}
+        runner: {deploy: echo it >> deployed, destroy: pwd >> ledger}
+        """)
+    shutil.rmtree(create(thole))
+    thole.run("env", "delete", "feat-x")
+    assert (thole.project / "ledger").read_text() == f"{thole.project}\n"
+    assert environments.items(thole) == []
+
+
+def test_what_sessions_keep_in_a_worktree_is_no_work(thole):
+    """As after a disk that was full when they said so to git."""
+    project(thole, HOOKED)
+    (thole.project / "may-go").touch()
+    (create(thole) / ".thole").mkdir()
+    (environments.tree(thole, "feat-x") / ".thole/.gitignore").touch()
+    thole.run("env", "delete", "feat-x")
 
 
 def test_a_config_that_is_broken_since_keeps_nobody_from_deleting(thole):

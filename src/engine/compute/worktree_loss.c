@@ -42,9 +42,14 @@ static void take_own(Loss *l) {
     qsort(l->own.at, l->own.n, sizeof(*l->own.at), by_text);
 }
 
+/* What sessions keep in a project: it says itself that git is not to see it, once it is whole. */
+static bool is_in_state(const char *path) {
+    return str_starts(path, ".thole/") || strstr(path, "/.thole/");
+}
+
 /* We have written it, or would have if we had not been killed. */
 static bool is_own(const Loss *l, const char *path) {
-    return beside_is_name(path_base(path)) ||
+    return beside_is_name(path_base(path)) || is_in_state(path) ||
            (l->own.n > 0 && bsearch(&path, l->own.at, l->own.n, sizeof(*l->own.at), by_text));
 }
 

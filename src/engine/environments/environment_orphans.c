@@ -11,9 +11,9 @@
 #include "spec/environment_name.h"
 
 static const char *const kind_names[ORPHAN_KINDS] = {
-    [ORPHAN_WORKTREE] = "worktree", [ORPHAN_DIRECTORY] = "directory",
-    [ORPHAN_COMPOSE] = "compose",   [ORPHAN_PORTS] = "ports",
-    [ORPHAN_EXPIRED] = "expired",   [ORPHAN_LEFTOVER] = "leftover"};
+    [ORPHAN_WORKTREE] = "worktree", [ORPHAN_DIRECTORY] = "directory", [ORPHAN_SESSION] = "session",
+    [ORPHAN_COMPOSE] = "compose",   [ORPHAN_PORTS] = "ports",         [ORPHAN_EXPIRED] = "expired",
+    [ORPHAN_LEFTOVER] = "leftover"};
 
 const char *orphan_kind_name(OrphanKind kind) {
     return kind_names[kind];
@@ -41,6 +41,7 @@ static OrphanSearch *search_new(Engine *engine, const char *project, Arena *aren
         .arena = arena,
         .project = arena_strdup(arena, project),
         .root = arena_strdup(arena, root),
+        .state_dir = engine->state_dir,
         .worktrees = arena_printf(arena, "%s/worktrees/%s", engine->state_dir, space),
         .environments = arena_printf(arena, "%s/environments/%s", engine->state_dir, space),
         .env = &operation_server_setup(arena)->env,
@@ -84,6 +85,7 @@ static int do_find(Blocking *blocking, Err *err) {
     blocking->result_size = sizeof(search->found);
     orphan_search_worktrees(search);
     orphan_search_directories(search);
+    orphan_search_sessions(search);
     orphan_search_compose(search);
     orphan_search_environments(search);
     return 0;

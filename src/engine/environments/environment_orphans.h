@@ -9,6 +9,7 @@
 typedef enum OrphanKind {
     ORPHAN_WORKTREE,  /* below <state>/worktrees/<project>/, of no environment; or git's record */
     ORPHAN_DIRECTORY, /* <state>/environments/<project>/<name>/ likewise */
+    ORPHAN_SESSION,   /* a session of such a worktree that is down; path: where its file was */
     ORPHAN_COMPOSE,   /* a compose project of such a worktree */
     ORPHAN_PORTS,     /* a block of ports of no environment */
     ORPHAN_EXPIRED,   /* an environment whose `expires` has passed */
@@ -37,7 +38,7 @@ Op *environment_orphans_find(Engine *engine, const char *project, OpFn fn, void 
 /* Those of them that are, and blocks of ports; likewise. */
 Op *environment_orphans_judge(Engine *engine, const char *project, const EnvironmentOrphans *found,
                               OpFn fn, void *arg);
-/* Of the first four kinds. The others are removed by the operation delete. ERR_CONFLICT: it is an
+/* Of the first five kinds. The others are removed by the operation delete. ERR_CONFLICT: it is an
  * environment's by now. No result. */
 Op *environment_orphan_remove(Engine *engine, const char *project, const EnvironmentOrphan *orphan,
                               OpFn fn, void *arg);

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/compute/compute_inside.h"
+#include "engine/sessions/stopped.h"
 #include "plan/lifecycle.h"
 #include "plan/port_block.h"
 
@@ -160,6 +161,29 @@ void orphan_search_directories(OrphanSearch *search) {
     each_entry(search, search->environments, see_directory);
 }
 
+/* ---- sessions ---- */
+
+void orphan_search_sessions(OrphanSearch *search) {
+    StoppedList list;
+    stopped_list(search->state_dir, search->arena, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        AUTO_FREE char *dir = path_dir(list.at[i].file);
+        if (path_below(dir, search->worktrees) && !orphan_has_tree(search, dir))
+            orphan_found(search,
+                         &(EnvironmentOrphan){ORPHAN_SESSION, list.at[i].slug,
+                                              arena_strdup(search->arena, dir),
+                                              "logs of services of one that is no more", true});
+    }
+}
+
+/* It may have come up again. */
+static int remove_session(const OrphanSearch *search, const EnvironmentOrphan *orphan, Err *err) {
+    StoppedSession session;
+    if (stopped_find(search->state_dir, orphan->name, search->arena, &session) < 0)
+        return err_set(err, ERR_CONFLICT, "session %s is not down any more", orphan->name);
+    return stopped_purge(search->state_dir, orphan->name, err);
+}
+
 /* ---- environments ---- */
 
 static void see_expired(OrphanSearch *search, const OrphanOwner *owner) {
@@ -203,6 +227,7 @@ static bool is_owned(const OrphanSearch *search, const EnvironmentOrphan *orphan
     switch (orphan->kind) {
     case ORPHAN_WORKTREE: return has_path(search, orphan->path) || has_slug(search, orphan->name);
     case ORPHAN_DIRECTORY: return has_slug(search, orphan->name);
+    case ORPHAN_SESSION:
     case ORPHAN_COMPOSE: return orphan_has_tree(search, orphan->path);
     case ORPHAN_PORTS:
     case ORPHAN_EXPIRED:
@@ -264,6 +289,7 @@ int orphan_search_remove(const OrphanSearch *search, const EnvironmentOrphan *or
     switch (orphan->kind) {
     case ORPHAN_WORKTREE: return remove_worktree(search, orphan, err);
     case ORPHAN_DIRECTORY: return path_remove_tree(orphan->path, err);
+    case ORPHAN_SESSION: return remove_session(search, orphan, err);
     case ORPHAN_COMPOSE: return orphan_remove_compose(search, orphan->name, err);
     case ORPHAN_PORTS:
     case ORPHAN_EXPIRED:

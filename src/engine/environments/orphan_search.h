@@ -18,7 +18,8 @@ typedef struct OrphanOwner {
 
 typedef struct OrphanSearch {
     Arena *arena;
-    const char *project, *root;           /* config file, its directory */
+    const char *project, *root; /* config file, its directory */
+    const char *state_dir;
     const char *worktrees, *environments; /* where those of the project are */
     const char *config_name;              /* of the project; NULL: its config is not valid */
     const StrMap *env;
@@ -32,6 +33,7 @@ typedef struct OrphanSearch {
 /* ---- orphan_search.c: each adds to `found` what no `own` has ---- */
 void orphan_search_worktrees(OrphanSearch *search);
 void orphan_search_directories(OrphanSearch *search);
+void orphan_search_sessions(OrphanSearch *search);
 void orphan_search_environments(OrphanSearch *search); /* expired, leftover */
 void orphan_search_judge(OrphanSearch *search);        /* of `found` to `judged` */
 void orphan_search_ports(OrphanSearch *search, const PortBlocksTaken *blocks); /* to `judged` */
@@ -44,7 +46,7 @@ void orphan_search_compose(OrphanSearch *search);
 MUST int orphan_remove_compose(const OrphanSearch *search, const char *name, Err *err);
 
 /* ---- orphan_search.c ---- */
-/* Worktrees, directories, compose projects. */
+/* Worktrees, directories, sessions, compose projects. */
 MUST int orphan_search_remove(const OrphanSearch *search, const EnvironmentOrphan *orphan,
                               Err *err);
 /* The directory is in the worktree of an environment, or where that will be. */

@@ -106,9 +106,12 @@ StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
 
 /* ---- what it is made from ---- */
 
-/* Where it runs: files that it names are there. */
+/* Where it runs: files that it names are there. What it undoes may outlive the worktree, which
+ * people have removed, or which never came to be: then it runs where the project is. */
 static const char *directory_of(const Operation *operation, const LifecycleStep *step) {
-    return step->place == HOOK_COMPUTE ? entry_root(&operation->entry) : root_of(operation);
+    const char *tree = entry_root(&operation->entry);
+    bool gone = step->phase == LIFECYCLE_DESTROY && access(tree, F_OK) < 0;
+    return step->place == HOOK_COMPUTE && !gone ? tree : root_of(operation);
 }
 
 /* A word of the script that is a file: its bytes count, too. */

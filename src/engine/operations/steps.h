@@ -23,5 +23,7 @@ MUST int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnv
                          Arena *arena, Err *err);
 /* steps_services.c */
 extern const StepDoer start_services_doer, stop_services_doer;
+/* What sessions that are down have left, with the logs of what they ran. */
+MUST int steps_purge_sessions(const Operation *operation, Err *err);
 /* steps_state.c */
 extern const StepDoer remove_state_doer;

@@ -269,7 +269,7 @@ static int cleanup(Operation *operation, Arena *arena, StepActed *ret, Err *err)
         files = operation_own_files(operation, arena);
     for (size_t i = 0; i < files.n && r == 0; i++)
         r = put(operation, &(ComputeFile){.path = files.at[i]}, err);
-    return r;
+    return r < 0 ? r : steps_purge_sessions(operation, err);
 }
 
 const StepDoer cleanup_env_doer = {.act = cleanup};

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/operations/steps.h"
 #include "engine/sessions/session_environment.h"
 #include "engine/sessions/reload.h"
+#include "engine/sessions/stopped.h"
 #include "engine/targets/target.h"
 #include "spec/digest.h"
 
@@ -223,6 +225,27 @@ const StepDoer start_services_doer = {.look = look, .look_on_loop = look_on_loop
 
 /* ---- stop ---- */
 
+/* Of a tree that goes every session, whatever its name or its file; else that of its services. */
+static bool goes_whole(const Operation *operation) {
+    return operation->ask.kind == OPERATION_DELETE && !operation->ask.keep_worktree &&
+           operation->entry.compute && operation->entry.compute->managed;
+}
+
+/* That of which they are, or all are below. Returns owned. */
+static char *place_of_sessions(const Operation *operation) {
+    return goes_whole(operation) ? xstrdup(entry_path(&operation->entry)) : file_of(operation);
+}
+
+/* The next one that is to end; NULL: none is left. */
+static Session *next_session(const Operation *operation) {
+    AUTO_FREE char *where = place_of_sessions(operation);
+    Session *session;
+    LIST_FOREACH (session, &operation->engine->sessions, link)
+        if (path_below(session->config->file, where) && (goes_whole(operation) || !session->name))
+            return session;
+    return NULL;
+}
+
 /* Why one of its targets could not be stopped; NULL: all may be yet. */
 static const char *survivor(const Session *session) {
     for (size_t i = 0; i < session->graph.n; i++)
@@ -233,11 +256,11 @@ static const char *survivor(const Session *session) {
 
 static void on_gone(void *arg) {
     Operation *operation = arg;
-    const Session *session = session_of_operation(operation);
-    const char *why = session ? survivor(session) : NULL;
     Err err;
     if (!shows(operation))
         return;
+    Session *session = next_session(operation);
+    const char *why = session ? survivor(session) : NULL;
     if (!session) {
         end(operation, NULL);
     } else if (operation->canceled) {
@@ -246,11 +269,35 @@ static void on_gone(void *arg) {
     } else if (why) {
         err_set(&err, ERR_DENIED, "%s", why);
         end(operation, &err);
+    } else if (!session->deleting) {
+        session_delete(session, -1, operation->ask.kind == OPERATION_DELETE);
     }
 }
 
+/* Of those that are down already something may linger: they come up once more to end it. Files of
+ * the others are removed by cleanup_env. */
+static void take_those_down(const Operation *operation) {
+    Engine *engine = operation->engine;
+    AUTO_FREE char *where = place_of_sessions(operation);
+    Arena arena;
+    StoppedList list;
+    Err err;
+    arena_init(&arena);
+    stopped_list(engine->state_dir, &arena, &list);
+    for (size_t i = 0; i < list.n; i++)
+        if (!path_below(list.at[i].file, where))
+            continue;
+        else if (!list.at[i].helpers)
+            engine_forget_ports(engine, list.at[i].file, list.at[i].name);
+        else if (session_purge_down(engine, list.at[i].slug, &err) < 0)
+            log_warn("%s: %s", list.at[i].slug, err.msg);
+    arena_deinit(&arena);
+}
+
 static void begin_stop(Operation *operation) {
-    Session *session = session_of_operation(operation);
+    if (operation->ask.kind == OPERATION_DELETE)
+        take_those_down(operation);
+    Session *session = next_session(operation);
     if (!session) {
         operation_step_ended(operation, NULL);
         return;
@@ -260,3 +307,8 @@ static void begin_stop(Operation *operation) {
 }
 
 const StepDoer stop_services_doer = {.begin = begin_stop};
+
+int steps_purge_sessions(const Operation *operation, Err *err) {
+    AUTO_FREE char *where = place_of_sessions(operation);
+    return stopped_purge_below(operation->engine->state_dir, where, err);
+}

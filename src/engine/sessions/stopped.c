@@ -136,3 +136,16 @@ int stopped_purge(const char *state_dir, const char *slug, Err *err) {
     AUTO_FREE char *path = path_join(sessions, slug);
     return path_remove_tree(path, err);
 }
+
+int stopped_purge_below(const char *state_dir, const char *path, Err *err) {
+    Arena arena;
+    StoppedList list;
+    int r = 0;
+    arena_init(&arena);
+    stopped_list(state_dir, &arena, &list);
+    for (size_t i = 0; i < list.n && r == 0; i++)
+        if (path_below(list.at[i].file, path))
+            r = stopped_purge(state_dir, list.at[i].slug, err);
+    arena_deinit(&arena);
+    return r;
+}

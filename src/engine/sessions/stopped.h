@@ -29,5 +29,7 @@ MUST int stopped_find(const char *state_dir, const char *slug, Arena *arena, Sto
 void stopped_encode(const StoppedSession *session, JsonWriter *out);
 /* Removes its files, and the state file of its project. */
 MUST int stopped_purge(const char *state_dir, const char *slug, Err *err);
+/* Likewise all whose config file is `path`, or lies below it. */
+MUST int stopped_purge_below(const char *state_dir, const char *path, Err *err);
 /* Could this be the name of a session? (A name from outside never leaves the directory.) */
 bool is_slug(const char *text);

@@ -349,6 +349,19 @@ TEST(remove_takes_what_was_made_and_nothing_else)
     desk_free(desk);
 }
 
+TEST(what_keeps_it_out_of_git_is_written_again_if_the_disk_was_full)
+{
+    Desk *desk = desk_new();
+    ASSERT(save(desk) == 0);
+    put(desk, ".gitignore", "");
+    ASSERT(save(desk) == 0);
+    CHECK_STR(get(desk, ".gitignore"), "*\n");
+    put(desk, ".gitignore", "");
+    ASSERT(state_remove(desk->dir, &desk->err) == 0);
+    CHECK(access(desk->dir, F_OK) < 0);
+    desk_free(desk);
+}
+
 TEST(a_further_session_has_a_directory_below)
 {
     Desk *desk = desk_new();
