@@ -52,8 +52,6 @@ static void hang_up(Follow *f) {
 }
 
 static void listen_to(Follow *f, const EnvEvent *event) {
-    if (!env_report_listens(f->ask->report))
-        return;
     if (f->step && strcmp(f->step, event->step) == 0 && f->run == event->run)
         return;
     hang_up(f);

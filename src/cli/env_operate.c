@@ -125,11 +125,8 @@ static int signal_code(int number) {
 }
 
 static int leave(const EnvRequest *request, const EnvOutcome *outcome) {
-    if (outcome->interrupted != SIGHUP && request->apart)
+    if (outcome->interrupted != SIGHUP)
         cli_say("%s %s goes on; the same command looks on again", request->verb, request->name);
-    else if (outcome->interrupted != SIGHUP)
-        cli_say("%s %s goes on; `thole env show %s` tells how far it is", request->verb,
-                request->name, request->name);
     return signal_code(outcome->interrupted);
 }
 

@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/env.h"
 #include "cli/plain.h"
+#include "data/json.h"
 
 enum { PAUSE_MS = 60, TICK_MS = 1000, FRAME_BYTES = 256 * 1024, WIDTH = 80, HEIGHT = 24 };
+enum { OUTPUT_BYTES = 6 * MAX_LOG_LINE + 1024 }; /* each byte escaped: "\u0000" */
 
 static ReportForm form_of(Cli *cli, const Github *github) {
     const char *terminal = getenv("TERM");
@@ -37,10 +40,6 @@ void env_report_deinit(EnvReport *report) {
 
 bool env_report_expects(const EnvReport *report) {
     return report->form == REPORT_TREE;
-}
-
-bool env_report_listens(const EnvReport *report) {
-    return report->form != REPORT_JSON;
 }
 
 void env_report_expect(EnvReport *report, const Value *steps, const char *phases) {
@@ -150,6 +149,29 @@ void env_report_event(EnvReport *report, const EnvEvent *event, const char *json
     }
 }
 
+/* Like an event; it has no seq, since the log of its run has it, not they. */
+static void put_output(const LogEntry *entry) {
+    static const char *const streams[] = {[LOG_OUT] = "out", [LOG_ERR] = "err"};
+    Buf buf;
+    JsonWriter out;
+    if (entry->stream != LOG_OUT && entry->stream != LOG_ERR)
+        return;
+    buf_init(&buf, OUTPUT_BYTES);
+    json_writer_init(&out, &buf);
+    json_object_begin(&out);
+    json_kv_string(&out, "time", entry->time);
+    json_kv_string(&out, "step", entry->target);
+    json_kv_int(&out, "run", entry->run);
+    json_kv_string(&out, "status", "output");
+    json_kv_string(&out, "stream", streams[entry->stream]);
+    json_key(&out, "line");
+    json_stringn(&out, entry->bytes, entry->size);
+    json_object_end(&out);
+    puts(buf_cstr(&buf));
+    fflush(stdout);
+    buf_deinit(&buf);
+}
+
 void env_report_line(EnvReport *report, const LogEntry *entry) {
     switch (report->form) {
     case REPORT_TREE:
@@ -162,7 +184,7 @@ void env_report_line(EnvReport *report, const LogEntry *entry) {
         fwrite(entry->bytes, 1, entry->size, stdout);
         putchar('\n');
         return;
-    case REPORT_JSON: return;
+    case REPORT_JSON: put_output(entry); return;
     }
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How an operation on an environment is told while it goes on: as a tree on a terminal, as plain
  * lines elsewhere ("create feat-x: seed_db ✓ 1.2s"), with groups and annotations in GitHub Actions,
- * or, with --json, as the events themselves, one a line, on stdout. All but the last two is talk,
- * on stderr. */
+ * or, with --json, as the events themselves, one a line, and what hooks write between them, on
+ * stdout. All but the last two is talk, on stderr. */
 #pragma once
 
 #include "cli/env_event.h"
@@ -30,9 +30,8 @@ typedef struct EnvReport {
 
 void env_report_init(EnvReport *report, Cli *cli, const char *title);
 void env_report_deinit(EnvReport *report);
-/* Does it want the steps that there are (env_report_expect), and what hooks write? */
+/* Does it want the steps that there are (env_report_expect)? */
 bool env_report_expects(const EnvReport *report);
-bool env_report_listens(const EnvReport *report);
 void env_report_expect(EnvReport *report, const Value *steps, const char *phases);
 /* json: the event as it came. */
 void env_report_event(EnvReport *report, const EnvEvent *event, const char *json, size_t size);

@@ -84,9 +84,14 @@ def test_a_dry_run_does_nothing(shop):
     assert plan["seed_db"] == "skip" and plan["write_manifest"] in ("verify", "skip")
 
 
-def test_json_is_each_event_as_it_came_and_nothing_else(shop):
+def test_json_is_each_event_as_it_came_with_what_hooks_write_between_them(shop):
     result = create(shop, "feat-x", "--json")
-    events = [json.loads(line) for line in result.lines]
+    told = [json.loads(line) for line in result.lines]
+    events = [event for event in told if event["status"] != "output"]
+    of_seed = [event for event in told if event.get("step") == "seed_db"]
+    assert [event["status"] for event in of_seed] == ["started", "streaming", "output", "output", "completed"]
+    assert {(line["run"], line["stream"], line["line"]) for line in of_seed[2:4]} == {(1, "err", "copying tables"), (1, "out", "DATABASE_URL=********")}
+    assert all(event["time"] for event in told) and not any("seq" in event for event in told if event["status"] == "output")
     assert [event["seq"] for event in events] == sorted({event["seq"] for event in events}) and result.err == ""
     assert events[-1]["status"] == "done" and "step" not in events[-1]
     assert {"started", "streaming", "completed"} == {event["status"] for event in events if event.get("step") == "seed_db"}
@@ -212,8 +217,46 @@ def test_a_second_interrupt_leaves_it_alone(shop):
     live.wait_for("leaves it alone", stream=2)
     live.signal(signal.SIGINT)
     assert live.wait() == 130
-    assert live.err.splitlines()[-1] == "thole: create feat-x goes on; `thole env show feat-x` tells how far it is"
+    assert live.err.splitlines()[-1] == "thole: create feat-x goes on; the same command looks on again"
     (shop.project / "go").touch()
+
+
+def test_the_same_words_again_look_on_and_others_do_not(shop):
+    shop.config(config(seed="echo here >&2; until test -e go; do sleep 0.02; done" + SEED))
+    live = shop.popen("env", "create", "feat-x")
+    live.wait_for(r"^seed_db \| here", stream=2)
+    again = shop.popen("env", "create", "feat-x")
+    again.wait_for(r"^seed_db \| here", stream=2)
+    other = create(shop, "feat-x", "--no-cache", code=3)
+    assert "environment 'feat-x' is busy: create, at seed_db" in other.err
+    (shop.project / "go").touch()
+    assert (live.wait(), again.wait()) == (0, 0)
+    assert steps_told(again.err) == steps_told(live.err) and len(shop.ledger()) == 1
+
+
+def test_a_delete_during_a_create_tells_of_itself_alone(shop):
+    shop.config(config(seed="echo here >&2; exec sleep 1000"))
+    live = shop.popen("env", "create", "feat-x")
+    live.wait_for(r"^seed_db \| here", stream=2)
+    deleted = shop.run("env", "delete", "feat-x")
+    told = dict(steps_told(deleted.err, "delete feat-x"))
+    assert set(told.values()) == {"✓"} and told["remove_state"] == "✓" and "seed_db" not in deleted.err, deleted.err
+    assert deleted.err.splitlines()[-1] == "thole: feat-x is gone"
+    assert live.wait() == 1 and "create feat-x was canceled" in live.err
+    assert shop.run("env", "list", "--json").json() == []
+
+
+def test_an_exit_code_comes_with_the_last_words_of_its_stderr(shop):
+    shop.config(config(seed="echo SECRET=abcdefgh1; printf 'one\\n\\n  fatal: no \\033[1mdisk\\r\\n \\n' >&2; echo done; exit 7"))
+    why = "exit code 7: fatal: no \x1b[1mdisk"
+    result = create(shop, "feat-x", "--json", code=1)
+    failed = [event["error"] for event in map(json.loads, result.lines) if event["status"] == "failed"]
+    assert set(failed) == {why}, failed
+    assert shop.run("env", "show", "feat-x", "--json").json()["environment"]["status"]["error"] == why
+    assert "fatal: no \\x1b[1mdisk" in shop.run("env", "show", "feat-x").out
+    shop.config(config(seed=f"printf 'x%s' {'ü' * 150} >&2; kill -9 $$"))
+    result = create(shop, code=1)
+    assert f"failed in seed_db: killed by SIGKILL: x{'ü' * 99}\n" in result.err
 
 
 def test_a_closed_terminal_leaves_it_alone(shop):
@@ -255,8 +298,11 @@ def test_json_is_each_event_once_though_servers_end(shop):
         wait_until(lambda: shop.server_pid() != pid, what="the next server")
     go.touch()
     assert live.wait() == 0 and live.err == "", live
-    events = [json.loads(line) for line in live.out.splitlines()]
+    told = [json.loads(line) for line in live.out.splitlines()]
+    events = [event for event in told if event["status"] != "output"]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    written = [(event["step"], event["line"]) for event in told if event["status"] == "output"]
+    assert sorted(written[-2:]) == [("seed_db", "DATABASE_URL=********"), ("seed_db", "copying tables")], written
     assert events[-1]["status"] == "done" and [event["status"] for event in events if event.get("step") == "seed_db"][-1] == "completed"
     assert shop.ledger().count("seed feat-x") == 1
 

@@ -56,10 +56,10 @@ MUST int operation_kind_parse(const char *text, OperationKind *ret);
 /* What has changed in the store is known when the OpFn is called; the objects show it. */
 Op *environments_refresh(Engine *engine, OpFn fn, void *arg);
 
-/* Begins it; right after a refresh, but for OPERATION_RUN: of one that is run already it is told.
- * ERR_INVALID, with `report` for a bad config; ERR_NOT_FOUND;
- * ERR_CONFLICT: another one is under way (a delete is told nothing: it ends what is). Then nothing
- * was begun. */
+/* Begins it; right after a refresh, but for OPERATION_RUN. What is under way and was asked for with
+ * the same words is not begun again: it is looked at. ERR_INVALID, with `report` for a bad config;
+ * ERR_NOT_FOUND; ERR_CONFLICT: something else is under way (a delete is told nothing: it ends what
+ * is). Then nothing was begun. */
 MUST Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report,
                                     Err *err);
 /* The operation under way ends as soon as it can: what runs is asked to stop. ERR_CONFLICT: there

@@ -85,6 +85,33 @@ static int begin_now(Environment *environment, const OperationAsk *ask, Report *
     return -1;
 }
 
+/* What was not said is as it is. */
+static bool agrees(const char *now, const char *asked) {
+    return !asked || str_same(now, asked);
+}
+
+static bool same_list(const StrList *a, const StrList *b) {
+    for (size_t i = 0; a->n == b->n && i < a->n; i++)
+        if (strcmp(a->at[i], b->at[i]) != 0)
+            return false;
+    return a->n == b->n;
+}
+
+/* Who asks for what is under way already looks on: a second time, since his terminal was closed, or
+ * the server was gone meanwhile. */
+static bool is_asked_again(const Operation *operation, const OperationAsk *ask) {
+    const OperationAsk *now = &operation->ask;
+    return !operation->canceled && now->kind == ask->kind && agrees(now->mode, ask->mode) &&
+           agrees(now->branch, ask->branch) && agrees(now->base, ask->base) &&
+           agrees(now->path, ask->path) && agrees(now->worktree, ask->worktree) &&
+           now->ttl_ms == ask->ttl_ms && same_list(&now->copy, &ask->copy) &&
+           now->no_cache == ask->no_cache && str_same(now->from, ask->from) &&
+           same_list(&now->only, &ask->only) && str_same(now->step, ask->step) &&
+           str_same(now->service, ask->service) && str_same(now->action, ask->action) &&
+           str_same(now->status, ask->status) && now->force == ask->force &&
+           now->keep_worktree == ask->keep_worktree;
+}
+
 static Environment *find_apart(Engine *engine, const OperationAsk *ask) {
     Environment *environment;
     LIST_FOREACH (environment, &engine->environments, link)
@@ -95,17 +122,10 @@ static Environment *find_apart(Engine *engine, const OperationAsk *ask) {
     return NULL;
 }
 
-static bool is_same_wish(const OperationAsk *a, const OperationAsk *b) {
-    return str_same(a->from, b->from) && str_same(a->service, b->service) &&
-           str_same(a->action, b->action);
-}
-
-/* Who asks for what is under way already (a second time, since the server was gone meanwhile) looks
- * on. */
 static Environment *begin_apart(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
     Environment *environment = find_apart(engine, ask);
     if (environment && operation_under_way(environment->operation)) {
-        if (is_same_wish(&environment->operation->ask, ask))
+        if (is_asked_again(environment->operation, ask))
             return environment;
         refuse_busy(environment, err);
         return NULL;
@@ -187,6 +207,8 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
         return NULL;
     }
     if (environment && operation_under_way(environment->operation)) {
+        if (is_asked_again(environment->operation, ask))
+            return environment;
         if (ask->kind != OPERATION_DELETE || environment->operation->ask.kind == OPERATION_DELETE) {
             refuse_busy(environment, err);
             return NULL;

@@ -62,3 +62,8 @@ void operation_tell(Operation *operation, EventStatus status, const char *messag
                     const char *error);
 /* What a server before has told of this operation: which of its steps, and its end. */
 void operation_recall(Operation *operation);
+
+/* Of the command of the step that is being done: behind `err`, how it ended, stands the last line
+ * with anything in it that it has written to its stderr, as its log has it (masked), cut to 200
+ * bytes. Returns -1. */
+int operation_add_last_words(const Operation *operation, Err *err);

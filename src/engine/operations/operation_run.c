@@ -68,11 +68,13 @@ static int describe(const Operation *operation, const StepState *state, Err *err
     if (operation->late)
         return err_set(err, ERR_TIMEOUT, "it ran for longer than its timeout");
     if (state->end == STEP_EXITED)
-        return err_set(err, ERR_INTERNAL, "exit code %d", state->code);
-    if (state->end == STEP_SIGNALED)
-        return err_set(err, ERR_INTERNAL, "killed by SIG%s", name ? name : "?");
-    return err_set(err, ERR_INTERNAL, "%s",
-                   state->error[0] ? state->error : "its exit code is unknown");
+        err_set(err, ERR_INTERNAL, "exit code %d", state->code);
+    else if (state->end == STEP_SIGNALED)
+        err_set(err, ERR_INTERNAL, "killed by SIG%s", name ? name : "?");
+    else
+        return err_set(err, ERR_INTERNAL, "%s",
+                       state->error[0] ? state->error : "its exit code is unknown");
+    return operation_add_last_words(operation, err);
 }
 
 static void on_end(void *arg, const void *result, const Err *err) {

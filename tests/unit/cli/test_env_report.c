@@ -79,16 +79,27 @@ TEST(plain_lines_say_what_becomes_of_steps_behind_what_their_hooks_write)
                     "create feat-x: seed_db ✗ 1.2s exit code 3,\\x0asee its log\n");
 }
 
-TEST(json_is_the_events_as_they_came_and_nothing_else)
+TEST(json_is_the_events_as_they_came_and_what_hooks_write)
 {
     Scene s;
     stage(&s, true, true);
-    CHECK(!env_report_listens(&s.report));
     tell(&s, "{\"seq\":1, \"status\":\"started\"}");
+    LogEntry line = {.target = "a",
+                     .time = "2026-01-02T03:04:05.000000Z",
+                     .run = 7,
+                     .stream = LOG_ERR,
+                     .bytes = "half \"\xff\"?",
+                     .size = strlen("half \"\xff\"")};
+    env_report_line(&s.report, &line);
+    line.stream = LOG_GAP; /* of the log, not of the hook */
+    env_report_line(&s.report, &line);
     tell(&s, "{\"seq\":2,\"step\":\"a\",\"status\":\"of tomorrow\"}");
     AUTO_FREE char *text = told(&s);
-    CHECK_STR(text, "{\"seq\":1, \"status\":\"started\"}\n"
-                    "{\"seq\":2,\"step\":\"a\",\"status\":\"of tomorrow\"}\n");
+    CHECK_STR(text,
+              "{\"seq\":1, \"status\":\"started\"}\n"
+              "{\"time\":\"2026-01-02T03:04:05.000000Z\",\"step\":\"a\",\"run\":7,"
+              "\"status\":\"output\",\"stream\":\"err\",\"line\":\"half \\\"\xef\xbf\xbd\\\"\"}\n"
+              "{\"seq\":2,\"step\":\"a\",\"status\":\"of tomorrow\"}\n");
 }
 
 /* What a hook writes is no command to the runner. */

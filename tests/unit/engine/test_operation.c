@@ -303,6 +303,46 @@ TEST(a_cancel_is_over_in_a_later_turn)
     play_free(play);
 }
 
+/* Each word counts that would have made it another. */
+TEST(what_is_under_way_is_looked_at_when_it_is_asked_for_again)
+{
+    static const FakeScript runs_on = {.life_ms = -1};
+    Play *play = play_new();
+    Scene *scene = play->scene;
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(scene->backend, environment->task, "runner_before", &runs_on);
+    loop_advance(scene->loop, 1000);
+    CHECK(ask(play, OPERATION_CREATE) == environment);
+    const char *word = "runner_before";
+    const OperationAsk same = {
+        .kind = OPERATION_CREATE, .file = scene->file, .name = "e1", .worktree = play->tree};
+    OperationAsk others[13];
+    for (size_t i = 0; i < COUNT(others); i++)
+        others[i] = same;
+    others[0].kind = OPERATION_PROVISION;
+    others[1].mode = others[2].branch = others[3].base = others[4].path = word;
+    others[5].worktree = others[6].from = word;
+    others[7].ttl_ms = 1;
+    others[8].copy = others[9].only = (StrList){&word, 1};
+    others[10].no_cache = true;
+    others[11].force = others[12].keep_worktree = true;
+    for (size_t i = 0; i < COUNT(others); i++) {
+        Report report;
+        Err err = {.kind = ERR_NONE};
+        report_init(&report, &play->arena);
+        CHECK(!environment_begin(scene->engine, &others[i], &report, &err));
+        CHECK(err.kind == ERR_CONFLICT || err.kind == ERR_INVALID);
+    }
+    ASSERT(environment_cancel(environment, &scene->err) == 0);
+    Report report;
+    report_init(&report, &play->arena);
+    CHECK(!environment_begin(scene->engine, &same, &report, &scene->err)); /* that is over */
+    CHECK_EQ(scene->err.kind, ERR_CONFLICT);
+    loop_advance(scene->loop, 20 * 1000);
+    CHECK_EQ(environment->operation->number, 1);
+    play_free(play);
+}
+
 TEST(a_wait_for_the_store_can_be_canceled)
 {
     static const FakeScript runs_on = {.life_ms = -1};
