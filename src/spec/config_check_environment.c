@@ -140,6 +140,43 @@ static void check_env_file(const Check *c, const Service *service) {
         PROBLEM(c->source, service, "env_file", NULL, "\"%s\" is a directory", file);
 }
 
+/* What two services write under one name into one file: the later one's stays. Replicas have what
+ * is written once. */
+static void check_shared(const Check *c, const Service *first, const Service *second,
+                         const StrPair *pair) {
+    Arena *arena = c->source->arena;
+    const char *key = arena_printf(arena, "env.%s", pair->name);
+    const char *path = service_key_path(c->source, second, key), *text = pair->value;
+    bool same = strcmp(strmap_get(&first->env, pair->name), text) == 0 && !strstr(text, "{{self.");
+    Place before, here;
+    if (!same && source_find(c->source, service_key_path(c->source, first, key), &before) &&
+        source_find(c->source, path, &here) &&
+        (before.line != here.line || before.column != here.column))
+        source_warning(c->source, path, "give one of them another `env_file`",
+                       "%s of %s (%s:%u:%u) is written into the same %s: there this value stays",
+                       pair->name, first->name, path_base(before.file), before.line, before.column,
+                       second->env_file);
+}
+
+static void check_env_files(const Check *c) {
+    const Config *config = c->config;
+    Map writers; /* the last service, by file and variable */
+    map_init(&writers);
+    for (size_t i = 0; i < config->services.n; i++) {
+        Service *service = &config->services.at[i];
+        for (size_t k = 0; k < service->env.n; k++) {
+            const StrPair *pair = &service->env.at[k];
+            const Service *other = map_put(&writers,
+                                           arena_printf(c->source->arena, "%s/%s=%s", service->path,
+                                                        service->env_file, pair->name),
+                                           service);
+            if (other)
+                check_shared(c, other, service, pair);
+        }
+    }
+    map_deinit(&writers);
+}
+
 static void check_service(const Check *c, const Service *service) {
     check_env_file(c, service);
     for (size_t i = 0; i < service->proxy.n; i++)
@@ -160,4 +197,6 @@ void config_check_environment(const Config *config, const Source *source) {
                             autostart->at[i]);
     for (size_t i = 0; i < config->services.n; i++)
         check_service(&c, &config->services.at[i]);
+    if (source->review && config_has_environments(config))
+        check_env_files(&c);
 }

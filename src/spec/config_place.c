@@ -58,8 +58,47 @@ static int read_env_file(const Config *config, const Source *source, const Servi
     return 0;
 }
 
+typedef struct Own {
+    TemplateValues values;
+    bool unknown; /* the value that is being looked at */
+} Own;
+
+static void on_unknown(void *arg, const char *message, const char *hint) {
+    (void)message;
+    (void)hint;
+    ((Own *)arg)->unknown = true;
+}
+
+/* What a service says itself, and the environment knows: in the file may be what another one that
+ * shares it has written under that name. What is in the store only the file may have (`env run`).
+ */
+static StrMap known_env(Own *own, const StrMap *env, Arena *arena) {
+    const TemplateProblems problems = {on_unknown, own};
+    StrMap known = {.at = arena_alloc(arena, (env->n + 1) * sizeof(*known.at))};
+    for (size_t i = 0; i < env->n; i++) {
+        own->unknown = false;
+        (void)template_render(env->at[i].value, TEMPLATE_STRICT, &own->values, &problems, arena);
+        if (!own->unknown)
+            known.at[known.n++] = env->at[i];
+    }
+    return known;
+}
+
+static StrMap with_file(const Source *source, Own *own, const Service *service,
+                        const EnvFile *file) {
+    StrMap env = strmap_merge(&service->env, &file->values, source->arena);
+    if (!source->entry)
+        return env;
+    own->values.self = service->name;
+    const StrMap known = known_env(own, &service->env, source->arena);
+    return strmap_merge(&env, &known, source->arena);
+}
+
 void config_read_env_files(Config *config, const Source *source) {
     EnvFile last = {0}; /* most services have the path of the one before */
+    Own own = {.values = template_values_of(config, source->arena)};
+    own.values.checking = false;
+    own.values.environment = source->entry;
     for (size_t i = 0; i < config->services.n; i++) {
         Service *service = &config->services.at[i];
         if (service->path[0] != '/' || service->env_file[0] == '/')
@@ -71,7 +110,7 @@ void config_read_env_files(Config *config, const Source *source) {
                 last.values.n = 0;
         }
         if (last.values.n)
-            service->env = strmap_merge(&service->env, &last.values, source->arena);
+            service->env = with_file(source, &own, service, &last);
     }
 }
 

@@ -121,6 +121,58 @@ TEST(an_env_file_stands_for_what_only_an_environment_knows)
     end();
 }
 
+TEST(in_an_environment_what_a_service_says_itself_wins_over_those_it_shares_the_file_with)
+{
+    EnvironmentPort ports[] = {{"e", 61200}, {"f", 61201}};
+    EnvironmentEntry entry = {.name = "pr-1", .ports = {ports, 2}};
+    begin();
+    put("thole.yaml", "version: 1\n"
+                      "runner: {after: x}\n"
+                      "services:\n"
+                      "  e: {command: x, port: auto, env: {A: 1, P: e, PORT: '{{self.port}}',\n"
+                      "      K: '{{store.KEY}}'}}\n"
+                      "  f: {command: x, port: auto, env: {A: 2, PORT: '{{self.port}}'}}\n");
+    put(".env.local", "A=2\nP=e\nPORT=61201\nK=k\n");
+    const Config *c = load(&entry);
+    CHECK_STR(said(), "");
+    ASSERT(c);
+    const StrMap *e = &config_service(c, "e")->env, *f = &config_service(c, "f")->env;
+    CHECK_STR(strmap_get(e, "A"), "1");
+    CHECK_STR(strmap_get(e, "PORT"), "{{self.port}}"); /* 61200, once it starts */
+    CHECK_STR(strmap_get(e, "K"), "k"); /* only the file knows it: `env run` asks no store */
+    CHECK_STR(strmap_get(f, "A"), "2");
+    CHECK_STR(strmap_get(f, "P"), "e");
+    report_init(&report, &arena);
+    ASSERT(config_review(&(ConfigAsk){.file = at("thole.yaml")}, &arena, &report));
+    CHECK_EQ(report.warnings, 2);
+    CHECK_STR(said(),
+              "/thole.yaml:6:40: warning: services.f.env.A: A of e (thole.yaml:4:40) is written "
+              "into the same .env.local: there this value stays; give one of them another "
+              "`env_file`");
+    CHECK_EQ(report.at[1].place.line, 6);
+    end();
+}
+
+TEST(an_env_file_that_nobody_fights_for_is_nothing_to_warn_of)
+{
+    static const char *const files[] = {
+        "runner: {after: x}\nservices:\n"
+        "  e: {command: x, env: {A: 1}}\n  f: {command: x, env: {A: 1}}\n",
+        "runner: {after: x}\nservices:\n"
+        "  e: {command: x, env: {A: 1}}\n  f: {command: x, env_file: .env.f, env: {A: 2}}\n",
+        "runner: {after: x}\nservices:\n"
+        "  e: {command: x, port: auto, replicas: 2, env: {A: '{{self.port}}'}}\n",
+        "services:\n  e: {command: x, env: {A: 1}}\n  f: {command: x, env: {A: 2}}\n"};
+    begin();
+    for (size_t i = 0; i < COUNT(files); i++) {
+        put("thole.yaml", arena_printf(&arena, "version: 1\n%s", files[i]));
+        report_init(&report, &arena);
+        CHECK(config_review(&(ConfigAsk){.file = at("thole.yaml")}, &arena, &report));
+        CHECK_STR(said(), "");
+    }
+    end();
+}
+
 TEST(an_env_file_stays_inside_the_project)
 {
     begin();
