@@ -54,6 +54,7 @@ typedef struct StepState {
     uint64_t log_size;          /* logical end of the log at the end */
     uint32_t restarts, attempt; /* as given at the start (resume) */
     uint32_t lingering;         /* helpers left alone */
+    uint32_t killed;            /* of its tree, that were ended after it */
     bool rebooted;              /* STEP_LOST (resume): the machine was restarted while it ran */
     char error[256];            /* STEP_FAILED, STEP_LOST: one sentence */
     char cause[256];            /* as given at the start (resume) */

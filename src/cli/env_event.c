@@ -27,6 +27,7 @@ EnvEvent env_event_of(const Value *event) {
                       .message = env_text(event, "message"),
                       .error = env_text(event, "error"),
                       .resume = env_text(event, "resume"),
+                      .note = env_text(event, "note"),
                       .took_ms = value_get_int(event, "durationMs", -1)};
 }
 

@@ -22,7 +22,8 @@ typedef struct EnvEvent {
     EnvHappening what;
     const char *step; /* "": of the whole */
     const char *phase, *message, *error, *resume;
-    int64_t took_ms; /* -1: unknown */
+    const char *note; /* what people are to know of how it went */
+    int64_t took_ms;  /* -1: unknown */
 } EnvEvent;
 
 EnvEvent env_event_of(const Value *event);

@@ -95,6 +95,12 @@ static void set(char **member, const char *text) {
     *member = text && *text ? xstrdup(text) : NULL;
 }
 
+static void keep_note(Follow *f, const EnvEvent *event) {
+    if (*event->note)
+        VEC_PUSH(f->outcome->notes,
+                 xasprintf("%s%s%s", event->step, *event->step ? ": " : "", event->note));
+}
+
 static void note_end(Follow *f, const EnvEvent *event) {
     f->over = true;
     f->outcome->end = event->what;
@@ -132,6 +138,7 @@ static void take(Follow *f, const char *line, size_t size) {
         if (is_over(&event))
             hang_up(f);
         env_report_event(f->ask->report, &event, line, size);
+        keep_note(f, &event);
         if (*event.step)
             note_step(f, &event);
         else if (env_event_is_end(&event))
@@ -313,4 +320,7 @@ void env_outcome_free(EnvOutcome *outcome) {
     free(outcome->error);
     free(outcome->resume);
     free(outcome->step);
+    for (size_t i = 0; i < outcome->notes.n; i++)
+        free(outcome->notes.at[i]);
+    VEC_FREE(outcome->notes);
 }

@@ -14,6 +14,8 @@ typedef struct EnvFollow {
     int signals;    /* follow_catch_signals(): INT and TERM end the operation, again: leave it */
 } EnvFollow;
 
+typedef VEC(char *) TextLines; /* owned */
+
 typedef struct EnvOutcome {
     EnvHappening end;            /* ENV_COMPLETED, ENV_FAILED, ENV_CANCELED; ENV_OTHER: see below */
     bool gone;                   /* the environment is there no more */
@@ -21,6 +23,7 @@ typedef struct EnvOutcome {
     int interrupted;             /* the signal by which; 0: none */
     char *error, *resume, *step; /* owned; of ENV_FAILED; NULL: not known */
     int64_t run;                 /* of the step's hook; 0: it has none */
+    TextLines notes;             /* what people are to know of how it went */
 } EnvOutcome;
 
 /* -1: err; the outcome is to be freed all the same. */

@@ -149,8 +149,17 @@ static void say_done(Cli *cli, const EnvRequest *request, const EnvTarget *env, 
     env_print_summary(cli, object);
 }
 
+static void say_notes(const EnvOutcome *outcome) {
+    for (size_t i = 0; i < outcome->notes.n; i++) {
+        AUTO_FREE char *note = plain_copy(outcome->notes.at[i]);
+        cli_say("%s", note);
+    }
+}
+
 static int end(Cli *cli, const EnvRequest *request, const EnvTarget *env, const EnvOutcome *outcome,
                bool drawn) {
+    if (!env_as_json(cli))
+        say_notes(outcome);
     if (outcome->left)
         return leave(request, outcome);
     if (outcome->gone && !deletes(request)) {
@@ -173,8 +182,6 @@ static int end(Cli *cli, const EnvRequest *request, const EnvTarget *env, const 
             cli_say("`thole env show %s` tells how it is", request->name);
         return EXIT_TROUBLE;
     }
-    if (outcome->error)
-        cli_say("%s", outcome->error);
     if (!env_as_json(cli))
         say_done(cli, request, env, drawn);
     return outcome->interrupted ? signal_code(outcome->interrupted) : EXIT_DONE;

@@ -127,6 +127,15 @@ static void print_path(const Value *spec) {
         line("path", text);
 }
 
+/* "ssh, 10.0.0.5 (…)" */
+static void print_compute(const Value *spec) {
+    const char *compute = env_text(spec, "compute"), *host = env_text(spec, "host");
+    AUTO_FREE char *text = xasprintf("%s%s%s (nothing is run there yet: that comes later)", compute,
+                                     *host ? ", " : "", host);
+    if (!str_same(compute, "local"))
+        line("compute", text);
+}
+
 static void print_expiry(const Value *spec) {
     const char *expires = env_text(spec, "expires");
     char left[DURATION_TEXT];
@@ -188,11 +197,10 @@ static void print_infrastructure(const Cli *cli, const Value *infrastructure) {
 void env_print_detail(Cli *cli, const EnvDetail *detail) {
     const Value *spec = value_get(detail->object, "spec");
     const Value *status = value_get(detail->object, "status");
-    const char *compute = env_text(spec, "compute");
     print_head(cli, detail->object);
     print_branch(spec);
     line("mode", env_text(spec, "mode"));
-    line("compute", str_same(compute, "local") ? "" : compute);
+    print_compute(spec);
     print_path(spec);
     line("session", env_text(status, "session"));
     print_expiry(spec);

@@ -101,8 +101,10 @@ def test_what_is_invalidated_is_done_next_time(shop):
 
 def test_a_reset_gives_new_outputs_and_what_uses_them_follows(shop):
     shop.run("create", "e1")
-    ran, _ = again(shop, "hook", "db", "reset", "e1")
-    assert ran == ["core_reset_db"]
+    shop.forget()
+    said = shop.run("hook", "db", "reset", "e1").err
+    assert shop.ran("e1") == ["core_reset_db"]
+    assert "what was made from db is stale: `thole env refresh e1` makes it anew" in said, said
     assert shop.entry("e1")["provisionerOutputs"]["db"] == {"URL": "db://again-e1"}
     ran, _ = again(shop, "create", "e1")
     assert "seed_db" not in ran and "seed_cache" not in ran, ran

@@ -65,7 +65,9 @@ def test_a_value_of_more_lines_than_a_log_can_mask_keeps_no_hook_from_running(th
 
 def test_children_that_keep_stdout_open_hold_nobody_up(thole):
     project = Project(thole, printing('setsid sleep 100000 & echo $! >"$LEDGER.child"; echo URL=a'))
-    project.run("create", "e1", timeout=40)
+    said = project.run("create", "e1", timeout=40).err
+    assert "seed_db: ended 1 process that the hook had left" in said, said
+    assert any(action == "executed" and "ended 1 process" in (message or "") for action, step, message in project.audit("e1") if step == "seed_db")
     assert project.entry("e1")["provisionerOutputs"]["db"] == {"URL": "a"}
     child = int((project.dir / "ledger.child").read_text())
     wait_until(lambda: not alive(child), what="the child to be gone")
@@ -113,6 +115,11 @@ def test_an_init_outlives_the_server_and_who_asks_again_looks_on(thole):
     (project.dir / "go").touch()
     assert live.wait() == again.wait() == 0, (live, again)
     assert project.ledger_path.read_text() == "in\nout\n"
+
+
+def test_of_a_hook_that_leaves_nothing_nothing_is_said(thole):
+    project = Project(thole, printing("echo URL=a"))
+    assert "had left" not in project.run("create", "e1").err
 
 
 BRANCHES = ["x;touch${IFS}pwned", "$(touch_pwned)", "-n", "a'b", 'a"b', "a&b|c", "ünïcode/zweig", "a%s%n", "\u202ea", "--force", "HEAD~", "a`b`"]

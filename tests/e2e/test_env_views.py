@@ -301,8 +301,11 @@ def test_one_on_another_machine(thole):
     shop = Shop(thole, {**CONFIG, "infrastructure": {"compose_file": "compose.yaml"}, "provisioner": {
         **CONFIG["provisioner"], "compute": {"create": "echo VM_IP=10.0.0.7; echo SSH_USER=deploy", "outputs": ["VM_IP"], "destroy": "true"}}})
     thole.file("compose.yaml", "services: {cache: {image: redis, ports: [6379]}}\n")
-    thole.run("env", "create", "feat-x", code=None)
-    assert shop.object()["spec"]["compute"] == "ssh"
+    said = thole.run("env", "create", "feat-x").err
+    assert "it is on another machine: there no manifest is written and nothing is run yet, that comes later" in said, said
+    assert shop.object()["spec"]["compute"] == "ssh" and shop.object()["spec"]["host"] == "10.0.0.7"
+    assert all(url.startswith("http://10.0.0.7:") for url in shop.object()["status"]["urls"].values())
+    assert "ssh, 10.0.0.7 (nothing is run there yet: that comes later)" in thole.run("env", "show", "feat-x").out
     view = shop.look("variables")
     assert view["path"] == "" and view["variables"]["THOLE_VM_IP"] == "10.0.0.7" and view["variables"]["THOLE_SSH_USER"] == "deploy"
     seen = shop.look("infrastructure")

@@ -135,6 +135,18 @@ def test_what_failed_in_an_attached_tree_is_resumed_by_attach(thole, repository)
     assert show(thole, "x")["status"]["phase"] == "running"
 
 
+@pytest.mark.parametrize("ignored, exposed", [("", "web/.env.local"), (".env.local\n", None), (".thole.json\n", "web/.env.local")])
+def test_what_git_would_commit_of_what_is_generated_is_said(thole, ignored, exposed):
+    thole.config({**CONFIG, "services": {"web": {**CONFIG["services"]["web"], "path": "web"}}})
+    thole.file("web/index.html", "")
+    thole.file(".gitignore", ignored)
+    Repository.of(thole)
+    said = thole.run("env", "create", "a").err
+    assert ("generate_env: git does not ignore web/.env.local:" in said) == (exposed is not None), said
+    assert ("for .gitignore: /.thole.json" in said) == (ignored != ".thole.json\n"), said
+    assert "does not ignore" not in thole.run("env", "create", "a", code=None).err, "nothing was written"
+
+
 # ---- files that git ignores
 
 @pytest.fixture

@@ -25,7 +25,7 @@ typedef struct FakeScript {
     bool ignores_stop;       /* ends only by SIGKILL */
     bool survives_kill;      /* destroy_step fails with ERR_DENIED */
     const char *output;      /* written at once */
-    uint32_t helpers;        /* left running when it has ended, with Step.linger */
+    uint32_t helpers;        /* left running when it has ended, with Step.linger; else ended then */
 } FakeScript;
 
 void fake_script(Backend *backend, const char *task, const char *step, const FakeScript *script);

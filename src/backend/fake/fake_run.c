@@ -83,6 +83,7 @@ void fake_run_end(FakeRun *run, StepEnd end, int code, const char *error) {
     run->state.ended_us = loop_wall_us(run->fake->base.loop);
     run->state.log_size = run->log.n;
     run->state.lingering = run->linger && !run->stop.helpers ? run->plan.helpers : 0;
+    run->state.killed = run->plan.helpers - run->state.lingering;
     if (error)
         snprintf(run->state.error, sizeof(run->state.error), "%s", error);
     tell_start(run);

@@ -481,6 +481,7 @@ void run_ended(Run *run, const WireEnded *ended) {
     now->ended_us = ended->ended_us;
     now->log_size = ended->log_size;
     now->lingering = ended->lingering;
+    now->killed = ended->killed;
     describe_end(run, ended);
     if (!ended->lingering)
         run_hang_up(run);

@@ -127,6 +127,9 @@ const Compute *compute_of(const ComputeAccess *access);
  * value that ssh would take for something else. Strings are lent. */
 MUST int compute_hooks_access(const StrMap *outputs, ComputeAccess *ret, Err *err);
 
+/* Those of ask->own that git neither ignores nor has. */
+MUST int compute_local_exposed(const ComputeAsk *ask, Arena *arena, StrList *ret, Err *err);
+
 /* The branch that a given worktree is on (`env attach`). ERR_INVALID: it is none of the project's
  * repository, or has a detached HEAD. */
 MUST int compute_local_attach(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err);

@@ -33,10 +33,12 @@ StrMap compute_git_env(const StrMap *env, Arena *arena) {
 }
 
 int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
-    const char *argv[24] = {"git", "-C", ask->dir};
-    size_t n = 3;
-    for (size_t i = 0; ask->words[i]; i++)
-        argv[n++] = ask->words[i];
+    const StrList words = compute_words(ask->words, arena);
+    const char **argv = arena_alloc(arena, (words.n + 4) * sizeof(*argv));
+    argv[0] = "git";
+    argv[1] = "-C";
+    argv[2] = ask->dir;
+    memcpy(argv + 3, words.at, (words.n + 1) * sizeof(*argv)); /* with its NULL */
     StrMap env = compute_git_env(ask->env, arena);
     if (tool_run(&(ToolAsk){argv, &env, "/"}, arena, ret, err) < 0)
         return -1;

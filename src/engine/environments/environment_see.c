@@ -51,7 +51,7 @@ static const ManifestService *service_of(const Manifest *manifest, const char *n
     return NULL;
 }
 
-/* As its env file has it, which it may share with others. */
+/* As its env file has it, which it may share with others: what is its own wins, as in `up`. */
 static int file_variables(const Manifest *manifest, const ManifestService *service, Arena *arena,
                           StrMap *ret, Err *err) {
     Manifest alone = {.services = {(ManifestService *)service, 1}};
@@ -62,7 +62,7 @@ static int file_variables(const Manifest *manifest, const ManifestService *servi
         return -1;
     for (size_t i = 0; own.n && i < all.n; i++)
         if (strcmp(all.at[i].path, own.at[0].path) == 0)
-            *ret = all.at[i].env;
+            *ret = strmap_merge(&all.at[i].env, &service->env, arena);
     return 0;
 }
 

@@ -32,11 +32,15 @@ static void encode_spec(const Environment *environment, JsonWriter *out) {
     json_kv_string(out, "path", entry_path(entry));
     json_kv_bool(out, "managed", compute && compute->managed);
     json_kv_string(out, "compute", compute ? compute->type : "local");
+    kv_text(out, "host", compute ? compute->host : NULL);
     kv_time(out, "expires", entry->expires_ns / 1000);
     json_object_end(out);
 }
 
-static void encode_ports(const EnvironmentPorts *ports, JsonWriter *out) {
+static void encode_ports(const EnvironmentEntry *entry, JsonWriter *out) {
+    const EnvironmentPorts *ports = &entry->ports;
+    const char *host = entry->compute ? entry->compute->host : NULL;
+    bool numeric6 = host && strchr(host, ':');
     json_kv_object(out, "ports");
     for (size_t i = 0; i < ports->n; i++)
         json_kv_int(out, ports->at[i].name, ports->at[i].port);
@@ -44,7 +48,8 @@ static void encode_ports(const EnvironmentPorts *ports, JsonWriter *out) {
     json_kv_object(out, "urls");
     for (size_t i = 0; i < ports->n; i++) {
         json_key(out, ports->at[i].name);
-        json_stringf(out, "http://localhost:%lld", (long long)ports->at[i].port);
+        json_stringf(out, "http://%s%s%s:%lld", numeric6 ? "[" : "", host ? host : "localhost",
+                     numeric6 ? "]" : "", (long long)ports->at[i].port);
     }
     json_object_end(out);
 }
@@ -146,7 +151,7 @@ void environment_encode(Object *object, JsonWriter *out) {
     encode_spec(environment, out);
     json_kv_object(out, "status");
     json_kv_string(out, "phase", environment_status_name(entry->status));
-    encode_ports(&entry->ports, out);
+    encode_ports(entry, out);
     if (*entry_root(entry))
         json_kv_string(out, "root", entry_root(entry));
     kv_text(out, "session", session ? session->slug : NULL);

@@ -116,12 +116,12 @@ struct Operation {
     bool running;            /* the step's command */
     const Err *broken;       /* what it has printed is read although it has failed, with this */
     bool late;               /* ... for longer than it may */
-    const char *note;        /* told with its end, if that is well; NULL */
     const char *left;        /* of a delete by force: what could not be undone; NULL: nothing */
     Watcher watcher;         /* of a step that looks at others */
     bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];
+    const char *note;    /* what people are to know of how the step, or the whole, went; NULL */
     const char *step;    /* the one that failed, or is being done */
     const char *message; /* what it is doing, or waits for; NULL: nothing, it is over */
 };
@@ -249,6 +249,7 @@ typedef struct StepCommand {
 typedef struct StepActed {
     const Value *produced;  /* what its record keeps; NULL: nothing */
     EnvironmentPorts ports; /* that were drawn */
+    const char *note;       /* Operation.note */
 } StepActed;
 
 typedef struct StepDoer {

@@ -206,8 +206,7 @@ static void on_released(void *arg, const void *result, const Err *err) {
     operation->over = true;
     operation_leave(operation);
     operation_drop_ports(operation);
-    operation_tell(operation, told[operation->state],
-                   operation->state == OPERATION_DONE ? operation->note : NULL,
+    operation_tell(operation, told[operation->state], NULL,
                    operation->error[0] ? operation->error : NULL);
     sys_point("env-over");
     tidy(operation);
@@ -232,8 +231,12 @@ static void set_status(Operation *operation) {
     EnvironmentEntry *entry = &operation->entry;
     EnvironmentStatus status = entry->status;
     OperationKind kind = operation->ask.kind;
-    if (kind == OPERATION_CREATE && lifecycle_is_remote(operation->config, entry->compute))
+    bool remote = lifecycle_is_remote(operation->config, entry->compute);
+    if (kind == OPERATION_CREATE && remote)
         kind = OPERATION_PROVISION; /* nothing of the other half was done */
+    if (kind == OPERATION_PROVISION && remote)
+        operation->note = "it is on another machine: there no manifest is written and nothing is "
+                          "run yet, that comes later";
     switch (kind) {
     case OPERATION_CREATE:
     case OPERATION_RUN:

@@ -171,6 +171,11 @@ static bool is_of_step(EventStatus status) {
     return status <= EVENT_STEP_FAILED;
 }
 
+static bool is_end(EventStatus status) {
+    return status == EVENT_STEP_COMPLETED || status == EVENT_STEP_FAILED ||
+           status >= EVENT_OPERATION_DONE;
+}
+
 static void encode_event(const Operation *operation, EventStatus status, const char *message,
                          const char *error, JsonWriter *out) {
     const Environment *environment = operation->environment;
@@ -189,6 +194,8 @@ static void encode_event(const Operation *operation, EventStatus status, const c
         json_kv_string(out, "message", message);
     if (error)
         json_kv_string(out, "error", error);
+    if (operation->note && is_end(status))
+        json_kv_string(out, "note", operation->note);
     if (status == EVENT_OPERATION_FAILED || status == EVENT_OPERATION_CANCELED)
         environment_encode_resume(environment, opened ? &operation->entry : &environment->entry,
                                   out);
@@ -214,6 +221,8 @@ void operation_tell(Operation *operation, EventStatus status, const char *messag
         log_warn("environment %s: %s", environment->slug, err.msg);
     buf_deinit(&buf);
     sys_point("env-told");
+    if (is_end(status))
+        operation->note = NULL;
     operation_readers_wake(environment);
     environment_touch(environment);
 }

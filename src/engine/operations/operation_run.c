@@ -59,6 +59,13 @@ static void on_captured(void *arg, const void *result, const Err *err) {
 
 /* ---- its end ---- */
 
+/* It has forgotten them, or would have them go on, which only services do. */
+static void note_ended(Operation *operation, uint32_t n) {
+    if (n && operation_step(operation)->hook && !operation->canceled && !operation->late)
+        operation->note = arena_printf(
+            &operation->arena, "ended %u process%s that the hook had left", n, n == 1 ? "" : "es");
+}
+
 static int describe(const Operation *operation, const StepState *state, Err *err) {
     const char *name = sigabbrev_np(state->code);
     if (state->end == STEP_EXITED && state->code == 0)
@@ -90,6 +97,8 @@ static void on_end(void *arg, const void *result, const Err *err) {
         operation_not_resumed(operation, false);
         return;
     }
+    if (!err)
+        note_ended(operation, state->killed);
     if (!err && describe(operation, result, &why) < 0)
         err = arena_dup(&operation->arena, &why, sizeof(why));
     operation->broken = makes_machine(step) && result ? err : NULL;

@@ -68,6 +68,7 @@ static void on_acted(void *arg, const void *result, const Err *err) {
         arena_adopt(&operation->arena, op_arena(call));
         operation->produced = acted->produced;
         operation->drawn = acted->ports;
+        operation->note = acted->note;
     }
     operation_step_ended(operation, err);
 }
@@ -316,7 +317,7 @@ static void note_end(Operation *operation, const Err *err) {
                          .inputs = err || !started ? NULL : started->inputs,
                          .run = operation->run};
     operation_set_checkpoint(operation, &record);
-    operation_audit(operation, step->name, err ? "failed" : "executed", NULL);
+    operation_audit(operation, step->name, err ? "failed" : "executed", operation->note);
     AuditEntry *audit = &operation->audit.at[operation->audit.n - 1];
     audit->duration_ms = record.duration_ms;
     audit->error = record.error;

@@ -171,8 +171,31 @@ static int check_theirs(const Operation *operation, const WantedFiles *files, Ar
     return 0;
 }
 
+/* They hold what nobody else is to see. It is not known where git is not. */
+static const char *note_exposed(const Operation *operation, const WantedFiles *files,
+                                Arena *arena) {
+    StrList paths = {.at = arena_alloc(arena, (files->n + 1) * sizeof(*paths.at))}, exposed;
+    const char *names = "", *lines = "";
+    Err err;
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ask.path = entry_root(&operation->entry);
+    ask.own = &paths;
+    for (size_t i = 0; i < files->n; i++)
+        paths.at[paths.n++] = files->at[i].path;
+    if (compute_local_exposed(&ask, arena, &exposed, &err) < 0 || exposed.n == 0)
+        return NULL;
+    for (size_t i = 0; i < exposed.n; i++) {
+        names = arena_printf(arena, "%s%s%s", names, i ? ", " : "", exposed.at[i]);
+        lines = arena_printf(arena, "%s /%s", lines, exposed.at[i]);
+    }
+    return arena_printf(arena,
+                        "git does not ignore %s: `git add -A` would commit what nobody else is to "
+                        "see; for .gitignore:%s",
+                        names, lines);
+}
+
 static int write_files(const Operation *operation, const WantedFiles *files, Arena *arena,
-                       Err *err) {
+                       StepActed *ret, Err *err) {
     if (check_theirs(operation, files, arena, err) < 0)
         return -1;
     for (size_t i = 0; i < files->n; i++)
@@ -183,6 +206,7 @@ static int write_files(const Operation *operation, const WantedFiles *files, Are
                                .mode = 0600},
                 err) < 0)
             return -1;
+    ret->note = note_exposed(operation, files, arena);
     return 0;
 }
 
@@ -203,7 +227,7 @@ static int build_manifest(Operation *operation, Arena *arena, StepActed *ret, Er
 static int write_manifest(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     WantedFiles files;
     int r = want_manifest(operation, arena, &files, err);
-    return r < 0 ? r : write_files(operation, &files, arena, err);
+    return r < 0 ? r : write_files(operation, &files, arena, ret, err);
 }
 
 const StepDoer build_manifest_doer = {.look = look_manifest, .act = build_manifest};
@@ -222,7 +246,7 @@ static int look_env(const Operation *operation, Arena *arena, StepFound *ret, Er
 static int write_env(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     WantedFiles files;
     int r = want_env_files(operation, arena, &files, err);
-    return r < 0 ? r : write_files(operation, &files, arena, err);
+    return r < 0 ? r : write_files(operation, &files, arena, ret, err);
 }
 
 const StepDoer generate_env_doer = {.look = look_env, .act = write_env};
