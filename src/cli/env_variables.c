@@ -6,12 +6,10 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "base/vec.h"
 #include "base/xalloc.h"
 #include "cli/env_view.h"
+#include "cli/exec.h"
 #include "spec/env_text.h"
-
-enum { EXIT_NOT_FOUND = 127, EXIT_CANNOT = 126 };
 
 static const Value *ask_variables(Cli *cli, const EnvTarget *env, const char *service, bool reveal,
                                   Err *err) {
@@ -86,23 +84,6 @@ static void take_variables(const Value *variables) {
     }
 }
 
-/* It becomes this very process: terminal, signals and exit code are its own. */
-static int become(const TextList *command) {
-    VEC(char *) argv = {0};
-    const char *shell = getenv("SHELL");
-    AUTO_FREE char *own_shell = xstrdup(shell && *shell ? shell : "/bin/sh");
-    for (size_t i = 0; i < command->n; i++)
-        VEC_PUSH(argv, (char *)(uintptr_t)command->at[i]);
-    if (!argv.n)
-        VEC_PUSH(argv, own_shell);
-    VEC_PUSH(argv, NULL);
-    execvp(argv.at[0], argv.at);
-    int number = errno;
-    cli_say("%s: %s", argv.at[0], strerror(number));
-    VEC_FREE(argv);
-    return number == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT;
-}
-
 int env_exec(Cli *cli, const EnvOptions *ask, Err *err) {
     bool named = cli->names.n > 1 && !(cli->dashed && cli->before == 1);
     size_t from = named ? 2 : 1;
@@ -124,5 +105,5 @@ int env_exec(Cli *cli, const EnvOptions *ask, Err *err) {
         return err_sys(err, errno, "the worktree of %s, %s", env.name, path);
     take_variables(value_get(reply, "variables"));
     setenv("PWD", path, 1);
-    return become(&(TextList){cli->names.at + from, cli->names.n - from});
+    return exec_become(cli->names.at + from, cli->names.n - from);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command in a target's environment and directory. It becomes this very process: terminal,
- * signals and exit code are its own. */
+/* A command in a target's environment and directory. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +9,26 @@
 #include "base/vec.h"
 #include "base/xalloc.h"
 #include "cli/commands.h"
+#include "cli/exec.h"
 #include "cli/remote.h"
 
 enum { EXIT_NOT_FOUND = 127, EXIT_CANNOT = 126 };
+
+int exec_become(const char *const *words, size_t n) {
+    VEC(char *) argv = {0};
+    const char *shell = getenv("SHELL");
+    AUTO_FREE char *own_shell = xstrdup(shell && *shell ? shell : "/bin/sh");
+    for (size_t i = 0; i < n; i++)
+        VEC_PUSH(argv, (char *)(uintptr_t)words[i]);
+    if (!n)
+        VEC_PUSH(argv, own_shell);
+    VEC_PUSH(argv, NULL);
+    execvp(argv.at[0], argv.at);
+    int number = errno;
+    cli_say("%s: %s", argv.at[0], strerror(number));
+    VEC_FREE(argv);
+    return number == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT;
+}
 
 static const Value *environment_of(Cli *cli, const Remote *remote, Err *err) {
     const Value *reply;
@@ -42,7 +58,6 @@ static void take_environment(Cli *cli, const Value *env) {
 
 static int run(Cli *cli, void *given, Err *err) {
     Remote remote;
-    VEC(char *) argv = {0};
     if (!cli->names.n)
         return err_set(err, ERR_INVALID, "thole exec needs a NAME (a resource or a target)");
     if (remote_find(cli, cli->names.at[0], &remote, err) < 0)
@@ -53,19 +68,8 @@ static int run(Cli *cli, void *given, Err *err) {
         return -1;
     if (!path || chdir(path) < 0)
         return err_sys(err, errno, "the directory of %s: %s", remote.name, path ? path : "");
-    const char *shell = getenv("SHELL");
-    AUTO_FREE char *own_shell = xstrdup(shell && *shell ? shell : "/bin/sh");
     take_environment(cli, value_get(status, "env"));
-    for (size_t i = 1; i < cli->names.n; i++)
-        VEC_PUSH(argv, (char *)(uintptr_t)cli->names.at[i]);
-    if (!argv.n)
-        VEC_PUSH(argv, own_shell);
-    VEC_PUSH(argv, NULL);
-    execvp(argv.at[0], argv.at);
-    int number = errno;
-    cli_say("%s: %s", argv.at[0], strerror(number));
-    VEC_FREE(argv);
-    return number == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT;
+    return exec_become(cli->names.at + 1, cli->names.n - 1);
 }
 
 const Command command_exec = {

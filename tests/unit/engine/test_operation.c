@@ -247,6 +247,15 @@ TEST_TIMEOUT(a_delete_waits_for_the_store_as_well, 120) {
         (void)delete_away(at);
 }
 
+/* A create whose first hook does not end by itself. */
+static Environment *begin_that_runs_on(Play *play) {
+    static const FakeScript runs_on = {.life_ms = -1};
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    return environment;
+}
+
 static EnvironmentLease take_lease(Play *play, const char *holder) {
     EnvironmentLease lease = {
         .key = {play->scene->file, "e1"}, .holder = holder, .doing = "refresh"};
@@ -254,6 +263,14 @@ static EnvironmentLease take_lease(Play *play, const char *holder) {
     ASSERT(store_environment_lease(play->shaky.inner, &lease, &play->arena, &ret,
                                    &play->scene->err) == 0);
     return ret;
+}
+
+/* To somebody elsewhere. */
+static void lose_lease(Play *play) {
+    EnvironmentLease own =
+        environment_find(play->scene->engine, play->scene->file, "e1")->operation->lease;
+    ASSERT(store_environment_release(play->shaky.inner, &own, &play->scene->err) == 0);
+    (void)take_lease(play, "elsewhere:/state");
 }
 
 TEST(another_holder_is_waited_for_until_its_lease_is_over)
@@ -345,11 +362,8 @@ TEST(what_is_under_way_is_looked_at_when_it_is_asked_for_again)
 
 TEST(a_wait_for_the_store_can_be_canceled)
 {
-    static const FakeScript runs_on = {.life_ms = -1};
     Play *play = play_new();
-    Environment *environment = ask(play, OPERATION_CREATE);
-    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
-    loop_advance(play->scene->loop, 1000);
+    Environment *environment = begin_that_runs_on(play);
     play->shaky.first = 1;
     play->shaky.last = UINT32_MAX;
     play->shaky.kind = ERR_UNAVAILABLE;
@@ -376,11 +390,8 @@ static bool is_told(const Play *play, const Environment *environment, const char
 /* A delete that waited and cannot begin: of the next server, too. */
 TEST(who_waits_for_a_delete_is_told_that_it_cannot_begin)
 {
-    static const FakeScript runs_on = {.life_ms = -1};
     Play *play = play_new();
-    Environment *environment = ask(play, OPERATION_CREATE);
-    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
-    loop_advance(play->scene->loop, 1000);
+    Environment *environment = begin_that_runs_on(play);
     (void)ask(play, OPERATION_DELETE);
     AUTO_FREE char *next = path_join(environment->dir, "next.json");
     ASSERT(file_write(next, "{", 1, 0600, &play->scene->err) == 0);
@@ -398,15 +409,10 @@ TEST(who_waits_for_a_delete_is_told_that_it_cannot_begin)
 /* It was away for so long that somebody else has taken over: nothing of it is written any more. */
 TEST(who_has_lost_its_lease_writes_nothing)
 {
-    static const FakeScript runs_on = {.life_ms = -1};
     Play *play = play_new();
-    Environment *environment = ask(play, OPERATION_CREATE);
-    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
-    loop_advance(play->scene->loop, 1000);
+    Environment *environment = begin_that_runs_on(play);
     CHECK_EQ(fake_running(play->scene->backend), 1);
-    EnvironmentLease own = environment->operation->lease;
-    ASSERT(store_environment_release(play->shaky.inner, &own, &play->scene->err) == 0);
-    (void)take_lease(play, "elsewhere:/state");
+    lose_lease(play);
     StoredEnvironment before = stored(play);
     fake_end(play->scene->backend,
              (StepId){.task = environment->task, .step = "runner_before", .run = 1}, STEP_EXITED,
@@ -423,14 +429,9 @@ TEST(who_has_lost_its_lease_writes_nothing)
 /* Nor does what it has started run on, beside what the other starts. */
 TEST(who_has_lost_its_lease_ends_its_hook)
 {
-    static const FakeScript runs_on = {.life_ms = -1};
     Play *play = play_new();
-    Environment *environment = ask(play, OPERATION_CREATE);
-    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
-    loop_advance(play->scene->loop, 1000);
-    EnvironmentLease own = environment->operation->lease;
-    ASSERT(store_environment_release(play->shaky.inner, &own, &play->scene->err) == 0);
-    (void)take_lease(play, "elsewhere:/state");
+    Environment *environment = begin_that_runs_on(play);
+    lose_lease(play);
     CHECK_EQ(fake_running(play->scene->backend), 1);
     loop_advance(play->scene->loop, ENVIRONMENT_LEASE_MS);
     CHECK_EQ(fake_running(play->scene->backend), 0);
@@ -530,11 +531,8 @@ static void crash(Play *play) {
 
 TEST(a_delete_follows_the_create_that_it_ends_also_over_a_crash)
 {
-    static const FakeScript runs_on = {.life_ms = -1};
     Play *play = play_new();
-    Environment *environment = ask(play, OPERATION_CREATE);
-    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
-    loop_advance(play->scene->loop, 1000);
+    Environment *environment = begin_that_runs_on(play);
     (void)ask(play, OPERATION_DELETE);
     crash(play);
     loop_advance(play->scene->loop, 60 * 1000);

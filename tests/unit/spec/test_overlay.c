@@ -8,45 +8,11 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "harness/test.h"
-#include "spec/config.h"
+#include "config_dir.h"
 #include "spec/config_overlay.h"
 
-static Arena arena;
-static Report report;
-static char root[64];
-
-static void begin(void) {
-    arena_init(&arena);
-    snprintf(root, sizeof(root), "/tmp/thole-overlay-XXXXXX");
-    ASSERT(mkdtemp(root));
-}
-
-static void end(void) {
-    Err err;
-    CHECK_EQ(path_remove_tree(root, &err), 0);
-    arena_deinit(&arena);
-}
-
-static const char *at(const char *name) {
-    return arena_printf(&arena, "%s/%s", root, name);
-}
-
-static void put(const char *name, const char *text) {
-    Err err;
-    ASSERT(file_write(at(name), text, strlen(text), 0600, &err) == 0);
-}
-
 static const Config *load(const char *name, const char *mode) {
-    report_init(&report, &arena);
-    return config_load(&(ConfigAsk){.file = at(name), .mode = mode, .environment = true}, &arena,
-                       &report);
-}
-
-static const char *said(void) {
-    const char *text = report.n ? report_line(&report.at[0], &arena) : "";
-    size_t n = strlen(root);
-    return strncmp(text, root, n) == 0 ? text + n : text;
+    return load_as(&(ConfigAsk){.file = at(name), .mode = mode, .environment = true});
 }
 
 static const char base[] = "version: 1\n"

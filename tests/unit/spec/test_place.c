@@ -8,42 +8,11 @@
 
 #include "base/file.h"
 #include "base/path.h"
-#include "harness/test.h"
-#include "spec/config.h"
+#include "config_dir.h"
 #include "spec/environment.h"
 
-static Arena arena;
-static Report report;
-static char root[64];
-
-static void begin(void) {
-    arena_init(&arena);
-    snprintf(root, sizeof(root), "/tmp/thole-place-XXXXXX");
-    ASSERT(mkdtemp(root));
-}
-
-static void end(void) {
-    Err err;
-    CHECK_EQ(path_remove_tree(root, &err), 0);
-    arena_deinit(&arena);
-}
-
-static const char *at(const char *name) {
-    return arena_printf(&arena, "%s/%s", root, name);
-}
-
-static void put(const char *name, const char *text) {
-    Err err;
-    ASSERT(file_write(at(name), text, strlen(text), 0600, &err) == 0);
-}
-
 static const Config *load(const EnvironmentEntry *entry) {
-    report_init(&report, &arena);
-    return config_load(&(ConfigAsk){.file = at("thole.yaml"), .entry = entry}, &arena, &report);
-}
-
-static const char *said(void) {
-    return report.n ? report_line(&report.at[0], &arena) + strlen(root) : "";
+    return load_as(&(ConfigAsk){.file = at("thole.yaml"), .entry = entry});
 }
 
 static const char base[] =
@@ -112,7 +81,7 @@ TEST(an_env_file_stands_for_what_only_an_environment_knows)
     CHECK_STR(c->files.at[1], at(".env.local"));
     CHECK_EQ(strlen(c->digests.at[1]), 64);
     report_init(&report, &arena);
-    c = config_load(&(ConfigAsk){.file = at("thole.yaml"), .environment = true}, &arena, &report);
+    c = load_as(&(ConfigAsk){.file = at("thole.yaml"), .environment = true});
     ASSERT(c); /* what an environment writes is none of what it is made from */
     CHECK_STR(strmap_get(&config_service(c, "api")->env, "URL"), "{{provisioner.db.URL}}");
     put(".env.local", "URL\n");

@@ -12,11 +12,9 @@
 #include "base/limits.h"
 #include "base/xalloc.h"
 #include "harness/test.h"
+#include "port_leases.h"
 #include "store/environments.h"
 #include "store/sqlite/sqlite.h"
-
-static Arena arena;
-static Err err;
 
 static const char *db_path(void) {
     return arena_printf(&arena, "%s/thole.db", test_dir());
@@ -26,36 +24,16 @@ static Store *store_here(void) {
     return sqlite_store_new(&(SqliteFiles){db_path(), NULL}, 100);
 }
 
-static Lease lease_of(const char *file, const char *service, int64_t port) {
-    return (Lease){.owner = {.file = file, .session = "", .slug = file + 1},
-                   .service = service,
-                   .name = "",
-                   .port = port,
-                   .automatic = true};
-}
-
-static int lease_one(Store *store, const char *file, const char *service, int64_t port) {
-    Lease one = lease_of(file, service, port);
-    return store_lease(store, &(Leases){&one, 1}, &err);
-}
-
-static Leases all(Store *store) {
-    Leases leases = {0};
-    if (store_leases(store, &arena, &leases, &err) < 0)
-        test_fail(__FILE__, __LINE__, "%s", err.msg);
-    return leases;
-}
-
 TEST(a_lease_is_found_by_the_next_server)
 {
     Store *store = store_here();
-    Lease two[] = {lease_of("/a", "api", 20001), lease_of("/a", "web", 20000)};
+    Lease two[] = {port_lease("/a", "api", 20001), port_lease("/a", "web", 20000)};
     two[0].name = "admin";
     two[0].automatic = false;
     CHECK_EQ(store_lease(store, &(Leases){two, 2}, &err), 0);
     store_free(store);
     store = store_here();
-    Leases found = all(store);
+    Leases found = all_leases(store);
     ASSERT(found.n == 2);
     CHECK_EQ(found.at[0].port, 20000);
     CHECK_STR(found.at[0].service, "web");
@@ -81,7 +59,7 @@ static void check_left_alone(const char *sentence) {
         CHECK_EQ(err.kind, ERR_UNAVAILABLE);
         CHECK_HAS(err.msg, db_path());
         CHECK_HAS(err.msg, sentence);
-        CHECK_EQ(lease_one(store, "/a", "api", 20000), -1);
+        CHECK_EQ(lease_port(store, "/a", "api", 20000), -1);
         CHECK_EQ(err.kind, ERR_UNAVAILABLE);
     }
     store_free(store);
@@ -98,7 +76,7 @@ static void sql(const char *text) {
 
 static void make_one(void) {
     Store *store = store_here();
-    CHECK_EQ(lease_one(store, "/a", "api", 20000), 0);
+    CHECK_EQ(lease_port(store, "/a", "api", 20000), 0);
     store_free(store);
 }
 
@@ -175,12 +153,12 @@ TEST(who_has_it_locked_is_waited_for_only_so_long)
     Store *store = store_here();
     ASSERT(sqlite3_open(db_path(), &db) == SQLITE_OK);
     ASSERT(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK);
-    CHECK_EQ(all(store).n, 1); /* to read is allowed */
-    CHECK_EQ(lease_one(store, "/a", "api", 20001), -1);
+    CHECK_EQ(all_leases(store).n, 1); /* to read is allowed */
+    CHECK_EQ(lease_port(store, "/a", "api", 20001), -1);
     CHECK_EQ(err.kind, ERR_UNAVAILABLE);
     CHECK_HAS(err.msg, "is locked by another process");
     ASSERT(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
-    CHECK_EQ(lease_one(store, "/a", "api", 20001), 0);
+    CHECK_EQ(lease_port(store, "/a", "api", 20001), 0);
     sqlite3_close(db);
     store_free(store);
 }
@@ -206,23 +184,23 @@ static void put_back(const char *path) {
 TEST(one_that_was_deleted_is_not_made_anew)
 {
     Store *store = store_here();
-    CHECK_EQ(lease_one(store, "/a", "api", 20000), 0);
+    CHECK_EQ(lease_port(store, "/a", "api", 20000), 0);
     for_each_file(put_aside);
     for (int i = 0; i < 2; i++) {
-        CHECK_EQ(lease_one(store, "/b", "api", 20001), -1);
+        CHECK_EQ(lease_port(store, "/b", "api", 20001), -1);
         CHECK_EQ(err.kind, ERR_UNAVAILABLE);
         CHECK_HAS(err.msg, "was deleted while it was in use, and is not made anew; put it back");
         CHECK(access(db_path(), F_OK) < 0);
     }
     for_each_file(put_back);
-    CHECK_EQ(lease_one(store, "/b", "api", 20001), 0);
-    CHECK_EQ(all(store).n, 2);
+    CHECK_EQ(lease_port(store, "/b", "api", 20001), 0);
+    CHECK_EQ(all_leases(store).n, 2);
     for_each_file(delete);
     Store *next = store_here(); /* of a server that was started since */
-    CHECK_EQ(lease_one(next, "/c", "api", 20002), 0);
-    CHECK_EQ(lease_one(store, "/d", "api", 20003), -1);
+    CHECK_EQ(lease_port(next, "/c", "api", 20002), 0);
+    CHECK_EQ(lease_port(store, "/d", "api", 20003), -1);
     CHECK_HAS(err.msg, "was replaced while it was in use");
-    CHECK_EQ(all(store).n, 1);
+    CHECK_EQ(all_leases(store).n, 1);
     store_free(next);
     store_free(store);
 }
@@ -302,14 +280,14 @@ TEST(a_full_disk_is_said_and_nothing_is_lost)
     getrlimit(RLIMIT_FSIZE, &old);
     limit.rlim_max = old.rlim_max;
     Store *store = store_here();
-    CHECK_EQ(all(store).n, 1);
+    CHECK_EQ(all_leases(store).n, 1);
     setrlimit(RLIMIT_FSIZE, &limit);
-    CHECK_EQ(lease_one(store, "/a", "api", 20001), -1);
+    CHECK_EQ(lease_port(store, "/a", "api", 20001), -1);
     CHECK_EQ(err.kind, ERR_UNAVAILABLE);
     CHECK_HAS(err.msg, db_path());
     setrlimit(RLIMIT_FSIZE, &old);
-    CHECK_EQ(lease_one(store, "/a", "api", 20001), 0);
-    CHECK_EQ(all(store).n, 1);
+    CHECK_EQ(lease_port(store, "/a", "api", 20001), 0);
+    CHECK_EQ(all_leases(store).n, 1);
     store_free(store);
 }
 
@@ -332,7 +310,7 @@ TEST_TIMEOUT(what_was_leased_survives_a_kill, 60) {
         if (pid == 0) {
             Store *store = store_here();
             for (int64_t port = 20001;; port++)
-                if (lease_one(store, arena_printf(&arena, "/%lld", (long long)port), "api", port) <
+                if (lease_port(store, arena_printf(&arena, "/%lld", (long long)port), "api", port) <
                         0 ||
                     write(fds[1], &port, sizeof(port)) < 0)
                     _exit(1);
@@ -343,7 +321,7 @@ TEST_TIMEOUT(what_was_leased_survives_a_kill, 60) {
         kill(pid, SIGKILL);
         ASSERT(waitpid(pid, NULL, 0) == pid);
         Store *store = store_here();
-        Leases found = all(store);
+        Leases found = all_leases(store);
         ASSERT(found.n > 0);
         CHECK(found.at[found.n - 1].port >= last);
         store_free(store);
