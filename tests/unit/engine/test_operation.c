@@ -532,7 +532,7 @@ static void crash(Play *play) {
 TEST(a_delete_follows_the_create_that_it_ends_also_over_a_crash)
 {
     Play *play = play_new();
-    Environment *environment = begin_that_runs_on(play);
+    (void)begin_that_runs_on(play);
     (void)ask(play, OPERATION_DELETE);
     crash(play);
     loop_advance(play->scene->loop, 60 * 1000);
