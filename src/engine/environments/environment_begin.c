@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operations of an environment: which may begin, what follows, what a server before has begun. */
-#include <dirent.h>
+/* Operations of an environment: which may begin, what follows, and who waits for the end. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/path.h"
@@ -15,11 +13,6 @@
 #include "engine/operations/operation_events.h"
 #include "engine/operations/operation_files.h"
 #include "spec/environment_name.h"
-#include "spec/worktree_include.h"
-
-/* ---- operations ---- */
-
-#define TTL_MOST_MS (INT64_C(100) * 365 * 24 * 3600 * 1000)
 
 static int refuse_busy(const Environment *environment, Err *err) {
     const Operation *operation = environment->operation;
@@ -85,33 +78,6 @@ static int begin_now(Environment *environment, const OperationAsk *ask, Report *
     return -1;
 }
 
-/* What was not said is as it is. */
-static bool agrees(const char *now, const char *asked) {
-    return !asked || str_same(now, asked);
-}
-
-static bool same_list(const StrList *a, const StrList *b) {
-    for (size_t i = 0; a->n == b->n && i < a->n; i++)
-        if (strcmp(a->at[i], b->at[i]) != 0)
-            return false;
-    return a->n == b->n;
-}
-
-/* Who asks for what is under way already looks on: a second time, since his terminal was closed, or
- * the server was gone meanwhile. */
-static bool is_asked_again(const Operation *operation, const OperationAsk *ask) {
-    const OperationAsk *now = &operation->ask;
-    return !operation->canceled && now->kind == ask->kind && agrees(now->mode, ask->mode) &&
-           agrees(now->branch, ask->branch) && agrees(now->base, ask->base) &&
-           agrees(now->path, ask->path) && agrees(now->worktree, ask->worktree) &&
-           now->ttl_ms == ask->ttl_ms && same_list(&now->copy, &ask->copy) &&
-           now->no_cache == ask->no_cache && str_same(now->from, ask->from) &&
-           same_list(&now->only, &ask->only) && str_same(now->step, ask->step) &&
-           str_same(now->service, ask->service) && str_same(now->action, ask->action) &&
-           str_same(now->status, ask->status) && now->force == ask->force &&
-           now->keep_worktree == ask->keep_worktree;
-}
-
 static Environment *find_apart(Engine *engine, const OperationAsk *ask) {
     Environment *environment;
     LIST_FOREACH (environment, &engine->environments, link)
@@ -125,7 +91,7 @@ static Environment *find_apart(Engine *engine, const OperationAsk *ask) {
 static Environment *begin_apart(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
     Environment *environment = find_apart(engine, ask);
     if (environment && operation_under_way(environment->operation)) {
-        if (is_asked_again(environment->operation, ask))
+        if (operation_is_asked_again(environment->operation, ask))
             return environment;
         refuse_busy(environment, err);
         return NULL;
@@ -149,54 +115,12 @@ static Environment *run_manifest(Engine *engine, const OperationAsk *ask, Report
     return environment;
 }
 
-static int check_paths(const OperationAsk *ask, Err *err) {
-    const char *const paths[] = {ask->path, ask->worktree};
-    for (size_t i = 0; i < COUNT(paths); i++)
-        if (paths[i] && paths[i][0] != '/')
-            return err_set(err, ERR_INVALID, "%.200s is no absolute path", paths[i]);
-    for (size_t i = 0; i < ask->copy.n; i++) {
-        bool link;
-        if (!worktree_include_named(ask->copy.at[i], &link))
-            return err_set(err, ERR_INVALID,
-                           "copy: '%.200s' is no file or directory that is brought along: it is "
-                           "named from the root of the project",
-                           ask->copy.at[i]);
-    }
-    return 0;
-}
-
-/* What its kind needs is there: of what people ask, and of what a server before has written. */
-static int check_asked(const OperationAsk *ask, Err *err) {
-    const struct {
-        OperationKind kind;
-        const char *name, *text;
-    } needs[] = {{OPERATION_STEP, "step", ask->step},
-                 {OPERATION_INVALIDATE, "step", ask->step},
-                 {OPERATION_HOOK, "service", ask->service},
-                 {OPERATION_HOOK, "action", ask->action},
-                 {OPERATION_STATUS, "status", ask->status}};
-    for (size_t i = 0; i < COUNT(needs); i++)
-        if (ask->kind == needs[i].kind && (!needs[i].text || !*needs[i].text))
-            return err_set(err, ERR_INVALID, "%s: it is missing", needs[i].name);
-    bool shared = ask->kind == OPERATION_HOOK && strcmp(ask->action, "init") == 0;
-    if (ask->kind != OPERATION_RUN && !shared && (!ask->name || !*ask->name))
-        return err_set(err, ERR_INVALID, "name: it is missing; init alone is of no environment");
-    if (ask->ttl_ms < 0 || ask->ttl_ms > TTL_MOST_MS)
-        return err_set(err, ERR_INVALID, "ttl: it is at most 100 years");
-    return check_paths(ask, err);
-}
-
-/* Or of no environment: check_asked() knows for which hooks that will do. */
-static bool is_apart(const OperationAsk *ask) {
-    return ask->manifest || !*ask->name;
-}
-
 Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
-    if (check_asked(ask, err) < 0)
+    if (operation_ask_check(ask, err) < 0)
         return NULL;
     if (ask->kind == OPERATION_RUN)
         return run_manifest(engine, ask, report, err);
-    if (is_apart(ask))
+    if (operation_ask_is_apart(ask))
         return begin_apart(engine, ask, report, err);
     Environment *environment = environment_find(engine, ask->file, ask->name);
     bool makes = ask->kind == OPERATION_CREATE || ask->kind == OPERATION_PROVISION;
@@ -207,7 +131,7 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
         return NULL;
     }
     if (environment && operation_under_way(environment->operation)) {
-        if (is_asked_again(environment->operation, ask))
+        if (operation_is_asked_again(environment->operation, ask))
             return environment;
         if (ask->kind != OPERATION_DELETE || environment->operation->ask.kind == OPERATION_DELETE) {
             refuse_busy(environment, err);
@@ -223,8 +147,7 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
     return NULL;
 }
 
-/* What was to be done cannot be: who waits for it is told in its events. */
-static void refuse(Environment *environment, const OperationFile *file, const Err *err) {
+void environment_set_refused(Environment *environment, const OperationFile *file, const Err *err) {
     log_error("environment %s: %s: %s", environment->slug, operation_kind_name(file->ask.kind),
               err->msg);
     operation_unref(environment->operation);
@@ -245,7 +168,7 @@ static void begin_waiting(Environment *environment, Arena *arena) {
     if (operation && begin(environment, operation, &err) == 0)
         return;
     operation_unref(operation);
-    refuse(environment, &file, &err);
+    environment_set_refused(environment, &file, &err);
 }
 
 /* What waited for its end. */
@@ -260,7 +183,7 @@ static void begin_next(Environment *environment) {
     arena_deinit(&arena);
 }
 
-static void remove_gone(const char *path) {
+void environment_remove_gone(const char *path) {
     Err err;
     if (path_remove_tree(path, &err) < 0)
         log_warn("%s", err.msg);
@@ -271,11 +194,11 @@ static void remove_gone(const char *path) {
 static void drop_deleted(Environment *environment) {
     AUTO_FREE char *above = path_dir(environment->dir);
     AUTO_FREE char *gone = xasprintf("%s/.%s", above, path_base(environment->dir));
-    remove_gone(gone);
+    environment_remove_gone(gone);
     if (rename(environment->dir, gone) < 0 && errno != ENOENT)
         log_warn("environment %s: rename %s: %s", environment->slug, gone, strerror(errno));
     sys_point("env-gone");
-    remove_gone(gone);
+    environment_remove_gone(gone);
     environment_forget(environment);
 }
 
@@ -337,108 +260,4 @@ int environment_cancel(Environment *environment, Err *err) {
                        environment->entry.name);
     operation_cancel(environment->operation);
     return 0;
-}
-
-/* ---- the next server ---- */
-
-/* The number of the delete that waits for its end; one that was begun, but is still said to wait,
- * does not wait. */
-static int64_t waiting_number(const Environment *environment, const OperationFile *file) {
-    AUTO_FREE char *next = path_join(environment->dir, OPERATION_NEXT);
-    if (file->ask.kind == OPERATION_DELETE)
-        operation_file_remove(environment, OPERATION_NEXT);
-    return access(next, F_OK) == 0 ? file->number + 1 : 0;
-}
-
-static int take_over(Environment *environment, const OperationFile *file, Report *report,
-                     Err *err) {
-    Operation *operation = operation_new(environment, &file->ask, report, err);
-    if (!operation)
-        return -1;
-    (void)operation_next_number(environment, &operation->seq);
-    operation->number = file->number;
-    operation->begun_us = file->begun_us;
-    environment->next = waiting_number(environment, file);
-    operation->canceled = file->canceled || environment->next;
-    environment->operation = operation;
-    operation_recall(operation);
-    return 0;
-}
-
-/* What waited is begun. */
-static int read_operation(const char *dir, Arena *arena, OperationFile *ret, Err *err) {
-    AUTO_FREE char *path = path_join(dir, OPERATION_FILE), *next = path_join(dir, OPERATION_NEXT);
-    int r = operation_file_read(dir, OPERATION_FILE, arena, ret, err);
-    if (r == 0 || err->kind != ERR_NOT_FOUND || access(next, F_OK) < 0)
-        return r;
-    if (rename(next, path) < 0)
-        return err_sys(err, errno, "rename %s", next);
-    return operation_file_read(dir, OPERATION_FILE, arena, ret, err);
-}
-
-static void adopt(Engine *engine, const char *dir) {
-    Arena arena;
-    OperationFile file;
-    Report report;
-    Err err;
-    arena_init(&arena);
-    report_init(&report, &arena);
-    if (read_operation(dir, &arena, &file, &err) == 0 && check_asked(&file.ask, &err) == 0) {
-        const OperationAsk *ask = &file.ask;
-        Environment *environment = is_apart(ask) ? environment_new_apart(engine, ask)
-                                                 : environment_new(engine, ask->file, ask->name);
-        file.ask.again = true;
-        if (take_over(environment, &file, &report, &err) < 0) {
-            refuse(environment, &file, &err);
-            operation_file_remove(environment, OPERATION_FILE);
-        }
-    } else if (err.kind != ERR_NOT_FOUND) {
-        log_error("%s: %s", dir, err.msg);
-    }
-    arena_deinit(&arena);
-}
-
-static void each_entry(const char *path, void (*fn)(Engine *engine, const char *path),
-                       Engine *engine) {
-    DIR *dir = opendir(path);
-    if (!dir)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        AUTO_FREE char *below = path_join(path, entry->d_name);
-        if (entry->d_name[0] != '.')
-            fn(engine, below);
-        else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            remove_gone(below);
-    }
-    closedir(dir);
-}
-
-static void adopt_project(Engine *engine, const char *path) {
-    each_entry(path, adopt, engine);
-}
-
-int environments_adopt(Engine *engine, Err *err) {
-    AUTO_FREE char *path = path_join(engine->state_dir, "environments");
-    each_entry(path, adopt_project, engine);
-    return 0;
-}
-
-/* One whose end was told already is only to be forgotten. */
-static void go_on(Operation *operation) {
-    if (operation->told_end == OPERATION_WAITING) {
-        operation_begin(operation);
-        return;
-    }
-    operation->state = operation->told_end;
-    operation->over = true;
-    environment_ended(operation->environment);
-}
-
-void environments_go_on(Engine *engine) {
-    Environment *environment;
-    LIST_FOREACH_SAFE (environment, &engine->environments, link) {
-        Operation *operation = environment->operation;
-        if (operation_under_way(operation) && operation->ask.again && !operation->lease.key.name)
-            go_on(operation);
-    }
 }

@@ -12,6 +12,7 @@
 #include "store/environments.h"
 
 typedef struct Operation Operation;
+typedef struct OperationFile OperationFile;
 typedef struct Digest Digest;
 
 enum { OPERATION_TEXT = 512 };
@@ -114,10 +115,15 @@ struct Operation {
     bool started, over;
     OperationState told_end; /* by a server before; OPERATION_WAITING: it was not */
     bool running;            /* the step's command */
-    const Err *broken;       /* what it has printed is read although it has failed, with this */
-    bool late;               /* ... for longer than it may */
-    const char *left;        /* of a delete by force: what could not be undone; NULL: nothing */
-    Watcher watcher;         /* of a step that looks at others */
+    struct {
+        const char *step;
+        uint32_t run;
+        bool ended;
+    } begun;           /* by a server before, and not told to have ended; run 0: nothing */
+    const Err *broken; /* what it has printed is read although it has failed, with this */
+    bool late;         /* ... for longer than it may */
+    const char *left;  /* of a delete by force: what could not be undone; NULL: nothing */
+    Watcher watcher;   /* of a step that looks at others */
     bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];
@@ -142,8 +148,14 @@ EnvironmentKey environment_key(const Environment *environment);
 /* That of its worktree, which runs its services; NULL: there is none. */
 Session *environment_session(const Environment *environment);
 void environment_touch(Environment *environment);
+
+/* ---- environment_begin.c ---- */
 /* Its operation is over. */
 void environment_ended(Environment *environment);
+/* What was to be done cannot be: who waits for it is told in its events. */
+void environment_set_refused(Environment *environment, const OperationFile *file, const Err *err);
+/* What is left of one that is no more. */
+void environment_remove_gone(const char *path);
 void environment_await_no_more(Environment *environment); /* it goes away */
 
 /* ---- kept_beside_manifest.c ---- */
@@ -168,6 +180,15 @@ void environment_encode_brief(Object *object, JsonWriter *out);
 /* The member `resume`: the words that go on where it failed; nothing if it did not. */
 void environment_encode_resume(const Environment *environment, const EnvironmentEntry *entry,
                                JsonWriter *out);
+
+/* ---- operation_ask.c ---- */
+/* What its kind needs is there: of what people ask, and of what a server before has written. */
+MUST int operation_ask_check(const OperationAsk *ask, Err *err);
+/* Of no environment that a store knows: operation_ask_check() knows for what that will do. */
+bool operation_ask_is_apart(const OperationAsk *ask);
+/* Who asks for what is under way already looks on: a second time, since his terminal was closed, or
+ * the server was gone meanwhile. */
+bool operation_is_asked_again(const Operation *operation, const OperationAsk *ask);
 
 /* ---- operation.c ---- */
 /* As it was asked; its config is read. NULL: err, and report. */
@@ -301,6 +322,9 @@ MUST int operation_check_ports(const Operation *operation, Err *err);
 void operation_run(Operation *operation);    /* is started */
 void operation_resume(Operation *operation); /* was, by a server before */
 void operation_stop_run(Operation *operation);
+/* What a server before has begun ends: another one has the lease by now, and may be doing the same.
+ * Then it asks for the lease again. */
+void operation_end_begun(Operation *operation);
 
 /* ---- operation_hooks.c ---- */
 extern const StepDoer hook_doer;

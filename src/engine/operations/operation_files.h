@@ -17,12 +17,12 @@
 #define OPERATION_NEXT   "next.json"
 #define OPERATION_EVENTS "events.jsonl"
 
-typedef struct OperationFile {
+struct OperationFile {
     int64_t number;
     int64_t begun_us; /* wall clock */
     bool canceled;    /* it ends as soon as it can */
     OperationAsk ask;
-} OperationFile;
+};
 
 MUST int operation_file_write(const Environment *environment, const char *name,
                               const OperationFile *file, Err *err);
