@@ -106,6 +106,10 @@ static void on_set_up(void *arg, const void *result, const Err *err) {
 }
 
 static void wait_for_lease(Operation *operation, const EnvironmentLease *other) {
+    if (operation->begun.run && !operation->begun.ended) {
+        operation_end_begun(operation);
+        return;
+    }
     if (operation->canceled) {
         operation_finish(operation, OPERATION_CANCELED);
         return;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/sys.h"
 #include "engine/operations/operation_files.h"
 #include "spec/hook_output.h"
@@ -225,6 +226,8 @@ void operation_resume(Operation *operation) {
 
 /* ---- to end it ---- */
 
+static const StopHow stop_how = {.signal = SIGTERM, .grace_ms = STOP_GRACE_MS};
+
 /* What could not be ended is not waited for: it is named. */
 static void on_stopped(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
@@ -237,8 +240,55 @@ static void on_stopped(void *arg, const void *result, const Err *err) {
 }
 
 void operation_stop_run(Operation *operation) {
-    StopHow how = {.signal = SIGTERM, .grace_ms = STOP_GRACE_MS};
     if (operation->running && !operation->stop)
-        operation->stop = backend_destroy_step(operation->engine->backend, id_of(operation), &how,
-                                               on_stopped, operation);
+        operation->stop = backend_destroy_step(operation->engine->backend, id_of(operation),
+                                               &stop_how, on_stopped, operation);
+}
+
+/* ---- to end what a server before has begun ---- */
+
+static StepId id_of_begun(const Operation *operation) {
+    return (StepId){.task = operation->environment->task,
+                    .step = operation->begun.step,
+                    .run = operation->begun.run};
+}
+
+static void on_begun_ended(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    operation->call = NULL;
+    operation->begun.ended = true;
+    if (err)
+        log_warn("environment %s: %s of a server before: %s", operation->environment->slug,
+                 operation->begun.step, err->msg);
+    operation_begin(operation);
+}
+
+static void on_begun_found(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const StepState *state = result;
+    operation->call = NULL;
+    if (err || state->phase != STEP_RUNNING) {
+        on_begun_ended(operation, NULL, err);
+        return;
+    }
+    operation_audit(operation, operation->begun.step, "lost",
+                    "its command was ended: another server works on the environment");
+    operation->call = backend_destroy_step(operation->engine->backend, id_of_begun(operation),
+                                           &stop_how, on_begun_ended, operation);
+}
+
+static void on_begun_set_up(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    operation->call = NULL;
+    if (err)
+        on_begun_ended(operation, NULL, err);
+    else
+        operation->call = backend_resume_step(operation->engine->backend, id_of_begun(operation),
+                                              on_begun_found, operation);
+}
+
+void operation_end_begun(Operation *operation) {
+    const Environment *environment = operation->environment;
+    operation->call = backend_setup_workflow(operation->engine->backend, environment->task,
+                                             environment->dir, NULL, on_begun_set_up, operation);
 }

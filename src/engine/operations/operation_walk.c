@@ -141,6 +141,13 @@ static void resume(Operation *operation) {
     operation_resume(operation);
 }
 
+/* Its command was begun here, and may run. */
+static bool may_run(const Operation *operation, const Checkpoint *record) {
+    return record && record->run > 0 && str_same(record->machine, operation->machine) &&
+           !(operation->begun.ended && operation->begun.run == (uint32_t)record->run &&
+             str_same(operation->begun.step, record->name));
+}
+
 static void after_failure(Operation *operation);
 
 /* Its end was written down by a server that was killed before it went on. */
@@ -172,12 +179,12 @@ static void decide(Operation *operation) {
                      .stands = operation->found.stands,
                      .why = operation->found.why};
     StepDecision decision = lifecycle_decide(step, &look, &operation->arena);
-    bool here = record && str_same(record->machine, operation->machine) && record->run > 0;
     if (ended && each_time)
         decision = (StepDecision){.verdict = VERDICT_SKIP, .action = "skipped"};
     if (decision.verdict == VERDICT_SKIP)
         skip(operation, &decision);
-    else if (decision.verdict == VERDICT_RESUME && here && !operation->resumed_step)
+    else if (decision.verdict == VERDICT_RESUME && may_run(operation, record) &&
+             !operation->resumed_step)
         resume(operation);
     else if (decision.verdict == VERDICT_RESUME && step->verified && operation->found.stands)
         skip(operation,
@@ -226,8 +233,8 @@ static void on_looked(void *arg, const void *result, const Err *err) {
 /* Of one that was canceled: is the step's command under way, begun by a server before? */
 static bool is_left(const Operation *operation, const LifecycleStep *step) {
     const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
-    return record && operation->ask.again && record->status == CHECKPOINT_STARTED &&
-           record->run > 0 && str_same(record->machine, operation->machine);
+    return may_run(operation, record) && operation->ask.again &&
+           record->status == CHECKPOINT_STARTED;
 }
 
 static bool is_next(const Operation *operation, const LifecycleStep *step) {

@@ -542,3 +542,37 @@ TEST(a_delete_follows_the_create_that_it_ends_also_over_a_crash)
     CHECK(engine_idle(play->scene->engine));
     play_free(play);
 }
+
+/* What its server had started before it was killed does not run on beside what the other starts. */
+static Environment *crash_without_lease(Play *play, EnvironmentLease *ret_other) {
+    static const FakeScript runs_on = {.life_ms = -1};
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_before", &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    EnvironmentLease own = environment->operation->lease;
+    ASSERT(store_environment_release(play->shaky.inner, &own, &play->scene->err) == 0);
+    *ret_other = take_lease(play, "elsewhere:/state");
+    fake_script(play->scene->backend, environment->task, "runner_before", &(FakeScript){0});
+    CHECK_EQ(fake_running(play->scene->backend), 1);
+    crash(play);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(fake_running(play->scene->backend), 0);
+    return environment_find(play->scene->engine, play->scene->file, "e1");
+}
+
+TEST(a_hook_of_a_server_before_ends_where_another_has_the_lease)
+{
+    EnvironmentLease other;
+    Play *play = play_new();
+    Environment *environment = crash_without_lease(play, &other);
+    ASSERT(environment);
+    CHECK_EQ(environment->operation->state, OPERATION_WAITING);
+    ASSERT(store_environment_release(play->shaky.inner, &other, &play->scene->err) == 0);
+    loop_advance(play->scene->loop, 10 * 1000);
+    CHECK_EQ(environment->operation->state, OPERATION_DONE);
+    CHECK_EQ(fake_starts(play->scene->backend, environment->task, "runner_before"), 2);
+    CHECK_EQ(fake_starts(play->scene->backend, environment->task, "provisioner_after"), 1);
+    StoredEnvironment found = stored(play);
+    CHECK_EQ(audits(&found, "lost", "runner_before"), 1);
+    play_free(play);
+}
