@@ -41,8 +41,17 @@ def test_a_changed_config_makes_stale_what_is_made_from_it(shop):
     assert "has changed" in steps["seed_db"]["why"] and "seed_db is done again" in steps["build_manifest"]["why"]
 
 
+def has_been_told(shop):
+    """What its session says in .thole/ of services that run: after the create, by a worker."""
+    file = shop.worktree() / ".thole/state.json"
+    services = json.loads(file.read_text())["services"] if file.exists() else {}
+    return set(services) == set(CONFIG["services"]) and all(
+        service["phase"] == "running" and service.get("start_ticks") for service in services.values())
+
+
 def test_a_look_changes_nothing(shop):
     shop.create()
+    driver.wait_until(lambda: has_been_told(shop), what="its services to stand in the state file")
     (shop.worktree() / "web" / ".env.local").write_text("mine\n")
     before, ledger = shop.everything(), shop.thole.ledger()
     entry = shop.look("entry?audit=true&reveal=true")
