@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "spec/environment_name.h"
+#include "spec/secret_lines.h"
 
 /* ---- steps ---- */
 
@@ -106,17 +107,39 @@ void serve_environment_dry_run(Api *api, Request *request, const OperationAsk *a
 
 /* ---- what a step writes ---- */
 
-static void put_file(JsonWriter *out, const SeenFile *file) {
-    json_kv_string(out, "path", file->path);
-    json_kv_string(out, "text", file->text);
-    json_kv_string(out, "now", file->now);
+/* Of all services: one file may be that of several. */
+static StrList secret_names(const Config *config, Arena *arena) {
+    StrList names = {0};
+    size_t cap = 0;
+    for (size_t i = 0; i < config->services.n; i++)
+        for (size_t k = 0; k < config->services.at[i].secrets.n; k++) {
+            names.at = arena_grow(arena, names.at, names.n, &cap, sizeof(*names.at));
+            names.at[names.n++] = config->services.at[i].secrets.at[k];
+        }
+    return names;
 }
 
-static void put_files(JsonWriter *out, const SeenEnvironment *seen) {
+/* `same`: also where that cannot be seen. */
+static void put_file(JsonWriter *out, const Request *request, const SeenEnvironment *seen,
+                     const SeenFile *file) {
+    Arena *arena = request->arena;
+    const char *text = file->text, *now = file->now;
+    SecretLines lines = {.entry = seen->entry, .names = secret_names(seen->config, arena)};
+    if (!request_flag(request, "reveal")) {
+        lines.like = text = secret_lines_mask(&lines, text, arena);
+        now = now ? secret_lines_mask(&lines, now, arena) : NULL;
+    }
+    json_kv_string(out, "path", file->path);
+    json_kv_string(out, "text", text);
+    json_kv_string(out, "now", now);
+    json_kv_bool(out, "same", str_same(file->text, file->now));
+}
+
+static void put_files(JsonWriter *out, const Request *request, const SeenEnvironment *seen) {
     json_kv_array(out, "files");
     for (size_t i = 0; i < seen->file_n; i++) {
         json_object_begin(out);
-        put_file(out, &seen->files[i]);
+        put_file(out, request, seen, &seen->files[i]);
         json_object_end(out);
     }
     json_array_end(out);
@@ -137,9 +160,9 @@ void serve_environment_step_view(Api *api, Request *request, const RouteMatch *m
         json_kv_string(out, "hook", seen->step->name);
         json_kv_string(out, "command", seen->step->hook->command);
     } else if (seen->file_n == 1) {
-        put_file(out, &seen->files[0]);
+        put_file(out, request, seen, &seen->files[0]);
     } else {
-        put_files(out, seen);
+        put_files(out, request, seen);
     }
     reply_end(&reply, request);
 }

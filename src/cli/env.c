@@ -47,7 +47,8 @@ static const Option options[] = {
      NULL, "delete"},
     {"audit", 0, OPTION_FLAG, AT(audit), NULL, "what was done, when, where and by whom", NULL,
      "list|steps"},
-    {"reveal", 0, OPTION_FLAG, AT(reveal), NULL, "secrets as they are", NULL, "env|store|list"},
+    {"reveal", 0, OPTION_FLAG, AT(reveal), NULL, "secrets as they are", NULL,
+     "env|store|list|step"},
     {"yes", 'y', OPTION_FLAG, AT(yes), NULL, "do not ask", NULL, "gc"},
     {"follow", 'f', OPTION_FLAG, AT(log.follow), NULL, "go on until the step is over", NULL,
      "logs"},
@@ -131,7 +132,7 @@ const Command command_env = {
             "[--copy [link:]FILE]… [--from STEP] [--no-cache] [--dry-run] | "
             "attach [NAME] --worktree DIR … | list [--audit] | show [NAME] | "
             "delete [NAME] [--force] [--keep-worktree] | start [NAME] | stop [NAME] | "
-            "steps [NAME] [--audit] | step [NAME] STEP [--print|--dry-run] | "
+            "steps [NAME] [--audit] | step [NAME] STEP [--print|--dry-run] [--reveal] | "
             "refresh [NAME] [--only STEP,…] [--from STEP] | invalidate [NAME] STEP | "
             "provision [NAME] … | run [--manifest FILE] [--from STEP] | "
             "hook SERVICE init|seed|reset|destroy [NAME] [-m MODE] | exec [NAME] -- CMD… | "

@@ -176,14 +176,15 @@ int env_hook(Cli *cli, const EnvOptions *ask, Err *err) {
 /* ---- steps ---- */
 
 /* What the step would write, and what is there. */
-static const Value *look_at_step(Cli *cli, const EnvTarget *env, const char *step, const char *form,
-                                 Err *err) {
+static const Value *look_at_step(Cli *cli, const EnvTarget *env, const char *step,
+                                 const EnvOptions *ask, Err *err) {
     const Value *reply;
     Buf path;
     buf_init(&path, CLI_PATH_BYTES);
     buf_printf(&path, "%s/step", env->path);
     client_param(&path, "name", step);
-    client_param(&path, "form", form);
+    if (ask->reveal)
+        client_param(&path, "reveal", "true");
     int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &reply, err);
     buf_deinit(&path);
     return r < 0 ? NULL : reply;
@@ -194,7 +195,7 @@ static int show_step(Cli *cli, const EnvTarget *env, const char *step, const Env
     if (ask->print && ask->dry_run)
         return err_set(err, ERR_INVALID,
                        "--print shows the whole text, --dry-run how it differs: one of both");
-    const Value *reply = look_at_step(cli, env, step, ask->print ? "print" : "diff", err);
+    const Value *reply = look_at_step(cli, env, step, ask, err);
     if (!reply)
         return -1;
     if (env_as_json(cli))

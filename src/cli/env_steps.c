@@ -148,7 +148,10 @@ static void print_diff(const Cli *cli, const Value *reply) {
     if (out.n)
         fwrite(buf_cstr(&out), 1, out.n, stdout);
     else
-        cli_say("%s: no changes", path);
+        cli_say("%s: %s", path,
+                value_get_bool(reply, "same", true)
+                    ? "no changes"
+                    : "only what is masked changes; --reveal shows it");
     buf_deinit(&out);
 }
 

@@ -10,6 +10,7 @@
 typedef struct Put {
     JsonWriter *out;
     EntryForm form;
+    const char *path; /* of the worktree, which everybody sees; NULL: not known */
 } Put;
 
 static void put_masked(void *arg, const char *text, Buf *out) {
@@ -91,6 +92,21 @@ static void ours_end(Ours *own, const Value *unknown) {
         json_object_end(own->put->out);
 }
 
+static void put_outputs(Put *put, const Value *outputs) {
+    json_kv_object(put->out, "outputs");
+    for (size_t i = 0; i < outputs->map.n; i++) {
+        const ValuePair *pair = &outputs->map.at[i];
+        const char *text = value_str(pair->value);
+        const JsonHide *before = put->out->hide;
+        if (!text || !put->path || strcmp(text, put->path) != 0)
+            before = hide(put);
+        json_key(put->out, pair->key);
+        json_value(put->out, pair->value);
+        unhide(put, before);
+    }
+    json_object_end(put->out);
+}
+
 static void put_checkpoint(Put *put, const Checkpoint *checkpoint) {
     JsonWriter *out = put->out;
     json_object_begin(out);
@@ -101,12 +117,8 @@ static void put_checkpoint(Put *put, const Checkpoint *checkpoint) {
     json_kv_int(out, "durationMs", checkpoint->duration_ms);
     json_kv_string(out, "machine", checkpoint->machine ? checkpoint->machine : "");
     put_optional(out, "error", checkpoint->error);
-    if (value_count(checkpoint->outputs) > 0) {
-        json_key(out, "outputs");
-        const JsonHide *before = hide(put);
-        json_value(out, checkpoint->outputs);
-        unhide(put, before);
-    }
+    if (value_count(checkpoint->outputs) > 0)
+        put_outputs(put, checkpoint->outputs);
     Ours own = {.put = put};
     ours_optional(&own, "inputs", checkpoint->inputs);
     if (checkpoint->run)
@@ -245,7 +257,7 @@ static const char *status_of(const Put *put, const EnvironmentEntry *entry) {
 }
 
 void entry_encode(const EnvironmentEntry *entry, EntryForm form, JsonWriter *out) {
-    Put put = {.out = out, .form = form};
+    Put put = {.out = out, .form = form, .path = entry->compute ? entry->compute->path : NULL};
     json_object_begin(out);
     json_kv_string(out, "name", entry->name);
     json_kv_string(out, "mode", entry->mode ? entry->mode : "");

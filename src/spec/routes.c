@@ -352,10 +352,10 @@ const Route routes[ROUTES] = {
          "thole.dev", "environments", "steps", "get", .reply = "steps"},
     [ROUTE_ENVIRONMENT_STEP_VIEW] =
         {HTTP_GET, ENVIRONMENT_PATH "/step",
-         "What a step writes: {path, text, now} of a file, {files[]} of several, or of a hook "
-         "{hook, command}.",
+         "What a step writes: {path, text, now, same} of a file, {files[]} of several, or of a "
+         "hook {hook, command}.",
          "thole.dev", "environments", "step", "get", .reply = "files",
-         .params = {{"name", "the step"}}},
+         .params = {{"name", "the step"}, {"reveal", "true: secret values are shown"}}},
     [ROUTE_ENVIRONMENT_VARIABLES] =
         {HTTP_GET, ENVIRONMENT_PATH "/variables",
          "The variables that its hooks get, or those of a service; and where commands run.",

@@ -101,19 +101,36 @@ def test_a_plan_of_a_bad_config_or_name(shop):
 def test_what_a_step_writes(shop):
     shop.create()
     file = shop.worktree() / "web" / ".env.local"
-    view = shop.look("step?name=generate_env")
-    assert view == {"path": "web/.env.local", "text": file.read_text(), "now": file.read_text()}
+    view = shop.look("step?name=generate_env&reveal=true")
+    assert view == {"path": "web/.env.local", "text": file.read_text(), "now": file.read_text(), "same": True}
+    written = file.read_text()
+    for step in ("generate_env", "write_manifest"):
+        seen = shop.thole.run("env", "step", "feat-x", step, "--print").out
+        assert "hunter2" not in seen and "by its name" not in seen and "********" in seen and "yes" in seen, seen
+    file.write_text(written.replace("hunter2", "older-one"))
+    diff = shop.thole.run("env", "step", "feat-x", "generate_env", "--dry-run")
+    assert diff.out == "" and "only what is masked changes; --reveal shows it" in diff.err, diff
+    assert "older-one" in shop.thole.run("env", "step", "feat-x", "generate_env", "--dry-run", "--reveal").out
+    file.write_text(f"GONE=secret\n{written}")
+    assert "-GONE=********\n" in shop.thole.run("env", "step", "feat-x", "generate_env", "--dry-run").out
     file.write_text("mine\n")
     assert shop.look("step?name=generate_env")["now"] == "mine\n"
     file.unlink()
     assert shop.look("step?name=generate_env")["now"] is None
-    manifest = shop.look("step?name=write_manifest")
+    manifest = shop.look("step?name=write_manifest&reveal=true")
     assert manifest["path"] == ".thole.json" and json.loads(manifest["text"])["env_name"] == "feat-x" and manifest["now"] == manifest["text"]
     assert shop.look("step?name=seed_db") == {"hook": "seed_db", "command": CONFIG["provisioner"]["services"]["db"]["seed"]}
     assert shop.look("step?name=allocate_ports") == {"files": []}
     assert "did you mean seed_db" in shop.look("step?name=sed_db", 404)
-    printed = shop.thole.run("env", "step", "feat-x", "generate_env", "--print")
+    printed = shop.thole.run("env", "step", "feat-x", "generate_env", "--print", "--reveal")
     assert "DB=" in printed.out and "hunter2" in printed.out
+
+
+def test_where_the_worktree_is_is_no_secret(shop):
+    made = shop.create()
+    entry = shop.look("entry")
+    assert entry["steps"]["create_compute"]["outputs"] == {"worktreePath": made["spec"]["path"]}
+    assert "hunter2" not in json.dumps(entry)
 
 
 def test_variables_of_hooks(shop):

@@ -152,8 +152,13 @@ static SeenInfra infra[] = {{"redis", "running", 61002}};
 static const char *invalidated_names[] = {"seed_db", "generate_env"};
 static const StrList invalidated = {invalidated_names, 2};
 
+static const Config config;
+static const EnvironmentEntry no_entry;
+
 static void fill(const OperationAsk *ask, SeenEnvironment *ret) {
-    *ret = (SeenEnvironment){.steps = seen_steps,
+    *ret = (SeenEnvironment){.config = &config,
+                             .entry = &no_entry,
+                             .steps = seen_steps,
                              .step_n = COUNT(seen_steps),
                              .step = &steps[1],
                              .files = files,

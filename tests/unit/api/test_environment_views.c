@@ -119,7 +119,7 @@ TEST(a_step_says_what_it_writes)
     static const Row rows[] = {
         {ONE "/step?name=generate_env",
          200,
-         {"{\"path\":\"web/.env.local\",\"text\":\"A=b\\n\",\"now\":null}"}},
+         {"{\"path\":\"web/.env.local\",\"text\":\"A=b\\n\",\"now\":null,\"same\":false}"}},
         {ONE "/step?name=seed_db", 200, {"{\"hook\":\"seed_db\",\"command\":\"./seed.sh\"}"}},
         {ONE "/step?name=sed_db", 404, {"there is none"}},
         {ONE "/step", 400, {"it is the name of a step"}},

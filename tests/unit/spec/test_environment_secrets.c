@@ -7,6 +7,7 @@
 
 #include "harness/test.h"
 #include "spec/mask_forms.h"
+#include "spec/secret_lines.h"
 
 static bool hides(const char *value) {
     StrPair pair = {"NAME", value};
@@ -63,5 +64,29 @@ TEST(outputs_are_hidden_as_key_values_are)
     CHECK(environment_is_secret(&entry, "localhost") &&
           environment_is_secret(&entry, said[1].value));
     CHECK(!environment_is_secret(&entry, "local") && !environment_is_secret(&entry, ""));
+    arena_deinit(&arena);
+}
+
+static const char *masked(const char *text, const char *like, Arena *arena) {
+    static StrPair pair[] = {{"URL", "hunter2 \"x\""}, {"WORD", "main"}};
+    static const char *names[] = {"NAMED"};
+    const EnvironmentEntry entry = {.values = {pair, COUNT(pair)}};
+    const SecretLines lines = {.entry = &entry, .names = {names, 1}, .like = like};
+    return secret_lines_mask(&lines, text, arena);
+}
+
+TEST(in_files_that_are_written_values_that_are_secret_are_masked)
+{
+    Arena arena;
+    arena_init(&arena);
+    CHECK_STR(masked("# A=hunter2\nU='hunter2 \"x\"'\nP=80\nNAMED=x\nW=main\nE=\n", NULL, &arena),
+              "# A=hunter2\nU=********\nP=80\nNAMED=********\nW=********\nE=\n");
+    CHECK_STR(masked("{\n  \"U\": \"a hunter2 \\\"x\\\"\",\n  \"P\": 80,\n  \"W\": \"main\"\n}",
+                     NULL, &arena),
+              "{\n  \"U\": \"********\",\n  \"P\": 80,\n  \"W\": \"********\"\n}");
+    const char *like = masked("U='hunter2 \"x\"'\nP=80\n", NULL, &arena);
+    CHECK_STR(masked("U=older\nP=81\nGONE=1\nno name\n", like, &arena),
+              "U=********\nP=81\nGONE=********\nno name\n");
+    CHECK_STR(masked("", NULL, &arena), "");
     arena_deinit(&arena);
 }
