@@ -241,8 +241,8 @@ static EnvironmentOrphan all_orphans[] = {
     {ORPHAN_COMPOSE, "shop-old", "/wt/old", "its containers are of no environment", true},
     {ORPHAN_EXPIRED, "feat-x", "/wt/feat-x", "it expired", true}};
 
-static const char *const orphan_names[ORPHAN_KINDS] = {"worktree", "directory", "compose",
-                                                       "ports",    "expired",   "leftover"};
+static const char *const orphan_names[ORPHAN_KINDS] = {
+    "worktree", "directory", "session", "compose", "ports", "expired", "leftover"};
 
 const char *orphan_kind_name(OrphanKind kind) {
     return orphan_names[kind];
