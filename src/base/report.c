@@ -2,6 +2,7 @@
 #include "base/report.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/limits.h"
 
@@ -49,6 +50,33 @@ void report_warn(Report *report, const Place *place, const char *hint, const cha
     va_start(args, format);
     add(report, &(Problem){.place = *place, .warning = true, .hint = hint}, format, args);
     va_end(args);
+}
+
+/* The first problem of its file. */
+static size_t first_of_file(const Report *report, const char *file) {
+    size_t i = 0;
+    while (strcmp(report->at[i].place.file, file) != 0)
+        i++;
+    return i;
+}
+
+static bool goes_after(const Place *a, const Place *b) {
+    return a->line != b->line ? a->line > b->line : a->column > b->column;
+}
+
+/* By insertion, which keeps what is told of one place in its order. Those before i are sorted, so
+ * that those of a file among them stand together. */
+void report_sort(Report *report) {
+    for (size_t i = 1; i < report->n; i++) {
+        Problem moved = report->at[i];
+        size_t first = first_of_file(report, moved.place.file), k = i;
+        while (k > first && (strcmp(report->at[k - 1].place.file, moved.place.file) != 0 ||
+                             goes_after(&report->at[k - 1].place, &moved.place))) {
+            report->at[k] = report->at[k - 1];
+            k--;
+        }
+        report->at[k] = moved;
+    }
 }
 
 const char *report_line(const Problem *problem, Arena *arena) {

@@ -20,7 +20,7 @@ typedef struct Problem {
 
 typedef struct Report {
     Arena *arena; /* where problems live */
-    Problem *at;  /* in the order found; at most MAX_PROBLEMS */
+    Problem *at;  /* in the order found, until sorted; at most MAX_PROBLEMS */
     size_t n, cap;
     size_t errors, warnings; /* all that were found */
 } Report;
@@ -30,5 +30,7 @@ void report_add(Report *report, const Place *place, const char *hint, const char
     PRINTF(4, 5);
 void report_warn(Report *report, const Place *place, const char *hint, const char *format, ...)
     PRINTF(4, 5);
+/* By file, in the order in which each was first found wrong, and by position in it. */
+void report_sort(Report *report);
 /* "thole.yaml:3:5: services.api.port: 99999 is outside 1..65535 (hint)" without a newline. */
 const char *report_line(const Problem *problem, Arena *arena);

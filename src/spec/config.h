@@ -288,6 +288,9 @@ bool config_of_previewctl(const char *file);
 /* Does it say anything of environments, or is it of previewctl? Then a service without `port`
  * has one in each of them. */
 bool config_has_environments(const Config *config);
+/* Do all services have this of the project? `up` gives it to them in an environment, too: it is in
+ * none of their env files. */
+bool config_has_env(const Config *config, const StrPair *pair);
 
 const Service *config_service(const Config *config, const char *name);
 

@@ -38,5 +38,7 @@ void config_check_secrets(const Config *config, const Source *source);
 void config_check_ports(const Config *config, const Source *source);
 /* Hooks, names and files of environments; after paths are resolved. */
 void config_check_environment(const Config *config, const Source *source);
+/* After the environment is known: env files can hold what services have. */
+void config_check_env_files(const Config *config, const Source *source);
 /* Each {{ reference }} in the file, as it is written: before the environment is merged. */
 void config_check_templates(const Config *config, const Source *source);

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "spec/config_check.h"
+#include "spec/env_text.h"
 #include "spec/environment_name.h"
 #include "spec/port_wish.h"
 
@@ -39,13 +40,32 @@ static void check_hook(const Check *c, const char *key, const EnvironmentHook *h
                        "there is no script \"%s\"", script);
 }
 
+static void check_outputs(const Check *c, const char *key, const StrList *outputs) {
+    for (size_t i = 0; i < outputs->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(outputs->at[i], outputs->at[k]) == 0) {
+                source_problem(c->source, arena_printf(c->source->arena, "%s.outputs[%zu]", key, i),
+                               "remove one of them", "\"%s\" is listed twice", outputs->at[i]);
+                break;
+            }
+}
+
+static void check_compute(const Check *c, const ComputeConfig *compute) {
+    check_hook(c, "provisioner.compute.create", &compute->create);
+    check_hook(c, "provisioner.compute.destroy", &compute->destroy);
+    check_outputs(c, "provisioner.compute", &compute->outputs);
+    if (compute->outputs.n > 0 && !schema_has(&type_compute, compute, "create"))
+        source_problem(c->source, "provisioner.compute.outputs",
+                       "add the hook that prints them, or remove this key",
+                       "`outputs` is given, but there is no `create` that could print them");
+}
+
 static void check_hooks(const Check *c) {
     const ProvisionerConfig *p = &c->config->provisioner;
     const RunnerConfig *r = &c->config->runner;
     check_hook(c, "provisioner.before", &p->before);
     check_hook(c, "provisioner.after", &p->after);
-    check_hook(c, "provisioner.compute.create", &p->compute.create);
-    check_hook(c, "provisioner.compute.destroy", &p->compute.destroy);
+    check_compute(c, &p->compute);
     for (size_t i = 0; i < p->services.n; i++) {
         const ProvisionedService *s = &p->services.at[i];
         const char *path = arena_printf(c->source->arena, "provisioner.services.%s", s->name);
@@ -53,6 +73,7 @@ static void check_hooks(const Check *c) {
         if (s->outputs.n == 0)
             source_problem(c->source, path, "name what its `seed` prints",
                            "\"outputs\" is missing: each provisioner service has at least one");
+        check_outputs(c, path, &s->outputs);
         check_hook(c, KEY("init"), &s->init);
         check_hook(c, KEY("seed"), &s->seed);
         check_hook(c, KEY("reset"), &s->reset);
@@ -70,7 +91,7 @@ static void check_hooks(const Check *c) {
 
 static void check_service_named(const Check *c, const char *path, const char *name) {
     const Config *config = c->config;
-    if (config_service(config, name))
+    if (!name || config_service(config, name))
         return;
     const char **names = arena_alloc(c->source->arena, (config->services.n + 1) * sizeof(*names));
     for (size_t i = 0; i < config->services.n; i++)
@@ -185,6 +206,24 @@ static void check_service(const Check *c, const Service *service) {
             service_key_path(c->source, service,
                              arena_printf(c->source->arena, "proxy[%zu].to.service", i)),
             service->proxy.at[i].to.service);
+}
+
+/* With something for what nobody knows yet: that is looked at when it is written. */
+void config_check_env_files(const Config *config, const Source *source) {
+    TemplateValues values = template_values_of(config, source->arena);
+    for (size_t i = 0; source->environment && i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
+        values.self = service->name;
+        for (size_t k = 0; k < service->env.n; k++) {
+            Err err;
+            StrPair pair = service->env.at[k];
+            const char *key = arena_printf(source->arena, "env.%s", pair.name);
+            bool written = config_has_environments(config) && !config_has_env(config, &pair);
+            pair.value = template_render(pair.value, TEMPLATE_STRICT, &values, NULL, source->arena);
+            if (written && env_text_check(&pair, &err) < 0)
+                PROBLEM(source, service, key, NULL, "%s", err.msg);
+        }
+    }
 }
 
 void config_check_environment(const Config *config, const Source *source) {

@@ -51,6 +51,11 @@ bool config_has_environments(const Config *config) {
            (config->file && config_of_previewctl(config->file));
 }
 
+bool config_has_env(const Config *config, const StrPair *pair) {
+    const char *value = strmap_get(&config->env, pair->name);
+    return value && strcmp(value, pair->value) == 0;
+}
+
 bool service_has_job(const Service *service) {
     return service->build.argv.n > 0 ||
            (service->type == SERVICE_JOB && service->command.argv.n > 0);
@@ -200,6 +205,7 @@ static void resolve(Config *config, const Source *source) {
     }
     config_check_environment(config, source);
     resolve_env(config, source);
+    config_check_env_files(config, source);
     if (reads_env_files(source))
         config_read_env_files(config, source);
     config_check_secrets(config, source);
@@ -235,18 +241,19 @@ static void name_project(Config *config, const char *file, Arena *arena) {
     }
 }
 
-static int decode(const Source *source, Config *config) {
+/* What cannot be read is told, and goes on as if it were not written. */
+static void decode(Source *source, Config *config) {
     Decoder d = {.arena = source->arena,
                  .report = source->report,
                  .file = source->file,
                  .overlay = source->overlay,
                  .unknown = source->previewctl ? UNKNOWN_WARN : UNKNOWN_ERROR};
-    int rc = schema_decode(&d, &type_config, source->value, config);
+    (void)!schema_decode(&d, &type_config, source->value, config);
+    source->misread = source->report->n;
     config->mode = source->mode ? arena_strdup(source->arena, source->mode) : "";
     name_project(config, source->file, source->arena);
     config_read_infrastructure(config, source);
     config_check_graph(config, source);
-    return rc;
 }
 
 /* The file as a tree of our language, into the source. */
@@ -273,8 +280,7 @@ static const Config *parse(Source *source, const char *text, size_t size) {
     if (read_tree(source, text, size) < 0)
         return NULL;
     Config *config = arena_alloc(source->arena, sizeof(*config));
-    if (decode(source, config) < 0)
-        return NULL;
+    decode(source, config);
     for (size_t i = 0; i < config->services.n; i++)
         widen_delay(&config->services.at[i]);
     config_split_dependencies(config, source->arena);
@@ -322,7 +328,9 @@ static char *open_source(Source *source, const char *file, size_t *ret_size) {
 static const Config *load(Source *source, const char *file) {
     size_t size;
     AUTO_FREE char *text = open_source(source, file, &size);
-    return text ? parse(source, text, size) : NULL;
+    const Config *config = text ? parse(source, text, size) : NULL;
+    report_sort(source->report);
+    return config;
 }
 
 static Source source_of(const ConfigAsk *ask, Arena *arena, Report *report) {
@@ -376,6 +384,7 @@ const Config *config_review(const ConfigAsk *ask, Arena *arena, Report *report) 
             failed = true;
         add_new(report, &more);
     }
+    report_sort(report);
     return failed ? NULL : config;
 }
 

@@ -31,7 +31,7 @@ static char quote_of(const char *value, const char **ret_why) {
     return *ret_why ? '\0' : strchr(value, '\'') ? '"' : '\'';
 }
 
-static int check(const StrPair *pair, Err *err) {
+int env_text_check(const StrPair *pair, Err *err) {
     const char *why, *wrong = check_env_name(pair->name);
     if (wrong)
         return err_set(err, ERR_INVALID, "\"%.60s\": %s", pair->name, wrong);
@@ -65,7 +65,7 @@ bool env_text_generated(const char *text) {
 }
 
 int env_text_put(const StrPair *pair, Buf *out, Err *err) {
-    if (check(pair, err) < 0)
+    if (env_text_check(pair, err) < 0)
         return -1;
     put_line(pair, out);
     return full(out, err);
@@ -73,7 +73,7 @@ int env_text_put(const StrPair *pair, Buf *out, Err *err) {
 
 int env_text_write(const StrMap *env, Buf *out, Err *err) {
     for (size_t i = 0; i < env->n; i++)
-        if (check(&env->at[i], err) < 0)
+        if (env_text_check(&env->at[i], err) < 0)
             return -1;
     buf_puts(out, ENV_TEXT_HEAD "\n");
     for (size_t i = 0; i < env->n; i++)

@@ -24,5 +24,7 @@
 MUST int env_text_write(const StrMap *env, Buf *out, Err *err);
 /* Does a file that is there begin as one that we have written does, or previewctl? */
 bool env_text_generated(const char *text);
+/* Can it stand in one? ERR_INVALID: no, as above. */
+MUST int env_text_check(const StrPair *pair, Err *err);
 /* One line of it. */
 MUST int env_text_put(const StrPair *pair, Buf *out, Err *err);

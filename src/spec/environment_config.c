@@ -5,7 +5,6 @@
 #include "spec/names.h"
 
 SCHEMA_DECLARE(t_ssh, SshConfig);
-SCHEMA_DECLARE(t_compute, ComputeConfig);
 SCHEMA_DECLARE(t_provisioned, ProvisionedService);
 SCHEMA_DECLARE(t_provisioned_services, ProvisionedService);
 SCHEMA_DECLARE(t_infra_service, InfraService);
@@ -60,7 +59,7 @@ static const Field compute_fields[] = {
     FIELD(ComputeConfig, ssh, "ssh", t_ssh, .flags = FIELD_OPTIONAL,
           .doc = "how it is reached; used by a later version"),
 };
-SCHEMA_STRUCT(t_compute, ComputeConfig, "compute", compute_fields);
+SCHEMA_STRUCT(type_compute, ComputeConfig, "compute", compute_fields);
 
 static const Field provisioned_fields[] = {
     FIELD_SET(ProvisionedService),
@@ -88,7 +87,7 @@ static const Field provisioner_fields[] = {
           .doc = "runs first"),
     FIELD(ProvisionerConfig, after, "after", type_hook, .flags = FIELD_OPTIONAL,
           .doc = "runs when everything is provisioned"),
-    FIELD(ProvisionerConfig, compute, "compute", t_compute, .flags = FIELD_OPTIONAL,
+    FIELD(ProvisionerConfig, compute, "compute", type_compute, .flags = FIELD_OPTIONAL,
           .doc = "the machine it runs on; without it, this one, in a git worktree"),
     FIELD_LIST(ProvisionerConfig, services, "services", t_provisioned_services,
                .doc = "what each environment has of its own, by name: a database, a bucket, an "

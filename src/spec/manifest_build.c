@@ -24,20 +24,13 @@ static void note(void *arg, const char *message, const char *hint) {
                                   message, hint ? "; " : "", hint ? hint : "");
 }
 
-/* What all services have from the project they get from `up`, too: it is no part of this
- * service. */
-static bool of_project(const Build *b, const StrPair *pair) {
-    const char *value = strmap_get(&b->config->env, pair->name);
-    return value && strcmp(value, pair->value) == 0;
-}
-
 static StrMap env_of(Build *b, const Service *service) {
     StrMap env = {.at = arena_alloc(b->arena, (service->env.n + 1) * sizeof(StrPair))};
     TemplateProblems problems = {.fn = note, .arg = b};
     b->values.self = b->service = service->name;
     for (size_t i = 0; i < service->env.n; i++) {
         const StrPair *pair = &service->env.at[i];
-        if (of_project(b, pair))
+        if (config_has_env(b->config, pair))
             continue;
         b->variable = pair->name;
         env.at[env.n++] = (StrPair){pair->name, template_render(pair->value, TEMPLATE_STRICT,

@@ -98,12 +98,24 @@ static Place place_of(const Source *source, const char *path) {
     return place;
 }
 
+static bool same_place(const Place *a, const Place *b) {
+    return a->line == b->line && a->column == b->column && strcmp(a->file, b->file) == 0;
+}
+
+/* Is `path` that of `key`, or of something in it? */
+static bool is_in(const char *path, const char *key) {
+    size_t n = strlen(key);
+    return n > 0 && strncmp(path, key, n) == 0 && strchr(".[", path[n]);
+}
+
 /* Replicas have the same faults: each is told once. */
-static bool is_told(const Report *report, const Place *place, const char *message) {
-    for (size_t i = 0; i < report->n; i++) {
-        const Problem *other = &report->at[i];
-        if (other->place.line == place->line && other->place.column == place->column &&
-            strcmp(other->place.file, place->file) == 0 && strcmp(other->message, message) == 0)
+static bool is_told(const Source *source, const Place *place, const char *message) {
+    for (size_t i = 0; i < source->report->n; i++) {
+        const Problem *other = &source->report->at[i];
+        bool misread = i < source->misread && !other->warning;
+        if (misread && is_in(other->place.path, place->path))
+            return true;
+        if (same_place(&other->place, place) && (misread || strcmp(other->message, message) == 0))
             return true;
     }
     return false;
@@ -116,7 +128,7 @@ int source_problem(const Source *source, const char *path, const char *hint, con
     va_start(args, format);
     const char *message = arena_vprintf(source->arena, format, args);
     va_end(args);
-    if (!is_told(source->report, &place, message))
+    if (!is_told(source, &place, message))
         report_add(source->report, &place, hint, "%s", message);
     return -1;
 }
@@ -126,8 +138,10 @@ void source_warning(const Source *source, const char *path, const char *hint, co
     Place place = place_of(source, path);
     va_list args;
     va_start(args, format);
-    report_warn(source->report, &place, hint, "%s", arena_vprintf(source->arena, format, args));
+    const char *message = arena_vprintf(source->arena, format, args);
     va_end(args);
+    if (!is_told(source, &place, message))
+        report_warn(source->report, &place, hint, "%s", message);
 }
 
 /* Full at each power of two. */

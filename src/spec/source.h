@@ -13,6 +13,7 @@ typedef struct Source {
     const char *overlay; /* laid over it: the file of what is marked VALUE_OVERLAY; NULL: none */
     const Value *value;  /* of the whole file, with the overlay */
     Report *report;
+    size_t misread; /* of these problems the first: what could not be read at all */
     Arena *arena;
     const char *mode; /* whose overlay is laid over it; NULL: none is */
     bool previewctl; /* a file of previewctl: what it knows nothing of is ignored, with a warning */
@@ -26,6 +27,9 @@ typedef struct Source {
     bool keep;        /* what is made of it is kept as a file: variables stay in theirs */
     bool review;      /* for `thole vet`: warn of secrets that `client` does not have */
 } Source;
+
+/* What is wrong with a key that could not be read, or with what such a key is in, may be wrong for
+ * that alone: it is not told. */
 
 /* Reports a problem with the key `path` ("services.api.depends_on.db", "env_from[0]"; as much
  * of it as exists gives the place). Returns -1. */

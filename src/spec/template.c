@@ -39,7 +39,8 @@ const char *template_problem(const Render *r, const Reference *ref, const char *
     va_start(args, format);
     const char *why = arena_vprintf(r->arena, format, args);
     va_end(args);
-    r->problems->fn(r->problems->arg, arena_printf(r->arena, "{{%s}}: %s", ref->path, why), hint);
+    const char *path = *ref->path ? ref->path : " "; /* "{{}}" would be no reference */
+    r->problems->fn(r->problems->arg, arena_printf(r->arena, "{{%s}}: %s", path, why), hint);
     return NULL;
 }
 

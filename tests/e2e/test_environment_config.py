@@ -38,7 +38,10 @@ def test_vet_reads_compose_files_and_overlays(thole):
     thole.file("compose.yaml", "services:\n  redis: {ports: ['${P:-1}:1']}\n")
     thole.run("vet")
     overlay = thole.file("thole.preview.yaml", "services:\n  api: {prt: 1}\n")
-    assert f'{overlay}:2:9: services.api: unknown key "prt"' in thole.run("vet", code=2).err
+    said = thole.run("vet", code=2).err
+    assert f'{overlay}:2:9: services.api: unknown key "prt"' in said and said.endswith(f"{overlay} has 1 problem\n"), said
+    thole.file("thole.yaml", "version: 1\nservice: {}\n")
+    assert thole.run("vet", code=2).err.splitlines()[-1].endswith(": 2 problems"), "of two files"
 
 
 def test_previewctl_yaml_is_vetted_under_its_own_name(thole):

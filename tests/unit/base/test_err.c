@@ -125,6 +125,25 @@ TEST(report_keeps_its_own_copies_in_order)
     arena_deinit(&arena);
 }
 
+TEST(report_sorts_by_file_and_position)
+{
+    static const Place places[] = {{"b", 3, 1, NULL}, {"a", 2, 2, NULL}, {"b", 1, 7, NULL},
+                                   {"a", 2, 1, NULL}, {"b", 1, 7, NULL}, {"b", 1, 2, NULL}};
+    Arena arena;
+    Report report;
+    char order[16] = "";
+    arena_init(&arena);
+    report_init(&report, &arena);
+    report_sort(&report);
+    for (size_t i = 0; i < COUNT(places); i++)
+        report_add(&report, &places[i], NULL, "%zu", i);
+    report_sort(&report);
+    for (size_t i = 0; i < report.n; i++)
+        order[i] = report.at[i].message[0];
+    CHECK_STR(order, "524031");
+    arena_deinit(&arena);
+}
+
 TEST(report_counts_beyond_its_maximum)
 {
     Arena arena;

@@ -66,7 +66,7 @@ TEST(a_strict_template_is_scanned_by_these_rules)
         {"{{\u00a0self.port\u3000\u2009}}", "8042", NULL},
         {"{{self .port}}", NULL, "{{self .port}}: unknown namespace \"self \""},
         {"{{}}", "{{}}", NULL},
-        {"{{ }}", NULL, "{{}}: unknown namespace \"\""},
+        {"{{ }}", NULL, "{{ }}: unknown namespace \"\""},
         {"{{{self.port}}}", NULL, "{{{self.port}}: unknown namespace \"{self\""},
         {"{{self.port}}}", "8042}", NULL},
         {"{{self.port}", NULL, NULL},
