@@ -89,7 +89,12 @@ int file_append(const char *path, const void *bytes, size_t size, mode_t mode, E
     AUTO_CLOSE int fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode);
     if (fd < 0)
         return err_sys(err, errno, "open %s", path);
-    return write_all(fd, path, bytes, size, err);
+    off_t before = lseek(fd, 0, SEEK_END);
+    if (write_all(fd, path, bytes, size, err) == 0)
+        return 0;
+    if (before >= 0)
+        (void)!ftruncate(fd, before);
+    return -1;
 }
 
 /* What a writer that was killed left there goes, and so does a link that somebody put there. */

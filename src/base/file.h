@@ -16,7 +16,7 @@ MUST int file_read(const char *path, size_t max, char **ret, size_t *ret_size, E
 MUST int file_write(const char *path, const void *bytes, size_t size, mode_t mode, Err *err);
 /* Makes the file, or leaves nothing there. ERR_CONFLICT: there is one already, or a link. */
 MUST int file_write_new(const char *path, const void *bytes, size_t size, mode_t mode, Err *err);
-/* Adds to its end; makes it if it is missing. */
+/* Adds to its end, or nothing; makes it if it is missing. One writer at a time. */
 MUST int file_append(const char *path, const void *bytes, size_t size, mode_t mode, Err *err);
 /* <path>.tmp, then renamed into place: a reader sees the old or the new one. One writer per path
  * (locks are the caller's). sync: survives a power cut. */

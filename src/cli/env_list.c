@@ -143,6 +143,12 @@ static void show_json(Cli *cli, const Value *entry, const EnvDetail *detail) {
     cli_print(cli, all);
 }
 
+/* What is begun and waits for the store, which does not know of it yet. */
+static bool is_unrecorded(const Value *object) {
+    const Value *operation = value_get(value_get(object, "status"), "operation");
+    return str_same(value_get_str(operation, "state"), "waiting");
+}
+
 /* Where the config is not valid just now there is none of it; the rest is shown all the same. */
 static int look_live(Cli *cli, const EnvTarget *env, const Value **ret_steps,
                      const Value **ret_infrastructure, Err *err) {
@@ -150,7 +156,9 @@ static int look_live(Cli *cli, const EnvTarget *env, const Value **ret_steps,
     int r = env_look(cli, env, "steps", ret_steps, err);
     if (r == 0)
         r = env_look(cli, env, "infrastructure", ret_infrastructure, err);
-    if (r == 0 || err->kind != ERR_INVALID)
+    if (r == 0 || (err->kind == ERR_NOT_FOUND && is_unrecorded(env->object)))
+        return 0;
+    if (err->kind != ERR_INVALID)
         return r;
     cli_say("%s; its steps and infrastructure are not known: `thole vet` says why", err->msg);
     return 0;
@@ -159,7 +167,7 @@ static int look_live(Cli *cli, const EnvTarget *env, const Value **ret_steps,
 int env_show(Cli *cli, const EnvOptions *ask, Err *err) {
     size_t rest;
     EnvTarget env;
-    const Value *steps, *infrastructure, *entry;
+    const Value *steps, *infrastructure, *entry = NULL;
     if (env_find(cli, env_given(cli, 0, &rest), &env, err) < 0 ||
         look_live(cli, &env, &steps, &infrastructure, err) < 0)
         return -1;
@@ -168,7 +176,7 @@ int env_show(Cli *cli, const EnvOptions *ask, Err *err) {
         env_print_detail(cli, &detail);
         return EXIT_DONE;
     }
-    if (env_look(cli, &env, "entry", &entry, err) < 0)
+    if (env_look(cli, &env, "entry", &entry, err) < 0 && !is_unrecorded(env.object))
         return -1;
     show_json(cli, entry, &detail);
     return EXIT_DONE;

@@ -94,7 +94,7 @@ static void put_line(const EnvReport *report, const EnvEvent *event, FILE *to) {
 
 static void say_waiting(const EnvReport *report, const EnvEvent *event, FILE *to) {
     AUTO_FREE char *why = plain_copy(event->message);
-    fprintf(to, "%s: %s\n", report->title, why);
+    fprintf(to, "%s: %s; ^C ends it\n", report->title, why);
     fflush(to);
 }
 

@@ -3,6 +3,8 @@
 when it is back."""
 
 import contextlib
+import os
+import signal
 import sqlite3
 import subprocess
 
@@ -49,10 +51,12 @@ def unmounted(directory):
 
 
 @contextlib.contextmanager
-def full(directory):
+def full(directory, room=0):
+    """But for `room` bytes. Yields what is to be shortened for more."""
     filler = directory / "filler"
     subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=512"], stderr=subprocess.DEVNULL, check=False)
-    yield
+    os.truncate(filler, filler.stat().st_size - room)
+    yield filler
     filler.unlink()
 
 
@@ -135,3 +139,68 @@ def test_a_damaged_store_is_named_and_left_as_it_is(thole, plain):
     assert store.read_bytes() == damaged and "e2" not in project.git.branches()
     store.write_bytes(sound)
     project.check_created("e1")
+
+
+# ---- a disk that is full ----
+
+@pytest.fixture
+def small(thole):
+    """The state directory on a small file system of its own."""
+    thole.state.mkdir(exist_ok=True)
+    mount("-t", "tmpfs", "-o", "size=6m,mode=0700", "none", thole.state)
+    yield thole.state
+    thole.run("server", "stop", "--all", code=None)
+    unmount(thole.state)
+
+
+@pytest.mark.root("mounts a small file system")
+def test_a_create_on_a_full_disk_says_so_and_can_be_ended(thole, small):
+    project = Project(thole)
+    project.run("create", "e1")
+    with full(small, 16384):
+        create = project.popen("create", "e2")
+        create.wait_for("create e2: the store: .*no space left.* it goes on as soon as it can; \\^C ends it", stream=2, timeout=10)
+        waiting = project.object("e2")["status"]["operation"]
+        assert waiting["state"] == "waiting" and "no space left" in waiting["message"], waiting
+        assert "no space left" in project.run("show", "e2").out
+        create.signal(signal.SIGINT)
+        assert create.wait(20) == 130, create
+        wait_until(lambda: project.object("e2") is None, what="it to be nowhere")
+    assert "e2" not in project.git.branches() and not list((small / "environments").glob("*/*e2"))
+    project.run("create", "e2")
+    project.check_created("e1")
+    project.check_created("e2")
+
+
+@pytest.mark.root("mounts a small file system")
+def test_a_create_on_a_full_disk_goes_on_once_there_is_room(thole, small):
+    project = Project(thole)
+    project.run("create", "e1")
+    with full(small, 16384):
+        create = project.popen("create", "e2")
+        create.wait_for("no space left", stream=2, timeout=10)
+    assert create.wait(60) == 0, create
+    project.check_created("e2")
+
+
+@pytest.mark.root("mounts a small file system")
+def test_what_cannot_even_be_begun_on_a_full_disk_is_refused(thole, small):
+    project = Project(thole)
+    project.run("create", "e1")
+    with full(small):
+        refused = project.run("create", "e2", code=3)
+        assert "no space left" in refused.err
+        assert project.object("e2") is None and not list((small / "environments").glob("*/*e2"))
+
+
+@pytest.mark.root("mounts a small file system")
+def test_to_delete_needs_little_room_on_a_full_disk(thole, small):
+    project = Project(thole)
+    project.run("create", "e1")
+    with full(small) as filler:
+        delete = project.popen("delete", "e1")
+        delete.wait_for("the store: .*no space left", stream=2, timeout=10)
+        os.truncate(filler, filler.stat().st_size - 65536)
+        assert delete.wait(30) == 0, delete
+        assert project.object("e1") is None and not list((small / "worktrees").glob("*/e1"))
+    project.check_gone("e1")

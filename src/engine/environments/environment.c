@@ -35,6 +35,8 @@ int operation_kind_parse(const char *text, OperationKind *ret) {
     return -1;
 }
 
+enum { MAX_UNTOLD_BYTES = 64 * 1024 };
+
 /* ---- one ---- */
 
 /* The project's slug is made of the directory of its config file: what the file calls it may
@@ -50,6 +52,7 @@ static Environment *make(Engine *engine, const char *project, const char *name, 
     Arena *arena = &environment->arena;
     arena_init(arena);
     list_init(&environment->readers);
+    buf_init(&environment->untold, MAX_UNTOLD_BYTES);
     list_init(&environment->awaiting);
     environment->engine = engine;
     environment->space = environment_space(place, arena);
@@ -108,6 +111,8 @@ Environment *environment_unmake(Environment *environment) {
     if (environment->operation)
         operation_leave(environment->operation);
     operation_unref(environment->operation);
+    timer_free(environment->drop);
+    buf_deinit(&environment->untold);
     object_deinit(&environment->object);
     arena_deinit(&environment->arena);
     free(environment->space);

@@ -29,15 +29,45 @@ static int refuse_busy(const Environment *environment, Err *err) {
                    step ? step->name : "", name);
 }
 
+/* operation.json is what makes it begun: last. To delete is how a disk gets room again: it needs
+ * neither, but if the server is killed nobody goes on with it by himself. */
+static int keep(const Operation *operation, Err *err) {
+    if (operation_save_config(operation, err) == 0 && operation_keep(operation, err) == 0)
+        return 0;
+    if (operation->ask.kind != OPERATION_DELETE)
+        return -1;
+    log_warn("environment %s: %s", operation->environment->slug, err->msg);
+    return 0;
+}
+
 static int begin(Environment *environment, Operation *operation, Err *err) {
     operation_trim_events(environment);
     operation->number = operation_next_number(environment, &operation->seq);
-    if (operation_save_config(operation, err) < 0 || operation_keep(operation, err) < 0)
-        return -1; /* operation.json is what makes it begun: last */
+    if (keep(operation, err) < 0)
+        return -1;
     operation_unref(environment->operation);
     environment->operation = operation;
     operation_begin(operation);
     return 0;
+}
+
+void environment_remove_gone(const char *path) {
+    Err err;
+    if (path_remove_tree(path, &err) < 0)
+        log_warn("%s", err.msg);
+}
+
+/* Of one that is gone the directory goes, too; who reads its events has the file open. First it is
+ * called what nobody takes for an environment: the next server removes what is left of it. */
+static void drop_deleted(Environment *environment) {
+    AUTO_FREE char *above = path_dir(environment->dir);
+    AUTO_FREE char *gone = xasprintf("%s/.%s", above, path_base(environment->dir));
+    environment_remove_gone(gone);
+    if (rename(environment->dir, gone) < 0 && errno != ENOENT)
+        log_warn("environment %s: rename %s: %s", environment->slug, gone, strerror(errno));
+    sys_point("env-gone");
+    environment_remove_gone(gone);
+    environment_forget(environment);
 }
 
 static void drop_new(Environment *environment) {
@@ -139,11 +169,14 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
         }
         return begin_later(environment, ask, report, err) < 0 ? NULL : environment;
     }
-    if (!environment)
+    if (!environment) {
         environment = environment_new(engine, ask->file, ask->name);
+        environment->fresh = true;
+    }
     if (begin_now(environment, ask, report, err) == 0)
         return environment;
-    drop_new(environment);
+    if (environment->fresh && !environment->version)
+        drop_deleted(environment);
     return NULL;
 }
 
@@ -181,25 +214,6 @@ static void begin_next(Environment *environment) {
     environment->next = 0;
     operation_file_remove(environment, OPERATION_NEXT);
     arena_deinit(&arena);
-}
-
-void environment_remove_gone(const char *path) {
-    Err err;
-    if (path_remove_tree(path, &err) < 0)
-        log_warn("%s", err.msg);
-}
-
-/* Of one that is gone the directory goes, too; who reads its events has the file open. First it is
- * called what nobody takes for an environment: the next server removes what is left of it. */
-static void drop_deleted(Environment *environment) {
-    AUTO_FREE char *above = path_dir(environment->dir);
-    AUTO_FREE char *gone = xasprintf("%s/.%s", above, path_base(environment->dir));
-    environment_remove_gone(gone);
-    if (rename(environment->dir, gone) < 0 && errno != ENOENT)
-        log_warn("environment %s: rename %s: %s", environment->slug, gone, strerror(errno));
-    sys_point("env-gone");
-    environment_remove_gone(gone);
-    environment_forget(environment);
 }
 
 /* ---- who waits for its end ---- */
@@ -252,6 +266,20 @@ void environment_ended(Environment *environment) {
     begin_next(environment);
     operation_readers_wake(environment);
     environment_touch(environment);
+}
+
+static void on_drop(void *arg) {
+    Environment *environment = arg;
+    environment->drop = timer_free(environment->drop);
+    bool heard = !list_empty(&environment->readers);
+    if (!heard && !environment->version && !operation_under_way(environment->operation))
+        drop_deleted(environment);
+}
+
+void environment_unheard(Environment *environment) {
+    bool over = environment->operation && environment->operation->over;
+    if (environment->fresh && !environment->version && over && !environment->drop)
+        environment->drop = timer_new(environment->engine->loop, 0, on_drop, environment);
 }
 
 int environment_cancel(Environment *environment, Err *err) {

@@ -31,6 +31,9 @@ struct Environment {
     Operation *operation;   /* under way, or the last one; NULL */
     int64_t next;           /* the number of the delete that waits for its end; 0: none does */
     List readers;           /* OperationEvents.link */
+    Buf untold;             /* events that their file could not take: its disk is full */
+    bool fresh;             /* no store has had it when it was begun here */
+    Timer *drop;            /* ... nor has it now, and nobody hears of it any more */
     List awaiting;          /* Awaiting.link */
 };
 
@@ -152,6 +155,8 @@ void environment_touch(Environment *environment);
 /* ---- environment_begin.c ---- */
 /* Its operation is over. */
 void environment_ended(Environment *environment);
+/* Nobody listens any more: one of which nothing was ever recorded goes away in a moment. */
+void environment_unheard(Environment *environment);
 /* What was to be done cannot be: who waits for it is told in its events. */
 void environment_set_refused(Environment *environment, const OperationFile *file, const Err *err);
 /* What is left of one that is no more. */

@@ -20,6 +20,7 @@ struct OperationEvents {
     char *line;
     size_t cap;
     Arena arena;
+    char *rest;    /* what the file did not have when the environment went */
     bool replaced; /* `file` is: what it has not comes from the new one */
     bool ended;    /* the last event of its operation was read */
     LoopFn more;
@@ -53,12 +54,16 @@ OperationEvents *operation_events_new(Environment *environment, const OperationE
 OperationEvents *operation_events_free(OperationEvents *events) {
     if (!events)
         return NULL;
+    Environment *environment = list_empty(&events->link) ? NULL : events->environment;
     list_remove(&events->link);
     if (events->file)
         fclose(events->file);
     arena_deinit(&events->arena);
     free(events->line);
+    free(events->rest);
     free(events);
+    if (environment && list_empty(&environment->readers))
+        environment_unheard(environment);
     return NULL;
 }
 
@@ -117,17 +122,32 @@ static bool goes_on(const OperationEvents *events) {
            (operation_under_way(operation) && operation->number <= events->ask.number);
 }
 
+static bool take(OperationEvents *events, const char *line, size_t size, EventLine *ret) {
+    const Value *event;
+    Err err;
+    arena_reset(&events->arena);
+    *ret = (EventLine){.json = arena_strndup(&events->arena, line, size), .size = size};
+    if (json_parse(ret->json, size, &events->arena, &event, &err) < 0 || !is_wanted(events, event))
+        return false;
+    events->ask.after = value_get_int(event, "seq", 0);
+    return true;
+}
+
+static const char *untold(const OperationEvents *events) {
+    if (events->environment)
+        return buf_cstr(&events->environment->untold);
+    return events->rest ? events->rest : "";
+}
+
 int operation_events_next(OperationEvents *events, EventLine *ret) {
     size_t size;
-    for (const char *line; !events->ended && (line = next_line(events, &size));) {
-        const Value *event;
-        Err err;
-        arena_reset(&events->arena);
-        if (json_parse(line, size, &events->arena, &event, &err) < 0 || !is_wanted(events, event))
-            continue;
-        events->ask.after = value_get_int(event, "seq", 0);
-        *ret = (EventLine){.json = line, .size = size};
-        return 1;
+    for (const char *line; !events->ended && (line = next_line(events, &size));)
+        if (take(events, line, size, ret))
+            return 1;
+    for (const char *line = untold(events); !events->ended && *line; line += size + 1) {
+        size = strcspn(line, "\n");
+        if (take(events, line, size, ret))
+            return 1;
     }
     return goes_on(events) ? 0 : -1;
 }
@@ -148,6 +168,7 @@ void operation_readers_leave(Environment *environment) {
     OperationEvents *events;
     LIST_FOREACH_SAFE (events, &environment->readers, link) {
         list_remove(&events->link);
+        events->rest = xstrdup(untold(events));
         events->environment = NULL;
         events->more(events->arg);
     }

@@ -202,13 +202,26 @@ static void encode_event(const Operation *operation, EventStatus status, const c
     json_object_end(out);
 }
 
+/* After all that could not be before. Who looks on hears of it in any case. */
+static void write_down(Environment *environment, const Buf *event) {
+    AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS);
+    Buf *untold = &environment->untold;
+    Err err;
+    if (!buf_put(untold, event->p, event->n)) { /* the oldest are given up */
+        buf_reset(untold);
+        buf_put(untold, event->p, event->n);
+    }
+    if (file_append(path, buf_cstr(untold), untold->n, 0600, &err) == 0)
+        buf_reset(untold);
+    else
+        log_warn("environment %s: %s", environment->slug, err.msg);
+}
+
 void operation_tell(Operation *operation, EventStatus status, const char *message,
                     const char *error) {
     Environment *environment = operation->environment;
-    AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS);
     Buf buf;
     JsonWriter out;
-    Err err;
     operation->seq++;
     if (status != EVENT_STEP_STREAMING) /* it goes on with what it was started for */
         operation->message =
@@ -217,8 +230,7 @@ void operation_tell(Operation *operation, EventStatus status, const char *messag
     json_writer_init(&out, &buf);
     encode_event(operation, status, message, error, &out);
     buf_putc(&buf, '\n');
-    if (file_append(path, buf_cstr(&buf), buf.n, 0600, &err) < 0)
-        log_warn("environment %s: %s", environment->slug, err.msg);
+    write_down(environment, &buf);
     buf_deinit(&buf);
     sys_point("env-told");
     if (is_end(status))
@@ -284,11 +296,13 @@ static void find_newest(void *arg, const Value *event) {
     int64_t number = value_get_int(event, "operation", 0);
     if (number > newest->number)
         newest->number = number;
-    newest->seq = value_get_int(event, "seq", newest->seq);
+    int64_t seq = value_get_int(event, "seq", 0);
+    newest->seq = seq > newest->seq ? seq : newest->seq;
 }
 
 int64_t operation_next_number(const Environment *environment, int64_t *ret_seq) {
-    Newest newest = {.number = environment->operation ? environment->operation->number : 0};
+    const Operation *last = environment->operation;
+    Newest newest = {.number = last ? last->number : 0, .seq = last ? last->seq : 0};
     each_event(environment, find_newest, &newest);
     *ret_seq = newest.seq;
     return newest.number + 1;

@@ -66,7 +66,9 @@ void operation_wait_for_store(Operation *operation, const Err *err, LoopFn again
     }
     if (operation->tries++ == 0)
         operation_tell(operation, EVENT_OPERATION_WAITING,
-                       arena_printf(&operation->arena, "the store: %s", err->msg), NULL);
+                       arena_printf(&operation->arena,
+                                    "the store: %s; it goes on as soon as it can", err->msg),
+                       NULL);
     operation->again =
         timer_new(operation->engine->loop, ms < STORE_AGAIN_MOST_MS ? ms : STORE_AGAIN_MOST_MS,
                   again, operation);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -14,6 +15,9 @@
 #include "base/sys.h"
 #include "base/xalloc.h"
 #include "store/sqlite/schema.h"
+
+/* The file grows by as much at once: so much room it has before the disk is full. */
+enum { CHUNK_BYTES = 256 * 1024 };
 
 void database_init(Database *d, const char *path, int wait_ms) {
     *d = (Database){.path = xstrdup(path), .wait_ms = wait_ms};
@@ -63,6 +67,7 @@ int database_fail(Database *d, Err *err) {
     if (code == SQLITE_CANTOPEN && is_read_only(d))
         code = SQLITE_READONLY;
     d->busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
+    d->full = code == SQLITE_FULL;
     switch (code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -109,6 +114,11 @@ static int on_busy(void *arg, int times) {
     return 1;
 }
 
+static bool is_short(const Database *d) {
+    struct stat st;
+    return stat(d->path, &st) == 0 && st.st_size < CHUNK_BYTES;
+}
+
 static int open_once(Database *d, Err *err) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(d->path, &d->db, flags, NULL) != SQLITE_OK)
@@ -121,7 +131,13 @@ static int open_once(Database *d, Err *err) {
         database_run(d, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err) < 0)
         return -1;
     sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return schema_migrate(d, err);
+    int chunk = CHUNK_BYTES;
+    sqlite3_file_control(d->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
+    if (schema_migrate(d, err) < 0)
+        return -1;
+    if (is_short(d)) /* else it may never be: on a full disk nothing is moved into it */
+        (void)sqlite3_wal_checkpoint_v2(d->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return 0;
 }
 
 /* Some locks of its beginning are not waited for by SQLite itself. */
@@ -207,6 +223,13 @@ int database_write(Database *d, Err *err) {
     return begin(d, "BEGIN IMMEDIATE", err);
 }
 
+/* What is in the journal goes to its place, for which there is room (CHUNK_BYTES); then the next
+ * try writes over it, and needs none. */
+static void reuse_journal(Database *d) {
+    d->full = false;
+    (void)sqlite3_wal_checkpoint_v2(d->db, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+}
+
 int database_end(Database *d, int r, Err *err) {
     bool writes = sqlite3_txn_state(d->db, "main") == SQLITE_TXN_WRITE;
     Query q;
@@ -223,6 +246,8 @@ int database_end(Database *d, int r, Err *err) {
     }
     if (!sqlite3_get_autocommit(d->db)) /* some failures have rolled back already */
         sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
+    if (r < 0 && writes && d->full)
+        reuse_journal(d);
     return r;
 }
 

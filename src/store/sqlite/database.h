@@ -27,6 +27,7 @@ typedef struct Database {
     VEC(KeptStatement) kept;    /* prepared once for each text */
     int64_t busy_since_ms;      /* of the call that waits */
     bool busy;                  /* why the last failure was one */
+    bool full;                  /* likewise: its disk is */
     bool doubtful;              /* opened anew by the next call: what failed may work then */
     bool used;                  /* it was open: it is not made anew if it is missing */
     int64_t opened_and_written; /* by us; a part of database_change */
