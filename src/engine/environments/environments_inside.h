@@ -87,8 +87,7 @@ struct Operation {
     EnvironmentEntry entry; /* with its steps and key-values */
     int64_t version;
     Lifecycle lifecycle;
-    bool
-        *told; /* by step: a server before has said of this operation that it is done, or skipped */
+    bool *told;      /* by step: a server before has said of this operation how it ended */
     uint32_t at;     /* the step that is being done */
     StepFound found; /* ... what is known of it */
     bool looked, resumed_step;

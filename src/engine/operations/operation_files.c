@@ -315,13 +315,19 @@ static OperationState end_of(const char *status) {
                                                                       : OPERATION_WAITING;
 }
 
+static bool is_step_end(const char *status) {
+    return str_same(status, status_names[EVENT_STEP_COMPLETED]) ||
+           str_same(status, status_names[EVENT_STEP_SKIPPED]) ||
+           str_same(status, status_names[EVENT_STEP_FAILED]);
+}
+
 /* A hook is told to be streaming before it is started. */
 static void recall_command(Operation *operation, const Value *event, const char *name,
                            const char *status) {
     if (str_same(status, status_names[EVENT_STEP_STREAMING])) {
         operation->begun.step = arena_strdup(&operation->arena, name);
         operation->begun.run = (uint32_t)value_get_int(event, "run", 0);
-    } else if (operation->begun.run && strcmp(operation->begun.step, name) == 0) {
+    } else if (is_step_end(status) && str_same(operation->begun.step, name)) {
         operation->begun.run = 0;
     }
 }
@@ -331,15 +337,15 @@ static void recall(void *arg, const Value *event) {
     const char *name = value_get_str(event, "step"), *status = value_get_str(event, "status");
     if (value_get_int(event, "operation", 0) != operation->number)
         return;
-    if (name)
-        recall_command(operation, event, name, status);
-    uint32_t i = name ? lifecycle_find(&operation->lifecycle, name) : UINT32_MAX;
     if (!name) {
         operation->started |= str_same(status, status_names[EVENT_OPERATION_STARTED]);
         operation->told_end = end_of(status);
-    } else if (i != UINT32_MAX && (str_same(status, status_names[EVENT_STEP_COMPLETED]) ||
-                                   str_same(status, status_names[EVENT_STEP_SKIPPED])))
-        operation->told[i] = true;
+        return;
+    }
+    uint32_t i = lifecycle_find(&operation->lifecycle, name);
+    recall_command(operation, event, name, status);
+    if (i != UINT32_MAX)
+        operation->told[i] |= is_step_end(status);
 }
 
 void operation_recall(Operation *operation) {

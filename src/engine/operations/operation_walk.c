@@ -113,6 +113,7 @@ static void run(Operation *operation, const StepDecision *decision) {
     bool runs = step_doer(step->kind)->command != NULL;
     operation->started_us = loop_wall_us(operation->engine->loop);
     operation->run = runs ? next_run(operation, before) : 0;
+    operation->told[operation->at] = false;
     operation->outputs = (StrMap){0};
     operation->produced = NULL;
     if (decision->action)
@@ -290,12 +291,10 @@ static void after_step(Operation *operation) {
 /* A delete by force goes on: but it does not forget what it could not undo. */
 static bool passes_over(const Operation *operation, const LifecycleStep *step) {
     return operation->ask.kind == OPERATION_DELETE && operation->ask.force &&
-           !operation->canceled && step->kind != STEP_REMOVE_STATE;
+           !operation->canceled && step->kind != STEP_CHECK_LOSS && step->kind != STEP_REMOVE_STATE;
 }
 
-static void after_passing_over(Operation *operation) {
-    const LifecycleStep *step = operation_step(operation);
-    operation_tell(operation, EVENT_STEP_FAILED, NULL, operation->error);
+static void pass_over(Operation *operation, const LifecycleStep *step) {
     operation->left = operation->left
                           ? arena_printf(&operation->arena, "%s, %s", operation->left, step->name)
                           : step->name;
@@ -304,8 +303,13 @@ static void after_passing_over(Operation *operation) {
 }
 
 static void after_failure(Operation *operation) {
-    operation_tell(operation, EVENT_STEP_FAILED, NULL, operation->error);
-    operation_finish(operation, operation->canceled ? OPERATION_CANCELED : OPERATION_FAILED);
+    const LifecycleStep *step = operation_step(operation);
+    if (!operation->told[operation->at])
+        operation_tell(operation, EVENT_STEP_FAILED, NULL, operation->error);
+    if (passes_over(operation, step))
+        pass_over(operation, step);
+    else
+        operation_finish(operation, operation->canceled ? OPERATION_CANCELED : OPERATION_FAILED);
 }
 
 static void note_end(Operation *operation, const Err *err) {
@@ -363,13 +367,11 @@ void operation_step_ended(Operation *operation, const Err *err) {
     }
     str_copy(operation->error, sizeof(operation->error), err->msg);
     operation->step = step->name;
-    /* People hear of it; the environment is what it was. */
-    if (step->phase == LIFECYCLE_HOOK || step->kind == STEP_CHECK_LOSS) {
-        operation_write(operation, after_failure);
-        return;
+    /* Of a hook alone people hear; the environment is what it was. */
+    if (step->phase != LIFECYCLE_HOOK && step->kind != STEP_CHECK_LOSS) {
+        operation->entry.failed_step = step->name;
+        operation->entry.error = arena_strdup(&operation->arena, err->msg);
+        operation->entry.status = ENVIRONMENT_ERROR;
     }
-    operation->entry.failed_step = step->name;
-    operation->entry.error = arena_strdup(&operation->arena, err->msg);
-    operation->entry.status = ENVIRONMENT_ERROR;
-    operation_write(operation, passes_over(operation, step) ? after_passing_over : after_failure);
+    operation_write(operation, after_failure);
 }
