@@ -10,6 +10,7 @@ import pytest
 
 from driver import alive, parent, wait_until
 from environments import CREATED_HOOKS, DESTROYED_HOOKS, Project, config, says
+from fake_docker import COMPOSE, SERVICES, FakeDocker
 from killer import SEED, Killer
 from ledger import request
 from test_power import cut_power
@@ -17,6 +18,7 @@ from test_power import cut_power
 POINTS = [f"server.{point}" for point in ("env-started", "env-asked", "env-runs", "env-ran", "env-noted", "env-told", "env-over", "env-resumed",
                                           "store-write", "store-written")]
 EACH = 10  # times that each point is hit at least
+ROUNDS = int(os.environ.get("THOLE_CRASH_ROUNDS", "3"))  # of what takes longer
 
 
 def once(project, name, hooks):
@@ -53,21 +55,26 @@ class Round:
         spec = {"name": self.name, "project": str(self.project.dir / self.project.file)}
         self.begin("POST", body={"spec": spec, "client": self.client()}, there=lambda: self.project.object(self.name))
 
-    def delete(self):
+    def act(self, kind, phase=None):
+        """delete; stop or start, after which it is in that phase."""
         meta = wait_until(lambda: self.project.object(self.name), what="it to be listed")["metadata"]
         self.project.thole.run("env", "list", code=None)
         path = f"/apis/thole.dev/v1alpha1/namespaces/{meta['namespace']}/environments/{meta['name']}"
+        method, below = ("DELETE", "") if kind == "delete" else ("POST", f"/{kind}")
 
         def begun():
-            found = self.project.object(self.name)
-            return not found or (found["status"].get("operation") or {}).get("kind") == "delete"
+            status = (self.project.object(self.name) or {}).get("status")
+            return not status or status["phase"] == phase or (status.get("operation") or {}).get("kind") == kind
 
         def ask():
             if begun():
                 return True
-            code, _ = request(self.project.thole, path, "DELETE", {"client": self.client()})
-            return code in (200, 404, 409)
-        wait_until(ask, 20, f"the deletion of {self.name} to be taken")
+            code, _ = request(self.project.thole, path + below, method, {"client": self.client()})
+            return code in (200, 202, 404, 409)
+        wait_until(ask, 20, f"{kind} of {self.name} to be taken")
+
+    def delete(self):
+        self.act("delete")
 
     def check_created(self):
         self.project.over(self.name)
@@ -145,6 +152,78 @@ def test_at_any_moment(thole):
     print(f"seed {SEED}: {killer.kills} kills in {number} rounds")
 
 
+class Running(Round):
+    """One with a service that says when it is started, and infrastructure."""
+
+    def __init__(self, project, docker, number):
+        super().__init__(project, number)
+        self.docker, self.infrastructure = docker, f"shop-{self.name}"
+
+    def served(self):
+        """[pid] of all that were ever started of its service"""
+        return [pid for what, step, env, pid in self.project.ledger() if (what, step, env) == ("start", "web", self.name)]
+
+    def check(self, starts, state):
+        """As often as that all of it was started, once each time; and it is in that state."""
+        pids = wait_until(lambda: len(pids := self.served()) >= starts and pids, what="its service to say that it runs")
+        asked = self.docker.asked(self.infrastructure)
+        assert len(pids) == starts and [alive(pid) for pid in pids] == [False] * (starts - 1) + [state == "running"], (state, pids)
+        assert asked["up"] == starts and asked["start"] == starts * len(SERVICES), asked
+        assert self.docker.states(self.infrastructure) == (dict.fromkeys(SERVICES, state) if state else None)
+
+    def check_phase(self, phase):
+        status = self.project.over(self.name)["status"]
+        assert (status["phase"], status.get("error")) == (phase, None), status
+        assert not self.project.leases(self.name)
+
+    def live(self, crash):
+        """From its beginning to its end; crash() lets servers die."""
+        self.create()
+        crash()
+        self.check_phase("running")
+        self.check(1, "running")
+        crash()
+        self.act("stop", "stopped")
+        crash()
+        self.check_phase("stopped")
+        self.check(1, "exited")
+        crash()
+        self.act("start", "running")
+        crash()
+        self.check_phase("running")
+        self.check(2, "running")
+        crash()
+        self.delete()
+        crash()
+        assert self.project.over(self.name) is None
+        self.check(2, None)
+        self.project.check_gone(self.name)
+        nothing_lost(self.project, self.name)
+
+
+@pytest.mark.deadline(100 + 20 * ROUNDS)
+def test_what_runs_is_started_once_and_nothing_is_left(thole):
+    killer, docker = Killer(thole), FakeDocker(thole)
+    words = config(infrastructure={"compose_file": "compose.yaml"})
+    words["services"]["web"]["command"] = f'echo "start web $(basename "${{PWD%/web}}") $$" >>{thole.project}/ledger; exec sleep 100000'
+    thole.file("compose.yaml", COMPOSE)
+    project = Project(thole, words)
+
+    def crash():
+        for point in killer.random.sample(POINTS, 2):
+            killer.arm(point)
+        time.sleep(killer.random.uniform(0, 0.2))  # sleep: the kill comes at any moment
+        killer.kill()
+        thole.run("env", "list", code=None)
+    for number in range(1, ROUNDS + 1):
+        try:
+            Running(project, docker, number).live(crash)
+        except AssertionError as problem:
+            raise told(number, killer, problem) from problem
+        killer.disarm()
+    print(f"seed {SEED}: {killer.kills} kills and {dict(killer.counts())} in {ROUNDS} rounds")
+
+
 def blocked(thole, step):
     """The config with a hook that waits, as long as nobody has opened it."""
     words = config()
@@ -194,6 +273,24 @@ def test_a_hook_that_failed_is_not_tried_again_by_the_next_server(thole, point):
     status = project.over("e1")["status"]
     assert (status["phase"], status["failedStep"], status["error"]) == ("error", "runner_deploy", "exit code 3"), status
     assert project.ran("e1").count("runner_deploy") == 1 and "runner_after" not in project.ran("e1")
+
+
+@pytest.mark.parametrize("point", ["env-ran", "store-write", "store-written", "env-told"])
+def test_a_delete_by_force_passes_over_what_failed_also_in_the_next_server(thole, point):
+    killer = Killer(thole)
+    words = config()
+    words["runner"]["destroy"] = says("runner_destroy", f"while ! test -e {thole.base}/open; do sleep 0.01; done", code=3)
+    project = Project(thole, words)
+    project.run("create", "e1")
+    delete = project.popen("delete", "e1", "--force")
+    wait_until(lambda: "runner_destroy" in project.ran("e1"), what="it to run")
+    killer.arm(f"server.{point}")
+    (thole.base / "open").touch()
+    assert delete.wait() == 1 and delete.err.count("runner_destroy ✗") == 1, delete
+    assert wait_until(lambda: killer.counts()[f"server.{point}"] == 1, what="the server to die")
+    status = project.over("e1")["status"]
+    assert (status["phase"], status["error"]) == ("error", "all else is gone, but for what these were to undo: runner_destroy"), status
+    assert project.ran("e1") == CREATED_HOOKS + DESTROYED_HOOKS
 
 
 def lost(project, step):
