@@ -183,8 +183,9 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
 void environment_set_refused(Environment *environment, const OperationFile *file, const Err *err) {
     log_error("environment %s: %s: %s", environment->slug, operation_kind_name(file->ask.kind),
               err->msg);
-    operation_unref(environment->operation);
+    Operation *before = environment->operation; /* its number is counted on */
     environment->operation = operation_new_refused(environment, &file->ask, file->number, err);
+    operation_unref(before);
 }
 
 static void begin_waiting(Environment *environment, Arena *arena) {

@@ -70,9 +70,10 @@ struct Engine {
     List sessions;    /* Session.link */
     SessionAsk asked; /* of the last create */
     WorkflowAsk workflow_asked;
-    Workflow *workflow;       /* the only one, or NULL */
-    Environment *environment; /* likewise */
-    OperationAsk operation_asked;
+    Workflow *workflow;           /* the only one, or NULL */
+    Environment *environment;     /* likewise */
+    OperationAsk operation_asked; /* strings: lent while it was asked */
+    char asked_from[64];
     unsigned looked_at;   /* LOOK_…, of the last look */
     bool bad_config;      /* a look is refused */
     char values_set[256]; /* "A=1 B=2 -C" */

@@ -176,6 +176,7 @@ Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err
     SeenEnvironment seen;
     engine->looked_at = ask->parts;
     engine->operation_asked = *ask->ask;
+    str_copy(engine->asked_from, sizeof(engine->asked_from), ask->ask->from ? ask->ask->from : "");
     if (engine->bad_config) {
         report_add(ask->report, &(Place){"/shop/thole.yaml", 3, 5, "services.web"}, NULL,
                    "it has no command");
