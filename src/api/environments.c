@@ -123,7 +123,19 @@ static int read_duration(Request *request, const Value *map, const char *key, in
                                                          : environment_bad(request, key, err.msg);
 }
 
-static int read_fields(Request *request, const Value *map, OperationAsk *ask) {
+/* What nobody knows is no wish of anybody: it is mistyped. */
+static int check_fields(Request *request, const Value *map, const char *path) {
+    static const char *const known[] = {
+        "name",          "project",  "mode",   "branch",     "base",    "path", "from", "worktree",
+        "step",          "service",  "action", "status",     "noCache", "copy", "only", "ttl",
+        "provisionOnly", "manifest", "client", "apiVersion", "kind",    NULL};
+    SessionBody body = {.unknown_n = 0};
+    body_check_known(map, path, known, request->arena, &body);
+    return check_unknown(request, "Environment", &body);
+}
+
+/* path: of the map in the body; "": it is the body. */
+static int read_fields(Request *request, const Value *map, const char *path, OperationAsk *ask) {
     const struct {
         const char *key, **to;
     } texts[] = {
@@ -135,7 +147,8 @@ static int read_fields(Request *request, const Value *map, OperationAsk *ask) {
         if (read_text(request, map, texts[i].key, texts[i].to) < 0)
             return -1;
     ask->no_cache = value_get_bool(map, "noCache", false);
-    return read_list(request, map, "copy", &ask->copy) < 0 ||
+    return check_fields(request, map, path) < 0 ||
+                   read_list(request, map, "copy", &ask->copy) < 0 ||
                    read_list(request, map, "only", &ask->only) < 0 ||
                    read_duration(request, map, "ttl", &ask->ttl_ms) < 0
                ? -1
@@ -169,7 +182,7 @@ void serve_environment_create(Api *api, Request *request, const RouteMatch *matc
     OperationAsk ask = {.kind = OPERATION_CREATE};
     Err err;
     if (request_json(request, &body) < 0 ||
-        read_fields(request, value_get(body, "spec"), &ask) < 0 ||
+        read_fields(request, value_get(body, "spec"), "spec", &ask) < 0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
     if (!ask.name || !ask.file || ask.file[0] != '/') {
@@ -194,7 +207,8 @@ void serve_environment_run(Api *api, Request *request, const RouteMatch *match) 
     OperationAsk ask = {.kind = OPERATION_RUN};
     if (request_json(request, &body) < 0 ||
         read_text(request, body, "manifest", &ask.manifest) < 0 ||
-        read_fields(request, body, &ask) < 0 || environment_read_client(request, body, &ask) < 0)
+        read_fields(request, body, "", &ask) < 0 ||
+        environment_read_client(request, body, &ask) < 0)
         return;
     if (!ask.manifest || ask.manifest[0] != '/')
         (void)environment_bad(request, "manifest", "expected the absolute path of a manifest");
@@ -205,7 +219,7 @@ void serve_environment_run(Api *api, Request *request, const RouteMatch *match) 
 void serve_environment_shared_hook(Api *api, Request *request, const RouteMatch *match) {
     const Value *body;
     OperationAsk ask = {.kind = OPERATION_HOOK};
-    if (request_json(request, &body) < 0 || read_fields(request, body, &ask) < 0 ||
+    if (request_json(request, &body) < 0 || read_fields(request, body, "", &ask) < 0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
     if (!ask.file || ask.file[0] != '/') {
@@ -243,7 +257,7 @@ void serve_environment_action(Api *api, Request *request, const RouteMatch *matc
     const Value *body;
     if (operation_kind_parse(routes[match->id].subresource, &ask.kind) < 0)
         UNREACHABLE();
-    if (request_json(request, &body) == 0 && read_fields(request, body, &ask) == 0 &&
+    if (request_json(request, &body) == 0 && read_fields(request, body, "", &ask) == 0 &&
         environment_read_client(request, body, &ask) == 0 &&
         name_it(api, request, match, &ask) == 0)
         begin(api, request, 200, &ask);

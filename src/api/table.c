@@ -206,6 +206,9 @@ static const char *entry_branch(Object *object) {
 static const char *entry_mode(Object *object) {
     return entry_of(object)->mode;
 }
+static const char *entry_project(Object *object) {
+    return environment_project(environment_of(object));
+}
 static const char *entry_worktree(Object *object) {
     return entry_path(entry_of(object));
 }
@@ -219,6 +222,7 @@ static const Column environment_columns[] = {
     {"Branch", "string", "", "what is checked out", 0, {"spec", "branch"}, NULL, entry_branch},
     {"Mode", "string", "", "whose overlay it has", 0, {"spec", "mode"}, NULL, entry_mode},
     {"Age", "string", "", "since it was created", 0, {NULL}, cell_age, NULL},
+    {"Project", "string", "", "whose it is", 1, {"spec", "project"}, NULL, entry_project},
     {"Path", "string", "", "its worktree", 0, {"spec", "path"}, NULL, entry_worktree},
     {"Error", "string", "", "why it failed", 1, {"status", "error"}, NULL, entry_error},
 };

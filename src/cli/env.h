@@ -60,6 +60,8 @@ const char *env_given(const Cli *cli, size_t needed, size_t *ret_rest);
 /* The one of that name in this project; NULL: the one whose worktree contains the working
  * directory. */
 MUST int env_find(Cli *cli, const char *name, EnvTarget *ret, Err *err);
+/* "[NAME] STEP", the words behind the verb. */
+MUST int env_find_with_step(Cli *cli, EnvTarget *ret, const char **ret_step, Err *err);
 void env_target_of(Cli *cli, const Value *object, EnvTarget *ret);
 /* `path` of the target, and what is below it. Returns owned. */
 char *env_below(const EnvTarget *env, const char *below);

@@ -206,12 +206,11 @@ static int show_step(Cli *cli, const EnvTarget *env, const char *step, const Env
 }
 
 int env_step(Cli *cli, const EnvOptions *ask, Err *err) {
-    size_t rest;
-    const char *name = env_given(cli, 1, &rest), *step = cli->names.at[rest];
+    const char *step;
     EnvTarget env;
     Buf buf;
     JsonWriter out;
-    if (env_find(cli, name, &env, err) < 0)
+    if (env_find_with_step(cli, &env, &step, err) < 0)
         return -1;
     if (ask->print || ask->dry_run)
         return show_step(cli, &env, step, ask, err);
@@ -223,18 +222,17 @@ int env_step(Cli *cli, const EnvOptions *ask, Err *err) {
 }
 
 int env_invalidate(Cli *cli, const EnvOptions *ask, Err *err) {
-    size_t rest;
-    const char *name = env_given(cli, 1, &rest);
+    const char *step;
     EnvTarget env;
     const Value *reply;
     Buf buf;
     JsonWriter out;
-    if (env_find(cli, name, &env, err) < 0)
+    if (env_find_with_step(cli, &env, &step, err) < 0)
         return -1;
     buf_init(&buf, MAX_REQUEST_BYTES);
     json_writer_init(&out, &buf);
     json_object_begin(&out);
-    json_kv_string(&out, "step", cli->names.at[rest]);
+    json_kv_string(&out, "step", step);
     json_object_end(&out);
     AUTO_FREE char *path = env_below(&env, "invalidate");
     int r = client_ask(&cli->client, "POST", path, buf_cstr(&buf), &cli->arena, &reply, err);

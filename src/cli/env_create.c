@@ -14,6 +14,7 @@
 #include "cli/env_operate.h"
 #include "cli/env_view.h"
 #include "cli/report_print.h"
+#include "spec/config_modes.h"
 #include "spec/worktree_include.h"
 
 typedef struct Creation {
@@ -147,9 +148,22 @@ static int show_plan(Cli *cli, const char *body, Err *err) {
     return EXIT_DONE;
 }
 
+/* A mode may be hooks that look at it, and no more; or it is mistyped. */
+static void say_bare_mode(Cli *cli, const char *mode) {
+    StrList modes = config_modes(cli->config_file, &cli->arena);
+    for (size_t i = 0; i < modes.n; i++)
+        if (strcmp(modes.at[i], mode) == 0)
+            return;
+    const char *like = str_suggest(mode, modes.at, modes.n);
+    cli_say("mode %s has no overlay beside %s%s%s%s", mode, cli->config_file,
+            like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+}
+
 static int create(Cli *cli, const EnvOptions *ask, const Creation *it, Err *err) {
     if (cli_project(cli, err) < 0)
         return -1;
+    if (ask->mode && strcmp(ask->mode, "local") != 0)
+        say_bare_mode(cli, ask->mode);
     AUTO_FREE char *body = body_of(cli, ask, it, err);
     if (!body)
         return -1;

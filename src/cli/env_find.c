@@ -181,3 +181,19 @@ static int by_place(Cli *cli, EnvTarget *ret, Err *err) {
 int env_find(Cli *cli, const char *name, EnvTarget *ret, Err *err) {
     return name ? by_name(cli, name, ret, err) : by_place(cli, ret, err);
 }
+
+int env_find_with_step(Cli *cli, EnvTarget *ret, const char **ret_step, Err *err) {
+    size_t rest;
+    EnvTarget other;
+    Err why;
+    const char *name = env_given(cli, 1, &rest);
+    *ret_step = cli->names.at[rest];
+    if (env_find(cli, name, ret, err) == 0)
+        return 0;
+    if (name || err->kind != ERR_NOT_FOUND || env_find(cli, *ret_step, &other, &why) < 0)
+        return -1;
+    return err_set(err, ERR_INVALID,
+                   "thole env %s takes [NAME] STEP, and %.100s is an environment: `thole env steps "
+                   "%.100s` has its steps",
+                   cli->names.at[0], other.name, other.name);
+}

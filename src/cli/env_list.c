@@ -58,12 +58,18 @@ typedef struct Columns {
     size_t status; /* which of them it is; SIZE_MAX: none */
 } Columns;
 
-/* What is of little use in a list has a priority. */
+/* What is of little use in a list has a priority; whose it is is worth a column only among those of
+ * several projects. */
+static bool is_shown(const Cli *cli, const Value *definition) {
+    return value_get_int(definition, "priority", 0) == 0 ||
+           (!cli->config_file && str_same(value_get_str(definition, "name"), "Project"));
+}
+
 static Columns columns_of_table(Cli *cli, const Value *definitions) {
     Columns ret = {.status = SIZE_MAX};
     for (size_t i = 0; i < value_count(definitions) && ret.n < COUNT(ret.at); i++) {
         const Value *definition = value_at(definitions, i);
-        if (value_get_int(definition, "priority", 0))
+        if (!is_shown(cli, definition))
             continue;
         char *name = arena_strdup(&cli->arena, env_text(definition, "name"));
         for (char *at = name; *at; at++)

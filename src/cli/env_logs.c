@@ -16,14 +16,13 @@ static bool is_over(LogPrint *print) {
 }
 
 int env_logs(Cli *cli, const EnvOptions *ask, Err *err) {
-    size_t rest;
-    const char *name = env_given(cli, 1, &rest);
-    const TextList steps = {cli->names.at + rest, 1};
+    const char *step;
+    const TextList steps = {&step, 1};
     EnvTarget env;
     LogPrint print;
     int r = log_print_init(&print, cli, &ask->log, err);
     if (r == 0)
-        r = env_find(cli, name, &env, err);
+        r = env_find_with_step(cli, &env, &step, err);
     if (r == 0) {
         print.ask.names = &steps;
         print.ask.of = env.path;

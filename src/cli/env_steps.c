@@ -13,6 +13,7 @@
 #include "cli/env_view.h"
 #include "cli/table.h"
 #include "cli/text_diff.h"
+#include "cli/when.h"
 
 /* ---- tables, a phase below the other ---- */
 
@@ -89,19 +90,20 @@ void env_print_plan(Cli *cli, const Value *steps) {
 static void put_entry(Table *table, const Value *entry) {
     const char *message = env_text(entry, "message"), *error = env_text(entry, "error");
     const char *user = env_text(entry, "user"), *time = env_text(entry, "timestamp");
-    int64_t us, ms = value_get_int(entry, "durationMs", 0);
-    char took[DURATION_TEXT] = "", seconds[TIME_TEXT];
+    int64_t ms = value_get_int(entry, "durationMs", 0);
+    char took[DURATION_TEXT] = "", when[TIME_TEXT];
     if (!*user)
         user = env_text(value_get(entry, "thole"), "user");
     if (ms)
         duration_format_short(ms, took);
-    if (time_parse(time, &us, NULL) == 0) {
-        time_format_seconds(us, seconds);
-        time = seconds;
-    }
+    when_show(time, when);
     AUTO_FREE char *why = xasprintf("%s%s%s", message, *message && *error ? ": " : "", error);
-    const char *cells[] = {time, env_text(entry, "action"),  env_text(entry, "step"),
-                           took, env_text(entry, "machine"), user,
+    const char *cells[] = {when[0] ? when : time,
+                           env_text(entry, "action"),
+                           env_text(entry, "step"),
+                           took,
+                           env_text(entry, "machine"),
+                           user,
                            why};
     table_row(table, cells, env_color(env_text(entry, "action")));
 }

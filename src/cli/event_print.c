@@ -2,30 +2,15 @@
 #include "cli/event_print.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/plain.h"
+#include "cli/when.h"
 #include "data/json.h"
 
 enum { NAME_LEAST = 15, KIND_WIDTH = 9, LATE_US = 5 * 1000 * 1000 };
-
-/* As the clock on the wall says it: of today the time alone. */
-static void local_time(const char *text, char ret[TIME_TEXT]) {
-    int64_t us, now_us = clock_wall_us();
-    struct tm tm, now;
-    ret[0] = '\0';
-    if (time_parse(text, &us, NULL) < 0)
-        return;
-    time_t at = (time_t)(us / 1000000), today = (time_t)(now_us / 1000000);
-    localtime_r(&at, &tm);
-    localtime_r(&today, &now);
-    bool same = tm.tm_yday == now.tm_yday && tm.tm_year == now.tm_year;
-    size_t n = strftime(ret, TIME_TEXT, same ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
-    snprintf(ret + n, TIME_TEXT - n, ".%03d", (int)(us / 1000 % 1000));
-}
 
 static const char *color_of(const char *kind, const char *reason) {
     bool well = str_same(reason, "Completed") || str_same(reason, "Stopped");
@@ -45,7 +30,7 @@ static void print_one(EventPrint *print, const Value *event) {
     const char *color = print->cli->color ? color_of(kind, value_get_str(event, "reason")) : "";
     if (!said || !kind || !message)
         return;
-    local_time(said, time);
+    when_show(said, time);
     AUTO_FREE char *target = plain_copy(about ? about : "-");
     if ((int)strlen(target) > print->width)
         print->width = (int)strlen(target);

@@ -52,3 +52,17 @@ int when_parse(const char *text, int64_t now_us, int64_t *ret_us, Err *err) {
                    "2006-01-02T15:04:05Z",
                    text);
 }
+
+void when_show(const char *text, char ret[TIME_TEXT]) {
+    int64_t us, now_us = clock_wall_us();
+    struct tm tm, now;
+    ret[0] = '\0';
+    if (time_parse(text, &us, NULL) < 0)
+        return;
+    time_t at = (time_t)(us / 1000000), today = (time_t)(now_us / 1000000);
+    localtime_r(&at, &tm);
+    localtime_r(&today, &now);
+    bool same = tm.tm_yday == now.tm_yday && tm.tm_year == now.tm_year;
+    size_t n = strftime(ret, TIME_TEXT, same ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
+    snprintf(ret + n, TIME_TEXT - n, ".%03d", (int)(us / 1000 % 1000));
+}

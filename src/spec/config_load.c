@@ -15,6 +15,7 @@
 #include "data/yaml.h"
 #include "spec/config.h"
 #include "spec/config_check.h"
+#include "spec/config_modes.h"
 #include "spec/config_overlay.h"
 #include "spec/config_place.h"
 #include "spec/env_file.h"

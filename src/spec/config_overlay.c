@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spec/config_overlay.h"
 
-#include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,46 +8,7 @@
 #include "base/str.h"
 #include "data/yaml.h"
 #include "spec/config.h"
-
-/* ---- which file ---- */
-
-static bool mode_name(const char *text, size_t n) {
-    if (n == 0 || n > MODE_MAX || text[0] == '.' || text[0] == '-')
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!(text[i] >= 'a' && text[i] <= 'z') && !(text[i] >= 'A' && text[i] <= 'Z') &&
-            !(text[i] >= '0' && text[i] <= '9') && !strchr("-_.", text[i]))
-            return false;
-    return true;
-}
-
-/* Bytes of "thole" of "/srv/thole.yaml" with what is before it. */
-static size_t stem(const char *file) {
-    size_t n = strlen(file);
-    return str_ends(file, ".yaml") ? n - 5 : str_ends(file, ".yml") ? n - 4 : n;
-}
-
-StrList config_modes(const char *file, Arena *arena) {
-    struct dirent **entries;
-    StrList modes = {0};
-    AUTO_FREE char *dir = path_dir(file);
-    const char *base = path_base(file);
-    size_t n = stem(base);
-    int found = scandir(dir, &entries, NULL, alphasort);
-    if (found < 0)
-        return modes;
-    modes.at = arena_alloc(arena, ((size_t)found + 1) * sizeof(*modes.at));
-    for (int i = 0; i < found; i++) {
-        const char *name = entries[i]->d_name;
-        size_t len = strlen(name);
-        if (len > n + 6 && strncmp(name, base, n) == 0 && name[n] == '.' &&
-            str_ends(name, ".yaml") && mode_name(name + n + 1, len - n - 6))
-            modes.at[modes.n++] = arena_strndup(arena, name + n + 1, len - n - 6);
-        free(entries[i]);
-    }
-    free(entries);
-    return modes;
-}
+#include "spec/config_modes.h"
 
 /* ---- laying it over ---- */
 
@@ -85,12 +44,11 @@ int config_overlay(Source *source) {
     const Value *overlay = NULL;
     if (!mode || !*mode)
         return 0;
-    if (!mode_name(mode, strlen(mode)))
+    if (!config_mode_named(mode, strlen(mode)))
         return source_problem(source, "",
                               "use letters, digits, '-', '_' and '.', at most 63 characters",
                               "\"%.80s\" cannot be the name of a mode", mode);
-    source->overlay =
-        arena_printf(source->arena, "%.*s.%s.yaml", (int)stem(source->file), source->file, mode);
+    source->overlay = config_overlay_path(source->file, mode, source->arena);
     if (read_overlay(source, source->overlay, &overlay) < 0)
         return -1;
     if (!overlay)

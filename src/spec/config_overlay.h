@@ -6,14 +6,9 @@
 
 #include "spec/source.h"
 
-enum { MODE_MAX = 63 };
-
 /* Lays the overlay of source->mode over source->value, if there is one; it becomes one of the files
  * of the Config either way. -1: reported. */
 MUST int config_overlay(Source *source);
-
-/* The modes that have an overlay beside `file` (absolute), in byte order. */
-StrList config_modes(const char *file, Arena *arena);
 
 /* A file of previewctl: what its language allows and ours does not, in our words. A number such as
  * 1.0 is the integer, `yes` a boolean; what is empty is not given; null too, unless in

@@ -378,8 +378,8 @@ const Route routes[ROUTES] = {
     [ROUTE_ENVIRONMENT_ORPHANS] =
         {HTTP_GET, THOLE_API "/environmentorphans",
          "What is left of a project's environments that are no more, or whose time has passed: "
-         "{orphans[{kind: worktree, directory, compose, ports, expired or leftover; name; path; "
-         "why; removable}]}.",
+         "{orphans[{kind: worktree, directory, session, compose, ports, expired or leftover; name; "
+         "path; why; removable}]}.",
          "thole.dev", "environmentorphans", NULL, "list", .reply = "orphans",
          .params = {{"project", "a config file; also one in a worktree"}}},
     [ROUTE_ENVIRONMENT_ORPHAN_DELETE] =

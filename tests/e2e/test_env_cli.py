@@ -3,6 +3,7 @@
 
 import json
 import os
+import pwd
 import re
 import signal
 
@@ -259,6 +260,41 @@ def test_an_exit_code_comes_with_the_last_words_of_its_stderr(shop):
     assert f"failed in seed_db: killed by SIGKILL: x{'ü' * 99}\n" in result.err
 
 
+def test_who_has_no_user_in_his_environment_has_a_name_all_the_same(shop):
+    shop.env.pop("USER", None)
+    create(shop)
+    name = pwd.getpwuid(os.stat(shop.project).st_uid).pw_name
+    assert {entry["thole"]["user"] for entry in shop.run("env", "list", "--json", "--audit").json()[0]["auditLog"]} == {name}
+
+
+def test_what_took_how_long_is_told_as_it_is_kept(shop):
+    told = {event["step"]: event["durationMs"] for event in map(json.loads, create(shop, "feat-x", "--json").lines) if event["status"] == "completed"}
+    assert told == {step["name"]: step["durationMs"] for step in shop.run("env", "steps", "feat-x", "--json").json()}
+
+
+def test_a_name_where_a_step_belongs_is_said(shop):
+    create(shop)
+    for verb in ("logs", "step", "invalidate"):
+        assert f"thole env {verb} takes [NAME] STEP, and feat-x is an environment" in shop.run("env", verb, "feat-x", code=2).err
+        assert "the working directory is in no environment" in shop.run("env", verb, "seed_db", code=None).err
+
+
+def test_a_mode_without_an_overlay_is_said(shop):
+    (shop.project / "thole.preview.yaml").write_text("{}")
+    said = shop.run("env", "create", "feat-x", "-m", "preveiw", "--dry-run").err
+    assert said == f"thole: mode preveiw has no overlay beside {shop.project}/thole.yaml; did you mean preview?\n"
+    for mode in ("preview", "local"):
+        assert shop.run("env", "create", "feat-x", "-m", mode, "--dry-run").err == ""
+
+
+def test_outside_of_any_project_a_list_says_whose_they_are(shop):
+    create(shop)
+    assert shop.run("env", "list").lines[0].split() == ["NAME", "STATUS", "BRANCH", "MODE", "AGE", "PATH"]
+    lines = shop.run("env", "list", cwd=shop.base).lines
+    assert lines[0].split() == ["NAME", "STATUS", "BRANCH", "MODE", "AGE", "PROJECT", "PATH"]
+    assert lines[1].split()[5] == f"{shop.project}/thole.yaml"
+
+
 def test_a_closed_terminal_leaves_it_alone(shop):
     shop.config(config(seed="echo here >&2; until test -e go; do sleep 0.02; done" + SEED))
     live = shop.popen("env", "create", "feat-x")
@@ -312,9 +348,11 @@ def test_a_name_that_is_none_is_refused_before_anything_begins(shop):
         assert "there is no step nope; the steps are create_compute, " in shop.run("env", *words, code=2).err
     assert shop.run("env", "list", "--json").json() == []
     create(shop)
-    for words in (("step", "feat-x", "seed_bd"), ("refresh", "feat-x", "--only", "generate_env,seed_bd"), ("refresh", "feat-x", "--from", "seed_bd"),
+    for words in (("step", "feat-x", "seed_bd"), ("refresh", "feat-x", "--only", "generate_env,seed_bd"),
                   ("invalidate", "feat-x", "seed_bd")):
         assert "there is no step seed_bd; did you mean seed_db?" in shop.run("env", *words, code=2).err
+    assert "there is no step seed_bd; the steps are build_manifest, write_manifest, generate_env, start_services\n" in shop.run(
+        "env", "refresh", "feat-x", "--from", "seed_bd", code=2).err
     assert "unknown provisioner service 'cache'" in shop.run("env", "hook", "cache", "seed", "feat-x", code=2).err
     assert "feat-x  running" in shop.run("env", "show", "feat-x").out and shop.ledger() == ["seed feat-x"]
 
@@ -356,7 +394,7 @@ def test_steps_and_audit(shop):
     assert lines[0].split() == ["STEP", "STATUS", "TOOK", "AGE", "MACHINE", "WHY"] and lines[1] == "provision" and "run" in lines
     assert {step["status"] for step in shop.run("env", "steps", "feat-x", "--json").json() if step["phase"] != "destroy"} == {"completed"}
     audit = shop.run("env", "steps", "feat-x", "--audit").out
-    assert re.search(r"^\d{4}-\S+Z +executed +seed_db ", audit, re.M)
+    assert re.search(r"^\d\d:\d\d:\d\d\.\d{3} +executed +seed_db ", audit, re.M)
     shop.run("env", "invalidate", "feat-x", "seed_db")
     assert re.search(r"seed_db +(invalidated|pending|stale)", shop.run("env", "steps", "feat-x").out)
     assert "did you mean seed_db?" in shop.run("env", "step", "feat-x", "seed_bd", code=None).err

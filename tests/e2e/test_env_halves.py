@@ -50,6 +50,9 @@ def test_provision_is_the_first_half_and_leaves_what_runs_running(shop):
 
 def test_run_needs_the_manifest_alone(shop):
     there = provisioned(shop)
+    assert "there is no step nope; the steps are runner_before, generate_env, runner_after" in shop.run(
+        "env", "run", "--from", "nope", cwd=there, code=None).err
+    assert "that is no step of `thole env run`" in shop.run("env", "run", "--from", "seed_db", cwd=there, code=None).err
     manifest = json.loads((there / ".thole.json").read_text())
     before = environments.items(shop)
     shutil.move(shop.project, shop.base / "moved")

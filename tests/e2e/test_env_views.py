@@ -98,6 +98,11 @@ def test_a_plan_of_a_bad_config_or_name(shop):
     assert status == 422 and body["details"]["problems"], body
 
 
+def test_a_project_that_does_not_exist(shop):
+    status, body = shop.thole.api(f"{API}/environments", "POST", {"spec": {"name": "feat-x", "project": "/nope"}})
+    assert status == 422 and body["message"] == "/nope does not exist", body
+
+
 def test_what_a_step_writes(shop):
     shop.create()
     file = shop.worktree() / "web" / ".env.local"

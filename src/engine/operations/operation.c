@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of an operation; how it begins is in operation_open.c, what it does in
  * operation_walk.c. */
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,10 @@ const ClientSetup *operation_server_setup(Arena *arena) {
 
 const char *operation_user(const StrMap *env, Arena *arena) {
     const char *name = env ? strmap_get(env, "USER") : getenv("USER");
+    struct passwd who, *found = NULL;
+    char text[4096];
+    if (!name && getpwuid_r(getuid(), &who, text, sizeof(text), &found) == 0 && found)
+        name = who.pw_name;
     return name ? arena_strdup(arena, name) : arena_printf(arena, "uid %u", (unsigned)getuid());
 }
 

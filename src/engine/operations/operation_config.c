@@ -2,6 +2,8 @@
 /* The config that an operation goes by: what the file says. Where that cannot be read any more, an
  * operation that undoes, or that a server before has begun, goes by what it said last, which lies
  * beside the events as config.json. */
+#include <unistd.h>
+
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/path.h"
@@ -51,7 +53,10 @@ int operation_read_config(Operation *operation, Report *report, Err *err) {
         operation->config = read_last(operation);
     if (operation->config && operation->manifest)
         take_name(operation);
-    return operation->config ? 0 : err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+    if (operation->config)
+        return 0;
+    return err_set(err, ERR_INVALID, "%s %s", ask->file,
+                   access(ask->file, F_OK) == 0 ? "is not valid" : "does not exist");
 }
 
 int operation_save_config(const Operation *operation, Err *err) {

@@ -95,13 +95,25 @@ int operation_force(Operation *operation, Err *err) {
     return 0;
 }
 
-/* A step that it does not come to would be nothing to begin at. */
+/* Of those that it comes to: others would be nothing to begin at. */
+static int require_meant(const Operation *operation, const Lifecycle *lifecycle, Err *err) {
+    Arena arena;
+    uint32_t at;
+    arena_init(&arena);
+    Lifecycle meant = {.at = arena_alloc(&arena, (lifecycle->n + 1) * sizeof(*meant.at))};
+    for (uint32_t i = 0; i < lifecycle->n; i++)
+        if (operation_means(operation, &lifecycle->at[i]))
+            meant.at[meant.n++] = lifecycle->at[i];
+    int r = lifecycle_require(&meant, operation->ask.from, &at, err);
+    arena_deinit(&arena);
+    return r;
+}
+
 static int check_from(const Operation *operation, const Lifecycle *lifecycle, Err *err) {
-    uint32_t from;
-    if (lifecycle_require(lifecycle, operation->ask.from, &from, err) < 0)
-        return -1;
-    if (operation_means(operation, &lifecycle->at[from]))
+    if (require_meant(operation, lifecycle, err) == 0)
         return 0;
+    if (lifecycle_find(lifecycle, operation->ask.from) == UINT32_MAX)
+        return -1;
     return err_set(err, ERR_INVALID, "--from %s: that is no step of `thole env %s`",
                    operation->ask.from, operation_kind_name(operation->ask.kind));
 }

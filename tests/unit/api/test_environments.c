@@ -57,6 +57,25 @@ TEST(who_waits_keeps_the_connection)
     front_free(front);
 }
 
+TEST(fields_that_nobody_knows_are_said)
+{
+    static const char body[] =
+        "{\"spec\":{\"name\":\"a\",\"project\":\"/a/thole.yaml\",\"mod\":\"x\"}}";
+    Front *front = front_new();
+    fake_environment(front->engine, "shop-123456", "feat-x");
+    Answer answer = ask(front, "POST", API "/environments?fieldValidation=Strict", JSON, body);
+    CHECK_EQ(answer.status, 400);
+    CHECK_HAS(answer.body, "unknown field \\\"spec.mod\\\"");
+    answer_free(&answer);
+    answer = ask(front, "POST", API "/environments", JSON, body);
+    CHECK_HAS(answer.head, "Warning: 299 - \"unknown field \\\"spec.mod\\\"\"");
+    answer_free(&answer);
+    answer = ask(front, "POST", ONE "/refresh", JSON, "{\"onyl\":[]}");
+    CHECK_HAS(answer.head, "Warning: 299 - \"unknown field \\\"onyl\\\"\"");
+    answer_free(&answer);
+    front_free(front);
+}
+
 TEST(create_hands_all_on)
 {
     Front *front = front_new();

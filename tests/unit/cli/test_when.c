@@ -52,3 +52,13 @@ TEST(what_is_no_time)
         CHECK_HAS(err.msg, "is no time");
     }
 }
+
+TEST(as_the_clock_on_the_wall_says_it)
+{
+    char text[TIME_TEXT];
+    in_zone("UTC-2");
+    when_show("2023-11-14T22:13:20.123456789Z", text);
+    CHECK_STR(text, "2023-11-15 00:13:20.123");
+    when_show("noon", text);
+    CHECK_STR(text, "");
+}

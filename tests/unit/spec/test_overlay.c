@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "config_dir.h"
+#include "spec/config_modes.h"
 #include "spec/config_overlay.h"
 
 static const Config *load(const char *name, const char *mode) {
