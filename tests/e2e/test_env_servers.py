@@ -115,6 +115,24 @@ def test_one_server_deletes_while_another_creates(make_thole):
     projects[1].check_gone("e1")
 
 
+def test_services_are_those_of_the_server_that_started_them(make_thole):
+    """Another one neither runs them a second time nor leaves them behind; it names whose they are."""
+    words = config()
+    words["services"]["web"]["command"] = "exec sleep 1000"
+    first, second = fleet(make_thole, 2, words)
+    first.run("create", "e1")
+    for verb in ("create", "start", "stop", "delete"):
+        refused = second.run(verb, "e1", code=3)
+        assert "run under another server" in refused.err and f"THOLE_STATE_DIR={first.thole.state}" in refused.err, refused
+    assert len(first.thole.pins()) == 1
+    first.check_created("e1")
+    first.run("stop", "e1")
+    second.run("start", "e1")
+    assert len(first.thole.pins()) == 1 and list((second.thole.state / "sessions").iterdir())
+    second.run("delete", "e1")
+    assert not first.thole.pins() and not list((second.thole.state / "sessions").iterdir())
+
+
 def test_another_server_goes_on_with_what_one_has_left(make_thole):
     projects = fleet(make_thole, 2)
     words = config()

@@ -233,6 +233,9 @@ void operation_not_resumed(Operation *operation, bool never);
 /* It ends as this, once all is written down. */
 void operation_finish(Operation *operation, OperationState state);
 
+/* In the record of start_services: the holder of the lease under which they were started. */
+#define SERVICES_SERVER "server"
+
 /* ---- operation_list.c ---- */
 /* Its lifecycle, and what is to be done anew; of one that a server before has begun, what that has
  * told. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which steps there are, which of them an operation means, and which are stale when it begins. */
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/operations/operation_files.h"
 
@@ -224,12 +225,44 @@ static int say_status(Operation *operation, Err *err) {
     return 0;
 }
 
+static bool is_about_services(const OperationAsk *ask) {
+    static const bool kinds[OPERATIONS] = {[OPERATION_CREATE] = true,
+                                           [OPERATION_REFRESH] = true,
+                                           [OPERATION_START] = true,
+                                           [OPERATION_STOP] = true,
+                                           [OPERATION_DELETE] = true};
+    bool alone = ask->kind == OPERATION_STEP && strcmp(ask->step, "start_services") == 0;
+    return (kinds[ask->kind] && !ask->force) || alone;
+}
+
+/* Services are those of the server that has started them: no other one sees them, or can end them.
+ * With its state directory they are gone. */
+static int check_server(const Operation *operation, Err *err) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, "start_services");
+    const char *own = operation->lease.holder;
+    bool done = record && record->status == CHECKPOINT_COMPLETED && record->outputs;
+    const char *server = done ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
+    if (!server || strcmp(server, own) == 0 || !is_about_services(&operation->ask))
+        return 0;
+    const char *dir = strchr(server, ':');
+    bool here = dir && strncmp(server, own, (size_t)(dir - server) + 1) == 0;
+    if (here && access(dir + 1, F_OK) < 0)
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "its services run under another server, %s: `thole env stop %s` there ends them "
+                   "first (%s%s)",
+                   server, operation->entry.name, here ? "THOLE_STATE_DIR=" : "on ",
+                   here ? dir + 1 : server);
+}
+
 int operation_prepare(Operation *operation, Err *err) {
     if (operation_list(operation, err) < 0)
         return -1;
     operation_recall(operation);
     if (operation->started)
         return 0;
+    if (check_server(operation, err) < 0)
+        return -1;
     if (operation->ask.kind == OPERATION_STATUS)
         return say_status(operation, err);
     forget_undoing(operation);

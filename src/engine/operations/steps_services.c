@@ -221,7 +221,17 @@ static void look_on_loop(Operation *operation, StepFound *ret) {
     ret->why = ret->stands ? NULL : "not all services run";
 }
 
-const StepDoer start_services_doer = {.look = look, .look_on_loop = look_on_loop, .begin = begin};
+/* Whose session runs them. */
+static int take(Operation *operation, Err *err) {
+    Value *kept = value_new(&operation->arena, VALUE_MAP);
+    value_set(&operation->arena, kept, SERVICES_SERVER,
+              value_new_string(&operation->arena, operation->lease.holder));
+    operation->produced = kept;
+    return 0;
+}
+
+const StepDoer start_services_doer = {
+    .look = look, .look_on_loop = look_on_loop, .begin = begin, .take = take};
 
 /* ---- stop ---- */
 
