@@ -61,9 +61,10 @@ class Compose:
 
 def as_plugin(directory):
     """A PATH on which `docker compose` is there, as the plugin, and says what it was asked in `directory`/asked."""
+    docker = shutil.which("docker")
     path_without(directory, "docker", "docker-compose")
     real = " ".join(command())
-    (directory / "docker").write_text(f'#!/bin/sh\n[ "$1" = compose ] || exit 1\nshift\necho "$*" >>{directory}/asked\n'
+    (directory / "docker").write_text(f'#!/bin/sh\n[ "$1" != ps ] || exec {docker} "$@"\n[ "$1" = compose ] || exit 1\nshift\necho "$*" >>{directory}/asked\n'
                                       f'[ "$1" = version ] && echo "Docker Compose version v2.20.0" && exit 0\nexec /usr/bin/{real} "$@"\n')
     (directory / "docker").chmod(0o755)
     return str(directory)

@@ -178,7 +178,7 @@ def test_ignored_files_that_are_named_come_along(thole, ignoring):
     assert not tree.exists() and (thole.project / "node_modules/x/index.js").exists()
 
 
-def test_what_people_changed_is_not_overwritten_and_no_loss(thole, ignoring):
+def test_what_people_changed_is_not_overwritten_and_not_lost(thole, ignoring):
     thole.run("env", "create", "a", "--copy", "notes.txt")
     tree = environments.tree(thole, "a")
     (tree / ".env").write_text("mine\n")
@@ -192,6 +192,8 @@ def test_what_people_changed_is_not_overwritten_and_no_loss(thole, ignoring):
     (tree / "notes.txt").unlink()
     thole.run("env", "create", "a", "--from", "copy_files")
     assert (tree / "notes.txt").read_text() == "not ignored"
+    assert "1 file that was brought and changed since (.env)" in thole.run("env", "delete", "a", code=3).err
+    (tree / ".env").unlink()
     thole.run("env", "delete", "a")
     assert not tree.exists()
 

@@ -5,6 +5,8 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/path.h"
+#include "base/xalloc.h"
 #include "engine/compute/compute_inside.h"
 #include "spec/compose_file.h"
 #include "spec/environment_name.h"
@@ -63,13 +65,60 @@ static const char **words_of(const Composer *c, const char *const *words, Arena 
     return all;
 }
 
+/* ---- whose it is ---- */
+
+/* What docker has under the name of the project. Clones of one repository give the same name to
+ * environments of the same name: of each container it is known where its compose file lies. */
+typedef struct Containers {
+    size_t own;
+    const char *foreign; /* where those of somebody else were started; NULL: there are none */
+} Containers;
+
+static bool is_own(const ComputeAsk *ask, const char *dir) {
+    AUTO_FREE char *own = ask->compose_file ? path_dir(ask->compose_file) : NULL;
+    return path_below(dir, ask->path) || (own && strcmp(dir, own) == 0);
+}
+
+/* ERR_UNAVAILABLE: docker does not answer, or is not there. */
+static int see_containers(const ComputeAsk *ask, Arena *arena, Containers *ret, Err *err) {
+    const char *argv[] = {"docker",
+                          "ps",
+                          "--all",
+                          "--filter",
+                          arena_printf(arena, "label=" COMPOSE_LABEL "=%s", ask->compose_project),
+                          "--format",
+                          "{{.Label \"" COMPOSE_LABEL ".working_dir\"}}",
+                          NULL};
+    StrList dirs;
+    *ret = (Containers){0};
+    if (tool_lines(&(ToolAsk){argv, ask->env, "/"}, arena, &dirs, err) < 0)
+        return -1;
+    for (size_t i = 0; i < dirs.n; i++)
+        if (is_own(ask, dirs.at[i]))
+            ret->own++;
+        else
+            ret->foreign = dirs.at[i];
+    return 0;
+}
+
+static int refuse_foreign(const ComputeAsk *ask, Arena *arena, Err *err) {
+    Containers now;
+    Err ignored; /* compose says it */
+    if (see_containers(ask, arena, &now, &ignored) < 0 || !now.foreign)
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "the compose project %s runs already, from %s, which is none of this "
+                   "environment: give the environment another name",
+                   ask->compose_project, now.foreign);
+}
+
 /* ---- up, stopped, gone ---- */
 
 /* $1 the project, then the words of compose, if it can be asked. What it does not know of is found
  * by its labels: the file may have changed since, or be broken. Where docker itself does not answer
  * compose is believed. */
 static const char down_script[] =
-    "label=label=com.docker.compose.project=$1 code=1\n"
+    "label=label=" COMPOSE_LABEL "=$1 code=1\n"
     "shift\n"
     "if [ $# -gt 0 ]; then code=0; \"$@\" || code=$?; fi\n"
     "command -v docker >/dev/null || exit $code\n"
@@ -80,8 +129,9 @@ static const char down_script[] =
     "    if [ -n \"$ids\" ]; then docker $kind rm $ids; fi\n"
     "done\n";
 static const char stop_script[] =
-    "ids=$(docker container ls -q --filter \"label=com.docker.compose.project=$1\")\n"
+    "ids=$(docker container ls -q --filter \"label=" COMPOSE_LABEL "=$1\")\n"
     "if [ -n \"$ids\" ]; then docker container stop $ids; fi\n";
+static const char foreign_script[] = "echo \"$1 runs from $2: it is left as it is\"\n";
 
 static bool has_file(const ComputeAsk *ask) {
     return ask->compose_file && access(ask->compose_file, F_OK) == 0;
@@ -121,28 +171,47 @@ static int by_compose(const ComputeAsk *ask, const char *const *words, Arena *ar
 int compose_up(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
     static const char *const up[] = {"up", "-d", NULL};
     *ret = (ComputeCommand){.cwd = "/", .env = *ask->env};
-    return ask->compose_file ? by_compose(ask, up, arena, ret, err) : 0;
+    if (!ask->compose_file)
+        return 0;
+    return refuse_foreign(ask, arena, err) < 0 ? -1 : by_compose(ask, up, arena, ret, err);
+}
+
+/* Is there anything of ours to be ended? Of what was never started docker is asked only if it is
+ * there. 1: there is; 0: there is not, or *ret says whose it is. */
+static int find_own(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
+    Containers now;
+    *ret = (ComputeCommand){.cwd = "/", .env = *ask->env};
+    if (!ask->composed && !has_file(ask))
+        return 0;
+    if (!tool_find("docker", ask->env, arena))
+        return !ask->composed ? 0 : has_file(ask) ? 1 : need_docker(ask, arena, err);
+    if (see_containers(ask, arena, &now, err) < 0)
+        return !ask->composed ? 0 : err_in(err, "compose project %s is left", ask->compose_project);
+    if (!now.foreign)
+        return ask->composed || now.own > 0;
+    const char *const dir[] = {now.foreign, NULL};
+    *ret = by_labels(ask, foreign_script, dir, arena);
+    return 0;
 }
 
 int compose_stop(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
     static const char *const stop[] = {"stop", NULL}, *const none[] = {NULL};
-    *ret = (ComputeCommand){.cwd = "/", .env = *ask->env};
+    int own = find_own(ask, arena, ret, err);
+    if (own <= 0)
+        return own;
     if (has_file(ask))
         return by_compose(ask, stop, arena, ret, err);
-    if (!ask->composed)
-        return 0;
     *ret = by_labels(ask, stop_script, none, arena);
-    return need_docker(ask, arena, err);
+    return 0;
 }
 
 int compose_down(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
     static const char *const down[] = {"down", "-v", "--remove-orphans", NULL};
     ComputeCommand compose = {.argv.at = (const char *[]){NULL}};
-    *ret = (ComputeCommand){.cwd = "/", .env = *ask->env};
-    if (!has_file(ask) && !ask->composed)
-        return 0;
-    if (has_file(ask) ? by_compose(ask, down, arena, &compose, err) < 0
-                      : need_docker(ask, arena, err) < 0)
+    int own = find_own(ask, arena, ret, err);
+    if (own <= 0)
+        return own;
+    if (has_file(ask) && by_compose(ask, down, arena, &compose, err) < 0)
         return -1;
     *ret = by_labels(ask, down_script, compose.argv.at, arena);
     return 0;
@@ -189,17 +258,16 @@ static void drop_published(const ComputeAsk *ask, Arena *arena, StrList *ended) 
 /* Services that have done their work and ended well: a migration, a set-up. */
 static int ended_well(const ComputeAsk *ask, const Composer *c, Arena *arena, StrList *ret,
                       Err *err) {
-    const char *argv[] = {
-        "docker",
-        "ps",
-        "--all",
-        "--filter",
-        arena_printf(arena, "label=com.docker.compose.project=%s", ask->compose_project),
-        "--filter",
-        "exited=0",
-        "--format",
-        "{{.Label \"com.docker.compose.service\"}}",
-        NULL};
+    const char *argv[] = {"docker",
+                          "ps",
+                          "--all",
+                          "--filter",
+                          arena_printf(arena, "label=" COMPOSE_LABEL "=%s", ask->compose_project),
+                          "--filter",
+                          "exited=0",
+                          "--format",
+                          "{{.Label \"com.docker.compose.service\"}}",
+                          NULL};
     if (!tool_find("docker", ask->env, arena))
         return 0;
     if (lines_of(c, argv, arena, ret, err) < 0)

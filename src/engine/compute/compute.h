@@ -30,6 +30,8 @@ typedef struct ComputeAsk {
     const EnvironmentPorts *ports; /* given to compose as <NAME>_PORT; NULL: none */
     const StrMap *env;             /* environment of whoever asked: PATH, HOME, DOCKER_HOST, ... */
     const StrList *own; /* files below `path` that we have written: no loss; NULL: none */
+    StrList brought;    /* files and directories that were brought there from the project... */
+    int64_t brought_ns; /* ... by then, at first */
 } ComputeAsk;
 
 /* To be run under a pin, with no stdin. argv.n 0: there is nothing to be done. */
@@ -57,6 +59,7 @@ typedef struct ComputeLook {
 /* What would be gone with it. */
 typedef struct ComputeLoss {
     size_t changed, untracked, commits; /* commits: on no branch and no remote */
+    size_t brought; /* files that git does not have, and are not as they were brought */
     const char
         *text; /* "2 changed files (a.c, b.c) and 1 commit that is on no branch"; NULL: none */
 } ComputeLoss;
@@ -80,7 +83,7 @@ typedef struct ComputeOps {
      * then the worktree if it is managed. What is gone already is fine. Does not look for losses:
      * that is `loss`. */
     int (*destroy)(const Compute *, const ComputeAsk *, Arena *, ComputeCommand *ret, Err *);
-    /* MAY. Blocking. */
+    /* MAY. Blocking. ERR_CONFLICT: people have locked it. */
     int (*loss)(const Compute *, const ComputeAsk *, Arena *, ComputeLoss *ret, Err *);
     /* MAY. Infrastructure: up, stopped; is every service of it running (or has ended well)? */
     int (*start)(const Compute *, const ComputeAsk *, Arena *, ComputeCommand *ret, Err *);

@@ -34,8 +34,13 @@ const Worktree *compute_worktree_at(const Worktrees *list, const char *path);
 MUST int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
 MUST int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err);
 
-/* compose.c. `up` and `stop` are done by compose itself. Whatever the file says by then, what
- * carries the labels of the project is found; without any infrastructure there is no command. */
+/* On what compose has made: the name of its project; with ".working_dir": where its file lies. */
+#define COMPOSE_LABEL "com.docker.compose.project"
+
+/* compose.c. Containers of the project that were started from elsewhere than the environment's
+ * worktree are somebody else's: `up` is refused, and nothing of them is ended. `up` and `stop` are
+ * done by compose itself. Whatever the file says by then, what carries the labels of the project is
+ * found; without any infrastructure there is no command. */
 MUST int compose_up(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
 MUST int compose_stop(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
 MUST int compose_down(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);

@@ -5,9 +5,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "base/sys.h"
+#include "base/xalloc.h"
 #include "engine/compute/beside.h"
 #include "engine/compute/compute_inside.h"
 #include "loop/worker.h"
@@ -143,11 +145,33 @@ static int copy_at(TreeCopy *copy, int parent, const char *path, Err *err) {
     return 0;
 }
 
+/* Directories above it that are missing are as they are in `from`. */
+static int make_above(const TreeCopy *copy, const char *path, Err *err) {
+    Err why = {0};
+    AUTO_CLOSE int there = files_open_parent(copy->to, path, false, &why);
+    if (there >= 0 || why.kind != ERR_NOT_FOUND) /* who opens it says why */
+        return 0;
+    for (size_t n = strcspn(path, "/"); path[n]; n += 1 + strcspn(path + n + 1, "/")) {
+        AUTO_FREE char *above = xasprintf("%.*s", (int)n, path);
+        AUTO_FREE char *source = path_join(copy->from, above);
+        struct stat st;
+        AUTO_CLOSE int parent = files_open_parent(copy->to, above, false, err);
+        if (parent < 0)
+            return -1;
+        if (stat(source, &st) == 0 && sys_mkdirat(parent, path_base(above), 0700) == 0 &&
+            fchmodat(parent, path_base(above), st.st_mode & 07777, 0) < 0)
+            return told(err, copy, above);
+    }
+    return 0;
+}
+
 int tree_copy(TreeCopy *copy, const char *path, Err *err) {
     AUTO_FREE char *source = path_join(copy->from, path);
     struct stat st;
     if (lstat(source, &st) < 0) /* before directories are made for it */
         return told(err, copy, path);
+    if (make_above(copy, path, err) < 0)
+        return -1;
     AUTO_CLOSE int parent = files_open_parent(copy->to, path, true, err);
     if (parent < 0)
         return -1;
@@ -155,7 +179,7 @@ int tree_copy(TreeCopy *copy, const char *path, Err *err) {
     return copy_at(copy, parent, path, err);
 }
 
-/* ---- what is still as it was brought ---- */
+/* ---- is it still as it was brought? ---- */
 
 static bool is_link_to(const char *path, const char *target) {
     char now[PATH_MAX];
@@ -190,21 +214,40 @@ static void add(StrList *list, const char *path, Arena *arena) {
     list->at[list->n++] = arena_strdup(arena, path);
 }
 
-void tree_copy_unchanged(const TreeCopy *copy, const char *path, Arena *arena, StrList *ret) {
+bool tree_copy_is_same(const TreeCopy *copy, const char *path) {
     AUTO_FREE char *source = path_join(copy->from, path), *own = path_join(copy->to, path);
+    return is_link_to(own, source) || is_same_link(own, source) || is_same_file(own, source);
+}
+
+static void see_changed(const TreeCopy *copy, const char *path, const struct stat *now,
+                        Arena *arena, StrList *ret) {
+    int64_t touched_ns = (int64_t)now->st_ctim.tv_sec * 1000000000 + now->st_ctim.tv_nsec;
+    if (touched_ns > copy->since_ns && !tree_copy_is_same(copy, path))
+        add(ret, path, arena);
+}
+
+/* What `from` does not have was not brought. */
+static void see_children(const TreeCopy *copy, const char *path, Arena *arena, StrList *ret) {
+    AUTO_FREE char *own = path_join(copy->to, path);
+    DIR *dir = opendir(own);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        AUTO_FREE char *below = path_join(path, entry->d_name);
+        AUTO_FREE char *source = path_join(copy->from, below);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            access(source, F_OK) == 0)
+            tree_copy_changed(copy, below, arena, ret);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+void tree_copy_changed(const TreeCopy *copy, const char *path, Arena *arena, StrList *ret) {
+    AUTO_FREE char *own = path_join(copy->to, path);
     struct stat now;
     if (lstat(own, &now) < 0)
         return;
-    if (S_ISDIR(now.st_mode)) {
-        DIR *dir = opendir(own);
-        for (struct dirent *entry; dir && (entry = readdir(dir));) {
-            AUTO_FREE char *below = path_join(path, entry->d_name);
-            if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-                tree_copy_unchanged(copy, below, arena, ret);
-        }
-        if (dir)
-            closedir(dir);
-    } else if (is_link_to(own, source) || is_same_link(own, source) || is_same_file(own, source)) {
-        add(ret, path, arena);
-    }
+    if (S_ISDIR(now.st_mode))
+        see_children(copy, path, arena, ret);
+    else
+        see_changed(copy, path, &now, arena, ret);
 }

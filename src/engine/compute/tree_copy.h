@@ -13,6 +13,7 @@ typedef struct TreeCopy {
     bool link;                /* a link to it instead of a copy */
     const _Atomic bool *stop; /* set by another thread: nothing more is brought; NULL: never */
     size_t files;             /* that were brought: counted on */
+    int64_t since_ns;         /* for tree_copy_changed(): all was brought by then, at first */
 } TreeCopy;
 
 /* A file, or a directory with all that is in it but .git: mode and times are kept, and where the
@@ -22,6 +23,9 @@ typedef struct TreeCopy {
 MUST int tree_copy(TreeCopy *copy, const char *path, Err *err);
 /* Nothing more will be brought. */
 bool tree_copy_stopped(const TreeCopy *copy);
-/* Those of it in `to` that are still as in `from`: added to `ret`, relative to the roots. What
- * it has is of this function. */
-void tree_copy_unchanged(const TreeCopy *copy, const char *path, Arena *arena, StrList *ret);
+/* What is at `path` in `to` is what `from` has there: a copy of it, or a link to it. */
+bool tree_copy_is_same(const TreeCopy *copy, const char *path);
+/* Of `path`, which was brought, and of what is in it: what was touched after since_ns, is in
+ * `from`, too, and is not the same there. Added to `ret`, relative to the roots; what that has is
+ * of this function. */
+void tree_copy_changed(const TreeCopy *copy, const char *path, Arena *arena, StrList *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What would be lost with a worktree: what is not committed, what git does not know, and commits
  * that no branch and no remote has. Ignored files do not count, and neither do those that we have
- * written. */
+ * written, or that are as the project has them; but what was brought and is not as it was does. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 #include "engine/compute/beside.h"
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_tree.h"
+#include "engine/compute/tree_copy.h"
 
 enum { NAMED = 3 }; /* files that are named; the others are counted */
 
@@ -18,9 +19,10 @@ typedef struct Loss {
     const ComputeAsk *ask;
     Arena *arena;
     GitTree tree;
-    StrList own; /* sorted */
+    TreeCopy copy;        /* from the project; `from` NULL: that is gone, or is this very tree */
+    StrList own, brought; /* sorted; `brought`: that have changed since */
     ComputeLoss found;
-    const char *changed, *untracked; /* names of the first ones */
+    const char *changed, *untracked, *edited; /* names of the first ones */
 } Loss;
 
 /* What git cannot say is not taken for "nothing". */
@@ -34,12 +36,16 @@ static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void take_own(Loss *l) {
-    const StrList *own = l->ask->own;
-    if (!own || own->n == 0)
-        return;
-    l->own = (StrList){arena_dup(l->arena, own->at, own->n * sizeof(*own->at)), own->n};
-    qsort(l->own.at, l->own.n, sizeof(*l->own.at), by_text);
+static StrList sorted(const Loss *l, const StrList *list) {
+    if (!list || list->n == 0)
+        return (StrList){0};
+    StrList copy = {arena_dup(l->arena, list->at, list->n * sizeof(*list->at)), list->n};
+    qsort(copy.at, copy.n, sizeof(*copy.at), by_text);
+    return copy;
+}
+
+static bool has(const StrList *list, const char *path) {
+    return list->n > 0 && bsearch(&path, list->at, list->n, sizeof(*list->at), by_text);
 }
 
 /* What sessions keep in a project: it says itself that git is not to see it, once it is whole. */
@@ -49,8 +55,12 @@ static bool is_in_state(const char *path) {
 
 /* We have written it, or would have if we had not been killed. */
 static bool is_own(const Loss *l, const char *path) {
-    return beside_is_name(path_base(path)) || is_in_state(path) ||
-           (l->own.n > 0 && bsearch(&path, l->own.at, l->own.n, sizeof(*l->own.at), by_text));
+    return beside_is_name(path_base(path)) || is_in_state(path) || has(&l->own, path);
+}
+
+/* The project has it, too. */
+static bool is_copy(const Loss *l, const char *path) {
+    return l->copy.from && tree_copy_is_same(&l->copy, path);
 }
 
 static void name(const Loss *l, const char **names, size_t n, const char *path) {
@@ -73,13 +83,56 @@ static int look_at_files(Loss *l, Err *err) {
         return -1;
     const char *end = done.out + done.out_n;
     for (const char *at = done.out; at + 3 < end; at += strlen(at) + 1) {
-        if (is_own(l, at + 3))
+        bool untracked = str_starts(at, "??");
+        if (is_own(l, at + 3) || (untracked && (has(&l->brought, at + 3) || is_copy(l, at + 3))))
             continue;
-        if (str_starts(at, "??"))
+        if (untracked)
             name(l, &l->untracked, ++l->found.untracked, at + 3);
         else
             name(l, &l->changed, ++l->found.changed, at + 3);
     }
+    return 0;
+}
+
+/* ---- what was brought ---- */
+
+static int list_tracked(const Loss *l, const StrList *below, StrList *ret, Err *err) {
+    static const char *const list[] = {"--literal-pathspecs", "ls-files", "-z", "--"};
+    const char **words = arena_alloc(l->arena, (COUNT(list) + below->n + 1) * sizeof(*words));
+    size_t cap = 0;
+    ToolDone done;
+    memcpy(words, list, sizeof(list));
+    memcpy(words + COUNT(list), below->at, below->n * sizeof(*words));
+    words[COUNT(list) + below->n] = NULL;
+    *ret = (StrList){0};
+    if (git(l, words, &done, err) < 0)
+        return -1;
+    const char *end = done.out + done.out_n;
+    for (const char *at = done.out; at < end; at += strlen(at) + 1) {
+        ret->at = arena_grow(l->arena, ret->at, ret->n, &cap, sizeof(*ret->at));
+        ret->at[ret->n++] = at;
+    }
+    *ret = sorted(l, ret);
+    return 0;
+}
+
+/* What git has by now is no matter of ours. */
+static int look_at_brought(Loss *l, Err *err) {
+    const ComputeAsk *ask = l->ask;
+    StrList changed = {0}, tracked;
+    for (size_t i = 0; l->copy.from && i < ask->brought.n; i++)
+        tree_copy_changed(&l->copy, ask->brought.at[i], l->arena, &changed);
+    if (changed.n == 0)
+        return 0;
+    if (list_tracked(l, &ask->brought, &tracked, err) < 0)
+        return -1;
+    changed = sorted(l, &changed);
+    l->brought.at = arena_alloc(l->arena, changed.n * sizeof(*changed.at));
+    for (size_t i = 0; i < changed.n; i++)
+        if (!has(&tracked, changed.at[i])) {
+            l->brought.at[l->brought.n++] = changed.at[i];
+            name(l, &l->edited, ++l->found.brought, changed.at[i]);
+        }
     return 0;
 }
 
@@ -139,6 +192,11 @@ static const char *in_words(const Loss *l) {
         say(l, &text,
             arena_printf(l->arena, "%zu untracked file%s (%s)", found->untracked,
                          found->untracked == 1 ? "" : "s", l->untracked));
+    if (found->brought)
+        say(l, &text,
+            arena_printf(l->arena, "%zu file%s that %s brought and changed since (%s)",
+                         found->brought, found->brought == 1 ? "" : "s",
+                         found->brought == 1 ? "was" : "were", l->edited));
     if (found->commits)
         say(l, &text,
             arena_printf(l->arena, "%zu commit%s on no branch and no remote", found->commits,
@@ -146,19 +204,51 @@ static const char *in_words(const Loss *l) {
     return text;
 }
 
+/* ---- all of it ---- */
+
+static void take_project(Loss *l) {
+    GitTree project;
+    if (git_tree_of(l->ask->project, l->arena, &project, NULL) < 0 ||
+        strcmp(project.top, l->tree.top) == 0)
+        return;
+    l->copy = (TreeCopy){.from = project.top, .to = l->tree.top, .since_ns = l->ask->brought_ns};
+}
+
+/* Whoever has locked it wants it to stay, also while its directory is away. */
+static int look_at_lock(const ComputeAsk *ask, Arena *arena, Err *err) {
+    Worktrees list;
+    Err ignored; /* git that does not answer is heard of by those who ask for what is lost */
+    if (compute_worktrees(ask, arena, &list, &ignored) < 0)
+        return 0;
+    const Worktree *tree = compute_worktree_at(&list, ask->path);
+    if (!tree || !tree->locked || strcmp(tree->locked, "initializing") == 0)
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "somebody has locked the worktree %s%s%s: `git worktree unlock` gives it free, "
+                   "or delete with --force",
+                   ask->path, tree->locked[0] ? ", saying " : "", tree->locked);
+}
+
+static int look_at_all(Loss *l, Err *err) {
+    take_project(l);
+    l->own = sorted(l, l->ask->own);
+    if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 || look_at_commits(l, err) < 0)
+        return -1;
+    l->found.text = in_words(l);
+    return 0;
+}
+
 int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err) {
     Loss l = {.ask = ask, .arena = arena};
     *ret = (ComputeLoss){0};
+    if (look_at_lock(ask, arena, err) < 0)
+        return -1;
     if (access(ask->path, F_OK) < 0)
         return 0;
     if (git_tree_of(ask->path, arena, &l.tree, err) < 0)
         return -1;
-    if (l.tree.half_made)
-        return 0;
-    take_own(&l);
-    if (look_at_files(&l, err) < 0 || look_at_commits(&l, err) < 0)
+    if (!l.tree.half_made && look_at_all(&l, err) < 0)
         return -1;
-    l.found.text = in_words(&l);
     *ret = l.found;
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "engine/environments/environments_inside.h"
 #include "engine/environments/orphan_search.h"
+#include "engine/operations/steps.h"
 #include "spec/environment_name.h"
 
 static const char *const kind_names[ORPHAN_KINDS] = {
@@ -55,6 +56,10 @@ static OrphanSearch *search_new(Engine *engine, const char *project, Arena *aren
 static void add_own(OrphanSearch *search, const Environment *environment) {
     Arena *arena = search->arena;
     const EnvironmentEntry *entry = &environment->entry;
+    ComputeAsk ask;
+    steps_brought(entry, arena, &ask);
+    for (size_t i = 0; i < ask.brought.n; i++)
+        ask.brought.at[i] = arena_strdup(arena, ask.brought.at[i]);
     search->own =
         arena_grow(arena, search->own, search->own_n, &search->own_cap, sizeof(*search->own));
     search->own[search->own_n++] = (OrphanOwner){
@@ -66,7 +71,9 @@ static void add_own(OrphanSearch *search, const Environment *environment) {
         .status = entry->status,
         .failed_step = entry->failed_step ? arena_strdup(arena, entry->failed_step) : "",
         .error = entry->error ? arena_strdup(arena, entry->error) : NULL,
-        .expires_ns = entry->expires_ns};
+        .expires_ns = entry->expires_ns,
+        .brought = ask.brought,
+        .brought_ns = ask.brought_ns};
 }
 
 /* Also of those that the store does not know yet. */

@@ -124,6 +124,7 @@ struct Operation {
     } begun;           /* by a server before, and not told to have ended; run 0: nothing */
     const Err *broken; /* what it has printed is read although it has failed, with this */
     bool late;         /* ... for longer than it may */
+    int64_t copied_ns; /* copy_files was done then, at first; 0: never */
     const char *left;  /* of a delete by force: what could not be undone; NULL: nothing */
     Watcher watcher;   /* of a step that looks at others */
     bool watching;

@@ -9,8 +9,6 @@
 #include "engine/environments/orphan_search.h"
 #include "spec/environment_name.h"
 
-#define PROJECT_LABEL "com.docker.compose.project"
-
 /* What the names of all of this project begin with: "shop-". */
 static const char *prefix_of(const OrphanSearch *search) {
     const char *name = environment_compose_project(search->config_name, "x", search->arena);
@@ -42,10 +40,10 @@ void orphan_search_compose(OrphanSearch *search) {
                                        "ps",
                                        "--all",
                                        "--filter",
-                                       "label=" PROJECT_LABEL,
+                                       "label=" COMPOSE_LABEL,
                                        "--format",
-                                       "{{.Label \"" PROJECT_LABEL "\"}}\t"
-                                       "{{.Label \"" PROJECT_LABEL ".working_dir\"}}",
+                                       "{{.Label \"" COMPOSE_LABEL "\"}}\t"
+                                       "{{.Label \"" COMPOSE_LABEL ".working_dir\"}}",
                                        NULL};
     StrList lines;
     Err err;
@@ -58,8 +56,11 @@ void orphan_search_compose(OrphanSearch *search) {
 
 /* ---- removing ---- */
 
-int orphan_remove_compose(const OrphanSearch *search, const char *name, Err *err) {
-    const ComputeAsk ask = {.composed = true, .compose_project = name, .env = search->env};
+int orphan_remove_compose(const OrphanSearch *search, const EnvironmentOrphan *orphan, Err *err) {
+    const ComputeAsk ask = {.path = orphan->path,
+                            .composed = true,
+                            .compose_project = orphan->name,
+                            .env = search->env};
     ComputeCommand command;
     StrList unused;
     if (compose_down(&ask, search->arena, &command, err) < 0)

@@ -86,13 +86,17 @@ static ComputeAsk ask_of(const OrphanSearch *search, const char *path) {
     return (ComputeAsk){.project = search->root, .path = path, .managed = true, .env = search->env};
 }
 
-/* What keeps a worktree that git knows. */
-static const char *loss_of(const OrphanSearch *search, const char *path) {
+/* What keeps a worktree that git knows. owner NULL: nobody has it. */
+static const char *loss_of(const OrphanSearch *search, const char *path, const OrphanOwner *owner) {
     ComputeAsk ask = ask_of(search, path);
     ComputeLoss loss = {0};
     Err err;
     const StrList own = orphan_own_files(&ask, search->arena);
     ask.own = &own;
+    if (owner) {
+        ask.brought = owner->brought;
+        ask.brought_ns = owner->brought_ns;
+    }
     if (compute_loss(&compute_local, &ask, search->arena, &loss, &err) < 0)
         return arena_strdup(search->arena, err.msg);
     return loss.text ? arena_printf(search->arena, "it has %s, which would be lost", loss.text)
@@ -118,7 +122,7 @@ static void see_worktree(OrphanSearch *search, const char *name, const char *pat
     if (access(path, F_OK) < 0) {
         orphan.why = "git still lists it, and it is gone";
     } else if (is_known_to_git(search, path, &gone)) {
-        const char *loss = loss_of(search, path);
+        const char *loss = loss_of(search, path, NULL);
         orphan.removable = !loss;
         orphan.why = loss ? loss : orphan.why;
     } else if (!is_empty(path)) {
@@ -188,8 +192,9 @@ static int remove_session(const OrphanSearch *search, const EnvironmentOrphan *o
 
 static void see_expired(OrphanSearch *search, const OrphanOwner *owner) {
     char at[TIME_TEXT];
-    const char *loss =
-        owner->managed && access(owner->path, F_OK) == 0 ? loss_of(search, owner->path) : NULL;
+    const char *loss = owner->managed && access(owner->path, F_OK) == 0
+                           ? loss_of(search, owner->path, owner)
+                           : NULL;
     time_format_seconds(owner->expires_ns / 1000, at);
     orphan_found(search,
                  &(EnvironmentOrphan){.kind = ORPHAN_EXPIRED,
@@ -290,7 +295,7 @@ int orphan_search_remove(const OrphanSearch *search, const EnvironmentOrphan *or
     case ORPHAN_WORKTREE: return remove_worktree(search, orphan, err);
     case ORPHAN_DIRECTORY: return path_remove_tree(orphan->path, err);
     case ORPHAN_SESSION: return remove_session(search, orphan, err);
-    case ORPHAN_COMPOSE: return orphan_remove_compose(search, orphan->name, err);
+    case ORPHAN_COMPOSE: return orphan_remove_compose(search, orphan, err);
     case ORPHAN_PORTS:
     case ORPHAN_EXPIRED:
     case ORPHAN_LEFTOVER:

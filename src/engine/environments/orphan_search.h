@@ -14,6 +14,8 @@ typedef struct OrphanOwner {
     EnvironmentStatus status;
     const char *failed_step, *error;
     int64_t expires_ns;
+    StrList brought; /* as ComputeAsk has them */
+    int64_t brought_ns;
 } OrphanOwner;
 
 typedef struct OrphanSearch {
@@ -43,7 +45,8 @@ StrList orphan_own_files(const ComputeAsk *ask, Arena *arena);
 
 /* ---- orphan_compose.c ---- */
 void orphan_search_compose(OrphanSearch *search);
-MUST int orphan_remove_compose(const OrphanSearch *search, const char *name, Err *err);
+MUST int orphan_remove_compose(const OrphanSearch *search, const EnvironmentOrphan *orphan,
+                               Err *err);
 
 /* ---- orphan_search.c ---- */
 /* Worktrees, directories, sessions, compose projects. */

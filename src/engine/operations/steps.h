@@ -9,9 +9,8 @@
 extern const StepDoer create_compute_doer, check_loss_doer, destroy_compute_doer;
 /* steps_copy.c */
 extern const StepDoer copy_files_doer;
-/* Those that were brought and are as they were, relative to the worktree: no loss. Added to
- * `ret`. */
-void steps_copied_files(const Operation *operation, Arena *arena, StrList *ret);
+/* What it has brought into the worktree of `entry`, whose strings it lends: for compute_loss(). */
+void steps_brought(const EnvironmentEntry *entry, Arena *arena, ComputeAsk *ask);
 /* steps_infra.c */
 extern const StepDoer start_infra_doer, stop_infra_doer;
 /* steps_ports.c */

@@ -136,7 +136,7 @@ static int check_loss(Operation *operation, Arena *arena, StepActed *ret, Err *e
     ComputeAsk ask = operation_compute_ask(operation, arena);
     const StrList files = operation_own_files(operation, arena);
     StrList own = compute_own(ask.path, entry_root(&operation->entry), &files, arena);
-    steps_copied_files(operation, arena, &own);
+    steps_brought(&operation->entry, arena, &ask);
     ask.own = &own;
     if (compute_loss(&compute_local, &ask, arena, &loss, err) < 0)
         return -1;

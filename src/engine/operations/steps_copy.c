@@ -59,9 +59,18 @@ bool operation_copies(const Operation *operation) {
     return operation->ask.copy.n > 0 || (made && has_include(operation));
 }
 
-static const Value *noted(const Operation *operation, const char *key) {
-    const Checkpoint *record = entry_checkpoint(&operation->entry, COPY_STEP);
+static const Value *noted(const EnvironmentEntry *entry, const char *key) {
+    const Checkpoint *record = entry_checkpoint(entry, COPY_STEP);
     return record && record->outputs ? value_get(record->outputs, key) : NULL;
+}
+
+/* When it was done for the first time: what was brought then nobody but people has touched later.
+ * Of one that was interrupted that is not known: all that is not as the project has it counts. */
+static int64_t first_ns(const EnvironmentEntry *entry) {
+    const Checkpoint *record = entry_checkpoint(entry, COPY_STEP);
+    if (!record)
+        return 0;
+    return record->outputs ? value_get_int(record->outputs, "firstNs", record->finished_ns) : 1;
 }
 
 static bool has(const StrList *list, const char *text) {
@@ -72,7 +81,8 @@ static bool has(const StrList *list, const char *text) {
 }
 
 void operation_recall_copies(Operation *operation) {
-    const Value *asked = noted(operation, "asked");
+    const Value *asked = noted(&operation->entry, "asked");
+    operation->copied_ns = first_ns(&operation->entry);
     StrList *copy = &operation->ask.copy;
     size_t n = value_count(asked);
     const char **all = arena_alloc(&operation->arena, (copy->n + n + 1) * sizeof(*all));
@@ -228,6 +238,8 @@ static int act(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     value_set(arena, kept, "files", c.files);
     value_set(arena, kept, "asked", asked);
     value_set(arena, kept, "copied", value_new_int(arena, (int64_t)c.copy.files));
+    if (operation->copied_ns)
+        value_set(arena, kept, "firstNs", value_new_int(arena, operation->copied_ns));
     ret->produced = kept;
     return r;
 }
@@ -236,18 +248,11 @@ const StepDoer copy_files_doer = {.look = look, .act = act};
 
 /* ---- what would be lost ---- */
 
-void steps_copied_files(const Operation *operation, Arena *arena, StrList *ret) {
-    const Value *files = noted(operation, "files");
-    const GitTree source = source_of(operation, arena);
-    TreeCopy copy = {.from = source.top, .to = entry_path(&operation->entry)};
-    StrList all = {0};
+void steps_brought(const EnvironmentEntry *entry, Arena *arena, ComputeAsk *ask) {
+    const Value *files = noted(entry, "files");
+    ask->brought = (StrList){.at = arena_alloc(arena, (value_count(files) + 1) * sizeof(char *))};
+    ask->brought_ns = first_ns(entry);
     for (size_t i = 0; i < value_count(files); i++)
         if (value_str(value_at(files, i)))
-            tree_copy_unchanged(&copy, value_str(value_at(files, i)), arena, &all);
-    const char **at = arena_alloc(arena, (ret->n + all.n + 1) * sizeof(*at));
-    if (ret->n)
-        memcpy(at, ret->at, ret->n * sizeof(*at));
-    if (all.n)
-        memcpy(at + ret->n, all.at, all.n * sizeof(*at));
-    *ret = (StrList){at, ret->n + all.n};
+            ask->brought.at[ask->brought.n++] = value_str(value_at(files, i));
 }

@@ -62,7 +62,8 @@ TEST(docker_compose_is_asked_in_words)
 {
     Dock *d = dock_new();
     ComputeCommand command;
-    program(d, "docker", "[ \"$*\" = 'compose version' ]");
+    d->ask.composed = true;
+    program(d, "docker", "case \"$*\" in 'compose version' | 'ps '*) ;; *) exit 1 ;; esac");
     program(d, "docker-compose", "exit 9");
     ASSERT(compute_start(&compute_local, &d->ask, &d->arena, &command, &d->err) == 0);
     CHECK_STR(command.argv.at[1], "compose");
@@ -112,12 +113,19 @@ static void compose_file(Dock *d, const char *text) {
     ASSERT(file_write(d->ask.compose_file, text, strlen(text), 0644, NULL) == 0);
 }
 
+static void words(Dock *d, const char *name, const char *text) {
+    const char *path = arena_printf(&d->arena, "%s/%s", d->dir, name);
+    ASSERT(file_write(path, text, strlen(text), 0644, NULL) == 0);
+}
+
 /* A docker that has two containers and a network, and one for each of its words that changes. */
 static void fleet(Dock *d) {
+    words(d, "from", "/t/apps\n/t\n");
     program(d, "docker",
             "[ \"$2\" != ls ] || echo \"$*\" >>\"$PATH/listed\"\n"
             "case \"$1 $2\" in\n"
             "'compose version') exit 1;;\n"
+            "'ps --all') while read -r dir; do echo \"$dir\"; done <\"$PATH/from\";;\n"
             "'container ls') printf 'c1\\nc2\\n';;\n"
             "'network ls') echo n1;;\n"
             "'volume ls') ;;\n"
@@ -151,6 +159,7 @@ TEST(to_destroy_compose_is_asked_and_then_what_has_its_labels_goes)
     Dock *d = dock_new();
     AUTO_FREE char *listed = NULL;
     fleet(d);
+    d->ask.composed = true;
     program(d, "docker-compose", "echo \"compose $5 $6 $7\" >>\"$PATH/asked\"");
     CHECK_STR(done_by(d, compute_destroy), "compose down -v --remove-orphans\n" BY_LABELS "0");
     ASSERT(file_read(arena_printf(&d->arena, "%s/listed", d->dir), 4096, &listed, NULL, NULL) == 0);
@@ -159,8 +168,10 @@ TEST(to_destroy_compose_is_asked_and_then_what_has_its_labels_goes)
                       "volume ls -q --filter label=com.docker.compose.project=shop-x\n");
     program(d, "docker-compose", "echo broken >&2; exit 3");
     CHECK_STR(done_by(d, compute_destroy), BY_LABELS "0");
-    program(d, "docker", "[ \"$1\" != compose ] && exit 4");
-    CHECK_STR(done_by(d, compute_destroy), "3"); /* and is not forgotten */
+    program(d, "docker", "[ \"$1\" != compose ] && echo 'no engine' >&2 && exit 4");
+    CHECK_STR(done_by(d, compute_destroy), "refused"); /* and is not forgotten */
+    CHECK_EQ(d->err.kind, ERR_UNAVAILABLE);
+    CHECK_STR(d->err.msg, "compose project shop-x is left: docker: no engine");
     unlink(arena_printf(&d->arena, "%s/docker", d->dir));
     CHECK_STR(done_by(d, compute_destroy), "3");
     program(d, "docker-compose", "exit 0");
@@ -182,8 +193,9 @@ TEST(without_its_compose_file_infrastructure_is_found_by_its_labels)
     d->ask.compose_file = NULL; /* the config does not name it any more */
     CHECK_STR(done_by(d, compute_destroy), BY_LABELS "0");
     program(d, "docker", "exit 4");
-    CHECK_STR(done_by(d, compute_destroy), "1");
-    program(d, "docker", "[ \"$2\" = rm ] && exit 5; echo c1");
+    CHECK_STR(done_by(d, compute_destroy), "refused");
+    CHECK_STR(done_by(d, compute_stop), "refused");
+    program(d, "docker", "[ \"$2\" = rm ] && exit 5; echo /t");
     CHECK_STR(done_by(d, compute_destroy), "5");
     unlink(arena_printf(&d->arena, "%s/docker", d->dir));
     CHECK_STR(done_by(d, compute_destroy), "refused");
@@ -191,6 +203,41 @@ TEST(without_its_compose_file_infrastructure_is_found_by_its_labels)
     CHECK_STR(d->err.msg, "the compose file of shop-x is gone, and there is no docker on PATH to "
                           "find its containers with");
     CHECK_STR(done_by(d, compute_stop), "refused");
+    arena_deinit(&d->arena);
+}
+
+TEST(what_was_never_started_needs_no_docker)
+{
+    Dock *d = dock_new();
+    program(d, "docker-compose", "echo asked >>\"$PATH/asked\"");
+    CHECK_STR(done_by(d, compute_destroy), "nothing");
+    program(d, "docker", "exit 4");
+    CHECK_STR(done_by(d, compute_destroy), "nothing");
+    CHECK_STR(done_by(d, compute_stop), "nothing");
+    fleet(d); /* started by another half, which told nobody */
+    CHECK_STR(done_by(d, compute_destroy), "asked\n" BY_LABELS "0");
+    words(d, "from", "");
+    CHECK_STR(done_by(d, compute_destroy), "nothing");
+    arena_deinit(&d->arena);
+}
+
+TEST(a_project_of_that_name_from_elsewhere_is_left_alone)
+{
+    Dock *d = dock_new();
+    ComputeCommand command;
+    fleet(d);
+    program(d, "docker-compose", "echo asked >>\"$PATH/asked\"");
+    d->ask.composed = true;
+    words(d, "from", "/t\n/tt/x\n");
+    CHECK(compute_start(&compute_local, &d->ask, &d->arena, &command, &d->err) < 0);
+    CHECK_EQ(d->err.kind, ERR_CONFLICT);
+    CHECK_HAS(d->err.msg, "the compose project shop-x runs already, from /tt/x, which is none of");
+    CHECK_STR(done_by(d, compute_destroy), "0");
+    CHECK_STR(done_by(d, compute_stop), "0");
+    ASSERT(unlink(d->ask.compose_file) == 0);
+    CHECK_STR(done_by(d, compute_destroy), "0");
+    words(d, "from", arena_printf(&d->arena, "%s\n", d->dir)); /* where the compose file lies */
+    CHECK(compute_start(&compute_local, &d->ask, &d->arena, &command, &d->err) == 0);
     arena_deinit(&d->arena);
 }
 
@@ -202,11 +249,6 @@ TEST(without_its_compose_file_infrastructure_is_found_by_its_labels)
     "*config*) echo a warning >&2; cat \"$PATH/all\";;\n" \
     "*ps*) echo running: all >&2; cat \"$PATH/up\";;\n"   \
     "esac"
-
-static void words(Dock *d, const char *name, const char *text) {
-    const char *path = arena_printf(&d->arena, "%s/%s", d->dir, name);
-    ASSERT(file_write(path, text, strlen(text), 0644, NULL) == 0);
-}
 
 /* "runs", or what does not; with these services, of which these run, and these have ended well. */
 static const char *state(Dock *d, const char *all, const char *up, const char *ended) {

@@ -401,6 +401,51 @@ TEST(what_we_have_written_is_no_loss)
     yard_free(y);
 }
 
+TEST(what_was_brought_is_a_loss_once_it_was_changed)
+{
+    static const char *brought[] = {".env", "cache", "notes"};
+    ComputeLoss loss;
+    Yard *y = yard_new();
+    sh(y, "cd r; printf '.env\\ncache/\\n' >.gitignore; git add .; git commit -qm ignore\n"
+          "echo A=b >.env; mkdir cache; echo 1 >cache/one; echo 2 >notes");
+    create(y);
+    sh(y, "cp -a r/.env r/notes t; ln -s \"$HOME/r/cache\" t/cache");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL); /* links are not what a pattern for directories means */
+    y->ask.brought = (StrList){brought, 3};
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    sh(y,
+       "cd t; rm cache; cp -a ../r/cache .; echo C=d >>.env; echo 1+1 >cache/one; echo 3 >notes");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "3 files that were brought and changed since (.env, cache/one, notes)");
+    y->ask.brought_ns = INT64_MAX; /* as they were brought, then; but git does not know notes */
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 untracked file (notes)");
+    y->ask.brought_ns = 0;
+    sh(y, "cd t; git add -f notes cache .env; git commit -qm all");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    yard_free(y);
+}
+
+TEST(a_lock_of_people_is_respected)
+{
+    ComputeLoss loss;
+    Yard *y = yard_new();
+    create(y);
+    sh(y, "cd r; git worktree lock --reason 'on a stick' ../t");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_EQ(y->err.kind, ERR_CONFLICT);
+    CHECK_HAS(y->err.msg, "has locked the worktree ");
+    CHECK_HAS(y->err.msg, "/t, saying on a stick: `git worktree unlock` gives it free");
+    sh(y, "mv t away");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    sh(y, "mv away t; cd r; git worktree unlock ../t");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    yard_free(y);
+}
+
 /* The commit is there, but not what it was made from. */
 TEST(where_git_cannot_say_what_would_be_lost_it_is_not_nothing)
 {

@@ -172,7 +172,7 @@ TEST(what_was_changed_is_told_from_what_was_brought)
 {
     enum { MANY = 300 };
     Trees *t = trees_new();
-    StrList same = {0};
+    StrList changed = {0};
     for (size_t i = 0; i < MANY; i++)
         put(t, t->copy.from, arena_printf(&t->arena, "m/%zu", i), "text");
     put(t, t->copy.from, "own", "text");
@@ -183,16 +183,22 @@ TEST(what_was_changed_is_told_from_what_was_brought)
     ASSERT(symlink("9", in(t, t->copy.to, "m/other")) == 0);
     t->copy.link = true;
     ASSERT(tree_copy(&t->copy, "own", &t->err) == 0);
+    CHECK(tree_copy_is_same(&t->copy, "m/7") && tree_copy_is_same(&t->copy, "own"));
+    put(t, t->copy.from, "m/6", "the project goes on");
+    t->copy.since_ns = INT64_MAX;
+    tree_copy_changed(&t->copy, "m", &t->arena, &changed);
+    CHECK_EQ(changed.n, 0); /* nobody has touched it since */
+    t->copy.since_ns = 0;
+    tree_copy_changed(&t->copy, "m", &t->arena, &changed);
+    CHECK_EQ(changed.n, 2); /* m/6 and m/other: nobody knows since when */
     put(t, t->copy.to, "m/7", "other text");
     put(t, t->copy.to, "m/new", "text");
-    tree_copy_unchanged(&t->copy, "m", &t->arena, &same);
-    CHECK_EQ(same.n, MANY);
-    for (size_t i = 0; i < same.n; i++)
-        CHECK(strcmp(same.at[i], "m/7") != 0 && strcmp(same.at[i], "m/new") != 0 &&
-              strcmp(same.at[i], "m/other") != 0);
-    tree_copy_unchanged(&t->copy, "own", &t->arena, &same);
-    CHECK_STR(same.at[MANY], "own");
-    tree_copy_unchanged(&t->copy, "nothing", &t->arena, &same);
-    CHECK_EQ(same.n, MANY + 1);
+    CHECK(!tree_copy_is_same(&t->copy, "m/7") && !tree_copy_is_same(&t->copy, "m/new"));
+    tree_copy_changed(&t->copy, "m", &t->arena, &changed);
+    CHECK_EQ(changed.n, 5); /* what is new was not brought */
+    tree_copy_changed(&t->copy, "m/7", &t->arena, &changed);
+    CHECK_STR(changed.at[5], "m/7");
+    tree_copy_changed(&t->copy, "nothing", &t->arena, &changed);
+    CHECK_EQ(changed.n, 6);
     arena_deinit(&t->arena);
 }
