@@ -101,7 +101,7 @@ static void put_names(const Value *items, Buf *out) {
 }
 
 static const char *place_of(const Cli *cli) {
-    return cli->config_file ? cli->config_file : "no project";
+    return cli->config_file ? cli->config_file : "this user";
 }
 
 /* What `env run` has done here is in no list. */

@@ -72,7 +72,10 @@ static int delete_one(Cli *cli, const char *path, const Value *orphan, Err *err)
                                       .verb = "delete",
                                       .name = env_text(orphan, "name")},
                         err);
-    return r <= 0 ? r : err_set(err, ERR_INTERNAL, "its deletion did not come to its end");
+    if (r > 0)
+        return err_set(err, ERR_INTERNAL, "the deletion of %s did not come to its end",
+                       env_text(orphan, "name"));
+    return r;
 }
 
 static int remove_one(Cli *cli, const Value *orphan, Err *err) {

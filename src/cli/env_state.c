@@ -31,6 +31,7 @@ int env_export(Cli *cli, const EnvOptions *ask, Err *err) {
     return EXIT_DONE;
 }
 
+/* How many environments it has; -1: it is no state. */
 static int check_json(Cli *cli, const char *file, const char *text, size_t size, Err *err) {
     const Value *state;
     if (json_parse(text, size, &cli->arena, &state, err) < 0)
@@ -40,7 +41,7 @@ static int check_json(Cli *cli, const char *file, const char *text, size_t size,
             err, ERR_INVALID,
             "%s is no state: it has no map `environments`; `thole env export` writes one",
             strcmp(file, "-") == 0 ? "stdin" : file);
-    return 0;
+    return (int)value_count(value_get(state, "environments"));
 }
 
 int env_import(Cli *cli, const EnvOptions *ask, Err *err) {
@@ -52,9 +53,9 @@ int env_import(Cli *cli, const EnvOptions *ask, Err *err) {
     JsonWriter out;
     if (cli_project(cli, err) < 0)
         return -1;
-    int r = input_read(file, MAX_STATE_BYTES, &text, &size, err);
+    int n = 0, r = input_read(file, MAX_STATE_BYTES, &text, &size, err);
     AUTO_FREE char *owned = text;
-    if (r < 0 || check_json(cli, file, text, size, err) < 0)
+    if (r < 0 || (n = check_json(cli, file, text, size, err)) < 0)
         return -1;
     buf_init(&body, MAX_REQUEST_BYTES);
     json_writer_init(&out, &body);
@@ -71,5 +72,7 @@ int env_import(Cli *cli, const EnvOptions *ask, Err *err) {
         return -1;
     if (env_as_json(cli))
         cli_print(cli, reply);
+    else
+        printf("%d environment%s imported\n", n, n == 1 ? "" : "s");
     return EXIT_DONE;
 }

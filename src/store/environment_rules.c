@@ -31,8 +31,9 @@ int environment_is_there(EnvironmentKey key, Err *err) {
 
 int port_blocks_full(uint32_t n, Err *err) {
     return err_set(err, ERR_LIMIT,
-                   "all %u blocks of ports are taken by other environments; delete one that is not "
-                   "needed any more",
+                   "all %u blocks of ports are taken by environments, of all projects together; "
+                   "`thole env list` outside of them names all, delete one that is not needed any "
+                   "more",
                    n);
 }
 

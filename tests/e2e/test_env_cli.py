@@ -382,6 +382,10 @@ def test_without_a_name_the_one_that_contains_the_directory(shop):
     create(shop)
     result = shop.run("env", "show", code=2)
     assert "the working directory is in no environment; name one of " in result.err and "feat-x" in result.err
+    outside = shop.base / "outside"
+    outside.mkdir()
+    assert "name one of this user: feat-x" in shop.run("env", "show", cwd=outside, code=2).err
+    assert 'this user has no environment "feat-z"' in shop.run("env", "show", "feat-z", cwd=outside, code=2).err
     assert shop.run("env", "show", cwd=tree_of(shop)).out.startswith("feat-x  running")
     assert "seed_db | copying" in shop.run("env", "logs", "seed_db", cwd=tree_of(shop)).out
     result = shop.run("env", "stop", "feat-z", code=2)

@@ -68,7 +68,8 @@ def blocks(thole):
 
 
 def test_what_is_imported_is_exported_alike(shop):
-    imports(shop, FOREIGN)
+    n = len(FOREIGN["environments"])
+    assert imports(shop, FOREIGN).out == f"{n} environment{'' if n == 1 else 's'} imported\n"
     state = exported(shop)
     assert without_ours(state) == FOREIGN
     for entry in state["environments"].values():

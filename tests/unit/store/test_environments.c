@@ -424,6 +424,7 @@ EACH_STORE(each_environment_has_a_block_of_its_own, 30) {
     CHECK_EQ(store_port_block(store, &(PortBlockClaim){key_of("d"), 2, 4}, &block, &err), -1);
     CHECK_EQ(err.kind, ERR_LIMIT);
     CHECK_HAS(err.msg, "all 4 blocks");
+    CHECK_HAS(err.msg, "of all projects together");
     CHECK_EQ(store_environment_remove(store, key_of("c"), 0, &err), 0);
     CHECK_EQ(store_port_block(store, &(PortBlockClaim){key_of("d"), 2, 4}, &block, &err), 0);
     CHECK_EQ(block, 0);
