@@ -79,6 +79,8 @@ void tree_expect(Tree *tree, const char *name, const char *phase) {
 }
 
 static void cut(Tree *tree, size_t from, size_t to) {
+    if (from == to)
+        return;
     for (size_t i = from; i < to; i++)
         drop(&tree->steps.at[i]);
     memmove(&tree->steps.at[from], &tree->steps.at[to],

@@ -223,8 +223,11 @@ static Operation *never_begun(Environment *environment, const LookAsk *ask, Err 
     Arena arena;
     OperationAsk placed = *ask->ask;
     arena_init(&arena);
-    int r = ask->parts & LOOK_PLACE ? environment_place(environment, ask->ask, &arena, &placed, err)
-                                    : 0;
+    int r = 0;
+    if (ask->parts & LOOK_PLACE)
+        r = operation_ask_check(ask->ask, err) < 0
+                ? -1
+                : environment_place(environment, ask->ask, &arena, &placed, err);
     Operation *operation = r == 0 ? operation_new(environment, &placed, ask->report, err) : NULL;
     arena_deinit(&arena);
     return operation;

@@ -2,7 +2,9 @@
 /* What people ask for: is it whole, and is it the same as what was asked before? */
 #include <string.h>
 
+#include "base/path.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "engine/environments/environments_inside.h"
 #include "spec/worktree_include.h"
 
@@ -53,6 +55,11 @@ static bool agrees(const char *now, const char *asked) {
     return !asked || str_same(now, asked);
 }
 
+static bool agrees_path(const char *now, const char *asked) {
+    AUTO_FREE char *real = asked ? path_resolve(asked) : NULL;
+    return agrees(now, real);
+}
+
 static bool same_list(const StrList *a, const StrList *b) {
     for (size_t i = 0; a->n == b->n && i < a->n; i++)
         if (strcmp(a->at[i], b->at[i]) != 0)
@@ -64,7 +71,7 @@ bool operation_is_asked_again(const Operation *operation, const OperationAsk *as
     const OperationAsk *now = &operation->ask;
     return !operation->canceled && now->kind == ask->kind && agrees(now->mode, ask->mode) &&
            agrees(now->branch, ask->branch) && agrees(now->base, ask->base) &&
-           agrees(now->path, ask->path) && agrees(now->worktree, ask->worktree) &&
+           agrees_path(now->path, ask->path) && agrees_path(now->worktree, ask->worktree) &&
            now->ttl_ms == ask->ttl_ms && same_list(&now->copy, &ask->copy) &&
            now->no_cache == ask->no_cache && str_same(now->from, ask->from) &&
            same_list(&now->only, &ask->only) && str_same(now->step, ask->step) &&

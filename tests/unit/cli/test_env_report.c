@@ -73,7 +73,7 @@ TEST(plain_lines_say_what_becomes_of_steps_behind_what_their_hooks_write)
     stage(&s, false, false);
     play(&s);
     AUTO_FREE char *text = told(&s);
-    CHECK_STR(text, "create feat-x: box2 creates it\n"
+    CHECK_STR(text, "create feat-x: box2 creates it; ^C ends it\n"
                     "create feat-x: allocate_ports ○ cached\n"
                     "seed_db | ::warning::from the hook\n"
                     "create feat-x: seed_db ✗ 1.2s exit code 3,\\x0asee its log\n");
@@ -112,7 +112,7 @@ TEST(github_folds_what_hooks_write_and_blames_the_step)
     memcpy(token, s.report.github.token, sizeof(token));
     AUTO_FREE char *text = told(&s);
     AUTO_FREE char *expected =
-        xasprintf("create feat-x: box2 creates it\n"
+        xasprintf("create feat-x: box2 creates it; ^C ends it\n"
                   "create feat-x: allocate_ports ○ cached\n"
                   "::group::create feat-x: seed_db\n::stop-commands::%s\n"
                   "::warning::from the hook\n::%s::\n::endgroup::\n"
