@@ -7,6 +7,8 @@ import shutil
 import pytest
 
 import environment_api as environments
+from driver import wait_until
+from env_shop import Shop
 from git_repository import Repository, path_without
 
 CONFIG = {"version": 1, "name": "shop", "services": {"web": {"command": "exec sleep 1000", "port": "auto", "env": {"PORT": "{{self.port}}"}}}}
@@ -185,3 +187,33 @@ def test_a_clone_of_a_single_branch_knows_no_other_base(shop):
     assert "there is no commit, branch or tag release in" in refused(shop, "feat-x", "--base", "release")
     shop.repository.git("fetch", "-q", "origin", "release:refs/remotes/origin/release")
     assert create(shop, "feat-x", "--base", "release").head == commit
+
+
+GIT = """#!/bin/sh
+case " $* " in *" worktree add "*) ;; *) exec {git} "$@" ;; esac
+echo begin >>{dir}/turns
+until [ -e {dir}/go ]; do sleep 0.02; done
+{git} "$@"
+code=$?
+echo end >>{dir}/turns
+exit $code
+"""
+
+
+def test_worktrees_of_one_repository_are_made_one_after_the_other(thole):
+    """git gives up where it meets what another git is just making."""
+    programs = thole.base / "programs"
+    git = shutil.which("git")
+    thole.env["PATH"] = path_without(programs, "git")
+    (programs / "git").write_text(GIT.format(git=git, dir=programs))
+    (programs / "git").chmod(0o755)
+    turns = programs / "turns"
+    project = Shop(thole, {"version": 1, "name": "shop", "services": {"web": {"command": "exec sleep 1000"}}})
+    first = thole.popen("env", "create", "feat-x")
+    wait_until(turns.exists, what="the first git to begin")
+    second = thole.popen("env", "create", "feat-y")
+    wait_until(lambda: thole.named("flock") or len(turns.read_text().split()) > 1, what="the second to come to git")
+    (programs / "go").touch()
+    assert first.wait() == 0 and second.wait() == 0, (first, second)
+    assert turns.read_text().split() == ["begin", "end"] * 2
+    assert set(project.objects()) == {"feat-x", "feat-y"}

@@ -26,6 +26,11 @@ typedef struct Worktrees {
     Worktree *at;
     size_t n;
 } Worktrees;
+/* In a script, where $common is the directory that all worktrees of the repository share: from here
+ * on no other script of ours changes them, for git gives up on what another git is just making. It
+ * ends with the script, or its kill. Where there is no flock(1), git has to try its luck. */
+#define COMPUTE_TAKE_TURN "exec 9<\"$common\"\nflock 9 2>/dev/null || :\n"
+#define COMPUTE_END_TURN  "exec 9<&-\n"
 MUST int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err);
 /* NULL: git knows none there. */
 const Worktree *compute_worktree_at(const Worktrees *list, const char *path);

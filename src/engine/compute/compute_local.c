@@ -52,12 +52,12 @@ static int create(const Compute *compute, const ComputeAsk *ask, Arena *arena, C
 /* ---- the end of it ---- */
 
 /* $1 project, $2 worktree or "", then what ends the infrastructure, if there is any. */
-static const char destroy_script[] = "project=$1 path=$2\n"
-                                     "shift 2\n"
-                                     "if [ $# -gt 0 ]; then \"$@\"; fi\n"
-                                     "if [ -n \"$path\" ]; then\n"
-                                     "    git -C \"$project\" worktree remove -f -f -- \"$path\"\n"
-                                     "fi\n";
+static const char destroy_script[] =
+    "project=$1 path=$2 common=$3\n"
+    "shift 3\n"
+    "if [ $# -gt 0 ]; then \"$@\"; fi\n"
+    "if [ -z \"$path\" ]; then exit 0; fi\n" COMPUTE_TAKE_TURN
+    "git -C \"$project\" worktree remove -f -f -- \"$path\" 9<&-\n";
 
 /* ret: the path if there is something to remove; "": there is not. */
 static int find_remains(const ComputeAsk *ask, Arena *arena, const char **ret, Err *err) {
@@ -81,14 +81,18 @@ static int find_remains(const ComputeAsk *ask, Arena *arena, const char **ret, E
 static int destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
                    Err *err) {
     ComputeCommand compose;
+    GitTree project = {.common = ""};
     const char *path;
     if (find_remains(ask, arena, &path, err) < 0 || compose_down(ask, arena, &compose, err) < 0)
         return -1;
-    const char **words = arena_alloc(arena, (compose.argv.n + 3) * sizeof(*words));
+    if (path[0] && git_tree_of(ask->project, arena, &project, err) < 0)
+        return -1;
+    const char **words = arena_alloc(arena, (compose.argv.n + 4) * sizeof(*words));
     words[0] = ask->project;
     words[1] = path;
+    words[2] = project.common;
     for (size_t i = 0; i < compose.argv.n; i++)
-        words[2 + i] = compose.argv.at[i];
+        words[3 + i] = compose.argv.at[i];
     *ret = (ComputeCommand){.cwd = "/"};
     if (path[0] || compose.argv.n > 0)
         *ret = compute_script(destroy_script, words, arena);

@@ -10,13 +10,13 @@
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_tree.h"
 
-/* $1 project, $2 path, $3 "again": git was interrupted there; then what git is told. */
+/* $1 project, $2 path, $3 common, $4 "again": git was interrupted there; then what git is told. */
 static const char add_script[] =
-    "project=$1 path=$2 again=$3\n"
-    "shift 3\n"
-    "if [ \"$again\" = again ]; then git -C \"$project\" worktree remove -f -f -- \"$path\"; fi\n"
-    "git -C \"$project\" \"$@\"\n"
-    "if [ -e \"$path/.gitmodules\" ]; then\n"
+    "project=$1 path=$2 common=$3 again=$4\n"
+    "shift 4\n" COMPUTE_TAKE_TURN "if [ \"$again\" = again ]; then\n"
+    "    git -C \"$project\" worktree remove -f -f -- \"$path\" 9<&-\n"
+    "fi\n"
+    "git -C \"$project\" \"$@\" 9<&-\n" COMPUTE_END_TURN "if [ -e \"$path/.gitmodules\" ]; then\n"
     "    git -C \"$path\" submodule update --init --recursive\n"
     "fi\n";
 /* $1 path, then submodules. */
@@ -287,6 +287,7 @@ static ComputeCommand command_of(const Add *a) {
     size_t n = 0;
     words[n++] = ask->project;
     words[n++] = ask->path;
+    words[n++] = a->project.common;
     words[n++] = a->again ? "again" : "";
     if (a->no_lfs) {
         static const char *const off[] = {"-c", "filter.lfs.smudge=cat",
