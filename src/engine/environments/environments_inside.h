@@ -263,15 +263,15 @@ bool operation_store_is_away(const Err *err); /* NULL: it is not */
 /* Said once; then `again`, later, with operation->again to be freed. One that was canceled is over
  * instead. */
 void operation_wait_for_store(Operation *operation, const Err *err, LoopFn again);
+/* It is waited for if it is away; with any other error the operation has failed. */
+void operation_store_failed(Operation *operation, const Err *err, LoopFn again);
 void operation_set_checkpoint(Operation *operation, const Checkpoint *checkpoint);
 void operation_set_values(Operation *operation, const StrMap *values);
 
 /* ---- operation_steps.c: what each step is ---- */
 typedef struct StepCommand {
-    StrList argv;
-    StrMap env;
-    const char *cwd;
-    StrList secrets;
+    ComputeCommand run;
+    StrList secrets; /* masked in its log */
 } StepCommand;
 
 /* What an act has brought; strings live as long as its arena, which the operation takes. */

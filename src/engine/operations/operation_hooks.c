@@ -171,13 +171,13 @@ static int command(const Operation *operation, Arena *arena, StepCommand *ret, E
     argv[0] = "sh";
     argv[1] = "-c";
     argv[2] = step->hook->command;
-    ret->argv = (StrList){argv, 3};
-    ret->env = strmap_merge(&operation->ask.client->env, &own, arena);
+    ret->run.argv = (StrList){argv, 3};
+    ret->run.env = strmap_merge(&operation->ask.client->env, &own, arena);
     /* Hidden in what it writes, not in what is taken from its stdout. */
     ret->secrets = environment_mask_forms(&operation->entry, arena);
-    ret->cwd = directory_of(operation, step);
+    ret->run.cwd = directory_of(operation, step);
     bool remote = lifecycle_is_remote(operation->config, operation->entry.compute);
-    if (*ret->cwd && (!remote || step->place != HOOK_COMPUTE))
+    if (*ret->run.cwd && (!remote || step->place != HOOK_COMPUTE))
         return 0;
     return err_set(err, ERR_UNAVAILABLE,
                    "the hook %s runs where the environment is, which is on another machine: that "

@@ -220,12 +220,8 @@ static void on_opened(void *arg, const void *result, const Err *err) {
     const Opening *opening = result;
     Op *call = operation->call;
     operation->call = NULL;
-    if (operation_store_is_away(err)) {
-        operation_wait_for_store(operation, err, on_again);
-        return;
-    }
     if (err) {
-        operation_fail(operation, err);
+        operation_store_failed(operation, err, on_again);
         return;
     }
     if (!opening->lease.token) {

@@ -155,9 +155,9 @@ static void fill(const Operation *operation, const StepCommand *command, Step *r
     *ret = (Step){.name = step->name,
                   .uuid = step->name,
                   .type = STEP_PROCESS,
-                  .working_dir = command->cwd,
-                  .environment = command->env,
-                  .entrypoint = command->argv,
+                  .working_dir = command->run.cwd,
+                  .environment = command->run.env,
+                  .entrypoint = command->run.argv,
                   .secrets = command->secrets,
                   .on_success = true,
                   .capture = step->outputs != NULL,
@@ -186,7 +186,7 @@ static void on_commanded(void *arg, const void *result, const Err *err) {
     const StepCommand *command = result;
     Step run;
     operation->call = NULL;
-    if (err || !command->argv.n || operation->canceled) { /* or nothing is to be done */
+    if (err || !command->run.argv.n || operation->canceled) { /* or nothing is to be done */
         Err why = {.kind = ERR_CANCELLED, .msg = "canceled"};
         operation_step_ended(operation, err ? err : operation->canceled ? &why : NULL);
         return;

@@ -74,15 +74,18 @@ void operation_wait_for_store(Operation *operation, const Err *err, LoopFn again
                   again, operation);
 }
 
+void operation_store_failed(Operation *operation, const Err *err, LoopFn again) {
+    if (operation_store_is_away(err))
+        operation_wait_for_store(operation, err, again);
+    else
+        operation_fail(operation, err);
+}
+
 static void on_written(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     operation->call = NULL;
-    if (operation_store_is_away(err)) {
-        operation_wait_for_store(operation, err, on_again);
-        return;
-    }
     if (err) {
-        operation_fail(operation, err);
+        operation_store_failed(operation, err, on_again);
         return;
     }
     operation->tries = 0;

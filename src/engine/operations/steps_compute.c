@@ -87,11 +87,7 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
 
 static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
-    ComputeCommand command = {0};
-    if (compute_create(&compute_local, &ask, arena, &command, err) < 0)
-        return -1;
-    *ret = (StepCommand){.argv = command.argv, .env = command.env, .cwd = command.cwd};
-    return 0;
+    return compute_create(&compute_local, &ask, arena, &ret->run, err);
 }
 
 static int take(Operation *operation, Err *err) {
@@ -153,12 +149,8 @@ const StepDoer check_loss_doer = {.act = check_loss};
 
 static int command_destroy(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
-    ComputeCommand command = {0};
     ask.managed = ask.managed && !operation->ask.keep_worktree;
-    if (compute_destroy(&compute_local, &ask, arena, &command, err) < 0)
-        return -1;
-    *ret = (StepCommand){.argv = command.argv, .env = command.env, .cwd = command.cwd};
-    return 0;
+    return compute_destroy(&compute_local, &ask, arena, &ret->run, err);
 }
 
 const StepDoer destroy_compute_doer = {.command = command_destroy};

@@ -39,20 +39,12 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
 
 static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
-    ComputeCommand command = {0};
-    if (compute_start(compute_of(operation->entry.compute), &ask, arena, &command, err) < 0)
-        return -1;
-    *ret = (StepCommand){.argv = command.argv, .env = command.env, .cwd = command.cwd};
-    return 0;
+    return compute_start(compute_of(operation->entry.compute), &ask, arena, &ret->run, err);
 }
 
 static int command_stop(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
-    ComputeCommand command = {0};
-    if (compute_stop(compute_of(operation->entry.compute), &ask, arena, &command, err) < 0)
-        return -1;
-    *ret = (StepCommand){.argv = command.argv, .env = command.env, .cwd = command.cwd};
-    return 0;
+    return compute_stop(compute_of(operation->entry.compute), &ask, arena, &ret->run, err);
 }
 
 const StepDoer start_infra_doer = {.look = look, .command = command};
