@@ -6,7 +6,6 @@
 
 #include "base/path.h"
 #include "engine/environments/environment_see.h"
-#include "engine/environments/environments_inside.h"
 #include "engine/operations/steps.h"
 #include "engine/sessions/session.h"
 #include "store/environment_copy.h"

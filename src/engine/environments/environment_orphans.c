@@ -6,7 +6,6 @@
 
 #include "base/path.h"
 #include "base/str.h"
-#include "engine/environments/environments_inside.h"
 #include "engine/environments/orphan_search.h"
 #include "engine/operations/steps.h"
 #include "spec/environment_name.h"

@@ -5,6 +5,7 @@
 
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/compute/compute.h"
 #include "engine/environments/environments_inside.h"
 
 /* An old entry may have a path as somebody has typed it, or a link in it may be another now. */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "engine/operations/steps.h"
 #include "spec/environment_secrets.h"
 
 /* ---- what is secret ---- */

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 #include "engine/sessions/session.h"
 
 static void kv_time(JsonWriter *out, const char *key, int64_t us) {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 #include "plan/port_block.h"
 #include "store/environment_copy.h"
 

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 
 enum { VALUE_NAME_MAX = 200 };
 

@@ -5,7 +5,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 #include "engine/logs/log_inside.h"
 #include "engine/targets/run_files.h"
 

@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 #include "spec/digest.h"
 
 /* ---- the manifest ---- */

@@ -2,7 +2,7 @@
 /* The entry of what is of no environment: hooks that all of them share. What was done lies beside
  * their runs, for the next server. */
 #include "base/path.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 
 static char *steps_file(const Operation *operation) {
     return path_join(operation->environment->dir, "steps.json");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The entry of an operation as the store has it, under a lease. */
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 
 static int open_entry(Operation *operation, Arena *arena, Opening *ret, Err *err) {
     Store *store = operation->engine->options.store;

@@ -5,7 +5,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 #include "spec/worktree_include.h"
 
 #define TTL_MOST_MS (INT64_C(100) * 365 * 24 * 3600 * 1000)

@@ -11,7 +11,7 @@
  * Beside them the backend's runs/. */
 #pragma once
 
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 
 #define OPERATION_FILE   "operation.json"
 #define OPERATION_NEXT   "next.json"

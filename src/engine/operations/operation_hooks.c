@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/steps.h"
 #include "spec/digest.h"
 #include "spec/environment_name.h"
 #include "spec/environment_secrets.h"

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "engine/operations/operation_files.h"
+#include "engine/operations/steps.h"
 
 /* Refresh and step do only some of the steps; what those need is there. */
 bool operation_means(const Operation *operation, const LifecycleStep *step) {

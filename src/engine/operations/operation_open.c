@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "engine/operations/operation_files.h"
+#include "engine/operations/steps.h"
 
 enum {
     LEASE_AGAIN_MS = 100, /* doubled with each try, up to */

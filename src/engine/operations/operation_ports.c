@@ -6,7 +6,7 @@
 
 #include "base/path.h"
 #include "base/str.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 #include "engine/sessions/session.h"
 
 /* ---- held ---- */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/sys.h"
 #include "engine/operations/operation_files.h"
+#include "engine/operations/steps.h"
 #include "spec/hook_output.h"
 
 enum {

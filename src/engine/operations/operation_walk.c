@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "engine/operations/operation_files.h"
+#include "engine/operations/steps.h"
 #include "engine/targets/run_files.h"
 
 /* ---- the walk ---- */

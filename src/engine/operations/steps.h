@@ -3,8 +3,60 @@
 #pragma once
 
 #include "engine/environments/environment_look.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 
+typedef struct StepCommand {
+    ComputeCommand run;
+    StrList secrets; /* masked in its log */
+} StepCommand;
+
+/* What an act has brought; strings live as long as its arena, which the operation takes. */
+typedef struct StepActed {
+    const Value *produced;  /* what its record keeps; NULL: nothing */
+    EnvironmentPorts ports; /* that were drawn */
+    const char *note;       /* Operation.note */
+} StepActed;
+
+typedef struct StepDoer {
+    /* On a worker: `own` and `stands`. */
+    int (*look)(const Operation *operation, Arena *arena, StepFound *ret, Err *err);
+    /* What of it only the loop knows; NULL: nothing. */
+    void (*look_on_loop)(Operation *operation, StepFound *ret);
+    /* One of the three: on a worker, which leaves the operation as it is, but for `holds`; a
+     * command (found on a worker) that is run under a pin; on the loop, ends with
+     * operation_step_ended(). */
+    int (*act)(Operation *operation, Arena *arena, StepActed *ret, Err *err);
+    bool in_store; /* on the worker of the store: it asks it */
+    int (*command)(const Operation *operation, Arena *arena, StepCommand *ret, Err *err);
+    void (*begin)(Operation *operation);
+    /* On the loop, when it is done: what it brought goes into the entry. */
+    int (*take)(Operation *operation, Err *err);
+    void (*skip)(Operation *operation); /* on the loop, where it is done already; NULL: nothing */
+} StepDoer;
+
+const StepDoer *step_doer(LifecycleKind kind);
+/* Are files to be brought along; and those that people asked for before. */
+bool operation_copies(const Operation *operation);
+void operation_recall_copies(Operation *operation);
+/* Where it is to be, if nothing says so yet. */
+void operation_place(Operation *operation);
+/* What its compute is asked about, in `arena`. */
+ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena);
+/* What a hook that makes the compute has said of it. */
+MUST int operation_take_compute(Operation *operation, Err *err);
+/* Likewise where it has failed: a machine that it has named is to be destroyed. */
+void operation_keep_compute(Operation *operation);
+/* Of the entry as it is now. NULL: err. */
+const Manifest *operation_manifest(const Operation *operation, Arena *arena, Err *err);
+
+/* What the steps have written below the root of the environment and is there, relative to it. */
+StrList operation_own_files(const Operation *operation, Arena *arena);
+
+/* operation_hooks.c */
+extern const StepDoer hook_doer;
+/* The variables that hooks get, beside those of the client. */
+StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
+                      const LifecycleStep *step, Arena *arena);
 /* steps_compute.c */
 extern const StepDoer create_compute_doer, check_loss_doer, destroy_compute_doer;
 /* steps_copy.c */

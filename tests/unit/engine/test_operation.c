@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/xalloc.h"
-#include "engine/environments/environments_inside.h"
+#include "engine/operations/operation.h"
 #include "engine/compute/tool.h"
 #include "engine/operations/operation_events.h"
 #include "store/mem/mem.h"
