@@ -57,7 +57,7 @@ static StepDecision decide(const Looking *looking, uint32_t i, SeenStep *seen, A
     const StepDoer *doer = step_doer(step->kind);
     StepFound found = {0};
     Err err;
-    operation->at = i;
+    operation->doing.at = i;
     if (doer->look && doer->look(operation, arena, &found, &err) < 0)
         return (StepDecision){
             .verdict = VERDICT_RUN, .invalidates = true, .message = arena_strdup(arena, err.msg)};
@@ -193,7 +193,7 @@ static StepFound *look_on_loop(Operation *operation) {
     for (uint32_t i = 0; i < operation->lifecycle.n; i++) {
         const StepDoer *doer = step_doer(operation->lifecycle.at[i].kind);
         found[i] = (StepFound){0};
-        operation->at = i;
+        operation->doing.at = i;
         if (doer->look_on_loop)
             doer->look_on_loop(operation, &found[i]);
     }

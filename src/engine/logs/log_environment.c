@@ -29,7 +29,7 @@ static bool goes_on(const LogStream *stream) {
 static bool lives(const Environment *environment, const char *step) {
     const Operation *operation = environment->operation;
     const LifecycleStep *now = operation_under_way(operation) ? operation_step(operation) : NULL;
-    return now && strcmp(now->name, step) == 0 && operation->run;
+    return now && strcmp(now->name, step) == 0 && operation->doing.run;
 }
 
 static int refuse(const LogStream *stream, const char *name, const StrList *all, Err *err) {
@@ -83,7 +83,7 @@ static int open_all(LogStream *stream, Err *err) {
 
 static void hear(LogStream *stream, const Environment *environment) {
     const LifecycleStep *step = operation_step(environment->operation);
-    if (!step || !environment->operation->running) /* its log begins when it runs */
+    if (!step || !environment->operation->doing.running) /* its log begins when it runs */
         return;
     size_t place = log_stream_place(stream, step->name);
     if (!place && !stream->asked.n) {
@@ -91,7 +91,7 @@ static void hear(LogStream *stream, const Environment *environment) {
         place = stream->n;
     }
     if (place)
-        log_stream_news(stream, place, environment->operation->run, true);
+        log_stream_news(stream, place, environment->operation->doing.run, true);
 }
 
 static void changed(LogStream *stream) {

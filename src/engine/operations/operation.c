@@ -129,7 +129,9 @@ bool operation_under_way(const Operation *operation) {
 }
 
 const LifecycleStep *operation_step(const Operation *operation) {
-    return operation->at < operation->lifecycle.n ? &operation->lifecycle.at[operation->at] : NULL;
+    return operation->doing.at < operation->lifecycle.n
+               ? &operation->lifecycle.at[operation->doing.at]
+               : NULL;
 }
 
 /* ---- work ---- */

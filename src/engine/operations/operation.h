@@ -45,6 +45,21 @@ typedef struct EntryKeeper {
 
 extern const EntryKeeper kept_in_store, kept_beside_manifest, kept_beside_runs;
 
+/* The step that an operation is at. */
+typedef struct StepDoing {
+    uint32_t at;     /* in the lifecycle */
+    StepFound found; /* what a look has told of it */
+    bool resumed;    /* what a server before has started was looked for */
+    uint32_t run;    /* of its command; 0: none */
+    int64_t started_us, since_ms;
+    bool running;      /* its command */
+    bool late;         /* ... for longer than it may */
+    const Err *broken; /* what it has printed is read although it has failed, with this */
+    StrMap outputs;    /* what it has printed */
+    EnvironmentPorts drawn;
+    const Value *produced; /* what its record keeps */
+} StepDoing;
+
 struct Operation {
     Environment *environment;
     Engine *engine;
@@ -63,21 +78,14 @@ struct Operation {
     EnvironmentEntry entry; /* with its steps and key-values */
     int64_t version;
     Lifecycle lifecycle;
-    bool *told;      /* by step: a server before has said of this operation how it ended */
-    uint32_t at;     /* the step that is being done */
-    StepFound found; /* ... what is known of it */
-    bool looked, resumed_step;
-    uint32_t run; /* ... of its command */
-    int64_t started_us, since_ms;
-    StrMap outputs;        /* ... what it printed */
-    const Value *produced; /* ... what its record keeps */
-    EnvironmentPorts drawn;
+    bool *told; /* by step: a server before has said of this operation how it ended */
+    StepDoing doing;
     VEC(PortHold) holds; /* of its ports; while allocate_ports is done the worker's */
     Op *call, *stop;
     Timer *again, *renew, *limit;
     Op *renewal;
     uint32_t tries;
-    bool entry_changed, status_failed;
+    bool entry_changed;
     struct {
         Checkpoint *at;
         size_t n, cap;
@@ -92,14 +100,11 @@ struct Operation {
     _Atomic bool canceled; /* also looked at by workers that take their time */
     bool started, over;
     OperationState told_end; /* by a server before; OPERATION_WAITING: it was not */
-    bool running;            /* the step's command */
     struct {
         const char *step;
         uint32_t run;
         bool ended;
     } begun;           /* by a server before, and not told to have ended; run 0: nothing */
-    const Err *broken; /* what it has printed is read although it has failed, with this */
-    bool late;         /* ... for longer than it may */
     int64_t copied_ns; /* copy_files was done then, at first; 0: never */
     const char *left;  /* of a delete by force: what could not be undone; NULL: nothing */
     Watcher watcher;   /* of a step that looks at others */

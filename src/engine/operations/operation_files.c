@@ -161,8 +161,8 @@ static void encode_step(const Operation *operation, EventStatus status, JsonWrit
     const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
     json_kv_string(out, "step", step->name);
     json_kv_string(out, "phase", lifecycle_phase_name(step->phase));
-    if (operation->run)
-        json_kv_int(out, "run", operation->run);
+    if (operation->doing.run)
+        json_kv_int(out, "run", operation->doing.run);
     if (status == EVENT_STEP_COMPLETED || status == EVENT_STEP_FAILED)
         json_kv_int(out, "durationMs", record ? record->duration_ms : 0);
 }

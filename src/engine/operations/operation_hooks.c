@@ -196,7 +196,7 @@ static const Value *outputs_value(const StrMap *outputs, Arena *arena) {
 
 /* What begins with GLOBAL_ is for everybody: a key-value of the environment. */
 static void take_globals(Operation *operation) {
-    const StrMap *outputs = &operation->outputs;
+    const StrMap *outputs = &operation->doing.outputs;
     StrMap globals = {.at = arena_alloc(&operation->arena, (outputs->n + 1) * sizeof(StrPair))};
     for (size_t i = 0; i < outputs->n; i++)
         if (str_starts(outputs->at[i].name, "GLOBAL_"))
@@ -213,16 +213,16 @@ static int take(Operation *operation, Err *err) {
         return 0;
     take_globals(operation);
     if (!step->service) { /* create_compute */
-        operation->produced = outputs_value(&operation->outputs, arena);
+        operation->doing.produced = outputs_value(&operation->doing.outputs, arena);
         return operation_take_compute(operation, err);
     }
     /* Asked for by people: seed says it to them alone; what reset says is how it is now. */
     if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") != 0)
         return 0;
     Value *kept = value_new(arena, VALUE_MAP);
-    value_set(arena, kept, "outputs", (Value *)outputs_value(&operation->outputs, arena));
-    operation->produced = kept;
-    entry_set_outputs(&operation->entry, step->service, &operation->outputs, arena);
+    value_set(arena, kept, "outputs", (Value *)outputs_value(&operation->doing.outputs, arena));
+    operation->doing.produced = kept;
+    entry_set_outputs(&operation->entry, step->service, &operation->doing.outputs, arena);
     return 0;
 }
 

@@ -21,11 +21,11 @@ enum {
 static StepId id_of(const Operation *operation) {
     return (StepId){.task = operation->environment->task,
                     .step = operation_step(operation)->name,
-                    .run = operation->run};
+                    .run = operation->doing.run};
 }
 
 static void ended(Operation *operation, const Err *err) {
-    operation->running = false;
+    operation->doing.running = false;
     operation->limit = timer_free(operation->limit);
     operation_step_ended(operation, err);
 }
@@ -42,9 +42,11 @@ static int read_outputs(Operation *operation, const char *path, Err *err) {
     AUTO_FREE char *text = NULL;
     size_t size;
     if (file_read(path, STDOUT_MAX, &text, &size, err) < 0 ||
-        hook_output_parse(text, size, &operation->arena, &operation->outputs, err) < 0)
+        hook_output_parse(text, size, &operation->arena, &operation->doing.outputs, err) < 0)
         return -1;
-    int r = operation->broken ? -1 : hook_output_require(&operation->outputs, step->outputs, err);
+    int r = operation->doing.broken
+                ? -1
+                : hook_output_require(&operation->doing.outputs, step->outputs, err);
     if (r < 0 && makes_machine(step))
         operation_keep_compute(operation);
     return r;
@@ -56,14 +58,14 @@ static void on_captured(void *arg, const void *result, const Err *err) {
     operation->call = NULL;
     if (!err && read_outputs(operation, result, &why) < 0)
         err = &why;
-    ended(operation, operation->broken ? operation->broken : err);
+    ended(operation, operation->doing.broken ? operation->doing.broken : err);
 }
 
 /* ---- its end ---- */
 
 /* It has forgotten them, or would have them go on, which only services do. */
 static void note_ended(Operation *operation, uint32_t n) {
-    if (n && operation_step(operation)->hook && !operation->canceled && !operation->late)
+    if (n && operation_step(operation)->hook && !operation->canceled && !operation->doing.late)
         operation->note = arena_printf(
             &operation->arena, "ended %u process%s that the hook had left", n, n == 1 ? "" : "es");
 }
@@ -74,7 +76,7 @@ static int describe(const Operation *operation, const StepState *state, Err *err
         return 0;
     if (operation->canceled)
         return err_set(err, ERR_CANCELLED, "canceled");
-    if (operation->late)
+    if (operation->doing.late)
         return err_set(err, ERR_TIMEOUT, "it ran for longer than its timeout");
     if (state->end == STEP_EXITED)
         err_set(err, ERR_INTERNAL, "exit code %d", state->code);
@@ -93,8 +95,8 @@ static void on_end(void *arg, const void *result, const Err *err) {
     const StepState *state = result;
     operation->call = NULL;
     sys_point("env-ran");
-    if (!err && state->end == STEP_LOST && !operation->canceled && !operation->resumed_step) {
-        operation->running = false; /* once: it may be the command that ends its pin */
+    if (!err && state->end == STEP_LOST && !operation->canceled && !operation->doing.resumed) {
+        operation->doing.running = false; /* once: it may be the command that ends its pin */
         operation->limit = timer_free(operation->limit);
         operation_not_resumed(operation, false);
         return;
@@ -103,8 +105,8 @@ static void on_end(void *arg, const void *result, const Err *err) {
         note_ended(operation, state->killed);
     if (!err && describe(operation, result, &why) < 0)
         err = arena_dup(&operation->arena, &why, sizeof(why));
-    operation->broken = makes_machine(step) && result ? err : NULL;
-    if (step->outputs && (!err || operation->broken))
+    operation->doing.broken = makes_machine(step) && result ? err : NULL;
+    if (step->outputs && (!err || operation->doing.broken))
         operation->call = backend_capture_step(operation->engine->backend, id_of(operation),
                                                on_captured, operation);
     else
@@ -113,7 +115,7 @@ static void on_end(void *arg, const void *result, const Err *err) {
 
 static void on_late(void *arg) {
     Operation *operation = arg;
-    operation->late = true;
+    operation->doing.late = true;
     operation_stop_run(operation);
 }
 
@@ -121,15 +123,15 @@ static void on_late(void *arg) {
 static void limit(Operation *operation) {
     const EnvironmentHook *hook = operation_step(operation)->hook;
     Loop *loop = operation->engine->loop;
-    operation->late = false;
+    operation->doing.late = false;
     if (!hook || !hook->timeout_ms)
         return;
-    int64_t left_ms = hook->timeout_ms - (loop_wall_us(loop) - operation->started_us) / 1000;
+    int64_t left_ms = hook->timeout_ms - (loop_wall_us(loop) - operation->doing.started_us) / 1000;
     operation->limit = timer_new(loop, left_ms > 0 ? left_ms : 0, on_late, operation);
 }
 
 static void follow(Operation *operation) {
-    operation->running = true;
+    operation->doing.running = true;
     limit(operation);
     environment_touch(operation->environment); /* those who follow its log open it now */
     operation->call =
@@ -233,7 +235,7 @@ static const StopHow stop_how = {.signal = SIGTERM, .grace_ms = STOP_GRACE_MS};
 static void on_stopped(void *arg, const void *result, const Err *err) {
     Operation *operation = arg;
     operation->stop = NULL;
-    if (!err || !operation->running)
+    if (!err || !operation->doing.running)
         return;
     op_drop(operation->call);
     operation->call = NULL;
@@ -241,7 +243,7 @@ static void on_stopped(void *arg, const void *result, const Err *err) {
 }
 
 void operation_stop_run(Operation *operation) {
-    if (operation->running && !operation->stop)
+    if (operation->doing.running && !operation->stop)
         operation->stop = backend_destroy_step(operation->engine->backend, id_of(operation),
                                                &stop_how, on_stopped, operation);
 }

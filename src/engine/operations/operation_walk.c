@@ -27,14 +27,14 @@ static int do_look(Blocking *blocking, Err *err) {
 static void skip(Operation *operation, const StepDecision *decision) {
     const LifecycleStep *step = operation_step(operation);
     const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
-    operation->run = record ? (uint32_t)record->run : 0;
+    operation->doing.run = record ? (uint32_t)record->run : 0;
     operation_audit(operation, step->name, decision->action, decision->message);
     if (step_doer(step->kind)->skip)
         step_doer(step->kind)->skip(operation);
-    if (!operation->told[operation->at])
+    if (!operation->told[operation->doing.at])
         operation_tell(operation, EVENT_STEP_SKIPPED,
                        arena_printf(&operation->arena, "%s (cached)", step->complete), NULL);
-    operation->at++;
+    operation->doing.at++;
     operation_next(operation);
 }
 
@@ -67,8 +67,8 @@ static void on_acted(void *arg, const void *result, const Err *err) {
     operation->tries = 0;
     if (!err) {
         arena_adopt(&operation->arena, op_arena(call));
-        operation->produced = acted->produced;
-        operation->drawn = acted->ports;
+        operation->doing.produced = acted->produced;
+        operation->doing.drawn = acted->ports;
         operation->note = acted->note;
     }
     operation_step_ended(operation, err);
@@ -89,7 +89,7 @@ static void act(Operation *operation) {
 }
 
 static const char *call_inputs(Operation *operation) {
-    return lifecycle_inputs(&operation->lifecycle, operation->at, operation->found.own,
+    return lifecycle_inputs(&operation->lifecycle, operation->doing.at, operation->doing.found.own,
                             &operation->entry, &operation->arena);
 }
 
@@ -112,34 +112,33 @@ static void run(Operation *operation, const StepDecision *decision) {
     const LifecycleStep *step = operation_step(operation);
     const Checkpoint *before = entry_checkpoint(&operation->entry, step->name);
     bool runs = step_doer(step->kind)->command != NULL;
-    operation->started_us = loop_wall_us(operation->engine->loop);
-    operation->run = runs ? next_run(operation, before) : 0;
-    operation->told[operation->at] = false;
-    operation->outputs = (StrMap){0};
-    operation->produced = NULL;
+    operation->doing.started_us = loop_wall_us(operation->engine->loop);
+    operation->doing.run = runs ? next_run(operation, before) : 0;
+    operation->told[operation->doing.at] = false;
     if (decision->action)
         operation_audit(operation, step->name, decision->action, decision->message);
     if (step->phase == LIFECYCLE_DESTROY && step->kind != STEP_CHECK_LOSS)
         set_deleting(operation);
     if (decision->invalidates)
         operation_invalidate_dependants(
-            operation, operation->at,
+            operation, operation->doing.at,
             arena_printf(&operation->arena, "%s is done again", step->name));
     operation_invalidate(operation, step->undoes, step->name);
-    operation_set_checkpoint(operation, &(Checkpoint){.name = step->name,
-                                                      .status = CHECKPOINT_STARTED,
-                                                      .started_ns = operation->started_us * 1000,
-                                                      .machine = operation->machine,
-                                                      .inputs = call_inputs(operation),
-                                                      .run = operation->run});
+    operation_set_checkpoint(operation,
+                             &(Checkpoint){.name = step->name,
+                                           .status = CHECKPOINT_STARTED,
+                                           .started_ns = operation->doing.started_us * 1000,
+                                           .machine = operation->machine,
+                                           .inputs = call_inputs(operation),
+                                           .run = operation->doing.run});
     operation_tell(operation, EVENT_STEP_STARTED, step->starting, NULL);
     operation_write(operation, act);
 }
 
 static void resume(Operation *operation) {
     const Checkpoint *record = entry_checkpoint(&operation->entry, operation_step(operation)->name);
-    operation->run = (uint32_t)record->run;
-    operation->started_us = record->started_ns / 1000;
+    operation->doing.run = (uint32_t)record->run;
+    operation->doing.started_us = record->started_ns / 1000;
     operation_resume(operation);
 }
 
@@ -161,8 +160,8 @@ static bool has_ended(const Operation *operation, const Checkpoint *record) {
 }
 
 static void fail_as_before(Operation *operation, const Checkpoint *record) {
-    operation->run = (uint32_t)record->run;
-    operation->started_us = record->started_ns / 1000;
+    operation->doing.run = (uint32_t)record->run;
+    operation->doing.started_us = record->started_ns / 1000;
     operation->step = record->name;
     str_copy(operation->error, sizeof(operation->error), record->error ? record->error : "?");
     after_failure(operation);
@@ -178,17 +177,17 @@ static void decide(Operation *operation) {
     }
     StepLook look = {.record = record,
                      .inputs = call_inputs(operation),
-                     .stands = operation->found.stands,
-                     .why = operation->found.why};
+                     .stands = operation->doing.found.stands,
+                     .why = operation->doing.found.why};
     StepDecision decision = lifecycle_decide(step, &look, &operation->arena);
     if (ended && each_time)
         decision = (StepDecision){.verdict = VERDICT_SKIP, .action = "skipped"};
     if (decision.verdict == VERDICT_SKIP)
         skip(operation, &decision);
     else if (decision.verdict == VERDICT_RESUME && may_run(operation, record) &&
-             !operation->resumed_step)
+             !operation->doing.resumed)
         resume(operation);
-    else if (decision.verdict == VERDICT_RESUME && step->verified && operation->found.stands)
+    else if (decision.verdict == VERDICT_RESUME && step->verified && operation->doing.found.stands)
         skip(operation,
              &(StepDecision){.action = "verified", .message = "it was interrupted, and is done"});
     else
@@ -211,7 +210,7 @@ static void look_on_loop(Operation *operation) {
         return;
     }
     if (doer->look_on_loop)
-        doer->look_on_loop(operation, &operation->found);
+        doer->look_on_loop(operation, &operation->doing.found);
     decide(operation);
 }
 
@@ -220,12 +219,12 @@ static void on_looked(void *arg, const void *result, const Err *err) {
     const Look *look = result;
     operation->call = NULL;
     if (err) {
-        operation->started_us = loop_wall_us(operation->engine->loop);
+        operation->doing.started_us = loop_wall_us(operation->engine->loop);
         operation_step_ended(operation, err);
         return;
     }
     const StepFound *found = &look->found;
-    operation->found =
+    operation->doing.found =
         (StepFound){.own = arena_strdup(&operation->arena, found->own ? found->own : ""),
                     .stands = found->stands,
                     .why = found->why ? arena_strdup(&operation->arena, found->why) : NULL};
@@ -246,7 +245,7 @@ static bool is_next(const Operation *operation, const LifecycleStep *step) {
 void operation_next(Operation *operation) {
     const LifecycleStep *step;
     while ((step = operation_step(operation)) && !is_next(operation, step))
-        operation->at++;
+        operation->doing.at++;
     if (operation->canceled && !step) {
         operation_finish(operation, OPERATION_CANCELED);
         return;
@@ -258,14 +257,13 @@ void operation_next(Operation *operation) {
     Blocking *blocking = blocking_files(operation->engine);
     Look *look = arena_alloc(&blocking->arena, sizeof(*look));
     look->operation = operation;
-    operation->resumed_step = false;
-    operation->run = 0;
+    operation->doing = (StepDoing){.at = operation->doing.at};
     operation->call = operation_work(operation, blocking, look, do_look, on_looked);
 }
 
 /* Its pin or the machine is gone: whether it had its effect is looked at; else it is done again. */
 void operation_not_resumed(Operation *operation, bool never) {
-    operation->resumed_step = true;
+    operation->doing.resumed = true;
     if (operation->canceled) {
         operation_finish(operation, OPERATION_CANCELED);
         return;
@@ -285,7 +283,7 @@ static void after_step(Operation *operation) {
     sys_point("env-noted");
     operation_tell(operation, EVENT_STEP_COMPLETED, step->complete, NULL);
     if (!record || !record->inputs || str_same(record->inputs, call_inputs(operation)))
-        operation->at++;
+        operation->doing.at++;
     operation_next(operation);
 }
 
@@ -299,13 +297,13 @@ static void pass_over(Operation *operation, const LifecycleStep *step) {
     operation->left = operation->left
                           ? arena_printf(&operation->arena, "%s, %s", operation->left, step->name)
                           : step->name;
-    operation->at++;
+    operation->doing.at++;
     operation_next(operation);
 }
 
 static void after_failure(Operation *operation) {
     const LifecycleStep *step = operation_step(operation);
-    if (!operation->told[operation->at])
+    if (!operation->told[operation->doing.at])
         operation_tell(operation, EVENT_STEP_FAILED, NULL, operation->error);
     if (passes_over(operation, step))
         pass_over(operation, step);
@@ -320,14 +318,14 @@ static void note_end(Operation *operation, const Err *err) {
     const Checkpoint *started = entry_checkpoint(&operation->entry, step->name);
     Checkpoint record = {.name = step->name,
                          .status = err ? CHECKPOINT_FAILED : CHECKPOINT_COMPLETED,
-                         .started_ns = operation->started_us * 1000,
+                         .started_ns = operation->doing.started_us * 1000,
                          .finished_ns = now_us * 1000,
-                         .duration_ms = (now_us - operation->started_us) / 1000,
+                         .duration_ms = (now_us - operation->doing.started_us) / 1000,
                          .machine = operation->machine,
                          .error = err ? arena_strdup(arena, err->msg) : NULL,
-                         .outputs = err ? NULL : operation->produced,
+                         .outputs = err ? NULL : operation->doing.produced,
                          .inputs = err || !started ? NULL : started->inputs,
-                         .run = operation->run};
+                         .run = operation->doing.run};
     operation_set_checkpoint(operation, &record);
     operation_audit(operation, step->name, err ? "failed" : "executed", operation->note);
     AuditEntry *audit = &operation->audit.at[operation->audit.n - 1];
@@ -342,7 +340,7 @@ static void note_reset(Operation *operation, const LifecycleStep *step) {
     uint32_t i = lifecycle_find(&operation->lifecycle, seed);
     if (record) {
         Checkpoint now = *record;
-        now.outputs = operation->produced;
+        now.outputs = operation->doing.produced;
         operation_set_checkpoint(operation, &now);
     }
     if (i != UINT32_MAX && operation_invalidate_dependants(operation, i, step->name))

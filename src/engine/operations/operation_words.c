@@ -30,8 +30,8 @@ static void note(const LogLine *line, Buf *out) {
 }
 
 static void find(const Operation *operation, Buf *out) {
-    AUTO_FREE char *dir =
-        run_files_dir(operation->environment->dir, operation_step(operation)->name, operation->run);
+    AUTO_FREE char *dir = run_files_dir(operation->environment->dir,
+                                        operation_step(operation)->name, operation->doing.run);
     LogReader *reader = log_reader_new(dir);
     LogLines lines;
     LogPiece piece;

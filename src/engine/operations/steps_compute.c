@@ -103,7 +103,7 @@ static int take(Operation *operation, Err *err) {
     compute->root = look.root;
     Value *kept = value_new(arena, VALUE_MAP);
     value_set(arena, kept, "worktreePath", value_new_string(arena, compute->path));
-    operation->produced = kept;
+    operation->doing.produced = kept;
     return 0;
 }
 
@@ -111,7 +111,7 @@ const StepDoer create_compute_doer = {.look = look, .command = command, .take = 
 
 int operation_take_compute(Operation *operation, Err *err) {
     ComputeAccess *compute = arena_alloc(&operation->arena, sizeof(*compute));
-    if (compute_hooks_access(&operation->outputs, compute, err) < 0)
+    if (compute_hooks_access(&operation->doing.outputs, compute, err) < 0)
         return -1;
     operation->entry.compute = compute;
     return 0;
@@ -119,7 +119,7 @@ int operation_take_compute(Operation *operation, Err *err) {
 
 void operation_keep_compute(Operation *operation) {
     Err ignored; /* why it has failed is known */
-    if (strmap_get(&operation->outputs, "VM_IP"))
+    if (strmap_get(&operation->doing.outputs, "VM_IP"))
         (void)!operation_take_compute(operation, &ignored);
 }
 

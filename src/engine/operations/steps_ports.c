@@ -63,13 +63,13 @@ static int act(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
 static int take(Operation *operation, Err *err) {
     Arena *arena = &operation->arena;
     Value *ports = value_new(arena, VALUE_MAP), *kept = value_new(arena, VALUE_MAP);
-    operation->entry.ports = operation->drawn;
+    operation->entry.ports = operation->doing.drawn;
     operation_hold_ports(operation);
-    for (size_t i = 0; i < operation->drawn.n; i++)
-        value_set(arena, ports, operation->drawn.at[i].name,
-                  value_new_int(arena, operation->drawn.at[i].port));
+    for (size_t i = 0; i < operation->doing.drawn.n; i++)
+        value_set(arena, ports, operation->doing.drawn.at[i].name,
+                  value_new_int(arena, operation->doing.drawn.at[i].port));
     value_set(arena, kept, "ports", ports);
-    operation->produced = kept;
+    operation->doing.produced = kept;
     return 0;
 }
 

@@ -30,7 +30,7 @@ static Session *session_of_operation(const Operation *operation) {
 
 /* What `thole ci` takes for a failure: a server that ended is one, though it is tried again. */
 static bool failed_early(const Operation *operation, const TargetFacts *facts) {
-    int64_t waited_ms = loop_now_ms(operation->engine->loop) - operation->since_ms;
+    int64_t waited_ms = loop_now_ms(operation->engine->loop) - operation->doing.since_ms;
     return facts->failure && waited_ms >= operation->config->ci.grace_ms;
 }
 
@@ -150,7 +150,7 @@ static void on_late(void *arg) {
 
 static void wait_for_services(Operation *operation) {
     int64_t limit_ms = operation->config->ci.readiness_timeout_ms;
-    operation->since_ms = loop_now_ms(operation->engine->loop);
+    operation->doing.since_ms = loop_now_ms(operation->engine->loop);
     if (limit_ms)
         operation->limit = timer_new(operation->engine->loop, limit_ms, on_late, operation);
     watch(operation, on_change);
@@ -226,7 +226,7 @@ static int take(Operation *operation, Err *err) {
     Value *kept = value_new(&operation->arena, VALUE_MAP);
     value_set(&operation->arena, kept, SERVICES_SERVER,
               value_new_string(&operation->arena, operation->lease.holder));
-    operation->produced = kept;
+    operation->doing.produced = kept;
     return 0;
 }
 
