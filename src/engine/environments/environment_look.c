@@ -30,9 +30,9 @@ static const char *needed_that_runs(const SeenEnvironment *seen, const Lifecycle
 
 /* Why its record was invalidated just now, by what is asked. */
 static const char *why_invalidated(const Operation *operation, const char *step) {
-    for (size_t i = operation->audit.n; i-- > 0;)
-        if (strcmp(operation->audit.at[i].step, step) == 0)
-            return operation->audit.at[i].message;
+    for (size_t i = operation->unwritten.audit.n; i-- > 0;)
+        if (strcmp(operation->unwritten.audit.at[i].step, step) == 0)
+            return operation->unwritten.audit.at[i].message;
     return "its record was invalidated";
 }
 
@@ -149,10 +149,11 @@ static int see_place(const Operation *operation, Arena *arena, Err *err) {
 /* ---- all of it ---- */
 
 static StrList invalidated_by(const Operation *operation, Arena *arena) {
-    StrList list = {.at = arena_alloc(arena, (operation->audit.n + 1) * sizeof(*list.at))};
-    for (size_t i = 0; i < operation->audit.n; i++)
-        if (strcmp(operation->audit.at[i].action, "invalidated") == 0)
-            list.at[list.n++] = operation->audit.at[i].step;
+    StrList list = {.at =
+                        arena_alloc(arena, (operation->unwritten.audit.n + 1) * sizeof(*list.at))};
+    for (size_t i = 0; i < operation->unwritten.audit.n; i++)
+        if (strcmp(operation->unwritten.audit.at[i].action, "invalidated") == 0)
+            list.at[list.n++] = operation->unwritten.audit.at[i].step;
     return list;
 }
 

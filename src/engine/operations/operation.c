@@ -260,7 +260,7 @@ static void set_status(Operation *operation) {
         return;
     entry->status = status;
     entry->failed_step = entry->error = NULL;
-    operation->entry_changed = true;
+    operation->unwritten.entry = true;
 }
 
 /* It stays in the list, and says what it is there for. */
@@ -269,7 +269,7 @@ static void note_left(Operation *operation) {
              "all else is gone, but for what these were to undo: %s", operation->left);
     operation->entry.status = ENVIRONMENT_ERROR;
     operation->entry.error = arena_strdup(&operation->arena, operation->error);
-    operation->entry_changed = true;
+    operation->unwritten.entry = true;
 }
 
 void operation_finish(Operation *operation, OperationState state) {

@@ -60,6 +60,20 @@ typedef struct StepDoing {
     const Value *produced; /* what its record keeps */
 } StepDoing;
 
+/* What the store is still to be told. */
+typedef struct Unwritten {
+    bool entry; /* it has changed */
+    struct {
+        Checkpoint *at;
+        size_t n, cap;
+    } steps;
+    struct {
+        AuditEntry *at;
+        size_t n, cap;
+    } audit;
+    StrMap values; /* key-values that hooks have set */
+} Unwritten;
+
 struct Operation {
     Environment *environment;
     Engine *engine;
@@ -85,19 +99,10 @@ struct Operation {
     Timer *again, *renew, *limit;
     Op *renewal;
     uint32_t tries;
-    bool entry_changed;
-    struct {
-        Checkpoint *at;
-        size_t n, cap;
-    } steps; /* to be written */
-    struct {
-        AuditEntry *at;
-        size_t n, cap;
-    } audit;       /* likewise */
-    StrMap values; /* likewise: key-values that hooks have set */
-    void (*written)(Operation *operation);
-    int64_t seq;           /* of the last event */
-    _Atomic bool canceled; /* also looked at by workers that take their time */
+    Unwritten unwritten;
+    void (*written)(Operation *operation); /* what comes when it was told */
+    int64_t seq;                           /* of the last event */
+    _Atomic bool canceled;                 /* also looked at by workers that take their time */
     bool started, over;
     OperationState told_end; /* by a server before; OPERATION_WAITING: it was not */
     struct {

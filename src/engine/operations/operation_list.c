@@ -221,7 +221,7 @@ static int say_status(Operation *operation, Err *err) {
                        text ? text : "");
     if (entry->status != ENVIRONMENT_ERROR)
         entry->failed_step = entry->error = NULL;
-    operation->entry_changed = true;
+    operation->unwritten.entry = true;
     operation_audit(operation, "", "status", text);
     return 0;
 }

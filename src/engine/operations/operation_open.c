@@ -83,7 +83,7 @@ void operation_make_entry(Operation *operation) {
                                 .uid = operation->environment->object.uid,
                                 .expires_ns = ask->ttl_ms ? now_ns + ask->ttl_ms * 1000000 : 0};
     operation->version = 0;
-    operation->entry_changed = true;
+    operation->unwritten.entry = true;
     operation_audit(operation, "", "created", NULL);
 }
 
@@ -129,7 +129,7 @@ static void renew_entry(Operation *operation) {
     EnvironmentEntry *entry = &operation->entry;
     if (ask->ttl_ms) {
         entry->expires_ns = loop_wall_us(operation->engine->loop) * 1000 + ask->ttl_ms * 1000000;
-        operation->entry_changed = true;
+        operation->unwritten.entry = true;
     }
 }
 
@@ -152,7 +152,7 @@ static void follow_branch(Operation *operation, const char *branch) {
     operation_audit(operation, "", "branch",
                     arena_printf(&operation->arena, "%s, was %s", branch, entry->branch));
     entry->branch = branch;
-    operation->entry_changed = true;
+    operation->unwritten.entry = true;
 }
 
 /* What a worktree says of itself now. */
@@ -167,7 +167,7 @@ static void follow_worktree(Operation *operation) {
     follow_branch(operation, look.branch);
     if (!compute->root) { /* imported */
         compute->root = look.root;
-        operation->entry_changed = true;
+        operation->unwritten.entry = true;
     }
 }
 

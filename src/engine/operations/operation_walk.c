@@ -98,7 +98,7 @@ static void set_deleting(Operation *operation) {
     if (operation->entry.status == ENVIRONMENT_DELETING)
         return;
     operation->entry.status = ENVIRONMENT_DELETING;
-    operation->entry_changed = true;
+    operation->unwritten.entry = true;
 }
 
 /* One that the store does not know may have left runs: their numbers are taken. */
@@ -328,7 +328,7 @@ static void note_end(Operation *operation, const Err *err) {
                          .run = operation->doing.run};
     operation_set_checkpoint(operation, &record);
     operation_audit(operation, step->name, err ? "failed" : "executed", operation->note);
-    AuditEntry *audit = &operation->audit.at[operation->audit.n - 1];
+    AuditEntry *audit = &operation->unwritten.audit.at[operation->unwritten.audit.n - 1];
     audit->duration_ms = record.duration_ms;
     audit->error = record.error;
 }
@@ -357,7 +357,7 @@ void operation_step_ended(Operation *operation, const Err *err) {
     if (!err && doer->take && doer->take(operation, &why) < 0)
         err = &why;
     note_end(operation, err);
-    operation->entry_changed = true;
+    operation->unwritten.entry = true;
     if (!err && step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") == 0)
         note_reset(operation, step);
     if (!err) {

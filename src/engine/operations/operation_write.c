@@ -10,7 +10,7 @@ enum { STORE_AGAIN_MS = 1000, STORE_AGAIN_MOST_MS = 30 * 1000 };
 
 void operation_audit(Operation *operation, const char *step, const char *action,
                      const char *message) {
-    __auto_type list = &operation->audit;
+    __auto_type list = &operation->unwritten.audit;
     list->at = arena_grow(&operation->arena, list->at, list->n, &list->cap, sizeof(*list->at));
     list->at[list->n++] = (AuditEntry){.time_ns = loop_wall_us(operation->engine->loop) * 1000,
                                        .step = step,
@@ -21,14 +21,15 @@ void operation_audit(Operation *operation, const char *step, const char *action,
 }
 
 void operation_set_checkpoint(Operation *operation, const Checkpoint *checkpoint) {
-    __auto_type list = &operation->steps;
+    __auto_type list = &operation->unwritten.steps;
     entry_set_checkpoint(&operation->entry, checkpoint, &operation->arena);
     list->at = arena_grow(&operation->arena, list->at, list->n, &list->cap, sizeof(*list->at));
     list->at[list->n++] = *checkpoint;
 }
 
 void operation_set_values(Operation *operation, const StrMap *values) {
-    operation->values = strmap_merge(&operation->values, values, &operation->arena);
+    operation->unwritten.values =
+        strmap_merge(&operation->unwritten.values, values, &operation->arena);
     operation->entry.values = strmap_merge(&operation->entry.values, values, &operation->arena);
 }
 
@@ -90,27 +91,29 @@ static void on_written(void *arg, const void *result, const Err *err) {
     }
     operation->tries = 0;
     operation->version = *(const int64_t *)result;
-    operation->steps.n = operation->audit.n = operation->values.n = 0;
-    operation->entry_changed = false;
+    Unwritten *unwritten = &operation->unwritten;
+    unwritten->steps.n = unwritten->audit.n = unwritten->values.n = 0;
+    unwritten->entry = false;
     environment_take(operation->environment, &operation->entry, operation->version);
     operation->written(operation);
 }
 
 static void begin(Operation *operation) {
     Blocking *blocking = blocking_store(operation->engine);
+    const Unwritten *unwritten = &operation->unwritten;
     Writing *writing = arena_alloc(&blocking->arena, sizeof(*writing));
     writing->operation = operation;
     writing->write = (EnvironmentWrite){
         .key = operation->lease.key,
         .version = operation->version,
         .token = operation->lease.token,
-        .entry = operation->entry_changed || !operation->version ? &operation->entry : NULL,
-        .steps = operation->steps.at,
-        .step_n = operation->steps.n,
-        .audit = operation->audit.at,
-        .audit_n = operation->audit.n,
-        .values = &operation->values};
-    if (operation->entry_changed)
+        .entry = unwritten->entry || !operation->version ? &operation->entry : NULL,
+        .steps = unwritten->steps.at,
+        .step_n = unwritten->steps.n,
+        .audit = unwritten->audit.at,
+        .audit_n = unwritten->audit.n,
+        .values = &unwritten->values};
+    if (unwritten->entry)
         operation->entry.updated_ns = loop_wall_us(operation->engine->loop) * 1000;
     operation->call = operation_work(operation, blocking, writing, do_write, on_written);
 }
@@ -118,8 +121,8 @@ static void begin(Operation *operation) {
 void operation_write(Operation *operation, void (*fn)(Operation *operation)) {
     operation->written = fn;
     operation->tries = 0;
-    if (operation->removed ||
-        (!operation->entry_changed && !operation->steps.n && !operation->audit.n))
+    const Unwritten *unwritten = &operation->unwritten;
+    if (operation->removed || (!unwritten->entry && !unwritten->steps.n && !unwritten->audit.n))
         fn(operation);
     else
         begin(operation);

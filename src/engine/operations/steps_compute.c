@@ -40,7 +40,7 @@ void operation_place(Operation *operation) {
     entry->compute = compute;
     if (ask->worktree) /* no step makes it, and finds out */
         compute->root = root_of_tree(operation);
-    operation->entry_changed = true;
+    operation->unwritten.entry = true;
 }
 
 /* The compose file as the worktree has it. */
