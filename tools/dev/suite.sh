@@ -36,18 +36,50 @@ run_units() {
     done < <(find "$build/tests" -type f -name 'unit-*' -perm -u+x 2>/dev/null | sort)
 }
 
-# run_pytest PATTERN [PREFIX...]
+# Tests that meet what others leave on the machine: they look through a whole Docker Engine, or count on the ports that an
+# environment of some name gets. Two of these are never run at once.
+shared_tests() {
+    { ls tests/e2e/test_env* tests/e2e/test_preview* && grep -lwE 'docker|compose' tests/e2e/test_*.py; } | sort -u
+}
+
+# pytest_lane FILE...: takes the place of its subshell; with the $source, $pattern and $prefix of run_pytest
+pytest_lane() {
+    cd "$source" || exit
+    exec "${prefix[@]}" timeout 2400 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short "$@" \
+        ${pattern:+-k "$pattern"} 2>&1
+}
+
+# run_pytest PATTERN [PREFIX...]: two lanes side by side
 run_pytest() {
-    local pattern=$1 log=$logs/$who.pytest.log code=0 n
+    local pattern=$1 log="$logs/$who.pytest.log" shared_log="$logs/$who.pytest-shared.log" code=0 shared_code=0 lane='' n
     shift
+    local prefix=("$@") shared other
+    mapfile -t shared < <(cd "$source" && shared_tests 2>/dev/null)
+    mapfile -t other < <(cd "$source" && printf '%s\n' tests/tools tests/e2e/test_*.py | grep -vxF -f <(printf '%s\n' "${shared[@]}"))
     say "== pytest ($who)"
-    (cd "$source" && "$@" timeout 2400 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short tests/e2e tests/tools \
-        ${pattern:+-k "$pattern"}) 2>&1 | tee "$log" || code=${PIPESTATUS[0]}
-    n=$(grep -aoE '[0-9]+ passed' "$log" | tail -n 1) || true
-    n=${n%% *}
-    suite_passed=$((suite_passed + ${n:-0}))
-    [ "$code" -eq 5 ] && [ -n "$pattern" ] && return 0 # nothing of this name here
-    [ "$code" -eq 0 ] || second_chance "$code" "$log" "$@" || suite_failed=1
+    : >"$shared_log"
+    if [ "${#shared[@]}" -gt 0 ]; then
+        (pytest_lane "${shared[@]}") >"$shared_log" &
+        lane=$!
+        trap 'kill "$lane" 2>/dev/null; exit 130' INT
+    fi
+    (pytest_lane "${other[@]}") | tee "$log" || code=${PIPESTATUS[0]}
+    if [ -n "$lane" ]; then
+        wait "$lane" || shared_code=$?
+        trap - INT
+        cat "$shared_log"
+        lane_ended "$shared_code" "$shared_log" || suite_failed=1
+    fi
+    lane_ended "$code" "$log" || suite_failed=1
+    while IFS= read -r n; do
+        suite_passed=$((suite_passed + n))
+    done < <(grep -ahoE '[0-9]+ passed' "$log" "$shared_log" | grep -oE '[0-9]+')
+}
+
+# lane_ended CODE LOG
+lane_ended() {
+    [ "$1" -eq 5 ] && [ -n "$pattern" ] && return 0 # nothing of this name here
+    [ "$1" -eq 0 ] || second_chance "$1" "$2" "${prefix[@]}"
 }
 
 # On machines that others load too: what failed runs once more, alone. It is named, so that it can be mended; outside CI a
