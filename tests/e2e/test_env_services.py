@@ -138,7 +138,7 @@ def test_up_in_a_tree_that_becomes_an_environment(thole):
     repository.git("worktree", "add", "-q", "-b", "plain", plain)
     refused = thole.run("up", "-d", cwd=plain, code=2)
     assert "NAME" in refused.err and "thole env create" in refused.err
-    thole.file("thole.yaml", json.dumps({"version": 1, "name": "shop", "services": {"web": page("NAME", env={"NAME": "none"})}}), project=plain)
+    thole.file("thole.yaml", json.dumps({"version": 1, "name": "shop", "services": {"web": page("NAME")}}), project=plain)
     thole.run("up", "-d", cwd=plain)
     thole.run("wait", "web", cwd=plain)
     before = runs(thole, plain)
