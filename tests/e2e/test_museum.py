@@ -435,11 +435,11 @@ def test_a_suspended_server(shop):
 
 
 def test_too_many_open_files(thole):
-    """The server has 40 descriptors for 60 processes: what cannot start says why, and everything can be stopped."""
+    """The server has 50 descriptors for 60 processes: what cannot start says why, and everything can be stopped."""
     names = [f"s{number}" for number in range(60)]
     thole.config({"version": 1, "services": {name: {"command": 'echo "$THOLE_TARGET" >>"$LEDGER"; exec sleep 1000', "restart": "never"}
                                              for name in names}})
-    done = subprocess.run(["sh", "-c", f"ulimit -n 40 && exec {thole.bin}/thole up -d"], env=thole.env, cwd=thole.project,
+    done = subprocess.run(["sh", "-c", f"ulimit -n 50 && exec {thole.bin}/thole up -d"], env=thole.env, cwd=thole.project,
                           timeout=30, capture_output=True, text=True)
     assert done.returncode == 0, done
 
