@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,7 +13,7 @@
 #include "base/sys.h"
 #include "spec/digest.h"
 
-enum { FDS_MAX = 3 + WIRE_SOCKETS_MAX };
+enum { FDS_MAX = 3 + WIRE_SOCKETS_MAX, FDS_FOR_OTHERS = 8 };
 
 void pin_socket_rail_name(const char *state_dir, char *ret, size_t size) {
     AUTO_FREE char *real = realpath(state_dir, NULL);
@@ -50,8 +51,23 @@ int pin_socket_connect(const char *name, Err *err) {
     return TAKE_FD(fd);
 }
 
+/* Descriptors are given out from the lowest: one so high is among the last that there are. */
+static bool is_for_others(int fd) {
+    struct rlimit files;
+    return getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY &&
+           (rlim_t)fd + FDS_FOR_OTHERS >= files.rlim_cur;
+}
+
 int pin_socket_pair(int ret_fds[2]) {
-    return sys_socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds);
+    int type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    if (sys_socketpair(AF_UNIX, type, 0, ret_fds) < 0)
+        return -1;
+    if (!is_for_others(ret_fds[0]))
+        return 0;
+    close(ret_fds[0]);
+    close(ret_fds[1]);
+    errno = EMFILE;
+    return -1;
 }
 
 int pin_socket_send(int fd, const void *bytes, size_t size, const int *fds, size_t n) {
