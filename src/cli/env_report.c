@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/env.h"
+#include "cli/keep_output.h"
 #include "cli/plain.h"
 #include "data/json.h"
 
@@ -32,10 +33,13 @@ void env_report_init(EnvReport *report, Cli *cli, const char *title) {
     github_init(&report->github);
     report->form = form_of(cli, &report->github);
     tree_init(&report->tree, title);
+    report->keeps_output = report->form == REPORT_TREE && keep_output_begin();
 }
 
 void env_report_deinit(EnvReport *report) {
     tree_deinit(&report->tree);
+    if (report->keeps_output)
+        keep_output_end();
 }
 
 bool env_report_expects(const EnvReport *report) {

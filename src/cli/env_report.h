@@ -24,6 +24,7 @@ typedef struct EnvReport {
     LiveLines live;
     int64_t drawn_ms;
     bool stale;
+    bool keeps_output;
     Prefix prefix;
     Github github;
 } EnvReport;

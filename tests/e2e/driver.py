@@ -64,9 +64,9 @@ class Result:
 
 class Live:
     """A running command whose output is read as it comes. With tty=True it has a terminal of its own (one stream),
-    with tty=(rows, columns) one of that size."""
+    with tty=(rows, columns) one of that size. With unread=True nothing is read until read() is called."""
 
-    def __init__(self, args, tty=False, **options):
+    def __init__(self, args, tty=False, unread=False, **options):
         self.args, self.output, self.changed = args, {1: b"", 2: b""}, threading.Condition()
         self.hung_up = None
         if tty:
@@ -83,8 +83,16 @@ class Live:
             self.keyboard = self.process.stdin.fileno()
             streams = {1: self.process.stdout.fileno(), 2: self.process.stderr.fileno()}
         self.readers = [threading.Thread(target=self._read, args=item, daemon=True) for item in streams.items()]
+        if not unread:
+            self.read()
+
+    def read(self):
         for reader in self.readers:
             reader.start()
+
+    def waiting(self):
+        """Bytes that its terminal has for us, and that are unread."""
+        return struct.unpack("i", fcntl.ioctl(self.keyboard, termios.FIONREAD, b"\0" * 4))[0]
 
     def _read(self, stream, fd):
         ends = [self.hung_up] if self.hung_up is not None else []
@@ -310,9 +318,9 @@ class Thole:
         """The names of all commands, as `thole help` lists them."""
         return re.findall(r"^  ([a-z][a-z-]*) {2,}\S", self.run("help").out, re.M)
 
-    def popen(self, *args, tty=False, env=None, cwd=None):
+    def popen(self, *args, tty=False, env=None, cwd=None, **options):
         """Starts `thole args…` and returns it Live; it is ended with the test."""
-        live = Live(self._words(args), tty=tty, env={**self.env, **(env or {})}, cwd=cwd or self.project, **self.identity)
+        live = Live(self._words(args), tty=tty, env={**self.env, **(env or {})}, cwd=cwd or self.project, **self.identity, **options)
         self.live.append(live)
         return live
 

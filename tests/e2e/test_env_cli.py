@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import signal
+import termios
 
 import pytest
 
@@ -146,6 +147,23 @@ def test_a_terminal_that_is_interrupted_keeps_what_is_done_and_says_what_goes_on
     assert "feat-x  error" in shop.run("env", "show", "feat-x").out
     (shop.project / "go").touch()
     assert dict(steps_told(create(shop).err))["create_compute"] == "○"
+
+
+def test_what_a_slow_terminal_has_not_shown_when_it_is_interrupted_is_not_thrown_away(shop):
+    """A key that interrupts flushes what is on its way to the terminal, unless that was asked not to be done."""
+    shop.config(config(seed="while test ! -e go; do echo here >&2; echo here >>spoken; sleep 0.02; done" + SEED))
+    live = shop.popen("env", "create", "feat-x", tty=(30, 80), unread=True)
+    before = termios.tcgetattr(live.keyboard)
+    spoken = shop.project / "spoken"
+    wait_until(lambda: live.waiting() >= 4095, 20, "as much to be drawn as a terminal keeps")
+    enough = spoken.read_text().count("here") + 40
+    wait_until(lambda: spoken.read_text().count("here") >= enough, 20, "more to be drawn")
+    live.type("\x03")
+    live.read()
+    assert live.wait() == 130, live
+    screen = re.sub(r"\x1b\[[\d;]*m", "", shown(live.out))
+    assert re.search(r"create feat-x\n  provision\n    ✓ create_compute(?s:.*)stopping; \^C again", screen), screen
+    assert termios.tcgetattr(live.keyboard) == before
 
 
 def shown(text):
