@@ -17,8 +17,8 @@ void pin_socket_pin_name(const char *id, char *ret, size_t size);
  * ERR_DENIED it is not ours. */
 MUST int pin_socket_connect(const char *name, Err *err);
 
-/* A connected pair: [0] ours, [1] for the pin. -1: errno; EMFILE already when only a few descriptors
- * are left, for whoever wants to know what runs, or to end it, must still be heard. */
+/* A connected pair: [0] ours, [1] for the pin. -1: errno; EMFILE already when only a few
+ * descriptors are left, for whoever wants to know what runs, or to end it, must be heard. */
 MUST int pin_socket_pair(int ret_fds[2]);
 
 /* 0, or -1 with errno; EAGAIN when there is no room. */
