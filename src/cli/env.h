@@ -69,5 +69,7 @@ char *env_below(const EnvTarget *env, const char *below);
 MUST int env_look(Cli *cli, const EnvTarget *env, const char *below, const Value **ret, Err *err);
 /* All of the project (of all projects where there is none here), in the order of their names. */
 MUST int env_items(Cli *cli, const Value **ret, Err *err);
+/* Where the project at hand has none: of another one, whose file is there no more, people hear. */
+void env_tell_gone(Cli *cli);
 /* `?project=FILE` of the project at hand. */
 MUST int env_project_param(Cli *cli, Buf *path, Err *err);

@@ -115,13 +115,40 @@ static int only_run(Err *err) {
         STEPS_FILE);
 }
 
-static int none_of(const Cli *cli, const Value *items, const char *name, Err *err) {
+void env_tell_gone(Cli *cli) {
+    const Value *items;
+    Value *left = value_new(&cli->arena, VALUE_LIST);
+    const char *gone = NULL;
+    Err unused;
+    Buf names;
+    if (!cli->config_file || ask_items(cli, NULL, NULL, &items, &unused) < 0)
+        return;
+    for (size_t i = 0; i < value_count(items); i++) {
+        const char *project = env_text(value_get(value_at(items, i), "spec"), "project");
+        if (gone ? strcmp(gone, project) != 0 : access(project, F_OK) == 0)
+            continue;
+        gone = project;
+        value_add(&cli->arena, left, value_copy(value_at(items, i), &cli->arena));
+    }
+    if (!gone)
+        return;
+    buf_init(&names, 512);
+    put_names(left, &names);
+    cli_say("%s is gone, or was moved, and still has environments: %s; `thole -C / env delete "
+            "NAME` removes them",
+            gone, buf_cstr(&names));
+    buf_deinit(&names);
+}
+
+static int none_of(Cli *cli, const Value *items, const char *name, Err *err) {
     Buf names;
     VEC(const char *) known = {0};
-    if (!value_count(items))
+    if (!value_count(items)) {
+        env_tell_gone(cli);
         return err_set(err, ERR_NOT_FOUND,
                        "%s has no environment; `thole env create %.60s` makes one", place_of(cli),
                        name ? name : "NAME");
+    }
     buf_init(&names, 512);
     put_names(items, &names);
     if (!name) {

@@ -120,11 +120,13 @@ int env_list(Cli *cli, const EnvOptions *ask, Err *err) {
     buf_deinit(&path);
     if (r < 0)
         return -1;
-    if (value_count(value_get(table, "rows")))
+    if (value_count(value_get(table, "rows"))) {
         print_table(cli, table);
-    else
-        cli_say("%s has no environment; `thole env create NAME` makes one",
-                cli->config_file ? cli->config_file : "this user");
+        return EXIT_DONE;
+    }
+    cli_say("%s has no environment; `thole env create NAME` makes one",
+            cli->config_file ? cli->config_file : "this user");
+    env_tell_gone(cli);
     return EXIT_DONE;
 }
 
@@ -166,7 +168,9 @@ static int look_live(Cli *cli, const EnvTarget *env, const Value **ret_steps,
         return 0;
     if (err->kind != ERR_INVALID)
         return r;
-    cli_say("%s; its steps and infrastructure are not known: `thole vet` says why", err->msg);
+    const char *project = env_text(value_get(env->object, "spec"), "project");
+    cli_say("%s; its steps and infrastructure are not known%s", err->msg,
+            access(project, F_OK) == 0 ? ": `thole vet` says why" : "");
     return 0;
 }
 

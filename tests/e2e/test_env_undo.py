@@ -207,3 +207,54 @@ def test_a_script_of_the_worktree_is_an_input_of_its_hooks(thole):
     (tree / "build.sh").write_text(f"echo two >> {thole.base}/built\n")
     create(thole)
     assert (thole.base / "built").read_text() == "one\ntwo\n"
+
+
+def moved(thole, config=HOOKED):
+    """An environment whose project is elsewhere since: where it was, and the worktree."""
+    project(thole, config)
+    tree, before = create(thole), thole.project
+    thole.project = before.rename(thole.base / "elsewhere")
+    return before, tree
+
+
+def test_what_a_project_has_left_that_is_gone_can_be_deleted(thole):
+    before, tree = moved(thole)
+    here = {"cwd": thole.base}
+    shown = thole.run("env", "show", "feat-x", **here)
+    assert "thole.yaml does not exist" in shown.err and "vet" not in shown.err
+    listed = thole.run("env", "list").err
+    assert f"{before}/thole.yaml is gone, or was moved, and still has environments: feat-x" in listed, listed
+    assert "still has environments: feat-x" in thole.run("env", "delete", "feat-x", code=2).err
+    refused = thole.run("env", "delete", "feat-x", code=3, **here).err
+    assert "nobody can say what would be lost" in refused and "worktree repair" in refused and "--force" in refused
+    assert tree.exists() and environments.phase(thole, "feat-x") == "running"
+    forced = thole.run("env", "delete", "feat-x", "--force", **here)
+    assert f"destroy_core_db: it was not run, for {before} is gone" in forced.err, forced
+    assert not tree.exists() and environments.items(thole) == []
+    assert "still has" not in thole.run("env", "list").err
+
+
+def test_a_worktree_that_follows_its_moved_repository_is_asked_for_losses(thole):
+    before, tree = moved(thole)
+    repository = Repository(thole.project, thole.env)
+    repository.git("worktree", "repair", tree)
+    (tree / "work.txt").write_text("an hour of it")
+    here = {"cwd": thole.base}
+    assert "1 untracked file (work.txt)" in thole.run("env", "delete", "feat-x", code=3, **here).err
+    (tree / "work.txt").unlink()
+    refused = thole.run("env", "delete", "feat-x", code=1, **here).err
+    assert f"failed in destroy_core_mail: it cannot run, for {before} is gone" in refused and "--force" in refused
+    thole.run("env", "delete", "feat-x", "--force", **here)
+    assert not tree.exists() and tree not in repository.worktrees()
+
+
+def test_a_directory_of_somebody_where_the_tree_of_a_lost_project_was_stays(thole):
+    _, tree = moved(thole)
+    shutil.rmtree(tree)
+    tree.mkdir()
+    (tree / "mine.txt").write_text("mine")
+    here = {"cwd": thole.base}
+    failed = thole.run("env", "delete", "feat-x", "--force", code=None, **here).err
+    assert "so it is left alone" in failed and (tree / "mine.txt").exists()
+    thole.run("env", "delete", "feat-x", "--force", "--keep-worktree", **here)
+    assert environments.items(thole) == [] and (tree / "mine.txt").exists()

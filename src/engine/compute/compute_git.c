@@ -82,10 +82,20 @@ static void take_attribute(Worktree *tree, const char *text) {
         tree->locked = text[6] ? text + 7 : "";
 }
 
+bool compute_repository(const ComputeAsk *ask, Arena *arena, GitTree *ret) {
+    GitTree own;
+    if (git_tree_of(ask->project, arena, ret, NULL) == 0)
+        return true;
+    return git_tree_of(ask->path, arena, &own, NULL) == 0 && !own.prefix[0] &&
+           git_tree_of(own.common, arena, ret, NULL) == 0;
+}
+
 /* git gives up on a worktree that another git is about to make, or to remove, at that moment. */
 static int list_worktrees(const ComputeAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
     static const char *const words[] = {"worktree", "list", "--porcelain", "-z", NULL};
-    const GitAsk git = {ask->project, ask->env, words, NULL};
+    GitTree repository;
+    const char *dir = compute_repository(ask, arena, &repository) ? repository.top : ask->project;
+    const GitAsk git = {dir, ask->env, words, NULL};
     int r = compute_git(&git, arena, ret, err);
     for (int tries = 0; r < 0 && err->kind == ERR_INVALID && tries < LIST_AGAIN; tries++) {
         usleep(LIST_PAUSE_US);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/compute/compute.h"
+#include "engine/compute/git_tree.h"
 #include "engine/compute/tool.h"
 
 /* `env` without what would lead git elsewhere, and so that nothing asks on a terminal. */
@@ -31,6 +32,9 @@ typedef struct Worktrees {
  * ends with the script, or its kill. Where there is no flock(1), git has to try its luck. */
 #define COMPUTE_TAKE_TURN "exec 9<\"$common\"\nflock 9 2>/dev/null || :\n"
 #define COMPUTE_END_TURN  "exec 9<&-\n"
+/* Where git is asked about worktrees: that of the project, or, where that is gone, the one that the
+ * worktree itself is of. False: there is neither. */
+bool compute_repository(const ComputeAsk *ask, Arena *arena, GitTree *ret);
 MUST int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err);
 /* NULL: git knows none there. */
 const Worktree *compute_worktree_at(const Worktrees *list, const char *path);

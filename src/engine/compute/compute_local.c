@@ -51,50 +51,59 @@ static int create(const Compute *compute, const ComputeAsk *ask, Arena *arena, C
 
 /* ---- the end of it ---- */
 
-/* $1 project, $2 worktree or "", then what ends the infrastructure, if there is any. */
+/* $1 repository or "", $2 worktree or "", $3 common, then what ends the infrastructure, if there is
+ * any. Of a worktree whose repository is gone there is nothing but the directory. */
 static const char destroy_script[] =
-    "project=$1 path=$2 common=$3\n"
+    "repository=$1 path=$2 common=$3\n"
     "shift 3\n"
     "if [ $# -gt 0 ]; then \"$@\"; fi\n"
-    "if [ -z \"$path\" ]; then exit 0; fi\n" COMPUTE_TAKE_TURN
-    "git -C \"$project\" worktree remove -f -f -- \"$path\" 9<&-\n";
+    "if [ -z \"$path\" ]; then exit 0; fi\n"
+    "if [ -z \"$repository\" ]; then exec rm -rf -- \"$path\"; fi\n" COMPUTE_TAKE_TURN
+    "git -C \"$repository\" worktree remove -f -f -- \"$path\" 9<&-\n";
 
-/* ret: the path if there is something to remove; "": there is not. */
-static int find_remains(const ComputeAsk *ask, Arena *arena, const char **ret, Err *err) {
-    ComputeLook now;
-    Worktrees list;
-    *ret = "";
+/* What is to be removed. */
+typedef struct Remains {
+    const char *path; /* "": nothing */
+    GitTree repository;
+} Remains;
+
+static bool is_known(const ComputeAsk *ask, const Worktrees *list) {
+    return compute_worktree_at(list, ask->path) != NULL;
+}
+
+static int find_remains(const ComputeAsk *ask, Arena *arena, Remains *ret, Err *err) {
+    Worktrees list = {0};
+    bool lost = git_tree_lost(ask->path, arena);
+    *ret = (Remains){.path = "", .repository = {.top = "", .common = ""}};
     if (!ask->managed)
         return 0;
-    if (look(NULL, ask, arena, &now, err) < 0 || compute_worktrees(ask, arena, &list, err) < 0)
+    if (!lost && compute_repository(ask, arena, &ret->repository) &&
+        compute_worktrees(ask, arena, &list, err) < 0)
         return -1;
-    bool known = compute_worktree_at(&list, ask->path) != NULL;
-    if (!known && access(ask->path, F_OK) == 0)
+    if (lost || is_known(ask, &list))
+        ret->path = ask->path;
+    else if (access(ask->path, F_OK) == 0)
         return err_set(err, ERR_CONFLICT,
                        "%s is no worktree of %s any more, so it is left alone: look what it is, "
                        "remove it yourself, or delete with --keep-worktree",
                        ask->path, ask->project);
-    *ret = known ? ask->path : "";
     return 0;
 }
 
 static int destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeCommand *ret,
                    Err *err) {
     ComputeCommand compose;
-    GitTree project = {.common = ""};
-    const char *path;
-    if (find_remains(ask, arena, &path, err) < 0 || compose_down(ask, arena, &compose, err) < 0)
-        return -1;
-    if (path[0] && git_tree_of(ask->project, arena, &project, err) < 0)
+    Remains remains;
+    if (find_remains(ask, arena, &remains, err) < 0 || compose_down(ask, arena, &compose, err) < 0)
         return -1;
     const char **words = arena_alloc(arena, (compose.argv.n + 4) * sizeof(*words));
-    words[0] = ask->project;
-    words[1] = path;
-    words[2] = project.common;
+    words[0] = remains.repository.top;
+    words[1] = remains.path;
+    words[2] = remains.repository.common;
     for (size_t i = 0; i < compose.argv.n; i++)
         words[3 + i] = compose.argv.at[i];
     *ret = (ComputeCommand){.cwd = "/"};
-    if (path[0] || compose.argv.n > 0)
+    if (remains.path[0] || compose.argv.n > 0)
         *ret = compute_script(destroy_script, words, arena);
     ret->env = compute_git_env(&compose.env, arena);
     return 0;

@@ -62,6 +62,11 @@ static const char *git_dir_of(const char *top, Arena *arena) {
     return dir && exists(below(dir, "HEAD", arena)) ? dir : "";
 }
 
+bool git_tree_lost(const char *top, Arena *arena) {
+    const char *dir = git_dir_of(top, arena);
+    return dir && !dir[0];
+}
+
 static bool is_bare(const char *dir, Arena *arena) {
     return exists(below(dir, "HEAD", arena)) && is_dir(below(dir, "objects", arena)) &&
            is_dir(below(dir, "refs", arena));

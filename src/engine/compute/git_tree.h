@@ -19,3 +19,5 @@ typedef struct GitTree {
 /* The one that `path` is in; links are resolved. ERR_NOT_FOUND: it does not exist, or is in none;
  * ERR_INVALID: what it has as .git leads nowhere. */
 MUST int git_tree_of(const char *path, Arena *arena, GitTree *ret, Err *err);
+/* `top` was a worktree: the repository that it names is gone, or has been moved. */
+bool git_tree_lost(const char *top, Arena *arena);

@@ -245,6 +245,12 @@ int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *er
         return -1;
     if (access(ask->path, F_OK) < 0)
         return 0;
+    if (git_tree_lost(ask->path, arena))
+        return err_set(err, ERR_CONFLICT,
+                       "the repository of the worktree %s is gone, so nobody can say what would be "
+                       "lost with it: if it was moved, `git worktree repair` there mends that; "
+                       "else delete with --force",
+                       ask->path);
     if (git_tree_of(ask->path, arena, &l.tree, err) < 0)
         return -1;
     if (!l.tree.half_made && look_at_all(&l, err) < 0)

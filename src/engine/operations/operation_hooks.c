@@ -164,8 +164,25 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
 
 /* ---- its command ---- */
 
+/* The directory of the project is gone, and with it what the hook would call. By force that is
+ * said, and passed over: nobody could ever do it. */
+static int cannot_undo(const Operation *operation, const char *dir, Arena *arena, StepCommand *ret,
+                       Err *err) {
+    ret->note = arena_printf(
+        arena, "it was not run, for %s is gone: what it was to undo may be there still", dir);
+    return operation->ask.force
+               ? 0
+               : err_set(err, ERR_CONFLICT,
+                         "it cannot run, for %s is gone: put that back, or delete with --force, "
+                         "which leaves what this was to undo",
+                         dir);
+}
+
 static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
+    const char *dir = directory_of(operation, step);
+    if (step->phase == LIFECYCLE_DESTROY && access(dir, F_OK) < 0)
+        return cannot_undo(operation, dir, arena, ret, err);
     StrMap own = hook_variables(operation->config, &operation->entry, step, arena);
     const char **argv = arena_alloc(arena, 4 * sizeof(*argv));
     argv[0] = "sh";
@@ -175,7 +192,7 @@ static int command(const Operation *operation, Arena *arena, StepCommand *ret, E
     ret->run.env = strmap_merge(&operation->ask.client->env, &own, arena);
     /* Hidden in what it writes, not in what is taken from its stdout. */
     ret->secrets = environment_mask_forms(&operation->entry, arena);
-    ret->run.cwd = directory_of(operation, step);
+    ret->run.cwd = dir;
     bool remote = lifecycle_is_remote(operation->config, operation->entry.compute);
     if (*ret->run.cwd && (!remote || step->place != HOOK_COMPUTE))
         return 0;

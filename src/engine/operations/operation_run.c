@@ -191,6 +191,8 @@ static void on_commanded(void *arg, const void *result, const Err *err) {
     operation->call = NULL;
     if (err || !command->run.argv.n || operation->canceled) { /* or nothing is to be done */
         Err why = {.kind = ERR_CANCELLED, .msg = "canceled"};
+        if (!err && command->note)
+            operation->note = arena_strdup(&operation->arena, command->note);
         operation_step_ended(operation, err ? err : operation->canceled ? &why : NULL);
         return;
     }

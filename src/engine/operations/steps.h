@@ -7,7 +7,8 @@
 
 typedef struct StepCommand {
     ComputeCommand run;
-    StrList secrets; /* masked in its log */
+    StrList secrets;  /* masked in its log */
+    const char *note; /* Operation.note, where there is nothing to run */
 } StepCommand;
 
 /* What an act has brought; strings live as long as its arena, which the operation takes. */

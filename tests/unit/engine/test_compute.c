@@ -481,6 +481,41 @@ TEST(what_is_not_ours_is_not_destroyed)
     yard_free(y);
 }
 
+TEST(of_a_repository_that_is_gone_the_directory_goes)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    ComputeCommand command;
+    create(y);
+    sh(y, "mkdir r/below; mv r gone; mkdir u; touch u/mine");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_EQ(y->err.kind, ERR_CONFLICT);
+    CHECK_HAS(y->err.msg, "is gone, so nobody can say what would be lost");
+    destroy(y);
+    CHECK_STR(sh(y, "ls"), "gone\nu");
+    destroy(y); /* nothing there: fine */
+    y->ask.path = at(y, "u");
+    CHECK(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "so it is left alone");
+    yard_free(y);
+}
+
+/* It lay below the top, and is in no commit any more. */
+TEST(of_a_project_that_is_gone_the_repository_is_asked)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    y->ask.project = at(y, "r/below");
+    sh(y, "mkdir r/below");
+    create(y);
+    sh(y, "rmdir r/below; touch t/mine");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 untracked file (mine)");
+    destroy(y);
+    CHECK_STR(sh(y, "ls; git -C r worktree list | wc -l"), "r\n1");
+    yard_free(y);
+}
+
 TEST(a_given_worktree_must_be_one)
 {
     Yard *y = yard_new();
