@@ -3,6 +3,7 @@
 
 import json
 import socket
+import sqlite3
 
 from environment_api import ports
 from git_repository import Repository
@@ -103,3 +104,22 @@ def test_a_service_that_an_import_has_no_port_for_gets_one(thole):
     thole.run("env", "import", thole.file("state.json", json.dumps(state)))
     thole.run("env", "provision", "older-ports")
     assert ports(thole, "older-ports") == whole
+
+
+def test_one_more_than_there_are_blocks_is_refused_before_anything_is_made(thole):
+    repository = project(thole, SERVICES, runner={"deploy": "true"})
+    thole.run("env", "provision", "own")
+    thole.run("server", "stop")
+    with sqlite3.connect(thole.state / "thole.db") as database:
+        [(own,)] = database.execute("SELECT block FROM port_block").fetchall()
+        others = [block for block in range(BLOCKS) if block != own]
+        database.executemany("INSERT INTO port_block(project, name, block) VALUES(?, ?, ?)",
+                             [("/home/me/" + ("blog" if i < 30 else "shop-2") + "/thole.yaml", f"e{i}", block) for i, block in enumerate(others)])
+    refused = thole.run("env", "create", "one-more", code=3).err
+    assert "all 40 blocks of ports are taken: 30 of blog, 9 of shop-2, 1 of shop; delete an environment" in refused, refused
+    assert "one-more" not in repository.branches() and not list((thole.state / "worktrees").glob("*/one-more"))
+    assert "own" in thole.run("env", "list").out and "one-more" not in thole.run("env", "list").out
+    thole.run("env", "provision", "own")  # has one already
+    thole.run("env", "delete", "own")
+    thole.run("env", "provision", "one-more")
+    assert set(ports(thole, "one-more").values()) - {8088, 8099} <= set(range(FIRST + own * SIZE, FIRST + (own + 1) * SIZE))

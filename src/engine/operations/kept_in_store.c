@@ -7,6 +7,8 @@ static int open_entry(Operation *operation, Arena *arena, Opening *ret, Err *err
     EnvironmentLease lease = operation->lease;
     EnvironmentRead read = {.key = lease.key, .parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES};
     Err refused;
+    if (operation_check_blocks(operation, arena, err) < 0)
+        return -1;
     int r = store_environment_lease(store, &lease, arena, &ret->lease, &refused);
     if (r < 0 && refused.kind == ERR_CONFLICT) {
         ret->lease.token = 0;

@@ -221,6 +221,9 @@ void operation_drop_ports(Operation *operation);
 /* Before anything is begun that would start services. ERR_CONFLICT: a port that the config gives
  * them is that of another environment or session which runs. */
 MUST int operation_check_ports(const Operation *operation, Err *err);
+/* Likewise, on the worker of the store, of one that makes an environment. ERR_LIMIT: others have
+ * all blocks of ports, and whose they are. */
+MUST int operation_check_blocks(const Operation *operation, Arena *arena, Err *err);
 
 /* ---- operation_run.c: the command of a step ---- */
 void operation_run(Operation *operation);    /* is started */

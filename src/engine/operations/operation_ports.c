@@ -2,12 +2,14 @@
 /* The ports of an environment while it is worked on: from the moment they are drawn until its
  * session has them nobody else gets them. Of what the session starts strangers are kept off, too;
  * what hooks and compose listen on must be free for those. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/operations/operation.h"
 #include "engine/sessions/session.h"
+#include "plan/port_block.h"
 
 /* ---- held ---- */
 
@@ -133,4 +135,66 @@ int operation_check_ports(const Operation *operation, Err *err) {
         }
     }
     return 0;
+}
+
+/* ---- blocks ---- */
+
+enum { NAMED_PROJECTS = 4 };
+
+/* How many a project has. */
+typedef struct Share {
+    const char *project;
+    size_t n;
+} Share;
+
+static int by_size(const void *a, const void *b) {
+    const Share *x = a, *y = b;
+    return x->n != y->n ? (x->n < y->n) - (x->n > y->n) : strcmp(x->project, y->project);
+}
+
+static size_t share_out(const PortBlocksTaken *taken, Share *shares) {
+    size_t n = 0;
+    for (size_t i = 0; i < taken->n; i++) {
+        size_t k = 0;
+        while (k < n && strcmp(shares[k].project, taken->at[i].key.project) != 0)
+            k++;
+        if (k == n)
+            shares[n++] = (Share){.project = taken->at[i].key.project};
+        shares[k].n++;
+    }
+    qsort(shares, n, sizeof(*shares), by_size);
+    return n;
+}
+
+/* "28 of blog, 12 of shop": by the directories that they are in. */
+static const char *name_shares(const PortBlocksTaken *taken, Arena *arena) {
+    Share *shares = arena_alloc(arena, (taken->n + 1) * sizeof(*shares));
+    size_t n = share_out(taken, shares);
+    const char *text = "";
+    for (size_t i = 0; i < n && i < NAMED_PROJECTS; i++) {
+        AUTO_FREE char *dir = path_dir(shares[i].project);
+        text = arena_printf(arena, "%s%s%zu of %.24s", text, i ? ", " : "", shares[i].n,
+                            path_base(dir));
+    }
+    return n > NAMED_PROJECTS ? arena_printf(arena, "%s, …", text) : text;
+}
+
+int operation_check_blocks(const Operation *operation, Arena *arena, Err *err) {
+    const EnvironmentKey key = operation->lease.key;
+    OperationKind kind = operation->ask.kind;
+    PortBlocksTaken taken;
+    if (kind != OPERATION_CREATE && kind != OPERATION_PROVISION)
+        return 0;
+    if (store_port_blocks(operation->engine->options.store, arena, &taken, err) < 0)
+        return -1;
+    for (size_t i = 0; i < taken.n; i++)
+        if (strcmp(taken.at[i].key.project, key.project) == 0 &&
+            strcmp(taken.at[i].key.name, key.name) == 0)
+            return 0;
+    if (taken.n < PORT_BLOCKS)
+        return 0;
+    return err_set(err, ERR_LIMIT,
+                   "all %d blocks of ports are taken: %s; delete an environment that is not needed "
+                   "any more: `thole -C / env list` has all",
+                   PORT_BLOCKS, name_shares(&taken, arena));
 }

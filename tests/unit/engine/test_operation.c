@@ -68,6 +68,9 @@ static int s_release(Store *s, const EnvironmentLease *l, Err *err) {
 static int s_block(Store *s, const PortBlockClaim *claim, uint32_t *ret, Err *err) {
     return fails(s, err) ? -1 : store_port_block(inner(s), claim, ret, err);
 }
+static int s_blocks(Store *s, Arena *arena, PortBlocksTaken *ret, Err *err) {
+    return store_port_blocks(inner(s), arena, ret, err);
+}
 static int s_values(Store *s, const EnvironmentValues *values, Err *err) {
     return fails(s, err) ? -1 : store_environment_values(inner(s), values, err);
 }
@@ -83,6 +86,7 @@ static const EnvironmentStoreOps shaky_environments = {.list = s_list,
                                                        .renew = s_renew,
                                                        .release = s_release,
                                                        .port_block = s_block,
+                                                       .port_blocks = s_blocks,
                                                        .values = s_values};
 static const StoreOps shaky_ops = {.close = s_close, .environments = &shaky_environments};
 
