@@ -13,7 +13,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "cli/commands.h"
+#include "cli/completion_answer.h"
 #include "cli/completion_scripts.h"
 #include "cli/env.h"
 #include "cli/review.h"
@@ -23,39 +23,28 @@
 
 enum { PATIENCE_MS = 200 };
 
-typedef struct Answer {
-    Cli *cli;
-    const Command *command; /* NULL: none yet */
-    const Option *pending;  /* whose value the last word is; NULL: it is no value */
-    const char *word;       /* the last one, so far as it is written */
-    bool only_words;        /* behind -- */
-    size_t word_n;          /* words of the command before it, */
-    const char *words[2];   /* ... the first of them: a verb, and what it is about */
-} Answer;
-
 /* ---- candidates ---- */
 
-static void offer(const Answer *a, const char *text, const char *doc) {
+void answer_offer(const Answer *a, const char *text, const char *doc) {
     if (str_starts(text, a->word))
         printf("%s\t%s\n", text, doc);
 }
 
-/* "a|b|c" */
-static void offer_choices(const Answer *a, const char *choices, const char *before) {
+void answer_offer_choices(const Answer *a, const char *choices, const char *before) {
     for (const char *at = choices; *at;) {
         size_t n = strcspn(at, "|");
         AUTO_FREE char *text = xasprintf("%s%.*s", before, (int)n, at);
-        offer(a, text, "");
+        answer_offer(a, text, "");
         at += n + (at[n] == '|');
     }
 }
 
 static void offer_option(const Answer *a, const Option *option) {
     AUTO_FREE char *text = xasprintf("--%s", option->name);
-    offer(a, text, option->doc);
+    answer_offer(a, text, option->doc);
     if (option->letter && !str_starts(a->word, "--")) {
         char letter[] = {'-', option->letter, 0};
-        offer(a, letter, option->doc);
+        answer_offer(a, letter, option->doc);
     }
 }
 
@@ -80,7 +69,7 @@ static void offer_options(const Answer *a) {
 
 static void offer_commands(const Answer *a) {
     for (const Command *const *at = commands; *at; at++)
-        offer(a, (*at)->name, (*at)->doc);
+        answer_offer(a, (*at)->name, (*at)->doc);
 }
 
 /* ---- the project, as the server knows it ---- */
@@ -89,8 +78,8 @@ static void on_alarm(int number) {
     _exit(EXIT_DONE);
 }
 
-/* From now on nothing waits for longer; what was offered so far is out. */
-static void bound_patience(Cli *cli) {
+void answer_bound(const Answer *a) {
+    Cli *cli = a->cli;
     struct itimerval timer = {.it_value = {.tv_usec = PATIENCE_MS * 1000}};
     fflush(stdout);
     signal(SIGALRM, on_alarm);
@@ -112,20 +101,25 @@ static const Value *running(Answer *a) {
     return r < 0 ? NULL : value_get(list, "items");
 }
 
-/* The services of the file, as `thole config` would show them. */
-static const Value *services(Answer *a) {
+const Value *answer_config(const Answer *a) {
     Cli *cli = a->cli;
     const Value *review;
     Err err = {0};
+    if (cli_project(cli, NULL) < 0)
+        return NULL;
     if (review_request(cli, &review, &err) == 0)
-        return value_get(value_get(value_get(review, "status"), "config"), "services");
+        return value_get(value_get(review, "status"), "config");
     if (err.kind != ERR_UNAVAILABLE || server_review(cli->config_file, &cli->arena, &review) < 0)
         return NULL;
-    return value_get(review, "services");
+    return review;
+}
+
+static const Value *services(const Answer *a) {
+    return value_get(answer_config(a), "services");
 }
 
 static bool reach(Answer *a) {
-    bound_patience(a->cli);
+    answer_bound(a);
     return cli_project(a->cli, NULL) == 0;
 }
 
@@ -136,8 +130,8 @@ static void offer_target(const Answer *a, const char *target) {
     if (strcmp(resource, "tiltfile") == 0 || !str_starts(target, a->word))
         return;
     if (str_starts(a->word, resource))
-        offer(a, target, "target");
-    offer(a, resource, "service");
+        answer_offer(a, target, "target");
+    answer_offer(a, resource, "service");
 }
 
 static bool offer_running(Answer *a, const Value *sessions) {
@@ -158,14 +152,14 @@ static void offer_service(const Answer *a, const char *name, const Value *servic
     bool job = str_same(value_get_str(service, "type"), "job");
     bool built = value_get(service, "build") != NULL, runs = value_get(service, "command") != NULL;
     const char *doc = value_get_str(service, "description");
-    offer(a, name, doc ? doc : job ? "job" : runs ? "server" : "group");
+    answer_offer(a, name, doc ? doc : job ? "job" : runs ? "server" : "group");
     AUTO_FREE char *update = xasprintf("%s:update", name), *serve = xasprintf("%s:serve", name);
     if (!str_starts(a->word, name))
         return;
     if (built || (job && runs))
-        offer(a, update, "target");
+        answer_offer(a, update, "target");
     if (!job && runs)
-        offer(a, serve, "target");
+        answer_offer(a, serve, "target");
 }
 
 static void offer_names(Answer *a) {
@@ -185,7 +179,7 @@ static void offer_labels(Answer *a) {
         for (size_t k = 0; value_is(labels, VALUE_MAP) && k < labels->map.n; k++) {
             const char *value = value_str(labels->map.at[k].value);
             AUTO_FREE char *pair = xasprintf("%s=%s", labels->map.at[k].key, value ? value : "");
-            offer(a, value && *value ? pair : labels->map.at[k].key, all->map.at[i].key);
+            answer_offer(a, value && *value ? pair : labels->map.at[k].key, all->map.at[i].key);
         }
     }
 }
@@ -196,7 +190,7 @@ static void offer_sessions(Answer *a) {
         const char *slug = value_get_str(value_get(value_at(sessions, i), "metadata"), "name");
         const char *name = value_get_str(value_get(value_at(sessions, i), "status"), "session");
         if (name)
-            offer(a, name, slug);
+            answer_offer(a, name, slug);
     }
 }
 
@@ -207,22 +201,22 @@ static void offer_tasks(Answer *a) {
     bool living = strcmp(a->words[0], "cancel") == 0 || strcmp(a->words[0], "wait") == 0;
     WorkflowRows rows;
     Err err;
-    bound_patience(a->cli);
+    answer_bound(a);
     if (workflow_rows(a->cli, WORKFLOWS, &rows, &err) < 0)
         return;
     for (size_t i = 0; i < rows.n; i++)
         if (!living || !rows.at[i].over)
-            offer(a, rows.at[i].task, rows.at[i].state);
+            answer_offer(a, rows.at[i].task, rows.at[i].state);
 }
 
 static void offer_steps(Answer *a) {
     Err err;
-    bound_patience(a->cli);
+    answer_bound(a);
     const Value *workflow = workflow_whole(a->cli, a->words[1], &err);
     const Value *steps = value_get(value_get(workflow, "status"), "steps");
     for (size_t i = 0; i < value_count(steps); i++)
-        offer(a, value_get_str(value_at(steps, i), "name"),
-              value_get_str(value_at(steps, i), "state"));
+        answer_offer(a, value_get_str(value_at(steps, i), "name"),
+                     value_get_str(value_at(steps, i), "state"));
 }
 
 static void offer_workflows(Answer *a) {
@@ -233,73 +227,6 @@ static void offer_workflows(Answer *a) {
         offer_tasks(a);
     else if (a->word_n > 1 && (strcmp(verb, "logs") == 0 || strcmp(verb, "events") == 0))
         offer_steps(a);
-}
-
-/* ---- environments ---- */
-
-static void offer_environment_names(const Answer *a) {
-    const Value *items;
-    Err err;
-    if (env_items(a->cli, &items, &err) < 0)
-        return;
-    for (size_t i = 0; i < value_count(items); i++)
-        offer(a, env_text(value_get(value_at(items, i), "spec"), "name"),
-              env_text(value_get(value_at(items, i), "status"), "phase"));
-}
-
-/* Of the one that is named; NULL: of the one we are in. */
-static void offer_environment_steps(const Answer *a, const char *name) {
-    EnvTarget env;
-    const Value *reply;
-    Err err;
-    if (env_find(a->cli, name, &env, &err) < 0 || env_look(a->cli, &env, "steps", &reply, &err) < 0)
-        return;
-    const Value *steps = value_get(reply, "steps");
-    for (size_t i = 0; i < value_count(steps); i++)
-        offer(a, env_text(value_at(steps, i), "name"), env_text(value_at(steps, i), "status"));
-}
-
-/* What is provisioned: `provisioner.services` of the file. */
-static void offer_provisioned(Answer *a) {
-    const Value *review;
-    Err err = {0};
-    if (cli_project(a->cli, NULL) < 0 || review_request(a->cli, &review, &err) < 0)
-        return;
-    const Value *config = value_get(value_get(review, "status"), "config");
-    const Value *all = value_get(value_get(config, "provisioner"), "services");
-    for (size_t i = 0; value_is(all, VALUE_MAP) && i < all->map.n; i++)
-        offer(a, all->map.at[i].key, "provisioned");
-}
-
-static void offer_hook(Answer *a) {
-    if (a->word_n == 1)
-        offer_provisioned(a);
-    else if (a->word_n == 2)
-        offer_choices(a, "init|seed|reset|destroy", "");
-    else
-        offer_environment_names(a);
-}
-
-static void offer_environments(Answer *a) {
-    const char *verb = a->words[0];
-    bool steps = option_is_choice("step|invalidate|logs", verb);
-    if (strcmp(verb, "import") == 0) {
-        puts(":files");
-        return;
-    }
-    if (strcmp(verb, "store") == 0 && a->word_n == 1) {
-        offer_choices(a, "set|get|list|unset", "");
-        return;
-    }
-    if (option_is_choice("create|list|gc|export|run", verb))
-        return;
-    bound_patience(a->cli);
-    if (strcmp(verb, "hook") == 0)
-        offer_hook(a);
-    else if (a->word_n == 1 || strcmp(verb, "store") == 0)
-        offer_environment_names(a);
-    if (steps && a->word_n <= 2)
-        offer_environment_steps(a, a->word_n == 2 ? a->words[1] : NULL);
 }
 
 /* ---- the line so far ---- */
@@ -376,7 +303,9 @@ static void answer_value(Answer *a, const Option *option, const char *before) {
     if (strcmp(option->name, "output") == 0 && a->command)
         choices = outputs_of(a);
     if (choices)
-        offer_choices(a, choices, before);
+        answer_offer_choices(a, choices, before);
+    else if (a->command == &command_env && answer_env_value(a, option, before))
+        return;
     else if (*before)
         return;
     else if (option->arg && strcmp(option->arg, "FILE") == 0)
@@ -394,11 +323,11 @@ static void answer_word(Answer *a) {
     if (command == &command_help)
         offer_commands(a);
     else if (command->words && a->word_n == 0)
-        offer_choices(a, command->words, "");
+        answer_offer_choices(a, command->words, "");
     else if (command == &command_workflow)
         offer_workflows(a);
     else if (command == &command_env)
-        offer_environments(a);
+        answer_env_word(a);
     else if (!command->words && !command->no_names)
         offer_names(a);
 }
