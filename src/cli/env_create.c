@@ -139,6 +139,7 @@ static int show_plan(Cli *cli, const char *body, Err *err) {
                        err);
     if (r < 0) {
         report_print(cli, reply);
+        report_take_cause(reply, err);
         return -1;
     }
     if (env_as_json(cli))

@@ -76,6 +76,7 @@ static int ask(Cli *cli, const EnvRequest *request, const Value **ret, Err *err)
             return 0;
         if (err->kind != ERR_UNAVAILABLE || *ret || tries == TRIES_MOST) {
             report_print(cli, *ret);
+            report_take_cause(*ret, err);
             return -1;
         }
         if ((*ret = begun_since(cli, request, since_us)))

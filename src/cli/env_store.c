@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "cli/env_view.h"
+#include "cli/report_print.h"
 #include "data/json.h"
 
 /* The words behind the verb, without the NAME that stands before or behind them. */
@@ -52,8 +53,11 @@ static int place_among_keys(const StoreAsk *store) {
 static int change(StoreAsk *store, Buf *body, Err *err) {
     const Value *reply;
     AUTO_FREE char *path = env_below(&store->env, "values");
-    return client_ask(&store->cli->client, "PATCH", path, buf_cstr(body), &store->cli->arena,
-                      &reply, err);
+    int r = client_ask(&store->cli->client, "PATCH", path, buf_cstr(body), &store->cli->arena,
+                       &reply, err);
+    if (r < 0)
+        report_take_cause(reply, err);
+    return r;
 }
 
 /* ---- looking ---- */
@@ -177,6 +181,29 @@ static int get(Cli *cli, const EnvOptions *ask, Err *err) {
     return EXIT_DONE;
 }
 
+/* Is it a line of the value? */
+static bool has_line(const char *value, const char *line) {
+    size_t n = strlen(line);
+    for (const char *at = value; at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+        if (strncmp(at, line, n) == 0 && (!at[n] || at[n] == '\n'))
+            return true;
+    return false;
+}
+
+/* As a hook would print it: K=V, or, over several lines, K<<END. */
+static void print_value(const char *key, const char *value) {
+    AUTO_FREE char *end = xstrdup("END");
+    if (!strchr(value, '\n')) {
+        printf("%s=%s\n", key, value);
+        return;
+    }
+    for (int i = 2; has_line(value, end); i++) {
+        free(end);
+        end = xasprintf("END%d", i);
+    }
+    printf("%s<<%s\n%s\n%s\n", key, end, value, end);
+}
+
 static int list(Cli *cli, const EnvOptions *ask, Err *err) {
     StoreAsk store = words_of(cli);
     const Value *values;
@@ -190,7 +217,7 @@ static int list(Cli *cli, const EnvOptions *ask, Err *err) {
         return EXIT_DONE;
     }
     for (size_t i = 0; value_is(values, VALUE_MAP) && i < values->map.n; i++)
-        printf("%s=%s\n", values->map.at[i].key, env_text(values, values->map.at[i].key));
+        print_value(values->map.at[i].key, env_text(values, values->map.at[i].key));
     return EXIT_DONE;
 }
 

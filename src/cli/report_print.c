@@ -69,3 +69,10 @@ void report_print_review(const Cli *cli, const Value *status) {
     print_list(cli, value_get(status, "problems"), "");
     print_list(cli, value_get(status, "warnings"), "warning: ");
 }
+
+void report_take_cause(const Value *reply, Err *err) {
+    const Value *details = value_get(reply, "details");
+    const char *cause = value_get_str(value_at(value_get(details, "causes"), 0), "message");
+    if (cause && !value_get(details, "problems"))
+        err_set(err, err->kind, "%s", cause);
+}

@@ -8,5 +8,9 @@
 /* The problems in the details of a Status; NULL, or without any: nothing is said. */
 void report_print(const Cli *cli, const Value *reply);
 
+/* A Status says first whose field is wrong; people want to know what is wrong with what they wrote.
+ * Nothing is changed where its problems are printed. */
+void report_take_cause(const Value *reply, Err *err);
+
 /* The problems and warnings in the status of a ConfigReview. */
 void report_print_review(const Cli *cli, const Value *status);

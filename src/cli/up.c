@@ -142,15 +142,6 @@ static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) 
     return 0;
 }
 
-/* A Status says first whose field is wrong; people want to know what is wrong with what they
- * wrote. */
-static void take_cause(const Value *reply, Err *err) {
-    const Value *details = value_get(reply, "details");
-    const char *cause = value_get_str(value_at(value_get(details, "causes"), 0), "message");
-    if (cause && !value_get(details, "problems"))
-        err_set(err, err->kind, "%s", cause);
-}
-
 /* Creates the session or joins it. */
 static int begin(Cli *cli, UpAsk *ask, Begun *ret, Err *err) {
     const Value *reply;
@@ -167,7 +158,7 @@ static int begin(Cli *cli, UpAsk *ask, Begun *ret, Err *err) {
     if (err->kind == ERR_CONFLICT && existing(reply) && existing(reply)[0] && !leaving)
         return join(cli, ask, reply, ret, err);
     report_print(cli, reply);
-    take_cause(reply, err);
+    report_take_cause(reply, err);
     return -1;
 }
 
@@ -317,7 +308,7 @@ static int preview(Cli *cli, const UpOptions *options, Err *err) {
     if (client_ask(&cli->client, "POST", TILT_API "/sessions?dryRun=All", body, &cli->arena, &reply,
                    err) < 0) {
         report_print(cli, reply);
-        take_cause(reply, err);
+        report_take_cause(reply, err);
         return -1;
     }
     if (strcmp(cli_output(cli), "table") == 0)

@@ -491,6 +491,10 @@ def test_store(shop):
     assert shop.run("env", "store", "get", "feat-x", "A").out == "3\n"
     assert shop.run("env", "store", "list", "feat-x", "--reveal").out == "A=3\nB=two words\n"
     assert "two words" not in shop.run("env", "store", "list", "feat-x").out
+    shop.run("env", "store", "set", "feat-x", "B=two\nEND\nlines")
+    assert shop.run("env", "store", "list", "feat-x", "--reveal").out == "A=3\nB<<END2\ntwo\nEND\nlines\nEND2\n"
+    refused = shop.run("env", "store", "set", "feat-x", "A B=c", code=2).err
+    assert refused.startswith('thole: "A B" is no name of a key-value: it is of letters, digits'), refused
     shop.run("env", "store", "unset", "A", cwd=tree_of(shop))
     assert 'feat-x has no value "A"; `thole env store set feat-x A=…` sets it' in shop.run("env", "store", "get", "feat-x", "A", code=2).err
 
@@ -581,3 +585,14 @@ def test_names_and_steps_are_completed(shop):
     assert answer("env", "hook", "") == ["db"] and answer("env", "hook", "db", "re") == ["reset"]
     assert answer("env", "store", "") == ["set", "get", "list", "unset"]
     assert "--ttl" in answer("env", "create", "--t") and "--ttl" not in answer("env", "show", "--t")
+    assert answer("env", "create", "f") == ["feat-x"]
+    assert answer("env", "create", "feat-x", "--from", "gen") == ["generate_env"] == answer("env", "refresh", "feat-x", "--only", "gen")
+    assert answer("env", "refresh", "feat-x", "--only", "seed_db,gen") == ["seed_db,generate_env"]
+    assert answer("env", "refresh", "feat-x", "--from=seed") == ["--from=seed_db"]
+    assert answer("-C", tree_of(shop), "env", "invalidate", "gen") == ["generate_env"]
+    for mode in ("preview", "staging"):
+        shop.file(f"thole.{mode}.yaml", "{}")
+    assert answer("env", "create", "y", "-m", "") == ["preview", "staging"] and answer("env", "create", "y", "--mode=p") == ["--mode=preview"]
+    shop.run("env", "delete", "feat-x"), shop.run("server", "stop", "--all")
+    assert answer("env", "hook", "") == ["db"] and not (shop.runtime / "server.sock").exists()
+    shop.run("env", "list")  # a server for what clears up

@@ -136,6 +136,7 @@ def test_a_damaged_store_is_named_and_left_as_it_is(thole, plain):
     for words in (("list",), ("create", "e1"), ("create", "e2"), ("delete", "e1")):
         refused = project.run(*words, code=None)
         assert refused.code not in (0, None) and f"{store} is damaged" in refused.err and "left as it is" in refused.err, refused
+        assert "the environments in it are not known any more" in refused.err, refused
     assert store.read_bytes() == damaged and "e2" not in project.git.branches()
     store.write_bytes(sound)
     project.check_created("e1")

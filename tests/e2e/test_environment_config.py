@@ -21,6 +21,13 @@ def test_up_reads_the_env_file_and_sees_it_change(thole):
     refused = thole.run("up", "-d", code=2)
     assert "services.api.env.URL: {{provisioner.db.URL}}: only an environment has this" in refused.err
     assert "make one with `thole env create NAME`, or set URL in .env.local" in refused.err
+    assert refused.err.splitlines()[-1].endswith("thole.yaml is not valid")  # the compose file is broken, too
+    thole.file("compose.yaml", "services: {redis: {ports: ['${P:-1}:1']}}\n")
+    for words in (["up", "-d"], ["up", "--dry-run"]):
+        assert thole.run(*words, code=2).err.splitlines()[-1] == \
+            f"thole: {thole.project}/thole.yaml runs in an environment alone: `thole env create NAME` makes one"
+    assert "is valid" in thole.run("vet").out
+    thole.file("compose.yaml", "services: [broken\n")
     env = thole.file(".env.local", "URL='pg://$x'\n")
     thole.run("up", "-d", "--wait")
     wait_until(lambda: "api:serve | url=pg://$x over=file" in thole.run("logs", "api").lines)

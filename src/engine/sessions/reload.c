@@ -19,9 +19,9 @@
 /* ---- reading ---- */
 
 /* The slug is given once: a project that gets another name keeps its session. */
-static const Config *read_file(const Session *session, Arena *arena, Report *report) {
+static const Config *read_file(const Session *session, Arena *arena, Report *report, Err *err) {
     ConfigAsk ask = session_config_ask(session);
-    const Config *read = config_load(&ask, arena, report);
+    const Config *read = session_read_config(&ask, arena, report, err);
     if (!read)
         return NULL;
     Config *config = arena_dup(arena, read, sizeof(*config));
@@ -33,9 +33,7 @@ static const Config *read_file(const Session *session, Arena *arena, Report *rep
 static Generation *read_generation(const Session *session, Report *report, Err *err) {
     Arena arena;
     arena_init(&arena);
-    const Config *config = read_file(session, &arena, report);
-    if (!config)
-        err_set(err, ERR_INVALID, "%s is not valid", session->config->file);
+    const Config *config = read_file(session, &arena, report, err);
     Generation *next = NULL;
     if (config && step_check_secrets(config, &session->client.env, err) == 0)
         next = generation_new(config, &arena);
@@ -299,17 +297,12 @@ static void preview_followers(const Session *session, const Graph *next, Arena *
 
 /* Of a file without a session. */
 static Generation *read_first(const SessionAsk *ask, Report *report, Err *err) {
-    const EnvironmentEntry *environment = ask->environment;
+    const ConfigAsk config_ask = session_config_first(ask);
     Arena arena;
     arena_init(&arena);
-    const Config *config = config_load(&(ConfigAsk){.file = ask->file,
-                                                    .client = &ask->client->env,
-                                                    .mode = environment ? environment->mode : NULL,
-                                                    .entry = environment},
-                                       &arena, report);
+    const Config *config = session_read_config(&config_ask, &arena, report, err);
     if (config)
         return generation_new(config, &arena);
-    err_set(err, ERR_INVALID, "%s is not valid", ask->file);
     arena_deinit(&arena);
     return NULL;
 }

@@ -200,15 +200,10 @@ Session *session_create(Engine *engine, const SessionAsk *ask, Report *report, E
     Arena arena;
     arena_init(&arena);
     int64_t started_us = loop_wall_us(engine->loop);
-    const EnvironmentEntry *environment = ask->environment;
-    const Config *config = config_load(&(ConfigAsk){.file = ask->file,
-                                                    .client = &ask->client->env,
-                                                    .mode = environment ? environment->mode : NULL,
-                                                    .entry = environment},
-                                       &arena, report);
+    const ConfigAsk config_ask = session_config_first(ask);
+    const Config *config = session_read_config(&config_ask, &arena, report, err);
     if (!config) {
         arena_deinit(&arena);
-        err_set(err, ERR_INVALID, "%s is not valid", ask->file);
         return NULL;
     }
     const char *slug =

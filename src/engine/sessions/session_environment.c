@@ -19,6 +19,39 @@ ConfigAsk session_config_ask(const Session *session) {
                        .entry = entry};
 }
 
+ConfigAsk session_config_first(const SessionAsk *ask) {
+    const EnvironmentEntry *entry = ask->environment;
+    return (ConfigAsk){.file = ask->file,
+                       .client = &ask->client->env,
+                       .mode = entry ? entry->mode : NULL,
+                       .entry = entry};
+}
+
+/* What `thole vet` takes for valid is not called otherwise here. */
+static bool needs_environment(const ConfigAsk *ask) {
+    ConfigAsk alone = *ask;
+    Arena arena;
+    Report report;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    alone.environment = true;
+    bool valid = !ask->entry && config_load(&alone, &arena, &report);
+    arena_deinit(&arena);
+    return valid;
+}
+
+const Config *session_read_config(const ConfigAsk *ask, Arena *arena, Report *report, Err *err) {
+    const Config *config = config_load(ask, arena, report);
+    if (config)
+        return config;
+    if (needs_environment(ask))
+        err_set(err, ERR_INVALID,
+                "%s runs in an environment alone: `thole env create NAME` makes one", ask->file);
+    else
+        err_set(err, ERR_INVALID, "%s is not valid", ask->file);
+    return NULL;
+}
+
 static const EnvironmentEntry *decode(const Session *session, const char *text, size_t size,
                                       Arena *arena, Err *err) {
     EnvironmentEntry *entry = arena_alloc(arena, sizeof(*entry));

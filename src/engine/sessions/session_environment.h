@@ -6,8 +6,11 @@
 
 #include "engine/sessions/session.h"
 
-/* What a session's file is read for. */
+/* What a session's file is read for: one that there is, or that is asked for. */
 ConfigAsk session_config_ask(const Session *session);
+ConfigAsk session_config_first(const SessionAsk *ask);
+/* Reads it. NULL: err, and `report` has what is wrong. */
+const Config *session_read_config(const ConfigAsk *ask, Arena *arena, Report *report, Err *err);
 /* From now on; copied, and written down. NULL: it lies in none. */
 MUST int session_set_environment(Session *session, const EnvironmentEntry *entry, Err *err);
 /* As an earlier server has written it. */

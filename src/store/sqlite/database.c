@@ -51,8 +51,8 @@ static int say_system(Database *d, int code, Err *err) {
 int database_damaged(const Database *d, const char *what, Err *err) {
     return err_set(
         err, ERR_UNAVAILABLE,
-        "%s is damaged (%.150s) and was left as it is; put a sound copy in its place, or "
-        "move it away and begin with an empty one",
+        "%s is damaged (%.150s) and was left as it is; put a sound copy in its place, or move it "
+        "away: the environments in it are not known any more then",
         d->path, what);
 }
 
