@@ -112,6 +112,23 @@ def test_a_reset_gives_new_outputs_and_what_uses_them_follows(shop):
     assert again(shop, "create", "e1")[0] == []
 
 
+@pytest.mark.parametrize("action", ["init", "seed"])
+def test_what_init_and_seed_say_by_hand_is_not_kept(shop, action):
+    words = config()
+    words["provisioner"]["services"]["db"].update({name: says(name, "echo URL=db://$$") for name in ("init", "seed")})
+    shop.configure(words)
+    shop.run("create", "e1")
+    before, made = shop.entry("e1"), shop.steps("e1")
+    shop.forget()
+    shop.run("hook", "db", action, "e1")
+    assert shop.ran("e1") == [action]
+    now, steps = shop.entry("e1"), shop.steps("e1")
+    steps.pop(f"core_{action}_db")
+    assert now["provisionerOutputs"] == before["provisionerOutputs"] and before["provisionerOutputs"]["db"]["URL"].startswith("db://")
+    assert steps == made and {name: now["steps"][name] for name in made} == before["steps"]
+    assert again(shop, "create", "e1")[0] == []
+
+
 def test_a_hook_that_is_asked_for_and_fails_leaves_the_environment_as_it_was(shop):
     words = config()
     words["provisioner"]["services"]["db"]["reset"] = says("core_reset_db", code=3)

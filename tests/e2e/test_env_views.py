@@ -228,6 +228,20 @@ def test_lists_of_a_project_and_of_a_place(shop):
     assert made["metadata"]["name"] in shop.thole.run("env", "show", cwd=tree / "web").out
 
 
+def test_of_worktrees_that_lie_in_each_other_the_innermost_is_meant(shop):
+    shop.create()
+    outer = shop.worktree()
+    for name in ("a", "z"):  # before it and behind it, in whatever order they are kept
+        shop.create(name, "--path", str(outer / "inside" / name))
+    for name in ("a", "z"):
+        inner = shop.worktree(name)
+        assert set(shop.objects(at=inner / "web")) == {name}
+        assert set(shop.objects(project=inner / "thole.yaml")) == {"a", "feat-x", "z"}
+        port = shop.object(name)["status"]["ports"]["web"]
+        assert f"PORT={port}" in shop.thole.run("env", "env", "web", cwd=inner).lines
+    assert set(shop.objects(at=outer / "inside")) == {"feat-x"}
+
+
 def test_infrastructure_where_there_is_none(shop):
     shop.create()
     assert shop.look("infrastructure") == {"running": False, "services": []}
