@@ -5,7 +5,8 @@
 #include "cli/log_print.h"
 #include "spec/routes.h"
 
-#define ENVIRONMENTS THOLE_API "/environments"
+#define ENVIRONMENTS      THOLE_API "/environments"
+#define ENVIRONMENT_STATE THOLE_API "/environmentstate"
 
 typedef struct EnvOptions {
     const char *mode, *branch, *base, *path, *worktree, *from, *only, *manifest;
@@ -73,3 +74,8 @@ MUST int env_items(Cli *cli, const Value **ret, Err *err);
 void env_tell_gone(Cli *cli);
 /* `?project=FILE` of the project at hand. */
 MUST int env_project_param(Cli *cli, Buf *path, Err *err);
+/* As cli_project; where there is none, and none was asked for, config_file stays NULL: all projects
+ * are meant. */
+MUST int env_project_if_any(Cli *cli, Err *err);
+/* The state of all environments of the project, as previewctl's JSON has it. */
+MUST int env_state(Cli *cli, bool audit, bool reveal, const Value **ret, Err *err);

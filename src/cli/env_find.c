@@ -59,12 +59,20 @@ int env_project_param(Cli *cli, Buf *path, Err *err) {
     return 0;
 }
 
+int env_project_if_any(Cli *cli, Err *err) {
+    Err why;
+    if (cli_project(cli, &why) == 0 || (!cli->file && why.kind == ERR_NOT_FOUND))
+        return 0;
+    *err = why;
+    return -1;
+}
+
 static int ask_items(Cli *cli, const char *name, const char *value, const Value **ret, Err *err) {
     const Value *list;
     Buf path;
     buf_init(&path, CLI_PATH_BYTES);
     buf_puts(&path, ENVIRONMENTS);
-    if (name)
+    if (value)
         client_param(&path, name, value);
     int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &list, err);
     buf_deinit(&path);
@@ -73,14 +81,24 @@ static int ask_items(Cli *cli, const char *name, const char *value, const Value 
 }
 
 int env_items(Cli *cli, const Value **ret, Err *err) {
-    Err why;
-    if (cli_project(cli, &why) == 0)
-        return ask_items(cli, "project", cli->config_file, ret, err);
-    if (cli->file || why.kind != ERR_NOT_FOUND) {
-        *err = why;
+    if (env_project_if_any(cli, err) < 0)
         return -1;
-    }
-    return ask_items(cli, NULL, NULL, ret, err);
+    return ask_items(cli, "project", cli->config_file, ret, err);
+}
+
+int env_state(Cli *cli, bool audit, bool reveal, const Value **ret, Err *err) {
+    Buf path;
+    buf_init(&path, CLI_PATH_BYTES);
+    buf_puts(&path, ENVIRONMENT_STATE);
+    int r = env_project_param(cli, &path, err);
+    if (audit)
+        client_param(&path, "audit", "true");
+    if (reveal)
+        client_param(&path, "reveal", "true");
+    if (r == 0)
+        r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, ret, err);
+    buf_deinit(&path);
+    return r;
 }
 
 /* ---- by its name ---- */

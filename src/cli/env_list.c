@@ -14,34 +14,10 @@
 
 /* ---- list ---- */
 
-static int path_of_list(Cli *cli, const char *route, Buf *path, Err *err) {
-    Err why;
-    buf_puts(path, route);
-    if (cli_project(cli, &why) == 0) {
-        client_param(path, "project", cli->config_file);
-        return 0;
-    }
-    if (!cli->file && why.kind == ERR_NOT_FOUND)
-        return 0;
-    *err = why;
-    return -1;
-}
-
 /* previewctl's EnvironmentEntry of each. */
 static int list_json(Cli *cli, const EnvOptions *ask, Err *err) {
     const Value *state;
-    Buf path;
-    buf_init(&path, CLI_PATH_BYTES);
-    buf_puts(&path, THOLE_API "/environmentstate");
-    int r = env_project_param(cli, &path, err);
-    if (ask->audit)
-        client_param(&path, "audit", "true");
-    if (ask->reveal)
-        client_param(&path, "reveal", "true");
-    if (r == 0)
-        r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &state, err);
-    buf_deinit(&path);
-    if (r < 0)
+    if (env_state(cli, ask->audit, ask->reveal, &state, err) < 0)
         return -1;
     const Value *all = value_get(state, "environments");
     Value *list = value_new(&cli->arena, VALUE_LIST);
@@ -112,11 +88,14 @@ int env_list(Cli *cli, const EnvOptions *ask, Err *err) {
         return err_set(err, ERR_INVALID,
                        "the audit logs are shown with --json; `thole env steps NAME --audit` shows "
                        "one");
+    if (env_project_if_any(cli, err) < 0)
+        return -1;
     buf_init(&path, CLI_PATH_BYTES);
-    int r = path_of_list(cli, ENVIRONMENTS, &path, err);
+    buf_puts(&path, ENVIRONMENTS);
+    if (cli->config_file)
+        client_param(&path, "project", cli->config_file);
     client_param(&path, "includeObject", "None"); /* rows alone: a third of the bytes */
-    if (r == 0)
-        r = client_table(&cli->client, buf_cstr(&path), &cli->arena, &table, err);
+    int r = client_table(&cli->client, buf_cstr(&path), &cli->arena, &table, err);
     buf_deinit(&path);
     if (r < 0)
         return -1;

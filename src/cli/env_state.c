@@ -10,21 +10,10 @@
 #include "cli/report_print.h"
 #include "data/json.h"
 
-#define STATE THOLE_API "/environmentstate"
-
 /* All of it, or it could not come back: also what is secret. */
 int env_export(Cli *cli, const EnvOptions *ask, Err *err) {
     const Value *state;
-    Buf path;
-    buf_init(&path, CLI_PATH_BYTES);
-    buf_puts(&path, STATE);
-    int r = env_project_param(cli, &path, err);
-    client_param(&path, "audit", "true");
-    client_param(&path, "reveal", "true");
-    if (r == 0)
-        r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &state, err);
-    buf_deinit(&path);
-    if (r < 0)
+    if (env_state(cli, true, true, &state, err) < 0)
         return -1;
     cli->json = true;
     cli_print(cli, state);
@@ -64,9 +53,9 @@ int env_import(Cli *cli, const EnvOptions *ask, Err *err) {
     json_key(&out, "state");
     json_raw(&out, text, size);
     json_object_end(&out);
-    r = body.failed
-            ? err_set(err, ERR_LIMIT, "%s has more than %d bytes", file, MAX_REQUEST_BYTES)
-            : client_ask(&cli->client, "POST", STATE, buf_cstr(&body), &cli->arena, &reply, err);
+    r = body.failed ? err_set(err, ERR_LIMIT, "%s has more than %d bytes", file, MAX_REQUEST_BYTES)
+                    : client_ask(&cli->client, "POST", ENVIRONMENT_STATE, buf_cstr(&body),
+                                 &cli->arena, &reply, err);
     buf_deinit(&body);
     if (r < 0)
         return -1;

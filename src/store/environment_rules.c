@@ -50,12 +50,22 @@ Value *project_unknown(const Value *old, const Value *more, Arena *arena) {
     return both;
 }
 
+EnvironmentWrite environment_write_whole(const char *project, const EnvironmentEntry *entry) {
+    return (EnvironmentWrite){.key = {project, entry->name},
+                              .entry = entry,
+                              .steps = entry->steps.at,
+                              .step_n = entry->steps.n,
+                              .audit = entry->audit.at,
+                              .audit_n = entry->audit.n,
+                              .values = &entry->values};
+}
+
 int environment_check_version(const EnvironmentWrite *write, int64_t version, Err *err) {
     const char *name = write->key.name;
     if (write->version == version)
         return 0;
     if (write->version == 0)
-        return err_set(err, ERR_CONFLICT, "environment '%s' is there already", name);
+        return environment_is_there(write->key, err);
     if (version == 0)
         return err_set(err, ERR_CONFLICT, "environment '%s' was removed meanwhile", name);
     return err_set(err, ERR_CONFLICT,

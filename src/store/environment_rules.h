@@ -18,5 +18,9 @@ int port_blocks_full(uint32_t n, Err *err);
 /* The members of both, either of which may be NULL; those of `more` win. Lives in `arena`. */
 Value *project_unknown(const Value *old, const Value *more, Arena *arena);
 
+/* That puts all of `entry`, its steps, audit log and key-values too, where nothing is yet. Points
+ * into both. */
+EnvironmentWrite environment_write_whole(const char *project, const EnvironmentEntry *entry);
+
 /* `version`: that it has; 0: it is not there. */
 MUST int environment_check_version(const EnvironmentWrite *write, int64_t version, Err *err);

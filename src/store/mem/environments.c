@@ -176,20 +176,12 @@ int mem_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
             return environment_is_there(key, err);
     }
     for (size_t i = 0; i < add->n; i++) {
-        const EnvironmentEntry *entry = &add->at[i];
-        EnvironmentKey key = {add->project, entry->name};
-        const EnvironmentWrite write = {.key = key,
-                                        .entry = entry,
-                                        .steps = entry->steps.at,
-                                        .step_n = entry->steps.n,
-                                        .audit = entry->audit.at,
-                                        .audit_n = entry->audit.n,
-                                        .values = &entry->values};
+        const EnvironmentWrite write = environment_write_whole(add->project, &add->at[i]);
         int64_t version;
         if (mem_environment_write(store, &write, &version, err) < 0)
             return -1;
         if (add->blocks && add->blocks[i] >= 0)
-            mem_port_block_take(m, key, (uint32_t)add->blocks[i]);
+            mem_port_block_take(m, write.key, (uint32_t)add->blocks[i]);
     }
     if (add->unknown)
         set_unknown(m, add);

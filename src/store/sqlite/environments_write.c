@@ -211,22 +211,6 @@ int sqlite_environment_write(Store *store, const EnvironmentWrite *write, int64_
 
 /* ---- whole ones ---- */
 
-static int put_whole(Database *d, EnvironmentKey key, const EnvironmentEntry *entry, Change *c,
-                     Err *err) {
-    const EnvironmentWrite write = {.key = key,
-                                    .entry = entry,
-                                    .steps = entry->steps.at,
-                                    .step_n = entry->steps.n,
-                                    .audit = entry->audit.at,
-                                    .audit_n = entry->audit.n,
-                                    .values = &entry->values};
-    if (sqlite_row(d, key, &c->row, err) < 0)
-        return -1;
-    if (c->row.there)
-        return environment_is_there(key, err);
-    return put_all(d, &write, c, err);
-}
-
 static int put_unknown(Database *d, const EnvironmentAdd *add, Arena *arena, Err *err) {
     static const char sql[] = "REPLACE INTO project(project, unknown) VALUES(?, ?)";
     const Value *old;
@@ -251,10 +235,10 @@ int sqlite_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
     arena_init(&c.arena);
     int r = put_unknown(d, add, &c.arena, err);
     for (size_t i = 0; r == 0 && i < add->n; i++) {
-        EnvironmentKey key = {add->project, add->at[i].name};
-        r = put_whole(d, key, &add->at[i], &c, err);
+        const EnvironmentWrite write = environment_write_whole(add->project, &add->at[i]);
+        r = put_all(d, &write, &c, err);
         if (r == 0 && add->blocks && add->blocks[i] >= 0)
-            r = sqlite_port_block_take(d, key, (uint32_t)add->blocks[i], err);
+            r = sqlite_port_block_take(d, write.key, (uint32_t)add->blocks[i], err);
     }
     r = database_end(d, r, err);
     arena_deinit(&c.arena);
