@@ -92,6 +92,7 @@ Engine *engine_new(const EngineOptions *options) {
     engine->backend = options->backend;
     engine->pool = backend_pool_new(options->loop, options->kinds, options->kind_n);
     engine->state_dir = xstrdup(options->state_dir);
+    engine->owner = xstrdup(options->owner ? options->owner : "");
     engine->objects = objects_new(options->loop);
     engine->http = options->scripted ? NULL : http_client_new(options->loop);
     engine->worker = options->scripted ? NULL : worker_new(options->loop, 1);
@@ -143,6 +144,7 @@ Engine *engine_free(Engine *engine) {
     engine->http = http_client_free(engine->http);
     objects_free(engine->objects);
     free(engine->state_dir);
+    free(engine->owner);
     free(engine);
     return NULL;
 }

@@ -17,7 +17,8 @@ typedef struct Store Store;
 typedef struct EngineOptions {
     Loop *loop;
     const char *state_dir;
-    Backend *backend; /* where sessions' steps run */
+    const char *owner; /* its id: that of every server it ever has; NULL: of tests */
+    Backend *backend;  /* where sessions' steps run */
     /* Where workflows may run: of "auto" it is the first one that is available. Lent. */
     const BackendKind *kinds;
     size_t kind_n;

@@ -30,7 +30,7 @@ typedef struct HttpClient HttpClient;
 struct Engine {
     EngineOptions options;
     Loop *loop;
-    char *state_dir;
+    char *state_dir, *owner;
     Backend *backend;
     BackendPool *pool; /* where workflows run */
     List sweeps;       /* Sweep.link: backends that are looked through */

@@ -94,6 +94,12 @@ int64_t loop_boot_ms(Loop *loop) {
     return loop->scripted ? loop->now_ms : clock_boot_ms();
 }
 
+void loop_set_wall(Loop *loop, int64_t wall_us) {
+    assert(loop->scripted);
+    loop->wall_at_ms = loop->now_ms;
+    loop->wall_us = wall_us;
+}
+
 int64_t loop_wall_us(Loop *loop) {
     if (!loop->scripted)
         return clock_wall_us();

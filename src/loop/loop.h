@@ -28,6 +28,7 @@ bool loop_turn(Loop *loop, int timeout_ms);
 /* Scripted loops: moves time on, firing timers in order and running deferred calls until all is
  * quiet at each instant. */
 void loop_advance(Loop *loop, int64_t ms);
+void loop_set_wall(Loop *loop, int64_t wall_us); /* likewise: somebody sets the clock */
 
 int64_t loop_now_ms(Loop *loop); /* monotonic; frozen within a turn */
 /* Since the machine was started, asleep or not; comparable between servers. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The owner: who made something in an engine that several may use. Drawn once for each state
- * directory, whatever becomes of its path. */
+/* The owner: who made something in an engine, or began something in a store, that several may use.
+ * Drawn once for each state directory, whatever becomes of its path. */
 #pragma once
 
 #include "base/err.h"

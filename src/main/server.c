@@ -52,6 +52,7 @@ typedef struct App {
     char *program, *pin_program, *state_dir, *runtime_dir, *socket, *rail_log, *database,
         *shared_database; /* of environments */
     SignalWatch *signals[SIGNALS];
+    char owner[OWNER_TEXT];
     Watcher watcher; /* looks for idleness when something changed */
     Timer *idle, *calm, *adopting;
     bool failed;
@@ -230,10 +231,7 @@ static Backend *make_local(void *arg, const StrMap *options, Err *err) {
 
 static Backend *make_docker(void *arg, const StrMap *options, Err *err) {
     const App *app = arg;
-    char owner[OWNER_TEXT];
-    if (owner_of(app->state_dir, owner, err) < 0)
-        return NULL;
-    DockerSetup setup = {.owner = owner, .options = options};
+    DockerSetup setup = {.owner = app->owner, .options = options};
     return docker_backend_new(app->loop, &setup, err);
 }
 
@@ -263,8 +261,11 @@ static int start(App *app, Err *err) {
     name_kinds(app);
     app->store =
         sqlite_store_new(&(SqliteFiles){app->database, app->shared_database}, STORE_WAIT_MS);
+    if (owner_of(app->state_dir, app->owner, err) < 0)
+        return -1;
     EngineOptions options = {.loop = app->loop,
                              .state_dir = app->state_dir,
+                             .owner = app->owner,
                              .backend = app->backend,
                              .kinds = app->kinds,
                              .kind_n = KINDS,

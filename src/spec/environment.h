@@ -38,6 +38,11 @@ typedef struct Checkpoint {
     /* ours */
     const char *inputs; /* SHA-256 in hex of what it was made from; NULL: not known */
     int64_t run;        /* of its command; 0: none */
+    /* Who began it: the id of a state directory, and which of the operations there on this
+     * environment. A machine's name and clock would not do: both may be those of another. NULL, 0:
+     * not known */
+    const char *server;
+    int64_t operation;
     const Value *unknown;
 } Checkpoint;
 

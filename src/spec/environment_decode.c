@@ -125,7 +125,7 @@ static void read_checkpoint(const JsonAt *at, const Value *map, const char *key,
     static const char *const known[] = {"name",       "status",     "startedAt",
                                         "finishedAt", "durationMs", "machine",
                                         "error",      "outputs",    NULL};
-    static const char *const known_ours[] = {"inputs", "run", NULL};
+    static const char *const known_ours[] = {"inputs", "run", "server", "operation", NULL};
     const Value *own = json_member(at, map, "thole", VALUE_MAP);
     JsonAt here = json_below(at, "status"), own_at = json_below(at, "thole");
     const char *status = json_text(at, map, "status", "");
@@ -140,6 +140,8 @@ static void read_checkpoint(const JsonAt *at, const Value *map, const char *key,
     ret->outputs = value_copy(json_member(at, map, "outputs", VALUE_MAP), at->reader->arena);
     ret->inputs = json_optional(&own_at, own, "inputs");
     ret->run = json_whole(&own_at, own, "run", INT64_MAX);
+    ret->server = json_optional(&own_at, own, "server");
+    ret->operation = json_whole(&own_at, own, "operation", INT64_MAX);
     ret->unknown = unknown_of(at, map, known, known_ours);
 }
 

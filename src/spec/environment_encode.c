@@ -123,6 +123,9 @@ static void put_checkpoint(Put *put, const Checkpoint *checkpoint) {
     ours_optional(&own, "inputs", checkpoint->inputs);
     if (checkpoint->run)
         json_kv_int(ours(&own), "run", checkpoint->run);
+    ours_optional(&own, "server", checkpoint->server);
+    if (checkpoint->operation)
+        json_kv_int(ours(&own), "operation", checkpoint->operation);
     ours_end(&own, checkpoint->unknown);
     put_unknown(put, checkpoint->unknown);
     json_object_end(out);

@@ -12,7 +12,7 @@ static void own(Arena *arena, const char **const *texts) {
 
 Checkpoint checkpoint_copy(const Checkpoint *checkpoint, Arena *arena) {
     Checkpoint c = *checkpoint;
-    OWN(arena, &c.name, &c.machine, &c.error, &c.inputs);
+    OWN(arena, &c.name, &c.machine, &c.error, &c.inputs, &c.server);
     c.outputs = value_copy(c.outputs, arena);
     c.unknown = value_copy(c.unknown, arena);
     return c;
@@ -32,7 +32,7 @@ EnvironmentKey environment_key_copy(EnvironmentKey key, Arena *arena) {
 
 EnvironmentLease environment_lease_copy(const EnvironmentLease *lease, Arena *arena) {
     EnvironmentLease c = *lease;
-    OWN(arena, &c.key.project, &c.key.name, &c.holder, &c.doing);
+    OWN(arena, &c.key.project, &c.key.name, &c.server, &c.holder, &c.doing);
     return c;
 }
 

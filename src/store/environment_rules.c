@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/environment_rules.h"
 
-#include <string.h>
+#include "base/str.h"
 
-bool environment_lease_holds(const EnvironmentLease *lease, const char *holder, int64_t now_ms) {
+bool environment_lease_holds(const EnvironmentLease *lease, const char *server, int64_t now_ms) {
     int64_t left_ms = lease->expires_ms - now_ms;
-    return left_ms > 0 && left_ms <= 2 * ENVIRONMENT_LEASE_MS && strcmp(lease->holder, holder) != 0;
+    return left_ms > 0 && left_ms <= 2 * ENVIRONMENT_LEASE_MS && !str_same(lease->server, server);
 }
 
 int environment_lease_refuse(const EnvironmentLease *lease, Err *err) {

@@ -4,8 +4,8 @@
 
 #include "store/environments.h"
 
-/* It keeps `holder` out now. */
-bool environment_lease_holds(const EnvironmentLease *lease, const char *holder, int64_t now_ms);
+/* It keeps `server` out now. */
+bool environment_lease_holds(const EnvironmentLease *lease, const char *server, int64_t now_ms);
 
 /* All return -1. */
 int environment_lease_refuse(const EnvironmentLease *lease, Err *err); /* it is this one's */

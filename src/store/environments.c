@@ -43,7 +43,7 @@ int store_environment_remove(Store *store, EnvironmentKey key, int64_t token, Er
 
 int store_environment_lease(Store *store, const EnvironmentLease *lease, Arena *arena,
                             EnvironmentLease *ret, Err *err) {
-    assert(lease->holder && lease->doing);
+    assert(lease->server && lease->holder && lease->doing);
     return ops_of(store)->lease(store, lease, arena, ret, err);
 }
 

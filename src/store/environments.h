@@ -116,19 +116,19 @@ enum { ENVIRONMENT_LEASE_MS = 30 * 1000 };
 
 typedef struct EnvironmentLease {
     EnvironmentKey key;
-    const char
-        *holder;       /* of a server and its state directory: the next server of it has the same */
-    const char *doing; /* "create": for those who wait */
-    int64_t token;     /* greater than that of every lease before; drawn by the store */
+    const char *server; /* the id of a state directory: the next server of it has the same */
+    const char *holder; /* where that is, and */
+    const char *doing;  /* "create": for those who wait */
+    int64_t token;      /* greater than that of every lease before; drawn by the store */
     int64_t expires_ms; /* wall clock; set by the store: ENVIRONMENT_LEASE_MS from now */
 } EnvironmentLease;
 
-/* Takes it if it is free, expired, or this holder's own already (with a new token either way), else
+/* Takes it if it is free, expired, or this server's own already (with a new token either way), else
  * ERR_CONFLICT, and `ret` says whose it is. The environment need not exist. One that expires later
  * than twice ENVIRONMENT_LEASE_MS from now is of a clock that was set back since: expired too. */
 MUST int store_environment_lease(Store *store, const EnvironmentLease *lease, Arena *arena,
                                  EnvironmentLease *ret, Err *err);
-/* By holder and token. ERR_CONFLICT: it is another's. To release what nobody has is fine. */
+/* By its token. ERR_CONFLICT: it is another's. To release what nobody has is fine. */
 MUST int store_environment_renew(Store *store, const EnvironmentLease *lease, Err *err);
 MUST int store_environment_release(Store *store, const EnvironmentLease *lease, Err *err);
 

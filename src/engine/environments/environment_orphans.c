@@ -201,10 +201,8 @@ Op *environment_orphan_remove(Engine *engine, const char *project, const Environ
     Removal *removal = arena_alloc(arena, sizeof(*removal));
     *removal = (Removal){.search = search_new(engine, project, arena),
                          .one = copy(&(EnvironmentOrphans){(EnvironmentOrphan *)orphan, 1}, arena)};
-    removal->lease = (EnvironmentLease){
-        .key = {removal->search->project, removal->one.at[0].name},
-        .holder = arena_printf(arena, "%s:%s", operation_machine(arena), engine->state_dir),
-        .doing = "gc"};
+    removal->lease = operation_lease(
+        engine, (EnvironmentKey){removal->search->project, removal->one.at[0].name}, "gc", arena);
     blocking->ask = removal;
     return blocking_run(blocking, ports ? do_free_ports : do_remove, fn, arg);
 }

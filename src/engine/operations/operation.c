@@ -46,6 +46,15 @@ const char *operation_machine(Arena *arena) {
     return arena_strdup(arena, name);
 }
 
+EnvironmentLease operation_lease(const Engine *engine, EnvironmentKey key, const char *doing,
+                                 Arena *arena) {
+    return (EnvironmentLease){
+        .key = key,
+        .server = arena_strdup(arena, engine->owner),
+        .holder = arena_printf(arena, "%s:%s", operation_machine(arena), engine->state_dir),
+        .doing = doing};
+}
+
 /* Who asks without saying who he is (kubectl, say) is given what the server has. */
 const ClientSetup *operation_server_setup(Arena *arena) {
     ClientSetup *setup = arena_alloc(arena, sizeof(*setup));

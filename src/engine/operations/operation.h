@@ -151,6 +151,9 @@ void operation_begin(Operation *operation);
 const ClientSetup *operation_server_setup(Arena *arena);
 /* Of audit logs: this machine, and who has asked; NULL: somebody who did not say who he is. */
 const char *operation_machine(Arena *arena);
+/* That this server asks for, to do that. */
+EnvironmentLease operation_lease(const Engine *engine, EnvironmentKey key, const char *doing,
+                                 Arena *arena);
 const char *operation_user(const StrMap *client_env, Arena *arena);
 /* As it would be made; and the lifecycle of it. */
 void operation_make_entry(Operation *operation);

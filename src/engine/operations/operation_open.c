@@ -240,11 +240,10 @@ void operation_begin(Operation *operation) {
         return;
     }
     operation->state = OPERATION_WAITING;
-    operation->lease =
-        (EnvironmentLease){.key = {.project = operation->ask.file, .name = operation->ask.name},
-                           .holder = arena_printf(&operation->arena, "%s:%s", operation->machine,
-                                                  operation->engine->state_dir),
-                           .doing = operation_kind_name(operation->ask.kind)};
+    operation->lease = operation_lease(
+        operation->engine,
+        (EnvironmentKey){.project = operation->ask.file, .name = operation->ask.name},
+        operation_kind_name(operation->ask.kind), &operation->arena);
     environment_touch(environment);
     operation->call =
         operation_work(operation, blocking_store(operation->engine), operation, do_open, on_opened);

@@ -130,7 +130,9 @@ static void run(Operation *operation, const StepDecision *decision) {
                                            .started_ns = operation->doing.started_us * 1000,
                                            .machine = operation->machine,
                                            .inputs = call_inputs(operation),
-                                           .run = operation->doing.run});
+                                           .run = operation->doing.run,
+                                           .server = operation->engine->owner,
+                                           .operation = operation->number});
     operation_tell(operation, EVENT_STEP_STARTED, step->starting, NULL);
     operation_write(operation, act);
 }
@@ -142,9 +144,20 @@ static void resume(Operation *operation) {
     operation_resume(operation);
 }
 
+/* Its runs, if it has any, lie in the state directory of this server. */
+static bool is_of_here(const Operation *operation, const Checkpoint *record) {
+    return record && str_same(record->server, operation->engine->owner);
+}
+
+/* A server that was killed has begun it, in this operation. */
+static bool is_of_this(const Operation *operation, const Checkpoint *record) {
+    return operation->ask.again && is_of_here(operation, record) &&
+           record->operation == operation->number;
+}
+
 /* Its command was begun here, and may run. */
 static bool may_run(const Operation *operation, const Checkpoint *record) {
-    return record && record->run > 0 && str_same(record->machine, operation->machine) &&
+    return is_of_here(operation, record) && record->run > 0 &&
            !(operation->begun.ended && operation->begun.run == (uint32_t)record->run &&
              str_same(operation->begun.step, record->name));
 }
@@ -153,10 +166,8 @@ static void after_failure(Operation *operation);
 
 /* Its end was written down by a server that was killed before it went on. */
 static bool has_ended(const Operation *operation, const Checkpoint *record) {
-    return operation->ask.again && record &&
-           (record->status == CHECKPOINT_COMPLETED || record->status == CHECKPOINT_FAILED) &&
-           str_same(record->machine, operation->machine) &&
-           record->started_ns / 1000 >= operation->begun_us;
+    return is_of_this(operation, record) &&
+           (record->status == CHECKPOINT_COMPLETED || record->status == CHECKPOINT_FAILED);
 }
 
 static void fail_as_before(Operation *operation, const Checkpoint *record) {
@@ -234,7 +245,7 @@ static void on_looked(void *arg, const void *result, const Err *err) {
 /* Of one that was canceled: is the step's command under way, begun by a server before? */
 static bool is_left(const Operation *operation, const LifecycleStep *step) {
     const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
-    return may_run(operation, record) && operation->ask.again &&
+    return is_of_this(operation, record) && may_run(operation, record) &&
            record->status == CHECKPOINT_STARTED;
 }
 
@@ -325,7 +336,9 @@ static void note_end(Operation *operation, const Err *err) {
                          .error = err ? arena_strdup(arena, err->msg) : NULL,
                          .outputs = err ? NULL : operation->doing.produced,
                          .inputs = err || !started ? NULL : started->inputs,
-                         .run = operation->doing.run};
+                         .run = operation->doing.run,
+                         .server = operation->engine->owner,
+                         .operation = operation->number};
     operation_set_checkpoint(operation, &record);
     operation_audit(operation, step->name, err ? "failed" : "executed", operation->note);
     AuditEntry *audit = &operation->unwritten.audit.at[operation->unwritten.audit.n - 1];

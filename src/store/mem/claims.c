@@ -21,7 +21,7 @@ int mem_environment_lease(Store *store, const EnvironmentLease *lease, Arena *ar
                           EnvironmentLease *ret, Err *err) {
     MemStore *m = mem_store(store);
     MemClaim *claim = find(m, lease->key);
-    if (claim && environment_lease_holds(&claim->lease, lease->holder, now_ms(store))) {
+    if (claim && environment_lease_holds(&claim->lease, lease->server, now_ms(store))) {
         *ret = environment_lease_copy(&claim->lease, arena);
         return environment_lease_refuse(ret, err);
     }

@@ -7,14 +7,15 @@
 /* 1: somebody has it, 0: nobody, -1. */
 static int read_lease(Database *d, EnvironmentKey key, Arena *arena, EnvironmentLease *ret,
                       Err *err) {
-    static const char sql[] = "SELECT holder, doing, token, expires_ms FROM environment_lease"
-                              " WHERE project = ? AND name = ?";
+    static const char sql[] = "SELECT server, holder, doing, token, expires_ms"
+                              " FROM environment_lease WHERE project = ? AND name = ?";
     Query q;
     if (sqlite_query_of(&q, d, sql, key, err) < 0)
         return -1;
     int r = query_step(&q, err);
     if (r > 0) {
         *ret = (EnvironmentLease){.key = environment_key_copy(key, arena)};
+        ret->server = query_get_text(&q, arena);
         ret->holder = query_get_text(&q, arena);
         ret->doing = query_get_text(&q, arena);
         ret->token = query_get_int(&q);
@@ -29,11 +30,12 @@ static int draw_token(Database *d, int64_t *ret, Err *err) {
 }
 
 static int put_lease(Database *d, const EnvironmentLease *lease, Err *err) {
-    static const char sql[] = "REPLACE INTO environment_lease(project, name, holder, doing, token,"
-                              " expires_ms) VALUES(?, ?, ?, ?, ?, ?)";
+    static const char sql[] = "REPLACE INTO environment_lease(project, name, server, holder, doing,"
+                              " token, expires_ms) VALUES(?, ?, ?, ?, ?, ?, ?)";
     Query q;
     if (sqlite_query_of(&q, d, sql, lease->key, err) < 0)
         return -1;
+    query_text(&q, lease->server);
     query_text(&q, lease->holder);
     query_text(&q, lease->doing);
     query_int(&q, lease->token);
@@ -47,7 +49,7 @@ static int take(Database *d, const EnvironmentLease *lease, Arena *arena, Enviro
     int64_t now_ms = ret->expires_ms;
     EnvironmentLease old;
     int r = read_lease(d, lease->key, arena, &old, err);
-    if (r > 0 && environment_lease_holds(&old, lease->holder, now_ms)) {
+    if (r > 0 && environment_lease_holds(&old, lease->server, now_ms)) {
         *ret = old;
         return 1;
     }

@@ -184,6 +184,8 @@ static int read_step(Query *q, Arena *arena, void *room, Err *err) {
     const char *outputs = query_get_text(q, arena);
     ret->inputs = query_get_text(q, arena);
     ret->run = query_get_int(q);
+    ret->server = query_get_text(q, arena);
+    ret->operation = query_get_int(q);
     const char *unknown = query_get_text(q, arena);
     Err why;
     if (!status || checkpoint_status_parse(status, &ret->status) < 0)
@@ -249,7 +251,7 @@ static int read_parts(const Reading *reading, EnvironmentEntry *ret, Err *err) {
     static const Part part_steps = {
         ENVIRONMENT_STEPS,
         "SELECT name, status, started_ns, finished_ns, duration_ms, machine, error, outputs,"
-        " inputs, run, unknown FROM step WHERE environment = ? ORDER BY name",
+        " inputs, run, server, operation, unknown FROM step WHERE environment = ? ORDER BY name",
         {sizeof(Checkpoint), read_step}};
     static const Part part_audit = {
         ENVIRONMENT_AUDIT,

@@ -22,8 +22,8 @@ static int run_on(Database *d, const char *sql, int64_t id, Err *err) {
 static int put_step(Database *d, int64_t id, const Checkpoint *step, Arena *arena, Err *err) {
     static const char sql[] =
         "REPLACE INTO step(environment, name, status, started_ns, finished_ns,"
-        " duration_ms, machine, error, outputs, inputs, run, unknown)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        " duration_ms, machine, error, outputs, inputs, run, server, operation, unknown)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     const char *outputs, *unknown;
     Query q;
     if (value_to_text(step->outputs, arena, &outputs, err) < 0 ||
@@ -42,6 +42,8 @@ static int put_step(Database *d, int64_t id, const Checkpoint *step, Arena *aren
     query_text(&q, outputs);
     query_text(&q, step->inputs);
     query_int(&q, step->run);
+    query_text(&q, step->server);
+    query_int(&q, step->operation);
     query_text(&q, unknown);
     return query_run(&q, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of format 3:
+/* The tables of format 4:
  *
  *   lease              of ports by sessions: file, session, service, name → port
  *   environment        a row for each, also for those that were removed (of which only project,
@@ -73,8 +73,13 @@ static const char *const formats[STORE_DB_FORMAT] = {
     "ALTER TABLE audit ADD COLUMN unknown TEXT;"
     "CREATE TABLE project(project TEXT NOT NULL PRIMARY KEY, unknown TEXT NOT NULL) WITHOUT ROWID;"
     "PRAGMA user_version = 3",
+
+    "ALTER TABLE step ADD COLUMN server TEXT;"
+    "ALTER TABLE step ADD COLUMN operation INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE environment_lease ADD COLUMN server TEXT;"
+    "PRAGMA user_version = 4",
 };
-_Static_assert(APPLICATION == 1953001324 && STORE_DB_FORMAT == 3, "as in the texts above");
+_Static_assert(APPLICATION == 1953001324 && STORE_DB_FORMAT == 4, "as in the texts above");
 
 /* The one number that the statement gives. */
 static int ask(Database *d, const char *sql, int64_t *ret, Err *err) {

@@ -6,7 +6,7 @@
 
 #include "store/store.h"
 
-enum { STORE_DB_FORMAT = 3 };
+enum { STORE_DB_FORMAT = 4 };
 
 typedef struct SqliteFiles {
     const char *own;    /* port leases: ports are of a machine, and their sessions of one server */

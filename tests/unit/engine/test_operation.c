@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/operations/operation.h"
 #include "engine/compute/tool.h"
@@ -93,6 +94,7 @@ static const StoreOps shaky_ops = {.close = s_close, .environments = &shaky_envi
 typedef struct Play {
     Scene *scene;
     Shaky shaky;
+    const char *owner; /* of the state directory */
     char tree[200];
     Arena arena;
 } Play;
@@ -110,6 +112,7 @@ static void begin_engine(Play *play) {
                                                 .kinds = &scene->kind,
                                                 .kind_n = 1,
                                                 .store = &play->shaky.base,
+                                                .owner = play->owner,
                                                 .version = "test",
                                                 .scripted = true});
 }
@@ -141,6 +144,7 @@ static Play *play_new(void) {
     play->shaky = (Shaky){.base = {.ops = &shaky_ops}, .inner = mem_store_new()};
     play->shaky.inner->now_us = wall;
     play->shaky.inner->now_arg = play;
+    play->owner = "one";
     snprintf(play->tree, sizeof(play->tree), "%s/tree", test_dir());
     begin_engine(play);
     return play;
@@ -260,9 +264,11 @@ static Environment *begin_that_runs_on(Play *play) {
     return environment;
 }
 
-static EnvironmentLease take_lease(Play *play, const char *holder) {
-    EnvironmentLease lease = {
-        .key = {play->scene->file, "e1"}, .holder = holder, .doing = "refresh"};
+static EnvironmentLease take_lease(Play *play, const char *server) {
+    EnvironmentLease lease = {.key = {play->scene->file, "e1"},
+                              .server = server,
+                              .holder = "box:/state",
+                              .doing = "refresh"};
     EnvironmentLease ret = {0};
     ASSERT(store_environment_lease(play->shaky.inner, &lease, &play->arena, &ret,
                                    &play->scene->err) == 0);
@@ -578,5 +584,114 @@ TEST(a_hook_of_a_server_before_ends_where_another_has_the_lease)
     CHECK_EQ(fake_starts(play->scene->backend, environment->task, "provisioner_after"), 1);
     StoredEnvironment found = stored(play);
     CHECK_EQ(audits(&found, "lost", "runner_before"), 1);
+    play_free(play);
+}
+
+/* ---- whose a record is ---- */
+
+enum { HOUR_MS = 3600 * 1000 };
+
+static void set_clock_back(Play *play) {
+    Loop *loop = play->scene->loop;
+    loop_set_wall(loop, loop_wall_us(loop) - INT64_C(1000) * HOUR_MS);
+}
+
+/* A create of which the last hook runs, and will fail. */
+static Environment *create_that_fails_last(Play *play) {
+    static const FakeScript runs_on = {.life_ms = -1};
+    Environment *environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_deploy", &runs_on);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(fake_running(play->scene->backend), 1);
+    return environment;
+}
+
+static void end_last(Play *play, const Environment *environment) {
+    fake_end(play->scene->backend,
+             (StepId){.task = environment->task, .step = "runner_deploy", .run = 1}, STEP_EXITED,
+             3);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(environment->operation->state, OPERATION_FAILED);
+}
+
+/* As they were when its server was killed: the end of its hook stands in the store alone. */
+TEST(how_a_hook_ended_is_known_also_if_the_clock_was_set_back)
+{
+    static const char *const files[] = {"operation.json", "events.jsonl"};
+    char *texts[COUNT(files)];
+    size_t sizes[COUNT(files)];
+    Play *play = play_new();
+    Err *err = &play->scene->err;
+    Environment *environment = ask(play, OPERATION_CREATE);
+    const char *task = arena_strdup(&play->arena, environment->task);
+    const char *dir = arena_strdup(&play->arena, environment->dir);
+    fake_script(play->scene->backend, task, "provisioner_before", &(FakeScript){.life_ms = 500});
+    fake_script(play->scene->backend, task, "runner_deploy", &(FakeScript){.life_ms = -1});
+    loop_advance(play->scene->loop, 100);
+    set_clock_back(play);
+    loop_advance(play->scene->loop, 1000);
+    for (size_t i = 0; i < COUNT(files); i++)
+        ASSERT(file_read(arena_printf(&play->arena, "%s/%s", dir, files[i]), 1 << 20, &texts[i],
+                         &sizes[i], err) == 0);
+    end_last(play, environment);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        ASSERT(file_write(arena_printf(&play->arena, "%s/%s", dir, files[i]), texts[i], sizes[i],
+                          0600, err) == 0);
+        free(texts[i]);
+    }
+    crash(play);
+    loop_advance(play->scene->loop, 1000);
+    environment = environment_find(play->scene->engine, play->scene->file, "e1");
+    ASSERT(environment && environment->operation);
+    CHECK_EQ(environment->operation->state, OPERATION_FAILED);
+    CHECK_HAS(environment->operation->error, "exit code 3");
+    CHECK_EQ(fake_starts(play->scene->backend, task, "runner_deploy"), 1);
+    play_free(play);
+}
+
+TEST(how_an_operation_before_ended_is_not_how_this_one_does)
+{
+    Play *play = play_new();
+    Environment *environment = create_that_fails_last(play);
+    end_last(play, environment);
+    set_clock_back(play);
+    fake_script(play->scene->backend, environment->task, "runner_deploy", &(FakeScript){0});
+    environment = ask(play, OPERATION_CREATE);
+    crash(play);
+    loop_advance(play->scene->loop, ENVIRONMENT_LEASE_MS);
+    environment = environment_find(play->scene->engine, play->scene->file, "e1");
+    ASSERT(environment && environment->operation);
+    CHECK_EQ(environment->operation->number, 2);
+    CHECK_EQ(environment->operation->state, OPERATION_DONE);
+    CHECK_EQ(fake_starts(play->scene->backend, environment->task, "runner_deploy"), 2);
+    play_free(play);
+}
+
+/* Two machines of one host name, with directories of one name: the fake backend is both theirs. */
+TEST(what_another_state_directory_has_begun_is_not_taken_for_ones_own)
+{
+    Play *play = play_new();
+    Environment *environment = create_that_fails_last(play);
+    const char *task = arena_strdup(&play->arena, environment->task);
+    play->scene->engine = engine_free(play->scene->engine);
+    fake_crash_server(play->scene->backend);
+    sh("rm -rf elsewhere && mv state elsewhere");
+    play->owner = "two";
+    begin_engine(play);
+    fake_script(play->scene->backend, task, "runner_deploy", &(FakeScript){0});
+    environment = ask(play, OPERATION_CREATE);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_STR(
+        environment->operation->lease.holder,
+        arena_printf(&play->arena, "%s:%s", environment->operation->machine, play->scene->state));
+    CHECK_EQ(environment->operation->state, OPERATION_WAITING); /* it has the lease still */
+    loop_advance(play->scene->loop, ENVIRONMENT_LEASE_MS + 10 * 1000);
+    CHECK_EQ(environment->operation->state, OPERATION_DONE);
+    CHECK_EQ(fake_starts(play->scene->backend, task, "runner_deploy"), 2);
+    StoredEnvironment found = stored(play);
+    const Checkpoint *record = entry_checkpoint(&found.entry, "runner_deploy");
+    ASSERT(record);
+    CHECK_EQ(record->run, 2);
+    CHECK_STR(record->server, "two");
     play_free(play);
 }

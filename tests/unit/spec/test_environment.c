@@ -351,6 +351,8 @@ TEST(whatever_is_stored_is_read_back)
                 e->steps.at[k].status = k % 2 ? e->steps.at[k].status : CHECKPOINT_STARTED;
                 e->steps.at[k].run = (int64_t)k;
                 e->steps.at[k].inputs = "abc123";
+                e->steps.at[k].server = k % 2 ? NULL : "0b5e";
+                e->steps.at[k].operation = (int64_t)k;
             }
             for (size_t k = 0; k < e->audit.n; k++)
                 e->audit.at[k].user = "ada";
@@ -379,6 +381,8 @@ static EnvironmentEntry full_entry(World *w) {
     Checkpoint *seed = entry_checkpoint(&e, "seed_pg");
     seed->inputs = "0123abcd";
     seed->run = 4;
+    seed->server = "5e1f";
+    seed->operation = 9;
     entry_set_checkpoint(
         &e, &(Checkpoint){.name = "runner_deploy", .status = CHECKPOINT_STARTED, .run = 5},
         &w->arena);
@@ -407,13 +411,19 @@ TEST(ours_is_exported_below_one_key_and_comes_back)
     CHECK_STR(value_get_str(own, "error"), "exit code 3");
     const Value *steps = value_get(entry, "steps");
     CHECK_EQ(value_count(steps), 1); /* not what is started */
-    CHECK_STR(value_get_str(value_get(value_get(steps, "seed_pg"), "thole"), "inputs"), "0123abcd");
+    const Value *own_step = value_get(value_get(steps, "seed_pg"), "thole");
+    CHECK_STR(value_get_str(own_step, "inputs"), "0123abcd");
+    CHECK_STR(value_get_str(own_step, "server"), "5e1f");
+    CHECK_EQ(value_get_int(own_step, "operation", 0), 9);
     EnvironmentState back = import(&w, out);
     EnvironmentEntry *again = &back.environments.at[0];
     CHECK_STR(again->uid, "0b5e");
     CHECK_EQ(again->expires_ns, e.expires_ns);
     CHECK_STR(entry_checkpoint(again, "seed_pg")->inputs, "0123abcd");
     CHECK_EQ(entry_checkpoint(again, "seed_pg")->run, 4);
+    CHECK_STR(entry_checkpoint(again, "seed_pg")->server, "5e1f");
+    CHECK_EQ(entry_checkpoint(again, "seed_pg")->operation, 9);
+    CHECK(!entry_checkpoint(again, "seed_pg")->unknown);
     CHECK_STR(again->audit.at[0].user, "ada");
     CHECK_STR(value_get_str(again->unknown, "future"), "s3cret-unknown");
     world_deinit(&w);

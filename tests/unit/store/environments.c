@@ -66,6 +66,8 @@ Checkpoint step_of(const char *name, CheckpointStatus status) {
                         .outputs = value_of("{\"path\":\"/x\",\"n\":3,\"m\":{}}"),
                         .inputs = "0a1b",
                         .run = 7,
+                        .server = "0b5e-s",
+                        .operation = 12,
                         .unknown = value_of("{\"mood\":[\"good\"]}")};
 }
 
@@ -115,6 +117,7 @@ const char *json_of(const EnvironmentEntry *entry) {
     return text;
 }
 
-EnvironmentLease lease_of(const char *name, const char *holder) {
-    return (EnvironmentLease){.key = key_of(name), .holder = holder, .doing = "create"};
+EnvironmentLease lease_of(const char *name, const char *server) {
+    return (EnvironmentLease){
+        .key = key_of(name), .server = server, .holder = "box:/state", .doing = "create"};
 }

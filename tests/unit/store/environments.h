@@ -20,4 +20,4 @@ int64_t make(Store *store, const char *name);
 StoredEnvironment got(Store *store, const char *name);
 StoredEnvironments listed(Store *store, int64_t since);
 const char *json_of(const EnvironmentEntry *entry); /* ENTRY_STORED */
-EnvironmentLease lease_of(const char *name, const char *holder);
+EnvironmentLease lease_of(const char *name, const char *server);

@@ -30,13 +30,13 @@ static const char *written_by(Store *store) {
 EACH_STORE(a_lease_keeps_others_out, 30) {
     EnvironmentLease mine = taken(store, "a", "one"), lease = lease_of("a", "two"), his;
     CHECK_STR(mine.key.name, "a");
-    CHECK_STR(mine.holder, "one");
+    CHECK_STR(mine.server, "one");
     CHECK(mine.token > 0);
     CHECK_EQ(mine.expires_ms, clock_ms + ENVIRONMENT_LEASE_MS);
     CHECK_EQ(store_environment_lease(store, &lease, &arena, &his, &err), -1);
     CHECK_EQ(err.kind, ERR_CONFLICT);
-    CHECK_STR(err.msg, "environment 'a': one is at work on it (create)");
-    CHECK_STR(his.holder, "one");
+    CHECK_STR(err.msg, "environment 'a': box:/state is at work on it (create)");
+    CHECK_STR(his.server, "one");
     CHECK_STR(his.doing, "create");
     CHECK_EQ(his.token, mine.token);
     CHECK_EQ(his.expires_ms, mine.expires_ms);
@@ -64,7 +64,8 @@ EACH_STORE(an_expired_lease_is_taken_over, 30) {
     CHECK(now.token > old.token);
     CHECK_EQ(write_under(store, 2, old.token), -1);
     CHECK_EQ(err.kind, ERR_CONFLICT);
-    CHECK_STR(err.msg, "environment 'a': its lease is over, and two is at work on it now (create)");
+    CHECK_STR(err.msg,
+              "environment 'a': its lease is over, and box:/state is at work on it now (create)");
     CHECK_EQ(store_environment_remove(store, key_of("a"), old.token, &err), -1);
     CHECK_EQ(err.kind, ERR_CONFLICT);
     CHECK_EQ(store_environment_renew(store, &old, &err), -1);

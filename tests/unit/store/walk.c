@@ -80,13 +80,14 @@ static const char *do_values(Walk *walk, size_t i) {
 }
 
 static const char *show_lease(const EnvironmentLease *lease) {
-    return arena_printf(&arena, "%s %s %lld %lld", lease->holder, lease->doing,
+    return arena_printf(&arena, "%s %s %lld %lld", lease->server, lease->doing,
                         (long long)lease->token, (long long)lease->expires_ms);
 }
 
 static const char *do_lease(Walk *walk, size_t i) {
     EnvironmentLease got = {0}, lease = {.key = keys[i],
-                                         .holder = draw(walk, 2) ? "here" : "there",
+                                         .server = draw(walk, 2) ? "here" : "there",
+                                         .holder = "box:/state",
                                          .doing = draw(walk, 2) ? "create" : "delete"};
     int r = store_environment_lease(walk->store, &lease, &arena, &got, &err);
     if (r == 0)
