@@ -69,6 +69,11 @@ void serve_environment_values_patch(Api *api, Request *request, const RouteMatch
     Environment *environment = find_environment(api, request, match);
     if (!environment || read_patch(request, &set, &unset) < 0)
         return;
+    Err err;
+    if (set.n && environment_values_check(environment, &set, &err) < 0) {
+        (void)environment_bad(request, "values", err.msg);
+        return;
+    }
     Waiting *waiting = waiting_new(request, WAITED_FOR_CHANGE, sizeof(StoredEnvironment));
     waiting_begin(waiting, environment_set_values(environment, &(ValuesAsk){&set, &unset},
                                                   waiting_done, waiting));

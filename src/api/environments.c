@@ -11,6 +11,8 @@
 #include "engine/operations/operation_events.h"
 #include "spec/environment_name.h"
 
+#define BRANCH_REF "refs/heads/" /* git's whole name of a branch */
+
 /* A session may lie in a worktree, too. */
 static bool concerns_environments(RouteId id) {
     const char *resource = routes[id].resource;
@@ -146,6 +148,8 @@ static int read_fields(Request *request, const Value *map, const char *path, Ope
     for (size_t i = 0; i < COUNT(texts); i++)
         if (read_text(request, map, texts[i].key, texts[i].to) < 0)
             return -1;
+    if (ask->branch && str_starts(ask->branch, BRANCH_REF))
+        ask->branch += strlen(BRANCH_REF);
     ask->no_cache = value_get_bool(map, "noCache", false);
     return check_fields(request, map, path) < 0 ||
                    read_list(request, map, "copy", &ask->copy) < 0 ||

@@ -118,12 +118,25 @@ static int check_words(const Cli *cli, const EnvVerb *row, Err *err) {
     return 0;
 }
 
+/* An empty text is none that somebody left out: a variable of a script was not set. */
+static int check_texts(const void *given, const EnvVerb *row, Err *err) {
+    for (size_t i = 0; i < COUNT(options); i++) {
+        const char *const *text = (const void *)((const char *)given + options[i].offset);
+        if (options[i].kind == OPTION_TEXT && *text && !**text)
+            return err_set(err, ERR_INVALID, "thole env %s: --%s is empty", row->verb.name,
+                           options[i].name);
+    }
+    return 0;
+}
+
 static int run(Cli *cli, void *given, Err *err) {
     const Verb *verb;
     if (verb_choose(&verbs, cli, &verb, err) < 0)
         return -1;
     const EnvVerb *row = container_of(verb, EnvVerb, verb);
-    return check_words(cli, row, err) < 0 ? -1 : row->run(cli, given, err);
+    return check_words(cli, row, err) < 0 || check_texts(given, row, err) < 0
+               ? -1
+               : row->run(cli, given, err);
 }
 
 const Command command_env = {

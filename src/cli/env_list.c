@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/str.h"
 #include "base/vec.h"
 #include "base/xalloc.h"
@@ -79,6 +80,27 @@ static void print_table(Cli *cli, const Value *reply) {
     table_print(table);
 }
 
+/* A thole.yaml put beside a previewctl.yaml is another project: nothing of that is lost. */
+static void say_hidden(Cli *cli) {
+    const Value *list;
+    Err err;
+    if (!cli->config_file || strcmp(path_base(cli->config_file), "thole.yaml") != 0)
+        return;
+    AUTO_FREE char *dir = path_dir(cli->config_file), *other = path_join(dir, "previewctl.yaml");
+    Buf path;
+    if (access(other, F_OK) < 0)
+        return;
+    buf_init(&path, CLI_PATH_BYTES);
+    buf_puts(&path, ENVIRONMENTS);
+    client_param(&path, "project", other);
+    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, &list, &err);
+    buf_deinit(&path);
+    size_t n = r < 0 ? 0 : value_count(value_get(list, "items"));
+    if (n)
+        cli_say("%s has %zu environment%s of its own: `thole --file %s env list`", other, n,
+                n == 1 ? "" : "s", other);
+}
+
 int env_list(Cli *cli, const EnvOptions *ask, Err *err) {
     const Value *table;
     Buf path;
@@ -99,6 +121,7 @@ int env_list(Cli *cli, const EnvOptions *ask, Err *err) {
     buf_deinit(&path);
     if (r < 0)
         return -1;
+    say_hidden(cli);
     if (value_count(value_get(table, "rows"))) {
         print_table(cli, table);
         return EXIT_DONE;

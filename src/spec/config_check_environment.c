@@ -208,7 +208,7 @@ static void check_service(const Check *c, const Service *service) {
             service->proxy.at[i].to.service);
 }
 
-/* With something for what nobody knows yet: that is looked at when it is written. */
+/* With something for what nobody knows yet: that is looked at when it is told (manifest.h). */
 void config_check_env_files(const Config *config, const Source *source) {
     TemplateValues values = template_values_of(config, source->arena);
     for (size_t i = 0; source->environment && i < config->services.n; i++) {

@@ -36,6 +36,11 @@ typedef struct Manifest {
  * variable and template. */
 MUST int manifest_build(const Config *config, const EnvironmentEntry *entry, Arena *arena,
                         Manifest *ret, Err *err);
+/* Of what is known so far: values of services that stand in a file, and that it cannot hold alike
+ * for all who read it (env_text.h). What is not known yet is passed over. ERR_INVALID names service
+ * and variable. */
+MUST int manifest_check_values(const Config *config, const EnvironmentEntry *entry, Arena *arena,
+                               Err *err);
 /* Byte-stable, with a line break at the end. */
 void manifest_encode(const Manifest *manifest, Buf *out);
 /* What previewctl wrote, or we. Keys that are not known are ignored, a version that is not known is

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/path.h"
+#include "spec/env_text.h"
 #include "spec/manifest.h"
 #include "spec/template.h"
 
@@ -15,6 +16,15 @@ typedef struct Build {
     const char *problem; /* NULL: nothing yet */
 } Build;
 
+static Build begin(const Config *config, const EnvironmentEntry *entry, const PortTable *ports,
+                   Arena *arena) {
+    return (Build){
+        .config = config,
+        .arena = arena,
+        .values = {.config = config, .ports = ports, .environment = entry},
+    };
+}
+
 /* ---- env ---- */
 
 static void note(void *arg, const char *message, const char *hint) {
@@ -24,7 +34,8 @@ static void note(void *arg, const char *message, const char *hint) {
                                   message, hint ? "; " : "", hint ? hint : "");
 }
 
-static StrMap env_of(Build *b, const Service *service) {
+/* known: what cannot be said yet is left out. */
+static StrMap env_of(Build *b, const Service *service, bool known) {
     StrMap env = {.at = arena_alloc(b->arena, (service->env.n + 1) * sizeof(StrPair))};
     TemplateProblems problems = {.fn = note, .arg = b};
     b->values.self = b->service = service->name;
@@ -33,8 +44,12 @@ static StrMap env_of(Build *b, const Service *service) {
         if (config_has_env(b->config, pair))
             continue;
         b->variable = pair->name;
-        env.at[env.n++] = (StrPair){pair->name, template_render(pair->value, TEMPLATE_STRICT,
-                                                                &b->values, &problems, b->arena)};
+        if (known)
+            b->problem = NULL;
+        const char *text =
+            template_render(pair->value, TEMPLATE_STRICT, &b->values, &problems, b->arena);
+        if (!known || !b->problem)
+            env.at[env.n++] = (StrPair){pair->name, text};
     }
     return env;
 }
@@ -76,16 +91,15 @@ static void add_services(Build *b, Manifest *manifest) {
             .name = service->name,
             .path = relative(config->root, service->path, b->arena),
             .env_file = service->env_file,
-            .env = env_of(b, service),
+            .env = env_of(b, service, false),
         };
     }
 }
 
 int manifest_build(const Config *config, const EnvironmentEntry *entry, Arena *arena, Manifest *ret,
                    Err *err) {
-    Build b = {.config = config, .arena = arena};
     PortTable ports = port_table_of(config, arena);
-    b.values = (TemplateValues){.config = config, .ports = &ports, .environment = entry};
+    Build b = begin(config, entry, &ports, arena);
     Manifest manifest = {
         .version = MANIFEST_VERSION,
         .env_name = entry->name,
@@ -102,5 +116,25 @@ int manifest_build(const Config *config, const EnvironmentEntry *entry, Arena *a
     if (b.problem)
         return err_set(err, ERR_INVALID, "%s", b.problem);
     *ret = manifest;
+    return 0;
+}
+
+/* ---- what no file can hold ---- */
+
+static int check_service(Build *b, const Service *service, Err *err) {
+    const StrMap env = env_of(b, service, true);
+    for (size_t i = 0; i < env.n; i++)
+        if (env_text_check(&env.at[i], err) < 0)
+            return err_in(err, "services.%s.env.%s", service->name, env.at[i].name);
+    return 0;
+}
+
+int manifest_check_values(const Config *config, const EnvironmentEntry *entry, Arena *arena,
+                          Err *err) {
+    PortTable ports = port_table_of(config, arena);
+    Build b = begin(config, entry, &ports, arena);
+    for (size_t i = 0; i < config->services.n; i++)
+        if (check_service(&b, &config->services.at[i], err) < 0)
+            return -1;
     return 0;
 }

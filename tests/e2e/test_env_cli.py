@@ -216,6 +216,53 @@ def test_a_terminal_gets_the_last_words_of_what_failed(shop):
     assert re.search(r"✗.* seed_db .*\n +line 11\n(.*\n)* +line 20\nthole: create feat-x failed", re.sub(r"\x1b\[[\d;]*m", "", screen)), screen
 
 
+def test_what_no_env_file_can_hold_fails_the_hook_that_says_it_before_more_is_done(shop):
+    lines = "printf 'DATABASE_URL<<E\\na\\nb\\nE\\n'"
+    later = {"outputs": ["KEY"], "seed": 'echo later >>"$LEDGER"; echo KEY=1'}
+    bad = config(seed=f"{lines}; test ! -e good || echo DATABASE_URL=x")
+    bad["provisioner"]["services"]["later"] = later
+    shop.config(bad)
+    failed = create(shop, code=1).err
+    assert "services.web.env.DATABASE_URL: the value of DATABASE_URL has a line break" in failed and "`thole env create feat-x` goes on" in failed
+    assert steps_told(failed)[-1] == ("seed_db", "✗") and "later" not in shop.ledger()
+    (shop.project / "good").touch()
+    create(shop)
+    assert "later" in shop.ledger()
+
+
+def test_a_value_that_no_env_file_can_hold_is_refused_where_one_has_it(shop):
+    told = config()
+    told["services"]["web"]["env"]["KEY"] = "{{store.KEY}}"
+    shop.config(told)
+    create(shop, code=3)  # it has no value yet
+    for value in ("a\nb", "${x}", "it's $x"):
+        refused = shop.run("env", "store", "set", "feat-x", "OTHER=1", f"KEY={value}", code=2).err
+        assert refused.startswith("thole: services.web.env.KEY: the value of KEY has ") and value not in refused, refused
+    assert shop.run("env", "store", "list", "feat-x").out == ""
+    shop.run("env", "store", "set", "feat-x", "OTHER=a\nb", "KEY=1")
+    create(shop)
+    assert "KEY=1\n" in open(f"{tree_of(shop)}/.env.local").read()
+
+
+def test_a_branch_is_named_as_git_shows_it(shop):
+    for word in ("--branch", "--base", "--path", "--mode", "--from"):
+        assert shop.run("env", "create", "feat-x", word, "", code=2).err == f"thole: thole env create: {word} is empty\n"
+    create(shop, "feat-x", "-b", "refs/heads/topic/x")
+    assert shop.run("env", "show", "feat-x", "--json").json()["environment"]["spec"]["branch"] == "topic/x"
+    assert Repository.of(shop).git("branch", "--list", "topic/x")
+
+
+def test_environments_of_a_file_that_another_one_hides_are_said(shop):
+    os.rename(shop.project / "thole.yaml", shop.project / "previewctl.yaml")
+    create(shop)
+    said = lambda: shop.run("env", "list").err
+    assert said() == ""
+    shop.config(config())
+    assert f"{shop.project}/previewctl.yaml has 1 environment of its own: `thole --file {shop.project}/previewctl.yaml env list`\n" in said()
+    assert "feat-x" in shop.run("--file", f"{shop.project}/previewctl.yaml", "env", "list").out
+    os.remove(shop.project / "thole.yaml")
+
+
 def test_an_interrupt_cancels_and_the_same_command_goes_on(shop):
     shop.config(config(seed="echo here >&2; test -e go || { sleep 1000 & wait; }" + SEED))
     live = shop.popen("env", "create", "feat-x")

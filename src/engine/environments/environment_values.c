@@ -4,7 +4,9 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "engine/environments/environment_look.h"
 #include "engine/operations/operation.h"
+#include "spec/manifest.h"
 
 enum { VALUE_NAME_MAX = 200 };
 
@@ -22,6 +24,25 @@ int environment_value_name_check(const char *name, Err *err) {
                ? 0
                : err_set(err, ERR_INVALID, "the name \"%.20s…\" has more than %d bytes", name,
                          VALUE_NAME_MAX);
+}
+
+/* A config that cannot be read is said by what needs it. */
+int environment_values_check(const Environment *environment, const StrMap *set, Err *err) {
+    EnvironmentEntry entry = environment->entry;
+    const ClientSetup *client = environment_client(environment);
+    Arena arena;
+    Report report;
+    arena_init(&arena);
+    report_init(&report, &arena);
+    entry.values = *set;
+    const Config *config = config_load(&(ConfigAsk){.file = environment->project,
+                                                    .client = client ? &client->env : NULL,
+                                                    .mode = entry.mode,
+                                                    .environment = true},
+                                       &arena, &report);
+    int r = config ? manifest_check_values(config, &entry, &arena, err) : 0;
+    arena_deinit(&arena);
+    return r;
 }
 
 typedef struct Setting {

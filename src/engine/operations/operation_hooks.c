@@ -212,15 +212,32 @@ static const Value *outputs_value(const StrMap *outputs, Arena *arena) {
 }
 
 /* What begins with GLOBAL_ is for everybody: a key-value of the environment. */
-static void take_globals(Operation *operation) {
+static StrMap globals_of(const Operation *operation) {
     const StrMap *outputs = &operation->doing.outputs;
-    StrMap globals = {.at = arena_alloc(&operation->arena, (outputs->n + 1) * sizeof(StrPair))};
+    StrMap globals = {
+        .at = arena_alloc((Arena *)&operation->arena, (outputs->n + 1) * sizeof(StrPair))};
     for (size_t i = 0; i < outputs->n; i++)
         if (str_starts(outputs->at[i].name, "GLOBAL_"))
             globals.at[globals.n++] =
                 (StrPair){outputs->at[i].name + strlen("GLOBAL_"), outputs->at[i].value};
-    if (globals.n)
-        operation_set_values(operation, &globals);
+    return globals;
+}
+
+/* Asked for by people: seed says it to them alone; what reset says is how it is now. */
+static bool is_kept(const LifecycleStep *step) {
+    return step->service && (step->phase != LIFECYCLE_HOOK || strcmp(step->action, "reset") == 0);
+}
+
+/* What no env file could hold later fails the hook that says it, before more is done. */
+static int check_values(Operation *operation, const StrMap *globals, Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    Arena *arena = &operation->arena;
+    EnvironmentEntry next = operation->entry;
+    next.values = strmap_merge(&next.values, globals, arena);
+    next.outputs.at = arena_dup(arena, next.outputs.at, next.outputs.n * sizeof(*next.outputs.at));
+    if (is_kept(step))
+        entry_set_outputs(&next, step->service, &operation->doing.outputs, arena);
+    return manifest_check_values(operation->config, &next, arena, err);
 }
 
 static int take(Operation *operation, Err *err) {
@@ -228,13 +245,16 @@ static int take(Operation *operation, Err *err) {
     Arena *arena = &operation->arena;
     if (!step->outputs)
         return 0;
-    take_globals(operation);
+    const StrMap globals = globals_of(operation);
+    if (check_values(operation, &globals, err) < 0)
+        return -1;
+    if (globals.n)
+        operation_set_values(operation, &globals);
     if (!step->service) { /* create_compute */
         operation->doing.produced = outputs_value(&operation->doing.outputs, arena);
         return operation_take_compute(operation, err);
     }
-    /* Asked for by people: seed says it to them alone; what reset says is how it is now. */
-    if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") != 0)
+    if (!is_kept(step))
         return 0;
     Value *kept = value_new(arena, VALUE_MAP);
     value_set(arena, kept, "outputs", (Value *)outputs_value(&operation->doing.outputs, arena));

@@ -198,6 +198,10 @@ int environment_value_name_check(const char *name, Err *err) {
     return strcmp(name, "1x") == 0 ? err_set(err, ERR_INVALID, "\"1x\" is no name") : 0;
 }
 
+int environment_values_check(const Environment *environment, const StrMap *set, Err *err) {
+    return 0;
+}
+
 Op *environment_set_values(Environment *environment, const ValuesAsk *ask, OpFn fn, void *arg) {
     char *text = environment->engine->values_set;
     size_t size = sizeof(environment->engine->values_set);
