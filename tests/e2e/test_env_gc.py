@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from driver import wait_until
+from driver import alive, link_of, pids, wait_until
 from env_shop import API, CONFIG, Shop
 from git_repository import Repository
 
@@ -194,6 +194,48 @@ def test_what_is_no_orphan_any_more_is_not_removed(shop):
         remove(shop, kind, "feat-x", 404)
     assert shop.worktree().exists()
     remove(shop, "tree", "feat-x", 400)
+
+
+def test_one_whose_time_has_passed_goes_with_its_services_and_its_links(shop):
+    shop.thole.file(".gitignore", ".env.local\n.thole.json\n.thole/\nnode_modules/\n")
+    shop.thole.file("node_modules/x/index.js", "x\n")
+    shop.repository.commit({".worktreeinclude": "link:node_modules\n"})
+    shop.create("feat-x", "--ttl", "1s")
+    tree = shop.worktree()
+    services = [pid for pid in pids() if link_of(f"/proc/{pid}/cwd").startswith(f"{tree}")]
+    assert services and (tree / "node_modules").is_symlink()
+    wait_until(lambda: orphans(shop).get(("expired", "feat-x")), what="it to expire")
+    shop.thole.run("env", "gc", "-y")
+    assert not shop.objects() and not tree.exists() and not any(map(alive, services))
+    assert (shop.thole.project / "node_modules/x/index.js").exists() and not orphans(shop)
+
+
+def test_a_session_of_a_tree_that_was_given_a_path(shop):
+    mine = shop.thole.base / "mine"
+    shop.repository.git("worktree", "add", "-q", "-b", "mine", mine)
+    (mine / "web/.env.local").write_text("DB=x\nPORT=1\n")
+    shop.thole.run("up", "-d", cwd=mine)
+    shop.thole.run("down", cwd=mine)
+    there = shop.thole.base / "there"
+    shop.create("feat-x", "--path", str(there))
+    forget(shop, "feat-x")
+    found = [orphan for (kind, _), orphan in orphans(shop).items() if kind == "session"]
+    assert [orphan["path"] for orphan in found] == [str(there)], found
+    shop.thole.run("env", "gc", "-y")
+    assert not orphans(shop) and there.exists(), "a tree elsewhere is its owner's"
+
+
+def test_what_all_share_is_left_once_there_is_none(shop):
+    config = json.loads(json.dumps(CONFIG))
+    config["provisioner"]["services"]["db"]["init"] = "echo init >>$LEDGER"
+    shop.write(config)
+    shop.thole.run("env", "hook", "db", "init")
+    shop.create()
+    assert not orphans(shop)
+    shop.thole.run("env", "delete", "feat-x")
+    assert set(orphans(shop)) == {("directory", "shared")}
+    shop.thole.run("env", "gc", "-y")
+    assert not orphans(shop) and not list((shop.thole.state / "environments").glob("*/*"))
 
 
 # -- compose

@@ -56,7 +56,7 @@ static Environment *make(Engine *engine, const char *project, const char *name, 
     list_init(&environment->awaiting);
     environment->engine = engine;
     environment->space = environment_space(place, arena);
-    environment->slug = xstrdup(environment_slug(*name ? name : "shared", arena));
+    environment->slug = xstrdup(environment_slug(*name ? name : ENVIRONMENT_SHARED, arena));
     environment->dir = xasprintf("%s/environments/%s/%s", engine->state_dir, environment->space,
                                  environment->slug);
     environment->task = xasprintf("env.%s.%s", environment->space, environment->slug);
@@ -87,8 +87,12 @@ Environment *environment_new(Engine *engine, const char *project, const char *na
     return publish(environment_make(engine, project, name));
 }
 
+char *environment_shared_place(const char *project) {
+    return xasprintf("%s: what all share", project);
+}
+
 Environment *environment_new_apart(Engine *engine, const OperationAsk *ask) {
-    AUTO_FREE char *shared = xasprintf("%s: what all share", ask->file);
+    AUTO_FREE char *shared = environment_shared_place(ask->file);
     Environment *environment =
         make(engine, ask->file, ask->name, ask->manifest ? ask->manifest : shared);
     environment->manifest = ask->manifest ? xstrdup(ask->manifest) : NULL;

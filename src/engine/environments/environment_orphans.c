@@ -34,6 +34,8 @@ int orphan_kind_parse(const char *text, OrphanKind *ret) {
 static OrphanSearch *search_new(Engine *engine, const char *project, Arena *arena) {
     OrphanSearch *search = arena_alloc(arena, sizeof(*search));
     AUTO_FREE char *space = environment_space(project, arena);
+    AUTO_FREE char *place = environment_shared_place(project);
+    AUTO_FREE char *shared = environment_space(place, arena);
     AUTO_FREE char *root = path_dir(project);
     Report report;
     report_init(&report, arena);
@@ -44,6 +46,7 @@ static OrphanSearch *search_new(Engine *engine, const char *project, Arena *aren
         .state_dir = engine->state_dir,
         .worktrees = arena_printf(arena, "%s/worktrees/%s", engine->state_dir, space),
         .environments = arena_printf(arena, "%s/environments/%s", engine->state_dir, space),
+        .shared = arena_printf(arena, "%s/environments/%s", engine->state_dir, shared),
         .env = &operation_server_setup(arena)->env,
         .now_ns = loop_wall_us(engine->loop) * 1000};
     const Config *config = config_load(
@@ -78,9 +81,13 @@ static void add_own(OrphanSearch *search, const Environment *environment) {
 /* Also of those that the store does not know yet. */
 static void take_own(OrphanSearch *search, const Engine *engine) {
     const Environment *environment;
-    LIST_FOREACH (environment, &engine->environments, link)
-        if (strcmp(environment->project, search->project) == 0)
+    LIST_FOREACH (environment, &engine->environments, link) {
+        bool over = environment->apart && !operation_under_way(environment->operation);
+        if (strcmp(environment->project, search->project) != 0)
+            orphan_add_other(search, entry_path(&environment->entry));
+        else if (!over)
             add_own(search, environment);
+    }
 }
 
 /* ---- find ---- */
@@ -117,8 +124,10 @@ static int do_judge(Blocking *blocking, Err *err) {
         return -1;
     for (size_t i = 0; i < all.n; i++) {
         const EnvironmentEntry *entry = &all.at[i].entry;
-        if (strcmp(all.at[i].project, search->project) != 0)
+        if (strcmp(all.at[i].project, search->project) != 0) {
+            orphan_add_other(search, entry_path(entry));
             continue;
+        }
         search->own =
             arena_grow(arena, search->own, search->own_n, &search->own_cap, sizeof(*search->own));
         search->own[search->own_n++] = (OrphanOwner){.name = entry->name,

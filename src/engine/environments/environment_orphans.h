@@ -8,8 +8,9 @@
 
 typedef enum OrphanKind {
     ORPHAN_WORKTREE,  /* below <state>/worktrees/<project>/, of no environment; or git's record */
-    ORPHAN_DIRECTORY, /* <state>/environments/<project>/<name>/ likewise */
-    ORPHAN_SESSION,   /* a session of such a worktree that is down; path: where its file was */
+    ORPHAN_DIRECTORY, /* <state>/environments/<project>/<name>/ likewise; and what all share */
+    ORPHAN_SESSION,   /* a session of such a worktree, or of one that was given a path, that is
+                         down; path: where its file was */
     ORPHAN_COMPOSE,   /* a compose project of such a worktree */
     ORPHAN_PORTS,     /* a block of ports of no environment */
     ORPHAN_EXPIRED,   /* an environment whose `expires` has passed */

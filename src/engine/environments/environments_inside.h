@@ -37,6 +37,9 @@ Environment *environment_make(Engine *engine, const char *project, const char *n
 /* Likewise, but no store knows it: of a manifest that is run; without one, of no name, for what all
  * environments of the project share. */
 Environment *environment_new_apart(Engine *engine, const OperationAsk *ask);
+/* Of what all share: its slug; and what its namespace is made of. Returns owned. */
+#define ENVIRONMENT_SHARED "shared"
+char *environment_shared_place(const char *project);
 Environment *environment_unmake(Environment *environment);
 Environment *environment_forget(Environment *environment); /* it is nowhere any more */
 /* What the store has of it now; `entry` is copied. */

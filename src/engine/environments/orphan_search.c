@@ -10,6 +10,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/compute/compute_inside.h"
+#include "engine/environments/environments_inside.h"
+#include "engine/sessions/session_environment.h"
 #include "engine/sessions/stopped.h"
 #include "plan/lifecycle.h"
 #include "plan/port_block.h"
@@ -67,6 +69,21 @@ bool orphan_has_tree(const OrphanSearch *search, const char *dir) {
         if ((*owner->path && path_below(dir, owner->path)) || path_below(dir, usual))
             return true;
     }
+    return false;
+}
+
+void orphan_add_other(OrphanSearch *search, const char *path) {
+    StrList *list = &search->others;
+    if (!*path)
+        return;
+    list->at = arena_grow(search->arena, list->at, list->n, &search->others_cap, sizeof(*list->at));
+    list->at[list->n++] = arena_strdup(search->arena, path);
+}
+
+static bool is_of_others(const OrphanSearch *search, const char *dir) {
+    for (size_t i = 0; i < search->others.n; i++)
+        if (path_below(dir, search->others.at[i]))
+            return true;
     return false;
 }
 
@@ -161,18 +178,56 @@ static void see_directory(OrphanSearch *search, const char *name, const char *pa
                                                   "logs and events of one that is no more", true});
 }
 
+/* What `init` has written is of use as long as there is an environment. */
+static void see_shared(OrphanSearch *search, const char *name, const char *path) {
+    if (search->own_n == 0 && strcmp(name, ENVIRONMENT_SHARED) == 0)
+        orphan_found(search, &(EnvironmentOrphan){
+                                 ORPHAN_DIRECTORY, name, path,
+                                 "logs and events of what all share, and there is none", true});
+}
+
 void orphan_search_directories(OrphanSearch *search) {
     each_entry(search, search->environments, see_directory);
+    each_entry(search, search->shared, see_shared);
 }
 
 /* ---- sessions ---- */
 
+/* Worktrees of the project's repository, but for the one that it is in. */
+static Worktrees list_trees(const OrphanSearch *search) {
+    ComputeAsk ask = ask_of(search, search->root);
+    Worktrees list = {0};
+    Err unused;
+    (void)!compute_worktrees(&ask, search->arena, &list, &unused);
+    for (size_t i = 0; i < list.n; i++)
+        if (path_below(search->root, list.at[i].path))
+            list.at[i] = list.at[--list.n];
+    return list;
+}
+
+/* In a tree of the repository, wherever that is: of what people start there themselves nothing is
+ * written down of an environment. */
+static bool was_environment(const OrphanSearch *search, const Worktrees *trees, const char *slug,
+                            const char *dir) {
+    const char *file = arena_printf(search->arena, "%s/sessions/%s/" SESSION_ENVIRONMENT_FILE,
+                                    search->state_dir, slug);
+    if (access(file, F_OK) < 0 || is_of_others(search, dir))
+        return false;
+    for (size_t i = 0; i < trees->n; i++)
+        if (path_below(dir, trees->at[i].path))
+            return true;
+    return false;
+}
+
 void orphan_search_sessions(OrphanSearch *search) {
+    const Worktrees trees = list_trees(search);
     StoppedList list;
     stopped_list(search->state_dir, search->arena, &list);
     for (size_t i = 0; i < list.n; i++) {
         AUTO_FREE char *dir = path_dir(list.at[i].file);
-        if (path_below(dir, search->worktrees) && !orphan_has_tree(search, dir))
+        if ((path_below(dir, search->worktrees) ||
+             was_environment(search, &trees, list.at[i].slug, dir)) &&
+            !orphan_has_tree(search, dir))
             orphan_found(search,
                          &(EnvironmentOrphan){ORPHAN_SESSION, list.at[i].slug,
                                               arena_strdup(search->arena, dir),
@@ -231,8 +286,11 @@ void orphan_search_environments(OrphanSearch *search) {
 static bool is_owned(const OrphanSearch *search, const EnvironmentOrphan *orphan) {
     switch (orphan->kind) {
     case ORPHAN_WORKTREE: return has_path(search, orphan->path) || has_slug(search, orphan->name);
-    case ORPHAN_DIRECTORY: return has_slug(search, orphan->name);
+    case ORPHAN_DIRECTORY:
+        return path_below(orphan->path, search->shared) ? search->own_n > 0
+                                                        : has_slug(search, orphan->name);
     case ORPHAN_SESSION:
+        return orphan_has_tree(search, orphan->path) || is_of_others(search, orphan->path);
     case ORPHAN_COMPOSE: return orphan_has_tree(search, orphan->path);
     case ORPHAN_PORTS:
     case ORPHAN_EXPIRED:

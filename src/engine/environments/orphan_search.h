@@ -23,11 +23,14 @@ typedef struct OrphanSearch {
     const char *project, *root; /* config file, its directory */
     const char *state_dir;
     const char *worktrees, *environments; /* where those of the project are */
+    const char *shared;                   /* what all of them share has its directory here */
     const char *config_name;              /* of the project; NULL: its config is not valid */
     const StrMap *env;
     int64_t now_ns;
     OrphanOwner *own;
     size_t own_n, own_cap;
+    StrList others; /* worktrees of environments of other projects */
+    size_t others_cap;
     EnvironmentOrphans found, judged;
     size_t found_cap, judged_cap;
 } OrphanSearch;
@@ -54,4 +57,5 @@ MUST int orphan_search_remove(const OrphanSearch *search, const EnvironmentOrpha
                               Err *err);
 /* The directory is in the worktree of an environment, or where that will be. */
 bool orphan_has_tree(const OrphanSearch *search, const char *dir);
+void orphan_add_other(OrphanSearch *search, const char *path);
 void orphan_found(OrphanSearch *search, const EnvironmentOrphan *orphan);

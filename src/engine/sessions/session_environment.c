@@ -9,8 +9,6 @@
 #include "base/xalloc.h"
 #include "data/json.h"
 
-#define ENVIRONMENT_FILE "environment.json"
-
 ConfigAsk session_config_ask(const Session *session) {
     const EnvironmentEntry *entry = session->environment;
     return (ConfigAsk){.file = session->config->file,
@@ -59,13 +57,13 @@ static const EnvironmentEntry *decode(const Session *session, const char *text, 
     Report report;
     report_init(&report, arena);
     if (json_parse(text, size, arena, &v, err) < 0) {
-        err_in(err, "%s/" ENVIRONMENT_FILE, session->dir);
+        err_in(err, "%s/" SESSION_ENVIRONMENT_FILE, session->dir);
         return NULL;
     }
     const char *name = value_get_str(v, "name");
     if (entry_decode(v, name ? name : "", arena, &report, entry) == 0)
         return entry;
-    err_set(err, ERR_INVALID, "%s/" ENVIRONMENT_FILE ": %s", session->dir,
+    err_set(err, ERR_INVALID, "%s/" SESSION_ENVIRONMENT_FILE ": %s", session->dir,
             report_line(&report.at[0], arena));
     return NULL;
 }
@@ -86,7 +84,7 @@ static int take(Session *session, const char *text, size_t size, Err *err) {
 }
 
 int session_set_environment(Session *session, const EnvironmentEntry *entry, Err *err) {
-    AUTO_FREE char *path = path_join(session->dir, ENVIRONMENT_FILE);
+    AUTO_FREE char *path = path_join(session->dir, SESSION_ENVIRONMENT_FILE);
     Buf buf;
     JsonWriter out;
     if (!entry) {
@@ -105,7 +103,7 @@ int session_set_environment(Session *session, const EnvironmentEntry *entry, Err
 }
 
 int session_load_environment(Session *session, Err *err) {
-    AUTO_FREE char *path = path_join(session->dir, ENVIRONMENT_FILE), *text = NULL;
+    AUTO_FREE char *path = path_join(session->dir, SESSION_ENVIRONMENT_FILE), *text = NULL;
     size_t size;
     if (file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0)
         return err->kind == ERR_NOT_FOUND ? 0 : -1;

@@ -6,6 +6,8 @@
 
 #include "engine/sessions/session.h"
 
+#define SESSION_ENVIRONMENT_FILE "environment.json"
+
 /* What a session's file is read for: one that there is, or that is asked for. */
 ConfigAsk session_config_ask(const Session *session);
 ConfigAsk session_config_first(const SessionAsk *ask);
