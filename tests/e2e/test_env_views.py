@@ -214,6 +214,32 @@ def test_key_values_are_set_while_a_hook_runs(thole):
     assert shop.look("values?reveal=true")["values"] == {"HOOKED": "yes", "MINE": "1"}
 
 
+def test_a_status_is_that_of_the_moment(thole):
+    shop = Shop(thole)
+    config = json.loads(json.dumps(CONFIG))
+    waits = "echo {0} >>$LEDGER; until [ -e $GO/{0} ]; do sleep 0.05; done; "
+    config["provisioner"]["services"]["db"].update(seed=waits.format("seed") + "echo URL=x", destroy=waits.format("destroy"))
+    shop.write(config)
+
+    def phase():
+        return shop.object()["status"]["phase"]
+
+    live = thole.popen("env", "create", "feat-x", env={"GO": str(thole.base)})
+    thole.wait_ledger("seed")
+    assert phase() == "creating"
+    (thole.base / "seed").touch()
+    assert live.wait() == 0 and phase() == "running", live
+    thole.run("env", "stop", "feat-x")
+    assert phase() == "stopped"
+    live = thole.popen("env", "delete", "feat-x", env={"GO": str(thole.base)})
+    thole.wait_ledger("destroy")
+    assert phase() == "deleting"
+    [entry] = thole.run("env", "list", "--json").json()  # previewctl does not know that word
+    assert entry["status"] == "error" and entry["thole"]["status"] == "deleting" and entry["thole"]["error"] == "it was being deleted"
+    (thole.base / "destroy").touch()
+    assert live.wait() == 0 and not shop.objects(), live
+
+
 def test_lists_of_a_project_and_of_a_place(shop):
     made = shop.create()
     shop.create("feat-y")

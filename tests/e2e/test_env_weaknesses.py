@@ -159,6 +159,19 @@ def test_refresh_does_what_there_is_to_do(thole):
     assert unknown.code != 0 and "did you mean runner_before" in unknown.err
 
 
+def test_to_refresh_some_steps_does_not_make_it_run(thole):
+    project(thole, services={"web": {"build": "test -e $OK || exit 3", "command": "exec sleep 1000", "path": ".", "env": {"A": "b", "OK": str(thole.base / "ok")}}})
+    thole.run("env", "create", "feat-x", code=1)
+    thole.run("env", "refresh", "feat-x", "--only", "generate_env")
+    status = environments.item(thole, "feat-x")["status"]
+    assert status["phase"] == "error" and status["failedStep"] == "start_services" and "exit code 3" in status["error"], status
+    (thole.base / "ok").touch()
+    for words, phase in ((["create"], "running"), (["refresh", "--only", "generate_env"], "running"), (["stop"], "stopped"),
+                         (["refresh", "--only", "generate_env"], "stopped"), (["refresh", "--only", "generate_env,start_services"], "running")):
+        thole.run("env", words[0], "feat-x", *words[1:])
+        assert environments.phase(thole, "feat-x") == phase, words
+
+
 def test_what_a_hook_says_for_all_is_kept_beside_what_there_is(thole):
     """GLOBAL_ outputs are key-values, also where there were some; a hook that sets one itself loses none of them."""
     seed = "echo URL=x; echo GLOBAL_TOKEN=t-1; echo GLOBAL_REGION=eu"

@@ -241,6 +241,19 @@ static void release(Operation *operation) {
     operation->call = operation_later(operation, on_released);
 }
 
+/* Is all of it begun that `start` begins? Of a refresh of some steps that depends on which. */
+static bool starts_all(const Operation *operation) {
+    bool any = operation->ask.only.n == 0, all = true;
+    for (uint32_t i = 0; i < operation->lifecycle.n; i++) {
+        const LifecycleStep *step = &operation->lifecycle.at[i];
+        if (step->kind != STEP_START_INFRA && step->kind != STEP_START_SERVICES)
+            continue;
+        any = true;
+        all = all && operation_means(operation, step);
+    }
+    return any && all;
+}
+
 /* What the environment is once all has gone well. One step alone, or what people ask of it beside
  * its life, does not make it whole. */
 static void set_status(Operation *operation) {
@@ -254,9 +267,13 @@ static void set_status(Operation *operation) {
         operation->note = "it is on another machine: there no manifest is written and nothing is "
                           "run yet, that comes later";
     switch (kind) {
+    case OPERATION_REFRESH:
+        if (!starts_all(operation))
+            return;
+        status = ENVIRONMENT_RUNNING;
+        break;
     case OPERATION_CREATE:
     case OPERATION_RUN:
-    case OPERATION_REFRESH:
     case OPERATION_START: status = ENVIRONMENT_RUNNING; break;
     case OPERATION_STOP: status = ENVIRONMENT_STOPPED; break;
     case OPERATION_PROVISION:
