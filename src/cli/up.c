@@ -82,12 +82,14 @@ typedef struct Begun {
     /* of a session that was created: its start. What older ones wrote is not shown */
     const char *since;
     bool owner; /* it was created */
+    bool bare;  /* ... and has nothing to start */
 } Begun;
 
 static void take_session(const Value *session, Begun *ret) {
     ret->slug = value_get_str(value_get(session, "metadata"), "name");
     ret->since = value_get_str(value_get(session, "status"), "startTime");
     ret->owner = true;
+    ret->bare = value_count(value_get(value_get(session, "status"), "targets")) == 1;
 }
 
 /* The server went away after it had created it, and another was asked again. */
@@ -232,6 +234,8 @@ static int go(Cli *cli, UpOptions *options, UpAsk *ask, Err *err) {
         return -1;
     AUTO_FREE char *down = cli_words(cli, "down");
     AUTO_FREE char *how = xasprintf("`%s`", down);
+    if (begun.bare) /* but for the reading of the file itself */
+        cli_say("nothing is there to start: no service of %s has a `command`", cli->config_file);
     if (begun.owner)
         review_say_foreign(cli);
     else

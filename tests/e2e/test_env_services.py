@@ -277,6 +277,18 @@ def test_the_mode_of_the_environment_says_what_its_services_are(thole):
     assert ask(ports(thole, "p")["web"]).startswith("K=previewed "), "`up` in its worktree means its mode"
 
 
+def test_a_service_that_the_branch_does_not_have_is_said_to_be_not_started(thole):
+    project(thole, services={"web": page("K", env={"K": "local"})})
+    overlay = {"services": {"extra": {"command": "exec sleep 1000"}}}
+    thole.file("thole.preview.yaml", json.dumps(overlay))
+    said = thole.run("env", "create", "p", "--mode", "preview").err
+    where = worktree(thole, "p")
+    assert f"start_services: not started: extra; only {thole.project}/thole.yaml and the overlay beside it have that" in said and str(where) in said, said
+    thole.file("thole.preview.yaml", json.dumps(overlay), project=where)
+    assert "not started" not in thole.run("env", "create", "p", "--no-cache").err
+    assert "extra:serve" in states(thole, where)
+
+
 def test_a_project_below_the_root_of_its_repository(thole):
     thole.file("README", "")
     repository = Repository.of(thole)

@@ -55,3 +55,12 @@ def test_previewctl_yaml_is_vetted_under_its_own_name(thole):
     path = thole.file("previewctl.yaml", "version: 1\nname: shop\nextra: 1\nservices: {web: {path: ., port: 3000, start: x}}\n")
     said = thole.run("vet")
     assert f'{path}:3:1: warning: unknown key "extra" is ignored' in said.err + said.out
+
+
+def test_up_of_what_has_nothing_to_start_says_so(thole):
+    path = thole.file("previewctl.yaml", "version: 1\nname: shop\nservices: {web: {path: ., port: 3000, start: x}}\n")
+    assert f"nothing is there to start: no service of {path} has a `command`" in thole.run("up", "-d").err
+    assert "nothing is there" not in thole.run("up", "-d").err  # it is up, and that is said
+    thole.run("down")
+    thole.config({"version": 1, "services": {"web": {"command": "exec sleep 1000"}}})
+    assert "nothing is there" not in thole.run("up", "-d").err

@@ -156,6 +156,13 @@ static void wait_for_services(Operation *operation) {
     watch(operation, on_change);
 }
 
+/* What is wrong with the file says more than that it is. */
+static int first_problem(Operation *operation, const Report *report, Err *err) {
+    if (report->errors)
+        err_set(err, ERR_INVALID, "%s", report_line(&report->at[0], &operation->arena));
+    return -1;
+}
+
 static int create(Operation *operation, const char *file, Err *err) {
     SessionAsk ask = {.file = file,
                       .ci_timeout_ms = -1,
@@ -169,9 +176,7 @@ static int create(Operation *operation, const char *file, Err *err) {
         operation_give_ports(operation, session);
         return 0;
     }
-    return report.errors
-               ? err_set(err, ERR_INVALID, "%s", report_line(&report.at[0], &operation->arena))
-               : -1;
+    return first_problem(operation, &report, err);
 }
 
 /* One that is up already takes up what has changed, and what was stopped is started again. */
@@ -180,11 +185,11 @@ static int take_up(Operation *operation, Session *session, Err *err) {
     Report report;
     report_init(&report, &operation->arena);
     operation_give_ports(operation, session);
-    return session_set_environment(session, &operation->entry, err) < 0 ||
-                   session_reload(session, &report, err) < 0 ||
-                   session_start(session, &(StartAsk){.names = &all}, err) < 0
-               ? -1
-               : 0;
+    if (session_set_environment(session, &operation->entry, err) < 0)
+        return -1;
+    if (session_reload(session, &report, err) < 0)
+        return first_problem(operation, &report, err);
+    return session_start(session, &(StartAsk){.names = &all}, err);
 }
 
 static void begin(Operation *operation) {
@@ -221,8 +226,33 @@ static void look_on_loop(Operation *operation, StepFound *ret) {
     ret->why = ret->stands ? NULL : "not all services run";
 }
 
+/* Services that only the config of the project itself has, as it is on disk: "a, b"; "": none. */
+static const char *not_in_branch(Operation *operation, const Config *branch) {
+    const Config *config = operation->config;
+    const char *names = "";
+    for (size_t i = 0; i < config->services.n; i++) {
+        const Service *service = &config->services.at[i];
+        if (service->command.argv.n && !config_service(branch, service->name))
+            names =
+                arena_printf(&operation->arena, "%s%s%s", names, *names ? ", " : "", service->name);
+    }
+    return names;
+}
+
+static void note_not_in_branch(Operation *operation) {
+    const Session *session = session_of_operation(operation);
+    const char *names = session ? not_in_branch(operation, session->config) : "";
+    if (*names)
+        operation->note = arena_printf(
+            &operation->arena,
+            "not started: %s; only %s and the overlay beside it have that, not those of the "
+            "branch in %s: commit it there",
+            names, operation->config->file, entry_root(&operation->entry));
+}
+
 /* Whose session runs them. */
 static int take(Operation *operation, Err *err) {
+    note_not_in_branch(operation);
     Value *kept = value_new(&operation->arena, VALUE_MAP);
     value_set(&operation->arena, kept, SERVICES_SERVER,
               value_new_string(&operation->arena, operation->lease.holder));
