@@ -114,7 +114,7 @@ static void check_variables(const Check *c) {
     PortWishes wishes = port_wishes_of(c->config, arena);
     Map owners;
     map_init(&owners);
-    for (size_t i = 0; config_has_environments(c->config) && i < wishes.n; i++) {
+    for (size_t i = 0; i < wishes.n; i++) {
         PortWish *wish = &wishes.at[i];
         const char *variable = environment_variable(wish->name, arena);
         const PortWish *other = map_put(&owners, variable, wish);
@@ -230,7 +230,8 @@ void config_check_environment(const Config *config, const Source *source) {
     Check c = {config, source};
     const StrList *autostart = &config->runner.compose.autostart;
     check_hooks(&c);
-    check_variables(&c);
+    if (config_has_environments(config))
+        check_variables(&c);
     for (size_t i = 0; i < autostart->n; i++)
         check_service_named(&c, arena_printf(source->arena, "runner.compose.autostart[%zu]", i),
                             autostart->at[i]);

@@ -45,7 +45,9 @@ static void keep_unknown(Arena *arena, Value **unknown, const char *key, const V
 static const Value *unknown_of(const JsonAt *at, const Value *map, const char *const *known,
                                const char *const *known_ours) {
     Value *unknown = NULL, *own = NULL;
-    const Value *thole = json_member(at, map, "thole", VALUE_MAP);
+    const Value *thole = value_get(map, "thole"); /* what is none was told where ours are read */
+    if (!value_is(thole, VALUE_MAP))
+        thole = NULL;
     for (size_t i = 0; i < value_count(map); i++)
         if (!among(map->map.at[i].key, known) && strcmp(map->map.at[i].key, "thole") != 0)
             keep_unknown(at->reader->arena, &unknown, map->map.at[i].key, map->map.at[i].value);
@@ -320,6 +322,7 @@ static void read_state(const JsonAt *at, const Value *v, EnvironmentState *ret) 
     if (at->reader->failed) /* what a newer one means by the rest is not ours to say */
         return;
     read_environments(&here, json_member(at, v, "environments", VALUE_MAP), ret);
+    (void)json_member(at, v, "thole", VALUE_MAP); /* nothing in it is known */
     ret->unknown = unknown_of(at, v, known, nothing);
 }
 

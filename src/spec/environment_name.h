@@ -19,7 +19,7 @@ MUST int environment_name_check(const char *name, Err *err);
 /* The one form that is a directory, a DNS label, and a part of others' names: lower case, runs of
  * other bytes than [a-z0-9] one '-', none at either end ("env" if nothing is left), at most 40
  * bytes; where that is not the name itself, or ends like this, '-' and 6 hex digits of the name's
- * SHA-256 follow, so that no two names share one. "feat/a" → "feat-a-d54ad7". */
+ * SHA-256 follow, so that two names hardly ever share one. "feat/a" → "feat-a-d54ad7". */
 const char *environment_slug(const char *name, Arena *arena);
 
 /* previewctl's: bytes a-z 0-9 - _ kept, A-Z lowered, each other byte '_'. */

@@ -72,15 +72,18 @@ int64_t json_read_whole(const JsonAt *at, const Value *v, int64_t max) {
     return 0;
 }
 
+/* Of a member of a list or map: as Go has it, null is "". */
+static const char *item(const JsonAt *at, const Value *v) {
+    return v->kind == VALUE_NULL ? "" : json_read_string(at, v);
+}
+
 StrMap json_strings(const JsonAt *at, const Value *map) {
     Arena *arena = at->reader->arena;
     StrMap all = {.at = arena_alloc(arena, (value_count(map) + 1) * sizeof(StrPair))};
     for (size_t i = 0; i < value_count(map); i++) {
         const ValuePair *pair = &map->map.at[i];
         JsonAt here = json_below(at, pair->key);
-        bool null = pair->value->kind == VALUE_NULL;
-        all.at[all.n++] = (StrPair){arena_strdup(arena, pair->key),
-                                    null ? "" : json_read_string(&here, pair->value)};
+        all.at[all.n++] = (StrPair){arena_strdup(arena, pair->key), item(&here, pair->value)};
     }
     strmap_sort(&all);
     return all;
@@ -89,7 +92,7 @@ StrMap json_strings(const JsonAt *at, const Value *map) {
 StrList json_string_list(const JsonAt *at, const Value *list) {
     StrList ret = {.at = arena_alloc(at->reader->arena, value_count(list) * sizeof(*ret.at))};
     for (; ret.n < value_count(list); ret.n++)
-        ret.at[ret.n] = json_read_string(at, value_at(list, ret.n));
+        ret.at[ret.n] = item(at, value_at(list, ret.n));
     return ret;
 }
 

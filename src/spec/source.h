@@ -28,11 +28,9 @@ typedef struct Source {
     bool review;      /* for `thole vet`: warn of secrets that `client` does not have */
 } Source;
 
-/* What is wrong with a key that could not be read, or with what such a key is in, may be wrong for
- * that alone: it is not told. */
-
 /* Reports a problem with the key `path` ("services.api.depends_on.db", "env_from[0]"; as much
- * of it as exists gives the place). Returns -1. */
+ * of it as exists gives the place). What is wrong with a key that could not be read, or with what
+ * such a key is in, may be wrong for that alone: it is not told. Returns -1. */
 int source_problem(const Source *source, const char *path, const char *hint, const char *format,
                    ...) PRINTF(4, 5);
 void source_warning(const Source *source, const char *path, const char *hint, const char *format,

@@ -65,6 +65,19 @@ static bool has_output(const ProvisionedService *service, const char *name) {
     return false;
 }
 
+/* What `env hook … seed` prints is kept by nobody: its step is. */
+static const char *not_provisioned(const Render *r, const Reference *ref,
+                                   const ProvisionedService *service) {
+    const char *env = r->values->environment->name;
+    const char *hint =
+        hook_given(&service->seed)
+            ? arena_printf(r->arena, "`thole env create %s` does its step seed_%s", env,
+                           service->name)
+            : arena_printf(r->arena, "run `thole env hook %s reset %s`", service->name, env);
+    return template_problem(r, ref, hint, "%s was not provisioned yet in the environment %s",
+                            service->name, env);
+}
+
 const char *template_provisioner(const Render *r, const Reference *ref) {
     const ProvisionerConfig *p = &r->values->config->provisioner;
     const EnvironmentEntry *entry = r->values->environment;
@@ -86,11 +99,7 @@ const char *template_provisioner(const Render *r, const Reference *ref) {
         return template_nowhere(r, ref);
     const StrMap *outputs = entry_outputs(entry, ref->part[1]);
     const char *value = outputs ? strmap_get(outputs, ref->part[2]) : NULL;
-    if (value)
-        return value;
-    return template_problem(
-        r, ref, arena_printf(r->arena, "run `thole env hook %s seed`", ref->part[1]),
-        "%s was not provisioned yet in the environment %s", ref->part[1], entry->name);
+    return value ? value : not_provisioned(r, ref, service);
 }
 
 const char *template_store(const Render *r, const Reference *ref) {

@@ -86,7 +86,9 @@ static void refuses(const char *json, const char *why) {
     world_init(&w);
     if (state_decode(parsed(&w, json), "state.json", &w.arena, &w.report, &state) == 0)
         test_fail(__FILE__, __LINE__, "accepted: %s", json);
+    const char *told = strstr(problems(&w), why);
     CHECK_HAS(problems(&w), why);
+    CHECK(!told || !strstr(told + 1, why));
     CHECK_EQ(state.version, 77);
     world_deinit(&w);
 }
@@ -527,6 +529,9 @@ TEST(what_is_wrong_in_a_state_is_told_with_its_place)
     refuses(ENTRY("\"steps\":{\"x\":{}}"), "environments.a.steps.x.status");
     refuses(ENTRY("\"provisionerOutputs\":{\"pg\":{\"A\":1}}"), "provisionerOutputs.pg.A");
     refuses(ENTRY("\"thole\":7"), "environments.a.thole: expected");
+    refuses(ENTRY("\"compute\":{\"thole\":[]}"), "environments.a.compute.thole: expected");
+    refuses(ENTRY("\"enabledServices\":[1]"), "environments.a.enabledServices: expected a string");
+    refuses("{\"version\":1,\"thole\":7}", "thole: expected a map, got integer");
     refuses("{\"version\":1,\"environments\":{\"../../x\":{}}}", "environments.../../x: the name");
 }
 
@@ -536,12 +541,15 @@ TEST(what_is_null_or_absent_is_empty)
     world_init(&w);
     EnvironmentState state =
         import(&w, "{\"environments\":{\"a\":{},\"b\":null,\"c\":{\"name\":null,\"ports\":null,"
-                   "\"compute\":null,\"steps\":{\"x\":null},\"auditLog\":null,\"env\":null}}}");
+                   "\"compute\":null,\"steps\":{\"x\":null},\"auditLog\":null,\"env\":null,"
+                   "\"enabledServices\":[\"web\",null]}}}");
     ASSERT(state.environments.n == 2);
     CHECK_STR(state.environments.at[0].name, "a");
     CHECK_EQ(state.environments.at[0].status, ENVIRONMENT_CREATING);
     CHECK_EQ(state.environments.at[1].steps.n, 0);
     CHECK(!state.environments.at[1].compute);
+    CHECK_EQ(state.environments.at[1].enabled_services.n, 2);
+    CHECK_STR(state.environments.at[1].enabled_services.at[1], "");
     CHECK_EQ(import(&w, "{\"version\":1,\"environments\":null}").environments.n, 0);
     world_deinit(&w);
 }

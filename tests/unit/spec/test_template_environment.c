@@ -9,13 +9,15 @@
 static Arena arena;
 static char said[400], hinted[200];
 
-static const char file[] = "version: 1\n"
-                           "name: shop\n"
-                           "vars: {region: eu}\n"
-                           "provisioner: {services: {main: {outputs: [host, EMPTY, self, LATE]}}}\n"
-                           "infrastructure: {compose_file: x.yaml}\n"
-                           "runner: {compose: {proxy: {domain: ex.com}}}\n"
-                           "services: {backend: {command: x}, web: {command: x, port: 3000}}\n";
+static const char file[] =
+    "version: 1\n"
+    "name: shop\n"
+    "vars: {region: eu}\n"
+    "provisioner: {services: {main: {outputs: [host, EMPTY, self, LATE], seed: x}, "
+    "other: {outputs: [X]}}}\n"
+    "infrastructure: {compose_file: x.yaml}\n"
+    "runner: {compose: {proxy: {domain: ex.com}}}\n"
+    "services: {backend: {command: x}, web: {command: x, port: 3000}}\n";
 
 static void on_problem(void *arg, const char *message, const char *hint) {
     snprintf(said, sizeof(said), "%s", message);
@@ -102,7 +104,9 @@ TEST(an_environment_gives_templates_their_values)
     (void)render("{{store.NOPE}}", &all);
     CHECK_STR(hinted, "set it with `thole env store set NOPE=VALUE`");
     (void)render("{{provisioner.main.LATE}}", &all);
-    CHECK_STR(hinted, "run `thole env hook main seed`");
+    CHECK_STR(hinted, "`thole env create pr-1` does its step seed_main");
+    (void)render("{{provisioner.other.X}}", &all);
+    CHECK_STR(hinted, "run `thole env hook other reset pr-1`");
     arena_deinit(&arena);
 }
 
