@@ -64,16 +64,11 @@ static const EnvironmentOrphan *choose(Request *request, const EnvironmentOrphan
 static void delete_environment(Api *api, Request *request, const char *project, const char *name) {
     OperationAsk ask = {.kind = OPERATION_DELETE, .file = project, .name = name};
     const Value *body;
-    Report report;
-    Err err = {.kind = ERR_NONE};
     if (request_json(request, &body) < 0 || environment_read_client(request, body, &ask) < 0)
         return;
-    report_init(&report, request->arena);
-    Environment *environment = environment_begin(api->options.engine, &ask, &report, &err);
+    Environment *environment = environment_begin_asked(api, request, &ask);
     if (environment)
         reply_object(request, 200, environment_object(environment));
-    else
-        environment_refuse(request, name, &report, &err);
 }
 
 static void begin_removal(Api *api, Request *request, const char *project,

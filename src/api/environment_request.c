@@ -34,6 +34,16 @@ void environment_refuse(Request *request, const char *name, const Report *report
         reply_err(request, err);
 }
 
+Environment *environment_begin_asked(Api *api, Request *request, const OperationAsk *ask) {
+    Report report;
+    Err err = {.kind = ERR_NONE};
+    report_init(&report, request->arena);
+    Environment *environment = environment_begin(api->options.engine, ask, &report, &err);
+    if (!environment)
+        environment_refuse(request, ask->name, &report, &err);
+    return environment;
+}
+
 int environment_read_client(Request *request, const Value *body, OperationAsk *ask) {
     SessionBody *client = arena_alloc(request->arena, sizeof(*client));
     client_body_read(body, request->arena, client);

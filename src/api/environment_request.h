@@ -19,6 +19,8 @@ typedef enum WaitedFor {
 int environment_bad(Request *request, const char *field, const char *what);
 /* Answers; `report` is of the config. */
 void environment_refuse(Request *request, const char *name, const Report *report, const Err *err);
+/* environment_begin(); NULL: refused, and answered. */
+Environment *environment_begin_asked(Api *api, Request *request, const OperationAsk *ask);
 /* {client} of a body. */
 MUST int environment_read_client(Request *request, const Value *body, OperationAsk *ask);
 

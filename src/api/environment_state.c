@@ -51,19 +51,19 @@ static void reply_imported(Request *request, const EnvironmentState *state) {
 }
 
 void serve_environment_import(Api *api, Request *request, const RouteMatch *match) {
-    const Waiting *waited = waiting_of(request);
     const Value *body;
     const char *project;
-    EnvironmentState state;
-    if (request_json(request, &body) < 0 ||
-        environment_project_param(api, request, value_get_str(body, "project"), &project) < 0 ||
-        read_state(request, value_get(body, "state"), &state) < 0)
-        return;
-    if (waited && waited->stage == WAITED_FOR_CHANGE) {
-        reply_imported(request, &state);
+    EnvironmentState *state = arena_alloc(request->arena, sizeof(*state));
+    if (waiting_of(request)->stage == WAITED_FOR_CHANGE) {
+        reply_imported(request, waiting_of(request)->result);
         return;
     }
+    if (request_json(request, &body) < 0 ||
+        environment_project_param(api, request, value_get_str(body, "project"), &project) < 0 ||
+        read_state(request, value_get(body, "state"), state) < 0)
+        return;
     Waiting *waiting = waiting_new(request, WAITED_FOR_CHANGE, 0);
+    waiting->result = state;
     waiting_begin(waiting,
-                  environments_import(api->options.engine, project, &state, waiting_done, waiting));
+                  environments_import(api->options.engine, project, state, waiting_done, waiting));
 }

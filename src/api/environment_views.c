@@ -224,14 +224,9 @@ static void reply_steps(Request *request, const StrList *steps) {
 }
 
 static void invalidate(Api *api, Request *request, const OperationAsk *ask, const StrList *steps) {
-    Report report;
-    Err err = {.kind = ERR_NONE};
-    report_init(&report, request->arena);
-    Environment *environment = environment_begin(api->options.engine, ask, &report, &err);
-    if (!environment) {
-        environment_refuse(request, ask->name, &report, &err);
+    Environment *environment = environment_begin_asked(api, request, ask);
+    if (!environment)
         return;
-    }
     Waiting *waiting = waiting_new(request, WAITED_FOR_CHANGE, 0);
     waiting->result = steps;
     waiting_begin(waiting, environment_await(environment, waiting_done, waiting));

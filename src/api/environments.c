@@ -91,11 +91,15 @@ bool session_environment(Api *api, Request *request, const char *file,
 
 /* ---- what a body says ---- */
 
+static bool is_text(const Value *v) {
+    return value_is(v, VALUE_STRING) && strlen(v->text) == v->len;
+}
+
 static int read_text(Request *request, const Value *map, const char *key, const char **ret) {
     const Value *v = value_get(map, key);
     if (!v || value_is(v, VALUE_NULL))
         return 0;
-    if (!value_is(v, VALUE_STRING) || strlen(v->text) != v->len)
+    if (!is_text(v))
         return environment_bad(request, key, "expected a string");
     *ret = v->len ? v->text : NULL;
     return 0;
@@ -109,10 +113,20 @@ static int read_list(Request *request, const Value *map, const char *key, StrLis
         return environment_bad(request, key, "expected a list of strings");
     ret->at = arena_alloc(request->arena, (value_count(v) + 1) * sizeof(*ret->at));
     for (size_t i = 0; i < value_count(v); i++) {
-        if (!value_str(value_at(v, i)))
+        if (!is_text(value_at(v, i)))
             return environment_bad(request, key, "expected a list of strings");
         ret->at[ret->n++] = value_str(value_at(v, i));
     }
+    return 0;
+}
+
+static int read_flag(Request *request, const Value *map, const char *key, bool *ret) {
+    const Value *v = value_get(map, key);
+    if (!v || value_is(v, VALUE_NULL))
+        return 0;
+    if (!value_is(v, VALUE_BOOL))
+        return environment_bad(request, key, "expected true or false");
+    *ret = v->boolean;
     return 0;
 }
 
@@ -150,8 +164,8 @@ static int read_fields(Request *request, const Value *map, const char *path, Ope
             return -1;
     if (ask->branch && str_starts(ask->branch, BRANCH_REF))
         ask->branch += strlen(BRANCH_REF);
-    ask->no_cache = value_get_bool(map, "noCache", false);
     return check_fields(request, map, path) < 0 ||
+                   read_flag(request, map, "noCache", &ask->no_cache) < 0 ||
                    read_list(request, map, "copy", &ask->copy) < 0 ||
                    read_list(request, map, "only", &ask->only) < 0 ||
                    read_duration(request, map, "ttl", &ask->ttl_ms) < 0
@@ -171,22 +185,19 @@ static bool place_is_known(Api *api, Request *request, const OperationAsk *ask) 
 }
 
 static void begin(Api *api, Request *request, int status, const OperationAsk *ask) {
-    Report report;
-    Err err = {.kind = ERR_NONE};
-    report_init(&report, request->arena);
-    Environment *environment = environment_begin(api->options.engine, ask, &report, &err);
+    Environment *environment = environment_begin_asked(api, request, ask);
     if (environment)
         reply_object(request, status, environment_object(environment));
-    else
-        environment_refuse(request, ask->name, &report, &err);
 }
 
 void serve_environment_create(Api *api, Request *request, const RouteMatch *match) {
     const Value *body;
     OperationAsk ask = {.kind = OPERATION_CREATE};
+    bool provision_only = false;
     Err err;
     if (request_json(request, &body) < 0 ||
         read_fields(request, value_get(body, "spec"), "spec", &ask) < 0 ||
+        read_flag(request, value_get(body, "spec"), "provisionOnly", &provision_only) < 0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
     if (!ask.name || !ask.file || ask.file[0] != '/') {
@@ -196,7 +207,7 @@ void serve_environment_create(Api *api, Request *request, const RouteMatch *matc
         return;
     }
     ask.file = environments_project_of(api->options.engine, ask.file);
-    if (value_get_bool(value_get(body, "spec"), "provisionOnly", false))
+    if (provision_only)
         ask.kind = OPERATION_PROVISION;
     if (environment_name_check(ask.name, &err) < 0)
         reply_err(request, &err);

@@ -93,6 +93,20 @@ TEST(create_hands_all_on)
     front_free(front);
 }
 
+TEST(what_is_of_another_kind_is_refused)
+{
+    Front *front = front_new();
+    fake_environment(front->engine, "shop-123456", "feat-x");
+    check_refused(front, ONE "/refresh", "{\"only\":\"a\"}", "only: expected a list of strings");
+    check_refused(front, ONE "/refresh", "{\"only\":[\"a\\u0000b\"]}",
+                  "only: expected a list of strings");
+    check_refused(front, ONE "/refresh", "{\"from\":\"a\\u0000b\"}", "from: expected a string");
+    check_refused(front, ONE "/refresh", "{\"noCache\":\"no\"}", "noCache: expected true or false");
+    check_refused(front, API "/environments", "{\"spec\":{\"name\":\"a\",\"provisionOnly\":1}}",
+                  "provisionOnly: expected true or false");
+    front_free(front);
+}
+
 TEST(create_without_a_name_is_refused)
 {
     Front *front = front_new();
