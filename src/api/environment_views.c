@@ -40,6 +40,8 @@ static void put_step(JsonWriter *out, const SeenStep *seen) {
                    seen->record ? checkpoint_status_name(seen->record->status) : "pending");
     if (seen->record)
         put_record(out, seen->record);
+    if (seen->running)
+        json_kv_int(out, "processes", (int64_t)seen->running);
     json_kv_bool(out, "stale", seen->stale);
     if (seen->stale)
         put_text(out, "why", seen->why);

@@ -45,15 +45,18 @@ static void put_step(Table *table, const Value *step) {
     const char *status = env_text(step, "status"), *error = env_text(step, "error");
     bool stale = value_get_bool(step, "stale", false);
     const char *finished = env_text(step, "finished"), *started = env_text(step, "started");
-    int64_t ms = value_get_int(step, "durationMs", -1);
+    int64_t ms = value_get_int(step, "durationMs", -1), n = value_get_int(step, "processes", 0);
     char took[DURATION_TEXT] = "", age[DURATION_TEXT];
     const char *word = stale && str_same(status, "completed") ? "stale" : status;
     env_age(*finished ? finished : started, age);
     if (ms >= 0 && *finished)
         duration_format_short(ms, took);
     AUTO_FREE char *name = xasprintf("  %s %s", sign_of(status, stale), env_text(step, "name"));
-    const char *cells[] = {
-        name, word, took, age, env_text(step, "machine"), *error ? error : env_text(step, "why")};
+    AUTO_FREE char *left =
+        n ? xasprintf("%lld process%s left running", (long long)n, n == 1 ? "" : "es")
+          : xstrdup("");
+    const char *why = *error ? error : env_text(step, "why");
+    const char *cells[] = {name, word, took, age, env_text(step, "machine"), *why ? why : left};
     table_row(table, cells, env_color(word));
 }
 

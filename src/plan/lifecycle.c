@@ -88,6 +88,10 @@ static void add_runner_hook(Builder *b, const char *action, const EnvironmentHoo
     LifecycleStep step = of_key(b, "runner", action, hook);
     step.phase = LIFECYCLE_RUN;
     step.place = HOOK_COMPUTE;
+    if (hook == &b->config->runner.deploy) {
+        step.kind = STEP_DEPLOY;
+        step.verified = true;
+    }
     add(b, step, needs);
 }
 
@@ -314,6 +318,8 @@ static void add_destruction(Builder *b) {
         add_undo(b, STEP_STOP_SERVICES);
     if (compute && !lifecycle_is_remote(b->config, b->ask->compute))
         add_runner_destroy(b);
+    if (b->ask->deployed)
+        add_undo(b, STEP_STOP_DEPLOY);
     add_destroy_provisioned(b);
     add_destroy_compute(b);
     if (is_local(compute))
@@ -323,31 +329,19 @@ static void add_destruction(Builder *b) {
 
 /* ---- what people ask for ---- */
 
-static void add_stop(Builder *b) {
-    LifecycleStep services = lifecycle_own_step(STEP_STOP_SERVICES),
-                  infra = lifecycle_own_step(STEP_STOP_INFRA);
-    services.phase = infra.phase = LIFECYCLE_STOP;
-    if (has_commands(b->config))
-        add(b, services, NEEDS_NOTHING);
-    if (has_infrastructure(b->config))
-        add(b, infra, NEEDS_NOTHING);
+static void add_to_stop(Builder *b, LifecycleKind kind) {
+    LifecycleStep step = lifecycle_own_step(kind);
+    step.phase = LIFECYCLE_STOP;
+    add(b, step, NEEDS_NOTHING);
 }
 
-const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
-                                      const ProvisionedService **ret) {
-    __auto_type services = &config->provisioner.services;
-    *ret = NULL;
-    for (size_t i = 0; i < services->n && !*ret; i++)
-        if (strcmp(services->at[i].name, service) == 0)
-            *ret = &services->at[i];
-    if (!*ret)
-        return NULL;
-    const EnvironmentHook *hook = strcmp(action, "init") == 0      ? &(*ret)->init
-                                  : strcmp(action, "seed") == 0    ? &(*ret)->seed
-                                  : strcmp(action, "reset") == 0   ? &(*ret)->reset
-                                  : strcmp(action, "destroy") == 0 ? &(*ret)->destroy
-                                                                   : NULL;
-    return hook && hook_given(hook) ? hook : NULL;
+static void add_stop(Builder *b) {
+    if (b->ask->deployed)
+        add_to_stop(b, STEP_STOP_DEPLOY);
+    if (has_commands(b->config))
+        add_to_stop(b, STEP_STOP_SERVICES);
+    if (has_infrastructure(b->config))
+        add_to_stop(b, STEP_STOP_INFRA);
 }
 
 /* init has nothing to say; what destroy says is nobody's. */

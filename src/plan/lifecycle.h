@@ -8,8 +8,9 @@
  *                build_manifest  write_manifest  provisioner_after
  *     run        runner_before  generate_env  start_infra  build_services  start_services
  *                runner_deploy  runner_after
- *     destroy    check_loss  stop_services  runner_destroy  destroy_core_<service>…
- *                destroy_compute_hook  destroy_compute | stop_infra  cleanup_env  remove_state
+ *     destroy    check_loss  stop_services  runner_destroy  stop_deploy
+ *                destroy_core_<service>…  destroy_compute_hook
+ *                destroy_compute | stop_infra  cleanup_env  remove_state
  *
  * Where a hook makes the compute it is another machine: what would be done there (write_manifest,
  * all of run, runner_destroy) comes later, and is no step yet.
@@ -34,13 +35,14 @@ typedef enum LifecyclePhase {
     LIFECYCLE_PROVISION = 1,
     LIFECYCLE_RUN = 2,
     LIFECYCLE_DESTROY = 4,
-    LIFECYCLE_STOP = 8, /* stop_services  stop_infra: nothing is undone */
+    LIFECYCLE_STOP = 8, /* stop_deploy  stop_services  stop_infra: nothing is undone */
     LIFECYCLE_HOOK = 16 /* core_<action>_<service>: one hook that people ask for */
 } LifecyclePhase;
 
 /* Who does it. */
 typedef enum LifecycleKind {
-    STEP_HOOK, /* a command of the config */
+    STEP_HOOK,   /* a command of the config */
+    STEP_DEPLOY, /* likewise runner_deploy: what it leaves running goes on */
     STEP_CREATE_COMPUTE,
     STEP_COPY_FILES,
     STEP_ALLOCATE_PORTS,
@@ -50,6 +52,7 @@ typedef enum LifecycleKind {
     STEP_START_INFRA,
     STEP_START_SERVICES,
     STEP_CHECK_LOSS,
+    STEP_STOP_DEPLOY,
     STEP_STOP_SERVICES,
     STEP_STOP_INFRA,
     STEP_DESTROY_COMPUTE,
@@ -93,6 +96,7 @@ typedef struct LifecycleAsk {
                                      `managed` is left standing (attached, --keep-worktree) */
     bool attached;                /* the worktree is given: create_compute is no step */
     bool copies;                  /* files are brought along: copy_files is a step */
+    bool deployed;                /* runner_deploy was run: stop_deploy is a step */
     const char *service, *action; /* LIFECYCLE_HOOK: of the provisioner; init, seed, reset, … */
     unsigned phases;              /* of LifecyclePhase */
 } LifecycleAsk;

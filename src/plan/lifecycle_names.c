@@ -52,6 +52,10 @@ static const LifecycleStep own_steps[] = {
                          .phase = LIFECYCLE_DESTROY,
                          .starting = "Looking for work that would be lost...",
                          .complete = "No work would be lost"},
+    [STEP_STOP_DEPLOY] = {.name = "stop_deploy",
+                          .phase = LIFECYCLE_DESTROY,
+                          .starting = "Ending what runner.deploy has left running...",
+                          .complete = "What runner.deploy had left running has ended"},
     [STEP_STOP_SERVICES] = {.name = "stop_services",
                             .phase = LIFECYCLE_DESTROY,
                             .undoes = "start_services",
@@ -105,6 +109,23 @@ bool lifecycle_destroys(const char *name) {
         if (str_starts(name, beginnings[i]))
             return true;
     return false;
+}
+
+const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
+                                      const ProvisionedService **ret) {
+    __auto_type services = &config->provisioner.services;
+    *ret = NULL;
+    for (size_t i = 0; i < services->n && !*ret; i++)
+        if (strcmp(services->at[i].name, service) == 0)
+            *ret = &services->at[i];
+    if (!*ret)
+        return NULL;
+    const EnvironmentHook *hook = strcmp(action, "init") == 0      ? &(*ret)->init
+                                  : strcmp(action, "seed") == 0    ? &(*ret)->seed
+                                  : strcmp(action, "reset") == 0   ? &(*ret)->reset
+                                  : strcmp(action, "destroy") == 0 ? &(*ret)->destroy
+                                                                   : NULL;
+    return hook && hook_given(hook) ? hook : NULL;
 }
 
 uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name) {

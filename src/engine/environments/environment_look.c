@@ -79,6 +79,7 @@ static void see_step(const Looking *looking, SeenEnvironment *seen, uint32_t i, 
     const LifecycleStep *step = &operation->lifecycle.at[i];
     SeenStep *to = &seen->steps[i];
     *to = (SeenStep){.step = step,
+                     .running = looking->on_loop[i].running,
                      .record = entry_checkpoint(&operation->entry, step->name),
                      .verdict = VERDICT_RUN,
                      .meant = operation_means(operation, step),

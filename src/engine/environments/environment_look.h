@@ -13,6 +13,7 @@ typedef struct SeenStep {
     bool invalidates;         /* VERDICT_RUN: what needs it is done again, too */
     bool stale;               /* it was done, but what it did does not count any more */
     const char *why;          /* VERDICT_RUN of one that was done once: why again; NULL */
+    size_t running;           /* processes that its command has left */
 } SeenStep;
 
 /* A file that a step writes. */

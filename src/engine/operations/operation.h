@@ -26,6 +26,7 @@ typedef struct StepFound {
     const char *own; /* digest of what is its own */
     bool stands;
     const char *why; /* it does not stand */
+    size_t running;  /* processes that its command has left */
 } StepFound;
 
 /* What there was when it began. */
@@ -51,6 +52,8 @@ typedef struct StepDoing {
     StepFound found; /* what a look has told of it */
     bool resumed;    /* what a server before has started was looked for */
     uint32_t run;    /* of its command; 0: none */
+    uint32_t left;   /* processes that its command has left running */
+    uint32_t ending; /* a run before, of which what it has left is being ended; 0: none yet */
     int64_t started_us, since_ms;
     bool running;      /* its command */
     bool late;         /* ... for longer than it may */
@@ -181,8 +184,13 @@ void operation_not_resumed(Operation *operation, bool never);
 /* It ends as this, once all is written down. */
 void operation_finish(Operation *operation, OperationState state);
 
-/* In the record of start_services: the holder of the lease under which they were started. */
+/* In the records of start_services, and of a runner_deploy that has left something running: the
+ * holder of the lease under which that was started. */
 #define SERVICES_SERVER "server"
+/* ... as what their record keeps: in `operation->arena`. */
+const Value *operation_started_here(Operation *operation);
+/* NULL: nothing of the step runs, as far as its record says. */
+const char *operation_started_by(const Operation *operation, const char *step);
 
 /* ---- operation_list.c ---- */
 /* Its lifecycle, and what is to be done anew; of one that a server before has begun, what that has
@@ -232,6 +240,7 @@ MUST int operation_check_blocks(const Operation *operation, Arena *arena, Err *e
 void operation_run(Operation *operation);    /* is started */
 void operation_resume(Operation *operation); /* was, by a server before */
 void operation_stop_run(Operation *operation);
+extern const StopHow operation_stop_how; /* what it has left running ends, too */
 /* What a server before has begun ends: another one has the lease by now, and may be doing the same.
  * Then it asks for the lease again. */
 void operation_end_begun(Operation *operation);

@@ -149,7 +149,7 @@ static void digest_files(const char *root, const char *script, Digest *digest) {
     }
 }
 
-static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+int hook_look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
     Digest *digest = digest_new();
     digest_add_text(digest, step->hook->command);
@@ -178,7 +178,7 @@ static int cannot_undo(const Operation *operation, const char *dir, Arena *arena
                          dir);
 }
 
-static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
+int hook_command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     const LifecycleStep *step = operation_step(operation);
     const char *dir = directory_of(operation, step);
     if (step->phase == LIFECYCLE_DESTROY && access(dir, F_OK) < 0)
@@ -263,4 +263,4 @@ static int take(Operation *operation, Err *err) {
     return 0;
 }
 
-const StepDoer hook_doer = {.look = look, .command = command, .take = take};
+const StepDoer hook_doer = {.look = hook_look, .command = hook_command, .take = take};

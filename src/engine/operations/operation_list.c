@@ -17,7 +17,8 @@ bool operation_means(const Operation *operation, const LifecycleStep *step) {
     case OPERATION_STOP: return step->phase == LIFECYCLE_STOP;
     case OPERATION_HOOK: return step->phase == LIFECYCLE_HOOK;
     case OPERATION_START:
-        return step->kind == STEP_START_INFRA || step->kind == STEP_START_SERVICES;
+        return step->kind == STEP_START_INFRA || step->kind == STEP_START_SERVICES ||
+               step->kind == STEP_DEPLOY;
     case OPERATION_STEP: return strcmp(step->name, ask->step) == 0;
     case OPERATION_INVALIDATE:
     case OPERATION_STATUS: return false;
@@ -151,6 +152,7 @@ static Lifecycle list_of(const Operation *operation, const ComputeAccess *comput
                                         .compute = compute,
                                         .attached = attached,
                                         .copies = operation_copies(operation),
+                                        .deployed = steps_deployed(&operation->entry),
                                         .service = ask->service,
                                         .action = ask->action,
                                         .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN | own},
@@ -192,8 +194,8 @@ int operation_list(Operation *operation, Err *err) {
     return check_ask(operation, &operation->lifecycle, err);
 }
 
-/* What was undone is made anew: from now on it is to be undone again. Two of these steps are also
- * done without undoing anything (`env stop`): to delete they are done in any case. */
+/* What was undone is made anew: from now on it is to be undone again. Those of
+ * `env stop` are also done without undoing anything: to delete they are done in any case. */
 static void forget_undoing(Operation *operation) {
     const EnvironmentEntry *entry = &operation->entry;
     bool destroys = operation->ask.kind == OPERATION_DELETE;
@@ -202,8 +204,8 @@ static void forget_undoing(Operation *operation) {
         const char *name = entry->steps.at[i].name;
         uint32_t at = lifecycle_find(&operation->lifecycle, name);
         LifecycleKind kind = at == UINT32_MAX ? STEP_HOOK : operation->lifecycle.at[at].kind;
-        bool always =
-            kind == STEP_STOP_SERVICES || kind == STEP_STOP_INFRA || kind == STEP_CHECK_LOSS;
+        bool always = kind == STEP_STOP_DEPLOY || kind == STEP_STOP_SERVICES ||
+                      kind == STEP_STOP_INFRA || kind == STEP_CHECK_LOSS;
         if (destroys ? always : at == UINT32_MAX)
             forget_record(operation, name, why);
     }
@@ -232,17 +234,30 @@ static bool is_about_services(const OperationAsk *ask) {
                                            [OPERATION_START] = true,
                                            [OPERATION_STOP] = true,
                                            [OPERATION_DELETE] = true};
-    bool alone = ask->kind == OPERATION_STEP && strcmp(ask->step, "start_services") == 0;
+    bool alone = ask->kind == OPERATION_STEP && (strcmp(ask->step, "start_services") == 0 ||
+                                                 strcmp(ask->step, "runner_deploy") == 0);
     return (kinds[ask->kind] && !ask->force) || alone;
+}
+
+const Value *operation_started_here(Operation *operation) {
+    Value *kept = value_new(&operation->arena, VALUE_MAP);
+    value_set(&operation->arena, kept, SERVICES_SERVER,
+              value_new_string(&operation->arena, operation->lease.holder));
+    return kept;
+}
+
+const char *operation_started_by(const Operation *operation, const char *step) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step);
+    bool done = record && record->status == CHECKPOINT_COMPLETED && record->outputs;
+    return done ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
 }
 
 /* Services are those of the server that has started them: no other one sees them, or can end them.
  * With its state directory they are gone. */
 static int check_server(const Operation *operation, Err *err) {
-    const Checkpoint *record = entry_checkpoint(&operation->entry, "start_services");
     const char *own = operation->lease.holder;
-    bool done = record && record->status == CHECKPOINT_COMPLETED && record->outputs;
-    const char *server = done ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
+    const char *server = operation_started_by(operation, "start_services");
+    server = server ? server : operation_started_by(operation, "runner_deploy");
     if (!server || strcmp(server, own) == 0 || !is_about_services(&operation->ask))
         return 0;
     const char *dir = strchr(server, ':');

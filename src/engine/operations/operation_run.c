@@ -63,11 +63,14 @@ static void on_captured(void *arg, const void *result, const Err *err) {
 
 /* ---- its end ---- */
 
-/* It has forgotten them, or would have them go on, which only services do. */
-static void note_ended(Operation *operation, uint32_t n) {
+/* It has forgotten them, or would have them go on, which only services and runner_deploy do. */
+static void note_left(Operation *operation, const StepState *state) {
+    bool running = state->lingering > 0;
+    uint32_t n = running ? state->lingering : state->killed;
     if (n && operation_step(operation)->hook && !operation->canceled && !operation->doing.late)
-        operation->note = arena_printf(
-            &operation->arena, "ended %u process%s that the hook had left", n, n == 1 ? "" : "es");
+        operation->note =
+            arena_printf(&operation->arena, "%s %u process%s %s", running ? "left" : "ended", n,
+                         n == 1 ? "" : "es", running ? "running" : "that the hook had left");
 }
 
 static int describe(const Operation *operation, const StepState *state, Err *err) {
@@ -101,8 +104,9 @@ static void on_end(void *arg, const void *result, const Err *err) {
         operation_not_resumed(operation, false);
         return;
     }
+    operation->doing.left = err ? 0 : state->lingering;
     if (!err)
-        note_ended(operation, state->killed);
+        note_left(operation, state);
     if (!err && describe(operation, result, &why) < 0)
         err = arena_dup(&operation->arena, &why, sizeof(why));
     operation->doing.broken = makes_machine(step) && result ? err : NULL;
@@ -163,6 +167,7 @@ static void fill(const Operation *operation, const StepCommand *command, Step *r
                   .entrypoint = command->run.argv,
                   .secrets = command->secrets,
                   .on_success = true,
+                  .linger = step->kind == STEP_DEPLOY,
                   .capture = step->outputs != NULL,
                   .end_signal = SIGTERM,
                   .end_grace_ms = STOP_GRACE_MS,
@@ -231,7 +236,7 @@ void operation_resume(Operation *operation) {
 
 /* ---- to end it ---- */
 
-static const StopHow stop_how = {.signal = SIGTERM, .grace_ms = STOP_GRACE_MS};
+const StopHow operation_stop_how = {.signal = SIGTERM, .grace_ms = STOP_GRACE_MS, .helpers = true};
 
 /* What could not be ended is not waited for: it is named. */
 static void on_stopped(void *arg, const void *result, const Err *err) {
@@ -247,7 +252,7 @@ static void on_stopped(void *arg, const void *result, const Err *err) {
 void operation_stop_run(Operation *operation) {
     if (operation->doing.running && !operation->stop)
         operation->stop = backend_destroy_step(operation->engine->backend, id_of(operation),
-                                               &stop_how, on_stopped, operation);
+                                               &operation_stop_how, on_stopped, operation);
 }
 
 /* ---- to end what a server before has begun ---- */
@@ -279,7 +284,7 @@ static void on_begun_found(void *arg, const void *result, const Err *err) {
     operation_audit(operation, operation->begun.step, "lost",
                     "its command was ended: another server works on the environment");
     operation->call = backend_destroy_step(operation->engine->backend, id_of_begun(operation),
-                                           &stop_how, on_begun_ended, operation);
+                                           &operation_stop_how, on_begun_ended, operation);
 }
 
 static void on_begun_set_up(void *arg, const void *result, const Err *err) {

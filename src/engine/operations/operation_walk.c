@@ -77,10 +77,10 @@ static void on_acted(void *arg, const void *result, const Err *err) {
 static void act(Operation *operation) {
     const StepDoer *doer = step_doer(operation_step(operation)->kind);
     sys_point("env-asked");
-    if (doer->command)
-        operation_run(operation);
-    else if (doer->begin)
+    if (doer->begin)
         doer->begin(operation);
+    else if (doer->command)
+        operation_run(operation);
     else
         operation->call = operation_work(operation,
                                          doer->in_store ? blocking_store(operation->engine)

@@ -25,7 +25,8 @@ typedef struct StepDoer {
     void (*look_on_loop)(Operation *operation, StepFound *ret);
     /* One of the three: on a worker, which leaves the operation as it is, but for `holds`; a
      * command (found on a worker) that is run under a pin; on the loop, ends with
-     * operation_step_ended(). */
+     * operation_step_ended(). Beside a command `begin` comes before it, and ends with
+     * operation_run(). */
     int (*act)(Operation *operation, Arena *arena, StepActed *ret, Err *err);
     bool in_store; /* on the worker of the store: it asks it */
     int (*command)(const Operation *operation, Arena *arena, StepCommand *ret, Err *err);
@@ -55,6 +56,8 @@ StrList operation_own_files(const Operation *operation, Arena *arena);
 
 /* operation_hooks.c */
 extern const StepDoer hook_doer;
+int hook_look(const Operation *operation, Arena *arena, StepFound *ret, Err *err);
+int hook_command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err);
 /* The variables that hooks get, beside those of the client. */
 StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
                       const LifecycleStep *step, Arena *arena);
@@ -64,6 +67,10 @@ extern const StepDoer create_compute_doer, check_loss_doer, destroy_compute_doer
 extern const StepDoer copy_files_doer;
 /* What it has brought into the worktree of `entry`, whose strings it lends: for compute_loss(). */
 void steps_brought(const EnvironmentEntry *entry, Arena *arena, ComputeAsk *ask);
+/* steps_deploy.c */
+extern const StepDoer deploy_doer, stop_deploy_doer;
+/* Was it run? Then something of it may run. */
+bool steps_deployed(const EnvironmentEntry *entry);
 /* steps_infra.c */
 extern const StepDoer start_infra_doer, stop_infra_doer;
 /* steps_ports.c */

@@ -253,10 +253,7 @@ static void note_not_in_branch(Operation *operation) {
 /* Whose session runs them. */
 static int take(Operation *operation, Err *err) {
     note_not_in_branch(operation);
-    Value *kept = value_new(&operation->arena, VALUE_MAP);
-    value_set(&operation->arena, kept, SERVICES_SERVER,
-              value_new_string(&operation->arena, operation->lease.holder));
-    operation->doing.produced = kept;
+    operation->doing.produced = operation_started_here(operation);
     return 0;
 }
 

@@ -28,7 +28,8 @@ static void is_list(const LifecycleAsk *ask, const char *expected) {
             buf_printf(&out, " %s", list.at[list.at[i].needs[k]].name);
         buf_putc(&out, '\n');
         CHECK(list.at[i].starting && list.at[i].complete);
-        CHECK((list.at[i].kind == STEP_HOOK) == (list.at[i].hook != NULL));
+        bool hook = list.at[i].kind == STEP_HOOK || list.at[i].kind == STEP_DEPLOY;
+        CHECK(hook == (list.at[i].hook != NULL));
     }
     CHECK_STR(buf_cstr(&out), expected);
     buf_deinit(&out);
@@ -176,6 +177,26 @@ TEST(a_worktree_of_ours_is_destroyed_in_reverse)
                                          "start_infra",    "generate_env",  NULL};
     for (uint32_t i = 0; i < list.n; i++)
         CHECK_STR(list.at[i].undoes, undone[i]);
+    arena_deinit(&arena);
+}
+
+TEST(what_deploy_has_left_is_ended_where_it_was_run)
+{
+    LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", whole),
+                        .compute = &tree,
+                        .deployed = true,
+                        .phases = LIFECYCLE_STOP};
+    is_list(&ask, "stop_deploy\nstop_services\nstop_infra\n");
+    ask.phases = LIFECYCLE_DESTROY; /* runner.destroy may want to end it itself */
+    Lifecycle list = lifecycle_of(&ask, &arena);
+    uint32_t at = lifecycle_find(&list, "stop_deploy");
+    CHECK_STR(list.at[at - 1].name, "runner_destroy");
+    CHECK(!list.at[at].undoes && lifecycle_destroys("stop_deploy"));
+    ask.phases = LIFECYCLE_RUN;
+    list = lifecycle_of(&ask, &arena);
+    at = lifecycle_find(&list, "runner_deploy");
+    CHECK_EQ(list.at[at].kind, STEP_DEPLOY);
+    CHECK(list.at[at].verified);
     arena_deinit(&arena);
 }
 
