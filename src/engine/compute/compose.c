@@ -79,19 +79,24 @@ static bool is_own(const ComputeAsk *ask, const char *dir) {
     return path_below(dir, ask->path) || (own && strcmp(dir, own) == 0);
 }
 
+/* The words that list a label of each container of the project that `filter` lets pass;
+ * NULL: of all. */
+static const char *const *label_words(const ComputeAsk *ask, const char *label, const char *filter,
+                                      Arena *arena) {
+    const char *project = arena_printf(arena, "label=" COMPOSE_LABEL "=%s", ask->compose_project);
+    const char *format = arena_printf(arena, "{{.Label \"%s\"}}", label);
+    const char *words[] = {"docker", "ps",       "--all", "--format",
+                           format,   "--filter", project, filter ? "--filter" : NULL,
+                           filter,   NULL};
+    return compute_words(words, arena).at;
+}
+
 /* ERR_UNAVAILABLE: docker does not answer, or is not there. */
 static int see_containers(const ComputeAsk *ask, Arena *arena, Containers *ret, Err *err) {
-    const char *argv[] = {"docker",
-                          "ps",
-                          "--all",
-                          "--filter",
-                          arena_printf(arena, "label=" COMPOSE_LABEL "=%s", ask->compose_project),
-                          "--format",
-                          "{{.Label \"" COMPOSE_LABEL ".working_dir\"}}",
-                          NULL};
     StrList dirs;
     *ret = (Containers){0};
-    if (tool_lines(&(ToolAsk){argv, ask->env, "/"}, arena, &dirs, err) < 0)
+    const char *const *words = label_words(ask, COMPOSE_LABEL ".working_dir", NULL, arena);
+    if (tool_lines(&(ToolAsk){words, ask->env, "/"}, arena, &dirs, err) < 0)
         return -1;
     for (size_t i = 0; i < dirs.n; i++)
         if (is_own(ask, dirs.at[i]))
@@ -258,19 +263,10 @@ static void drop_published(const ComputeAsk *ask, Arena *arena, StrList *ended) 
 /* Services that have done their work and ended well: a migration, a set-up. */
 static int ended_well(const ComputeAsk *ask, const Composer *c, Arena *arena, StrList *ret,
                       Err *err) {
-    const char *argv[] = {"docker",
-                          "ps",
-                          "--all",
-                          "--filter",
-                          arena_printf(arena, "label=" COMPOSE_LABEL "=%s", ask->compose_project),
-                          "--filter",
-                          "exited=0",
-                          "--format",
-                          "{{.Label \"com.docker.compose.service\"}}",
-                          NULL};
     if (!tool_find("docker", ask->env, arena))
         return 0;
-    if (lines_of(c, argv, arena, ret, err) < 0)
+    if (lines_of(c, label_words(ask, "com.docker.compose.service", "exited=0", arena), arena, ret,
+                 err) < 0)
         return -1;
     drop_published(ask, arena, ret);
     return 0;
