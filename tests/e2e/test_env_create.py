@@ -8,7 +8,7 @@ import pytest
 
 from environments import CREATED_HOOKS, PROVISIONED, RUN, Project, config, says
 
-VERIFIED = {"create_compute", "allocate_ports", "write_manifest", "generate_env"}
+VERIFIED = {"create_compute", "allocate_ports", "write_manifest", "generate_env", "runner_deploy"}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import sqlite3
 
 import pytest
 
@@ -142,3 +143,14 @@ def test_a_server_that_is_killed_during_the_hook_takes_it_over(project, thole):
     assert living(project) == begun(project) and len(begun(project)) == 1 and step(project)["processes"] == 1
     project.run("delete", "e1")
     assert not living(project)
+
+
+def test_gc_ends_it_where_the_store_has_forgotten_the_environment(project, thole):
+    project.run("create", "e1")
+    thole.run("server", "stop")
+    with sqlite3.connect(thole.state / "thole.db") as database:
+        for table in ("step", "value", "audit", "environment"):
+            database.execute(f"DELETE FROM {table}")
+    assert len(living(project)) == 1
+    project.run("gc", "-y")
+    assert not living(project) and not list((thole.state / "environments").glob("*/e1"))

@@ -46,6 +46,10 @@ char *environment_space(const char *project, Arena *arena) {
     return xstrdup(config_slug(path_base(dir), project, arena));
 }
 
+const char *environment_task(const char *space, const char *slug, Arena *arena) {
+    return arena_printf(arena, "env.%s.%s", space, slug);
+}
+
 /* `place`: a file that says whose it is, and nobody else's. */
 static Environment *make(Engine *engine, const char *project, const char *name, const char *place) {
     Environment *environment = xcalloc(1, sizeof(*environment));
@@ -59,7 +63,7 @@ static Environment *make(Engine *engine, const char *project, const char *name, 
     environment->slug = xstrdup(environment_slug(*name ? name : ENVIRONMENT_SHARED, arena));
     environment->dir = xasprintf("%s/environments/%s/%s", engine->state_dir, environment->space,
                                  environment->slug);
-    environment->task = xasprintf("env.%s.%s", environment->space, environment->slug);
+    environment->task = xstrdup(environment_task(environment->space, environment->slug, arena));
     environment->project = arena_strdup(arena, project);
     environment->entry =
         (EnvironmentEntry){.name = arena_strdup(arena, name), .mode = "", .branch = ""};

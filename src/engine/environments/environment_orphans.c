@@ -202,8 +202,8 @@ static int do_free_ports(Blocking *blocking, Err *err) {
     return r;
 }
 
-Op *environment_orphan_remove(Engine *engine, const char *project, const EnvironmentOrphan *orphan,
-                              OpFn fn, void *arg) {
+static Op *remove_now(Engine *engine, const char *project, const EnvironmentOrphan *orphan, OpFn fn,
+                      void *arg) {
     bool ports = orphan->kind == ORPHAN_PORTS;
     Blocking *blocking = ports ? blocking_store(engine) : blocking_files(engine);
     Arena *arena = &blocking->arena;
@@ -214,4 +214,45 @@ Op *environment_orphan_remove(Engine *engine, const char *project, const Environ
         engine, (EnvironmentKey){removal->search->project, removal->one.at[0].name}, "gc", arena);
     blocking->ask = removal;
     return blocking_run(blocking, ports ? do_free_ports : do_remove, fn, arg);
+}
+
+/* ---- a directory: what runs of it ends first ---- */
+
+typedef struct Clearing {
+    Engine *engine;
+    Op *op; /* in whose arena it is */
+    const char *project;
+    EnvironmentOrphans one;
+} Clearing;
+
+static void on_removed(void *arg, const void *result, const Err *err) {
+    op_finish(arg, NULL, 0, err);
+}
+
+static void on_cleared(void *arg, const void *result, const Err *err) {
+    const Clearing *clearing = arg;
+    if (err)
+        op_finish(clearing->op, NULL, 0, err);
+    else
+        remove_now(clearing->engine, clearing->project, clearing->one.at, on_removed, clearing->op);
+}
+
+static Op *clear(Engine *engine, const char *project, const EnvironmentOrphan *orphan, OpFn fn,
+                 void *arg) {
+    Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
+    Arena *arena = op_arena(op);
+    Clearing *clearing = arena_alloc(arena, sizeof(*clearing));
+    AUTO_FREE char *space = environment_space(project, arena);
+    const char *task = environment_task(space, orphan->name, arena);
+    *clearing = (Clearing){engine, op, arena_strdup(arena, project),
+                           copy(&(EnvironmentOrphans){(EnvironmentOrphan *)orphan, 1}, arena)};
+    op_forget(backend_setup_workflow(engine->backend, task, orphan->path, NULL, NULL, NULL));
+    backend_destroy_workflow(engine->backend, task, NULL, on_cleared, clearing);
+    return op;
+}
+
+Op *environment_orphan_remove(Engine *engine, const char *project, const EnvironmentOrphan *orphan,
+                              OpFn fn, void *arg) {
+    return orphan->kind == ORPHAN_DIRECTORY ? clear(engine, project, orphan, fn, arg)
+                                            : remove_now(engine, project, orphan, fn, arg);
 }

@@ -32,6 +32,8 @@ struct Environment {
 /* ---- environment.c ---- */
 Environment *environment_new(Engine *engine, const char *project, const char *name);
 char *environment_space(const char *project, Arena *arena); /* its namespace; returns owned */
+/* What the backend calls it; in `arena`. */
+const char *environment_task(const char *space, const char *slug, Arena *arena);
 /* Likewise, but nobody sees it. */
 Environment *environment_make(Engine *engine, const char *project, const char *name);
 /* Likewise, but no store knows it: of a manifest that is run; without one, of no name, for what all
