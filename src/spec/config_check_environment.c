@@ -114,6 +114,10 @@ static void check_variables(const Check *c) {
     PortWishes wishes = port_wishes_of(c->config, arena);
     Map owners;
     map_init(&owners);
+    if (wishes.n > PORT_WISHES_MOST)
+        source_problem(c->source, "services", "use fewer of them, or of their `ports`",
+                       "%zu ports are needed, but an environment has room for %d", wishes.n,
+                       PORT_WISHES_MOST);
     for (size_t i = 0; i < wishes.n; i++) {
         PortWish *wish = &wishes.at[i];
         const char *variable = environment_variable(wish->name, arena);

@@ -18,4 +18,7 @@ typedef struct PortWishes {
     size_t n;
 } PortWishes;
 
+/* So many ports an environment has room for. */
+enum { PORT_WISHES_MOST = 100 };
+
 PortWishes port_wishes_of(const Config *config, Arena *arena);

@@ -87,3 +87,12 @@ def test_of_a_project_below_the_root_it_is_the_directory_of_the_project(thole):
     where = made.lines[-1].removeprefix("cd ")
     assert where.endswith("/feat-x/svc") and thole.run("env", "exec", "feat-x", "--", "pwd", cwd=below).out.strip() == where
     assert "s:serve" in thole.run("ps", cwd=where).out
+
+
+def test_a_branch_that_an_environment_is_on_is_told_with_its_name(thole, shop):
+    shop.create("pr1")
+    tree = shop.worktree("pr1")
+    refused = thole.run("env", "create", "other", "-b", "pr1", code=3).err
+    assert f"branch pr1 is checked out in environment 'pr1', at {tree}" in refused and "attach" not in refused, refused
+    shop.repository.at(tree).git("switch", "-q", "-c", "elsewhere")
+    shop.create("other", "-b", "pr1")

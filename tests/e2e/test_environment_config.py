@@ -64,3 +64,13 @@ def test_up_of_what_has_nothing_to_start_says_so(thole):
     thole.run("down")
     thole.config({"version": 1, "services": {"web": {"command": "exec sleep 1000"}}})
     assert "nothing is there" not in thole.run("up", "-d").err
+
+
+def test_more_ports_than_an_environment_has_room_for_are_told_by_vet(thole):
+    def vet(n, code):
+        services = "".join(f"  s{i}: {{path: ., port: auto, command: x}}\n" for i in range(n))
+        path = thole.file("thole.yaml", f"version: 1\nrunner: {{deploy: 'true'}}\nservices:\n{services}")
+        return path, thole.run("vet", code=code).err
+    path, said = vet(101, 2)
+    assert f"{path}:3:1: services: 101 ports are needed, but an environment has room for 100" in said, said
+    vet(100, 0)

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/compute/compute.h"
+#include "engine/compute/git_tree.h"
 #include "engine/environments/environments_inside.h"
 
 /* An old entry may have a path as somebody has typed it, or a link in it may be another now. */
@@ -31,6 +32,23 @@ static int check_others(const Environment *environment, const char *path, Err *e
             return err_set(err, ERR_CONFLICT,
                            "%s is the worktree of environment '%s' already: choose another path",
                            path, other->entry.name);
+    return 0;
+}
+
+/* Git has a branch in one tree only. One that people have switched elsewhere has it no more. */
+static int check_branch(const Environment *environment, const char *branch, Arena *arena,
+                        Err *err) {
+    const Environment *other;
+    GitTree tree;
+    LIST_FOREACH (other, &environment->engine->environments, link)
+        if (other != environment && !other->apart && str_same(other->entry.branch, branch) &&
+            strcmp(other->project, environment->project) == 0 && *entry_path(&other->entry) &&
+            git_tree_of(entry_path(&other->entry), arena, &tree, NULL) == 0 && !tree.prefix[0] &&
+            strcmp(tree.branch, branch) == 0)
+            return err_set(err, ERR_CONFLICT,
+                           "branch %s is checked out in environment '%s', at %s: choose another "
+                           "one (--branch), or use that environment",
+                           branch, other->entry.name, entry_path(&other->entry));
     return 0;
 }
 
@@ -116,6 +134,9 @@ int environment_place(const Environment *environment, const OperationAsk *ask, A
     if (ask->worktree && check_worktree(ret, arena, ret, err) < 0)
         return -1;
     if (environment->version && check_known(environment, ret, err) < 0)
+        return -1;
+    if (!environment->version && !ask->worktree &&
+        check_branch(environment, ask->branch ? ask->branch : ask->name, arena, err) < 0)
         return -1;
     const char *path = ret->worktree ? ret->worktree : ret->path;
     return path ? check_others(environment, path, err) : 0;

@@ -82,6 +82,22 @@ TEST(a_tree_is_brought_as_it_is)
     arena_deinit(&t->arena);
 }
 
+/* Whatever the umask: nobody else sees more of them than in the project. */
+TEST(directories_above_what_is_brought_have_the_mode_of_the_originals)
+{
+    Trees *t = trees_new();
+    struct stat st;
+    put(t, t->copy.from, "x/y/f", "text");
+    ASSERT(chmod(in(t, t->copy.from, "x"), 0750) == 0);
+    ASSERT(chmod(in(t, t->copy.from, "x/y"), 0777) == 0);
+    ASSERT(tree_copy(&t->copy, "x/y/f", &t->err) == 0);
+    ASSERT(stat(in(t, t->copy.to, "x"), &st) == 0);
+    CHECK_EQ(st.st_mode & 07777, 0750);
+    ASSERT(stat(in(t, t->copy.to, "x/y"), &st) == 0);
+    CHECK_EQ(st.st_mode & 07777, 0777);
+    arena_deinit(&t->arena);
+}
+
 TEST(what_leads_elsewhere_is_not_brought)
 {
     static const char *const bad[] = {"", ".", "..", "../from/f", "m/../f", "/etc/passwd", "m//f"};
