@@ -228,7 +228,8 @@ static void wait_for_events(Loop *loop, int64_t wait_ms) {
     }
     if (wait_ms > 0) {
         uv_update_time(&loop->uv);
-        uv_timer_start(&loop->alarm, on_alarm, (uint64_t)wait_ms, 0);
+        /* And again: libuv fires what is due before it waits, and then would wait for ever. */
+        uv_timer_start(&loop->alarm, on_alarm, (uint64_t)wait_ms, 1);
         uv_ref((uv_handle_t *)&loop->alarm);
     }
     uv_run(&loop->uv, UV_RUN_ONCE);
@@ -254,6 +255,12 @@ static void pass(Loop *loop, int64_t wait_ms) {
     defer_rounds(loop);
 }
 
+/* Until end_ms; -1: for ever, which one that has just passed is not. */
+static int left_ms(int64_t end_ms) {
+    int64_t left = end_ms - clock_mono_ms();
+    return end_ms == INT64_MAX ? -1 : left > 0 ? (int)left : 0;
+}
+
 bool loop_turn(Loop *loop, int timeout_ms) {
     assert(!loop->turning); /* not from inside a callback */
     int64_t end_ms = timeout_ms < 0 ? INT64_MAX : clock_mono_ms() + timeout_ms;
@@ -262,8 +269,8 @@ bool loop_turn(Loop *loop, int timeout_ms) {
     loop->happened = false;
     pass(loop, choose_wait(loop, timeout_ms));
     /* Woken for nothing that concerns us (a handle was closed, a clock was early): wait on. */
-    while (!loop->happened && clock_mono_ms() < end_ms && anything_left(loop))
-        pass(loop, choose_wait(loop, timeout_ms < 0 ? -1 : (int)(end_ms - clock_mono_ms())));
+    for (int left; !loop->happened && anything_left(loop) && (left = left_ms(end_ms)) != 0;)
+        pass(loop, choose_wait(loop, left));
     if (loop->happened)
         call_hooks(loop);
     loop->turning = false;

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -263,6 +264,39 @@ TEST(a_real_timer_is_not_early_and_the_loop_ends_after_it)
 }
 
 /* ---- Deferred calls ---- */
+
+static void on_nothing(void *arg, int events) {
+    (void)arg;
+    (void)events;
+}
+
+/* Until so short before the next millisecond. */
+static void spin_to_edge(long before_ns) {
+    struct timespec now;
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while (now.tv_nsec % 1000000 < 1000000 - before_ns);
+}
+
+/* The millisecond ends while one begins to wait for it. */
+TEST(a_wait_ends_also_if_its_time_comes_before_it_has_begun)
+{
+    enum { WAITS = 600, STEP_NS = 50, STEPS = 100 };
+    Loop *loop = loop_new();
+    int silent[2];
+    ASSERT(pipe(silent) == 0);
+    Poll *poll = poll_new(loop, silent[0], POLL_READ, on_nothing, NULL);
+    for (int i = 0; i < WAITS; i++) {
+        spin_to_edge(STEP_NS * (1 + i % STEPS));
+        CHECK(!loop_turn(loop, 1));
+    }
+    poll_free(poll);
+    while (loop_turn(loop, 0))
+        ;
+    close(silent[0]);
+    close(silent[1]);
+    loop_free(loop);
+}
 
 TEST(deferred_calls_come_later_in_order)
 {
