@@ -32,7 +32,8 @@ static void check_service(const Check *c, const Service *service) {
     bool fd = service->pass == PASS_FD;
     const char *base = arena_printf(arena_of(c), "services.%s", service->name);
 #define AT(key) arena_printf(arena_of(c), "%s." key, base)
-    if (any && !config_has_environments(c->config) &&
+    /* An environment has one for every service. */
+    if (any && !c->source->entry && !config_has_environments(c->config) &&
         !schema_has(&type_service, service, "command"))
         source_problem(c->source, port ? AT("port") : AT("ports"),
                        "add a `command`, or remove this key",

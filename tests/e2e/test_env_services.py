@@ -289,6 +289,12 @@ def test_a_service_that_the_branch_does_not_have_is_said_to_be_not_started(thole
     assert "extra:serve" in states(thole, where)
 
 
+def test_a_group_has_a_port_in_each_environment_and_needs_no_command(thole):
+    project(thole, services={"web": page("K", env={"K": "local"}), "all": {"depends_on": ["web"]}})
+    thole.run("env", "create", "p")
+    assert states(thole, worktree(thole, "p")).keys() >= {"web:serve"} and "all" in ports(thole, "p")
+
+
 def test_a_project_below_the_root_of_its_repository(thole):
     thole.file("README", "")
     repository = Repository.of(thole)
