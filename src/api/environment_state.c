@@ -7,19 +7,35 @@
 
 /* ---- export ---- */
 
+/* The store does not know which of them run just now. */
+static EnvironmentState as_it_is(const Api *api, const char *project,
+                                 const EnvironmentState *stored, Arena *arena) {
+    EnvironmentState state = *stored;
+    size_t n = stored->environments.n;
+    state.environments.at = arena_dup(arena, stored->environments.at, n * sizeof(EnvironmentEntry));
+    for (size_t i = 0; i < n; i++) {
+        EnvironmentEntry *entry = &state.environments.at[i];
+        const Environment *environment =
+            environment_find(api->options.engine, project, entry->name);
+        if (environment)
+            entry->status = environment_phase(environment);
+    }
+    return state;
+}
+
 void serve_environment_state(Api *api, Request *request, const RouteMatch *match) {
     const Waiting *waited = waiting_of(request);
     const char *project;
     Reply reply;
+    if (environment_project_param(api, request, request_param(request, "project"), &project) < 0)
+        return;
     if (waited->stage == WAITED_FOR_ENTRY) {
+        EnvironmentState state = as_it_is(api, project, waited->result, request->arena);
         JsonWriter *out = reply_begin(&reply);
-        state_encode(waited->result, request_flag(request, "reveal") ? ENTRY_SEED : ENTRY_SHOWN,
-                     out);
+        state_encode(&state, request_flag(request, "reveal") ? ENTRY_SEED : ENTRY_SHOWN, out);
         reply_end(&reply, request);
         return;
     }
-    if (environment_project_param(api, request, request_param(request, "project"), &project) < 0)
-        return;
     Waiting *waiting = waiting_new(request, WAITED_FOR_ENTRY, sizeof(EnvironmentState));
     waiting_begin(waiting,
                   environments_export(api->options.engine, project, request_flag(request, "audit"),

@@ -317,12 +317,15 @@ void serve_environment_entry(Api *api, Request *request, const RouteMatch *match
     unsigned parts = ENVIRONMENT_STEPS | ENVIRONMENT_VALUES |
                      (request_flag(request, "audit") ? ENVIRONMENT_AUDIT : 0);
     const StoredEnvironment *stored = environment_stored(api, request, match, parts);
+    const Environment *environment = stored ? find_environment(api, request, match) : NULL;
     Buf buf;
     JsonWriter out;
-    if (!stored)
+    if (!environment)
         return;
+    EnvironmentEntry entry = stored->entry;
+    entry.status = environment_phase(environment);
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&out, &buf);
-    entry_encode(&stored->entry, request_flag(request, "reveal") ? ENTRY_SEED : ENTRY_SHOWN, &out);
+    entry_encode(&entry, request_flag(request, "reveal") ? ENTRY_SEED : ENTRY_SHOWN, &out);
     reply_json(request, 200, &buf);
 }

@@ -198,7 +198,7 @@ static const char *entry_name(Object *object) {
     return entry_of(object)->name;
 }
 static const char *entry_status(Object *object) {
-    return environment_status_name(entry_of(object)->status);
+    return environment_status_name(environment_phase(environment_of(object)));
 }
 static const char *entry_branch(Object *object) {
     return entry_of(object)->branch;

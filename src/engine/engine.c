@@ -93,6 +93,7 @@ Engine *engine_new(const EngineOptions *options) {
     engine->pool = backend_pool_new(options->loop, options->kinds, options->kind_n);
     engine->state_dir = xstrdup(options->state_dir);
     engine->owner = xstrdup(options->owner ? options->owner : "");
+    engine->holder = environments_holder(engine);
     engine->objects = objects_new(options->loop);
     engine->http = options->scripted ? NULL : http_client_new(options->loop);
     engine->worker = options->scripted ? NULL : worker_new(options->loop, 1);
@@ -145,6 +146,7 @@ Engine *engine_free(Engine *engine) {
     objects_free(engine->objects);
     free(engine->state_dir);
     free(engine->owner);
+    free(engine->holder);
     free(engine);
     return NULL;
 }

@@ -31,6 +31,7 @@ struct Engine {
     EngineOptions options;
     Loop *loop;
     char *state_dir, *owner;
+    char *holder; /* of its leases, as people are told: "machine:state_dir" */
     Backend *backend;
     BackendPool *pool; /* where workflows run */
     List sweeps;       /* Sweep.link: backends that are looked through */

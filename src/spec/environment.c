@@ -107,6 +107,11 @@ Checkpoint *entry_checkpoint(const EnvironmentEntry *entry, const char *step) {
     return find(THINGS(entry->steps), step);
 }
 
+const char *entry_services_server(const EnvironmentEntry *entry) {
+    const Checkpoint *record = entry_checkpoint(entry, "start_services");
+    return record && record->outputs ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
+}
+
 bool entry_completed(const EnvironmentEntry *entry, const char *step) {
     const Checkpoint *checkpoint = entry_checkpoint(entry, step);
     return checkpoint && checkpoint->status == CHECKPOINT_COMPLETED;

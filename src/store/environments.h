@@ -21,7 +21,8 @@ typedef struct StoredEnvironment {
     /* Of the entry: 1, 2, …; drawn anew by each write, and never again, not even if it is removed
      * and made once more. */
     int64_t version;
-    int64_t change; /* of the whole store: greater with everything that changes in it */
+    int64_t change;     /* of the whole store: greater with everything that changes in it */
+    const char *server; /* entry_services_server() of it whole */
 } StoredEnvironment;
 
 typedef struct StoredEnvironments {

@@ -133,6 +133,37 @@ def test_services_are_those_of_the_server_that_started_them(make_thole):
     assert not first.thole.pins() and not list((second.thole.state / "sessions").iterdir())
 
 
+def phase(project, name):
+    return project.object(name)["status"]["phase"]
+
+
+@pytest.mark.parametrize("down", [["down"], ["down", "--purge"], ["server", "stop", "--all"]])
+def test_services_that_are_down_are_nobody_s(make_thole, down):
+    """However they came down: another server starts them, and says how they are; the first says of them what is recorded."""
+    words = config()
+    words["services"]["web"]["command"] = "exec sleep 1000"
+    first, second = fleet(make_thole, 2, words)
+    first.run("create", "e1")
+    first.thole.run(*down, cwd=first.tree("e1"))
+    assert not first.thole.pins() and phase(first, "e1") == "stopped"
+    second.run("start", "e1")
+    assert phase(second, "e1") == phase(first, "e1") == "running", "those of the second"
+    first.run("delete", "e1", code=3)
+    second.thole.run("down", cwd=second.tree("e1"))
+    first.run("delete", "e1")
+    first.check_gone("e1")
+
+
+def test_a_delete_by_force_says_whose_services_go_on(make_thole):
+    words = config()
+    words["services"]["web"]["command"] = "exec sleep 1000"
+    first, second = fleet(make_thole, 2, words)
+    first.run("create", "e1")
+    said = second.run("delete", "e1", "--force")
+    assert "its services go on under another server" in said.err and str(first.thole.state) in said.err, said
+    assert len(first.thole.pins()) == 1
+
+
 def test_another_server_goes_on_with_what_one_has_left(make_thole):
     projects = fleet(make_thole, 2)
     words = config()

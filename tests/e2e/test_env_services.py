@@ -164,7 +164,33 @@ def test_what_is_stopped_stays_stopped_until_it_is_started(thole):
     assert phase(thole, "feat-x") == "stopped"
     thole.run("up", "-d", cwd=where)  # of one that is stopped, too
     thole.run("wait", "web", cwd=where)
-    assert ask(port)
+    assert ask(port) and phase(thole, "feat-x") == "running"
+
+
+def said_phases(thole, name):
+    """Whatever tells of it: API, table, entry."""
+    row = next(line.split() for line in thole.run("env", "list").lines if line.startswith(f"{name} "))
+    entries = {entry["name"]: entry for entry in thole.run("env", "list", "--json").json()}
+    shown = thole.run("env", "show", name, "--json").json()
+    return {phase(thole, name), row[1], entries[name]["status"], shown["entry"]["status"], shown["environment"]["status"]["phase"]}
+
+
+def test_what_is_down_is_stopped_whoever_has_ended_it(thole):
+    project(thole, services={"web": page()})
+    thole.run("env", "create", "feat-x")
+    thole.run("env", "create", "feat-y")
+    where = worktree(thole, "feat-x")
+    assert said_phases(thole, "feat-x") == {"running"}
+    thole.run("down", cwd=where)
+    assert said_phases(thole, "feat-x") == {"stopped"} and said_phases(thole, "feat-y") == {"running"}
+    thole.replace_server()
+    assert said_phases(thole, "feat-x") == {"stopped"} and said_phases(thole, "feat-y") == {"running"}
+    thole.run("up", "-d", cwd=where)
+    assert said_phases(thole, "feat-x") == {"running"}
+    thole.run("server", "stop", "--all")
+    assert said_phases(thole, "feat-x") == said_phases(thole, "feat-y") == {"stopped"}
+    thole.run("env", "start", "feat-x")
+    assert said_phases(thole, "feat-x") == {"running"} and said_phases(thole, "feat-y") == {"stopped"}
 
 
 def test_of_one_that_was_stopped_nothing_is_left_once_it_is_deleted(thole):

@@ -348,9 +348,9 @@ def test_the_session_that_runs_its_services_is_shown_as_long_as_there_is_one(sho
     seen = objects_of(shop, project=shop.file)
     assert next(seen)[1]["status"]["session"] == slug
     shop.thole.run("down", cwd=shop.worktree())
-    assert any("session" not in item["status"] for _, item in seen)
+    assert next(item for _, item in seen if "session" not in item["status"])["status"]["phase"] == "stopped"
     shop.thole.run("up", "-d", cwd=shop.worktree())
-    assert any(item["status"].get("session") == slug for _, item in seen)
+    assert next(item for _, item in seen if item["status"].get("session") == slug)["status"]["phase"] == "running"
 
 
 def test_an_event_and_the_record_of_a_step_tell_the_same_time(shop):

@@ -187,17 +187,19 @@ static void copy_brief(const EnvironmentEntry *from, Arena *arena, EnvironmentEn
                              .error = copy_text(from->error, arena)};
 }
 
-void environment_take(Environment *environment, const EnvironmentEntry *entry, int64_t version) {
+void environment_take(Environment *environment, const StoredEnvironment *stored) {
     Arena arena;
     arena_init(&arena);
     const char *project = arena_strdup(&arena, environment->project);
     EnvironmentEntry brief;
-    copy_brief(entry, &arena, &brief);
+    copy_brief(&stored->entry, &arena, &brief);
+    const char *server = copy_text(stored->server, &arena);
     arena_deinit(&environment->arena);
     environment->arena = arena;
     environment->project = project;
     environment->entry = brief;
-    environment->version = version;
+    environment->server = server;
+    environment->version = stored->version;
     if (brief.created_ns)
         environment->object.created_us = brief.created_ns / 1000;
     environment_touch(environment);
@@ -256,6 +258,26 @@ Session *environment_session(const Environment *environment) {
     AUTO_FREE char *file =
         path_join(entry_root(&environment->entry), path_base(environment->project));
     return session_of_file(environment->engine, file, NULL);
+}
+
+char *environments_holder(const Engine *engine) {
+    Arena arena;
+    arena_init(&arena);
+    char *holder = xasprintf("%s:%s", operation_machine(&arena), engine->state_dir);
+    arena_deinit(&arena);
+    return holder;
+}
+
+/* While something is being done to it, that says what comes of it, in the end. */
+EnvironmentStatus environment_phase(const Environment *environment) {
+    EnvironmentStatus status = environment->entry.status;
+    bool ours = str_same(environment->server, environment->engine->holder);
+    if ((status != ENVIRONMENT_RUNNING && status != ENVIRONMENT_STOPPED) ||
+        operation_under_way(environment->operation))
+        return status;
+    if (environment_session(environment))
+        return ENVIRONMENT_RUNNING;
+    return ours ? ENVIRONMENT_STOPPED : status;
 }
 
 const char *environments_project_of(Engine *engine, const char *file) {

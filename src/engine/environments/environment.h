@@ -83,6 +83,9 @@ Environment *environment_at(Engine *engine, const char *path);
 /* Of whose project this is the config file, as its worktree has it. NULL: of none. */
 Environment *environment_of_file(Engine *engine, const char *file);
 const EnvironmentEntry *environment_entry(const Environment *environment); /* without its steps */
+/* What its status is now. The store has what was made of it; whether services that this server has
+ * started run is told by the session of its worktree, whoever has ended or begun that. */
+EnvironmentStatus environment_phase(const Environment *environment);
 const char *environment_project(const Environment *environment);
 /* The config file of the project that `file` is: itself, or if it is that of an environment's
  * worktree, the one of the project. */
@@ -92,6 +95,7 @@ const char *environments_project_of(Engine *engine, const char *file);
 Op *environment_read(Environment *environment, unsigned parts, OpFn fn, void *arg);
 
 /* ---- for engine.c ---- */
+char *environments_holder(const Engine *engine); /* Engine.holder; returns owned */
 MUST int environments_adopt(Engine *engine, Err *err);
 /* Once all sessions are known: their operations look whether what they have started runs. */
 void environments_go_on(Engine *engine);

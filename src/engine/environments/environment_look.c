@@ -216,7 +216,9 @@ static Environment *stand_in(Engine *engine, const OperationAsk *ask) {
     const Environment *known = environment_find(engine, ask->file, ask->name);
     Environment *environment = environment_make(engine, ask->file, ask->name);
     if (known)
-        environment_take(environment, &known->entry, known->version);
+        environment_take(environment, &(StoredEnvironment){.entry = known->entry,
+                                                           .version = known->version,
+                                                           .server = known->server});
     return environment;
 }
 

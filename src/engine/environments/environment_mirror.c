@@ -43,7 +43,7 @@ static void take_all(Engine *engine, const StoredEnvironments *list) {
         if (!environment)
             environment = environment_new(engine, key.project, key.name);
         if (stored->version > environment->version)
-            environment_take(environment, &stored->entry, stored->version);
+            environment_take(environment, stored);
     }
     for (size_t i = 0; i < list->removed.n; i++) {
         Environment *environment = find_key(engine, list->removed.at[i]);

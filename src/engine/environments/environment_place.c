@@ -92,7 +92,7 @@ static int check_path(const Environment *environment, const OperationAsk *ask, E
 
 static int check_known(const Environment *environment, const OperationAsk *ask, Err *err) {
     const EnvironmentEntry *entry = &environment->entry;
-    if (ask->worktree && entry->status == ENVIRONMENT_RUNNING)
+    if (ask->worktree && environment_phase(environment) == ENVIRONMENT_RUNNING)
         return err_set(err, ERR_CONFLICT,
                        "environment '%s' is already running: `thole env refresh %s` does its steps "
                        "again; else delete it first, or choose another name",

@@ -139,7 +139,7 @@ void environment_encode_brief(Object *object, JsonWriter *out) {
     json_kv_string(out, "path", entry_path(entry));
     json_object_end(out);
     json_kv_object(out, "status");
-    json_kv_string(out, "phase", environment_status_name(entry->status));
+    json_kv_string(out, "phase", environment_status_name(environment_phase(environment)));
     kv_text(out, "error", entry->error);
     json_object_end(out);
 }
@@ -150,7 +150,7 @@ void environment_encode(Object *object, JsonWriter *out) {
     const Session *session = environment_session(environment);
     encode_spec(environment, out);
     json_kv_object(out, "status");
-    json_kv_string(out, "phase", environment_status_name(entry->status));
+    json_kv_string(out, "phase", environment_status_name(environment_phase(environment)));
     encode_ports(entry, out);
     if (*entry_root(entry))
         json_kv_string(out, "root", entry_root(entry));

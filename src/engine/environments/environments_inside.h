@@ -19,6 +19,7 @@ struct Environment {
     char *manifest;         /* that is run; NULL */
     bool apart;             /* no store knows it: a run, or the hooks that all share */
     EnvironmentEntry entry; /* without steps, audit and key-values */
+    const char *server;     /* that has started its services last; in `arena`; NULL */
     int64_t version;        /* of the store's; 0: it does not know it yet */
     Operation *operation;   /* under way, or the last one; NULL */
     int64_t next;           /* the number of the delete that waits for its end; 0: none does */
@@ -44,8 +45,8 @@ Environment *environment_new_apart(Engine *engine, const OperationAsk *ask);
 char *environment_shared_place(const char *project);
 Environment *environment_unmake(Environment *environment);
 Environment *environment_forget(Environment *environment); /* it is nowhere any more */
-/* What the store has of it now; `entry` is copied. */
-void environment_take(Environment *environment, const EnvironmentEntry *entry, int64_t version);
+/* What the store has of it now; copied. */
+void environment_take(Environment *environment, const StoredEnvironment *stored);
 EnvironmentKey environment_key(const Environment *environment);
 /* That of its worktree, which runs its services; NULL: there is none. */
 Session *environment_session(const Environment *environment);

@@ -48,11 +48,10 @@ const char *operation_machine(Arena *arena) {
 
 EnvironmentLease operation_lease(const Engine *engine, EnvironmentKey key, const char *doing,
                                  Arena *arena) {
-    return (EnvironmentLease){
-        .key = key,
-        .server = arena_strdup(arena, engine->owner),
-        .holder = arena_printf(arena, "%s:%s", operation_machine(arena), engine->state_dir),
-        .doing = doing};
+    return (EnvironmentLease){.key = key,
+                              .server = arena_strdup(arena, engine->owner),
+                              .holder = arena_strdup(arena, engine->holder),
+                              .doing = doing};
 }
 
 /* Who asks without saying who he is (kubectl, say) is given what the server has. */
@@ -193,7 +192,7 @@ static void shrink(Operation *operation) {
     operation->message = NULL;
     operation->config = NULL;
     operation->manifest = NULL;
-    operation->left = operation->note = NULL;
+    operation->left = operation->elsewhere = operation->note = NULL;
 }
 
 Operation *operation_new_refused(Environment *environment, const OperationAsk *ask, int64_t number,
@@ -300,6 +299,8 @@ static void note_left(Operation *operation) {
 
 void operation_finish(Operation *operation, OperationState state) {
     operation->state = state;
+    if (operation->elsewhere)
+        operation->note = operation->elsewhere;
     if (operation->left)
         note_left(operation);
     if (state == OPERATION_CANCELED && !operation->error[0])

@@ -112,10 +112,11 @@ struct Operation {
         const char *step;
         uint32_t run;
         bool ended;
-    } begun;           /* by a server before, and not told to have ended; run 0: nothing */
-    int64_t copied_ns; /* copy_files was done then, at first; 0: never */
-    const char *left;  /* of a delete by force: what could not be undone; NULL: nothing */
-    Watcher watcher;   /* of a step that looks at others */
+    } begun;               /* by a server before, and not told to have ended; run 0: nothing */
+    int64_t copied_ns;     /* copy_files was done then, at first; 0: never */
+    const char *left;      /* of a delete by force: what could not be undone; NULL: nothing */
+    const char *elsewhere; /* likewise: what another server goes on with; NULL: nothing */
+    Watcher watcher;       /* of a step that looks at others */
     bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];
@@ -184,10 +185,8 @@ void operation_not_resumed(Operation *operation, bool never);
 /* It ends as this, once all is written down. */
 void operation_finish(Operation *operation, OperationState state);
 
-/* In the records of start_services, and of a runner_deploy that has left something running: the
- * holder of the lease under which that was started. */
-#define SERVICES_SERVER "server"
-/* ... as what their record keeps: in `operation->arena`. */
+/* What the records of start_services, and of a runner_deploy that has left something running, keep:
+ * SERVICES_SERVER; in `operation->arena`. */
 const Value *operation_started_here(Operation *operation);
 /* NULL: nothing of the step runs, as far as its record says. */
 const char *operation_started_by(const Operation *operation, const char *step);

@@ -236,7 +236,7 @@ static bool is_about_services(const OperationAsk *ask) {
                                            [OPERATION_DELETE] = true};
     bool alone = ask->kind == OPERATION_STEP && (strcmp(ask->step, "start_services") == 0 ||
                                                  strcmp(ask->step, "runner_deploy") == 0);
-    return (kinds[ask->kind] && !ask->force) || alone;
+    return kinds[ask->kind] || alone;
 }
 
 const Value *operation_started_here(Operation *operation) {
@@ -252,23 +252,41 @@ const char *operation_started_by(const Operation *operation, const char *step) {
     return done ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
 }
 
-/* Services are those of the server that has started them: no other one sees them, or can end them.
- * With its state directory they are gone. */
-static int check_server(const Operation *operation, Err *err) {
-    const char *own = operation->lease.holder;
-    const char *server = operation_started_by(operation, "start_services");
-    server = server ? server : operation_started_by(operation, "runner_deploy");
-    if (!server || strcmp(server, own) == 0 || !is_about_services(&operation->ask))
-        return 0;
+/* The state directory of a server on this machine; NULL: it is on another one. */
+static const char *dir_of_server(const Operation *operation, const char *server) {
     const char *dir = strchr(server, ':');
-    bool here = dir && strncmp(server, own, (size_t)(dir - server) + 1) == 0;
-    if (here && access(dir + 1, F_OK) < 0)
+    bool here = dir && strncmp(server, operation->lease.holder, (size_t)(dir - server) + 1) == 0;
+    return here ? dir + 1 : NULL;
+}
+
+/* Another server that goes on with what the step has started; NULL: none. */
+static const char *started_elsewhere(const Operation *operation, const char *step) {
+    const char *server = operation_started_by(operation, step);
+    if (!server || strcmp(server, operation->lease.holder) == 0)
+        return NULL;
+    const char *dir = dir_of_server(operation, server);
+    bool services = strcmp(step, "start_services") == 0;
+    bool over = dir && (access(dir, F_OK) < 0 || (services && steps_sessions_down(operation, dir)));
+    return over ? NULL : server;
+}
+
+/* Services are those of the server that has started them: no other one sees them, or can end them.
+ * Of one on this machine is known whether they are down. */
+static int check_server(Operation *operation, Err *err) {
+    const char *server = started_elsewhere(operation, "start_services");
+    server = server ? server : started_elsewhere(operation, "runner_deploy");
+    if (!server || !is_about_services(&operation->ask))
         return 0;
-    return err_set(err, ERR_CONFLICT,
-                   "its services run under another server, %s: `thole env stop %s` there ends them "
-                   "first (%s%s)",
-                   server, operation->entry.name, here ? "THOLE_STATE_DIR=" : "on ",
-                   here ? dir + 1 : server);
+    const char *here = dir_of_server(operation, server);
+    const char *end = arena_printf(&operation->arena, "`thole env stop %s` there ends them (%s%s)",
+                                   operation->entry.name, here ? "THOLE_STATE_DIR=" : "on ",
+                                   here ? here : server);
+    if (!operation->ask.force)
+        return err_set(err, ERR_CONFLICT, "its services run under another server, %s: first %s",
+                       server, end);
+    operation->elsewhere =
+        arena_printf(&operation->arena, "its services go on under another server, %s", server);
+    return 0;
 }
 
 int operation_prepare(Operation *operation, Err *err) {

@@ -98,9 +98,9 @@ void operation_drop_ports(Operation *operation) {
 /* It runs, and nobody but what it has started itself knows whether that listens. */
 static bool has_port(const Environment *environment, int64_t port) {
     const EnvironmentPorts *ports = &environment->entry.ports;
-    for (size_t i = 0; environment->entry.status == ENVIRONMENT_RUNNING && i < ports->n; i++)
+    for (size_t i = 0; i < ports->n; i++)
         if (ports->at[i].port == port)
-            return true;
+            return environment_phase(environment) == ENVIRONMENT_RUNNING;
     return false;
 }
 

@@ -94,7 +94,10 @@ static void on_written(void *arg, const void *result, const Err *err) {
     Unwritten *unwritten = &operation->unwritten;
     unwritten->steps.n = unwritten->audit.n = unwritten->values.n = 0;
     unwritten->entry = false;
-    environment_take(operation->environment, &operation->entry, operation->version);
+    environment_take(operation->environment,
+                     &(StoredEnvironment){.entry = operation->entry,
+                                          .version = operation->version,
+                                          .server = entry_services_server(&operation->entry)});
     operation->written(operation);
 }
 

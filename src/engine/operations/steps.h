@@ -82,6 +82,8 @@ MUST int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnv
                          Arena *arena, Err *err);
 /* steps_services.c */
 extern const StepDoer start_services_doer, stop_services_doer;
+/* None runs what that server would have started of it. */
+bool steps_sessions_down(const Operation *operation, const char *state_dir);
 /* What sessions that are down have left, with the logs of what they ran. */
 MUST int steps_purge_sessions(const Operation *operation, Err *err);
 /* steps_state.c */

@@ -345,6 +345,11 @@ static void begin_stop(Operation *operation) {
 
 const StepDoer stop_services_doer = {.begin = begin_stop};
 
+bool steps_sessions_down(const Operation *operation, const char *state_dir) {
+    AUTO_FREE char *where = place_of_sessions(operation);
+    return stopped_all_below(state_dir, where);
+}
+
 int steps_purge_sessions(const Operation *operation, Err *err) {
     AUTO_FREE char *where = place_of_sessions(operation);
     return stopped_purge_below(operation->engine->state_dir, where, err);

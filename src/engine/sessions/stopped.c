@@ -3,6 +3,7 @@
 #include "engine/sessions/stopped.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,15 +27,22 @@ static char *session_path(const char *state_dir, const char *slug, Arena *arena)
     return arena_printf(arena, "%s/sessions/%s", state_dir, slug);
 }
 
-int stopped_find(const char *state_dir, const char *slug, Arena *arena, StoppedSession *ret) {
+/* Its session.json. */
+static int read_session(const char *state_dir, const char *slug, Arena *arena, const Value **ret,
+                        Err *err) {
     AUTO_FREE char *text = NULL;
     size_t size;
+    const char *path = arena_printf(arena, "%s/session.json", session_path(state_dir, slug, arena));
+    return file_read(path, MAX_STATE_BYTES, &text, &size, err) < 0 ||
+                   json_parse(arena_strndup(arena, text, size), size, arena, ret, err) < 0
+               ? -1
+               : value_check_format(*ret, SESSION_FORMAT, err);
+}
+
+int stopped_find(const char *state_dir, const char *slug, Arena *arena, StoppedSession *ret) {
     const Value *v;
-    if (!is_slug(slug) ||
-        file_read(arena_printf(arena, "%s/session.json", session_path(state_dir, slug, arena)),
-                  MAX_STATE_BYTES, &text, &size, NULL) < 0 ||
-        json_parse(arena_strndup(arena, text, size), size, arena, &v, NULL) < 0 ||
-        value_check_format(v, SESSION_FORMAT, NULL) < 0 || !value_get_bool(v, "down", false))
+    if (!is_slug(slug) || read_session(state_dir, slug, arena, &v, NULL) < 0 ||
+        !value_get_bool(v, "down", false))
         return -1;
     const char *uid = value_get_str(v, "uid"), *file = value_get_str(v, "file"),
                *error = value_get_str(v, "error");
@@ -76,6 +84,30 @@ void stopped_list(const char *state_dir, Arena *arena, StoppedList *ret) {
         closedir(dir);
     if (ret->n)
         qsort(ret->at, ret->n, sizeof(*ret->at), by_slug);
+}
+
+/* What a server may be making or removing just now has no session.json, and runs nothing yet. */
+static bool is_down(const char *state_dir, const char *slug, const char *path, Arena *arena) {
+    const Value *v;
+    Err err;
+    if (read_session(state_dir, slug, arena, &v, &err) < 0)
+        return err.kind == ERR_NOT_FOUND;
+    const char *file = value_get_str(v, "file");
+    return value_get_bool(v, "down", false) || (file && !path_below(file, path));
+}
+
+bool stopped_all_below(const char *state_dir, const char *path) {
+    AUTO_FREE char *sessions = path_join(state_dir, "sessions");
+    DIR *dir = opendir(sessions);
+    bool down = dir || errno == ENOENT;
+    Arena arena;
+    arena_init(&arena);
+    for (struct dirent *entry; dir && down && (entry = readdir(dir));)
+        down = !is_slug(entry->d_name) || is_down(state_dir, entry->d_name, path, &arena);
+    if (dir)
+        closedir(dir);
+    arena_deinit(&arena);
+    return down;
 }
 
 static void write_meta(const StoppedSession *session, JsonWriter *out) {

@@ -8,7 +8,10 @@
     "project, name, version, change, uid, mode, branch, base, status, created_ns," \
     " updated_ns, expires_ns, failed_step, error, compute_type, compute_path,"     \
     " compute_host, compute_user, compute_root, compute_managed, compute_unknown," \
-    " ports, outputs, services, unknown"
+    " ports, outputs, services, unknown,"                                          \
+    " (SELECT json_extract(step.outputs, '$." SERVICES_SERVER "') FROM step"       \
+    " WHERE step.environment = environment.id AND step.name = 'start_services'"    \
+    " AND json_valid(step.outputs))"
 
 static ComputeAccess *read_compute(Query *q, Arena *arena, EntryTexts *texts) {
     ComputeAccess *compute = arena_alloc(arena, sizeof(*compute));
@@ -47,6 +50,7 @@ static int read_row(Query *q, Arena *arena, void *room, Err *err) {
     texts.outputs = query_get_text(q, arena);
     texts.services = query_get_text(q, arena);
     texts.unknown = query_get_text(q, arena);
+    ret->server = query_get_text(q, arena);
     if (!status || environment_status_parse(status, &entry->status) < 0)
         err_set(&why, ERR_UNAVAILABLE, "status: %s is none", status ? status : "NULL");
     else if (entry_texts_read(&texts, arena, entry, &why) == 0)

@@ -84,6 +84,9 @@ Object *environment_object(Environment *environment) {
 const EnvironmentEntry *environment_entry(const Environment *environment) {
     return &environment->entry;
 }
+EnvironmentStatus environment_phase(const Environment *environment) {
+    return environment->entry.status;
+}
 const char *environment_project(const Environment *environment) {
     return "/shop/thole.yaml";
 }

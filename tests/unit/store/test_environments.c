@@ -81,6 +81,24 @@ EACH_STORE(only_the_parts_that_were_asked_for, 30) {
     CHECK(list.at[0].entry.steps.n == 0 && list.at[0].entry.audit.n == 0);
 }
 
+EACH_STORE(whose_services_they_are_is_known_without_the_steps, 30) {
+    Checkpoint steps[] = {step_of("start_services", CHECKPOINT_INVALIDATED),
+                          step_of("start_services", CHECKPOINT_STARTED)};
+    steps[0].outputs = value_of("{\"" SERVICES_SERVER "\":\"it's:/st\\\"ate\"}");
+    steps[1].outputs = NULL;
+    EnvironmentEntry entry = entry_of("a");
+    EnvironmentWrite write = {.key = key_of("a"), .entry = &entry, .steps = steps, .step_n = 1};
+    ASSERT(make(store, "b") == 1);
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    StoredEnvironments list = listed(store, 0);
+    ASSERT(list.n == 2);
+    CHECK_STR(list.at[0].server, "it's:/st\"ate");
+    CHECK(!list.at[1].server);
+    write.version = list.at[0].version, write.steps = &steps[1];
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    CHECK(!listed(store, 0).at[0].server);
+}
+
 EACH_STORE(one_that_is_not_there, 30) {
     StoredEnvironment found;
     StrPair pair = {"A", "1"};
