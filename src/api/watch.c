@@ -27,7 +27,7 @@ typedef struct Watch {
     size_t sent;
     Map seen; /* with a label selector, or `at`: space/name of what the client believes to fit;
                  values are not used */
-    bool by_labels;
+    bool may_leave;
     bool headed;          /* a Table's columns were sent */
     bool initial_end_due; /* the bookmark behind the initial events */
     bool bookmark_due;
@@ -127,7 +127,7 @@ static WatchEvent *expired_event(uint64_t asked, uint64_t oldest) {
 static WatchEvent *news_of_object(Watch *watch, Object *object, uint64_t cursor) {
     if (!list_ask_fits(&watch->ask, object))
         return NULL;
-    if (!watch->by_labels)
+    if (!watch->may_leave)
         return object_event(watch, object, object->added > cursor ? WATCH_ADDED : WATCH_MODIFIED);
     bool fits = list_ask_matches(&watch->ask, object);
     bool did = note_seen(watch, object->space, object->name, fits);
@@ -139,7 +139,7 @@ static WatchEvent *news_of_object(Watch *watch, Object *object, uint64_t cursor)
 static WatchEvent *news_of_tombstone(Watch *watch, const Tombstone *tombstone, uint64_t cursor) {
     if (!list_ask_fits_tombstone(&watch->ask, tombstone))
         return NULL;
-    bool known = watch->by_labels ? note_seen(watch, tombstone->space, tombstone->name, false)
+    bool known = watch->may_leave ? note_seen(watch, tombstone->space, tombstone->name, false)
                                   : tombstone->added <= cursor;
     return known ? tombstone_event(watch, tombstone) : NULL; /* came and went unseen */
 }
@@ -252,7 +252,7 @@ static void begin_with_all(Watch *watch) {
          (object = object_next(objects, watch->ask.kind, watch->ask.space, object));) {
         if (!list_ask_fits(&watch->ask, object) || !list_ask_matches(&watch->ask, object))
             continue;
-        if (watch->by_labels)
+        if (watch->may_leave)
             note_seen(watch, object->space, object->name, true);
         WatchEvent *event = object_event(watch, object, WATCH_ADDED);
         VEC_PUSH(watch->first, event);
@@ -263,7 +263,7 @@ static void begin_with_all(Watch *watch) {
  * change since; of the others it is assumed, so that it hears of it when they do not fit now. */
 static void begin_behind(Watch *watch) {
     watch->cursor = watch->ask.version;
-    if (!watch->by_labels)
+    if (!watch->may_leave)
         return;
     Objects *objects = watch->api->objects;
     for (Object *object = NULL;
@@ -291,7 +291,7 @@ void serve_watch(Api *api, Request *request, const ListAsk *ask) {
     Watch *watch = xcalloc(1, sizeof(*watch));
     watch->api = api;
     watch->ask = *ask;
-    watch->by_labels = ask->selector.label_n > 0 || ask->at;
+    watch->may_leave = ask->selector.label_n > 0 || ask->at;
     map_init(&watch->seen);
     begin(watch);
     watch->stream =

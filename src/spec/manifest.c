@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "spec/environment_json.h"
+#include "spec/environment_name.h"
 
 #define DEFAULT_ENV_FILE ".env.local"
 
@@ -104,6 +105,16 @@ static void read_services(const JsonAt *at, const Value *map, Manifest *ret) {
     qsort(ret->services.at, ret->services.n, sizeof(ManifestService), by_key);
 }
 
+/* The name may come from anywhere: directories are made from it. */
+static const char *required_name(const JsonAt *at, const Value *map) {
+    JsonAt here = json_below(at, "env_name");
+    const char *name = required(at, map, "env_name");
+    Err err;
+    if (name && environment_name_check(name, &err) < 0)
+        json_problem(&here, "%s", err.msg);
+    return name;
+}
+
 static void check_version(const JsonAt *at, int64_t version) {
     JsonAt here = json_below(at, "version");
     if (!at->reader->failed && version != MANIFEST_VERSION)
@@ -117,7 +128,7 @@ static void read_manifest(const JsonAt *at, const Value *v, Manifest *ret) {
     JsonAt enabled = json_below(at, "enabled_services");
     *ret = (Manifest){.version = json_whole(at, v, "version", INT64_MAX)};
     check_version(at, ret->version);
-    ret->env_name = required(at, v, "env_name");
+    ret->env_name = required_name(at, v);
     ret->project_name = required(at, v, "project_name");
     ret->branch = json_text(at, v, "branch", "");
     ret->mode = json_text(at, v, "mode", "");

@@ -18,8 +18,8 @@ typedef struct EnvironmentKey {
 typedef struct StoredEnvironment {
     const char *project;
     EnvironmentEntry entry;
-    /* Of the entry: 1, 2, …; drawn anew by each write, and never again, not even if it is removed
-     * and made once more. */
+    /* Of the entry: 1, 2, …; drawn anew by each write. One that is removed and made once more goes
+     * on from there, as long as its removal is remembered (MAX_ENVIRONMENTS_REMOVED). */
     int64_t version;
     int64_t change;     /* of the whole store: greater with everything that changes in it */
     const char *server; /* entry_services_server() of it whole */

@@ -97,6 +97,7 @@ TEST(what_is_wrong_in_a_manifest_is_told_with_its_key)
     refuses("{\"version\":2}", "the manifest: version: it is of version 2, and this thole reads");
     refuses("{}", "version: it is of version 0");
     refuses("{\"version\":1,\"env_name\":\"\"}", "the manifest: it has no env_name");
+    refuses("{\"version\":1,\"env_name\":\"../a b\",\"project_name\":\"p\"}", "env_name: ");
     refuses(MANIFEST("\"ports\":{\"a\":\"1\"}"), "ports.a: expected an integer, got string");
     refuses(MANIFEST("\"ports\":{\"a\":1.5}"), "ports.a: expected an integer");
     refuses(MANIFEST("\"services\":{\"a\":{\"env\":{\"B\":1}}}"), "services.a.env.B: expected a");
