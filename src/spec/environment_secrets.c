@@ -23,7 +23,7 @@ bool environment_is_secret(const EnvironmentEntry *entry, const char *value) {
 }
 
 /* Of lower case letters, of upper case ones, or of digits alone, and of what joins them. */
-static bool is_ordinary(const char *value) {
+bool environment_is_ordinary(const char *value) {
     bool lower = false, upper = false, digit = false;
     for (; *value; value++) {
         unsigned char c = (unsigned char)*value;
@@ -39,7 +39,7 @@ static bool is_ordinary(const char *value) {
 static void add(MaskForms *forms, const StrMap *secrets, bool lines) {
     for (size_t i = 0; i < secrets->n; i++) {
         const char *value = secrets->at[i].value;
-        if ((strchr(value, '\n') != NULL) == lines && !is_ordinary(value))
+        if ((strchr(value, '\n') != NULL) == lines && !environment_is_ordinary(value))
             mask_forms_add(forms, value);
     }
 }

@@ -9,6 +9,8 @@
 
 /* The value as a whole is one of them. */
 bool environment_is_secret(const EnvironmentEntry *entry, const char *value);
+/* It stays readable in the midst of other text. */
+bool environment_is_ordinary(const char *value);
 /* What is to be hidden in texts (mask_forms.h): of more than a log can mask the first, and values
  * of one line before those of several. In `arena`. */
 StrList environment_mask_forms(const EnvironmentEntry *entry, Arena *arena);

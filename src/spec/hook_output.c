@@ -177,23 +177,35 @@ int hook_output_require(const StrMap *outputs, const StrList *declared, Err *err
 
 /* ---- showing ---- */
 
-const char *hook_output_mask(HookOutputMask *mask, const char *line, size_t size, Arena *arena) {
-    Span name, rest, all = {line, size};
-    if (all.n > 0 && all.p[all.n - 1] == '\r')
-        all.n--;
+/* What the next line is. Of a line within a value: LINE_OUTPUT without a name. */
+static LineKind go_on(HookOutputMask *mask, Span line, Span *ret_name, Span *ret_rest) {
+    *ret_name = (Span){line.p, 0};
+    if (line.n > 0 && line.p[line.n - 1] == '\r')
+        line.n--;
+    *ret_rest = line;
     if (*mask->end) {
-        if (!is(all, (Span){mask->end, strlen(mask->end)}))
-            return SCHEMA_MASKED;
+        if (!is(line, (Span){mask->end, strlen(mask->end)}))
+            return LINE_OUTPUT;
         *mask->end = '\0';
-        return NULL;
+        return LINE_TALK;
     }
-    switch (look(trimmed(all), &name, &rest)) {
-    case LINE_OUTPUT: return arena_printf(arena, "%.*s=" SCHEMA_MASKED, (int)name.n, name.p);
-    case LINE_HEREDOC:
-        memcpy(mask->end, rest.p, rest.n);
-        mask->end[rest.n] = '\0';
-        return NULL;
-    case LINE_TALK: return NULL;
+    LineKind kind = look(trimmed(line), ret_name, ret_rest);
+    if (kind == LINE_HEREDOC) {
+        memcpy(mask->end, ret_rest->p, ret_rest->n);
+        mask->end[ret_rest->n] = '\0';
     }
-    return NULL;
+    return kind;
+}
+
+const char *hook_output_mask(HookOutputMask *mask, const char *line, size_t size, Arena *arena) {
+    Span name, rest;
+    if (go_on(mask, (Span){line, size}, &name, &rest) != LINE_OUTPUT)
+        return NULL;
+    return name.n ? arena_printf(arena, "%.*s=" SCHEMA_MASKED, (int)name.n, name.p) : SCHEMA_MASKED;
+}
+
+const char *hook_output_value(HookOutputMask *mask, const char *line, size_t size, Arena *arena) {
+    Span name, rest;
+    bool has = go_on(mask, (Span){line, size}, &name, &rest) == LINE_OUTPUT;
+    return has ? arena_strndup(arena, rest.p, rest.n) : NULL;
 }

@@ -35,3 +35,6 @@ typedef struct HookOutputMask {
 /* What people see in the place of the next line of stdout (without its end; any bytes): of an
  * output "KEY=********". NULL: the line itself. */
 const char *hook_output_mask(HookOutputMask *mask, const char *line, size_t size, Arena *arena);
+/* Its value, or its part of a value of several lines, for who reads stdout likewise. In `arena`;
+ * NULL: it has none. */
+const char *hook_output_value(HookOutputMask *mask, const char *line, size_t size, Arena *arena);

@@ -497,6 +497,14 @@ def test_logs_mask_outputs(shop):
     assert shop.run("env", "logs", "feat-x", "seed_db", "--stream", "err", "-o", "raw").out == "copying tables\n"
 
 
+def test_logs_mask_a_value_that_its_own_hook_writes_elsewhere(shop):
+    shop.config(config(seed="echo with s3cretpw >&2; echo DATABASE_URL=s3cretpw; echo talk of s3cretpw"))
+    create(shop)
+    said = shop.run("env", "logs", "feat-x", "seed_db", "-o", "raw").lines
+    assert sorted(said) == ["DATABASE_URL=********", "talk of ********", "with ********"]
+    assert shop.run("env", "logs", "feat-x", "seed_db", "--stream", "err", "-o", "raw").out == "with ********\n"
+
+
 def test_ordinary_words_that_hooks_have_said_stay_readable(shop):
     shop.config(config(seed="echo DATABASE_URL=postgres://u:hunter2@h; echo HOST=localhost; echo DEBUG=true",
                        runner={"after": "echo true: postgres://u:hunter2@h on localhost; echo but 'a true secret' is no word"}))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stdout of hooks as people may see it: values of outputs are masked (spec/hook_output.h), also
- * where somebody begins to read in the midst of one. */
+/* What hooks write as people may see it: values of outputs are masked (spec/hook_output.h), also
+ * where somebody begins to read in the midst of one, and wherever else the hook writes one, stderr
+ * too, from when its log has it: of one that is over everywhere. */
 #pragma once
 
 #include "base/map.h"
