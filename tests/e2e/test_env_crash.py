@@ -289,7 +289,7 @@ def test_a_delete_by_force_passes_over_what_failed_also_in_the_next_server(thole
     assert delete.wait() == 1 and delete.err.count("runner_destroy ✗") == 1, delete
     assert wait_until(lambda: killer.counts()[f"server.{point}"] == 1, what="the server to die")
     status = project.over("e1")["status"]
-    assert (status["phase"], status["error"]) == ("error", "all else is gone, but for what these were to undo: runner_destroy"), status
+    assert (status["phase"], status["error"]) == ("error", "all else is gone, but for what these were to undo: runner_destroy (exit code 3)"), status
     assert project.ran("e1") == CREATED_HOOKS + DESTROYED_HOOKS
 
 

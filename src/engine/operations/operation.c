@@ -2,7 +2,6 @@
 /* The life of an operation; how it begins is in operation_open.c, what it does in
  * operation_walk.c. */
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -290,8 +289,10 @@ static void set_status(Operation *operation) {
 
 /* It stays in the list, and says what it is there for. */
 static void note_left(Operation *operation) {
-    snprintf(operation->error, sizeof(operation->error),
-             "all else is gone, but for what these were to undo: %s", operation->left);
+    str_copy(operation->error, sizeof(operation->error),
+             arena_printf(&operation->arena,
+                          "all else is gone, but for what these were to undo: %s",
+                          operation->left));
     operation->entry.status = ENVIRONMENT_ERROR;
     operation->entry.error = arena_strdup(&operation->arena, operation->error);
     operation->unwritten.entry = true;

@@ -305,9 +305,9 @@ static bool passes_over(const Operation *operation, const LifecycleStep *step) {
 }
 
 static void pass_over(Operation *operation, const LifecycleStep *step) {
-    operation->left = operation->left
-                          ? arena_printf(&operation->arena, "%s, %s", operation->left, step->name)
-                          : step->name;
+    const char *before = operation->left;
+    operation->left = arena_printf(&operation->arena, "%s%s%s (%s)", before ? before : "",
+                                   before ? ", " : "", step->name, operation->error);
     operation->doing.at++;
     operation_next(operation);
 }
