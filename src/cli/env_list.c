@@ -15,6 +15,10 @@
 
 /* ---- list ---- */
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(env_text(*(Value *const *)a, "name"), env_text(*(Value *const *)b, "name"));
+}
+
 /* previewctl's EnvironmentEntry of each. */
 static int list_json(Cli *cli, const EnvOptions *ask, Err *err) {
     const Value *state;
@@ -24,6 +28,8 @@ static int list_json(Cli *cli, const EnvOptions *ask, Err *err) {
     Value *list = value_new(&cli->arena, VALUE_LIST);
     for (size_t i = 0; value_is(all, VALUE_MAP) && i < all->map.n; i++)
         value_add(&cli->arena, list, all->map.at[i].value);
+    if (value_count(list))
+        qsort(list->list.at, list->list.n, sizeof(*list->list.at), by_name);
     cli_print(cli, list);
     return EXIT_DONE;
 }
@@ -59,16 +65,50 @@ static Columns columns_of_table(Cli *cli, const Value *definitions) {
     return ret;
 }
 
+typedef struct Row {
+    const char *project, *name;
+    const Value *cells;
+} Row;
+
+static const char *cell_of(const Value *definitions, const Value *cells, const char *column) {
+    size_t i = 0;
+    while (i < value_count(definitions) &&
+           !str_same(value_get_str(value_at(definitions, i), "name"), column))
+        i++;
+    const char *text = value_str(value_at(cells, i));
+    return text ? text : "";
+}
+
+static int by_project_and_name(const void *a, const void *b) {
+    const Row *x = a, *y = b;
+    int order = strcmp(x->project, y->project);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+/* The server has them in the order of their objects, whose names are not those that people gave. */
+static Row *sorted_rows(Cli *cli, const Value *reply) {
+    const Value *definitions = value_get(reply, "columnDefinitions");
+    const Value *rows = value_get(reply, "rows");
+    size_t n = value_count(rows);
+    Row *sorted = arena_alloc(&cli->arena, (n + 1) * sizeof(*sorted));
+    for (size_t i = 0; i < n; i++) {
+        const Value *cells = value_get(value_at(rows, i), "cells");
+        sorted[i] = (Row){cell_of(definitions, cells, "Project"),
+                          cell_of(definitions, cells, "Name"), cells};
+    }
+    qsort(sorted, n, sizeof(*sorted), by_project_and_name);
+    return sorted;
+}
+
 static void print_table(Cli *cli, const Value *reply) {
     Columns columns = columns_of_table(cli, value_get(reply, "columnDefinitions"));
-    const Value *rows = value_get(reply, "rows");
+    const Row *rows = sorted_rows(cli, reply);
     Table *table = table_new(columns.names, columns.n, cli->color);
     struct winsize window;
-    for (size_t i = 0; i < value_count(rows); i++) {
-        const Value *row = value_get(value_at(rows, i), "cells");
+    for (size_t i = 0; i < value_count(value_get(reply, "rows")); i++) {
         const char *cells[16];
         for (size_t k = 0; k < columns.n; k++) {
-            const Value *cell = value_at(row, columns.at[k]);
+            const Value *cell = value_at(rows[i].cells, columns.at[k]);
             cells[k] = value_str(cell) ? value_str(cell) : cell && cell->text ? cell->text : "";
         }
         table_row(table, cells,

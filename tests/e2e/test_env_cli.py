@@ -360,6 +360,14 @@ def test_outside_of_any_project_a_list_says_whose_they_are(shop):
     assert lines[1].split()[5] == f"{shop.project}/thole.yaml"
 
 
+def test_a_list_has_the_order_of_the_names_as_they_were_given(shop):
+    names = ["@", "Z", "e", "feat-x", "\u65e5\u672c"]
+    for name in reversed(names):
+        create(shop, name, "-b", f"b{names.index(name)}")
+    assert [line.split()[0] for line in shop.run("env", "list").lines[1:]] == names
+    assert [entry["name"] for entry in shop.run("env", "list", "--json").json()] == names
+
+
 def test_a_closed_terminal_leaves_it_alone(shop):
     shop.config(config(seed="echo here >&2; until test -e go; do sleep 0.02; done" + SEED))
     live = shop.popen("env", "create", "feat-x")
