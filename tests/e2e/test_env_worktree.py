@@ -135,6 +135,21 @@ def test_what_failed_in_an_attached_tree_is_resumed_by_attach(thole, repository)
     assert show(thole, "x")["status"]["phase"] == "running"
 
 
+def test_an_env_file_that_git_tracks_is_refused_before_anything_is_made(thole):
+    thole.config({"version": 1, "name": "shop", "services": {"web": {"path": "web", "env": {"A": "b"}, "env_file": "env"}}})
+    thole.file("web/env", "A=theirs\n")
+    repository = Repository.of(thole)
+    refused = thole.run("env", "create", "feat-x", code=3)
+    assert "git tracks web/env," in refused.err and "another `env_file`" in refused.err, refused
+    assert thole.run("env", "list", "--json").json() == []
+    repository.git("rm", "-q", "--cached", "web/env")
+    repository.git("commit", "-q", "-m", "not theirs")
+    thole.run("env", "create", "feat-x")
+    repository.git("-C", environments.tree(thole, "feat-x"), "add", "-f", "web/env")
+    refused = thole.run("env", "step", "feat-x", "generate_env", code=3)
+    assert "generate_env" in refused.err and "git tracks web/env," in refused.err, refused
+
+
 @pytest.mark.parametrize("ignored, exposed", [("", "web/.env.local"), (".env.local\n", None), (".thole.json\n", "web/.env.local")])
 def test_what_git_would_commit_of_what_is_generated_is_said(thole, ignored, exposed):
     thole.config({**CONFIG, "services": {"web": {**CONFIG["services"]["web"], "path": "web"}}})

@@ -132,6 +132,8 @@ MUST int compute_hooks_access(const StrMap *outputs, ComputeAccess *ret, Err *er
 
 /* Those of ask->own that git neither ignores nor has. */
 MUST int compute_local_exposed(const ComputeAsk *ask, Arena *arena, StrList *ret, Err *err);
+/* ... that git has. */
+MUST int compute_local_tracked(const ComputeAsk *ask, Arena *arena, StrList *ret, Err *err);
 
 /* The branch that a given worktree is on (`env attach`). ERR_INVALID: it is none of the project's
  * repository, or has a detached HEAD. */

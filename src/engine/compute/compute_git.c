@@ -50,6 +50,33 @@ int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
     return 0;
 }
 
+int compute_git_files(const GitAsk *ask, const StrList *paths, Arena *arena, StrList *ret,
+                      Err *err) {
+    const StrList options = compute_words(ask->words, arena);
+    const char **words = arena_alloc(arena, (options.n + paths->n + 5) * sizeof(*words));
+    size_t n = 0, cap = 0;
+    StrList files = {0};
+    ToolDone done = {0};
+    words[n++] = "--literal-pathspecs";
+    words[n++] = "ls-files";
+    words[n++] = "-z";
+    for (size_t i = 0; i < options.n; i++)
+        words[n++] = options.at[i];
+    words[n++] = "--";
+    for (size_t i = 0; i < paths->n; i++)
+        words[n++] = paths->at[i];
+    words[n] = NULL;
+    if (paths->n > 0 &&
+        compute_git(&(GitAsk){ask->dir, ask->env, words, NULL}, arena, &done, err) < 0)
+        return -1;
+    for (const char *at = done.out, *end = at + done.out_n; at < end; at += strlen(at) + 1) {
+        files.at = arena_grow(arena, files.at, files.n, &cap, sizeof(*files.at));
+        files.at[files.n++] = at;
+    }
+    *ret = files;
+    return 0;
+}
+
 StrList compute_words(const char *const *words, Arena *arena) {
     size_t n = 0;
     while (words[n])

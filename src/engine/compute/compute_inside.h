@@ -16,6 +16,10 @@ typedef struct GitAsk {
     int *ret_code; /* NULL: 0 is expected, anything else is ERR_INVALID with what it said */
 } GitAsk;
 MUST int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err);
+/* What `git ls-files` with these options (`words`, NULL ends them) lists of `paths` and below them,
+ * relative to `dir`: of no path nothing. */
+MUST int compute_git_files(const GitAsk *ask, const StrList *paths, Arena *arena, StrList *ret,
+                           Err *err);
 
 /* A worktree as `git worktree list` has it. */
 typedef struct Worktree {

@@ -152,22 +152,15 @@ static const ComputeOps ops = {.look = look,
 const Compute compute_local = {&ops, "local"};
 
 int compute_local_exposed(const ComputeAsk *ask, Arena *arena, StrList *ret, Err *err) {
-    static const char *const list[] = {"--literal-pathspecs", "ls-files", "-z", "--others",
-                                       "--exclude-standard",  "--"};
-    const StrList *files = ask->own;
-    const char **words = arena_alloc(arena, (COUNT(list) + files->n + 1) * sizeof(*words));
-    StrList exposed = {.at = arena_alloc(arena, (files->n + 1) * sizeof(*exposed.at))};
-    ToolDone done;
-    memcpy(words, list, sizeof(list));
-    memcpy(words + COUNT(list), files->at, files->n * sizeof(*words));
-    words[COUNT(list) + files->n] = NULL;
-    if (compute_git(&(GitAsk){ask->path, ask->env, words, NULL}, arena, &done, err) < 0)
-        return -1;
-    for (const char *at = done.out, *end = at + done.out_n; at < end && exposed.n < files->n;
-         at += strlen(at) + 1)
-        exposed.at[exposed.n++] = at;
-    *ret = exposed;
-    return 0;
+    static const char *const words[] = {"--others", "--exclude-standard", NULL};
+    return compute_git_files(&(GitAsk){ask->path, ask->env, words, NULL}, ask->own, arena, ret,
+                             err);
+}
+
+int compute_local_tracked(const ComputeAsk *ask, Arena *arena, StrList *ret, Err *err) {
+    static const char *const words[] = {"--cached", NULL};
+    return compute_git_files(&(GitAsk){ask->path, ask->env, words, NULL}, ask->own, arena, ret,
+                             err);
 }
 
 int compute_local_attach(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err) {

@@ -96,36 +96,19 @@ static int look_at_files(Loss *l, Err *err) {
 
 /* ---- what was brought ---- */
 
-static int list_tracked(const Loss *l, const StrList *below, StrList *ret, Err *err) {
-    static const char *const list[] = {"--literal-pathspecs", "ls-files", "-z", "--"};
-    const char **words = arena_alloc(l->arena, (COUNT(list) + below->n + 1) * sizeof(*words));
-    size_t cap = 0;
-    ToolDone done;
-    memcpy(words, list, sizeof(list));
-    memcpy(words + COUNT(list), below->at, below->n * sizeof(*words));
-    words[COUNT(list) + below->n] = NULL;
-    *ret = (StrList){0};
-    if (git(l, words, &done, err) < 0)
-        return -1;
-    const char *end = done.out + done.out_n;
-    for (const char *at = done.out; at < end; at += strlen(at) + 1) {
-        ret->at = arena_grow(l->arena, ret->at, ret->n, &cap, sizeof(*ret->at));
-        ret->at[ret->n++] = at;
-    }
-    *ret = sorted(l, ret);
-    return 0;
-}
-
 /* What git has by now is no matter of ours. */
 static int look_at_brought(Loss *l, Err *err) {
+    static const char *const cached[] = {"--cached", NULL};
     const ComputeAsk *ask = l->ask;
     StrList changed = {0}, tracked;
     for (size_t i = 0; l->copy.from && i < ask->brought.n; i++)
         tree_copy_changed(&l->copy, ask->brought.at[i], l->arena, &changed);
     if (changed.n == 0)
         return 0;
-    if (list_tracked(l, &ask->brought, &tracked, err) < 0)
+    if (compute_git_files(&(GitAsk){l->tree.top, ask->env, cached, NULL}, &ask->brought, l->arena,
+                          &tracked, err) < 0)
         return -1;
+    tracked = sorted(l, &tracked);
     changed = sorted(l, &changed);
     l->brought.at = arena_alloc(l->arena, changed.n * sizeof(*changed.at));
     for (size_t i = 0; i < changed.n; i++)

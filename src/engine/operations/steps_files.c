@@ -171,18 +171,44 @@ static int check_theirs(const Operation *operation, const WantedFiles *files, Ar
     return 0;
 }
 
-/* They hold what nobody else is to see. It is not known where git is not. */
-static const char *note_exposed(const Operation *operation, const WantedFiles *files,
-                                Arena *arena) {
-    StrList paths = {.at = arena_alloc(arena, (files->n + 1) * sizeof(*paths.at))}, exposed;
-    const char *names = "", *lines = "";
+/* As `about` says of those in `dir`. Nothing is known where git is not. */
+static StrList ask_git(const Operation *operation, const char *dir, const StrList *paths,
+                       int (*about)(const ComputeAsk *, Arena *, StrList *, Err *), Arena *arena) {
+    StrList found = {0};
     Err err;
     ComputeAsk ask = operation_compute_ask(operation, arena);
-    ask.path = entry_root(&operation->entry);
-    ask.own = &paths;
+    ask.path = dir;
+    ask.own = paths;
+    return about(&ask, arena, &found, &err) < 0 ? (StrList){0} : found;
+}
+
+/* What is committed is for everybody, and would be shown as changed in each worktree. */
+static int check_tracked(const Operation *operation, const char *dir, const StrList *paths,
+                         Arena *arena, Err *err) {
+    const StrList tracked = ask_git(operation, dir, paths, compute_local_tracked, arena);
+    return tracked.n == 0
+               ? 0
+               : err_set(err, ERR_CONFLICT,
+                         "git tracks %s, which would be written with values that nobody else is to "
+                         "see: name another `env_file`, or take it out of git (git rm --cached)",
+                         tracked.at[0]);
+}
+
+static StrList paths_of(const WantedFiles *files, Arena *arena) {
+    StrList paths = {.at = arena_alloc(arena, (files->n + 1) * sizeof(*paths.at))};
     for (size_t i = 0; i < files->n; i++)
         paths.at[paths.n++] = files->at[i].path;
-    if (compute_local_exposed(&ask, arena, &exposed, &err) < 0 || exposed.n == 0)
+    return paths;
+}
+
+/* They hold what nobody else is to see. */
+static const char *note_exposed(const Operation *operation, const WantedFiles *files,
+                                Arena *arena) {
+    const StrList paths = paths_of(files, arena);
+    const StrList exposed =
+        ask_git(operation, entry_root(&operation->entry), &paths, compute_local_exposed, arena);
+    const char *names = "", *lines = "";
+    if (exposed.n == 0)
         return NULL;
     for (size_t i = 0; i < exposed.n; i++) {
         names = arena_printf(arena, "%s%s%s", names, i ? ", " : "", exposed.at[i]);
@@ -245,8 +271,28 @@ static int look_env(const Operation *operation, Arena *arena, StepFound *ret, Er
 
 static int write_env(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     WantedFiles files;
-    int r = want_env_files(operation, arena, &files, err);
-    return r < 0 ? r : write_files(operation, &files, arena, ret, err);
+    if (want_env_files(operation, arena, &files, err) < 0)
+        return -1;
+    const StrList paths = paths_of(&files, arena);
+    if (check_tracked(operation, entry_root(&operation->entry), &paths, arena, err) < 0)
+        return -1;
+    return write_files(operation, &files, arena, ret, err);
+}
+
+/* Relative to the root of the environment, which is that of the config's directory. */
+static const char *env_file_of(const Config *config, const Service *service, Arena *arena) {
+    const char *below = service->path + strlen(config->root);
+    AUTO_FREE char *path = path_join(*below == '/' ? below + 1 : "", service->env_file);
+    return arena_strdup(arena, path);
+}
+
+int steps_check_env_files(const Operation *operation, Arena *arena, Err *err) {
+    const Config *config = operation->config;
+    StrList paths = {.at = arena_alloc(arena, (config->services.n + 1) * sizeof(*paths.at))};
+    for (size_t i = 0; i < config->services.n; i++)
+        if (config->services.at[i].env.n > 0)
+            paths.at[paths.n++] = env_file_of(config, &config->services.at[i], arena);
+    return check_tracked(operation, config->root, &paths, arena, err);
 }
 
 const StepDoer generate_env_doer = {.look = look_env, .act = write_env};
@@ -277,11 +323,9 @@ StrList operation_own_files(const Operation *operation, Arena *arena) {
         files.at[files.n++] = STEPS_FILE;
     }
     for (size_t i = 0; i < config->services.n; i++) {
-        const Service *service = &config->services.at[i];
-        const char *below = service->path + strlen(config->root);
-        AUTO_FREE char *path = path_join(*below == '/' ? below + 1 : "", service->env_file);
+        const char *path = env_file_of(config, &config->services.at[i], arena);
         if (is_ours(operation, path, arena))
-            files.at[files.n++] = arena_strdup(arena, path);
+            files.at[files.n++] = path;
     }
     return files;
 }
