@@ -8,10 +8,10 @@ static EnvHappening what_of(const char *status) {
     static const struct {
         const char *name;
         EnvHappening what;
-    } all[] = {{"started", ENV_STARTED},     {"streaming", ENV_STREAMING},
-               {"completed", ENV_COMPLETED}, {"done", ENV_COMPLETED},
-               {"skipped", ENV_SKIPPED},     {"failed", ENV_FAILED},
-               {"canceled", ENV_CANCELED},   {"waiting", ENV_WAITING}};
+    } all[] = {
+        {"verifying", ENV_STARTED},   {"started", ENV_STARTED},   {"streaming", ENV_STREAMING},
+        {"completed", ENV_COMPLETED}, {"done", ENV_COMPLETED},    {"skipped", ENV_SKIPPED},
+        {"failed", ENV_FAILED},       {"canceled", ENV_CANCELED}, {"waiting", ENV_WAITING}};
     for (size_t i = 0; i < COUNT(all); i++)
         if (str_same(all[i].name, status))
             return all[i].what;

@@ -6,7 +6,7 @@
 #include "data/value.h"
 
 typedef enum EnvHappening {
-    ENV_STARTED,   /* the step, or the whole, has begun */
+    ENV_STARTED,   /* the step, or the whole, has begun; what it did before is looked at */
     ENV_STREAMING, /* its hook runs, and writes */
     ENV_COMPLETED, /* ... well; of the whole: done */
     ENV_SKIPPED,   /* it was done before */

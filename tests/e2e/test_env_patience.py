@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A docker that does not answer: who asks it waits, and nobody else."""
 
+import os
 import re
+import signal
 import time
 
 from driver import alive, wait_until
@@ -60,3 +62,14 @@ def test_a_server_that_leaves_waits_for_none_of_them(thole):
     assert time.monotonic() - begun < 20  # the program itself is given a minute
     assert not alive(docker)
     looking.close()  # it asks the next server
+
+
+def test_what_is_looked_at_for_long_is_told(thole):
+    hanging = Hanging(thole)
+    hanging.shop.create()
+    live = thole.popen("env", "create", "feat-x", "--json")
+    live.wait_for(r'"step":\s*"start_infra".*"status":\s*"verifying"')
+    docker = hanging.is_asked(1)
+    assert "started" not in re.findall(r'"step":\s*"start_infra".*"status":\s*"(\w+)"', live.out)
+    os.kill(docker, signal.SIGKILL)
+    assert live.wait() == 0, live

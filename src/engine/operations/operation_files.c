@@ -149,11 +149,12 @@ void operation_file_remove(const Environment *environment, const char *name) {
 /* ---- what happened ---- */
 
 static const char *const status_names[] = {
-    [EVENT_STEP_STARTED] = "started",      [EVENT_STEP_STREAMING] = "streaming",
-    [EVENT_STEP_COMPLETED] = "completed",  [EVENT_STEP_SKIPPED] = "skipped",
-    [EVENT_STEP_FAILED] = "failed",        [EVENT_OPERATION_WAITING] = "waiting",
-    [EVENT_OPERATION_STARTED] = "started", [EVENT_OPERATION_DONE] = "done",
-    [EVENT_OPERATION_FAILED] = "failed",   [EVENT_OPERATION_CANCELED] = "canceled",
+    [EVENT_STEP_VERIFYING] = "verifying",    [EVENT_STEP_STARTED] = "started",
+    [EVENT_STEP_STREAMING] = "streaming",    [EVENT_STEP_COMPLETED] = "completed",
+    [EVENT_STEP_SKIPPED] = "skipped",        [EVENT_STEP_FAILED] = "failed",
+    [EVENT_OPERATION_WAITING] = "waiting",   [EVENT_OPERATION_STARTED] = "started",
+    [EVENT_OPERATION_DONE] = "done",         [EVENT_OPERATION_FAILED] = "failed",
+    [EVENT_OPERATION_CANCELED] = "canceled",
 };
 
 static void encode_step(const Operation *operation, EventStatus status, JsonWriter *out) {

@@ -45,6 +45,7 @@ void operation_trim_events(const Environment *environment);
 int64_t operation_next_number(const Environment *environment, int64_t *ret_seq);
 
 typedef enum EventStatus {
+    EVENT_STEP_VERIFYING, /* it was done: does that still stand? It takes a while to see */
     EVENT_STEP_STARTED,
     EVENT_STEP_STREAMING, /* a hook writes: its log can be followed */
     EVENT_STEP_COMPLETED,

@@ -253,6 +253,14 @@ static bool is_next(const Operation *operation, const LifecycleStep *step) {
     return operation_means(operation, step) && (!operation->canceled || is_left(operation, step));
 }
 
+/* Nothing is written down of it: it may well be that nothing is to be done. */
+static void tell_look(Operation *operation, const LifecycleStep *step) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+    if (step_doer(step->kind)->slow_look && record && record->status == CHECKPOINT_COMPLETED &&
+        !operation->told[operation->doing.at])
+        operation_tell(operation, EVENT_STEP_VERIFYING, NULL, NULL);
+}
+
 void operation_next(Operation *operation) {
     const LifecycleStep *step;
     while ((step = operation_step(operation)) && !is_next(operation, step))
@@ -269,6 +277,7 @@ void operation_next(Operation *operation) {
     Look *look = arena_alloc(&blocking->arena, sizeof(*look));
     look->operation = operation;
     operation->doing = (StepDoing){.at = operation->doing.at};
+    tell_look(operation, step);
     operation->call = operation_work(operation, blocking, look, do_look, on_looked);
 }
 

@@ -21,6 +21,7 @@ typedef struct StepActed {
 typedef struct StepDoer {
     /* On a worker: `own` and `stands`. */
     int (*look)(const Operation *operation, Arena *arena, StepFound *ret, Err *err);
+    bool slow_look; /* of what is done it starts programs: people are told */
     /* What of it only the loop knows; NULL: nothing. */
     void (*look_on_loop)(Operation *operation, StepFound *ret);
     /* One of the three: on a worker, which leaves the operation as it is, but for `holds`; a

@@ -47,5 +47,5 @@ static int command_stop(const Operation *operation, Arena *arena, StepCommand *r
     return compute_stop(compute_of(operation->entry.compute), &ask, arena, &ret->run, err);
 }
 
-const StepDoer start_infra_doer = {.look = look, .command = command};
+const StepDoer start_infra_doer = {.look = look, .slow_look = true, .command = command};
 const StepDoer stop_infra_doer = {.command = command_stop};
