@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/backends/orphans.h"
+#include "engine/environments/blocking.h"
 #include "engine/environments/environment.h"
 #include "engine/sessions/enablement.h"
 #include "engine/sessions/session_files.h"
@@ -107,6 +108,7 @@ Engine *engine_new(const EngineOptions *options) {
     list_init(&engine->workflows);
     list_init(&engine->sweeps);
     list_init(&engine->environments);
+    list_init(&engine->blocking);
     list_init(&engine->refreshes);
     list_init(&engine->dirty_workflows);
     list_init(&engine->slot_wait);
@@ -138,6 +140,7 @@ Engine *engine_free(Engine *engine) {
     worker_free(engine->looker);
     file_watcher_free(engine->files);
     worker_free(engine->store_worker);
+    blocking_finish(engine);
     environments_free(engine); /* no worker has anything of them any more */
     deferred_free(engine->drain);
     timer_free(engine->calm);

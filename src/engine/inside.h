@@ -47,6 +47,7 @@ struct Engine {
     List workflows;              /* Workflow.link */
     List dirty_workflows;        /* Workflow.dirty */
     List environments;           /* Environment.link */
+    List blocking;               /* Blocking.link; scripted */
     int64_t environments_change; /* of the store: what we know of it */
     List refreshes;              /* Refresh.link */
     List unsettled;              /* Session.unsettled */

@@ -38,16 +38,27 @@ static void done(void *arg) {
 }
 
 static void work_here(void *arg) {
-    work(arg);
-    done(arg);
+    Blocking *blocking = arg;
+    list_remove(&blocking->link);
+    work(blocking);
+    done(blocking);
+}
+
+void blocking_finish(Engine *engine) {
+    while (!list_empty(&engine->blocking)) {
+        Blocking *blocking = LIST_ENTRY(engine->blocking.next, blocking, link);
+        deferred_free(blocking->deferred);
+        work_here(blocking);
+    }
 }
 
 Op *blocking_run(Blocking *blocking, BlockingFn fn, OpFn on_done, void *arg) {
     Op *op = blocking->op = op_new(blocking->engine->loop, on_done, arg, NULL, NULL);
     blocking->work = fn;
-    if (!blocking->worker)
+    if (!blocking->worker) {
+        list_append(&blocking->engine->blocking, &blocking->link);
         blocking->deferred = loop_defer(blocking->engine->loop, work_here, blocking);
-    else if (worker_run(blocking->worker, work, done, blocking, &blocking->err) < 0) {
+    } else if (worker_run(blocking->worker, work, done, blocking, &blocking->err) < 0) {
         blocking->r = -1;
         done(blocking);
     }

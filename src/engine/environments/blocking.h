@@ -21,7 +21,8 @@ struct Blocking {
     int (*work)(Blocking *blocking, Err *err);
     void (*done)(void *arg); /* from the loop, always, before the OpFn; NULL */
     void *done_arg;
-    Deferred *deferred; /* scripted engines */
+    Deferred *deferred; /* scripted engines: it is done in the next turn */
+    List link;          /* Engine.blocking, likewise */
     int r;
     Err err;
 };
@@ -34,3 +35,5 @@ Blocking *blocking_store(Engine *engine);
 Blocking *blocking_files(Engine *engine);
 /* Asked once; it is gone with the Op. */
 Op *blocking_run(Blocking *blocking, BlockingFn work, OpFn fn, void *arg);
+/* The engine leaves: what a scripted one was to do is done, as workers do theirs. */
+void blocking_finish(Engine *engine);
