@@ -9,8 +9,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "cli/env.h"
-
-#define STEPS_FILE ".thole.steps.json" /* beside a manifest that was run */
+#include "spec/manifest_names.h"
 
 enum { NAMED_MOST = 5 };
 
@@ -124,13 +123,13 @@ static const char *place_of(const Cli *cli) {
 
 /* What `env run` has done here is in no list. */
 static int only_run(Err *err) {
-    if (access(STEPS_FILE, F_OK) < 0)
+    if (access(MANIFEST_STEPS, F_OK) < 0)
         return 0;
     return err_set(
         err, ERR_NOT_FOUND,
         "what runs here was made from its manifest alone, and no store knows it: %s says "
         "what was done, `thole env run` goes on",
-        STEPS_FILE);
+        MANIFEST_STEPS);
 }
 
 void env_tell_gone(Cli *cli) {

@@ -6,11 +6,9 @@
 
 #include "spec/config.h"
 #include "spec/environment.h"
+#include "spec/manifest_names.h"
 
 enum { MANIFEST_VERSION = 1 };
-
-#define MANIFEST_THOLE      ".thole.json"
-#define MANIFEST_PREVIEWCTL ".previewctl.json"
 
 typedef struct ManifestService {
     const char *name;     /* key */

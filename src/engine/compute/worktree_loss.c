@@ -10,8 +10,10 @@
 #include "base/str.h"
 #include "engine/compute/beside.h"
 #include "engine/compute/compute_inside.h"
+#include "engine/compute/git_hidden.h"
 #include "engine/compute/git_tree.h"
 #include "engine/compute/tree_copy.h"
+#include "spec/manifest_names.h"
 
 enum { NAMED = 3 }; /* files that are named; the others are counted */
 
@@ -55,7 +57,9 @@ static bool is_in_state(const char *path) {
 
 /* We have written it, or would have if we had not been killed. */
 static bool is_own(const Loss *l, const char *path) {
-    return beside_is_name(path_base(path)) || is_in_state(path) || has(&l->own, path);
+    const char *name = path_base(path);
+    return beside_is_name(name) || strcmp(name, MANIFEST_STEPS) == 0 || is_in_state(path) ||
+           has(&l->own, path);
 }
 
 /* The project has it, too. */
@@ -91,6 +95,16 @@ static int look_at_files(Loss *l, Err *err) {
         else
             name(l, &l->changed, ++l->found.changed, at + 3);
     }
+    return 0;
+}
+
+static int look_at_hidden(Loss *l, Err *err) {
+    StrList changed;
+    if (git_hidden_changes(l->tree.top, l->ask->env, l->arena, &changed, err) < 0)
+        return -1;
+    for (size_t i = 0; i < changed.n; i++)
+        if (!is_own(l, changed.at[i]))
+            name(l, &l->changed, ++l->found.changed, changed.at[i]);
     return 0;
 }
 
@@ -215,7 +229,8 @@ static int look_at_lock(const ComputeAsk *ask, Arena *arena, Err *err) {
 static int look_at_all(Loss *l, Err *err) {
     take_project(l);
     l->own = sorted(l, l->ask->own);
-    if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 || look_at_commits(l, err) < 0)
+    if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 || look_at_hidden(l, err) < 0 ||
+        look_at_commits(l, err) < 0)
         return -1;
     l->found.text = in_words(l);
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The second half alone (`env run`): all that is known of the environment stands in its manifest,
- * and what was done in STEPS_FILE beside it. Neither a store nor a lease has a part in it. */
+ * and what was done in MANIFEST_STEPS beside it. Neither a store nor a lease has a part in it. */
 #include <string.h>
 #include <unistd.h>
 
@@ -71,7 +71,7 @@ int operation_read_manifest(Operation *operation, Err *err) {
 
 static const char *steps_file(const Operation *operation, Arena *arena) {
     AUTO_FREE char *dir = path_dir(operation->ask.manifest);
-    return arena_printf(arena, "%s/" STEPS_FILE, dir);
+    return arena_printf(arena, "%s/" MANIFEST_STEPS, dir);
 }
 
 /* The first half is done: what is made from it is made from the manifest as it is. */

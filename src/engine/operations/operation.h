@@ -126,7 +126,6 @@ struct Operation {
 };
 
 /* ---- kept_beside_manifest.c ---- */
-#define STEPS_FILE ".thole.steps.json"
 /* What was done of an entry of that name; 0 and nothing where there is no such file. */
 MUST int steps_file_read(const char *path, Arena *arena, EnvironmentEntry *entry, Err *err);
 MUST int steps_file_write(const char *path, const EnvironmentEntry *entry, Err *err);

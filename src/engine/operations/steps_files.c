@@ -320,7 +320,7 @@ StrList operation_own_files(const Operation *operation, Arena *arena) {
     StrList files = {.at = arena_alloc(arena, (config->services.n + 3) * sizeof(*files.at))};
     if (is_our_manifest(operation, arena)) {
         files.at[files.n++] = manifest_name(config);
-        files.at[files.n++] = STEPS_FILE;
+        files.at[files.n++] = MANIFEST_STEPS;
     }
     for (size_t i = 0; i < config->services.n; i++) {
         const char *path = env_file_of(config, &config->services.at[i], arena);

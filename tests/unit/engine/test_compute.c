@@ -384,6 +384,22 @@ TEST(what_would_be_lost_is_named)
 }
 
 /* A file that we have not finished is nobody's work; what we have written lies below the top. */
+/* What git was told not to look at is nevertheless somebody's. */
+TEST(edits_that_git_does_not_look_at_are_a_loss)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    create(y);
+    sh(y, "cd t && echo k >k && echo l >l && git add k l && git commit -qm more");
+    sh(y, "cd t && git update-index --skip-worktree a k && git update-index --assume-unchanged l");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    sh(y, "cd t && echo mine >>a && echo mine >>l && rm k");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "2 changed files (a, l)");
+    yard_free(y);
+}
+
 TEST(what_we_have_written_is_no_loss)
 {
     static const char *own[] = {"shop/.thole.json"};
