@@ -10,6 +10,7 @@
 #include "cli/env_view.h"
 #include "cli/exec.h"
 #include "spec/env_text.h"
+#include "spec/git_variables.h"
 
 static const Value *ask_variables(Cli *cli, const EnvTarget *env, const char *service, bool reveal,
                                   Err *err) {
@@ -103,6 +104,8 @@ int env_exec(Cli *cli, const EnvOptions *ask, Err *err) {
                        env.name);
     if (chdir(path) < 0)
         return err_sys(err, errno, "the worktree of %s, %s", env.name, path);
+    for (const char *const *name = git_variables(); *name; name++)
+        unsetenv(*name);
     take_variables(value_get(reply, "variables"));
     setenv("PWD", path, 1);
     return exec_become(cli->names.at + from, cli->names.n - from);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "spec/git_variables.h"
 
 static bool is_inherited(const char *name) {
     static const char *const names[] = {
@@ -25,4 +26,12 @@ StrMap inherited_environment(const StrMap *env, Arena *arena) {
         if (is_inherited(env->at[i].name))
             own.at[own.n++] = env->at[i];
     return strmap_merge(&low, &own, arena);
+}
+
+StrMap inherited_without_git(const StrMap *env, Arena *arena) {
+    StrMap kept = {.at = arena_alloc(arena, (env->n + 1) * sizeof(*kept.at))};
+    for (size_t i = 0; i < env->n; i++)
+        if (!git_variable_is(env->at[i].name))
+            kept.at[kept.n++] = env->at[i];
+    return kept;
 }

@@ -109,6 +109,17 @@ def test_submodules_come_along(shop):
     assert not made.path.exists() and shop.repository.worktrees() == {}
 
 
+def test_a_hook_of_git_that_makes_an_environment_has_its_commit_for_itself(shop):
+    """What git tells its hooks of index and repository is not told to those of the environment, nor to what `exec` runs."""
+    shop.config({**CONFIG, "runner": {"before": "echo z >z.txt; git add z.txt"}})
+    shop.repository.git("add", "-A")
+    shop.repository.hook("pre-commit", f"cd {shop.project} && {shop.bin}/thole env create feat-x && "
+                                       f"{shop.bin}/thole env exec feat-x -- sh -c 'echo y >y.txt; git add y.txt'")
+    shop.repository.git("commit", "-q", "-m", "a change", env=shop.env)
+    assert shop.repository.git("show", "--format=", "--name-only", "HEAD").split() == ["thole.yaml"]
+    assert tree(shop).git("diff", "--cached", "--name-only").split() == ["y.txt", "z.txt"]
+
+
 def test_hooks_of_git_run_and_may_fail(shop):
     shop.repository.hook("post-checkout", f'echo "$3" >>{shop.base}/hooked')
     create(shop)

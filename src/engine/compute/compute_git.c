@@ -6,29 +6,13 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/compute/compute_inside.h"
+#include "spec/inherited.h"
 
 enum { LIST_AGAIN = 5, LIST_PAUSE_US = 20 * 1000 };
 
 StrMap compute_git_env(const StrMap *env, Arena *arena) {
-    static const char *const foreign[] = {
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_INDEX_FILE",
-        "GIT_COMMON_DIR",
-        "GIT_NAMESPACE",
-        "GIT_PREFIX",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    };
     StrPair own[] = {{"GIT_OPTIONAL_LOCKS", "0"}, {"GIT_TERMINAL_PROMPT", "0"}};
-    StrMap ours = {own, COUNT(own)}, kept = {arena_alloc(arena, env->n * sizeof(*kept.at)), 0};
-    for (size_t i = 0; i < env->n; i++) {
-        bool leads_astray = false;
-        for (size_t k = 0; k < COUNT(foreign); k++)
-            leads_astray = leads_astray || strcmp(env->at[i].name, foreign[k]) == 0;
-        if (!leads_astray)
-            kept.at[kept.n++] = env->at[i];
-    }
+    StrMap ours = {own, COUNT(own)}, kept = inherited_without_git(env, arena);
     return strmap_merge(&kept, &ours, arena);
 }
 
