@@ -6,10 +6,10 @@
 
 #define INHERITED_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* By a local step of a workflow: what a program needs to work at all, and nothing that is somebody's
- * own. PATH, the language (LANG, LANGUAGE, LC_*), TZ, TMPDIR, who it is (USER, LOGNAME), proxies, and
- * certificates to trust. Of `env`, in `arena`, its strings shared. PATH is always there:
- * INHERITED_PATH. */
+/* By a local step of a workflow: what a program needs to work at all, and nothing that is
+ * somebody's own. PATH, the language (LANG, LANGUAGE, LC_*), TZ, TMPDIR, who it is (USER, LOGNAME),
+ * proxies, and certificates to trust. Of `env`, in `arena`, its strings shared. PATH is always
+ * there: INHERITED_PATH. */
 StrMap inherited_environment(const StrMap *env, Arena *arena);
 /* By what is done in the worktree of an environment: all but git_variables(). In `arena`, its
  * strings shared. */
