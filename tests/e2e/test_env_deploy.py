@@ -44,7 +44,7 @@ def step(project, name="e1"):
 
 def test_it_goes_on_and_is_shown(project):
     said = project.run("create", "e1").err
-    assert "runner_deploy: left 1 process running" in said and "ended" not in said, said
+    assert "runner_deploy: what it has left running goes on" in said and "ended" not in said, said
     [pid] = living(project)
     seen = step(project)
     assert seen["processes"] == 1 and not seen["stale"], seen

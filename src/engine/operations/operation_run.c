@@ -65,12 +65,14 @@ static void on_captured(void *arg, const void *result, const Err *err) {
 
 /* It has forgotten them, or would have them go on, which only services and runner_deploy do. */
 static void note_left(Operation *operation, const StepState *state) {
-    bool running = state->lingering > 0;
-    uint32_t n = running ? state->lingering : state->killed;
-    if (n && operation_step(operation)->hook && !operation->canceled && !operation->doing.late)
-        operation->note =
-            arena_printf(&operation->arena, "%s %u process%s %s", running ? "left" : "ended", n,
-                         n == 1 ? "" : "es", running ? "running" : "that the hook had left");
+    uint32_t n = state->killed;
+    if (!operation_step(operation)->hook || operation->canceled || operation->doing.late)
+        return;
+    if (state->lingering) /* how many is not settled: they may just be forking */
+        operation->note = "what it has left running goes on";
+    else if (n)
+        operation->note = arena_printf(
+            &operation->arena, "ended %u process%s that the hook had left", n, n == 1 ? "" : "es");
 }
 
 static int describe(const Operation *operation, const StepState *state, Err *err) {
