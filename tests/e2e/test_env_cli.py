@@ -494,6 +494,15 @@ def test_a_step_shows_what_it_would_write(shop):
     assert "seed_db is a hook" in shop.run("env", "step", "feat-x", "seed_db", "--print").err
 
 
+def test_a_step_without_a_log_says_where_to_look(shop):
+    create(shop)
+    said = shop.run("env", "logs", "feat-x", "start_services", code=2).err
+    assert said == f"thole: start_services has no log of its own: `thole -C {tree_of(shop)} logs` has what the services write\n"
+    said = shop.run("env", "logs", "feat-x", "allocate_ports", code=2).err
+    before, named = said.strip().split("; there is one of ")
+    assert before == 'thole: environment feat-x has no log of a step "allocate_ports"' and sorted(named.split(", ")) == ["create_compute", "seed_db"]
+
+
 def test_logs_mask_outputs(shop):
     shop.config(config(seed=SEED + "echo 'KEY<<END'; echo first; echo second; echo END; echo talk"))
     create(shop)

@@ -32,10 +32,19 @@ static bool lives(const Environment *environment, const char *step) {
     return now && strcmp(now->name, step) == 0 && operation->doing.run;
 }
 
-static int refuse(const LogStream *stream, const char *name, const StrList *all, Err *err) {
+static int refuse(LogStream *stream, const char *name, const StrList *all, Err *err) {
+    const Environment *environment = find(stream);
+    const char *tree = environment ? entry_root(environment_entry(environment)) : "";
+    const char *have = all->n ? "; there is one of " : "; no hook has run";
+    if (strcmp(name, "start_services") == 0 && *tree)
+        return err_set(err, ERR_NOT_FOUND,
+                       "%s has no log of its own: `thole -C %s logs` has what the services write",
+                       name, tree);
+    for (size_t i = 0; i < all->n; i++)
+        have = arena_printf(&stream->arena, "%s%s%s", have, i ? ", " : "", all->at[i]);
     err_set(err, ERR_NOT_FOUND, "environment %s has no log of a step \"%.100s\"",
             stream->ask.environment, name);
-    return err_suggest(err, str_suggest(name, all->at, all->n), "; `thole env steps` lists them");
+    return err_suggest(err, str_suggest(name, all->at, all->n), have);
 }
 
 /* The steps that are asked for; those that have no log yet may get one. */
