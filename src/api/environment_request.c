@@ -50,7 +50,7 @@ int environment_read_client(Request *request, const Value *body, OperationAsk *a
     client_body_read(body, request->arena, client);
     if (client->cause_n)
         return environment_bad(request, client->causes[0].field, client->causes[0].message);
-    client->client.env = inherited_without_git(&client->client.env, request->arena);
+    client->client.env = inherited_by_environment(&client->client.env, request->arena);
     ask->client = client->has_client ? &client->client : NULL;
     return 0;
 }

@@ -35,3 +35,23 @@ StrMap inherited_without_git(const StrMap *env, Arena *arena) {
             kept.at[kept.n++] = env->at[i];
     return kept;
 }
+
+/* Is it one of a pair? */
+static bool is_told(const StrMap *env, const char *name, Arena *arena) {
+    static const char *const prefixes[] = {"THOLE_", "PREVIEWCTL_"};
+    for (size_t i = 0; i < COUNT(prefixes); i++)
+        if (str_starts(name, prefixes[i]))
+            return strmap_get(env, arena_printf(arena, "%s%s", prefixes[1 - i],
+                                                name + strlen(prefixes[i]))) != NULL;
+    return false;
+}
+
+StrMap inherited_by_environment(const StrMap *env, Arena *arena) {
+    StrMap kept = inherited_without_git(env, arena);
+    size_t n = 0;
+    for (size_t i = 0; i < kept.n; i++)
+        if (!is_told(env, kept.at[i].name, arena))
+            kept.at[n++] = kept.at[i];
+    kept.n = n;
+    return kept;
+}

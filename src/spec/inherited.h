@@ -11,6 +11,9 @@
  * proxies, and certificates to trust. Of `env`, in `arena`, its strings shared. PATH is always
  * there: INHERITED_PATH. */
 StrMap inherited_environment(const StrMap *env, Arena *arena);
-/* By what is done in the worktree of an environment: all but git_variables(). In `arena`, its
- * strings shared. */
+/* `env` without git_variables(). In `arena`, its strings shared. */
 StrMap inherited_without_git(const StrMap *env, Arena *arena);
+/* By what is done for an environment: likewise, and without what another environment's commands are
+ * told (asked from such a one: `thole env exec`), which is there under two names, THOLE_… and
+ * PREVIEWCTL_…. `env` is sorted. */
+StrMap inherited_by_environment(const StrMap *env, Arena *arena);

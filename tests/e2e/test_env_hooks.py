@@ -39,6 +39,16 @@ def test_what_a_hook_prints(thole, text, outputs):
     assert project.entry("e1")["provisionerOutputs"]["db"] == outputs
 
 
+def test_what_commands_of_one_environment_are_told_does_not_reach_another(thole):
+    """Whoever makes one from within `env exec` hands on what is his, not what is of the environment he is in."""
+    project = Project(thole, printing("echo URL=a; env >&2"))
+    project.run("create", "outer")
+    thole.run("env", "store", "set", "outer", "TOKEN=secret-of-outer")
+    thole.run("env", "exec", "outer", "--", "env", "OWN=mine", thole.bin / "thole", "env", "create", "inner", cwd=thole.project)
+    told = thole.run("env", "logs", "inner", "seed_db").out
+    assert "OWN=mine" in told and "THOLE_ENV_NAME=inner" in told and "outer" not in told, told
+
+
 @pytest.mark.parametrize("text, sentence", [
     ("true", "did not print URL"),
     ("printf 'URL=a\\0b\\n'", "NUL"),
@@ -85,7 +95,8 @@ def test_what_all_environments_share_is_made_without_any(thole):
     assert f"hook db init {project.dir.name}: core_init_db ✓" in result.err, result
     project.run("hook", "db", "init", "-m", "preview")
     assert project.ledger_path.read_text().splitlines() == [f"init [] {mode} init db {project.dir} []" for mode in ("local", "preview")]
-    assert project.run("list", "--json").json() == [] and not project.run("gc", "--dry-run", "--json").json()
+    assert project.run("list", "--json").json() == []
+    assert [(left["kind"], left["name"]) for left in project.run("gc", "--dry-run", "--json").json()] == [("directory", "shared")]
     assert "has no environment" in project.run("hook", "db", "init", "nope", code=2).err
     project.run("create", "e1")
     project.forget()
