@@ -314,7 +314,7 @@ static void add_destruction(Builder *b) {
     const ComputeAccess *compute = b->ask->compute;
     if (is_local(compute) && compute->managed)
         add_undo(b, STEP_CHECK_LOSS);
-    if (is_local(compute) && has_commands(b->config))
+    if (is_local(compute))
         add_undo(b, STEP_STOP_SERVICES);
     if (compute && !lifecycle_is_remote(b->config, b->ask->compute))
         add_runner_destroy(b);
@@ -338,8 +338,7 @@ static void add_to_stop(Builder *b, LifecycleKind kind) {
 static void add_stop(Builder *b) {
     if (b->ask->deployed)
         add_to_stop(b, STEP_STOP_DEPLOY);
-    if (has_commands(b->config))
-        add_to_stop(b, STEP_STOP_SERVICES);
+    add_to_stop(b, STEP_STOP_SERVICES);
     if (has_infrastructure(b->config))
         add_to_stop(b, STEP_STOP_INFRA);
 }

@@ -15,8 +15,9 @@
  * Where a hook makes the compute it is another machine: what would be done there (write_manifest,
  * all of run, runner_destroy) comes later, and is no step yet.
  *
- * What the config does not have is no step: a hook, infrastructure, env, commands. Services come
- * in the order of `depends_on`, else by name; to destroy, the other way round.
+ * What the config does not have is no step: a hook, infrastructure, env, commands. But
+ * stop_services always is one: what runs in a worktree is what the file of its branch says.
+ * Services come in the order of `depends_on`, else by name; to destroy, the other way round.
  *
  * Nothing is lost by a crash if the engine keeps to one order: the record `started` (with the hash
  * of the inputs, and the number of the run where a command is run) is written before the step

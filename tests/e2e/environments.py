@@ -23,7 +23,6 @@ def says(step, text="", code=0):
 
 PROVISIONED = ["provisioner_before", "create_compute", "allocate_ports", "seed_cache", "seed_db", "build_manifest", "write_manifest", "provisioner_after"]
 RUN = ["runner_before", "generate_env", "runner_deploy", "runner_after"]
-DESTROYED = ["runner_destroy", "destroy_core_db", "destroy_core_cache", "destroy_compute", "cleanup_env", "remove_state"]
 CREATED_HOOKS = ["provisioner_before", "seed_cache", "seed_db", "provisioner_after", "runner_before", "runner_deploy", "runner_after"]
 DESTROYED_HOOKS = ["runner_destroy", "destroy_core_db", "destroy_core_cache"]
 

@@ -213,6 +213,29 @@ def test_a_tree_goes_with_all_that_runs_in_it(thole):
     assert not thole.pins() and not list((thole.state / "sessions").iterdir())
 
 
+@pytest.mark.parametrize("file", ["thole.yaml", "previewctl.yaml"])
+def test_services_that_only_the_branch_has_end_with_the_environment(thole, file):
+    """The project's own file knows none: what `thole up` has started in the worktree is stopped and deleted with it all the same."""
+    text = {"version": 1, "runner": {"before": "true"}}
+    if file == "previewctl.yaml":
+        text |= {"name": "shop", "services": {"web": {"path": "."}}}
+    thole.file(file, json.dumps(text))
+    Repository.of(thole)
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    text["services"] = {"web": {"path": ".", "command": "exec sleep 1000"}}
+    thole.file(file, json.dumps(text), project=where)
+    thole.run("up", "-d", cwd=where)
+    thole.run("wait", "web", cwd=where)
+    assert thole.pins()
+    thole.run("env", "stop", "feat-x")
+    assert not thole.pins() and phase(thole, "feat-x") == "stopped"
+    thole.run("up", "-d", cwd=where)
+    thole.run("wait", "web", cwd=where)
+    thole.run("env", "delete", "feat-x", "--force")
+    assert not thole.pins() and not list((thole.state / "sessions").iterdir()) and not where.exists()
+
+
 def test_create_again_starts_the_services_and_nothing_else(thole):
     project(thole, services={"web": page("K", env={"K": "{{provisioner.db.K}}"})},
             provisioner={"before": "echo before >> $LEDGER", "services": {"db": {"outputs": ["K"], "seed": "echo seed >> $LEDGER; echo K=v"}}},

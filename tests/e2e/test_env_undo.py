@@ -79,7 +79,7 @@ def test_it_is_undone_in_reverse(thole):
     project(thole, HOOKED)
     create(thole)
     (thole.project / "may-go").touch()
-    assert steps(thole.run("env", "delete", "feat-x")) == ["check_loss", "destroy_core_mail", "destroy_core_db", "destroy_compute", "cleanup_env", "remove_state"]
+    assert steps(thole.run("env", "delete", "feat-x")) == ["check_loss", "stop_services", "destroy_core_mail", "destroy_core_db", "destroy_compute", "cleanup_env", "remove_state"]
 
 
 def test_a_worktree_that_is_gone_keeps_nobody_from_deleting(thole):

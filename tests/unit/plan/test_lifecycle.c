@@ -180,6 +180,18 @@ TEST(a_worktree_of_ours_is_destroyed_in_reverse)
     arena_deinit(&arena);
 }
 
+/* The file of its branch may have services that the project's own has not. */
+TEST(services_are_stopped_whatever_the_file_of_the_project_says)
+{
+    LifecycleAsk ask = {.config = read_config("/srv/previewctl.yaml", "version: 1\nname: shop\n"),
+                        .compute = &tree,
+                        .phases = LIFECYCLE_STOP};
+    is_list(&ask, "stop_services\n");
+    ask.phases = LIFECYCLE_DESTROY;
+    is_list(&ask, "check_loss\nstop_services\ndestroy_compute\ncleanup_env\nremove_state\n");
+    arena_deinit(&arena);
+}
+
 TEST(what_deploy_has_left_is_ended_where_it_was_run)
 {
     LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", whole),
@@ -214,8 +226,8 @@ TEST(a_machine_is_destroyed_by_its_hook_also_if_nothing_is_known_of_it)
     ask.compute = NULL;
     is_list(&ask, "destroy_compute_hook\nremove_state\n");
     ask.compute = &tree; /* the hook came into the file later */
-    is_list(&ask, "check_loss\nrunner_destroy\ndestroy_compute_hook\ndestroy_compute\n"
-                  "cleanup_env\nremove_state\n");
+    is_list(&ask, "check_loss\nstop_services\nrunner_destroy\ndestroy_compute_hook\n"
+                  "destroy_compute\ncleanup_env\nremove_state\n");
     ask = (LifecycleAsk){.config = ask.config, .phases = LIFECYCLE_PROVISION};
     Lifecycle list = lifecycle_of(&ask, &arena);
     CHECK_EQ(list.at[0].kind, STEP_HOOK);
