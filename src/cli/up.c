@@ -131,8 +131,9 @@ static int join(Cli *cli, UpAsk *ask, const Value *reply, Begun *ret, Err *err) 
         return take_own(cli, slug, ret, err);
     if (ask->ci)
         return err_set(err, ERR_CONFLICT,
-                       "%s is up already as session %s; run it beside that with "
-                       "`thole --session NAME ci`, or stop that with `thole down`",
+                       "%s is up already as session %s: `thole down` first, or, where no port is "
+                       "needed by both (in an environment each is), run it beside that with "
+                       "`thole --session NAME ci`",
                        cli->config_file, slug);
     ret->slug = slug;
     ask->with_client = ask->env_refresh;

@@ -343,7 +343,7 @@ def test_ci_is_refused_while_up_runs(thole):
     thole.config(CHAIN)
     thole.run("up", "-d", "--wait")
     result = thole.run("ci", code=3)
-    assert "thole --session NAME ci" in result.err and slug(thole) in result.err
+    assert "`thole down` first, or" in result.err and "thole --session NAME ci" in result.err and slug(thole) in result.err
     thole.run("--session", "ci", "ci")
     assert thole.target("api:serve")["state"]["active"]
 
