@@ -193,6 +193,43 @@ def test_what_is_down_is_stopped_whoever_has_ended_it(thole):
     assert said_phases(thole, "feat-x") == {"running"} and said_phases(thole, "feat-y") == {"stopped"}
 
 
+def test_what_has_ended_is_stopped_though_its_session_is_there(thole):
+    """After `thole ci`: what counts is whether anything of it is up."""
+    project(thole, services={"web": page(restart="never"), "prepare": {"type": "job", "command": "true"}})
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    refused = thole.run("ci", code=3, cwd=where).err
+    assert "`thole down` first" in refused and "in an environment each is" in refused, refused
+    thole.run("down", cwd=where)
+    thole.run("ci", cwd=where)
+    assert said_phases(thole, "feat-x") == {"stopped"}
+    thole.run("env", "start", "feat-x")
+    assert said_phases(thole, "feat-x") == {"running"}
+    thole.replace_server()
+    assert said_phases(thole, "feat-x") == {"running"}
+
+
+def test_one_whose_only_service_has_ended_is_stopped(thole):
+    project(thole, services={"web": page(restart="never", build="true")})
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    thole.run("stop", "web", cwd=where)
+    driver.wait_until(lambda: phase(thole, "feat-x") == "stopped", 20, "its build alone to be of no use")
+    thole.run("start", "web", cwd=where)
+    assert phase(thole, "feat-x") == "running"
+
+
+def test_up_of_nothing_makes_nothing_run(thole):
+    project(thole, runner={"deploy": "true"})
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    thole.run("up", "-d", cwd=where)
+    assert said_phases(thole, "feat-x") == {"running"}, "it was deployed"
+    thole.run("env", "stop", "feat-x")
+    assert "nothing is there to start" in thole.run("up", "-d", cwd=where).err
+    assert said_phases(thole, "feat-x") == {"stopped"}
+
+
 def test_of_one_that_was_stopped_nothing_is_left_once_it_is_deleted(thole):
     project(thole, services={"web": page()})
     thole.run("env", "create", "feat-x")

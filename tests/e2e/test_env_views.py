@@ -351,6 +351,8 @@ def test_the_session_that_runs_its_services_is_shown_as_long_as_there_is_one(sho
     assert next(item for _, item in seen if "session" not in item["status"])["status"]["phase"] == "stopped"
     shop.thole.run("up", "-d", cwd=shop.worktree())
     assert next(item for _, item in seen if item["status"].get("session") == slug)["status"]["phase"] == "running"
+    shop.thole.run("stop", *CONFIG["services"], cwd=shop.worktree())
+    assert next(item for _, item in seen if item["status"]["phase"] == "stopped")["status"]["session"] == slug
 
 
 def test_an_event_and_the_record_of_a_step_tell_the_same_time(shop):

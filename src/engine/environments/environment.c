@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "engine/operations/operation_events.h"
 #include "engine/operations/operation_files.h"
+#include "engine/sessions/session.h"
 #include "spec/environment_name.h"
 
 static const char *const kind_names[OPERATIONS] = {
@@ -275,9 +276,13 @@ EnvironmentStatus environment_phase(const Environment *environment) {
     if ((status != ENVIRONMENT_RUNNING && status != ENVIRONMENT_STOPPED) ||
         operation_under_way(environment->operation))
         return status;
-    if (environment_session(environment))
-        return ENVIRONMENT_RUNNING;
-    return ours ? ENVIRONMENT_STOPPED : status;
+    const Session *session = environment_session(environment);
+    switch (session ? session_standing(session) : SESSION_OVER) {
+    case SESSION_UP: return ENVIRONMENT_RUNNING;
+    case SESSION_OVER: return ours ? ENVIRONMENT_STOPPED : status;
+    case SESSION_IDLE: break;
+    }
+    return status;
 }
 
 const char *environments_project_of(Engine *engine, const char *file) {

@@ -219,8 +219,8 @@ void session_file_read(Session *session, int64_t started_us, int64_t ended_us) {
     target_mark(session->targets[session->graph.tiltfile]);
 }
 
-/* That of its worktree shows which session it has. */
-static void touch_environment(const Session *session) {
+/* It shows which session it has, and whether that is up. */
+void session_touch_environment(const Session *session) {
     Environment *environment = environment_of_file(session->engine, session->config->file);
     if (environment)
         object_touch(session->engine->objects, environment_object(environment));
@@ -236,7 +236,7 @@ void session_publish(Session *session) {
         session->view = state_view_new(session);
     state_view_changed(session->view);
     engine_count_slots(session->engine);
-    touch_environment(session);
+    session_touch_environment(session);
 }
 
 /* Takes it out of sight and memory; what is on disk stays. */
@@ -247,7 +247,7 @@ void session_unpublish(Session *session) {
     object_remove(objects, &session->object);
     list_remove(&session->link);
     engine_count_slots(session->engine);
-    touch_environment(session);
+    session_touch_environment(session);
 }
 
 /* ---- at the backend ---- */

@@ -11,6 +11,12 @@
 #include "plan/exit.h"
 #include "spec/environment.h"
 
+typedef enum SessionStanding {
+    SESSION_IDLE, /* nothing of it was asked for */
+    SESSION_UP,   /* something is alive or about to be, or is a job that has been done */
+    SESSION_OVER, /* all of it has ended, failed or was stopped */
+} SessionStanding;
+
 struct Session {
     List link;      /* Engine.sessions */
     List unsettled; /* Engine.unsettled */
@@ -56,10 +62,11 @@ struct Session {
     bool unclear; /* a former session of the same place may have left something running */
     Op *setup;
     OpFn when_set_up;
-    bool restated;   /* a phase has changed: what waits further down may do so for another reason */
-    bool touched;    /* in this drain */
-    StateView *view; /* its project's state file; NULL: none is kept */
-    Ports *ports;    /* NULL: none */
+    bool restated; /* a phase has changed: what waits further down may do so for another reason */
+    bool touched;  /* in this drain */
+    SessionStanding standing; /* as watchers of the environment were told */
+    StateView *view;          /* its project's state file; NULL: none is kept */
+    Ports *ports;             /* NULL: none */
     EventLog *events;
     ConfigWatch *config_watch; /* NULL: its file is not looked at */
 };
@@ -73,6 +80,7 @@ void session_set_generation(Session *session, Generation *generation);
 void session_publish(Session *session); /* objects become visible */
 void session_unpublish(Session *session);
 void session_touch(Session *session);
+void session_touch_environment(const Session *session); /* in whose worktree its file lies */
 PlanWorld session_world(const Session *session);
 /* Tells the backend of it; what a former session may have left running is ended before `fn` is
  * called. */
@@ -86,6 +94,8 @@ void session_file_read(Session *session, int64_t started_us, int64_t ended_us);
 /* Everything that was asked for is to end, or not to begin. */
 void session_want_down(Session *session, const char *why);
 void session_settle(Session *session); /* after a drain: exit condition, deletion, news */
+/* What its targets come to; those that nobody asked for count for nothing. */
+SessionStanding session_standing(const Session *session);
 
 /* ---- session_ask.c ---- */
 /* True, with the reason (ERR_CONFLICT): it is stopped or done, and nothing more can be asked of

@@ -136,6 +136,41 @@ static void check_exit(Session *session) {
     session_want_down(session, "the session is done");
 }
 
+/* A job stays what it has become as long as its session does; a build is of no use by itself. */
+static bool is_up(const Session *session, size_t i) {
+    const TargetFacts *facts = &session->facts[i];
+    const TargetSpec *spec = &session->graph.targets[i];
+    if (facts_alive(facts))
+        return true;
+    if (facts->want != WANT_RUN)
+        return false;
+    bool job = spec->type == TARGET_JOB && target_has_hooks(spec);
+    bool done = facts->run_state == RUN_ENDED && !facts->failure;
+    return facts->queued || facts->due_us || (job && done);
+}
+
+SessionStanding session_standing(const Session *session) {
+    SessionStanding standing = session->adopting ? SESSION_UP : SESSION_IDLE;
+    for (size_t i = 0; i < session->graph.n; i++) {
+        Want want = session->facts[i].want;
+        if (i == session->graph.tiltfile)
+            continue;
+        if (is_up(session, i))
+            return SESSION_UP;
+        if (standing == SESSION_IDLE && want != WANT_NOTHING && want != WANT_DISABLED)
+            standing = SESSION_OVER;
+    }
+    return standing;
+}
+
+static void tell_environment(Session *session) {
+    SessionStanding now = session_standing(session);
+    if (now == session->standing)
+        return;
+    session->standing = now;
+    session_touch_environment(session);
+}
+
 /* A service of another kind can come now that the former one has gone. */
 static void reload_rest(Session *session) {
     Report report;
@@ -153,6 +188,7 @@ void session_settle(Session *session) {
         session->touched = false;
         object_touch(session->engine->objects, &session->object);
         state_view_changed(session->view);
+        tell_environment(session);
     }
     if (session->adopting)
         return;
