@@ -87,6 +87,20 @@ def test_a_worktree_with_work_in_it_is_left_alone(shop):
     assert (tree / "mine.txt").exists()
 
 
+def test_a_worktree_that_was_kept_is_left_alone(shop):
+    """Until there is an environment for it again, and that is deleted."""
+    shop.create()
+    tree = shop.worktree()
+    shop.thole.run("env", "delete", "feat-x", "--keep-worktree")
+    orphan = orphans(shop)["worktree", "feat-x"]
+    assert not orphan["removable"] and "git worktree remove" in orphan["why"], orphan
+    shop.thole.run("env", "gc", "-y", code=None)
+    assert tree.exists()
+    shop.create()
+    shop.thole.run("env", "delete", "feat-x")
+    assert not tree.exists() and not orphans(shop)
+
+
 def test_what_git_does_not_know_is_left_alone(shop):
     shop.create()
     base = worktrees(shop)

@@ -59,6 +59,7 @@ typedef struct ComputeLook {
 /* What would be gone with it. */
 typedef struct ComputeLoss {
     size_t changed, untracked, commits; /* commits: on no branch and no remote */
+    size_t worktrees;                   /* of the same repository, that lie in it */
     size_t brought; /* files that git does not have, and are not as they were brought */
     const char
         *text; /* "2 changed files (a.c, b.c) and 1 commit that is on no branch"; NULL: none */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What would be lost with a worktree: what is not committed, what git does not know, and commits
- * that no branch and no remote has. Ignored files do not count, and neither do those that we have
- * written, or that are as the project has them; but what was brought and is not as it was does. */
+/* What would be lost with a worktree: what is not committed, what git does not know, commits that
+ * no branch and no remote has, and other worktrees in it. Ignored files do not count, and neither do
+ * those that we have written, or that are as the project has them; but what was brought and is not
+ * as it was does. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ typedef struct Loss {
     TreeCopy copy;        /* from the project; `from` NULL: that is gone, or is this very tree */
     StrList own, brought; /* sorted; `brought`: that have changed since */
     ComputeLoss found;
-    const char *changed, *untracked, *edited; /* names of the first ones */
+    const char *changed, *untracked, *edited, *within; /* names of the first ones */
 } Loss;
 
 /* What git cannot say is not taken for "nothing". */
@@ -172,6 +173,22 @@ static int look_at_commits(Loss *l, Err *err) {
     return 0;
 }
 
+/* ---- worktrees ---- */
+
+/* Others lie in a directory of this one that is ignored, as `.worktrees/` often is. */
+static int look_at_worktrees(Loss *l, Err *err) {
+    Worktrees list;
+    if (compute_worktrees(l->ask, l->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.n; i++) {
+        const Worktree *tree = &list.at[i];
+        if (!tree->gone && strcmp(tree->path, l->tree.top) != 0 &&
+            path_below(tree->path, l->tree.top))
+            name(l, &l->within, ++l->found.worktrees, tree->path + strlen(l->tree.top) + 1);
+    }
+    return 0;
+}
+
 /* ---- in words ---- */
 
 static void say(const Loss *l, const char **text, const char *part) {
@@ -194,6 +211,10 @@ static const char *in_words(const Loss *l) {
             arena_printf(l->arena, "%zu file%s that %s brought and changed since (%s)",
                          found->brought, found->brought == 1 ? "" : "s",
                          found->brought == 1 ? "was" : "were", l->edited));
+    if (found->worktrees)
+        say(l, &text,
+            arena_printf(l->arena, "%zu other worktree%s in it (%s)", found->worktrees,
+                         found->worktrees == 1 ? "" : "s", l->within));
     if (found->commits)
         say(l, &text,
             arena_printf(l->arena, "%zu commit%s on no branch and no remote", found->commits,
@@ -230,7 +251,7 @@ static int look_at_all(Loss *l, Err *err) {
     take_project(l);
     l->own = sorted(l, l->ask->own);
     if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 || look_at_hidden(l, err) < 0 ||
-        look_at_commits(l, err) < 0)
+        look_at_worktrees(l, err) < 0 || look_at_commits(l, err) < 0)
         return -1;
     l->found.text = in_words(l);
     return 0;

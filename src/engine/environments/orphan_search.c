@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/compute/compute_inside.h"
+#include "engine/compute/worktree_kept.h"
 #include "engine/environments/environments_inside.h"
 #include "engine/sessions/session_environment.h"
 #include "engine/sessions/stopped.h"
@@ -138,6 +139,9 @@ static void see_worktree(OrphanSearch *search, const char *name, const char *pat
         return;
     if (access(path, F_OK) < 0) {
         orphan.why = "git still lists it, and it is gone";
+    } else if (worktree_is_kept(path, search->arena)) {
+        orphan.removable = false;
+        orphan.why = "`delete --keep-worktree` has kept it; `git worktree remove` removes it";
     } else if (is_known_to_git(search, path, &gone)) {
         const char *loss = loss_of(search, path, NULL);
         orphan.removable = !loss;

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "engine/compute/worktree_kept.h"
 #include "engine/operations/steps.h"
 #include "spec/digest.h"
 #include "spec/environment_name.h"
@@ -149,7 +150,11 @@ const StepDoer check_loss_doer = {.act = check_loss};
 
 static int command_destroy(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
-    ask.managed = ask.managed && !operation->ask.keep_worktree;
+    if (ask.managed && operation->ask.keep_worktree) {
+        ask.managed = false;
+        if (worktree_keep(ask.path, arena, err) < 0)
+            return -1;
+    }
     return compute_destroy(&compute_local, &ask, arena, &ret->run, err);
 }
 

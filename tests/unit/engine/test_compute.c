@@ -384,6 +384,20 @@ TEST(what_would_be_lost_is_named)
 }
 
 /* A file that we have not finished is nobody's work; what we have written lies below the top. */
+TEST(other_worktrees_in_it_are_a_loss)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    create(y);
+    sh(y, "echo trees/ >>r/.git/info/exclude; git -C t worktree add -q trees/mine -b mine");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 other worktree in it (trees/mine)");
+    sh(y, "git -C t worktree remove trees/mine");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    yard_free(y);
+}
+
 /* What git was told not to look at is nevertheless somebody's. */
 TEST(edits_that_git_does_not_look_at_are_a_loss)
 {
