@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What would be lost with a worktree: what is not committed, what git does not know, commits that
- * no branch and no remote has, and other worktrees in it. Ignored files do not count, and neither do
- * those that we have written, or that are as the project has them; but what was brought and is not
- * as it was does. */
+ * no branch and no remote has, and other worktrees in it. Ignored files do not count, and neither
+ * do those that we have written, or that are as the project has them; but what was brought and is
+ * not as it was does. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
