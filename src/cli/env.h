@@ -43,6 +43,8 @@ int env_import(Cli *cli, const EnvOptions *ask, Err *err);
 const char *env_outputs(const char *verb);
 
 bool env_as_json(const Cli *cli);
+/* A mode that has no overlay may be for hooks that look at it, and no more; or it is mistyped. */
+void env_say_bare_mode(Cli *cli, const char *file, const char *mode);
 /* "": it is no string of the map. */
 const char *env_text(const Value *map, const char *key);
 

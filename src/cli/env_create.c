@@ -149,22 +149,23 @@ static int show_plan(Cli *cli, const char *body, Err *err) {
     return EXIT_DONE;
 }
 
-/* A mode may be hooks that look at it, and no more; or it is mistyped. */
-static void say_bare_mode(Cli *cli, const char *mode) {
-    StrList modes = config_modes(cli->config_file, &cli->arena);
+void env_say_bare_mode(Cli *cli, const char *file, const char *mode) {
+    StrList modes = config_modes(file, &cli->arena);
+    if (strcmp(mode, "local") == 0)
+        return;
     for (size_t i = 0; i < modes.n; i++)
         if (strcmp(modes.at[i], mode) == 0)
             return;
     const char *like = str_suggest(mode, modes.at, modes.n);
-    cli_say("mode %s has no overlay beside %s%s%s%s", mode, cli->config_file,
-            like ? "; did you mean " : "", like ? like : "", like ? "?" : "");
+    cli_say("mode %s has no overlay beside %s%s%s%s", mode, file, like ? "; did you mean " : "",
+            like ? like : "", like ? "?" : "");
 }
 
 static int create(Cli *cli, const EnvOptions *ask, const Creation *it, Err *err) {
     if (cli_project(cli, err) < 0)
         return -1;
-    if (ask->mode && strcmp(ask->mode, "local") != 0)
-        say_bare_mode(cli, ask->mode);
+    if (ask->mode)
+        env_say_bare_mode(cli, cli->config_file, ask->mode);
     AUTO_FREE char *body = body_of(cli, ask, it, err);
     if (!body)
         return -1;

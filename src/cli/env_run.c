@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/xalloc.h"
 #include "cli/env_operate.h"
+#include "spec/config_modes.h"
 
 /* The one that is named, or the first of those that may lie here. Owned, absolute. */
 static char *find_manifest(const char *given, Err *err) {
@@ -29,8 +30,8 @@ static char *find_manifest(const char *given, Err *err) {
     return real;
 }
 
-/* What people call its environment. In the arena of the call. */
-static const char *name_in(Cli *cli, const char *file, Err *err) {
+/* NULL: err. In the arena of the call. */
+static const Value *read_manifest(Cli *cli, const char *file, Err *err) {
     const Value *manifest;
     AUTO_FREE char *text = NULL;
     size_t size;
@@ -40,19 +41,34 @@ static const char *name_in(Cli *cli, const char *file, Err *err) {
         err_in(err, "%s", file);
         return NULL;
     }
+    return manifest;
+}
+
+/* What people call its environment; NULL: err. */
+static const char *name_in(const Value *manifest, const char *file, Err *err) {
     const char *name = value_get_str(manifest, "env_name");
     if (!name)
         err_set(err, ERR_INVALID, "%s is no manifest: it has no env_name", file);
     return name;
 }
 
+/* What is wrong with either is told by the server. */
+static void say_mode(Cli *cli, const Value *manifest, const char *file) {
+    const char *mode = value_get_str(manifest, "mode");
+    const char *config = config_of_manifest(file, &cli->arena, NULL);
+    if (mode && config)
+        env_say_bare_mode(cli, config, mode);
+}
+
 int env_run(Cli *cli, const EnvOptions *ask, Err *err) {
     Buf buf;
     JsonWriter out;
     AUTO_FREE char *file = find_manifest(ask->manifest, err);
-    const char *name = file ? name_in(cli, file, err) : NULL;
+    const Value *manifest = file ? read_manifest(cli, file, err) : NULL;
+    const char *name = manifest ? name_in(manifest, file, err) : NULL;
     if (!name)
         return -1;
+    say_mode(cli, manifest, file);
     env_body_begin(&buf, &out);
     json_kv_string(&out, "manifest", file);
     if (ask->from)

@@ -4,9 +4,12 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "base/str.h"
+#include "base/xalloc.h"
+#include "spec/manifest.h"
 
 bool config_mode_named(const char *text, size_t n) {
     if (n == 0 || n > MODE_MAX || text[0] == '.' || text[0] == '-')
@@ -48,4 +51,18 @@ StrList config_modes(const char *file, Arena *arena) {
     }
     free(entries);
     return modes;
+}
+
+const char *config_of_manifest(const char *path, Arena *arena, Err *err) {
+    static const char *const names[] = {"thole.yaml", "previewctl.yaml"};
+    AUTO_FREE char *dir = path_dir(path);
+    size_t first = strcmp(path_base(path), MANIFEST_PREVIEWCTL) == 0;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const char *file = arena_printf(arena, "%s/%s", dir, names[i ^ first]);
+        if (access(file, F_OK) == 0)
+            return file;
+    }
+    err_set(err, ERR_NOT_FOUND,
+            "there is no thole.yaml and no previewctl.yaml in %s, beside the manifest", dir);
+    return NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Modes by their names alone: which file is the overlay of one, and which have any. */
+/* Modes by their names alone: which file is the overlay of one, which have any, and which
+ * config file a manifest stands for. */
 #pragma once
 
 #include "data/schema.h"
@@ -12,3 +13,5 @@ bool config_mode_named(const char *text, size_t n);
 const char *config_overlay_path(const char *file, const char *mode, Arena *arena);
 /* The modes that have an overlay beside `file` (absolute), in byte order. */
 StrList config_modes(const char *file, Arena *arena);
+/* The config file beside a manifest: of two that with its name. In `arena`; NULL: err. */
+const char *config_of_manifest(const char *path, Arena *arena, Err *err);

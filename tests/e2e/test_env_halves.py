@@ -125,6 +125,15 @@ def test_the_mode_of_the_manifest_counts(shop):
     assert shop.ledger()[-1] == "in preview"
 
 
+def test_a_mode_of_the_manifest_without_an_overlay_is_said(shop):
+    there = provisioned(shop)
+    manifest = json.loads((there / ".thole.json").read_text())
+    for mode, said in (("local", ""), ("nosuch", f"thole: mode nosuch has no overlay beside {there}/thole.yaml\n")):
+        (there / ".thole.json").write_text(json.dumps({**manifest, "mode": mode}))
+        told = shop.run("env", "run", cwd=there).err
+        assert "no overlay" not in told if not said else said in told, told
+
+
 def test_a_hook_of_run_survives_the_server(shop):
     shop.config({**CONFIG, "runner": {"after": "echo begun >>$LEDGER; while ! test -e $LEDGER.go; do sleep 0.02; done; echo ended >>$LEDGER"}})
     shop.repository.commit({}, "a long hook")

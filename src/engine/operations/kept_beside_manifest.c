@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The second half alone (`env run`): all that is known of the environment stands in its manifest,
  * and what was done in MANIFEST_STEPS beside it. Neither a store nor a lease has a part in it. */
-#include <string.h>
-#include <unistd.h>
-
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/operations/operation.h"
+#include "spec/config_modes.h"
 #include "spec/digest.h"
 
 /* ---- the manifest ---- */
@@ -32,21 +30,6 @@ static int read_manifest(const char *path, Arena *arena, ManifestRead *ret, Err 
     return 0;
 }
 
-/* The config file beside it: of two that with its name. NULL: err. */
-static const char *config_beside(const char *path, Arena *arena, Err *err) {
-    static const char *const names[] = {"thole.yaml", "previewctl.yaml"};
-    AUTO_FREE char *dir = path_dir(path);
-    size_t first = strcmp(path_base(path), MANIFEST_PREVIEWCTL) == 0;
-    for (size_t i = 0; i < COUNT(names); i++) {
-        const char *file = arena_printf(arena, "%s/%s", dir, names[i ^ first]);
-        if (access(file, F_OK) == 0)
-            return file;
-    }
-    err_set(err, ERR_NOT_FOUND,
-            "there is no thole.yaml and no previewctl.yaml in %s, beside the manifest", dir);
-    return NULL;
-}
-
 int manifest_run_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret, Err *err) {
     ManifestRead read;
     *ret = *ask;
@@ -54,7 +37,7 @@ int manifest_run_ask(const OperationAsk *ask, Arena *arena, OperationAsk *ret, E
         return -1;
     ret->name = read.manifest.env_name;
     ret->mode = read.manifest.mode;
-    ret->file = config_beside(ask->manifest, arena, err);
+    ret->file = config_of_manifest(ask->manifest, arena, err);
     return ret->file ? 0 : -1;
 }
 
