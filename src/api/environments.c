@@ -142,9 +142,9 @@ static int read_duration(Request *request, const Value *map, const char *key, in
 /* What nobody knows is no wish of anybody: it is mistyped. */
 static int check_fields(Request *request, const Value *map, const char *path) {
     static const char *const known[] = {
-        "name",          "project",  "mode",   "branch",     "base",    "path", "from", "worktree",
-        "step",          "service",  "action", "status",     "noCache", "copy", "only", "ttl",
-        "provisionOnly", "manifest", "client", "apiVersion", "kind",    NULL};
+        "name",          "project",  "mode",   "branch", "base",       "path", "from", "worktree",
+        "step",          "service",  "action", "status", "noCache",    "copy", "only", "ttl",
+        "provisionOnly", "manifest", "stop",   "client", "apiVersion", "kind", NULL};
     SessionBody body = {.unknown_n = 0};
     body_check_known(map, path, known, request->arena, &body);
     return check_unknown(request, "Environment", &body);
@@ -220,11 +220,14 @@ void serve_environment_create(Api *api, Request *request, const RouteMatch *matc
 void serve_environment_run(Api *api, Request *request, const RouteMatch *match) {
     const Value *body;
     OperationAsk ask = {.kind = OPERATION_RUN};
+    bool stop = false;
     if (request_json(request, &body) < 0 ||
         read_text(request, body, "manifest", &ask.manifest) < 0 ||
-        read_fields(request, body, "", &ask) < 0 ||
+        read_flag(request, body, "stop", &stop) < 0 || read_fields(request, body, "", &ask) < 0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
+    if (stop)
+        ask.kind = OPERATION_STOP;
     if (!ask.manifest || ask.manifest[0] != '/')
         (void)environment_bad(request, "manifest", "expected the absolute path of a manifest");
     else

@@ -35,7 +35,7 @@ static const Option options[] = {
     {"only", 0, OPTION_TEXT, AT(only), "STEP,…", "only these steps", NULL, "refresh"},
     {"manifest", 0, OPTION_TEXT, AT(manifest), "FILE",
      "all that is known of the environment; .thole.json or .previewctl.json here unless said", NULL,
-     "run"},
+     "run|stop"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL,
      "only show what would be done, or how a file would change", NULL,
      "create|attach|provision|step|gc"},
@@ -141,17 +141,18 @@ static int run(Cli *cli, void *given, Err *err) {
 
 const Command command_env = {
     .name = "env",
-    .args = "create NAME [-m MODE] [-b BRANCH] [--base REF] [--path DIR] [--ttl D] "
-            "[--copy [link:]FILE]… [--from STEP] [--no-cache] [--dry-run] | "
-            "attach [NAME] --worktree DIR … | list [--audit] | show [NAME] | "
-            "delete [NAME] [--force] [--keep-worktree] | start [NAME] | stop [NAME] | "
-            "steps [NAME] [--audit] | step [NAME] STEP [--print|--dry-run] [--reveal] | "
-            "refresh [NAME] [--only STEP,…] [--from STEP] | invalidate [NAME] STEP | "
-            "provision [NAME] … | run [--manifest FILE] [--from STEP] | "
-            "hook SERVICE init|seed|reset|destroy [NAME] [-m MODE] | exec [NAME] -- CMD… | "
-            "env [NAME] [SERVICE] [--reveal] | logs [NAME] STEP [-f] [-n N] | "
-            "gc [--dry-run] [-y] | store set [NAME] K=V… | store get [NAME] K | "
-            "store list [NAME] | store unset [NAME] K… | export | import FILE",
+    .args =
+        "create NAME [-m MODE] [-b BRANCH] [--base REF] [--path DIR] [--ttl D] "
+        "[--copy [link:]FILE]… [--from STEP] [--no-cache] [--dry-run] | "
+        "attach [NAME] --worktree DIR … | list [--audit] | show [NAME] | "
+        "delete [NAME] [--force] [--keep-worktree] | start [NAME] | stop [NAME|--manifest FILE] | "
+        "steps [NAME] [--audit] | step [NAME] STEP [--print|--dry-run] [--reveal] | "
+        "refresh [NAME] [--only STEP,…] [--from STEP] | invalidate [NAME] STEP | "
+        "provision [NAME] … | run [--manifest FILE] [--from STEP] | "
+        "hook SERVICE init|seed|reset|destroy [NAME] [-m MODE] | exec [NAME] -- CMD… | "
+        "env [NAME] [SERVICE] [--reveal] | logs [NAME] STEP [-f] [-n N] | "
+        "gc [--dry-run] [-y] | store set [NAME] K=V… | store get [NAME] K | "
+        "store list [NAME] | store unset [NAME] K… | export | import FILE",
     .words = VERBS,
     .doc = "Isolated copies of the project, one for each branch",
     .more = "Where NAME is left out the environment is meant whose worktree contains the working\n"

@@ -21,6 +21,8 @@ int env_create(Cli *cli, const EnvOptions *ask, Err *err);
 int env_attach(Cli *cli, const EnvOptions *ask, Err *err);
 int env_provision(Cli *cli, const EnvOptions *ask, Err *err);
 int env_run(Cli *cli, const EnvOptions *ask, Err *err);
+/* What `env run` of the manifest, the one here if none is given, has left running. */
+int env_stop_run(Cli *cli, const EnvOptions *ask, Err *err);
 int env_start(Cli *cli, const EnvOptions *ask, Err *err);
 int env_stop(Cli *cli, const EnvOptions *ask, Err *err);
 int env_delete(Cli *cli, const EnvOptions *ask, Err *err);
@@ -65,6 +67,8 @@ const char *env_given(const Cli *cli, size_t needed, size_t *ret_rest);
 MUST int env_find(Cli *cli, const char *name, EnvTarget *ret, Err *err);
 /* "[NAME] STEP", the words behind the verb. */
 MUST int env_find_with_step(Cli *cli, EnvTarget *ret, const char **ret_step, Err *err);
+/* What is done here was made from a manifest alone: its steps lie here. */
+bool env_is_only_run(void);
 void env_target_of(Cli *cli, const Value *object, EnvTarget *ret);
 /* `path` of the target, and what is below it. Returns owned. */
 char *env_below(const EnvTarget *env, const char *below);

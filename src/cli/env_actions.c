@@ -44,8 +44,14 @@ int env_start(Cli *cli, const EnvOptions *ask, Err *err) {
 
 int env_stop(Cli *cli, const EnvOptions *ask, Err *err) {
     EnvTarget env;
-    if (env_find(cli, given_name(cli), &env, err) < 0)
-        return -1;
+    const char *name = given_name(cli);
+    if (name && ask->manifest)
+        return err_set(err, ERR_INVALID,
+                       "thole env stop takes a NAME, or --manifest of what `thole env run` runs");
+    if (ask->manifest)
+        return env_stop_run(cli, ask, err);
+    if (env_find(cli, name, &env, err) < 0)
+        return !name && env_is_only_run() ? env_stop_run(cli, ask, err) : -1;
     return act(cli, &env, (EnvRequest){.path = "stop", .verb = "stop", .done = "stopped"},
                plain_body(err), err);
 }

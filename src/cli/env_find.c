@@ -122,13 +122,17 @@ static const char *place_of(const Cli *cli) {
 }
 
 /* What `env run` has done here is in no list. */
+bool env_is_only_run(void) {
+    return access(MANIFEST_STEPS, F_OK) == 0;
+}
+
 static int only_run(Err *err) {
-    if (access(MANIFEST_STEPS, F_OK) < 0)
+    if (!env_is_only_run())
         return 0;
     return err_set(
         err, ERR_NOT_FOUND,
         "what runs here was made from its manifest alone, and no store knows it: %s says "
-        "what was done, `thole env run` goes on",
+        "what was done, `thole env run` goes on, `thole env stop` ends it",
         MANIFEST_STEPS);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run: the second half of an environment's life, of which its manifest says all. */
+/* run: the second half of an environment's life, of which its manifest says all; and the stop of
+ * what that has left running. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,32 +61,41 @@ static void say_mode(Cli *cli, const Value *manifest, const char *file) {
         env_say_bare_mode(cli, config, mode);
 }
 
-int env_run(Cli *cli, const EnvOptions *ask, Err *err) {
+static char *body_of(const char *file, const EnvOptions *ask, bool stops, Err *err) {
     Buf buf;
     JsonWriter out;
-    AUTO_FREE char *file = find_manifest(ask->manifest, err);
-    const Value *manifest = file ? read_manifest(cli, file, err) : NULL;
-    const char *name = manifest ? name_in(manifest, file, err) : NULL;
-    if (!name)
-        return -1;
-    say_mode(cli, manifest, file);
     env_body_begin(&buf, &out);
     json_kv_string(&out, "manifest", file);
     if (ask->from)
         json_kv_string(&out, "from", ask->from);
     if (ask->no_cache)
         json_kv_bool(&out, "noCache", true);
-    AUTO_FREE char *body = env_body_end(&buf, &out, err);
-    if (!body)
+    if (stops)
+        json_kv_bool(&out, "stop", true);
+    return env_body_end(&buf, &out, err);
+}
+
+static int operate(Cli *cli, const EnvOptions *ask, EnvRequest request, bool stops, Err *err) {
+    AUTO_FREE char *file = find_manifest(ask->manifest, err);
+    const Value *manifest = file ? read_manifest(cli, file, err) : NULL;
+    request.name = manifest ? name_in(manifest, file, err) : NULL;
+    if (!request.name)
         return -1;
-    return env_operate(cli,
-                       &(EnvRequest){.method = "POST",
-                                     .path = THOLE_API "/environmentruns",
-                                     .body = body,
-                                     .verb = "run",
-                                     .name = name,
-                                     .phases = "run",
-                                     .apart = true,
-                                     .sums_up = true},
-                       err);
+    if (!stops)
+        say_mode(cli, manifest, file);
+    AUTO_FREE char *body = body_of(file, ask, stops, err);
+    request.method = "POST";
+    request.path = THOLE_API "/environmentruns";
+    request.body = body;
+    request.apart = true;
+    return body ? env_operate(cli, &request, err) : -1;
+}
+
+int env_run(Cli *cli, const EnvOptions *ask, Err *err) {
+    return operate(cli, ask, (EnvRequest){.verb = "run", .phases = "run", .sums_up = true}, false,
+                   err);
+}
+
+int env_stop_run(Cli *cli, const EnvOptions *ask, Err *err) {
+    return operate(cli, ask, (EnvRequest){.verb = "stop", .done = "stopped"}, true, err);
 }

@@ -281,7 +281,8 @@ const Route routes[ROUTES] = {
                                "says all. What was done "
                                "is kept beside the manifest; the environment is in no list.",
                                "thole.dev", "environmentruns", NULL, "create",
-                               "manifest: absolute; from: a step; noCache; client",
+                               "manifest: absolute; from: a step; noCache; stop: true ends what "
+                               "such a run has left running, instead; client",
                                .reply = "Environment"},
     [ROUTE_ENVIRONMENT_SHARED_HOOK] =
         {HTTP_POST, THOLE_API "/environmenthooks",

@@ -2,6 +2,7 @@
 """What `runner.deploy` leaves running: it goes on until the environment is stopped or deleted, or deploy is run again."""
 
 import os
+import shutil
 import signal
 import sqlite3
 
@@ -143,6 +144,45 @@ def test_a_server_that_is_killed_during_the_hook_takes_it_over(project, thole):
     assert living(project) == begun(project) and len(begun(project)) == 1 and step(project)["processes"] == 1
     project.run("delete", "e1")
     assert not living(project)
+
+
+def run_beside(project, thole, name="e1"):
+    """`env run` in the worktree of a provisioned environment."""
+    project.run("provision", name)
+    tree = project.tree(name)
+    project.run("run", cwd=tree)
+    assert len(living(project)) == 1
+    return tree
+
+
+@pytest.mark.parametrize("command", ["stop", "delete"])
+def test_a_stop_and_a_delete_end_what_env_run_has_left(project, thole, command):
+    run_beside(project, thole)
+    project.run(command, "e1", *(["--force"] if command == "delete" else []))
+    assert begun(project) and not living(project)
+    left = [path for path in (thole.state / "environments").glob("*/e1") if (path / "runs").exists()]
+    assert len(left) == (0 if command == "delete" else 2), left
+
+
+def test_a_create_ends_what_env_run_has_left(project, thole):
+    project.configure({**deploying(), "services": {"web": {"path": "web", "port": 4000, "env": {"A": "b"}}}})
+    run_beside(project, thole)
+    project.run("create", "e1")
+    assert len(begun(project)) == 2 and living(project) == begun(project)[1:]
+
+
+@pytest.mark.parametrize("words", [[], ["--manifest"]])
+def test_a_stop_ends_what_was_run_where_no_store_knows_it(project, thole, words):
+    project.run("provision", "e1")
+    there = thole.base / "checkout"
+    shutil.copytree(project.tree("e1"), there, ignore=shutil.ignore_patterns(".git"))
+    project.run("run", cwd=there)
+    assert len(living(project)) == 1
+    assert "`thole env stop` ends it" in project.run("show", cwd=there, code=2).err
+    result = project.run("stop", *words, *([there / ".thole.json"] if words else []), cwd=thole.base if words else there)
+    assert "e1 is stopped" in result.err and begun(project) and not living(project), result
+    project.run("run", cwd=there)
+    assert len(begun(project)) == 2 and living(project) == begun(project)[1:]
 
 
 def test_gc_ends_it_where_the_store_has_forgotten_the_environment(project, thole):

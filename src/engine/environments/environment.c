@@ -105,6 +105,14 @@ Environment *environment_new_apart(Engine *engine, const OperationAsk *ask) {
     return publish(environment);
 }
 
+const char *environment_runs_dir(const Engine *engine, const char *manifest, const char *name,
+                                 Arena *arena, const char **ret_task) {
+    AUTO_FREE char *space = environment_space(manifest, arena);
+    const char *slug = environment_slug(name, arena);
+    *ret_task = environment_task(space, slug, arena);
+    return arena_printf(arena, "%s/environments/%s/%s", engine->state_dir, space, slug);
+}
+
 bool environment_is_apart(const Environment *environment) {
     return environment->apart;
 }

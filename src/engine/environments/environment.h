@@ -36,7 +36,8 @@ typedef struct OperationAsk {
     /* create, provision; NULL, 0: as it is, or as is usual */
     const char *mode, *branch, *base, *path;
     const char *worktree; /* absolute: an existing tree that is taken, and never removed */
-    const char *manifest; /* run: absolute, links resolved; file, name and mode follow from it */
+    const char *manifest; /* run, or stop of what that has run: absolute, links resolved; file, name
+                             and mode follow from it */
     int64_t ttl_ms;
     StrList copy; /* files that are brought along, relative to the project */
     bool no_cache;
@@ -56,10 +57,10 @@ MUST int operation_kind_parse(const char *text, OperationKind *ret);
 /* What has changed in the store is known when the OpFn is called; the objects show it. */
 Op *environments_refresh(Engine *engine, OpFn fn, void *arg);
 
-/* Begins it; right after a refresh, but for OPERATION_RUN. What is under way and was asked for with
- * the same words is not begun again: it is looked at. ERR_INVALID, with `report` for a bad config;
- * ERR_NOT_FOUND; ERR_CONFLICT: something else is under way (a delete is told nothing: it ends what
- * is). Then nothing was begun. */
+/* Begins it; right after a refresh, but for what has a manifest. What is under way and was asked
+ * for with the same words is not begun again: it is looked at. ERR_INVALID, with `report` for a bad
+ * config; ERR_NOT_FOUND; ERR_CONFLICT: something else is under way (a delete is told nothing: it
+ * ends what is). Then nothing was begun. */
 MUST Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report,
                                     Err *err);
 /* The operation under way ends as soon as it can: what runs is asked to stop. ERR_CONFLICT: there

@@ -148,7 +148,7 @@ static Environment *run_manifest(Engine *engine, const OperationAsk *ask, Report
 Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
     if (operation_ask_check(ask, err) < 0)
         return NULL;
-    if (ask->kind == OPERATION_RUN)
+    if (ask->manifest)
         return run_manifest(engine, ask, report, err);
     if (operation_ask_is_apart(ask))
         return begin_apart(engine, ask, report, err);

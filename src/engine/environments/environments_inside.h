@@ -43,6 +43,10 @@ Environment *environment_new_apart(Engine *engine, const OperationAsk *ask);
 /* Of what all share: its slug; and what its namespace is made of. Returns owned. */
 #define ENVIRONMENT_SHARED "shared"
 char *environment_shared_place(const char *project);
+/* Where such a run of a manifest (absolute, links resolved) keeps what it does, and what the
+ * backend calls it; in `arena`. */
+const char *environment_runs_dir(const Engine *engine, const char *manifest, const char *name,
+                                 Arena *arena, const char **ret_task);
 Environment *environment_unmake(Environment *environment);
 Environment *environment_forget(Environment *environment); /* it is nowhere any more */
 /* What the store has of it now; copied. */

@@ -94,16 +94,16 @@ static Operation *make(Environment *environment, const OperationAsk *ask) {
     operation->machine = operation_machine(arena);
     operation->user = operation_user(&operation->ask.client->env, arena);
     operation->begun_us = loop_wall_us(operation->engine->loop);
-    operation->keeper = ask->kind == OPERATION_RUN ? &kept_beside_manifest
-                        : environment->apart       ? &kept_beside_runs
-                                                   : &kept_in_store;
+    operation->keeper = ask->manifest        ? &kept_beside_manifest
+                        : environment->apart ? &kept_beside_runs
+                                             : &kept_in_store;
     return operation;
 }
 
 Operation *operation_new(Environment *environment, const OperationAsk *ask, Report *report,
                          Err *err) {
     Operation *operation = make(environment, ask);
-    if (ask->kind == OPERATION_RUN && operation_read_manifest(operation, err) < 0)
+    if (ask->manifest && operation_read_manifest(operation, err) < 0)
         return operation_unref(operation);
     return operation_read_config(operation, report, err) < 0 ? operation_unref(operation)
                                                              : operation;

@@ -162,7 +162,7 @@ const char *operation_user(const StrMap *client_env, Arena *arena);
 void operation_make_entry(Operation *operation);
 MUST int operation_list(Operation *operation, Err *err);
 /* Before anything begins: are there the steps, and the hook, that it names? ERR_NOT_FOUND. */
-MUST int operation_check_names(const Operation *operation, Err *err);
+MUST int operation_check_names(Operation *operation, Err *err);
 /* It lies on disk from now on, as it is now. */
 MUST int operation_keep(const Operation *operation, Err *err);
 Operation *operation_unref(Operation *operation);

@@ -39,7 +39,7 @@ int operation_ask_check(const OperationAsk *ask, Err *err) {
         if (ask->kind == needs[i].kind && (!needs[i].text || !*needs[i].text))
             return err_set(err, ERR_INVALID, "%s: it is missing", needs[i].name);
     bool shared = ask->kind == OPERATION_HOOK && strcmp(ask->action, "init") == 0;
-    if (ask->kind != OPERATION_RUN && !shared && (!ask->name || !*ask->name))
+    if (!ask->manifest && !shared && (!ask->name || !*ask->name))
         return err_set(err, ERR_INVALID, "name: it is missing; init alone is of no environment");
     if (ask->ttl_ms < 0 || ask->ttl_ms > TTL_MOST_MS)
         return err_set(err, ERR_INVALID, "ttl: it is at most 100 years");

@@ -141,7 +141,7 @@ static int check_ask(const Operation *operation, const Lifecycle *lifecycle, Err
                    : err_set(err, ERR_NOT_FOUND, "unknown provisioner service '%s'", ask->service);
 }
 
-static Lifecycle list_of(const Operation *operation, const ComputeAccess *compute, Arena *arena) {
+static Lifecycle list_of(Operation *operation, const ComputeAccess *compute, Arena *arena) {
     const OperationAsk *ask = &operation->ask;
     bool attached = ask->worktree || (compute && !compute->managed);
     unsigned own = ask->kind == OPERATION_DELETE ? LIFECYCLE_DESTROY
@@ -152,14 +152,14 @@ static Lifecycle list_of(const Operation *operation, const ComputeAccess *comput
                                         .compute = compute,
                                         .attached = attached,
                                         .copies = operation_copies(operation),
-                                        .deployed = steps_deployed(&operation->entry),
+                                        .deployed = steps_deployed(operation),
                                         .service = ask->service,
                                         .action = ask->action,
                                         .phases = LIFECYCLE_PROVISION | LIFECYCLE_RUN | own},
                         arena);
 }
 
-int operation_check_names(const Operation *operation, Err *err) {
+int operation_check_names(Operation *operation, Err *err) {
     const OperationAsk *ask = &operation->ask;
     Arena arena;
     bool names = ask->from || ask->step || ask->only.n || ask->kind == OPERATION_HOOK;

@@ -104,16 +104,30 @@ static bool has_port(const Environment *environment, int64_t port) {
     return false;
 }
 
+/* `env run` in its worktree was of this environment. */
+static bool is_run_of(const Environment *other, const Environment *environment) {
+    return other->apart && strcmp(other->entry.name, environment->entry.name) == 0 &&
+           strcmp(entry_root(&other->entry), entry_root(&environment->entry)) == 0;
+}
+
+static int refuse_port(const Environment *other, const Service *service, const PortEntry *port,
+                       Err *err) {
+    bool apart = other->apart; /* known by its place alone */
+    return err_set(err, ERR_CONFLICT,
+                   "port %lld (services.%s.port) is that of environment '%s', which runs; "
+                   "`thole %s%s%senv stop%s%s`, or use another number or auto",
+                   (long long)port->number, service->name, other->entry.name, apart ? "-C " : "",
+                   apart ? entry_root(&other->entry) : "", apart ? " " : "", apart ? "" : " ",
+                   apart ? "" : other->entry.name);
+}
+
 static int check_port(const Environment *environment, const Service *service, const PortEntry *port,
                       Err *err) {
     const Environment *other;
     LIST_FOREACH (other, &environment->engine->environments, link)
-        if (other != environment && !service->command.argv.n && has_port(other, port->number))
-            return err_set(err, ERR_CONFLICT,
-                           "port %lld (services.%s.port) is that of environment '%s', which runs; "
-                           "`thole env stop %s`, or use another number or auto",
-                           (long long)port->number, service->name, other->entry.name,
-                           other->entry.name);
+        if (other != environment && !is_run_of(other, environment) && !service->command.argv.n &&
+            has_port(other, port->number))
+            return refuse_port(other, service, port, err);
     return ports_check_fixed(environment->engine, environment_session(environment), port, err);
 }
 

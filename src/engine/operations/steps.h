@@ -70,8 +70,8 @@ extern const StepDoer copy_files_doer;
 void steps_brought(const EnvironmentEntry *entry, Arena *arena, ComputeAsk *ask);
 /* steps_deploy.c */
 extern const StepDoer deploy_doer, stop_deploy_doer;
-/* Was it run? Then something of it may run. */
-bool steps_deployed(const EnvironmentEntry *entry);
+/* Was it run, also by `env run` in its worktree? Then something of it may run. */
+bool steps_deployed(Operation *operation);
 /* steps_infra.c */
 extern const StepDoer start_infra_doer, stop_infra_doer;
 /* steps_ports.c */

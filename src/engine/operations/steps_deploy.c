@@ -2,7 +2,11 @@
 /* runner_deploy and stop_deploy. What the hook leaves running (a dev server, say) goes on under its
  * pin until the environment is stopped or deleted, or the hook is run again. Which runs have left
  * something is told by the disk: it holds whatever became of servers and records. */
+#include <unistd.h>
+
 #include "base/limits.h"
+#include "base/path.h"
+#include "base/str.h"
 #include "engine/operations/steps.h"
 #include "engine/targets/run_files.h"
 
@@ -12,8 +16,23 @@ static StepId id_of(const Operation *operation, uint32_t run) {
     return (StepId){.task = operation->environment->task, .step = deploy, .run = run};
 }
 
-bool steps_deployed(const EnvironmentEntry *entry) {
-    return entry_checkpoint(entry, deploy) != NULL;
+/* Where `env run` in the worktree of an environment has its runs; NULL: it never was. */
+static const char *dir_of_runs(const Operation *operation, Arena *arena, const char **ret_task) {
+    const ComputeAccess *compute = operation->entry.compute;
+    if (!operation->keeper->leased || !compute || !str_same(compute->type, "local"))
+        return NULL;
+    AUTO_FREE char *beside =
+        path_join(entry_root(&operation->entry), manifest_name(operation->config));
+    AUTO_FREE char *manifest = path_resolve(beside);
+    const char *dir =
+        environment_runs_dir(operation->engine, manifest, operation->entry.name, arena, ret_task);
+    return access(dir, F_OK) == 0 ? dir : NULL;
+}
+
+bool steps_deployed(Operation *operation) {
+    const char *task;
+    return entry_checkpoint(&operation->entry, deploy) ||
+           dir_of_runs(operation, &operation->arena, &task);
 }
 
 static size_t count(const Operation *operation, uint32_t run) {
@@ -43,16 +62,47 @@ static void on_ended(void *arg, const void *result, const Err *err) {
         end_next(operation);
 }
 
+static void all_ended(Operation *operation) {
+    if (operation_step(operation)->kind == STEP_DEPLOY)
+        operation_run(operation);
+    else
+        operation_step_ended(operation, NULL);
+}
+
+/* Of an environment that goes the directory goes, too. */
+static void on_runs_ended(void *arg, const void *result, const Err *err) {
+    Operation *operation = arg;
+    const char *task;
+    operation->call = NULL;
+    if (err) {
+        operation_step_ended(operation, err);
+        return;
+    }
+    if (operation->ask.kind == OPERATION_DELETE)
+        environment_remove_gone(dir_of_runs(operation, &operation->arena, &task));
+    all_ended(operation);
+}
+
+/* What `env run` has left running in its worktree is no other's either. */
+static void end_runs(Operation *operation) {
+    Backend *backend = operation->engine->backend;
+    const char *task, *dir = dir_of_runs(operation, &operation->arena, &task);
+    if (!dir) {
+        all_ended(operation);
+        return;
+    }
+    op_forget(backend_setup_workflow(backend, task, dir, NULL, NULL, NULL));
+    operation->call = backend_destroy_workflow(backend, task, NULL, on_runs_ended, operation);
+}
+
 static void end_next(Operation *operation) {
     operation->doing.ending = next_left(operation, operation->doing.ending);
     if (operation->doing.ending)
         operation->call = backend_destroy_step(operation->engine->backend,
                                                id_of(operation, operation->doing.ending),
                                                &operation_stop_how, on_ended, operation);
-    else if (operation_step(operation)->kind == STEP_DEPLOY)
-        operation_run(operation);
     else
-        operation_step_ended(operation, NULL);
+        end_runs(operation);
 }
 
 const StepDoer stop_deploy_doer = {.begin = end_next};

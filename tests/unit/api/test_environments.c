@@ -126,6 +126,11 @@ TEST(a_run_names_its_manifest)
     CHECK_EQ(answer.status, 201);
     CHECK_EQ(front->engine->operation_asked.kind, OPERATION_RUN);
     answer_free(&answer);
+    answer = ask(front, "POST", API "/environmentruns", JSON,
+                 "{\"manifest\":\"/w/.thole.json\",\"stop\":true}");
+    CHECK_EQ(answer.status, 201);
+    CHECK_EQ(front->engine->operation_asked.kind, OPERATION_STOP);
+    answer_free(&answer);
     front_free(front);
 }
 
