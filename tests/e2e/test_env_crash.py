@@ -298,7 +298,7 @@ def lost(project, step):
 
 
 @pytest.mark.parametrize("server", [True, False])
-def test_a_hook_whose_pin_was_killed_runs_again_and_the_audit_says_so(thole, server):
+def test_a_hook_whose_pin_was_killed_runs_again_and_that_is_said(thole, server):
     project = Project(thole, blocked(thole, "seed_db"))
     pid = in_the_midst(project, "seed_db")
     (thole.base / "open").touch()
@@ -309,13 +309,15 @@ def test_a_hook_whose_pin_was_killed_runs_again_and_the_audit_says_so(thole, ser
     project.check_created("e1")
     assert project.counts("start", "e1") == {step: 2 if step == "seed_db" else 1 for step in CREATED_HOOKS}
     assert not alive(pid) and len(lost(project, "seed_db")) == 1, project.audit("e1")
+    said = [step for action, step, message in project.audit("e1") if action == "executed" and "has run again" in (message or "")]
+    assert said == ["seed_db"], project.audit("e1")
 
 
 def test_a_hook_that_kills_its_pin_is_not_tried_for_ever(thole):
     words = config()
     words["runner"]["deploy"] = says("runner_deploy", "kill -9 $PPID; sleep 1000")
     project = Project(thole, words)
-    project.run("create", "e1", code=1)
+    assert "what became of it before is not known, so it has run again" in project.run("create", "e1", code=1).err
     assert project.ran("e1").count("runner_deploy") == 2 and project.object("e1")["status"]["failedStep"] == "runner_deploy"
 
 

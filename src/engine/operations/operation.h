@@ -51,6 +51,7 @@ typedef struct StepDoing {
     uint32_t at;     /* in the lifecycle */
     StepFound found; /* what a look has told of it */
     bool resumed;    /* what a server before has started was looked for */
+    bool lost;       /* ... and what became of it is not known */
     uint32_t run;    /* of its command; 0: none */
     uint32_t left;   /* processes that its command has left running */
     uint32_t ending; /* a run before, of which what it has left is being ended; 0: none yet */

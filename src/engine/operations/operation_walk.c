@@ -284,6 +284,7 @@ void operation_next(Operation *operation) {
 /* Its pin or the machine is gone: whether it had its effect is looked at; else it is done again. */
 void operation_not_resumed(Operation *operation, bool never) {
     operation->doing.resumed = true;
+    operation->doing.lost = !never;
     if (operation->canceled) {
         operation_finish(operation, OPERATION_CANCELED);
         return;
@@ -329,6 +330,13 @@ static void after_failure(Operation *operation) {
         pass_over(operation, step);
     else
         operation_finish(operation, operation->canceled ? OPERATION_CANCELED : OPERATION_FAILED);
+}
+
+static void note_again(Operation *operation) {
+    static const char text[] = "what became of it before is not known, so it has run again";
+    operation->note = operation->note
+                          ? arena_printf(&operation->arena, "%s; %s", text, operation->note)
+                          : text;
 }
 
 static void note_end(Operation *operation, const Err *err) {
@@ -378,6 +386,8 @@ void operation_step_ended(Operation *operation, const Err *err) {
     Err why;
     if (!err && doer->take && doer->take(operation, &why) < 0)
         err = &why;
+    if (operation->doing.lost)
+        note_again(operation);
     note_end(operation, err);
     operation->unwritten.entry = true;
     if (!err && step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") == 0)
