@@ -334,9 +334,8 @@ static void after_failure(Operation *operation) {
 
 static void note_again(Operation *operation) {
     static const char text[] = "what became of it before is not known, so it has run again";
-    operation->note = operation->note
-                          ? arena_printf(&operation->arena, "%s; %s", text, operation->note)
-                          : text;
+    operation->note =
+        operation->note ? arena_printf(&operation->arena, "%s; %s", text, operation->note) : text;
 }
 
 static void note_end(Operation *operation, const Err *err) {
