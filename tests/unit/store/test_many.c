@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "environments.h"
 #include "store/sqlite/sqlite.h"
 #include "stores.h"
@@ -291,72 +290,23 @@ TEST(who_has_it_locked_is_waited_for)
     store_free(store);
 }
 
-/* ---- what a list costs ---- */
+/* ---- what a list reads ---- */
 
-enum { LISTED = 300, TRIES = 15 };
-
-static void fill(Store *store) {
-    AuditEntry audit[200];
-    Checkpoint steps[] = {step_of("create", CHECKPOINT_COMPLETED), step_of("seed", 1)};
-    for (size_t i = 0; i < COUNT(audit); i++)
-        audit[i] = audit_of("executed", "what was said of it then");
-    for (int i = 0; i < LISTED; i++) {
-        const char *name = arena_printf(&arena, "feat-%d", i);
-        EnvironmentEntry entry = full_entry(name);
-        EnvironmentWrite write = {.key = key_of(name),
-                                  .entry = &entry,
-                                  .steps = steps,
-                                  .step_n = COUNT(steps),
-                                  .audit = audit,
-                                  .audit_n = COUNT(audit)};
-        CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
-    }
-}
-
-static int64_t select_us(sqlite3 *db) {
-    int64_t began_us = clock_mono_us();
-    sqlite3_stmt *statement;
-    int rows = 0;
-    ASSERT(sqlite3_prepare_v2(db, "SELECT * FROM environment ORDER BY project, name", -1,
-                              &statement, NULL) == SQLITE_OK);
-    while (sqlite3_step(statement) == SQLITE_ROW) {
-        for (int i = 0; i < sqlite3_column_count(statement); i++)
-            (void)sqlite3_column_text(statement, i);
-        rows++;
-    }
-    sqlite3_finalize(statement);
-    CHECK_EQ(rows, LISTED);
-    return clock_mono_us() - began_us;
-}
-
-static int64_t list_us(Store *store, int64_t since, size_t n) {
-    int64_t began_us = clock_mono_us();
-    CHECK_EQ(listed(store, since).n, n);
-    int64_t us = clock_mono_us() - began_us;
-    arena_reset(&arena);
-    return us;
-}
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-/* The audit logs are 60,000 rows, and must not be among what is read. */
-TEST_TIMEOUT(a_list_costs_what_its_columns_cost, 120) {
+/* Of audit logs nothing: there are 200 entries of each environment, and here none can be read. What
+ * a list costs is in the benchmark. */
+TEST(a_list_reads_no_audit_log)
+{
     Store *store = store_of_server();
     sqlite3 *db;
-    int64_t bare = INT64_MAX, whole = INT64_MAX, since = INT64_MAX;
-    fill(store);
+    AuditEntry audit = audit_of("executed", "what was said of it then");
+    EnvironmentEntry entry = full_entry("a");
+    EnvironmentWrite write = {.key = key_of("a"), .entry = &entry, .audit = &audit, .audit_n = 1};
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
     int64_t change = listed(store, 0).change;
     ASSERT(sqlite3_open(sqlite_here_path(), &db) == SQLITE_OK);
-    for (int i = 0; i < TRIES; i++) {
-        bare = least(bare, select_us(db));
-        whole = least(whole, list_us(store, 0, LISTED));
-        since = least(since, list_us(store, change, 0));
-    }
-    if (whole > 12 * bare || since * 4 > whole)
-        test_fail(__FILE__, __LINE__, "bare %lld us, list %lld us, second %lld us", (long long)bare,
-                  (long long)whole, (long long)since);
+    CHECK_EQ(sqlite3_exec(db, "DROP TABLE audit", NULL, NULL, NULL), SQLITE_OK);
+    CHECK_EQ(listed(store, 0).n, 1);
+    CHECK_EQ(listed(store, change).n, 0);
     sqlite3_close(db);
     store_free(store);
 }
