@@ -155,13 +155,22 @@ static int reap(const Tool *tool) {
 
 /* ---- what came of it ---- */
 
-static const char *last_line(const Buf *errors, Arena *arena) {
-    const char *text = buf_cstr(errors);
+static bool is_blank(char c) {
+    return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+}
+
+/* The last line; but of git the one that it died of, for advice may follow. */
+static const char *why_of(const Buf *errors, Arena *arena) {
+    const char *text = buf_cstr(errors), *fatal = strstr(text, "fatal: ");
     size_t end = errors->n, at;
-    while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r' || text[end - 1] == ' '))
+    if (fatal && (fatal == text || fatal[-1] == '\n'))
+        end = (size_t)(fatal - text) + strcspn(fatal, "\n");
+    while (end > 0 && is_blank(text[end - 1]))
         end--;
     for (at = end; at > 0 && text[at - 1] != '\n';)
         at--;
+    while (at < end && is_blank(text[at]))
+        at++;
     return arena_strndup(arena, text + at, end - at);
 }
 
@@ -176,7 +185,7 @@ static int finish(Tool *tool, Arena *arena, ToolDone *ret, Err *err) {
                       .out = arena_strndup(arena, buf_cstr(&tool->text), tool->text.n),
                       .out_n = tool->text.n,
                       .cut = tool->cut,
-                      .error = last_line(&tool->errors, arena)};
+                      .error = why_of(&tool->errors, arena)};
     return 0;
 }
 

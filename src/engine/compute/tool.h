@@ -22,7 +22,7 @@ typedef struct ToolDone {
     const char *out; /* what it wrote, ended by a NUL */
     size_t out_n;
     bool cut;          /* it wrote more than TOOL_OUTPUT_MAX */
-    const char *error; /* the last line on stderr that is not empty; "" */
+    const char *error; /* of stderr the line that says why: "fatal: …", or the last one; "" */
 } ToolDone;
 
 /* Absolute path of a program; NULL: it is not on the PATH of `env`. */

@@ -270,6 +270,26 @@ TEST(variables_of_a_git_hook_lead_nowhere_else)
     yard_free(y);
 }
 
+TEST(of_what_a_tool_says_the_cause_is_told_not_the_advice_that_follows)
+{
+    static const struct {
+        const char *script, *error;
+    } said[] = {
+        {"printf 'warning: a\\nfatal: no\\nTo go on, call:\\n\\n\\tgit x\\n' >&2; exit 1",
+         "fatal: no"},
+        {"printf 'one\\n\\ttwo fatal: x \\n\\n' >&2; exit 1", "two fatal: x"},
+        {"exit 1", ""},
+    };
+    Yard *y = yard_new();
+    for (size_t i = 0; i < COUNT(said); i++) {
+        const char *argv[] = {"sh", "-c", said[i].script, NULL};
+        ToolDone done;
+        ASSERT(tool_run(&(ToolAsk){argv, &y->env, y->dir}, &y->arena, &done, &y->err) == 0);
+        CHECK_STR(done.error, said[i].error);
+    }
+    yard_free(y);
+}
+
 /* ---- healing ---- */
 
 TEST(a_worktree_that_was_removed_by_hand_heals)
