@@ -355,7 +355,7 @@ static const Field service_fields[] = {
     FIELD(Service, env_file, "env_file", t_string, .dflt = ".env.local", .min = 1,
           .flags = FIELD_OPTIONAL | FIELD_RESTARTS,
           .doc = "the file with its variables that an environment writes, relative to `path`; "
-                 "where it exists it is read over `env`"),
+                 "outside of an environment it is read over `env`"),
     FIELD(Service, start, "start", t_string, .flags = FIELD_TEMPLATE, .min = 1,
           .doc = "its command in a generated compose file; used by a later version"),
     FIELD_LIST(Service, proxy, "proxy", t_proxy_rules,
