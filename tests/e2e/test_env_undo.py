@@ -58,6 +58,17 @@ def test_work_that_would_be_lost_keeps_all_as_it_was(thole):
     assert not tree.exists()
 
 
+def test_a_delete_that_is_refused_names_nothing_that_goes_on_with_it(thole):
+    """What would go on is the create that failed before: nobody asked for that."""
+    project(thole, "version: 1\nname: shop\nrunner: {deploy: test -e good}\nservices: {web: {path: ., env: {A: b}}}\n")
+    assert "`thole env create feat-x` goes on with it" in thole.run("env", "create", "feat-x", code=1).err
+    (environments.tree(thole, "feat-x") / "work.txt").write_text("an hour of it")
+    refused = thole.run("env", "delete", "feat-x", code=None).err
+    assert "which would be lost" in refused and "goes on" not in refused, refused
+    assert "thole env create feat-x" in thole.run("env", "show", "feat-x").out
+    thole.run("env", "delete", "feat-x", "--force")
+
+
 def test_what_cannot_be_undone_is_not_forgotten(thole):
     project(thole, HOOKED)
     tree = create(thole)

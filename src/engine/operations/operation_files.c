@@ -177,10 +177,18 @@ static bool is_end(EventStatus status) {
            status >= EVENT_OPERATION_DONE;
 }
 
+/* A delete that was refused goes on with nothing: the environment is as it was. */
+static bool is_refused(const Operation *operation, const EnvironmentEntry *entry) {
+    bool begun = entry->status == ENVIRONMENT_DELETING ||
+                 (entry->failed_step && lifecycle_destroys(entry->failed_step));
+    return operation->ask.kind == OPERATION_DELETE && !begun;
+}
+
 static void encode_event(const Operation *operation, EventStatus status, const char *message,
                          const char *error, JsonWriter *out) {
     const Environment *environment = operation->environment;
-    bool opened = operation->entry.name != NULL; /* else it is as everybody knows it */
+    const EnvironmentEntry *entry = /* before it is opened it is as everybody knows it */
+        operation->entry.name ? &operation->entry : &environment->entry;
     char at[TIME_TEXT];
     json_object_begin(out);
     json_kv_int(out, "seq", operation->seq);
@@ -197,9 +205,9 @@ static void encode_event(const Operation *operation, EventStatus status, const c
         json_kv_string(out, "error", error);
     if (operation->note && is_end(status))
         json_kv_string(out, "note", operation->note);
-    if (status == EVENT_OPERATION_FAILED || status == EVENT_OPERATION_CANCELED)
-        environment_encode_resume(environment, opened ? &operation->entry : &environment->entry,
-                                  out);
+    if ((status == EVENT_OPERATION_FAILED || status == EVENT_OPERATION_CANCELED) &&
+        !is_refused(operation, entry))
+        environment_encode_resume(environment, entry, out);
     json_object_end(out);
 }
 
