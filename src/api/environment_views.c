@@ -51,7 +51,8 @@ static void put_step(JsonWriter *out, const SeenStep *seen) {
 void serve_environment_steps(Api *api, Request *request, const RouteMatch *match) {
     OperationAsk ask = {0};
     Reply reply;
-    const SeenEnvironment *seen = environment_seen(api, request, match, &ask, LOOK_STEPS);
+    const SeenEnvironment *seen = environment_seen(
+        api, request, match, &ask, request_flag(request, "recorded") ? LOOK_LIFE : LOOK_STEPS);
     if (!seen)
         return;
     JsonWriter *out = reply_begin(&reply);

@@ -194,7 +194,8 @@ static int end(Cli *cli, const EnvRequest *request, const EnvTarget *env, const 
 static void expect(EnvReport *report, const EnvTarget *env, const char *phases) {
     const Value *reply;
     Err err;
-    if (env_report_expects(report) && env_look(report->cli, env, "steps", &reply, &err) == 0)
+    if (env_report_expects(report) &&
+        env_look(report->cli, env, "steps?recorded=true", &reply, &err) == 0)
         env_report_expect(report, value_get(reply, "steps"), phases);
 }
 

@@ -350,7 +350,8 @@ const Route routes[ROUTES] = {
     [ROUTE_ENVIRONMENT_STEPS] =
         {HTTP_GET, ENVIRONMENT_PATH "/steps",
          "The steps of its life in order: what their records say, and which are stale.",
-         "thole.dev", "environments", "steps", "get", .reply = "steps"},
+         "thole.dev", "environments", "steps", "get", .reply = "steps",
+         .params = {{"recorded", "true: as they are recorded; nothing is looked at"}}},
     [ROUTE_ENVIRONMENT_STEP_VIEW] =
         {HTTP_GET, ENVIRONMENT_PATH "/step",
          "What a step writes: {path, text, now, same} of a file, {files[]} of several, or of a "

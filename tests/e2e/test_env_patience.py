@@ -73,3 +73,13 @@ def test_what_is_looked_at_for_long_is_told(thole):
     assert "started" not in re.findall(r'"step":\s*"start_infra".*"status":\s*"(\w+)"', live.out)
     os.kill(docker, signal.SIGKILL)
     assert live.wait() == 0, live
+
+
+def test_what_is_looked_at_for_long_is_drawn(thole):
+    """The first of it, too: the tree is there before anything is looked at."""
+    hanging = Hanging(thole)
+    hanging.shop.create()
+    live = thole.popen("env", "create", "feat-x", tty=(30, 80))
+    live.wait_for("create feat-x(?s:.*)▶(?s:.*) start_infra(?s:.*)start_services")
+    os.kill(hanging.is_asked(1), signal.SIGKILL)
+    assert live.wait() == 0, live

@@ -84,6 +84,8 @@ static void see_step(const Looking *looking, SeenEnvironment *seen, uint32_t i, 
                      .verdict = VERDICT_RUN,
                      .meant = operation_means(operation, step),
                      .invalidates = true};
+    if (looking->parts & LOOK_LIFE)
+        return;
     bool done = to->record && to->record->status == CHECKPOINT_COMPLETED;
     const char *need = needed_that_runs(seen, step);
     if (need) {
@@ -172,7 +174,7 @@ static int do_look(Blocking *blocking, Err *err) {
     blocking->result_size = sizeof(*seen);
     if (looking->parts & LOOK_PLACE)
         r = see_place(operation, arena, err);
-    if (looking->parts & LOOK_STEPS)
+    if (looking->parts & (LOOK_STEPS | LOOK_LIFE))
         see_steps(looking, seen, arena);
     if (r == 0 && looking->parts & LOOK_FILES)
         r = see_files(operation, seen, arena, err);

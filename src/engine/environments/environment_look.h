@@ -61,6 +61,7 @@ typedef enum LookPart {
     LOOK_FILES = 2,          /* of ask->step */
     LOOK_VARIABLES = 4,      /* of ask->service, as its env file has them; NULL: those of hooks */
     LOOK_INFRASTRUCTURE = 8, /* starts programs: it may take a second */
+    LOOK_LIFE = 32,          /* LOOK_STEPS as they are recorded: nothing is looked at */
     LOOK_PLACE = 16, /* can its worktree be made, as it is asked for? Nothing is there yet */
 } LookPart;
 
