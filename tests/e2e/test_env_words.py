@@ -44,7 +44,7 @@ def test_without_a_project_it_says_where_it_looked(thole):
 
 
 OPTIONS = {"create": "mode branch base path from no-cache dry-run ttl copy", "attach": "worktree mode copy ttl from no-cache dry-run", "list": "json audit reveal",
-           "show": "json", "delete": "force keep-worktree", "start": "", "stop": "", "steps": "audit", "step": "print dry-run reveal", "refresh": "only from",
+           "show": "json", "delete": "force keep-worktree", "start": "", "stop": "manifest", "steps": "audit", "step": "print dry-run reveal", "refresh": "only from",
            "invalidate": "", "provision": "mode branch base path from no-cache dry-run ttl copy", "run": "manifest from no-cache", "hook": "mode", "exec": "",
            "env": "reveal", "logs": "follow tail run since until grep stream", "gc": "dry-run yes", "store": "reveal", "export": "", "import": ""}
 COMMON = "dir file session output json help".split()
