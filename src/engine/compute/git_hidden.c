@@ -4,72 +4,65 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef struct Hidden {
-    const char *top;
-    const StrMap *env;
-    Arena *arena;
-    StrList paths;
-} Hidden;
-
-static int git(const Hidden *h, const char *const *words, const StrList *paths, ToolDone *ret,
-               Err *err) {
-    const StrList fixed = compute_words(words, h->arena);
-    const char **all = arena_alloc(h->arena, (fixed.n + paths->n + 1) * sizeof(*all));
-    memcpy(all, fixed.at, fixed.n * sizeof(*all));
-    if (paths->n)
-        memcpy(all + fixed.n, paths->at, paths->n * sizeof(*all));
-    all[fixed.n + paths->n] = NULL;
-    return compute_git(&(GitAsk){h->top, h->env, all, NULL}, h->arena, ret, err);
-}
-
-static bool is_file(const Hidden *h, const char *path) {
+static bool is_file(const char *top, const char *path, Arena *arena) {
     struct stat st;
-    return lstat(arena_printf(h->arena, "%s/%s", h->top, path), &st) == 0 && S_ISREG(st.st_mode);
+    return lstat(arena_printf(arena, "%s/%s", top, path), &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* "H a" is one that git looks at; "S": --skip-worktree, small letters: --assume-unchanged. */
-static int list(Hidden *h, Err *err) {
-    static const char *const words[] = {"ls-files", "-v", "-z", NULL};
-    size_t cap = 0;
-    ToolDone done;
-    if (git(h, words, &(StrList){0}, &done, err) < 0)
+/* "H a" is one that git looks at; "S a": --skip-worktree, small letters: --assume-unchanged. */
+static int list_hidden(const char *top, const StrMap *env, Arena *arena, StrList *ret, Err *err) {
+    static const char *const options[] = {"-v", NULL}, *all[] = {"."};
+    StrList files;
+    if (compute_git_files(&(GitAsk){top, env, options, NULL}, &(StrList){all, 1}, arena, &files,
+                          err) < 0)
         return -1;
-    const char *end = done.out + done.out_n;
-    for (const char *at = done.out; at + 2 < end; at += strlen(at) + 1) {
-        bool hidden = *at == 'S' || (*at >= 'a' && *at <= 'z');
-        if (!hidden || !is_file(h, at + 2))
-            continue;
-        h->paths.at = arena_grow(h->arena, h->paths.at, h->paths.n, &cap, sizeof(*h->paths.at));
-        h->paths.at[h->paths.n++] = at + 2;
+    ret->at = arena_alloc(arena, (files.n + 1) * sizeof(*ret->at));
+    for (size_t i = 0; i < files.n; i++) {
+        const char *file = files.at[i];
+        bool hidden = *file == 'S' || (*file >= 'a' && *file <= 'z');
+        if (hidden && is_file(top, file + 2, arena))
+            ret->at[ret->n++] = file + 2;
     }
     return 0;
 }
 
-/* "100644 7898… 0<tab>a" of the index, in the order of its paths, which is that of the list. */
+/* The objects that the files would be, a line each. `at`: where git is asked. */
+static int hash(GitAsk at, const StrList *paths, Arena *arena, ToolDone *ret, Err *err) {
+    const char **words = arena_alloc(arena, (paths->n + 3) * sizeof(*words));
+    words[0] = "hash-object";
+    words[1] = "--";
+    memcpy(words + 2, paths->at, paths->n * sizeof(*words));
+    words[paths->n + 2] = NULL;
+    at.words = words;
+    return compute_git(&at, arena, ret, err);
+}
+
+/* "100644 7898… 0<tab>a" of the index. */
 static const char *object_of(const char *entry) {
     const char *id = strchr(entry, ' ');
     return id ? id + 1 : "";
 }
 
+/* The index is in the order of its paths, and so is the list that was made from it. */
 int git_hidden_changes(const char *top, const StrMap *env, Arena *arena, StrList *ret, Err *err) {
-    static const char *const index[] = {"--literal-pathspecs", "ls-files", "-s", "-z", "--", NULL};
-    static const char *const hash[] = {"hash-object", "--", NULL};
-    Hidden h = {.top = top, .env = env, .arena = arena};
-    ToolDone before, now;
+    static const char *const options[] = {"-s", NULL};
+    StrList paths = {0}, index;
+    const GitAsk ask = {top, env, options, NULL};
+    ToolDone now;
     *ret = (StrList){0};
-    if (list(&h, err) < 0)
+    if (list_hidden(top, env, arena, &paths, err) < 0)
         return -1;
-    if (h.paths.n == 0)
+    if (paths.n == 0)
         return 0;
-    if (git(&h, index, &h.paths, &before, err) < 0 || git(&h, hash, &h.paths, &now, err) < 0)
+    if (compute_git_files(&ask, &paths, arena, &index, err) < 0 ||
+        hash(ask, &paths, arena, &now, err) < 0)
         return -1;
-    ret->at = arena_alloc(arena, h.paths.n * sizeof(*ret->at));
-    const char *entry = before.out, *id = now.out;
-    for (size_t i = 0; i < h.paths.n && *entry && *id; i++) {
+    ret->at = arena_alloc(arena, paths.n * sizeof(*ret->at));
+    const char *id = now.out;
+    for (size_t i = 0; i < paths.n && i < index.n && *id; i++) {
         size_t n = strcspn(id, "\n");
-        if (strncmp(object_of(entry), id, n) != 0)
-            ret->at[ret->n++] = h.paths.at[i];
-        entry += strlen(entry) + 1;
+        if (strncmp(object_of(index.at[i]), id, n) != 0)
+            ret->at[ret->n++] = paths.at[i];
         id += n + (id[n] == '\n');
     }
     return 0;
