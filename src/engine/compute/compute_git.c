@@ -82,11 +82,18 @@ ComputeCommand compute_script(const char *script, const char *const *words, Aren
 
 /* ---- worktrees ---- */
 
+/* A branch that has no commit yet is at one of zeros. */
+static const char *commit_of(const char *id) {
+    return id[strspn(id, "0")] ? id : "";
+}
+
 /* One attribute of `git worktree list --porcelain -z`. */
 static void take_attribute(Worktree *tree, const char *text) {
-    static const char heads[] = "branch refs/heads/";
+    static const char heads[] = "branch refs/heads/", commit[] = "HEAD ";
     if (str_starts(text, heads))
         tree->branch = text + strlen(heads);
+    else if (str_starts(text, commit))
+        tree->head = commit_of(text + strlen(commit));
     else if (str_starts(text, "prunable"))
         tree->gone = true;
     else if (str_starts(text, "locked"))
@@ -124,7 +131,8 @@ int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *
     for (const char *at = done.out, *end = at + done.out_n; at < end; at += strlen(at) + 1) {
         if (str_starts(at, "worktree ")) {
             list.at = arena_grow(arena, list.at, list.n, &cap, sizeof(*list.at));
-            list.at[list.n++] = (Worktree){.path = at + strlen("worktree "), .branch = ""};
+            list.at[list.n++] =
+                (Worktree){.path = at + strlen("worktree "), .branch = "", .head = ""};
         } else if (list.n > 0) {
             take_attribute(&list.at[list.n - 1], at);
         }

@@ -24,6 +24,7 @@ MUST int compute_git_files(const GitAsk *ask, const StrList *paths, Arena *arena
 /* A worktree as `git worktree list` has it. */
 typedef struct Worktree {
     const char *path, *branch; /* "": detached */
+    const char *head;          /* the commit there; "": none yet */
     bool gone;                 /* its directory is */
     const char *locked;        /* the reason; NULL: it is not */
 } Worktree;

@@ -31,6 +31,7 @@ typedef struct Add {
     GitTree project;
     bool again;         /* what stands at the path was half made */
     bool registered;    /* git knows the path, but nothing is there */
+    const char *head;   /* what the project is at; "": no commit yet; NULL: git does not list it */
     bool exists;        /* the branch does */
     const char *from;   /* a remote branch or a commit that a new one is made from */
     const char *remote; /* `from` is a branch of it; NULL */
@@ -123,6 +124,8 @@ static int look_at_worktrees(Add *a, Err *err) {
     if (compute_worktrees(a->ask, a->arena, &list, err) < 0)
         return -1;
     const Worktree *own = compute_worktree_at(&list, a->ask->path);
+    const Worktree *project = compute_worktree_at(&list, a->project.top);
+    a->head = project ? project->head : NULL;
     for (size_t i = 0; i < list.n; i++) {
         const Worktree *tree = &list.at[i];
         if (tree == own || strcmp(tree->branch, a->ask->branch) != 0)
@@ -225,10 +228,10 @@ static int find_commit(const Add *a, const char *name, const char **ret, Err *er
 }
 
 static int find_base(Add *a, Err *err) {
-    const char *base = a->ask->base, *commit = "";
+    const char *base = a->ask->base, *commit = base ? NULL : a->head;
     if (a->exists || a->remote)
         return 0;
-    if (find_commit(a, base ? base : "HEAD", &commit, err) < 0)
+    if (!commit && find_commit(a, base ? base : "HEAD", &commit, err) < 0)
         return -1;
     if (!commit[0] && base &&
         find_commit(a, arena_printf(a->arena, "refs/remotes/origin/%s", base), &commit, err) < 0)
