@@ -273,8 +273,9 @@ static void take_word(Answer *a, const char *word) {
     if (a->pending) {
         follow_option(a, a->pending, word);
         a->pending = NULL;
-    } else if (strcmp(word, "--") == 0 && a->command) {
+    } else if (strcmp(word, "--") == 0 && a->command && !a->only_words) {
         a->only_words = true;
+        a->dashed_n = a->word_n;
     } else if (word[0] == '-' && word[1] && !a->only_words) {
         take_option(a, word);
     } else if (!a->command) {

@@ -11,8 +11,9 @@ typedef struct Answer {
     const Option *pending;  /* whose value the last word is; NULL: it is no value */
     const char *word;       /* the last one, so far as it is written */
     bool only_words;        /* behind -- */
+    size_t dashed_n;        /* ... words of the command before that */
     size_t word_n;          /* words of the command before it, */
-    const char *words[2];   /* ... the first of them: a verb, and what it is about */
+    const char *words[3];   /* ... the first of them: a verb, and what it is about */
 } Answer;
 
 /* "text<TAB>doc", if the last word begins it. */

@@ -82,6 +82,20 @@ def test_files_are_left_to_the_shell(thole):
     assert fish(thole, "thole -C fol") == ["folder/"] and bash(thole, "thole -C fol")[0] == "option -o dirnames"
 
 
+def test_programs_are_left_to_the_shell(thole):
+    directory = thole.base / "programs"
+    directory.mkdir()
+    os.chmod(directory, 0o755)
+    (directory / "thole-only-here").symlink_to("/bin/true")
+    thole.env["PATH"] = f"{directory}:{thole.env['PATH']}"
+    for ask in (bash, fish):
+        assert ask(thole, "thole env exec x -- thole-only-h") == ["thole-only-here"], ask
+    live = typed(thole, ["zsh", "-f", "-i"], "autoload -U compinit && compinit -D; source <(thole completion zsh)", "thole env exec x -- thole-only-h\t")
+    live.wait_for(r"thole-only-h.*ere ")
+    live.type("\x15exit\n")
+    live.wait()
+
+
 @pytest.mark.parametrize("ask", [bash, fish])
 def test_names_of_the_project(thole, ask):
     thole.config(CONFIG)

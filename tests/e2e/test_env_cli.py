@@ -662,6 +662,14 @@ def test_names_and_steps_are_completed(shop):
     assert answer("env", "refresh", "feat-x", "--only", "seed_db,gen") == ["seed_db,generate_env"]
     assert answer("env", "refresh", "feat-x", "--from=seed") == ["--from=seed_db"]
     assert answer("-C", tree_of(shop), "env", "invalidate", "gen") == ["generate_env"]
+    run = set(answer("-C", tree_of(shop), "env", "run", "--from", ""))
+    assert run and run < set(answer("env", "create", "feat-x", "--from", "")) and "seed_db" not in run
+    assert set(answer("env", "env", "feat-x", "")) == set(config()["services"])
+    shop.run("env", "store", "set", "feat-x", "TOKEN=1", "OTHER=2")
+    assert answer("env", "store", "unset", "feat-x", "TO") == ["TOKEN"] == answer("-C", tree_of(shop), "env", "store", "get", "TO")
+    assert {"TOKEN", "OTHER"} < set(answer("env", "store", "unset", "feat-x", "TOKEN", "")) and "TOKEN" not in answer("env", "store", "set", "feat-x", "TO")
+    assert answer("env", "exec", "f") == ["feat-x"] and answer("env", "exec", "feat-x", "--", "g") == [":commands"] == answer("env", "exec", "--", "")
+    assert answer("env", "exec", "feat-x", "--", "cat", "") == [":files"] == answer("env", "exec", "feat-x", "--", "cat", "--", "")
     for mode in ("preview", "staging"):
         shop.file(f"thole.{mode}.yaml", "{}")
     assert answer("env", "create", "y", "-m", "") == ["preview", "staging"] and answer("env", "create", "y", "--mode=p") == ["--mode=preview"]
