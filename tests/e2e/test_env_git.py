@@ -109,6 +109,20 @@ def test_submodules_come_along(shop):
     assert not made.path.exists() and shop.repository.worktrees() == {}
 
 
+def test_a_submodule_that_cannot_be_had_is_named_with_the_reason(shop):
+    library = Repository.init(shop.base / "library", shop.repository.env)
+    library.commit({"library.txt": "library"})
+    shop.repository.add_submodule(library, "vendor/library")
+    shutil.rmtree(shop.project / ".git/modules")
+    library.path.rename(shop.base / "moved")
+    why = f"fatal: repository '{library.path}' does not exist; Failed to clone 'vendor/library'"
+    assert f"exit code 1: {why}" in refused(shop, "feat-x")
+    assert why in shop.run("env", "show", "feat-x").out and why in environments.item(shop, "feat-x")["status"]["error"]
+    (shop.base / "moved").rename(library.path)
+    made = create(shop)
+    assert (made.path / "vendor/library/library.txt").exists()
+
+
 def test_a_hook_of_git_that_makes_an_environment_has_its_commit_for_itself(shop):
     """What git tells its hooks of index and repository is not told to those of the environment, nor to what `exec` runs."""
     shop.config({**CONFIG, "runner": {"before": "echo z >z.txt; git add z.txt"}})

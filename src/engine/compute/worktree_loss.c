@@ -25,7 +25,9 @@ typedef struct Loss {
     TreeCopy copy;        /* from the project; `from` NULL: that is gone, or is this very tree */
     StrList own, brought; /* sorted; `brought`: that have changed since */
     ComputeLoss found;
-    const char *changed, *untracked, *edited, *within; /* names of the first ones */
+    size_t in_modules; /* of the commits */
+    /* Names of the first ones. */
+    const char *changed, *untracked, *edited, *within, *modules;
 } Loss;
 
 /* What git cannot say is not taken for "nothing". */
@@ -136,17 +138,22 @@ static int look_at_brought(Loss *l, Err *err) {
 
 /* ---- commits ---- */
 
-static size_t sum(const char *text) {
-    size_t all = 0;
-    for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+/* "3", "3 vendor/library": how many, and of which submodule. */
+static void count_commits(Loss *l, const char *out) {
+    char *rest, *text = arena_strdup(l->arena, out);
+    size_t modules = 0;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char *module = strchr(line, ' ');
         int64_t n = 0;
-        char line[24];
-        str_copy(line, sizeof(line), at);
-        line[strcspn(line, "\n")] = '\0';
-        if (number_parse(line, 0, INT32_MAX, &n) == 0)
-            all += (size_t)n;
+        if (module)
+            *module++ = '\0';
+        if (number_parse(line, 0, INT32_MAX, &n) < 0 || n == 0)
+            continue;
+        l->found.commits += (size_t)n;
+        l->in_modules += module ? (size_t)n : 0;
+        if (module)
+            name(l, &l->modules, ++modules, module);
     }
-    return all;
 }
 
 /* Branches stay; a detached HEAD does not. What submodules have lies in the worktree, all of it. */
@@ -157,19 +164,20 @@ static int look_at_commits(Loss *l, Err *err) {
                                           "--quiet",
                                           "foreach",
                                           "--recursive",
-                                          "git rev-list --count HEAD --branches --not --remotes",
+                                          "n=$(git rev-list --count HEAD --branches --not "
+                                          "--remotes) && echo \"$n $displaypath\"",
                                           NULL};
     ToolDone done;
     if (!l->tree.branch[0]) {
         if (git(l, detached, &done, err) < 0)
             return -1;
-        l->found.commits += sum(done.out);
+        count_commits(l, done.out);
     }
     if (access(arena_printf(l->arena, "%s/.gitmodules", l->tree.top), F_OK) < 0)
         return 0;
     if (git(l, modules, &done, err) < 0)
         return -1;
-    l->found.commits += sum(done.out);
+    count_commits(l, done.out);
     return 0;
 }
 
@@ -197,6 +205,7 @@ static void say(const Loss *l, const char **text, const char *part) {
 
 static const char *in_words(const Loss *l) {
     const ComputeLoss *found = &l->found;
+    size_t own = found->commits - l->in_modules;
     const char *text = NULL;
     if (found->changed)
         say(l, &text,
@@ -215,10 +224,14 @@ static const char *in_words(const Loss *l) {
         say(l, &text,
             arena_printf(l->arena, "%zu other worktree%s in it (%s)", found->worktrees,
                          found->worktrees == 1 ? "" : "s", l->within));
-    if (found->commits)
+    if (own)
         say(l, &text,
-            arena_printf(l->arena, "%zu commit%s on no branch and no remote", found->commits,
-                         found->commits == 1 ? " that is" : "s that are"));
+            arena_printf(l->arena, "%zu commit%s on no branch and no remote", own,
+                         own == 1 ? " that is" : "s that are"));
+    if (l->in_modules)
+        say(l, &text,
+            arena_printf(l->arena, "%zu commit%s on no remote of a submodule (%s)", l->in_modules,
+                         l->in_modules == 1 ? " that is" : "s that are", l->modules));
     return text;
 }
 

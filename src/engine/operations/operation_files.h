@@ -66,5 +66,5 @@ void operation_recall(Operation *operation);
 
 /* Of the command of the step that is being done: behind `err`, how it ended, stands the last line
  * with anything in it that it has written to its stderr, as its log has it (masked), cut to 200
- * bytes. Returns -1. */
+ * bytes; where git has died, what it died of before that. Returns -1. */
 int operation_add_last_words(const Operation *operation, Err *err);
