@@ -148,15 +148,6 @@ void operation_file_remove(const Environment *environment, const char *name) {
 
 /* ---- what happened ---- */
 
-static const char *const status_names[] = {
-    [EVENT_STEP_VERIFYING] = "verifying",    [EVENT_STEP_STARTED] = "started",
-    [EVENT_STEP_STREAMING] = "streaming",    [EVENT_STEP_COMPLETED] = "completed",
-    [EVENT_STEP_SKIPPED] = "skipped",        [EVENT_STEP_FAILED] = "failed",
-    [EVENT_OPERATION_WAITING] = "waiting",   [EVENT_OPERATION_STARTED] = "started",
-    [EVENT_OPERATION_DONE] = "done",         [EVENT_OPERATION_FAILED] = "failed",
-    [EVENT_OPERATION_CANCELED] = "canceled",
-};
-
 static void encode_step(const Operation *operation, EventStatus status, JsonWriter *out) {
     const LifecycleStep *step = operation_step(operation);
     const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
@@ -166,10 +157,6 @@ static void encode_step(const Operation *operation, EventStatus status, JsonWrit
         json_kv_int(out, "run", operation->doing.run);
     if (status == EVENT_STEP_COMPLETED || status == EVENT_STEP_FAILED)
         json_kv_int(out, "durationMs", record ? record->duration_ms : 0);
-}
-
-static bool is_of_step(EventStatus status) {
-    return status <= EVENT_STEP_FAILED;
 }
 
 static bool is_end(EventStatus status) {
@@ -196,9 +183,9 @@ static void encode_event(const Operation *operation, EventStatus status, const c
     json_kv_string(out, "time", at);
     json_kv_int(out, "operation", operation->number);
     json_kv_string(out, "kind", operation_kind_name(operation->ask.kind));
-    if (is_of_step(status))
+    if (event_status_is_of_step(status))
         encode_step(operation, status, out);
-    json_kv_string(out, "status", status_names[status]);
+    json_kv_string(out, "status", event_status_name(status));
     if (message)
         json_kv_string(out, "message", message);
     if (error)
@@ -318,22 +305,22 @@ int64_t operation_next_number(const Environment *environment, int64_t *ret_seq) 
 }
 
 static OperationState end_of(const char *status) {
-    return str_same(status, status_names[EVENT_OPERATION_DONE])       ? OPERATION_DONE
-           : str_same(status, status_names[EVENT_OPERATION_FAILED])   ? OPERATION_FAILED
-           : str_same(status, status_names[EVENT_OPERATION_CANCELED]) ? OPERATION_CANCELED
-                                                                      : OPERATION_WAITING;
+    return str_same(status, event_status_name(EVENT_OPERATION_DONE))       ? OPERATION_DONE
+           : str_same(status, event_status_name(EVENT_OPERATION_FAILED))   ? OPERATION_FAILED
+           : str_same(status, event_status_name(EVENT_OPERATION_CANCELED)) ? OPERATION_CANCELED
+                                                                           : OPERATION_WAITING;
 }
 
 static bool is_step_end(const char *status) {
-    return str_same(status, status_names[EVENT_STEP_COMPLETED]) ||
-           str_same(status, status_names[EVENT_STEP_SKIPPED]) ||
-           str_same(status, status_names[EVENT_STEP_FAILED]);
+    return str_same(status, event_status_name(EVENT_STEP_COMPLETED)) ||
+           str_same(status, event_status_name(EVENT_STEP_SKIPPED)) ||
+           str_same(status, event_status_name(EVENT_STEP_FAILED));
 }
 
 /* A hook is told to be streaming before it is started. */
 static void recall_command(Operation *operation, const Value *event, const char *name,
                            const char *status) {
-    if (str_same(status, status_names[EVENT_STEP_STREAMING])) {
+    if (str_same(status, event_status_name(EVENT_STEP_STREAMING))) {
         operation->begun.step = arena_strdup(&operation->arena, name);
         operation->begun.run = (uint32_t)value_get_int(event, "run", 0);
     } else if (is_step_end(status) && str_same(operation->begun.step, name)) {
@@ -347,7 +334,7 @@ static void recall(void *arg, const Value *event) {
     if (value_get_int(event, "operation", 0) != operation->number)
         return;
     if (!name) {
-        operation->started |= str_same(status, status_names[EVENT_OPERATION_STARTED]);
+        operation->started |= str_same(status, event_status_name(EVENT_OPERATION_STARTED));
         operation->told_end = end_of(status);
         return;
     }

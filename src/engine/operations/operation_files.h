@@ -12,6 +12,7 @@
 #pragma once
 
 #include "engine/operations/operation.h"
+#include "spec/event_status.h"
 
 #define OPERATION_FILE   "operation.json"
 #define OPERATION_NEXT   "next.json"
@@ -43,20 +44,6 @@ void operation_trim_events(const Environment *environment);
 /* The number of the next operation: greater than that of all that events tell of. *ret_seq: the
  * number of the last event. */
 int64_t operation_next_number(const Environment *environment, int64_t *ret_seq);
-
-typedef enum EventStatus {
-    EVENT_STEP_VERIFYING, /* it was done: does that still stand? It takes a while to see */
-    EVENT_STEP_STARTED,
-    EVENT_STEP_STREAMING, /* a hook writes: its log can be followed */
-    EVENT_STEP_COMPLETED,
-    EVENT_STEP_SKIPPED,
-    EVENT_STEP_FAILED,
-    EVENT_OPERATION_WAITING,
-    EVENT_OPERATION_STARTED,
-    EVENT_OPERATION_DONE,
-    EVENT_OPERATION_FAILED,
-    EVENT_OPERATION_CANCELED,
-} EventStatus;
 
 /* Of the step that is being done, or of the whole. */
 void operation_tell(Operation *operation, EventStatus status, const char *message,

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "spec/event_status.h"
 
 #define AGGREGATED "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -401,26 +402,38 @@ TEST(paths_are_made_of_routes)
     CHECK_EQ(url_escape("abc", path, 4), 3);
 }
 
-/* docs/api.md has the routes between two marks; run with THOLE_UPDATE=1 to write them. */
-TEST(the_docs_list_the_routes)
+/* Of `page` all up to the first of two marks and what belongs between them goes to `to`. Returns
+ * what comes behind: the second one. */
+static const char *put_part(const char *page, const char *name, void (*put)(Buf *), Buf *to) {
+    char mark[60];
+    snprintf(mark, sizeof(mark), "<!-- %s -->\n", name);
+    const char *start = strstr(page, mark);
+    ASSERT(start);
+    start += strlen(mark);
+    snprintf(mark, sizeof(mark), "<!-- end of %s -->\n", name);
+    const char *stop = strstr(start, mark);
+    ASSERT(stop);
+    buf_put(to, page, (size_t)(start - page));
+    put(to);
+    return stop;
+}
+
+/* docs/api.md has them between marks; run with THOLE_UPDATE=1 to write them. */
+TEST(the_docs_list_events_and_routes)
 {
-    static const char begin[] = "<!-- routes -->\n", end[] = "<!-- end of routes -->\n";
     char *text, *page = test_source("docs/api.md");
     Buf wanted;
     Err err;
     ASSERT(file_read(page, 1 << 20, &text, NULL, &err) == 0);
-    char *start = strstr(text, begin), *stop = strstr(text, end);
-    ASSERT(start && stop && start < stop);
-    start += strlen(begin);
     buf_init(&wanted, 1 << 20);
-    buf_put(&wanted, text, (size_t)(start - text));
-    routes_markdown(&wanted);
-    buf_puts(&wanted, stop);
+    const char *rest = put_part(text, "events of environments", event_status_markdown, &wanted);
+    rest = put_part(rest, "routes", routes_markdown, &wanted);
+    buf_puts(&wanted, rest);
     if (test_updates())
         ASSERT(file_write(page, wanted.p, wanted.n, 0644, &err) == 0);
     else if (strcmp(wanted.p, text) != 0)
         test_fail(__FILE__, __LINE__,
-                  "docs/api.md is out of date: THOLE_UPDATE=1 unit-api the_docs_list_the_routes");
+                  "docs/api.md is out of date: THOLE_UPDATE=1 unit-api the_docs_list");
     free(text);
     free(page);
     buf_deinit(&wanted);

@@ -342,7 +342,8 @@ TEST(submodules_come_along)
     CHECK_STR(sh(y, "git -C t/sub rev-parse HEAD"), head);
     ComputeLoss loss;
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, "1 changed file (sub), 1 commit that is on no remote of a submodule (sub)");
+    CHECK_STR(loss.text,
+              "1 changed file (sub), 1 commit that is on no remote of a submodule (sub)");
     CHECK_EQ(loss.commits, 1);
     destroy(y);
     CHECK_STR(sh(y, "ls -d t 2>/dev/null || echo gone"), "gone");
