@@ -8,12 +8,42 @@
 #include "spec/environment_name.h"
 #include "spec/secret_lines.h"
 
-/* ---- steps ---- */
-
 static void put_text(JsonWriter *out, const char *key, const char *text) {
     if (text && *text)
         json_kv_string(out, key, text);
 }
+
+/* ---- infrastructure ---- */
+
+static void put_infra(JsonWriter *out, const SeenInfra *service) {
+    json_object_begin(out);
+    json_kv_string(out, "name", service->name);
+    json_kv_string(out, "state", service->state);
+    if (service->port)
+        json_kv_int(out, "port", service->port);
+    json_object_end(out);
+}
+
+static void put_infrastructure(JsonWriter *out, const SeenInfrastructure *infrastructure) {
+    json_kv_bool(out, "running", infrastructure->running);
+    json_kv_array(out, "services");
+    for (size_t i = 0; i < infrastructure->n; i++)
+        put_infra(out, &infrastructure->at[i]);
+    json_array_end(out);
+    put_text(out, "error", infrastructure->error);
+}
+
+void serve_environment_infrastructure(Api *api, Request *request, const RouteMatch *match) {
+    OperationAsk ask = {0};
+    Reply reply;
+    const SeenEnvironment *seen = environment_seen(api, request, match, &ask, LOOK_INFRASTRUCTURE);
+    if (!seen)
+        return;
+    put_infrastructure(reply_begin(&reply), &seen->infrastructure);
+    reply_end(&reply, request);
+}
+
+/* ---- steps ---- */
 
 static void put_time(JsonWriter *out, const char *key, int64_t ns) {
     char text[TIME_TEXT];
@@ -51,8 +81,10 @@ static void put_step(JsonWriter *out, const SeenStep *seen) {
 void serve_environment_steps(Api *api, Request *request, const RouteMatch *match) {
     OperationAsk ask = {0};
     Reply reply;
+    bool infrastructure = request_flag(request, "infrastructure");
+    unsigned parts = request_flag(request, "recorded") ? LOOK_LIFE : LOOK_STEPS;
     const SeenEnvironment *seen = environment_seen(
-        api, request, match, &ask, request_flag(request, "recorded") ? LOOK_LIFE : LOOK_STEPS);
+        api, request, match, &ask, parts | (infrastructure ? LOOK_INFRASTRUCTURE : 0));
     if (!seen)
         return;
     JsonWriter *out = reply_begin(&reply);
@@ -60,6 +92,11 @@ void serve_environment_steps(Api *api, Request *request, const RouteMatch *match
     for (size_t i = 0; i < seen->step_n; i++)
         put_step(out, &seen->steps[i]);
     json_array_end(out);
+    if (infrastructure) {
+        json_kv_object(out, "infrastructure");
+        put_infrastructure(out, &seen->infrastructure);
+        json_object_end(out);
+    }
     reply_end(&reply, request);
 }
 
@@ -183,34 +220,6 @@ void serve_environment_variables(Api *api, Request *request, const RouteMatch *m
     reply_put_map(out, "variables", &variables->map,
                   request_flag(request, "reveal") ? NULL : variables->secret);
     json_kv_string(out, "path", variables->path);
-    reply_end(&reply, request);
-}
-
-/* ---- infrastructure ---- */
-
-static void put_infra(JsonWriter *out, const SeenInfra *service) {
-    json_object_begin(out);
-    json_kv_string(out, "name", service->name);
-    json_kv_string(out, "state", service->state);
-    if (service->port)
-        json_kv_int(out, "port", service->port);
-    json_object_end(out);
-}
-
-void serve_environment_infrastructure(Api *api, Request *request, const RouteMatch *match) {
-    OperationAsk ask = {0};
-    Reply reply;
-    const SeenEnvironment *seen = environment_seen(api, request, match, &ask, LOOK_INFRASTRUCTURE);
-    if (!seen)
-        return;
-    const SeenInfrastructure *infrastructure = &seen->infrastructure;
-    JsonWriter *out = reply_begin(&reply);
-    json_kv_bool(out, "running", infrastructure->running);
-    json_kv_array(out, "services");
-    for (size_t i = 0; i < infrastructure->n; i++)
-        put_infra(out, &infrastructure->at[i]);
-    json_array_end(out);
-    put_text(out, "error", infrastructure->error);
     reply_end(&reply, request);
 }
 

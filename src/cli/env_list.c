@@ -199,13 +199,11 @@ static bool is_unrecorded(const Value *object) {
     return str_same(value_get_str(operation, "state"), "waiting");
 }
 
-/* Where the config is not valid just now there is none of it; the rest is shown all the same. */
-static int look_live(Cli *cli, const EnvTarget *env, const Value **ret_steps,
-                     const Value **ret_infrastructure, Err *err) {
-    *ret_steps = *ret_infrastructure = NULL;
-    int r = env_look(cli, env, "steps", ret_steps, err);
-    if (r == 0)
-        r = env_look(cli, env, "infrastructure", ret_infrastructure, err);
+/* Its steps and infrastructure. Where the config is not valid just now there is none of it; the rest
+ * is shown all the same. */
+static int look_live(Cli *cli, const EnvTarget *env, const Value **ret, Err *err) {
+    *ret = NULL;
+    int r = env_look(cli, env, "steps?infrastructure=true", ret, err);
     if (r == 0 || (err->kind == ERR_NOT_FOUND && is_unrecorded(env->object)))
         return 0;
     if (err->kind != ERR_INVALID)
@@ -219,11 +217,12 @@ static int look_live(Cli *cli, const EnvTarget *env, const Value **ret_steps,
 int env_show(Cli *cli, const EnvOptions *ask, Err *err) {
     size_t rest;
     EnvTarget env;
-    const Value *steps, *infrastructure, *entry = NULL;
+    const Value *live, *entry = NULL;
     if (env_find(cli, env_given(cli, 0, &rest), &env, err) < 0 ||
-        look_live(cli, &env, &steps, &infrastructure, err) < 0)
+        look_live(cli, &env, &live, err) < 0)
         return -1;
-    const EnvDetail detail = {env.object, value_get(steps, "steps"), infrastructure};
+    const EnvDetail detail = {env.object, value_get(live, "steps"),
+                              value_get(live, "infrastructure")};
     if (!env_as_json(cli)) {
         env_print_detail(cli, &detail);
         return EXIT_DONE;

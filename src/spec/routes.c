@@ -351,7 +351,9 @@ const Route routes[ROUTES] = {
         {HTTP_GET, ENVIRONMENT_PATH "/steps",
          "The steps of its life in order: what their records say, and which are stale.",
          "thole.dev", "environments", "steps", "get", .reply = "steps",
-         .params = {{"recorded", "true: as they are recorded; nothing is looked at"}}},
+         .params = {{"recorded", "true: as they are recorded; nothing is looked at"},
+                    {"infrastructure", "true: with its infrastructure, of which docker is asked "
+                                       "once for both"}}},
     [ROUTE_ENVIRONMENT_STEP_VIEW] =
         {HTTP_GET, ENVIRONMENT_PATH "/step",
          "What a step writes: {path, text, now, same} of a file, {files[]} of several, or of a "

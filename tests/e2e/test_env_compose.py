@@ -80,6 +80,10 @@ def test_the_plugin_is_compose_as_well(shop, compose):
     shop.env["PATH"] = as_plugin(shop.base / "programs")
     shop.run("env", "create", "feat-x", timeout=60)
     assert set(compose.states("shop-feat-x").values()) == {"running"}
+    before = (shop.base / "programs" / "asked").read_text()
+    shown = shop.run("env", "show", "feat-x", "--json").json()
+    looked = (shop.base / "programs" / "asked").read_text().removeprefix(before)
+    assert shown["infraRunning"] and not any(step["stale"] for step in shown["steps"]) and looked.count(" ps ") == 1, looked
     shop.run("env", "delete", "feat-x", timeout=60)
     asked = (shop.base / "programs" / "asked").read_text()
     assert " up " in asked and " down " in asked and compose.projects() == {}

@@ -14,7 +14,8 @@ typedef struct Looking {
     Operation *operation;     /* never begun */
     Environment *environment; /* its; not published */
     unsigned parts;
-    StepFound *on_loop; /* of each step what only the loop knows */
+    StepFound *on_loop;       /* of each step what only the loop knows */
+    const ComputeLook *infra; /* as a step has seen it; NULL: none has asked */
 } Looking;
 
 /* ---- steps ---- */
@@ -51,7 +52,7 @@ static const char *why_run(const Operation *operation, const SeenStep *seen,
     return NULL;
 }
 
-static StepDecision decide(const Looking *looking, uint32_t i, SeenStep *seen, Arena *arena) {
+static StepDecision decide(Looking *looking, uint32_t i, SeenStep *seen, Arena *arena) {
     Operation *operation = looking->operation;
     const LifecycleStep *step = seen->step;
     const StepDoer *doer = step_doer(step->kind);
@@ -61,6 +62,8 @@ static StepDecision decide(const Looking *looking, uint32_t i, SeenStep *seen, A
     if (doer->look && doer->look(operation, arena, &found, &err) < 0)
         return (StepDecision){
             .verdict = VERDICT_RUN, .invalidates = true, .message = arena_strdup(arena, err.msg)};
+    if (found.infra)
+        looking->infra = found.infra;
     if (doer->look_on_loop) {
         found.stands = looking->on_loop[i].stands;
         found.why = looking->on_loop[i].why;
@@ -74,7 +77,7 @@ static StepDecision decide(const Looking *looking, uint32_t i, SeenStep *seen, A
     return lifecycle_decide(step, &look, arena);
 }
 
-static void see_step(const Looking *looking, SeenEnvironment *seen, uint32_t i, Arena *arena) {
+static void see_step(Looking *looking, SeenEnvironment *seen, uint32_t i, Arena *arena) {
     Operation *operation = looking->operation;
     const LifecycleStep *step = &operation->lifecycle.at[i];
     SeenStep *to = &seen->steps[i];
@@ -100,7 +103,7 @@ static void see_step(const Looking *looking, SeenEnvironment *seen, uint32_t i, 
     to->why = decision.verdict == VERDICT_SKIP ? NULL : why_run(operation, to, &decision);
 }
 
-static void see_steps(const Looking *looking, SeenEnvironment *seen, Arena *arena) {
+static void see_steps(Looking *looking, SeenEnvironment *seen, Arena *arena) {
     const Operation *operation = looking->operation;
     seen->step_n = operation->lifecycle.n;
     seen->steps = arena_alloc(arena, (seen->step_n + 1) * sizeof(*seen->steps));
@@ -162,7 +165,7 @@ static StrList invalidated_by(const Operation *operation, Arena *arena) {
 }
 
 static int do_look(Blocking *blocking, Err *err) {
-    const Looking *looking = blocking->ask;
+    Looking *looking = blocking->ask;
     Operation *operation = looking->operation;
     Arena *arena = &blocking->arena;
     SeenEnvironment *seen = arena_alloc(arena, sizeof(*seen));
@@ -181,7 +184,7 @@ static int do_look(Blocking *blocking, Err *err) {
     if (r == 0 && looking->parts & LOOK_VARIABLES)
         r = see_variables(operation, arena, &seen->variables, err);
     if (looking->parts & LOOK_INFRASTRUCTURE)
-        see_infrastructure(operation, arena, &seen->infrastructure);
+        see_infrastructure(operation, looking->infra, arena, &seen->infrastructure);
     arena_adopt(arena, &operation->arena); /* what is seen is made of it */
     return r;
 }
@@ -249,7 +252,10 @@ Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err
     }
     Blocking *blocking = blocking_files(engine);
     Looking *looking = arena_alloc(&blocking->arena, sizeof(*looking));
-    *looking = (Looking){operation, environment, ask->parts, look_on_loop(operation)};
+    *looking = (Looking){.operation = operation,
+                         .environment = environment,
+                         .parts = ask->parts,
+                         .on_loop = look_on_loop(operation)};
     blocking->ask = looking;
     blocking->done = on_looked;
     blocking->done_arg = looking;

@@ -110,17 +110,18 @@ static void list_services(const Operation *operation, const ComputeLook *look, c
     }
 }
 
-void see_infrastructure(const Operation *operation, Arena *arena, SeenInfrastructure *ret) {
+void see_infrastructure(const Operation *operation, const ComputeLook *known, Arena *arena,
+                        SeenInfrastructure *ret) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     const Compute *compute = compute_of(operation->entry.compute);
-    ComputeLook look = {0};
+    ComputeLook look = known ? *known : (ComputeLook){0};
     Err err;
     *ret = (SeenInfrastructure){0};
     if (!ask.compose_file)
         return;
     if (compute == &compute_local && access(ask.compose_file, F_OK) < 0) { /* nor was it started */
         list_services(operation, &look, "stopped", arena, ret);
-    } else if (compute_running(compute, &ask, arena, &look, &err) < 0) {
+    } else if (!known && compute_running(compute, &ask, arena, &look, &err) < 0) {
         ret->error = arena_strdup(arena, err.msg);
         list_services(operation, &look, "unknown", arena, ret);
     } else {

@@ -25,8 +25,9 @@ typedef enum OperationState {
 typedef struct StepFound {
     const char *own; /* digest of what is its own */
     bool stands;
-    const char *why; /* it does not stand */
-    size_t running;  /* processes that its command has left */
+    const char *why;          /* it does not stand */
+    size_t running;           /* processes that its command has left */
+    const ComputeLook *infra; /* start_infra: as compose has told; NULL: nobody has asked it */
 } StepFound;
 
 /* What there was when it began. */

@@ -19,7 +19,7 @@ static void digest_file(const char *path, Digest *digest) {
 static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
     const Compute *compute = compute_of(operation->entry.compute);
-    ComputeLook look = {0};
+    ComputeLook *look = arena_alloc(arena, sizeof(*look));
     Digest *digest = digest_new();
     digest_add_text(digest, ask.compose_project);
     digest_file(ask.compose_file, digest);
@@ -28,12 +28,13 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
     if (!record || record->status != CHECKPOINT_COMPLETED) /* nobody asks how it is */
         return 0;
     Err why;
-    if (compute_running(compute, &ask, arena, &look, &why) < 0) {
+    if (compute_running(compute, &ask, arena, look, &why) < 0) {
         ret->why = arena_strdup(arena, why.msg);
         return 0;
     }
-    ret->stands = look.stands;
-    ret->why = look.why;
+    ret->infra = look;
+    ret->stands = look->stands;
+    ret->why = look->why;
     return 0;
 }
 

@@ -114,6 +114,20 @@ TEST(steps_say_their_records)
     front_free(front);
 }
 
+TEST(steps_and_infrastructure_are_one_look)
+{
+    static const Row rows[] = {{ONE "/steps?infrastructure=true",
+                                200,
+                                {"\"steps\":[{\"name\":\"seed_db\"",
+                                 "],\"infrastructure\":{\"running\":false,\"services\":[{\"name\":"
+                                 "\"redis\"",
+                                 "\"error\":\"not running: db\"}}"}}};
+    Front *front = front_with_one();
+    check_rows(front, rows, COUNT(rows));
+    CHECK_EQ(front->engine->looked_at, LOOK_STEPS | LOOK_INFRASTRUCTURE);
+    front_free(front);
+}
+
 TEST(a_step_says_what_it_writes)
 {
     static const Row rows[] = {
