@@ -63,8 +63,7 @@ static const char *const nothing[] = {NULL};
 
 /* --- the parts --- */
 
-/* Things that begin with their key, in byte order of it. */
-static int by_key(const void *a, const void *b) {
+int environment_by_key(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
@@ -77,7 +76,7 @@ void environment_ports_read(const JsonAt *at, const Value *map, EnvironmentPorts
         ret->at[ret->n++] = (EnvironmentPort){arena_strdup(arena, pair->key),
                                               json_read_whole(&here, pair->value, PORT_MAX)};
     }
-    qsort(ret->at, ret->n, sizeof(*ret->at), by_key);
+    qsort(ret->at, ret->n, sizeof(*ret->at), environment_by_key);
 }
 
 void environment_outputs_read(const JsonAt *at, const Value *map, EnvironmentOutputs *ret) {
@@ -90,7 +89,7 @@ void environment_outputs_read(const JsonAt *at, const Value *map, EnvironmentOut
             (ProvisionedOutputs){arena_strdup(arena, pair->key),
                                  json_strings(&here, json_kind(&here, pair->value, VALUE_MAP))};
     }
-    qsort(ret->at, ret->n, sizeof(*ret->at), by_key);
+    qsort(ret->at, ret->n, sizeof(*ret->at), environment_by_key);
 }
 
 static ComputeAccess *read_compute(const JsonAt *at, const Value *map) {
@@ -156,7 +155,7 @@ static void read_steps(const JsonAt *at, const Value *map, Checkpoints *ret) {
         if (v)
             read_checkpoint(&here, v, key, &ret->at[ret->n++]);
     }
-    qsort(ret->at, ret->n, sizeof(*ret->at), by_key);
+    qsort(ret->at, ret->n, sizeof(*ret->at), environment_by_key);
 }
 
 static void read_audit(const JsonAt *at, const Value *v, AuditEntry *ret) {
@@ -311,7 +310,7 @@ static void read_environments(const JsonAt *at, const Value *map, EnvironmentSta
         if (v)
             read_entry(&here, v, key, &ret->environments.at[ret->environments.n++]);
     }
-    qsort(ret->environments.at, ret->environments.n, sizeof(EnvironmentEntry), by_key);
+    qsort(ret->environments.at, ret->environments.n, sizeof(EnvironmentEntry), environment_by_key);
 }
 
 static void read_state(const JsonAt *at, const Value *v, EnvironmentState *ret) {

@@ -5,6 +5,9 @@
 #include "spec/environment.h"
 #include "spec/json_reader.h"
 
+/* For qsort(): of what begins with its key, by the bytes of that. */
+int environment_by_key(const void *a, const void *b);
+
 /* {"web": 61200}, {"db": {"URL": "..."}}; NULL: there are none. */
 void environment_ports_read(const JsonAt *at, const Value *map, EnvironmentPorts *ret);
 void environment_outputs_read(const JsonAt *at, const Value *map, EnvironmentOutputs *ret);

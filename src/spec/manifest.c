@@ -76,10 +76,6 @@ void manifest_encode(const Manifest *manifest, Buf *out) {
 
 /* ---- reading ---- */
 
-static int by_key(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static const char *required(const JsonAt *at, const Value *map, const char *key) {
     const char *got = json_optional(at, map, key);
     if (!got && !at->reader->failed)
@@ -102,7 +98,7 @@ static void read_services(const JsonAt *at, const Value *map, Manifest *ret) {
             .env = json_strings(&env, json_member(&here, v, "env", VALUE_MAP)),
         };
     }
-    qsort(ret->services.at, ret->services.n, sizeof(ManifestService), by_key);
+    qsort(ret->services.at, ret->services.n, sizeof(ManifestService), environment_by_key);
 }
 
 /* The name may come from anywhere: directories are made from it. */
@@ -211,7 +207,7 @@ int manifest_files(const Manifest *manifest, Arena *arena, ManifestFiles *ret, E
         if (manifest->services.at[i].env.n > 0 &&
             add_file(&files, &manifest->services.at[i], arena, err) < 0)
             return -1;
-    qsort(files.at, files.n, sizeof(ManifestFile), by_key);
+    qsort(files.at, files.n, sizeof(ManifestFile), environment_by_key);
     *ret = files;
     return 0;
 }
