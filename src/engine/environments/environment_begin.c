@@ -108,6 +108,16 @@ static int begin_now(Environment *environment, const OperationAsk *ask, Report *
     return -1;
 }
 
+/* What is under way is joined by who asks for the same; a delete comes after it. */
+static int join_or_refuse(Environment *environment, const OperationAsk *ask, Report *report,
+                          Err *err) {
+    if (operation_is_asked_again(environment->operation, ask))
+        return 0;
+    if (ask->kind == OPERATION_DELETE && environment->operation->ask.kind != OPERATION_DELETE)
+        return begin_later(environment, ask, report, err);
+    return refuse_busy(environment, err);
+}
+
 static Environment *find_apart(Engine *engine, const OperationAsk *ask) {
     Environment *environment;
     LIST_FOREACH (environment, &engine->environments, link)
@@ -120,12 +130,8 @@ static Environment *find_apart(Engine *engine, const OperationAsk *ask) {
 
 static Environment *begin_apart(Engine *engine, const OperationAsk *ask, Report *report, Err *err) {
     Environment *environment = find_apart(engine, ask);
-    if (environment && operation_under_way(environment->operation)) {
-        if (operation_is_asked_again(environment->operation, ask))
-            return environment;
-        refuse_busy(environment, err);
-        return NULL;
-    }
+    if (environment && operation_under_way(environment->operation))
+        return join_or_refuse(environment, ask, report, err) < 0 ? NULL : environment;
     if (!environment)
         environment = environment_new_apart(engine, ask);
     if (begin_now(environment, ask, report, err) == 0)
@@ -160,15 +166,8 @@ Environment *environment_begin(Engine *engine, const OperationAsk *ask, Report *
         err_set(err, ERR_NOT_FOUND, "environment '%s' not found", ask->name);
         return NULL;
     }
-    if (environment && operation_under_way(environment->operation)) {
-        if (operation_is_asked_again(environment->operation, ask))
-            return environment;
-        if (ask->kind != OPERATION_DELETE || environment->operation->ask.kind == OPERATION_DELETE) {
-            refuse_busy(environment, err);
-            return NULL;
-        }
-        return begin_later(environment, ask, report, err) < 0 ? NULL : environment;
-    }
+    if (environment && operation_under_way(environment->operation))
+        return join_or_refuse(environment, ask, report, err) < 0 ? NULL : environment;
     if (!environment) {
         environment = environment_new(engine, ask->file, ask->name);
         environment->fresh = true;
