@@ -15,27 +15,6 @@
 #include "engine/sessions/session.h"
 #include "spec/environment_name.h"
 
-static const char *const kind_names[OPERATIONS] = {
-    [OPERATION_CREATE] = "create",   [OPERATION_PROVISION] = "provision",
-    [OPERATION_REFRESH] = "refresh", [OPERATION_STEP] = "step",
-    [OPERATION_HOOK] = "hook",       [OPERATION_START] = "start",
-    [OPERATION_STOP] = "stop",       [OPERATION_INVALIDATE] = "invalidate",
-    [OPERATION_RUN] = "run",         [OPERATION_STATUS] = "status",
-    [OPERATION_DELETE] = "delete"};
-
-const char *operation_kind_name(OperationKind kind) {
-    return kind_names[kind];
-}
-
-int operation_kind_parse(const char *text, OperationKind *ret) {
-    for (OperationKind kind = 0; kind < OPERATIONS; kind++)
-        if (strcmp(kind_names[kind], text) == 0) {
-            *ret = kind;
-            return 0;
-        }
-    return -1;
-}
-
 enum { MAX_UNTOLD_BYTES = 64 * 1024 };
 
 /* ---- one ---- */

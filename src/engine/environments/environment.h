@@ -10,24 +10,9 @@
 
 #include "engine/engine.h"
 #include "spec/environment.h"
+#include "spec/environment_kinds.h"
 
 typedef struct Environment Environment;
-
-typedef enum OperationKind {
-    OPERATION_CREATE,    /* provision and run; also an existing tree (`worktree`) */
-    OPERATION_PROVISION, /* the first half */
-    OPERATION_RUN,       /* the second, of which `manifest` says all; no store has a part in it */
-    OPERATION_REFRESH,   /* the steps that make what runs, anew */
-    OPERATION_STEP,      /* one step, anew */
-    OPERATION_HOOK,      /* a hook of a provisioned service */
-    OPERATION_START,
-    OPERATION_STOP,
-    OPERATION_INVALIDATE, /* nothing is done; a step's record, and those of all that need it, count
-                             no more */
-    OPERATION_STATUS,     /* nothing is done; it is said to be something else */
-    OPERATION_DELETE,
-    OPERATIONS
-} OperationKind;
 
 typedef struct OperationAsk {
     OperationKind kind;
@@ -50,9 +35,6 @@ typedef struct OperationAsk {
     bool force, keep_worktree;    /* delete */
     const ClientSetup *client;    /* whose environment the hooks have */
 } OperationAsk;
-
-const char *operation_kind_name(OperationKind kind); /* "create" */
-MUST int operation_kind_parse(const char *text, OperationKind *ret);
 
 /* What has changed in the store is known when the OpFn is called; the objects show it. */
 Op *environments_refresh(Engine *engine, OpFn fn, void *arg);

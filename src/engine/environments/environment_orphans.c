@@ -10,24 +10,6 @@
 #include "engine/operations/steps.h"
 #include "spec/environment_name.h"
 
-static const char *const kind_names[ORPHAN_KINDS] = {
-    [ORPHAN_WORKTREE] = "worktree", [ORPHAN_DIRECTORY] = "directory", [ORPHAN_SESSION] = "session",
-    [ORPHAN_COMPOSE] = "compose",   [ORPHAN_PORTS] = "ports",         [ORPHAN_EXPIRED] = "expired",
-    [ORPHAN_LEFTOVER] = "leftover"};
-
-const char *orphan_kind_name(OrphanKind kind) {
-    return kind_names[kind];
-}
-
-int orphan_kind_parse(const char *text, OrphanKind *ret) {
-    for (OrphanKind kind = 0; kind < ORPHAN_KINDS; kind++)
-        if (strcmp(kind_names[kind], text) == 0) {
-            *ret = kind;
-            return 0;
-        }
-    return -1;
-}
-
 /* ---- what is asked ---- */
 
 /* What the loop knows, for a worker. */

@@ -6,21 +6,6 @@
 
 #include "engine/environments/environment.h"
 
-typedef enum OrphanKind {
-    ORPHAN_WORKTREE,  /* below <state>/worktrees/<project>/, of no environment; or git's record */
-    ORPHAN_DIRECTORY, /* <state>/environments/<project>/<name>/ likewise; and what all share */
-    ORPHAN_SESSION,   /* a session of such a worktree, or of one that was given a path, that is
-                         down; path: where its file was */
-    ORPHAN_COMPOSE,   /* a compose project of such a worktree */
-    ORPHAN_PORTS,     /* a block of ports of no environment */
-    ORPHAN_EXPIRED,   /* an environment whose `expires` has passed */
-    ORPHAN_LEFTOVER,  /* one whose deletion did not come to its end */
-    ORPHAN_KINDS
-} OrphanKind;
-
-const char *orphan_kind_name(OrphanKind kind); /* "worktree" */
-MUST int orphan_kind_parse(const char *text, OrphanKind *ret);
-
 typedef struct EnvironmentOrphan {
     OrphanKind kind;
     const char *name, *path; /* path "": it has none */

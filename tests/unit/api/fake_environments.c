@@ -108,19 +108,6 @@ const ClientSetup *environment_client(const Environment *environment) {
     return NULL;
 }
 
-static const char *const kinds[OPERATIONS] = {"create",     "provision", "run",   "refresh",
-                                              "step",       "hook",      "start", "stop",
-                                              "invalidate", "status",    "delete"};
-
-int operation_kind_parse(const char *text, OperationKind *ret) {
-    for (OperationKind kind = 0; kind < OPERATIONS; kind++)
-        if (strcmp(kinds[kind], text) == 0) {
-            *ret = kind;
-            return 0;
-        }
-    return -1;
-}
-
 Op *environment_read(Environment *environment, unsigned parts, OpFn fn, void *arg) {
     StoredEnvironment stored = {.entry = environment->entry, .version = 1};
     Op *op = op_new(environment->loop, fn, arg, NULL, NULL);
@@ -249,20 +236,6 @@ static EnvironmentOrphan all_orphans[] = {
     {ORPHAN_COMPOSE, "shop-old", "/wt/old", "its containers are of no environment", true},
     {ORPHAN_EXPIRED, "feat-x", "/wt/feat-x", "it expired", true}};
 
-static const char *const orphan_names[ORPHAN_KINDS] = {
-    "worktree", "directory", "session", "compose", "ports", "expired", "leftover"};
-
-const char *orphan_kind_name(OrphanKind kind) {
-    return orphan_names[kind];
-}
-
-int orphan_kind_parse(const char *text, OrphanKind *ret) {
-    for (*ret = 0; *ret < ORPHAN_KINDS; (*ret)++)
-        if (strcmp(orphan_names[*ret], text) == 0)
-            return 0;
-    return -1;
-}
-
 Op *environment_orphans_find(Engine *engine, const char *project, OpFn fn, void *arg) {
     EnvironmentOrphans orphans = {all_orphans, COUNT(all_orphans)};
     Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
@@ -280,7 +253,7 @@ Op *environment_orphans_judge(Engine *engine, const char *project, const Environ
 Op *environment_orphan_remove(Engine *engine, const char *project, const EnvironmentOrphan *orphan,
                               OpFn fn, void *arg) {
     Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
-    snprintf(engine->removed, sizeof(engine->removed), "%s %s", orphan_names[orphan->kind],
+    snprintf(engine->removed, sizeof(engine->removed), "%s %s", orphan_kind_name(orphan->kind),
              orphan->name);
     op_finish(op, NULL, 0, NULL);
     return op;
