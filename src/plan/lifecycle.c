@@ -131,7 +131,7 @@ static void add_seed(Builder *b, const ProvisionedService *service) {
         .starting = arena_printf(b->arena, "Seeding %s → %s", name, brief),
         .complete = arena_printf(b->arena, "Seeded %s (%s)", name, brief),
     };
-    add(b, step, NEEDS("provisioner_before", "allocate_ports"));
+    add(b, step, NEEDS("provisioner_before")); /* of ports those it uses are its own inputs */
 }
 
 static void add_seeds(Builder *b) {

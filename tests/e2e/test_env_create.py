@@ -66,6 +66,29 @@ def test_values_of_the_config_reach_the_files_and_nothing_else_runs(shop):
     assert not {"seed_db", "seed_cache", "provisioner_before"} & set(ran) and "generate_env" in actions(audit, "executed"), (ran, audit)
 
 
+def test_a_seed_is_done_again_for_the_ports_that_it_uses_alone(shop):
+    """Somebody works in the database: a service more, whose port comes before the others, is no reason to begin with it anew."""
+    words = config()
+    services = words["provisioner"]["services"]
+    (shop.dir / "port.sh").write_text("echo URL=at-$THOLE_PORT_WEB\n")
+    (shop.dir / "all.sh").write_text('n=WEB; eval "echo URL=\\$THOLE_PORT_$n"\n')
+    for name, text in (("cache", "sh port.sh"), ("all", "sh all.sh"), ("extra", "echo URL=$THOLE_PORT_WEBSITE")):
+        services[name] = {"outputs": ["URL"], "seed": says(f"seed_{name}", text)}
+    shop.configure(words)
+    shop.run("create", "e1")
+    first = shop.entry("e1")["provisionerOutputs"]
+    words["services"]["api"] = {"env": {"A": "{{self.port}}"}}
+    shop.configure(words)
+    ran, audit = again(shop, "create", "e1")
+    assert {"allocate_ports", "write_manifest"} <= actions(audit, "executed"), audit
+    assert {step for step in ran if step.startswith("seed_")} == {"seed_cache", "seed_all"}, ran
+    now = shop.entry("e1")["provisionerOutputs"]
+    for name, head in (("cache", "at-"), ("all", "")):
+        assert int(now[name]["URL"].removeprefix(head)) == int(first[name]["URL"].removeprefix(head)) + 1
+    assert now["db"] == first["db"]
+    assert again(shop, "create", "e1")[0] == []
+
+
 @pytest.mark.parametrize("words, ran", [
     (("create", "e1", "--from", "runner_before"), ["runner_before", "runner_deploy", "runner_after"]),
     (("create", "e1", "--from", "seed_db"), ["seed_db", "provisioner_after", "runner_before", "runner_deploy", "runner_after"]),

@@ -114,25 +114,61 @@ static const char *directory_of(const Operation *operation, const LifecycleStep 
     return step->place == HOOK_COMPUTE && !gone ? tree : root_of(operation);
 }
 
+typedef struct Inputs {
+    Digest *digest;
+    const char *root;              /* where the hook runs */
+    const EnvironmentPorts *ports; /* that it is told */
+    Arena *arena;
+} Inputs;
+
+/* Does a text speak of a port, by its variable? One that puts the names together means all. */
+static bool names_port(const char *text, size_t n, const char *variable) {
+    static const char head[] = "_PORT_";
+    const char *const end = text + n;
+    while ((text = memmem(text, (size_t)(end - text), head, strlen(head)))) {
+        size_t name = 0;
+        text += strlen(head);
+        while (text + name < end && (isalnum((unsigned char)text[name]) || text[name] == '_'))
+            name++;
+        if (name == 0 || (name == strlen(variable) && memcmp(text, variable, name) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Of the ports only those that it uses: a service more, which has one, is no reason to seed a
+ * database again that somebody works with. */
+static void digest_ports(const Inputs *inputs, const char *text, size_t n) {
+    for (size_t i = 0; i < inputs->ports->n; i++) {
+        const EnvironmentPort *port = &inputs->ports->at[i];
+        const char *variable = environment_variable(port->name, inputs->arena);
+        if (!names_port(text, n, variable))
+            continue;
+        digest_add_text(inputs->digest, variable);
+        digest_add(inputs->digest, &port->port, sizeof(port->port));
+    }
+}
+
 /* A word of the script that is a file: its bytes count, too. */
-static void digest_file(const char *root, const char *word, Digest *digest) {
-    AUTO_FREE char *path = path_join(root, word), *text = NULL;
+static void digest_file(const Inputs *inputs, const char *word) {
+    AUTO_FREE char *path = path_join(inputs->root, word), *text = NULL;
     size_t size;
     struct stat st;
     Err err;
-    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !path_below(path, root))
+    if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || !path_below(path, inputs->root))
         return;
-    digest_add_text(digest, word);
+    digest_add_text(inputs->digest, word);
     if (file_read(path, HOOK_FILE_MAX, &text, &size, &err) < 0) {
-        digest_add(digest, &st.st_size, sizeof(st.st_size));
-        digest_add(digest, &st.st_mtim, sizeof(st.st_mtim));
+        digest_add(inputs->digest, &st.st_size, sizeof(st.st_size));
+        digest_add(inputs->digest, &st.st_mtim, sizeof(st.st_mtim));
     } else {
-        digest_add(digest, text, size);
+        digest_add(inputs->digest, text, size);
+        digest_ports(inputs, text, size);
     }
 }
 
 /* What it writes into (`> log`) is no input of it. */
-static void digest_files(const char *root, const char *script, Digest *digest) {
+static void digest_files(const Inputs *inputs, const char *script) {
     static const char blanks[] = " \t\r\n\"'`;&|()<>$={}";
     for (const char *p = script; *p;) {
         size_t between = strspn(p, blanks);
@@ -143,22 +179,30 @@ static void digest_files(const char *root, const char *script, Digest *digest) {
         if (n > 0 && n < sizeof(word) && !written) {
             memcpy(word, p, n);
             word[n] = '\0';
-            digest_file(root, word, digest);
+            digest_file(inputs, word);
         }
         p += n;
     }
 }
 
 int hook_look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
+    static const EnvironmentPorts none;
     const LifecycleStep *step = operation_step(operation);
-    Digest *digest = digest_new();
-    digest_add_text(digest, step->hook->command);
-    digest_add_text(digest, operation->entry.mode);
+    const EnvironmentEntry *entry = &operation->entry;
+    const char *script = step->hook->command;
+    const Inputs inputs = {.digest = digest_new(),
+                           .root = directory_of(operation, step),
+                           .ports = told_to(step, entry->compute).ports ? &entry->ports : &none,
+                           .arena = arena};
+    digest_add_text(inputs.digest, script);
+    digest_add_text(inputs.digest, entry->mode);
     for (size_t i = 0; step->outputs && i < step->outputs->n; i++)
-        digest_add_text(digest, step->outputs->at[i]);
-    if (step->phase != LIFECYCLE_DESTROY) /* what is undone is not undone again */
-        digest_files(directory_of(operation, step), step->hook->command, digest);
-    ret->own = digest_end(digest, arena);
+        digest_add_text(inputs.digest, step->outputs->at[i]);
+    if (step->phase != LIFECYCLE_DESTROY) { /* what is undone is not undone again */
+        digest_ports(&inputs, script, strlen(script));
+        digest_files(&inputs, script);
+    }
+    ret->own = digest_end(inputs.digest, arena);
     return 0;
 }
 
