@@ -199,8 +199,8 @@ static bool is_unrecorded(const Value *object) {
     return str_same(value_get_str(operation, "state"), "waiting");
 }
 
-/* Its steps and infrastructure. Where the config is not valid just now there is none of it; the rest
- * is shown all the same. */
+/* Its steps and infrastructure. Where the config is not valid just now there is none of it; the
+ * rest is shown all the same. */
 static int look_live(Cli *cli, const EnvTarget *env, const Value **ret, Err *err) {
     *ret = NULL;
     int r = env_look(cli, env, "steps?infrastructure=true", ret, err);

@@ -96,6 +96,15 @@ def test_what_cannot_be_attached_is_said(thole, repository):
     assert environments.items(thole) == []
 
 
+def test_a_path_in_the_project_that_its_status_shows_is_named(thole, repository):
+    thole.file("deep/x", "")
+    said = thole.run("env", "create", "a", "--path", "deep/../inside/a").err
+    assert "create_compute: git does not ignore inside/a/, which the status of the project shows as untracked; for .gitignore: /inside/a/\n" in said, said
+    repository.ignore("inside/")
+    for words in (("b", "--path", "inside/b"), ("c", "--path", thole.base / "c"), ("a",)):
+        assert "does not ignore inside" not in thole.run("env", "create", *words, code=None).err, words
+
+
 def test_one_tree_has_one_environment_and_one_environment_one_tree(thole, repository):
     for name in ("a", "b"):
         repository.git("worktree", "add", "-q", "-b", name, thole.base / name)
@@ -191,6 +200,18 @@ def test_ignored_files_that_are_named_come_along(thole, ignoring):
     assert set(copies(thole, "a")["outputs"]["files"]) == {".env", "web/.env.test", "cache/keep.txt", "node_modules", "a.log"}
     thole.run("env", "delete", "a")
     assert not tree.exists() and (thole.project / "node_modules/x/index.js").exists()
+
+
+def test_a_line_that_brings_nothing_is_said_once_with_the_reason(thole, ignoring):
+    ignoring.commit({".worktreeinclude": "# ours\n.env*\n.envv\nlink:scratch.txt\n/web/index.html\n!.env.production\n", "web/index.html": ""}, "mistyped")
+    ignoring.write({"scratch.txt": ""})
+    said = thole.run("env", "create", "a").err
+    assert "copy_files: .worktreeinclude:3: `.envv` brings nothing; .worktreeinclude:4: `link:scratch.txt` brings nothing: git does not ignore scratch.txt; " \
+           ".worktreeinclude:5: `/web/index.html` brings nothing: git tracks web/index.html\n" in said, said
+    assert "brings nothing" not in thole.run("env", "create", "a", code=None).err
+    ignoring.commit({".worktreeinclude": "".join(f"{i}\n" for i in range(6))}, "many")
+    said = thole.run("env", "create", "b").err
+    assert "`2` brings nothing; …\n" in said and "`3`" not in said, said
 
 
 def test_what_people_changed_is_not_overwritten_and_not_lost(thole, ignoring):

@@ -136,6 +136,10 @@ MUST int compute_local_exposed(const ComputeAsk *ask, Arena *arena, StrList *ret
 /* ... that git has. */
 MUST int compute_local_tracked(const ComputeAsk *ask, Arena *arena, StrList *ret, Err *err);
 
+/* A path in the project's own tree that its status would show, relative to the top: "inside/".
+ * NULL: it lies elsewhere, or git ignores it there. */
+const char *compute_local_shown(const ComputeAsk *ask, Arena *arena);
+
 /* The branch that a given worktree is on (`env attach`). ERR_INVALID: it is none of the project's
  * repository, or has a detached HEAD. */
 MUST int compute_local_attach(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_tree.h"
 
@@ -161,6 +162,21 @@ int compute_local_tracked(const ComputeAsk *ask, Arena *arena, StrList *ret, Err
     static const char *const words[] = {"--cached", NULL};
     return compute_git_files(&(GitAsk){ask->path, ask->env, words, NULL}, ask->own, arena, ret,
                              err);
+}
+
+const char *compute_local_shown(const ComputeAsk *ask, Arena *arena) {
+    AUTO_FREE char *place = path_resolve(ask->path);
+    GitTree project;
+    ToolDone done;
+    Err ignored; /* who makes it says so */
+    int code = 0;
+    if (git_tree_of(ask->project, arena, &project, NULL) < 0 || !path_below(place, project.top) ||
+        strcmp(place, project.top) == 0 || path_below(place, project.common))
+        return NULL;
+    const char *shown = arena_printf(arena, "%s/", place + strlen(project.top) + 1);
+    const char *words[] = {"check-ignore", "-q", "--", shown, NULL};
+    const GitAsk git = {project.top, ask->env, words, &code};
+    return compute_git(&git, arena, &done, &ignored) == 0 && code == 1 ? shown : NULL;
 }
 
 int compute_local_attach(const ComputeAsk *ask, Arena *arena, ComputeLook *ret, Err *err) {

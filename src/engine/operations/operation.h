@@ -60,6 +60,7 @@ typedef struct StepDoing {
     bool running;      /* its command */
     bool late;         /* ... for longer than it may */
     const Err *broken; /* what it has printed is read although it has failed, with this */
+    const char *note;  /* for Operation.note, if it ends well and nothing else is to be said */
     StrMap outputs;    /* what it has printed */
     EnvironmentPorts drawn;
     const Value *produced; /* what its record keeps */

@@ -196,10 +196,10 @@ static void on_commanded(void *arg, const void *result, const Err *err) {
     const StepCommand *command = result;
     Step run;
     operation->call = NULL;
+    if (!err && command->note)
+        operation->doing.note = arena_strdup(&operation->arena, command->note);
     if (err || !command->run.argv.n || operation->canceled) { /* or nothing is to be done */
         Err why = {.kind = ERR_CANCELLED, .msg = "canceled"};
-        if (!err && command->note)
-            operation->note = arena_strdup(&operation->arena, command->note);
         operation_step_ended(operation, err ? err : operation->canceled ? &why : NULL);
         return;
     }

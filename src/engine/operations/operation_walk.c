@@ -385,6 +385,8 @@ void operation_step_ended(Operation *operation, const Err *err) {
     Err why;
     if (!err && doer->take && doer->take(operation, &why) < 0)
         err = &why;
+    if (!err && !operation->note)
+        operation->note = operation->doing.note;
     if (operation->doing.lost)
         note_again(operation);
     note_end(operation, err);

@@ -8,7 +8,7 @@
 typedef struct StepCommand {
     ComputeCommand run;
     StrList secrets;  /* masked in its log */
-    const char *note; /* Operation.note, where there is nothing to run */
+    const char *note; /* Operation.note, once it has run, or where nothing is to be run */
 } StepCommand;
 
 /* What an act has brought; strings live as long as its arena, which the operation takes. */

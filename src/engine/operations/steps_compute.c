@@ -88,7 +88,15 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
 
 static int command(const Operation *operation, Arena *arena, StepCommand *ret, Err *err) {
     ComputeAsk ask = operation_compute_ask(operation, arena);
-    return compute_create(&compute_local, &ask, arena, &ret->run, err);
+    if (compute_create(&compute_local, &ask, arena, &ret->run, err) < 0)
+        return -1;
+    const char *shown = ret->run.argv.n ? compute_local_shown(&ask, arena) : NULL;
+    if (shown)
+        ret->note = arena_printf(arena,
+                                 "git does not ignore %s, which the status of the project shows as "
+                                 "untracked; for .gitignore: /%s",
+                                 shown, shown);
+    return 0;
 }
 
 static int take(Operation *operation, Err *err) {

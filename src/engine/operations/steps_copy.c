@@ -22,7 +22,10 @@
 
 #define COPY_STEP "copy_files"
 
-enum { NOTED_MOST = 1000 }; /* names that a record keeps */
+enum {
+    NOTED_MOST = 1000, /* names that a record keeps */
+    UNUSED_MOST = 3    /* lines that are named */
+};
 
 /* ---- what there is to do ---- */
 
@@ -133,7 +136,8 @@ typedef struct Copying {
     const char *below; /* the directory in them that paths are relative to: "" or "apps/shop" */
     WorktreeInclude *include;
     Arena *arena;
-    Value *files; /* that were asked for, or match: not what is in them */
+    Value *files;     /* that were asked for, or match: not what is in them */
+    const char *note; /* what has brought nothing; NULL */
 } Copying;
 
 static int bring(Copying *c, const char *path, bool link, Err *err) {
@@ -191,6 +195,44 @@ static int bring_ignored(Copying *c, Err *err) {
     return 0;
 }
 
+/* The first of what git lists that the line matches; NULL: nothing, or git cannot say. */
+static const char *first_of(const Copying *c, const IncludeLine *line, const char *option) {
+    const char *words[] = {"ls-files", "-z", option, "--exclude-standard", NULL};
+    AUTO_FREE char *dir = path_join(c->copy.from, c->below);
+    const GitAsk ask = {dir, &c->operation->ask.client->env, words, NULL};
+    ToolDone done;
+    Err ignored;
+    if (compute_git(&ask, c->arena, &done, &ignored) < 0)
+        return NULL;
+    for (const char *at = done.out, *end = at + done.out_n; at < end; at += strlen(at) + 1)
+        if (worktree_include_line_matches(line, at))
+            return at;
+    return NULL;
+}
+
+/* It may be mistyped, or name what comes by git, or nobody has kept from git. */
+static void note_unused(Copying *c) {
+    const char *place =
+        arena_printf(c->arena, "%s%s%s", c->below, *c->below ? "/" : "", WORKTREE_INCLUDE);
+    IncludeLine line;
+    size_t n = 0;
+    for (size_t at = 0; worktree_include_unused(c->include, &at, &line) && n <= UNUSED_MOST; n++) {
+        const char *tracked = first_of(c, &line, "--cached");
+        const char *plain = tracked ? NULL : first_of(c, &line, "--others");
+        const char *one = n == UNUSED_MOST
+                              ? "…"
+                              : arena_printf(c->arena, "%s:%zu: `%s` brings nothing%s%s", place,
+                                             line.number, line.text,
+                                             tracked ? ": git tracks "
+                                             : plain ? ": git does not ignore "
+                                                     : "",
+                                             tracked ? tracked
+                                             : plain ? plain
+                                                     : "");
+        c->note = c->note ? arena_printf(c->arena, "%s; %s", c->note, one) : one;
+    }
+}
+
 static int bring_included(Copying *c, const GitTree *source, const char *below, Err *err) {
     const char *text;
     c->below = below;
@@ -200,6 +242,8 @@ static int bring_included(Copying *c, const GitTree *source, const char *below, 
         return 0;
     c->include = worktree_include_parse(text, strlen(text));
     int r = bring_ignored(c, err);
+    if (r == 0)
+        note_unused(c);
     c->include = worktree_include_free(c->include);
     return r;
 }
@@ -241,6 +285,7 @@ static int act(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     if (operation->copied_ns)
         value_set(arena, kept, "firstNs", value_new_int(arena, operation->copied_ns));
     ret->produced = kept;
+    ret->note = c.note;
     return r;
 }
 

@@ -89,3 +89,30 @@ TEST(what_is_asked_for_by_name_is_a_path_below_the_root)
         if (worktree_include_named(bad[i], &link))
             test_fail(__FILE__, __LINE__, "%s goes along", bad[i]);
 }
+
+TEST(lines_that_bring_nothing_are_known)
+{
+    static const char text[] =
+        "\xef\xbb\xbf.env*\n# .none\n\n!.env.production\n.envv \r\nlink:cache\n*.log";
+    static const struct {
+        size_t number;
+        const char *text;
+    } unused[] = {{5, ".envv"}, {6, "link:cache"}, {7, "*.log"}};
+    WorktreeInclude *include = worktree_include_parse(text, strlen(text));
+    IncludeLine line;
+    size_t at = 0;
+    CHECK(!worktree_include_matches(include, ".env.production"));
+    for (size_t i = 0; i < COUNT(unused); i++) {
+        ASSERT(worktree_include_unused(include, &at, &line));
+        CHECK_EQ(line.number, unused[i].number);
+        CHECK_STR(line.text, unused[i].text);
+    }
+    CHECK(worktree_include_line_matches(&line, "web/a.log"));
+    CHECK(!worktree_include_line_matches(&line, ".env"));
+    CHECK(!worktree_include_unused(include, &at, &line));
+    CHECK(worktree_include_matches(include, "cache/"));
+    at = 0;
+    CHECK(worktree_include_unused(include, &at, &line) && line.number == 5);
+    CHECK(worktree_include_unused(include, &at, &line) && line.number == 7);
+    worktree_include_free(include);
+}
