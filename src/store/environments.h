@@ -93,7 +93,7 @@ MUST int store_project(Store *store, const ProjectRead *read, Arena *arena, Envi
                        Err *err);
 
 /* Whole entries with all that is theirs, none of which is there yet, in one transaction: all of
- * them or none. ERR_CONFLICT names the first that is there. */
+ * them or none. ERR_CONFLICT names the first that is there, or stands in it twice. */
 typedef struct EnvironmentAdd {
     const char *project;
     const EnvironmentEntry *at;

@@ -169,14 +169,20 @@ static void set_unknown(MemStore *m, const EnvironmentAdd *add) {
     project->unknown = project_unknown(project->unknown, add->unknown, &project->arena);
 }
 
+/* It is there, or comes before `i` already. */
+static bool is_twice(MemStore *m, const EnvironmentAdd *add, size_t i) {
+    const MemEnvironment *e = find(m, (EnvironmentKey){add->project, add->at[i].name});
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(add->at[k].name, add->at[i].name) == 0)
+            return true;
+    return e && e->there;
+}
+
 int mem_environments_add(Store *store, const EnvironmentAdd *add, Err *err) {
     MemStore *m = mem_store(store);
-    for (size_t i = 0; i < add->n; i++) {
-        EnvironmentKey key = {add->project, add->at[i].name};
-        const MemEnvironment *e = find(m, key);
-        if (e && e->there)
-            return environment_is_there(key, err);
-    }
+    for (size_t i = 0; i < add->n; i++)
+        if (is_twice(m, add, i))
+            return environment_is_there((EnvironmentKey){add->project, add->at[i].name}, err);
     for (size_t i = 0; i < add->n; i++) {
         const EnvironmentWrite write = environment_write_whole(add->project, &add->at[i]);
         int64_t version;

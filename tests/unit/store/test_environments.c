@@ -356,6 +356,15 @@ EACH_STORE(whole_ones_are_added_all_or_none, 30) {
     CHECK(found.version > 0);
 }
 
+EACH_STORE(of_a_name_given_twice_nothing_is_added, 30) {
+    EnvironmentEntry entries[] = {entry_of("a"), entry_of("b"), entry_of("a")};
+    const EnvironmentAdd add = {.project = "/shop/thole.yaml", .at = entries, .n = 3};
+    CHECK_EQ(store_environments_add(store, &add, &err), -1);
+    CHECK_EQ(err.kind, ERR_CONFLICT);
+    CHECK_HAS(err.msg, "environment 'a' is there already");
+    CHECK_EQ(listed(store, 0).n, 0);
+}
+
 EACH_STORE(a_project_is_read_whole, 30) {
     EnvironmentEntry entries[] = {full_entry("b"), entry_of("a")}, other = entry_of("x");
     Checkpoint step = step_of("create", CHECKPOINT_COMPLETED);
