@@ -73,9 +73,9 @@ static int check(Cli *cli, Err *err) {
     return 0;
 }
 
-/* For people: the end of a line is a whole one, whatever the terminal is like. */
+/* On a terminal the end of a line is a whole one, whatever the terminal is like. */
 static void say_waiting(const char *what) {
-    fprintf(stderr, "thole: %s\r\n", what);
+    fprintf(stderr, "thole: %s%s\n", what, isatty(STDERR_FILENO) ? "\r" : "");
 }
 
 static int run_with(Cli *cli, OptionWords *words, void *options, Err *err) {
@@ -101,6 +101,7 @@ static int run_with(Cli *cli, OptionWords *words, void *options, Err *err) {
         return -1;
     cli->client.may_repeat = !command->once;
     cli->client.say = isatty(STDERR_FILENO) ? say_waiting : NULL;
+    cli->client.warn = say_waiting;
     return command->run(cli, options, err);
 }
 

@@ -53,6 +53,7 @@ static void attempt_init(Attempt *attempt, const Client *client, const char *met
                    .body_size = body ? strlen(body) : 0,
                    .timeout_ms = client->timeout_ms ? client->timeout_ms : CLIENT_TIMEOUT_MS,
                    .connected = &attempt->connected,
+                   .warn = client->warn,
                    .interrupt = client->interrupt};
 }
 

@@ -17,6 +17,8 @@ typedef struct Client {
     int interrupt; /* HttpCall.interrupt; also ends the waiting for a server */
     void (*say)(
         const char *what); /* hears, after a second, what is waited for; NULL: nobody does */
+    void (*warn)(const char *what); /* hears, once a request, of a server that has it and has said
+                                     * nothing for HTTP_SILENT_MS; likewise */
 } Client;
 
 enum { CLIENT_TIMEOUT_MS = 60 * 1000, CLIENT_PATIENCE_MS = 15 * 1000, CLIENT_SAY_MS = 1000 };

@@ -55,6 +55,7 @@ static int open_socket(const HttpCall *call, Err *err) {
 typedef struct Exchange {
     int fd, interrupt; /* -1: none, or it was seen */
     int64_t deadline_ms;
+    bool warned;
 } Exchange;
 
 static Exchange exchange_of(const HttpCall *call, int fd) {
@@ -79,6 +80,17 @@ static void hurry(Exchange *x) {
         x->deadline_ms = soon_ms;
 }
 
+/* Who waits should know for whom: it may be stopped, or be busy for long. */
+static void warn_silent(Exchange *x, const HttpCall *call) {
+    struct ucred server = {0};
+    char text[100];
+    x->warned = true;
+    (void)getsockopt(x->fd, SOL_SOCKET, SO_PEERCRED, &server, &(socklen_t){sizeof(server)});
+    snprintf(text, sizeof(text), "the server (process %d) has not answered for %ds",
+             (int)server.pid, HTTP_SILENT_MS / 1000);
+    call->warn(text);
+}
+
 /* 0: ready; -1: the deadline has passed. */
 static int wait_for(Exchange *x, short events, const HttpCall *call, Err *err) {
     for (;;) {
@@ -87,9 +99,12 @@ static int wait_for(Exchange *x, short events, const HttpCall *call, Err *err) {
                              {.fd = x->interrupt, .events = POLLIN}};
         if (left <= 0)
             return late(x, call, err);
-        int n = poll(p, COUNT(p), left > INT32_MAX ? INT32_MAX : (int)left);
+        bool warn = call->warn && !x->warned && left > HTTP_SILENT_MS;
+        int n = poll(p, COUNT(p), warn ? HTTP_SILENT_MS : left > INT32_MAX ? INT32_MAX : (int)left);
         if (n < 0 && errno != EINTR)
             return err_sys(err, errno, "wait for the server");
+        if (n == 0 && warn)
+            warn_silent(x, call);
         if (n > 0 && p[0].revents)
             return 0;
         if (n > 0)

@@ -5,6 +5,8 @@
 
 #include "client/http_parser.h"
 
+enum { HTTP_SILENT_MS = 5 * 1000 };
+
 typedef struct HttpCall {
     const char *socket;    /* path */
     const char *state_dir; /* that is meant, or NULL */
@@ -13,8 +15,9 @@ typedef struct HttpCall {
     const char *accept; /* NULL: application/json */
     const char *body;   /* JSON, or NULL */
     size_t body_size;
-    int timeout_ms;  /* for the whole of it; streams: until the head has come */
-    bool *connected; /* set to whether somebody took the call; may be NULL */
+    int timeout_ms;                 /* for the whole of it; streams: until the head has come */
+    bool *connected;                /* set to whether somebody took the call; may be NULL */
+    void (*warn)(const char *what); /* as Client.warn */
     int interrupt; /* 0, or readable when somebody wants it over: then the answer has 2 s to come */
 } HttpCall;
 

@@ -118,6 +118,16 @@ def test_an_interrupt_does_not_wait_for_a_server_that_hangs(halted):
     up.wait_for("interrupted before the server answered; should the session have begun all the same, `thole down` stops it")
 
 
+def test_a_server_that_does_not_answer_is_named_and_waited_for(halted):
+    thole, go_on = halted
+    plain, drawn = thole.popen("env", "list"), thole.popen("env", "list", tty=True)
+    said = [plain.wait_for(r"^thole: the server \(process (\d+)\) has not answered for 5s\n", stream=2),
+            drawn.wait_for(r"^thole: the server \(process (\d+)\) has not answered for 5s\r+\n")]
+    go_on()
+    assert plain.wait() == 0 and drawn.wait() == 0
+    assert {int(match[1]) for match in said} == {thole.server_pid()}
+
+
 def test_a_terminal_that_closes_before_the_answer_leaves_the_session(halted):
     thole, go_on = halted
     up = thole.popen("up", tty=True)
