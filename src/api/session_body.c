@@ -188,22 +188,6 @@ static void read_client(Reader *r, const Value *start, const char *path) {
     r->body->client.process.nice = (int32_t)number_in(r, client, &(Range){"nice", -20, 19, 0});
 }
 
-/* A client that says nothing of itself gets what the server has. */
-static void use_own_env(Reader *r) {
-    StrMap *env = &r->body->client.env;
-    size_t n = 0;
-    while (environ[n])
-        n++;
-    env->at = arena_alloc(r->arena, (n + 1) * sizeof(*env->at));
-    for (size_t i = 0; i < n; i++) {
-        const char *equals = strchr(environ[i], '=');
-        if (equals && equals > environ[i])
-            env->at[env->n++] = (StrPair){
-                arena_strndup(r->arena, environ[i], (size_t)(equals - environ[i])), equals + 1};
-    }
-    strmap_sort(env);
-}
-
 /* ---- bodies ---- */
 
 static int64_t duration_member(Reader *r, const Value *ci, const char *key) {
@@ -303,7 +287,7 @@ void session_body_read(const Value *body, Arena *arena, SessionBody *ret) {
     read_spec(&r, body);
     read_start(&r, body);
     if (!ret->has_client)
-        use_own_env(&r);
+        ret->client.env = strmap_of_environment(environ, arena); /* who says nothing of himself */
     ret->ask.client = &ret->client;
 }
 

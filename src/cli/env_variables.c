@@ -10,7 +10,7 @@
 #include "cli/env_view.h"
 #include "cli/exec.h"
 #include "spec/env_text.h"
-#include "spec/git_variables.h"
+#include "spec/inherited.h"
 
 static const Value *ask_variables(Cli *cli, const EnvTarget *env, const char *service, bool reveal,
                                   Err *err) {
@@ -77,6 +77,15 @@ int env_variables(Cli *cli, const EnvOptions *ask, Err *err) {
 
 /* ---- exec ---- */
 
+/* What git, or the environment whose command we are, tells of others than the one asked for. */
+static void drop_others(Arena *arena) {
+    const StrMap own = strmap_of_environment(environ, arena);
+    const StrMap kept = inherited_by_environment(&own, arena);
+    for (size_t i = 0; i < own.n; i++)
+        if (!strmap_get(&kept, own.at[i].name))
+            unsetenv(own.at[i].name);
+}
+
 static void take_variables(const Value *variables) {
     for (size_t i = 0; value_is(variables, VALUE_MAP) && i < variables->map.n; i++) {
         const char *value = value_str(variables->map.at[i].value);
@@ -104,8 +113,7 @@ int env_exec(Cli *cli, const EnvOptions *ask, Err *err) {
                        env.name);
     if (chdir(path) < 0)
         return err_sys(err, errno, "the worktree of %s, %s", env.name, path);
-    for (const char *const *name = git_variables(); *name; name++)
-        unsetenv(*name);
+    drop_others(&cli->arena);
     take_variables(value_get(reply, "variables"));
     setenv("PWD", path, 1);
     return exec_become(cli->names.at + from, cli->names.n - from);

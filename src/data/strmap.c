@@ -65,3 +65,19 @@ const char *strmap_sort(StrMap *map) {
     map->n = kept;
     return twice;
 }
+
+StrMap strmap_of_environment(char *const *lines, Arena *arena) {
+    StrMap map = {0};
+    size_t n = 0;
+    while (lines[n])
+        n++;
+    map.at = arena_alloc(arena, (n + 1) * sizeof(*map.at));
+    for (size_t i = 0; i < n; i++) {
+        size_t name = strcspn(lines[i], "=");
+        if (name && lines[i][name])
+            map.at[map.n++] = (StrPair){arena_strndup(arena, lines[i], name),
+                                        arena_strdup(arena, lines[i] + name + 1)};
+    }
+    strmap_sort(&map);
+    return map;
+}

@@ -20,6 +20,9 @@ const char *strmap_get(const StrMap *map, const char *name); /* NULL: absent */
 StrMap strmap_merge(const StrMap *low, const StrMap *high, Arena *arena);
 /* With strings of its own. */
 StrMap strmap_copy(const StrMap *map, Arena *arena);
+/* Of `NAME=value` each, ended by NULL, as `environ` is; what has no name is left out. With strings
+ * of its own. */
+StrMap strmap_of_environment(char *const *lines, Arena *arena);
 /* Makes a StrMap of pairs in any order; of those of one name the first stays. Returns a name that
  * was there twice; NULL: none was. */
 const char *strmap_sort(StrMap *map);

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-const char *const *git_variables(void) {
+#include "base/str.h"
+
+bool git_variable_is(const char *name) {
     static const char *const names[] = {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
         "GIT_COMMON_DIR",
@@ -19,14 +21,9 @@ const char *const *git_variables(void) {
         "GIT_REPLACE_REF_BASE",
         "GIT_SHALLOW_FILE",
         "GIT_WORK_TREE",
-        NULL,
     };
-    return names;
-}
-
-bool git_variable_is(const char *name) {
-    for (const char *const *at = git_variables(); *at; at++)
-        if (strcmp(*at, name) == 0)
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (strcmp(names[i], name) == 0)
             return true;
     return false;
 }

@@ -7,5 +7,4 @@
 
 #include <stdbool.h>
 
-const char *const *git_variables(void); /* ended by NULL */
 bool git_variable_is(const char *name);

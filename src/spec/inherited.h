@@ -11,7 +11,7 @@
  * proxies, and certificates to trust. Of `env`, in `arena`, its strings shared. PATH is always
  * there: INHERITED_PATH. */
 StrMap inherited_environment(const StrMap *env, Arena *arena);
-/* `env` without git_variables(). In `arena`, its strings shared. */
+/* `env` without git's own (git_variables.h). In `arena`, its strings shared. */
 StrMap inherited_without_git(const StrMap *env, Arena *arena);
 /* By what is done for an environment: likewise, and without what another environment's commands are
  * told (asked from such a one: `thole env exec`), which is there under two names, THOLE_… and

@@ -56,19 +56,8 @@ EnvironmentLease operation_lease(const Engine *engine, EnvironmentKey key, const
 /* Who asks without saying who he is (kubectl, say) is given what the server has. */
 const ClientSetup *operation_server_setup(Arena *arena) {
     ClientSetup *setup = arena_alloc(arena, sizeof(*setup));
-    size_t n = 0;
-    while (environ[n])
-        n++;
     setup->process.umask = 022;
-    setup->env.at = arena_alloc(arena, (n + 1) * sizeof(*setup->env.at));
-    for (size_t i = 0; i < n; i++) {
-        const char *equals = strchr(environ[i], '=');
-        if (equals)
-            setup->env.at[setup->env.n++] =
-                (StrPair){arena_strndup(arena, environ[i], (size_t)(equals - environ[i])),
-                          arena_strdup(arena, equals + 1)};
-    }
-    strmap_sort(&setup->env);
+    setup->env = strmap_of_environment(environ, arena);
     return setup;
 }
 

@@ -48,3 +48,18 @@ TEST(strmap_copy_has_strings_of_its_own)
     CHECK_EQ(strmap_copy(&(StrMap){0}, &arena).n, 0);
     arena_deinit(&arena);
 }
+
+TEST(strmap_of_what_environ_holds)
+{
+    char text[][8] = {"B=2=3", "A=1", "none", "=x", "EMPTY=", "A=later"};
+    char *lines[] = {text[0], text[1], text[2], text[3], text[4], text[5], NULL};
+    Arena arena;
+    arena_init(&arena);
+    StrMap map = strmap_of_environment(lines, &arena);
+    ASSERT(map.n == 3);
+    CHECK_STR(strmap_get(&map, "A"), "1");
+    CHECK_STR(strmap_get(&map, "B"), "2=3");
+    CHECK_STR(strmap_get(&map, "EMPTY"), "");
+    CHECK(strmap_get(&map, "B") != lines[0] + 2);
+    arena_deinit(&arena);
+}
