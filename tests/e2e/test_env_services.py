@@ -250,6 +250,24 @@ def test_a_tree_goes_with_all_that_runs_in_it(thole):
     assert not thole.pins() and not list((thole.state / "sessions").iterdir())
 
 
+def test_sessions_of_another_name_or_file_are_its_services_too(thole):
+    """While one of them is up it runs, and stop ends them all."""
+    project(thole, services={"web": page("PORT")})
+    thole.run("env", "create", "feat-x")
+    where, port = worktree(thole, "feat-x"), ports(thole, "feat-x")["web"]
+    thole.run("down", cwd=where)
+    assert phase(thole, "feat-x") == "stopped"
+    other = thole.file("more.yaml", '{"version": 1, "services": {"more": {"command": "exec sleep 1000"}}}', project=where)
+    thole.run("--file", other.name, "up", "-d", cwd=where)
+    thole.run("--session", "two", "up", "-d", cwd=where)
+    thole.run("--session", "two", "wait", "web", cwd=where)
+    assert ask(port).startswith(f"PORT={port} ") and phase(thole, "feat-x") == "running"
+    thole.run("env", "stop", "feat-x")
+    assert not thole.pins() and phase(thole, "feat-x") == "stopped"
+    thole.run("env", "start", "feat-x")
+    assert ask(port).startswith(f"PORT={port} ") and phase(thole, "feat-x") == "running"
+
+
 @pytest.mark.parametrize("file", ["thole.yaml", "previewctl.yaml"])
 def test_services_that_only_the_branch_has_end_with_the_environment(thole, file):
     """The project's own file knows none: what `thole up` has started in the worktree is stopped and deleted with it all the same."""
@@ -373,6 +391,23 @@ def test_a_service_that_the_branch_does_not_have_is_said_to_be_not_started(thole
     thole.file("thole.preview.yaml", json.dumps(overlay), project=where)
     assert "not started" not in thole.run("env", "create", "p", "--no-cache").err
     assert "extra:serve" in states(thole, where)
+
+
+def test_a_service_that_the_branch_had_first_gets_the_port_of_the_environment(thole):
+    """Until the project's file has it, its port is one of its own choice; then all say the environment's, so it has to be there."""
+    one = page("PORT")
+    project(thole, services={"web": one})
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    renamed = json.dumps({"version": 1, "name": "shop", "services": {"page": one}})
+    thole.file("thole.yaml", renamed, project=where)
+    driver.wait_until(lambda: "page:serve" in states(thole, where))
+    thole.run("wait", "page", cwd=where)
+    thole.file("thole.yaml", renamed)
+    thole.run("env", "create", "feat-x")
+    of = ports(thole, "feat-x")
+    assert set(of) == {"page"}
+    assert ask(of["page"]).startswith(f"PORT={of['page']} ")
 
 
 def test_a_group_has_a_port_in_each_environment_and_needs_no_command(thole):

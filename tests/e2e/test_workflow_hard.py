@@ -30,12 +30,16 @@ def state_of(thole, name):
 
 
 def kill_all(thole):
-    for pid in [*thole.named("thole-rail"), *thole.processes()]:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    wait_until(lambda: not thole.processes(), 10, "everything to be dead")
+    """A rail and a server bring each other back, so once more until nothing is left."""
+    def dead():
+        pids = [*thole.named("thole-rail"), *thole.processes()]
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return not pids
+    wait_until(dead, 10, "everything to be dead")
 
 
 @pytest.mark.root("mounts a small file system")

@@ -256,6 +256,21 @@ char *environments_holder(const Engine *engine) {
     return holder;
 }
 
+bool environment_has(const Environment *environment, const Session *session) {
+    const char *root = entry_path(&environment->entry), *file = session->config->file;
+    return *root && path_below(file, root) &&
+           environment_at(environment->engine, file) == environment;
+}
+
+static SessionStanding standing_of(const Environment *environment) {
+    const Session *own = environment_session(environment), *session;
+    SessionStanding standing = own ? session_standing(own) : SESSION_OVER;
+    LIST_FOREACH (session, &environment->engine->sessions, link)
+        if (environment_has(environment, session) && session_standing(session) == SESSION_UP)
+            return SESSION_UP;
+    return standing;
+}
+
 /* While something is being done to it, that says what comes of it, in the end. */
 EnvironmentStatus environment_phase(const Environment *environment) {
     EnvironmentStatus status = environment->entry.status;
@@ -263,8 +278,7 @@ EnvironmentStatus environment_phase(const Environment *environment) {
     if ((status != ENVIRONMENT_RUNNING && status != ENVIRONMENT_STOPPED) ||
         operation_under_way(environment->operation))
         return status;
-    const Session *session = environment_session(environment);
-    switch (session ? session_standing(session) : SESSION_OVER) {
+    switch (standing_of(environment)) {
     case SESSION_UP: return ENVIRONMENT_RUNNING;
     case SESSION_OVER: return ours ? ENVIRONMENT_STOPPED : status;
     case SESSION_IDLE: break;

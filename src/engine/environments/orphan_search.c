@@ -310,11 +310,16 @@ static void judge(OrphanSearch *search, const EnvironmentOrphan *orphan) {
     list->at[list->n++] = *orphan;
 }
 
+static void sort_judged(OrphanSearch *search) {
+    if (search->judged.n > 0)
+        qsort(search->judged.at, search->judged.n, sizeof(*search->judged.at), by_kind);
+}
+
 void orphan_search_judge(OrphanSearch *search) {
     for (size_t i = 0; i < search->found.n; i++)
         if (!is_owned(search, &search->found.at[i]))
             judge(search, &search->found.at[i]);
-    qsort(search->judged.at, search->judged.n, sizeof(*search->judged.at), by_kind);
+    sort_judged(search);
 }
 
 static bool has_name(const OrphanSearch *search, const char *name) {
@@ -338,7 +343,7 @@ void orphan_search_ports(OrphanSearch *search, const PortBlocksTaken *blocks) {
                                                   first, first + PORT_BLOCK_SIZE - 1),
                               .removable = true});
     }
-    qsort(search->judged.at, search->judged.n, sizeof(*search->judged.at), by_kind);
+    sort_judged(search);
 }
 
 /* ---- removing ---- */

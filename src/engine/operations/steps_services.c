@@ -209,8 +209,10 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
     AUTO_FREE char *file = file_of(operation);
     Digest *digest = digest_new();
     digest_add_text(digest, file);
-    for (size_t i = 0; i < operation->entry.ports.n; i++)
+    for (size_t i = 0; i < operation->entry.ports.n; i++) {
+        digest_add_text(digest, operation->entry.ports.at[i].name);
         digest_add(digest, &operation->entry.ports.at[i].port, sizeof(int64_t));
+    }
     ret->own = digest_end(digest, arena);
     return 0;
 }
@@ -277,9 +279,12 @@ static char *place_of_sessions(const Operation *operation) {
 static Session *next_session(const Operation *operation) {
     AUTO_FREE char *where = place_of_sessions(operation);
     Session *session;
-    LIST_FOREACH (session, &operation->engine->sessions, link)
-        if (path_below(session->config->file, where) && (goes_whole(operation) || !session->name))
+    LIST_FOREACH (session, &operation->engine->sessions, link) {
+        bool there = path_below(session->config->file, where);
+        if (environment_has(operation->environment, session) ||
+            (there && (goes_whole(operation) || !session->name)))
             return session;
+    }
     return NULL;
 }
 

@@ -221,7 +221,7 @@ void session_file_read(Session *session, int64_t started_us, int64_t ended_us) {
 
 /* It shows which session it has, and whether that is up. */
 void session_touch_environment(const Session *session) {
-    Environment *environment = environment_of_file(session->engine, session->config->file);
+    Environment *environment = environment_at(session->engine, session->config->file);
     if (environment)
         object_touch(session->engine->objects, environment_object(environment));
 }
