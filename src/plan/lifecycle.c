@@ -100,9 +100,10 @@ static void add_runner_hook(Builder *b, const char *action, const EnvironmentHoo
 static void add_compute(Builder *b) {
     const ComputeConfig *compute = &b->config->provisioner.compute;
     LifecycleStep step = lifecycle_own_step(STEP_CREATE_COMPUTE);
-    if (b->ask->attached)
+    bool remote = lifecycle_is_remote(b->config, b->ask->compute);
+    if (b->ask->attached || (remote && !hook_given(&compute->create)))
         return;
-    if (hook_given(&compute->create)) {
+    if (remote) {
         step.kind = STEP_HOOK;
         step.verified = false;
         step.action = "create";
@@ -270,7 +271,7 @@ static void add_provisioned(Builder *b, const ProvisionedService *service) {
         .action = "destroy",
         .hook = &service->destroy,
         .place = HOOK_PROJECT,
-        .undoes = hook_given(&service->seed) ? arena_printf(b->arena, "seed_%s", name) : NULL,
+        .undoes = arena_printf(b->arena, "seed_%s", name),
         .starting = arena_printf(b->arena, "Running destroy hook for %s...", name),
         .complete = arena_printf(b->arena, "Destroyed provisioner service %s", name),
     };

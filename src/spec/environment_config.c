@@ -5,7 +5,6 @@
 #include "spec/names.h"
 
 SCHEMA_DECLARE(t_ssh, SshConfig);
-SCHEMA_DECLARE(t_provisioned, ProvisionedService);
 SCHEMA_DECLARE(t_provisioned_services, ProvisionedService);
 SCHEMA_DECLARE(t_infra_service, InfraService);
 SCHEMA_DECLARE(t_infra_services, InfraService);
@@ -78,8 +77,8 @@ static const Field provisioned_fields[] = {
           .doc = "removes it"),
     FIELD_AT(ProvisionedService),
 };
-SCHEMA_STRUCT(t_provisioned, ProvisionedService, "provisioner service", provisioned_fields);
-SCHEMA_MAP(t_provisioned_services, t_provisioned);
+SCHEMA_STRUCT(type_provisioned, ProvisionedService, "provisioner service", provisioned_fields);
+SCHEMA_MAP(t_provisioned_services, type_provisioned);
 
 static const Field provisioner_fields[] = {
     FIELD_SET(ProvisionerConfig),

@@ -92,6 +92,7 @@ typedef struct ProxyRule {
 
 SCHEMA_DECLARE(type_hook, EnvironmentHook);
 SCHEMA_DECLARE(type_compute, ComputeConfig);
+SCHEMA_DECLARE(type_provisioned, ProvisionedService);
 SCHEMA_DECLARE(type_provisioner, ProvisionerConfig);
 SCHEMA_DECLARE(type_infrastructure, InfrastructureConfig);
 SCHEMA_DECLARE(type_runner, RunnerConfig);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """To delete an environment: nothing that matters is lost, nothing that could not be undone is forgotten."""
 
+import json
 import shutil
 import textwrap
 
@@ -269,3 +270,116 @@ def test_a_directory_of_somebody_where_the_tree_of_a_lost_project_was_stays(thol
     assert "so it is left alone" in failed and (tree / "mine.txt").exists()
     thole.run("env", "delete", "feat-x", "--force", "--keep-worktree", **here)
     assert environments.items(thole) == [] and (tree / "mine.txt").exists()
+
+
+def without(text, *lines):
+    """The config without some of its lines."""
+    return "".join(line for line in textwrap.dedent(text).splitlines(True) if not line.strip().startswith(lines))
+
+
+MAIL_ONLY = without(HOOKED, "db:", "outputs: [URL]", "seed: echo URL", "destroy: test -e")
+
+
+MACHINE = """\
+    version: 1
+    name: shop
+    provisioner:
+      compute:
+        create: echo VM_IP=10.0.0.5
+        destroy: echo "gone $THOLE_VM_IP" >> ledger
+        outputs: [VM_IP]
+    services: {web: {path: ., env: {A: b}}}
+    """
+NO_MACHINE = without(MACHINE, "provisioner:", "compute:", "create:", "destroy:", "outputs:")
+
+
+def test_what_the_file_names_no_more_is_undone_as_it_said_last(thole):
+    project(thole, HOOKED)
+    create(thole)
+    (thole.project / "may-go").touch()
+    (thole.project / "thole.yaml").write_text(NO_MACHINE)
+    create(thole)  # which makes the file of today the last one
+    create(thole)
+    thole.replace_server()
+    deleted = thole.run("env", "delete", "feat-x")
+    assert steps(deleted)[2:4] == ["destroy_core_mail", "destroy_core_db"], deleted.err
+    assert (thole.project / "ledger").read_text() == "mail\ngone\n"
+
+
+def test_what_was_renamed_is_undone_under_both_names(thole):
+    project(thole, HOOKED)
+    create(thole)
+    (thole.project / "may-go").touch()
+    (thole.project / "thole.yaml").write_text(textwrap.dedent(HOOKED).replace("db:", "database:").replace("gone", "database gone"))
+    deleted = thole.run("env", "delete", "feat-x")
+    assert "destroy_core_db" in steps(deleted) and "destroy_core_database" in steps(deleted), deleted.err
+    assert sorted((thole.project / "ledger").read_text().splitlines()) == ["database gone", "gone", "mail"]
+
+
+def test_what_was_never_made_for_it_is_not_undone(thole):
+    """The file has named it for a while, but no seed was run."""
+    project(thole, MAIL_ONLY)
+    create(thole)
+    (thole.project / "thole.yaml").write_text(textwrap.dedent(HOOKED))
+    thole.run("env", "stop", "feat-x")
+    (thole.project / "thole.yaml").write_text(MAIL_ONLY)
+    assert "destroy_core_db" not in steps(thole.run("env", "delete", "feat-x"))
+
+
+def test_what_nobody_knows_how_to_undo_is_named(thole):
+    """As of an entry that was imported."""
+    project(thole, HOOKED)
+    create(thole)
+    exported = thole.run("env", "export").out
+    (thole.project / "may-go").touch()
+    thole.run("env", "delete", "feat-x", "--keep-worktree")
+    (thole.project / "thole.yaml").write_text(MAIL_ONLY)
+    (thole.base / "state.json").write_text(exported)
+    thole.run("env", "import", thole.base / "state.json")
+    refused = thole.run("env", "delete", "feat-x", code=3).err
+    assert "thole.yaml no longer says how this is undone: provisioner.services.db; put it back" in refused and "--force" in refused, refused
+    forced = thole.run("env", "delete", "feat-x", "--force").err
+    assert "nobody knows how it is undone: provisioner.services.db" in forced, forced
+    assert environments.items(thole) == []
+
+
+def test_a_machine_is_not_forgotten_with_the_hook_that_made_it(thole):
+    project(thole, MACHINE)
+    thole.run("env", "create", "feat-x")
+    (thole.project / "thole.yaml").write_text(NO_MACHINE)
+    refused = thole.run("env", "create", "feat-x", code=3).err
+    assert "is on another machine, 10.0.0.5" in refused and "provisioner.compute.create" in refused, refused
+    assert "create_compute" not in thole.run("env", "create", "feat-x", "--dry-run", code=None).out
+    thole.run("env", "delete", "feat-x")
+    assert (thole.project / "ledger").read_text() == "gone 10.0.0.5\n"
+
+
+def test_what_is_in_a_worktree_is_not_made_a_machine(thole):
+    project(thole, NO_MACHINE)
+    tree = create(thole)
+    (thole.project / "thole.yaml").write_text(textwrap.dedent(MACHINE))
+    refused = thole.run("env", "create", "feat-x", code=3).err
+    assert "is in a worktree here" in refused and "delete it first" in refused, refused
+    thole.run("env", "refresh", "feat-x")
+    assert environments.item(thole, "feat-x")["spec"]["compute"] == "local"
+    (thole.project / "thole.yaml").write_text(NO_MACHINE)
+    thole.run("env", "delete", "feat-x")
+    assert not tree.exists() and not (thole.project / "ledger").exists()
+
+
+def test_what_people_destroyed_is_made_anew(thole):
+    project(thole, HOOKED.replace("seed: echo URL=x", "seed: echo seeded >> seeds; echo URL=x").replace("{A: b}", '{A: "{{provisioner.db.URL}}"}'))
+    create(thole)
+    (thole.project / "may-go").touch()
+    said = thole.run("env", "hook", "db", "destroy", "feat-x").err
+    assert "`thole env create feat-x` makes db anew" in said, said
+    undone = {step for step, status in recorded(thole).items() if status == "invalidated"}
+    assert {"seed_db", "build_manifest", "generate_env"} <= undone and "seed_mail" not in undone, undone
+    create(thole)
+    assert (thole.project / "seeds").read_text() == "seeded\nseeded\n"
+
+
+def recorded(thole):
+    """{step: status}"""
+    entry = json.loads(thole.run("env", "export").out)["environments"]["feat-x"]
+    return {step: record["status"] for step, record in entry["steps"].items()}

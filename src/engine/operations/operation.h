@@ -90,6 +90,9 @@ struct Operation {
     int64_t begun_us;
     OperationState state;
     const Config *config;
+    struct {
+        const Config *now, *last; /* what the file says, and said before; NULL: nothing */
+    } said;
     const EntryKeeper *keeper;
     const Manifest *manifest; /* run: as it was read, in `arena`; NULL */
     const char *manifest_digest;
@@ -118,7 +121,7 @@ struct Operation {
     } begun;               /* by a server before, and not told to have ended; run 0: nothing */
     int64_t copied_ns;     /* copy_files was done then, at first; 0: never */
     const char *left;      /* of a delete by force: what could not be undone; NULL: nothing */
-    const char *elsewhere; /* likewise: what another server goes on with; NULL: nothing */
+    const char *elsewhere; /* likewise: what another server goes on with, or nobody can undo */
     Watcher watcher;       /* of a step that looks at others */
     bool watching;
     bool removed; /* the store does not know it any more */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The config that an operation goes by: what the file says. Where that cannot be read any more, an
  * operation that undoes, or that a server before has begun, goes by what it said last, which lies
- * beside the events as config.json. */
+ * beside the events as config.json. How that is undone of which it speaks no more is kept there,
+ * too. */
 #include <unistd.h>
 
 #include "base/file.h"
@@ -9,6 +10,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/operations/operation_files.h"
+#include "spec/environment_undoing.h"
 
 #define CONFIG_FILE "config.json"
 
@@ -42,6 +44,34 @@ static void take_name(Operation *operation) {
     operation->config = config;
 }
 
+/* Of what no store knows nothing is ever undone. */
+static void keep_undoing(Operation *operation, const EnvironmentEntry *entry) {
+    if (operation->keeper->leased && operation->said.now && operation->said.last)
+        operation->config = environment_undoing(operation->said.now, operation->said.last, entry,
+                                                &operation->arena);
+}
+
+void operation_keep_undoing(Operation *operation) {
+    keep_undoing(operation, &operation->entry);
+}
+
+int operation_check_undoing(Operation *operation, Err *err) {
+    Arena *arena = &operation->arena;
+    const char *unknown = environment_undoing_unknown(operation->config, &operation->entry, arena);
+    const char *before = operation->elsewhere;
+    if (operation->ask.kind != OPERATION_DELETE || !unknown)
+        return 0;
+    if (!operation->ask.force)
+        return err_set(err, ERR_CONFLICT,
+                       "%s no longer says how this is undone: %s; put it back, or delete with "
+                       "--force, which leaves what was made",
+                       path_base(operation->ask.file), unknown);
+    operation->elsewhere = arena_printf(
+        arena, "%s%swhat was made by this was left, for nobody knows how it is undone: %s",
+        before ? before : "", before ? "; " : "", unknown);
+    return 0;
+}
+
 int operation_read_config(Operation *operation, Report *report, Err *err) {
     OperationAsk *ask = &operation->ask;
     ask->mode = mode_of(operation);
@@ -49,8 +79,11 @@ int operation_read_config(Operation *operation, Report *report, Err *err) {
         &(ConfigAsk){
             .file = ask->file, .client = &ask->client->env, .mode = ask->mode, .environment = true},
         &operation->arena, report);
+    operation->said.now = operation->config;
+    operation->said.last = read_last(operation);
     if (!operation->config && may_be_old(ask))
-        operation->config = read_last(operation);
+        operation->config = operation->said.last;
+    keep_undoing(operation, NULL);
     if (operation->config && operation->manifest)
         take_name(operation);
     if (operation->config)

@@ -4,7 +4,8 @@
  *   operation.json  what was asked, and by whom; written before anything is done, gone when it is
  *                   over. 0600: it has the environment of the client
  *   next.json       likewise: a delete that waits for the end of the other
- *   config.json     what the config file has said last, resolved
+ *   config.json     what the config file has said last, resolved; and how that is undone of which
+ *                   it speaks no more
  *   events.jsonl    what happened to the steps, an event a line; the operations one after the other
  *                   (beyond MAX_EVENTS_BYTES the older half goes)
  *
@@ -36,6 +37,11 @@ void operation_file_remove(const Environment *environment, const char *name);
 /* In the mode that it has: what its file says; of one that may, what it said last. ERR_INVALID,
  * with `report`. */
 MUST int operation_read_config(Operation *operation, Report *report, Err *err);
+/* The entry is known: of what the file names no more only that counts which was made for it. */
+void operation_keep_undoing(Operation *operation);
+/* To delete: is it known how all that was made for it is undone? ERR_CONFLICT names what is not; by
+ * force it is passed over, and named at the end. */
+MUST int operation_check_undoing(Operation *operation, Err *err);
 /* For those that come after it: operation_config.c. */
 MUST int operation_save_config(const Operation *operation, Err *err);
 

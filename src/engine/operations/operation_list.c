@@ -64,10 +64,10 @@ bool operation_invalidate_dependants(Operation *operation, uint32_t step, const 
 
 void operation_invalidate(Operation *operation, const char *name, const char *why) {
     uint32_t i = name ? lifecycle_find(&operation->lifecycle, name) : UINT32_MAX;
-    if (i == UINT32_MAX)
-        return;
-    invalidate(operation, i, why);
-    operation_invalidate_dependants(operation, i, why);
+    if (name)
+        forget_record(operation, name, why);
+    if (i != UINT32_MAX)
+        operation_invalidate_dependants(operation, i, why);
 }
 
 /* What does something each time it is asked for. */
@@ -189,9 +189,32 @@ int operation_list(Operation *operation, Err *err) {
     if (check_remote(operation, err) < 0)
         return -1;
     operation_recall_copies(operation);
+    operation_keep_undoing(operation);
     operation->lifecycle = list_of(operation, operation->entry.compute, &operation->arena);
     operation->told = arena_alloc(&operation->arena, operation->lifecycle.n + 1);
     return check_ask(operation, &operation->lifecycle, err);
+}
+
+/* It stays where it was made: there is what is known of it, and what is to be undone. */
+static int check_moved(const Operation *operation, Err *err) {
+    OperationKind kind = operation->ask.kind;
+    const ComputeAccess *compute = operation->entry.compute;
+    const char *name = operation->entry.name;
+    bool by_hook = hook_given(&operation->config->provisioner.compute.create);
+    bool makes = kind == OPERATION_CREATE || kind == OPERATION_PROVISION;
+    if (!makes || !compute || !compute->managed ||
+        by_hook == lifecycle_is_remote(operation->config, compute))
+        return 0;
+    if (by_hook)
+        return err_set(
+            err, ERR_CONFLICT,
+            "environment '%s' is in a worktree here, and by now provisioner.compute.create "
+            "makes a machine for it: delete it first",
+            name);
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s' is on another machine, %s, and there is no "
+                   "provisioner.compute.create any more: put that back, or delete it first",
+                   name, compute->host ? compute->host : "?");
 }
 
 /* What was undone is made anew: from now on it is to be undone again. Those of
@@ -295,7 +318,8 @@ int operation_prepare(Operation *operation, Err *err) {
     operation_recall(operation);
     if (operation->started)
         return 0;
-    if (check_server(operation, err) < 0)
+    if (check_moved(operation, err) < 0 || check_server(operation, err) < 0 ||
+        operation_check_undoing(operation, err) < 0)
         return -1;
     if (operation->ask.kind == OPERATION_STATUS)
         return say_status(operation, err);

@@ -379,6 +379,23 @@ static void note_reset(Operation *operation, const LifecycleStep *step) {
                                        step->service, operation->entry.name);
 }
 
+/* Before it is made anew nothing needs it. */
+static void note_destroyed(Operation *operation, const LifecycleStep *step) {
+    const char *seed = arena_printf(&operation->arena, "seed_%s", step->service);
+    operation_invalidate(operation, seed, step->name);
+    if (lifecycle_find(&operation->lifecycle, seed) != UINT32_MAX)
+        operation->note = arena_printf(&operation->arena, "`thole env create %s` makes %s anew",
+                                       operation->entry.name, step->service);
+}
+
+/* What people have done with a hook to what a step has made. */
+static void note_hook(Operation *operation, const LifecycleStep *step) {
+    if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") == 0)
+        note_reset(operation, step);
+    if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "destroy") == 0)
+        note_destroyed(operation, step);
+}
+
 void operation_step_ended(Operation *operation, const Err *err) {
     const LifecycleStep *step = operation_step(operation);
     const StepDoer *doer = step_doer(step->kind);
@@ -391,9 +408,8 @@ void operation_step_ended(Operation *operation, const Err *err) {
         note_again(operation);
     note_end(operation, err);
     operation->unwritten.entry = true;
-    if (!err && step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") == 0)
-        note_reset(operation, step);
     if (!err) {
+        note_hook(operation, step);
         operation_write(operation, after_step);
         return;
     }

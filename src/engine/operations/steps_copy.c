@@ -57,7 +57,7 @@ static bool has_include(const Operation *operation) {
 bool operation_copies(const Operation *operation) {
     const ComputeAccess *compute = operation->entry.compute;
     bool made = !operation->ask.worktree && (!compute || compute->managed);
-    if (operation->manifest || hook_given(&operation->config->provisioner.compute.create))
+    if (operation->manifest || lifecycle_is_remote(operation->config, compute))
         return false;
     return operation->ask.copy.n > 0 || (made && has_include(operation));
 }
