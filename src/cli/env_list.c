@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -104,7 +103,6 @@ static void print_table(Cli *cli, const Value *reply) {
     Columns columns = columns_of_table(cli, value_get(reply, "columnDefinitions"));
     const Row *rows = sorted_rows(cli, reply);
     Table *table = table_new(columns.names, columns.n, cli->color);
-    struct winsize window;
     for (size_t i = 0; i < value_count(value_get(reply, "rows")); i++) {
         const char *cells[16];
         for (size_t k = 0; k < columns.n; k++) {
@@ -114,9 +112,8 @@ static void print_table(Cli *cli, const Value *reply) {
         table_row(table, cells,
                   columns.status != SIZE_MAX ? env_color(cells[columns.status]) : NULL);
     }
-    if (cli->terminal && columns.n && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 &&
-        window.ws_col)
-        table_fit(table, columns.n - 1, window.ws_col);
+    if (columns.n)
+        table_fit_terminal(table, &(TableFit){.cut = columns.n - 1, .stay = 2}, cli->terminal);
     table_print(table);
 }
 

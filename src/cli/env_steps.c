@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "base/str.h"
@@ -17,10 +15,9 @@
 
 /* ---- tables, a phase below the other ---- */
 
-static void fit(const Cli *cli, Table *table, size_t column) {
-    struct winsize window;
-    if (cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col)
-        table_fit(table, column, window.ws_col);
+/* Why is the last of the columns. */
+static void fit(const Cli *cli, Table *table, size_t columns) {
+    table_fit_terminal(table, &(TableFit){.cut = columns - 1, .stay = 2}, cli->terminal);
 }
 
 static const char *sign_of(const char *status, bool stale) {
@@ -68,7 +65,7 @@ void env_print_steps(Cli *cli, const Value *steps) {
         put_phase(table, env_text(value_at(steps, i), "phase"), &phase);
         put_step(table, value_at(steps, i));
     }
-    fit(cli, table, COUNT(columns) - 1);
+    fit(cli, table, COUNT(columns));
     table_print(table);
 }
 
@@ -84,7 +81,7 @@ void env_print_plan(Cli *cli, const Value *steps) {
         const char *cells[] = {name, verdict, env_text(step, "why")};
         table_row(table, cells, env_color(verdict));
     }
-    fit(cli, table, COUNT(columns) - 1);
+    fit(cli, table, COUNT(columns));
     table_print(table);
 }
 
@@ -117,7 +114,7 @@ static void print_audit(const Cli *cli, const Value *log) {
     Table *table = table_new(columns, COUNT(columns), cli->color);
     for (size_t i = 0; i < value_count(log); i++)
         put_entry(table, value_at(log, i));
-    fit(cli, table, COUNT(columns) - 1);
+    fit(cli, table, COUNT(columns));
     table_print(table);
 }
 

@@ -89,7 +89,7 @@ static void print_ports(const Cli *cli, const Value *status) {
         const char *cells[] = {port->key, number, env_text(urls, port->key)};
         table_row(table, cells, NULL);
     }
-    table_print(table);
+    table_print(table); /* whole: an address that is cut is none */
 }
 
 void env_print_summary(Cli *cli, const Value *object) {
@@ -186,6 +186,7 @@ static void print_infrastructure(const Cli *cli, const Value *infrastructure) {
             const char *cells[] = {env_text(service, "name"), state, number};
             table_row(table, cells, env_color(state));
         }
+        table_fit_terminal(table, &(TableFit){.cut = 1, .stay = 2}, cli->terminal);
         table_print(table);
     }
     if (*error) {

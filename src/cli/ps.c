@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -141,10 +139,8 @@ static void add_row(Ps *ps, const TargetView *view) {
 
 /* On a terminal, reasons are cut so that a row fits a line; `-o wide` has them whole. */
 static void fit(Ps *ps) {
-    struct winsize window = {0};
-    if (!ps->wide && ps->cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 &&
-        window.ws_col)
-        table_fit(ps->table, WHY, window.ws_col);
+    table_fit_terminal(ps->table, &(TableFit){.cut = WHY, .stay = WHY + 1},
+                       ps->cli->terminal && !ps->wide);
 }
 
 static void print_table(Ps *ps, const Value *items) {

@@ -2,8 +2,6 @@
 #include "cli/workflow_view.h"
 
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/columns.h"
@@ -143,11 +141,9 @@ void workflow_sentence(const Value *workflow, bool color, Buf *out) {
 
 /* ---- tables ---- */
 
-/* On a terminal a row fits a line. */
-static void fit(const Cli *cli, Table *table, size_t column) {
-    struct winsize window = {0};
-    if (cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col)
-        table_fit(table, column, window.ws_col);
+/* Why is the last of the columns. */
+static void fit(const Cli *cli, Table *table, size_t columns) {
+    table_fit_terminal(table, &(TableFit){.cut = columns - 1, .stay = 2}, cli->terminal);
 }
 
 /* Where a step has `depends_on` stages mean nothing. */
@@ -189,7 +185,7 @@ void workflow_print(const Cli *cli, const Value *workflow) {
                                text_of(step, value_get(step, "error") ? "error" : "why")};
         table_row(table, cells, workflow_state_color(cells[1]));
     }
-    fit(cli, table, COUNT(columns) - 1);
+    fit(cli, table, COUNT(columns));
     table_print(table);
 }
 
@@ -203,6 +199,6 @@ void workflow_print_rows(const Cli *cli, const WorkflowRows *rows) {
                                row->age,  row->took,  row->error};
         table_row(table, cells, workflow_state_color(row->state));
     }
-    fit(cli, table, COUNT(columns) - 1);
+    fit(cli, table, COUNT(columns));
     table_print(table);
 }

@@ -126,6 +126,19 @@ def test_a_narrow_terminal_has_a_tree_of_lines_that_fit(shop):
     assert max(map(len, drawn)) <= 39 and any(line.endswith("…") for line in drawn), drawn
 
 
+@pytest.mark.parametrize("words", [("list",), ("steps", "feat-x"), ("steps", "feat-x", "--audit"), ("gc", "--dry-run")])
+def test_a_narrow_terminal_has_tables_of_rows_that_fit(shop, words):
+    create(shop, "feat-x", "--ttl", "1ms")
+    whole = shop.run("env", *words).lines
+    assert max(map(len, whole)) > 50, "what is no terminal has it whole"
+    for width in (20, 40, 50):
+        live = shop.popen("env", *words, tty=(40, width))
+        assert live.wait() == 0, live
+        lines = re.sub(r"\x1b\[[\d;]*m", "", live.out).replace("\r", "").splitlines()
+        assert len(lines) == len(whole) and max(map(len, lines)) <= width, lines
+        assert lines[0].split()[:2] == whole[0].split()[:2] or width == 20, lines
+
+
 def test_no_color_draws_the_same_tree_without_colors(shop):
     live = shop.popen("env", "create", "feat-x", tty=(30, 80), env={"NO_COLOR": "1"})
     assert live.wait() == 0, live

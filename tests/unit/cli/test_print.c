@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/prefix.h"
+#include "base/columns.h"
 #include "cli/table.h"
 #include "harness/test.h"
 
@@ -54,20 +55,60 @@ TEST(a_target_keeps_its_colour)
     free(second);
 }
 
-TEST(columns_are_as_wide_as_their_widest_cell)
-{
-    static const char *const titles[] = {"NAME", "STATE", "WHY"};
-    char path[200], text[400] = "";
+/* Prints and frees it. */
+static const char *table_printed(Table *table) {
+    static char text[1000];
+    char path[200];
     snprintf(path, sizeof(path), "%s/out", test_dir());
     ASSERT(freopen(path, "w", stdout));
-    Table *table = table_new(titles, 3, false);
-    table_row(table, (const char *[]){"größer", "ok", "because"}, NULL);
-    table_row(table, (const char *[]){"x", "waiting", ""}, NULL);
     table_print(table);
     fflush(stdout);
     FILE *from = fopen(path, "r");
     text[fread(text, 1, sizeof(text) - 1, from)] = '\0';
     fclose(from);
-    CHECK_STR(text, "NAME    STATE    WHY\ngrößer  ok       because\nx       waiting\n");
     ASSERT(freopen("/dev/null", "w", stdout));
+    return text;
+}
+
+TEST(columns_are_as_wide_as_their_widest_cell)
+{
+    static const char *const titles[] = {"NAME", "STATE", "WHY"};
+    Table *table = table_new(titles, 3, false);
+    table_row(table, (const char *[]){"größer", "ok", "because"}, NULL);
+    table_row(table, (const char *[]){"x", "waiting", ""}, NULL);
+    CHECK_STR(table_printed(table),
+              "NAME    STATE    WHY\ngrößer  ok       because\nx       waiting\n");
+}
+
+TEST(what_is_of_little_use_gives_way_to_a_narrow_terminal)
+{
+    static const char *const titles[] = {"STEP", "STATUS", "AGE", "MACHINE", "WHY"};
+    static const struct {
+        size_t width;
+        const char *row;
+    } rows[] = {
+        {72, "a_step_of_a_long_name  failed  12s  largo    the reason is a long one\n"},
+        {62, "a_step_of_a_long_name  failed  12s  largo    the reason is a …\n"},
+        {52, "a_step_of…ong_name  failed  12s  largo    the reaso…\n"},
+        {50, "a_step_o…ng_name  failed  12s  largo    the reaso…\n"},
+        {49, "a_step_of_a_long_name  failed  12s  the reason i…\n"},
+        {36, "a_step_o…ng_name  failed  the reaso…\n"},
+        {30, "a_step_o…ng_name  failed  the…\n"},
+        {10, "a_ste…name\n"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Table *table = table_new(titles, COUNT(titles), true);
+        table_row(table,
+                  (const char *[]){"a_step_of_a_long_name", "failed", "12s", "largo",
+                                   "the reason is a long one"},
+                  NULL);
+        table_fit(table, &(TableFit){.cut = 4, .stay = 2}, rows[i].width);
+        const char *text = table_printed(table), *row = strchr(text, '\n') + 1;
+        CHECK_STR(row, rows[i].row);
+        for (const char *end; *text; text = end + 1) {
+            end = strchr(text, '\n');
+            AUTO_FREE char *line = strndup(text, (size_t)(end - text));
+            CHECK(columns_of(line) <= rows[i].width);
+        }
+    }
 }
