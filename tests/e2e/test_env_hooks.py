@@ -51,6 +51,33 @@ def test_what_commands_of_one_environment_are_told_does_not_reach_another(thole)
     assert "OWN=mine" in told and "THOLE_ENV_NAME=inner" in told and "outer" not in told, told
 
 
+def test_a_hook_cannot_do_anything_to_the_environment_that_waits_for_it(thole):
+    """It would look on at itself, without end, or wait for its own end. What only looks works."""
+    own = "thole env %s >/dev/null 2>>said || echo $? >>codes; "
+    words = ["create $THOLE_ENV_NAME", "delete $THOLE_ENV_NAME --force", "stop $THOLE_ENV_NAME", "start $THOLE_ENV_NAME",
+             "refresh $THOLE_ENV_NAME", "hook db init $THOLE_ENV_NAME"]
+    looks = ["show $THOLE_ENV_NAME", "list", "store list $THOLE_ENV_NAME", "env $THOLE_ENV_NAME"]
+    project = Project(thole, printing("".join(own % each for each in words + looks) + "thole env list >&2; echo URL=a"))
+    thole.env["PATH"] = f"{thole.bin}:{thole.env['PATH']}"
+    project.run("create", "e1")
+    assert (thole.project / "codes").read_text().split() == ["3"] * len(words)
+    assert set((thole.project / "said").read_text().splitlines()) == {
+        "thole: environment 'e1' is busy: create, at seed_db, and this is one of its hooks"}
+    assert "e1" in thole.run("env", "logs", "e1", "seed_db").out
+
+
+def test_what_a_hook_has_made_knows_whose_it_is(thole):
+    """Its hooks cannot ask for the outer one either, which waits for them; a hook that is over keeps nobody from anything."""
+    seed = ("test $THOLE_ENV_NAME = outer && timeout 60 thole env create inner >&2 || timeout 60 thole env create outer 2>>said; "
+            "echo URL=$THOLE_OPERATIONS")
+    project = Project(thole, printing(seed))
+    thole.env["PATH"] = f"{thole.bin}:{thole.env['PATH']}"
+    project.run("create", "outer")
+    assert (thole.project / "said").read_text().endswith("environment 'outer' is busy: create, at seed_db, and this is one of its hooks\n")
+    told = project.entry("outer")["provisionerOutputs"]["db"]["URL"]
+    project.run("create", "outer", env={"THOLE_OPERATIONS": told})
+
+
 @pytest.mark.parametrize("text, sentence", [
     ("true", "did not print URL"),
     ("printf 'URL=a\\0b\\n'", "NUL"),

@@ -14,19 +14,19 @@
 #include "engine/operations/operation_files.h"
 #include "spec/environment_name.h"
 
-static int refuse_busy(const Environment *environment, Err *err) {
+static int refuse_busy(const Environment *environment, bool from_hook, Err *err) {
     const Operation *operation = environment->operation;
     const LifecycleStep *step = operation_step(operation);
-    const char *name = environment->entry.name;
+    const char *name = environment->entry.name, *own = ", and this is one of its hooks";
+    AUTO_FREE char *shows = xasprintf("; `thole env show %s` shows it", name);
     if (environment->apart)
-        return err_set(err, ERR_CONFLICT,
-                       "%s of %s is under way; it is waited for, or ended, first",
+        return err_set(err, ERR_CONFLICT, "%s of %s is under way%s",
                        step ? step->name : operation_kind_name(operation->ask.kind),
-                       *name ? name : environment->project);
-    return err_set(err, ERR_CONFLICT,
-                   "environment '%s' is busy: %s%s%s; `thole env show %s` shows it", name,
+                       *name ? name : environment->project,
+                       from_hook ? own : "; it is waited for, or ended, first");
+    return err_set(err, ERR_CONFLICT, "environment '%s' is busy: %s%s%s%s", name,
                    operation_kind_name(operation->ask.kind), step ? ", at " : "",
-                   step ? step->name : "", name);
+                   step ? step->name : "", from_hook ? own : shows);
 }
 
 /* operation.json is what makes it begun: last. To delete is how a disk gets room again: it needs
@@ -108,14 +108,17 @@ static int begin_now(Environment *environment, const OperationAsk *ask, Report *
     return -1;
 }
 
-/* What is under way is joined by who asks for the same; a delete comes after it. */
+/* What is under way is joined by who asks for the same; a delete comes after it. A hook of it can
+ * do neither: it would look on at itself. */
 static int join_or_refuse(Environment *environment, const OperationAsk *ask, Report *report,
                           Err *err) {
+    if (operation_is_asked_from_hook(environment->operation, ask))
+        return refuse_busy(environment, true, err);
     if (operation_is_asked_again(environment->operation, ask))
         return 0;
     if (ask->kind == OPERATION_DELETE && environment->operation->ask.kind != OPERATION_DELETE)
         return begin_later(environment, ask, report, err);
-    return refuse_busy(environment, err);
+    return refuse_busy(environment, false, err);
 }
 
 static Environment *find_apart(Engine *engine, const OperationAsk *ask) {

@@ -147,6 +147,13 @@ bool operation_ask_is_apart(const OperationAsk *ask);
 /* Who asks for what is under way already looks on: a second time, since his terminal was closed, or
  * the server was gone meanwhile. */
 bool operation_is_asked_again(const Operation *operation, const OperationAsk *ask);
+/* What hooks are told, and hand on to what they ask: the operations that wait for them, the
+ * outermost first, with a blank between. In `arena`. */
+#define OPERATIONS_VARIABLE "THOLE_OPERATIONS"
+const char *operation_chain(const Operation *operation, Arena *arena);
+/* A hook of it has asked, or of what a hook of it has asked for: the one cannot wait for the
+ * other. */
+bool operation_is_asked_from_hook(const Operation *operation, const OperationAsk *ask);
 
 /* ---- operation.c ---- */
 /* As it was asked; its config is read. NULL: err, and report. */

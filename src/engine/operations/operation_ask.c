@@ -79,3 +79,34 @@ bool operation_is_asked_again(const Operation *operation, const OperationAsk *as
            str_same(now->status, ask->status) && now->force == ask->force &&
            now->keep_worktree == ask->keep_worktree;
 }
+
+/* ---- who asks ---- */
+
+/* No other that this server has begun is called so. */
+static const char *id_of(const Operation *operation, Arena *arena) {
+    return arena_printf(arena, "%s/%lld", operation->environment->task,
+                        (long long)operation->number);
+}
+
+static const char *outer_of(const OperationAsk *ask) {
+    return ask->client ? strmap_get(&ask->client->env, OPERATIONS_VARIABLE) : NULL;
+}
+
+const char *operation_chain(const Operation *operation, Arena *arena) {
+    const char *outer = outer_of(&operation->ask), *own = id_of(operation, arena);
+    return outer && *outer ? arena_printf(arena, "%s %s", outer, own) : own;
+}
+
+bool operation_is_asked_from_hook(const Operation *operation, const OperationAsk *ask) {
+    const char *outer = outer_of(ask);
+    Arena arena;
+    bool found = false;
+    arena_init(&arena);
+    const char *id = id_of(operation, &arena);
+    for (size_t n; outer && *outer && !found; outer += n + (outer[n] == ' ')) {
+        n = strcspn(outer, " ");
+        found = n == strlen(id) && memcmp(outer, id, n) == 0;
+    }
+    arena_deinit(&arena);
+    return found;
+}

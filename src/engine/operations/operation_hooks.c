@@ -233,6 +233,8 @@ int hook_command(const Operation *operation, Arena *arena, StepCommand *ret, Err
     argv[1] = "-c";
     argv[2] = step->hook->command;
     ret->run.argv = (StrList){argv, 3};
+    StrPair pair = {OPERATIONS_VARIABLE, operation_chain(operation, arena)};
+    own = strmap_merge(&own, &(StrMap){&pair, 1}, arena);
     ret->run.env = strmap_merge(&operation->ask.client->env, &own, arena);
     /* Hidden in what it writes, not in what is taken from its stdout. */
     ret->secrets = environment_mask_forms(&operation->entry, arena);
