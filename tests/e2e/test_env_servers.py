@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import json
+import sqlite3
 
 import pytest
 
@@ -175,3 +176,40 @@ def test_another_server_goes_on_with_what_one_has_left(make_thole):
     projects[1].check_created("e1")
     assert projects[0].counts("start", "e1") == {step: 2 if step == "runner_deploy" else 1 for step in CREATED_HOOKS}
     wait_until(lambda: projects[0].object("e1")["status"]["phase"] == "running", what="the first to know")
+
+
+@pytest.mark.parametrize("begun_here", [True, False])
+def test_what_another_server_has_begun_is_not_taken_for_one_s_own(thole, begun_here):
+    """A run of that number lies here, and has ended well: of the own record it is the end, of another's it is something else."""
+    project = Project(thole)
+    project.run("create", "e1")
+    thole.run("server", "stop")
+    with sqlite3.connect(thole.state / "thole.db") as database:
+        database.execute("UPDATE step SET status = 'started' WHERE name = 'runner_after'")
+        if not begun_here:
+            database.execute("UPDATE step SET server = 'another' WHERE name = 'runner_after'")
+    project.run("create", "e1")
+    project.check_created("e1")
+    assert project.counts("start", "e1")["runner_after"] == (1 if begun_here else 2)
+
+
+def test_the_failure_of_an_operation_is_not_that_of_the_next(thole):
+    """The server is killed in the second one before it comes to the step that had failed in the first."""
+    words = config()
+    words["runner"]["before"] = says("runner_before", 'while ! test -e "$LEDGER.open"; do sleep 0.01; done')
+    words["runner"]["after"] = says("runner_after", 'test -e "$LEDGER.good"')
+    project = Project(thole, words)
+    gate, good = project.dir / "ledger.open", project.dir / "ledger.good"
+    gate.touch()
+    project.run("create", "e1", code=1)
+    project.run("invalidate", "e1", "runner_before")
+    gate.unlink()
+    create = project.popen("create", "e1")
+    wait_until(lambda: project.counts("start", "e1")["runner_before"] == 2, what="the hook to run")
+    thole.kill(thole.server_pid())
+    good.touch()
+    gate.touch()
+    assert create.wait() == 0, create
+    assert project.counts("start", "e1")["runner_after"] == 2
+    assert project.counts("start", "e1")["runner_before"] == 2
+    project.check_created("e1")
