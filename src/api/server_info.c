@@ -9,6 +9,7 @@
 #include "api/session_body.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "engine/environments/environment.h"
 #include "engine/workflows/workflow.h"
 #include "spec/routes.h"
 
@@ -135,6 +136,15 @@ static void write_workflow(Object *object, JsonWriter *out) {
     json_object_end(out);
 }
 
+static void write_left(void *arg, const char *space, const char *name, size_t processes) {
+    JsonWriter *out = arg;
+    json_object_begin(out);
+    json_kv_string(out, "namespace", space);
+    json_kv_string(out, "name", name);
+    json_kv_int(out, "processes", (int64_t)processes);
+    json_object_end(out);
+}
+
 static void write_server(Api *api, JsonWriter *out) {
     char started[TIME_TEXT];
     time_format_micro(api->started_us, started);
@@ -152,6 +162,9 @@ static void write_server(Api *api, JsonWriter *out) {
     for (Object *workflow = NULL;
          (workflow = object_next(api->objects, OBJECT_WORKFLOW, NULL, workflow));)
         write_workflow(workflow, out);
+    json_array_end(out);
+    json_kv_array(out, "environments"); /* whose deploy has left something running */
+    environments_left_running(api->options.engine, write_left, out);
     json_array_end(out);
 }
 

@@ -156,6 +156,17 @@ static void say_stopped(const Value *status, bool all) {
     buf_deinit(&what);
 }
 
+/* Nobody stops it with the server: that is what it is for. */
+static void say_left(const Value *environments) {
+    for (size_t i = 0; i < value_count(environments); i++) {
+        const Value *one = value_at(environments, i);
+        long long n = (long long)value_get_int(one, "processes", 0);
+        cli_say("what runner.deploy of %s (%s) has left goes on: %lld process%s; `thole env stop` "
+                "ends it",
+                value_get_str(one, "name"), value_get_str(one, "namespace"), n, n == 1 ? "" : "es");
+    }
+}
+
 /* All that runs, each is named. */
 static int end_all(Cli *cli, const Value *status, int64_t timeout_ms, Err *err) {
     const Value *workflows = value_get(status, "workflows");
@@ -192,6 +203,8 @@ static int stop(Cli *cli, const ServerOptions *given, Err *err) {
                    : wait_gone(server, given->timeout_ms ? given->timeout_ms : LEAVE_MS, err);
     if (r == EXIT_DONE)
         say_stopped(status, given->all);
+    if (r == EXIT_DONE && given->all)
+        say_left(value_get(status, "environments"));
     return r;
 }
 

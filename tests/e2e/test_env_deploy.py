@@ -185,6 +185,18 @@ def test_a_stop_ends_what_was_run_where_no_store_knows_it(project, thole, words)
     assert len(begun(project)) == 2 and living(project) == begun(project)[1:]
 
 
+def test_it_outlives_the_end_of_all_and_is_named(project, thole):
+    project.run("create", "e1")
+    project.run("create", "e2")
+    project.run("stop", "e2")
+    for _ in range(2):  # also by a server that has done nothing to it
+        said = thole.run("server", "stop", "--all").err
+        assert f"what runner.deploy of e1 ({project.tree('e1').parent.name}) has left goes on: 1 process; `thole env stop` ends it" in said, said
+        assert "of e2" not in said and len(living(project)) == 1, said
+    project.run("stop", "e1")
+    assert "runner.deploy" not in thole.run("server", "stop", "--all").err
+
+
 def test_gc_ends_it_where_the_store_has_forgotten_the_environment(project, thole):
     project.run("create", "e1")
     thole.run("server", "stop")

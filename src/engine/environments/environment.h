@@ -79,6 +79,11 @@ const char *environments_project_of(Engine *engine, const char *file);
 /* With these parts (EnvironmentParts); the result is a StoredEnvironment. */
 Op *environment_read(Environment *environment, unsigned parts, OpFn fn, void *arg);
 
+/* Processes that runner.deploy has left running in an environment of this state directory, or in a
+ * checkout (`env run`). `space` and `name` as its object has them. */
+typedef void (*EnvironmentLeftFn)(void *arg, const char *space, const char *name, size_t processes);
+void environments_left_running(Engine *engine, EnvironmentLeftFn fn, void *arg);
+
 /* ---- for engine.c ---- */
 char *environments_holder(const Engine *engine); /* Engine.holder; returns owned */
 MUST int environments_adopt(Engine *engine, Err *err);

@@ -37,6 +37,10 @@ void fake_environment_remove(Engine *engine) {
     engine->environment = NULL;
 }
 
+void environments_left_running(Engine *engine, EnvironmentLeftFn fn, void *arg) {
+    fn(arg, "shop-d1c00d", "feat-x", 2);
+}
+
 Op *environments_refresh(Engine *engine, OpFn fn, void *arg) {
     Op *op = op_new(engine->loop, fn, arg, NULL, NULL);
     engine->refreshes++;
