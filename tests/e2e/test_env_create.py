@@ -106,6 +106,15 @@ def test_what_is_asked_for_is_done_anew(shop, words, ran):
     assert again(shop, "create", "e1")[0] == []
 
 
+def test_a_step_that_is_done_again_takes_the_records_of_what_needs_it_with_it(shop):
+    shop.run("create", "e1")
+    ran, audit = again(shop, "step", "e1", "seed_cache")
+    gone = {name for name, status in shop.steps("e1").items() if status == "invalidated"}
+    assert ran == ["seed_cache"] and {"build_manifest", "write_manifest", "provisioner_after", "generate_env", "runner_deploy"} <= gone, gone
+    assert not {"provisioner_before", "create_compute", "allocate_ports", "seed_db"} & gone, gone
+    assert {step for what, step, why in audit if what == "invalidated" and "seed_cache is done again" in why} == gone, audit
+
+
 def test_unknown_steps_are_named_and_nothing_is_done(shop):
     shop.run("create", "e1")
     for words in (("create", "e1", "--from", "seed_dbb"), ("step", "e1", "seed_dbb"), ("invalidate", "e1", "seed_dbb")):
