@@ -187,8 +187,6 @@ const LifecycleStep *operation_step(const Operation *operation); /* NULL: none i
  * the worker is through. */
 Op *operation_work(Operation *operation, Blocking *blocking, void *ask, BlockingFn work, OpFn fn);
 Op *operation_later(Operation *operation, OpFn fn); /* in the next turn; no result */
-/* The step that is being done has ended. err NULL: well. */
-void operation_step_ended(Operation *operation, const Err *err);
 /* It ends as this, whatever is still to be written. ERR_CANCELLED: it was canceled. */
 void operation_fail(Operation *operation, const Err *err);
 /* What a server before has started is not known any more; `never`: it never was. */
@@ -219,6 +217,14 @@ bool operation_invalidate_dependants(Operation *operation, uint32_t step, const 
 
 /* ---- operation_walk.c ---- */
 void operation_next(Operation *operation); /* what is to be done now */
+/* Of the step that is being done: the digest of what it is made from. In `operation->arena`. */
+const char *operation_inputs(Operation *operation);
+
+/* ---- operation_step_end.c ---- */
+/* The step that is being done has ended. err NULL: well. */
+void operation_step_ended(Operation *operation, const Err *err);
+/* Likewise, as `record` says: a server before has written that down. */
+void operation_step_failed_before(Operation *operation, const Checkpoint *record);
 
 /* ---- operation_write.c: what is told the store ---- */
 void operation_audit(Operation *operation, const char *step, const char *action,

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of a step: what is written down of it, and what comes next. */
+#include <string.h>
+
+#include "base/str.h"
+#include "base/sys.h"
+#include "engine/operations/operation_files.h"
+#include "engine/operations/steps.h"
+
+/* One that was resumed may have been made from what has changed since: it is decided on again. */
+static void after_step(Operation *operation) {
+    const LifecycleStep *step = operation_step(operation);
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+    sys_point("env-noted");
+    operation_tell(operation, EVENT_STEP_COMPLETED, step->complete, NULL);
+    if (!record || !record->inputs || str_same(record->inputs, operation_inputs(operation)))
+        operation->doing.at++;
+    operation_next(operation);
+}
+
+/* A delete by force goes on: but it does not forget what it could not undo. */
+static bool passes_over(const Operation *operation, const LifecycleStep *step) {
+    return operation->ask.kind == OPERATION_DELETE && operation->ask.force &&
+           !operation->canceled && step->kind != STEP_CHECK_LOSS && step->kind != STEP_REMOVE_STATE;
+}
+
+static void pass_over(Operation *operation, const LifecycleStep *step) {
+    const char *before = operation->left;
+    operation->left = arena_printf(&operation->arena, "%s%s%s (%s)", before ? before : "",
+                                   before ? ", " : "", step->name, operation->error);
+    operation->doing.at++;
+    operation_next(operation);
+}
+
+static void after_failure(Operation *operation) {
+    const LifecycleStep *step = operation_step(operation);
+    if (!operation->told[operation->doing.at])
+        operation_tell(operation, EVENT_STEP_FAILED, NULL, operation->error);
+    if (passes_over(operation, step))
+        pass_over(operation, step);
+    else
+        operation_finish(operation, operation->canceled ? OPERATION_CANCELED : OPERATION_FAILED);
+}
+
+void operation_step_failed_before(Operation *operation, const Checkpoint *record) {
+    operation->doing.run = (uint32_t)record->run;
+    operation->doing.started_us = record->started_ns / 1000;
+    operation->step = record->name;
+    str_copy(operation->error, sizeof(operation->error), record->error ? record->error : "?");
+    after_failure(operation);
+}
+
+static void note_again(Operation *operation) {
+    static const char text[] = "what became of it before is not known, so it has run again";
+    operation->note =
+        operation->note ? arena_printf(&operation->arena, "%s; %s", text, operation->note) : text;
+}
+
+static void note_end(Operation *operation, const Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    int64_t now_us = loop_wall_us(operation->engine->loop);
+    Arena *arena = &operation->arena;
+    const Checkpoint *started = entry_checkpoint(&operation->entry, step->name);
+    Checkpoint record = {.name = step->name,
+                         .status = err ? CHECKPOINT_FAILED : CHECKPOINT_COMPLETED,
+                         .started_ns = operation->doing.started_us * 1000,
+                         .finished_ns = now_us * 1000,
+                         .duration_ms = (now_us - operation->doing.started_us) / 1000,
+                         .machine = operation->machine,
+                         .error = err ? arena_strdup(arena, err->msg) : NULL,
+                         .outputs = err ? NULL : operation->doing.produced,
+                         .inputs = err || !started ? NULL : started->inputs,
+                         .run = operation->doing.run,
+                         .server = operation->engine->owner,
+                         .operation = operation->number};
+    operation_set_checkpoint(operation, &record);
+    operation_audit(operation, step->name, err ? "failed" : "executed", operation->note);
+    AuditEntry *audit = &operation->unwritten.audit.at[operation->unwritten.audit.n - 1];
+    audit->duration_ms = record.duration_ms;
+    audit->error = record.error;
+}
+
+/* What people reset is how the step that has made it left it; what needs that is stale. */
+static void note_reset(Operation *operation, const LifecycleStep *step) {
+    const char *seed = arena_printf(&operation->arena, "seed_%s", step->service);
+    Checkpoint *record = entry_checkpoint(&operation->entry, seed);
+    uint32_t i = lifecycle_find(&operation->lifecycle, seed);
+    if (record) {
+        Checkpoint now = *record;
+        now.outputs = operation->doing.produced;
+        operation_set_checkpoint(operation, &now);
+    }
+    if (i != UINT32_MAX && operation_invalidate_dependants(operation, i, step->name))
+        operation->note = arena_printf(&operation->arena,
+                                       "what was made from %s is stale: `thole env refresh %s` "
+                                       "makes it anew",
+                                       step->service, operation->entry.name);
+}
+
+/* Before it is made anew nothing needs it. */
+static void note_destroyed(Operation *operation, const LifecycleStep *step) {
+    const char *seed = arena_printf(&operation->arena, "seed_%s", step->service);
+    operation_invalidate(operation, seed, step->name);
+    if (lifecycle_find(&operation->lifecycle, seed) != UINT32_MAX)
+        operation->note = arena_printf(&operation->arena, "`thole env create %s` makes %s anew",
+                                       operation->entry.name, step->service);
+}
+
+/* What people have done with a hook to what a step has made. */
+static void note_hook(Operation *operation, const LifecycleStep *step) {
+    if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") == 0)
+        note_reset(operation, step);
+    if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "destroy") == 0)
+        note_destroyed(operation, step);
+}
+
+void operation_step_ended(Operation *operation, const Err *err) {
+    const LifecycleStep *step = operation_step(operation);
+    const StepDoer *doer = step_doer(step->kind);
+    Err why;
+    if (!err && doer->take && doer->take(operation, &why) < 0)
+        err = &why;
+    if (!err && !operation->note)
+        operation->note = operation->doing.note;
+    if (operation->doing.lost)
+        note_again(operation);
+    note_end(operation, err);
+    operation->unwritten.entry = true;
+    if (!err) {
+        note_hook(operation, step);
+        operation_write(operation, after_step);
+        return;
+    }
+    str_copy(operation->error, sizeof(operation->error), err->msg);
+    operation->step = step->name;
+    /* Of a hook alone people hear; the environment is what it was. */
+    if (step->phase != LIFECYCLE_HOOK && step->kind != STEP_CHECK_LOSS) {
+        operation->entry.failed_step = step->name;
+        operation->entry.error = arena_strdup(&operation->arena, err->msg);
+        operation->entry.status = ENVIRONMENT_ERROR;
+    }
+    operation_write(operation, after_failure);
+}
