@@ -12,7 +12,7 @@
 #include "cli/why.h"
 
 int ci_report_begin(CiReport *report, Err *err) {
-    github_init(&report->github);
+    github_init(&report->github, stdout);
     return report->junit ? junit_begin(report->junit, err) : 0;
 }
 

@@ -30,7 +30,7 @@ static ReportForm form_of(Cli *cli, const Github *github) {
 
 void env_report_init(EnvReport *report, Cli *cli, const char *title) {
     *report = (EnvReport){.cli = cli, .title = title};
-    github_init(&report->github);
+    github_init(&report->github, stderr);
     report->form = form_of(cli, &report->github);
     tree_init(&report->tree, title);
     report->keeps_output = report->form == REPORT_TREE && keep_output_begin();
@@ -80,7 +80,7 @@ static const char *note_of(const EnvEvent *event) {
 }
 
 /* "create feat-x: seed_db ✓ 1.2s" */
-static void put_line(const EnvReport *report, const EnvEvent *event, FILE *to) {
+static void put_line(const EnvReport *report, const EnvEvent *event) {
     TreeState state = state_of(event->what);
     const char *note = note_of(event);
     const char *paint =
@@ -90,23 +90,23 @@ static void put_line(const EnvReport *report, const EnvEvent *event, FILE *to) {
     AUTO_FREE char *why = note ? plain_copy(note) : NULL;
     if (event->took_ms >= 0 && event->what != ENV_SKIPPED)
         duration_format_short(event->took_ms, took);
-    fprintf(to, "%s: %s %s%s%s%s%s%s%s\n", report->title, step, paint ? paint : "",
+    fprintf(stderr, "%s: %s %s%s%s%s%s%s%s\n", report->title, step, paint ? paint : "",
             tree_sign(state), paint ? "\033[0m" : "", took[0] ? " " : "", took, why ? " " : "",
             why ? why : "");
-    fflush(to);
+    fflush(stderr);
 }
 
-static void say_waiting(const EnvReport *report, const EnvEvent *event, FILE *to) {
+static void say_waiting(const EnvReport *report, const EnvEvent *event) {
     AUTO_FREE char *why = plain_copy(event->message);
-    fprintf(to, "%s: %s; ^C ends it\n", report->title, why);
-    fflush(to);
+    fprintf(stderr, "%s: %s; ^C ends it\n", report->title, why);
+    fflush(stderr);
 }
 
-static void say_plain(const EnvReport *report, const EnvEvent *event, FILE *to) {
+static void say_plain(const EnvReport *report, const EnvEvent *event) {
     if (event->what == ENV_WAITING && *event->message)
-        say_waiting(report, event, to);
+        say_waiting(report, event);
     else if (*event->step && state_of(event->what) != TREE_RUNNING)
-        put_line(report, event, to);
+        put_line(report, event);
 }
 
 /* What a hook writes is folded away. */
@@ -119,7 +119,7 @@ static void say_github(EnvReport *report, const EnvEvent *event) {
     }
     if (state_of(event->what) != TREE_RUNNING)
         github_unfold(&report->github);
-    say_plain(report, event, stdout);
+    say_plain(report, event);
     if (*event->step && event->what == ENV_FAILED)
         github_error(&report->github, event->step, event->error);
 }
@@ -143,7 +143,7 @@ static void show(EnvReport *report, const EnvEvent *event) {
 void env_report_event(EnvReport *report, const EnvEvent *event, const char *json, size_t size) {
     switch (report->form) {
     case REPORT_TREE: show(report, event); return;
-    case REPORT_PLAIN: say_plain(report, event, stderr); return;
+    case REPORT_PLAIN: say_plain(report, event); return;
     case REPORT_GITHUB: say_github(report, event); return;
     case REPORT_JSON:
         fwrite(json, 1, size, stdout);
@@ -185,8 +185,8 @@ void env_report_line(EnvReport *report, const LogEntry *entry) {
         return;
     case REPORT_PLAIN: prefix_print(&report->prefix, entry, stderr); return;
     case REPORT_GITHUB:
-        fwrite(entry->bytes, 1, entry->size, stdout);
-        putchar('\n');
+        fwrite(entry->bytes, 1, entry->size, stderr);
+        putc('\n', stderr);
         return;
     case REPORT_JSON: put_output(entry); return;
     }

@@ -13,9 +13,9 @@
 
 enum { SUMMARY_BYTES = 1 << 20 }; /* the runner takes no more of a step */
 
-void github_init(Github *github) {
+void github_init(Github *github, FILE *to) {
     const char *actions = getenv("GITHUB_ACTIONS");
-    *github = (Github){.on = actions && strcmp(actions, "true") == 0};
+    *github = (Github){.to = to, .on = actions && strcmp(actions, "true") == 0};
 }
 
 /* ---- folding ---- */
@@ -24,16 +24,16 @@ void github_fold(Github *github, const char *title) {
     if (!github->on || github->folded)
         return;
     random_uuid(github->token);
-    printf("::group::%s\n::stop-commands::%s\n", title, github->token);
-    fflush(stdout);
+    fprintf(github->to, "::group::%s\n::stop-commands::%s\n", title, github->token);
+    fflush(github->to);
     github->folded = true;
 }
 
 void github_unfold(Github *github) {
     if (!github->folded)
         return;
-    printf("::%s::\n::endgroup::\n", github->token);
-    fflush(stdout);
+    fprintf(github->to, "::%s::\n::endgroup::\n", github->token);
+    fflush(github->to);
     github->folded = false;
 }
 
@@ -41,26 +41,26 @@ void github_quote(Github *github) {
     if (!github->on)
         return;
     random_uuid(github->token);
-    printf("::stop-commands::%s\n", github->token);
+    fprintf(github->to, "::stop-commands::%s\n", github->token);
 }
 
 void github_unquote(Github *github) {
     if (!github->on)
         return;
-    printf("::%s::\n", github->token);
-    fflush(stdout);
+    fprintf(github->to, "::%s::\n", github->token);
+    fflush(github->to);
 }
 
 /* ---- annotations ---- */
 
 /* As the runner decodes it; in a property more has a meaning. */
-static void put_escaped(const char *text, bool property) {
+static void put_escaped(const char *text, bool property, FILE *to) {
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
         if (c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ',')))
-            printf("%%%02X", c);
+            fprintf(to, "%%%02X", c);
         else
-            putchar(c);
+            putc(c, to);
     }
 }
 
@@ -73,34 +73,34 @@ static const char *file_name(const char *file) {
     return file;
 }
 
-static void annotate(const Cases *cases, const Case *it, const char *message) {
-    fputs("::error", stdout);
+static void annotate(FILE *to, const Cases *cases, const Case *it, const char *message) {
+    fputs("::error", to);
     if (cases->file[0]) {
-        fputs(" file=", stdout);
-        put_escaped(file_name(cases->file), true);
+        fputs(" file=", to);
+        put_escaped(file_name(cases->file), true, to);
         if (it && it->line)
-            printf(",line=%lld", (long long)it->line);
-        fputs(",title=", stdout);
-        put_escaped(it ? it->target : cases->name, true);
+            fprintf(to, ",line=%lld", (long long)it->line);
+        fputs(",title=", to);
+        put_escaped(it ? it->target : cases->name, true, to);
     }
-    fputs("::", stdout);
+    fputs("::", to);
     if (it) {
-        put_escaped(it->target, false);
-        fputs(": ", stdout);
+        put_escaped(it->target, false, to);
+        fputs(": ", to);
     }
-    put_escaped(message, false);
-    putchar('\n');
+    put_escaped(message, false, to);
+    putc('\n', to);
 }
 
 void github_error(const Github *github, const char *title, const char *message) {
     if (!github->on)
         return;
-    fputs("::error title=", stdout);
-    put_escaped(title, true);
-    fputs("::", stdout);
-    put_escaped(message, false);
-    putchar('\n');
-    fflush(stdout);
+    fputs("::error title=", github->to);
+    put_escaped(title, true, github->to);
+    fputs("::", github->to);
+    put_escaped(message, false, github->to);
+    putc('\n', github->to);
+    fflush(github->to);
 }
 
 /* ---- the summary of the step ---- */
@@ -160,12 +160,12 @@ void github_report(const Github *github, Cli *cli, const Cases *cases, const cha
         return;
     for (size_t i = 0; i < cases->n; i++)
         if (case_is_failure(&cases->at[i], cases)) {
-            annotate(cases, &cases->at[i], case_why(&cases->at[i], &cli->arena));
+            annotate(github->to, cases, &cases->at[i], case_why(&cases->at[i], &cli->arena));
             blamed = true;
         }
     if (problem || (cases->error[0] && !blamed))
-        annotate(cases, NULL, problem ? problem : cases->error);
-    fflush(stdout);
+        annotate(github->to, cases, NULL, problem ? problem : cases->error);
+    fflush(github->to);
     buf_init(&out, SUMMARY_BYTES);
     put_summary(cases, problem, &cli->arena, &out);
     append_summary(&out);
@@ -175,6 +175,6 @@ void github_report(const Github *github, Cli *cli, const Cases *cases, const cha
 void github_report_problem(const Github *github, const char *problem) {
     if (!github->on)
         return;
-    annotate(&(Cases){.file = "", .name = "thole ci"}, NULL, problem);
-    fflush(stdout);
+    annotate(github->to, &(Cases){.file = "", .name = "thole ci"}, NULL, problem);
+    fflush(github->to);
 }

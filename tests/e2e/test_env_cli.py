@@ -203,7 +203,11 @@ def test_within_github_actions_hooks_are_groups_and_failures_annotations(shop):
     shop.config(config(seed="echo '::warning::x' >&2; exit 3"))
     result = create(shop, env={"GITHUB_ACTIONS": "true"}, code=1)
     assert re.search(r"^::group::create feat-x: seed_db\n::stop-commands::(\S+)\n::warning::x\n::\1::\n::endgroup::\n"
-                     r"create feat-x: seed_db ✗ .*3.*\n::error title=seed_db::.*3", result.out, re.M), result
+                     r"create feat-x: seed_db ✗ .*3.*\n::error title=seed_db::.*3", result.err, re.M), result
+    assert result.out == "", result
+    shop.config(config())
+    elsewhere = create(shop, env={"GITHUB_ACTIONS": "false"})
+    assert create(shop, env={"GITHUB_ACTIONS": "true"}).out == elsewhere.out != "", "what is for scripts is the same there"
 
 
 # ---- how it ends
