@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/str.h"
+
 /* --- names --- */
 
 static const char *const statuses[] = {
@@ -144,6 +146,25 @@ void entry_set_outputs(EnvironmentEntry *entry, const char *service, const StrMa
     ProvisionedOutputs *place = room_for(&all, service, arena);
     *place = (ProvisionedOutputs){.service = service, .values = *values};
     entry->outputs = (EnvironmentOutputs){all.at, all.n};
+}
+
+static bool same_values(const StrMap *a, const StrMap *b) {
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++)
+        same = str_same(a->at[i].name, b->at[i].name) && str_same(a->at[i].value, b->at[i].value);
+    return same;
+}
+
+bool entry_gives_same(const EnvironmentEntry *a, const EnvironmentEntry *b) {
+    bool same = a->ports.n == b->ports.n && a->outputs.n == b->outputs.n &&
+                same_values(&a->values, &b->values);
+    for (size_t i = 0; same && i < a->ports.n; i++)
+        same = str_same(a->ports.at[i].name, b->ports.at[i].name) &&
+               a->ports.at[i].port == b->ports.at[i].port;
+    for (size_t i = 0; same && i < a->outputs.n; i++)
+        same = str_same(a->outputs.at[i].service, b->outputs.at[i].service) &&
+               same_values(&a->outputs.at[i].values, &b->outputs.at[i].values);
+    return same;
 }
 
 const char *entry_path(const EnvironmentEntry *entry) {

@@ -179,6 +179,8 @@ const StrMap *entry_outputs(const EnvironmentEntry *entry, const char *service);
 /* Sorted in; in the place of what was there. */
 void entry_set_outputs(EnvironmentEntry *entry, const char *service, const StrMap *values,
                        Arena *arena);
+/* Do both give the same for templates: ports, outputs, key-values? */
+bool entry_gives_same(const EnvironmentEntry *a, const EnvironmentEntry *b);
 /* "": it has none yet. */
 const char *entry_path(const EnvironmentEntry *entry);
 /* Where the project is in it: the directory of its config file, whose repository may begin above

@@ -219,13 +219,12 @@ static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *e
 
 static void look_on_loop(Operation *operation, StepFound *ret) {
     const Session *session = session_of_operation(operation);
-    Found found = {0};
-    if (session && !session->done && !session->deleting && session->all)
-        found = find(operation, session);
-    else
-        found.target = "the session";
-    ret->stands = found.target == NULL;
-    ret->why = ret->stands ? NULL : "not all services run";
+    if (!session || session->done || session->deleting || !session->all ||
+        find(operation, session).target)
+        ret->why = "not all services run";
+    else if (!session->environment || !entry_gives_same(session->environment, &operation->entry))
+        ret->why = "services have not been told what changed in the environment";
+    ret->stands = ret->why == NULL;
 }
 
 /* Services that only the config of the project itself has, as it is on disk: "a, b"; "": none. */
