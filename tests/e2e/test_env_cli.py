@@ -361,6 +361,26 @@ def test_a_name_where_a_step_belongs_is_said(shop):
         assert "the working directory is in no environment" in shop.run("env", verb, "seed_db", code=None).err
 
 
+def test_an_overlay_that_is_gone_makes_no_other_environment_of_one(shop):
+    """The file alone may seed another database. An empty overlay says that nothing differs any more; a delete goes by what it said."""
+    overlay = shop.file("thole.preview.yaml", 'provisioner: {services: {db: {seed: "echo DATABASE_URL=overlay", destroy: "touch overlaid"}}}\n')
+    create(shop, "feat-x", "-m", "preview")
+    text = overlay.read_text()
+    overlay.unlink()
+    for words in (["create"], ["create", "--dry-run"], ["refresh"], ["start"]):
+        result = shop.run("env", words[0], "feat-x", *words[1:], code=2)
+        assert f"environment 'feat-x' was made with {overlay}, which is gone" in result.err, result
+    assert "feat-x  running\n" in shop.run("env", "show", "feat-x").out and shop.ledger() == []
+    overlay.touch()
+    create(shop)
+    assert len(shop.ledger()) == 1
+    overlay.write_text(text)
+    create(shop)
+    overlay.unlink()
+    shop.run("env", "delete", "feat-x")
+    assert (shop.project / "overlaid").exists() and len(shop.ledger()) == 1
+
+
 def test_a_mode_without_an_overlay_is_said(shop):
     (shop.project / "thole.preview.yaml").write_text("{}")
     said = shop.run("env", "create", "feat-x", "-m", "preveiw", "--dry-run").err

@@ -3,6 +3,7 @@
  * operation that undoes, or that a server before has begun, goes by what it said last, which lies
  * beside the events as config.json. How that is undone of which it speaks no more is kept there,
  * too. */
+#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -10,6 +11,7 @@
 #include "base/path.h"
 #include "base/xalloc.h"
 #include "engine/operations/operation_files.h"
+#include "spec/config_modes.h"
 #include "spec/environment_undoing.h"
 
 #define CONFIG_FILE "config.json"
@@ -72,6 +74,20 @@ int operation_check_undoing(Operation *operation, Err *err) {
     return 0;
 }
 
+/* Without the overlay that it was made with it would be another environment. NULL: it is there, or
+ * there never was one. */
+static const char *gone_overlay(const Operation *operation) {
+    const Config *last = operation->said.last;
+    if (!last || !operation->environment->version)
+        return NULL;
+    const char *overlay =
+        config_overlay_path(last->file, operation->ask.mode, (Arena *)&operation->arena);
+    for (size_t i = 0; i < last->files.n && i < last->digests.n; i++)
+        if (strcmp(last->files.at[i], overlay) == 0 && *last->digests.at[i])
+            return access(overlay, F_OK) < 0 ? overlay : NULL;
+    return NULL;
+}
+
 int operation_read_config(Operation *operation, Report *report, Err *err) {
     OperationAsk *ask = &operation->ask;
     ask->mode = mode_of(operation);
@@ -79,8 +95,11 @@ int operation_read_config(Operation *operation, Report *report, Err *err) {
         &(ConfigAsk){
             .file = ask->file, .client = &ask->client->env, .mode = ask->mode, .environment = true},
         &operation->arena, report);
-    operation->said.now = operation->config;
     operation->said.last = read_last(operation);
+    const char *gone = gone_overlay(operation);
+    if (gone)
+        operation->config = NULL;
+    operation->said.now = operation->config;
     if (!operation->config && may_be_old(ask))
         operation->config = operation->said.last;
     keep_undoing(operation, NULL);
@@ -88,6 +107,11 @@ int operation_read_config(Operation *operation, Report *report, Err *err) {
         take_name(operation);
     if (operation->config)
         return 0;
+    if (gone)
+        return err_set(err, ERR_INVALID,
+                       "environment '%s' was made with %s, which is gone: put it back, or an empty "
+                       "file if nothing differs in mode %s any more",
+                       operation->environment->entry.name, gone, ask->mode);
     return err_set(err, ERR_INVALID, "%s %s", ask->file,
                    access(ask->file, F_OK) == 0 ? "is not valid" : "does not exist");
 }
