@@ -26,6 +26,7 @@ EnvEvent env_event_of(const Value *event) {
                       .phase = env_text(event, "phase"),
                       .message = env_text(event, "message"),
                       .error = env_text(event, "error"),
+                      .reason = env_text(event, "reason"),
                       .resume = env_text(event, "resume"),
                       .note = env_text(event, "note"),
                       .took_ms = value_get_int(event, "durationMs", -1)};

@@ -22,8 +22,9 @@ typedef struct EnvEvent {
     EnvHappening what;
     const char *step; /* "": of the whole */
     const char *phase, *message, *error, *resume;
-    const char *note; /* what people are to know of how it went */
-    int64_t took_ms;  /* -1: unknown */
+    const char *reason; /* of what kind the error is, as in a Status: "Invalid" */
+    const char *note;   /* what people are to know of how it went */
+    int64_t took_ms;    /* -1: unknown */
 } EnvEvent;
 
 EnvEvent env_event_of(const Value *event);

@@ -14,13 +14,15 @@ static const struct {
     [EVENT_STEP_COMPLETED] = {"completed", "it is done, after `durationMs`"},
     [EVENT_STEP_SKIPPED] = {"skipped",
                             "it was done before, and nothing of what it was made from has changed"},
-    [EVENT_STEP_FAILED] = {"failed", "it is not done, after `durationMs`; `error` says why"},
+    [EVENT_STEP_FAILED] =
+        {"failed", "it is not done, after `durationMs`; `error` says why, `reason` of what kind"},
     [EVENT_OPERATION_WAITING] = {"waiting",
                                  "for its turn, or for the store; `message` says for whom"},
     [EVENT_OPERATION_STARTED] = {"started", "its turn has come"},
     [EVENT_OPERATION_DONE] = {"done", "the end: all went well"},
     [EVENT_OPERATION_FAILED] = {"failed",
-                                "the end; `error` says why, `resume` which command goes on"},
+                                "the end; `error` says why, `reason` of what kind, `resume` which "
+                                "command goes on"},
     [EVENT_OPERATION_CANCELED] = {"canceled", "the end: somebody ended it; `resume` goes on"},
 };
 

@@ -713,3 +713,19 @@ def test_names_and_steps_are_completed(shop):
     shop.run("env", "delete", "feat-x"), shop.run("server", "stop", "--all")
     assert answer("env", "hook", "") == ["db"] and not (shop.runtime / "server.sock").exists()
     shop.run("env", "list")  # a server for what clears up
+
+
+def test_what_a_branch_says_wrongly_is_no_command_that_failed(shop):
+    """Nothing was run: 2; and what git refuses is what thole could not do: 3."""
+    repository = Repository(shop.project, shop.env)
+    for branch, files, said in (("nofile", {"thole.yaml": None}, "branch nofile has no thole.yaml: commit it there, in {tree}"),
+                                ("broken", {"thole.yaml": "version: 1\nservices: []\n"}, "the thole.yaml of branch broken is not valid: {tree}/thole.yaml:2:11: ")):
+        repository.branch_with(branch, files)
+        result = create(shop, branch, code=2)
+        assert f"create {branch} failed in start_services: " + said.format(tree=tree_of(shop, branch)) in result.err, result
+        failed = [event for event in map(json.loads, create(shop, branch, "--json", code=2).lines) if event["status"] == "failed"]
+        assert [event["reason"] for event in failed] == ["Invalid", "Invalid"]
+    create(shop, "taken")
+    repository.git("worktree", "move", tree_of(shop, "taken"), str(shop.project / ".git" / "elsewhere"))
+    result = create(shop, "taken", code=3)
+    assert "failed in create_compute: branch taken is checked out at" in result.err and "last lines" not in result.err

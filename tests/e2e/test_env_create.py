@@ -251,6 +251,7 @@ def test_what_hooks_are_told(thole, file):
             told = {name.removeprefix(prefix): value for name, value in env.items() if name.startswith(prefix)}
             for own in ("RUNTIME_DIR", "STATE_DIR", "RUN_ID"):
                 told.pop(own, None)
+            assert (told.pop("OPERATIONS", None) is not None) == (prefix == "THOLE_"), step
             assert set(told) == names, (step, prefix, set(told) ^ names)
             assert {name: value for name, value in told.items() if name in values} == {name: values[name] for name in names if name in values}, step
             assert told.get("ACTION") == ({"seed_db": "seed", "destroy_core_db": "destroy"}.get(step)), step

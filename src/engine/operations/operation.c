@@ -192,6 +192,7 @@ Operation *operation_new_refused(Environment *environment, const OperationAsk *a
     operation->over = true;
     operation->entry = environment->entry; /* lent: until it has told */
     str_copy(operation->error, sizeof(operation->error), why->msg);
+    operation->error_kind = why->kind;
     operation_tell(operation, EVENT_OPERATION_FAILED, NULL, operation->error);
     shrink(operation);
     return operation;
@@ -306,6 +307,7 @@ void operation_finish(Operation *operation, OperationState state) {
 
 void operation_fail(Operation *operation, const Err *err) {
     str_copy(operation->error, sizeof(operation->error), err->msg);
+    operation->error_kind = err->kind;
     operation->state = err->kind == ERR_CANCELLED ? OPERATION_CANCELED : OPERATION_FAILED;
     release(operation);
 }

@@ -126,6 +126,7 @@ struct Operation {
     bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];
+    ErrKind error_kind;  /* ERR_NONE: not known */
     const char *note;    /* what people are to know of how the step, or the whole, went; NULL */
     const char *step;    /* the one that failed, or is being done */
     const char *message; /* what it is doing, or waits for; NULL: nothing, it is over */

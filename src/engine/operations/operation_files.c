@@ -190,6 +190,8 @@ static void encode_event(const Operation *operation, EventStatus status, const c
         json_kv_string(out, "message", message);
     if (error)
         json_kv_string(out, "error", error);
+    if (error && operation->error_kind)
+        json_kv_string(out, "reason", err_reason(operation->error_kind));
     if (operation->note && is_end(status))
         json_kv_string(out, "note", operation->note);
     if ((status == EVENT_OPERATION_FAILED || status == EVENT_OPERATION_CANCELED) &&

@@ -200,6 +200,7 @@ static void on_commanded(void *arg, const void *result, const Err *err) {
         operation->doing.note = arena_strdup(&operation->arena, command->note);
     if (err || !command->run.argv.n || operation->canceled) { /* or nothing is to be done */
         Err why = {.kind = ERR_CANCELLED, .msg = "canceled"};
+        operation->doing.run = 0; /* there is none */
         operation_step_ended(operation, err ? err : operation->canceled ? &why : NULL);
         return;
     }

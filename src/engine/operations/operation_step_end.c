@@ -132,6 +132,7 @@ void operation_step_ended(Operation *operation, const Err *err) {
         return;
     }
     str_copy(operation->error, sizeof(operation->error), err->msg);
+    operation->error_kind = err->kind;
     operation->step = step->name;
     /* Of a hook alone people hear; the environment is what it was. */
     if (step->phase != LIFECYCLE_HOOK && step->kind != STEP_CHECK_LOSS) {

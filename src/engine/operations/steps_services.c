@@ -3,6 +3,7 @@
  * It is done when all that starts by itself is ready, or has done its job. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -156,10 +157,15 @@ static void wait_for_services(Operation *operation) {
     watch(operation, on_change);
 }
 
-/* What is wrong with the file says more than that it is. */
-static int first_problem(Operation *operation, const Report *report, Err *err) {
+/* What is wrong with the file says more than that it is; and whose file it is. */
+static int first_problem(Operation *operation, const char *file, const Report *report, Err *err) {
+    const char *branch = operation->entry.branch;
+    if (access(file, F_OK) < 0)
+        return err_set(err, ERR_INVALID, "branch %s has no %s: commit it there, in %s", branch,
+                       path_base(file), entry_root(&operation->entry));
     if (report->errors)
-        err_set(err, ERR_INVALID, "%s", report_line(&report->at[0], &operation->arena));
+        err_set(err, ERR_INVALID, "the %s of branch %s is not valid: %s", path_base(file), branch,
+                report_line(&report->at[0], &operation->arena));
     return -1;
 }
 
@@ -176,7 +182,7 @@ static int create(Operation *operation, const char *file, Err *err) {
         operation_give_ports(operation, session);
         return 0;
     }
-    return first_problem(operation, &report, err);
+    return first_problem(operation, file, &report, err);
 }
 
 /* One that is up already takes up what has changed, and what was stopped is started again. */
@@ -188,7 +194,7 @@ static int take_up(Operation *operation, Session *session, Err *err) {
     if (session_set_environment(session, &operation->entry, err) < 0)
         return -1;
     if (session_reload(session, &report, err) < 0)
-        return first_problem(operation, &report, err);
+        return first_problem(operation, session->config->file, &report, err);
     return session_start(session, &(StartAsk){.names = &all}, err);
 }
 
