@@ -48,6 +48,39 @@ def test_provision_is_the_first_half_and_leaves_what_runs_running(shop):
     assert "that is no step of `thole env provision`" in shop.run("env", "provision", "pr-1", "--from", "runner_before", code=None).err
 
 
+def test_what_was_never_run_is_not_started_and_stop_makes_nothing_of_it(shop):
+    """start starts what was stopped: it is not told from a create that nothing was missing."""
+    web = {"command": "exec sleep 1000", **CONFIG["services"]["web"]}
+    shop.config({**CONFIG, "services": {"web": web}})
+    Repository(shop.project, shop.env).commit({}, "a command")
+    shop.run("env", "provision", "pr-1")
+    refused = shop.run("env", "start", "pr-1", code=3).err
+    assert "for runner_before was not done: `thole env create pr-1` does what is left, and starts it" in refused, refused
+    shop.run("env", "stop", "pr-1")
+    assert environments.phase(shop, "pr-1") == "provisioned" and shop.ledger() == ["seeded"] and not shop.pins()
+    shop.run("env", "create", "pr-1")
+    shop.run("env", "stop", "pr-1")
+    assert environments.phase(shop, "pr-1") == "stopped"
+    shop.run("env", "start", "pr-1")
+    assert environments.phase(shop, "pr-1") == "running" and shop.pins()
+    shop.run("env", "stop", "pr-1")
+    shop.run("env", "invalidate", "pr-1", "generate_env")
+    assert "for generate_env is to be done anew" in shop.run("env", "start", "pr-1", code=3).err
+    shop.run("env", "refresh", "pr-1")
+    assert environments.phase(shop, "pr-1") == "running"
+
+
+def test_of_what_has_failed_stop_forgets_nothing(shop):
+    shop.config({**CONFIG, "runner": {**CONFIG["runner"], "before": "exit 3"}, "services": {"web": {"command": "exec sleep 1000", **CONFIG["services"]["web"]}}})
+    shop.run("env", "create", "pr-1", code=1)
+    failed = environments.item(shop, "pr-1")["status"]
+    assert failed["phase"] == "error" and failed["failedStep"] == "runner_before", failed
+    assert "for runner_before failed" in shop.run("env", "start", "pr-1", code=3).err
+    shop.run("env", "stop", "pr-1")
+    now = environments.item(shop, "pr-1")["status"]
+    assert {key: now[key] for key in ("phase", "failedStep", "error")} == {key: failed[key] for key in ("phase", "failedStep", "error")}
+
+
 def test_run_needs_the_manifest_alone(shop):
     there = provisioned(shop)
     assert "there is no step nope; the steps are runner_before, generate_env, runner_after" in shop.run(

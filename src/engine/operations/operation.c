@@ -242,6 +242,17 @@ static bool starts_all(const Operation *operation) {
     return any && all;
 }
 
+/* Where something else than a stop has failed, or nothing was begun yet, that is still so. */
+static EnvironmentStatus status_stopped(const Operation *operation) {
+    const EnvironmentEntry *entry = &operation->entry;
+    uint32_t failed =
+        entry->failed_step ? lifecycle_find(&operation->lifecycle, entry->failed_step) : UINT32_MAX;
+    bool stop_failed =
+        failed != UINT32_MAX && operation_means(operation, &operation->lifecycle.at[failed]);
+    return entry->status == ENVIRONMENT_RUNNING || stop_failed ? ENVIRONMENT_STOPPED
+                                                               : entry->status;
+}
+
 /* What the environment is once all has gone well. One step alone, or what people ask of it beside
  * its life, does not make it whole. */
 static void set_status(Operation *operation) {
@@ -263,14 +274,14 @@ static void set_status(Operation *operation) {
     case OPERATION_CREATE:
     case OPERATION_RUN:
     case OPERATION_START: status = ENVIRONMENT_RUNNING; break;
-    case OPERATION_STOP: status = ENVIRONMENT_STOPPED; break;
+    case OPERATION_STOP: status = status_stopped(operation); break;
     case OPERATION_PROVISION:
         if (status != ENVIRONMENT_RUNNING)
             status = ENVIRONMENT_PROVISIONED;
         break;
     default: return;
     }
-    if (status == entry->status && !entry->error)
+    if (status == entry->status && (!entry->error || status == ENVIRONMENT_ERROR))
         return;
     entry->status = status;
     entry->failed_step = entry->error = NULL;

@@ -206,6 +206,8 @@ const char *operation_started_by(const Operation *operation, const char *step);
 /* Its lifecycle, and what is to be done anew; of one that a server before has begun, what that has
  * told. */
 MUST int operation_prepare(Operation *operation, Err *err);
+/* Is all done that `env start` counts on? ERR_CONFLICT names the first step that is not. */
+MUST int operation_check_start(const Operation *operation, Err *err);
 /* What people want done anew, whatever its record says. */
 MUST int operation_force(Operation *operation, Err *err);
 /* Refresh and step do only some of the steps; what those need is there. */

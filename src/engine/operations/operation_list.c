@@ -319,7 +319,7 @@ int operation_prepare(Operation *operation, Err *err) {
     if (operation->started)
         return 0;
     if (check_moved(operation, err) < 0 || check_server(operation, err) < 0 ||
-        operation_check_undoing(operation, err) < 0)
+        operation_check_undoing(operation, err) < 0 || operation_check_start(operation, err) < 0)
         return -1;
     if (operation->ask.kind == OPERATION_STATUS)
         return say_status(operation, err);
