@@ -21,6 +21,10 @@ int environment_bad(Request *request, const char *field, const char *what);
 void environment_refuse(Request *request, const char *name, const Report *report, const Err *err);
 /* environment_begin(); NULL: refused, and answered. */
 Environment *environment_begin_asked(Api *api, Request *request, const OperationAsk *ask);
+/* What is asked of an operation; `path` is of the map in the body, "": it is the body. What it has
+ * beside that is refused or warned of, as fieldValidation says. -1: answered. In environments.c. */
+MUST int environment_read_fields(Request *request, const Value *map, const char *path,
+                                 OperationAsk *ask);
 /* {client} of a body. */
 MUST int environment_read_client(Request *request, const Value *body, OperationAsk *ask);
 

@@ -251,10 +251,10 @@ void serve_environment_invalidate(Api *api, Request *request, const RouteMatch *
         reply_steps(request, waiting_of(request)->result);
         return;
     }
-    if (request_json(request, &body) < 0 || environment_read_client(request, body, &ask) < 0)
+    if (request_json(request, &body) < 0 || environment_read_fields(request, body, "", &ask) < 0 ||
+        environment_read_client(request, body, &ask) < 0)
         return;
-    ask.step = value_get_str(body, "step");
-    if (!ask.step || !*ask.step) {
+    if (!ask.step) {
         (void)environment_bad(request, "step", "it is missing");
         return;
     }

@@ -150,8 +150,8 @@ static int check_fields(Request *request, const Value *map, const char *path) {
     return check_unknown(request, "Environment", &body);
 }
 
-/* path: of the map in the body; "": it is the body. */
-static int read_fields(Request *request, const Value *map, const char *path, OperationAsk *ask) {
+int environment_read_fields(Request *request, const Value *map, const char *path,
+                            OperationAsk *ask) {
     const struct {
         const char *key, **to;
     } texts[] = {
@@ -196,7 +196,7 @@ void serve_environment_create(Api *api, Request *request, const RouteMatch *matc
     bool provision_only = false;
     Err err;
     if (request_json(request, &body) < 0 ||
-        read_fields(request, value_get(body, "spec"), "spec", &ask) < 0 ||
+        environment_read_fields(request, value_get(body, "spec"), "spec", &ask) < 0 ||
         read_flag(request, value_get(body, "spec"), "provisionOnly", &provision_only) < 0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
@@ -223,7 +223,8 @@ void serve_environment_run(Api *api, Request *request, const RouteMatch *match) 
     bool stop = false;
     if (request_json(request, &body) < 0 ||
         read_text(request, body, "manifest", &ask.manifest) < 0 ||
-        read_flag(request, body, "stop", &stop) < 0 || read_fields(request, body, "", &ask) < 0 ||
+        read_flag(request, body, "stop", &stop) < 0 ||
+        environment_read_fields(request, body, "", &ask) < 0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
     if (stop)
@@ -237,7 +238,7 @@ void serve_environment_run(Api *api, Request *request, const RouteMatch *match) 
 void serve_environment_shared_hook(Api *api, Request *request, const RouteMatch *match) {
     const Value *body;
     OperationAsk ask = {.kind = OPERATION_HOOK};
-    if (request_json(request, &body) < 0 || read_fields(request, body, "", &ask) < 0 ||
+    if (request_json(request, &body) < 0 || environment_read_fields(request, body, "", &ask) < 0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
     if (!ask.file || ask.file[0] != '/') {
@@ -275,7 +276,8 @@ void serve_environment_action(Api *api, Request *request, const RouteMatch *matc
     const Value *body;
     if (operation_kind_parse(routes[match->id].subresource, &ask.kind) < 0)
         UNREACHABLE();
-    if (request_json(request, &body) == 0 && read_fields(request, body, "", &ask) == 0 &&
+    if (request_json(request, &body) == 0 &&
+        environment_read_fields(request, body, "", &ask) == 0 &&
         environment_read_client(request, body, &ask) == 0 &&
         name_it(api, request, match, &ask) == 0)
         begin(api, request, 200, &ask);

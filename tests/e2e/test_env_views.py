@@ -290,6 +290,11 @@ def test_what_is_invalidated_is_said_once_it_is_so(shop):
     again = shop.thole.run("env", "invalidate", "feat-x", "write_manifest")
     assert again.out == "" and "nothing changes" in again.err
     assert "did you mean write_manifest" in shop.thole.run("env", "invalidate", "feat-x", "write_manifst", code=None).err
+    strict = shop.path("/invalidate") + ("&" if "?" in shop.path("/invalidate") else "?") + "fieldValidation=Strict"
+    for body, said in (({"step": "seed_db", "stpe": 1}, 'unknown field "stpe"'), ({"step": 7}, "step: expected a string"), ({}, "step: it is missing")):
+        status, refused = shop.thole.api(strict, "POST", body)
+        assert status in (400, 422) and said in refused["message"], (body, refused)
+    assert shop.steps()["seed_db"]["status"] == "completed"
 
 
 def objects_of(shop, **query):
