@@ -393,6 +393,138 @@ def test_a_service_that_the_branch_does_not_have_is_said_to_be_not_started(thole
     assert "extra:serve" in states(thole, where)
 
 
+def test_a_service_that_the_branch_had_first_gets_the_port_of_the_environment(thole):
+    """Until the project's file has it, its port is one of its own choice; then all say the environment's, so it has to be there."""
+    one = page("PORT")
+    project(thole, services={"web": one})
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    renamed = json.dumps({"version": 1, "name": "shop", "services": {"page": one}})
+    thole.file("thole.yaml", renamed, project=where)
+    driver.wait_until(lambda: "page:serve" in states(thole, where))
+    thole.run("wait", "page", cwd=where)
+    thole.file("thole.yaml", renamed)
+    thole.run("env", "create", "feat-x")
+    of = ports(thole, "feat-x")
+    assert set(of) == {"page"}
+    assert ask(of["page"]).startswith(f"PORT={of['page']} ")
+
+
+def test_a_group_has_a_port_in_each_environment_and_needs_no_command(thole):
+    project(thole, services={"web": page("K", env={"K": "local"}), "all": {"depends_on": ["web"]}})
+    thole.run("env", "create", "p")
+    assert states(thole, worktree(thole, "p")).keys() >= {"web:serve"} and "all" in ports(thole, "p")
+
+
+def test_a_project_below_the_root_of_its_repository(thole):
+    thole.file("README", "")
+    repository = Repository.of(thole)
+    below = thole.project / "apps" / "shop"
+    thole.file("apps/shop/says.py", SAYS)
+    thole.config({"version": 1, "services": {"web": page("PORT", path="site")}}, below)
+    thole.file("apps/shop/site/says.py", SAYS)
+    repository.commit({}, "a project")
+    thole.run("env", "create", "feat-x", cwd=below)
+    where = worktree(thole, "feat-x")
+    assert f"in {where}/apps/shop" in ask(ports(thole, "feat-x")["web"])
+    assert "web:serve" in thole.run("ps", cwd=where / "apps" / "shop").out
+
+
+def test_named_ports_and_a_port_without_a_command(thole):
+    project(thole, services={"web": {**without(page("DB", port="HTTP_PORT", env={"DB": "{{services.db.port}}", "HTTP_PORT": "{{services.web.ports.http}}"}), "port"),
+                                     "ports": {"http": "auto", "admin": "auto"}, "ready": {"tcp": {"port": "{{services.web.ports.http}}"}}},
+                             "db": {"port": "auto"}}, runner={"before": "true"})
+    for name in ("feat-x", "feat-y"):
+        thole.run("env", "create", name)
+    x, y = ports(thole, "feat-x"), ports(thole, "feat-y")
+    assert not set(x.values()) & set(y.values()) and set(x) == {"web", "web.http", "web.admin", "db"}
+    assert all(61000 <= port < 65000 for port in x.values())
+    for of in (x, y):
+        assert ask(of["web.http"]).startswith(f"DB={of['db']} ")
+
+
+def test_each_replica_has_a_port_of_the_environment(thole):
+    project(thole, services={"web": page("PORT", replicas=2)})
+    thole.run("env", "create", "feat-x")
+    of = ports(thole, "feat-x")
+    assert set(of) == {"web-0", "web-1"}
+    for port in of.values():
+        assert ask(port).startswith(f"PORT={port} ")
+
+
+def test_a_service_that_is_named_as_one_of_the_compose_file(thole):
+    """They share a port; two of the compose file without any have ports of their own."""
+    thole.file("compose.yaml", "services:\n  web: {image: web, ports: ['8080:80']}\n  a: {image: a}\n  b: {image: b}\n")
+    project(thole, services={"web": page("A", env={"A": "{{infrastructure.a.port}}"})}, infrastructure={"compose_file": "compose.yaml"})
+    thole.run("env", "provision", "feat-x")
+    of = ports(thole, "feat-x")
+    assert set(of) == {"web", "a", "b"} and len(set(of.values())) == 3
+    where = worktree(thole, "feat-x")
+    thole.run("up", "-d", cwd=where)
+    thole.run("wait", "web", cwd=where)
+    assert ask(of["web"]).startswith(f"A={of['a']} ")
+
+
+def test_lazy_services_and_passed_sockets(thole):
+    serve = "import os, socket; s = socket.socket(fileno=3)\nwhile True:\n c, _ = s.accept(); c.sendall(b'here'); c.close()"
+    service = {"command": [PYTHON, "-c", serve], "port": "auto", "pass": "fd"}
+    project(thole, services={"now": service, "later": {**service, "lazy": True}})
+    thole.run("env", "create", "feat-x")
+    of = ports(thole, "feat-x")
+    assert phase(thole, "feat-x") == "running"
+    assert states(thole, worktree(thole, "feat-x"))["later:serve"].get("waiting"), "it waits for a connection"
+    for port in of.values():
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            assert client.recv(4) == b"here"
+
+
+def test_an_env_file_that_does_not_parse_is_said_with_its_place(thole):
+    project(thole, services={"web": page("K", env={"K": "v"}, env_file="web.env"), "other": page()})
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    thole.run("down", cwd=where)
+    (where / "web.env").write_text("K='open\n")
+    refused = thole.run("up", "-d", cwd=where, code=2)
+    assert "web.env:1" in refused.err, refused
+    thole.run("env", "create", "feat-x")  # writes it anew
+    assert ask(ports(thole, "feat-x")["web"]).startswith("K=v ")
+
+
+def test_a_service_that_is_tried_again_and_again_fails_the_step_at_once(thole):
+    project(thole, services={"web": page(), "worker": {"command": "test -e works && exec sleep 1000; exit 3"}}, ci={"readiness_timeout": "40s"})
+    failed = thole.run("env", "create", "feat-x", code=1, timeout=20)
+    assert "worker:serve: exit code 3" in failed.err, failed
+    where = worktree(thole, "feat-x")
+    (where / "works").touch()
+    thole.run("env", "create", "feat-x", timeout=20)
+    assert phase(thole, "feat-x") == "running" and states(thole, where)["worker:serve"]["active"]
+
+
+def test_what_somebody_has_stopped_is_left_alone_and_what_nobody_asked_for_is_started(thole):
+    project(thole, services={"web": page(), "api": page()})
+    thole.run("env", "create", "feat-x")
+    where, of = worktree(thole, "feat-x"), ports(thole, "feat-x")
+    thole.run("stop", "api", cwd=where)
+    assert set(done(thole.run("env", "create", "feat-x", "--json", timeout=20)).values()) == {"skipped"}
+    assert not answers(of["api"]) and answers(of["web"])
+    thole.run("down", cwd=where)
+    thole.run("up", "-d", "api", cwd=where)
+    thole.run("env", "create", "feat-x", timeout=20)
+    assert answers(of["web"]) and answers(of["api"])
+
+
+def test_a_service_takes_up_what_its_command_is_told_of_the_environment(thole):
+    """Also where no service has an `env`, and generate_env is no step."""
+    project(thole, provisioner={"services": {"db": {"outputs": ["URL"], "seed": "echo URL=one", "reset": "echo URL=two"}}},
+            services={"a": {"command": "echo got {{provisioner.db.URL}}; exec sleep 1000"}})
+    thole.run("env", "create", "feat-x")
+    where = worktree(thole, "feat-x")
+    thole.run("env", "hook", "db", "reset", "feat-x")
+    assert done(thole.run("env", "create", "feat-x", "--json"))["start_services"] == "completed"
+    driver.wait_until(lambda: "got two" in thole.run("logs", "a", cwd=where).out, what="the new value")
+    assert done(thole.run("env", "create", "feat-x", "--json"))["start_services"] == "skipped"
+
+
 def test_a_server_that_is_killed_while_services_begin_starts_none_twice(thole):
     service = {"command": "echo begun >> $LEDGER; exec sleep 1000", "ready": {"exec": "test -e works", "period": "20ms"}}
     project(thole, services={"web": service, "api": {**service, "depends_on": ["web"]}})
