@@ -450,6 +450,8 @@ def test_each_replica_has_a_port_of_the_environment(thole):
     assert set(of) == {"web-0", "web-1"}
     for port in of.values():
         assert ask(port).startswith(f"PORT={port} ")
+    asked = thole.run("env", "env", "feat-x", "web", code=2)
+    assert "of web each replica has variables of its own: web-0, …" in asked.err, asked
 
 
 def test_a_service_that_is_named_as_one_of_the_compose_file(thole):

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/operations/steps.h"
 #include "spec/environment_secrets.h"
+#include "spec/replicas.h"
 
 /* ---- what is secret ---- */
 
@@ -76,6 +77,9 @@ int see_variables(const Operation *operation, Arena *arena, SeenVariables *ret, 
     *ret = (SeenVariables){.path = local ? entry_root(entry) : ""};
     if (name && !service)
         return no_service(config, name, arena, err);
+    if (service && replicas_is_group(config, service))
+        return err_set(err, ERR_NOT_FOUND,
+                       "of %.100s each replica has variables of its own: %.100s-0, …", name, name);
     if (!name) {
         ret->map = hook_variables(config, entry, NULL, arena);
     } else {
