@@ -186,6 +186,27 @@ def test_one_that_a_forced_delete_could_not_undo(shop):
     assert not orphans(shop) and shop.thole.ledger().count("destroy") == 3
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_what_took_the_place_of_a_worktree_is_left_alone(shop, link):
+    """Git cannot say what it is: the way out is named before anything is undone, and gc says no."""
+    shop.create()
+    tree = shop.worktree()
+    other = shop.thole.base / "other"
+    tree.rename(other)
+    if link:
+        tree.symlink_to(other)
+    else:
+        tree.mkdir()
+    refused = shop.thole.run("env", "delete", "feat-x", code=3).err
+    assert f"failed in check_loss: {tree} is no worktree of {shop.thole.project} any more" in refused and "--keep-worktree" in refused, refused
+    shop.thole.run("env", "delete", "feat-x", "--force", code=None)
+    orphan = orphans(shop)["leftover", "feat-x"]
+    assert not orphan["removable"] and "--keep-worktree" in orphan["why"], orphan
+    assert shop.thole.run("env", "gc", "-y").code == 0 and shop.objects()
+    shop.thole.run("env", "delete", "feat-x", "--keep-worktree")
+    assert not shop.objects() and tree.exists() and other.exists()
+
+
 def test_one_that_is_being_made_is_no_orphan(shop):
     config = json.loads(json.dumps(CONFIG))
     config["provisioner"]["services"]["db"]["seed"] = "echo in >>$LEDGER; until [ -e $GO ]; do sleep 0.05; done; echo URL=x"

@@ -149,3 +149,10 @@ const Worktree *compute_worktree_at(const Worktrees *list, const char *path) {
             return &list->at[i];
     return NULL;
 }
+
+int compute_no_worktree(const ComputeAsk *ask, Err *err) {
+    return err_set(err, ERR_CONFLICT,
+                   "%s is no worktree of %s any more, so it is left alone: look what it is, "
+                   "remove it yourself, or delete with --keep-worktree",
+                   ask->path, ask->project);
+}

@@ -43,6 +43,8 @@ bool compute_repository(const ComputeAsk *ask, Arena *arena, GitTree *ret);
 MUST int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err);
 /* NULL: git knows none there. */
 const Worktree *compute_worktree_at(const Worktrees *list, const char *path);
+/* -1: git knows none where the environment's is to be, but something is there. */
+int compute_no_worktree(const ComputeAsk *ask, Err *err);
 
 /* worktree_add.c, worktree_loss.c */
 MUST int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);

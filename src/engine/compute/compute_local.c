@@ -84,10 +84,7 @@ static int find_remains(const ComputeAsk *ask, Arena *arena, Remains *ret, Err *
     if (lost || is_known(ask, &list))
         ret->path = ask->path;
     else if (access(ask->path, F_OK) == 0)
-        return err_set(err, ERR_CONFLICT,
-                       "%s is no worktree of %s any more, so it is left alone: look what it is, "
-                       "remove it yourself, or delete with --keep-worktree",
-                       ask->path, ask->project);
+        return compute_no_worktree(ask, err);
     return 0;
 }
 

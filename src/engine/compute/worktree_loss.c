@@ -245,13 +245,16 @@ static void take_project(Loss *l) {
     l->copy = (TreeCopy){.from = project.top, .to = l->tree.top, .since_ns = l->ask->brought_ns};
 }
 
-/* Whoever has locked it wants it to stay, also while its directory is away. */
-static int look_at_lock(const ComputeAsk *ask, Arena *arena, Err *err) {
+/* What is there may not be what was made. Whoever has locked it wants it to stay, also while its
+ * directory is away. */
+static int look_at_list(const ComputeAsk *ask, Arena *arena, Err *err) {
     Worktrees list;
     Err ignored; /* git that does not answer is heard of by those who ask for what is lost */
     if (compute_worktrees(ask, arena, &list, &ignored) < 0)
         return 0;
     const Worktree *tree = compute_worktree_at(&list, ask->path);
+    if (!tree && ask->managed && access(ask->path, F_OK) == 0 && !git_tree_lost(ask->path, arena))
+        return compute_no_worktree(ask, err);
     if (!tree || !tree->locked || strcmp(tree->locked, "initializing") == 0)
         return 0;
     return err_set(err, ERR_CONFLICT,
@@ -273,7 +276,7 @@ static int look_at_all(Loss *l, Err *err) {
 int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err) {
     Loss l = {.ask = ask, .arena = arena};
     *ret = (ComputeLoss){0};
-    if (look_at_lock(ask, arena, err) < 0)
+    if (look_at_list(ask, arena, err) < 0)
         return -1;
     if (access(ask->path, F_OK) < 0)
         return 0;
@@ -284,7 +287,7 @@ int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *er
                        "else delete with --force",
                        ask->path);
     if (git_tree_of(ask->path, arena, &l.tree, err) < 0)
-        return -1;
+        return ask->managed ? compute_no_worktree(ask, err) : -1;
     if (!l.tree.half_made && look_at_all(&l, err) < 0)
         return -1;
     *ret = l.found;

@@ -249,19 +249,25 @@ static int remove_session(const OrphanSearch *search, const EnvironmentOrphan *o
 
 /* ---- environments ---- */
 
-static void see_expired(OrphanSearch *search, const OrphanOwner *owner) {
-    char at[TIME_TEXT];
+/* What its delete would refuse to lose keeps it. */
+static void see_owned(OrphanSearch *search, const OrphanOwner *owner, OrphanKind kind,
+                      const char *why) {
     const char *loss = owner->managed && access(owner->path, F_OK) == 0
                            ? loss_of(search, owner->path, owner)
                            : NULL;
-    time_format_seconds(owner->expires_ns / 1000, at);
     orphan_found(search,
-                 &(EnvironmentOrphan){.kind = ORPHAN_EXPIRED,
-                                      .name = owner->name,
-                                      .path = owner->path,
-                                      .why = arena_printf(search->arena, "it expired at %s%s%s", at,
-                                                          loss ? ", but " : "", loss ? loss : ""),
-                                      .removable = !loss});
+                 &(EnvironmentOrphan){
+                     .kind = kind,
+                     .name = owner->name,
+                     .path = owner->path,
+                     .why = loss ? arena_printf(search->arena, "%s, but %s", why, loss) : why,
+                     .removable = !loss});
+}
+
+static const char *expired(const OrphanSearch *search, const OrphanOwner *owner) {
+    char at[TIME_TEXT];
+    time_format_seconds(owner->expires_ns / 1000, at);
+    return arena_printf(search->arena, "it expired at %s", at);
 }
 
 /* Its deletion has begun to undo things, and did not come to its end. */
@@ -276,12 +282,10 @@ void orphan_search_environments(OrphanSearch *search) {
         if (owner->busy)
             continue;
         if (is_half_gone(owner))
-            orphan_found(search, &(EnvironmentOrphan){ORPHAN_LEFTOVER, owner->name, owner->path,
-                                                      owner->error ? owner->error
-                                                                   : "its deletion was interrupted",
-                                                      true});
+            see_owned(search, owner, ORPHAN_LEFTOVER,
+                      owner->error ? owner->error : "its deletion was interrupted");
         else if (owner->expires_ns && owner->expires_ns < search->now_ns)
-            see_expired(search, owner);
+            see_owned(search, owner, ORPHAN_EXPIRED, expired(search, owner));
     }
 }
 
