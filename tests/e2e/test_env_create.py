@@ -144,6 +144,20 @@ def test_a_reset_gives_new_outputs_and_what_uses_them_follows(shop):
     assert again(shop, "create", "e1")[0] == []
 
 
+@pytest.mark.parametrize("action", ["reset", "destroy"])
+def test_of_what_a_hook_left_half_way_nothing_counts(shop, action):
+    words = config()
+    shop.run("create", "e1")
+    words["provisioner"]["services"]["db"][action] = says(action, "echo dropped", code=7)
+    shop.configure(words)
+    said = shop.run("hook", "db", action, "e1", code=1).err
+    assert f"what is left of db is not known: `thole env hook db {action} e1` does this again, `thole env create e1` makes it anew" in said, said
+    steps = shop.steps("e1")
+    assert {steps[name] for name in ("seed_db", "build_manifest", "generate_env", "runner_deploy")} == {"invalidated"}, steps
+    assert steps["seed_cache"] == "completed"
+    assert "seed_db" in again(shop, "create", "e1")[0]
+
+
 @pytest.mark.parametrize("action", ["init", "seed"])
 def test_what_init_and_seed_say_by_hand_is_not_kept(shop, action):
     words = config()

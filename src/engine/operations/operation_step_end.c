@@ -106,11 +106,28 @@ static void note_destroyed(Operation *operation, const LifecycleStep *step) {
                                        operation->entry.name, step->service);
 }
 
+/* Half way in either nobody knows what is left of it. */
+static void note_half_way(Operation *operation, const LifecycleStep *step) {
+    const char *name = operation->entry.name, *service = step->service;
+    const char *seed = arena_printf(&operation->arena, "seed_%s", service);
+    operation_invalidate(operation, seed, step->name);
+    operation->note =
+        arena_printf(&operation->arena,
+                     "what is left of %s is not known: `thole env hook %s %s %s` does this again, "
+                     "`thole env create %s` makes it anew",
+                     service, service, step->action, name, name);
+}
+
 /* What people have done with a hook to what a step has made. */
-static void note_hook(Operation *operation, const LifecycleStep *step) {
-    if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "reset") == 0)
+static void note_hook(Operation *operation, const LifecycleStep *step, bool failed) {
+    bool hook = step->phase == LIFECYCLE_HOOK;
+    bool reset = hook && strcmp(step->action, "reset") == 0;
+    bool destroyed = hook && strcmp(step->action, "destroy") == 0;
+    if ((reset || destroyed) && failed && operation->doing.run)
+        note_half_way(operation, step);
+    else if (reset && !failed)
         note_reset(operation, step);
-    if (step->phase == LIFECYCLE_HOOK && strcmp(step->action, "destroy") == 0)
+    else if (destroyed && !failed)
         note_destroyed(operation, step);
 }
 
@@ -126,8 +143,8 @@ void operation_step_ended(Operation *operation, const Err *err) {
         note_again(operation);
     note_end(operation, err);
     operation->unwritten.entry = true;
+    note_hook(operation, step, err != NULL);
     if (!err) {
-        note_hook(operation, step);
         operation_write(operation, after_step);
         return;
     }
