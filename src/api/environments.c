@@ -64,7 +64,7 @@ bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
     }
     if (waited->err.kind == ERR_NONE || match->id == ROUTE_SESSION_CREATE)
         return false;
-    if (environment && environment_is_busy(environment) && is_followed(match->id))
+    if (environment && environment_doing(environment) && is_followed(match->id))
         return false;
     reply_err(request, &waited->err);
     return true;

@@ -136,6 +136,18 @@ static void write_workflow(Object *object, JsonWriter *out) {
     json_object_end(out);
 }
 
+static void write_operation(Object *object, JsonWriter *out) {
+    const Environment *environment = environment_of(object);
+    const char *doing = environment_doing(environment);
+    if (!doing)
+        return;
+    json_object_begin(out);
+    json_kv_string(out, "namespace", object->space);
+    json_kv_string(out, "environment", environment_entry(environment)->name);
+    json_kv_string(out, "operation", doing);
+    json_object_end(out);
+}
+
 static void write_left(void *arg, const char *space, const char *name, size_t processes) {
     JsonWriter *out = arg;
     json_object_begin(out);
@@ -162,6 +174,11 @@ static void write_server(Api *api, JsonWriter *out) {
     for (Object *workflow = NULL;
          (workflow = object_next(api->objects, OBJECT_WORKFLOW, NULL, workflow));)
         write_workflow(workflow, out);
+    json_array_end(out);
+    json_kv_array(out, "operations"); /* on environments, that are not over */
+    for (Object *environment = NULL;
+         (environment = object_next(api->objects, OBJECT_ENVIRONMENT, NULL, environment));)
+        write_operation(environment, out);
     json_array_end(out);
     json_kv_array(out, "environments"); /* whose deploy has left something running */
     environments_left_running(api->options.engine, write_left, out);

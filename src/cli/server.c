@@ -167,9 +167,19 @@ static void say_left(const Value *environments) {
     }
 }
 
+/* As the server leaves. */
+static void say_canceled(const Value *operations) {
+    for (size_t i = 0; i < value_count(operations); i++) {
+        const Value *one = value_at(operations, i);
+        cli_say("%s of environment %s (%s) is canceled", value_get_str(one, "operation"),
+                value_get_str(one, "environment"), value_get_str(one, "namespace"));
+    }
+}
+
 /* All that runs, each is named. */
 static int end_all(Cli *cli, const Value *status, int64_t timeout_ms, Err *err) {
     const Value *workflows = value_get(status, "workflows");
+    say_canceled(value_get(status, "operations"));
     workflows_cancel(cli, workflows);
     int worst = down_all(cli, timeout_ms, err);
     int r = worst < 0 ? -1 : workflows_wait_over(cli, workflows, timeout_ms, err);

@@ -292,6 +292,17 @@ def test_an_interrupt_cancels_and_the_same_command_goes_on(shop):
     assert dict(steps_told(create(shop).err))["create_compute"] == "○"
 
 
+def test_the_end_of_all_names_what_it_cancels(shop):
+    shop.config(config(seed="echo here >&2; test -e go || { sleep 1000 & wait; }" + SEED))
+    live = shop.popen("env", "create", "feat-x")
+    live.wait_for(r"^seed_db \| here", stream=2)
+    said = shop.run("server", "stop", "--all").err
+    assert re.search(r"^thole: create of environment feat-x \(shop-[0-9a-f]{6}\) is canceled$", said, re.M), said
+    live.wait()
+    (shop.project / "go").touch()
+    assert dict(steps_told(create(shop).err))["create_compute"] == "○"
+
+
 def test_a_second_interrupt_leaves_it_alone(shop):
     shop.config(config(seed="trap '' TERM; echo here >&2; until test -e go; do sleep 0.02; done" + SEED))
     live = shop.popen("env", "create", "feat-x")

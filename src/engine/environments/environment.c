@@ -96,8 +96,9 @@ bool environment_is_apart(const Environment *environment) {
     return environment->apart;
 }
 
-bool environment_is_busy(const Environment *environment) {
-    return operation_under_way(environment->operation);
+const char *environment_doing(const Environment *environment) {
+    const Operation *operation = environment->operation;
+    return operation_under_way(operation) ? operation_kind_name(operation->ask.kind) : NULL;
 }
 
 Environment *environment_unmake(Environment *environment) {

@@ -56,8 +56,9 @@ Op *environment_await(Environment *environment, OpFn fn, void *arg);
 Environment *environment_of(Object *object);
 /* No store has it, and no list: of a manifest that was run, or of hooks that all share. */
 bool environment_is_apart(const Environment *environment);
-/* This server is at work on it: what is done is known here before it is in the store. */
-bool environment_is_busy(const Environment *environment);
+/* What this server does to it now: "create"; that is known here before it is in the store. NULL:
+ * nothing. */
+const char *environment_doing(const Environment *environment);
 Object *environment_object(Environment *environment);
 /* By its raw name. */
 Environment *environment_find(Engine *engine, const char *file, const char *name);

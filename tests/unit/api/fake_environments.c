@@ -75,8 +75,8 @@ bool environment_is_apart(const Environment *environment) {
     return false;
 }
 
-bool environment_is_busy(const Environment *environment) {
-    return false;
+const char *environment_doing(const Environment *environment) {
+    return NULL;
 }
 
 Environment *environment_of(Object *object) {
