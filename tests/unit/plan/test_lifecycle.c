@@ -236,6 +236,23 @@ TEST(a_machine_is_destroyed_by_its_hook_also_if_nothing_is_known_of_it)
     arena_deinit(&arena);
 }
 
+/* Whatever the file says by now. */
+TEST(what_there_is_says_where_it_is)
+{
+    ComputeAccess machine = {.type = "ssh", .host = "10.0.0.1", .managed = true};
+    LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", remote),
+                        .compute = &tree,
+                        .phases = LIFECYCLE_PROVISION};
+    Lifecycle list = lifecycle_of(&ask, &arena);
+    CHECK_EQ(list.at[0].kind, STEP_CREATE_COMPUTE);
+    ask.config =
+        read_config("/srv/thole.yaml", "version: 1\nname: shop\nservices: {web: {path: .}}\n");
+    ask.compute = &machine;
+    list = lifecycle_of(&ask, &arena);
+    CHECK_EQ(lifecycle_find(&list, "create_compute"), UINT32_MAX);
+    arena_deinit(&arena);
+}
+
 /* What would be done there comes later; on the machine itself the other half is as anywhere. */
 TEST(what_is_on_another_machine_has_no_steps_there)
 {
