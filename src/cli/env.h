@@ -50,6 +50,10 @@ void env_say_bare_mode(Cli *cli, const char *file, const char *mode);
 /* "": it is no string of the map. */
 const char *env_text(const Value *map, const char *key);
 
+/* The command that goes on ("thole env create x"; NULL or "": none), as this one has to be said:
+ * with its --file. NULL or owned. */
+char *env_resume(const Cli *cli, const char *command);
+
 /* ---- env_find.c ---- */
 
 /* An environment that is meant. In the arena of the call. */

@@ -22,6 +22,12 @@ const char *env_text(const Value *map, const char *key) {
     return text ? text : "";
 }
 
+char *env_resume(const Cli *cli, const char *command) {
+    static const char program[] = "thole ";
+    bool any = command && str_starts(command, program);
+    return any ? cli_words(cli, command + strlen(program)) : NULL;
+}
+
 const char *env_given(const Cli *cli, size_t needed, size_t *ret_rest) {
     bool named = cli->names.n > 1 + needed;
     *ret_rest = named ? 2 : 1;

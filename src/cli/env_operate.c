@@ -112,13 +112,15 @@ static void say_failed(Cli *cli, const EnvRequest *request, const EnvOutcome *ou
     bool said = step && str_starts(error, step);
     cli_say("%s %s failed%s%s: %s", request->verb, request->name, step && !said ? " in " : "",
             step && !said ? step : "", error);
-    if (outcome->resume)
-        cli_say("`%s` goes on with it", outcome->resume);
+    AUTO_FREE char *resume = env_resume(cli, outcome->resume);
+    if (resume)
+        cli_say("`%s` goes on with it", resume);
 }
 
-static void say_canceled(const EnvRequest *request, const EnvOutcome *outcome) {
-    cli_say("%s %s was canceled%s%s%s", request->verb, request->name, outcome->resume ? "; `" : "",
-            outcome->resume ? outcome->resume : "", outcome->resume ? "` goes on with it" : "");
+static void say_canceled(const Cli *cli, const EnvRequest *request, const EnvOutcome *outcome) {
+    AUTO_FREE char *resume = env_resume(cli, outcome->resume);
+    cli_say("%s %s was canceled%s%s%s", request->verb, request->name, resume ? "; `" : "",
+            resume ? resume : "", resume ? "` goes on with it" : "");
 }
 
 static int signal_code(int number) {
@@ -176,7 +178,7 @@ static int end(Cli *cli, const EnvRequest *request, const EnvTarget *env, const 
         return outcome->interrupted ? signal_code(outcome->interrupted) : code_of_failure(outcome);
     }
     if (outcome->end == ENV_CANCELED) {
-        say_canceled(request, outcome);
+        say_canceled(cli, request, outcome);
         return outcome->interrupted ? signal_code(outcome->interrupted) : EXIT_FAILED;
     }
     if (outcome->end == ENV_OTHER && !outcome->gone) {

@@ -161,12 +161,12 @@ static void print_operation(const Value *operation) {
     line("under way", text);
 }
 
-static void print_trouble(const Value *status) {
+static void print_trouble(const Cli *cli, const Value *status) {
     const char *step = env_text(status, "failedStep"), *error = env_text(status, "error");
-    const char *resume = env_text(status, "resume");
+    AUTO_FREE char *resume = env_resume(cli, env_text(status, "resume"));
     AUTO_FREE char *text = xasprintf("%s%s%s", step, *step && *error ? ": " : "", error);
     line("failed", text);
-    line("go on", resume);
+    line("go on", resume ? resume : "");
 }
 
 static void print_infrastructure(const Cli *cli, const Value *infrastructure) {
@@ -206,7 +206,7 @@ void env_print_detail(Cli *cli, const EnvDetail *detail) {
     line("session", env_text(status, "session"));
     print_expiry(spec);
     print_operation(value_get(status, "operation"));
-    print_trouble(status);
+    print_trouble(cli, status);
     if (has_ports(status)) {
         putchar('\n');
         print_ports(cli, status);

@@ -111,9 +111,10 @@ const char *template_store(const Render *r, const Reference *ref) {
     const char *value = strmap_get(&entry->values, ref->part[1]);
     if (value || r->values->checking)
         return value ? value : SOME_VALUE;
-    return template_problem(
-        r, ref, arena_printf(r->arena, "set it with `thole env store set %s=VALUE`", ref->part[1]),
-        "the environment %s has no value \"%s\"", entry->name, ref->part[1]);
+    return template_problem(r, ref,
+                            arena_printf(r->arena, "set it with `thole env store set %s %s=VALUE`",
+                                         entry->name, ref->part[1]),
+                            "the environment %s has no value \"%s\"", entry->name, ref->part[1]);
 }
 
 const char *template_proxy(const Render *r, const Reference *ref) {

@@ -292,6 +292,13 @@ def test_an_interrupt_cancels_and_the_same_command_goes_on(shop):
     assert dict(steps_told(create(shop).err))["create_compute"] == "○"
 
 
+def test_what_goes_on_is_said_with_the_file_that_was_named(shop):
+    (shop.project / "other.yaml").write_text(json.dumps(config(seed="exit 3")))
+    said = shop.run("--file", "other.yaml", "env", "create", "feat-x", code=1).err
+    assert "thole: `thole --file other.yaml env create feat-x` goes on with it" in said, said
+    assert "thole --file other.yaml env create feat-x" in shop.run("--file", "other.yaml", "env", "show", "feat-x").out
+
+
 def test_the_end_of_all_names_what_it_cancels(shop):
     shop.config(config(seed="echo here >&2; test -e go || { sleep 1000 & wait; }" + SEED))
     live = shop.popen("env", "create", "feat-x")

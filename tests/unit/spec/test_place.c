@@ -55,7 +55,7 @@ TEST(a_session_in_an_environment_has_its_ports_and_values)
     entry.values.n = 0;
     CHECK(!load(&entry));
     CHECK_STR(said(), "/thole.yaml:6:14: services.api.command: {{store.KEY}}: the environment pr-1 "
-                      "has no value \"KEY\"; set it with `thole env store set KEY=VALUE`");
+                      "has no value \"KEY\"; set it with `thole env store set pr-1 KEY=VALUE`");
     end();
 }
 

@@ -102,7 +102,7 @@ TEST(an_environment_gives_templates_their_values)
         CHECK_STR(why ? why + 4 : said, rows[i].problem ? rows[i].problem : "");
     }
     (void)render("{{store.NOPE}}", &all);
-    CHECK_STR(hinted, "set it with `thole env store set NOPE=VALUE`");
+    CHECK_STR(hinted, "set it with `thole env store set pr-1 NOPE=VALUE`");
     (void)render("{{provisioner.main.LATE}}", &all);
     CHECK_STR(hinted, "`thole env create pr-1` does its step seed_main");
     (void)render("{{provisioner.other.X}}", &all);
