@@ -5,6 +5,8 @@
 #include "api/environment_request.h"
 #include "base/str.h"
 
+#define STATE_PLACE "the state" /* where problems of it are */
+
 /* ---- export ---- */
 
 /* The store does not know which of them run just now. */
@@ -44,11 +46,23 @@ void serve_environment_state(Api *api, Request *request, const RouteMatch *match
 
 /* ---- import ---- */
 
+/* Without a branch nothing could ever go on with it. */
+static int check_branches(const EnvironmentState *state, Report *report) {
+    static const Place place = {.file = STATE_PLACE};
+    for (size_t i = 0; i < state->environments.n; i++) {
+        const EnvironmentEntry *entry = &state->environments.at[i];
+        if (!*entry->branch)
+            report_add(report, &place, NULL, "environments.%s.branch: it is missing", entry->name);
+    }
+    return report->errors ? -1 : 0;
+}
+
 static int read_state(Request *request, const Value *v, EnvironmentState *ret) {
     Report report;
     Err err;
     report_init(&report, request->arena);
-    if (state_decode(v, "the state", request->arena, &report, ret) == 0)
+    if (state_decode(v, STATE_PLACE, request->arena, &report, ret) == 0 &&
+        check_branches(ret, &report) == 0)
         return 0;
     err_set(&err, ERR_INVALID, "nothing was imported: %s",
             report_line(&report.at[0], request->arena));

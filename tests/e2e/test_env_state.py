@@ -121,7 +121,7 @@ class Dice(random.Random):
 
     def entry(self, name):
         compute = {"type": self.choice(["local", "ssh", "vm"]), **self.some(path=lambda: "/w/" + name, host=self.text, user=self.text, managedWorktree=lambda: True)}
-        return {"name": name, "mode": self.text(), "branch": self.text(), "status": self.choice(["creating", "provisioned", "running", "stopped", "error"]),
+        return {"name": name, "mode": self.text(), "branch": "b" + self.text(), "status": self.choice(["creating", "provisioned", "running", "stopped", "error"]),
                 "createdAt": self.time(), "updatedAt": self.time(), "ports": self.map(lambda: self.randrange(65536)),
                 "provisionerOutputs": self.map(lambda: self.map(self.text)), **self.some(
                     compute=lambda: compute, steps=lambda: {step: self.step(step) for step in ("create_compute", "seed_" + self.text())},
@@ -147,6 +147,14 @@ def meaning(value, key=""):
     if isinstance(value, list):
         return [meaning(below) for below in value if not (isinstance(below, dict) and below.get("action") == "imported")]
     return instant(value) if key in ("createdAt", "updatedAt", "startedAt", "finishedAt", "timestamp") else value
+
+
+def test_an_entry_without_a_branch_is_refused_with_all_others(shop):
+    """Nothing could go on with it."""
+    for entry in ({}, {"branch": ""}):
+        refused = imports(shop, {**FOREIGN, "environments": {**FOREIGN["environments"], "zz": entry}}, 2).err
+        assert "nothing was imported: the state: environments.zz.branch: it is missing" in refused, refused
+    assert shop.objects() == {}
 
 
 def test_whatever_is_imported_means_the_same_when_it_is_exported(shop):

@@ -274,14 +274,18 @@ TEST(a_state_is_taken_in_whole_or_not_at_all)
         int status;
         const char *imported, *says;
     } rows[] = {
-        {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{\"a\":{},"
-         "\"b\":{\"name\":\"b\",\"status\":\"running\"}}}}",
+        {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{"
+         "\"a\":{\"branch\":\"a\"},"
+         "\"b\":{\"name\":\"b\",\"branch\":\"b\",\"status\":\"running\"}}}}",
          200, "/shop/thole.yaml: a b", "{\"imported\":[\"a\",\"b\"]}"},
         {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":2,\"environments\":{}}}", 422,
          "", "nothing was imported"},
-        {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{\"a\":{},"
-         "\"../b\":{}}}}",
+        {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{"
+         "\"a\":{\"branch\":\"a\"},\"../b\":{\"branch\":\"b\"}}}}",
          422, "", "nothing was imported"},
+        {"{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,\"environments\":{"
+         "\"a\":{\"branch\":\"a\"},\"b\":{}}}}",
+         422, "", "environments.b.branch: it is missing"},
         {"{\"project\":\"/shop/thole.yaml\",\"state\":[]}", 422, "", "nothing was imported"},
         {"{\"project\":\"/shop/thole.yaml\"}", 422, "", "nothing was imported"},
         {"{\"state\":{\"version\":1,\"environments\":{}}}", 400, "", "config file"},
@@ -304,7 +308,7 @@ TEST(a_name_that_is_there_is_a_conflict)
     Front *front = front_with_one();
     Answer answer = ask(front, "POST", API "/environmentstate", JSON,
                         "{\"project\":\"/shop/thole.yaml\",\"state\":{\"version\":1,"
-                        "\"environments\":{\"feat-x\":{}}}}");
+                        "\"environments\":{\"feat-x\":{\"branch\":\"x\"}}}}");
     CHECK_EQ(answer.status, 409);
     CHECK_HAS(answer.body, "environment 'feat-x' is there already");
     answer_free(&answer);
