@@ -42,6 +42,8 @@ REFUSED = {
     "a branch that is checked out": (["-b", "main"], 3, "branch main is checked out at"),
     "the project itself": (["--path", "."], 3, "is a worktree of the project already"),
     "a directory of somebody": (["--path", "../mine"], 3, "is there already and is no worktree"),
+    "nowhere": (["--path", "/proc/foo"], 2, "no worktree can be made at /proc/foo (--path): No such file or directory"),
+    "below a file": (["--path", "thole.yaml/x/y"], 2, "(--path): Not a directory"),
     "a tree of somebody": (["-b", "tree", "--path", "../tree"], 3, "env attach feat-x --worktree"),
 }
 

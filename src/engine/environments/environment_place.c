@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where an environment is to be, before anything is begun: what is asked for fits what there is, or
- * it is refused. Reads what the mirror knows, and files of git. */
+ * it is refused. Reads what the mirror knows, files of git, and where a path leads. */
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/path.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "engine/compute/compute.h"
 #include "engine/compute/git_tree.h"
 #include "engine/environments/environments_inside.h"
@@ -104,6 +108,24 @@ static int check_known(const Environment *environment, const OperationAsk *ask, 
     return differs(environment, "base", entry->base, ask->base, err);
 }
 
+/* ---- one that is new ---- */
+
+/* Where git would fail half way. Rights, and what /proc or a file system that is only read allow,
+ * are known by making the first directory that is missing, which goes again at once. */
+static int check_can_be_made(const char *path, Err *err) {
+    AUTO_FREE char *at = xstrdup(path);
+    for (char *slash = strchr(at + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (access(at, F_OK) < 0)
+            break;
+        *slash = '/';
+    }
+    if (access(at, F_OK) == 0 || (mkdir(at, 0700) == 0 && rmdir(at) == 0) || errno == EEXIST)
+        return 0;
+    return err_set(err, ERR_INVALID, "no worktree can be made at %s (--path): %s", path,
+                   strerror(errno));
+}
+
 /* ---- a tree that is given ---- */
 
 static int check_worktree(const OperationAsk *ask, Arena *arena, OperationAsk *ret, Err *err) {
@@ -137,6 +159,9 @@ int environment_place(const Environment *environment, const OperationAsk *ask, A
         return -1;
     if (!environment->version && !ask->worktree &&
         check_branch(environment, ask->branch ? ask->branch : ask->name, arena, err) < 0)
+        return -1;
+    if (!environment->version && !ask->worktree && ret->path &&
+        check_can_be_made(ret->path, err) < 0)
         return -1;
     const char *path = ret->worktree ? ret->worktree : ret->path;
     return path ? check_others(environment, path, err) : 0;
