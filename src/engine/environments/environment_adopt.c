@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -21,6 +22,23 @@ static int64_t waiting_number(const Environment *environment, const OperationFil
     return access(next, F_OK) == 0 ? file->number + 1 : 0;
 }
 
+enum { DEATHS_MOST = 20, SOON_US = 10 * 1000 * 1000 };
+
+/* Something that ends every server that goes on with it would leave nobody one. */
+static int count_death(const Environment *environment, OperationFile *file, Err *err) {
+    int64_t now_us = clock_wall_us();
+    bool soon = now_us - file->deaths.last_us < SOON_US;
+    file->deaths = (OperationDeaths){.last_us = now_us, .n = soon ? file->deaths.n + 1 : 1};
+    if (file->deaths.n > DEATHS_MOST)
+        return err_set(err, ERR_INTERNAL,
+                       "%d servers have died at it, one soon after the other, so it is given up; "
+                       "%s/rail.log says what they said last",
+                       DEATHS_MOST, environment->engine->state_dir);
+    if (operation_file_write(environment, OPERATION_FILE, file, err) < 0) /* its disk is full? */
+        log_warn("environment %s: %s", environment->slug, err->msg);
+    return 0;
+}
+
 static int take_over(Environment *environment, const OperationFile *file, Report *report,
                      Err *err) {
     Operation *operation = operation_new(environment, &file->ask, report, err);
@@ -29,6 +47,7 @@ static int take_over(Environment *environment, const OperationFile *file, Report
     (void)operation_next_number(environment, &operation->seq);
     operation->number = file->number;
     operation->begun_us = file->begun_us;
+    operation->deaths = file->deaths;
     environment->next = waiting_number(environment, file);
     operation->canceled = file->canceled || environment->next;
     environment->operation = operation;
@@ -61,7 +80,8 @@ static void adopt(Engine *engine, const char *dir) {
                                        ? environment_new_apart(engine, ask)
                                        : environment_new(engine, ask->file, ask->name);
         file.ask.again = true;
-        if (take_over(environment, &file, &report, &err) < 0) {
+        if (count_death(environment, &file, &err) < 0 ||
+            take_over(environment, &file, &report, &err) < 0) {
             environment_set_refused(environment, &file, &err);
             operation_file_remove(environment, OPERATION_FILE);
         }

@@ -80,6 +80,12 @@ typedef struct Unwritten {
     StrMap values; /* key-values that hooks have set */
 } Unwritten;
 
+/* Of servers that were at work on it. A step that has ended forgets them. */
+typedef struct OperationDeaths {
+    int64_t last_us; /* wall clock: when the next server has gone on with it; 0: none had to */
+    int64_t n;       /* each soon after the one before */
+} OperationDeaths;
+
 struct Operation {
     Environment *environment;
     Engine *engine;
@@ -88,6 +94,7 @@ struct Operation {
     int64_t number;
     OperationAsk ask; /* the mode is known */
     int64_t begun_us;
+    OperationDeaths deaths;
     OperationState state;
     const Config *config;
     struct {

@@ -71,6 +71,8 @@ int operation_file_write(const Environment *environment, const char *name,
     json_kv_int(&out, "number", file->number);
     json_kv_int(&out, "begun_us", file->begun_us);
     json_kv_bool(&out, "canceled", file->canceled);
+    json_kv_int(&out, "adopted_us", file->deaths.last_us);
+    json_kv_int(&out, "deaths", file->deaths.n);
     encode_ask(&file->ask, &out);
     json_object_end(&out);
     int r = file_write_buf(path, &buf, 0600, err);
@@ -127,6 +129,8 @@ int operation_file_read(const char *dir, const char *name, Arena *arena, Operati
     ret->number = value_get_int(v, "number", 1);
     ret->begun_us = value_get_int(v, "begun_us", 0);
     ret->canceled = value_get_bool(v, "canceled", false);
+    ret->deaths = (OperationDeaths){.last_us = value_get_int(v, "adopted_us", 0),
+                                    .n = value_get_int(v, "deaths", 0)};
     const char *kind = value_get_str(v, "kind");
     if (!kind || operation_kind_parse(kind, &ret->ask.kind) < 0 || !ret->ask.file || !ret->ask.name)
         return err_set(err, ERR_INVALID, "%s: it is no operation", path);
@@ -137,6 +141,7 @@ int operation_keep(const Operation *operation, Err *err) {
     const OperationFile file = {.number = operation->number,
                                 .begun_us = operation->begun_us,
                                 .canceled = operation->canceled,
+                                .deaths = operation->deaths,
                                 .ask = operation->ask};
     return operation_file_write(operation->environment, OPERATION_FILE, &file, err);
 }

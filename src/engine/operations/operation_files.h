@@ -23,6 +23,7 @@ struct OperationFile {
     int64_t number;
     int64_t begun_us; /* wall clock */
     bool canceled;    /* it ends as soon as it can */
+    OperationDeaths deaths;
     OperationAsk ask;
 };
 

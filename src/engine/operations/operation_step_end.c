@@ -2,6 +2,7 @@
 /* The end of a step: what is written down of it, and what comes next. */
 #include <string.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "engine/operations/operation_files.h"
@@ -131,6 +132,16 @@ static void note_hook(Operation *operation, const LifecycleStep *step, bool fail
         note_destroyed(operation, step);
 }
 
+/* What servers have died at was not this. */
+static void forget_deaths(Operation *operation) {
+    Err err;
+    if (operation->deaths.n == 0)
+        return;
+    operation->deaths = (OperationDeaths){0};
+    if (operation_keep(operation, &err) < 0)
+        log_warn("environment %s: %s", operation->environment->slug, err.msg);
+}
+
 void operation_step_ended(Operation *operation, const Err *err) {
     const LifecycleStep *step = operation_step(operation);
     const StepDoer *doer = step_doer(step->kind);
@@ -142,6 +153,7 @@ void operation_step_ended(Operation *operation, const Err *err) {
     if (operation->doing.lost)
         note_again(operation);
     note_end(operation, err);
+    forget_deaths(operation);
     operation->unwritten.entry = true;
     note_hook(operation, step, err != NULL);
     if (!err) {
