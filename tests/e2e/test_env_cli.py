@@ -658,6 +658,7 @@ def test_hooks_stop_start_and_delete(shop):
     create(shop)
     assert "seed_db" not in shop.run("env", "hook", "db", "reset", "feat-x").out
     assert shop.ledger().count("seed feat-x") == 2
+    create(shop)  # what the reset has made stale
     assert shop.run("env", "stop", "feat-x").err.splitlines()[-1] == "thole: feat-x is stopped"
     assert re.search(r"^feat-x +stopped", shop.run("env", "list").out, re.M)
     assert "feat-x  running" in shop.run("env", "start", "feat-x").out

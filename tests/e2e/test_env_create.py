@@ -177,13 +177,13 @@ def test_what_init_and_seed_say_by_hand_is_not_kept(shop, action):
 
 def test_a_hook_that_is_asked_for_and_fails_leaves_the_environment_as_it_was(shop):
     words = config()
-    words["provisioner"]["services"]["db"]["reset"] = says("core_reset_db", code=3)
+    words["provisioner"]["services"]["db"]["init"] = "exit 3"
     shop.configure(words)
     shop.run("create", "e1")
-    assert "exit code 3" in shop.run("hook", "db", "reset", "e1", code=1).err
+    assert "exit code 3" in shop.run("hook", "db", "init", "e1", code=1).err
     shop.check_created("e1")
-    result = shop.run("hook", "db", "init", "e1", code=None)
-    assert result.code and "provisioner service 'db' has no init hook" in result.err, result
+    result = shop.run("hook", "cache", "init", "e1", code=None)
+    assert result.code and "provisioner service 'cache' has no init hook" in result.err, result
 
 
 @pytest.mark.parametrize("step", CREATED_HOOKS)
