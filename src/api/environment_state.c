@@ -4,6 +4,7 @@
 
 #include "api/environment_request.h"
 #include "base/str.h"
+#include "spec/compute_access.h"
 
 #define STATE_PLACE "the state" /* where problems of it are */
 
@@ -46,13 +47,16 @@ void serve_environment_state(Api *api, Request *request, const RouteMatch *match
 
 /* ---- import ---- */
 
-/* Without a branch nothing could ever go on with it. */
-static int check_branches(const EnvironmentState *state, Report *report) {
+/* Without a branch, or where nothing can be, nothing could ever go on with it. */
+static int check_entries(const EnvironmentState *state, Report *report) {
     static const Place place = {.file = STATE_PLACE};
+    Err err;
     for (size_t i = 0; i < state->environments.n; i++) {
         const EnvironmentEntry *entry = &state->environments.at[i];
         if (!*entry->branch)
             report_add(report, &place, NULL, "environments.%s.branch: it is missing", entry->name);
+        if (entry->compute && compute_access_check(entry->compute, &err) < 0)
+            report_add(report, &place, NULL, "environments.%s.compute.%s", entry->name, err.msg);
     }
     return report->errors ? -1 : 0;
 }
@@ -62,7 +66,7 @@ static int read_state(Request *request, const Value *v, EnvironmentState *ret) {
     Err err;
     report_init(&report, request->arena);
     if (state_decode(v, STATE_PLACE, request->arena, &report, ret) == 0 &&
-        check_branches(ret, &report) == 0)
+        check_entries(ret, &report) == 0)
         return 0;
     err_set(&err, ERR_INVALID, "nothing was imported: %s",
             report_line(&report.at[0], request->arena));

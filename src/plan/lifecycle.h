@@ -136,6 +136,7 @@ typedef struct StepLook {
      * known, it does not count. */
     const char *inputs;
     bool forced;     /* it is to be done, whatever its record says */
+    bool kept;       /* once done it stays as it is, whatever it would be made from now */
     bool stands;     /* `verified` steps: its effect is as it should be */
     const char *why; /* ... or why it is not; of `forced`: who says so; NULL */
 } StepLook;

@@ -10,6 +10,8 @@
 /* ---- what is to be done ---- */
 
 static bool same_inputs(const StepLook *look) {
+    if (look->kept)
+        return true;
     if (look->record->inputs && !look->record->inputs[0])
         return false; /* lifecycle_invalidate() */
     return !look->inputs || !look->record->inputs ||

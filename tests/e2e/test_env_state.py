@@ -120,7 +120,8 @@ class Dice(random.Random):
                 **self.some(durationMs=lambda: self.randrange(10**9), message=self.text, error=self.text)}
 
     def entry(self, name):
-        compute = {"type": self.choice(["local", "ssh", "vm"]), **self.some(path=lambda: "/w/" + name, host=self.text, user=self.text, managedWorktree=lambda: True)}
+        compute = {"type": self.choice(["local", "ssh"]), "path": "/w/" + name,
+                   **self.some(host=lambda: self.choice(["10.0.0.5", "vm-1.example"]), user=lambda: self.choice(["ci", "münchen"]), managedWorktree=lambda: True)}
         return {"name": name, "mode": self.text(), "branch": "b" + self.text(), "status": self.choice(["creating", "provisioned", "running", "stopped", "error"]),
                 "createdAt": self.time(), "updatedAt": self.time(), "ports": self.map(lambda: self.randrange(65536)),
                 "provisionerOutputs": self.map(lambda: self.map(self.text)), **self.some(
@@ -147,6 +148,22 @@ def meaning(value, key=""):
     if isinstance(value, list):
         return [meaning(below) for below in value if not (isinstance(below, dict) and below.get("action") == "imported")]
     return instant(value) if key in ("createdAt", "updatedAt", "startedAt", "finishedAt", "timestamp") else value
+
+
+@pytest.mark.parametrize("compute, problem", [
+    ({}, 'type: "" is neither local nor ssh'),
+    ({"type": "k8s"}, 'type: "k8s" is neither local nor ssh'),
+    ({"type": "local"}, "path: it is missing"),
+    ({"type": "local", "path": "rel/x"}, 'path: "rel/x" is no absolute path'),
+    ({"type": "ssh", "host": "-oProxyCommand=x"}, 'host: ssh would take "-oProxyCommand=x" for an option'),
+    ({"type": "ssh", "host": "a", "user": "b c"}, "user: there is a blank in it"),
+    ({"type": "ssh", "host": "a", "path": "app"}, 'path: "app" is no absolute path'),
+])
+def test_an_entry_that_is_nowhere_is_refused_with_all_others(shop, compute, problem):
+    entry = {"name": "zz", "branch": "zz", "compute": compute}
+    refused = imports(shop, {**FOREIGN, "environments": {**FOREIGN["environments"], "zz": entry}}, 2).err
+    assert f"nothing was imported: the state: environments.zz.compute.{problem}" in refused, refused
+    assert shop.objects() == {}
 
 
 def test_an_entry_without_a_branch_is_refused_with_all_others(shop):

@@ -354,6 +354,23 @@ def test_a_machine_is_not_forgotten_with_the_hook_that_made_it(thole):
     assert (thole.project / "ledger").read_text() == "gone 10.0.0.5\n"
 
 
+def test_a_machine_that_is_there_is_not_made_a_second_time(thole):
+    """The first one would be nobody's: its address is known here alone."""
+    project(thole, MACHINE)
+    thole.run("env", "create", "feat-x")
+    (thole.project / "thole.yaml").write_text(textwrap.dedent(MACHINE).replace("10.0.0.5", "10.0.0.6"))
+    for words in (("create", "feat-x"), ("create", "feat-x", "--no-cache"), ("refresh", "feat-x"), ("create", "feat-x", "--from", "allocate_ports")):
+        thole.run("env", *words, code=None)
+        assert environments.item(thole, "feat-x")["spec"]["host"] == "10.0.0.5", words
+    for words in (("create", "feat-x", "--from", "create_compute"), ("step", "feat-x", "create_compute"), ("invalidate", "feat-x", "create_compute")):
+        refused = thole.run("env", *words, code=3).err
+        assert "has its machine, 10.0.0.5: delete it first" in refused, refused
+    thole.run("env", "delete", "feat-x")
+    assert (thole.project / "ledger").read_text() == "gone 10.0.0.5\n"
+    thole.run("env", "create", "feat-x")
+    assert environments.item(thole, "feat-x")["spec"]["host"] == "10.0.0.6"
+
+
 def test_what_is_in_a_worktree_is_not_made_a_machine(thole):
     project(thole, NO_MACHINE)
     tree = create(thole)

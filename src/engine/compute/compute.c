@@ -85,7 +85,11 @@ int compute_read(const Compute *compute, const char *root, ComputeFile *file, Ar
 }
 
 int compute_write(const Compute *compute, const char *root, const ComputeFile *file, Err *err) {
-    assert(file->size <= COMPUTE_FILE_MAX);
+    if (file->size > COMPUTE_FILE_MAX)
+        return err_set(err, ERR_LIMIT,
+                       "%s/%s would have %zu bytes: more than the %d that such a "
+                       "file may have",
+                       root, file->path, file->size, COMPUTE_FILE_MAX);
     if (!compute->ops->write)
         return later(compute, "writing files", err);
     return compute->ops->write(compute, root, file, err);

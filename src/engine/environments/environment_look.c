@@ -69,6 +69,7 @@ static StepDecision decide(Looking *looking, uint32_t i, SeenStep *seen, Arena *
         found.why = looking->on_loop[i].why;
     }
     StepLook look = {.record = seen->record,
+                     .kept = operation_keeps(operation, step),
                      .inputs =
                          lifecycle_inputs(&operation->lifecycle, i, found.own ? found.own : "",
                                           &operation->entry, arena),

@@ -215,6 +215,9 @@ const char *operation_started_by(const Operation *operation, const char *step);
 MUST int operation_prepare(Operation *operation, Err *err);
 /* Is all done that `env start` counts on? ERR_CONFLICT names the first step that is not. */
 MUST int operation_check_start(const Operation *operation, Err *err);
+/* A machine that a hook has made: what a hook that was edited since, or is run again, would make is
+ * a second one, and the first would be nobody's. */
+bool operation_keeps(const Operation *operation, const LifecycleStep *step);
 /* What people want done anew, whatever its record says. */
 MUST int operation_force(Operation *operation, Err *err);
 /* Refresh and step do only some of the steps; what those need is there. */

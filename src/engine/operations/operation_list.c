@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "engine/operations/operation_files.h"
 #include "engine/operations/steps.h"
 
@@ -91,6 +92,7 @@ int operation_force(Operation *operation, Err *err) {
             : arena_printf(&operation->arena, "asked for by %s", operation_kind_name(ask->kind));
     for (uint32_t i = 0; i < operation->lifecycle.n; i++)
         if (operation_means(operation, &operation->lifecycle.at[i]) &&
+            !operation_keeps(operation, &operation->lifecycle.at[i]) &&
             (ask->from ? i >= from : all))
             invalidate(operation, i, why);
     if (ask->kind == OPERATION_INVALIDATE)
@@ -217,6 +219,33 @@ static int check_moved(const Operation *operation, Err *err) {
                    name, compute->host ? compute->host : "?");
 }
 
+bool operation_keeps(const Operation *operation, const LifecycleStep *step) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+    return step->hook && step->hook->allow_cache && strcmp(step->name, "create_compute") == 0 &&
+           record && record->status == CHECKPOINT_COMPLETED && operation->entry.compute &&
+           lifecycle_is_remote(operation->config, operation->entry.compute);
+}
+
+static bool names_step(const OperationAsk *ask, const char *name) {
+    bool any = str_same(ask->from, name) || str_same(ask->step, name);
+    for (size_t i = 0; i < ask->only.n; i++)
+        any = any || strcmp(ask->only.at[i], name) == 0;
+    return any;
+}
+
+static int check_kept(const Operation *operation, Err *err) {
+    const Lifecycle *list = &operation->lifecycle;
+    const char *host = operation->entry.compute ? operation->entry.compute->host : NULL;
+    for (uint32_t i = 0; i < list->n; i++)
+        if (operation_keeps(operation, &list->at[i]) &&
+            names_step(&operation->ask, list->at[i].name))
+            return err_set(err, ERR_CONFLICT,
+                           "environment '%s' has its machine, %s: delete it first, for %s would "
+                           "make another",
+                           operation->entry.name, host ? host : "?", list->at[i].name);
+    return 0;
+}
+
 /* What was undone is made anew: from now on it is to be undone again. Those of
  * `env stop` are also done without undoing anything: to delete they are done in any case. */
 static void forget_undoing(Operation *operation) {
@@ -318,8 +347,9 @@ int operation_prepare(Operation *operation, Err *err) {
     operation_recall(operation);
     if (operation->started)
         return 0;
-    if (check_moved(operation, err) < 0 || check_server(operation, err) < 0 ||
-        operation_check_undoing(operation, err) < 0 || operation_check_start(operation, err) < 0)
+    if (check_moved(operation, err) < 0 || check_kept(operation, err) < 0 ||
+        check_server(operation, err) < 0 || operation_check_undoing(operation, err) < 0 ||
+        operation_check_start(operation, err) < 0)
         return -1;
     if (operation->ask.kind == OPERATION_STATUS)
         return say_status(operation, err);

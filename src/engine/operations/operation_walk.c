@@ -176,6 +176,7 @@ static void decide(Operation *operation) {
     }
     StepLook look = {.record = record,
                      .inputs = operation_inputs(operation),
+                     .kept = operation_keeps(operation, step),
                      .stands = operation->doing.found.stands,
                      .why = operation->doing.found.why};
     StepDecision decision = lifecycle_decide(step, &look, &operation->arena);

@@ -120,6 +120,16 @@ TEST(paths_that_are_none_are_refused)
     arena_deinit(&d.arena);
 }
 
+TEST(a_file_that_is_too_large_is_refused)
+{
+    Desk d = local_desk();
+    const ComputeFile large = {.path = "large", .bytes = "", .size = COMPUTE_FILE_MAX + 1};
+    CHECK(compute_write(d.compute, d.root, &large, &d.err) < 0);
+    CHECK_HAS(d.err.msg, "/large would have 16777217 bytes: more than the 16777216 that such a");
+    CHECK(!get(&d, "large", 0));
+    arena_deinit(&d.arena);
+}
+
 TEST(links_that_lead_out_are_not_followed)
 {
     Desk d = local_desk();
