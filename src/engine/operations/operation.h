@@ -213,6 +213,8 @@ const char *operation_started_by(const Operation *operation, const char *step);
 /* Its lifecycle, and what is to be done anew; of one that a server before has begun, what that has
  * told. */
 MUST int operation_prepare(Operation *operation, Err *err);
+/* May it begin, as the environment is? ERR_CONFLICT says what is in its way, and the way out. */
+MUST int operation_check(Operation *operation, Err *err);
 /* Is all done that `env start` counts on? ERR_CONFLICT names the first step that is not. */
 MUST int operation_check_start(const Operation *operation, Err *err);
 /* A machine that a hook has made: what a hook that was edited since, or is run again, would make is

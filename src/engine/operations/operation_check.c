@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why an operation cannot begin as it is: where the environment was made, who runs its services. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "engine/operations/operation_files.h"
+#include "engine/operations/steps.h"
+
+/* ---- where it was made ---- */
+
+/* It stays where it was made: there is what is known of it, and what is to be undone. */
+static int check_moved(const Operation *operation, Err *err) {
+    OperationKind kind = operation->ask.kind;
+    const ComputeAccess *compute = operation->entry.compute;
+    const char *name = operation->entry.name;
+    bool by_hook = hook_given(&operation->config->provisioner.compute.create);
+    bool makes = kind == OPERATION_CREATE || kind == OPERATION_PROVISION;
+    if (!makes || !compute || !compute->managed ||
+        by_hook == lifecycle_is_remote(operation->config, compute))
+        return 0;
+    if (by_hook)
+        return err_set(
+            err, ERR_CONFLICT,
+            "environment '%s' is in a worktree here, and by now provisioner.compute.create "
+            "makes a machine for it: delete it first",
+            name);
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s' is on another machine, %s, and there is no "
+                   "provisioner.compute.create any more: put that back, or delete it first",
+                   name, compute->host ? compute->host : "?");
+}
+
+bool operation_keeps(const Operation *operation, const LifecycleStep *step) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+    return step->hook && step->hook->allow_cache && strcmp(step->name, "create_compute") == 0 &&
+           record && record->status == CHECKPOINT_COMPLETED && operation->entry.compute &&
+           lifecycle_is_remote(operation->config, operation->entry.compute);
+}
+
+static bool names_step(const OperationAsk *ask, const char *name) {
+    bool any = str_same(ask->from, name) || str_same(ask->step, name);
+    for (size_t i = 0; i < ask->only.n; i++)
+        any = any || strcmp(ask->only.at[i], name) == 0;
+    return any;
+}
+
+static int check_kept(const Operation *operation, Err *err) {
+    const Lifecycle *list = &operation->lifecycle;
+    const char *host = operation->entry.compute ? operation->entry.compute->host : NULL;
+    for (uint32_t i = 0; i < list->n; i++)
+        if (operation_keeps(operation, &list->at[i]) &&
+            names_step(&operation->ask, list->at[i].name))
+            return err_set(err, ERR_CONFLICT,
+                           "environment '%s' has its machine, %s: delete it first, for %s would "
+                           "make another",
+                           operation->entry.name, host ? host : "?", list->at[i].name);
+    return 0;
+}
+
+/* ---- whose its services are ---- */
+
+static bool is_about_services(const OperationAsk *ask) {
+    static const bool kinds[OPERATIONS] = {[OPERATION_CREATE] = true,
+                                           [OPERATION_REFRESH] = true,
+                                           [OPERATION_START] = true,
+                                           [OPERATION_STOP] = true,
+                                           [OPERATION_DELETE] = true};
+    bool alone = ask->kind == OPERATION_STEP && (strcmp(ask->step, "start_services") == 0 ||
+                                                 strcmp(ask->step, "runner_deploy") == 0);
+    return kinds[ask->kind] || alone;
+}
+
+const Value *operation_started_here(Operation *operation) {
+    Value *kept = value_new(&operation->arena, VALUE_MAP);
+    value_set(&operation->arena, kept, SERVICES_SERVER,
+              value_new_string(&operation->arena, operation->lease.holder));
+    return kept;
+}
+
+const char *operation_started_by(const Operation *operation, const char *step) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step);
+    bool done = record && record->status == CHECKPOINT_COMPLETED && record->outputs;
+    return done ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
+}
+
+/* The state directory of a server on this machine; NULL: it is on another one. */
+static const char *dir_of_server(const Operation *operation, const char *server) {
+    const char *dir = strchr(server, ':');
+    bool here = dir && strncmp(server, operation->lease.holder, (size_t)(dir - server) + 1) == 0;
+    return here ? dir + 1 : NULL;
+}
+
+/* Another server that goes on with what the step has started; NULL: none. */
+static const char *started_elsewhere(const Operation *operation, const char *step) {
+    const char *server = operation_started_by(operation, step);
+    if (!server || strcmp(server, operation->lease.holder) == 0)
+        return NULL;
+    const char *dir = dir_of_server(operation, server);
+    bool services = strcmp(step, "start_services") == 0;
+    bool over = dir && (access(dir, F_OK) < 0 || (services && steps_sessions_down(operation, dir)));
+    return over ? NULL : server;
+}
+
+/* Services are those of the server that has started them: no other one sees them, or can end them.
+ * Of one on this machine is known whether they are down. */
+static int check_server(Operation *operation, Err *err) {
+    const char *server = started_elsewhere(operation, "start_services");
+    server = server ? server : started_elsewhere(operation, "runner_deploy");
+    if (!server || !is_about_services(&operation->ask))
+        return 0;
+    const char *here = dir_of_server(operation, server);
+    const char *end = arena_printf(&operation->arena, "`thole env stop %s` there ends them (%s%s)",
+                                   operation->entry.name, here ? "THOLE_STATE_DIR=" : "on ",
+                                   here ? here : server);
+    if (!operation->ask.force)
+        return err_set(err, ERR_CONFLICT, "its services run under another server, %s: first %s",
+                       server, end);
+    operation->elsewhere =
+        arena_printf(&operation->arena, "its services go on under another server, %s", server);
+    return 0;
+}
+
+int operation_check(Operation *operation, Err *err) {
+    if (check_moved(operation, err) < 0 || check_kept(operation, err) < 0 ||
+        check_server(operation, err) < 0 || operation_check_undoing(operation, err) < 0)
+        return -1;
+    return operation_check_start(operation, err);
+}
