@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where an environment is, as a file of somebody else's says it: it ends up in commands. */
+/* Where an environment is, as somebody else says it, a file or a hook: it ends up in commands. */
 #pragma once
 
 #include "spec/environment.h"
 
 /* ERR_INVALID names the member of the state: "path: \"x\" is no absolute path". */
 MUST int compute_access_check(const ComputeAccess *access, Err *err);
+/* Its host and user, by any name: no option of ssh, nothing that ends a word or a line. NULL is
+ * fine. */
+MUST int compute_word_check(const char *name, const char *value, Err *err);
+MUST int compute_path_check(const char *name, const char *path, Err *err); /* absolute */

@@ -219,11 +219,15 @@ TEST(a_machine_is_reached_as_its_hook_says)
     CHECK_STR(access.root, "/app");
     CHECK(compute_of(&access) == &compute_hooks && compute_of(NULL) == &compute_local);
     CHECK(access_of("10.0.0.7", "-oProxyCommand=x", "", &access, &err) < 0);
-    CHECK_HAS(err.msg, "the SSH_USER '-oProxyCommand=x', which ssh would take for an option");
+    CHECK_HAS(
+        err.msg,
+        "compute.create printed: SSH_USER: ssh would take \"-oProxyCommand=x\" for an option");
     CHECK(access_of("-x", "", "", &access, &err) < 0);
     CHECK(access_of("a b", "", "", &access, &err) < 0);
     CHECK(access_of("a", "", "srv", &access, &err) < 0);
-    CHECK_HAS(err.msg, "which is no absolute path");
+    CHECK_HAS(err.msg, "REMOTE_ROOT: \"srv\" is no absolute path");
+    CHECK(access_of("", "", "", &access, &err) < 0);
+    CHECK_HAS(err.msg, "VM_IP: it is empty");
 }
 
 TEST(what_needs_the_other_side_comes_later)
