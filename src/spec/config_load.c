@@ -326,10 +326,21 @@ static char *open_source(Source *source, const char *file, size_t *ret_size) {
     return text;
 }
 
+/* What is wrong in the file itself may be so because of what is laid over it. */
+static const char *as_laid(const Problem *p, const char *overlay, Arena *arena) {
+    bool own = !overlay || p->warning || !p->place.file || strcmp(p->place.file, overlay) == 0;
+    return own ? p->message
+               : arena_printf(arena, "%s (with %s laid over it)", p->message, path_base(overlay));
+}
+
 static const Config *load(Source *source, const char *file) {
-    size_t size;
+    size_t size, before = source->report->n;
     AUTO_FREE char *text = open_source(source, file, &size);
     const Config *config = text ? parse(source, text, size) : NULL;
+    for (size_t i = before; !source->review && i < source->report->n; i++) {
+        Problem *p = &source->report->at[i];
+        p->message = as_laid(p, source->overlay, source->arena);
+    }
     report_sort(source->report);
     return config;
 }
@@ -352,7 +363,7 @@ const Config *config_load(const ConfigAsk *ask, Arena *arena, Report *report) {
 }
 
 /* What was not said of the file alone. */
-static void add_new(Report *report, const Report *more) {
+static void add_new(Report *report, const Report *more, const char *overlay) {
     size_t before = report->n;
     for (size_t i = 0; i < more->n; i++) {
         const Problem *p = &more->at[i];
@@ -363,7 +374,8 @@ static void add_new(Report *report, const Report *more) {
                    report->at[k].place.column == p->place.column &&
                    str_same(report->at[k].place.file, p->place.file);
         if (!told)
-            (p->warning ? report_warn : report_add)(report, &p->place, p->hint, "%s", p->message);
+            (p->warning ? report_warn : report_add)(report, &p->place, p->hint, "%s",
+                                                    as_laid(p, overlay, more->arena));
     }
 }
 
@@ -383,7 +395,7 @@ const Config *config_review(const ConfigAsk *ask, Arena *arena, Report *report) 
         again.mode = modes.at[i];
         if (!load(&again, ask->file))
             failed = true;
-        add_new(report, &more);
+        add_new(report, &more, again.overlay);
     }
     report_sort(report);
     return failed ? NULL : config;

@@ -51,8 +51,10 @@ int config_overlay(Source *source) {
     source->overlay = config_overlay_path(source->file, mode, source->arena);
     if (read_overlay(source, source->overlay, &overlay) < 0)
         return -1;
-    if (!overlay)
+    if (!overlay) {
+        source->overlay = NULL;
         return 0;
+    }
     value_mark_overlay((Value *)(uintptr_t)overlay); /* ours: it was read just now */
     if (source->previewctl)
         overlay = config_adapt_previewctl(&type_config, overlay, true, source->arena);

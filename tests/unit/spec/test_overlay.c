@@ -96,7 +96,8 @@ TEST(what_is_merged_is_checked_again_and_a_problem_names_its_file)
         const char *overlay, *said;
     } rows[] = {
         {"services: {web: null}\n",
-         "/thole.yaml:11:18: services.api.depends_on.web: there is no service \"web\""},
+         "/thole.yaml:11:18: services.api.depends_on.web: there is no service \"web\" (with "
+         "thole.preview.yaml laid over it)"},
         {"services:\n  web: {prot: 1}\n", "/thole.preview.yaml:2:9: services.web: unknown key "
                                           "\"prot\"; did you mean port?"},
         {"services:\n  web:\n    restart: {delay: 3}\n",
@@ -169,6 +170,11 @@ TEST(vet_reads_each_overlay)
     CHECK(!config_review(&(ConfigAsk){.file = at("thole.yaml")}, &arena, &report));
     CHECK_EQ(report.errors, 1);
     CHECK_STR(said(), "/thole.b.yaml:2:9: services.web: unknown key \"prot\"; did you mean port?");
+    put("thole.b.yaml", "services: {web: null}\n");
+    report_init(&report, &arena);
+    CHECK(!config_review(&(ConfigAsk){.file = at("thole.yaml")}, &arena, &report));
+    CHECK_EQ(report.errors, 1);
+    CHECK(strstr(said(), "there is no service \"web\" (with thole.b.yaml laid over it)"));
     end();
 }
 
