@@ -371,6 +371,16 @@ def test_a_machine_that_is_there_is_not_made_a_second_time(thole):
     assert environments.item(thole, "feat-x")["spec"]["host"] == "10.0.0.6"
 
 
+def test_a_machine_that_was_named_before_its_hook_failed_is_told_to_it_again(thole):
+    project(thole, MACHINE.replace("create: echo VM_IP=10.0.0.5", "create: 'echo told $THOLE_VM_IP >> ledger; echo VM_IP=10.0.0.5; test -e go'"))
+    thole.run("env", "create", "feat-x", code=1)
+    (thole.project / "go").touch()
+    thole.run("env", "create", "feat-x")
+    assert (thole.project / "ledger").read_text().splitlines() == ["told", "told 10.0.0.5"]
+    refused = thole.run("env", "attach", "feat-x", "--worktree", ".", code=3).err
+    assert "is on another machine, 10.0.0.5" in refused, refused
+
+
 def test_what_is_in_a_worktree_is_not_made_a_machine(thole):
     project(thole, NO_MACHINE)
     tree = create(thole)

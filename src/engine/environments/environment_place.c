@@ -71,6 +71,12 @@ static int check_path(const Environment *environment, const OperationAsk *ask, E
     const EnvironmentEntry *entry = &environment->entry;
     const char *now = entry_path(entry), *name = entry->name;
     bool attached = entry->compute && !entry->compute->managed;
+    bool remote = entry->compute && strcmp(entry->compute->type, "local") != 0;
+    if (ask->worktree && remote)
+        return err_set(err, ERR_CONFLICT,
+                       "environment '%s' is on another machine, %s: delete it first, or choose "
+                       "another name",
+                       name, entry->compute->host ? entry->compute->host : "?");
     if (ask->worktree && *now && !attached)
         return err_set(err, ERR_CONFLICT,
                        "environment '%s' has a worktree of its own, %s: delete it first, or choose "

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "engine/operations/operation_files.h"
 #include "engine/operations/steps.h"
+#include "spec/compute_access.h"
 
 /* ---- where it was made ---- */
 
@@ -121,9 +122,19 @@ static int check_server(Operation *operation, Err *err) {
     return 0;
 }
 
+/* Of what an import took before it looked, or another server wrote. */
+static int check_place(const Operation *operation, Err *err) {
+    const ComputeAccess *compute = operation->entry.compute;
+    if (operation->ask.kind == OPERATION_DELETE || !compute ||
+        compute_access_check(compute, err) == 0)
+        return 0;
+    return err_in(err, "environment '%s' is nowhere, delete it: compute", operation->entry.name);
+}
+
 int operation_check(Operation *operation, Err *err) {
-    if (check_moved(operation, err) < 0 || check_kept(operation, err) < 0 ||
-        check_server(operation, err) < 0 || operation_check_undoing(operation, err) < 0)
+    if (check_place(operation, err) < 0 || check_moved(operation, err) < 0 ||
+        check_kept(operation, err) < 0 || check_server(operation, err) < 0 ||
+        operation_check_undoing(operation, err) < 0)
         return -1;
     return operation_check_start(operation, err);
 }

@@ -69,7 +69,7 @@ static Told told_to(const LifecycleStep *step, const ComputeAccess *compute) {
     return (Told){.worktree = compute && !creates && !destroys && !(before && compute->managed),
                   .ports = !creates && !before && !init,
                   .branch = creates,
-                  .machine = destroys};
+                  .machine = destroys || creates}; /* which it has named before it failed */
 }
 
 StrMap hook_variables(const Config *config, const EnvironmentEntry *entry,
