@@ -329,7 +329,7 @@ def test_a_step_that_ends_every_server_is_given_up(thole):
     made = project.popen("create", "e1")
     code = made.wait(60)
     assert code == 3, made
-    assert "20 servers have died at it, one soon after the other, so it is given up; " in made.err, made.err
+    assert "20 servers have ended at it, one soon after the other, so it is given up; " in made.err, made.err
     server = thole.server_pid()
     assert "given up" in project.object("e1")["status"]["operation"]["error"]
     assert thole.server_pid() == server, "who asks has a server that lives"

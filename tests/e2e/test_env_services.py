@@ -268,6 +268,21 @@ def test_sessions_of_another_name_or_file_are_its_services_too(thole):
     assert ask(port).startswith(f"PORT={port} ") and phase(thole, "feat-x") == "running"
 
 
+def test_what_else_runs_in_a_tree_that_stays_is_left_alone(thole):
+    """It is somebody's own: neither a stop nor a delete of the environment ends it, or takes its logs."""
+    repository = project(thole, services={"web": page("PORT")})
+    plain = thole.base / "plain"
+    repository.git("worktree", "add", "-q", "-b", "plain", plain)
+    other = thole.file("more.yaml", '{"version": 1, "services": {"more": {"command": "echo here; exec sleep 1000"}}}', project=plain)
+    thole.run("--file", other.name, "up", "-d", cwd=plain)
+    thole.run("env", "attach", "mine", "--worktree", plain)
+    thole.run("env", "stop", "mine")
+    assert phase(thole, "mine") == "stopped" and len(thole.pins()) == 1
+    thole.run("env", "delete", "mine")
+    assert len(thole.pins()) == 1
+    assert "here" in thole.run("--file", other.name, "logs", cwd=plain).out
+
+
 @pytest.mark.parametrize("file", ["thole.yaml", "previewctl.yaml"])
 def test_services_that_only_the_branch_has_end_with_the_environment(thole, file):
     """The project's own file knows none: what `thole up` has started in the worktree is stopped and deleted with it all the same."""

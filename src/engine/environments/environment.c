@@ -259,7 +259,7 @@ char *environments_holder(const Engine *engine) {
 
 bool environment_has(const Environment *environment, const Session *session) {
     const char *root = entry_path(&environment->entry), *file = session->config->file;
-    return *root && path_below(file, root) &&
+    return *root && environment->entry.compute->managed && path_below(file, root) &&
            environment_at(environment->engine, file) == environment;
 }
 

@@ -64,7 +64,8 @@ Object *environment_object(Environment *environment);
 Environment *environment_find(Engine *engine, const char *file, const char *name);
 /* The one whose worktree contains `path` (absolute, links resolved): the innermost. */
 Environment *environment_at(Engine *engine, const char *path);
-/* Does the session's file lie in its worktree, whatever its name and its file? */
+/* Does the session's file lie in its worktree, whatever its name and its file? In a tree that is
+ * not ours people run what they like. */
 bool environment_has(const Environment *environment, const Session *session);
 /* Of whose project this is the config file, as its worktree has it. NULL: of none. */
 Environment *environment_of_file(Engine *engine, const char *file);

@@ -31,7 +31,7 @@ static int count_death(const Environment *environment, OperationFile *file, Err 
     file->deaths = (OperationDeaths){.last_us = now_us, .n = soon ? file->deaths.n + 1 : 1};
     if (file->deaths.n > DEATHS_MOST)
         return err_set(err, ERR_INTERNAL,
-                       "%d servers have died at it, one soon after the other, so it is given up; "
+                       "%d servers have ended at it, one soon after the other, so it is given up; "
                        "%s/rail.log says what they said last",
                        DEATHS_MOST, environment->engine->state_dir);
     if (operation_file_write(environment, OPERATION_FILE, file, err) < 0) /* its disk is full? */
@@ -83,6 +83,7 @@ static void adopt(Engine *engine, const char *dir) {
         if (count_death(environment, &file, &err) < 0 ||
             take_over(environment, &file, &report, &err) < 0) {
             environment_set_refused(environment, &file, &err);
+            operation_file_remove(environment, OPERATION_NEXT); /* it is of this one's end */
             operation_file_remove(environment, OPERATION_FILE);
         }
     } else if (err.kind != ERR_NOT_FOUND) {

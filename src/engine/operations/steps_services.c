@@ -269,7 +269,8 @@ const StepDoer start_services_doer = {
 
 /* ---- stop ---- */
 
-/* Of a tree that goes every session, whatever its name or its file; else that of its services. */
+/* Of a tree that goes every session, whatever its name or its file; else that of its services. (To
+ * stop ends the others in a tree of ours, too, and forgets nothing of them.) */
 static bool goes_whole(const Operation *operation) {
     return operation->ask.kind == OPERATION_DELETE && !operation->ask.keep_worktree &&
            operation->entry.compute && operation->entry.compute->managed;
@@ -283,13 +284,12 @@ static char *place_of_sessions(const Operation *operation) {
 /* The next one that is to end; NULL: none is left. */
 static Session *next_session(const Operation *operation) {
     AUTO_FREE char *where = place_of_sessions(operation);
+    bool stops = operation->ask.kind == OPERATION_STOP, all = goes_whole(operation);
     Session *session;
-    LIST_FOREACH (session, &operation->engine->sessions, link) {
-        bool there = path_below(session->config->file, where);
-        if (environment_has(operation->environment, session) ||
-            (there && (goes_whole(operation) || !session->name)))
+    LIST_FOREACH (session, &operation->engine->sessions, link)
+        if ((path_below(session->config->file, where) && (all || !session->name)) ||
+            (stops && environment_has(operation->environment, session)))
             return session;
-    }
     return NULL;
 }
 
