@@ -210,15 +210,12 @@ static void begin(Operation *operation) {
         wait_for_services(operation);
 }
 
-/* On a worker: what they are made from. Whether they run is looked at on the loop. */
+/* On a worker: of which file they are. Whether they run, with what the environment gives them now,
+ * is looked at on the loop. */
 static int look(const Operation *operation, Arena *arena, StepFound *ret, Err *err) {
     AUTO_FREE char *file = file_of(operation);
     Digest *digest = digest_new();
     digest_add_text(digest, file);
-    for (size_t i = 0; i < operation->entry.ports.n; i++) {
-        digest_add_text(digest, operation->entry.ports.at[i].name);
-        digest_add(digest, &operation->entry.ports.at[i].port, sizeof(int64_t));
-    }
     ret->own = digest_end(digest, arena);
     return 0;
 }
