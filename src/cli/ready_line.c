@@ -15,12 +15,29 @@ void ready_line_note(ReadyLine *line, const Seen *seen, const char *before) {
         line->news = true;
 }
 
+/* What was quick to come back is seen as ready twice, and between as nothing else. */
+static bool runs_anew(const Targets *targets) {
+    for (size_t i = 0; i < targets->all.n; i++) {
+        const Seen *seen = targets->all.at[i];
+        bool counts = seen->chosen && !seen->deleted && !target_is_file(&seen->view);
+        if (counts && target_run(&seen->view) != seen->run_told)
+            return true;
+    }
+    return false;
+}
+
+static void tell_runs(const Targets *targets) {
+    for (size_t i = 0; i < targets->all.n; i++)
+        targets->all.at[i]->run_told = target_run(&targets->all.at[i]->view);
+}
+
 bool ready_line_due(ReadyLine *line, const Targets *targets, const Outcome *outcome) {
     bool all = targets->all.n > 0 && !outcome->pending && !outcome->failed;
     line->lost |= !all;
-    if (!all || (line->said && !(line->lost && line->news)))
+    if (!all || (line->said && !(line->news && (line->lost || runs_anew(targets)))))
         return false;
     *line = (ReadyLine){.said = true};
+    tell_runs(targets);
     return true;
 }
 

@@ -13,7 +13,7 @@ typedef struct ReadyLine {
 
 /* As TargetFn. */
 void ready_line_note(ReadyLine *line, const Seen *seen, const char *before);
-/* Of what is chosen. True: it is to be said now, and counts as said. */
+/* Of what is chosen. True: it is to be said now, and counts as said, of the runs that there are. */
 bool ready_line_due(ReadyLine *line, const Targets *targets, const Outcome *outcome);
 /* "3 servers, 1 job done; web 3000, api 8080". Returns owned. */
 char *ready_line_text(const Targets *targets);

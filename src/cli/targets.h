@@ -19,6 +19,7 @@ typedef struct Seen {
     bool deleted;
     unsigned reading; /* the list that had it last */
     unsigned marks;   /* the caller's */
+    int64_t run_told; /* likewise: the run that it has spoken of */
 } Seen;
 
 typedef struct Targets Targets;
