@@ -139,11 +139,13 @@ static void write_workflow(Object *object, JsonWriter *out) {
 static void write_operation(Object *object, JsonWriter *out) {
     const Environment *environment = environment_of(object);
     const char *doing = environment_doing(environment);
+    const char *name = environment_entry(environment)->name;
     if (!doing)
         return;
     json_object_begin(out);
     json_kv_string(out, "namespace", object->space);
-    json_kv_string(out, "environment", environment_entry(environment)->name);
+    if (*name) /* a hook of none: what all share */
+        json_kv_string(out, "environment", name);
     json_kv_string(out, "operation", doing);
     json_object_end(out);
 }
@@ -152,12 +154,13 @@ static void write_left(void *arg, const char *space, const char *name, size_t pr
     JsonWriter *out = arg;
     json_object_begin(out);
     json_kv_string(out, "namespace", space);
-    json_kv_string(out, "name", name);
+    json_kv_string(out, "environment", name);
     json_kv_int(out, "processes", (int64_t)processes);
     json_object_end(out);
 }
 
-static void write_server(Api *api, JsonWriter *out) {
+/* `left`: with what deploys of environments have left running. */
+static void write_server(Api *api, bool left, JsonWriter *out) {
     char started[TIME_TEXT];
     time_format_micro(api->started_us, started);
     json_kv_int(out, "pid", getpid());
@@ -180,7 +183,9 @@ static void write_server(Api *api, JsonWriter *out) {
          (environment = object_next(api->objects, OBJECT_ENVIRONMENT, NULL, environment));)
         write_operation(environment, out);
     json_array_end(out);
-    json_kv_array(out, "environments"); /* whose deploy has left something running */
+    if (!left)
+        return;
+    json_kv_array(out, "left");
     environments_left_running(api->options.engine, write_left, out);
     json_array_end(out);
 }
@@ -199,7 +204,7 @@ void serve_server(Api *api, Request *request, const RouteMatch *match) {
     json_kv_string(&out, "name", "local");
     json_object_end(&out);
     json_kv_object(&out, "status");
-    write_server(api, &out);
+    write_server(api, request_flag(request, "left"), &out);
     json_object_end(&out);
     json_object_end(&out);
     reply_json(request, 200, &buf);

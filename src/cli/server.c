@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "cli/backend_orphans.h"
 #include "cli/commands.h"
 #include "cli/down.h"
@@ -29,14 +30,15 @@ typedef struct ServerOptions {
 
 static const Option options[] = {
     {"all", 0, OPTION_FLAG, offsetof(ServerOptions, all), NULL,
-     "stop: every session and workflow of this user first", NULL},
+     "stop: every session, workflow and operation on an environment of this user first", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(ServerOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
 };
 
-static int ask(Cli *cli, const Value **ret_status, Err *err) {
+static int ask(Cli *cli, const char *query, const Value **ret_status, Err *err) {
+    AUTO_FREE char *path = xasprintf(LOCAL_SERVER "%s", query);
     const Value *server;
-    if (client_ask(&cli->client, "GET", LOCAL_SERVER, NULL, &cli->arena, &server, err) < 0)
+    if (client_ask(&cli->client, "GET", path, NULL, &cli->arena, &server, err) < 0)
         return -1;
     *ret_status = value_get(server, "status");
     return 0;
@@ -87,7 +89,7 @@ static void print_status(const Cli *cli, const Value *status) {
 
 static int show(Cli *cli, Err *err) {
     const Value *status;
-    if (ask(cli, &status, err) < 0)
+    if (ask(cli, "", &status, err) < 0)
         return -1;
     if (strcmp(cli_output(cli), "json") == 0)
         cli_print(cli, status);
@@ -157,13 +159,14 @@ static void say_stopped(const Value *status, bool all) {
 }
 
 /* Nobody stops it with the server: that is what it is for. */
-static void say_left(const Value *environments) {
-    for (size_t i = 0; i < value_count(environments); i++) {
-        const Value *one = value_at(environments, i);
+static void say_left(const Value *left) {
+    for (size_t i = 0; i < value_count(left); i++) {
+        const Value *one = value_at(left, i);
+        const char *name = value_get_str(one, "environment");
         long long n = (long long)value_get_int(one, "processes", 0);
-        cli_say("what runner.deploy of %s (%s) has left goes on: %lld process%s; `thole env stop` "
-                "ends it",
-                value_get_str(one, "name"), value_get_str(one, "namespace"), n, n == 1 ? "" : "es");
+        cli_say("what runner.deploy of %s (%s) has left goes on: %lld process%s; "
+                "`thole env stop %s` ends it",
+                name, value_get_str(one, "namespace"), n, n == 1 ? "" : "es", name);
     }
 }
 
@@ -171,8 +174,10 @@ static void say_left(const Value *environments) {
 static void say_canceled(const Value *operations) {
     for (size_t i = 0; i < value_count(operations); i++) {
         const Value *one = value_at(operations, i);
-        cli_say("%s of environment %s (%s) is canceled", value_get_str(one, "operation"),
-                value_get_str(one, "environment"), value_get_str(one, "namespace"));
+        const char *name = value_get_str(one, "environment");
+        cli_say("%s of %s%s (%s) is canceled", value_get_str(one, "operation"),
+                name ? "environment " : "what all environments share", name ? name : "",
+                value_get_str(one, "namespace"));
     }
 }
 
@@ -191,7 +196,7 @@ static int end_all(Cli *cli, const Value *status, int64_t timeout_ms, Err *err) 
 static int stop(Cli *cli, const ServerOptions *given, Err *err) {
     const Value *status, *reply;
     cli->client.may_start = given->all && anything(&cli->client);
-    if (ask(cli, &status, err) < 0) {
+    if (ask(cli, given->all ? "?left=true" : "", &status, err) < 0) {
         if (err->kind != ERR_UNAVAILABLE || cli->client.may_start)
             return -1;
         cli_say("no server is running");
@@ -214,7 +219,7 @@ static int stop(Cli *cli, const ServerOptions *given, Err *err) {
     if (r == EXIT_DONE)
         say_stopped(status, given->all);
     if (r == EXIT_DONE && given->all)
-        say_left(value_get(status, "environments"));
+        say_left(value_get(status, "left"));
     return r;
 }
 
@@ -224,7 +229,7 @@ static int restart(Cli *cli, Err *err) {
     const Value *status, *reply;
     int64_t deadline_ms = clock_mono_ms() + LEAVE_MS;
     cli->client.may_start = false;
-    if (ask(cli, &status, err) < 0)
+    if (ask(cli, "", &status, err) < 0)
         return -1;
     int64_t old = value_get_int(status, "pid", 0), now = old;
     if (client_ask(&cli->client, "POST", LOCAL_SERVER "/restart", "{}", &cli->arena, &reply, err) <
@@ -235,7 +240,7 @@ static int restart(Cli *cli, Err *err) {
         if (clock_mono_ms() >= deadline_ms)
             return err_set(err, ERR_TIMEOUT, "the server %lld has not made room", (long long)old);
         poll(NULL, 0, AGAIN_MS);
-        if (ask(cli, &status, err) < 0)
+        if (ask(cli, "", &status, err) < 0)
             return -1;
         now = value_get_int(status, "pid", 0);
     }
@@ -271,7 +276,8 @@ const Command command_server = {
     .words = "status|stop|restart",
     .doc = "Looks at the server, or makes it leave; what runs goes on",
     .more = "restart puts another in its place, which takes over what runs. stop --all\n"
-            "stops every session and cancels every workflow first.",
+            "stops every session first, and cancels every workflow and what is being done to\n"
+            "environments.",
     .outputs = "text|json",
     .options = options,
     .option_n = COUNT(options),

@@ -415,7 +415,9 @@ const Route routes[ROUTES] = {
                       .reply = "ConfigReview"},
     [ROUTE_SERVER] = {HTTP_GET, THOLE_API "/servers/{name}",
                       "The server itself; its name is local.", "thole.dev", "servers", NULL, "get",
-                      .reply = "Server"},
+                      .reply = "Server",
+                      .params = {{"left", "true: with what deploys of environments have left "
+                                          "running, whichever server has begun them"}}},
     [ROUTE_SERVER_STOP] = {HTTP_POST, THOLE_API "/servers/{name}/stop",
                            "The server answers, then leaves; what runs goes on unless all is true.",
                            "thole.dev", "servers", "stop", "create",

@@ -310,6 +310,17 @@ def test_the_end_of_all_names_what_it_cancels(shop):
     assert dict(steps_told(create(shop).err))["create_compute"] == "○"
 
 
+def test_the_end_of_all_names_a_hook_of_what_all_share(shop):
+    words = config()
+    words["provisioner"]["services"]["db"]["init"] = "echo here >&2; sleep 1000 & wait"
+    shop.config(words)
+    live = shop.popen("env", "hook", "db", "init")
+    live.wait_for("here", stream=2)
+    said = shop.run("server", "stop", "--all").err
+    assert re.search(r"^thole: hook of what all environments share \(shop-[0-9a-f]{6}\) is canceled$", said, re.M), said
+    live.wait()
+
+
 def test_a_second_interrupt_leaves_it_alone(shop):
     shop.config(config(seed="trap '' TERM; echo here >&2; until test -e go; do sleep 0.02; done" + SEED))
     live = shop.popen("env", "create", "feat-x")

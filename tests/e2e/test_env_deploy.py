@@ -191,7 +191,7 @@ def test_it_outlives_the_end_of_all_and_is_named(project, thole):
     project.run("stop", "e2")
     for _ in range(2):  # also by a server that has done nothing to it
         said = thole.run("server", "stop", "--all").err
-        assert f"what runner.deploy of e1 ({project.tree('e1').parent.name}) has left goes on: 1 process; `thole env stop` ends it" in said, said
+        assert f"what runner.deploy of e1 ({project.tree('e1').parent.name}) has left goes on: 1 process; `thole env stop e1` ends it" in said, said
         assert "of e2" not in said and len(living(project)) == 1, said
     project.run("stop", "e1")
     assert "runner.deploy" not in thole.run("server", "stop", "--all").err

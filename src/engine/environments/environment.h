@@ -82,7 +82,8 @@ const char *environments_project_of(Engine *engine, const char *file);
 Op *environment_read(Environment *environment, unsigned parts, OpFn fn, void *arg);
 
 /* Processes that runner.deploy has left running in an environment of this state directory, or in a
- * checkout (`env run`). `space` and `name` as its object has them. */
+ * checkout (`env run`). `space` as its object has it, `name` the raw one; while no store was asked
+ * that of its object. Walks the directories of all: for whoever ends all. */
 typedef void (*EnvironmentLeftFn)(void *arg, const char *space, const char *name, size_t processes);
 void environments_left_running(Engine *engine, EnvironmentLeftFn fn, void *arg);
 

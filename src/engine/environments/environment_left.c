@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What deploy has left running, whoever's it is: told by the disk, as long as anything is left of
- * the environment there. */
+/* What deploy has left running, of one environment, or whoever's it is: told by the disk, as long
+ * as anything is left of the environment there. */
 #include <dirent.h>
 #include <string.h>
 
@@ -9,7 +9,39 @@
 #include "engine/environments/environments_inside.h"
 #include "engine/targets/run_files.h"
 
-static const char deploy[] = "runner_deploy";
+const char deploy_step[] = "runner_deploy";
+
+/* ---- of one ---- */
+
+StepId deploy_runs_id(const DeployRuns *runs, uint32_t run) {
+    return (StepId){.task = runs->task, .step = deploy_step, .run = run};
+}
+
+uint32_t deploy_runs_next(const DeployRuns *runs, uint32_t run, size_t *ret_processes) {
+    uint32_t at[MAX_RUNS_LISTED];
+    uint32_t n = run_files_list(runs->dir, deploy_step, at, MAX_RUNS_LISTED);
+    for (uint32_t i = 0; i < n; i++) {
+        size_t processes =
+            at[i] > run ? backend_helpers(runs->backend, deploy_runs_id(runs, at[i]), NULL, 0) : 0;
+        if (processes) {
+            *ret_processes = processes;
+            return at[i];
+        }
+    }
+    return 0;
+}
+
+size_t deploy_runs_count(const DeployRuns *runs) {
+    size_t all = 0, some;
+    if (run_files_newest(runs->dir, deploy_step) == 0)
+        return 0;
+    op_forget(backend_setup_workflow(runs->backend, runs->task, runs->dir, NULL, NULL, NULL));
+    for (uint32_t run = 0; (run = deploy_runs_next(runs, run, &some));)
+        all += some;
+    return all;
+}
+
+/* ---- of all ---- */
 
 typedef struct Search {
     Engine *engine;
@@ -18,22 +50,15 @@ typedef struct Search {
     void *arg;
 } Search;
 
-static void see(const Search *search, const char *name, const char *dir) {
-    Backend *backend = search->engine->backend;
-    uint32_t runs[MAX_RUNS_LISTED];
-    uint32_t n = run_files_list(dir, deploy, runs, MAX_RUNS_LISTED);
-    size_t left = 0;
+static void see(const Search *search, const char *slug, const char *dir) {
     Arena arena;
-    if (!n)
-        return;
     arena_init(&arena);
-    const char *task = environment_task(search->space, name, &arena);
-    op_forget(backend_setup_workflow(backend, task, dir, NULL, NULL, NULL));
-    for (uint32_t i = 0; i < n; i++)
-        left += backend_helpers(backend, (StepId){.task = task, .step = deploy, .run = runs[i]},
-                                NULL, 0);
-    if (left)
-        search->fn(search->arg, search->space, name, left);
+    const char *task = environment_task(search->space, slug, &arena);
+    size_t processes = deploy_runs_count(&(DeployRuns){search->engine->backend, task, dir});
+    Object *object = object_find(search->engine->objects, OBJECT_ENVIRONMENT, search->space, slug);
+    if (processes)
+        search->fn(search->arg, search->space, object ? environment_of(object)->entry.name : slug,
+                   processes);
     arena_deinit(&arena);
 }
 

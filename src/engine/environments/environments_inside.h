@@ -74,6 +74,22 @@ void environment_await_no_more(Environment *environment); /* it goes away */
 MUST int environment_place(const Environment *environment, const OperationAsk *ask, Arena *arena,
                            OperationAsk *ret, Err *err);
 
+/* ---- environment_left.c: what runner.deploy has left running ---- */
+/* Where the hook of an environment has its runs. Which have left something is told by the disk: it
+ * holds whatever became of servers and records. */
+typedef struct DeployRuns {
+    Backend *backend;
+    const char *task, *dir;
+} DeployRuns;
+extern const char deploy_step[];
+StepId deploy_runs_id(const DeployRuns *runs, uint32_t run);
+/* The first run after `run` that has left something which goes on, and how many processes; 0: there
+ * is none. The backend knows where the runs are. */
+uint32_t deploy_runs_next(const DeployRuns *runs, uint32_t run, size_t *ret_processes);
+/* The processes of all. If there is any run the backend is told where they are: a server that has
+ * done nothing to the environment yet has not told it. */
+size_t deploy_runs_count(const DeployRuns *runs);
+
 /* ---- environment_show.c ---- */
 void environment_encode(Object *object, JsonWriter *out);
 void environment_encode_brief(Object *object, JsonWriter *out);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runner_deploy and stop_deploy. What the hook leaves running (a dev server, say) goes on under its
- * pin until the environment is stopped or deleted, or the hook is run again. Which runs have left
- * something is told by the disk: it holds whatever became of servers and records. */
+ * pin until the environment is stopped or deleted, or the hook is run again. */
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -10,10 +9,11 @@
 #include "engine/operations/steps.h"
 #include "engine/targets/run_files.h"
 
-static const char deploy[] = "runner_deploy";
+static const char *const deploy = deploy_step;
 
-static StepId id_of(const Operation *operation, uint32_t run) {
-    return (StepId){.task = operation->environment->task, .step = deploy, .run = run};
+static DeployRuns runs_of(const Operation *operation) {
+    const Environment *environment = operation->environment;
+    return (DeployRuns){operation->engine->backend, environment->task, environment->dir};
 }
 
 /* Where `env run` in the worktree of an environment has its runs; NULL: it never was. */
@@ -33,20 +33,6 @@ bool steps_deployed(Operation *operation) {
     const char *task;
     return entry_checkpoint(&operation->entry, deploy) ||
            dir_of_runs(operation, &operation->arena, &task);
-}
-
-static size_t count(const Operation *operation, uint32_t run) {
-    return backend_helpers(operation->engine->backend, id_of(operation, run), NULL, 0);
-}
-
-/* The first run after `run` that has left something which goes on; 0: there is none. */
-static uint32_t next_left(const Operation *operation, uint32_t run) {
-    uint32_t runs[MAX_RUNS_LISTED];
-    uint32_t n = run_files_list(operation->environment->dir, deploy, runs, MAX_RUNS_LISTED);
-    for (uint32_t i = 0; i < n; i++)
-        if (runs[i] > run && count(operation, runs[i]))
-            return runs[i];
-    return 0;
 }
 
 /* ---- to end it ---- */
@@ -96,11 +82,13 @@ static void end_runs(Operation *operation) {
 }
 
 static void end_next(Operation *operation) {
-    operation->doing.ending = next_left(operation, operation->doing.ending);
+    const DeployRuns runs = runs_of(operation);
+    size_t processes;
+    operation->doing.ending = deploy_runs_next(&runs, operation->doing.ending, &processes);
     if (operation->doing.ending)
-        operation->call = backend_destroy_step(operation->engine->backend,
-                                               id_of(operation, operation->doing.ending),
-                                               &operation_stop_how, on_ended, operation);
+        operation->call =
+            backend_destroy_step(runs.backend, deploy_runs_id(&runs, operation->doing.ending),
+                                 &operation_stop_how, on_ended, operation);
     else
         end_runs(operation);
 }
@@ -109,22 +97,12 @@ const StepDoer stop_deploy_doer = {.begin = end_next};
 
 /* ---- to run the hook ---- */
 
-static size_t count_all(const Operation *operation) {
-    size_t n = 0;
-    for (uint32_t run = 0; (run = next_left(operation, run));)
-        n += count(operation, run);
-    return n;
-}
-
 /* One that has left nothing running stands: what else it did cannot be looked at. */
 static void look_on_loop(Operation *operation, StepFound *ret) {
     const Checkpoint *record = entry_checkpoint(&operation->entry, deploy);
-    const Environment *environment = operation->environment;
     const char *server = operation_started_by(operation, deploy);
-    if (server) /* a server that has done nothing to it yet has to be told where its runs are */
-        op_forget(backend_setup_workflow(operation->engine->backend, environment->task,
-                                         environment->dir, NULL, NULL, NULL));
-    ret->running = server ? count_all(operation) : 0;
+    const DeployRuns runs = runs_of(operation);
+    ret->running = server ? deploy_runs_count(&runs) : 0;
     ret->stands = record && record->status == CHECKPOINT_COMPLETED && (!server || ret->running > 0);
     ret->why = ret->stands ? NULL : "nothing of what it had left running is there any more";
 }

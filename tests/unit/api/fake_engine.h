@@ -80,6 +80,7 @@ struct Engine {
     char imported[256];   /* "project: a b" */
     char removed[256];    /* "compose shop-old" */
     int refreshes;
+    int looks_for_left; /* of deploys */
     bool store_away, in_environment;
     char env_seen[256], names_seen[256];
     uint32_t umask_seen;

@@ -38,7 +38,8 @@ void fake_environment_remove(Engine *engine) {
 }
 
 void environments_left_running(Engine *engine, EnvironmentLeftFn fn, void *arg) {
-    fn(arg, "shop-d1c00d", "feat-x", 2);
+    engine->looks_for_left++;
+    fn(arg, "shop-d1c00d", "feat/x", 2);
 }
 
 Op *environments_refresh(Engine *engine, OpFn fn, void *arg) {
