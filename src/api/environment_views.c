@@ -138,10 +138,11 @@ void serve_environment_dry_run(Api *api, Request *request, const OperationAsk *a
         waiting_begin(waiting, environment_read(known, parts, waiting_done, waiting));
     } else {
         const StoredEnvironment *stored = waited->result;
-        environment_begin_look(api, request,
-                               &(LookAsk){.ask = ask,
-                                          .entry = stored ? &stored->entry : NULL,
-                                          .parts = LOOK_STEPS | (known ? 0 : LOOK_PLACE)});
+        environment_begin_look(
+            api, request,
+            &(LookAsk){.ask = ask,
+                       .entry = stored ? &stored->entry : NULL,
+                       .parts = LOOK_STEPS | LOOK_BEGIN | (known ? 0 : LOOK_PLACE)});
     }
 }
 

@@ -60,6 +60,13 @@ def test_what_cannot_be_made_is_refused_before_anything_is_written(thole, shop, 
     assert not shop.objects() and thole.run("env", "create", "feat-x").code == 0  # with other words, at once
 
 
+@pytest.mark.parametrize("words, sentence", [(["-b", "other"], "has branch feat-x, not other"), (["--path", "../other"], ", not at "), (["-m", "preview"], "has mode local, not preview")])
+def test_a_dry_run_refuses_what_the_environment_is_not(thole, shop, words, sentence):
+    shop.create()
+    for dry in ([], ["--dry-run"]):
+        assert sentence in thole.run("env", "create", "feat-x", *words, *dry, code=3).err
+
+
 def test_a_directory_of_another_project_stays_its_own(thole, shop):
     other = thole.file("../other/thole.yaml", '{"version": 1, "name": "other", "services": {"a": {"command": "exec sleep 1000"}}}').parent
     Repository.init(other, thole.env)

@@ -102,7 +102,7 @@ def test_a_path_in_the_project_that_its_status_shows_is_named(thole, repository)
     assert "create_compute: git does not ignore inside/a/, which the status of the project shows as untracked; for .gitignore: /inside/a/\n" in said, said
     repository.ignore("inside/")
     for words in (("b", "--path", "inside/b"), ("c", "--path", thole.base / "c"), ("a",)):
-        assert "does not ignore inside" not in thole.run("env", "create", *words, code=None).err, words
+        assert "does not ignore inside" not in thole.run("env", "create", *words).err, words
 
 
 def test_one_tree_has_one_environment_and_one_environment_one_tree(thole, repository):
@@ -168,7 +168,7 @@ def test_what_git_would_commit_of_what_is_generated_is_said(thole, ignored, expo
     said = thole.run("env", "create", "a").err
     assert ("generate_env: git does not ignore web/.env.local:" in said) == (exposed is not None), said
     assert ("for .gitignore: /.thole.json" in said) == (ignored != ".thole.json\n"), said
-    assert "does not ignore" not in thole.run("env", "create", "a", code=None).err, "nothing was written"
+    assert "does not ignore" not in thole.run("env", "create", "a").err, "nothing was written"
 
 
 # ---- files that git ignores
@@ -208,7 +208,7 @@ def test_a_line_that_brings_nothing_is_said_once_with_the_reason(thole, ignoring
     said = thole.run("env", "create", "a").err
     assert "copy_files: .worktreeinclude:3: `.envv` brings nothing; .worktreeinclude:4: `link:scratch.txt` brings nothing: git does not ignore scratch.txt; " \
            ".worktreeinclude:5: `/web/index.html` brings nothing: git tracks web/index.html\n" in said, said
-    assert "brings nothing" not in thole.run("env", "create", "a", code=None).err
+    assert "brings nothing" not in thole.run("env", "create", "a").err
     ignoring.commit({".worktreeinclude": "".join(f"{i}\n" for i in range(6))}, "many")
     said = thole.run("env", "create", "b").err
     assert "`2` brings nothing; …\n" in said and "`3`" not in said, said

@@ -209,18 +209,26 @@ static StepFound *look_on_loop(Operation *operation) {
     return found;
 }
 
+/* All that the operation itself would refuse, as the environment is, before its first step. */
+static int check_begin(Operation *operation, Err *err) {
+    operation_name_lease(operation);
+    return operation_check_ports(operation, err) < 0 ? -1 : operation_check(operation, err);
+}
+
 /* As it is, or as it would be made; and its steps. */
-static int prepare(Operation *operation, const EnvironmentEntry *entry, Err *err) {
-    if (entry)
-        operation->entry = entry_copy(entry, ENVIRONMENT_ALL_PARTS, &operation->arena);
+static int prepare(Operation *operation, const LookAsk *ask, Err *err) {
+    if (ask->entry)
+        operation->entry = entry_copy(ask->entry, ENVIRONMENT_ALL_PARTS, &operation->arena);
     else
         operation_make_entry(operation);
     operation_place(operation);
-    return operation_list(operation, err) < 0 ? -1 : operation_force(operation, err);
+    if (operation_list(operation, err) < 0 ||
+        (ask->parts & LOOK_BEGIN && check_begin(operation, err) < 0))
+        return -1;
+    return operation_force(operation, err);
 }
 
-static Environment *stand_in(Engine *engine, const OperationAsk *ask) {
-    const Environment *known = environment_find(engine, ask->file, ask->name);
+static Environment *stand_in(Engine *engine, const OperationAsk *ask, const Environment *known) {
     Environment *environment = environment_make(engine, ask->file, ask->name);
     if (known)
         environment_take(environment, &(StoredEnvironment){.entry = known->entry,
@@ -229,24 +237,26 @@ static Environment *stand_in(Engine *engine, const OperationAsk *ask) {
     return environment;
 }
 
-static Operation *never_begun(Environment *environment, const LookAsk *ask, Err *err) {
+static Operation *never_begun(Environment *environment, const Environment *known,
+                              const LookAsk *ask, Err *err) {
     Arena arena;
     OperationAsk placed = *ask->ask;
     arena_init(&arena);
     int r = 0;
-    if (ask->parts & LOOK_PLACE)
+    if (ask->parts & (LOOK_PLACE | LOOK_BEGIN))
         r = operation_ask_check(ask->ask, err) < 0
                 ? -1
-                : environment_place(environment, ask->ask, &arena, &placed, err);
+                : environment_place(known ? known : environment, ask->ask, &arena, &placed, err);
     Operation *operation = r == 0 ? operation_new(environment, &placed, ask->report, err) : NULL;
     arena_deinit(&arena);
     return operation;
 }
 
 Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err *err) {
-    Environment *environment = stand_in(engine, ask->ask);
-    Operation *operation = never_begun(environment, ask, err);
-    if (!operation || prepare(operation, ask->entry, err) < 0) {
+    const Environment *known = environment_find(engine, ask->ask->file, ask->ask->name);
+    Environment *environment = stand_in(engine, ask->ask, known);
+    Operation *operation = never_begun(environment, known, ask, err);
+    if (!operation || prepare(operation, ask, err) < 0) {
         operation_unref(operation);
         environment_unmake(environment);
         return NULL;

@@ -63,6 +63,7 @@ typedef enum LookPart {
     LOOK_INFRASTRUCTURE = 8, /* starts programs: it may take a second */
     LOOK_LIFE = 32,          /* LOOK_STEPS as they are recorded: nothing is looked at */
     LOOK_PLACE = 16, /* can its worktree be made, as it is asked for? Nothing is there yet */
+    LOOK_BEGIN = 64, /* would it begin, as the environment is? */
 } LookPart;
 
 typedef struct LookAsk {
@@ -75,7 +76,8 @@ typedef struct LookAsk {
 
 /* NULL: it is refused (ERR_INVALID, as the report says, if the config is not valid). The result is
  * a SeenEnvironment. LOOK_PLACE: fails as compute_create() does, and with ERR_CONFLICT where a tree
- * stands already that would be somebody's. */
+ * stands already that would be somebody's. LOOK_BEGIN: fails as the operation would, before its
+ * first step. */
 MUST Op *environment_look(Engine *engine, const LookAsk *ask, OpFn fn, void *arg, Err *err);
 /* Of who has asked for what is being done to it, or has started its services; NULL: this server
  * does not know. */

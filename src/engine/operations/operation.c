@@ -53,6 +53,13 @@ EnvironmentLease operation_lease(const Engine *engine, EnvironmentKey key, const
                               .doing = doing};
 }
 
+void operation_name_lease(Operation *operation) {
+    const OperationAsk *ask = &operation->ask;
+    operation->lease = operation_lease(operation->engine,
+                                       (EnvironmentKey){.project = ask->file, .name = ask->name},
+                                       operation_kind_name(ask->kind), &operation->arena);
+}
+
 /* Who asks without saying who he is (kubectl, say) is given what the server has. */
 const ClientSetup *operation_server_setup(Arena *arena) {
     ClientSetup *setup = arena_alloc(arena, sizeof(*setup));

@@ -178,6 +178,7 @@ const char *operation_machine(Arena *arena);
 /* That this server asks for, to do that. */
 EnvironmentLease operation_lease(const Engine *engine, EnvironmentKey key, const char *doing,
                                  Arena *arena);
+void operation_name_lease(Operation *operation); /* the one that it needs; not asked for yet */
 const char *operation_user(const StrMap *client_env, Arena *arena);
 /* As it would be made; and the lifecycle of it. */
 void operation_make_entry(Operation *operation);

@@ -240,10 +240,7 @@ void operation_begin(Operation *operation) {
         return;
     }
     operation->state = OPERATION_WAITING;
-    operation->lease = operation_lease(
-        operation->engine,
-        (EnvironmentKey){.project = operation->ask.file, .name = operation->ask.name},
-        operation_kind_name(operation->ask.kind), &operation->arena);
+    operation_name_lease(operation);
     environment_touch(environment);
     operation->call =
         operation_work(operation, blocking_store(operation->engine), operation, do_open, on_opened);
