@@ -197,7 +197,7 @@ TEST(a_dry_run_says_what_would_be_done)
         CHECK_HAS(answer.body,
                   "\"name\":\"generate_env\",\"phase\":\"run\",\"verdict\":\"verify\"");
         /* of one that is not there yet: whether it could be */
-        CHECK_EQ(front->engine->looked_at, i == 0 ? LOOK_STEPS : LOOK_STEPS | LOOK_PLACE);
+        CHECK_EQ(front->engine->looked_at, LOOK_STEPS | LOOK_BEGIN | (i == 0 ? 0 : LOOK_PLACE));
         CHECK_STR(front->engine->asked_from, "seed_db");
         answer_free(&answer);
         front_free(front);
