@@ -20,10 +20,18 @@ static const struct {
     [ERR_CANCELLED] = {"Cancelled", 499, 130},
     [ERR_LIMIT] = {"RequestEntityTooLarge", 413, 3},
     [ERR_INTERNAL] = {"InternalError", 500, 3},
+    [ERR_FAILED] = {"Failed", 500, 1},
 };
 
 const char *err_reason(ErrKind kind) {
     return kinds[kind].reason;
+}
+
+ErrKind err_kind_of_reason(const char *reason) {
+    for (size_t i = ERR_NONE + 1; reason && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i].reason, reason) == 0)
+            return (ErrKind)i;
+    return ERR_NONE;
 }
 
 int err_http(ErrKind kind) {

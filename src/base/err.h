@@ -23,6 +23,7 @@ typedef enum ErrKind {
     ERR_CANCELLED,
     ERR_LIMIT,
     ERR_INTERNAL,
+    ERR_FAILED, /* what the project has us run: we did our part */
 } ErrKind;
 
 typedef struct Err {
@@ -38,7 +39,8 @@ int err_in(Err *err, const char *format, ...) PRINTF(2, 3); /* puts "context: " 
 /* Adds "; did you mean LIKE?", or without one `otherwise`, which may be "". */
 int err_suggest(Err *err, const char *like, const char *otherwise);
 
-ErrKind err_kind_of(int number);      /* of an errno */
-const char *err_reason(ErrKind kind); /* of a Kubernetes Status: "NotFound" */
+ErrKind err_kind_of(int number);                /* of an errno */
+const char *err_reason(ErrKind kind);           /* of a Kubernetes Status: "NotFound" */
+ErrKind err_kind_of_reason(const char *reason); /* ERR_NONE: of none, or NULL */
 int err_http(ErrKind kind);
 int err_exit_code(ErrKind kind); /* docs/cli.md */

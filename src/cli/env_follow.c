@@ -105,7 +105,7 @@ static void note_end(Follow *f, const EnvEvent *event) {
     f->over = true;
     f->outcome->end = event->what;
     set(&f->outcome->resume, event->resume);
-    f->outcome->invalid |= str_same(event->reason, err_reason(ERR_INVALID));
+    f->outcome->kind = err_kind_of_reason(event->reason);
     if (*event->error || !f->outcome->error)
         set(&f->outcome->error, *event->error ? event->error : event->message);
 }

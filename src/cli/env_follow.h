@@ -23,7 +23,7 @@ typedef struct EnvOutcome {
     int interrupted;             /* the signal by which; 0: none */
     char *error, *resume, *step; /* owned; of ENV_FAILED; NULL: not known */
     int64_t run;                 /* of the step's hook; 0: it has none */
-    bool invalid;                /* what the project says is at fault: nothing was run */
+    ErrKind kind;                /* of `error`; ERR_NONE: not known */
     TextLines notes;             /* what people are to know of how it went */
 } EnvOutcome;
 

@@ -133,12 +133,12 @@ static int leave(const EnvRequest *request, const EnvOutcome *outcome) {
     return signal_code(outcome->interrupted);
 }
 
-/* Commands of the project that failed are 1, a bad file of its branch is 2, what we could not do is
- * 3. */
+/* Hooks and services of the project that failed are 1, what it says wrongly is 2, what we could not
+ * do is 3. */
 static int code_of_failure(const EnvOutcome *outcome) {
-    if (str_same(outcome->step, "start_services"))
-        return outcome->invalid ? EXIT_USAGE : EXIT_FAILED;
-    return outcome->run > 0 ? EXIT_FAILED : EXIT_TROUBLE;
+    if (outcome->run > 0 || outcome->kind == ERR_FAILED)
+        return EXIT_FAILED;
+    return outcome->kind == ERR_INVALID ? EXIT_USAGE : EXIT_TROUBLE;
 }
 
 static void say_done(Cli *cli, const EnvRequest *request, const EnvTarget *env, bool drawn) {

@@ -36,6 +36,7 @@ typedef struct Checkpoint {
     const char *error;    /* NULL */
     const Value *outputs; /* a map; NULL: none */
     /* ours */
+    const char *reason; /* of what kind `error` is: err_reason(); NULL: not known */
     const char *inputs; /* SHA-256 in hex of what it was made from; NULL: not known */
     int64_t run;        /* of its command; 0: none */
     /* Who began it: the id of a state directory, and which of the operations there on this

@@ -126,7 +126,8 @@ static void read_checkpoint(const JsonAt *at, const Value *map, const char *key,
     static const char *const known[] = {"name",       "status",     "startedAt",
                                         "finishedAt", "durationMs", "machine",
                                         "error",      "outputs",    NULL};
-    static const char *const known_ours[] = {"inputs", "run", "server", "operation", NULL};
+    static const char *const known_ours[] = {"reason", "inputs",    "run",
+                                             "server", "operation", NULL};
     const Value *own = json_member(at, map, "thole", VALUE_MAP);
     JsonAt here = json_below(at, "status"), own_at = json_below(at, "thole");
     const char *status = json_text(at, map, "status", "");
@@ -139,6 +140,7 @@ static void read_checkpoint(const JsonAt *at, const Value *map, const char *key,
     ret->machine = json_text(at, map, "machine", "");
     ret->error = json_optional(at, map, "error");
     ret->outputs = value_copy(json_member(at, map, "outputs", VALUE_MAP), at->reader->arena);
+    ret->reason = json_optional(&own_at, own, "reason");
     ret->inputs = json_optional(&own_at, own, "inputs");
     ret->run = json_whole(&own_at, own, "run", INT64_MAX);
     ret->server = json_optional(&own_at, own, "server");

@@ -120,6 +120,7 @@ static void put_checkpoint(Put *put, const Checkpoint *checkpoint) {
     if (value_count(checkpoint->outputs) > 0)
         put_outputs(put, checkpoint->outputs);
     Ours own = {.put = put};
+    ours_optional(&own, "reason", checkpoint->reason);
     ours_optional(&own, "inputs", checkpoint->inputs);
     if (checkpoint->run)
         json_kv_int(ours(&own), "run", checkpoint->run);

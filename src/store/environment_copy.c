@@ -12,7 +12,7 @@ static void own(Arena *arena, const char **const *texts) {
 
 Checkpoint checkpoint_copy(const Checkpoint *checkpoint, Arena *arena) {
     Checkpoint c = *checkpoint;
-    OWN(arena, &c.name, &c.machine, &c.error, &c.inputs, &c.server);
+    OWN(arena, &c.name, &c.machine, &c.error, &c.reason, &c.inputs, &c.server);
     c.outputs = value_copy(c.outputs, arena);
     c.unknown = value_copy(c.unknown, arena);
     return c;

@@ -29,7 +29,7 @@ int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
     if (ask->ret_code)
         *ask->ret_code = ret->code;
     else if (ret->code != 0)
-        return err_set(err, ERR_INVALID, "git %s in %s: %s", ask->words[0], ask->dir,
+        return err_set(err, ERR_CONFLICT, "git %s in %s: %s", ask->words[0], ask->dir,
                        ret->error[0] ? ret->error : arena_printf(arena, "exit code %d", ret->code));
     return 0;
 }
@@ -115,7 +115,7 @@ static int list_worktrees(const ComputeAsk *ask, Arena *arena, ToolDone *ret, Er
     const char *dir = compute_repository(ask, arena, &repository) ? repository.top : ask->project;
     const GitAsk git = {dir, ask->env, words, NULL};
     int r = compute_git(&git, arena, ret, err);
-    for (int tries = 0; r < 0 && err->kind == ERR_INVALID && tries < LIST_AGAIN; tries++) {
+    for (int tries = 0; r < 0 && err->kind == ERR_CONFLICT && tries < LIST_AGAIN; tries++) {
         usleep(LIST_PAUSE_US);
         r = compute_git(&git, arena, ret, err);
     }

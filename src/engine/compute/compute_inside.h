@@ -13,7 +13,7 @@ typedef struct GitAsk {
     const char *dir;
     const StrMap *env;
     const char *const *words;
-    int *ret_code; /* NULL: 0 is expected, anything else is ERR_INVALID with what it said */
+    int *ret_code; /* NULL: 0 is expected, anything else is ERR_CONFLICT with what it said */
 } GitAsk;
 MUST int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err);
 /* What `git ls-files` with these options (`words`, NULL ends them) lists of `paths` and below them,

@@ -84,9 +84,9 @@ static int describe(const Operation *operation, const StepState *state, Err *err
     if (operation->doing.late)
         return err_set(err, ERR_TIMEOUT, "it ran for longer than its timeout");
     if (state->end == STEP_EXITED)
-        err_set(err, ERR_INTERNAL, "exit code %d", state->code);
+        err_set(err, ERR_FAILED, "exit code %d", state->code);
     else if (state->end == STEP_SIGNALED)
-        err_set(err, ERR_INTERNAL, "killed by SIG%s", name ? name : "?");
+        err_set(err, ERR_FAILED, "killed by SIG%s", name ? name : "?");
     else
         return err_set(err, ERR_INTERNAL, "%s",
                        state->error[0] ? state->error : "its exit code is unknown");

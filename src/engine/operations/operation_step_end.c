@@ -29,6 +29,7 @@ static void pass_over(Operation *operation, const LifecycleStep *step) {
     const char *before = operation->left;
     operation->left = arena_printf(&operation->arena, "%s%s%s (%s)", before ? before : "",
                                    before ? ", " : "", step->name, operation->error);
+    operation->error_kind = ERR_NONE; /* of all that was passed over there is none */
     operation->doing.at++;
     operation_next(operation);
 }
@@ -48,6 +49,7 @@ void operation_step_failed_before(Operation *operation, const Checkpoint *record
     operation->doing.started_us = record->started_ns / 1000;
     operation->step = record->name;
     str_copy(operation->error, sizeof(operation->error), record->error ? record->error : "?");
+    operation->error_kind = err_kind_of_reason(record->reason);
     after_failure(operation);
 }
 
@@ -69,6 +71,7 @@ static void note_end(Operation *operation, const Err *err) {
                          .duration_ms = (now_us - operation->doing.started_us) / 1000,
                          .machine = operation->machine,
                          .error = err ? arena_strdup(arena, err->msg) : NULL,
+                         .reason = err ? err_reason(err->kind) : NULL,
                          .outputs = err ? NULL : operation->doing.produced,
                          .inputs = err || !started ? NULL : started->inputs,
                          .run = operation->doing.run,

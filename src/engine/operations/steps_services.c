@@ -110,7 +110,7 @@ static void look_at(Operation *operation) {
     }
     Found found = find(operation, session);
     if (found.failed) {
-        err_set(&err, ERR_INTERNAL, "%s: %s; `thole -C %s logs` shows what it wrote", found.target,
+        err_set(&err, ERR_FAILED, "%s: %s; `thole -C %s logs` shows what it wrote", found.target,
                 found.why, entry_root(&operation->entry));
         end(operation, &err);
     } else if (!found.target) {
@@ -144,7 +144,7 @@ static void on_late(void *arg) {
     Found found = session ? find(operation, session) : (Found){0};
     Err err;
     duration_format_go(operation->config->ci.readiness_timeout_ms, limit);
-    err_set(&err, ERR_TIMEOUT, "%s was not ready after %s: %s",
+    err_set(&err, ERR_FAILED, "%s was not ready after %s: %s",
             found.target ? found.target : "the session", limit, found.why ? found.why : "");
     end(operation, &err);
 }

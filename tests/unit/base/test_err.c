@@ -76,14 +76,19 @@ TEST(err_kinds_have_codes)
         ErrKind kind;
         const char *reason;
         int http, exit_code;
-    } want[] = {
-        {ERR_INVALID, "Invalid", 422, 2},        {ERR_NOT_FOUND, "NotFound", 404, 2},
-        {ERR_CONFLICT, "Conflict", 409, 3},      {ERR_DENIED, "Forbidden", 403, 3},
-        {ERR_TIMEOUT, "Timeout", 504, 4},        {ERR_UNAVAILABLE, "ServiceUnavailable", 503, 3},
-        {ERR_INTERNAL, "InternalError", 500, 3}, {ERR_LIMIT, "RequestEntityTooLarge", 413, 3},
-        {ERR_CANCELLED, "Cancelled", 499, 130}};
+    } want[] = {{ERR_INVALID, "Invalid", 422, 2},
+                {ERR_NOT_FOUND, "NotFound", 404, 2},
+                {ERR_CONFLICT, "Conflict", 409, 3},
+                {ERR_DENIED, "Forbidden", 403, 3},
+                {ERR_TIMEOUT, "Timeout", 504, 4},
+                {ERR_UNAVAILABLE, "ServiceUnavailable", 503, 3},
+                {ERR_INTERNAL, "InternalError", 500, 3},
+                {ERR_FAILED, "Failed", 500, 1},
+                {ERR_LIMIT, "RequestEntityTooLarge", 413, 3},
+                {ERR_CANCELLED, "Cancelled", 499, 130}};
     for (size_t i = 0; i < COUNT(want); i++) {
         CHECK_STR(err_reason(want[i].kind), want[i].reason);
+        CHECK_EQ(err_kind_of_reason(want[i].reason), want[i].kind);
         CHECK_EQ(err_http(want[i].kind), want[i].http);
         CHECK_EQ(err_exit_code(want[i].kind), want[i].exit_code);
     }

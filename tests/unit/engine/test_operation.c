@@ -645,6 +645,7 @@ TEST(how_a_hook_ended_is_known_also_if_the_clock_was_set_back)
     ASSERT(environment && environment->operation);
     CHECK_EQ(environment->operation->state, OPERATION_FAILED);
     CHECK_HAS(environment->operation->error, "exit code 3");
+    CHECK_EQ(environment->operation->error_kind, ERR_FAILED);
     CHECK_EQ(fake_starts(play->scene->backend, task, "runner_deploy"), 1);
     play_free(play);
 }
