@@ -43,6 +43,7 @@ static int keep(const Operation *operation, Err *err) {
 static int begin(Environment *environment, Operation *operation, Err *err) {
     operation_trim_events(environment);
     operation->number = operation_next_number(environment, &operation->seq);
+    operation->told_from = environment->counted.to;
     if (keep(operation, err) < 0)
         return -1;
     operation_unref(environment->operation);

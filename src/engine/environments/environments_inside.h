@@ -9,6 +9,12 @@
 typedef struct Operation Operation;
 typedef struct OperationFile OperationFile;
 
+/* The highest numbers that its file of events has, as far as that was read. */
+typedef struct EventsCounted {
+    long to; /* bytes */
+    int64_t number, seq;
+} EventsCounted;
+
 struct Environment {
     List link; /* Engine.environments */
     Engine *engine;
@@ -24,10 +30,11 @@ struct Environment {
     Operation *operation;   /* under way, or the last one; NULL */
     int64_t next;           /* the number of the delete that waits for its end; 0: none does */
     List readers;           /* OperationEvents.link */
-    Buf untold;             /* events that their file could not take: its disk is full */
-    bool fresh;             /* no store has had it when it was begun here */
-    Timer *drop;            /* ... nor has it now, and nobody hears of it any more */
-    List awaiting;          /* Awaiting.link */
+    EventsCounted counted;
+    Buf untold;    /* events that their file could not take: its disk is full */
+    bool fresh;    /* no store has had it when it was begun here */
+    Timer *drop;   /* ... nor has it now, and nobody hears of it any more */
+    List awaiting; /* Awaiting.link */
 };
 
 /* ---- environment.c ---- */

@@ -118,6 +118,7 @@ struct Operation {
     Unwritten unwritten;
     void (*written)(Operation *operation); /* what comes when it was told */
     int64_t seq;                           /* of the last event */
+    long told_from;                        /* its events are behind that byte of their file */
     _Atomic bool canceled;                 /* also looked at by workers that take their time */
     bool started, over;
     OperationState told_end; /* by a server before; OPERATION_WAITING: it was not */

@@ -116,6 +116,14 @@ int operation_read_config(Operation *operation, Report *report, Err *err) {
                    access(ask->file, F_OK) == 0 ? "is not valid" : "does not exist");
 }
 
+/* To replace a file by itself is to wait for the disk. */
+static bool is_saved(const char *path, const Buf *buf) {
+    AUTO_FREE char *text = NULL;
+    size_t size;
+    return file_read(path, MAX_STATE_BYTES, &text, &size, NULL) == 0 && size == buf->n &&
+           memcmp(text, buf->p, size) == 0;
+}
+
 int operation_save_config(const Operation *operation, Err *err) {
     AUTO_FREE char *path = path_join(operation->environment->dir, CONFIG_FILE);
     Buf buf;
@@ -125,7 +133,7 @@ int operation_save_config(const Operation *operation, Err *err) {
     buf_init(&buf, MAX_STATE_BYTES);
     json_writer_init(&out, &buf);
     config_encode(operation->config, false, &out);
-    int r = file_write_buf(path, &buf, 0600, err);
+    int r = is_saved(path, &buf) ? 0 : file_write_buf(path, &buf, 0600, err);
     buf_deinit(&buf);
     return r;
 }

@@ -27,12 +27,16 @@ struct OperationEvents {
     void *arg;
 };
 
+/* What others have told before is not read for one of which that is known. */
 static int open_file(OperationEvents *events, Err *err) {
-    AUTO_FREE char *path = path_join(events->environment->dir, OPERATION_EVENTS);
+    const Environment *environment = events->environment;
+    AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS);
+    const Operation *operation = environment->operation;
+    bool asked = operation && operation->number == events->ask.number;
     events->file = fopen(path, "ae+");
     if (!events->file)
         return err_sys(err, errno, "open %s", path);
-    rewind(events->file);
+    fseek(events->file, asked ? operation->told_from : 0, SEEK_SET);
     return 0;
 }
 

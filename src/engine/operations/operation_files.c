@@ -254,32 +254,40 @@ static int keep_newest(const char *path, Err *err) {
     return file_write_atomic(path, from, (size_t)(text + size - from), 0600, false, err);
 }
 
-void operation_trim_events(const Environment *environment) {
+void operation_trim_events(Environment *environment) {
     AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS);
     struct stat st;
     Err err;
     if (stat(path, &st) < 0 || st.st_size <= MAX_EVENTS_BYTES)
         return;
-    if (keep_newest(path, &err) < 0)
+    if (keep_newest(path, &err) < 0) {
         log_warn("environment %s: %s", environment->slug, err.msg);
-    else
-        operation_readers_reopen(environment);
+        return;
+    }
+    environment->counted.to = 0;
+    if (environment->operation)
+        environment->operation->told_from = 0;
+    operation_readers_reopen(environment);
 }
 
 /* ---- what a server before has told ---- */
 
 typedef void (*EventFn)(void *arg, const Value *event);
 
-/* Each whole line; a torn one was never told. */
-static void each_event(const Environment *environment, EventFn fn, void *arg) {
+/* Each whole line from there on, of a file that is another one by now all; a torn one was never
+ * told. Returns where the last one ends. */
+static long each_event(const Environment *environment, long from, EventFn fn, void *arg) {
     AUTO_FREE char *path = path_join(environment->dir, OPERATION_EVENTS), *line = NULL;
     FILE *file = fopen(path, "re");
     size_t cap = 0;
     Arena arena;
     if (!file)
-        return;
+        return 0;
     arena_init(&arena);
-    for (ssize_t n; (n = getline(&line, &cap, file)) > 0 && line[n - 1] == '\n';) {
+    if (fseek(file, 0, SEEK_END) == 0 && ftell(file) < from)
+        from = 0;
+    fseek(file, from, SEEK_SET);
+    for (ssize_t n; (n = getline(&line, &cap, file)) > 0 && line[n - 1] == '\n'; from += n) {
         const Value *event;
         Err err;
         arena_reset(&arena);
@@ -288,27 +296,22 @@ static void each_event(const Environment *environment, EventFn fn, void *arg) {
     }
     arena_deinit(&arena);
     fclose(file);
+    return from;
 }
 
-typedef struct Newest {
-    int64_t number, seq;
-} Newest;
-
-static void find_newest(void *arg, const Value *event) {
-    Newest *newest = arg;
-    int64_t number = value_get_int(event, "operation", 0);
-    if (number > newest->number)
-        newest->number = number;
-    int64_t seq = value_get_int(event, "seq", 0);
-    newest->seq = seq > newest->seq ? seq : newest->seq;
+static void count(void *arg, const Value *event) {
+    EventsCounted *counted = arg;
+    int64_t number = value_get_int(event, "operation", 0), seq = value_get_int(event, "seq", 0);
+    counted->number = number > counted->number ? number : counted->number;
+    counted->seq = seq > counted->seq ? seq : counted->seq;
 }
 
-int64_t operation_next_number(const Environment *environment, int64_t *ret_seq) {
+int64_t operation_next_number(Environment *environment, int64_t *ret_seq) {
+    EventsCounted *counted = &environment->counted;
     const Operation *last = environment->operation;
-    Newest newest = {.number = last ? last->number : 0, .seq = last ? last->seq : 0};
-    each_event(environment, find_newest, &newest);
-    *ret_seq = newest.seq;
-    return newest.number + 1;
+    counted->to = each_event(environment, counted->to, count, counted);
+    *ret_seq = last && last->seq > counted->seq ? last->seq : counted->seq;
+    return (last && last->number > counted->number ? last->number : counted->number) + 1;
 }
 
 static OperationState end_of(const char *status) {
@@ -352,5 +355,5 @@ static void recall(void *arg, const Value *event) {
 }
 
 void operation_recall(Operation *operation) {
-    each_event(operation->environment, recall, operation);
+    each_event(operation->environment, operation->told_from, recall, operation);
 }

@@ -47,10 +47,10 @@ MUST int operation_check_undoing(Operation *operation, Err *err);
 MUST int operation_save_config(const Operation *operation, Err *err);
 
 /* Before another begins: the file stays within its bounds. Who reads it loses nothing. */
-void operation_trim_events(const Environment *environment);
+void operation_trim_events(Environment *environment);
 /* The number of the next operation: greater than that of all that events tell of. *ret_seq: the
- * number of the last event. */
-int64_t operation_next_number(const Environment *environment, int64_t *ret_seq);
+ * number of the last event. What was read for this before is not read again. */
+int64_t operation_next_number(Environment *environment, int64_t *ret_seq);
 
 /* Of the step that is being done, or of the whole. */
 void operation_tell(Operation *operation, EventStatus status, const char *message,

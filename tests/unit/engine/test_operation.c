@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations on a store that goes away, and that somebody else has: scripted, with the fake
  * backend, on an attached worktree. */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -497,6 +498,81 @@ TEST(events_stay_within_bounds_and_who_follows_them_misses_none)
     CHECK(stat(path, &st) == 0 && st.st_size < MAX_EVENTS_BYTES / 2 + 8192);
     CHECK_EQ(read_on(events, last), environment->operation->seq);
     operation_events_free(events);
+    play_free(play);
+}
+
+/* In the place of the first line: as long, and of operation 3. */
+static void falsify_first(const char *path) {
+    AUTO_FREE char *text = NULL;
+    Err err;
+    ASSERT(file_read(path, MAX_EVENTS_BYTES, &text, NULL, &err) == 0);
+    size_t n = strcspn(text, "\n");
+    snprintf(text, n + 1, "%-*s", (int)n, "{\"seq\":9000,\"operation\":3}");
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    ASSERT(fd >= 0 && write(fd, text, n) == (ssize_t)n);
+    close(fd);
+}
+
+TEST(events_that_were_read_are_not_read_again)
+{
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    AUTO_FREE char *path = path_join(environment->dir, "events.jsonl");
+    loop_advance(play->scene->loop, 1000);
+    environment = ask(play, OPERATION_REFRESH);
+    loop_advance(play->scene->loop, 1000);
+    ASSERT(environment->operation->number == 2);
+    int64_t seq = environment->operation->seq;
+    falsify_first(path);
+    environment = ask(play, OPERATION_REFRESH);
+    CHECK_EQ(environment->operation->seq, seq);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(environment->operation->number, 3);
+    OperationEvents *events = operation_events_new(environment, &(OperationEventAsk){.number = 3},
+                                                   no_more, NULL, &play->scene->err);
+    ASSERT(events);
+    CHECK_EQ(read_on(events, seq), environment->operation->seq);
+    operation_events_free(events);
+    play_free(play);
+}
+
+TEST(events_that_somebody_has_removed_are_told_from_then_on)
+{
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    AUTO_FREE char *path = path_join(environment->dir, "events.jsonl");
+    loop_advance(play->scene->loop, 1000);
+    environment = ask(play, OPERATION_REFRESH);
+    loop_advance(play->scene->loop, 1000);
+    int64_t seq = environment->operation->seq;
+    ASSERT(truncate(path, 0) == 0);
+    environment = ask(play, OPERATION_REFRESH);
+    loop_advance(play->scene->loop, 1000);
+    CHECK_EQ(environment->operation->number, 3);
+    OperationEvents *events = operation_events_new(environment, &(OperationEventAsk){.number = 3},
+                                                   no_more, NULL, &play->scene->err);
+    ASSERT(events);
+    CHECK_EQ(read_on(events, seq), environment->operation->seq);
+    operation_events_free(events);
+    play_free(play);
+}
+
+TEST(a_config_that_is_kept_already_is_not_written_again)
+{
+    Play *play = play_new();
+    Environment *environment = ask(play, OPERATION_CREATE);
+    AUTO_FREE char *path = path_join(environment->dir, "config.json");
+    struct stat before, after;
+    loop_advance(play->scene->loop, 1000);
+    ASSERT(stat(path, &before) == 0);
+    environment = ask(play, OPERATION_REFRESH);
+    loop_advance(play->scene->loop, 1000);
+    CHECK(stat(path, &after) == 0 && after.st_ino == before.st_ino);
+    CHECK_EQ(after.st_ctim.tv_nsec, before.st_ctim.tv_nsec);
+    ASSERT(file_write(path, "{}", 2, 0600, &play->scene->err) == 0);
+    environment = ask(play, OPERATION_REFRESH);
+    CHECK(stat(path, &after) == 0 && after.st_size == before.st_size);
+    loop_advance(play->scene->loop, 1000);
     play_free(play);
 }
 
