@@ -171,12 +171,28 @@ static void follow_worktree(Operation *operation) {
     }
 }
 
+/* Where the directory of the environment was lost numbers begin again: a record of such a one is
+ * not of this operation. */
+static void disown_records(Operation *operation) {
+    const Checkpoints *steps = &operation->entry.steps;
+    for (size_t i = 0; i < steps->n; i++) {
+        Checkpoint record = steps->at[i];
+        if (record.operation < operation->number ||
+            !str_same(record.server, operation->engine->owner))
+            continue;
+        record.operation = 0;
+        operation_set_checkpoint(operation, &record);
+    }
+}
+
 static int open_entry(Operation *operation, const Opening *opening, Err *err) {
     if (opening->found) {
         operation->version = opening->stored.version;
         operation->entry = opening->stored.entry;
         if (follow_mode(operation, err) < 0)
             return -1;
+        if (!operation->started)
+            disown_records(operation);
         renew_entry(operation);
         follow_worktree(operation);
         return 0;

@@ -744,6 +744,25 @@ TEST(how_an_operation_before_ended_is_not_how_this_one_does)
     play_free(play);
 }
 
+TEST(a_number_that_begins_again_is_not_that_of_an_operation_before)
+{
+    Play *play = play_new();
+    Environment *environment = create_that_fails_last(play);
+    end_last(play, environment);
+    crash(play);
+    sh("rm -r state/environments");
+    environment = ask(play, OPERATION_CREATE);
+    fake_script(play->scene->backend, environment->task, "runner_deploy", &(FakeScript){0});
+    crash(play);
+    loop_advance(play->scene->loop, ENVIRONMENT_LEASE_MS);
+    environment = environment_find(play->scene->engine, play->scene->file, "e1");
+    ASSERT(environment && environment->operation);
+    CHECK_EQ(environment->operation->number, 1);
+    CHECK_EQ(environment->operation->state, OPERATION_DONE);
+    CHECK_EQ(fake_starts(play->scene->backend, environment->task, "runner_deploy"), 2);
+    play_free(play);
+}
+
 /* Two machines of one host name, with directories of one name: the fake backend is both theirs. */
 TEST(what_another_state_directory_has_begun_is_not_taken_for_ones_own)
 {
