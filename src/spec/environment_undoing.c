@@ -67,8 +67,7 @@ static void keep_services(Config *config, const Config *before, const Environmen
 static void keep_machine(Config *config, const Config *before, const EnvironmentEntry *entry) {
     ComputeConfig *compute = &config->provisioner.compute;
     const EnvironmentHook *destroy = &before->provisioner.compute.destroy;
-    if (hook_given(&compute->create) || hook_given(&compute->destroy) || !hook_given(destroy) ||
-        (entry && !has_machine(entry)))
+    if (hook_given(&compute->destroy) || !hook_given(destroy) || (entry && !has_machine(entry)))
         return;
     compute->destroy = *destroy;
     schema_mark(&type_compute, compute, "destroy");

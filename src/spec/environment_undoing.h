@@ -7,7 +7,7 @@
 #include "spec/environment.h"
 
 /* `now`, and of `before` how that is undone of which `now` speaks no more: the destroy hooks of
- * provisioned services that it does not name, and of the machine if it makes none. Those alone
+ * provisioned services that it does not name, and of the machine if it has none. Those alone
  * that were provisioned for `entry`, a machine if it is on one; NULL: all. In `arena`; strings are
  * lent. */
 const Config *environment_undoing(const Config *now, const Config *before,

@@ -354,6 +354,16 @@ def test_a_machine_is_not_forgotten_with_the_hook_that_made_it(thole):
     assert (thole.project / "ledger").read_text() == "gone 10.0.0.5\n"
 
 
+def test_a_machine_is_not_forgotten_with_the_hook_that_destroys_it(thole):
+    """Also if the file says still how one is made."""
+    project(thole, MACHINE)
+    thole.run("env", "create", "feat-x")
+    (thole.project / "thole.yaml").write_text("".join(line for line in textwrap.dedent(MACHINE).splitlines(True) if "destroy:" not in line))
+    thole.run("env", "create", "feat-x")
+    thole.run("env", "delete", "feat-x")
+    assert (thole.project / "ledger").read_text() == "gone 10.0.0.5\n"
+
+
 def test_a_machine_that_is_there_is_not_made_a_second_time(thole):
     """The first one would be nobody's: its address is known here alone."""
     project(thole, MACHINE)
