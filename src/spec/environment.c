@@ -109,9 +109,14 @@ Checkpoint *entry_checkpoint(const EnvironmentEntry *entry, const char *step) {
     return find(THINGS(entry->steps), step);
 }
 
-const char *entry_services_server(const EnvironmentEntry *entry) {
-    const Checkpoint *record = entry_checkpoint(entry, "start_services");
-    return record && record->outputs ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
+const char *entry_server(const EnvironmentEntry *entry) {
+    static const char *const steps[] = {"start_services", "runner_deploy"};
+    const char *server = NULL;
+    for (size_t i = 0; i < COUNT(steps) && !server; i++) {
+        const Checkpoint *record = entry_checkpoint(entry, steps[i]);
+        server = record && record->outputs ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
+    }
+    return server;
 }
 
 bool entry_completed(const EnvironmentEntry *entry, const char *step) {

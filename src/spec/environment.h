@@ -165,10 +165,12 @@ const char *checkpoint_status_name(CheckpointStatus status);
 MUST int checkpoint_status_parse(const char *text, CheckpointStatus *ret);
 
 Checkpoint *entry_checkpoint(const EnvironmentEntry *entry, const char *step); /* NULL: none */
-/* An output of start_services: the server that has started them, as holder of the lease. */
+/* An output of start_services, and of a runner_deploy that has left something running: the server
+ * that has started it, as holder of the lease. */
 #define SERVICES_SERVER "server"
-/* Who has started its services last; NULL: nobody, or it is not known. */
-const char *entry_services_server(const EnvironmentEntry *entry);
+/* Who has started its services last, or else what its deploy has left; NULL: nobody, or it is not
+ * known. */
+const char *entry_server(const EnvironmentEntry *entry);
 /* Its record says completed. */
 bool entry_completed(const EnvironmentEntry *entry, const char *step);
 /* In the place of the one of the same name. Strings are the caller's. */

@@ -22,7 +22,7 @@ typedef struct StoredEnvironment {
      * on from there, as long as its removal is remembered (MAX_ENVIRONMENTS_REMOVED). */
     int64_t version;
     int64_t change;     /* of the whole store: greater with everything that changes in it */
-    const char *server; /* entry_services_server() of it whole */
+    const char *server; /* entry_server() of it whole */
 } StoredEnvironment;
 
 typedef struct StoredEnvironments {

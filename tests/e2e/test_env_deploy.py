@@ -55,6 +55,18 @@ def test_it_goes_on_and_is_shown(project):
     assert living(project) == begun(project) == [pid], "what stands is not done again"
 
 
+def test_an_environment_whose_deploy_is_gone_does_not_run(project):
+    project.configure({**deploying(), "services": {}})
+    project.run("create", "e1")
+    assert project.object("e1")["status"]["phase"] == "running"
+    [pid] = living(project)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: project.object("e1")["status"]["phase"] == "stopped", 10, "its only process is gone")
+    assert " stopped " in project.run("list").out and project.run("show", "e1").out.startswith("e1  stopped")
+    project.run("start", "e1")
+    assert project.object("e1")["status"]["phase"] == "running" and len(living(project)) == 1
+
+
 def test_a_stop_ends_it_and_a_start_brings_it_again(project):
     project.run("create", "e1")
     project.run("stop", "e1")

@@ -281,7 +281,10 @@ EnvironmentStatus environment_phase(const Environment *environment) {
         return status;
     switch (standing_of(environment)) {
     case SESSION_UP: return ENVIRONMENT_RUNNING;
-    case SESSION_OVER: return ours ? ENVIRONMENT_STOPPED : status;
+    case SESSION_OVER:
+        if (environment->left_running)
+            return ENVIRONMENT_RUNNING;
+        return ours ? ENVIRONMENT_STOPPED : status;
     case SESSION_IDLE: break;
     }
     return status;

@@ -71,7 +71,8 @@ bool environment_has(const Environment *environment, const Session *session);
 Environment *environment_of_file(Engine *engine, const char *file);
 const EnvironmentEntry *environment_entry(const Environment *environment); /* without its steps */
 /* What its status is now. The store has what was made of it; whether services that this server has
- * started run is told by the session of its worktree, whoever has ended or begun that. */
+ * started run is told by the session of its worktree, whoever has ended or begun that; and what its
+ * deploy has left by the pins of that. */
 EnvironmentStatus environment_phase(const Environment *environment);
 const char *environment_project(const Environment *environment);
 /* The config file of the project that `file` is: itself, or if it is that of an environment's

@@ -267,6 +267,7 @@ void environment_ended(Environment *environment) {
         return;
     }
     operation_file_remove(environment, OPERATION_FILE);
+    environment_look_left(environment);
     begin_next(environment);
     operation_readers_wake(environment);
     environment_touch(environment);

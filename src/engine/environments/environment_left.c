@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "engine/environments/environments_inside.h"
 #include "engine/targets/run_files.h"
 
@@ -39,6 +40,17 @@ size_t deploy_runs_count(const DeployRuns *runs) {
     for (uint32_t run = 0; (run = deploy_runs_next(runs, run, &some));)
         all += some;
     return all;
+}
+
+void environment_look_left(Environment *environment) {
+    Engine *engine = environment->engine;
+    const DeployRuns runs = {engine->backend, environment->task, environment->dir};
+    bool ours = !environment->apart && str_same(environment->server, engine->holder);
+    bool left = ours && deploy_runs_count(&runs) > 0;
+    if (left == environment->left_running)
+        return;
+    environment->left_running = left;
+    environment_touch(environment);
 }
 
 /* ---- of all ---- */

@@ -57,6 +57,8 @@ static void take_all(Engine *engine, const StoredEnvironments *list) {
         if (!is_listed(list, environment))
             drop_gone(environment);
     }
+    LIST_FOREACH (environment, &engine->environments, link)
+        environment_look_left(environment);
     engine->environments_change = list->change;
 }
 

@@ -25,7 +25,8 @@ struct Environment {
     char *manifest;         /* that is run; NULL */
     bool apart;             /* no store knows it: a run, or the hooks that all share */
     EnvironmentEntry entry; /* without steps, audit and key-values */
-    const char *server;     /* that has started its services last; in `arena`; NULL */
+    const char *server;     /* entry_server(); in `arena`; NULL */
+    bool left_running;      /* what its deploy has left, when it was looked at last */
     int64_t version;        /* of the store's; 0: it does not know it yet */
     Operation *operation;   /* under way, or the last one; NULL */
     int64_t next;           /* the number of the delete that waits for its end; 0: none does */
@@ -96,6 +97,8 @@ uint32_t deploy_runs_next(const DeployRuns *runs, uint32_t run, size_t *ret_proc
 /* The processes of all. If there is any run the backend is told where they are: a server that has
  * done nothing to the environment yet has not told it. */
 size_t deploy_runs_count(const DeployRuns *runs);
+/* Nobody tells of the end of what goes on unseen: it is looked at when somebody asks. */
+void environment_look_left(Environment *environment);
 
 /* ---- environment_show.c ---- */
 void environment_encode(Object *object, JsonWriter *out);

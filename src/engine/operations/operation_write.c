@@ -97,7 +97,7 @@ static void on_written(void *arg, const void *result, const Err *err) {
     environment_take(operation->environment,
                      &(StoredEnvironment){.entry = operation->entry,
                                           .version = operation->version,
-                                          .server = entry_services_server(&operation->entry)});
+                                          .server = entry_server(&operation->entry)});
     operation->written(operation);
 }
 

@@ -23,7 +23,7 @@ static MemEnvironment *find(MemStore *m, EnvironmentKey key) {
 static StoredEnvironment copy(const MemEnvironment *e, unsigned parts, Arena *arena) {
     StoredEnvironment c = e->stored;
     c.project = arena_strdup(arena, c.project);
-    c.server = entry_services_server(&c.entry);
+    c.server = entry_server(&c.entry);
     c.server = c.server ? arena_strdup(arena, c.server) : NULL;
     c.entry = entry_copy(&c.entry, parts, arena);
     return c;

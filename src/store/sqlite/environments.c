@@ -9,9 +9,11 @@
     " updated_ns, expires_ns, failed_step, error, compute_type, compute_path,"     \
     " compute_host, compute_user, compute_root, compute_managed, compute_unknown," \
     " ports, outputs, services, unknown,"                                          \
-    " (SELECT json_extract(step.outputs, '$." SERVICES_SERVER "') FROM step"       \
-    " WHERE step.environment = environment.id AND step.name = 'start_services'"    \
-    " AND json_valid(step.outputs))"
+    " (SELECT json_extract(step.outputs, '$." SERVICES_SERVER "') AS holder"       \
+    " FROM step WHERE step.environment = environment.id"                           \
+    " AND step.name IN ('start_services', 'runner_deploy')"                        \
+    " AND json_valid(step.outputs) AND holder IS NOT NULL"                         \
+    " ORDER BY step.name DESC LIMIT 1)" /* entry_server() */
 
 static ComputeAccess *read_compute(Query *q, Arena *arena, EntryTexts *texts) {
     ComputeAccess *compute = arena_alloc(arena, sizeof(*compute));

@@ -99,6 +99,21 @@ EACH_STORE(whose_services_they_are_is_known_without_the_steps, 30) {
     CHECK(!listed(store, 0).at[0].server);
 }
 
+EACH_STORE(whose_the_rest_of_a_deploy_is_is_known_if_no_services_are, 30) {
+    Checkpoint steps[] = {step_of("runner_deploy", CHECKPOINT_COMPLETED),
+                          step_of("start_services", CHECKPOINT_COMPLETED)};
+    EnvironmentEntry entry = entry_of("a");
+    EnvironmentWrite write = {.key = key_of("a"), .entry = &entry, .steps = steps, .step_n = 2};
+    steps[0].outputs = value_of("{\"" SERVICES_SERVER "\":\"one\"}");
+    steps[1].outputs = value_of("{\"other\":\"x\"}");
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    CHECK_STR(listed(store, 0).at[0].server, "one");
+    write.version = listed(store, 0).at[0].version;
+    steps[1].outputs = value_of("{\"" SERVICES_SERVER "\":\"two\"}");
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    CHECK_STR(listed(store, 0).at[0].server, "two");
+}
+
 EACH_STORE(one_that_is_not_there, 30) {
     StoredEnvironment found;
     StrPair pair = {"A", "1"};
