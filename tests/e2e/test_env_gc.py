@@ -260,6 +260,16 @@ def test_a_session_of_a_tree_that_was_given_a_path(shop):
     assert not orphans(shop) and there.exists(), "a tree elsewhere is its owner's"
 
 
+def test_the_session_of_a_tree_that_lies_in_another(shop):
+    """Asked from there it is the project's own."""
+    within = shop.thole.project / ".worktrees/x"
+    shop.create("feat-x", "--path", str(within))
+    forget(shop, "feat-x")
+    assert [orphan["path"] for (kind, _), orphan in orphans(shop).items() if kind == "session"] == [str(within)]
+    found = shop.thole.run("env", "gc", "--dry-run", "-o", "json", cwd=within).json()
+    assert not [orphan for orphan in found if orphan["kind"] == "session"], found
+
+
 def test_what_all_share_is_left_once_there_is_none(shop):
     config = json.loads(json.dumps(CONFIG))
     config["provisioner"]["services"]["db"]["init"] = "echo init >>$LEDGER"

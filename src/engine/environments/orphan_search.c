@@ -197,15 +197,17 @@ void orphan_search_directories(OrphanSearch *search) {
 
 /* ---- sessions ---- */
 
-/* Worktrees of the project's repository, but for the one that it is in. */
+/* Worktrees of the project's repository, but for those that it is in: they may lie in each other. */
 static Worktrees list_trees(const OrphanSearch *search) {
     ComputeAsk ask = ask_of(search, search->root);
     Worktrees list = {0};
     Err unused;
     (void)!compute_worktrees(&ask, search->arena, &list, &unused);
+    size_t n = 0;
     for (size_t i = 0; i < list.n; i++)
-        if (path_below(search->root, list.at[i].path))
-            list.at[i] = list.at[--list.n];
+        if (!path_below(search->root, list.at[i].path))
+            list.at[n++] = list.at[i];
+    list.n = n;
     return list;
 }
 
