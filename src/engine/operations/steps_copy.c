@@ -195,16 +195,19 @@ static int bring_ignored(Copying *c, Err *err) {
     return 0;
 }
 
-/* The first of what git lists that the line matches; NULL: nothing, or git cannot say. */
-static const char *first_of(const Copying *c, const IncludeLine *line, const char *option) {
+/* What git lists; nothing if it cannot say. */
+static ToolDone list(const Copying *c, const char *option) {
     const char *words[] = {"ls-files", "-z", option, "--exclude-standard", NULL};
     AUTO_FREE char *dir = path_join(c->copy.from, c->below);
     const GitAsk ask = {dir, &c->operation->ask.client->env, words, NULL};
-    ToolDone done;
+    ToolDone done = {0};
     Err ignored;
-    if (compute_git(&ask, c->arena, &done, &ignored) < 0)
-        return NULL;
-    for (const char *at = done.out, *end = at + done.out_n; at < end; at += strlen(at) + 1)
+    return compute_git(&ask, c->arena, &done, &ignored) < 0 ? (ToolDone){0} : done;
+}
+
+/* NULL: the line matches none of them. */
+static const char *first_of(const ToolDone *files, const IncludeLine *line) {
+    for (const char *at = files->out, *end = at + files->out_n; at < end; at += strlen(at) + 1)
         if (worktree_include_line_matches(line, at))
             return at;
     return NULL;
@@ -214,22 +217,29 @@ static const char *first_of(const Copying *c, const IncludeLine *line, const cha
 static void note_unused(Copying *c) {
     const char *place =
         arena_printf(c->arena, "%s%s%s", c->below, *c->below ? "/" : "", WORKTREE_INCLUDE);
+    ToolDone tracked = {0}, others = {0};
     IncludeLine line;
     size_t n = 0;
     for (size_t at = 0; worktree_include_unused(c->include, &at, &line) && n <= UNUSED_MOST; n++) {
-        const char *tracked = first_of(c, &line, "--cached");
-        const char *plain = tracked ? NULL : first_of(c, &line, "--others");
-        const char *one = n == UNUSED_MOST
-                              ? "…"
-                              : arena_printf(c->arena, "%s:%zu: `%s` brings nothing%s%s", place,
-                                             line.number, line.text,
-                                             tracked ? ": git tracks "
-                                             : plain ? ": git does not ignore "
-                                                     : "",
-                                             tracked ? tracked
-                                             : plain ? plain
-                                                     : "");
-        c->note = c->note ? arena_printf(c->arena, "%s; %s", c->note, one) : one;
+        if (n == UNUSED_MOST) {
+            c->note = arena_printf(c->arena, "%s; …", c->note);
+            break;
+        }
+        if (n == 0) {
+            tracked = list(c, "--cached");
+            others = list(c, "--others");
+        }
+        const char *comes = first_of(&tracked, &line);
+        const char *plain = comes ? NULL : first_of(&others, &line);
+        c->note =
+            arena_printf(c->arena, "%s%s%s:%zu: `%s` brings nothing%s%s", c->note ? c->note : "",
+                         c->note ? "; " : "", place, line.number, line.text,
+                         comes   ? ": git tracks "
+                         : plain ? ": git does not ignore "
+                                 : "",
+                         comes   ? comes
+                         : plain ? plain
+                                 : "");
     }
 }
 
