@@ -62,12 +62,22 @@ static int look_at_project(Add *a, Err *err) {
     return 0;
 }
 
+/* Of such a name git need not be asked. */
+static bool is_plain(const char *branch) {
+    size_t n = strspn(branch, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+    return n > 0 && branch[0] != '-' &&
+           (!branch[n] ? strcmp(branch, "HEAD") != 0
+                       : branch[n] == '/' && is_plain(branch + n + 1));
+}
+
 static int check_branch(const Add *a, Err *err) {
     const char *branch = a->ask->branch;
     const char *words[] = {"check-ref-format", arena_printf(a->arena, "refs/heads/%s", branch),
                            NULL};
     int code = 1;
     ToolDone done;
+    if (is_plain(branch))
+        return 0;
     if (branch[0] && branch[0] != '-' && strcmp(branch, "HEAD") != 0 &&
         git(a, words, &code, &done, err) < 0)
         return -1;

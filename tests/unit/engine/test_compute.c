@@ -183,8 +183,8 @@ TEST(names_that_shells_do_not_like_are_names)
         CHECK(!look(y).stands);
     }
     CHECK_STR(sh(y, "find . -name '*pwned' | grep -v .git/ || :"), "");
-    static const char *const bad[] = {"-x",   "--force", "",       "HEAD",
-                                      "a..b", "a b",     "x.lock", "@{-1}"};
+    static const char *const bad[] = {"-x",     "--force", "",     "HEAD", "a..b", "a b",
+                                      "x.lock", "@{-1}",   "a//b", "/a",   "a/",   "a/.b"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         y->ask.branch = bad[i];
         CHECK_HAS(refusal(y), "is no name that git allows for a branch");
