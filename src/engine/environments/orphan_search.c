@@ -197,7 +197,7 @@ void orphan_search_directories(OrphanSearch *search) {
 
 /* ---- sessions ---- */
 
-/* Worktrees of the project's repository, but for those that it is in: they may lie in each other. */
+/* Worktrees of the project's repository, but for those that it is in: one may lie in another. */
 static Worktrees list_trees(const OrphanSearch *search) {
     ComputeAsk ask = ask_of(search, search->root);
     Worktrees list = {0};
