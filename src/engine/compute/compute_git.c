@@ -16,13 +16,14 @@ StrMap compute_git_env(const StrMap *env, Arena *arena) {
     return strmap_merge(&kept, &ours, arena);
 }
 
+/* git looks itself: a monitor of files may have missed what is to be lost. */
 int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
+    const char *const before[] = {
+        "git", "-C", ask->dir, "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"};
     const StrList words = compute_words(ask->words, arena);
-    const char **argv = arena_alloc(arena, (words.n + 4) * sizeof(*argv));
-    argv[0] = "git";
-    argv[1] = "-C";
-    argv[2] = ask->dir;
-    memcpy(argv + 3, words.at, (words.n + 1) * sizeof(*argv)); /* with its NULL */
+    const char **argv = arena_alloc(arena, (COUNT(before) + words.n + 1) * sizeof(*argv));
+    memcpy(argv, before, sizeof(before));
+    memcpy(argv + COUNT(before), words.at, (words.n + 1) * sizeof(*argv)); /* with its NULL */
     StrMap env = compute_git_env(ask->env, arena);
     if (tool_run(&(ToolAsk){argv, &env, "/"}, arena, ret, err) < 0)
         return -1;

@@ -26,8 +26,9 @@ typedef struct Loss {
     StrList own, brought; /* sorted; `brought`: that have changed since */
     ComputeLoss found;
     size_t in_modules; /* of the commits */
+    size_t stashes;    /* ... and of submodules, too */
     /* Names of the first ones. */
-    const char *changed, *untracked, *edited, *within, *modules;
+    const char *changed, *untracked, *edited, *within, *modules, *stashed;
 } Loss;
 
 /* What git cannot say is not taken for "nothing". */
@@ -138,22 +139,26 @@ static int look_at_brought(Loss *l, Err *err) {
 
 /* ---- commits ---- */
 
-/* "3", "3 vendor/library": how many, and of which submodule. */
-static void count_commits(Loss *l, const char *out) {
-    char *rest, *text = arena_strdup(l->arena, out);
-    size_t modules = 0;
+static size_t number_of(const char *text) {
+    int64_t n;
+    return number_parse(text, 0, INT32_MAX, &n) == 0 ? (size_t)n : 0;
+}
+
+/* "3 1 vendor/library": commits, stashes, and of which submodule. */
+static void count_modules(Loss *l, const char *out) {
+    char *rest, *inner, *text = arena_strdup(l->arena, out);
+    size_t modules = 0, stashed = 0;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        char *module = strchr(line, ' ');
-        int64_t n = 0;
-        if (module)
-            *module++ = '\0';
-        if (number_parse(line, 0, INT32_MAX, &n) < 0 || n == 0)
-            continue;
-        l->found.commits += (size_t)n;
-        l->in_modules += module ? (size_t)n : 0;
-        if (module)
-            name(l, &l->modules, ++modules, module);
+        const char *first = strtok_r(line, " ", &inner), *second = strtok_r(NULL, " ", &inner);
+        size_t commits = first ? number_of(first) : 0, stashes = second ? number_of(second) : 0;
+        if (commits)
+            name(l, &l->modules, ++modules, inner);
+        if (stashes)
+            name(l, &l->stashed, ++stashed, inner);
+        l->in_modules += commits;
+        l->stashes += stashes;
     }
+    l->found.commits += l->in_modules;
 }
 
 /* Branches stay; a detached HEAD does not. What submodules have lies in the worktree, all of it. */
@@ -165,19 +170,20 @@ static int look_at_commits(Loss *l, Err *err) {
                                           "foreach",
                                           "--recursive",
                                           "n=$(git rev-list --count HEAD --branches --not "
-                                          "--remotes) && echo \"$n $displaypath\"",
+                                          "--remotes) && stashes=$(git stash list | wc -l) && "
+                                          "echo \"$n $stashes $displaypath\"",
                                           NULL};
     ToolDone done;
     if (!l->tree.branch[0]) {
         if (git(l, detached, &done, err) < 0)
             return -1;
-        count_commits(l, done.out);
+        l->found.commits = number_of(arena_strndup(l->arena, done.out, strcspn(done.out, "\n")));
     }
     if (access(arena_printf(l->arena, "%s/.gitmodules", l->tree.top), F_OK) < 0)
         return 0;
     if (git(l, modules, &done, err) < 0)
         return -1;
-    count_commits(l, done.out);
+    count_modules(l, done.out);
     return 0;
 }
 
@@ -232,6 +238,10 @@ static const char *in_words(const Loss *l) {
         say(l, &text,
             arena_printf(l->arena, "%zu commit%s on no remote of a submodule (%s)", l->in_modules,
                          l->in_modules == 1 ? " that is" : "s that are", l->modules));
+    if (l->stashes)
+        say(l, &text,
+            arena_printf(l->arena, "%zu stash%s of a submodule (%s)", l->stashes,
+                         l->stashes == 1 ? "" : "es", l->stashed));
     return text;
 }
 

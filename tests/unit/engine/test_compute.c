@@ -345,8 +345,27 @@ TEST(submodules_come_along)
     CHECK_STR(loss.text,
               "1 changed file (sub), 1 commit that is on no remote of a submodule (sub)");
     CHECK_EQ(loss.commits, 1);
+    sh(y, "cd t/sub; git push -q origin HEAD:refs/heads/more; echo kept >>d; git stash -q\n"
+          "git fetch -q; cd ..; git commit -qam more");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 stash of a submodule (sub)"); /* of one's own the repository has it */
     destroy(y);
     CHECK_STR(sh(y, "ls -d t 2>/dev/null || echo gone"), "gone");
+    yard_free(y);
+}
+
+/* A monitor that has missed something, and one that git has built in. */
+TEST(what_watches_files_for_git_is_not_believed)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    create(y);
+    sh(y, "printf '#!/bin/sh\\nprintf \"tok\\\\0\"\\n' >monitor; chmod +x monitor\n"
+          "git -C r config core.fsmonitor \"$PWD/monitor\"; cd t; git update-index --fsmonitor\n"
+          "git status >/dev/null; echo two >>a");
+    CHECK_STR(sh(y, "git -C t status --porcelain"), "");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 changed file (a)");
     yard_free(y);
 }
 
