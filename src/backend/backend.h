@@ -56,6 +56,7 @@ typedef struct StepState {
     uint32_t lingering;         /* helpers left alone */
     uint32_t killed;            /* of its tree, that were ended after it */
     bool rebooted;              /* STEP_LOST (resume): the machine was restarted while it ran */
+    bool elsewhere;             /* STEP_LOST (resume): it is another server's, and goes on */
     char error[256];            /* STEP_FAILED, STEP_LOST: one sentence */
     char cause[256];            /* as given at the start (resume) */
 } StepState;

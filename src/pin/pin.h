@@ -74,7 +74,7 @@ typedef struct ChildFailure {
 
 /* Descriptors of a pin at its start. The signalfd for SIGCHLD is the rail's: it reports what is
  * pending for its reader. What the rail has besides is above. */
-enum { PIN_SIGNALS = 3, PIN_SERVER, PIN_DIR, PIN_CGROUP };
+enum { PIN_SIGNALS = 3, PIN_SERVER, PIN_DIR = WIRE_PIN_DIR, PIN_CGROUP };
 
 /* What the rail hands over. */
 typedef struct PinStart {

@@ -34,6 +34,7 @@ enum {
 
 /* In the environment of every process of a run: its id. How what has lost its pin is found. */
 #define RUN_STAMP "THOLE_RUN_ID"
+enum { WIRE_PIN_DIR = 5 }; /* the descriptor by which a pin holds its run directory */
 
 typedef enum WireType {
     /* server → rail */

@@ -55,7 +55,7 @@ static void consider(void *arg, const FoundRun *found) {
     RunRecord record;
     Err ignored;
     if (found->ended || records_run(found->dir, &record, &ignored) <= 0 ||
-        !records_pin_lives(&record))
+        !records_pin_lives(found->dir, &record))
         return;
     DiscoveredStep step = {.task = arena_strdup(discovery->arena, discovery->task->name),
                            .step = arena_strdup(discovery->arena, found->step),
@@ -97,7 +97,7 @@ Op *local_discover(Backend *backend, OpFn fn, void *arg) {
 
 static bool living_pin(const char *dir, RunRecord *ret) {
     Err ignored;
-    return records_run(dir, ret, &ignored) > 0 && records_pin_lives(ret);
+    return records_run(dir, ret, &ignored) > 0 && records_pin_lives(dir, ret);
 }
 
 bool run_dir_lingers(const char *dir) {

@@ -107,6 +107,8 @@ const char *lost_describe(LostHow how) {
     case LOST_PIN: return "its exit code is unknown: the pin was killed";
     case LOST_BOOT: return "its exit code is unknown: the machine was restarted while it ran";
     case LOST_START: return "its exit code is unknown: the pin was killed while it was starting";
+    case LOST_COPY:
+        return "it goes on under the server of the state directory that this one is a copy of";
     }
     return "its exit code is unknown";
 }

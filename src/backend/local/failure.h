@@ -22,6 +22,7 @@ typedef enum LostHow {
     LOST_PIN = 0,   /* its pin was killed */
     LOST_BOOT = 1,  /* the machine was restarted */
     LOST_START = 2, /* its pin was killed before anybody knew whether it had started */
+    LOST_COPY = 3,  /* it is of the state directory that this one is a copy of */
 } LostHow;
 
 const char *lost_describe(LostHow how);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backend/log_segments.h"
@@ -135,9 +136,26 @@ bool records_same_boot(const RunRecord *record) {
     return strcmp(record->boot_id, boot_id()) == 0;
 }
 
-bool records_pin_lives(const RunRecord *record) {
+/* One that was moved is the same, whatever its path. */
+bool pin_holds_another(const char *dir, pid_t pin) {
+    char held[48];
+    struct stat its, own;
+    snprintf(held, sizeof held, "/proc/%d/fd/%d", (int)pin, WIRE_PIN_DIR);
+    return stat(held, &its) == 0 && S_ISDIR(its.st_mode) && its.st_nlink > 0 &&
+           stat(dir, &own) == 0 && (its.st_dev != own.st_dev || its.st_ino != own.st_ino);
+}
+
+static bool pin_lives(const RunRecord *record) {
     return records_same_boot(record) && record->pidns == pidns_inode(0) &&
            proc_alive((pid_t)record->pin, record->pin_start_ticks);
+}
+
+bool records_pin_lives(const char *dir, const RunRecord *record) {
+    return pin_lives(record) && !pin_holds_another(dir, (pid_t)record->pin);
+}
+
+bool records_are_copied(const char *dir, const RunRecord *record) {
+    return pin_lives(record) && pin_holds_another(dir, (pid_t)record->pin);
 }
 
 int64_t records_started_boot_ms(const RunRecord *record) {

@@ -45,9 +45,14 @@ MUST int records_claim(const char *dir, Claim *ret, Err *err);
  * err. */
 MUST int records_void(const char *dir, Err *err);
 
-/* Was the machine restarted since? Is the process it names that one still? */
+/* Was the machine restarted since? Is the process it names that one still, and is the run in `dir`
+ * its? */
 bool records_same_boot(const RunRecord *record);
-bool records_pin_lives(const RunRecord *record);
+bool records_pin_lives(const char *dir, const RunRecord *record);
+/* It lives, but the run is that of another directory, from which this one was copied with its state
+ * directory: it goes on under another server. */
+bool records_are_copied(const char *dir, const RunRecord *record);
+bool pin_holds_another(const char *dir, pid_t pin); /* directory, which is still there */
 /* When, since the machine was started: by the kernel, whatever the clock was set to. 0: unknown. */
 int64_t records_started_boot_ms(const RunRecord *record);
 

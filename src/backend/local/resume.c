@@ -66,7 +66,7 @@ static void on_silence(void *arg) {
     run->timer = timer_free(run->timer);
     if (records_exit(run->dir, &ended, &err) > 0)
         run_ended(run, &ended);
-    else if (records_run(run->dir, &record, &err) > 0 && records_pin_lives(&record))
+    else if (records_run(run->dir, &record, &err) > 0 && records_pin_lives(run->dir, &record))
         run_set_state(run, RUN_RUNNING);
     else
         wait_for_word(run);
@@ -133,8 +133,10 @@ static void found_record(Run *run, const RunRecord *record) {
     run->now.started_boot_ms = records_started_boot_ms(record);
     if (!records_same_boot(record))
         lose(run, LOST_BOOT);
+    else if (records_are_copied(run->dir, record))
+        lose(run, LOST_COPY);
     else if (!attach(run))
-        unanswered(run, records_pin_lives(record), LOST_PIN);
+        unanswered(run, records_pin_lives(run->dir, record), LOST_PIN);
 }
 
 static bool is_pin(pid_t pid) {
@@ -174,6 +176,8 @@ static void found_claim(Run *run) {
         decide(run, launch != NULL);
     else if (claim.kind == CLAIM_VOID)
         run_set_state(run, RUN_VOID);
+    else if (is_pin(claim.pin) && pin_holds_another(run->dir, claim.pin))
+        lose(run, LOST_COPY);
     else if (!attach(run))
         unanswered(run, is_pin(claim.pin), LOST_START);
     free(launch);
@@ -189,7 +193,7 @@ static void look(Run *run) {
         cannot_look(run, &err);
     } else if (over) {
         take_record(run, &record);
-        if (ended.lingering)
+        if (ended.lingering && !records_are_copied(run->dir, &record))
             attach(run); /* to those that are left; they may have gone too */
         run_ended(run, &ended);
     } else if (known) {
@@ -235,7 +239,7 @@ static void name_left(void *arg, const Survivor *survivor, bool killed) {
 static void finish(Run *run) {
     Err err = {0};
     Loop *loop = run->local->base.loop;
-    if (run->lost != LOST_BOOT)
+    if (run->lost != LOST_BOOT && run->lost != LOST_COPY)
         survivors_of_others(rail_link_pid(run->local->rail), name_left, run);
     WireEnded ended = {
         .end = RUN_END_LOST, .code = (int32_t)run->lost, .started_us = run->now.started_us};
@@ -249,7 +253,8 @@ static void finish(Run *run) {
     if (run->left)
         snprintf(run->now.error, sizeof run->now.error, "%s; still alive: %s",
                  lost_describe(run->lost), run->left_names);
-    cgroup_remove(run->local->cgroup, run->id);
+    if (run->lost != LOST_COPY)
+        cgroup_remove(run->local->cgroup, run->id);
     run->now.rebooted = run->lost == LOST_BOOT;
     run_ended(run, &ended);
 }
@@ -310,13 +315,14 @@ static void on_sweep_late(void *arg) {
 }
 
 /* The pin is no more and has left no exit record. What was below it is ended first: by its control
- * group, by the rail, which inherits orphans, and by their stamp. */
+ * group, by the rail, which inherits orphans, and by their stamp. What a copy of the record tells
+ * of is not ours to end. */
 static void lose(Run *run, LostHow how) {
     Local *local = run->local;
     run_set_state(run, RUN_SWEEPING);
     run->lost = how;
     run->left = 0;
-    if (how == LOST_BOOT) {
+    if (how == LOST_BOOT || how == LOST_COPY) {
         finish(run);
         return;
     }

@@ -456,6 +456,7 @@ static void describe_end(Run *run, const WireEnded *ended) {
         describe_failure(run, ended);
     } else if (ended->end == RUN_END_LOST && !now->error[0]) {
         snprintf(now->error, sizeof now->error, "%s", lost_describe((LostHow)ended->code));
+        now->elsewhere = ended->code == LOST_COPY;
     }
 }
 

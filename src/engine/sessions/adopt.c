@@ -104,7 +104,11 @@ static void found(Target *target, const StepState *state) {
         target_watch_run(target);
         break;
     case STEP_ENDED:
+        if (state->elsewhere && facts->want == WANT_RUN) /* a second one beside it is not meant */
+            fact_wanted(facts, WANT_STOPPED, 0, NULL);
         found_ended(target, state);
+        if (state->elsewhere)
+            fact_noted(facts, state->error);
         hooks_restore(target);
         if (state->rebooted && target_spec(target)->type == TARGET_JOB && facts->want == WANT_RUN)
             fact_wanted(facts, WANT_RUN, loop_wall_us(session->engine->loop),

@@ -203,7 +203,8 @@ TEST(record_of_a_run)
     CHECK_EQ(record.restarts, 15);
     CHECK_EQ(record.attempt, 16);
     CHECK(!records_same_boot(&record));
-    CHECK(!records_pin_lives(&record));
+    CHECK(!records_pin_lives(test_dir(), &record));
+    CHECK(!records_are_copied(test_dir(), &record));
 }
 
 TEST(record_empty_or_torn_is_none)
