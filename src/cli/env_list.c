@@ -113,7 +113,7 @@ static void print_table(Cli *cli, const Value *reply) {
                   columns.status != SIZE_MAX ? env_color(cells[columns.status]) : NULL);
     }
     if (columns.n)
-        table_fit_terminal(table, &(TableFit){.cut = columns.n - 1, .stay = 2}, cli->terminal);
+        table_fit_last(table, cli->terminal);
     table_print(table);
 }
 

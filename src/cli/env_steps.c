@@ -15,11 +15,6 @@
 
 /* ---- tables, a phase below the other ---- */
 
-/* Why is the last of the columns. */
-static void fit(const Cli *cli, Table *table, size_t columns) {
-    table_fit_terminal(table, &(TableFit){.cut = columns - 1, .stay = 2}, cli->terminal);
-}
-
 static const char *sign_of(const char *status, bool stale) {
     if (str_same(status, "completed"))
         return stale ? tree_sign(TREE_PENDING) : tree_sign(TREE_DONE);
@@ -65,7 +60,7 @@ void env_print_steps(Cli *cli, const Value *steps) {
         put_phase(table, env_text(value_at(steps, i), "phase"), &phase);
         put_step(table, value_at(steps, i));
     }
-    fit(cli, table, COUNT(columns));
+    table_fit_last(table, cli->terminal);
     table_print(table);
 }
 
@@ -81,7 +76,7 @@ void env_print_plan(Cli *cli, const Value *steps) {
         const char *cells[] = {name, verdict, env_text(step, "why")};
         table_row(table, cells, env_color(verdict));
     }
-    fit(cli, table, COUNT(columns));
+    table_fit_last(table, cli->terminal);
     table_print(table);
 }
 
@@ -114,7 +109,7 @@ static void print_audit(const Cli *cli, const Value *log) {
     Table *table = table_new(columns, COUNT(columns), cli->color);
     for (size_t i = 0; i < value_count(log); i++)
         put_entry(table, value_at(log, i));
-    fit(cli, table, COUNT(columns));
+    table_fit_last(table, cli->terminal);
     table_print(table);
 }
 

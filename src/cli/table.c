@@ -138,6 +138,10 @@ void table_fit_terminal(Table *table, const TableFit *fit, bool terminal) {
         table_fit(table, fit, window.ws_col);
 }
 
+void table_fit_last(Table *table, bool terminal) {
+    table_fit_terminal(table, &(TableFit){.cut = table->n - 1, .stay = 2}, terminal);
+}
+
 Table *table_print(Table *table) {
     for (size_t r = 0; r < table->rows.n; r++) {
         print_row(table, &table->rows.at[r]);

@@ -20,5 +20,7 @@ typedef struct TableFit {
 void table_fit(Table *table, const TableFit *fit, size_t width);
 /* ... to the terminal that stdout is, if it is one. */
 void table_fit_terminal(Table *table, const TableFit *fit, bool terminal);
+/* Likewise where the last column says why, or is the one that is long, and the first two stay. */
+void table_fit_last(Table *table, bool terminal);
 /* Prints and frees. */
 Table *table_print(Table *table);

@@ -141,11 +141,6 @@ void workflow_sentence(const Value *workflow, bool color, Buf *out) {
 
 /* ---- tables ---- */
 
-/* Why is the last of the columns. */
-static void fit(const Cli *cli, Table *table, size_t columns) {
-    table_fit_terminal(table, &(TableFit){.cut = columns - 1, .stay = 2}, cli->terminal);
-}
-
 /* Where a step has `depends_on` stages mean nothing. */
 static void put_shape(const Value *stages, char ret[SHAPE_TEXT]) {
     size_t n = value_count(stages);
@@ -185,7 +180,7 @@ void workflow_print(const Cli *cli, const Value *workflow) {
                                text_of(step, value_get(step, "error") ? "error" : "why")};
         table_row(table, cells, workflow_state_color(cells[1]));
     }
-    fit(cli, table, COUNT(columns));
+    table_fit_last(table, cli->terminal);
     table_print(table);
 }
 
@@ -199,6 +194,6 @@ void workflow_print_rows(const Cli *cli, const WorkflowRows *rows) {
                                row->age,  row->took,  row->error};
         table_row(table, cells, workflow_state_color(row->state));
     }
-    fit(cli, table, COUNT(columns));
+    table_fit_last(table, cli->terminal);
     table_print(table);
 }
