@@ -324,12 +324,13 @@ def test_a_hook_that_kills_its_pin_is_not_tried_for_ever(thole):
 def test_a_step_that_ends_every_server_is_given_up(thole):
     """Else nobody had a server any more: each next one would go on with it, and die."""
     thole.use_faults("server")
-    thole.env.update(THOLE_FAULT_PROGRAM="server", THOLE_CRASH="env-asked:1")  # create_compute has its answer from git
+    thole.env.update(THOLE_FAULT_PROGRAM="server", THOLE_CRASH="env-asked:1")  # at the first step
     project = Project(thole)
     made = project.popen("create", "e1")
     code = made.wait(60)
     assert code == 3, made
-    assert "20 servers have ended at it, one soon after the other, so it is given up; " in made.err, made.err
+    assert "20 servers have died at provisioner_before, one soon after the other, so it is given up: " in made.err, made.err
+    assert "`thole env create e1` tries again, `thole env delete e1` removes it (" in made.err, made.err
     server = thole.server_pid()
     assert "given up" in project.object("e1")["status"]["operation"]["error"]
     assert thole.server_pid() == server, "who asks has a server that lives"

@@ -24,16 +24,37 @@ static int64_t waiting_number(const Environment *environment, const OperationFil
 
 enum { DEATHS_MOST = 20, SOON_US = 10 * 1000 * 1000 };
 
+/* To delete is what is left of what cannot be tried again with its name alone. */
+static const char *ways_out(const OperationAsk *ask, Arena *arena) {
+    bool whole = !ask->worktree && !ask->step && !ask->service && !ask->status;
+    const char *again = arena_printf(arena, "`thole env %s %s` tries again",
+                                     operation_kind_name(ask->kind), ask->name);
+    const char *away = arena_printf(arena, "`thole env delete %s` removes it", ask->name);
+    if (operation_ask_is_apart(ask))
+        return "the same command tries again";
+    if (ask->kind == OPERATION_DELETE)
+        return again;
+    return whole ? arena_printf(arena, "%s, %s", again, away) : away;
+}
+
+static int give_up(const Environment *environment, const OperationFile *file, Arena *arena,
+                   Err *err) {
+    const char *step = operation_last_step(environment, file->number, arena);
+    return err_set(err, ERR_INTERNAL,
+                   "%d servers have died at %s, one soon after the other, so it is given up: %s "
+                   "(%s/rail.log says why)",
+                   DEATHS_MOST, step ? step : "it", ways_out(&file->ask, arena),
+                   environment->engine->state_dir);
+}
+
 /* Something that ends every server that goes on with it would leave nobody one. */
-static int count_death(const Environment *environment, OperationFile *file, Err *err) {
+static int count_death(const Environment *environment, OperationFile *file, Arena *arena,
+                       Err *err) {
     int64_t now_us = clock_wall_us();
     bool soon = now_us - file->deaths.last_us < SOON_US;
     file->deaths = (OperationDeaths){.last_us = now_us, .n = soon ? file->deaths.n + 1 : 1};
     if (file->deaths.n > DEATHS_MOST)
-        return err_set(err, ERR_INTERNAL,
-                       "%d servers have ended at it, one soon after the other, so it is given up; "
-                       "%s/rail.log says what they said last",
-                       DEATHS_MOST, environment->engine->state_dir);
+        return give_up(environment, file, arena, err);
     if (operation_file_write(environment, OPERATION_FILE, file, err) < 0) /* its disk is full? */
         log_warn("environment %s: %s", environment->slug, err->msg);
     return 0;
@@ -80,7 +101,7 @@ static void adopt(Engine *engine, const char *dir) {
                                        ? environment_new_apart(engine, ask)
                                        : environment_new(engine, ask->file, ask->name);
         file.ask.again = true;
-        if (count_death(environment, &file, &err) < 0 ||
+        if (count_death(environment, &file, &arena, &err) < 0 ||
             take_over(environment, &file, &report, &err) < 0) {
             environment_set_refused(environment, &file, &err);
             operation_file_remove(environment, OPERATION_NEXT); /* it is of this one's end */

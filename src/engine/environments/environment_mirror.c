@@ -144,9 +144,12 @@ bool environments_idle(const Engine *engine) {
 
 void environments_leave(Engine *engine) {
     Environment *environment;
-    LIST_FOREACH (environment, &engine->environments, link)
+    LIST_FOREACH (environment, &engine->environments, link) {
+        if (operation_under_way(environment->operation))
+            operation_forget_deaths(environment->operation);
         if (environment->operation)
             operation_leave(environment->operation);
+    }
     Refresh *refresh;
     LIST_FOREACH (refresh, &engine->refreshes, link)
         op_drop(refresh->inner);

@@ -80,7 +80,8 @@ typedef struct Unwritten {
     StrMap values; /* key-values that hooks have set */
 } Unwritten;
 
-/* Of servers that were at work on it. A step that has ended forgets them. */
+/* Of servers that were at work on it. A step that has ended forgets them, and a server that leaves
+ * in order: it has not died. */
 typedef struct OperationDeaths {
     int64_t last_us; /* wall clock: when the next server has gone on with it; 0: none had to */
     int64_t n;       /* each soon after the one before */
@@ -240,6 +241,8 @@ const char *operation_inputs(Operation *operation);
 /* ---- operation_step_end.c ---- */
 /* The step that is being done has ended. err NULL: well. */
 void operation_step_ended(Operation *operation, const Err *err);
+/* On disk, too. */
+void operation_forget_deaths(Operation *operation);
 /* Likewise, as `record` says: a server before has written that down. */
 void operation_step_failed_before(Operation *operation, const Checkpoint *record);
 

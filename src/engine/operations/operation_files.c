@@ -314,17 +314,39 @@ int64_t operation_next_number(Environment *environment, int64_t *ret_seq) {
     return (last && last->number > counted->number ? last->number : counted->number) + 1;
 }
 
+static bool is_step_end(const char *status) {
+    return str_same(status, event_status_name(EVENT_STEP_COMPLETED)) ||
+           str_same(status, event_status_name(EVENT_STEP_SKIPPED)) ||
+           str_same(status, event_status_name(EVENT_STEP_FAILED));
+}
+
+typedef struct LastStep {
+    int64_t number;
+    Arena *arena;
+    const char *step;
+} LastStep;
+
+static void find_last_step(void *arg, const Value *event) {
+    LastStep *last = arg;
+    const char *step = value_get_str(event, "step");
+    if (!step || value_get_int(event, "operation", 0) != last->number)
+        return;
+    bool ended = is_step_end(value_get_str(event, "status"));
+    if (ended || !str_same(last->step, step))
+        last->step = ended ? NULL : arena_strdup(last->arena, step);
+}
+
+const char *operation_last_step(const Environment *environment, int64_t number, Arena *arena) {
+    LastStep last = {.number = number, .arena = arena};
+    (void)each_event(environment, 0, find_last_step, &last);
+    return last.step;
+}
+
 static OperationState end_of(const char *status) {
     return str_same(status, event_status_name(EVENT_OPERATION_DONE))       ? OPERATION_DONE
            : str_same(status, event_status_name(EVENT_OPERATION_FAILED))   ? OPERATION_FAILED
            : str_same(status, event_status_name(EVENT_OPERATION_CANCELED)) ? OPERATION_CANCELED
                                                                            : OPERATION_WAITING;
-}
-
-static bool is_step_end(const char *status) {
-    return str_same(status, event_status_name(EVENT_STEP_COMPLETED)) ||
-           str_same(status, event_status_name(EVENT_STEP_SKIPPED)) ||
-           str_same(status, event_status_name(EVENT_STEP_FAILED));
 }
 
 /* A hook is told to be streaming before it is started. */

@@ -51,6 +51,9 @@ void operation_trim_events(Environment *environment);
 /* The number of the next operation: greater than that of all that events tell of. *ret_seq: the
  * number of the last event. What was read for this before is not read again. */
 int64_t operation_next_number(Environment *environment, int64_t *ret_seq);
+/* The step that events of that operation tell to have begun, and not to have ended; NULL: none. In
+ * `arena`. */
+const char *operation_last_step(const Environment *environment, int64_t number, Arena *arena);
 
 /* Of the step that is being done, or of the whole. */
 void operation_tell(Operation *operation, EventStatus status, const char *message,

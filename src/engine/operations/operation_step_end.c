@@ -135,8 +135,7 @@ static void note_hook(Operation *operation, const LifecycleStep *step, bool fail
         note_destroyed(operation, step);
 }
 
-/* What servers have died at was not this. */
-static void forget_deaths(Operation *operation) {
+void operation_forget_deaths(Operation *operation) {
     Err err;
     if (operation->deaths.n == 0)
         return;
@@ -156,7 +155,7 @@ void operation_step_ended(Operation *operation, const Err *err) {
     if (operation->doing.lost)
         note_again(operation);
     note_end(operation, err);
-    forget_deaths(operation);
+    operation_forget_deaths(operation); /* what servers have died at was not this */
     operation->unwritten.entry = true;
     note_hook(operation, step, err != NULL);
     if (!err) {
