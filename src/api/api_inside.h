@@ -58,6 +58,9 @@ void serve_session_hold(Api *api, Request *request, const RouteMatch *match);
 /* target_actions.c */
 void serve_target_action(Api *api, Request *request, const RouteMatch *match);
 void serve_target_trigger(Api *api, Request *request, const RouteMatch *match);
+/* delete.c: do the conditions of a DELETE hold (DeleteOptions: preconditions), and is it no dry
+ * run? False: it was answered. */
+MUST bool delete_is_meant(Request *request, const Value *body, Object *object);
 /* patch.c: the `spec` of a merge patch (NULL: it changes nothing), whose conditions hold. -1: it
  * was answered. */
 MUST int request_patch(Request *request, Object *object, const Value **ret);

@@ -251,14 +251,14 @@ void serve_environment_shared_hook(Api *api, Request *request, const RouteMatch 
 }
 
 /* What the environment is called, and where. */
-static int name_it(Api *api, Request *request, const RouteMatch *match, OperationAsk *ask) {
+static Object *name_it(Api *api, Request *request, const RouteMatch *match, OperationAsk *ask) {
     Object *object = find_object(api, request, match);
     if (!object)
-        return -1;
+        return NULL;
     const Environment *environment = environment_of(object);
     ask->name = environment_entry(environment)->name;
     ask->file = environment_project(environment);
-    return 0;
+    return object;
 }
 
 void serve_environment_delete(Api *api, Request *request, const RouteMatch *match) {
@@ -266,8 +266,10 @@ void serve_environment_delete(Api *api, Request *request, const RouteMatch *matc
                         .force = request_flag(request, "force"),
                         .keep_worktree = request_flag(request, "keepWorktree")};
     const Value *body;
-    if (request_json(request, &body) == 0 && environment_read_client(request, body, &ask) == 0 &&
-        name_it(api, request, match, &ask) == 0)
+    if (request_json(request, &body) < 0 || environment_read_client(request, body, &ask) < 0)
+        return;
+    Object *object = name_it(api, request, match, &ask);
+    if (object && delete_is_meant(request, body, object))
         begin(api, request, 200, &ask);
 }
 
@@ -278,8 +280,7 @@ void serve_environment_action(Api *api, Request *request, const RouteMatch *matc
         UNREACHABLE();
     if (request_json(request, &body) == 0 &&
         environment_read_fields(request, body, "", &ask) == 0 &&
-        environment_read_client(request, body, &ask) == 0 &&
-        name_it(api, request, match, &ask) == 0)
+        environment_read_client(request, body, &ask) == 0 && name_it(api, request, match, &ask))
         begin(api, request, 200, &ask);
 }
 

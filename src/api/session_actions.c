@@ -189,25 +189,6 @@ static int64_t grace_seconds(Request *request, const Value *body) {
     return -2;
 }
 
-static bool uid_differs(Request *request, const Value *body, const Object *object) {
-    const char *uid = value_get_str(value_get(body, "preconditions"), "uid");
-    if (!uid || strcmp(uid, object->uid) == 0)
-        return false;
-    const char *message =
-        arena_printf(request->arena,
-                     "Operation cannot be fulfilled on Session.tilt.dev \"%s\": the UID in the "
-                     "precondition (%s) does not match the UID in "
-                     "record (%s). The object might have been deleted and then recreated",
-                     object->name, uid, object->uid);
-    reply_status_full(request, &(Status){.code = 409,
-                                         .reason = "Conflict",
-                                         .message = message,
-                                         .group = "tilt.dev",
-                                         .kind = "Session",
-                                         .name = object->name});
-    return true;
-}
-
 /* Of a session that is down only files are left. */
 static void purge_stopped(Api *api, Request *request, const char *slug) {
     StoppedSession stopped;
@@ -238,12 +219,13 @@ void serve_session_delete(Api *api, Request *request, const RouteMatch *match) {
     int64_t seconds = grace_seconds(request, body);
     if (seconds < -1)
         return;
-    if (purge && !object_find(api->objects, OBJECT_SESSION, NULL, match->vars[0])) {
+    bool dry = request_param(request, "dryRun") || value_get(body, "dryRun");
+    if (purge && !dry && !object_find(api->objects, OBJECT_SESSION, NULL, match->vars[0])) {
         purge_stopped(api, request, match->vars[0]);
         return;
     }
     Object *object = find_object(api, request, match);
-    if (!object || uid_differs(request, body, object))
+    if (!object || !delete_is_meant(request, body, object))
         return;
     session_delete(session_of(object), seconds < 0 ? -1 : seconds * 1000, purge);
     /* It may be gone already, had it nothing to stop. */

@@ -181,8 +181,9 @@ void serve_workflow_cancel(Api *api, Request *request, const RouteMatch *match) 
 
 void serve_workflow_delete(Api *api, Request *request, const RouteMatch *match) {
     Err err;
+    const Value *body;
     Object *object = find_object(api, request, match);
-    if (!object)
+    if (!object || request_json(request, &body) < 0 || !delete_is_meant(request, body, object))
         return;
     if (workflow_delete(workflow_of(object), &err) < 0)
         reply_err(request, &err);

@@ -30,6 +30,9 @@
         "format", "json: one object per line; raw: what was written, as it is"              \
     }
 
+#define DELETE_DRY_RUN \
+    { "dryRun", "All: only the conditions are looked at; answers with the object as it is" }
+
 #define ENVIRONMENT_PATH THOLE_API "/namespaces/{project}/environments/{environment}"
 
 #define BACKEND_PARAMS \
@@ -74,9 +77,11 @@ const Route routes[ROUTES] = {
     [ROUTE_SESSION_DELETE] =
         {HTTP_DELETE, TILT_API "/sessions/{session}",
          "Stops a session in reverse order of dependence; then the object goes.", "tilt.dev",
-         "sessions", NULL, "delete", "DeleteOptions: gracePeriodSeconds, preconditions{uid}",
+         "sessions", NULL, "delete",
+         "DeleteOptions: gracePeriodSeconds, preconditions{uid, resourceVersion}",
          .reply = "Session",
-         .params = {{"gracePeriodSeconds", "for every target; 0: kill at once"},
+         .params = {DELETE_DRY_RUN,
+                    {"gracePeriodSeconds", "for every target; 0: kill at once"},
                     {"purge", "true: helpers that were left running and its files go too"}}},
     [ROUTE_SESSION_PATCH] =
         {HTTP_PATCH, TILT_API "/sessions/{session}",
@@ -217,7 +222,9 @@ const Route routes[ROUTES] = {
                                "thole.dev", "workflows", "status", "get", .reply = "Workflow"},
     [ROUTE_WORKFLOW_DELETE] = {HTTP_DELETE, THOLE_API "/workflows/{name}",
                                "Stops it if it goes on; then it goes, with its logs.", "thole.dev",
-                               "workflows", NULL, "delete", .reply = "Workflow"},
+                               "workflows", NULL, "delete",
+                               "DeleteOptions: preconditions{uid, resourceVersion}",
+                               .reply = "Workflow", .params = {DELETE_DRY_RUN}},
     [ROUTE_WORKFLOW_CANCEL] =
         {HTTP_POST, THOLE_API "/workflows/{name}/cancel",
          "Stops its steps, lets clean-up run, then it is over; again: without "
@@ -296,8 +303,10 @@ const Route routes[ROUTES] = {
                                   "environments", "status", "get", .reply = "Environment"},
     [ROUTE_ENVIRONMENT_DELETE] =
         {HTTP_DELETE, ENVIRONMENT_PATH, "Undoes all that made it, in reverse; then it goes.",
-         "thole.dev", "environments", NULL, "delete", .reply = "Environment",
-         .params = {{"force", "true: uncommitted work is lost, failing hooks are passed over"},
+         "thole.dev", "environments", NULL, "delete",
+         "DeleteOptions: preconditions{uid, resourceVersion}; client", .reply = "Environment",
+         .params = {DELETE_DRY_RUN,
+                    {"force", "true: uncommitted work is lost, failing hooks are passed over"},
                     {"keepWorktree", "true: its worktree stays"}}},
     [ROUTE_ENVIRONMENT_PROVISION] = {HTTP_POST, ENVIRONMENT_PATH "/provision",
                                      "The first half of creating it.", "thole.dev", "environments",
