@@ -83,11 +83,13 @@ static void hurry(Exchange *x) {
 /* Who waits should know for whom: it may be stopped, or be busy for long. */
 static void warn_silent(Exchange *x, const HttpCall *call) {
     struct ucred server = {0};
-    char text[100];
+    char text[100], who[32] = "";
     x->warned = true;
     (void)getsockopt(x->fd, SOL_SOCKET, SO_PEERCRED, &server, &(socklen_t){sizeof(server)});
-    snprintf(text, sizeof(text), "the server (process %d) has not answered for %ds",
-             (int)server.pid, HTTP_SILENT_MS / 1000);
+    if (server.pid > 0) /* 0: of another pid namespace, where its number says nothing */
+        snprintf(who, sizeof(who), " (process %d)", (int)server.pid);
+    snprintf(text, sizeof(text), "the server%s has not answered for %ds", who,
+             HTTP_SILENT_MS / 1000);
     call->warn(text);
 }
 

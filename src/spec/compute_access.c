@@ -21,13 +21,15 @@ int compute_path_check(const char *name, const char *path, Err *err) {
 }
 
 int compute_access_check(const ComputeAccess *access, Err *err) {
-    if (strcmp(access->type, "local") == 0)
+    bool local = strcmp(access->type, "local") == 0;
+    if (access->root && compute_path_check(local ? "thole.root" : "path", access->root, err) < 0)
+        return -1;
+    if (local)
         return access->path ? compute_path_check("path", access->path, err)
                             : err_set(err, ERR_INVALID, "path: it is missing");
     if (strcmp(access->type, "ssh") != 0)
         return err_set(err, ERR_INVALID, "type: \"%s\" is neither local nor ssh", access->type);
-    if (compute_word_check("host", access->host, err) < 0 ||
-        compute_word_check("user", access->user, err) < 0)
+    if (compute_word_check("host", access->host, err) < 0)
         return -1;
-    return access->root ? compute_path_check("path", access->root, err) : 0;
+    return compute_word_check("user", access->user, err);
 }

@@ -155,6 +155,7 @@ def meaning(value, key=""):
     ({"type": "k8s"}, 'type: "k8s" is neither local nor ssh'),
     ({"type": "local"}, "path: it is missing"),
     ({"type": "local", "path": "rel/x"}, 'path: "rel/x" is no absolute path'),
+    ({"type": "local", "path": "/x", "thole": {"root": "rel/x"}}, 'thole.root: "rel/x" is no absolute path'),
     ({"type": "ssh", "host": "-oProxyCommand=x"}, 'host: ssh would take "-oProxyCommand=x" for an option'),
     ({"type": "ssh", "host": "a", "user": "b c"}, "user: there is a blank in it"),
     ({"type": "ssh", "host": "a", "path": "app"}, 'path: "app" is no absolute path'),
