@@ -162,6 +162,10 @@ void env_say_bare_mode(Cli *cli, const char *file, const char *mode) {
 }
 
 static int create(Cli *cli, const EnvOptions *ask, const Creation *it, Err *err) {
+    if (cli->session)
+        return err_set(err, ERR_INVALID,
+                       "an environment has a session of its own: thole env %s takes no --session",
+                       it->verb);
     if (cli_project(cli, err) < 0)
         return -1;
     if (ask->mode)

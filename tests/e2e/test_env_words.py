@@ -39,6 +39,19 @@ def test_wrong_words_are_named(thole, words, sentence):
     assert len(result.err.splitlines()) == 1, result
 
 
+@pytest.mark.parametrize("words", [("create", "x"), ("provision", "x"), ("attach", "x", "--worktree", ".")], ids=lambda words: words[0])
+def test_a_session_of_another_name_is_none_of_an_environment(thole, words):
+    thole.config(CONFIG)
+    result = thole.run("--session", "two", "env", *words, code=2)
+    assert result.err == f"thole: an environment has a session of its own: thole env {words[0]} takes no --session\n" and result.out == ""
+
+
+def test_an_init_of_a_mode_without_an_overlay_says_so(thole):
+    thole.config({**CONFIG, "provisioner": {"services": {"db": {"outputs": ["URL"], "init": "true", "seed": "echo URL=x"}}}})
+    assert "thole: mode foo has no overlay beside" in thole.run("env", "hook", "db", "init", "-m", "foo").err
+    assert "has no overlay" not in thole.run("env", "hook", "db", "init").err
+
+
 def test_without_a_project_it_says_where_it_looked(thole):
     assert "there is no thole.yaml in" in thole.run("env", "create", "x", code=2).err
 
