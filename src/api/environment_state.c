@@ -48,25 +48,28 @@ void serve_environment_state(Api *api, Request *request, const RouteMatch *match
 /* ---- import ---- */
 
 /* Without a branch, or where nothing can be, nothing could ever go on with it. */
-static int check_entries(const EnvironmentState *state, Report *report) {
+static int check_entries(const EnvironmentState *state, const char *project, const char *state_dir,
+                         Report *report) {
     static const Place place = {.file = STATE_PLACE};
     Err err;
     for (size_t i = 0; i < state->environments.n; i++) {
         const EnvironmentEntry *entry = &state->environments.at[i];
         if (!*entry->branch)
             report_add(report, &place, NULL, "environments.%s.branch: it is missing", entry->name);
-        if (entry->compute && compute_access_check(entry->compute, &err) < 0)
+        if (entry->compute && (compute_access_check(entry->compute, &err) < 0 ||
+                               compute_tree_check(entry->compute, project, state_dir, &err) < 0))
             report_add(report, &place, NULL, "environments.%s.compute.%s", entry->name, err.msg);
     }
     return report->errors ? -1 : 0;
 }
 
-static int read_state(Request *request, const Value *v, EnvironmentState *ret) {
+static int read_state(const Api *api, Request *request, const char *project, const Value *v,
+                      EnvironmentState *ret) {
     Report report;
     Err err;
     report_init(&report, request->arena);
     if (state_decode(v, STATE_PLACE, request->arena, &report, ret) == 0 &&
-        check_entries(ret, &report) == 0)
+        check_entries(ret, project, api->options.state_dir, &report) == 0)
         return 0;
     err_set(&err, ERR_INVALID, "nothing was imported: %s",
             report_line(&report.at[0], request->arena));
@@ -94,7 +97,7 @@ void serve_environment_import(Api *api, Request *request, const RouteMatch *matc
     }
     if (request_json(request, &body) < 0 ||
         environment_project_param(api, request, value_get_str(body, "project"), &project) < 0 ||
-        read_state(request, value_get(body, "state"), state) < 0)
+        read_state(api, request, project, value_get(body, "state"), state) < 0)
         return;
     Waiting *waiting = waiting_new(request, WAITED_FOR_CHANGE, 0);
     waiting->result = state;

@@ -22,7 +22,8 @@ typedef struct EngineOptions {
     /* Where workflows may run: of "auto" it is the first one that is available. Lent. */
     const BackendKind *kinds;
     size_t kind_n;
-    Store *store; /* of port leases; lent */
+    Store *store;           /* of port leases; lent */
+    const char *store_file; /* where it has environments, as store_file() says; NULL: of tests */
     const char *version;
     bool scripted; /* tests: no state file of the project is written */
 } EngineOptions;

@@ -270,6 +270,7 @@ static int start(App *app, Err *err) {
                              .kinds = app->kinds,
                              .kind_n = KINDS,
                              .store = app->store,
+                             .store_file = app->shared_database,
                              .version = THOLE_VERSION};
     app->engine = engine_new(&options);
     app->idle = timer_idle(app->loop, on_idle, app);

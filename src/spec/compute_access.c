@@ -2,7 +2,10 @@
 #include "spec/compute_access.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <string.h>
+
+#include "base/path.h"
 
 int compute_word_check(const char *name, const char *value, Err *err) {
     if (!value)
@@ -16,8 +19,21 @@ int compute_word_check(const char *name, const char *value, Err *err) {
 }
 
 int compute_path_check(const char *name, const char *path, Err *err) {
+    if (strlen(path) >= PATH_MAX)
+        return err_set(err, ERR_INVALID, "%s: it is longer than %d bytes", name, PATH_MAX - 1);
     return path[0] == '/' ? 0
                           : err_set(err, ERR_INVALID, "%s: \"%s\" is no absolute path", name, path);
+}
+
+int compute_tree_check(const ComputeAccess *access, const char *project_file, const char *state_dir,
+                       Err *err) {
+    if (!access->managed || !access->path)
+        return 0;
+    if (path_below(project_file, access->path))
+        return err_set(err, ERR_INVALID, "path: the project lies in %s", access->path);
+    return path_below(state_dir, access->path)
+               ? err_set(err, ERR_INVALID, "path: the state directory lies in %s", access->path)
+               : 0;
 }
 
 int compute_access_check(const ComputeAccess *access, Err *err) {

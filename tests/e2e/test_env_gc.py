@@ -87,6 +87,44 @@ def test_a_worktree_with_work_in_it_is_left_alone(shop):
     assert (tree / "mine.txt").exists()
 
 
+def test_where_services_run_nothing_is_removed(shop):
+    """The store was lost, or is a copy of before."""
+    shop.create()
+    tree = shop.worktree()
+    shop.thole.run("server", "stop")
+    (shop.thole.state / "thole.db").unlink()
+    found = orphans(shop)
+    for kind in ("worktree", "directory"):
+        assert not found[kind, "feat-x"]["removable"] and f"services run in it: `thole --file {tree}/thole.yaml down`" in found[kind, "feat-x"]["why"], found
+    assert "services run in it" in remove(shop, "worktree", "feat-x", 409)["message"]
+    shop.thole.run("env", "gc", "-y")
+    assert tree.exists() and (shop.thole.state / "environments" / tree.parent.name / "feat-x").exists()
+    shop.thole.run("--file", tree / "thole.yaml", "down")
+    assert orphans(shop)["worktree", "feat-x"]["removable"]
+
+
+def test_what_another_store_knows_is_left_alone(shop):
+    shop.create()
+    tree = shop.worktree()
+    shop.thole.run("down", cwd=tree)
+    shop.thole.run("server", "stop")
+    other = {**shop.thole.env, "THOLE_STORE": str(shop.thole.base / "other.db")}
+    found = {(orphan["kind"], orphan["name"]): orphan for orphan in shop.thole.run("env", "gc", "--dry-run", "-o", "json", env=other).json()}
+    for kind in ("worktree", "directory"):
+        assert not found[kind, "feat-x"]["removable"] and f"in another store, {shop.thole.state}/thole.db" in found[kind, "feat-x"]["why"], found
+    shop.thole.run("env", "gc", "-y", env=other)
+    shop.thole.run("server", "stop", code=None)  # it may have left by itself
+    assert tree.exists() and "feat-x" in shop.thole.run("env", "list").out
+
+
+def test_ports_that_this_version_does_not_know(shop):
+    shop.create()
+    shop.thole.run("server", "stop")
+    with sqlite3.connect(shop.thole.state / "thole.db") as database:
+        database.execute("UPDATE port_block SET block = 2147483648, name = 'gone'")
+    assert orphans(shop)["ports", "gone"]["why"] == "ports that this version does not know are kept for one that is no more"
+
+
 def test_a_worktree_that_was_kept_is_left_alone(shop):
     """Until there is an environment for it again, and that is deleted."""
     shop.create()

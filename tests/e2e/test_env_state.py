@@ -9,6 +9,7 @@ import sqlite3
 
 import pytest
 
+from driver import alive, link_of, pids
 from env_shop import API, Shop
 from killer import Killer
 
@@ -156,6 +157,8 @@ def meaning(value, key=""):
     ({"type": "local"}, "path: it is missing"),
     ({"type": "local", "path": "rel/x"}, 'path: "rel/x" is no absolute path'),
     ({"type": "local", "path": "/x", "thole": {"root": "rel/x"}}, 'thole.root: "rel/x" is no absolute path'),
+    ({"type": "local", "path": "/", "managedWorktree": True}, "path: the project lies in /"),
+    ({"type": "local", "path": "/x" * 2048, "managedWorktree": True}, "path: it is longer than 4095 bytes"),
     ({"type": "ssh", "host": "-oProxyCommand=x"}, 'host: ssh would take "-oProxyCommand=x" for an option'),
     ({"type": "ssh", "host": "a", "user": "b c"}, "user: there is a blank in it"),
     ({"type": "ssh", "host": "a", "path": "app"}, 'path: "app" is no absolute path'),
@@ -165,6 +168,19 @@ def test_an_entry_that_is_nowhere_is_refused_with_all_others(shop, compute, prob
     refused = imports(shop, {**FOREIGN, "environments": {**FOREIGN["environments"], "zz": entry}}, 2).err
     assert f"nothing was imported: the state: environments.zz.compute.{problem}" in refused, refused
     assert shop.objects() == {}
+
+
+def test_a_tree_that_is_none_of_ours_is_not_ended(shop):
+    """Who imports what somebody else has written: what runs below its path is that of others."""
+    above = shop.thole.base / "above"
+    other = shop.thole.file("../above/other/thole.yaml", '{"version": 1, "services": {"a": {"command": "exec sleep 1000"}}}').parent.resolve()
+    shop.thole.run("up", "-d", "--wait", cwd=other)
+    [pid] = [pid for pid in pids() if link_of(f"/proc/{pid}/cwd") == str(other) and "sleep" in link_of(f"/proc/{pid}/exe")]
+    entry = {"name": "im", "mode": "local", "branch": "im", "status": "running", "compute": {"type": "local", "path": str(above), "managedWorktree": True}}
+    imports(shop, {"version": 1, "environments": {"im": {**FOREIGN["environments"]["feat-a"], **entry}}})
+    shop.thole.run("env", "stop", "im", code=None)
+    shop.thole.run("env", "delete", "im", "--force", code=None)
+    assert alive(pid) and "ready" in shop.thole.run("ps", cwd=other).out
 
 
 def test_an_entry_without_a_branch_is_refused_with_all_others(shop):

@@ -8,9 +8,24 @@
 #include "base/str.h"
 #include "engine/environments/orphan_search.h"
 #include "engine/operations/steps.h"
+#include "engine/sessions/session.h"
 #include "spec/environment_name.h"
 
 /* ---- what is asked ---- */
+
+/* Of which something runs, or is to. */
+static StrList running_files(const Engine *engine, Arena *arena) {
+    StrList list = {0};
+    size_t cap = 0;
+    const Session *session;
+    LIST_FOREACH (session, &engine->sessions, link) {
+        if (session_standing(session) != SESSION_UP)
+            continue;
+        list.at = arena_grow(arena, list.at, list.n, &cap, sizeof(*list.at));
+        list.at[list.n++] = arena_strdup(arena, session->config->file);
+    }
+    return list;
+}
 
 /* What the loop knows, for a worker. */
 static OrphanSearch *search_new(Engine *engine, const char *project, Arena *arena) {
@@ -26,6 +41,8 @@ static OrphanSearch *search_new(Engine *engine, const char *project, Arena *aren
         .project = arena_strdup(arena, project),
         .root = arena_strdup(arena, root),
         .state_dir = engine->state_dir,
+        .running = running_files(engine, arena),
+        .store = engine->options.store_file,
         .worktrees = arena_printf(arena, "%s/worktrees/%s", engine->state_dir, space),
         .environments = arena_printf(arena, "%s/environments/%s", engine->state_dir, space),
         .shared = arena_printf(arena, "%s/environments/%s", engine->state_dir, shared),

@@ -50,6 +50,8 @@ Environment *environment_make(Engine *engine, const char *project, const char *n
 Environment *environment_new_apart(Engine *engine, const OperationAsk *ask);
 /* Of what all share: its slug; and what its namespace is made of. Returns owned. */
 #define ENVIRONMENT_SHARED "shared"
+/* In its directory: the store that knows it. */
+#define ENVIRONMENT_STORE "store"
 char *environment_shared_place(const char *project);
 /* Where such a run of a manifest (absolute, links resolved) keeps what it does, and what the
  * backend calls it; in `arena`. */

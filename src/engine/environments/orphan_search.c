@@ -2,11 +2,13 @@
 #include "engine/environments/orphan_search.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "engine/compute/compute_inside.h"
@@ -98,6 +100,38 @@ static bool is_empty(const char *path) {
     return n == 2;
 }
 
+/* ---- whose they are ---- */
+
+/* A session that runs there; NULL: none does. */
+static const char *runs_in(const OrphanSearch *search, const char *path) {
+    for (size_t i = 0; i < search->running.n; i++)
+        if (path_below(search->running.at[i], path))
+            return search->running.at[i];
+    return NULL;
+}
+
+/* THOLE_STORE was another: who has it knows the environment. NULL: it is of ours, or of one that is
+ * gone. */
+static const char *other_store(const OrphanSearch *search, const char *slug) {
+    AUTO_FREE char *text = NULL;
+    const char *path =
+        arena_printf(search->arena, "%s/%s/" ENVIRONMENT_STORE, search->environments, slug);
+    if (!search->store || file_read(path, PATH_MAX, &text, NULL, NULL) < 0 ||
+        strcmp(text, search->store) == 0 || access(text, F_OK) < 0)
+        return NULL;
+    return arena_strdup(search->arena, text);
+}
+
+/* Why it is not to go although no environment has it; NULL: nothing is known of that. */
+static const char *kept_for(const OrphanSearch *search, const char *slug, const char *tree) {
+    const char *store = other_store(search, slug), *file = runs_in(search, tree);
+    if (store)
+        return arena_printf(search->arena, "it is of an environment in another store, %s", store);
+    return file ? arena_printf(search->arena,
+                               "services run in it: `thole --file %s down` ends them", file)
+                : NULL;
+}
+
 /* ---- worktrees ---- */
 
 static ComputeAsk ask_of(const OrphanSearch *search, const char *path) {
@@ -134,10 +168,14 @@ static bool is_known_to_git(const OrphanSearch *search, const char *path, bool *
 
 static void see_worktree(OrphanSearch *search, const char *name, const char *path) {
     EnvironmentOrphan orphan = {ORPHAN_WORKTREE, name, path, "no environment has it", true};
+    const char *kept = kept_for(search, name, path);
     bool gone = false;
     if (has_path(search, path) || has_slug(search, name) || is_found(search, ORPHAN_WORKTREE, name))
         return;
-    if (access(path, F_OK) < 0) {
+    if (kept) {
+        orphan.removable = false;
+        orphan.why = kept;
+    } else if (access(path, F_OK) < 0) {
         orphan.why = "git still lists it, and it is gone";
     } else if (worktree_is_kept(path, search->arena)) {
         orphan.removable = false;
@@ -177,9 +215,12 @@ void orphan_search_worktrees(OrphanSearch *search) {
 /* ---- directories ---- */
 
 static void see_directory(OrphanSearch *search, const char *name, const char *path) {
+    const char *tree = arena_printf(search->arena, "%s/%s", search->worktrees, name);
+    const char *kept = kept_for(search, name, tree);
     if (!has_slug(search, name))
-        orphan_found(search, &(EnvironmentOrphan){ORPHAN_DIRECTORY, name, path,
-                                                  "logs and events of one that is no more", true});
+        orphan_found(search, &(EnvironmentOrphan){
+                                 ORPHAN_DIRECTORY, name, path,
+                                 kept ? kept : "logs and events of one that is no more", !kept});
 }
 
 /* What `init` has written is of use as long as there is an environment. */
@@ -335,19 +376,26 @@ static bool has_name(const OrphanSearch *search, const char *name) {
     return false;
 }
 
+/* A newer version, with which the store is shared, may have more blocks. */
+static const char *ports_of(const OrphanSearch *search, uint32_t block) {
+    if (block >= PORT_BLOCKS)
+        return "ports that this version does not know";
+    unsigned first = port_block_start(block);
+    return arena_printf(search->arena, "ports %u to %u", first, first + PORT_BLOCK_SIZE - 1);
+}
+
 void orphan_search_ports(OrphanSearch *search, const PortBlocksTaken *blocks) {
     for (size_t i = 0; i < blocks->n; i++) {
         const PortBlock *block = &blocks->at[i];
-        unsigned first = port_block_start(block->block);
         if (strcmp(block->key.project, search->project) == 0 && !has_name(search, block->key.name))
-            judge(search, &(EnvironmentOrphan){
-                              .kind = ORPHAN_PORTS,
-                              .name = block->key.name,
-                              .path = "",
-                              .why = arena_printf(search->arena,
-                                                  "ports %u to %u are kept for one that is no more",
-                                                  first, first + PORT_BLOCK_SIZE - 1),
-                              .removable = true});
+            judge(search,
+                  &(EnvironmentOrphan){.kind = ORPHAN_PORTS,
+                                       .name = block->key.name,
+                                       .path = "",
+                                       .why = arena_printf(search->arena,
+                                                           "%s are kept for one that is no more",
+                                                           ports_of(search, block->block)),
+                                       .removable = true});
     }
     sort_judged(search);
 }

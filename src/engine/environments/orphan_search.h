@@ -31,6 +31,8 @@ typedef struct OrphanSearch {
     size_t own_n, own_cap;
     StrList others; /* worktrees of environments of other projects */
     size_t others_cap;
+    StrList running;   /* config files of sessions that are up */
+    const char *store; /* EngineOptions.store_file */
     EnvironmentOrphans found, judged;
     size_t found_cap, judged_cap;
 } OrphanSearch;

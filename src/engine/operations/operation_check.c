@@ -126,7 +126,8 @@ static int check_server(Operation *operation, Err *err) {
 static int check_place(const Operation *operation, Err *err) {
     const ComputeAccess *compute = operation->entry.compute;
     if (operation->ask.kind == OPERATION_DELETE || !compute ||
-        compute_access_check(compute, err) == 0)
+        (compute_access_check(compute, err) == 0 &&
+         compute_tree_check(compute, operation->ask.file, operation->engine->state_dir, err) == 0))
         return 0;
     return err_in(err, "environment '%s' is nowhere, delete it: compute", operation->entry.name);
 }

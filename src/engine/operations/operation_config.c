@@ -3,6 +3,7 @@
  * operation that undoes, or that a server before has begun, goes by what it said last, which lies
  * beside the events as config.json. How that is undone of which it speaks no more is kept there,
  * too. */
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,11 +125,21 @@ static bool is_saved(const char *path, const Buf *buf) {
            memcmp(text, buf->p, size) == 0;
 }
 
+/* Who looks for what is nobody's with another store sees whose it is. */
+static int note_store(const Operation *operation, Err *err) {
+    const char *store = operation->engine->options.store_file;
+    AUTO_FREE char *path = path_join(operation->environment->dir, ENVIRONMENT_STORE), *text = NULL;
+    if (!store || !operation->keeper->leased ||
+        (file_read(path, PATH_MAX, &text, NULL, NULL) == 0 && strcmp(text, store) == 0))
+        return 0;
+    return file_write_atomic(path, store, strlen(store), 0600, false, err);
+}
+
 int operation_save_config(const Operation *operation, Err *err) {
     AUTO_FREE char *path = path_join(operation->environment->dir, CONFIG_FILE);
     Buf buf;
     JsonWriter out;
-    if (path_mkdirs(operation->environment->dir, 0700, err) < 0)
+    if (path_mkdirs(operation->environment->dir, 0700, err) < 0 || note_store(operation, err) < 0)
         return -1;
     buf_init(&buf, MAX_STATE_BYTES);
     json_writer_init(&out, &buf);

@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "engine/compute/git_tree.h"
 #include "engine/operations/steps.h"
 #include "engine/sessions/session_environment.h"
 #include "engine/sessions/reload.h"
@@ -266,11 +267,29 @@ const StepDoer start_services_doer = {
 
 /* ---- stop ---- */
 
+/* What somebody has written into a state is not believed: of a directory that other things are in
+ * all that runs would be ended. One that is gone, or whose repository is, was ours. */
+static bool is_our_tree(const Operation *operation, const char *path) {
+    Arena arena;
+    GitTree tree, project;
+    Err err;
+    arena_init(&arena);
+    bool ours = access(path, F_OK) < 0;
+    if (!ours && git_tree_of(path, &arena, &tree, &err) < 0)
+        ours = err.kind == ERR_INVALID;
+    else if (!ours && !*tree.prefix)
+        ours = git_tree_of(operation->config->root, &arena, &project, NULL) < 0 ||
+               (strcmp(tree.common, project.common) == 0 && strcmp(tree.top, project.top) != 0);
+    arena_deinit(&arena);
+    return ours;
+}
+
 /* Of a tree that goes every session, whatever its name or its file; else that of its services. (To
  * stop ends the others in a tree of ours, too, and forgets nothing of them.) */
 static bool goes_whole(const Operation *operation) {
     return operation->ask.kind == OPERATION_DELETE && !operation->ask.keep_worktree &&
-           operation->entry.compute && operation->entry.compute->managed;
+           operation->entry.compute && operation->entry.compute->managed &&
+           is_our_tree(operation, entry_path(&operation->entry));
 }
 
 /* That of which they are, or all are below. Returns owned. */
@@ -281,7 +300,8 @@ static char *place_of_sessions(const Operation *operation) {
 /* The next one that is to end; NULL: none is left. */
 static Session *next_session(const Operation *operation) {
     AUTO_FREE char *where = place_of_sessions(operation);
-    bool stops = operation->ask.kind == OPERATION_STOP, all = goes_whole(operation);
+    bool all = goes_whole(operation), stops = operation->ask.kind == OPERATION_STOP &&
+                                              is_our_tree(operation, entry_path(&operation->entry));
     Session *session;
     LIST_FOREACH (session, &operation->engine->sessions, link)
         if ((path_below(session->config->file, where) && (all || !session->name)) ||
