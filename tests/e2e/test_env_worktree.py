@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import stat
 
 import pytest
@@ -230,6 +231,23 @@ def test_what_people_changed_is_not_overwritten_and_not_lost(thole, ignoring):
     assert (tree / "notes.txt").read_text() == "not ignored"
     assert "1 file that was brought and changed since (.env)" in thole.run("env", "delete", "a", code=3).err
     (tree / ".env").unlink()
+    thole.run("env", "delete", "a")
+    assert not tree.exists()
+
+
+@pytest.mark.parametrize("name", [b".env.\xff", b".env.d\xfe/z"])
+def test_what_was_brought_under_a_name_that_is_no_text_is_known_again(thole, ignoring, name):
+    source = os.path.join(os.fsencode(thole.project), name)
+    os.makedirs(os.path.dirname(source), exist_ok=True)
+    with open(source, "w") as file:
+        file.write("A=1")
+    thole.run("env", "create", "a")
+    tree = environments.tree(thole, "a")
+    brought = os.path.join(os.fsencode(tree), name)
+    with open(brought, "a") as file:
+        file.write("changed")
+    assert "1 file that was brought and changed since (.env." in thole.run("env", "delete", "a", code=3).err
+    shutil.copy2(source, brought)
     thole.run("env", "delete", "a")
     assert not tree.exists()
 

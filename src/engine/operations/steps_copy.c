@@ -7,11 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/ignore.h"
 #include "base/limits.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_tree.h"
@@ -20,7 +22,8 @@
 #include "spec/digest.h"
 #include "spec/worktree_include.h"
 
-#define COPY_STEP "copy_files"
+#define COPY_STEP  "copy_files"
+#define NAME_BYTES "base64"
 
 enum {
     NOTED_MOST = 1000, /* names that a record keeps */
@@ -65,6 +68,26 @@ bool operation_copies(const Operation *operation) {
 static const Value *noted(const EnvironmentEntry *entry, const char *key) {
     const Checkpoint *record = entry_checkpoint(entry, COPY_STEP);
     return record && record->outputs ? value_get(record->outputs, key) : NULL;
+}
+
+/* A name as the record keeps it: what is no UTF-8 as its bytes. */
+static Value *name_value(const char *name, Arena *arena) {
+    if (utf8_valid(name, strlen(name)))
+        return value_new_string(arena, name);
+    Value *bytes = value_new(arena, VALUE_MAP);
+    Buf text;
+    buf_init(&text, 2 * strlen(name) + 8);
+    base64_put(&text, name, strlen(name));
+    value_set(arena, bytes, NAME_BYTES,
+              value_new_string(arena, arena_strdup(arena, buf_cstr(&text))));
+    buf_deinit(&text);
+    return bytes;
+}
+
+/* NULL: it is none. */
+static const char *name_of(const Value *value, Arena *arena) {
+    const char *bytes = value_get_str(value, NAME_BYTES);
+    return bytes ? base64_text(bytes, arena) : value_str(value);
 }
 
 /* When it was done for the first time: what was brought then nobody but people has touched later.
@@ -146,7 +169,7 @@ static int bring(Copying *c, const char *path, bool link, Err *err) {
                                      (int)(n - (path[n - 1] == '/')), path);
     c->copy.link = link;
     if (value_count(c->files) < NOTED_MOST)
-        value_add(c->arena, c->files, value_new_string(c->arena, plain));
+        value_add(c->arena, c->files, name_value(plain, c->arena));
     return tree_copy(&c->copy, plain, err);
 }
 
@@ -307,7 +330,9 @@ void steps_brought(const EnvironmentEntry *entry, Arena *arena, ComputeAsk *ask)
     const Value *files = noted(entry, "files");
     ask->brought = (StrList){.at = arena_alloc(arena, (value_count(files) + 1) * sizeof(char *))};
     ask->brought_ns = first_ns(entry);
-    for (size_t i = 0; i < value_count(files); i++)
-        if (value_str(value_at(files, i)))
-            ask->brought.at[ask->brought.n++] = value_str(value_at(files, i));
+    for (size_t i = 0; i < value_count(files); i++) {
+        const char *name = name_of(value_at(files, i), arena);
+        if (name)
+            ask->brought.at[ask->brought.n++] = name;
+    }
 }
