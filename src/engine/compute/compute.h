@@ -19,11 +19,12 @@ typedef struct Compute {
 
 /* What is asked about. All of it is lent. */
 typedef struct ComputeAsk {
-    const char *project; /* directory of the config file: on this machine, in a git repository */
-    const char *path;    /* absolute: where the worktree is, or is to be */
-    const char *branch;  /* create */
-    const char *base;    /* create: what a new branch is made from; NULL: HEAD of the project */
-    bool managed;        /* the worktree is ours to remove */
+    const char *project;  /* directory of the config file: on this machine, in a git repository */
+    const char *path;     /* absolute: where the worktree is, or is to be */
+    const char *branch;   /* create */
+    const char *base;     /* create: what a new branch is made from; NULL: HEAD of the project */
+    bool managed;         /* the worktree is ours to remove */
+    const char *removing; /* a file that tells which directory its removal has begun on; NULL */
     const char *compose_file;      /* absolute, that of the worktree; NULL: no infrastructure */
     bool composed;                 /* some was started, whatever the config says now */
     const char *compose_project;   /* environment_compose_project() */

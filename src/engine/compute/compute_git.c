@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* git and the shell, as compute asks them. */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "engine/compute/compute_inside.h"
 #include "spec/inherited.h"
 
-enum { LIST_AGAIN = 5, LIST_PAUSE_US = 20 * 1000 };
+enum { LIST_AGAIN = 5, LIST_PAUSE_US = 20 * 1000, NOTE_BYTES = 128 };
 
 StrMap compute_git_env(const StrMap *env, Arena *arena) {
     StrPair own[] = {{"GIT_OPTIONAL_LOCKS", "0"}, {"GIT_TERMINAL_PROMPT", "0"}};
@@ -149,6 +153,25 @@ const Worktree *compute_worktree_at(const Worktrees *list, const char *path) {
         if (strcmp(list->at[i].path, place) == 0)
             return &list->at[i];
     return NULL;
+}
+
+/* As the script of a removal has stat(1) say it. The number of a directory that is gone may be that
+ * of another one, made later. */
+static char *identity_of(const char *path) {
+    struct statx now;
+    struct stat st;
+    if (stat(path, &st) < 0 || statx(AT_FDCWD, path, 0, STATX_BTIME, &now) < 0 ||
+        !(now.stx_mask & STATX_BTIME))
+        return NULL;
+    return xasprintf("%llu:%llu:%lld.%09u\n", (unsigned long long)st.st_dev,
+                     (unsigned long long)st.st_ino, (long long)now.stx_btime.tv_sec,
+                     now.stx_btime.tv_nsec);
+}
+
+bool compute_removal_begun(const ComputeAsk *ask) {
+    AUTO_FREE char *text = NULL, *own = identity_of(ask->path);
+    return own && ask->removing && file_read(ask->removing, NOTE_BYTES, &text, NULL, NULL) == 0 &&
+           strcmp(text, own) == 0;
 }
 
 int compute_no_worktree(const ComputeAsk *ask, Err *err) {

@@ -43,6 +43,9 @@ bool compute_repository(const ComputeAsk *ask, Arena *arena, GitTree *ret);
 MUST int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err);
 /* NULL: git knows none there. */
 const Worktree *compute_worktree_at(const Worktrees *list, const char *path);
+/* Its removal has begun and did not come to its end: git forgets a worktree before all of it is
+ * gone, and what is left is the same directory still. */
+bool compute_removal_begun(const ComputeAsk *ask);
 /* -1: git knows none where the environment's is to be, but something is there. */
 int compute_no_worktree(const ComputeAsk *ask, Err *err);
 

@@ -52,15 +52,21 @@ static int create(const Compute *compute, const ComputeAsk *ask, Arena *arena, C
 
 /* ---- the end of it ---- */
 
-/* $1 repository or "", $2 worktree or "", $3 common, then what ends the infrastructure, if there is
- * any. Of a worktree whose repository is gone there is nothing but the directory. */
+/* $1 repository or "", $2 worktree or "", $3 common, $4 where it is noted or "", then what ends the
+ * infrastructure, if there is any. Of a worktree whose repository is gone there is nothing but the
+ * directory; and git forgets one of which it could not remove all. */
 static const char destroy_script[] =
-    "repository=$1 path=$2 common=$3\n"
-    "shift 3\n"
+    "repository=$1 path=$2 common=$3 note=$4\n"
+    "shift 4\n"
     "if [ $# -gt 0 ]; then \"$@\"; fi\n"
     "if [ -z \"$path\" ]; then exit 0; fi\n"
     "if [ -z \"$repository\" ]; then exec rm -rf -- \"$path\"; fi\n" COMPUTE_TAKE_TURN
-    "git -C \"$repository\" worktree remove -f -f -- \"$path\" 9<&-\n";
+    "if [ -n \"$note\" ]; then stat -c %d:%i:%.9W -- \"$path\" >\"$note\" 2>/dev/null || :; fi\n"
+    "git -C \"$repository\" worktree remove -f -f -- \"$path\" 9<&- && exit\n"
+    "code=$?\n"
+    "git -C \"$repository\" worktree list --porcelain 9<&- | grep -qxF -e \"worktree $path\" &&"
+    " exit $code\n"
+    "exec rm -rf -- \"$path\" 9<&-\n";
 
 /* What is to be removed. */
 typedef struct Remains {
@@ -68,21 +74,21 @@ typedef struct Remains {
     GitTree repository;
 } Remains;
 
-static bool is_known(const ComputeAsk *ask, const Worktrees *list) {
-    return compute_worktree_at(list, ask->path) != NULL;
-}
-
 static int find_remains(const ComputeAsk *ask, Arena *arena, Remains *ret, Err *err) {
     Worktrees list = {0};
     bool lost = git_tree_lost(ask->path, arena);
+    const Worktree *known;
     *ret = (Remains){.path = "", .repository = {.top = "", .common = ""}};
     if (!ask->managed)
         return 0;
     if (!lost && compute_repository(ask, arena, &ret->repository) &&
         compute_worktrees(ask, arena, &list, err) < 0)
         return -1;
-    if (lost || is_known(ask, &list))
-        ret->path = ask->path;
+    known = compute_worktree_at(&list, ask->path);
+    if (known || lost)
+        ret->path = known ? known->path : ask->path;
+    else if (compute_removal_begun(ask))
+        *ret = (Remains){.path = ask->path, .repository = {.top = "", .common = ""}};
     else if (access(ask->path, F_OK) == 0)
         return compute_no_worktree(ask, err);
     return 0;
@@ -94,12 +100,13 @@ static int destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena, 
     Remains remains;
     if (find_remains(ask, arena, &remains, err) < 0 || compose_down(ask, arena, &compose, err) < 0)
         return -1;
-    const char **words = arena_alloc(arena, (compose.argv.n + 4) * sizeof(*words));
+    const char **words = arena_alloc(arena, (compose.argv.n + 5) * sizeof(*words));
     words[0] = remains.repository.top;
     words[1] = remains.path;
     words[2] = remains.repository.common;
+    words[3] = ask->removing ? ask->removing : "";
     for (size_t i = 0; i < compose.argv.n; i++)
-        words[3 + i] = compose.argv.at[i];
+        words[4 + i] = compose.argv.at[i];
     *ret = (ComputeCommand){.cwd = "/"};
     if (remains.path[0] || compose.argv.n > 0)
         *ret = compute_script(destroy_script, words, arena);

@@ -273,6 +273,14 @@ static int look_at_list(const ComputeAsk *ask, Arena *arena, Err *err) {
                    ask->path, tree->locked[0] ? ", saying " : "", tree->locked);
 }
 
+/* Of a removal that git has ended with, and forgotten, before all was gone. */
+static bool is_remainder(const ComputeAsk *ask, Arena *arena) {
+    Worktrees list;
+    Err unused;
+    return compute_removal_begun(ask) && compute_worktrees(ask, arena, &list, &unused) == 0 &&
+           !compute_worktree_at(&list, ask->path);
+}
+
 static int look_at_all(Loss *l, Err *err) {
     take_project(l);
     l->own = sorted(l, l->ask->own);
@@ -286,6 +294,8 @@ static int look_at_all(Loss *l, Err *err) {
 int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err) {
     Loss l = {.ask = ask, .arena = arena};
     *ret = (ComputeLoss){0};
+    if (is_remainder(ask, arena)) /* it was looked at before that */
+        return 0;
     if (look_at_list(ask, arena, err) < 0)
         return -1;
     if (access(ask->path, F_OK) < 0)

@@ -63,6 +63,7 @@ ComputeAsk operation_compute_ask(const Operation *operation, Arena *arena) {
         .branch = entry->branch,
         .base = entry->base,
         .managed = entry->compute && entry->compute->managed,
+        .removing = arena_printf(arena, "%s/removing", operation->environment->dir),
         .compose_file = compose_file(operation, arena),
         .composed = entry_checkpoint(entry, "start_infra") != NULL,
         .compose_project = environment_compose_project(operation->config->name, entry->name, arena),

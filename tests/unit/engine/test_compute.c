@@ -324,6 +324,45 @@ TEST(one_that_was_half_made_is_made_again)
     yard_free(y);
 }
 
+/* Of a worktree that it cannot remove whole git forgets all the same. */
+TEST(a_removal_that_git_gave_up_comes_to_its_end)
+{
+    Yard *y = yard_new();
+    ComputeCommand command;
+    ComputeLoss loss;
+    y->ask.removing = at(y, "note");
+    create(y);
+    sh(y, "rm -rf r/.git/worktrees/t t/.git t/a; echo left >t/b");
+    CHECK_EQ(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err), -1);
+    CHECK_HAS(y->err.msg, "is no worktree of");
+    CHECK_EQ(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err), -1);
+    sh(y, "stat -c %d:%i:%.9W t >note");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK(!loss.text);
+    destroy(y);
+    CHECK_STR(sh(y, "ls -d t 2>/dev/null || echo gone"), "gone");
+    sh(y, "mkdir keep t; echo mine >t/c"); /* another directory */
+    CHECK_EQ(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err), -1);
+    yard_free(y);
+}
+
+TEST(what_git_leaves_of_a_worktree_is_removed)
+{
+    Yard *y = yard_new();
+    y->ask.removing = at(y, "note");
+    create(y);
+    sh(y, "mkdir bin; cat >bin/git <<'END'\n"
+          "#!/bin/sh\n"
+          "case $*: in *worktree\\ remove*) rm -rf \"$2/.git/worktrees/t\"; exit 255; esac\n"
+          "PATH=${PATH#*:} exec git \"$@\"\n"
+          "END\n"
+          "chmod +x bin/git");
+    set(y, "PATH", at(y, "bin:/usr/bin:/bin"));
+    destroy(y);
+    CHECK_STR(sh(y, "ls -d t 2>/dev/null || echo gone; cat note | wc -l"), "gone\n1");
+    yard_free(y);
+}
+
 /* ---- submodules, large files ---- */
 
 TEST(submodules_come_along)
