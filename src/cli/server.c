@@ -30,7 +30,7 @@ typedef struct ServerOptions {
 
 static const Option options[] = {
     {"all", 0, OPTION_FLAG, offsetof(ServerOptions, all), NULL,
-     "stop: every session, workflow and operation on an environment of this user first", NULL},
+     "stop: all that this user's server runs, first", NULL},
     {"timeout", 0, OPTION_DURATION, offsetof(ServerOptions, timeout_ms), "DURATION",
      "give up after this long (exit code 4)", NULL},
 };

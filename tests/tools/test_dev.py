@@ -108,6 +108,21 @@ def test_suite_fails_with_pytest(tmp_path):
     assert code == 1 and "1 failed, 1 passed" in said, said
 
 
+def test_in_ci_what_fails_once_is_named_and_runs_again(tmp_path):
+    (tmp_path / "tests/e2e").mkdir(parents=True)
+    (tmp_path / "tests/tools").mkdir()
+    (tmp_path / "tests/e2e/test_a.py").write_text(
+        "import pathlib, pytest\n"
+        "@pytest.mark.parametrize('said', ['x'], ids=['two words'])\n"
+        "def test_luck(said):\n"
+        f"    once = pathlib.Path({str(tmp_path)!r}, 'once')\n"
+        "    seen = once.exists()\n"
+        "    once.touch()\n"
+        "    assert seen, 'no - luck'\n")
+    code, said = suite(tmp_path, "echo '1 passed, 0 failed'\n", pytest_says="CI=true")
+    assert code == 0 and "UNSTABLE tests/e2e/test_a.py::test_luck[two words]" in said, said
+
+
 def test_a_pattern_may_match_on_one_side_only(tmp_path):
     (tmp_path / "tests/e2e").mkdir(parents=True)
     (tmp_path / "tests/tools").mkdir()

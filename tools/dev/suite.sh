@@ -88,7 +88,7 @@ second_chance() {
     local code=$1 log=$2 again
     shift 2
     [ -n "${CI:-}" ] && [ "$code" -eq 1 ] || return 1
-    mapfile -t again < <(grep -aoE '^(FAILED|ERROR) [^ ]+' "$log" | cut -d' ' -f2 | sort -u)
+    mapfile -t again < <(sed -nE 's/^(FAILED|ERROR) //p' "$log" | sed 's/ - .*//' | sort -u)
     [ "${#again[@]}" -gt 0 ] && [ "${#again[@]}" -le 5 ] || return 1
     say "== pytest ($who), once more: ${again[*]}"
     (cd "$source" && "$@" timeout 600 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short "${again[@]}") || return 1

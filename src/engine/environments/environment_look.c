@@ -217,10 +217,12 @@ static int check_begin(Operation *operation, Err *err) {
 
 /* As it is, or as it would be made; and its steps. */
 static int prepare(Operation *operation, const LookAsk *ask, Err *err) {
-    if (ask->entry)
+    if (ask->entry) {
         operation->entry = entry_copy(ask->entry, ENVIRONMENT_ALL_PARTS, &operation->arena);
-    else
+        operation->version = operation->environment->version;
+    } else {
         operation_make_entry(operation);
+    }
     operation_place(operation);
     if (operation_list(operation, err) < 0 ||
         (ask->parts & LOOK_BEGIN && check_begin(operation, err) < 0))

@@ -107,7 +107,7 @@ struct Operation {
     const char *machine, *user;
     EnvironmentLease lease; /* token 0: it is not ours yet */
     EnvironmentEntry entry; /* with its steps and key-values */
-    int64_t version;
+    int64_t version;        /* of the entry in the store; 0: it has none yet */
     Lifecycle lifecycle;
     bool *told; /* by step: a server before has said of this operation how it ended */
     StepDoing doing;

@@ -122,10 +122,10 @@ static int check_server(Operation *operation, Err *err) {
     return 0;
 }
 
-/* Of what an import took before it looked, or another server wrote. */
+/* Of what an import took before it looked, or another server wrote. Of a new one git says it. */
 static int check_place(const Operation *operation, Err *err) {
     const ComputeAccess *compute = operation->entry.compute;
-    if (operation->ask.kind == OPERATION_DELETE || !compute ||
+    if (operation->ask.kind == OPERATION_DELETE || !operation->version || !compute ||
         (compute_access_check(compute, err) == 0 &&
          compute_tree_check(compute, operation->ask.file, operation->engine->state_dir, err) == 0))
         return 0;
