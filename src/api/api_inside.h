@@ -90,7 +90,7 @@ void serve_workflow_cancel(Api *api, Request *request, const RouteMatch *match);
 /* True: the mirror of the store is looked after first, or cannot be, which is answered. */
 bool environments_wait(Api *api, Request *request, const RouteMatch *match);
 /* The environment whose project `file` is, in its worktree; NULL: it lies in none. False: it is
- * asked for, and the handler is called again. */
+ * asked for, and the handler is called again. Of routes that read a config file alone. */
 MUST bool session_environment(Api *api, Request *request, const char *file,
                               const EnvironmentEntry **ret);
 void serve_environment_run(Api *api, Request *request, const RouteMatch *match);

@@ -13,10 +13,14 @@
 
 #define BRANCH_REF "refs/heads/" /* git's whole name of a branch */
 
-/* A session may lie in a worktree, too. */
+/* A config file may lie in a worktree. */
+static bool reads_config(RouteId id) {
+    return id == ROUTE_SESSION_CREATE || id == ROUTE_REVIEW;
+}
+
 static bool concerns_environments(RouteId id) {
     const char *resource = routes[id].resource;
-    return (resource && str_starts(resource, "environment")) || id == ROUTE_SESSION_CREATE;
+    return (resource && str_starts(resource, "environment")) || reads_config(id);
 }
 
 /* That is asked for, as far as it is known here. */
@@ -62,7 +66,7 @@ bool environments_wait(Api *api, Request *request, const RouteMatch *match) {
         waiting_begin(waiting, environments_refresh(api->options.engine, waiting_done, waiting));
         return true;
     }
-    if (waited->err.kind == ERR_NONE || match->id == ROUTE_SESSION_CREATE)
+    if (waited->err.kind == ERR_NONE || reads_config(match->id))
         return false;
     if (environment && environment_doing(environment) && is_followed(match->id))
         return false;

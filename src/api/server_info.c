@@ -11,14 +11,15 @@
 #include "base/xalloc.h"
 #include "engine/environments/environment.h"
 #include "engine/workflows/workflow.h"
+#include "spec/config.h"
 #include "spec/routes.h"
 
 /* ---- reviews ---- */
 
 typedef struct Reviewed {
     const char *file;
-    const Report *report;
-    bool good;
+    Report report;
+    bool valid;
     Buf config, written; /* `written` of a file of another tool */
 } Reviewed;
 
@@ -32,16 +33,16 @@ static void write_review(const Reviewed *r, JsonWriter *out) {
     json_kv_string(out, "tiltfilePath", r->file);
     json_object_end(out);
     json_kv_object(out, "status");
-    json_kv_bool(out, "valid", r->good);
+    json_kv_bool(out, "valid", r->valid);
     json_key(out, "problems");
-    problems_write(r->report, false, out);
+    problems_write(&r->report, false, out);
     json_key(out, "warnings");
-    problems_write(r->report, true, out);
-    if (r->good) {
+    problems_write(&r->report, true, out);
+    if (r->config.n) {
         json_key(out, "config");
         json_raw(out, buf_cstr(&r->config), r->config.n);
     }
-    if (r->good && r->written.n) {
+    if (r->written.n) {
         json_key(out, "written");
         json_raw(out, buf_cstr(&r->written), r->written.n);
     }
@@ -49,31 +50,24 @@ static void write_review(const Reviewed *r, JsonWriter *out) {
     json_object_end(out);
 }
 
-static void review(Request *request, const char *file, const StrMap *client) {
+static void review(Request *request, const ConfigAsk *ask) {
     Buf buf;
     JsonWriter resolved, written, out;
-    Report report;
-    Reviewed r = {.file = file, .report = &report};
-    Err err = {.kind = ERR_NONE};
-    report_init(&report, request->arena);
+    Reviewed r = {.file = ask->file};
+    report_init(&r.report, request->arena);
     buf_init(&r.config, MAX_REPLY_BYTES);
     buf_init(&r.written, MAX_REPLY_BYTES);
     buf_init(&buf, MAX_REPLY_BYTES);
     json_writer_init(&resolved, &r.config);
     json_writer_init(&written, &r.written);
     json_writer_init(&out, &buf);
-    r.good = engine_review(file, client, &report, &resolved, &err) == 0;
-    if (r.good)
-        (void)engine_translate(file, client, &written);
-    bool answered = r.good || report.errors;
-    if (answered)
-        write_review(&r, &out);
+    r.valid = engine_review(ask, &r.report, &resolved);
+    if (r.valid)
+        (void)engine_translate(ask->file, ask->client, &written);
+    write_review(&r, &out);
     buf_deinit(&r.config);
     buf_deinit(&r.written);
-    if (answered)
-        reply_json(request, 201, &buf);
-    else
-        reply_err(request, &err);
+    reply_json(request, 201, &buf);
 }
 
 static void refuse_review(Request *request, const Cause *cause) {
@@ -96,10 +90,15 @@ void serve_review(Api *api, Request *request, const RouteMatch *match) {
         return;
     SessionBody *body = arena_alloc(request->arena, sizeof(*body));
     review_body_read(v, request->arena, body);
-    if (body->cause_n)
+    if (body->cause_n) {
         refuse_review(request, &body->causes[0]);
-    else
-        review(request, body->ask.file, body->has_client ? &body->client.env : NULL);
+        return;
+    }
+    ConfigAsk ask = {.file = body->ask.file, .client = body->has_client ? &body->client.env : NULL};
+    if (!session_environment(api, request, ask.file, &ask.entry))
+        return;
+    ask.mode = ask.entry ? ask.entry->mode : NULL;
+    review(request, &ask);
 }
 
 /* ---- the server ---- */

@@ -7,18 +7,19 @@ static int run(Cli *cli, void *options, Err *err) {
     const Value *status;
     if (review_ask(cli, &status, err) < 0)
         return -1;
-    if (!value_get_bool(status, "valid", false)) {
+    const Value *config = value_get(status, "config");
+    if (!config) {
         report_print_review(cli, status);
         return err_set(err, ERR_INVALID, "%s is not valid", cli->config_file);
     }
-    cli_print(cli, value_get(status, "config"));
+    cli_print(cli, config);
     return EXIT_DONE;
 }
 
 const Command command_config = {
     .name = "config",
     .args = "[-o yaml|json]",
-    .doc = "Prints the config file as it is understood, with every default",
+    .doc = "Prints the config file as understood here, with every default",
     .outputs = "yaml|json",
     .run = run,
     .no_names = true,

@@ -376,16 +376,11 @@ int target_restart(Target *target, Err *err) {
 
 /* ---- review ---- */
 
-int engine_review(const char *file, const StrMap *client, Report *report, JsonWriter *resolved,
-                  Err *err) {
-    Arena arena;
-    arena_init(&arena);
-    const Config *config =
-        config_review(&(ConfigAsk){.file = file, .client = client}, &arena, report);
+bool engine_review(const ConfigAsk *ask, Report *report, JsonWriter *resolved) {
+    const Config *config = config_review(ask, report->arena, report);
     if (config)
         config_encode(config, true, resolved);
-    arena_deinit(&arena);
-    return config ? 0 : err_set(err, ERR_INVALID, "%s is not valid", file);
+    return report->errors == 0;
 }
 
 bool engine_translate(const char *file, const StrMap *client, JsonWriter *written) {

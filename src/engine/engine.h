@@ -13,6 +13,7 @@ typedef struct Session Session;
 typedef struct Target Target;
 
 typedef struct Store Store;
+typedef struct ConfigAsk ConfigAsk; /* spec/config.h */
 
 typedef struct EngineOptions {
     Loop *loop;
@@ -106,11 +107,9 @@ Session *session_of_file(Engine *engine, const char *file, const char *name);
 const char *session_slug(const Session *session);
 const char *session_file(const Session *session); /* its config file */
 
-/* Reads and checks a file for `vet` and `config`; the result's JSON (resolved, secrets masked) is
- * written when it is good. client: the environment that a session would get, to warn of what is
- * missing there; NULL: not known. */
-MUST int engine_review(const char *file, const StrMap *client, Report *report, JsonWriter *resolved,
-                       Err *err);
+/* Reads and checks a file for `vet` and `config`, by config_review(). True: it is valid. What it
+ * comes to (JSON: resolved, secrets masked) is written if that can be said, valid or not. */
+bool engine_review(const ConfigAsk *ask, Report *report, JsonWriter *resolved);
 /* Of a good file of another tool: the thole.yaml to keep instead. False: it is one of ours. */
 bool engine_translate(const char *file, const StrMap *client, JsonWriter *written);
 

@@ -29,6 +29,7 @@
 #include "config.h"
 #include "engine/engine.h"
 #include "main/owner.h"
+#include "spec/config.h"
 #include "store/sqlite/sqlite.h"
 
 enum {
@@ -319,17 +320,16 @@ static int review(const char *file) {
     Report report;
     Buf text;
     JsonWriter out;
-    Err err;
     arena_init(&arena);
     report_init(&report, &arena);
     buf_init(&text, MAX_REPLY_BYTES);
     json_writer_init(&out, &text);
-    int r = engine_review(file, NULL, &report, &out, &err);
-    if (r == 0)
-        fwrite(text.p, 1, text.n, stdout);
+    (void)engine_review(&(ConfigAsk){.file = file}, &report, &out);
+    bool known = text.n > 0;
+    fwrite(buf_cstr(&text), 1, text.n, stdout);
     buf_deinit(&text);
     arena_deinit(&arena);
-    return r < 0 ? 2 : 0;
+    return known ? 0 : 2;
 }
 
 static int parse(App *app, int argc, char **argv) {

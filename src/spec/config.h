@@ -265,9 +265,11 @@ typedef struct ConfigAsk {
  * that stops. The Config and all it points to live in `arena`. Blocking file reads. */
 MUST const Config *config_load(const ConfigAsk *ask, Arena *arena, Report *report);
 
-/* The same for `thole vet`: reads the file alone, then with each overlay that lies beside it, and
- * also warns of secrets that neither the file nor the environment ask->client has. Returns the file
- * without overlay, for an environment. */
+/* For `thole vet` and `thole config`: reads the file alone, then with each overlay that lies beside
+ * it, and also warns of secrets that neither the file nor the environment ask->client has. It is
+ * valid if there are no errors then. Returns what a session of ask->entry has; without one, the file
+ * without overlay, for an environment. NULL: that cannot be said; if an overlay of another mode is
+ * broken, it can. */
 MUST const Config *config_review(const ConfigAsk *ask, Arena *arena, Report *report);
 
 /* A file of another tool in the words of thole.yaml, without any default; to `keep`: `.env` files

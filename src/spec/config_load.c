@@ -293,6 +293,8 @@ static const Config *parse(Source *source, const char *text, size_t size) {
     resolve(config, source);
     if (!source->environment && source->report->errors == errors)
         config_place_values(config, source);
+    if (source->review && source->entry)
+        config_show_env(config, source);
     if (source->files)
         config->files = *source->files;
     if (source->digests)
@@ -379,26 +381,41 @@ static void add_new(Report *report, const Report *more, const char *overlay) {
     }
 }
 
-const Config *config_review(const ConfigAsk *ask, Arena *arena, Report *report) {
-    Source source = source_of(ask, arena, report);
+static Source review_of(const ConfigAsk *ask, const char *mode, Arena *arena, Report *report) {
+    const ConfigAsk alone = {.file = ask->file, .client = ask->client, .mode = mode};
+    Source source = source_of(&alone, arena, report);
+    report_init(report, arena);
     source.review = source.environment = true;
+    return source;
+}
+
+/* As a session of the environment has it. */
+static const Config *review_here(const ConfigAsk *ask, Arena *arena, Report *report) {
+    Report more;
+    Source source = source_of(ask, arena, &more);
+    report_init(&more, arena);
+    source.review = true;
+    const Config *config = load(&source, ask->file);
+    add_new(report, &more, source.overlay);
+    return config;
+}
+
+const Config *config_review(const ConfigAsk *ask, Arena *arena, Report *report) {
+    Source source = review_of(ask, NULL, arena, report);
     const Config *config = load(&source, ask->file);
     StrList modes = {0};
     if (source.file && !source.foreign)
         modes = config_modes(source.file, arena);
-    bool failed = !config;
     for (size_t i = 0; i < modes.n; i++) {
         Report more;
-        Source again = source_of(ask, arena, &more);
-        report_init(&more, arena);
-        again.review = again.environment = true;
-        again.mode = modes.at[i];
-        if (!load(&again, ask->file))
-            failed = true;
+        Source again = review_of(ask, modes.at[i], arena, &more);
+        (void)load(&again, ask->file);
         add_new(report, &more, again.overlay);
     }
+    if (ask->entry)
+        config = review_here(ask, arena, report);
     report_sort(report);
-    return failed ? NULL : config;
+    return config;
 }
 
 const Value *config_translate(const char *file, const StrMap *client, bool keep, Arena *arena,

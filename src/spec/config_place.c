@@ -114,6 +114,30 @@ void config_read_env_files(Config *config, const Source *source) {
     }
 }
 
+/* Escaped: it is what a file says again. */
+static StrMap shown_env(Own *own, const StrMap *env, Arena *arena) {
+    const TemplateProblems problems = {on_unknown, own};
+    StrMap shown = {.at = arena_dup(arena, env->at, env->n * sizeof(*env->at)), .n = env->n};
+    for (size_t i = 0; i < shown.n; i++) {
+        own->unknown = false;
+        const char *value =
+            template_render(env->at[i].value, TEMPLATE_STRICT, &own->values, &problems, arena);
+        if (!own->unknown)
+            shown.at[i].value = template_escape(value, TEMPLATE_STRICT, arena);
+    }
+    return shown;
+}
+
+void config_show_env(Config *config, const Source *source) {
+    const PortTable none = {0};
+    Own own = {.values = {.config = config, .ports = &none, .environment = source->entry}};
+    for (size_t i = 0; i < config->services.n; i++) {
+        Service *service = &config->services.at[i];
+        own.values.self = service->name;
+        service->env = shown_env(&own, &service->env, source->arena);
+    }
+}
+
 /* ---- ports ---- */
 
 static bool place_port(const Source *source, const char *name, Port *port) {

@@ -21,5 +21,9 @@ void config_place_ports(Config *config, const Source *source);
  * one is a problem. */
 void config_place_values(Config *config, const Source *source);
 
+/* After that, for who looks at it: `env` as the processes of source->entry get it, as far as the
+ * environment alone says that. */
+void config_show_env(Config *config, const Source *source);
+
 /* Of the whole config: the compose file. Before names are looked at. */
 void config_read_infrastructure(Config *config, const Source *source);

@@ -396,6 +396,27 @@ def test_the_mode_of_the_environment_says_what_its_services_are(thole):
     assert ask(ports(thole, "p")["web"]).startswith("K=previewed "), "`up` in its worktree means its mode"
 
 
+def test_config_in_a_worktree_says_what_its_services_have(thole):
+    says = lambda name: {"X": f"from-{name}", "P": "{{self.port}}", "OF_A": "{{services.a.port}}"}
+    project(thole, services={"a": page("X", "P", "OF_A", env=says("a")), "b": page("X", "P", "OF_A", env=says("b")),
+                             "api": page("THOLE_REPLICA", "P", replicas=2, env={"P": "{{self.port}}"})})  # all in one .env.local
+    thole.file("thole.preview.yaml", "{services: {a: {env: {X: previewed}}}}")
+    thole.file("thole.other.yaml", "{services: {a: {prot: 1}}}")  # vet says it; here nobody has that mode
+    Repository(thole.project, thole.env).commit({}, "overlays")
+    thole.run("env", "create", "feat-x", "-m", "preview")
+    where = worktree(thole, "feat-x")
+    said = thole.run("config", "-o", "json", cwd=where).json()["services"]
+    assert said["a"]["env"]["X"] == "previewed" and said["b"]["env"]["X"] == "from-b"
+    for name, port in ports(thole, "feat-x").items():
+        own = said[name]
+        assert own["port"] == port and own["env"]["P"] == str(port)
+        assert ask(port).split(" in ")[0].split() == [f"{key}={own['env'][key]}" for key in own["command"][3:]]
+    assert "prot" in thole.run("vet", cwd=where, code=2).err
+    assert thole.run("config", "-o", "json").json()["services"]["a"]["env"]["X"] == "from-a", "the project has no mode"
+    (where / "thole.preview.yaml").write_text("{services: {a: {prot: 1}}}")
+    assert "prot" in thole.run("config", cwd=where, code=2).err
+
+
 def test_a_service_that_the_branch_does_not_have_is_said_to_be_not_started(thole):
     project(thole, services={"web": page("K", env={"K": "local"})})
     overlay = {"services": {"extra": {"command": "exec sleep 1000"}}}

@@ -296,19 +296,20 @@ Object *session_object(Session *session) {
     return &session->object;
 }
 
-int engine_review(const char *file, const StrMap *client, Report *report, JsonWriter *resolved,
-                  Err *err) {
-    Place place = {file, 1, 1, ""};
-    const char *name = client ? strmap_get(client, "NAME") : NULL;
-    if (strstr(file, "broken")) {
+bool engine_review(const ConfigAsk *ask, Report *report, JsonWriter *resolved) {
+    Place place = {ask->file, 1, 1, ""};
+    const char *name = ask->client ? strmap_get(ask->client, "NAME") : NULL;
+    if (strstr(ask->file, "broken")) {
         report_add(report, &place, NULL, "%s", "it is broken");
-        return err_set(err, ERR_INVALID, "%s is not valid", file);
+        return false;
     }
     report_warn(report, &place, "add one", "%s", name ? name : "nothing to run");
     json_object_begin(resolved);
     json_kv_string(resolved, "name", "shop");
+    if (ask->entry)
+        json_kv_string(resolved, "mode", ask->mode);
     json_object_end(resolved);
-    return 0;
+    return true;
 }
 
 bool engine_translate(const char *file, const StrMap *client, JsonWriter *written) {

@@ -570,6 +570,12 @@ TEST(reviews)
     answer = ask(front, "POST", THOLE_API "/configreviews", JSON, "{\"spec\":{}}");
     CHECK_EQ(answer.status, 422);
     answer_free(&answer);
+    fake_environment(front->engine, "shop-123456", "feat-x");
+    front->engine->in_environment = true;
+    answer = ask(front, "POST", THOLE_API "/configreviews", JSON,
+                 "{\"spec\":{\"tiltfilePath\":\"/shop/thole.yaml\"}}");
+    CHECK_HAS(answer.body, "\"config\":{\"name\":\"shop\",\"mode\":\"local\"}");
+    answer_free(&answer);
     front_free(front);
 }
 

@@ -65,10 +65,10 @@ static void describe(const char *folder, const char *name, Buf *out, bool *ret_g
     report_init(&report, &arena);
     buf_init(&text, TEXT_MAX);
     const Config *config = load(root, name, &arena, &report);
-    *ret_good = config != NULL;
+    *ret_good = config && report.errors == 0;
     for (size_t i = 0; i < report.n; i++)
         buf_printf(&text, "%s\n", report_line(&report.at[i], &arena));
-    if (config)
+    if (*ret_good)
         show(config, &text);
     put_without(out, buf_cstr(&text), root);
     buf_deinit(&text);
