@@ -108,23 +108,39 @@ const char *env_outputs(const char *verb) {
     return verb_outputs(&verbs, verb);
 }
 
+/* What the server could not be told, or what a variable of a script that was not set has left. */
+static const char *fault_of(const char *word) {
+    return !*word ? "empty" : utf8_valid(word, strlen(word)) ? NULL : "not UTF-8";
+}
+
 static int check_words(const Cli *cli, const EnvVerb *row, Err *err) {
     for (size_t i = 1; i < cli->names.n && !row->any; i++) {
-        const char *word = cli->names.at[i];
-        if (!*word || !utf8_valid(word, strlen(word)))
-            return err_set(err, ERR_INVALID, "thole env %s: a word is %s", row->verb.name,
-                           *word ? "not UTF-8" : "empty");
+        const char *fault = fault_of(cli->names.at[i]);
+        if (fault)
+            return err_set(err, ERR_INVALID, "thole env %s: a word is %s", row->verb.name, fault);
     }
     return 0;
 }
 
-/* An empty text is none that somebody left out: a variable of a script was not set. */
+/* The texts that were given of an option. */
+static TextList texts_of(const Option *option, const void *given) {
+    const void *member = (const char *)given + option->offset;
+    if (option->kind == OPTION_TEXTS)
+        return *(const TextList *)member;
+    const char *const *text = member;
+    bool any = option->kind == OPTION_TEXT && *text;
+    return (TextList){.at = (const char **)text, .n = any ? 1 : 0};
+}
+
 static int check_texts(const void *given, const EnvVerb *row, Err *err) {
     for (size_t i = 0; i < COUNT(options); i++) {
-        const char *const *text = (const void *)((const char *)given + options[i].offset);
-        if (options[i].kind == OPTION_TEXT && *text && !**text)
-            return err_set(err, ERR_INVALID, "thole env %s: --%s is empty", row->verb.name,
-                           options[i].name);
+        TextList texts = texts_of(&options[i], given);
+        for (size_t n = 0; n < texts.n; n++) {
+            const char *fault = fault_of(texts.at[n]);
+            if (fault)
+                return err_set(err, ERR_INVALID, "thole env %s: --%s is %s", row->verb.name,
+                               options[i].name, fault);
+        }
     }
     return 0;
 }

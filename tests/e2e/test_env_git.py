@@ -73,9 +73,9 @@ def test_a_branch_that_is_checked_out_elsewhere_is_refused(shop):
     assert set(shop.repository.worktrees()) == {elsewhere}
 
 
-@pytest.mark.parametrize("branch", ["x;touch${IFS}pwned", "feat/$(touch pwned)", "-b", "--force", "a'b", "ü/ö", "x`touch pwned`", "a&b|c"])
+@pytest.mark.parametrize("branch", ["x;touch${IFS}pwned", "feat/$(touch pwned)", "-b", "--force", "@", "a'b", "ü/ö", "x`touch pwned`", "a&b|c"])
 def test_names_of_branches_never_reach_a_shell(shop, branch):
-    if branch.startswith("-") or " " in branch:
+    if branch.startswith("-") or branch == "@" or " " in branch:
         assert repr(branch)[1:-1] in refused(shop, "feat-x", f"--branch={branch}")
         assert shop.repository.worktrees() == {}
     else:
@@ -135,11 +135,18 @@ def test_a_hook_of_git_that_makes_an_environment_has_its_commit_for_itself(shop)
 
 
 def test_hooks_of_git_run_and_may_fail(shop):
+    """As after `git worktree add` all is there; what is not as the hook would have it people hear."""
+    library = Repository.init(shop.base / "library", shop.repository.env)
+    library.commit({"library.txt": "library"})
+    shop.repository.add_submodule(library, "vendor/library")
     shop.repository.hook("post-checkout", f'echo "$3" >>{shop.base}/hooked')
     create(shop)
     assert (shop.base / "hooked").read_text() == "1\n"
     shop.repository.hook("post-checkout", "echo the hook says no >&2; exit 3")
-    assert "the hook says no" in refused(shop, "feat-y") + shop.run("env", "logs", "feat-y", "create_compute", code=None).out
+    said = shop.run("env", "create", "feat-y")
+    assert "the post-checkout hook of the repository has failed: the hook says no" in said.out + said.err, said
+    assert (tree(shop, "feat-y").path / "vendor/library/library.txt").read_text() == "library"
+    assert environments.item(shop, "feat-y")["status"]["phase"] == "running"
 
 
 def test_what_git_does_is_logged_without_its_progress(shop):

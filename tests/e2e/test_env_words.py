@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `thole env` makes of words that are wrong: one sentence, before anything is asked of the server."""
 
+import os
 import re
 
 import pytest
@@ -31,10 +32,15 @@ CONFIG = {"version": 1, "name": "shop", "services": {"web": {"command": "exec sl
     (("run",), "there is no .thole.json and no .previewctl.json here"),
     (("run", "--manifest", "thole.yaml"), "thole.yaml is no manifest: it has no env_name"),
     (("create", "x", "--copy", "/etc/passwd"), "is not below"),
+    (("create", "x", "-b", b"br\xff"), "thole env create: --branch is not UTF-8"),
+    (("create", "x", "--base", b"br\xff"), "--base is not UTF-8"),
+    (("create", "x", "--path", b"/br\xff"), "--path is not UTF-8"),
+    (("create", "x", "--copy", "thole.yaml", "--copy", b"br\xff"), "--copy is not UTF-8"),
+    (("create", "x", "--copy", ""), "--copy is empty"),
 ])
 def test_wrong_words_are_named(thole, words, sentence):
     thole.config(CONFIG)
-    result = thole.run("env", *words, code=2)
+    result = thole.run("env", *map(os.fsdecode, words), code=2)
     assert sentence in result.err and result.out == "", result
     assert len(result.err.splitlines()) == 1, result
 

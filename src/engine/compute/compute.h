@@ -73,13 +73,16 @@ typedef struct ComputeFile {
     uint32_t mode; /* exactly, whatever the umask */
 } ComputeFile;
 
+/* All is made, but a hook of git's own (post-checkout) has failed. */
+enum { COMPUTE_HOOK_FAILED = 113 };
+
 /* ERR_UNAVAILABLE: a program is missing (git, docker compose, git-lfs), or it comes later. */
 typedef struct ComputeOps {
     /* MUST. Blocking, reads files only: a matter of microseconds. */
     int (*look)(const Compute *, const ComputeAsk *, Arena *, ComputeLook *ret, Err *);
     /* MUST. Blocking; what stands already as asked is not made again. ERR_CONFLICT: the branch is
      * checked out elsewhere, or something else is at the path; ERR_INVALID: no repository, no
-     * commit, no such base, no branch name. */
+     * commit, no such base, no branch name. Of its command COMPUTE_HOOK_FAILED is an exit code. */
     int (*create)(const Compute *, const ComputeAsk *, Arena *, ComputeCommand *ret, Err *);
     /* MUST. Blocking. Infrastructure with its volumes, also if its compose file is gone or broken;
      * then the worktree if it is managed. What is gone already is fine. Does not look for losses:

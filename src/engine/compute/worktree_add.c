@@ -10,15 +10,23 @@
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_tree.h"
 
-/* $1 project, $2 path, $3 common, $4 "again": git was interrupted there; then what git is told. */
+/* $1 project, $2 path, $3 common, $4 the exit code of a hook that failed, $5 "again": git was
+ * interrupted there; then what git is told. Where its post-checkout hook fails git has made the worktree all the same; whatever else fails it
+ * removes it again, or leaves it locked. */
 static const char add_script[] =
-    "project=$1 path=$2 common=$3 again=$4\n"
-    "shift 4\n" COMPUTE_TAKE_TURN "if [ \"$again\" = again ]; then\n"
+    "project=$1 path=$2 common=$3 hooked=$4 again=$5 hook=\n"
+    "shift 5\n" COMPUTE_TAKE_TURN "if [ \"$again\" = again ]; then\n"
     "    git -C \"$project\" worktree remove -f -f -- \"$path\" 9<&-\n"
     "fi\n"
-    "git -C \"$project\" \"$@\" 9<&-\n" COMPUTE_END_TURN "if [ -e \"$path/.gitmodules\" ]; then\n"
-    "    git -C \"$path\" submodule update --init --recursive\n"
-    "fi\n";
+    "git -C \"$project\" \"$@\" 9<&- || {\n"
+    "    code=$?\n"
+    "    [ -e \"$path/.git\" ] || exit $code\n"
+    "    [ ! -e \"$(git -C \"$path\" rev-parse --git-dir 9<&-)/locked\" ] || exit $code\n"
+    "    hook=failed\n"
+    "}\n" COMPUTE_END_TURN "if [ -e \"$path/.gitmodules\" ]; then\n"
+    "    git -C \"$path\" submodule ${hook:+-q} update --init --recursive || exit 1\n"
+    "fi\n"
+    "[ -z \"$hook\" ] || exit $hooked\n";
 /* $1 path, then submodules. */
 static const char modules_script[] =
     "path=$1\n"
@@ -78,8 +86,8 @@ static int check_branch(const Add *a, Err *err) {
     ToolDone done;
     if (is_plain(branch))
         return 0;
-    if (branch[0] && branch[0] != '-' && strcmp(branch, "HEAD") != 0 &&
-        git(a, words, &code, &done, err) < 0)
+    bool is_head = strcmp(branch, "HEAD") == 0 || strcmp(branch, "@") == 0;
+    if (branch[0] && branch[0] != '-' && !is_head && git(a, words, &code, &done, err) < 0)
         return -1;
     if (code != 0)
         return err_set(err, ERR_INVALID, "'%s' is no name that git allows for a branch", branch);
@@ -301,6 +309,7 @@ static ComputeCommand command_of(const Add *a) {
     words[n++] = ask->project;
     words[n++] = ask->path;
     words[n++] = a->project.common;
+    words[n++] = arena_printf(a->arena, "%d", COMPUTE_HOOK_FAILED);
     words[n++] = a->again ? "again" : "";
     if (a->no_lfs) {
         static const char *const off[] = {"-c", "filter.lfs.smudge=cat",

@@ -75,10 +75,26 @@ static void note_left(Operation *operation, const StepState *state) {
             &operation->arena, "ended %u process%s that the hook had left", n, n == 1 ? "" : "es");
 }
 
-static int describe(const Operation *operation, const StepState *state, Err *err) {
+/* It has done its work, though not all went well. */
+static void note_but(Operation *operation, const char *what) {
+    Arena *arena = &operation->arena;
+    const char *before = operation->doing.note;
+    Err words;
+    err_set(&words, ERR_FAILED, "%s", what);
+    (void)!operation_add_last_words(operation, &words);
+    operation->doing.note =
+        before ? arena_printf(arena, "%s; %s", before, words.msg) : arena_strdup(arena, words.msg);
+}
+
+static int describe(Operation *operation, const StepState *state, Err *err) {
+    const StepDoer *doer = step_doer(operation_step(operation)->kind);
     const char *name = sigabbrev_np(state->code);
     if (state->end == STEP_EXITED && state->code == 0)
         return 0;
+    if (state->end == STEP_EXITED && state->code == doer->but.code) {
+        note_but(operation, doer->but.note);
+        return 0;
+    }
     if (operation->canceled)
         return err_set(err, ERR_CANCELLED, "canceled");
     if (operation->doing.late)

@@ -31,6 +31,10 @@ typedef struct StepDoer {
     int (*act)(Operation *operation, Arena *arena, StepActed *ret, Err *err);
     bool in_store; /* on the worker of the store: it asks it */
     int (*command)(const Operation *operation, Arena *arena, StepCommand *ret, Err *err);
+    struct {
+        int code;         /* with which the command has done its work all the same; 0: none */
+        const char *note; /* what is said then, before its last words */
+    } but;
     void (*begin)(Operation *operation);
     /* On the loop, when it is done: what it brought goes into the entry. */
     int (*take)(Operation *operation, Err *err);

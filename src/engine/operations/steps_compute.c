@@ -117,7 +117,12 @@ static int take(Operation *operation, Err *err) {
     return 0;
 }
 
-const StepDoer create_compute_doer = {.look = look, .command = command, .take = take};
+const StepDoer create_compute_doer = {
+    .look = look,
+    .command = command,
+    .but = {COMPUTE_HOOK_FAILED,
+            "the worktree is made, but the post-checkout hook of the repository has failed"},
+    .take = take};
 
 int operation_take_compute(Operation *operation, Err *err) {
     ComputeAccess *compute = arena_alloc(&operation->arena, sizeof(*compute));
