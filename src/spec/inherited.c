@@ -36,13 +36,16 @@ StrMap inherited_without_git(const StrMap *env, Arena *arena) {
     return kept;
 }
 
-/* Is it one of a pair? */
+/* Is it one of a pair, or named as only what an environment tells is? */
 static bool is_told(const StrMap *env, const char *name, Arena *arena) {
     static const char *const prefixes[] = {"THOLE_", "PREVIEWCTL_"};
-    for (size_t i = 0; i < COUNT(prefixes); i++)
-        if (str_starts(name, prefixes[i]))
-            return strmap_get(env, arena_printf(arena, "%s%s", prefixes[1 - i],
-                                                name + strlen(prefixes[i]))) != NULL;
+    for (size_t i = 0; i < COUNT(prefixes); i++) {
+        const char *rest = name + strlen(prefixes[i]);
+        if (!str_starts(name, prefixes[i]))
+            continue;
+        return str_starts(rest, "STORE_") || str_starts(rest, "PORT_") ||
+               strmap_get(env, arena_printf(arena, "%s%s", prefixes[1 - i], rest)) != NULL;
+    }
     return false;
 }
 

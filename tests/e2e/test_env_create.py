@@ -251,11 +251,12 @@ def test_what_hooks_are_told(thole, file):
              "services": {"web": {"path": "web", "env": {"DB": "{{provisioner.db.URL}}"}}}}
     shop = Project(thole, words, file=file)
     shop.git.ignore(".env.local", ".thole.json", ".previewctl.json", ".thole")
-    shop.run("create", "feat/One", env={"MINE": "my own"})
+    own = {"MINE": "my own", "THOLE_STORE_NOT": "of a store", "PREVIEWCTL_PORT_NOT": "4711"}
+    shop.run("create", "feat/One", env=own)
     tree, port = shop.tree("feat/One"), shop.entry("feat/One")["ports"]["web"]
     assert (tree / (".previewctl.json" if file == "previewctl.yaml" else ".thole.json")).exists()
-    shop.run("create", "feat/One", "--no-cache", env={"MINE": "my own"})  # told the same again
-    shop.run("delete", "feat/One", env={"MINE": "my own"})
+    shop.run("create", "feat/One", "--no-cache", env=own)  # told the same again
+    shop.run("delete", "feat/One", env=own)
     values = {"ENV_NAME": "feat/One", "ENVIRONMENT_NAME": "feat_one", "PROJECT_NAME": "shop", "PROJECT_ROOT": str(shop.dir), "MODE": "local",
               "WORKTREE_PATH": str(tree), "PORT_WEB": str(port), "SERVICE_NAME": "db"}
     for step, names in TOLD.items():
@@ -263,8 +264,8 @@ def test_what_hooks_are_told(thole, file):
         assert env["MINE"] == "my own" and env["HOME"] == thole.env["HOME"], step
         for prefix in PREFIXES:
             told = {name.removeprefix(prefix): value for name, value in env.items() if name.startswith(prefix)}
-            for own in ("RUNTIME_DIR", "STATE_DIR", "RUN_ID"):
-                told.pop(own, None)
+            for ours in ("RUNTIME_DIR", "STATE_DIR", "RUN_ID"):
+                told.pop(ours, None)
             assert (told.pop("OPERATIONS", None) is not None) == (prefix == "THOLE_"), step
             assert set(told) == names, (step, prefix, set(told) ^ names)
             assert {name: value for name, value in told.items() if name in values} == {name: values[name] for name in names if name in values}, step

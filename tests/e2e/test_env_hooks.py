@@ -47,7 +47,8 @@ def test_what_commands_of_one_environment_are_told_does_not_reach_another(thole)
     thole.run("env", "exec", "outer", "--", "env", "OWN=mine", thole.bin / "thole", "env", "create", "inner", cwd=thole.project)
     told = thole.run("env", "logs", "inner", "seed_db").out
     assert "OWN=mine" in told and "THOLE_ENV_NAME=inner" in told and "outer" not in told, told
-    told = thole.run("env", "exec", "outer", "--", "env", "OWN=mine", thole.bin / "thole", "env", "exec", "inner", "--", "env", cwd=thole.project).out
+    told = thole.run("env", "exec", "outer", "--", "env", "OWN=mine", "THOLE_STORE_NOT=outer", thole.bin / "thole", "env", "exec", "inner",
+                     "--", "env", cwd=thole.project).out
     assert "OWN=mine" in told and "THOLE_ENV_NAME=inner" in told and "outer" not in told, told
 
 

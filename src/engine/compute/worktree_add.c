@@ -11,8 +11,8 @@
 #include "engine/compute/git_tree.h"
 
 /* $1 project, $2 path, $3 common, $4 the exit code of a hook that failed, $5 "again": git was
- * interrupted there; then what git is told. Where its post-checkout hook fails git has made the worktree all the same; whatever else fails it
- * removes it again, or leaves it locked. */
+ * interrupted there; then what git is told. Where the post-checkout hook fails, git has made the
+ * worktree all the same; whatever else fails, it removes it again, or leaves it locked. */
 static const char add_script[] =
     "project=$1 path=$2 common=$3 hooked=$4 again=$5 hook=\n"
     "shift 5\n" COMPUTE_TAKE_TURN "if [ \"$again\" = again ]; then\n"
