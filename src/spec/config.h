@@ -267,9 +267,9 @@ MUST const Config *config_load(const ConfigAsk *ask, Arena *arena, Report *repor
 
 /* For `thole vet` and `thole config`: reads the file alone, then with each overlay that lies beside
  * it, and also warns of secrets that neither the file nor the environment ask->client has. It is
- * valid if there are no errors then. Returns what a session of ask->entry has; without one, the file
- * without overlay, for an environment. NULL: that cannot be said; if an overlay of another mode is
- * broken, it can. */
+ * valid if there are no errors then. Returns what a session of ask->entry has; without one, the
+ * file without overlay, for an environment. NULL: that cannot be said; it can be where only the
+ * overlay of another mode is broken. */
 MUST const Config *config_review(const ConfigAsk *ask, Arena *arena, Report *report);
 
 /* A file of another tool in the words of thole.yaml, without any default; to `keep`: `.env` files

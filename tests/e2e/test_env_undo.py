@@ -3,7 +3,10 @@
 
 import json
 import shutil
+import subprocess
 import textwrap
+
+import pytest
 
 import environment_api as environments
 from driver import wait_until
@@ -68,6 +71,55 @@ def test_a_delete_that_is_refused_names_nothing_that_goes_on_with_it(thole):
     assert "which would be lost" in refused and "goes on" not in refused, refused
     assert "thole env create feat-x" in thole.run("env", "show", "feat-x").out
     thole.run("env", "delete", "feat-x", "--force")
+
+
+PLAIN = "version: 1\nname: shop\nservices: {web: {command: exec sleep 1000}}\n"
+
+
+@pytest.mark.root("mounts a directory")
+def test_what_is_mounted_in_a_worktree_is_never_emptied(thole):
+    project(thole, PLAIN)
+    thole.file(".gitignore", "data/\n")
+    Repository(thole.project, thole.env).commit({}, "what is ignored")
+    tree, theirs = create(thole), thole.base / "theirs"
+    (theirs / "deep").mkdir(parents=True)
+    (theirs / "deep/p").write_text("precious")
+    (tree / "data").mkdir()
+    subprocess.run(["mount", "--bind", theirs, tree / "data"], check=True)
+    try:
+        for words in ([], ["--force"]):
+            refused = thole.run("env", "delete", "feat-x", *words, code=3).err
+            assert f"something is mounted in the worktree {tree} (data), which would be emptied" in refused, refused
+        assert environments.phase(thole, "feat-x") == "running"
+    finally:
+        subprocess.run(["umount", tree / "data"], check=True)
+    thole.run("env", "delete", "feat-x")
+    assert not tree.exists() and (theirs / "deep/p").read_text() == "precious"
+
+
+def test_an_environment_of_another_project_that_lies_in_it_is_kept(thole):
+    project(thole, PLAIN)
+    thole.file(".gitignore", "inner/\n")
+    Repository(thole.project, thole.env).commit({}, "what is ignored")
+    tree = create(thole, "outer")
+    other = thole.file("../other/thole.yaml", PLAIN).parent
+    Repository.init(other, thole.env)
+    thole.run("env", "create", "theirs", "--path", tree / "inner", cwd=other)
+    assert "has 1 other worktree in it (inner), which would be lost" in thole.run("env", "delete", "outer", code=3).err
+    thole.run("env", "delete", "theirs", cwd=other)
+    thole.run("env", "delete", "outer")
+
+
+def test_a_link_in_the_place_of_a_worktree_is_not_followed(thole):
+    project(thole, PLAIN)
+    tree = create(thole)
+    thole.run("env", "stop", "feat-x")
+    elsewhere = tree.rename(thole.base / "elsewhere")
+    tree.symlink_to(elsewhere)
+    for words in (["create"], ["start"], ["refresh"]):
+        assert f"its worktree {tree} is a link by now" in thole.run("env", *words, "feat-x", code=3).err
+    thole.run("env", "delete", "feat-x", "--keep-worktree")
+    assert elsewhere.exists()
 
 
 def test_what_cannot_be_undone_is_not_forgotten(thole):

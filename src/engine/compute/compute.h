@@ -33,6 +33,7 @@ typedef struct ComputeAsk {
     const StrList *own; /* files below `path` that we have written: no loss; NULL: none */
     StrList brought;    /* files and directories that were brought there from the project... */
     int64_t brought_ns; /* ... by then, at first */
+    StrList others;     /* worktrees of other environments, of any project */
 } ComputeAsk;
 
 /* To be run under a pin, with no stdin. argv.n 0: there is nothing to be done. */
@@ -60,8 +61,9 @@ typedef struct ComputeLook {
 /* What would be gone with it. */
 typedef struct ComputeLoss {
     size_t changed, untracked, commits; /* commits: on no branch and no remote */
-    size_t worktrees;                   /* of the same repository, that lie in it */
-    size_t brought; /* files that git does not have, and are not as they were brought */
+    size_t worktrees;    /* of the same repository, or of environments, that lie in it */
+    size_t repositories; /* likewise others, with work that is nowhere else */
+    size_t brought;      /* files that git does not have, and are not as they were brought */
     const char
         *text; /* "2 changed files (a.c, b.c) and 1 commit that is on no branch"; NULL: none */
 } ComputeLoss;
@@ -130,6 +132,9 @@ extern const Compute compute_local;
 extern const Compute compute_hooks;
 /* Of an environment: NULL is local. */
 const Compute *compute_of(const ComputeAccess *access);
+
+/* To remove the worktree would empty what is mounted in it: ERR_CONFLICT names that. Blocking. */
+MUST int compute_local_mounted(const ComputeAsk *ask, Arena *arena, Err *err);
 
 /* What provisioner.compute.create printed: VM_IP, SSH_USER, REMOTE_ROOT (/app). ERR_INVALID: a
  * value that ssh would take for something else. Strings are lent. */

@@ -174,6 +174,13 @@ bool compute_removal_begun(const ComputeAsk *ask) {
            strcmp(text, own) == 0;
 }
 
+bool compute_is_strange(const ComputeAsk *ask, Arena *arena) {
+    GitTree project, tree;
+    return ask->managed && git_tree_of(ask->project, arena, &project, NULL) == 0 &&
+           git_tree_of(ask->path, arena, &tree, NULL) == 0 &&
+           strcmp(project.common, tree.common) != 0;
+}
+
 int compute_no_worktree(const ComputeAsk *ask, Err *err) {
     return err_set(err, ERR_CONFLICT,
                    "%s is no worktree of %s any more, so it is left alone: look what it is, "

@@ -46,6 +46,8 @@ const Worktree *compute_worktree_at(const Worktrees *list, const char *path);
 /* Its removal has begun and did not come to its end: git forgets a worktree before all of it is
  * gone, and what is left is the same directory still. */
 bool compute_removal_begun(const ComputeAsk *ask);
+/* Where a worktree of ours was is one of another repository by now, whatever git still lists. */
+bool compute_is_strange(const ComputeAsk *ask, Arena *arena);
 /* -1: git knows none where the environment's is to be, but something is there. */
 int compute_no_worktree(const ComputeAsk *ask, Err *err);
 

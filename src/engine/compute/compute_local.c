@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_tree.h"
+#include "engine/compute/tree_within.h"
 
 static const char *root_of(const ComputeAsk *ask, Arena *arena) {
     GitTree project;
@@ -16,13 +17,11 @@ static const char *root_of(const ComputeAsk *ask, Arena *arena) {
 
 /* Why it does not stand as a worktree of ours; NULL: it does. */
 static const char *fault_of(const ComputeAsk *ask, const GitTree *tree, Arena *arena) {
-    GitTree project;
     if (tree->prefix[0])
         return arena_printf(arena, "%s is no worktree any more", ask->path);
     if (tree->half_made)
         return arena_printf(arena, "git was interrupted when it made %s", ask->path);
-    if (ask->managed && git_tree_of(ask->project, arena, &project, NULL) == 0 &&
-        strcmp(project.common, tree->common) != 0)
+    if (compute_is_strange(ask, arena))
         return arena_printf(arena, "%s is a worktree of %s", ask->path, tree->common);
     return NULL;
 }
@@ -51,6 +50,21 @@ static int create(const Compute *compute, const ComputeAsk *ask, Arena *arena, C
 }
 
 /* ---- the end of it ---- */
+
+int compute_local_mounted(const ComputeAsk *ask, Arena *arena, Err *err) {
+    AUTO_FREE char *top = path_resolve(ask->path);
+    StrList mounts;
+    if (!ask->managed)
+        return 0;
+    if (tree_mounts(top, arena, &mounts, err) < 0)
+        return -1;
+    if (mounts.n == 0)
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "something is mounted in the worktree %s (%s%s), which would be emptied: "
+                   "`umount` it first, or delete with --keep-worktree",
+                   ask->path, mounts.at[0], mounts.n > 1 ? ", …" : "");
+}
 
 /* $1 repository or "", $2 worktree or "", $3 common, $4 where it is noted or "", then what ends the
  * infrastructure, if there is any. Of a worktree whose repository is gone there is nothing but the
@@ -81,6 +95,10 @@ static int find_remains(const ComputeAsk *ask, Arena *arena, Remains *ret, Err *
     *ret = (Remains){.path = "", .repository = {.top = "", .common = ""}};
     if (!ask->managed)
         return 0;
+    if (compute_is_strange(ask, arena) && !compute_removal_begun(ask))
+        return compute_no_worktree(ask, err);
+    if (compute_local_mounted(ask, arena, err) < 0)
+        return -1;
     if (!lost && compute_repository(ask, arena, &ret->repository) &&
         compute_worktrees(ask, arena, &list, err) < 0)
         return -1;

@@ -118,6 +118,18 @@ static int look_at_path(Add *a, bool *ret_stands, Err *err) {
                    strcmp(tree.common, a->project.common) == 0;
     if (!is_tree && is_empty_dir(path))
         return 0;
+    if (!is_tree && compute_removal_begun(a->ask))
+        return err_set(err, ERR_CONFLICT,
+                       "%s is what a removal has left that did not come to its end: "
+                       "`thole env delete` goes on with it",
+                       path);
+    if (!is_tree && git_tree_lost(path, a->arena))
+        return err_set(
+            err, ERR_CONFLICT,
+            "%s was a worktree, but what its .git names is not there, as after a move or "
+            "a power cut: `git worktree repair` there mends it after a move; else remove "
+            "it (of an environment `thole env delete --force` does) and create it again",
+            path);
     if (!is_tree)
         return err_set(err, ERR_CONFLICT,
                        "%s is there already and is no worktree of %s: remove it, or choose another "

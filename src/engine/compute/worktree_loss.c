@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What would be lost with a worktree: what is not committed, what git does not know, commits that
- * no branch and no remote has, and other worktrees in it. Ignored files do not count, and neither
- * do those that we have written, or that are as the project has them; but what was brought and is
- * not as it was does. */
+/* What would be lost with a worktree: what is not committed or was put aside, what git does not
+ * know, commits that no branch and no remote has, and other worktrees and repositories in it.
+ * Ignored files do not count, and neither do those that we have written, or that are as the project
+ * has them; but what was brought and is not as it was does. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +14,7 @@
 #include "engine/compute/git_hidden.h"
 #include "engine/compute/git_tree.h"
 #include "engine/compute/tree_copy.h"
+#include "engine/compute/tree_within.h"
 #include "spec/manifest_names.h"
 
 enum { NAMED = 3 }; /* files that are named; the others are counted */
@@ -27,8 +28,9 @@ typedef struct Loss {
     ComputeLoss found;
     size_t in_modules; /* of the commits */
     size_t stashes;    /* ... and of submodules, too */
+    bool put_aside;    /* what was not committed, by `git rebase --autostash` */
     /* Names of the first ones. */
-    const char *changed, *untracked, *edited, *within, *modules, *stashed;
+    const char *changed, *untracked, *edited, *within, *repositories, *modules, *stashed;
 } Loss;
 
 /* What git cannot say is not taken for "nothing". */
@@ -161,10 +163,24 @@ static void count_modules(Loss *l, const char *out) {
     l->found.commits += l->in_modules;
 }
 
-/* Branches stay; a detached HEAD does not. What submodules have lies in the worktree, all of it. */
+static bool has_git_file(const Loss *l, const char *name) {
+    return access(arena_printf(l->arena, "%s/%s", l->tree.dir, name), F_OK) == 0;
+}
+
+/* A rebase or a merge that has not come to its end: `git status` knows nothing of it. */
+static void look_at_autostash(Loss *l) {
+    static const char *const names[] = {"rebase-merge/autostash", "rebase-apply/autostash",
+                                        "MERGE_AUTOSTASH"};
+    for (size_t i = 0; i < COUNT(names); i++)
+        l->put_aside = l->put_aside || has_git_file(l, names[i]);
+}
+
+/* Branches stay; a detached HEAD does not, nor the refs of the worktree alone. What submodules have
+ * lies in the worktree, all of it. */
 static int look_at_commits(Loss *l, Err *err) {
-    static const char *const detached[] = {"rev-list",   "--count",   "HEAD",   "--not",
-                                           "--branches", "--remotes", "--tags", NULL};
+    static const char *const own[] = {"rev-list", "--count",    "HEAD",      "--glob=refs/worktree",
+                                      "--not",    "--branches", "--remotes", "--tags",
+                                      NULL};
     static const char *const modules[] = {"submodule",
                                           "--quiet",
                                           "foreach",
@@ -174,8 +190,8 @@ static int look_at_commits(Loss *l, Err *err) {
                                           "echo \"$n $stashes $displaypath\"",
                                           NULL};
     ToolDone done;
-    if (!l->tree.branch[0]) {
-        if (git(l, detached, &done, err) < 0)
+    if (!l->tree.branch[0] || has_git_file(l, "refs/worktree")) {
+        if (git(l, own, &done, err) < 0)
             return -1;
         l->found.commits = number_of(arena_strndup(l->arena, done.out, strcspn(done.out, "\n")));
     }
@@ -187,18 +203,81 @@ static int look_at_commits(Loss *l, Err *err) {
     return 0;
 }
 
-/* ---- worktrees ---- */
+/* ---- what lies in it ---- */
+
+static bool is_within(const Loss *l, const char *path) {
+    return strcmp(path, l->tree.top) != 0 && path_below(path, l->tree.top);
+}
+
+static void name_within(Loss *l, const char *path) {
+    name(l, &l->within, ++l->found.worktrees,
+         arena_strdup(l->arena, path + strlen(l->tree.top) + 1));
+}
 
 /* Others lie in a directory of this one that is ignored, as `.worktrees/` often is. */
 static int look_at_worktrees(Loss *l, Err *err) {
     Worktrees list;
     if (compute_worktrees(l->ask, l->arena, &list, err) < 0)
         return -1;
+    for (size_t i = 0; i < list.n; i++)
+        if (!list.at[i].gone && is_within(l, list.at[i].path))
+            name_within(l, list.at[i].path);
+    for (size_t i = 0; i < l->ask->others.n; i++) {
+        AUTO_FREE char *path = path_resolve(l->ask->others.at[i]);
+        if (is_within(l, path) && access(path, F_OK) == 0 && !compute_worktree_at(&list, path))
+            name_within(l, path);
+    }
+    return 0;
+}
+
+/* Package managers clone what somebody else has: only what is nowhere else counts, or what git does
+ * not want to say. Of a worktree of a repository elsewhere the branches stay. */
+static int has_work(const Loss *l, const char *path, bool *ret, Err *err) {
+    static const char *const status[] = {"status", "--porcelain=v1", NULL};
+    static const char *const all[] = {"rev-list",  "--count", "--all", "--not",
+                                      "--remotes", "--tags",  NULL};
+    static const char *const head[] = {"rev-list",   "--count",   "HEAD",   "--not",
+                                       "--branches", "--remotes", "--tags", NULL};
+    GitTree tree;
+    GitAsk ask = {.dir = path, .env = l->ask->env, .words = status};
+    ToolDone done = {.out = ""};
+    int code = 0;
+    ask.ret_code = &code;
+    *ret = false;
+    if (git_tree_of(path, l->arena, &tree, NULL) < 0)
+        return 0;
+    if (compute_git(&ask, l->arena, &done, err) < 0)
+        return -1;
+    *ret = code != 0 || done.out_n > 0;
+    ask.words = strcmp(tree.dir, tree.common) == 0 ? all : head;
+    if (!*ret && compute_git(&ask, l->arena, &done, err) < 0)
+        return -1;
+    *ret =
+        *ret || code != 0 || number_of(arena_strndup(l->arena, done.out, strcspn(done.out, "\n")));
+    return 0;
+}
+
+/* Then it is named as such. */
+static bool is_environment(const Loss *l, const char *path) {
+    for (size_t i = 0; i < l->ask->others.n; i++) {
+        AUTO_FREE char *other = path_resolve(l->ask->others.at[i]);
+        if (strcmp(other, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int look_at_repositories(Loss *l, Err *err) {
+    StrList list;
+    if (tree_repositories(&l->tree, l->arena, &list, err) < 0)
+        return -1;
     for (size_t i = 0; i < list.n; i++) {
-        const Worktree *tree = &list.at[i];
-        if (!tree->gone && strcmp(tree->path, l->tree.top) != 0 &&
-            path_below(tree->path, l->tree.top))
-            name(l, &l->within, ++l->found.worktrees, tree->path + strlen(l->tree.top) + 1);
+        const char *path = arena_printf(l->arena, "%s/%s", l->tree.top, list.at[i]);
+        bool counts = false;
+        if (!is_environment(l, path) && has_work(l, path, &counts, err) < 0)
+            return -1;
+        if (counts)
+            name(l, &l->repositories, ++l->found.repositories, list.at[i]);
     }
     return 0;
 }
@@ -230,6 +309,13 @@ static const char *in_words(const Loss *l) {
         say(l, &text,
             arena_printf(l->arena, "%zu other worktree%s in it (%s)", found->worktrees,
                          found->worktrees == 1 ? "" : "s", l->within));
+    if (found->repositories)
+        say(l, &text,
+            arena_printf(l->arena, "%zu repositor%s in it with work that is nowhere else (%s)",
+                         found->repositories, found->repositories == 1 ? "y" : "ies",
+                         l->repositories));
+    if (l->put_aside)
+        say(l, &text, "changes that --autostash has put aside");
     if (own)
         say(l, &text,
             arena_printf(l->arena, "%zu commit%s on no branch and no remote", own,
@@ -284,8 +370,10 @@ static bool is_remainder(const ComputeAsk *ask, Arena *arena) {
 static int look_at_all(Loss *l, Err *err) {
     take_project(l);
     l->own = sorted(l, l->ask->own);
+    look_at_autostash(l);
     if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 || look_at_hidden(l, err) < 0 ||
-        look_at_worktrees(l, err) < 0 || look_at_commits(l, err) < 0)
+        look_at_worktrees(l, err) < 0 || look_at_repositories(l, err) < 0 ||
+        look_at_commits(l, err) < 0)
         return -1;
     l->found.text = in_words(l);
     return 0;
@@ -294,6 +382,8 @@ static int look_at_all(Loss *l, Err *err) {
 int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err) {
     Loss l = {.ask = ask, .arena = arena};
     *ret = (ComputeLoss){0};
+    if (compute_local_mounted(ask, arena, err) < 0)
+        return -1;
     if (is_remainder(ask, arena)) /* it was looked at before that */
         return 0;
     if (look_at_list(ask, arena, err) < 0)
@@ -308,6 +398,8 @@ int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *er
                        ask->path);
     if (git_tree_of(ask->path, arena, &l.tree, err) < 0)
         return ask->managed ? compute_no_worktree(ask, err) : -1;
+    if (compute_is_strange(ask, arena))
+        return compute_no_worktree(ask, err);
     if (!l.tree.half_made && look_at_all(&l, err) < 0)
         return -1;
     *ret = l.found;

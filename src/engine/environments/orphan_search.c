@@ -145,6 +145,7 @@ static const char *loss_of(const OrphanSearch *search, const char *path, const O
     Err err;
     const StrList own = orphan_own_files(&ask, search->arena);
     ask.own = &own;
+    ask.others = search->others;
     if (owner) {
         ask.brought = owner->brought;
         ask.brought_ns = owner->brought_ns;

@@ -129,6 +129,7 @@ struct Operation {
         bool ended;
     } begun;               /* by a server before, and not told to have ended; run 0: nothing */
     int64_t copied_ns;     /* copy_files was done then, at first; 0: never */
+    StrList others;        /* of a delete: where other environments are, of any project */
     const char *left;      /* of a delete by force: what could not be undone; NULL: nothing */
     const char *elsewhere; /* likewise: what another server goes on with, or nobody can undo */
     Watcher watcher;       /* of a step that looks at others */

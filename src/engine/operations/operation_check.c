@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why an operation cannot begin as it is: where the environment was made, who runs its services. */
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -122,14 +123,30 @@ static int check_server(Operation *operation, Err *err) {
     return 0;
 }
 
+/* Who comes by the link is not who lies there: what runs and is written behind it would be that of
+ * somebody else. */
+static int check_link(const Operation *operation, Err *err) {
+    const ComputeAccess *compute = operation->entry.compute;
+    struct stat st;
+    if (!compute->managed || lstat(compute->path, &st) < 0 || !S_ISLNK(st.st_mode))
+        return 0;
+    return err_set(
+        err, ERR_CONFLICT,
+        "its worktree %s is a link by now: put the directory itself back in its place, or "
+        "give it up with `thole env delete %s --keep-worktree`",
+        compute->path, operation->entry.name);
+}
+
 /* Of what an import took before it looked, or another server wrote. Of a new one git says it. */
 static int check_place(const Operation *operation, Err *err) {
     const ComputeAccess *compute = operation->entry.compute;
-    if (operation->ask.kind == OPERATION_DELETE || !operation->version || !compute ||
-        (compute_access_check(compute, err) == 0 &&
-         compute_tree_check(compute, operation->ask.file, operation->engine->state_dir, err) == 0))
+    if (operation->ask.kind == OPERATION_DELETE || !operation->version || !compute)
         return 0;
-    return err_in(err, "environment '%s' is nowhere, delete it: compute", operation->entry.name);
+    if (compute_access_check(compute, err) < 0 ||
+        compute_tree_check(compute, operation->ask.file, operation->engine->state_dir, err) < 0)
+        return err_in(err, "environment '%s' is nowhere, delete it: compute",
+                      operation->entry.name);
+    return operation->ask.kind == OPERATION_STOP ? 0 : check_link(operation, err);
 }
 
 int operation_check(Operation *operation, Err *err) {

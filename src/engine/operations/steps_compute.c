@@ -140,15 +140,33 @@ void operation_keep_compute(Operation *operation) {
 
 /* ---- check_loss: refuses what nobody could bring back, before anything is undone ---- */
 
+static void find_others(Operation *operation, StepFound *ret) {
+    const Environment *environment;
+    StrList *others = &operation->others;
+    size_t cap = 0;
+    *others = (StrList){0};
+    LIST_FOREACH (environment, &operation->engine->environments, link) {
+        const char *path = entry_path(&environment->entry);
+        if (environment == operation->environment || environment->apart || !*path)
+            continue;
+        others->at =
+            arena_grow(&operation->arena, others->at, others->n, &cap, sizeof(*others->at));
+        others->at[others->n++] = arena_strdup(&operation->arena, path);
+    }
+}
+
 static int check_loss(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     ComputeLoss loss = {0};
-    if (operation->ask.force || operation->ask.keep_worktree)
-        return 0;
     ComputeAsk ask = operation_compute_ask(operation, arena);
+    if (operation->ask.keep_worktree)
+        return 0;
+    if (operation->ask.force) /* that is nobody's to lose here */
+        return compute_local_mounted(&ask, arena, err);
     const StrList files = operation_own_files(operation, arena);
     StrList own = compute_own(ask.path, entry_root(&operation->entry), &files, arena);
     steps_brought(&operation->entry, arena, &ask);
     ask.own = &own;
+    ask.others = operation->others;
     if (compute_loss(&compute_local, &ask, arena, &loss, err) < 0)
         return -1;
     if (!loss.text)
@@ -158,7 +176,7 @@ static int check_loss(Operation *operation, Arena *arena, StepActed *ret, Err *e
                    loss.text);
 }
 
-const StepDoer check_loss_doer = {.act = check_loss};
+const StepDoer check_loss_doer = {.look_on_loop = find_others, .act = check_loss};
 
 /* ---- destroy_compute ---- */
 

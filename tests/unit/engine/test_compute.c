@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "engine/compute/compute_inside.h"
+#include "engine/compute/tree_within.h"
 #include "harness/test.h"
 
 /* A repository r with one commit on main, and an environment x whose worktree is to be t. */
@@ -475,6 +476,122 @@ TEST(other_worktrees_in_it_are_a_loss)
     sh(y, "git -C t worktree remove trees/mine");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
     CHECK_STR(loss.text, NULL);
+    yard_free(y);
+}
+
+TEST(a_worktree_of_an_environment_of_another_project_is_a_loss)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    create(y);
+    sh(y, "echo trees/ >>r/.git/info/exclude; git init -q other; cd other; git commit -q "
+          "--allow-empty -m 1; git worktree add -q ../t/trees/theirs");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL); /* its branch stays, there is nothing in it */
+    const char *theirs[] = {arena_printf(&y->arena, "%s/trees/theirs", y->ask.path)};
+    y->ask.others = (StrList){theirs, 1};
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 other worktree in it (trees/theirs)");
+    yard_free(y);
+}
+
+/* Package managers clone, too: that can be had again. */
+TEST(work_in_other_repositories_in_it_is_a_loss)
+{
+    static const struct {
+        const char *script, *text;
+    } cases[] = {
+        {"git clone -q ../../other got", NULL},
+        {"git init -q empty", NULL},
+        {"touch got/new", "1 repository in it with work that is nowhere else (deps/got)"},
+        {"rm got/new; cd got; git commit -q --allow-empty -m 2",
+         "1 repository in it with work that is nowhere else (deps/got)"},
+        {"cd got; git push -q origin HEAD:new; git fetch -q", NULL},
+        {"cd got; echo more >>f; git stash -q",
+         "1 repository in it with work that is nowhere else (deps/got)"},
+        {"rm -rf got; git -C ../../other worktree add -q --detach ../t/deps/tree", NULL},
+        {"cd tree; git commit -q --allow-empty -m 3",
+         "1 repository in it with work that is nowhere else (deps/tree)"},
+        {"git -C tree switch -q -c kept; rm -rf tree/.git; echo nothing >tree/.git", NULL},
+    };
+    Yard *y = yard_new();
+    create(y);
+    sh(y, "echo deps/ >>r/.git/info/exclude; mkdir t/deps; git init -q other; cd other; echo 1 >f; "
+          "git add .; git commit -qm 1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ComputeLoss loss;
+        sh(y, arena_printf(&y->arena, "cd t/deps; %s", cases[i].script));
+        ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+        CHECK_STR(loss.text, cases[i].text);
+    }
+    yard_free(y);
+}
+
+/* Of the root, below which /proc is mounted wherever a test runs. */
+TEST(what_is_mounted_in_a_worktree_is_never_emptied)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    ComputeCommand command;
+    StrList mounts;
+    bool found = false;
+    ASSERT(tree_mounts("/", &y->arena, &mounts, &y->err) == 0);
+    for (size_t i = 0; i < mounts.n; i++)
+        found = found || strcmp(mounts.at[i], "proc") == 0;
+    CHECK(found);
+    ASSERT(tree_mounts(y->dir, &y->arena, &mounts, &y->err) == 0);
+    CHECK_EQ(mounts.n, 0);
+    y->ask.path = "/";
+    y->ask.managed = true;
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "something is mounted in the worktree / (");
+    memset(&y->err, 0, sizeof(y->err));
+    CHECK(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "which would be emptied: `umount` it first");
+    y->ask.managed = false; /* it stays */
+    CHECK_EQ(compute_local_mounted(&y->ask, &y->arena, &y->err), 0);
+    yard_free(y);
+}
+
+TEST(what_a_rebase_has_put_aside_is_a_loss)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    create(y);
+    sh(y,
+       "cd t; git commit -q --allow-empty -m 2; git commit -q --allow-empty -m 3; echo more >>a; "
+       "GIT_SEQUENCE_EDITOR='sed -i 1s/pick/edit/' git rebase -q -i --autostash HEAD~2 "
+       "2>/dev/null; test -z \"$(git status --porcelain)\"");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_HAS(loss.text, "changes that --autostash has put aside");
+    yard_free(y);
+}
+
+TEST(refs_of_the_worktree_alone_are_a_loss)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    create(y);
+    sh(y, "cd t; git commit -q --allow-empty -m 2; git update-ref refs/worktree/kept HEAD");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL); /* the branch has it */
+    sh(y, "cd t; git reset -q --hard HEAD~1");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 commit that is on no branch and no remote");
+    yard_free(y);
+}
+
+TEST(a_repository_in_the_place_of_a_worktree_is_left_alone)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    ComputeCommand command;
+    create(y);
+    sh(y, "cd t; rm .git; git init -q; git add .; git commit -qm mine");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "is no worktree of");
+    CHECK(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "delete with --keep-worktree");
     yard_free(y);
 }
 

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/compute/tree_within.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <mntent.h>
+#include <string.h>
+
+#include "base/path.h"
+
+enum { LINE_BYTES = 64 << 10 };
+
+typedef struct Found {
+    Arena *arena;
+    StrList *list;
+    size_t cap, skip; /* bytes of each path that are those of the top, and its slash */
+} Found;
+
+static void add(Found *found, const char *path, size_t n) {
+    StrList *list = found->list;
+    list->at = arena_grow(found->arena, list->at, list->n, &found->cap, sizeof(*list->at));
+    list->at[list->n++] = arena_strndup(found->arena, path + found->skip, n - found->skip);
+}
+
+static Found begin(const char *top, Arena *arena, StrList *list) {
+    *list = (StrList){0};
+    return (Found){.arena = arena, .list = list, .skip = top[1] ? strlen(top) + 1 : 1};
+}
+
+/* ---- mounts ---- */
+
+int tree_mounts(const char *top, Arena *arena, StrList *ret, Err *err) {
+    FILE *file = setmntent("/proc/self/mounts", "re");
+    Found found = begin(top, arena, ret);
+    char *line = arena_alloc(arena, LINE_BYTES);
+    struct mntent entry;
+    if (!file)
+        return err_sys(err, errno, "/proc/self/mounts");
+    while (getmntent_r(file, &entry, line, LINE_BYTES))
+        if (strcmp(entry.mnt_dir, top) != 0 && path_below(entry.mnt_dir, top))
+            add(&found, entry.mnt_dir, strlen(entry.mnt_dir));
+    endmntent(file);
+    return 0;
+}
+
+/* ---- repositories ---- */
+
+/* Worktrees and submodules of a repository have their directories in that of the repository. */
+static bool is_of_others(const GitTree *tree, const char *path, Arena *arena) {
+    GitTree other;
+    Err unused; /* it leads nowhere: these are files as any */
+    return git_tree_of(path, arena, &other, &unused) == 0 && !other.prefix[0] &&
+           !path_below(other.dir, tree->common);
+}
+
+int tree_repositories(const GitTree *tree, Arena *arena, StrList *ret, Err *err) {
+    char *paths[] = {arena_strdup(arena, tree->top), NULL};
+    FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    Found found = begin(tree->top, arena, ret);
+    if (!walk)
+        return err_sys(err, errno, "%s", tree->top);
+    for (FTSENT *entry; (entry = fts_read(walk));) {
+        if (strcmp(entry->fts_name, ".git") != 0 || entry->fts_info == FTS_DP)
+            continue;
+        if (entry->fts_info == FTS_D)
+            fts_set(walk, entry, FTS_SKIP);
+        size_t n = entry->fts_pathlen - strlen("/.git");
+        const char *path = arena_strndup(arena, entry->fts_path, n);
+        if (entry->fts_level > 1 && is_of_others(tree, path, arena))
+            add(&found, path, n);
+    }
+    fts_close(walk);
+    return 0;
+}
