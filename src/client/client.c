@@ -38,7 +38,8 @@ typedef struct Attempt {
     int64_t deadline_ms;
     int64_t start_at_ms; /* when a server may be started (again) */
     unsigned starts;
-    bool connected, said;
+    HttpPeer peer;
+    bool said, warned;
 } Attempt;
 
 static void attempt_init(Attempt *attempt, const Client *client, const char *method,
@@ -52,7 +53,7 @@ static void attempt_init(Attempt *attempt, const Client *client, const char *met
                    .body = body,
                    .body_size = body ? strlen(body) : 0,
                    .timeout_ms = client->timeout_ms ? client->timeout_ms : CLIENT_TIMEOUT_MS,
-                   .connected = &attempt->connected,
+                   .peer = &attempt->peer,
                    .warn = client->warn,
                    .interrupt = client->interrupt};
 }
@@ -74,13 +75,21 @@ static bool is_interrupted(const Client *client, int timeout_ms, Err *err) {
     return true;
 }
 
-/* Who has waited for a second should know for what. */
+/* Who has waited for a second should know for what; and who has had a server, and lost it, what is
+ * the matter. */
 static void say_waiting(const Client *client, Attempt *attempt) {
-    int64_t began_ms = attempt->deadline_ms - CLIENT_PATIENCE_MS;
-    if (attempt->said || !client->say || clock_mono_ms() < began_ms + CLIENT_SAY_MS)
-        return;
-    attempt->said = true;
-    client->say("no server answers; waiting for one, at most 15 s");
+    int64_t waited_ms = clock_mono_ms() + CLIENT_PATIENCE_MS - attempt->deadline_ms;
+    char text[120], who[HTTP_SERVER_TEXT];
+    if (!attempt->said && client->say && waited_ms >= CLIENT_SAY_MS) {
+        attempt->said = true;
+        client->say("no server answers; waiting for one, at most 15 s");
+    }
+    if (!attempt->warned && client->warn && attempt->peer.process && waited_ms >= HTTP_SILENT_MS) {
+        attempt->warned = true;
+        snprintf(text, sizeof(text), "%s went away before it answered; waiting for the next",
+                 http_server_words(attempt->peer.process, who));
+        client->warn(text);
+    }
 }
 
 /* One that was killed before it could say a word is started again; but perhaps it always is. */
@@ -95,12 +104,12 @@ static bool ask_again(Client *client, Attempt *attempt, Err *err) {
     bool changes = strcmp(attempt->call.method, "GET") != 0;
     if (err->kind != ERR_UNAVAILABLE)
         return false;
-    if (attempt->connected && changes && !client->may_repeat)
+    if (attempt->peer.connected && changes && !client->may_repeat)
         return give_up(err);
-    if (clock_mono_ms() >= attempt->deadline_ms || (!attempt->connected && !client->may_start))
+    if (clock_mono_ms() >= attempt->deadline_ms || (!attempt->peer.connected && !client->may_start))
         return false;
     say_waiting(client, attempt);
-    if (!attempt->connected && clock_mono_ms() >= attempt->start_at_ms)
+    if (!attempt->peer.connected && clock_mono_ms() >= attempt->start_at_ms)
         return start(client, attempt, err);
     return !is_interrupted(client, AGAIN_MS, err);
 }

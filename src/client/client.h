@@ -18,7 +18,8 @@ typedef struct Client {
     void (*say)(
         const char *what); /* hears, after a second, what is waited for; NULL: nobody does */
     void (*warn)(const char *what); /* hears, once a request, of a server that has it and has said
-                                     * nothing for HTTP_SILENT_MS; likewise */
+                                     * nothing for HTTP_SILENT_MS, or has gone and is not followed
+                                     * by one that answers for as long; likewise */
 } Client;
 
 enum { CLIENT_TIMEOUT_MS = 60 * 1000, CLIENT_PATIENCE_MS = 15 * 1000, CLIENT_SAY_MS = 1000 };

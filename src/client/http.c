@@ -44,11 +44,27 @@ static int connect_to(const char *path, Err *err) {
     return TAKE_FD(fd);
 }
 
+/* 0: of another pid namespace, where its number says nothing. */
+static int process_at(int fd) {
+    struct ucred server = {0};
+    (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &(socklen_t){sizeof(server)});
+    return (int)server.pid;
+}
+
 static int open_socket(const HttpCall *call, Err *err) {
     int fd = connect_to(call->socket, err);
-    if (call->connected)
-        *call->connected = fd >= 0;
+    if (call->peer)
+        call->peer->connected = fd >= 0;
+    if (call->peer && fd >= 0)
+        call->peer->process = process_at(fd);
     return fd;
+}
+
+const char *http_server_words(int process, char text[HTTP_SERVER_TEXT]) {
+    str_copy(text, HTTP_SERVER_TEXT, "the server");
+    if (process > 0)
+        snprintf(text, HTTP_SERVER_TEXT, "the server (process %d)", process);
+    return text;
 }
 
 /* One exchange with the server. */
@@ -82,14 +98,10 @@ static void hurry(Exchange *x) {
 
 /* Who waits should know for whom: it may be stopped, or be busy for long. */
 static void warn_silent(Exchange *x, const HttpCall *call) {
-    struct ucred server = {0};
-    char text[100], who[32] = "";
+    char text[100], who[HTTP_SERVER_TEXT];
     x->warned = true;
-    (void)getsockopt(x->fd, SOL_SOCKET, SO_PEERCRED, &server, &(socklen_t){sizeof(server)});
-    if (server.pid > 0) /* 0: of another pid namespace, where its number says nothing */
-        snprintf(who, sizeof(who), " (process %d)", (int)server.pid);
-    snprintf(text, sizeof(text), "the server%s has not answered for %ds", who,
-             HTTP_SILENT_MS / 1000);
+    snprintf(text, sizeof(text), "%s has not answered for %ds",
+             http_server_words(process_at(x->fd), who), HTTP_SILENT_MS / 1000);
     call->warn(text);
 }
 

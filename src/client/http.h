@@ -7,6 +7,12 @@
 
 enum { HTTP_SILENT_MS = 5 * 1000 };
 
+/* Who took a call. */
+typedef struct HttpPeer {
+    bool connected; /* the last one was taken */
+    int process;    /* of whoever took one; 0: nobody has, or its number says nothing here */
+} HttpPeer;
+
 typedef struct HttpCall {
     const char *socket;    /* path */
     const char *state_dir; /* that is meant, or NULL */
@@ -16,7 +22,7 @@ typedef struct HttpCall {
     const char *body;   /* JSON, or NULL */
     size_t body_size;
     int timeout_ms;                 /* for the whole of it; streams: until the head has come */
-    bool *connected;                /* set to whether somebody took the call; may be NULL */
+    HttpPeer *peer;                 /* is set; may be NULL */
     void (*warn)(const char *what); /* as Client.warn */
     int interrupt; /* 0, or readable when somebody wants it over: then the answer has 2 s to come */
 } HttpCall;
@@ -48,6 +54,10 @@ const char *http_lines_rest(HttpLines *lines, size_t *ret_size);
 bool http_lines_done(const HttpLines *lines); /* the stream has ended */
 /* The next complete line, without its newline; NULL: none yet. Lent until the next call. */
 const char *http_lines_next(HttpLines *lines, size_t *ret_size);
+
+/* "the server (process 4711)"; 0: without its number. */
+enum { HTTP_SERVER_TEXT = 40 };
+const char *http_server_words(int process, char text[HTTP_SERVER_TEXT]);
 
 /* The sentence of a Status object, or what stands for it. */
 void http_status_message(const HttpAnswer *answer, char *text, size_t size);

@@ -16,6 +16,7 @@ typedef struct Turn {
     const char *expect; /* part of the request */
     const char *answer; /* NULL: it breaks off */
     bool silent;        /* it keeps the connection and says nothing */
+    int64_t again_ms;   /* for so long it takes another connection for the same turn */
 } Turn;
 
 /* Head and body; who closes before it has read everything takes its answer back. */
@@ -25,7 +26,8 @@ static bool is_whole(const char *request) {
 }
 
 static void serve(int listener, const Turn *turns, size_t n) {
-    for (size_t i = 0; i < n; i++) {
+    int64_t began_ms = clock_mono_ms();
+    for (size_t i = 0; i < n; i += clock_mono_ms() >= began_ms + turns[i].again_ms) {
         char request[8192] = "";
         size_t got = 0;
         int fd = accept(listener, NULL, NULL);
@@ -224,6 +226,31 @@ TEST(a_server_that_says_nothing_is_not_waited_for_without_end)
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     client_deinit(&client);
+}
+
+static char warned[200];
+
+static void on_warning(const char *what) {
+    snprintf(warned + strlen(warned), sizeof(warned) - strlen(warned), "%s\n", what);
+}
+
+TEST(servers_that_go_away_before_they_answer_are_told_of_once)
+{
+    static const Turn turns[] = {{.expect = "GET /a", .again_ms = HTTP_SILENT_MS + 1000},
+                                 {"GET /a", JSON_REPLY("200 OK", "{}"), .silent = false}};
+    Client client;
+    HttpAnswer answer;
+    Err err;
+    char expected[100];
+    pid_t pid = start(&client, turns, COUNT(turns));
+    client.warn = on_warning;
+    CHECK_EQ(client_raw(&client, "GET", "/a", NULL, &answer, &err), 0);
+    snprintf(expected, sizeof(expected),
+             "the server (process %d) went away before it answered; waiting for the next\n",
+             (int)getpid());
+    CHECK_STR(warned, expected);
+    http_answer_free(&answer);
+    finish(&client, pid);
 }
 
 TEST(lines_that_came_with_the_head_are_there_at_once)
