@@ -589,6 +589,16 @@ def test_logs_mask_a_value_that_its_own_hook_writes_elsewhere(shop):
     assert shop.run("env", "logs", "feat-x", "seed_db", "--stream", "err", "-o", "raw").out == "with ********\n"
 
 
+def test_why_a_hook_has_failed_shows_no_value_that_it_has_said(shop):
+    shop.config(config(seed="P=s3cret; U=postgres://u:${P}pw@h; echo DATABASE_URL=$U; echo cannot reach $U >&2; exit 1"))
+    made = shop.run("env", "create", "feat-x", code=1)
+    assert "exit code 1: cannot reach ********" in made.err, made
+    again = shop.run("env", "create", "feat-x", "--json", code=1)
+    shown = [shop.run("env", *words).out for words in (["show", "feat-x"], ["show", "feat-x", "-o", "json"], ["steps", "feat-x", "--audit"], ["list", "--json"])]
+    assert not any("s3cretpw" in said for said in [made.out, made.err, again.out, again.err, *shown])
+    assert "cannot reach ********" in shown[0]
+
+
 def test_ordinary_words_that_hooks_have_said_stay_readable(shop):
     shop.config(config(seed="echo DATABASE_URL=postgres://u:hunter2@h; echo HOST=localhost; echo DEBUG=true",
                        runner={"after": "echo true: postgres://u:hunter2@h on localhost; echo but 'a true secret' is no word"}))
