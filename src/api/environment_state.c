@@ -3,6 +3,7 @@
 #include "engine/environments/environment_state.h"
 
 #include "api/environment_request.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "spec/compute_access.h"
 
@@ -47,10 +48,31 @@ void serve_environment_state(Api *api, Request *request, const RouteMatch *match
 
 /* ---- import ---- */
 
+/* Whose worktree that of state->environments.at[i] is already, here or before it in the state: what
+ * is done to one of them would be done to both. NULL: nobody's. */
+static const char *owner_of(const Api *api, const char *project, const EnvironmentState *state,
+                            size_t i) {
+    const EnvironmentEntry *entry = &state->environments.at[i];
+    const char *path = entry_path(entry);
+    if (!*path)
+        return NULL;
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(entry_path(&state->environments.at[k]), path) == 0)
+            return state->environments.at[k].name;
+    AUTO_FREE char *real = path_resolve(path);
+    const Environment *there = environment_at(api->options.engine, real);
+    bool same = there && strcmp(environment_entry(there)->name, entry->name) == 0 &&
+                strcmp(environment_project(there), project) == 0;
+    return there && !same && strcmp(entry_path(environment_entry(there)), real) == 0
+               ? environment_entry(there)->name
+               : NULL;
+}
+
 /* Without a branch, or where nothing can be, nothing could ever go on with it. */
-static int check_entries(const EnvironmentState *state, const char *project, const char *state_dir,
+static int check_entries(const Api *api, const EnvironmentState *state, const char *project,
                          Report *report) {
     static const Place place = {.file = STATE_PLACE};
+    const char *state_dir = api->options.state_dir;
     Err err;
     for (size_t i = 0; i < state->environments.n; i++) {
         const EnvironmentEntry *entry = &state->environments.at[i];
@@ -59,6 +81,12 @@ static int check_entries(const EnvironmentState *state, const char *project, con
         if (entry->compute && (compute_access_check(entry->compute, &err) < 0 ||
                                compute_tree_check(entry->compute, project, state_dir, &err) < 0))
             report_add(report, &place, NULL, "environments.%s.compute.%s", entry->name, err.msg);
+        const char *owner = owner_of(api, project, state, i);
+        if (owner)
+            report_add(
+                report, &place, NULL,
+                "environments.%s.compute.path: %s is the worktree of environment '%s' already",
+                entry->name, entry_path(entry), owner);
     }
     return report->errors ? -1 : 0;
 }
@@ -69,7 +97,7 @@ static int read_state(const Api *api, Request *request, const char *project, con
     Err err;
     report_init(&report, request->arena);
     if (state_decode(v, STATE_PLACE, request->arena, &report, ret) == 0 &&
-        check_entries(ret, project, api->options.state_dir, &report) == 0)
+        check_entries(api, ret, project, &report) == 0)
         return 0;
     err_set(&err, ERR_INVALID, "nothing was imported: %s",
             report_line(&report.at[0], request->arena));

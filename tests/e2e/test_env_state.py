@@ -170,6 +170,17 @@ def test_an_entry_that_is_nowhere_is_refused_with_all_others(shop, compute, prob
     assert shop.objects() == {}
 
 
+def test_a_worktree_is_that_of_one_environment(shop):
+    shop.create()
+    entry = {**FOREIGN["environments"]["feat-a"], "name": "im", "branch": "im"}
+    for path, others in ((shop.worktree(), {}), ("/srv/two", {"a": {**entry, "name": "a", "branch": "a"}})):
+        own = {"compute": {"type": "local", "path": str(path), "managedWorktree": True}}
+        state = {"version": 1, "environments": {**{name: {**other, **own} for name, other in others.items()}, "im": {**entry, **own}}}
+        refused = imports(shop, state, 2).err
+        assert f"environments.im.compute.path: {path} is the worktree of environment '{'a' if others else 'feat-x'}' already" in refused, refused
+    assert set(shop.objects()) == {"feat-x"}
+
+
 def test_a_tree_that_is_none_of_ours_is_not_ended(shop):
     """Who imports what somebody else has written: what runs below its path is that of others."""
     above = shop.thole.base / "above"
@@ -207,11 +218,13 @@ def test_what_is_exported_can_be_imported(shop):
     state = exported(shop)
     ours = json.loads(json.dumps(state))
     assert ours["environments"]["feat-x"]["provisionerOutputs"]["db"]["URL"] == "postgres://u:hunter2@h/feat-x"
-    ours["environments"]["feat-z"] = {**ours["environments"].pop("feat-x"), "name": "feat-z"}
+    ours["environments"]["feat-z"] = renamed = {**ours["environments"].pop("feat-x"), "name": "feat-z"}
+    renamed["compute"]["path"] = "/srv/feat-z"  # a worktree is that of one
     imports(shop, ours)
     both = exported(shop)["environments"]
-    for key in ("branch", "ports", "provisionerOutputs", "compute", "createdAt", "status", "steps"):
+    for key in ("branch", "ports", "provisionerOutputs", "createdAt", "status", "steps"):
         assert both["feat-z"][key] == both["feat-x"][key]
+    assert both["feat-z"]["compute"] == renamed["compute"]
 
 
 def test_what_is_there_is_refused_by_name_and_nothing_is_taken(shop):
