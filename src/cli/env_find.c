@@ -64,14 +64,6 @@ int env_project_param(Cli *cli, Buf *path, Err *err) {
     return 0;
 }
 
-int env_project_if_any(Cli *cli, Err *err) {
-    Err why;
-    if (cli_project(cli, &why) == 0 || (!cli->file && why.kind == ERR_NOT_FOUND))
-        return 0;
-    *err = why;
-    return -1;
-}
-
 static int ask_items(Cli *cli, const char *name, const char *value, const Value **ret, Err *err) {
     const Value *list;
     Buf path;
@@ -83,6 +75,29 @@ static int ask_items(Cli *cli, const char *name, const char *value, const Value 
     buf_deinit(&path);
     *ret = r < 0 ? NULL : value_get(list, "items");
     return r;
+}
+
+/* `--file` of a project that is gone, or was moved: the store may know environments of it. */
+static bool take_gone(Cli *cli) {
+    char here[PATH_MAX];
+    const Value *items;
+    Err unused;
+    if (!cli->file || !getcwd(here, sizeof(here)))
+        return false;
+    AUTO_FREE char *whole = path_join(here, cli->file), *file = path_resolve(whole);
+    if (ask_items(cli, "project", file, &items, &unused) < 0 || value_count(items) == 0)
+        return false;
+    cli->config_file = TAKE(file);
+    return true;
+}
+
+int env_project_if_any(Cli *cli, Err *err) {
+    Err why;
+    if (cli_project(cli, &why) == 0 ||
+        (why.kind == ERR_NOT_FOUND && (!cli->file || take_gone(cli))))
+        return 0;
+    *err = why;
+    return -1;
 }
 
 int env_items(Cli *cli, const Value **ret, Err *err) {

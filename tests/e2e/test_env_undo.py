@@ -298,6 +298,28 @@ def test_what_a_project_has_left_that_is_gone_can_be_deleted(thole):
     assert "still has" not in thole.run("env", "list").err
 
 
+def test_of_two_projects_that_are_gone_file_says_which_is_meant(thole):
+    files = []
+    for name in ("one", "two"):
+        thole.project = thole.base / name / "shop"
+        thole.project.mkdir(parents=True)
+        project(thole, "{version: 1, name: shop, services: {web: {command: exec sleep 1000}}}")
+        thole.run("env", "create", "twin")
+        thole.project.parent.rename(thole.base / f"{name}-moved")
+        files.append(str(thole.project / "thole.yaml"))
+    thole.project = thole.base
+    refused = thole.run("env", "delete", "twin", "--force", code=2).err
+    assert "--file says which" in refused and all(file in refused for file in files), refused
+    assert "twin" in thole.run("--file", files[0], "env", "show", code=2).err  # names those that there are
+    assert thole.run("--file", files[0], "env", "show", "twin").out.startswith("twin")
+    thole.run("--file", files[0], "env", "stop", "twin")
+    phases = {item["spec"]["project"]: item["status"]["phase"] for item in environments.items(thole)}
+    assert phases == {files[0]: "stopped", files[1]: "running"}
+    thole.run("--file", "one/shop/thole.yaml", "env", "delete", "twin", "--force")
+    assert [item["spec"]["project"] for item in environments.items(thole)] == [files[1]]
+    assert "no such file" in thole.run("--file", files[0], "env", "delete", "twin", code=2).err
+
+
 def test_a_worktree_that_follows_its_moved_repository_is_asked_for_losses(thole):
     before, tree = moved(thole)
     repository = Repository(thole.project, thole.env)
