@@ -103,6 +103,18 @@ def test_where_services_run_nothing_is_removed(shop):
     assert orphans(shop)["worktree", "feat-x"]["removable"]
 
 
+def test_where_another_server_runs_services_nothing_is_removed(shop, make_thole):
+    shop.create()
+    tree = shop.worktree()
+    shop.thole.run("--file", tree / "thole.yaml", "down")
+    forget(shop, "feat-x")
+    other = make_thole()
+    other.run("up", "-d", cwd=tree)
+    assert f"services run in it under another server, {other.state}" in remove(shop, "worktree", "feat-x", 409)["message"]
+    other.run("down", cwd=tree)
+    assert orphans(shop)["worktree", "feat-x"]["removable"]
+
+
 def test_what_another_store_knows_is_left_alone(shop):
     shop.create()
     tree = shop.worktree()

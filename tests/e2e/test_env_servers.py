@@ -165,6 +165,25 @@ def test_a_delete_by_force_says_whose_services_go_on(make_thole):
     assert len(first.thole.pins()) == 1
 
 
+def test_what_another_server_runs_in_a_worktree_keeps_it(make_thole):
+    """`thole up` is as in any directory there: that server knows nothing of environments, nor this one of it."""
+    words = config()
+    words["services"] = {"web": {"path": "web", "command": "exec sleep 1000", "env": {"A": "b"}}}
+    first, second = fleet(make_thole, 2, words)
+    second.thole.env["THOLE_STORE"] = str(second.thole.base / "own.db")
+    for name in ("e1", "e2"):
+        first.run("create", name)
+        second.thole.run("up", "-d", cwd=first.tree(name))
+    refused = first.run("delete", "e1", code=3).err
+    assert f"services run in its worktree under another server: first `THOLE_STATE_DIR={second.thole.state} thole down` there" in refused
+    assert len(second.thole.pins()) == 2 and phase(first, "e1") == "running", "nothing has begun"
+    second.thole.run("down", cwd=first.tree("e1"))
+    first.run("delete", "e1")
+    first.check_gone("e1")
+    forced = first.run("delete", "e2", "--force").err
+    assert f"what runs in what was its worktree goes on under another server, {second.thole.state}" in forced, forced
+
+
 def test_another_server_goes_on_with_what_one_has_left(make_thole):
     projects = fleet(make_thole, 2)
     words = config()

@@ -14,6 +14,7 @@
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/worktree_kept.h"
 #include "engine/environments/environments_inside.h"
+#include "engine/sessions/session_elsewhere.h"
 #include "engine/sessions/session_environment.h"
 #include "engine/sessions/stopped.h"
 #include "plan/lifecycle.h"
@@ -127,9 +128,13 @@ static const char *kept_for(const OrphanSearch *search, const char *slug, const 
     const char *store = other_store(search, slug), *file = runs_in(search, tree);
     if (store)
         return arena_printf(search->arena, "it is of an environment in another store, %s", store);
-    return file ? arena_printf(search->arena,
-                               "services run in it: `thole --file %s down` ends them", file)
-                : NULL;
+    if (file)
+        return arena_printf(search->arena, "services run in it: `thole --file %s down` ends them",
+                            file);
+    const char *server = session_elsewhere(search->state_dir, tree, search->arena);
+    return server
+               ? arena_printf(search->arena, "services run in it under another server, %s", server)
+               : NULL;
 }
 
 /* ---- worktrees ---- */

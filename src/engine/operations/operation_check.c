@@ -123,6 +123,23 @@ static int check_server(Operation *operation, Err *err) {
     return 0;
 }
 
+/* In its worktree another server may run what it knows nothing of environments for: there `thole
+ * up` is as in any directory. */
+static int check_tree(Operation *operation, Err *err) {
+    Arena *arena = &operation->arena;
+    const char *dir = operation->elsewhere ? NULL : steps_sessions_elsewhere(operation, arena);
+    if (!dir)
+        return 0;
+    if (!operation->ask.force)
+        return err_set(err, ERR_CONFLICT,
+                       "services run in its worktree under another server: first "
+                       "`THOLE_STATE_DIR=%s thole down` there",
+                       dir);
+    operation->elsewhere = arena_printf(
+        arena, "what runs in what was its worktree goes on under another server, %s", dir);
+    return 0;
+}
+
 /* Who comes by the link is not who lies there: what runs and is written behind it would be that of
  * somebody else. */
 static int check_link(const Operation *operation, Err *err) {
@@ -152,7 +169,7 @@ static int check_place(const Operation *operation, Err *err) {
 int operation_check(Operation *operation, Err *err) {
     if (check_place(operation, err) < 0 || check_moved(operation, err) < 0 ||
         check_kept(operation, err) < 0 || check_server(operation, err) < 0 ||
-        operation_check_undoing(operation, err) < 0)
+        check_tree(operation, err) < 0 || operation_check_undoing(operation, err) < 0)
         return -1;
     return operation_check_start(operation, err);
 }

@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "engine/compute/git_tree.h"
 #include "engine/operations/steps.h"
+#include "engine/sessions/session_elsewhere.h"
 #include "engine/sessions/session_environment.h"
 #include "engine/sessions/reload.h"
 #include "engine/sessions/stopped.h"
@@ -375,6 +376,12 @@ const StepDoer stop_services_doer = {.begin = begin_stop};
 bool steps_sessions_down(const Operation *operation, const char *state_dir) {
     AUTO_FREE char *where = place_of_sessions(operation);
     return stopped_all_below(state_dir, where);
+}
+
+const char *steps_sessions_elsewhere(const Operation *operation, Arena *arena) {
+    if (!goes_whole(operation))
+        return NULL;
+    return session_elsewhere(operation->engine->state_dir, entry_path(&operation->entry), arena);
 }
 
 int steps_purge_sessions(const Operation *operation, Err *err) {
