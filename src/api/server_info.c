@@ -167,6 +167,8 @@ static void write_server(Api *api, bool left, JsonWriter *out) {
     json_kv_string(out, "socket", api->options.socket_path);
     json_kv_string(out, "startTime", started);
     json_kv_string(out, "stateDir", api->options.state_dir);
+    if (engine_store_file(api->options.engine))
+        json_kv_string(out, "store", engine_store_file(api->options.engine));
     json_kv_array(out, "sessions");
     for (Object *session = NULL;
          (session = object_next(api->objects, OBJECT_SESSION, NULL, session));)

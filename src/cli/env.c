@@ -2,10 +2,13 @@
 #include "cli/env.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/verbs.h"
 
@@ -145,14 +148,33 @@ static int check_texts(const void *given, const EnvVerb *row, Err *err) {
     return 0;
 }
 
+/* THOLE_STORE is for who starts a server: one that runs keeps the store that it has. */
+static void say_other_store(Cli *cli) {
+    const char *meant = getenv("THOLE_STORE");
+    const Value *server;
+    Err unused; /* what is asked for next says it */
+    if (!meant || meant[0] != '/' ||
+        client_ask(&cli->client, "GET", THOLE_API "/servers/local", NULL, &cli->arena, &server,
+                   &unused) < 0)
+        return;
+    const Value *status = value_get(server, "status");
+    AUTO_FREE char *own = path_resolve(meant), *kept = path_resolve(env_text(status, "store"));
+    if (strcmp(own, kept) != 0)
+        cli_say("THOLE_STORE=%s is not heard: the server (process %lld) has its environments in "
+                "%s; `thole server stop` ends it, and leaves what runs alone",
+                meant, (long long)value_get_int(status, "pid", 0), kept);
+}
+
 static int run(Cli *cli, void *given, Err *err) {
     const Verb *verb;
     if (verb_choose(&verbs, cli, &verb, err) < 0)
         return -1;
     const EnvVerb *row = container_of(verb, EnvVerb, verb);
-    return check_words(cli, row, err) < 0 || check_texts(given, row, err) < 0
-               ? -1
-               : row->run(cli, given, err);
+    if (check_words(cli, row, err) < 0 || check_texts(given, row, err) < 0)
+        return -1;
+    if (row->run != env_run) /* which needs no store */
+        say_other_store(cli);
+    return row->run(cli, given, err);
 }
 
 const Command command_env = {

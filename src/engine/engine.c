@@ -154,6 +154,10 @@ Engine *engine_free(Engine *engine) {
     return NULL;
 }
 
+const char *engine_store_file(const Engine *engine) {
+    return engine->options.store_file;
+}
+
 Objects *engine_objects(Engine *engine) {
     return engine->objects;
 }

@@ -38,6 +38,7 @@ Engine *engine_free(Engine *engine); /* leaves everything running */
 MUST int engine_adopt(Engine *engine, LoopFn adopted, void *arg, Err *err);
 
 Objects *engine_objects(Engine *engine);
+const char *engine_store_file(const Engine *engine); /* EngineOptions.store_file */
 
 /* Looks again at what nobody tells of: the helpers that runs have left running. Before somebody is
  * shown the objects. */

@@ -56,3 +56,17 @@ def test_a_file_that_is_deleted_under_the_server_is_not_made_anew(thole):
     thole.run("up", "-d", "--wait", "--timeout", "20s", cwd=other)
     with sqlite3.connect(thole.state / "thole.db") as db:
         assert [row[0] for row in db.execute("SELECT held FROM lease")] == [1, 1]
+
+
+def test_a_store_that_the_server_does_not_have_is_said(thole):
+    """The variable is for who starts a server; what is asked of one that runs is in the store that it has."""
+    thole.config(SERVICES)
+    other = {"THOLE_STORE": str(thole.base / "other.db")}
+    thole.run("env", "list")
+    said = thole.run("env", "list", env=other).err
+    assert (f"thole: THOLE_STORE={other['THOLE_STORE']} is not heard: the server (process {thole.server_pid()}) has its environments in "
+            f"{thole.state}/thole.db; `thole server stop` ends it") in said, said
+    assert "THOLE_STORE" not in thole.run("env", "list", env={"THOLE_STORE": f"{thole.state}/./thole.db"}).err
+    thole.run("server", "stop")
+    assert "THOLE_STORE" not in thole.run("env", "list", env=other).err
+    assert "THOLE_STORE" not in thole.run("env", "list", env=other).err

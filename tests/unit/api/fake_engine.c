@@ -162,6 +162,10 @@ void fake_remove(Session *session) {
 
 /* ---- engine.h ---- */
 
+const char *engine_store_file(const Engine *engine) {
+    return NULL;
+}
+
 Objects *engine_objects(Engine *engine) {
     return engine->objects;
 }
