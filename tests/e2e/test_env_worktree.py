@@ -160,6 +160,20 @@ def test_an_env_file_that_git_tracks_is_refused_before_anything_is_made(thole):
     assert "generate_env" in refused.err and "git tracks web/env," in refused.err, refused
 
 
+def test_a_manifest_that_git_tracks_is_never_written(thole):
+    thole.config({"version": 1, "name": "shop", "services": {"web": {"command": "exec sleep 1000"}}})
+    thole.file(".thole.json", "{}\n")
+    repository = Repository.of(thole)
+    refused = thole.run("env", "create", "feat-x", code=3).err
+    assert "git tracks .thole.json," in refused and refused.endswith("take it out of git (git rm --cached)\n"), refused
+    assert thole.run("env", "list", "--json").json() == []
+    repository.git("branch", "old")  # one that has it still
+    repository.git("rm", "-q", "--cached", ".thole.json")
+    repository.git("commit", "-q", "-m", "not theirs")
+    assert "git tracks .thole.json," in thole.run("env", "create", "feat-x", "-b", "old", code=3).err
+    assert (environments.tree(thole, "feat-x") / ".thole.json").read_text() == "{}\n"
+
+
 @pytest.mark.parametrize("ignored, exposed", [("", "web/.env.local"), (".env.local\n", None), (".thole.json\n", "web/.env.local")])
 def test_what_git_would_commit_of_what_is_generated_is_said(thole, ignored, exposed):
     thole.config({**CONFIG, "services": {"web": {**CONFIG["services"]["web"], "path": "web"}}})

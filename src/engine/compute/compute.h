@@ -140,6 +140,9 @@ MUST int compute_local_mounted(const ComputeAsk *ask, Arena *arena, Err *err);
  * value that ssh would take for something else. Strings are lent. */
 MUST int compute_hooks_access(const StrMap *outputs, ComputeAccess *ret, Err *err);
 
+/* git ignores all of ask->own, whether they are there or not, and tracks none. False also where it
+ * cannot say. */
+bool compute_local_ignored(const ComputeAsk *ask, Arena *arena);
 /* Those of ask->own that git neither ignores nor has. */
 MUST int compute_local_exposed(const ComputeAsk *ask, Arena *arena, StrList *ret, Err *err);
 /* ... that git has. */

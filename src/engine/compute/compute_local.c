@@ -174,6 +174,27 @@ static const ComputeOps ops = {.look = look,
                                .write = write_file};
 const Compute compute_local = {&ops, "local"};
 
+/* git names them, a line each; what it tracks it ignores nowhere. */
+bool compute_local_ignored(const ComputeAsk *ask, Arena *arena) {
+    const char **words = arena_alloc(arena, (ask->own->n + 3) * sizeof(*words));
+    size_t n = 0, lines = 0;
+    int code;
+    ToolDone done;
+    Err unused;
+    words[n++] = "check-ignore";
+    words[n++] = "--";
+    for (size_t i = 0; i < ask->own->n; i++)
+        words[n++] = ask->own->at[i];
+    words[n] = NULL;
+    if (ask->own->n == 0)
+        return true;
+    if (compute_git(&(GitAsk){ask->path, ask->env, words, &code}, arena, &done, &unused) < 0)
+        return false;
+    for (size_t i = 0; i < done.out_n; i++)
+        lines += done.out[i] == '\n';
+    return code == 0 && lines == ask->own->n;
+}
+
 int compute_local_exposed(const ComputeAsk *ask, Arena *arena, StrList *ret, Err *err) {
     static const char *const words[] = {"--others", "--exclude-standard", NULL};
     return compute_git_files(&(GitAsk){ask->path, ask->env, words, NULL}, ask->own, arena, ret,

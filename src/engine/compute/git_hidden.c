@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { AT_ONCE = 512 }; /* paths on a command line, which has its limit */
+
 static bool is_file(const char *top, const char *path, Arena *arena) {
     struct stat st;
     return lstat(arena_printf(arena, "%s/%s", top, path), &st) == 0 && S_ISREG(st.st_mode);
@@ -44,26 +46,35 @@ static const char *object_of(const char *entry) {
 }
 
 /* The index is in the order of its paths, and so is the list that was made from it. */
+static int compare(const GitAsk *ask, const StrList *paths, Arena *arena, StrList *ret, Err *err) {
+    StrList index;
+    ToolDone now;
+    if (compute_git_files(ask, paths, arena, &index, err) < 0 ||
+        hash(*ask, paths, arena, &now, err) < 0)
+        return -1;
+    const char *id = now.out;
+    for (size_t i = 0; i < paths->n && i < index.n && *id; i++) {
+        size_t n = strcspn(id, "\n");
+        if (strncmp(object_of(index.at[i]), id, n) != 0)
+            ret->at[ret->n++] = paths->at[i];
+        id += n + (id[n] == '\n');
+    }
+    return 0;
+}
+
 int git_hidden_changes(const char *top, const StrMap *env, Arena *arena, StrList *ret, Err *err) {
     static const char *const options[] = {"-s", NULL};
-    StrList paths = {0}, index;
     const GitAsk ask = {top, env, options, NULL};
-    ToolDone now;
+    StrList paths = {0};
     *ret = (StrList){0};
     if (list_hidden(top, env, arena, &paths, err) < 0)
         return -1;
-    if (paths.n == 0)
-        return 0;
-    if (compute_git_files(&ask, &paths, arena, &index, err) < 0 ||
-        hash(ask, &paths, arena, &now, err) < 0)
-        return -1;
-    ret->at = arena_alloc(arena, paths.n * sizeof(*ret->at));
-    const char *id = now.out;
-    for (size_t i = 0; i < paths.n && i < index.n && *id; i++) {
-        size_t n = strcspn(id, "\n");
-        if (strncmp(object_of(index.at[i]), id, n) != 0)
-            ret->at[ret->n++] = paths.at[i];
-        id += n + (id[n] == '\n');
+    ret->at = arena_alloc(arena, (paths.n + 1) * sizeof(*ret->at));
+    for (size_t i = 0; i < paths.n; i += AT_ONCE) {
+        size_t left = paths.n - i;
+        const StrList some = {paths.at + i, left < AT_ONCE ? left : AT_ONCE};
+        if (compare(&ask, &some, arena, ret, err) < 0)
+            return -1;
     }
     return 0;
 }

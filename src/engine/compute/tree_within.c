@@ -5,6 +5,7 @@
 #include <fts.h>
 #include <mntent.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/path.h"
 
@@ -40,6 +41,38 @@ int tree_mounts(const char *top, Arena *arena, StrList *ret, Err *err) {
         if (strcmp(entry.mnt_dir, top) != 0 && path_below(entry.mnt_dir, top))
             add(&found, entry.mnt_dir, strlen(entry.mnt_dir));
     endmntent(file);
+    return 0;
+}
+
+/* ---- submodules ---- */
+
+enum { IS_REPOSITORY = 1 }; /* FTSENT.fts_number */
+
+static bool is_repository(const char *dir, Arena *arena) {
+    return access(arena_printf(arena, "%s/HEAD", dir), F_OK) == 0 &&
+           access(arena_printf(arena, "%s/objects", dir), F_OK) == 0;
+}
+
+int tree_modules(const GitTree *tree, Arena *arena, StrList *ret, Err *err) {
+    char *paths[] = {arena_printf(arena, "%s/modules", tree->dir), NULL};
+    Found found = begin(paths[0], arena, ret);
+    if (access(paths[0], F_OK) < 0)
+        return 0;
+    FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    if (!walk)
+        return err_sys(err, errno, "%s", paths[0]);
+    for (FTSENT *entry; (entry = fts_read(walk));) {
+        bool inside = entry->fts_parent->fts_number == IS_REPOSITORY;
+        if (entry->fts_info != FTS_D || entry->fts_level == 0)
+            continue;
+        if (inside && strcmp(entry->fts_name, "modules") != 0) {
+            fts_set(walk, entry, FTS_SKIP);
+        } else if (is_repository(entry->fts_path, arena)) {
+            entry->fts_number = IS_REPOSITORY;
+            add(&found, entry->fts_path, entry->fts_pathlen);
+        }
+    }
+    fts_close(walk);
     return 0;
 }
 

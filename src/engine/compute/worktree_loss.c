@@ -56,9 +56,13 @@ static bool has(const StrList *list, const char *path) {
     return list->n > 0 && bsearch(&path, list->at, list->n, sizeof(*list->at), by_text);
 }
 
-/* What sessions keep in a project: it says itself that git is not to see it, once it is whole. */
+/* What sessions keep in a project (store/state_file.h): it says itself that git is not to see it,
+ * once it is whole. */
 static bool is_in_state(const char *path) {
-    return str_starts(path, ".thole/") || strstr(path, "/.thole/");
+    const char *name = path_base(path);
+    bool within = str_starts(path, ".thole/") || strstr(path, "/.thole/");
+    return within && (strcmp(name, ".gitignore") == 0 || strcmp(name, "logs") == 0 ||
+                      str_starts(name, "state."));
 }
 
 /* We have written it, or would have if we had not been killed. */
@@ -93,8 +97,8 @@ static int look_at_files(Loss *l, Err *err) {
         return -1;
     const char *end = done.out + done.out_n;
     for (const char *at = done.out; at + 3 < end; at += strlen(at) + 1) {
-        bool untracked = str_starts(at, "??");
-        if (is_own(l, at + 3) || (untracked && (has(&l->brought, at + 3) || is_copy(l, at + 3))))
+        bool untracked = str_starts(at, "??"); /* what git tracks is nobody's alone */
+        if (untracked && (is_own(l, at + 3) || has(&l->brought, at + 3) || is_copy(l, at + 3)))
             continue;
         if (untracked)
             name(l, &l->untracked, ++l->found.untracked, at + 3);
@@ -109,8 +113,7 @@ static int look_at_hidden(Loss *l, Err *err) {
     if (git_hidden_changes(l->tree.top, l->ask->env, l->arena, &changed, err) < 0)
         return -1;
     for (size_t i = 0; i < changed.n; i++)
-        if (!is_own(l, changed.at[i]))
-            name(l, &l->changed, ++l->found.changed, changed.at[i]);
+        name(l, &l->changed, ++l->found.changed, changed.at[i]);
     return 0;
 }
 
@@ -141,26 +144,10 @@ static int look_at_brought(Loss *l, Err *err) {
 
 /* ---- commits ---- */
 
-static size_t number_of(const char *text) {
+static size_t number_of(const ToolDone *done, Arena *arena) {
+    const char *text = arena_strndup(arena, done->out, strcspn(done->out, "\n"));
     int64_t n;
     return number_parse(text, 0, INT32_MAX, &n) == 0 ? (size_t)n : 0;
-}
-
-/* "3 1 vendor/library": commits, stashes, and of which submodule. */
-static void count_modules(Loss *l, const char *out) {
-    char *rest, *inner, *text = arena_strdup(l->arena, out);
-    size_t modules = 0, stashed = 0;
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-        const char *first = strtok_r(line, " ", &inner), *second = strtok_r(NULL, " ", &inner);
-        size_t commits = first ? number_of(first) : 0, stashes = second ? number_of(second) : 0;
-        if (commits)
-            name(l, &l->modules, ++modules, inner);
-        if (stashes)
-            name(l, &l->stashed, ++stashed, inner);
-        l->in_modules += commits;
-        l->stashes += stashes;
-    }
-    l->found.commits += l->in_modules;
 }
 
 static bool has_git_file(const Loss *l, const char *name) {
@@ -175,31 +162,55 @@ static void look_at_autostash(Loss *l) {
         l->put_aside = l->put_aside || has_git_file(l, names[i]);
 }
 
-/* Branches stay; a detached HEAD does not, nor the refs of the worktree alone. What submodules have
- * lies in the worktree, all of it. */
+/* Branches stay; a detached HEAD does not, nor the refs of the worktree alone. */
 static int look_at_commits(Loss *l, Err *err) {
     static const char *const own[] = {"rev-list", "--count",    "HEAD",      "--glob=refs/worktree",
                                       "--not",    "--branches", "--remotes", "--tags",
-                                      NULL};
-    static const char *const modules[] = {"submodule",
-                                          "--quiet",
-                                          "foreach",
-                                          "--recursive",
-                                          "n=$(git rev-list --count HEAD --branches --not "
-                                          "--remotes) && stashes=$(git stash list | wc -l) && "
-                                          "echo \"$n $stashes $displaypath\"",
-                                          NULL};
+                                      "--",       NULL};
     ToolDone done;
-    if (!l->tree.branch[0] || has_git_file(l, "refs/worktree")) {
-        if (git(l, own, &done, err) < 0)
-            return -1;
-        l->found.commits = number_of(arena_strndup(l->arena, done.out, strcspn(done.out, "\n")));
-    }
-    if (access(arena_printf(l->arena, "%s/.gitmodules", l->tree.top), F_OK) < 0)
+    if (l->tree.branch[0] && !has_git_file(l, "refs/worktree"))
         return 0;
-    if (git(l, modules, &done, err) < 0)
+    if (git(l, own, &done, err) < 0)
         return -1;
-    count_modules(l, done.out);
+    l->found.commits = number_of(&done, l->arena);
+    return 0;
+}
+
+/* Its worktree may be gone, which git would look for. */
+#define MODULE "--git-dir=.", "--work-tree=."
+
+static int look_at_module(Loss *l, const char *module, size_t *modules, size_t *stashed, Err *err) {
+    static const char *const mine[] = {MODULE,  "rev-list",  "--count", "HEAD", "--branches",
+                                       "--not", "--remotes", "--",      NULL};
+    static const char *const aside[] = {MODULE,       "rev-list", "-g", "--count",
+                                        "refs/stash", "--",       NULL};
+    const char *dir = arena_printf(l->arena, "%s/modules/%s", l->tree.dir, module);
+    ToolDone done, list;
+    int code;
+    if (compute_git(&(GitAsk){dir, l->ask->env, mine, NULL}, l->arena, &done, err) < 0 ||
+        compute_git(&(GitAsk){dir, l->ask->env, aside, &code}, l->arena, &list, err) < 0)
+        return -1;
+    size_t commits = number_of(&done, l->arena), stashes = code ? 0 : number_of(&list, l->arena);
+    if (commits)
+        name(l, &l->modules, ++*modules, module);
+    if (stashes)
+        name(l, &l->stashed, ++*stashed, module);
+    l->in_modules += commits;
+    l->stashes += stashes;
+    return 0;
+}
+
+/* What submodules have lies in the directory that git has for the worktree, all of it: also that of
+ * one that is not checked out any more. */
+static int look_at_modules(Loss *l, Err *err) {
+    size_t modules = 0, stashed = 0;
+    StrList list;
+    if (tree_modules(&l->tree, l->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.n; i++)
+        if (look_at_module(l, list.at[i], &modules, &stashed, err) < 0)
+            return -1;
+    l->found.commits += l->in_modules;
     return 0;
 }
 
@@ -235,9 +246,9 @@ static int look_at_worktrees(Loss *l, Err *err) {
 static int has_work(const Loss *l, const char *path, bool *ret, Err *err) {
     static const char *const status[] = {"status", "--porcelain=v1", NULL};
     static const char *const all[] = {"rev-list",  "--count", "--all", "--not",
-                                      "--remotes", "--tags",  NULL};
-    static const char *const head[] = {"rev-list",   "--count",   "HEAD",   "--not",
-                                       "--branches", "--remotes", "--tags", NULL};
+                                      "--remotes", "--tags",  "--",    NULL};
+    static const char *const head[] = {"rev-list",  "--count", "HEAD", "--not", "--branches",
+                                       "--remotes", "--tags",  "--",   NULL};
     GitTree tree;
     GitAsk ask = {.dir = path, .env = l->ask->env, .words = status};
     ToolDone done = {.out = ""};
@@ -252,8 +263,7 @@ static int has_work(const Loss *l, const char *path, bool *ret, Err *err) {
     ask.words = strcmp(tree.dir, tree.common) == 0 ? all : head;
     if (!*ret && compute_git(&ask, l->arena, &done, err) < 0)
         return -1;
-    *ret =
-        *ret || code != 0 || number_of(arena_strndup(l->arena, done.out, strcspn(done.out, "\n")));
+    *ret = *ret || code != 0 || number_of(&done, l->arena) > 0;
     return 0;
 }
 
@@ -373,7 +383,7 @@ static int look_at_all(Loss *l, Err *err) {
     look_at_autostash(l);
     if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 || look_at_hidden(l, err) < 0 ||
         look_at_worktrees(l, err) < 0 || look_at_repositories(l, err) < 0 ||
-        look_at_commits(l, err) < 0)
+        look_at_commits(l, err) < 0 || look_at_modules(l, err) < 0)
         return -1;
     l->found.text = in_words(l);
     return 0;

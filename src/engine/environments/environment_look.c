@@ -149,7 +149,7 @@ static int see_place(const Operation *operation, Arena *arena, Err *err) {
     if (!made_by_git)
         return 0;
     if (check_standing(operation, &ask, arena, err) < 0 ||
-        steps_check_env_files(operation, arena, err) < 0)
+        steps_check_files(operation, arena, err) < 0)
         return -1;
     return compute_create(&compute_local, &ask, arena, &unused, err);
 }

@@ -86,7 +86,7 @@ extern const StepDoer build_manifest_doer, write_manifest_doer, generate_env_doe
 MUST int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnvironment *seen,
                          Arena *arena, Err *err);
 /* ERR_CONFLICT: git tracks an env file in the project's own directory, so it will in a worktree. */
-MUST int steps_check_env_files(const Operation *operation, Arena *arena, Err *err);
+MUST int steps_check_files(const Operation *operation, Arena *arena, Err *err);
 /* steps_services.c */
 extern const StepDoer start_services_doer, stop_services_doer;
 /* None runs what that server would have started of it. */

@@ -190,8 +190,18 @@ static int check_tracked(const Operation *operation, const char *dir, const StrL
                ? 0
                : err_set(err, ERR_CONFLICT,
                          "git tracks %s, which would be written with values that nobody else is to "
-                         "see: name another `env_file`, or take it out of git (git rm --cached)",
-                         tracked.at[0]);
+                         "see: take it out of git (git rm --cached)%s",
+                         tracked.at[0],
+                         strcmp(tracked.at[0], manifest_name(operation->config)) == 0
+                             ? ""
+                             : ", or name another `env_file`");
+}
+
+static bool all_ignored(const Operation *operation, const StrList *paths, Arena *arena) {
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ask.path = entry_root(&operation->entry);
+    ask.own = paths;
+    return compute_local_ignored(&ask, arena);
 }
 
 static StrList paths_of(const WantedFiles *files, Arena *arena) {
@@ -202,11 +212,9 @@ static StrList paths_of(const WantedFiles *files, Arena *arena) {
 }
 
 /* They hold what nobody else is to see. */
-static const char *note_exposed(const Operation *operation, const WantedFiles *files,
-                                Arena *arena) {
-    const StrList paths = paths_of(files, arena);
+static const char *note_exposed(const Operation *operation, const StrList *paths, Arena *arena) {
     const StrList exposed =
-        ask_git(operation, entry_root(&operation->entry), &paths, compute_local_exposed, arena);
+        ask_git(operation, entry_root(&operation->entry), paths, compute_local_exposed, arena);
     const char *names = "", *lines = "";
     if (exposed.n == 0)
         return NULL;
@@ -222,7 +230,11 @@ static const char *note_exposed(const Operation *operation, const WantedFiles *f
 
 static int write_files(const Operation *operation, const WantedFiles *files, Arena *arena,
                        StepActed *ret, Err *err) {
+    const StrList paths = paths_of(files, arena);
+    bool ignored = all_ignored(operation, &paths, arena); /* as it should be: git is asked once */
     if (check_theirs(operation, files, arena, err) < 0)
+        return -1;
+    if (!ignored && check_tracked(operation, entry_root(&operation->entry), &paths, arena, err) < 0)
         return -1;
     for (size_t i = 0; i < files->n; i++)
         if (put(operation,
@@ -232,7 +244,7 @@ static int write_files(const Operation *operation, const WantedFiles *files, Are
                                .mode = 0600},
                 err) < 0)
             return -1;
-    ret->note = note_exposed(operation, files, arena);
+    ret->note = ignored ? NULL : note_exposed(operation, &paths, arena);
     return 0;
 }
 
@@ -271,12 +283,8 @@ static int look_env(const Operation *operation, Arena *arena, StepFound *ret, Er
 
 static int write_env(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     WantedFiles files;
-    if (want_env_files(operation, arena, &files, err) < 0)
-        return -1;
-    const StrList paths = paths_of(&files, arena);
-    if (check_tracked(operation, entry_root(&operation->entry), &paths, arena, err) < 0)
-        return -1;
-    return write_files(operation, &files, arena, ret, err);
+    int r = want_env_files(operation, arena, &files, err);
+    return r < 0 ? r : write_files(operation, &files, arena, ret, err);
 }
 
 /* Relative to the root of the environment, which is that of the config's directory. */
@@ -286,9 +294,10 @@ static const char *env_file_of(const Config *config, const Service *service, Are
     return arena_strdup(arena, path);
 }
 
-int steps_check_env_files(const Operation *operation, Arena *arena, Err *err) {
+int steps_check_files(const Operation *operation, Arena *arena, Err *err) {
     const Config *config = operation->config;
     StrList paths = {.at = arena_alloc(arena, (config->services.n + 1) * sizeof(*paths.at))};
+    paths.at[paths.n++] = manifest_name(config);
     for (size_t i = 0; i < config->services.n; i++)
         if (config->services.at[i].env.n > 0)
             paths.at[paths.n++] = env_file_of(config, &config->services.at[i], arena);

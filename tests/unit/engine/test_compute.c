@@ -389,6 +389,10 @@ TEST(submodules_come_along)
           "git fetch -q; cd ..; git commit -qam more");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
     CHECK_STR(loss.text, "1 stash of a submodule (sub)"); /* of one's own the repository has it */
+    sh(y, "cd t; git submodule --quiet deinit -f sub; git rm -q --cached sub; rmdir sub; rm -f "
+          ".gitmodules; git commit -qam without");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 stash of a submodule (sub)");
     destroy(y);
     CHECK_STR(sh(y, "ls -d t 2>/dev/null || echo gone"), "gone");
     yard_free(y);
@@ -592,6 +596,44 @@ TEST(a_repository_in_the_place_of_a_worktree_is_left_alone)
     CHECK_HAS(y->err.msg, "is no worktree of");
     CHECK(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err) < 0);
     CHECK_HAS(y->err.msg, "delete with --keep-worktree");
+    yard_free(y);
+}
+
+/* What git tracks there is somebody's. */
+TEST(of_what_is_called_thole_only_our_own_files_are_no_loss)
+{
+    static const char *own[] = {"gen.env"};
+    StrList list = {own, 1};
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    y->ask.own = &list;
+    create(y);
+    sh(y, "cd t; mkdir -p .thole/x sub/.thole; touch .thole/state.json .thole/.gitignore "
+          ".thole/x/state.json.prev sub/.thole/state.lock gen.env; ln -s / .thole/logs");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    sh(y, "cd t; echo mine >.thole/template; echo mine >sub/.thole/x");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "2 untracked files (.thole/template, sub/.thole/x)");
+    sh(y, "cd t; git add -f .; git commit -qm all; echo edit >>.thole/state.json; echo edit "
+          ">>gen.env");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "2 changed files (.thole/state.json, gen.env)");
+    yard_free(y);
+}
+
+TEST(any_number_of_files_that_git_does_not_look_at_is_compared)
+{
+    Yard *y = yard_new();
+    ComputeLoss loss;
+    create(y);
+    sh(y, "cd t && seq 1300 | sed 's/^/file-with-a-long-name-/' | xargs touch && git add . && "
+          "git commit -qm many && git ls-files -z | xargs -0 git update-index --assume-unchanged");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    sh(y, "cd t && echo mine >>file-with-a-long-name-1300");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 changed file (file-with-a-long-name-1300)");
     yard_free(y);
 }
 
