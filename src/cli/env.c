@@ -153,12 +153,13 @@ static void say_other_store(Cli *cli) {
     const char *meant = getenv("THOLE_STORE");
     const Value *server;
     Err unused; /* what is asked for next says it */
-    if (!meant || meant[0] != '/' ||
+    if (!meant || !*meant ||
         client_ask(&cli->client, "GET", THOLE_API "/servers/local", NULL, &cli->arena, &server,
                    &unused) < 0)
         return;
     const Value *status = value_get(server, "status");
-    AUTO_FREE char *own = path_resolve(meant), *kept = path_resolve(env_text(status, "store"));
+    AUTO_FREE char *own = meant[0] == '/' ? path_resolve(meant) : xstrdup(meant);
+    AUTO_FREE char *kept = path_resolve(env_text(status, "store"));
     if (strcmp(own, kept) != 0)
         cli_say("THOLE_STORE=%s is not heard: the server (process %lld) has its environments in "
                 "%s; `thole server stop` ends it, and leaves what runs alone",

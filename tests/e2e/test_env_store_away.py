@@ -205,3 +205,15 @@ def test_to_delete_needs_little_room_on_a_full_disk(thole, small):
         assert delete.wait(30) == 0, delete
         assert project.object("e1") is None and not list((small / "worktrees").glob("*/e1"))
     project.check_gone("e1")
+
+
+@pytest.mark.root("mounts a small file system")
+def test_to_stop_needs_no_room_beside_the_store(thole, small):
+    words = config()
+    words["services"]["web"]["command"] = "exec sleep 1000"
+    thole.env["THOLE_STORE"] = str(thole.base / "own.db")
+    project = Project(thole, words)
+    project.run("create", "e1")
+    with full(small):
+        project.run("stop", "e1")
+        assert not thole.pins() and project.object("e1")["status"]["phase"] == "stopped"

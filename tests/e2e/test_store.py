@@ -66,6 +66,7 @@ def test_a_store_that_the_server_does_not_have_is_said(thole):
     said = thole.run("env", "list", env=other).err
     assert (f"thole: THOLE_STORE={other['THOLE_STORE']} is not heard: the server (process {thole.server_pid()}) has its environments in "
             f"{thole.state}/thole.db; `thole server stop` ends it") in said, said
+    assert "THOLE_STORE=other.db is not heard" in thole.run("env", "list", env={"THOLE_STORE": "other.db"}).err
     assert "THOLE_STORE" not in thole.run("env", "list", env={"THOLE_STORE": f"{thole.state}/./thole.db"}).err
     thole.run("server", "stop")
     assert "THOLE_STORE" not in thole.run("env", "list", env=other).err

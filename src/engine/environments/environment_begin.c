@@ -29,12 +29,12 @@ static int refuse_busy(const Environment *environment, bool from_hook, Err *err)
                    step ? step->name : "", from_hook ? own : shows);
 }
 
-/* operation.json is what makes it begun: last. To delete is how a disk gets room again: it needs
- * neither, but if the server is killed nobody goes on with it by himself. */
+/* operation.json is what makes it begun: last. What ends things, or makes room on a disk again,
+ * needs neither, but if the server is killed nobody goes on with it by himself. */
 static int keep(const Operation *operation, Err *err) {
     if (operation_save_config(operation, err) == 0 && operation_keep(operation, err) == 0)
         return 0;
-    if (operation->ask.kind != OPERATION_DELETE)
+    if (operation->ask.kind != OPERATION_DELETE && operation->ask.kind != OPERATION_STOP)
         return -1;
     log_warn("environment %s: %s", operation->environment->slug, err->msg);
     return 0;
