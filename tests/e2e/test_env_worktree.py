@@ -135,14 +135,30 @@ def test_a_ttl_that_is_given_again_counts_from_now(thole, repository):
 
 
 def test_what_failed_in_an_attached_tree_is_resumed_by_attach(thole, repository):
-    thole.config({**CONFIG, "runner": {"before": "test -e ok"}})
+    thole.config({**CONFIG, "runner": {"before": "test -e ok", "deploy": "true"}})
     tree = thole.base / "a tree"
     repository.git("worktree", "add", "-q", "-b", "x", tree)
     assert thole.run("env", "attach", "x", "--worktree", tree, code=1)
     assert show(thole, "x")["status"]["resume"] == f"thole env attach x --worktree '{tree}'"
+    assert f"runner_before failed: `thole env attach x --worktree {tree}` does what is left" in thole.run("env", "start", "x", code=3).err
     (tree / "ok").write_text("")
     thole.run("env", "attach", "x", "--worktree", tree)
     assert show(thole, "x")["status"]["phase"] == "running"
+
+
+def test_an_attached_tree_that_is_gone_is_named_and_nothing_begins(thole, repository):
+    thole.config({**CONFIG, "runner": {"before": "test -e ok"}})
+    tree = thole.base / "tree"
+    repository.git("worktree", "add", "-q", "-b", "x", tree)
+    thole.run("env", "attach", "x", "--worktree", tree, code=1)
+    shutil.rmtree(tree)
+    for words in (["start", "x"], ["create", "x"], ["provision", "x"], ["refresh", "x"], ["step", "x", "write_manifest"]):
+        said = thole.run("env", *words, code=3).err
+        assert said.endswith(f" failed: environment 'x' is attached to {tree}, which is gone: put that back, or give the environment up with "
+                             "`thole env delete x`\n") and len(said.splitlines()) == 1, said
+    assert "resume" not in show(thole, "x")["status"]
+    thole.run("env", "delete", "x")
+    assert thole.run("env", "list", "--json").json() == []
 
 
 def test_an_env_file_that_git_tracks_is_refused_before_anything_is_made(thole):

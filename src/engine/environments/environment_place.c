@@ -87,7 +87,8 @@ static int check_path(const Environment *environment, const OperationAsk *ask, E
                        "environment '%s' is attached to %s: delete it first, or choose another "
                        "name",
                        name, now);
-    if (ask->kind == OPERATION_CREATE && !ask->worktree && attached && *now)
+    if (ask->kind == OPERATION_CREATE && !ask->worktree && attached && *now &&
+        access(now, F_OK) == 0) /* else the operation itself says what is the matter */
         return err_set(err, ERR_CONFLICT,
                        "environment '%s' is attached to %s: `thole env attach %s --worktree %s` "
                        "goes on with it; or choose another name",

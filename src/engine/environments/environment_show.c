@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -111,17 +112,20 @@ void environment_encode_resume(const Environment *environment, const Environment
                                JsonWriter *out) {
     const char *manifest = environment->manifest;
     bool failed = entry->status == ENVIRONMENT_ERROR,
-         deleting = entry->status == ENVIRONMENT_DELETING;
+         deleting = entry->status == ENVIRONMENT_DELETING,
+         attached = entry->compute && !entry->compute->managed;
     if (failed && entry->failed_step)
         deleting = lifecycle_destroys(entry->failed_step);
     if ((!failed && !deleting && entry->status != ENVIRONMENT_CREATING) ||
         (environment->apart && !manifest))
         return;
+    if (!manifest && !deleting && attached && access(entry_path(entry), F_OK) < 0)
+        return; /* nothing goes on without it */
     AUTO_FREE char *path = shell_word(manifest ? manifest : entry_path(entry));
     json_key(out, "resume");
     if (manifest)
         json_stringf(out, "thole env run --manifest %s", path);
-    else if (!deleting && entry->compute && !entry->compute->managed)
+    else if (!deleting && attached)
         json_stringf(out, "thole env attach %s --worktree %s", entry->name, path);
     else
         json_stringf(out, "thole env %s %s", deleting ? "delete" : "create", entry->name);

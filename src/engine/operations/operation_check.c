@@ -154,6 +154,23 @@ static int check_link(const Operation *operation, Err *err) {
         compute->path, operation->entry.name);
 }
 
+/* Of a tree that was attached: no step brings it back. */
+static int check_attached(const Operation *operation, Err *err) {
+    static const bool kinds[OPERATIONS] = {[OPERATION_CREATE] = true,
+                                           [OPERATION_PROVISION] = true,
+                                           [OPERATION_REFRESH] = true,
+                                           [OPERATION_START] = true,
+                                           [OPERATION_STEP] = true};
+    const ComputeAccess *compute = operation->entry.compute;
+    if (!kinds[operation->ask.kind] || compute->managed ||
+        lifecycle_is_remote(operation->config, compute) || access(compute->path, F_OK) == 0)
+        return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s' is attached to %s, which is gone: put that back, or give the "
+                   "environment up with `thole env delete %s`",
+                   operation->entry.name, compute->path, operation->entry.name);
+}
+
 /* Of what an import took before it looked, or another server wrote. Of a new one git says it. */
 static int check_place(const Operation *operation, Err *err) {
     const ComputeAccess *compute = operation->entry.compute;
@@ -163,7 +180,9 @@ static int check_place(const Operation *operation, Err *err) {
         compute_tree_check(compute, operation->ask.file, operation->engine->state_dir, err) < 0)
         return err_in(err, "environment '%s' is nowhere, delete it: compute",
                       operation->entry.name);
-    return operation->ask.kind == OPERATION_STOP ? 0 : check_link(operation, err);
+    if (operation->ask.kind == OPERATION_STOP)
+        return 0;
+    return check_attached(operation, err) < 0 ? -1 : check_link(operation, err);
 }
 
 int operation_check(Operation *operation, Err *err) {

@@ -46,9 +46,13 @@ int operation_check_start(const Operation *operation, Err *err) {
         if (counted[i].needed && !operation_means(operation, &list->at[i]))
             fault = fault_of(entry_checkpoint(entry, list->at[i].name), &counted[i]);
     arena_deinit(&arena);
-    return fault ? err_set(err, ERR_CONFLICT,
-                           "environment '%s' cannot be started as it is, for %s %s: `thole env "
-                           "create %s` does what is left, and starts it",
-                           entry->name, list->at[i - 1].name, fault, entry->name)
-                 : 0;
+    if (!fault)
+        return 0;
+    bool attached = entry->compute && !entry->compute->managed;
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s' cannot be started as it is, for %s %s: `thole env %s %s%s%s` "
+                   "does what is left, and starts it",
+                   entry->name, list->at[i - 1].name, fault, attached ? "attach" : "create",
+                   entry->name, attached ? " --worktree " : "",
+                   attached ? entry->compute->path : "");
 }
