@@ -71,6 +71,16 @@ bool utf8_valid(const char *bytes, size_t size) {
     return true;
 }
 
+size_t utf8_cut(const char *bytes, size_t size, size_t most) {
+    size_t n = 0;
+    for (size_t more; n < size; n += more ? more : 1) {
+        more = utf8_length(bytes + n, size - n);
+        if (n + (more ? more : 1) > most)
+            break;
+    }
+    return n;
+}
+
 size_t utf8_mark(const char *bytes, size_t size) {
     return size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }

@@ -19,6 +19,8 @@ void utf8_trim(const char **p, size_t *n);
 size_t utf8_hidden(const char *p, size_t n);
 
 bool utf8_valid(const char *bytes, size_t size);
+/* How many of the bytes are whole characters, and at most `most`. What is none counts as one. */
+size_t utf8_cut(const char *bytes, size_t size, size_t most);
 
 /* Bytes of the mark that some editors of Windows begin a file with; 0: it has none. */
 size_t utf8_mark(const char *bytes, size_t size);

@@ -113,7 +113,7 @@ static void decode_map(Decoder *d, const Type *type, const Value *v, Items *ret)
 
 /* --- structs --- */
 
-enum { MAX_WORDS = 256 };
+enum { MAX_WORDS = 256, SHORT_WORD = 5 };
 
 /* The keys of a struct and what else people call them: each word, and the key it means. */
 typedef struct Words {
@@ -147,6 +147,9 @@ static const char *near_key(Decoder *d, const Type *type, const char *key) {
     for (size_t i = 0; i < all.n; i++)
         if (strcmp(all.words[i], key) == 0)
             return all.keys[i];
+    for (size_t i = 0; i < all.n; i++) /* too much is near those: proxy to procs */
+        if (all.words[i] != all.keys[i] && strlen(all.words[i]) <= SHORT_WORD)
+            all.words[i] = NULL;
     const char *near = str_suggest(key, all.words, all.n);
     for (size_t i = 0; near && i < all.n; i++)
         if (all.words[i] == near)

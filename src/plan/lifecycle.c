@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "plan/lifecycle_inside.h"
 #include "spec/manifest.h"
+
+enum { BRIEF_MOST = 200 };
 
 typedef struct Builder {
     const LifecycleAsk *ask;
@@ -49,11 +52,11 @@ static void add_own(Builder *b, LifecycleKind kind, const char *const *needs) {
     add(b, lifecycle_own_step(kind), needs);
 }
 
-/* The first line of a command, for people. */
+/* The first line of a command, or its beginning, for people. */
 static const char *in_brief(const Builder *b, const char *command) {
     size_t size;
     command += strspn(command, "\n");
-    size = strcspn(command, "\n");
+    size = utf8_cut(command, strcspn(command, "\n"), BRIEF_MOST);
     return command[size] ? arena_printf(b->arena, "%.*s …", (int)size, command) : command;
 }
 

@@ -96,6 +96,16 @@ def test_outputs_that_cannot_be_are_refused(thole, text, sentence):
     project.run("create", "e1")
 
 
+def test_what_no_process_can_be_given_is_named_before_anything_runs(thole):
+    """The kernel takes 128 KiB of one argument or variable."""
+    project = Project(thole, printing(f": {'x' * 131070}; echo URL=a"))
+    refused = project.run("create", "e1", code=2).err
+    assert "seed_db: the hook is too long: 131084 bytes, and a shell can be given 131071; put it into a file, and call that" in refused, refused
+    project.configure({**printing("echo URL=a; printf GLOBAL_BIG=; head -c 131072 /dev/zero | tr '\\0' x"), "runner": {"before": "true"}})
+    refused = project.run("create", "e1", code=3).err
+    assert "runner_before: its variable PREVIEWCTL_STORE_BIG is too long: 131093 bytes with its name" in refused, refused
+
+
 def test_a_value_of_more_lines_than_a_log_can_mask_keeps_no_hook_from_running(thole):
     config = printing("echo 'URL<<END'; seq -f 'line %04g' 1000; echo END")
     config["services"]["web"]["env"] = {"A": "b"}

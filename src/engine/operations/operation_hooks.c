@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backend/argument_limit.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -227,6 +228,12 @@ int hook_command(const Operation *operation, Arena *arena, StepCommand *ret, Err
     const char *dir = directory_of(operation, step);
     if (step->phase == LIFECYCLE_DESTROY && access(dir, F_OK) < 0)
         return cannot_undo(operation, dir, arena, ret, err);
+    size_t size = strlen(step->hook->command), max = argument_limit();
+    if (size > max)
+        return err_set(err, ERR_INVALID,
+                       "the hook is too long: %zu bytes, and a shell can be given %zu; put it into "
+                       "a file, and call that",
+                       size, max);
     StrMap own = hook_variables(operation->config, &operation->entry, step, arena);
     const char **argv = arena_alloc(arena, 4 * sizeof(*argv));
     argv[0] = "sh";

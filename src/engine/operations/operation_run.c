@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/argument_limit.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sys.h"
@@ -203,8 +204,11 @@ static int do_command(Blocking *blocking, Err *err) {
     Operation *operation = commanding->operation;
     blocking->result = &commanding->command;
     blocking->result_size = sizeof(commanding->command);
-    return step_doer(operation_step(operation)->kind)
-        ->command(operation, &blocking->arena, &commanding->command, err);
+    const StepDoer *doer = step_doer(operation_step(operation)->kind);
+    if (doer->command(operation, &blocking->arena, &commanding->command, err) < 0)
+        return -1;
+    const ComputeCommand *run = &commanding->command.run;
+    return arguments_check(&(Step){.entrypoint = run->argv, .environment = run->env}, err);
 }
 
 static void on_commanded(void *arg, const void *result, const Err *err) {

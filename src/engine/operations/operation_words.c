@@ -18,17 +18,6 @@ typedef struct Words {
     Buf cause, last; /* cause: what git died of, which its last line may not say */
 } Words;
 
-/* As many bytes of it as are whole characters. */
-static size_t cut(const char *text, size_t size, size_t most) {
-    size_t n = 0;
-    for (size_t more; n < size; n += more ? more : 1) {
-        more = utf8_length(text + n, size - n);
-        if (n + (more ? more : 1) > most)
-            break;
-    }
-    return n;
-}
-
 static bool is_fatal(const char *text, size_t size) {
     static const char mark[] = "fatal: ";
     return size >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0;
@@ -46,12 +35,12 @@ static void note(LogLine line, Words *words) {
     if (line.stream != 2 || size == 0)
         return;
     if (words->own && !words->cause.n && is_fatal(text, size)) {
-        buf_put(&words->cause, text, cut(text, size, CAUSE_MOST));
+        buf_put(&words->cause, text, utf8_cut(text, size, CAUSE_MOST));
         buf_reset(&words->last);
         return;
     }
     buf_reset(&words->last);
-    buf_put(&words->last, text, cut(text, size, words->cause.n ? CAUSE_MOST : WORDS_MOST));
+    buf_put(&words->last, text, utf8_cut(text, size, words->cause.n ? CAUSE_MOST : WORDS_MOST));
 }
 
 static void find(const Operation *operation, Words *words) {

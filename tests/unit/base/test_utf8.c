@@ -125,3 +125,12 @@ TEST(utf8_hidden_is_what_nobody_sees)
     for (size_t i = 0; i < COUNT(seen); i++)
         CHECK_EQ(utf8_hidden(seen[i], strlen(seen[i])), 0);
 }
+
+TEST(utf8_cut_leaves_no_half_of_a_character)
+{
+    CHECK_EQ(utf8_cut("a\u00e9b", 4, 9), 4);
+    CHECK_EQ(utf8_cut("a\u00e9b", 4, 3), 3);
+    CHECK_EQ(utf8_cut("a\u00e9b", 4, 2), 1);
+    CHECK_EQ(utf8_cut("a\xff\xff", 3, 2), 2);
+    CHECK_EQ(utf8_cut("", 0, 2), 0);
+}

@@ -89,7 +89,7 @@ const Type t_tag_map = {.kind = TYPE_STRING_MAP,
 static const Field tree_fields[] = {
     FIELD_SET(Tree),
     FIELD(Tree, count, "count", t_int, .dflt = "3", .min = 1, .max = INT64_MAX, .doc = "a count"),
-    FIELD(Tree, wait_ms, "max_wait", t_duration, .dflt = "10s", .aka = "timeout delay",
+    FIELD(Tree, wait_ms, "max_wait", t_duration, .dflt = "10s", .aka = "timeout delay procs",
           .doc = "a time"),
     FIELD(Tree, bytes, "bytes", t_size, .dflt = "64MiB", .doc = "a size"),
     FIELD(Tree, title, "title", t_string, .flags = FIELD_REQUIRED, .min = 2, .max = 8,
@@ -216,6 +216,10 @@ TEST(schema_problems_have_place_path_and_hint)
     arena_init(&arena);
     REFUSES("cuont: 1", "2:1: unknown key \"cuont\"; did you mean count?");
     REFUSES("timeout: 1s", "2:1: unknown key \"timeout\"; did you mean max_wait?");
+    REFUSES("procs: 1s", "2:1: unknown key \"procs\"; did you mean max_wait?");
+    REFUSES("proxy: 1s",
+            "2:1: unknown key \"proxy\"; the keys here are count, max_wait, bytes, title, "
+            "token, flag, colour, words, files, env, tags, leaf, codes, items, leaves");
     REFUSES("leaf: {x: 1, port: 1}", "2:8: leaf: unknown key \"x\"; the keys here are port, host");
     REFUSES("stored: x", "2:1: unknown key \"stored\"; did you mean token?");
     REFUSES("count: x", "2:8: count: expected an integer, got \"x\"");

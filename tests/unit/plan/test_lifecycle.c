@@ -138,6 +138,29 @@ TEST(files_are_brought_into_a_tree_that_stands)
     arena_deinit(&arena);
 }
 
+TEST(of_a_long_hook_the_beginning_is_said)
+{
+    Buf text, brief;
+    buf_init(&text, 4096);
+    buf_init(&brief, 4096);
+    buf_puts(&text, "version: 1\nprovisioner: {before: ");
+    buf_puts(&brief, "Running provisioner.before → ");
+    for (size_t i = 0; i < 1000; i++) {
+        buf_puts(&text, "é");
+        if (i < 100)
+            buf_puts(&brief, "é");
+    }
+    buf_puts(&text, "}\n");
+    buf_puts(&brief, " …");
+    LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", buf_cstr(&text)),
+                        .phases = LIFECYCLE_PROVISION};
+    Lifecycle list = lifecycle_of(&ask, &arena);
+    CHECK_STR(list.at[0].starting, buf_cstr(&brief));
+    buf_deinit(&text);
+    buf_deinit(&brief);
+    arena_deinit(&arena);
+}
+
 TEST(what_is_said_of_hooks)
 {
     LifecycleAsk ask = {.config = read_config("/srv/thole.yaml", whole),
