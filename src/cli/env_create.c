@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "cli/env_operate.h"
 #include "cli/env_view.h"
@@ -37,11 +38,18 @@ static char *absolute(const char *path, Err *err) {
 
 /* ---- the body ---- */
 
+/* Where we are may have a name that the server cannot be told: it would take it for another. */
+static int check_told(const char *path, Err *err) {
+    return utf8_valid(path, strlen(path))
+               ? 0
+               : err_set(err, ERR_INVALID, "the path %s is not UTF-8", path);
+}
+
 static int put_path(const char *key, const char *path, JsonWriter *out, Err *err) {
     if (!path)
         return 0;
     AUTO_FREE char *whole = absolute(path, err);
-    if (!whole)
+    if (!whole || check_told(whole, err) < 0)
         return -1;
     json_kv_string(out, key, whole);
     return 0;
@@ -76,6 +84,8 @@ static int put_copied(const Cli *cli, const char *file, JsonWriter *out, Err *er
                        path, root);
     AUTO_FREE char *told = xasprintf("%s%s", link ? WORKTREE_LINK : "",
                                      real + strlen(root) + (strcmp(root, "/") != 0));
+    if (check_told(told, err) < 0)
+        return -1;
     json_string(out, told);
     return 0;
 }

@@ -45,6 +45,16 @@ def test_wrong_words_are_named(thole, words, sentence):
     assert len(result.err.splitlines()) == 1, result
 
 
+@pytest.mark.parametrize("option", ["--path", "--copy"])
+def test_a_path_that_no_server_can_be_told_is_named(thole, option):
+    thole.config(CONFIG)
+    here = thole.project / os.fsdecode(b"here\xff")
+    here.mkdir()
+    (here / "file").write_text("")
+    refused = thole.run("env", "create", "x", option, "file", cwd=here, code=2)
+    assert "is not UTF-8" in refused.err and len(refused.err.splitlines()) == 1 and refused.out == "", refused
+
+
 @pytest.mark.parametrize("words", [("create", "x"), ("provision", "x"), ("attach", "x", "--worktree", ".")], ids=lambda words: words[0])
 def test_a_session_of_another_name_is_none_of_an_environment(thole, words):
     thole.config(CONFIG)
