@@ -110,8 +110,9 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena);
 const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
                                       const ProvisionedService **ret);
 const char *lifecycle_phase_name(LifecyclePhase phase); /* "provision" */
-/* Is a step of this name one of those that undo? */
+/* Is a step of this name one of those that undo? Or that stop: `env stop` has them, too. */
 bool lifecycle_destroys(const char *name);
+bool lifecycle_stops(const char *name);
 /* UINT32_MAX: there is none of that name. */
 uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name);
 /* Index of the step; ERR_NOT_FOUND lists those that there are, with a did-you-mean. */

@@ -103,12 +103,16 @@ const char *lifecycle_phase_name(LifecyclePhase phase) {
 }
 
 bool lifecycle_destroys(const char *name) {
-    static const char *const beginnings[] = {"check_loss", "stop_",       "runner_destroy",
-                                             "destroy_",   "cleanup_env", "remove_state"};
+    static const char *const beginnings[] = {"check_loss", "runner_destroy", "destroy_",
+                                             "cleanup_env", "remove_state"};
     for (size_t i = 0; i < COUNT(beginnings); i++)
         if (str_starts(name, beginnings[i]))
             return true;
     return false;
+}
+
+bool lifecycle_stops(const char *name) {
+    return str_starts(name, "stop_");
 }
 
 const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,

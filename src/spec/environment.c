@@ -115,6 +115,8 @@ const char *entry_server(const EnvironmentEntry *entry) {
     for (size_t i = 0; i < COUNT(steps) && !server; i++) {
         const Checkpoint *record = entry_checkpoint(entry, steps[i]);
         server = record && record->outputs ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
+        if (server && record->server)
+            server = record->server;
     }
     return server;
 }

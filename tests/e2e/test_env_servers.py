@@ -232,3 +232,21 @@ def test_the_failure_of_an_operation_is_not_that_of_the_next(thole):
     assert project.counts("start", "e1")["runner_after"] == 2
     assert project.counts("start", "e1")["runner_before"] == 2
     project.check_created("e1")
+
+
+def test_a_server_knows_its_services_by_whatever_path_its_directory_is_reached(thole):
+    words = config()
+    words["services"]["web"]["command"] = "exec sleep 1000"
+    project = Project(thole, words)
+    project.run("create", "e1")
+    thole.run("server", "stop")
+    link = thole.base / "link"
+    link.symlink_to(thole.state)
+    elsewhere = {"THOLE_STATE_DIR": str(link)}
+    thole.run("env", "stop", "e1", env=elsewhere)
+    assert [item for item in thole.run("env", "list", "--json", env=elsewhere).json() if item["status"] == "stopped"]
+    thole.run("env", "start", "e1", env=elsewhere)
+    thole.run("server", "stop", env=elsewhere)
+    thole.run("down", cwd=project.object("e1")["spec"]["path"])
+    assert project.object("e1")["status"]["phase"] == "stopped", "its services are down, and it was their server"
+    project.run("delete", "e1")

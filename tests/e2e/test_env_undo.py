@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import textwrap
 
@@ -120,6 +121,30 @@ def test_a_link_in_the_place_of_a_worktree_is_not_followed(thole):
         assert f"its worktree {tree} is a link by now" in thole.run("env", *words, "feat-x", code=3).err
     thole.run("env", "delete", "feat-x", "--keep-worktree")
     assert elsewhere.exists()
+
+
+def test_a_stop_that_failed_is_gone_on_with_by_stop_and_nothing_is_deleted(thole):
+    slow = "trap '' TERM; touch up; while :; do sleep 1; done"
+    project(thole, f"""\
+        version: 1
+        name: shop
+        services: {{web: {{command: "{slow}", stop: {{grace: 100s}}}}}}
+        """)
+    tree = create(thole)
+    wait_until(lambda: (tree / "up").exists())
+    (tree / "up").unlink()
+    stopping = thole.popen("env", "stop", "feat-x")
+    wait_until(lambda: environments.item(thole, "feat-x")["status"].get("operation", {}).get("kind") == "stop")
+    stopping.signal(signal.SIGINT)
+    assert stopping.wait() == 130 and "`thole env stop feat-x` goes on with it" in stopping.err, stopping
+    assert environments.item(thole, "feat-x")["status"]["phase"] == "error"
+    assert "thole env stop feat-x" in thole.run("env", "show", "feat-x").out
+    thole.run("env", "gc", "-y")
+    assert tree.exists()
+    for pid in thole.named("sh"):
+        thole.kill(pid)
+    thole.run("env", "stop", "feat-x")
+    assert environments.phase(thole, "feat-x") == "stopped"
 
 
 def test_what_cannot_be_undone_is_not_forgotten(thole):

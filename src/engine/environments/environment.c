@@ -263,6 +263,12 @@ bool environment_has(const Environment *environment, const Session *session) {
            environment_at(environment->engine, file) == environment;
 }
 
+bool environment_is_served_here(const Environment *environment) {
+    const Engine *engine = environment->engine;
+    return environment->server && (str_same(environment->server, engine->owner) ||
+                                   strcmp(environment->server, engine->holder) == 0);
+}
+
 static SessionStanding standing_of(const Environment *environment) {
     const Session *own = environment_session(environment), *session;
     SessionStanding standing = own ? session_standing(own) : SESSION_OVER;
@@ -272,10 +278,17 @@ static SessionStanding standing_of(const Environment *environment) {
     return standing;
 }
 
+static bool is_being_deleted(const Environment *environment) {
+    const Operation *operation = environment->operation;
+    return operation_under_way(operation) && operation->ask.kind == OPERATION_DELETE;
+}
+
 /* While something is being done to it, that says what comes of it, in the end. */
 EnvironmentStatus environment_phase(const Environment *environment) {
     EnvironmentStatus status = environment->entry.status;
-    bool ours = str_same(environment->server, environment->engine->holder);
+    bool ours = environment_is_served_here(environment);
+    if (status == ENVIRONMENT_DELETING && !is_being_deleted(environment))
+        return ENVIRONMENT_ERROR; /* it was, and came to no end */
     if ((status != ENVIRONMENT_RUNNING && status != ENVIRONMENT_STOPPED) ||
         operation_under_way(environment->operation))
         return status;

@@ -45,7 +45,7 @@ size_t deploy_runs_count(const DeployRuns *runs) {
 void environment_look_left(Environment *environment) {
     Engine *engine = environment->engine;
     const DeployRuns runs = {engine->backend, environment->task, environment->dir};
-    bool ours = !environment->apart && str_same(environment->server, engine->holder);
+    bool ours = !environment->apart && environment_is_served_here(environment);
     bool left = ours && deploy_runs_count(&runs) > 0;
     if (left == environment->left_running)
         return;

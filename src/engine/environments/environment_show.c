@@ -108,27 +108,34 @@ static char *shell_word(const char *text) {
     return buf_take(&buf);
 }
 
+/* What goes on with it; NULL: there is nothing to go on with. */
+static const char *verb_of(const EnvironmentEntry *entry) {
+    bool failed = entry->status == ENVIRONMENT_ERROR;
+    const char *step = failed && entry->failed_step ? entry->failed_step : "";
+    if (entry->status == ENVIRONMENT_DELETING || lifecycle_destroys(step))
+        return "delete";
+    if (lifecycle_stops(step))
+        return "stop";
+    return failed || entry->status == ENVIRONMENT_CREATING ? "create" : NULL;
+}
+
 void environment_encode_resume(const Environment *environment, const EnvironmentEntry *entry,
                                JsonWriter *out) {
-    const char *manifest = environment->manifest;
-    bool failed = entry->status == ENVIRONMENT_ERROR,
-         deleting = entry->status == ENVIRONMENT_DELETING,
-         attached = entry->compute && !entry->compute->managed;
-    if (failed && entry->failed_step)
-        deleting = lifecycle_destroys(entry->failed_step);
-    if ((!failed && !deleting && entry->status != ENVIRONMENT_CREATING) ||
-        (environment->apart && !manifest))
+    const char *manifest = environment->manifest, *verb = verb_of(entry);
+    bool attaches = !manifest && verb && strcmp(verb, "create") == 0 && entry->compute &&
+                    !entry->compute->managed;
+    if (!verb || (environment->apart && !manifest))
         return;
-    if (!manifest && !deleting && attached && access(entry_path(entry), F_OK) < 0)
+    if (attaches && access(entry_path(entry), F_OK) < 0)
         return; /* nothing goes on without it */
     AUTO_FREE char *path = shell_word(manifest ? manifest : entry_path(entry));
     json_key(out, "resume");
     if (manifest)
         json_stringf(out, "thole env run --manifest %s", path);
-    else if (!deleting && attached)
+    else if (attaches)
         json_stringf(out, "thole env attach %s --worktree %s", entry->name, path);
     else
-        json_stringf(out, "thole env %s %s", deleting ? "delete" : "create", entry->name);
+        json_stringf(out, "thole env %s %s", verb, entry->name);
 }
 
 /* What a row shows. */

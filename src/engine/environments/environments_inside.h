@@ -58,6 +58,8 @@ char *environment_shared_place(const char *project);
 const char *environment_runs_dir(const Engine *engine, const char *manifest, const char *name,
                                  Arena *arena, const char **ret_task);
 Environment *environment_unmake(Environment *environment);
+/* Was it this server, or one before it, that has started what runs of it? */
+bool environment_is_served_here(const Environment *environment);
 Environment *environment_forget(Environment *environment); /* it is nowhere any more */
 /* What the store has of it now; copied. */
 void environment_take(Environment *environment, const StoredEnvironment *stored);

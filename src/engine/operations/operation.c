@@ -301,7 +301,6 @@ static void note_left(Operation *operation) {
              arena_printf(&operation->arena,
                           "all else is gone, but for what these were to undo: %s",
                           operation->left));
-    operation->entry.status = ENVIRONMENT_ERROR;
     operation->entry.error = arena_strdup(&operation->arena, operation->error);
     operation->unwritten.entry = true;
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/str.h"
 #include "engine/operations/operation_files.h"
 #include "engine/operations/steps.h"
@@ -93,10 +94,24 @@ static const char *dir_of_server(const Operation *operation, const char *server)
     return here ? dir + 1 : NULL;
 }
 
+/* Machines are given other names, and directories are reached by other paths: what counts is whose
+ * state directory it was. A copy of that, which lies elsewhere, has the same owner. */
+static bool is_ours(const Operation *operation, const char *step, const char *server) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step);
+    const char *dir = strchr(server, ':');
+    if (strcmp(server, operation->lease.holder) == 0)
+        return true;
+    if (!dir || !str_same(record->server, operation->engine->owner))
+        return false;
+    AUTO_FREE char *there = path_resolve(dir + 1),
+                   *here = path_resolve(operation->engine->state_dir);
+    return strcmp(there, here) == 0 || access(there, F_OK) < 0;
+}
+
 /* Another server that goes on with what the step has started; NULL: none. */
 static const char *started_elsewhere(const Operation *operation, const char *step) {
     const char *server = operation_started_by(operation, step);
-    if (!server || strcmp(server, operation->lease.holder) == 0)
+    if (!server || is_ours(operation, step, server))
         return NULL;
     const char *dir = dir_of_server(operation, server);
     bool services = strcmp(step, "start_services") == 0;

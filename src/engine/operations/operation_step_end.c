@@ -169,7 +169,8 @@ void operation_step_ended(Operation *operation, const Err *err) {
     if (step->phase != LIFECYCLE_HOOK && step->kind != STEP_CHECK_LOSS) {
         operation->entry.failed_step = step->name;
         operation->entry.error = arena_strdup(&operation->arena, err->msg);
-        operation->entry.status = ENVIRONMENT_ERROR;
+        if (step->phase != LIFECYCLE_DESTROY) /* else it is being deleted still */
+            operation->entry.status = ENVIRONMENT_ERROR;
     }
     operation_write(operation, after_failure);
 }

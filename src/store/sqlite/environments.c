@@ -4,15 +4,16 @@
 #include "store/sqlite/entry_json.h"
 #include "store/sqlite/sqlite_store.h"
 
-#define COLUMNS                                                                    \
-    "project, name, version, change, uid, mode, branch, base, status, created_ns," \
-    " updated_ns, expires_ns, failed_step, error, compute_type, compute_path,"     \
-    " compute_host, compute_user, compute_root, compute_managed, compute_unknown," \
-    " ports, outputs, services, unknown,"                                          \
-    " (SELECT json_extract(step.outputs, '$." SERVICES_SERVER "') AS holder"       \
-    " FROM step WHERE step.environment = environment.id"                           \
-    " AND step.name IN ('start_services', 'runner_deploy')"                        \
-    " AND json_valid(step.outputs) AND holder IS NOT NULL"                         \
+#define COLUMNS                                                                           \
+    "project, name, version, change, uid, mode, branch, base, status, created_ns,"        \
+    " updated_ns, expires_ns, failed_step, error, compute_type, compute_path,"            \
+    " compute_host, compute_user, compute_root, compute_managed, compute_unknown,"        \
+    " ports, outputs, services, unknown,"                                                 \
+    " (SELECT coalesce(step.server, json_extract(step.outputs, '$." SERVICES_SERVER "'))" \
+    " FROM step WHERE step.environment = environment.id"                                  \
+    " AND step.name IN ('start_services', 'runner_deploy')"                               \
+    " AND json_valid(step.outputs)"                                                       \
+    " AND json_extract(step.outputs, '$." SERVICES_SERVER "') IS NOT NULL"                \
     " ORDER BY step.name DESC LIMIT 1)" /* entry_server() */
 
 static ComputeAccess *read_compute(Query *q, Arena *arena, EntryTexts *texts) {

@@ -226,7 +226,8 @@ TEST(what_deploy_has_left_is_ended_where_it_was_run)
     Lifecycle list = lifecycle_of(&ask, &arena);
     uint32_t at = lifecycle_find(&list, "stop_deploy");
     CHECK_STR(list.at[at - 1].name, "runner_destroy");
-    CHECK(!list.at[at].undoes && lifecycle_destroys("stop_deploy"));
+    CHECK(!list.at[at].undoes && lifecycle_stops("stop_deploy") &&
+          !lifecycle_destroys("stop_deploy"));
     ask.phases = LIFECYCLE_RUN;
     list = lifecycle_of(&ask, &arena);
     at = lifecycle_find(&list, "runner_deploy");

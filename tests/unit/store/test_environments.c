@@ -86,6 +86,7 @@ EACH_STORE(whose_services_they_are_is_known_without_the_steps, 30) {
                           step_of("start_services", CHECKPOINT_STARTED)};
     steps[0].outputs = value_of("{\"" SERVICES_SERVER "\":\"it's:/st\\\"ate\"}");
     steps[1].outputs = NULL;
+    steps[0].server = NULL;
     EnvironmentEntry entry = entry_of("a");
     EnvironmentWrite write = {.key = key_of("a"), .entry = &entry, .steps = steps, .step_n = 1};
     ASSERT(make(store, "b") == 1);
@@ -104,6 +105,7 @@ EACH_STORE(whose_the_rest_of_a_deploy_is_is_known_if_no_services_are, 30) {
                           step_of("start_services", CHECKPOINT_COMPLETED)};
     EnvironmentEntry entry = entry_of("a");
     EnvironmentWrite write = {.key = key_of("a"), .entry = &entry, .steps = steps, .step_n = 2};
+    steps[0].server = steps[1].server = NULL;
     steps[0].outputs = value_of("{\"" SERVICES_SERVER "\":\"one\"}");
     steps[1].outputs = value_of("{\"other\":\"x\"}");
     CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
@@ -112,6 +114,10 @@ EACH_STORE(whose_the_rest_of_a_deploy_is_is_known_if_no_services_are, 30) {
     steps[1].outputs = value_of("{\"" SERVICES_SERVER "\":\"two\"}");
     CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
     CHECK_STR(listed(store, 0).at[0].server, "two");
+    write.version = listed(store, 0).at[0].version;
+    steps[1].server = "its owner"; /* whatever the machine is called, and the directory */
+    CHECK_EQ(store_environment_write(store, &write, NULL, &err), 0);
+    CHECK_STR(listed(store, 0).at[0].server, "its owner");
 }
 
 EACH_STORE(one_that_is_not_there, 30) {

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What would be lost with a worktree, of real git repositories. */
+#include <sys/stat.h>
+
+#include "engine/compute/tree_within.h"
+#include "harness/test.h"
+#include "unit/engine/tree_yard.h"
+
+TEST(what_would_be_lost_is_named)
+{
+    static const char *own[] = {".thole.json", "web/.env.local"};
+    StrList list = {own, 2};
+    ComputeLoss loss;
+    TreeYard *y = tree_yard_new();
+    tree_yard_sh(y, "cd r; printf 'ignored\\n' >.gitignore; git add .; git commit -qm ignore");
+    y->ask.own = &list;
+    tree_yard_create(y);
+    tree_yard_sh(y, "cd t; touch .thole.json ignored; mkdir web; touch web/.env.local");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_sh(y, "cd t; echo changed >a; touch 'n 1' web/n2 n3 n4");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 changed file (a), 4 untracked files (n 1, n3, n4, …)");
+    tree_yard_sh(y, "cd t; git add .; git commit -qm all"); /* the branch stays */
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_sh(
+        y, "cd t; git checkout -q --detach; echo 2 >a; git commit -qam 2; echo 3 >a; git commit "
+           "-qam 3");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "2 commits that are on no branch and no remote");
+    CHECK_EQ(loss.commits, 2);
+    tree_yard_free(y);
+}
+
+/* A file that we have not finished is nobody's work; what we have written lies below the top. */
+TEST(other_worktrees_in_it_are_a_loss)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    tree_yard_create(y);
+    tree_yard_sh(y,
+                 "echo trees/ >>r/.git/info/exclude; git -C t worktree add -q trees/mine -b mine");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 other worktree in it (trees/mine)");
+    tree_yard_sh(y, "git -C t worktree remove trees/mine");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_free(y);
+}
+
+TEST(a_worktree_of_an_environment_of_another_project_is_a_loss)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    tree_yard_create(y);
+    tree_yard_sh(y, "echo trees/ >>r/.git/info/exclude; git init -q other; cd other; git commit -q "
+                    "--allow-empty -m 1; git worktree add -q ../t/trees/theirs");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL); /* its branch stays, there is nothing in it */
+    const char *theirs[] = {arena_printf(&y->arena, "%s/trees/theirs", y->ask.path)};
+    y->ask.others = (StrList){theirs, 1};
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 other worktree in it (trees/theirs)");
+    tree_yard_free(y);
+}
+
+/* Package managers clone, too: that can be had again. */
+TEST(work_in_other_repositories_in_it_is_a_loss)
+{
+    static const struct {
+        const char *script, *text;
+    } cases[] = {
+        {"git clone -q ../../other got", NULL},
+        {"git init -q empty", NULL},
+        {"touch got/new", "1 repository in it with work that is nowhere else (deps/got)"},
+        {"rm got/new; cd got; git commit -q --allow-empty -m 2",
+         "1 repository in it with work that is nowhere else (deps/got)"},
+        {"cd got; git push -q origin HEAD:new; git fetch -q", NULL},
+        {"cd got; echo more >>f; git stash -q",
+         "1 repository in it with work that is nowhere else (deps/got)"},
+        {"rm -rf got; git -C ../../other worktree add -q --detach ../t/deps/tree", NULL},
+        {"cd tree; git commit -q --allow-empty -m 3",
+         "1 repository in it with work that is nowhere else (deps/tree)"},
+        {"git -C tree switch -q -c kept; rm -rf tree/.git; echo nothing >tree/.git", NULL},
+    };
+    TreeYard *y = tree_yard_new();
+    tree_yard_create(y);
+    tree_yard_sh(
+        y,
+        "echo deps/ >>r/.git/info/exclude; mkdir t/deps; git init -q other; cd other; echo 1 >f; "
+        "git add .; git commit -qm 1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ComputeLoss loss;
+        tree_yard_sh(y, arena_printf(&y->arena, "cd t/deps; %s", cases[i].script));
+        ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+        CHECK_STR(loss.text, cases[i].text);
+    }
+    tree_yard_free(y);
+}
+
+/* Of the root, below which /proc is mounted wherever a test runs. */
+TEST(what_is_mounted_in_a_worktree_is_never_emptied)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    ComputeCommand command;
+    StrList mounts;
+    bool found = false;
+    ASSERT(tree_mounts("/", &y->arena, &mounts, &y->err) == 0);
+    for (size_t i = 0; i < mounts.n; i++)
+        found = found || strcmp(mounts.at[i], "proc") == 0;
+    CHECK(found);
+    ASSERT(tree_mounts(y->dir, &y->arena, &mounts, &y->err) == 0);
+    CHECK_EQ(mounts.n, 0);
+    y->ask.path = "/";
+    y->ask.managed = true;
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "something is mounted in the worktree / (");
+    memset(&y->err, 0, sizeof(y->err));
+    CHECK(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "which would be emptied: `umount` it first");
+    y->ask.managed = false; /* it stays */
+    CHECK_EQ(compute_local_mounted(&y->ask, &y->arena, &y->err), 0);
+    tree_yard_free(y);
+}
+
+TEST(what_a_rebase_has_put_aside_is_a_loss)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    tree_yard_create(y);
+    tree_yard_sh(
+        y,
+        "cd t; git commit -q --allow-empty -m 2; git commit -q --allow-empty -m 3; echo more >>a; "
+        "GIT_SEQUENCE_EDITOR='sed -i 1s/pick/edit/' git rebase -q -i --autostash HEAD~2 "
+        "2>/dev/null; test -z \"$(git status --porcelain)\"");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_HAS(loss.text, "changes that --autostash has put aside");
+    tree_yard_free(y);
+}
+
+TEST(refs_of_the_worktree_alone_are_a_loss)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    tree_yard_create(y);
+    tree_yard_sh(y,
+                 "cd t; git commit -q --allow-empty -m 2; git update-ref refs/worktree/kept HEAD");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL); /* the branch has it */
+    tree_yard_sh(y, "cd t; git reset -q --hard HEAD~1");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 commit that is on no branch and no remote");
+    tree_yard_free(y);
+}
+
+TEST(a_repository_in_the_place_of_a_worktree_is_left_alone)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    ComputeCommand command;
+    tree_yard_create(y);
+    tree_yard_sh(y, "cd t; rm .git; git init -q; git add .; git commit -qm mine");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "is no worktree of");
+    CHECK(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "delete with --keep-worktree");
+    tree_yard_free(y);
+}
+
+/* What git tracks there is somebody's. */
+TEST(of_what_is_called_thole_only_our_own_files_are_no_loss)
+{
+    static const char *own[] = {"gen.env"};
+    StrList list = {own, 1};
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    y->ask.own = &list;
+    tree_yard_create(y);
+    tree_yard_sh(y, "cd t; mkdir -p .thole/x sub/.thole; touch .thole/state.json .thole/.gitignore "
+                    ".thole/x/state.json.prev sub/.thole/state.lock gen.env; ln -s / .thole/logs");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_sh(y, "cd t; echo mine >.thole/template; echo mine >sub/.thole/x");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "2 untracked files (.thole/template, sub/.thole/x)");
+    tree_yard_sh(y,
+                 "cd t; git add -f .; git commit -qm all; echo edit >>.thole/state.json; echo edit "
+                 ">>gen.env");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "2 changed files (.thole/state.json, gen.env)");
+    tree_yard_free(y);
+}
+
+TEST(any_number_of_files_that_git_does_not_look_at_is_compared)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    tree_yard_create(y);
+    tree_yard_sh(
+        y, "cd t && seq 1300 | sed 's/^/file-with-a-long-name-/' | xargs touch && git add . && "
+           "git commit -qm many && git ls-files -z | xargs -0 git update-index --assume-unchanged");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_sh(y, "cd t && echo mine >>file-with-a-long-name-1300");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 changed file (file-with-a-long-name-1300)");
+    tree_yard_free(y);
+}
+
+/* What git was told not to look at is nevertheless somebody's. */
+TEST(edits_that_git_does_not_look_at_are_a_loss)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    tree_yard_create(y);
+    tree_yard_sh(y, "cd t && echo k >k && echo l >l && git add k l && git commit -qm more");
+    tree_yard_sh(
+        y, "cd t && git update-index --skip-worktree a k && git update-index --assume-unchanged l");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_sh(y, "cd t && echo mine >>a && echo mine >>l && rm k");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "2 changed files (a, l)");
+    tree_yard_free(y);
+}
+
+TEST(what_we_have_written_is_no_loss)
+{
+    static const char *own[] = {"shop/.thole.json"};
+    StrList list = {own, 1};
+    ComputeLoss loss;
+    TreeYard *y = tree_yard_new();
+    y->ask.own = &list;
+    tree_yard_create(y);
+    tree_yard_sh(y, "cd t; mkdir shop; touch shop/.thole.json shop/.thole-0123456789abcdef~");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_sh(y, "cd t; touch .thole.json");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 untracked file (.thole.json)");
+    tree_yard_free(y);
+}
+
+TEST(what_was_brought_is_a_loss_once_it_was_changed)
+{
+    static const char *brought[] = {".env", "cache", "notes"};
+    ComputeLoss loss;
+    TreeYard *y = tree_yard_new();
+    tree_yard_sh(y,
+                 "cd r; printf '.env\\ncache/\\n' >.gitignore; git add .; git commit -qm ignore\n"
+                 "echo A=b >.env; mkdir cache; echo 1 >cache/one; echo 2 >notes");
+    tree_yard_create(y);
+    tree_yard_sh(y, "cp -a r/.env r/notes t; ln -s \"$HOME/r/cache\" t/cache");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL); /* links are not what a pattern for directories means */
+    y->ask.brought = (StrList){brought, 3};
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_sh(
+        y,
+        "cd t; rm cache; cp -a ../r/cache .; echo C=d >>.env; echo 1+1 >cache/one; echo 3 >notes");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "3 files that were brought and changed since (.env, cache/one, notes)");
+    y->ask.brought_ns = INT64_MAX; /* as they were brought, then; but git does not know notes */
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 untracked file (notes)");
+    y->ask.brought_ns = 0;
+    tree_yard_sh(y, "cd t; git add -f notes cache .env; git commit -qm all");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_free(y);
+}
+
+TEST(a_lock_of_people_is_respected)
+{
+    ComputeLoss loss;
+    TreeYard *y = tree_yard_new();
+    tree_yard_create(y);
+    tree_yard_sh(y, "cd r; git worktree lock --reason 'on a stick' ../t");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_EQ(y->err.kind, ERR_CONFLICT);
+    CHECK_HAS(y->err.msg, "has locked the worktree ");
+    CHECK_HAS(y->err.msg, "/t, saying on a stick: `git worktree unlock` gives it free");
+    tree_yard_sh(y, "mv t away");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    tree_yard_sh(y, "mv away t; cd r; git worktree unlock ../t");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    tree_yard_free(y);
+}
+
+/* The commit is there, but not what it was made from. */
+TEST(where_git_cannot_say_what_would_be_lost_it_is_not_nothing)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    tree_yard_create(y);
+    tree_yard_sh(
+        y,
+        "cd t; git checkout -q --detach; echo 2 >a; git commit -qam 2; was=$(git rev-parse HEAD)\n"
+        "echo 3 >a; git commit -qam 3; cd ../r/.git/objects\n"
+        "rm -f $(echo $was | cut -c1-2)/$(echo $was | cut -c3-)");
+    CHECK(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) < 0);
+    CHECK_HAS(y->err.msg, "git rev-list in ");
+    tree_yard_free(y);
+}
