@@ -173,7 +173,7 @@ def test_what_another_server_runs_in_a_worktree_keeps_it(make_thole):
     second.thole.env["THOLE_STORE"] = str(second.thole.base / "own.db")
     for name in ("e1", "e2"):
         first.run("create", name)
-        second.thole.run("up", "-d", cwd=first.tree(name))
+        second.thole.run("up", "-d", "--wait", cwd=first.tree(name))
     refused = first.run("delete", "e1", code=3).err
     assert f"services run in its worktree under another server: first `THOLE_STATE_DIR={second.thole.state} thole down` there" in refused
     assert len(second.thole.pins()) == 2 and phase(first, "e1") == "running", "nothing has begun"
