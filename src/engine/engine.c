@@ -20,7 +20,7 @@
 #include "engine/targets/target.h"
 #include "engine/workflows/workflow.h"
 
-enum { SLOTS_LEAST = 4, CALM_MS = 300, TIDY_AT_ONCE = 64, LOOKER_THREADS = 4 };
+enum { SLOTS_LEAST = 4, CALM_MS = 300, TIDY_AT_ONCE = 64, LOOKER_THREADS = WORKER_THREADS_MAX };
 
 static int default_slots(void) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);

@@ -147,6 +147,27 @@ def test_a_stop_that_failed_is_gone_on_with_by_stop_and_nothing_is_deleted(thole
     assert environments.phase(thole, "feat-x") == "stopped"
 
 
+def test_a_git_that_does_not_answer_holds_up_nobody_else_and_ends_with_a_cancel(thole):
+    project(thole, "version: 1\nname: shop\nservices: {web: {path: ., env: {A: b}}}\n")
+    names = [f"e{number}" for number in range(6)]
+    for name in names:
+        create(thole, name)
+    hangs = thole.file("../bin/git", f"""#!/bin/sh
+case " $* " in *' status '*) echo $$ >>{thole.base}/hung; exec sleep 1000;; esac
+exec {shutil.which('git')} "$@"
+""", 0o755).parent
+    deletes = [thole.popen("env", "delete", name, env={"PATH": f"{hangs}:{thole.env['PATH']}"}) for name in names[1:]]
+    hung = thole.base / "hung"
+    wait_until(lambda: hung.exists() and len(hung.read_text().split()) == len(deletes), what="every git to hang")
+    thole.run("env", "create", "e0", timeout=30)
+    thole.run("env", "create", "e6", timeout=30)
+    for delete in deletes:
+        delete.signal(signal.SIGINT)
+    for delete in deletes:
+        assert delete.wait(20) == 130, delete
+    assert environments.phase(thole, "e1") == "running"
+
+
 def test_what_cannot_be_undone_is_not_forgotten(thole):
     project(thole, HOOKED)
     tree = create(thole)

@@ -19,6 +19,12 @@ typedef struct Tool {
     bool cut;
 } Tool;
 
+static _Thread_local int heeded = -1;
+
+void tool_heed(int fd) {
+    heeded = fd;
+}
+
 static bool can_run(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
@@ -125,7 +131,8 @@ static int listen_to(Tool *tool, Err *err) {
         struct pollfd fds[] = {{tool->out, POLLIN, 0},
                                {tool->err, POLLIN, 0},
                                {ended ? -1 : tool->pidfd, POLLIN, 0},
-                               {worker_leaving_fd(), POLLIN, 0}};
+                               {worker_leaving_fd(), POLLIN, 0},
+                               {heeded, POLLIN, 0}};
         int64_t left = until - sys_mono_ms();
         int n = left <= 0 ? 0 : sys_poll(fds, COUNT(fds), ended ? 0 : (int)left);
         if (n < 0 && errno == EINTR)
@@ -137,6 +144,8 @@ static int listen_to(Tool *tool, Err *err) {
                            argv[1] ? argv[1] : "", TOOL_TIMEOUT_MS / 1000);
         if (fds[3].revents)
             return err_set(err, ERR_CANCELLED, "%s was ended, since the server leaves", argv[0]);
+        if (fds[4].revents)
+            return err_set(err, ERR_CANCELLED, "canceled");
         if (fds[0].revents)
             take(&tool->out, &tool->text, &tool->cut);
         if (fds[1].revents)

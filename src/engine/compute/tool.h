@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a program that looks at something and soon ends (git status), and waits for it: for a
- * Worker, never for the loop; if the worker is freed meanwhile, the program is ended. What changes
- * something is run under a pin (ComputeCommand). */
+ * Worker, never for the loop; if the worker is freed meanwhile, or who has asked wants no more of
+ * it, the program is ended. What changes something is run under a pin (ComputeCommand). */
 #pragma once
 
 #include "base/arena.h"
@@ -25,10 +25,13 @@ typedef struct ToolDone {
     const char *error; /* of stderr the line that says why: "fatal: …", or the last one; "" */
 } ToolDone;
 
+/* On this thread, from now on: who asks has lost interest once `fd` is readable. -1: never. */
+void tool_heed(int fd);
+
 /* Absolute path of a program; NULL: it is not on the PATH of `env`. */
 const char *tool_find(const char *name, const StrMap *env, Arena *arena);
 /* 0 whatever its exit code. ERR_UNAVAILABLE: there is no such program, or it cannot be started;
- * ERR_TIMEOUT: it was ended; ERR_CANCELLED: likewise, since the worker leaves. It has no stdin. */
+ * ERR_TIMEOUT: it was ended; ERR_CANCELLED: likewise, since the worker leaves, or nobody asks any more. It has no stdin. */
 MUST int tool_run(const ToolAsk *ask, Arena *arena, ToolDone *ret, Err *err);
 /* The lines of what it prints, without empty ones. ERR_UNAVAILABLE also if its exit code is not 0:
  * with the last line of what it says. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "engine/compute/tool.h"
 
 static Blocking *blocking_new(Engine *engine, Worker *worker) {
     Blocking *blocking = xcalloc(1, sizeof(*blocking));
@@ -11,6 +12,7 @@ static Blocking *blocking_new(Engine *engine, Worker *worker) {
     blocking->engine = engine;
     blocking->store = engine->options.store;
     blocking->worker = worker;
+    blocking->stop_fd = -1;
     return blocking;
 }
 
@@ -24,7 +26,9 @@ Blocking *blocking_files(Engine *engine) {
 
 static void work(void *arg) {
     Blocking *blocking = arg;
+    tool_heed(blocking->stop_fd);
     blocking->r = blocking->work(blocking, &blocking->err);
+    tool_heed(-1);
 }
 
 static void done(void *arg) {

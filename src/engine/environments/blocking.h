@@ -14,6 +14,7 @@ struct Blocking {
     void *ask;          /* lent; `work` may write into it what `done` is to know */
     const void *result; /* set by `work`: what the OpFn is given */
     size_t result_size;
+    int stop_fd; /* programs that it runs are ended once that is readable; lent; -1 */
     /* private */
     Engine *engine;
     Worker *worker;

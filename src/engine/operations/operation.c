@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -90,6 +91,7 @@ static Operation *make(Environment *environment, const OperationAsk *ask) {
     operation->machine = operation_machine(arena);
     operation->user = operation_user(&operation->ask.client->env, arena);
     operation->begun_us = loop_wall_us(operation->engine->loop);
+    operation->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); /* -1: it is not heard */
     operation->keeper = ask->manifest        ? &kept_beside_manifest
                         : environment->apart ? &kept_beside_runs
                                              : &kept_in_store;
@@ -105,10 +107,17 @@ Operation *operation_new(Environment *environment, const OperationAsk *ask, Repo
                                                              : operation;
 }
 
+static void close_stop(Operation *operation) {
+    if (operation->stop_fd >= 0)
+        close(operation->stop_fd);
+    operation->stop_fd = -1;
+}
+
 Operation *operation_unref(Operation *operation) {
     if (!operation || --operation->refs > 0)
         return NULL;
     operation_drop_ports(operation);
+    close_stop(operation);
     arena_deinit(&operation->arena);
     free(operation);
     return NULL;
@@ -148,6 +157,7 @@ Op *operation_work(Operation *operation, Blocking *blocking, void *ask, Blocking
     blocking->ask = ask;
     blocking->done = drop_ref;
     blocking->done_arg = operation;
+    blocking->stop_fd = operation->stop_fd;
     return blocking_run(blocking, work, fn, operation);
 }
 
@@ -177,6 +187,7 @@ static void tidy(const Operation *operation) {
 /* What is shown of one that is over needs little of it. */
 static void shrink(Operation *operation) {
     Arena arena;
+    close_stop(operation);
     arena_init(&arena);
     operation->step = operation->step ? arena_strdup(&arena, operation->step) : NULL;
     arena_deinit(&operation->arena);
@@ -331,7 +342,9 @@ void operation_fail(Operation *operation, const Err *err) {
 
 void operation_cancel(Operation *operation) {
     Err err;
+    const uint64_t one = 1;
     operation->canceled = true;
+    (void)!write(operation->stop_fd, &one, sizeof(one));
     if (operation_keep(operation, &err) < 0)
         log_warn("environment %s: its cancel: %s", operation->environment->slug, err.msg);
     sys_point("env-cancel");

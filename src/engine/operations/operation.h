@@ -121,6 +121,7 @@ struct Operation {
     int64_t seq;                           /* of the last event */
     long told_from;                        /* its events are behind that byte of their file */
     _Atomic bool canceled;                 /* also looked at by workers that take their time */
+    int stop_fd;                           /* readable once it is; of programs that look */
     bool started, over;
     OperationState told_end; /* by a server before; OPERATION_WAITING: it was not */
     struct {
