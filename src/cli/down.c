@@ -6,6 +6,7 @@
 #include "base/xalloc.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
+#include "cli/moved.h"
 #include "cli/presence.h"
 #include "spec/routes.h"
 
@@ -80,12 +81,12 @@ static int stop_all(Cli *cli, const DownOptions *ask, Err *err) {
 /* That nothing runs is what was wanted. */
 static int stop_one(Cli *cli, const DownOptions *ask, Err *err) {
     bool stopped;
-    if (cli_project(cli, err) < 0)
-        return -1;
     const char *slug = cli_session(cli, ask->purge ? &stopped : NULL, err);
+    if (!slug && err->kind == ERR_NOT_FOUND)
+        slug = moved_lost(cli, ask->purge);
     if (slug)
         return stop(cli, ask, slug);
-    if (err->kind != ERR_NOT_FOUND)
+    if (err->kind != ERR_NOT_FOUND || !cli->config_file)
         return -1;
     cli_say("nothing of %s is running", cli->config_file);
     return EXIT_DONE;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "spec/routes.h"
 
@@ -71,4 +72,56 @@ const Value *moved_find(Cli *cli) {
     if (!found && (cli->session || cli->file) && access(dir, F_OK) == 0)
         found = look(cli, dir, NULL);
     return found;
+}
+
+/* ---- gone for good ---- */
+
+static const char *slug_of(const Value *session) {
+    return value_get_str(value_get(session, "metadata"), "name");
+}
+
+/* The sessions of all files. NULL: they are not known. */
+static const Value *ask_sessions(Cli *cli, bool stopped) {
+    const Value *list;
+    Err err;
+    const char *path = stopped ? TILT_API "/sessions?stopped=true" : TILT_API "/sessions";
+    bool known = client_ask(&cli->client, "GET", path, NULL, &cli->arena, &list, &err) == 0;
+    return known ? value_get(list, "items") : NULL;
+}
+
+static bool is_lost(const Value *session) {
+    const char *file = moved_from(session);
+    return file && slug_of(session) && access(file, F_OK) < 0;
+}
+
+/* Where --file would be; owned. NULL: none was given. */
+static char *file_given(const Cli *cli) {
+    char here[PATH_MAX];
+    if (!cli->file || (cli->file[0] != '/' && !getcwd(here, sizeof(here))))
+        return NULL;
+    AUTO_FREE char *whole = cli->file[0] == '/' ? xstrdup(cli->file) : path_join(here, cli->file);
+    return path_resolve(whole);
+}
+
+const char *moved_lost(Cli *cli, bool stopped) {
+    AUTO_FREE char *file = file_given(cli);
+    const Value *items = cli->session || file ? ask_sessions(cli, stopped) : NULL;
+    for (size_t i = 0; i < value_count(items); i++) {
+        const Value *session = value_at(items, i);
+        bool named = str_same(slug_of(session), cli->session) ||
+                     (str_same(moved_from(session), file) && cli_is_meant(cli, session));
+        if (named && is_lost(session))
+            return slug_of(session);
+    }
+    return NULL;
+}
+
+void moved_say_lost(Cli *cli) {
+    const Value *items = ask_sessions(cli, false);
+    for (size_t i = 0; i < value_count(items); i++) {
+        const Value *session = value_at(items, i);
+        if (is_lost(session))
+            cli_say("%s of session %s is gone; `thole --session %s down` stops it",
+                    moved_from(session), slug_of(session), slug_of(session));
+    }
 }

@@ -9,3 +9,9 @@
 const Value *moved_find(Cli *cli);
 /* The path of its config file, which is not there any more. */
 const char *moved_from(const Value *session);
+
+/* A session whose config file is gone for good: --session names it whole, or --file where it was.
+ * With `stopped` also one that is down. In the arena; NULL: there is none. */
+const char *moved_lost(Cli *cli, bool stopped);
+/* Says of each of them what ends it. */
+void moved_say_lost(Cli *cli);

@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/helpers.h"
 #include "cli/labelled.h"
+#include "cli/moved.h"
 #include "cli/presence.h"
 #include "cli/table.h"
 #include "cli/targets.h"
@@ -271,6 +272,8 @@ static int ask(Ps *ps, const Buf *path, bool json, Err *err) {
     print_all(ps, items, &workflows);
     say_helpers(ps, items);
     say_abandoned(ps, items);
+    if (ps->all)
+        moved_say_lost(ps->cli);
     return EXIT_DONE;
 }
 

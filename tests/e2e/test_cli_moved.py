@@ -59,3 +59,19 @@ def test_odd_names_of_directories(thole, name):
     assert "a:serve" in thole.run("ps").out
     assert "is up" in thole.run("up", "-d").err
     assert "is down" in thole.run("down").err
+
+
+@pytest.mark.parametrize("place", ["session", "file"])
+def test_a_session_whose_directory_is_gone_for_good_is_ended_by_what_ps_names(thole, place):
+    thole.config({"version": 1, "services": {"a": {"command": "exec sleep 1000"}}})
+    thole.run("up", "-d", "--wait")
+    slug = thole.run("ps", "-a", "--json").json()["items"][0]["metadata"]["namespace"]
+    assert "is gone" not in thole.run("ps", "-a").err
+    shutil.rmtree(thole.project)
+    said = thole.run("ps", "-a", cwd=thole.base).err
+    assert said == f"thole: {thole.project}/thole.yaml of session {slug} is gone; `thole --session {slug} down` stops it\n", said
+    assert "there is no thole.yaml" in thole.run("--session", "another", "down", cwd=thole.base, code=2).err
+    assert thole.pins()
+    words = {"session": ("--session", slug), "file": ("--file", "shop/thole.yaml")}[place]
+    assert f"{slug} is down" in thole.run(*words, "down", cwd=thole.base).err
+    assert not thole.pins()
