@@ -35,16 +35,22 @@ static void leave_out(const char *text, size_t head, size_t tail, char *to, size
     snprintf(to, size, "%.*s…%s", (int)(end - text), text, rest);
 }
 
-void columns_cut(const char *text, size_t columns, char *to, size_t size) {
+/* `head` of the columns that stay beside the ellipsis are of the beginning. */
+static void cut(const char *text, size_t columns, size_t head, char *to, size_t size) {
     if (columns_of(text) <= columns && strlen(text) < size)
         snprintf(to, size, "%s", text);
     else
-        leave_out(text, columns ? columns - 1 : 0, 0, to, size);
+        leave_out(text, head, columns ? columns - 1 - head : 0, to, size);
+}
+
+void columns_cut(const char *text, size_t columns, char *to, size_t size) {
+    cut(text, columns, columns ? columns - 1 : 0, to, size);
 }
 
 void columns_cut_middle(const char *text, size_t columns, char *to, size_t size) {
-    if (columns_of(text) <= columns && strlen(text) < size)
-        snprintf(to, size, "%s", text);
-    else
-        leave_out(text, columns / 2, columns ? (columns - 1) / 2 : 0, to, size);
+    cut(text, columns, columns ? columns / 2 : 0, to, size);
+}
+
+void columns_cut_start(const char *text, size_t columns, char *to, size_t size) {
+    cut(text, columns, 0, to, size);
 }

@@ -10,3 +10,5 @@ size_t columns_of(const char *text);
 void columns_cut(const char *text, size_t columns, char *to, size_t size);
 /* The same, left out of the middle: what names begin and end with tells them apart. */
 void columns_cut_middle(const char *text, size_t columns, char *to, size_t size);
+/* The same, left out of the beginning: the end of a path names what it is of. */
+void columns_cut_start(const char *text, size_t columns, char *to, size_t size);

@@ -87,5 +87,7 @@ MUST int env_project_param(Cli *cli, Buf *path, Err *err);
 /* As cli_project, also of a file that is gone, if environments of it are left. Where there is none,
  * and none was asked for, config_file stays NULL: all projects are meant. */
 MUST int env_project_if_any(Cli *cli, Err *err);
-/* The state of all environments of the project, as previewctl's JSON has it. */
-MUST int env_state(Cli *cli, bool audit, bool reveal, const Value **ret, Err *err);
+/* The state of all environments of `project` (absolute), as previewctl's JSON has it. Of `ask`
+ * audit and reveal count. */
+MUST int env_state(Cli *cli, const char *project, const EnvOptions *ask, const Value **ret,
+                   Err *err);

@@ -106,17 +106,16 @@ int env_items(Cli *cli, const Value **ret, Err *err) {
     return ask_items(cli, "project", cli->config_file, ret, err);
 }
 
-int env_state(Cli *cli, bool audit, bool reveal, const Value **ret, Err *err) {
+int env_state(Cli *cli, const char *project, const EnvOptions *ask, const Value **ret, Err *err) {
     Buf path;
     buf_init(&path, CLI_PATH_BYTES);
     buf_puts(&path, ENVIRONMENT_STATE);
-    int r = env_project_param(cli, &path, err);
-    if (audit)
+    client_param(&path, "project", project);
+    if (ask->audit)
         client_param(&path, "audit", "true");
-    if (reveal)
+    if (ask->reveal)
         client_param(&path, "reveal", "true");
-    if (r == 0)
-        r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, ret, err);
+    int r = client_ask(&cli->client, "GET", buf_cstr(&path), NULL, &cli->arena, ret, err);
     buf_deinit(&path);
     return r;
 }

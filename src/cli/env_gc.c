@@ -40,7 +40,7 @@ static void print_orphans(const Cli *cli, const Value *orphans) {
                                env_text(orphan, "why")};
         table_row(table, cells, goes ? "\033[32m" : "\033[33m");
     }
-    table_fit_terminal(table, &(TableFit){.cut = 3, .stay = 3}, cli->terminal);
+    table_fit_terminal(table, &(TableFit){.cut = 3, .stay = 3, .paths = true}, cli->terminal);
     table_print(table);
 }
 

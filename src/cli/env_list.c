@@ -18,15 +18,45 @@ static int by_name(const void *a, const void *b) {
     return strcmp(env_text(*(Value *const *)a, "name"), env_text(*(Value *const *)b, "name"));
 }
 
-/* previewctl's EnvironmentEntry of each. */
-static int list_json(Cli *cli, const EnvOptions *ask, Err *err) {
+/* previewctl's EnvironmentEntry of each. Among those of several projects each says which it is. */
+static int add_entries(Cli *cli, const EnvOptions *ask, const char *project, Value *list,
+                       Err *err) {
     const Value *state;
-    if (env_state(cli, ask->audit, ask->reveal, &state, err) < 0)
+    if (env_state(cli, project, ask, &state, err) < 0)
         return -1;
     const Value *all = value_get(state, "environments");
+    for (size_t i = 0; value_is(all, VALUE_MAP) && i < all->map.n; i++) {
+        Value *entry = value_copy(all->map.at[i].value, &cli->arena);
+        if (!cli->config_file)
+            value_set(&cli->arena, entry, "project", value_new_string(&cli->arena, project));
+        value_add(&cli->arena, list, entry);
+    }
+    return 0;
+}
+
+static const char *project_of(const Value *items, size_t i) {
+    return env_text(value_get(value_at(items, i), "spec"), "project");
+}
+
+static bool is_first_of(const Value *items, size_t n) {
+    size_t i = 0;
+    while (strcmp(project_of(items, i), project_of(items, n)) != 0)
+        i++;
+    return i == n;
+}
+
+static int list_json(Cli *cli, const EnvOptions *ask, Err *err) {
+    const Value *items = NULL;
     Value *list = value_new(&cli->arena, VALUE_LIST);
-    for (size_t i = 0; value_is(all, VALUE_MAP) && i < all->map.n; i++)
-        value_add(&cli->arena, list, all->map.at[i].value);
+    if (env_project_if_any(cli, err) < 0)
+        return -1;
+    int r = cli->config_file ? add_entries(cli, ask, cli->config_file, list, err)
+                             : env_items(cli, &items, err);
+    for (size_t i = 0; r == 0 && i < value_count(items); i++)
+        if (is_first_of(items, i))
+            r = add_entries(cli, ask, project_of(items, i), list, err);
+    if (r < 0)
+        return -1;
     if (value_count(list))
         qsort(list->list.at, list->list.n, sizeof(*list->list.at), by_name);
     cli_print(cli, list);
@@ -113,7 +143,8 @@ static void print_table(Cli *cli, const Value *reply) {
                   columns.status != SIZE_MAX ? env_color(cells[columns.status]) : NULL);
     }
     if (columns.n)
-        table_fit_last(table, cli->terminal);
+        table_fit_terminal(table, &(TableFit){.cut = columns.n - 1, .stay = 2, .paths = true},
+                           cli->terminal);
     table_print(table);
 }
 

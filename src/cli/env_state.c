@@ -13,7 +13,8 @@
 /* All of it, or it could not come back: also what is secret. */
 int env_export(Cli *cli, const EnvOptions *ask, Err *err) {
     const Value *state;
-    if (env_state(cli, true, true, &state, err) < 0)
+    const EnvOptions all = {.audit = true, .reveal = true};
+    if (cli_project(cli, err) < 0 || env_state(cli, cli->config_file, &all, &state, err) < 0)
         return -1;
     cli->json = true;
     cli_print(cli, state);

@@ -125,7 +125,8 @@ void table_fit(Table *table, const TableFit *fit, size_t width) {
     give_way(table, fit, width);
     size_t excess = excess_of(table, cut, own, name, width);
     if (excess && own > FIT_LEAST)
-        narrow(table, cut, own > FIT_LEAST + excess ? own - excess : FIT_LEAST, columns_cut);
+        narrow(table, cut, own > FIT_LEAST + excess ? own - excess : FIT_LEAST,
+               fit->paths ? columns_cut_start : columns_cut);
     excess = excess_of(table, cut, table->width[cut], name, width);
     size_t least = least_of(width, NAME_LEAST);
     if (excess && name > least)

@@ -16,6 +16,7 @@ void table_row(Table *table, const char *const *cells, const char *color);
  * that is beyond the width. */
 typedef struct TableFit {
     size_t cut, stay;
+    bool paths; /* `cut` has some: their end stays, where the names are */
 } TableFit;
 void table_fit(Table *table, const TableFit *fit, size_t width);
 /* ... to the terminal that stdout is, if it is one. */

@@ -16,6 +16,12 @@ static const char *middle(const char *text, size_t columns, size_t size) {
     return to;
 }
 
+static const char *start(const char *text, size_t columns) {
+    static char to[100];
+    columns_cut_start(text, columns, to, sizeof(to));
+    return to;
+}
+
 TEST(a_text_is_cut_by_columns_not_by_bytes)
 {
     CHECK(columns_of("") == 0 && columns_of("äöü") == 3 && columns_of("a…b") == 3);
@@ -28,6 +34,9 @@ TEST(a_text_is_cut_by_columns_not_by_bytes)
     CHECK_STR(middle("payments-api:serve", 10, 100), "payme…erve");
     CHECK_STR(middle("äöüäöü", 5, 100), "äö…öü");
     CHECK_STR(middle("payments", 1, 100), "…");
+    CHECK_STR(start("/trees/süd", 10), "/trees/süd");
+    CHECK_STR(start("/trees/süd", 5), "…/süd");
+    CHECK_STR(start("payments", 1), "…");
 }
 
 TEST(a_text_has_room_in_its_buffer)
