@@ -198,7 +198,8 @@ static int look_on(Cli *cli, UpOptions *options, const UpAsk *ask, const Begun *
     if (!begun->owner) {
         time_format_micro(clock_wall_us(), since);
         follow_ask.since = since;
-        cli_say("attached to %s; ^C detaches", begun->slug);
+        if (!options->detach)
+            cli_say("attached to %s; ^C detaches", begun->slug);
     }
     bool noted = begun->owner && !options->detach && !ask->ci;
     if (noted)

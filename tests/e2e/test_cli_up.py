@@ -68,6 +68,8 @@ def test_a_second_up_attaches_and_detaches(thole):
     assert now["migrate:update"] == runs["migrate:update"], "attaching ran a job again"
     assert now["api:serve"]["active"]["run"] == 2
     assert "is up" in thole.run("up", "-d").err
+    waited = thole.run("up", "-d", "--wait").err
+    assert "is ready" in waited and "attached" not in waited, waited
     assert thole.targets()["migrate:update"]["state"] == runs["migrate:update"]
 
 

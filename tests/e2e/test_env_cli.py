@@ -75,6 +75,8 @@ def test_what_is_done_is_skipped_the_next_time(shop):
     assert shop.ledger().count("seed feat-x") == 1
     assert dict(steps_told(create(shop, "feat-x", "--from", "seed_db").err))["seed_db"] == "✓"
     assert shop.ledger().count("seed feat-x") == 2
+    told = dict(steps_told(create(shop, "feat-x", "--from", "generate_env", "--no-cache").err))
+    assert told["seed_db"] == "✓", "all of them, wherever it is to begin"
 
 
 def test_a_dry_run_does_nothing(shop):
@@ -137,6 +139,14 @@ def test_a_narrow_terminal_has_tables_of_rows_that_fit(shop, words):
         lines = re.sub(r"\x1b\[[\d;]*m", "", live.out).replace("\r", "").splitlines()
         assert len(lines) == len(whole) and max(map(len, lines)) <= width, lines
         assert lines[0].split()[:2] == whole[0].split()[:2] or width == 20, lines
+
+
+@pytest.mark.parametrize("words", [("list",), ("gc", "--dry-run")])
+def test_of_a_path_that_is_cut_the_end_stays(shop, words):
+    create(shop, "feat-x", "--ttl", "1ms")
+    live = shop.popen("env", *words, tty=(40, 70))
+    assert live.wait() == 0, live
+    assert re.search(r"…\S*[^…\s]*/feat-x\b", live.out), live
 
 
 def test_no_color_draws_the_same_tree_without_colors(shop):
@@ -425,6 +435,20 @@ def test_outside_of_any_project_a_list_says_whose_they_are(shop):
     lines = shop.run("env", "list", cwd=shop.base).lines
     assert lines[0].split() == ["NAME", "STATUS", "BRANCH", "MODE", "AGE", "PROJECT", "PATH"]
     assert lines[1].split()[5] == f"{shop.project}/thole.yaml"
+    inside, outside = (shop.run("env", "list", "--json", cwd=place).json() for place in (shop.project, shop.base))
+    assert outside == [{**inside[0], "project": f"{shop.project}/thole.yaml"}]
+    assert "auditLog" in shop.run("env", "list", "--json", "--audit", cwd=shop.base).json()[0]
+
+
+def test_a_list_of_several_projects_has_those_of_each_once(shop):
+    create(shop, "a")
+    create(shop, "b")
+    other = shop.project / "other.yaml"
+    other.write_text("version: 1\nname: other\nservices: {job: {command: 'true'}}\n")
+    shop.run("--file", other, "env", "provision", "c")
+    entries = shop.run("env", "list", "--json", cwd=shop.base).json()
+    assert [(entry["name"], entry["project"]) for entry in entries] == [
+        ("a", f"{shop.project}/thole.yaml"), ("b", f"{shop.project}/thole.yaml"), ("c", str(other))]
 
 
 def test_a_list_has_the_order_of_the_names_as_they_were_given(shop):
@@ -674,6 +698,28 @@ def test_a_name_that_is_none_changes_no_other_environment(shop):
     assert 'feat-x has no value "feat-z"' in shop.run("env", "store", "unset", "feat-z", "A", cwd=tree, code=2).err
     assert "the working directory is in no environment" in shop.run("env", "store", "set", "A=2", code=2).err
     assert shop.run("env", "store", "list", "feat-x", "--reveal").lines == ["A=1"]
+
+
+def test_a_seed_by_hand_says_that_nothing_of_it_is_kept(shop):
+    create(shop)
+    said = shop.run("env", "hook", "db", "seed", "feat-x").err
+    assert "what it has printed is not kept: `thole env step feat-x seed_db` does this and keeps it" in said, said
+    assert "is not kept" not in shop.run("env", "hook", "db", "init", "feat-x").err
+
+
+def test_a_step_alone_says_what_it_leaves_stale_and_what_goes_on(shop):
+    create(shop)
+    said = shop.run("env", "step", "feat-x", "seed_db").err
+    left = re.search(r"^thole: (.*) are stale: `thole (env refresh feat-x)` goes on$", said, re.M)
+    stale = [name for name, status in statuses(shop).items() if status == "invalidated"]
+    assert left and left[1].split(", ") == stale and "generate_env" in stale, said
+    said = shop.run(*left[2].split()).err
+    assert "stale" not in said and "invalidated" not in statuses(shop).values(), said
+    assert "start_services is stale: " in shop.run("env", "refresh", "feat-x", "--only", "generate_env").err
+
+
+def statuses(thole):
+    return {step["name"]: step["status"] for step in thole.run("env", "steps", "feat-x", "--json").json()}
 
 
 def test_hooks_stop_start_and_delete(shop):

@@ -45,6 +45,7 @@ def test_a_new_branch_begins_at_head_or_at_base(shop):
     assert (made.branch, made.head) == ("feat-x", head)
     made = create(shop, "feat-y", "-b", "work/y", "--base", "other")
     assert (made.branch, made.head) == ("work/y", other)
+    assert "environment 'feat-x' is there, and was made without --base" in refused(shop, "feat-x", "--base", "other")
     assert "nothing-of-it" in refused(shop, "feat-z", "--base", "nothing-of-it")
     assert shop.repository.branches() == {"main", "other", "feat-x", "work/y"}
 

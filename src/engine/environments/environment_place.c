@@ -67,6 +67,17 @@ static int differs(const Environment *environment, const char *what, const char 
                    environment->entry.name, what, *now ? now : "local", asked);
 }
 
+/* What it began at, if not at HEAD, is said once: when it is made. */
+static int check_base(const Environment *environment, const char *asked, Err *err) {
+    const EnvironmentEntry *entry = &environment->entry;
+    if (entry->base || !asked)
+        return differs(environment, "base", entry->base, asked, err);
+    return err_set(err, ERR_CONFLICT,
+                   "environment '%s' is there, and was made without --base: delete it first, or "
+                   "choose another name",
+                   entry->name);
+}
+
 static int check_path(const Environment *environment, const OperationAsk *ask, Err *err) {
     const EnvironmentEntry *entry = &environment->entry;
     const char *now = entry_path(entry), *name = entry->name;
@@ -112,7 +123,7 @@ static int check_known(const Environment *environment, const OperationAsk *ask, 
         differs(environment, "mode", entry->mode, ask->mode, err) < 0 ||
         differs(environment, "branch", ask->worktree ? NULL : entry->branch, ask->branch, err) < 0)
         return -1;
-    return differs(environment, "base", entry->base, ask->base, err);
+    return check_base(environment, ask->base, err);
 }
 
 /* ---- one that is new ---- */

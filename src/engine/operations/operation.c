@@ -328,8 +328,10 @@ void operation_finish(Operation *operation, OperationState state) {
         release(operation);
         return;
     }
-    if (state == OPERATION_DONE)
+    if (state == OPERATION_DONE) {
         set_status(operation);
+        operation->note = operation->note ? operation->note : operation_stale(operation);
+    }
     operation_write(operation, release);
 }
 

@@ -234,6 +234,9 @@ bool operation_means(const Operation *operation, const LifecycleStep *step);
 void operation_invalidate(Operation *operation, const char *name, const char *why);
 /* Likewise of those that need it. True: some had been done. */
 bool operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why);
+/* What steps that were asked for alone have left stale, and the command that goes on. In the arena
+ * of the operation; NULL: nothing, or all was meant. */
+const char *operation_stale(Operation *operation);
 
 /* ---- operation_walk.c ---- */
 void operation_next(Operation *operation); /* what is to be done now */

@@ -5,6 +5,11 @@
 #include "engine/operations/operation_files.h"
 #include "engine/operations/steps.h"
 
+static bool is_refreshed(const LifecycleStep *step) {
+    return step->phase == LIFECYCLE_RUN || step->kind == STEP_BUILD_MANIFEST ||
+           step->kind == STEP_WRITE_MANIFEST;
+}
+
 /* Refresh and step do only some of the steps; what those need is there. */
 bool operation_means(const Operation *operation, const LifecycleStep *step) {
     const OperationAsk *ask = &operation->ask;
@@ -27,8 +32,7 @@ bool operation_means(const Operation *operation, const LifecycleStep *step) {
     for (size_t i = 0; i < ask->only.n; i++)
         if (strcmp(step->name, ask->only.at[i]) == 0)
             return true;
-    return ask->only.n == 0 && (step->phase == LIFECYCLE_RUN || step->kind == STEP_BUILD_MANIFEST ||
-                                step->kind == STEP_WRITE_MANIFEST);
+    return ask->only.n == 0 && is_refreshed(step);
 }
 
 /* What is to be done anew whatever its record says. Told the store before the walk begins: a server
@@ -69,13 +73,33 @@ void operation_invalidate(Operation *operation, const char *name, const char *wh
         operation_invalidate_dependants(operation, i, why);
 }
 
+const char *operation_stale(Operation *operation) {
+    const OperationAsk *ask = &operation->ask;
+    const char *names = "", *verb = "refresh";
+    size_t n = 0;
+    if (ask->kind != OPERATION_STEP && ask->only.n == 0)
+        return NULL;
+    for (uint32_t i = 0; i < operation->lifecycle.n; i++) {
+        const LifecycleStep *step = &operation->lifecycle.at[i];
+        const Checkpoint *record = entry_checkpoint(&operation->entry, step->name);
+        if (!record || record->status != CHECKPOINT_INVALIDATED)
+            continue;
+        names = arena_printf(&operation->arena, "%s%s%s", names, n++ ? ", " : "", step->name);
+        if (!is_refreshed(step))
+            verb = "create";
+    }
+    return n == 0 ? NULL
+                  : arena_printf(&operation->arena, "%s %s stale: `thole env %s %s` goes on", names,
+                                 n == 1 ? "is" : "are", verb, operation->entry.name);
+}
+
 /* What does something each time it is asked for. */
 static bool is_forced(const OperationAsk *ask) {
     static const bool forced[OPERATIONS] = {[OPERATION_REFRESH] = true,
                                             [OPERATION_STEP] = true,
                                             [OPERATION_HOOK] = true,
                                             [OPERATION_STOP] = true};
-    return ask->no_cache || forced[ask->kind];
+    return forced[ask->kind];
 }
 
 int operation_force(Operation *operation, Err *err) {
@@ -91,7 +115,7 @@ int operation_force(Operation *operation, Err *err) {
     for (uint32_t i = 0; i < operation->lifecycle.n; i++)
         if (operation_means(operation, &operation->lifecycle.at[i]) &&
             !operation_keeps(operation, &operation->lifecycle.at[i]) &&
-            (ask->from ? i >= from : all))
+            (ask->no_cache || (ask->from ? i >= from : all)))
             invalidate(operation, i, why);
     if (ask->kind == OPERATION_INVALIDATE)
         operation_invalidate(operation, ask->step, why);

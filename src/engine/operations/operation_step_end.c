@@ -110,6 +110,15 @@ static void note_destroyed(Operation *operation, const LifecycleStep *step) {
                                        operation->entry.name, step->service);
 }
 
+/* The environment goes on with what its own step has printed. */
+static void note_seeded(Operation *operation, const LifecycleStep *step) {
+    if (operation->doing.outputs.n)
+        operation->note = arena_printf(&operation->arena,
+                                       "what it has printed is not kept: `thole env step %s "
+                                       "seed_%s` does this and keeps it",
+                                       operation->entry.name, step->service);
+}
+
 /* Half way in either nobody knows what is left of it. */
 static void note_half_way(Operation *operation, const LifecycleStep *step) {
     const char *name = operation->entry.name, *service = step->service;
@@ -127,12 +136,15 @@ static void note_hook(Operation *operation, const LifecycleStep *step, bool fail
     bool hook = step->phase == LIFECYCLE_HOOK;
     bool reset = hook && strcmp(step->action, "reset") == 0;
     bool destroyed = hook && strcmp(step->action, "destroy") == 0;
+    bool seeded = hook && strcmp(step->action, "seed") == 0;
     if ((reset || destroyed) && failed && operation->doing.run)
         note_half_way(operation, step);
     else if (reset && !failed)
         note_reset(operation, step);
     else if (destroyed && !failed)
         note_destroyed(operation, step);
+    else if (seeded && !failed)
+        note_seeded(operation, step);
 }
 
 void operation_forget_deaths(Operation *operation) {
