@@ -43,7 +43,12 @@ struct Worker {
     bool leaving;
 };
 
-static _Thread_local const Worker *mine; /* of this thread */
+typedef struct Mine {
+    const Worker *worker; /* NULL: this is no worker's thread */
+    int heeded;           /* of the piece in hand */
+} Mine;
+
+static _Thread_local Mine mine;
 
 static void queue_put(Queue *queue, Piece *piece) {
     piece->next = NULL;
@@ -84,11 +89,12 @@ static Piece *wait_for_piece(Worker *worker) {
 
 static void *run(void *arg) {
     Worker *worker = arg;
-    mine = worker;
+    mine = (Mine){.worker = worker, .heeded = -1};
     pthread_mutex_lock(&worker->lock);
     for (Piece *piece; (piece = wait_for_piece(worker));) {
         worker->idle--;
         pthread_mutex_unlock(&worker->lock);
+        mine.heeded = -1;
         piece->work(piece->arg);
         pthread_mutex_lock(&worker->lock);
         worker->idle++;
@@ -100,11 +106,19 @@ static void *run(void *arg) {
 }
 
 int worker_leaving_fd(void) {
-    return mine ? mine->leaving_fd : -1;
+    return mine.worker ? mine.worker->leaving_fd : -1;
+}
+
+void worker_heed(int fd) {
+    mine.heeded = fd;
+}
+
+int worker_heeded_fd(void) {
+    return mine.worker ? mine.heeded : -1;
 }
 
 bool worker_is_leaving(void) {
-    return mine && sys_poll(&(struct pollfd){mine->leaving_fd, POLLIN, 0}, 1, 0) > 0;
+    return mine.worker && sys_poll(&(struct pollfd){mine.worker->leaving_fd, POLLIN, 0}, 1, 0) > 0;
 }
 
 /* Signals are the loop's. */

@@ -31,3 +31,7 @@ MUST int worker_run(Worker *worker, WorkFn work, LoopFn done, void *arg, Err *er
  * time ends early. Lent; -1: this is no worker's thread. */
 int worker_leaving_fd(void);
 bool worker_is_leaving(void); /* the same, asked at once */
+/* Likewise of the piece in hand alone: once `fd` is readable nobody wants it any more. Lent until
+ * the piece is done. -1: that will not be. */
+void worker_heed(int fd);
+int worker_heeded_fd(void);

@@ -19,12 +19,6 @@ typedef struct Tool {
     bool cut;
 } Tool;
 
-static _Thread_local int heeded = -1;
-
-void tool_heed(int fd) {
-    heeded = fd;
-}
-
 static bool can_run(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
@@ -132,7 +126,7 @@ static int listen_to(Tool *tool, Err *err) {
                                {tool->err, POLLIN, 0},
                                {ended ? -1 : tool->pidfd, POLLIN, 0},
                                {worker_leaving_fd(), POLLIN, 0},
-                               {heeded, POLLIN, 0}};
+                               {worker_heeded_fd(), POLLIN, 0}};
         int64_t left = until - sys_mono_ms();
         int n = left <= 0 ? 0 : sys_poll(fds, COUNT(fds), ended ? 0 : (int)left);
         if (n < 0 && errno == EINTR)

@@ -25,13 +25,11 @@ typedef struct ToolDone {
     const char *error; /* of stderr the line that says why: "fatal: …", or the last one; "" */
 } ToolDone;
 
-/* On this thread, from now on: who asks has lost interest once `fd` is readable. -1: never. */
-void tool_heed(int fd);
-
 /* Absolute path of a program; NULL: it is not on the PATH of `env`. */
 const char *tool_find(const char *name, const StrMap *env, Arena *arena);
 /* 0 whatever its exit code. ERR_UNAVAILABLE: there is no such program, or it cannot be started;
- * ERR_TIMEOUT: it was ended; ERR_CANCELLED: likewise, since the worker leaves, or nobody asks any more. It has no stdin. */
+ * ERR_TIMEOUT: it was ended; ERR_CANCELLED: likewise, since the worker leaves, or the piece of work
+ * is wanted no more (worker_heed()). It has no stdin. */
 MUST int tool_run(const ToolAsk *ask, Arena *arena, ToolDone *ret, Err *err);
 /* The lines of what it prints, without empty ones. ERR_UNAVAILABLE also if its exit code is not 0:
  * with the last line of what it says. */

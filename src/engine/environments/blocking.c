@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "engine/compute/tool.h"
 
 static Blocking *blocking_new(Engine *engine, Worker *worker) {
     Blocking *blocking = xcalloc(1, sizeof(*blocking));
@@ -26,9 +25,8 @@ Blocking *blocking_files(Engine *engine) {
 
 static void work(void *arg) {
     Blocking *blocking = arg;
-    tool_heed(blocking->stop_fd);
+    worker_heed(blocking->stop_fd);
     blocking->r = blocking->work(blocking, &blocking->err);
-    tool_heed(-1);
 }
 
 static void done(void *arg) {
