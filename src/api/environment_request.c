@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/environment_request.h"
 
+#include <string.h>
+
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/str.h"
 #include "spec/inherited.h"
+
+#define BRANCH_REF "refs/heads/" /* git's whole name of a branch */
 
 /* ---- refusing ---- */
 
@@ -45,6 +50,98 @@ Environment *environment_begin_asked(Api *api, Request *request, const Operation
     return environment;
 }
 
+int environment_project_param(Api *api, Request *request, const char *project, const char **ret) {
+    if (!project || project[0] != '/')
+        return param_bad(request, "project", project ? project : "",
+                         "it is the absolute path of a config file");
+    *ret = arena_strdup(request->arena, environments_project_of(api->options.engine, project));
+    return 0;
+}
+
+/* ---- what a body says ---- */
+
+static bool is_text(const Value *v) {
+    return value_is(v, VALUE_STRING) && strlen(v->text) == v->len;
+}
+
+int environment_read_text(Request *request, const Value *map, const char *key, const char **ret) {
+    const Value *v = value_get(map, key);
+    if (!v || value_is(v, VALUE_NULL))
+        return 0;
+    if (!is_text(v))
+        return environment_bad(request, key, "expected a string");
+    *ret = v->len ? v->text : NULL;
+    return 0;
+}
+
+static int read_list(Request *request, const Value *map, const char *key, StrList *ret) {
+    const Value *v = value_get(map, key);
+    if (!v || value_is(v, VALUE_NULL))
+        return 0;
+    if (!value_is(v, VALUE_LIST))
+        return environment_bad(request, key, "expected a list of strings");
+    ret->at = arena_alloc(request->arena, (value_count(v) + 1) * sizeof(*ret->at));
+    for (size_t i = 0; i < value_count(v); i++) {
+        if (!is_text(value_at(v, i)))
+            return environment_bad(request, key, "expected a list of strings");
+        ret->at[ret->n++] = value_str(value_at(v, i));
+    }
+    return 0;
+}
+
+int environment_read_flag(Request *request, const Value *map, const char *key, bool *ret) {
+    const Value *v = value_get(map, key);
+    if (!v || value_is(v, VALUE_NULL))
+        return 0;
+    if (!value_is(v, VALUE_BOOL))
+        return environment_bad(request, key, "expected true or false");
+    *ret = v->boolean;
+    return 0;
+}
+
+static int read_duration(Request *request, const Value *map, const char *key, int64_t *ret) {
+    const char *text = NULL;
+    Err err;
+    if (environment_read_text(request, map, key, &text) < 0)
+        return -1;
+    return !text || duration_parse(text, ret, &err) == 0 ? 0
+                                                         : environment_bad(request, key, err.msg);
+}
+
+/* What nobody knows is no wish of anybody: it is mistyped. */
+static int check_fields(Request *request, const Value *map, const char *path) {
+    static const char *const known[] = {
+        "name",          "project",  "mode",   "branch", "base",       "path", "from", "worktree",
+        "step",          "service",  "action", "status", "noCache",    "copy", "only", "ttl",
+        "provisionOnly", "manifest", "stop",   "client", "apiVersion", "kind", NULL};
+    SessionBody body = {.unknown_n = 0};
+    body_check_known(map, path, known, request->arena, &body);
+    return check_unknown(request, "Environment", &body);
+}
+
+int environment_read_fields(Request *request, const Value *map, const char *path,
+                            OperationAsk *ask) {
+    const struct {
+        const char *key, **to;
+    } texts[] = {
+        {"name", &ask->name},       {"project", &ask->file},      {"mode", &ask->mode},
+        {"branch", &ask->branch},   {"base", &ask->base},         {"path", &ask->path},
+        {"from", &ask->from},       {"worktree", &ask->worktree}, {"step", &ask->step},
+        {"service", &ask->service}, {"action", &ask->action},     {"status", &ask->status}};
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (environment_read_text(request, map, texts[i].key, texts[i].to) < 0)
+            return -1;
+    if (ask->branch && str_starts(ask->branch, BRANCH_REF))
+        ask->branch += strlen(BRANCH_REF);
+    return check_fields(request, map, path) < 0 ||
+                   environment_read_flag(request, map, "noCache", &ask->no_cache) < 0 ||
+                   read_list(request, map, "copy", &ask->copy) < 0 ||
+                   read_list(request, map, "only", &ask->only) < 0 ||
+                   read_duration(request, map, "ttl", &ask->ttl_ms) < 0
+               ? -1
+               : 0;
+}
+
 int environment_read_client(Request *request, const Value *body, OperationAsk *ask) {
     SessionBody *client = arena_alloc(request->arena, sizeof(*client));
     client_body_read(body, request->arena, client);
@@ -52,14 +149,6 @@ int environment_read_client(Request *request, const Value *body, OperationAsk *a
         return environment_bad(request, client->causes[0].field, client->causes[0].message);
     client->client.env = inherited_by_environment(&client->client.env, request->arena);
     ask->client = client->has_client ? &client->client : NULL;
-    return 0;
-}
-
-int environment_project_param(Api *api, Request *request, const char *project, const char **ret) {
-    if (!project || project[0] != '/')
-        return param_bad(request, "project", project ? project : "",
-                         "it is the absolute path of a config file");
-    *ret = arena_strdup(request->arena, environments_project_of(api->options.engine, project));
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What requests about environments have in common: what they wait for, one after the other, and how
- * they are refused. */
+/* What requests about environments have in common: what they wait for, one after the other, what
+ * their bodies say, and how they are refused. */
 #pragma once
 
 #include "api/api_inside.h"
@@ -21,8 +21,13 @@ int environment_bad(Request *request, const char *field, const char *what);
 void environment_refuse(Request *request, const char *name, const Report *report, const Err *err);
 /* environment_begin(); NULL: refused, and answered. */
 Environment *environment_begin_asked(Api *api, Request *request, const OperationAsk *ask);
+/* What the body says at `key`; without it, or null there, *ret stays. An empty text is NULL. -1:
+ * answered. */
+MUST int environment_read_text(Request *request, const Value *map, const char *key,
+                               const char **ret);
+MUST int environment_read_flag(Request *request, const Value *map, const char *key, bool *ret);
 /* What is asked of an operation; `path` is of the map in the body, "": it is the body. What it has
- * beside that is refused or warned of, as fieldValidation says. -1: answered. In environments.c. */
+ * beside that is refused or warned of, as fieldValidation says. -1: answered. */
 MUST int environment_read_fields(Request *request, const Value *map, const char *path,
                                  OperationAsk *ask);
 /* {client} of a body. */

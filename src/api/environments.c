@@ -5,13 +5,9 @@
 
 #include "api/environment_request.h"
 #include "api/event_flow.h"
-#include "base/clock.h"
-#include "base/limits.h"
 #include "base/str.h"
 #include "engine/operations/operation_events.h"
 #include "spec/environment_name.h"
-
-#define BRANCH_REF "refs/heads/" /* git's whole name of a branch */
 
 /* A config file may lie in a worktree. */
 static bool reads_config(RouteId id) {
@@ -93,90 +89,6 @@ bool session_environment(Api *api, Request *request, const char *file,
     return false;
 }
 
-/* ---- what a body says ---- */
-
-static bool is_text(const Value *v) {
-    return value_is(v, VALUE_STRING) && strlen(v->text) == v->len;
-}
-
-static int read_text(Request *request, const Value *map, const char *key, const char **ret) {
-    const Value *v = value_get(map, key);
-    if (!v || value_is(v, VALUE_NULL))
-        return 0;
-    if (!is_text(v))
-        return environment_bad(request, key, "expected a string");
-    *ret = v->len ? v->text : NULL;
-    return 0;
-}
-
-static int read_list(Request *request, const Value *map, const char *key, StrList *ret) {
-    const Value *v = value_get(map, key);
-    if (!v || value_is(v, VALUE_NULL))
-        return 0;
-    if (!value_is(v, VALUE_LIST))
-        return environment_bad(request, key, "expected a list of strings");
-    ret->at = arena_alloc(request->arena, (value_count(v) + 1) * sizeof(*ret->at));
-    for (size_t i = 0; i < value_count(v); i++) {
-        if (!is_text(value_at(v, i)))
-            return environment_bad(request, key, "expected a list of strings");
-        ret->at[ret->n++] = value_str(value_at(v, i));
-    }
-    return 0;
-}
-
-static int read_flag(Request *request, const Value *map, const char *key, bool *ret) {
-    const Value *v = value_get(map, key);
-    if (!v || value_is(v, VALUE_NULL))
-        return 0;
-    if (!value_is(v, VALUE_BOOL))
-        return environment_bad(request, key, "expected true or false");
-    *ret = v->boolean;
-    return 0;
-}
-
-static int read_duration(Request *request, const Value *map, const char *key, int64_t *ret) {
-    const char *text = NULL;
-    Err err;
-    if (read_text(request, map, key, &text) < 0)
-        return -1;
-    return !text || duration_parse(text, ret, &err) == 0 ? 0
-                                                         : environment_bad(request, key, err.msg);
-}
-
-/* What nobody knows is no wish of anybody: it is mistyped. */
-static int check_fields(Request *request, const Value *map, const char *path) {
-    static const char *const known[] = {
-        "name",          "project",  "mode",   "branch", "base",       "path", "from", "worktree",
-        "step",          "service",  "action", "status", "noCache",    "copy", "only", "ttl",
-        "provisionOnly", "manifest", "stop",   "client", "apiVersion", "kind", NULL};
-    SessionBody body = {.unknown_n = 0};
-    body_check_known(map, path, known, request->arena, &body);
-    return check_unknown(request, "Environment", &body);
-}
-
-int environment_read_fields(Request *request, const Value *map, const char *path,
-                            OperationAsk *ask) {
-    const struct {
-        const char *key, **to;
-    } texts[] = {
-        {"name", &ask->name},       {"project", &ask->file},      {"mode", &ask->mode},
-        {"branch", &ask->branch},   {"base", &ask->base},         {"path", &ask->path},
-        {"from", &ask->from},       {"worktree", &ask->worktree}, {"step", &ask->step},
-        {"service", &ask->service}, {"action", &ask->action},     {"status", &ask->status}};
-    for (size_t i = 0; i < COUNT(texts); i++)
-        if (read_text(request, map, texts[i].key, texts[i].to) < 0)
-            return -1;
-    if (ask->branch && str_starts(ask->branch, BRANCH_REF))
-        ask->branch += strlen(BRANCH_REF);
-    return check_fields(request, map, path) < 0 ||
-                   read_flag(request, map, "noCache", &ask->no_cache) < 0 ||
-                   read_list(request, map, "copy", &ask->copy) < 0 ||
-                   read_list(request, map, "only", &ask->only) < 0 ||
-                   read_duration(request, map, "ttl", &ask->ttl_ms) < 0
-               ? -1
-               : 0;
-}
-
 /* ---- operations ---- */
 
 /* Of one that is not there yet: what cannot be made is refused before anything is written down. */
@@ -201,7 +113,8 @@ void serve_environment_create(Api *api, Request *request, const RouteMatch *matc
     Err err;
     if (request_json(request, &body) < 0 ||
         environment_read_fields(request, value_get(body, "spec"), "spec", &ask) < 0 ||
-        read_flag(request, value_get(body, "spec"), "provisionOnly", &provision_only) < 0 ||
+        environment_read_flag(request, value_get(body, "spec"), "provisionOnly", &provision_only) <
+            0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
     if (!ask.name || !ask.file || ask.file[0] != '/') {
@@ -226,8 +139,8 @@ void serve_environment_run(Api *api, Request *request, const RouteMatch *match) 
     OperationAsk ask = {.kind = OPERATION_RUN};
     bool stop = false;
     if (request_json(request, &body) < 0 ||
-        read_text(request, body, "manifest", &ask.manifest) < 0 ||
-        read_flag(request, body, "stop", &stop) < 0 ||
+        environment_read_text(request, body, "manifest", &ask.manifest) < 0 ||
+        environment_read_flag(request, body, "stop", &stop) < 0 ||
         environment_read_fields(request, body, "", &ask) < 0 ||
         environment_read_client(request, body, &ask) < 0)
         return;
