@@ -124,7 +124,7 @@ static void add_seed(Builder *b, const ProvisionedService *service) {
         return;
     const char *name = service->name, *brief = in_brief(b, service->seed.command);
     LifecycleStep step = {
-        .name = arena_printf(b->arena, "seed_%s", name),
+        .name = lifecycle_seed_name(name, b->arena),
         .phase = LIFECYCLE_PROVISION,
         .kind = STEP_HOOK,
         .service = name,
@@ -274,7 +274,7 @@ static void add_provisioned(Builder *b, const ProvisionedService *service) {
         .action = "destroy",
         .hook = &service->destroy,
         .place = HOOK_PROJECT,
-        .undoes = arena_printf(b->arena, "seed_%s", name),
+        .undoes = lifecycle_seed_name(name, b->arena),
         .starting = arena_printf(b->arena, "Running destroy hook for %s...", name),
         .complete = arena_printf(b->arena, "Destroyed provisioner service %s", name),
     };

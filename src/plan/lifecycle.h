@@ -109,7 +109,8 @@ Lifecycle lifecycle_of(const LifecycleAsk *ask, Arena *arena);
  * the service. */
 const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
                                       const ProvisionedService **ret);
-const char *lifecycle_phase_name(LifecyclePhase phase); /* "provision" */
+const char *lifecycle_seed_name(const char *service, Arena *arena); /* of its step */
+const char *lifecycle_phase_name(LifecyclePhase phase);             /* "provision" */
 /* Is a step of this name one of those that undo? Or that stop: `env stop` has them, too. */
 bool lifecycle_destroys(const char *name);
 bool lifecycle_stops(const char *name);

@@ -91,6 +91,10 @@ LifecycleStep lifecycle_own_step(LifecycleKind kind) {
 
 /* ---- by name ---- */
 
+const char *lifecycle_seed_name(const char *service, Arena *arena) {
+    return arena_printf(arena, "seed_%s", service);
+}
+
 const char *lifecycle_phase_name(LifecyclePhase phase) {
     switch (phase) {
     case LIFECYCLE_PROVISION: return "provision";

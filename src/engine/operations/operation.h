@@ -208,23 +208,10 @@ void operation_not_resumed(Operation *operation, bool never);
 /* It ends as this, once all is written down. */
 void operation_finish(Operation *operation, OperationState state);
 
-/* What the records of start_services, and of a runner_deploy that has left something running, keep:
- * SERVICES_SERVER; in `operation->arena`. */
-const Value *operation_started_here(Operation *operation);
-/* NULL: nothing of the step runs, as far as its record says. */
-const char *operation_started_by(const Operation *operation, const char *step);
-
 /* ---- operation_list.c ---- */
 /* Its lifecycle, and what is to be done anew; of one that a server before has begun, what that has
  * told. */
 MUST int operation_prepare(Operation *operation, Err *err);
-/* May it begin, as the environment is? ERR_CONFLICT says what is in its way, and the way out. */
-MUST int operation_check(Operation *operation, Err *err);
-/* Is all done that `env start` counts on? ERR_CONFLICT names the first step that is not. */
-MUST int operation_check_start(const Operation *operation, Err *err);
-/* A machine that a hook has made: what a hook that was edited since, or is run again, would make is
- * a second one, and the first would be nobody's. */
-bool operation_keeps(const Operation *operation, const LifecycleStep *step);
 /* What people want done anew, whatever its record says. */
 MUST int operation_force(Operation *operation, Err *err);
 /* Refresh and step do only some of the steps; what those need is there. */
@@ -232,11 +219,22 @@ bool operation_means(const Operation *operation, const LifecycleStep *step);
 /* The records of a step (NULL, or one that there is not: nothing) and of all that need it count no
  * more. */
 void operation_invalidate(Operation *operation, const char *name, const char *why);
-/* Likewise of those that need it. True: some had been done. */
+/* Likewise of those that need it. True: some have a record, whatever it says. */
 bool operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why);
 /* What steps that were asked for alone have left stale, and the command that goes on. In the arena
  * of the operation; NULL: nothing, or all was meant. */
 const char *operation_stale(Operation *operation);
+
+/* ---- operation_check.c ---- */
+/* May it begin, as the environment is? ERR_CONFLICT says what is in its way, and the way out. */
+MUST int operation_check(Operation *operation, Err *err);
+/* A machine that a hook has made: what a hook that was edited since, or is run again, would make is
+ * a second one, and the first would be nobody's. */
+bool operation_keeps(const Operation *operation, const LifecycleStep *step);
+
+/* ---- operation_start.c ---- */
+/* Is all done that `env start` counts on? ERR_CONFLICT names the first step that is not. */
+MUST int operation_check_start(const Operation *operation, Err *err);
 
 /* ---- operation_walk.c ---- */
 void operation_next(Operation *operation); /* what is to be done now */
@@ -250,6 +248,10 @@ void operation_step_ended(Operation *operation, const Err *err);
 void operation_forget_deaths(Operation *operation);
 /* Likewise, as `record` says: a server before has written that down. */
 void operation_step_failed_before(Operation *operation, const Checkpoint *record);
+
+/* ---- operation_hook_end.c ---- */
+/* What people have done with a hook to what a step has made. */
+void operation_hook_ended(Operation *operation, const LifecycleStep *step, bool failed);
 
 /* ---- operation_write.c: what is told the store ---- */
 void operation_audit(Operation *operation, const char *step, const char *action,

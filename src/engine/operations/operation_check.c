@@ -74,19 +74,6 @@ static bool is_about_services(const OperationAsk *ask) {
     return kinds[ask->kind] || alone;
 }
 
-const Value *operation_started_here(Operation *operation) {
-    Value *kept = value_new(&operation->arena, VALUE_MAP);
-    value_set(&operation->arena, kept, SERVICES_SERVER,
-              value_new_string(&operation->arena, operation->lease.holder));
-    return kept;
-}
-
-const char *operation_started_by(const Operation *operation, const char *step) {
-    const Checkpoint *record = entry_checkpoint(&operation->entry, step);
-    bool done = record && record->status == CHECKPOINT_COMPLETED && record->outputs;
-    return done ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
-}
-
 /* The state directory of a server on this machine; NULL: it is on another one. */
 static const char *dir_of_server(const Operation *operation, const char *server) {
     const char *dir = strchr(server, ':');

@@ -23,3 +23,16 @@ const StepDoer *step_doer(LifecycleKind kind) {
     };
     return doers[kind];
 }
+
+const Value *operation_started_here(Operation *operation) {
+    Value *kept = value_new(&operation->arena, VALUE_MAP);
+    value_set(&operation->arena, kept, SERVICES_SERVER,
+              value_new_string(&operation->arena, operation->lease.holder));
+    return kept;
+}
+
+const char *operation_started_by(const Operation *operation, const char *step) {
+    const Checkpoint *record = entry_checkpoint(&operation->entry, step);
+    bool done = record && record->status == CHECKPOINT_COMPLETED && record->outputs;
+    return done ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
+}

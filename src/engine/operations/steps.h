@@ -42,6 +42,11 @@ typedef struct StepDoer {
 } StepDoer;
 
 const StepDoer *step_doer(LifecycleKind kind);
+/* What the records of start_services, and of a runner_deploy that has left something running, keep:
+ * SERVICES_SERVER; in `operation->arena`. */
+const Value *operation_started_here(Operation *operation);
+/* NULL: nothing of the step runs, as far as its record says. */
+const char *operation_started_by(const Operation *operation, const char *step);
 /* Are files to be brought along; and those that people asked for before. */
 bool operation_copies(const Operation *operation);
 void operation_recall_copies(Operation *operation);
