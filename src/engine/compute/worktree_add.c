@@ -207,6 +207,22 @@ static bool collide(const char *a, const char *b) {
     return n < m ? strncmp(a, b, n) == 0 && b[n] == '/' : strncmp(a, b, m) == 0 && a[m] == '/';
 }
 
+/* refs/remotes/origin/feat-x of the branch feat-x, not what is below refs/remotes/feat-x. */
+static bool is_of_branch(const Add *a, const char *ref) {
+    const char *rest = strchr(ref + strlen("refs/remotes/"), '/');
+    return rest && strcmp(rest + 1, a->ask->branch) == 0;
+}
+
+/* What git says of the branch of a remote: a local one of that name would be mistaken for it. */
+static int refuse_remote(const Add *a, Err *err) {
+    const char *name = a->ask->branch;
+    size_t n = strcspn(name, "/");
+    return err_set(err, ERR_INVALID,
+                   "%s is branch %s of the remote %.*s: `-b %s` checks that out, `--base %s` makes "
+                   "a new one from it",
+                   name, name + n + 1, (int)n, name, name + n + 1, name);
+}
+
 static int take_ref(Add *a, const char *ref, const char *head, Err *err) {
     if (strcmp(ref, head) == 0)
         a->exists = true;
@@ -214,7 +230,10 @@ static int take_ref(Add *a, const char *ref, const char *head, Err *err) {
         return err_set(err, ERR_INVALID,
                        "there can be no branch %s beside the branch %s: choose another name",
                        a->ask->branch, ref + strlen("refs/heads/"));
-    else if (!a->exists && str_starts(ref, "refs/remotes/"))
+    else if (!a->exists && str_starts(ref, "refs/remotes/") &&
+             strcmp(ref + strlen("refs/remotes/"), a->ask->branch) == 0)
+        return refuse_remote(a, err);
+    else if (!a->exists && str_starts(ref, "refs/remotes/") && is_of_branch(a, ref))
         return take_remote(a, ref, err);
     return 0;
 }
@@ -229,6 +248,7 @@ static int look_at_refs(Add *a, Err *err) {
         head,
         arena_printf(a->arena, "refs/heads/%.*s", (int)strcspn(branch, "/"), branch),
         arena_printf(a->arena, "refs/remotes/*/%s", branch),
+        strchr(branch, '/') ? arena_printf(a->arena, "refs/remotes/%s", branch) : NULL,
         NULL};
     ToolDone done;
     char *rest;

@@ -67,6 +67,9 @@ TEST(a_branch_of_the_remote_is_tracked)
     y->ask.path = tree_yard_at(y, "u"), y->ask.branch = "z";
     tree_yard_sh(y, "cd c; git fetch -q up; git remote rename origin down");
     CHECK_HAS(tree_yard_refusal(y), "down and up both have a branch z");
+    y->ask.branch = "up/z"; /* as who knows `git worktree add` would say it */
+    CHECK_HAS(tree_yard_refusal(y), "up/z is branch z of the remote up: `-b z` checks that out, "
+                                    "`--base up/z` makes a new one from it");
     y->ask.branch = "new", y->ask.base = "z"; /* of neither: no origin */
     CHECK_HAS(tree_yard_refusal(y), "there is no commit, branch or tag z in ");
     tree_yard_sh(y, "cd c; git remote rename down origin");
