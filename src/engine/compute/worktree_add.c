@@ -305,8 +305,11 @@ static bool wants_pointers(const StrMap *env) {
     return skip && (strcmp(skip, "1") == 0 || strcmp(skip, "true") == 0);
 }
 
-/* Without git-lfs git would leave pointers where the files should be, or stop half way. */
+/* Without git-lfs git would leave pointers where the files should be, or stop half way. What has it
+ * on its PATH is asked nothing: that takes as long as all the rest. */
 static int look_at_lfs(Add *a, Err *err) {
+    if (tool_find("git-lfs", a->ask->env, a->arena))
+        return 0;
     const char *commit = a->exists   ? arena_printf(a->arena, "refs/heads/%s", a->ask->branch)
                          : a->remote ? arena_printf(a->arena, "refs/remotes/%s", a->from)
                                      : a->from;
