@@ -45,8 +45,9 @@ int env_import(Cli *cli, const EnvOptions *ask, Err *err);
 const char *env_outputs(const char *verb);
 
 bool env_as_json(const Cli *cli);
-/* A mode that has no overlay may be for hooks that look at it, and no more; or it is mistyped. */
-void env_say_bare_mode(Cli *cli, const char *file, const char *mode);
+/* One that has no overlay may be for hooks that look at it, and no more; or it is mistyped: that is
+ * said. -1: no mode can be called so. */
+MUST int env_check_mode(Cli *cli, const char *file, const char *mode, Err *err);
 /* "": it is no string of the map. */
 const char *env_text(const Value *map, const char *key);
 

@@ -126,8 +126,8 @@ static int share_hook(Cli *cli, const HookAsk *hook, EnvRequest request, Err *er
     JsonWriter out;
     if (cli_project(cli, err) < 0)
         return -1;
-    if (hook->mode)
-        env_say_bare_mode(cli, cli->config_file, hook->mode);
+    if (hook->mode && env_check_mode(cli, cli->config_file, hook->mode, err) < 0)
+        return -1;
     AUTO_FREE char *dir = path_dir(cli->config_file);
     env_body_begin(&buf, &out);
     json_kv_string(&out, "project", cli->config_file);

@@ -159,16 +159,22 @@ static int show_plan(Cli *cli, const char *body, Err *err) {
     return EXIT_DONE;
 }
 
-void env_say_bare_mode(Cli *cli, const char *file, const char *mode) {
+int env_check_mode(Cli *cli, const char *file, const char *mode, Err *err) {
     StrList modes = config_modes(file, &cli->arena);
+    if (!config_mode_named(mode, strlen(mode)))
+        return err_set(err, ERR_INVALID,
+                       "--mode %.80s cannot be the name of a mode: use letters, digits, '-', '_' "
+                       "and '.', at most %d characters",
+                       mode, MODE_MAX);
     if (strcmp(mode, "local") == 0)
-        return;
+        return 0;
     for (size_t i = 0; i < modes.n; i++)
         if (strcmp(modes.at[i], mode) == 0)
-            return;
+            return 0;
     const char *like = str_suggest(mode, modes.at, modes.n);
     cli_say("mode %s has no overlay beside %s%s%s%s", mode, file, like ? "; did you mean " : "",
             like ? like : "", like ? "?" : "");
+    return 0;
 }
 
 static int create(Cli *cli, const EnvOptions *ask, const Creation *it, Err *err) {
@@ -178,8 +184,8 @@ static int create(Cli *cli, const EnvOptions *ask, const Creation *it, Err *err)
                        it->verb);
     if (cli_project(cli, err) < 0)
         return -1;
-    if (ask->mode)
-        env_say_bare_mode(cli, cli->config_file, ask->mode);
+    if (ask->mode && env_check_mode(cli, cli->config_file, ask->mode, err) < 0)
+        return -1;
     AUTO_FREE char *body = body_of(cli, ask, it, err);
     if (!body)
         return -1;

@@ -58,7 +58,7 @@ static void say_mode(Cli *cli, const Value *manifest, const char *file) {
     const char *mode = value_get_str(manifest, "mode");
     const char *config = config_of_manifest(file, &cli->arena, NULL);
     if (mode && config)
-        env_say_bare_mode(cli, config, mode);
+        (void)!env_check_mode(cli, config, mode, NULL);
 }
 
 static char *body_of(const char *file, const EnvOptions *ask, bool stops, Err *err) {

@@ -623,6 +623,18 @@ def test_why_a_hook_has_failed_shows_no_value_that_it_has_said(shop):
     assert "cannot reach ********" in shown[0]
 
 
+def test_a_mode_that_none_can_be_called_is_refused_by_itself(shop):
+    shop.config(config())
+    for words in (["create", "feat-x"], ["provision", "feat-x"], ["hook", "db", "init"]):
+        said = shop.run("env", *words, "-m", "a/b", code=2).err
+        assert said == "thole: --mode a/b cannot be the name of a mode: use letters, digits, '-', '_' and '.', at most 63 characters\n"
+
+
+def test_a_hook_that_prints_too_much_beside_its_outputs_is_told_where_talk_goes(shop):
+    shop.config(config(seed="head -c 70M /dev/zero | tr '\\0' 'x' | fold; echo DATABASE_URL=x"))
+    assert "is larger than 64 MiB: what is talk belongs on stderr" in shop.run("env", "create", "feat-x", code=1).err
+
+
 def test_ordinary_words_that_hooks_have_said_stay_readable(shop):
     shop.config(config(seed="echo DATABASE_URL=postgres://u:hunter2@h; echo HOST=localhost; echo DEBUG=true",
                        runner={"after": "echo true: postgres://u:hunter2@h on localhost; echo but 'a true secret' is no word"}))

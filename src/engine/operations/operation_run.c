@@ -42,8 +42,14 @@ static int read_outputs(Operation *operation, const char *path, Err *err) {
     const LifecycleStep *step = operation_step(operation);
     AUTO_FREE char *text = NULL;
     size_t size;
-    if (file_read(path, STDOUT_MAX, &text, &size, err) < 0 ||
-        hook_output_parse(text, size, &operation->arena, &operation->doing.outputs, err) < 0)
+    if (file_read(path, STDOUT_MAX, &text, &size, err) < 0)
+        return err->kind == ERR_LIMIT
+                   ? err_set(err, ERR_FAILED,
+                             "its stdout, where its outputs are, is larger than %d MiB: what is "
+                             "talk belongs on stderr",
+                             STDOUT_MAX >> 20)
+                   : -1;
+    if (hook_output_parse(text, size, &operation->arena, &operation->doing.outputs, err) < 0)
         return -1;
     int r = operation->doing.broken
                 ? -1
