@@ -198,7 +198,7 @@ static void shrink(Operation *operation) {
     operation->message = NULL;
     operation->config = NULL;
     operation->manifest = NULL;
-    operation->left = operation->elsewhere = operation->note = NULL;
+    operation->left = operation->remains = operation->note = NULL;
 }
 
 Operation *operation_new_refused(Environment *environment, const OperationAsk *ask, int64_t number,
@@ -318,8 +318,8 @@ static void note_left(Operation *operation) {
 
 void operation_finish(Operation *operation, OperationState state) {
     operation->state = state;
-    if (operation->elsewhere)
-        operation->note = operation->elsewhere;
+    if (operation->remains)
+        operation->note = operation->remains;
     if (operation->left)
         note_left(operation);
     if (state == OPERATION_CANCELED && !operation->error[0])

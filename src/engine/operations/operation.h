@@ -128,12 +128,12 @@ struct Operation {
         const char *step;
         uint32_t run;
         bool ended;
-    } begun;               /* by a server before, and not told to have ended; run 0: nothing */
-    int64_t copied_ns;     /* copy_files was done then, at first; 0: never */
-    StrList others;        /* of a delete: where other environments are, of any project */
-    const char *left;      /* of a delete by force: what could not be undone; NULL: nothing */
-    const char *elsewhere; /* likewise: what another server goes on with, or nobody can undo */
-    Watcher watcher;       /* of a step that looks at others */
+    } begun;             /* by a server before, and not told to have ended; run 0: nothing */
+    int64_t copied_ns;   /* copy_files was done then, at first; 0: never */
+    StrList others;      /* of a delete: where other environments are, of any project */
+    const char *left;    /* of a delete by force: what could not be undone; NULL: nothing */
+    const char *remains; /* likewise: what another server goes on with, or nobody can undo */
+    Watcher watcher;     /* of a step that looks at others */
     bool watching;
     bool removed; /* the store does not know it any more */
     char error[OPERATION_TEXT];
@@ -228,6 +228,8 @@ const char *operation_stale(Operation *operation);
 /* ---- operation_check.c ---- */
 /* May it begin, as the environment is? ERR_CONFLICT says what is in its way, and the way out. */
 MUST int operation_check(Operation *operation, Err *err);
+/* One sentence more for Operation.remains, in `operation->arena`. */
+void operation_add_remains(Operation *operation, const char *what);
 /* A machine that a hook has made: what a hook that was edited since, or is run again, would make is
  * a second one, and the first would be nobody's. */
 bool operation_keeps(const Operation *operation, const LifecycleStep *step);

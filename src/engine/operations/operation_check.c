@@ -61,6 +61,13 @@ static int check_kept(const Operation *operation, Err *err) {
     return 0;
 }
 
+/* ---- what a delete by force leaves ---- */
+
+void operation_add_remains(Operation *operation, const char *what) {
+    const char *before = operation->remains;
+    operation->remains = before ? arena_printf(&operation->arena, "%s; %s", before, what) : what;
+}
+
 /* ---- whose its services are ---- */
 
 static bool is_about_services(const OperationAsk *ask) {
@@ -120,8 +127,9 @@ static int check_server(Operation *operation, Err *err) {
     if (!operation->ask.force)
         return err_set(err, ERR_CONFLICT, "its services run under another server, %s: first %s",
                        server, end);
-    operation->elsewhere =
-        arena_printf(&operation->arena, "its services go on under another server, %s", server);
+    operation_add_remains(
+        operation,
+        arena_printf(&operation->arena, "its services go on under another server, %s", server));
     return 0;
 }
 
@@ -129,7 +137,7 @@ static int check_server(Operation *operation, Err *err) {
  * up` is as in any directory. */
 static int check_tree(Operation *operation, Err *err) {
     Arena *arena = &operation->arena;
-    const char *dir = operation->elsewhere ? NULL : steps_sessions_elsewhere(operation, arena);
+    const char *dir = operation->remains ? NULL : steps_sessions_elsewhere(operation, arena);
     if (!dir)
         return 0;
     if (!operation->ask.force)
@@ -137,8 +145,10 @@ static int check_tree(Operation *operation, Err *err) {
                        "services run in its worktree under another server: first "
                        "`THOLE_STATE_DIR=%s thole down` there",
                        dir);
-    operation->elsewhere = arena_printf(
-        arena, "what runs in what was its worktree goes on under another server, %s", dir);
+    operation_add_remains(
+        operation,
+        arena_printf(arena, "what runs in what was its worktree goes on under another server, %s",
+                     dir));
     return 0;
 }
 

@@ -61,7 +61,6 @@ void operation_keep_undoing(Operation *operation) {
 int operation_check_undoing(Operation *operation, Err *err) {
     Arena *arena = &operation->arena;
     const char *unknown = environment_undoing_unknown(operation->config, &operation->entry, arena);
-    const char *before = operation->elsewhere;
     if (operation->ask.kind != OPERATION_DELETE || !unknown)
         return 0;
     if (!operation->ask.force)
@@ -69,9 +68,11 @@ int operation_check_undoing(Operation *operation, Err *err) {
                        "%s no longer says how this is undone: %s; put it back, or delete with "
                        "--force, which leaves what was made",
                        path_base(operation->ask.file), unknown);
-    operation->elsewhere = arena_printf(
-        arena, "%s%swhat was made by this was left, for nobody knows how it is undone: %s",
-        before ? before : "", before ? "; " : "", unknown);
+    operation_add_remains(operation,
+                          arena_printf(arena,
+                                       "what was made by this was left, for nobody knows how it is "
+                                       "undone: %s",
+                                       unknown));
     return 0;
 }
 
