@@ -90,7 +90,8 @@ extern const StepDoer build_manifest_doer, write_manifest_doer, generate_env_doe
 /* The files that a step of this kind writes. */
 MUST int steps_see_files(const Operation *operation, LifecycleKind kind, SeenEnvironment *seen,
                          Arena *arena, Err *err);
-/* ERR_CONFLICT: git tracks an env file in the project's own directory, so it will in a worktree. */
+/* ERR_CONFLICT: git tracks the manifest or an env file in the project's own directory, so it will
+ * in a worktree. */
 MUST int steps_check_files(const Operation *operation, Arena *arena, Err *err);
 /* steps_services.c */
 extern const StepDoer start_services_doer, stop_services_doer;

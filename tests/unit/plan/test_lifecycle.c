@@ -269,6 +269,7 @@ TEST(what_there_is_says_where_it_is)
                         .phases = LIFECYCLE_PROVISION};
     Lifecycle list = lifecycle_of(&ask, &arena);
     CHECK_EQ(list.at[0].kind, STEP_CREATE_COMPUTE);
+    arena_deinit(&arena);
     ask.config =
         read_config("/srv/thole.yaml", "version: 1\nname: shop\nservices: {web: {path: .}}\n");
     ask.compute = &machine;
