@@ -184,6 +184,26 @@ def test_what_another_server_runs_in_a_worktree_keeps_it(make_thole):
     assert f"what runs in what was its worktree goes on under another server, {second.thole.state}" in forced, forced
 
 
+def test_other_servers_hold_up_nobody_by_what_they_run_elsewhere(make_thole):
+    """Of another user, or of a later version: what cannot be read of them says nothing. Nor is a machine below their trees."""
+    words = config()
+    words["services"] = {"web": {"path": "web", "command": "exec sleep 1000", "env": {"A": "b"}}}
+    words["provisioner"] = {"compute": {"create": "echo VM_IP=10.0.0.5; echo SSH_USER=root", "destroy": "true", "outputs": ["VM_IP", "SSH_USER"]}}
+    other = make_thole()
+    other.config({"version": 1, "services": {"a": {"command": "exec sleep 1000"}}})
+    other.run("up", "-d", "--wait")
+    broken = other.state / "sessions" / "broken-123456" / "session.json"
+    broken.parent.mkdir()
+    broken.write_text("{")
+    local, remote = Project(make_thole(), {**words, "provisioner": {}}), Project(make_thole(), words)
+    local.run("create", "e1")
+    local.run("delete", "e1")
+    remote.run("provision", "e1")
+    remote.run("delete", "e1")
+    assert "ready" in other.run("ps").out
+    broken.unlink()
+
+
 def test_another_server_goes_on_with_what_one_has_left(make_thole):
     projects = fleet(make_thole, 2)
     words = config()

@@ -155,15 +155,15 @@ static int check_tree(Operation *operation, Err *err) {
 /* Who comes by the link is not who lies there: what runs and is written behind it would be that of
  * somebody else. */
 static int check_link(const Operation *operation, Err *err) {
-    const ComputeAccess *compute = operation->entry.compute;
+    const char *path = entry_path(&operation->entry); /* "": it is on another machine */
     struct stat st;
-    if (!compute->managed || lstat(compute->path, &st) < 0 || !S_ISLNK(st.st_mode))
+    if (!operation->entry.compute->managed || lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
         return 0;
     return err_set(
         err, ERR_CONFLICT,
         "its worktree %s is a link by now: put the directory itself back in its place, or "
         "give it up with `thole env delete %s --keep-worktree`",
-        compute->path, operation->entry.name);
+        path, operation->entry.name);
 }
 
 /* Of a tree that was attached: no step brings it back. */

@@ -288,9 +288,9 @@ static bool is_our_tree(const Operation *operation, const char *path) {
 /* Of a tree that goes every session, whatever its name or its file; else that of its services. (To
  * stop ends the others in a tree of ours, too, and forgets nothing of them.) */
 static bool goes_whole(const Operation *operation) {
-    return operation->ask.kind == OPERATION_DELETE && !operation->ask.keep_worktree &&
-           operation->entry.compute && operation->entry.compute->managed &&
-           is_our_tree(operation, entry_path(&operation->entry));
+    const char *path = entry_path(&operation->entry); /* "": it is on another machine */
+    return operation->ask.kind == OPERATION_DELETE && !operation->ask.keep_worktree && *path &&
+           operation->entry.compute->managed && is_our_tree(operation, path);
 }
 
 /* That of which they are, or all are below. Returns owned. */

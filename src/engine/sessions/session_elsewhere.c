@@ -30,7 +30,7 @@ static bool look_at(void *arg, pid_t pid) {
     if (dir[0] != '/' || !end)
         return false;
     *end = '\0';
-    if (strcmp(dir, look->own) == 0 || stopped_all_below(dir, look->path))
+    if (strcmp(dir, look->own) == 0 || !stopped_any_runs_below(dir, look->path))
         return false;
     look->found = arena_strdup(look->arena, dir);
     return true;

@@ -110,6 +110,30 @@ bool stopped_all_below(const char *state_dir, const char *path) {
     return down;
 }
 
+/* Of a server that nothing is known of: what cannot be read says nothing against anybody. */
+static bool runs_in(const char *state_dir, const char *slug, const char *path, Arena *arena) {
+    const Value *v;
+    Err unused;
+    if (read_session(state_dir, slug, arena, &v, &unused) < 0)
+        return false;
+    const char *file = value_get_str(v, "file");
+    return !value_get_bool(v, "down", false) && file && path_below(file, path);
+}
+
+bool stopped_any_runs_below(const char *state_dir, const char *path) {
+    AUTO_FREE char *sessions = path_join(state_dir, "sessions");
+    DIR *dir = opendir(sessions);
+    bool runs = false;
+    Arena arena;
+    arena_init(&arena);
+    for (struct dirent *entry; dir && !runs && (entry = readdir(dir));)
+        runs = is_slug(entry->d_name) && runs_in(state_dir, entry->d_name, path, &arena);
+    if (dir)
+        closedir(dir);
+    arena_deinit(&arena);
+    return runs;
+}
+
 static void write_meta(const StoppedSession *session, JsonWriter *out) {
     char time[TIME_TEXT];
     time_format_seconds(session->created_us, time);

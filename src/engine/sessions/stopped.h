@@ -28,6 +28,8 @@ MUST int stopped_find(const char *state_dir, const char *slug, Arena *arena, Sto
 /* Is there none of a config file that is `path`, or lies below it, but those that are down? The
  * directory may be another server's. What cannot be read may be one that is not. */
 bool stopped_all_below(const char *state_dir, const char *path);
+/* Is there one that is not down? What cannot be read is none. */
+bool stopped_any_runs_below(const char *state_dir, const char *path);
 /* As a Session object, with the annotation thole.dev/stopped. */
 void stopped_encode(const StoppedSession *session, JsonWriter *out);
 /* Removes its files, and the state file of its project. */
