@@ -242,14 +242,14 @@ static int take_ref(Add *a, const char *ref, const char *head, Err *err) {
 static int look_at_refs(Add *a, Err *err) {
     const char *branch = a->ask->branch;
     const char *head = arena_printf(a->arena, "refs/heads/%s", branch);
-    const char *words[] = {
-        "for-each-ref",
-        "--format=%(refname)",
-        head,
-        arena_printf(a->arena, "refs/heads/%.*s", (int)strcspn(branch, "/"), branch),
-        arena_printf(a->arena, "refs/remotes/*/%s", branch),
-        strchr(branch, '/') ? arena_printf(a->arena, "refs/remotes/%s", branch) : NULL,
-        NULL};
+    size_t first = strcspn(branch, "/");
+    const char *words[] = {"for-each-ref",
+                           "--format=%(refname)",
+                           head,
+                           arena_printf(a->arena, "refs/heads/%.*s", (int)first, branch),
+                           arena_printf(a->arena, "refs/remotes/*/%s", branch),
+                           branch[first] ? arena_printf(a->arena, "refs/remotes/%s", branch) : NULL,
+                           NULL};
     ToolDone done;
     char *rest;
     if (git(a, words, NULL, &done, err) < 0)
