@@ -69,8 +69,8 @@ TEST(conf_tasks_do_not_touch_each_other)
     world_close(w);
 }
 
-TEST(conf_names_may_be_strange)
-{
+/* Of Docker these are 68 containers. */
+TEST_TIMEOUT(conf_names_may_be_strange, 120) {
     static const char *const names[] = {"11301",
                                         "01KGD2Z7C6A1B2C3D4E5F6G7H8",
                                         "invalid_task_uuid!",
