@@ -594,6 +594,15 @@ def test_a_step_without_a_log_says_where_to_look(shop):
     assert before == 'thole: environment feat-x has no log of a step "allocate_ports"' and sorted(named.split(", ")) == ["create_compute", "seed_db"]
 
 
+def test_a_run_that_there_is_not_is_named(shop):
+    shop.config(config())
+    create(shop)
+    shop.run("env", "step", "feat-x", "seed_db")
+    assert shop.run("env", "logs", "feat-x", "seed_db", "--run", "2").lines
+    said = shop.run("env", "logs", "feat-x", "seed_db", "--run", "999", code=2).err
+    assert said == "thole: there is no run 999 of seed_db; its runs that are kept are 1 to 2\n"
+
+
 def test_logs_mask_outputs(shop):
     shop.config(config(seed=SEED + "echo 'KEY<<END'; echo first; echo second; echo END; echo talk"))
     create(shop)

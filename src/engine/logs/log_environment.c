@@ -47,6 +47,20 @@ static int refuse(LogStream *stream, const char *name, const StrList *all, Err *
     return err_suggest(err, str_suggest(name, all->at, all->n), have);
 }
 
+/* One that there is not, or not any more: the oldest go. */
+static int check_run(LogStream *stream, const char *step, Err *err) {
+    uint32_t runs[2 * RUNS_KEPT];
+    uint32_t n = run_files_list(stream->dir, step, runs, COUNT(runs));
+    for (uint32_t i = 0; i < n; i++)
+        if (runs[i] == stream->ask.run)
+            return 0;
+    if (!stream->ask.run || stream->ask.follow || n == 0)
+        return 0;
+    return err_set(err, ERR_NOT_FOUND,
+                   "there is no run %u of %s; its runs that are kept are %u to %u", stream->ask.run,
+                   step, runs[0], runs[n - 1]);
+}
+
 /* The steps that are asked for; those that have no log yet may get one. */
 static int choose(LogStream *stream, StrList *ret, Err *err) {
     AUTO_FREE char *runs = path_join(stream->dir, "runs");
@@ -58,6 +72,8 @@ static int choose(LogStream *stream, StrList *ret, Err *err) {
             found = strcmp(all.at[k], stream->asked.at[i]) == 0;
         if (!found)
             return refuse(stream, stream->asked.at[i], &all, err);
+        if (check_run(stream, stream->asked.at[i], err) < 0)
+            return -1;
     }
     return 0;
 }
