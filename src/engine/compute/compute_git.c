@@ -12,7 +12,7 @@
 #include "engine/compute/compute_inside.h"
 #include "spec/inherited.h"
 
-enum { LIST_AGAIN = 5, LIST_PAUSE_US = 20 * 1000, NOTE_BYTES = 128 };
+enum { GIT_AGAIN = 5, GIT_PAUSE_US = 20 * 1000, NOTE_BYTES = 128 };
 
 StrMap compute_git_env(const StrMap *env, Arena *arena) {
     StrPair own[] = {{"GIT_OPTIONAL_LOCKS", "0"}, {"GIT_TERMINAL_PROMPT", "0"}};
@@ -37,6 +37,15 @@ int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
         return err_set(err, ERR_CONFLICT, "git %s in %s: %s", ask->words[0], ask->dir,
                        ret->error[0] ? ret->error : arena_printf(arena, "exit code %d", ret->code));
     return 0;
+}
+
+int compute_git_patient(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
+    int r = compute_git(ask, arena, ret, err);
+    for (int tries = 0; r < 0 && err->kind == ERR_CONFLICT && tries < GIT_AGAIN; tries++) {
+        usleep(GIT_PAUSE_US);
+        r = compute_git(ask, arena, ret, err);
+    }
+    return r;
 }
 
 int compute_git_files(const GitAsk *ask, const StrList *paths, Arena *arena, StrList *ret,
@@ -87,18 +96,11 @@ ComputeCommand compute_script(const char *script, const char *const *words, Aren
 
 /* ---- worktrees ---- */
 
-/* A branch that has no commit yet is at one of zeros. */
-static const char *commit_of(const char *id) {
-    return id[strspn(id, "0")] ? id : "";
-}
-
 /* One attribute of `git worktree list --porcelain -z`. */
 static void take_attribute(Worktree *tree, const char *text) {
-    static const char heads[] = "branch refs/heads/", commit[] = "HEAD ";
+    static const char heads[] = "branch refs/heads/";
     if (str_starts(text, heads))
         tree->branch = text + strlen(heads);
-    else if (str_starts(text, commit))
-        tree->head = commit_of(text + strlen(commit));
     else if (str_starts(text, "prunable"))
         tree->gone = true;
     else if (str_starts(text, "locked"))
@@ -113,18 +115,11 @@ bool compute_repository(const ComputeAsk *ask, Arena *arena, GitTree *ret) {
            git_tree_of(own.common, arena, ret, NULL) == 0;
 }
 
-/* git gives up on a worktree that another git is about to make, or to remove, at that moment. */
 static int list_worktrees(const ComputeAsk *ask, Arena *arena, ToolDone *ret, Err *err) {
     static const char *const words[] = {"worktree", "list", "--porcelain", "-z", NULL};
     GitTree repository;
     const char *dir = compute_repository(ask, arena, &repository) ? repository.top : ask->project;
-    const GitAsk git = {dir, ask->env, words, NULL};
-    int r = compute_git(&git, arena, ret, err);
-    for (int tries = 0; r < 0 && err->kind == ERR_CONFLICT && tries < LIST_AGAIN; tries++) {
-        usleep(LIST_PAUSE_US);
-        r = compute_git(&git, arena, ret, err);
-    }
-    return r;
+    return compute_git_patient(&(GitAsk){dir, ask->env, words, NULL}, arena, ret, err);
 }
 
 int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *err) {
@@ -136,8 +131,7 @@ int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *
     for (const char *at = done.out, *end = at + done.out_n; at < end; at += strlen(at) + 1) {
         if (str_starts(at, "worktree ")) {
             list.at = arena_grow(arena, list.at, list.n, &cap, sizeof(*list.at));
-            list.at[list.n++] =
-                (Worktree){.path = at + strlen("worktree "), .branch = "", .head = ""};
+            list.at[list.n++] = (Worktree){.path = at + strlen("worktree "), .branch = ""};
         } else if (list.n > 0) {
             take_attribute(&list.at[list.n - 1], at);
         }

@@ -16,6 +16,9 @@ typedef struct GitAsk {
     int *ret_code; /* NULL: 0 is expected, anything else is ERR_CONFLICT with what it said */
 } GitAsk;
 MUST int compute_git(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err);
+/* Likewise where worktrees are listed: git gives up on one that another git is making, or removing,
+ * at that moment, so that it is asked again some times. */
+MUST int compute_git_patient(const GitAsk *ask, Arena *arena, ToolDone *ret, Err *err);
 /* What `git ls-files` with these options (`words`, NULL ends them) lists of `paths` and below them,
  * relative to `dir`: of no path nothing. */
 MUST int compute_git_files(const GitAsk *ask, const StrList *paths, Arena *arena, StrList *ret,
@@ -24,7 +27,6 @@ MUST int compute_git_files(const GitAsk *ask, const StrList *paths, Arena *arena
 /* A worktree as `git worktree list` has it. */
 typedef struct Worktree {
     const char *path, *branch; /* "": detached */
-    const char *head;          /* the commit there; "": none yet */
     bool gone;                 /* its directory is */
     const char *locked;        /* the reason; NULL: it is not */
 } Worktree;

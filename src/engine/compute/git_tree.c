@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/compute/git_tree.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -90,7 +91,7 @@ static void describe(const char *real, const char *top, const char *dir, Arena *
                      .common = common ? common : dir,
                      .branch = branch_of(dir, arena),
                      .bare = strcmp(top, dir) == 0,
-                     .half_made = locked && strcmp(locked, "initializing") == 0};
+                     .half_made = locked && strcmp(locked, GIT_HALF_MADE) == 0};
 }
 
 int git_tree_of(const char *path, Arena *arena, GitTree *ret, Err *err) {
@@ -112,4 +113,31 @@ int git_tree_of(const char *path, Arena *arena, GitTree *ret, Err *err) {
             return err_set(err, ERR_NOT_FOUND, "%s is in no git repository", path);
         slash[slash == top] = '\0';
     }
+}
+
+/* `note` is "/r/.git/worktrees/x", whose file gitdir names the ".git" of the worktree. */
+static bool is_note_of(const char *note, const char *path, Arena *arena) {
+    static const char git[] = "/.git";
+    const char *line = line_of(below(note, "gitdir", arena), arena);
+    size_t n = line ? strlen(line) : 0;
+    if (n <= strlen(git) || strcmp(line + n - strlen(git), git) != 0)
+        return false;
+    const char *tree = named(note, arena_strndup(arena, line, n - strlen(git)), arena);
+    AUTO_FREE char *real = path_resolve(tree);
+    return strcmp(real, path) == 0;
+}
+
+bool git_tree_noted(const char *common, const char *path, Arena *arena, const char **ret_locked) {
+    const char *notes = below(common, "worktrees", arena), *found = NULL;
+    AUTO_FREE char *real = path_resolve(path);
+    const struct dirent *entry;
+    DIR *dir = opendir(notes);
+    while (dir && !found && (entry = readdir(dir))) {
+        const char *note = below(notes, entry->d_name, arena);
+        found = entry->d_name[0] != '.' && is_note_of(note, real, arena) ? note : NULL;
+    }
+    if (dir)
+        closedir(dir);
+    *ret_locked = found ? line_of(below(found, "locked", arena), arena) : NULL;
+    return found;
 }

@@ -16,8 +16,14 @@ typedef struct GitTree {
     bool half_made; /* `git worktree add` was interrupted in it */
 } GitTree;
 
+/* Why git has locked a worktree that it has not made to the end. */
+#define GIT_HALF_MADE "initializing"
+
 /* The one that `path` is in; links are resolved. ERR_NOT_FOUND: it does not exist, or is in none;
  * ERR_INVALID: what it has as .git leads nowhere. */
 MUST int git_tree_of(const char *path, Arena *arena, GitTree *ret, Err *err);
 /* `top` was a worktree: the repository that it names is gone, or has been moved. */
 bool git_tree_lost(const char *top, Arena *arena);
+/* git knows a worktree at `path`, of the repository whose worktrees share `common`, whether it is
+ * there or not. `ret_locked`: why it is locked; NULL: it is not. */
+bool git_tree_noted(const char *common, const char *path, Arena *arena, const char **ret_locked);

@@ -361,7 +361,7 @@ static int look_at_list(const ComputeAsk *ask, Arena *arena, Err *err) {
     const Worktree *tree = compute_worktree_at(&list, ask->path);
     if (!tree && ask->managed && access(ask->path, F_OK) == 0 && !git_tree_lost(ask->path, arena))
         return compute_no_worktree(ask, err);
-    if (!tree || !tree->locked || strcmp(tree->locked, "initializing") == 0)
+    if (!tree || !tree->locked || strcmp(tree->locked, GIT_HALF_MADE) == 0)
         return 0;
     return err_set(err, ERR_CONFLICT,
                    "somebody has locked the worktree %s%s%s: `git worktree unlock` gives it free, "
