@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "spec/compute_access.h"
+#include "spec/config_modes.h"
 
 #define STATE_PLACE "the state" /* where problems of it are */
 
@@ -68,7 +69,8 @@ static const char *owner_of(const Api *api, const char *project, const Environme
                : NULL;
 }
 
-/* Without a branch, or where nothing can be, nothing could ever go on with it. */
+/* Without a branch, in a mode that cannot be, or where nothing can be: nothing could ever go on
+ * with it. */
 static int check_entries(const Api *api, const EnvironmentState *state, const char *project,
                          Report *report) {
     static const Place place = {.file = STATE_PLACE};
@@ -78,6 +80,11 @@ static int check_entries(const Api *api, const EnvironmentState *state, const ch
         const EnvironmentEntry *entry = &state->environments.at[i];
         if (!*entry->branch)
             report_add(report, &place, NULL, "environments.%s.branch: it is missing", entry->name);
+        if (*entry->mode && !config_mode_named(entry->mode, strlen(entry->mode)))
+            report_add(report, &place, NULL,
+                       "environments.%s.mode: \"%.80s\" cannot be the name of a mode: use letters, "
+                       "digits, '-', '_' and '.', at most %d characters",
+                       entry->name, entry->mode, MODE_MAX);
         if (entry->compute && (compute_access_check(entry->compute, &err) < 0 ||
                                compute_tree_check(entry->compute, project, state_dir, &err) < 0))
             report_add(report, &place, NULL, "environments.%s.compute.%s", entry->name, err.msg);

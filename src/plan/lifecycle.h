@@ -114,6 +114,8 @@ const char *lifecycle_phase_name(LifecyclePhase phase);             /* "provisio
 /* Is a step of this name one of those that undo? Or that stop: `env stop` has them, too. */
 bool lifecycle_destroys(const char *name);
 bool lifecycle_stops(const char *name);
+/* Does `step` make again what the step `undo` has undone, so that it is to be undone again? */
+bool lifecycle_remakes(const LifecycleStep *step, const char *undo);
 /* UINT32_MAX: there is none of that name. */
 uint32_t lifecycle_find(const Lifecycle *lifecycle, const char *name);
 /* Index of the step; ERR_NOT_FOUND lists those that there are, with a did-you-mean. */

@@ -119,6 +119,18 @@ bool lifecycle_stops(const char *name) {
     return str_starts(name, "stop_");
 }
 
+bool lifecycle_remakes(const LifecycleStep *step, const char *undo) {
+    static const char provisioned[] = "destroy_core_";
+    if (step->phase == LIFECYCLE_DESTROY || step->phase == LIFECYCLE_STOP)
+        return false;
+    if (str_starts(undo, provisioned))
+        return step->service && strcmp(step->action, "destroy") != 0 &&
+               strcmp(undo + strlen(provisioned), step->service) == 0;
+    if (str_starts(undo, "destroy_compute"))
+        return strcmp(step->name, "create_compute") == 0;
+    return step->phase != LIFECYCLE_HOOK;
+}
+
 const EnvironmentHook *lifecycle_hook(const Config *config, const char *service, const char *action,
                                       const ProvisionedService **ret) {
     __auto_type services = &config->provisioner.services;

@@ -123,7 +123,7 @@ class Dice(random.Random):
     def entry(self, name):
         compute = {"type": self.choice(["local", "ssh"]), "path": "/w/" + name,
                    **self.some(host=lambda: self.choice(["10.0.0.5", "vm-1.example"]), user=lambda: self.choice(["ci", "münchen"]), managedWorktree=lambda: True)}
-        return {"name": name, "mode": self.text(), "branch": "b" + self.text(), "status": self.choice(["creating", "provisioned", "running", "stopped", "error"]),
+        return {"name": name, "mode": self.choice(["", "local", "preview", "a.b-c_1"]), "branch": "b" + self.text(), "status": self.choice(["creating", "provisioned", "running", "stopped", "error"]),
                 "createdAt": self.time(), "updatedAt": self.time(), "ports": self.map(lambda: self.randrange(65536)),
                 "provisionerOutputs": self.map(lambda: self.map(self.text)), **self.some(
                     compute=lambda: compute, steps=lambda: {step: self.step(step) for step in ("create_compute", "seed_" + self.text())},
@@ -240,6 +240,7 @@ def test_what_is_there_is_refused_by_name_and_nothing_is_taken(shop):
     (lambda state: {**state, "environments": {**state["environments"], "../x": {}}}, "name of an environment"),
     (lambda state: {**state, "environments": {"a": {"ports": {"web": "x"}}}}, "ports"),
     (lambda state: {**state, "environments": {"a": {"status": "sleepy"}}}, "sleepy"),
+    (lambda state: {**state, "environments": {"a": {"branch": "a", "mode": "a b"}}}, 'environments.a.mode: "a b" cannot be the name of a mode'),
     (lambda state: {"environments": []}, "no map `environments`"),
     (lambda state: "{", "state.json"),
 ])

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compute on this machine: a git worktree, and infrastructure by docker compose. */
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -17,6 +18,9 @@ static const char *root_of(const ComputeAsk *ask, Arena *arena) {
 
 /* Why it does not stand as a worktree of ours; NULL: it does. */
 static const char *fault_of(const ComputeAsk *ask, const GitTree *tree, Arena *arena) {
+    struct stat st;
+    if (ask->managed && lstat(ask->path, &st) == 0 && S_ISLNK(st.st_mode))
+        return arena_printf(arena, "%s is a link by now", ask->path);
     if (tree->prefix[0])
         return arena_printf(arena, "%s is no worktree any more", ask->path);
     if (tree->half_made)

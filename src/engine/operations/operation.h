@@ -219,6 +219,9 @@ bool operation_means(const Operation *operation, const LifecycleStep *step);
 /* The records of a step (NULL, or one that there is not: nothing) and of all that need it count no
  * more. */
 void operation_invalidate(Operation *operation, const char *name, const char *why);
+/* What the step that is begun makes was undone by a delete that came to no end: until then that is
+ * not done again. */
+void operation_forget_undone(Operation *operation);
 /* Likewise of those that need it. True: some have a record, whatever it says. */
 bool operation_invalidate_dependants(Operation *operation, uint32_t step, const char *why);
 /* What steps that were asked for alone have left stale, and the command that goes on. In the arena
@@ -228,6 +231,9 @@ const char *operation_stale(Operation *operation);
 /* ---- operation_check.c ---- */
 /* May it begin, as the environment is? ERR_CONFLICT says what is in its way, and the way out. */
 MUST int operation_check(Operation *operation, Err *err);
+/* Where its worktree was is still what it was: who comes by a link that lies there would run and
+ * write what is of somebody else. Blocking. To stop and to delete it, that is no matter. */
+MUST int operation_check_link(const Operation *operation, Err *err);
 /* One sentence more for Operation.remains, in `operation->arena`. */
 void operation_add_remains(Operation *operation, const char *what);
 /* A machine that a hook has made: what a hook that was edited since, or is run again, would make is

@@ -152,12 +152,13 @@ static int check_tree(Operation *operation, Err *err) {
     return 0;
 }
 
-/* Who comes by the link is not who lies there: what runs and is written behind it would be that of
- * somebody else. */
-static int check_link(const Operation *operation, Err *err) {
+int operation_check_link(const Operation *operation, Err *err) {
+    OperationKind kind = operation->ask.kind;
+    const ComputeAccess *compute = operation->entry.compute;
     const char *path = entry_path(&operation->entry); /* "": it is on another machine */
     struct stat st;
-    if (!operation->entry.compute->managed || lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+    if (kind == OPERATION_STOP || kind == OPERATION_DELETE || !compute || !compute->managed ||
+        lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
         return 0;
     return err_set(
         err, ERR_CONFLICT,
@@ -192,9 +193,7 @@ static int check_place(const Operation *operation, Err *err) {
         compute_tree_check(compute, operation->ask.file, operation->engine->state_dir, err) < 0)
         return err_in(err, "environment '%s' is nowhere, delete it: compute",
                       operation->entry.name);
-    if (operation->ask.kind == OPERATION_STOP)
-        return 0;
-    return check_attached(operation, err) < 0 ? -1 : check_link(operation, err);
+    return check_attached(operation, err) < 0 ? -1 : operation_check_link(operation, err);
 }
 
 int operation_check(Operation *operation, Err *err) {

@@ -219,8 +219,18 @@ int operation_list(Operation *operation, Err *err) {
     return check_ask(operation, &operation->lifecycle, err);
 }
 
-/* What was undone is made anew: from now on it is to be undone again. Those of
- * `env stop` are also done without undoing anything: to delete they are done in any case. */
+void operation_forget_undone(Operation *operation) {
+    const LifecycleStep *step = operation_step(operation);
+    const EnvironmentEntry *entry = &operation->entry;
+    for (size_t i = 0; i < entry->steps.n; i++) {
+        const char *name = entry->steps.at[i].name;
+        if (lifecycle_destroys(name) && lifecycle_remakes(step, name))
+            forget_record(operation, name, step->name);
+    }
+}
+
+/* What `env stop` does as well may be up again without a step: to delete it is done in any case.
+ * What else a delete has done that came to no end is done: operation_forget_undone(). */
 static void forget_undoing(Operation *operation) {
     const EnvironmentEntry *entry = &operation->entry;
     bool destroys = operation->ask.kind == OPERATION_DELETE;
@@ -231,7 +241,7 @@ static void forget_undoing(Operation *operation) {
         LifecycleKind kind = at == UINT32_MAX ? STEP_HOOK : operation->lifecycle.at[at].kind;
         bool always = kind == STEP_STOP_DEPLOY || kind == STEP_STOP_SERVICES ||
                       kind == STEP_STOP_INFRA || kind == STEP_CHECK_LOSS;
-        if (destroys ? always : at == UINT32_MAX)
+        if (destroys ? always : at == UINT32_MAX && !lifecycle_destroys(name))
             forget_record(operation, name, why);
     }
 }

@@ -93,6 +93,14 @@ void operation_forget_deaths(Operation *operation) {
         log_warn("environment %s: %s", operation->environment->slug, err.msg);
 }
 
+/* Its deletion had come to no end: from here on it is gone on with by a create, not by a delete. */
+static void note_made(Operation *operation) {
+    OperationKind kind = operation->ask.kind;
+    if (operation->entry.status == ENVIRONMENT_DELETING &&
+        (kind == OPERATION_CREATE || kind == OPERATION_PROVISION))
+        operation->entry.status = ENVIRONMENT_CREATING;
+}
+
 void operation_step_ended(Operation *operation, const Err *err) {
     const LifecycleStep *step = operation_step(operation);
     const StepDoer *doer = step_doer(step->kind);
@@ -108,6 +116,7 @@ void operation_step_ended(Operation *operation, const Err *err) {
     operation->unwritten.entry = true;
     operation_hook_ended(operation, step, err != NULL);
     if (!err) {
+        note_made(operation);
         operation_write(operation, after_step);
         return;
     }
@@ -118,7 +127,7 @@ void operation_step_ended(Operation *operation, const Err *err) {
     if (step->phase != LIFECYCLE_HOOK && step->kind != STEP_CHECK_LOSS) {
         operation->entry.failed_step = step->name;
         operation->entry.error = arena_strdup(&operation->arena, err->msg);
-        if (step->phase != LIFECYCLE_DESTROY) /* else it is being deleted still */
+        if (operation->entry.status != ENVIRONMENT_DELETING) /* else it is so still */
             operation->entry.status = ENVIRONMENT_ERROR;
     }
     operation_write(operation, after_failure);

@@ -19,6 +19,8 @@ static int do_look(Blocking *blocking, Err *err) {
     const StepDoer *doer = step_doer(operation_step(operation)->kind);
     blocking->result = look;
     blocking->result_size = sizeof(*look);
+    if (operation_check_link(operation, err) < 0) /* a hook may have put it there just now */
+        return -1;
     return doer->look ? doer->look(operation, &blocking->arena, &look->found, err) : 0;
 }
 
@@ -122,6 +124,7 @@ static void run(Operation *operation, const StepDecision *decision) {
             operation, operation->doing.at,
             arena_printf(&operation->arena, "%s is done again", step->name));
     operation_invalidate(operation, step->undoes, step->name);
+    operation_forget_undone(operation);
     operation_set_checkpoint(operation,
                              &(Checkpoint){.name = step->name,
                                            .status = CHECKPOINT_STARTED,

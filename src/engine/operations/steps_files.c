@@ -339,10 +339,20 @@ StrList operation_own_files(const Operation *operation, Arena *arena) {
     return files;
 }
 
+/* A tree that was attached, or is kept; where one of ours was there may be somebody's by now. */
+static bool has_files(const Operation *operation, Arena *arena) {
+    ComputeAsk ask = operation_compute_ask(operation, arena);
+    ComputeLook look = {0};
+    Err unused;
+    return *entry_root(&operation->entry) && access(entry_root(&operation->entry), F_OK) == 0 &&
+           (!ask.managed ||
+            (compute_look(&compute_local, &ask, arena, &look, &unused) == 0 && look.stands));
+}
+
 static int cleanup(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     StrList files = {0};
     int r = 0;
-    if (*entry_root(&operation->entry) && access(entry_root(&operation->entry), F_OK) == 0)
+    if (has_files(operation, arena))
         files = operation_own_files(operation, arena);
     for (size_t i = 0; i < files.n && r == 0; i++)
         r = put(operation, &(ComputeFile){.path = files.at[i]}, err);
