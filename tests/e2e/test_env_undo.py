@@ -123,6 +123,24 @@ def test_a_link_in_the_place_of_a_worktree_is_not_followed(thole):
     assert elsewhere.exists()
 
 
+def test_worktrees_that_were_moved_with_a_link_in_their_place_are_followed(thole):
+    """As people do whose disk is full."""
+    project(thole, PLAIN)
+    place = thole.base / "disk"
+    for name in ("stopped", "running"):
+        thole.run("env", "create", name, "--path", place / name)
+    thole.run("env", "stop", "stopped")
+    place.rename(thole.base / "larger")
+    place.symlink_to(thole.base / "larger")
+    thole.run("env", "start", "stopped")
+    assert environments.phase(thole, "stopped") == "running" and environments.tree(thole, "stopped") == thole.base / "larger/stopped"
+    for words in (["stop"], ["create"]):
+        thole.run("env", *words, "running")
+    for name in ("stopped", "running"):
+        thole.run("env", "delete", name)
+    assert list((thole.base / "larger").iterdir()) == [] and thole.run("ps", "-a", "-o", "json").json()["items"] == []
+
+
 def test_a_hook_that_puts_a_link_there_leads_nobody_elsewhere(thole):
     elsewhere = thole.base / "elsewhere"
     project(thole, f"""\

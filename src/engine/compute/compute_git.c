@@ -140,11 +140,19 @@ int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *
     return 0;
 }
 
-/* git writes them down with links resolved. */
+static bool is_same(const char *path, const char *place) {
+    AUTO_FREE char *real = path_resolve(path);
+    return strcmp(real, place) == 0;
+}
+
+/* git wrote them down with links resolved; there may be others by now. */
 const Worktree *compute_worktree_at(const Worktrees *list, const char *path) {
     AUTO_FREE char *place = path_resolve(path);
     for (size_t i = 0; i < list->n; i++)
         if (strcmp(list->at[i].path, place) == 0)
+            return &list->at[i];
+    for (size_t i = 0; i < list->n; i++)
+        if (is_same(list->at[i].path, place))
             return &list->at[i];
     return NULL;
 }

@@ -84,9 +84,9 @@ static int refuse_remote(const WorktreeAdd *a, Err *err) {
 
 /* Where the branch is checked out: that is its place, unless it is the one that is asked for. */
 static int check_free(const WorktreeAdd *a, const char *tree, Err *err) {
-    AUTO_FREE char *own = path_resolve(a->ask->path);
+    AUTO_FREE char *own = path_resolve(a->ask->path), *real = tree[0] ? path_resolve(tree) : NULL;
     const char *branch = a->ask->branch;
-    if (!tree[0] || strcmp(tree, own) == 0)
+    if (!real || strcmp(real, own) == 0)
         return 0;
     if (access(arena_printf(a->arena, "%s/.git", tree), F_OK) < 0)
         return err_set(err, ERR_CONFLICT,

@@ -8,6 +8,7 @@
 #include "base/xalloc.h"
 #include "engine/compute/worktree_kept.h"
 #include "engine/operations/steps.h"
+#include "engine/sessions/session.h"
 #include "spec/digest.h"
 #include "spec/environment_name.h"
 
@@ -26,12 +27,35 @@ static const char *root_of_tree(Operation *operation) {
     return compute_look(&compute_local, &ask, arena, &look, &err) < 0 ? NULL : look.root;
 }
 
+/* Directories above it may have been moved, with links where they were: sessions go by where files
+ * are. Those that run still go by where they were. */
+static void follow(Operation *operation) {
+    Arena *arena = &operation->arena;
+    const ComputeAccess *was = operation->entry.compute;
+    const Session *session = environment_session(operation->environment);
+    if (!was->path || !was->path[0] || strcmp(was->type, "local") != 0 ||
+        (session && session_standing(session) == SESSION_UP))
+        return;
+    AUTO_FREE char *above = path_dir(was->path), *real = path_resolve(above),
+                   *path = path_join(real, path_base(was->path));
+    if (strcmp(path, was->path) == 0)
+        return;
+    ComputeAccess *now = arena_dup(arena, was, sizeof(*was));
+    now->path = arena_strdup(arena, path);
+    if (was->root && path_below(was->root, was->path))
+        now->root = arena_printf(arena, "%s%s", path, was->root + strlen(was->path));
+    operation->entry.compute = now;
+    operation->unwritten.entry = true;
+}
+
 /* Known from the beginning: what is made half is found again. */
 void operation_place(Operation *operation) {
     const OperationAsk *ask = &operation->ask;
     EnvironmentEntry *entry = &operation->entry;
     ComputeAccess *compute = arena_alloc(&operation->arena, sizeof(*compute));
     bool by_hook = hook_given(&operation->config->provisioner.compute.create);
+    if (entry->compute)
+        follow(operation);
     if (entry->compute || (by_hook && !ask->worktree))
         return;
     const char *path = ask->worktree ? ask->worktree
