@@ -35,9 +35,9 @@ static bool is_end(Span s) {
     return s.n > 0 && s.n <= HOOK_OUTPUT_END;
 }
 
-typedef enum LineKind { LINE_TALK, LINE_OUTPUT, LINE_HEREDOC } LineKind;
+typedef enum LineKind { LINE_TALK, LINE_ENDLESS, LINE_OUTPUT, LINE_HEREDOC } LineKind;
 
-/* What a line is; its name, and its value or the END of it. */
+/* What a line is; its name, and its value or the END of it. LINE_ENDLESS: that is none. */
 static LineKind look(Span line, Span *ret_name, Span *ret_rest) {
     const char *equals = memchr(line.p, '=', line.n);
     const char *here = memmem(line.p, line.n, "<<", 2);
@@ -47,11 +47,13 @@ static LineKind look(Span line, Span *ret_name, Span *ret_rest) {
         return LINE_TALK;
     Span name = trimmed((Span){line.p, (size_t)(at - line.p)});
     Span rest = trimmed((Span){at + mark, (size_t)(line.p + line.n - at) - mark});
-    if (!is_name(name) || (mark == 2 && !is_end(rest)))
+    if (!is_name(name))
         return LINE_TALK;
     *ret_name = name;
     *ret_rest = rest;
-    return mark == 2 ? LINE_HEREDOC : LINE_OUTPUT;
+    if (mark == 2)
+        return is_end(rest) ? LINE_HEREDOC : LINE_ENDLESS;
+    return LINE_OUTPUT;
 }
 
 /* ---- reading ---- */
@@ -141,6 +143,7 @@ static int read_line(Scan *s, Err *err) {
     switch (look(line, &name, &rest)) {
     case LINE_OUTPUT: return add(s, name, rest, err);
     case LINE_HEREDOC: return heredoc(s, name, rest, err);
+    case LINE_ENDLESS:
     case LINE_TALK: return 0;
     }
     return 0;
@@ -164,14 +167,35 @@ int hook_output_parse(const char *text, size_t size, Arena *arena, StrMap *ret, 
     return 0;
 }
 
-int hook_output_require(const StrMap *outputs, const StrList *declared, Err *err) {
+/* What was perhaps meant to begin its value: talk, which nobody else speaks of. */
+static void say_endless(const char *name, const char *text, size_t size, Err *err) {
+    Scan s = {.p = text, .end = text + size};
+    Span seen, rest;
+    while (s.p < s.end)
+        if (look(trimmed(next_line(&s)), &seen, &rest) == LINE_ENDLESS &&
+            is(seen, (Span){name, strlen(name)})) {
+            err_set(err, ERR_NOT_FOUND,
+                    "the hook did not print %.60s: line %zu has not one word of letters, digits, _ "
+                    "and - after %.60s<<",
+                    name, s.line, name);
+            return;
+        }
+}
+
+int hook_output_require(const StrMap *outputs, const StrList *declared, const char *text,
+                        size_t size, Err *err) {
     Buf missing;
+    const char *first = NULL;
     buf_init(&missing, HOOK_OUTPUT_MAX);
     for (size_t i = 0; i < declared->n; i++)
-        if (!strmap_get(outputs, declared->at[i]))
-            buf_printf(&missing, "%s%s", missing.n ? ", " : "", declared->at[i]);
+        if (!strmap_get(outputs, declared->at[i])) {
+            buf_printf(&missing, "%s%s", first ? ", " : "", declared->at[i]);
+            first = first ? first : declared->at[i];
+        }
     int rc = missing.n ? err_set(err, ERR_NOT_FOUND, "the hook did not print %s", missing.p) : 0;
     buf_deinit(&missing);
+    if (first)
+        say_endless(first, text, size, err);
     return rc;
 }
 

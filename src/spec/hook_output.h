@@ -24,8 +24,10 @@ enum {
 /* In `arena`. ERR_INVALID: a value that is not UTF-8 or has a NUL byte, a heredoc without its END;
  * ERR_LIMIT: too much. Both name the line. */
 MUST int hook_output_parse(const char *text, size_t size, Arena *arena, StrMap *ret, Err *err);
-/* ERR_NOT_FOUND names all that are missing, in the order declared: "… did not print B, C". */
-MUST int hook_output_require(const StrMap *outputs, const StrList *declared, Err *err);
+/* Of `text`. ERR_NOT_FOUND names all that are missing, in the order declared: "… did not print B,
+ * C"; or the first one alone, with the line that has its name before a << without an END. */
+MUST int hook_output_require(const StrMap *outputs, const StrList *declared, const char *text,
+                             size_t size, Err *err);
 
 /* Where someone is who shows stdout line by line. All zero: at its beginning. */
 typedef struct HookOutputMask {

@@ -53,7 +53,7 @@ static int read_outputs(Operation *operation, const char *path, Err *err) {
         return -1;
     int r = operation->doing.broken
                 ? -1
-                : hook_output_require(&operation->doing.outputs, step->outputs, err);
+                : hook_output_require(&operation->doing.outputs, step->outputs, text, size, err);
     if (r < 0 && makes_machine(step))
         operation_keep_compute(operation);
     return r;

@@ -150,16 +150,35 @@ TEST(declared_outputs_must_be_printed)
     StrPair pairs[] = {{"A", ""}, {"X", "1"}};
     StrMap outputs = {pairs, 2};
     Err err = {.kind = ERR_NONE};
-    CHECK(hook_output_require(&outputs, &declared, &err) < 0);
+    CHECK(hook_output_require(&outputs, &declared, "", 0, &err) < 0);
     CHECK_EQ(err.kind, ERR_NOT_FOUND);
     CHECK_STR(err.msg, "the hook did not print C, B");
     declared = (StrList){(const char **)names + 1, 1};
-    CHECK(hook_output_require(&outputs, &declared, &err) == 0);
+    CHECK(hook_output_require(&outputs, &declared, "", 0, &err) == 0);
     char *name = filled(300, "LONG_"); /* more than a message has room for */
     declared = (StrList){(const char *[]){name}, 1};
-    CHECK(hook_output_require(&outputs, &declared, &err) < 0);
+    CHECK(hook_output_require(&outputs, &declared, "", 0, &err) < 0);
     free(name);
-    CHECK(hook_output_require(&(StrMap){0}, &none, &err) == 0);
+    CHECK(hook_output_require(&(StrMap){0}, &none, "", 0, &err) == 0);
+}
+
+/* It is talk; who has meant it is told why nothing was taken. */
+TEST(a_heredoc_without_an_end_is_named)
+{
+    static const Row rows[] = {
+        {"talk\nA<<\nx\n", "the hook did not print A: line 2 has not one word of letters, digits, "
+                            "_ and - after A<<"},
+        {"A << X Y\nX Y\n", "the hook did not print A: line 1 has not one word of letters, digits, "
+                            "_ and - after A<<"},
+        {"B<<\nAA<<\nsee A<<\n", "the hook did not print A"},
+    };
+    const StrList declared = {(const char *[]){"A"}, 1};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Err err = {.kind = ERR_NONE};
+        size_t size = strlen(rows[i].text);
+        CHECK(hook_output_require(&(StrMap){0}, &declared, rows[i].text, size, &err) < 0);
+        CHECK_STR(err.msg, rows[i].want);
+    }
 }
 
 TEST(people_see_no_value_that_a_hook_prints)
