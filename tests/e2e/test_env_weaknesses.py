@@ -157,6 +157,8 @@ def test_refresh_does_what_there_is_to_do(thole):
     assert thole.ledger()[-1] == "before" and len(thole.ledger()) == 6
     unknown = thole.run("env", "refresh", "feat-x", "--only", "runner_befor", code=None)
     assert unknown.code != 0 and "did you mean runner_before" in unknown.err
+    left_out = thole.run("env", "refresh", "feat-x", "--only", "runner_before", "--from", "runner_after", code=None)
+    assert left_out.code != 0 and "--from runner_after: that is none of the steps of --only" in left_out.err and len(thole.ledger()) == 6
 
 
 def test_to_refresh_some_steps_does_not_make_it_run(thole):

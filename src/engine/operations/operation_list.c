@@ -141,6 +141,9 @@ static int check_from(const Operation *operation, const Lifecycle *lifecycle, Er
         return 0;
     if (lifecycle_find(lifecycle, operation->ask.from) == UINT32_MAX)
         return -1;
+    if (operation->ask.only.n)
+        return err_set(err, ERR_INVALID, "--from %s: that is none of the steps of --only",
+                       operation->ask.from);
     return err_set(err, ERR_INVALID, "--from %s: that is no step of `thole env %s`",
                    operation->ask.from, operation_kind_name(operation->ask.kind));
 }
