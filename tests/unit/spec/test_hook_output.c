@@ -167,7 +167,7 @@ TEST(a_heredoc_without_an_end_is_named)
 {
     static const Row rows[] = {
         {"talk\nA<<\nx\n", "the hook did not print A: line 2 has not one word of letters, digits, "
-                            "_ and - after A<<"},
+                           "_ and - after A<<"},
         {"A << X Y\nX Y\n", "the hook did not print A: line 1 has not one word of letters, digits, "
                             "_ and - after A<<"},
         {"B<<\nAA<<\nsee A<<\n", "the hook did not print A"},
