@@ -109,11 +109,19 @@ Checkpoint *entry_checkpoint(const EnvironmentEntry *entry, const char *step) {
     return find(THINGS(entry->steps), step);
 }
 
+static const char *const starting[] = {"start_services", "runner_deploy"};
+
+bool step_keeps_server(const char *step) {
+    for (size_t i = 0; i < COUNT(starting); i++)
+        if (strcmp(step, starting[i]) == 0)
+            return true;
+    return false;
+}
+
 const char *entry_server(const EnvironmentEntry *entry) {
-    static const char *const steps[] = {"start_services", "runner_deploy"};
     const char *server = NULL;
-    for (size_t i = 0; i < COUNT(steps) && !server; i++) {
-        const Checkpoint *record = entry_checkpoint(entry, steps[i]);
+    for (size_t i = 0; i < COUNT(starting) && !server; i++) {
+        const Checkpoint *record = entry_checkpoint(entry, starting[i]);
         server = record && record->outputs ? value_get_str(record->outputs, SERVICES_SERVER) : NULL;
         if (server && record->server)
             server = record->server;

@@ -168,6 +168,7 @@ Checkpoint *entry_checkpoint(const EnvironmentEntry *entry, const char *step); /
 /* An output of start_services, and of a runner_deploy that has left something running: the server
  * that has started it, as holder of the lease. */
 #define SERVICES_SERVER "server"
+bool step_keeps_server(const char *step); /* start_services, runner_deploy */
 /* Who has started its services last, or else what its deploy has left: Checkpoint.server, or of a
  * record without one that output. NULL: nobody, or it is not known. */
 const char *entry_server(const EnvironmentEntry *entry);

@@ -92,13 +92,19 @@ static void ours_end(Ours *own, const Value *unknown) {
         json_object_end(own->put->out);
 }
 
-static void put_outputs(Put *put, const Value *outputs) {
+/* Who has started things, and where they are: of steps that print nothing themselves. */
+static bool is_known(const Put *put, const char *step, const ValuePair *output) {
+    const char *text = value_str(output->value);
+    return (text && put->path && strcmp(text, put->path) == 0) ||
+           (step_keeps_server(step) && strcmp(output->key, SERVICES_SERVER) == 0);
+}
+
+static void put_outputs(Put *put, const char *step, const Value *outputs) {
     json_kv_object(put->out, "outputs");
     for (size_t i = 0; i < outputs->map.n; i++) {
         const ValuePair *pair = &outputs->map.at[i];
-        const char *text = value_str(pair->value);
         const JsonHide *before = put->out->hide;
-        if (!text || !put->path || strcmp(text, put->path) != 0)
+        if (!is_known(put, step, pair))
             before = hide(put);
         json_key(put->out, pair->key);
         json_value(put->out, pair->value);
@@ -118,7 +124,7 @@ static void put_checkpoint(Put *put, const Checkpoint *checkpoint) {
     json_kv_string(out, "machine", checkpoint->machine ? checkpoint->machine : "");
     put_optional(out, "error", checkpoint->error);
     if (value_count(checkpoint->outputs) > 0)
-        put_outputs(put, checkpoint->outputs);
+        put_outputs(put, checkpoint->name, checkpoint->outputs);
     Ours own = {.put = put};
     ours_optional(&own, "reason", checkpoint->reason);
     ours_optional(&own, "inputs", checkpoint->inputs);

@@ -465,6 +465,31 @@ TEST(people_are_shown_no_value)
     world_deinit(&w);
 }
 
+/* It is no value of the project's; a hook may well print one of that name. */
+TEST(people_are_shown_which_server_has_started_things)
+{
+    static const struct {
+        const char *step, *shown;
+    } rows[] = {{"start_services", "host:/state"},
+                {"runner_deploy", "host:/state"},
+                {"create_compute", SCHEMA_MASKED}};
+    World w;
+    world_init(&w);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *text =
+            arena_printf(&w.arena,
+                         "{\"steps\":{\"%s\":{\"name\":\"%s\",\"status\":\"completed\",\"outputs\":"
+                         "{\"server\":\"host:/state\",\"more\":\"s3cret\"}}}}",
+                         rows[i].step, rows[i].step);
+        EnvironmentEntry e = entry_of(&w, "a", text);
+        const Value *steps = value_get(parsed(&w, encoded(&w, &e, ENTRY_SHOWN)), "steps");
+        const Value *outputs = value_get(value_get(steps, rows[i].step), "outputs");
+        CHECK_STR(value_get_str(outputs, "server"), rows[i].shown);
+        CHECK_STR(value_get_str(outputs, "more"), SCHEMA_MASKED);
+    }
+    world_deinit(&w);
+}
+
 TEST(checkpoints_and_audit_entries_are_kept_one_by_one)
 {
     World w;
