@@ -47,15 +47,21 @@ static int print_variables(const Value *variables, Err *err) {
     return r;
 }
 
-/* One word alone is a NAME, or, if there is no such environment and we are in one, a SERVICE. */
+/* One word alone is a NAME, or, if there is no such environment and we are in one, a SERVICE; of
+ * one that only `env run` has made there are no variables to ask for. */
 static int find(Cli *cli, EnvTarget *env, const char **ret_service, Err *err) {
     const char *first = cli->names.n > 1 ? cli->names.at[1] : NULL;
     *ret_service = cli->names.n > 2 ? cli->names.at[2] : NULL;
     if (env_find(cli, first, env, err) == 0)
         return 0;
     Err own;
-    if (!first || *ret_service || err->kind != ERR_NOT_FOUND || env_find(cli, NULL, env, &own) < 0)
+    if (!first || *ret_service || err->kind != ERR_NOT_FOUND)
         return -1;
+    if (env_find(cli, NULL, env, &own) < 0) {
+        if (env_is_only_run())
+            *err = own;
+        return -1;
+    }
     *ret_service = first;
     return 0;
 }

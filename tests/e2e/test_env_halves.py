@@ -134,7 +134,7 @@ def test_looking_at_what_was_run_says_where_to_look(shop):
     there = provisioned(shop)
     assert "has no environment; `thole env create NAME` makes one" in shop.run("env", "show", cwd=there, code=2).err
     shop.run("env", "run", cwd=there)
-    for words in (("show",), ("steps",), ("step", "generate_env", "--print"), ("logs", "runner_after"), ("exec", "--", "true"), ("env",), ("store", "list")):
+    for words in (("show",), ("steps",), ("step", "generate_env", "--print"), ("logs", "runner_after"), ("exec", "--", "true"), ("env",), ("env", "web"), ("store", "list")):
         result = shop.run("env", *words, cwd=there, code=2)
         assert ".thole.steps.json says what was done, `thole env run` goes on" in result.err and len(result.err.splitlines()) == 1, result
 
