@@ -181,6 +181,13 @@ void env_tell_gone(Cli *cli) {
     buf_deinit(&names);
 }
 
+/* People copy what is advised into a shell; most of what is no word there is no name either. */
+static bool is_plain_word(const char *name) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
+    return name && *name && !name[strspn(name, plain)];
+}
+
 static int none_of(Cli *cli, const Value *items, const char *name, Err *err) {
     Buf names;
     VEC(const char *) known = {0};
@@ -188,7 +195,7 @@ static int none_of(Cli *cli, const Value *items, const char *name, Err *err) {
         env_tell_gone(cli);
         return err_set(err, ERR_NOT_FOUND,
                        "%s has no environment; `thole env create %.60s` makes one", place_of(cli),
-                       name ? name : "NAME");
+                       is_plain_word(name) ? name : "NAME");
     }
     buf_init(&names, 512);
     put_names(items, &names);

@@ -525,6 +525,8 @@ def test_a_name_that_is_none_is_refused_before_anything_begins(shop):
 
 def test_list_and_show(shop):
     assert "has no environment; `thole env create NAME` makes one" in shop.run("env", "list").err
+    assert "`thole env create feat/y` makes one" in shop.run("env", "show", "feat/y", code=2).err
+    assert "`thole env create NAME` makes one" in shop.run("env", "exec", "fe'at", "--", "true", code=2).err  # no name of one
     create(shop)
     create(shop, "feat/y", "-b", "y", "-m", "preview")
     table = shop.run("env", "list").out
