@@ -156,6 +156,20 @@ static int only_run(Err *err) {
         MANIFEST_STEPS);
 }
 
+/* The repository that the project is in knows the worktree: what is gone lay here, or is of it. */
+static bool is_of_repository(const Cli *cli, const Value *object) {
+    const char *tree = path_base(env_text(value_get(object, "spec"), "path"));
+    AUTO_FREE char *dir = path_dir(cli->config_file);
+    for (;;) {
+        AUTO_FREE char *git = path_join(dir, ".git");
+        AUTO_FREE char *known = xasprintf("%s/worktrees/%s", git, tree);
+        char *slash = strrchr(dir, '/');
+        if (access(git, F_OK) == 0 || !slash)
+            return *tree && access(known, F_OK) == 0;
+        *slash = '\0';
+    }
+}
+
 void env_tell_gone(Cli *cli) {
     const Value *items;
     Value *left = value_new(&cli->arena, VALUE_LIST);
@@ -166,7 +180,8 @@ void env_tell_gone(Cli *cli) {
         return;
     for (size_t i = 0; i < value_count(items); i++) {
         const char *project = env_text(value_get(value_at(items, i), "spec"), "project");
-        if (gone ? strcmp(gone, project) != 0 : access(project, F_OK) == 0)
+        if (gone ? strcmp(gone, project) != 0
+                 : access(project, F_OK) == 0 || !is_of_repository(cli, value_at(items, i)))
             continue;
         gone = project;
         value_add(&cli->arena, left, value_copy(value_at(items, i), &cli->arena));

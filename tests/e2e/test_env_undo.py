@@ -400,6 +400,11 @@ def test_what_a_project_has_left_that_is_gone_can_be_deleted(thole):
     assert "thole.yaml does not exist" in shown.err and "vet" not in shown.err
     listed = thole.run("env", "list").err
     assert f"{before}/thole.yaml is gone, or was moved, and still has environments: feat-x" in listed, listed
+    other = thole.base / "other"  # of another repository: what is gone is nothing to it
+    Repository.init(other, thole.env)
+    (other / "thole.yaml").write_text("{version: 1, name: other, services: {}}")
+    said = thole.run("env", "list", cwd=other).err
+    assert "other/thole.yaml has no environment" in said and "feat-x" not in said, said
     assert "still has environments: feat-x" in thole.run("env", "delete", "feat-x", code=2).err
     refused = thole.run("env", "delete", "feat-x", code=3, **here).err
     assert "nobody can say what would be lost" in refused and "worktree repair" in refused and "--force" in refused
