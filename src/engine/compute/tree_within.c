@@ -86,6 +86,12 @@ static bool is_of_others(const GitTree *tree, const char *path, Arena *arena) {
            !path_below(other.dir, tree->common);
 }
 
+/* `entry` is the first that is seen of what makes a directory a bare repository. */
+static bool is_bare(const FTSENT *entry, const char *dir, Arena *arena) {
+    return entry->fts_info == FTS_F && strcmp(entry->fts_name, "HEAD") == 0 &&
+           is_repository(dir, arena) && access(arena_printf(arena, "%s/refs", dir), F_OK) == 0;
+}
+
 int tree_repositories(const GitTree *tree, Arena *arena, StrList *ret, Err *err) {
     char *paths[] = {arena_strdup(arena, tree->top), NULL};
     FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
@@ -93,13 +99,15 @@ int tree_repositories(const GitTree *tree, Arena *arena, StrList *ret, Err *err)
     if (!walk)
         return err_sys(err, errno, "%s", tree->top);
     for (FTSENT *entry; (entry = fts_read(walk));) {
-        if (strcmp(entry->fts_name, ".git") != 0 || entry->fts_info == FTS_DP)
+        bool git = strcmp(entry->fts_name, ".git") == 0;
+        if (entry->fts_info == FTS_DP || (!git && strcmp(entry->fts_name, "HEAD") != 0))
             continue;
-        if (entry->fts_info == FTS_D)
+        if (git && entry->fts_info == FTS_D)
             fts_set(walk, entry, FTS_SKIP);
-        size_t n = entry->fts_pathlen - strlen("/.git");
+        size_t n = entry->fts_pathlen - entry->fts_namelen - 1;
         const char *path = arena_strndup(arena, entry->fts_path, n);
-        if (entry->fts_level > 1 && is_of_others(tree, path, arena))
+        if (entry->fts_level > 1 && (git || is_bare(entry, path, arena)) &&
+            is_of_others(tree, path, arena))
             add(&found, path, n);
     }
     fts_close(walk);

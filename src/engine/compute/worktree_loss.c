@@ -13,6 +13,7 @@
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_hidden.h"
 #include "engine/compute/git_tree.h"
+#include "engine/compute/repository_work.h"
 #include "engine/compute/tree_copy.h"
 #include "engine/compute/tree_within.h"
 #include "spec/manifest_names.h"
@@ -28,9 +29,10 @@ typedef struct Loss {
     ComputeLoss found;
     size_t in_modules; /* of the commits */
     size_t stashes;    /* ... and of submodules, too */
+    size_t closed_n;   /* repositories that git says nothing of, as they are another user's */
     bool put_aside;    /* what was not committed, by `git rebase --autostash` */
     /* Names of the first ones. */
-    const char *changed, *untracked, *edited, *within, *repositories, *modules, *stashed;
+    const char *changed, *untracked, *edited, *within, *repositories, *closed, *modules, *stashed;
 } Loss;
 
 /* What git cannot say is not taken for "nothing". */
@@ -176,27 +178,19 @@ static int look_at_commits(Loss *l, Err *err) {
     return 0;
 }
 
-/* Its worktree may be gone, which git would look for. */
-#define MODULE "--git-dir=.", "--work-tree=."
-
 static int look_at_module(Loss *l, const char *module, size_t *modules, size_t *stashed, Err *err) {
-    static const char *const mine[] = {MODULE,  "rev-list",  "--count", "HEAD", "--branches",
-                                       "--not", "--remotes", "--",      NULL};
-    static const char *const aside[] = {MODULE,       "rev-list", "-g", "--count",
-                                        "refs/stash", "--",       NULL};
     const char *dir = arena_printf(l->arena, "%s/modules/%s", l->tree.dir, module);
-    ToolDone done, list;
-    int code;
-    if (compute_git(&(GitAsk){dir, l->ask->env, mine, NULL}, l->arena, &done, err) < 0 ||
-        compute_git(&(GitAsk){dir, l->ask->env, aside, &code}, l->arena, &list, err) < 0)
+    GitTree tree;
+    RepositoryWork work;
+    if (git_tree_of(dir, l->arena, &tree, err) < 0 ||
+        repository_work(&tree, l->ask->env, l->arena, &work, err) < 0)
         return -1;
-    size_t commits = number_of(&done, l->arena), stashes = code ? 0 : number_of(&list, l->arena);
-    if (commits)
+    if (work.commits)
         name(l, &l->modules, ++*modules, module);
-    if (stashes)
+    if (work.stashes)
         name(l, &l->stashed, ++*stashed, module);
-    l->in_modules += commits;
-    l->stashes += stashes;
+    l->in_modules += work.commits;
+    l->stashes += work.stashes;
     return 0;
 }
 
@@ -241,29 +235,23 @@ static int look_at_worktrees(Loss *l, Err *err) {
     return 0;
 }
 
-/* Package managers clone what somebody else has: only what is nowhere else counts, or what git does
- * not want to say. Of a worktree of a repository elsewhere the branches stay. */
-static int has_work(const Loss *l, const char *path, bool *ret, Err *err) {
-    static const char *const status[] = {"status", "--porcelain=v1", NULL};
-    static const char *const all[] = {"rev-list",  "--count", "--all", "--not",
-                                      "--remotes", "--tags",  "--",    NULL};
-    static const char *const head[] = {"rev-list",  "--count", "HEAD", "--not", "--branches",
-                                       "--remotes", "--tags",  "--",   NULL};
+/* Package managers clone what somebody else has, and mirror it in bare repositories: only what is
+ * nowhere else counts. What git does not want to say is named as such. */
+static int look_at_repository(Loss *l, const char *path, const char *shown, Err *err) {
+    RepositoryWork work = {0};
     GitTree tree;
-    GitAsk ask = {.dir = path, .env = l->ask->env, .words = status};
-    ToolDone done = {.out = ""};
-    int code = 0;
-    ask.ret_code = &code;
-    *ret = false;
+    bool mirrors = false;
     if (git_tree_of(path, l->arena, &tree, NULL) < 0)
         return 0;
-    if (compute_git(&ask, l->arena, &done, err) < 0)
+    int r = tree.bare ? repository_has_remote(&tree, l->ask->env, l->arena, &mirrors, err) : 0;
+    if (r == 0 && !mirrors)
+        r = repository_work(&tree, l->ask->env, l->arena, &work, err);
+    if (r < 0 && err->kind != ERR_CONFLICT)
         return -1;
-    *ret = code != 0 || done.out_n > 0;
-    ask.words = strcmp(tree.dir, tree.common) == 0 ? all : head;
-    if (!*ret && compute_git(&ask, l->arena, &done, err) < 0)
-        return -1;
-    *ret = *ret || code != 0 || number_of(&done, l->arena) > 0;
+    if (r < 0)
+        name(l, &l->closed, ++l->closed_n, shown);
+    else if (work.commits || work.stashes || work.changed)
+        name(l, &l->repositories, ++l->found.repositories, shown);
     return 0;
 }
 
@@ -283,11 +271,8 @@ static int look_at_repositories(Loss *l, Err *err) {
         return -1;
     for (size_t i = 0; i < list.n; i++) {
         const char *path = arena_printf(l->arena, "%s/%s", l->tree.top, list.at[i]);
-        bool counts = false;
-        if (!is_environment(l, path) && has_work(l, path, &counts, err) < 0)
+        if (!is_environment(l, path) && look_at_repository(l, path, list.at[i], err) < 0)
             return -1;
-        if (counts)
-            name(l, &l->repositories, ++l->found.repositories, list.at[i]);
     }
     return 0;
 }
@@ -324,6 +309,10 @@ static const char *in_words(const Loss *l) {
             arena_printf(l->arena, "%zu repositor%s in it with work that is nowhere else (%s)",
                          found->repositories, found->repositories == 1 ? "y" : "ies",
                          l->repositories));
+    if (l->closed_n)
+        say(l, &text,
+            arena_printf(l->arena, "%zu repositor%s in it that git does not want to look into (%s)",
+                         l->closed_n, l->closed_n == 1 ? "y" : "ies", l->closed));
     if (l->put_aside)
         say(l, &text, "changes that --autostash has put aside");
     if (own)

@@ -99,6 +99,99 @@ TEST(work_in_other_repositories_in_it_is_a_loss)
     tree_yard_free(y);
 }
 
+/* `git init` and a tag are all that there is: nobody else has it. */
+TEST(a_tag_of_ones_own_keeps_nothing)
+{
+    static const struct {
+        const char *script, *text;
+    } cases[] = {
+        {"git init -q own; cd own; git commit -q --allow-empty -m 1; git tag mine; git checkout -q "
+         "mine; git branch -q -D main",
+         "1 repository in it with work that is nowhere else (deps/own)"},
+        {"rm -rf own; git clone -q ../../other got; cd got; git commit -q --allow-empty -m 2; git "
+         "tag mine",
+         "1 repository in it with work that is nowhere else (deps/got)"},
+        {"rm -rf got; git init -q --bare hub.git; git clone -q hub.git got 2>&1; cd got; git "
+         "commit "
+         "-q --allow-empty -m 1; git push -q origin main",
+         "1 repository in it with work that is nowhere else (deps/hub.git)"},
+        {"rm -rf got", "1 repository in it with work that is nowhere else (deps/hub.git)"},
+    };
+    TreeYard *y = tree_yard_new();
+    tree_yard_create(y);
+    tree_yard_sh(y, "echo deps/ >>r/.git/info/exclude; mkdir t/deps; git init -q other; cd other; "
+                    "git commit -q --allow-empty -m 1");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ComputeLoss loss;
+        tree_yard_sh(y, arena_printf(&y->arena, "cd t/deps; %s", cases[i].script));
+        ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+        CHECK_STR(loss.text, cases[i].text);
+    }
+    tree_yard_free(y);
+}
+
+/* In other/: commit 1 has only a tag, 2 is on main, 3 has no name at all by now. */
+TEST(what_package_managers_clone_is_no_loss)
+{
+    static const char *const scripts[] = {
+        "git clone -q --branch one ../../other at-a-tag 2>&1",
+        "git clone -q --depth 1 --branch one file://$PWD/../../other shallow 2>&1",
+        "git init -q by-id; cd by-id; git fetch -q --depth 1 ../../../other $(cat "
+        "../../../other/id);"
+        " git checkout -q FETCH_HEAD",
+        "git init -q whole-by-id; cd whole-by-id; git fetch -q ../../../other $(cat "
+        "../../../other/id); git checkout -q FETCH_HEAD; git fetch -q --append ../../../other main",
+        "git clone -q ../../other crate; cd crate; touch .cargo-ok .fetch; mkdir x.egg-info; touch "
+        "x.egg-info/PKG-INFO",
+        "git clone -q --mirror ../../other mirror.git; git clone -q --shared mirror.git "
+        "from-mirror",
+        "git init -q --bare db; git -C db fetch -q ../../../other main:refs/remotes/origin/HEAD",
+    };
+    TreeYard *y = tree_yard_new();
+    tree_yard_create(y);
+    tree_yard_sh(y,
+                 "echo deps/ >>r/.git/info/exclude; mkdir t/deps; git init -q other; cd other\n"
+                 "git config uploadpack.allowAnySHA1InWant true; git commit -q --allow-empty -m 0\n"
+                 "git commit -q --allow-empty -m 1; git tag one; git reset -q --hard HEAD~\n"
+                 "git commit -q --allow-empty -m 3; git rev-parse HEAD >id; git reset -q --hard "
+                 "HEAD~; git commit -q --allow-empty -m 2");
+    for (size_t i = 0; i < COUNT(scripts); i++) {
+        ComputeLoss loss;
+        tree_yard_sh(y, arena_printf(&y->arena, "cd t/deps; %s", scripts[i]));
+        ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+        CHECK_STR(loss.text, NULL);
+    }
+    tree_yard_sh(y, "cd t/deps/by-id; git commit -q --allow-empty -m own");
+    ComputeLoss loss;
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 repository in it with work that is nowhere else (deps/by-id)");
+    tree_yard_free(y);
+}
+
+/* As a submodule is that a project has at a release: no branch of the remote has it. */
+TEST(a_submodule_at_a_tag_is_no_loss)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    tree_yard_sh(y, "git init -q m; cd m; git commit -q --allow-empty -m 0; git commit -q "
+                    "--allow-empty -m 1; git tag one; git reset -q --hard HEAD~");
+    tree_yard_sh(y, "cd r; git submodule --quiet add ../m sub; git -C sub checkout -q one; git add "
+                    "sub; git commit -qm sub");
+    tree_yard_create(y);
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_sh(y, "cd t/sub; git commit -q --allow-empty -m own");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text,
+              "1 changed file (sub), 1 commit that is on no remote of a submodule (sub)");
+    /* git was killed in the midst of the clone */
+    tree_yard_sh(y, "rm -rf t/sub; mkdir t/sub; d=$(git -C t rev-parse --git-dir); rm -rf "
+                    "\"$d/modules/sub\"; git init -q --bare \"$d/modules/sub\"");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    tree_yard_free(y);
+}
+
 /* Of the root, below which /proc is mounted wherever a test runs. */
 TEST(what_is_mounted_in_a_worktree_is_never_emptied)
 {
