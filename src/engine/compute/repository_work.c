@@ -7,21 +7,28 @@
 
 #include "base/file.h"
 #include "base/str.h"
+#include "engine/compute/git_hidden.h"
 
 enum { KNOWN_MAX = 1000, KNOWN_BYTES = 1 << 20, WORDS_MAX = 8 };
 
 /* Its worktree may be gone, which git would look for. */
 #define NO_TREE "--git-dir=.", "--work-tree=."
 
-static int ask_git(const GitTree *tree, const StrMap *env, const char *const *words, Arena *arena,
-                   ToolDone *ret, Err *err) {
-    return compute_git(&(GitAsk){tree->top, env, words, NULL}, arena, ret, err);
+typedef struct Work {
+    const GitTree *tree;
+    const StrMap *env;
+    Arena *arena;
+    RepositoryWork found;
+} Work;
+
+static int ask_git(const Work *w, const char *const *words, ToolDone *ret, Err *err) {
+    return compute_git(&(GitAsk){w->tree->top, w->env, words, NULL}, w->arena, ret, err);
 }
 
 /* ---- what others have given ---- */
 
-/* Commits that a file of git begins its lines with. More than a few are not looked at: then too much
- * is taken for work, not too little. */
+/* Commits that a file of git begins its lines with. Of more than that too much is
+ * taken for work, not too little. */
 static void add_commits(const char *dir, const char *name, Arena *arena, StrList *list) {
     char *text;
     size_t size;
@@ -57,14 +64,13 @@ int repository_has_remote(const GitTree *tree, const StrMap *env, Arena *arena, 
 
 /* ---- commits ---- */
 
-static int count(const GitTree *tree, const StrMap *env, const StrList *what, Arena *arena,
-                 size_t *ret, Err *err) {
+static int count(const Work *w, const StrList *what, size_t *ret, Err *err) {
     static const char *const no_tree[] = {NO_TREE}, *const begin[] = {"rev-list", "--count"};
-    const char **words = arena_alloc(arena, (what->n + WORDS_MAX) * sizeof(*words));
+    const char **words = arena_alloc(w->arena, (what->n + WORDS_MAX) * sizeof(*words));
     size_t n = 0;
     ToolDone done;
     int64_t number;
-    for (size_t i = 0; tree->bare && i < COUNT(no_tree); i++)
+    for (size_t i = 0; w->tree->bare && i < COUNT(no_tree); i++)
         words[n++] = no_tree[i];
     for (size_t i = 0; i < COUNT(begin); i++)
         words[n++] = begin[i];
@@ -72,68 +78,78 @@ static int count(const GitTree *tree, const StrMap *env, const StrList *what, Ar
         words[n++] = what->at[i];
     words[n++] = "--";
     words[n] = NULL;
-    if (ask_git(tree, env, words, arena, &done, err) < 0)
+    if (ask_git(w, words, &done, err) < 0)
         return -1;
-    const char *text = arena_strndup(arena, done.out, strcspn(done.out, "\n"));
+    const char *text = arena_strndup(w->arena, done.out, strcspn(done.out, "\n"));
     if (number_parse(text, 0, INT32_MAX, &number) < 0)
-        return err_set(err, ERR_CONFLICT, "git rev-list in %s: \"%.40s\"", tree->top, text);
+        return err_set(err, ERR_CONFLICT, "git rev-list in %s: \"%.40s\"", w->tree->top, text);
     *ret += (size_t)number;
     return 0;
 }
 
 /* Those of `what` (NULL ends it), behind its "--not" also others, that no remote has given. */
-static int count_own(const GitTree *tree, const StrMap *env, const char *const *what, Arena *arena,
-                     size_t *ret, Err *err) {
-    const StrList first = compute_words(what, arena), known = known_commits(tree, arena);
-    StrList all = {.at = arena_alloc(arena, (first.n + known.n + 2) * sizeof(*all.at))};
+static int count_own(Work *w, const char *const *what, Err *err) {
+    const StrList first = compute_words(what, w->arena), known = known_commits(w->tree, w->arena);
+    StrList all = {.at = arena_alloc(w->arena, (first.n + known.n + 2) * sizeof(*all.at))};
     all.at[all.n++] = "--ignore-missing"; /* of what was fetched some may be gone */
     for (size_t i = 0; i < first.n; i++)
         all.at[all.n++] = first.at[i];
     all.at[all.n++] = "--remotes";
     for (size_t i = 0; i < known.n; i++)
         all.at[all.n++] = known.at[i];
-    return count(tree, env, &all, arena, ret, err);
+    return count(w, &all, &w->found.commits, err);
 }
 
-static int count_of_refs(const GitTree *tree, const StrMap *env, Arena *arena, size_t *ret,
-                         Err *err) {
+static int look_at_refs(Work *w, Err *err) {
     static const char *const refs[] = {"--exclude=refs/tags/*",
                                        "--exclude=refs/remotes/*",
                                        "--exclude=refs/stash",
                                        "--glob=*",
                                        "--not",
                                        NULL};
-    return count_own(tree, env, refs, arena, ret, err);
+    return count_own(w, refs, err);
 }
 
-static int count_of_head(const GitTree *tree, const StrMap *env, Arena *arena, size_t *ret,
-                         Err *err) {
+static int look_at_head(Work *w, Err *err) {
     static const char *const head[] = {"HEAD", "--not", "--branches", NULL};
     static const char *const tagged[] = {"HEAD", "--not", "--branches", "--tags", NULL};
     bool tags;
-    if (tree->branch[0])
+    if (w->tree->branch[0])
         return 0;
-    if (repository_has_remote(tree, env, arena, &tags, err) < 0)
+    if (repository_has_remote(w->tree, w->env, w->arena, &tags, err) < 0)
         return -1;
-    return count_own(tree, env, tags ? tagged : head, arena, ret, err);
+    return count_own(w, tags ? tagged : head, err);
 }
 
-static int count_stashes(const GitTree *tree, const StrMap *env, Arena *arena, size_t *ret,
-                         Err *err) {
+static bool has_git_file(const Work *w, const char *dir, const char *name) {
+    return access(arena_printf(w->arena, "%s/%s", dir, name), F_OK) == 0;
+}
+
+static int look_at_stashes(Work *w, Err *err) {
     const char *words[] = {"-g", "refs/stash"};
     const StrList what = {words, COUNT(words)};
-    return access(arena_printf(arena, "%s/logs/refs/stash", tree->common), F_OK) == 0
-               ? count(tree, env, &what, arena, ret, err)
+    return has_git_file(w, w->tree->common, "logs/refs/stash")
+               ? count(w, &what, &w->found.stashes, err)
                : 0;
 }
 
 /* ---- files ---- */
 
-static int look_at_files(const GitTree *tree, const StrMap *env, Arena *arena, bool *ret,
-                         Err *err) {
+bool repository_has_autostash(const GitTree *tree, Arena *arena) {
+    static const char *const names[] = {"rebase-merge/autostash", "rebase-apply/autostash",
+                                        "MERGE_AUTOSTASH"};
+    const Work w = {.tree = tree, .arena = arena};
+    bool any = false;
+    for (size_t i = 0; i < COUNT(names); i++)
+        any = any || has_git_file(&w, tree->dir, names[i]);
+    return any;
+}
+
+static int look_at_files(Work *w, Err *err) {
     /* of cargo, mix and pip */
     static const char *const words[] = {"status",
                                         "--porcelain=v1",
+                                        "--untracked-files=all",
                                         "--",
                                         ":(top)",
                                         ":(exclude,top).cargo-ok",
@@ -141,11 +157,14 @@ static int look_at_files(const GitTree *tree, const StrMap *env, Arena *arena, b
                                         ":(exclude,top,glob)*.egg-info/**",
                                         NULL};
     ToolDone done;
-    if (tree->bare)
+    StrList hidden = {0};
+    w->found.changed = repository_has_autostash(w->tree, w->arena);
+    if (w->tree->bare || w->found.changed)
         return 0;
-    if (ask_git(tree, env, words, arena, &done, err) < 0)
+    if (ask_git(w, words, &done, err) < 0 ||
+        git_hidden_changes(w->tree->top, w->env, w->arena, &hidden, err) < 0)
         return -1;
-    *ret = done.out_n > 0;
+    w->found.changed = done.out_n > 0 || hidden.n > 0;
     return 0;
 }
 
@@ -153,14 +172,11 @@ static int look_at_files(const GitTree *tree, const StrMap *env, Arena *arena, b
 
 int repository_work(const GitTree *tree, const StrMap *env, Arena *arena, RepositoryWork *ret,
                     Err *err) {
+    Work w = {tree, env, arena, {0}};
     bool whole = strcmp(tree->dir, tree->common) == 0;
-    *ret = (RepositoryWork){0};
-    if (look_at_files(tree, env, arena, &ret->changed, err) < 0 ||
-        count_of_head(tree, env, arena, &ret->commits, err) < 0)
+    if (look_at_files(&w, err) < 0 || look_at_head(&w, err) < 0 ||
+        (whole && (look_at_refs(&w, err) < 0 || look_at_stashes(&w, err) < 0)))
         return -1;
-    if (!whole)
-        return 0;
-    return count_of_refs(tree, env, arena, &ret->commits, err) < 0
-               ? -1
-               : count_stashes(tree, env, arena, &ret->stashes, err);
+    *ret = w.found;
+    return 0;
 }

@@ -8,7 +8,7 @@
 typedef struct RepositoryWork {
     size_t commits; /* that no remote has given */
     size_t stashes;
-    bool changed; /* files that are not committed; of a bare one: none */
+    bool changed; /* files that are not committed, or were put aside */
 } RepositoryWork;
 
 /* Tags do not tell who has made them: they count where HEAD is at one, as package managers and
@@ -16,5 +16,8 @@ typedef struct RepositoryWork {
  * change. What git cannot say is ERR_CONFLICT. */
 MUST int repository_work(const GitTree *tree, const StrMap *env, Arena *arena, RepositoryWork *ret,
                          Err *err);
+/* What was not committed, and was put aside by a rebase or a merge that has not come to its end:
+ * `git status` knows nothing of it. */
+bool repository_has_autostash(const GitTree *tree, Arena *arena);
 MUST int repository_has_remote(const GitTree *tree, const StrMap *env, Arena *arena, bool *ret,
                                Err *err);

@@ -78,24 +78,30 @@ int tree_modules(const GitTree *tree, Arena *arena, StrList *ret, Err *err) {
 
 /* ---- repositories ---- */
 
-/* Worktrees and submodules of a repository have their directories in that of the repository. */
-static bool is_of_others(const GitTree *tree, const char *path, Arena *arena) {
-    GitTree other;
-    Err unused; /* it leads nowhere: these are files as any */
-    return git_tree_of(path, arena, &other, &unused) == 0 && !other.prefix[0] &&
-           !path_below(other.dir, tree->common);
-}
-
 /* `entry` is the first that is seen of what makes a directory a bare repository. */
 static bool is_bare(const FTSENT *entry, const char *dir, Arena *arena) {
     return entry->fts_info == FTS_F && strcmp(entry->fts_name, "HEAD") == 0 &&
            is_repository(dir, arena) && access(arena_printf(arena, "%s/refs", dir), F_OK) == 0;
 }
 
-int tree_repositories(const GitTree *tree, Arena *arena, StrList *ret, Err *err) {
+/* Worktrees and submodules of a repository have their directories in that of the repository. */
+static void sort_in(const GitTree *tree, const char *path, Found *others, Found *modules) {
+    GitTree at;
+    Err unused; /* it leads nowhere: these are files as any */
+    if (git_tree_of(path, others->arena, &at, &unused) < 0 || at.prefix[0])
+        return;
+    const char *own = arena_printf(others->arena, "%s/modules", tree->dir);
+    if (!path_below(at.dir, tree->common))
+        add(others, path, strlen(path));
+    else if (path_below(at.dir, own))
+        add(modules, path, strlen(path));
+}
+
+int tree_repositories(const GitTree *tree, Arena *arena, StrList *ret, StrList *ret_modules,
+                      Err *err) {
     char *paths[] = {arena_strdup(arena, tree->top), NULL};
     FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    Found found = begin(tree->top, arena, ret);
+    Found others = begin(tree->top, arena, ret), modules = begin(tree->top, arena, ret_modules);
     if (!walk)
         return err_sys(err, errno, "%s", tree->top);
     for (FTSENT *entry; (entry = fts_read(walk));) {
@@ -106,9 +112,8 @@ int tree_repositories(const GitTree *tree, Arena *arena, StrList *ret, Err *err)
             fts_set(walk, entry, FTS_SKIP);
         size_t n = entry->fts_pathlen - entry->fts_namelen - 1;
         const char *path = arena_strndup(arena, entry->fts_path, n);
-        if (entry->fts_level > 1 && (git || is_bare(entry, path, arena)) &&
-            is_of_others(tree, path, arena))
-            add(&found, path, n);
+        if (entry->fts_level > 1 && (git || is_bare(entry, path, arena)))
+            sort_in(tree, path, &others, &modules);
     }
     fts_close(walk);
     return 0;

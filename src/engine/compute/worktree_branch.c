@@ -23,12 +23,29 @@ static bool is_plain(const char *branch) {
                        : branch[n] == '/' && is_plain(branch + n + 1));
 }
 
+/* Names that mean something else to git: a branch of that name would be mistaken for it. */
+static bool is_taken(const char *branch) {
+    static const char *const beginnings[] = {"refs/", "heads/", "remotes/", "tags/"};
+    static const char head[] = "_HEAD";
+    size_t n = strlen(branch);
+    for (size_t i = 0; i < COUNT(beginnings); i++)
+        if (str_starts(branch, beginnings[i]))
+            return true;
+    return !strchr(branch, '/') && n >= strlen(head) &&
+           strcmp(branch + n - strlen(head), head) == 0;
+}
+
 int worktree_check_branch(const WorktreeAdd *a, Err *err) {
     const char *branch = a->ask->branch;
     const char *words[] = {"check-ref-format", arena_printf(a->arena, "refs/heads/%s", branch),
                            NULL};
     int code = 1;
     ToolDone done;
+    if (is_taken(branch))
+        return err_set(err, ERR_INVALID,
+                       "%s is what git calls something else: a branch is named as `git branch` "
+                       "does, without refs/, heads/ or remotes/",
+                       branch);
     if (is_plain(branch))
         return 0;
     bool is_head = strcmp(branch, "HEAD") == 0 || strcmp(branch, "@") == 0;

@@ -5,6 +5,7 @@
  * has them; but what was brought and is not as it was does. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -58,19 +59,26 @@ static bool has(const StrList *list, const char *path) {
     return list->n > 0 && bsearch(&path, list->at, list->n, sizeof(*list->at), by_text);
 }
 
+static bool is_link(const Loss *l, const char *path) {
+    struct stat st;
+    return lstat(arena_printf(l->arena, "%s/%s", l->tree.top, path), &st) == 0 &&
+           S_ISLNK(st.st_mode);
+}
+
 /* What sessions keep in a project (store/state_file.h): it says itself that git is not to see it,
  * once it is whole. */
-static bool is_in_state(const char *path) {
+static bool is_in_state(const Loss *l, const char *path) {
     const char *name = path_base(path);
     bool within = str_starts(path, ".thole/") || strstr(path, "/.thole/");
-    return within && (strcmp(name, ".gitignore") == 0 || strcmp(name, "logs") == 0 ||
-                      str_starts(name, "state."));
+    return within &&
+           (strcmp(name, ".gitignore") == 0 || strcmp(name, "state.lock") == 0 ||
+            str_starts(name, "state.json") || (strcmp(name, "logs") == 0 && is_link(l, path)));
 }
 
 /* We have written it, or would have if we had not been killed. */
 static bool is_own(const Loss *l, const char *path) {
     const char *name = path_base(path);
-    return beside_is_name(name) || strcmp(name, MANIFEST_STEPS) == 0 || is_in_state(path) ||
+    return beside_is_name(name) || strcmp(name, MANIFEST_STEPS) == 0 || is_in_state(l, path) ||
            has(&l->own, path);
 }
 
@@ -87,7 +95,9 @@ static void name(const Loss *l, const char **names, size_t n, const char *path) 
 }
 
 static int look_at_files(Loss *l, Err *err) {
-    static const char *const words[] = {"status",
+    static const char *const words[] = {"-c", /* heard by submodules, too */
+                                        "status.showUntrackedFiles=all",
+                                        "status",
                                         "--porcelain=v1",
                                         "-z",
                                         "--no-renames",
@@ -110,12 +120,15 @@ static int look_at_files(Loss *l, Err *err) {
     return 0;
 }
 
-static int look_at_hidden(Loss *l, Err *err) {
+/* `dir`: that of a submodule, and a slash; "": the worktree itself. */
+static int look_at_hidden(Loss *l, const char *dir, Err *err) {
+    const char *top = arena_printf(l->arena, "%s/%s", l->tree.top, dir);
     StrList changed;
-    if (git_hidden_changes(l->tree.top, l->ask->env, l->arena, &changed, err) < 0)
+    if (git_hidden_changes(top, l->ask->env, l->arena, &changed, err) < 0)
         return -1;
     for (size_t i = 0; i < changed.n; i++)
-        name(l, &l->changed, ++l->found.changed, changed.at[i]);
+        name(l, &l->changed, ++l->found.changed,
+             arena_printf(l->arena, "%s%s", dir, changed.at[i]));
     return 0;
 }
 
@@ -156,14 +169,6 @@ static bool has_git_file(const Loss *l, const char *name) {
     return access(arena_printf(l->arena, "%s/%s", l->tree.dir, name), F_OK) == 0;
 }
 
-/* A rebase or a merge that has not come to its end: `git status` knows nothing of it. */
-static void look_at_autostash(Loss *l) {
-    static const char *const names[] = {"rebase-merge/autostash", "rebase-apply/autostash",
-                                        "MERGE_AUTOSTASH"};
-    for (size_t i = 0; i < COUNT(names); i++)
-        l->put_aside = l->put_aside || has_git_file(l, names[i]);
-}
-
 /* Branches stay; a detached HEAD does not, nor the refs of the worktree alone. */
 static int look_at_commits(Loss *l, Err *err) {
     static const char *const own[] = {"rev-list", "--count",    "HEAD",      "--glob=refs/worktree",
@@ -189,6 +194,7 @@ static int look_at_module(Loss *l, const char *module, size_t *modules, size_t *
         name(l, &l->modules, ++*modules, module);
     if (work.stashes)
         name(l, &l->stashed, ++*stashed, module);
+    l->put_aside = l->put_aside || work.changed;
     l->in_modules += work.commits;
     l->stashes += work.stashes;
     return 0;
@@ -266,9 +272,12 @@ static bool is_environment(const Loss *l, const char *path) {
 }
 
 static int look_at_repositories(Loss *l, Err *err) {
-    StrList list;
-    if (tree_repositories(&l->tree, l->arena, &list, err) < 0)
+    StrList list, modules;
+    if (tree_repositories(&l->tree, l->arena, &list, &modules, err) < 0)
         return -1;
+    for (size_t i = 0; i < modules.n; i++)
+        if (look_at_hidden(l, arena_printf(l->arena, "%s/", modules.at[i]), err) < 0)
+            return -1;
     for (size_t i = 0; i < list.n; i++) {
         const char *path = arena_printf(l->arena, "%s/%s", l->tree.top, list.at[i]);
         if (!is_environment(l, path) && look_at_repository(l, path, list.at[i], err) < 0)
@@ -369,10 +378,11 @@ static bool is_remainder(const ComputeAsk *ask, Arena *arena) {
 static int look_at_all(Loss *l, Err *err) {
     take_project(l);
     l->own = sorted(l, l->ask->own);
-    look_at_autostash(l);
-    if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 || look_at_hidden(l, err) < 0 ||
-        look_at_worktrees(l, err) < 0 || look_at_repositories(l, err) < 0 ||
-        look_at_commits(l, err) < 0 || look_at_modules(l, err) < 0)
+    l->put_aside = repository_has_autostash(&l->tree, l->arena);
+    if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 ||
+        look_at_hidden(l, "", err) < 0 || look_at_worktrees(l, err) < 0 ||
+        look_at_repositories(l, err) < 0 || look_at_commits(l, err) < 0 ||
+        look_at_modules(l, err) < 0)
         return -1;
     l->found.text = in_words(l);
     return 0;

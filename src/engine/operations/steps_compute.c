@@ -28,7 +28,8 @@ static const char *root_of_tree(Operation *operation) {
 }
 
 /* Directories above it may have been moved, with links where they were: sessions go by where files
- * are. Those that run still go by where they were. */
+ * are. Those that run still go by where they were. A tree of ours that is a link itself is none
+ * (operation_check_link). */
 static void follow(Operation *operation) {
     Arena *arena = &operation->arena;
     const ComputeAccess *was = operation->entry.compute;
@@ -37,7 +38,8 @@ static void follow(Operation *operation) {
         (session && session_standing(session) == SESSION_UP))
         return;
     AUTO_FREE char *above = path_dir(was->path), *real = path_resolve(above),
-                   *path = path_join(real, path_base(was->path));
+                   *path = was->managed ? path_join(real, path_base(was->path))
+                                        : path_resolve(was->path);
     if (strcmp(path, was->path) == 0)
         return;
     ComputeAccess *now = arena_dup(arena, was, sizeof(*was));

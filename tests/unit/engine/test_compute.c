@@ -96,6 +96,12 @@ TEST(names_that_shells_do_not_like_are_names)
         CHECK(!tree_yard_look(y).stands);
     }
     CHECK_STR(tree_yard_sh(y, "find . -name '*pwned' | grep -v .git/ || :"), "");
+    static const char *const taken[] = {"refs/heads/x", "heads/x", "remotes/origin/x",
+                                        "FETCH_HEAD"};
+    for (size_t i = 0; i < COUNT(taken); i++) {
+        y->ask.branch = taken[i];
+        CHECK_HAS(tree_yard_refusal(y), "is what git calls something else");
+    }
     static const char *const bad[] = {"-x",     "--force", "",     "HEAD", "a..b", "a b",
                                       "x.lock", "@{-1}",   "a//b", "/a",   "a/",   "a/.b"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

@@ -99,6 +99,45 @@ TEST(work_in_other_repositories_in_it_is_a_loss)
     tree_yard_free(y);
 }
 
+/* Neither a setting of people nor what they have told git makes it less theirs. */
+TEST(what_git_does_not_show_in_repositories_and_submodules_is_a_loss)
+{
+    static const struct {
+        const char *script, *text;
+    } cases[] = {
+        {"touch sub/new", "1 changed file (sub)"},
+        {"rm sub/new; touch deps/got/new", "1 repository in it with work that is nowhere else "
+                                           "(deps/got)"},
+        {"rm deps/got/new; git -C sub update-index --assume-unchanged f; echo 2 >sub/f",
+         "1 changed file (sub/f)"},
+        {"echo 1 >sub/f; git -C deps/got update-index --assume-unchanged f; echo 2 >deps/got/f",
+         "1 repository in it with work that is nowhere else (deps/got)"},
+        {"echo 1 >deps/got/f; git -C deps/got update-index --no-assume-unchanged f; git -C sub "
+         "update-index --no-assume-unchanged f",
+         NULL},
+        {"d=$(git -C sub rev-parse --git-dir); mkdir $d/rebase-merge; git -C sub rev-parse HEAD "
+         ">$d/rebase-merge/autostash",
+         "changes that --autostash has put aside"},
+        {"rm -r $(git -C sub rev-parse --git-dir)/rebase-merge; mkdir "
+         "deps/got/.git/rebase-merge; git -C sub rev-parse HEAD "
+         ">deps/got/.git/rebase-merge/autostash",
+         "1 repository in it with work that is nowhere else (deps/got)"},
+    };
+    TreeYard *y = tree_yard_new();
+    tree_yard_sh(y, "git config --global status.showUntrackedFiles no; git init -q m; cd m; echo 1 "
+                    ">f; git add f; git commit -qm 1; cd ../r; git submodule --quiet add ../m sub; "
+                    "git commit -qm sub; echo deps/ >>.git/info/exclude");
+    tree_yard_create(y);
+    tree_yard_sh(y, "git clone -q m t/deps/got");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        ComputeLoss loss;
+        tree_yard_sh(y, arena_printf(&y->arena, "cd t; %s", cases[i].script));
+        ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+        CHECK_STR(loss.text, cases[i].text);
+    }
+    tree_yard_free(y);
+}
+
 /* `git init` and a tag are all that there is: nobody else has it. */
 TEST(a_tag_of_ones_own_keeps_nothing)
 {
@@ -275,9 +314,11 @@ TEST(of_what_is_called_thole_only_our_own_files_are_no_loss)
                     ".thole/x/state.json.prev sub/.thole/state.lock gen.env; ln -s / .thole/logs");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
     CHECK_STR(loss.text, NULL);
-    tree_yard_sh(y, "cd t; echo mine >.thole/template; echo mine >sub/.thole/x");
+    tree_yard_sh(y, "cd t; echo mine >.thole/template; echo mine >sub/.thole/x; echo mine "
+                    ">sub/.thole/state.sql; echo mine >sub/.thole/logs");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, "2 untracked files (.thole/template, sub/.thole/x)");
+    CHECK_STR(loss.text,
+              "4 untracked files (.thole/template, sub/.thole/logs, sub/.thole/state.sql, …)");
     tree_yard_sh(y,
                  "cd t; git add -f .; git commit -qm all; echo edit >>.thole/state.json; echo edit "
                  ">>gen.env");
