@@ -27,11 +27,6 @@ static const char add_script[] =
     "    git -C \"$path\" submodule ${hook:+-q} update --init --recursive || exit 1\n"
     "fi\n"
     "[ -z \"$hook\" ] || exit $hooked\n";
-/* $1 path, then submodules. */
-static const char modules_script[] =
-    "path=$1\n"
-    "shift\n"
-    "git -C \"$path\" submodule update --init --recursive -- \"$@\"\n";
 
 /* ---- the repository ---- */
 
@@ -193,31 +188,6 @@ static ComputeCommand command_of(const WorktreeAdd *a) {
     return compute_script(add_script, words, a->arena);
 }
 
-/* Of a worktree that stands: only submodules that are missing. In the others people may have gone
- * on, and an update would take them back to the commit that is recorded. */
-static int modules_command(const WorktreeAdd *a, ComputeCommand *ret, Err *err) {
-    static const char *const status[] = {"submodule", "status", NULL};
-    const char *path = a->ask->path;
-    ToolDone done;
-    *ret = (ComputeCommand){.cwd = "/"};
-    if (access(arena_printf(a->arena, "%s/.gitmodules", path), F_OK) < 0)
-        return 0;
-    const GitAsk ask = {path, a->ask->env, status, NULL};
-    if (compute_git(&ask, a->arena, &done, err) < 0)
-        return -1;
-    const char **words = arena_alloc(a->arena, (done.out_n + 2) * sizeof(*words));
-    char *rest, *text = arena_strdup(a->arena, done.out);
-    size_t n = 0;
-    words[n++] = path;
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        if (*line == '-') /* then its commit, a blank, its path */
-            words[n++] = line + strcspn(line, " ") + 1;
-    words[n] = NULL;
-    if (n > 1)
-        *ret = compute_script(modules_script, words, a->arena);
-    return 0;
-}
-
 int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err) {
     WorktreeAdd a = {.ask = ask, .arena = arena};
     bool stands;
@@ -229,7 +199,7 @@ int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *
         return -1;
     if (!stands)
         *ret = command_of(&a);
-    else if (modules_command(&a, ret, err) < 0)
+    else if (worktree_modules(&a, ret, err) < 0)
         return -1;
     ret->env = compute_git_env(ask->env, arena);
     return 0;

@@ -27,3 +27,8 @@ MUST int worktree_check_branch(const WorktreeAdd *a, Err *err);
 /* Whether the branch exists, and else what it is made from. ERR_CONFLICT: it is checked out in
  * another worktree; ERR_INVALID: nothing can be made from that. */
 MUST int worktree_find_branch(WorktreeAdd *a, Err *err);
+
+/* worktree_modules.c */
+/* What makes the submodules of a worktree that stands which are missing, or whose clone or first
+ * checkout was interrupted, also those of submodules; without any there is no command. */
+MUST int worktree_modules(const WorktreeAdd *a, ComputeCommand *ret, Err *err);

@@ -283,41 +283,7 @@ TEST(what_git_leaves_of_a_worktree_is_removed)
     tree_yard_free(y);
 }
 
-/* ---- submodules, large files ---- */
-
-TEST(submodules_come_along)
-{
-    TreeYard *y = tree_yard_new();
-    tree_yard_sh(y, "git init -q m; cd m; echo deep >d; git add d; git commit -qm d; cd ../r\n"
-                    "git submodule --quiet add ../m sub; git commit -qm sub");
-    tree_yard_create(y);
-    CHECK_STR(tree_yard_sh(y, "cat t/sub/d"), "deep");
-    tree_yard_sh(y, "git -C t submodule --quiet deinit -f sub");
-    tree_yard_create(y); /* the worktree stands, what is missing is made up for */
-    CHECK_STR(tree_yard_sh(y, "cat t/sub/d"), "deep");
-    tree_yard_sh(y, "cd t/sub; echo more >>d; git commit -qam more");
-    const char *head = tree_yard_sh(y, "git -C t/sub rev-parse HEAD");
-    tree_yard_create(y); /* what people have done there stays */
-    CHECK_STR(tree_yard_sh(y, "git -C t/sub rev-parse HEAD"), head);
-    ComputeLoss loss;
-    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text,
-              "1 changed file (sub), 1 commit that is on no remote of a submodule (sub)");
-    CHECK_EQ(loss.commits, 1);
-    tree_yard_sh(y,
-                 "cd t/sub; git push -q origin HEAD:refs/heads/more; echo kept >>d; git stash -q\n"
-                 "git fetch -q; cd ..; git commit -qam more");
-    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, "1 stash of a submodule (sub)"); /* of one's own the repository has it */
-    tree_yard_sh(
-        y, "cd t; git submodule --quiet deinit -f sub; git rm -q --cached sub; rmdir sub; rm -f "
-           ".gitmodules; git commit -qam without");
-    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, "1 stash of a submodule (sub)");
-    tree_yard_destroy(y);
-    CHECK_STR(tree_yard_sh(y, "ls -d t 2>/dev/null || echo gone"), "gone");
-    tree_yard_free(y);
-}
+/* ---- monitors, large files ---- */
 
 /* A monitor that has missed something, and one that git has built in. */
 TEST(what_watches_files_for_git_is_not_believed)
