@@ -9,8 +9,8 @@
 #include "engine/compute/worktree_add.h"
 
 /* Again and again: a worktree, the path of a submodule in it, and what git keeps of one that was
- * not made to the end, or "". Without its .git such a one is missing: git goes on with the clone and
- * checks out all of it. */
+ * not made to the end, or "". Without its .git such a one is missing: git goes on with the clone
+ * and checks out all of it. */
 static const char script[] =
     "while [ $# -gt 0 ]; do\n"
     "    [ -z \"$3\" ] || rm -f -- \"$1/$2/.git\" \"$3/index.lock\" || exit 1\n"
