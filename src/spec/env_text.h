@@ -24,6 +24,9 @@
 MUST int env_text_write(const StrMap *env, Buf *out, Err *err);
 /* Does a file that is there begin as one that we have written does, or previewctl? */
 bool env_text_generated(const char *text);
+/* The first line of such a file that sets none of `env`, whatever the values: people have added it.
+ * NULL: there is none. */
+const char *env_text_added(const char *text, const StrMap *env);
 /* Can it stand in one? ERR_INVALID: no, as above. */
 MUST int env_text_check(const StrPair *pair, Err *err);
 /* One line of it. */

@@ -47,6 +47,17 @@ def test_attach_takes_a_tree_and_never_removes_it(thole, repository):
     assert repository.at(tree).status() == {"mine.txt": "??"} and "feat/x" in repository.branches()
 
 
+def test_lines_that_people_have_added_to_an_env_file_are_kept(thole, repository):
+    tree = thole.base / "tree"
+    repository.git("worktree", "add", "-q", "-b", "feat/x", tree)
+    thole.run("env", "attach", "--worktree", tree)
+    with (tree / ".env.local").open("a") as file:
+        file.write("TOKEN=mine\n")
+    said = thole.run("env", "delete", "tree").err
+    assert ".env.local: lines that thole.yaml says nothing of were added, so it is left" in said, said
+    assert "TOKEN=mine\n" in (tree / ".env.local").read_text() and not (tree / ".thole.json").exists()
+
+
 @pytest.mark.parametrize("file, step, way_out", [(".env.local", "generate_env", "or name another `env_file`"),
                                                  (".thole.json", "write_manifest", "move it away")])
 def test_what_people_have_written_into_their_tree_stays(thole, repository, file, step, way_out):

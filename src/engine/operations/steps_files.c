@@ -349,13 +349,38 @@ static bool has_files(const Operation *operation, Arena *arena) {
             (compute_look(&compute_local, &ask, arena, &look, &unused) == 0 && look.stands));
 }
 
+/* Of all services that share the file. */
+static StrMap variables_in(const Config *config, const char *path, Arena *arena) {
+    StrMap all = {0};
+    for (size_t i = 0; i < config->services.n; i++)
+        if (strcmp(env_file_of(config, &config->services.at[i], arena), path) == 0)
+            all = strmap_merge(&all, &config->services.at[i].env, arena);
+    return all;
+}
+
+/* What people have added to an env file below its head is nowhere else. */
+static bool has_added(const Operation *operation, const char *path, Arena *arena) {
+    Err err;
+    const StrMap own = variables_in(operation->config, path, arena);
+    const ComputeFile *file = read_now(operation, path, arena, &err);
+    return file && own.n && env_text_added(file->bytes, &own);
+}
+
 static int cleanup(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
     StrList files = {0};
+    const char *left = NULL;
     int r = 0;
     if (has_files(operation, arena))
         files = operation_own_files(operation, arena);
     for (size_t i = 0; i < files.n && r == 0; i++)
-        r = put(operation, &(ComputeFile){.path = files.at[i]}, err);
+        if (has_added(operation, files.at[i], arena))
+            left = left ? arena_printf(arena, "%s, %s", left, files.at[i]) : files.at[i];
+        else
+            r = put(operation, &(ComputeFile){.path = files.at[i]}, err);
+    if (left)
+        ret->note =
+            arena_printf(arena, "%s: lines that %s says nothing of were added, so it is left", left,
+                         path_base(operation->config->file));
     return r < 0 ? r : steps_purge_sessions(operation, err);
 }
 

@@ -266,3 +266,23 @@ TEST_TIMEOUT(each_value_is_read_back_by_all_or_refused, 120) {
     check_readers(&env, &arena);
     arena_deinit(&arena);
 }
+
+TEST(what_was_added_to_a_file_of_ours_is_found)
+{
+    static const struct {
+        const char *lines, *added;
+    } rows[] = {{"A=1\nB='x y'\n", NULL},     {"", NULL},
+                {"B=other\n", NULL},          {"A=1\nC=2\n", "C=2\n"},
+                {"AA=1\n", "AA=1\n"},         {"A=1\n# mine\nB=\n", "# mine\nB=\n"},
+                {"A=1\nexport A", "export A"}};
+    StrPair pairs[] = {{"A", "1"}, {"B", "x y"}};
+    const StrMap env = {pairs, COUNT(pairs)};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Buf text;
+        buf_init(&text, 1024);
+        buf_printf(&text, ENV_TEXT_HEAD "\n%s", rows[i].lines);
+        const char *added = env_text_added(buf_cstr(&text), &env);
+        CHECK_STR(added ? added : "-", rows[i].added ? rows[i].added : "-");
+        buf_deinit(&text);
+    }
+}
