@@ -298,7 +298,7 @@ static int remove_session(const OrphanSearch *search, const EnvironmentOrphan *o
 
 /* ---- environments ---- */
 
-/* What its delete would refuse to lose keeps it. */
+/* What its delete would refuse to lose keeps it; that may be just why it is here. */
 static void see_owned(OrphanSearch *search, const OrphanOwner *owner, OrphanKind kind,
                       const char *why) {
     const char *loss = owner->managed && access(owner->path, F_OK) == 0
@@ -309,7 +309,9 @@ static void see_owned(OrphanSearch *search, const OrphanOwner *owner, OrphanKind
                      .kind = kind,
                      .name = owner->name,
                      .path = owner->path,
-                     .why = loss ? arena_printf(search->arena, "%s, but %s", why, loss) : why,
+                     .why = loss && !strstr(why, loss)
+                                ? arena_printf(search->arena, "%s, but %s", why, loss)
+                                : why,
                      .removable = !loss});
 }
 
