@@ -103,6 +103,21 @@ def test_where_services_run_nothing_is_removed(shop):
     assert orphans(shop)["worktree", "feat-x"]["removable"]
 
 
+def test_what_runs_where_no_directory_is_any_more_is_named(shop):
+    shop.create()
+    tree = shop.worktree()
+    shop.thole.run("server", "stop")
+    (shop.thole.state / "thole.db").unlink()
+    shutil.rmtree(tree)
+    shutil.rmtree(shop.thole.state / "environments")
+    shop.repository.git("worktree", "prune")
+    [(kind, name), orphan] = next(iter(orphans(shop).items()))
+    assert kind == "session" and not orphan["removable"] and f"`thole --file {tree}/thole.yaml down` ends it" in orphan["why"], orphan
+    assert shop.thole.run("env", "gc", "-y").code == 0 and shop.thole.pins()
+    shop.thole.run("--file", tree / "thole.yaml", "down")
+    assert not shop.thole.pins() and orphans(shop)["session", name]["removable"]
+
+
 def test_where_another_server_runs_services_nothing_is_removed(shop, make_thole):
     shop.create()
     tree = shop.worktree()

@@ -14,17 +14,17 @@
 /* ---- what is asked ---- */
 
 /* Of which something runs, or is to. */
-static StrList running_files(const Engine *engine, Arena *arena) {
-    StrList list = {0};
-    size_t cap = 0;
+static void take_running(OrphanSearch *search, const Engine *engine) {
     const Session *session;
     LIST_FOREACH (session, &engine->sessions, link) {
         if (session_standing(session) != SESSION_UP)
             continue;
-        list.at = arena_grow(arena, list.at, list.n, &cap, sizeof(*list.at));
-        list.at[list.n++] = arena_strdup(arena, session->config->file);
+        search->running = arena_grow(search->arena, search->running, search->running_n,
+                                     &search->running_cap, sizeof(*search->running));
+        search->running[search->running_n++] =
+            (OrphanSession){arena_strdup(search->arena, session->slug),
+                            arena_strdup(search->arena, session->config->file)};
     }
-    return list;
 }
 
 /* What the loop knows, for a worker. */
@@ -41,7 +41,6 @@ static OrphanSearch *search_new(Engine *engine, const char *project, Arena *aren
         .project = arena_strdup(arena, project),
         .root = arena_strdup(arena, root),
         .state_dir = engine->state_dir,
-        .running = running_files(engine, arena),
         .store = engine->options.store_file,
         .worktrees = arena_printf(arena, "%s/worktrees/%s", engine->state_dir, space),
         .environments = arena_printf(arena, "%s/environments/%s", engine->state_dir, space),
@@ -51,6 +50,7 @@ static OrphanSearch *search_new(Engine *engine, const char *project, Arena *aren
     const Config *config = config_load(
         &(ConfigAsk){.file = project, .client = search->env, .environment = true}, arena, &report);
     search->config_name = config ? config->name : NULL;
+    take_running(search, engine);
     return search;
 }
 

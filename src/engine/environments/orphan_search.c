@@ -15,8 +15,6 @@
 #include "engine/compute/worktree_kept.h"
 #include "engine/environments/environments_inside.h"
 #include "engine/sessions/session_elsewhere.h"
-#include "engine/sessions/session_environment.h"
-#include "engine/sessions/stopped.h"
 #include "plan/lifecycle.h"
 #include "plan/port_block.h"
 
@@ -84,7 +82,7 @@ void orphan_add_other(OrphanSearch *search, const char *path) {
     list->at[list->n++] = arena_strdup(search->arena, path);
 }
 
-static bool is_of_others(const OrphanSearch *search, const char *dir) {
+bool orphan_is_of_others(const OrphanSearch *search, const char *dir) {
     for (size_t i = 0; i < search->others.n; i++)
         if (path_below(dir, search->others.at[i]))
             return true;
@@ -105,9 +103,9 @@ static bool is_empty(const char *path) {
 
 /* A session that runs there; NULL: none does. */
 static const char *runs_in(const OrphanSearch *search, const char *path) {
-    for (size_t i = 0; i < search->running.n; i++)
-        if (path_below(search->running.at[i], path))
-            return search->running.at[i];
+    for (size_t i = 0; i < search->running_n; i++)
+        if (path_below(search->running[i].file, path))
+            return search->running[i].file;
     return NULL;
 }
 
@@ -242,60 +240,6 @@ void orphan_search_directories(OrphanSearch *search) {
     each_entry(search, search->shared, see_shared);
 }
 
-/* ---- sessions ---- */
-
-/* Worktrees of the project's repository, but for those that it is in: one may lie in another. */
-static Worktrees list_trees(const OrphanSearch *search) {
-    ComputeAsk ask = ask_of(search, search->root);
-    Worktrees list = {0};
-    Err unused;
-    (void)!compute_worktrees(&ask, search->arena, &list, &unused);
-    size_t n = 0;
-    for (size_t i = 0; i < list.n; i++)
-        if (!path_below(search->root, list.at[i].path))
-            list.at[n++] = list.at[i];
-    list.n = n;
-    return list;
-}
-
-/* In a tree of the repository, wherever that is: of what people start there themselves nothing is
- * written down of an environment. */
-static bool was_environment(const OrphanSearch *search, const Worktrees *trees, const char *slug,
-                            const char *dir) {
-    const char *file = arena_printf(search->arena, "%s/sessions/%s/" SESSION_ENVIRONMENT_FILE,
-                                    search->state_dir, slug);
-    if (access(file, F_OK) < 0 || is_of_others(search, dir))
-        return false;
-    for (size_t i = 0; i < trees->n; i++)
-        if (path_below(dir, trees->at[i].path))
-            return true;
-    return false;
-}
-
-void orphan_search_sessions(OrphanSearch *search) {
-    const Worktrees trees = list_trees(search);
-    StoppedList list;
-    stopped_list(search->state_dir, search->arena, &list);
-    for (size_t i = 0; i < list.n; i++) {
-        AUTO_FREE char *dir = path_dir(list.at[i].file);
-        if ((path_below(dir, search->worktrees) ||
-             was_environment(search, &trees, list.at[i].slug, dir)) &&
-            !orphan_has_tree(search, dir))
-            orphan_found(search,
-                         &(EnvironmentOrphan){ORPHAN_SESSION, list.at[i].slug,
-                                              arena_strdup(search->arena, dir),
-                                              "logs of services of one that is no more", true});
-    }
-}
-
-/* It may have come up again. */
-static int remove_session(const OrphanSearch *search, const EnvironmentOrphan *orphan, Err *err) {
-    StoppedSession session;
-    if (stopped_find(search->state_dir, orphan->name, search->arena, &session) < 0)
-        return err_set(err, ERR_CONFLICT, "session %s is not down any more", orphan->name);
-    return stopped_purge(search->state_dir, orphan->name, err);
-}
-
 /* ---- environments ---- */
 
 /* What its delete would refuse to lose keeps it; that may be just why it is here. */
@@ -304,15 +248,14 @@ static void see_owned(OrphanSearch *search, const OrphanOwner *owner, OrphanKind
     const char *loss = owner->managed && access(owner->path, F_OK) == 0
                            ? loss_of(search, owner->path, owner)
                            : NULL;
-    orphan_found(search,
-                 &(EnvironmentOrphan){
-                     .kind = kind,
-                     .name = owner->name,
-                     .path = owner->path,
-                     .why = loss && !strstr(why, loss)
-                                ? arena_printf(search->arena, "%s, but %s", why, loss)
-                                : why,
-                     .removable = !loss});
+    orphan_found(search, &(EnvironmentOrphan){
+                             .kind = kind,
+                             .name = owner->name,
+                             .path = owner->path,
+                             .why = loss && !strstr(why, loss)
+                                        ? arena_printf(search->arena, "%s, but %s", why, loss)
+                                        : why,
+                             .removable = !loss});
 }
 
 static const char *expired(const OrphanSearch *search, const OrphanOwner *owner) {
@@ -349,7 +292,7 @@ static bool is_owned(const OrphanSearch *search, const EnvironmentOrphan *orphan
         return path_below(orphan->path, search->shared) ? search->own_n > 0
                                                         : has_slug(search, orphan->name);
     case ORPHAN_SESSION:
-        return orphan_has_tree(search, orphan->path) || is_of_others(search, orphan->path);
+        return orphan_has_tree(search, orphan->path) || orphan_is_of_others(search, orphan->path);
     case ORPHAN_COMPOSE: return orphan_has_tree(search, orphan->path);
     case ORPHAN_PORTS:
     case ORPHAN_EXPIRED:
@@ -423,7 +366,7 @@ int orphan_search_remove(const OrphanSearch *search, const EnvironmentOrphan *or
     switch (orphan->kind) {
     case ORPHAN_WORKTREE: return remove_worktree(search, orphan, err);
     case ORPHAN_DIRECTORY: return path_remove_tree(orphan->path, err);
-    case ORPHAN_SESSION: return remove_session(search, orphan, err);
+    case ORPHAN_SESSION: return orphan_remove_session(search, orphan, err);
     case ORPHAN_COMPOSE: return orphan_remove_compose(search, orphan, err);
     case ORPHAN_PORTS:
     case ORPHAN_EXPIRED:
