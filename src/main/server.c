@@ -28,6 +28,7 @@
 #include "base/xalloc.h"
 #include "config.h"
 #include "engine/engine.h"
+#include "engine/sessions/session_elsewhere.h"
 #include "main/owner.h"
 #include "spec/config.h"
 #include "store/sqlite/sqlite.h"
@@ -363,7 +364,7 @@ static int is_reached(const App *app, const char *lock, Err *err) {
 
 /* 1: another server has the state directory. The lock says where its holder listens. */
 static int take_lock(App *app, Err *err) {
-    AUTO_FREE char *path = path_join(app->state_dir, "server.lock");
+    AUTO_FREE char *path = path_join(app->state_dir, SERVER_LOCK);
     if (file_lock(path, false, &app->lock, err) < 0)
         return err->kind == ERR_CONFLICT ? is_reached(app, path, err) : -1;
     /* On a full disk it is only missed by who looks elsewhere. */

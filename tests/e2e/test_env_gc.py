@@ -125,7 +125,7 @@ def test_where_another_server_runs_services_nothing_is_removed(shop, make_thole)
     forget(shop, "feat-x")
     other = make_thole()
     other.run("up", "-d", "--wait", cwd=tree)
-    assert f"services run in it under another server, {other.state}" in remove(shop, "worktree", "feat-x", 409)["message"]
+    assert f"services run in it under another server: `THOLE_RUNTIME_DIR={other.runtime} THOLE_STATE_DIR={other.state} thole down` there" in remove(shop, "worktree", "feat-x", 409)["message"]
     other.run("down", cwd=tree)
     assert orphans(shop)["worktree", "feat-x"]["removable"]
 

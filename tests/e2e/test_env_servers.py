@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import json
+import re
 import sqlite3
 
 import pytest
@@ -116,6 +117,12 @@ def test_one_server_deletes_while_another_creates(make_thole):
     projects[1].check_gone("e1")
 
 
+def as_advised(project, said, cwd=None):
+    """Does what the message says is to be done first."""
+    command = re.search(r"first `(.*) thole (.*?)`", said)
+    project.thole.run(*command[2].split(), env=dict(word.split("=", 1) for word in command[1].split()), cwd=cwd)
+
+
 def test_services_are_those_of_the_server_that_started_them(make_thole):
     """Another one neither runs them a second time nor leaves them behind; it names whose they are."""
     words = config()
@@ -127,7 +134,7 @@ def test_services_are_those_of_the_server_that_started_them(make_thole):
         assert "run under another server" in refused.err and f"THOLE_STATE_DIR={first.thole.state}" in refused.err, refused
     assert len(first.thole.pins()) == 1
     first.check_created("e1")
-    first.run("stop", "e1")
+    as_advised(second, refused.err)
     second.run("start", "e1")
     assert len(first.thole.pins()) == 1 and list((second.thole.state / "sessions").iterdir())
     second.run("delete", "e1")
@@ -175,9 +182,9 @@ def test_what_another_server_runs_in_a_worktree_keeps_it(make_thole):
         first.run("create", name)
         second.thole.run("up", "-d", "--wait", cwd=first.tree(name))
     refused = first.run("delete", "e1", code=3).err
-    assert f"services run in its worktree under another server: first `THOLE_STATE_DIR={second.thole.state} thole down` there" in refused
+    assert f"services run in its worktree under another server: first `THOLE_RUNTIME_DIR={second.thole.runtime} THOLE_STATE_DIR=" in refused
     assert len(second.thole.pins()) == 2 and phase(first, "e1") == "running", "nothing has begun"
-    second.thole.run("down", cwd=first.tree("e1"))
+    as_advised(first, refused, first.tree("e1"))
     first.run("delete", "e1")
     first.check_gone("e1")
     forced = first.run("delete", "e2", "--force").err

@@ -130,9 +130,11 @@ static const char *kept_for(const OrphanSearch *search, const char *slug, const 
         return arena_printf(search->arena, "services run in it: `thole --file %s down` ends them",
                             file);
     const char *server = session_elsewhere(search->state_dir, tree, search->arena);
-    return server
-               ? arena_printf(search->arena, "services run in it under another server, %s", server)
-               : NULL;
+    return server ? arena_printf(search->arena,
+                                 "services run in it under another server: `%s thole down` there "
+                                 "ends them",
+                                 session_elsewhere_vars(search->state_dir, server, search->arena))
+                  : NULL;
 }
 
 /* ---- worktrees ---- */

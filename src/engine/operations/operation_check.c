@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "engine/operations/operation_files.h"
 #include "engine/operations/steps.h"
+#include "engine/sessions/session_elsewhere.h"
 #include "spec/compute_access.h"
 
 /* ---- where it was made ---- */
@@ -113,6 +114,10 @@ static const char *started_elsewhere(const Operation *operation, const char *ste
     return over ? NULL : server;
 }
 
+static const char *vars_of(Operation *operation, const char *state_dir) {
+    return session_elsewhere_vars(operation->engine->state_dir, state_dir, &operation->arena);
+}
+
 /* Services are those of the server that has started them: no other one sees them, or can end them.
  * Of one on this machine is known whether they are down. */
 static int check_server(Operation *operation, Err *err) {
@@ -121,12 +126,14 @@ static int check_server(Operation *operation, Err *err) {
     if (!server || !is_about_services(&operation->ask))
         return 0;
     const char *here = dir_of_server(operation, server);
-    const char *end = arena_printf(&operation->arena, "`thole env stop %s` there ends them (%s%s)",
-                                   operation->entry.name, here ? "THOLE_STATE_DIR=" : "on ",
-                                   here ? here : server);
+    const char *stop = arena_printf(&operation->arena, "thole env stop %s", operation->entry.name);
+    if (!operation->ask.force && here)
+        return err_set(err, ERR_CONFLICT,
+                       "its services run under another server, %s: first `%s %s`", server,
+                       vars_of(operation, here), stop);
     if (!operation->ask.force)
-        return err_set(err, ERR_CONFLICT, "its services run under another server, %s: first %s",
-                       server, end);
+        return err_set(err, ERR_CONFLICT,
+                       "its services run under another server, %s: first `%s` there", server, stop);
     operation_add_remains(
         operation,
         arena_printf(&operation->arena, "its services go on under another server, %s", server));
@@ -142,9 +149,9 @@ static int check_tree(Operation *operation, Err *err) {
         return 0;
     if (!operation->ask.force)
         return err_set(err, ERR_CONFLICT,
-                       "services run in its worktree under another server: first "
-                       "`THOLE_STATE_DIR=%s thole down` there",
-                       dir);
+                       "services run in its worktree under another server: first `%s thole down` "
+                       "there",
+                       vars_of(operation, dir));
     operation_add_remains(
         operation,
         arena_printf(arena, "what runs in what was its worktree goes on under another server, %s",

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/path.h"
 #include "base/process.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "engine/sessions/stopped.h"
 #include "pin/wire.h"
@@ -41,4 +43,19 @@ const char *session_elsewhere(const char *state_dir, const char *path, Arena *ar
     Look look = {.own = own, .path = real, .arena = arena};
     process_each(look_at, &look);
     return look.found;
+}
+
+/* Where the server of the state directory listens, or has listened last. Owned; NULL: unknown. */
+static char *runtime_dir(const char *state_dir) {
+    AUTO_FREE char *lock = path_join(state_dir, SERVER_LOCK), *socket = NULL;
+    if (file_read(lock, PATH_MAX, &socket, NULL, NULL) < 0 || !strchr(socket, '/'))
+        return NULL;
+    return path_dir(socket);
+}
+
+/* A runtime directory is of one server at a time. */
+const char *session_elsewhere_vars(const char *state_dir, const char *there, Arena *arena) {
+    AUTO_FREE char *own = runtime_dir(state_dir), *dir = runtime_dir(there);
+    return arena_printf(arena, "THOLE_RUNTIME_DIR=%s THOLE_STATE_DIR=%s",
+                        dir && !str_same(dir, own) ? dir : "$(mktemp -d)", there);
 }

@@ -2,11 +2,13 @@
 /* Sessions that are down: listed, found, purged. And a second session of a file. */
 #include "unit/engine/scene.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/path.h"
 #include "base/xalloc.h"
+#include "engine/sessions/session_elsewhere.h"
 #include "engine/sessions/stopped.h"
 
 static const FakeScript runs_on = {.life_ms = -1};
@@ -130,4 +132,28 @@ TEST(down_with_purge_leaves_no_file)
     go_down(scene, true);
     CHECK(access(dir, F_OK) < 0);
     scene_free(scene);
+}
+
+static void listens(const char *state_dir, const char *socket) {
+    AUTO_FREE char *dir = path_join(test_dir(), state_dir), *lock = path_join(dir, SERVER_LOCK);
+    Err err;
+    ASSERT(mkdir(dir, 0700) == 0 || errno == EEXIST);
+    ASSERT(file_write(lock, socket, strlen(socket), 0600, &err) == 0);
+}
+
+TEST(another_server_is_reached_where_it_listens)
+{
+    Arena arena;
+    arena_init(&arena);
+    AUTO_FREE char *own = path_join(test_dir(), "own"), *other = path_join(test_dir(), "other");
+    const char *unknown =
+        arena_printf(&arena, "THOLE_RUNTIME_DIR=$(mktemp -d) THOLE_STATE_DIR=%s", other);
+    CHECK_STR(session_elsewhere_vars(own, other, &arena), unknown);
+    listens("own", "/run/1/server.sock");
+    listens("other", "/run/1/server.sock"); /* one after the other: by now ours does */
+    CHECK_STR(session_elsewhere_vars(own, other, &arena), unknown);
+    listens("other", "/run/2/server.sock");
+    CHECK_STR(session_elsewhere_vars(own, other, &arena),
+              arena_printf(&arena, "THOLE_RUNTIME_DIR=/run/2 THOLE_STATE_DIR=%s", other));
+    arena_deinit(&arena);
 }
