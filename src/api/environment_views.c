@@ -210,8 +210,9 @@ void serve_environment_step_view(Api *api, Request *request, const RouteMatch *m
 
 /* ---- variables ---- */
 
+/* What runs has them as well: a file that is being edited takes them from nobody. */
 void serve_environment_variables(Api *api, Request *request, const RouteMatch *match) {
-    OperationAsk ask = {.service = request_param(request, "service")};
+    OperationAsk ask = {.service = request_param(request, "service"), .recalls = true};
     Reply reply;
     const SeenEnvironment *seen = environment_seen(api, request, match, &ask, LOOK_VARIABLES);
     if (!seen)

@@ -368,7 +368,10 @@ def test_an_event_and_the_record_of_a_step_tell_the_same_time(shop):
 
 def test_what_is_known_is_shown_with_a_config_that_is_not_valid(shop):
     made = shop.create()
+    said = [shop.thole.run("env", "env", *words, "--reveal").out for words in (("feat-x",), ("feat-x", "web"))]
     shop.write({"version": 1, "services": {"web": {"comand": "x"}}})
+    assert [shop.thole.run("env", "env", *words, "--reveal").out for words in (("feat-x",), ("feat-x", "web"))] == said and all(said)
+    assert shop.thole.run("env", "exec", "feat-x", "--", "pwd").out == made["spec"]["path"] + "\n"
     result = shop.thole.run("env", "show", "feat-x")
     assert made["spec"]["path"] in result.out and "thole vet" in result.err, result
     assert shop.thole.run("env", "show", "feat-x", "--json").json()["entry"]["name"] == "feat-x"

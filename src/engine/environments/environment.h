@@ -27,6 +27,7 @@ typedef struct OperationAsk {
     StrList copy; /* files that are brought along, relative to the project */
     bool no_cache;
     bool again;                   /* a server before has begun it */
+    bool recalls;                 /* while its file is not valid it goes by what that said last */
     const char *from;             /* this step and all after it are done anew */
     StrList only;                 /* refresh: these alone; empty: all */
     const char *step;             /* step, invalidate */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The config that an operation goes by: what the file says. Where that cannot be read any more, an
- * operation that undoes, or that a server before has begun, goes by what it said last, which lies
- * beside the events as config.json. How that is undone of which it speaks no more is kept there,
- * too. */
+ * operation that undoes, that a server before has begun, or that tells variables goes by what it
+ * said last, which lies beside the events as config.json. How that is undone of which it speaks no
+ * more is kept there, too. */
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,7 +27,8 @@ static const char *mode_of(const Operation *operation) {
 }
 
 static bool may_be_old(const OperationAsk *ask) {
-    return ask->kind == OPERATION_DELETE || ask->kind == OPERATION_STOP || ask->again;
+    return ask->kind == OPERATION_DELETE || ask->kind == OPERATION_STOP || ask->again ||
+           ask->recalls;
 }
 
 static const Config *read_last(Operation *operation) {
