@@ -40,7 +40,7 @@ static int ask(Cli *cli, const char *method, const char *path, const char *body,
     char message[400];
     if (client_raw(&cli->client, method, path, body, &answer, err) < 0)
         return -1;
-    cli_print_raw(&answer);
+    cli_print_raw(cli, &answer);
     int r = EXIT_DONE;
     if (answer.status >= 400) {
         http_status_message(&answer, message, sizeof(message));

@@ -51,7 +51,12 @@ const char *cli_output(const Cli *cli) {
     return cli->output ? cli->output : cli->usual_output;
 }
 
-void cli_print(const Cli *cli, const Value *v) {
+static void put(Cli *cli, const char *bytes, size_t size) {
+    if (fwrite(bytes, 1, size, stdout) < size && !cli->unwritten)
+        cli->unwritten = errno;
+}
+
+void cli_print(Cli *cli, const Value *v) {
     Buf buf;
     JsonWriter out;
     buf_init(&buf, MAX_JSON_BYTES);
@@ -63,12 +68,12 @@ void cli_print(const Cli *cli, const Value *v) {
         json_value(&out, v);
         buf_putc(&buf, '\n');
     }
-    fwrite(buf_cstr(&buf), 1, buf.n, stdout);
+    put(cli, buf_cstr(&buf), buf.n);
     buf_deinit(&buf);
 }
 
-void cli_print_raw(const HttpAnswer *answer) {
-    fwrite(answer->body, 1, answer->size, stdout);
+void cli_print_raw(Cli *cli, const HttpAnswer *answer) {
+    put(cli, answer->body, answer->size);
     if (answer->size && answer->body[answer->size - 1] != '\n')
         putchar('\n');
 }

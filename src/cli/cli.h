@@ -23,6 +23,7 @@ typedef struct Cli {
     char *config_file;     /* absolute; cli_project() finds it */
     bool terminal;         /* stdout is one */
     bool color, color_err; /* of stdout, stderr */
+    int unwritten;         /* errno of a larger piece that stdout did not take, and forgot */
 } Cli;
 
 struct Command {
@@ -77,9 +78,9 @@ const char *cli_output(const Cli *cli);             /* what -o says, or the comm
  * print. */
 MUST bool cli_await(int fd);
 /* Puts a tree on stdout as JSON or YAML, whichever -o says. */
-void cli_print(const Cli *cli, const Value *v);
+void cli_print(Cli *cli, const Value *v);
 /* Puts a reply on stdout as it came, and ends its line. */
-void cli_print_raw(const HttpAnswer *answer);
+void cli_print_raw(Cli *cli, const HttpAnswer *answer);
 /* Finds the project's config file: --file, or walking up from the working directory. */
 MUST int cli_project(Cli *cli, Err *err);
 /* The slug of the project's session; NULL: there is none (err says so and how to start it). Also

@@ -170,7 +170,7 @@ static int print_json(Cli *cli, const char *path, Err *err) {
         return -1;
     int r = raw.status == 200 ? EXIT_DONE : http_status_err(&raw, err);
     if (r == EXIT_DONE)
-        cli_print_raw(&raw);
+        cli_print_raw(cli, &raw);
     http_answer_free(&raw);
     return r;
 }

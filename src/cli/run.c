@@ -155,7 +155,7 @@ int cli_run(int argc, char **argv) {
     int r = run(&cli, argc, argv, &err);
     if (r < 0)
         r = cli_fail(&err);
-    errno = 0;
+    errno = cli.unwritten;
     if (fflush(stdout) != 0 || ferror(stdout)) {
         cli_say("could not write everything: %s", strerror(errno ? errno : EIO));
         r = r == EXIT_DONE ? EXIT_TROUBLE : r;

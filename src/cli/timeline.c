@@ -72,9 +72,9 @@ static int make_query(const Cli *cli, const TimelineOptions *given, Buf *query, 
     return add_time("until", given->until, query, err);
 }
 
-static int put(const TimelineOptions *given, const HttpAnswer *answer, Err *err) {
+static int put(Cli *cli, const TimelineOptions *given, const HttpAnswer *answer, Err *err) {
     if (!given->svg || strcmp(given->svg, "-") == 0) {
-        cli_print_raw(answer);
+        cli_print_raw(cli, answer);
         return EXIT_DONE;
     }
     if (file_write(given->svg, answer->body, answer->size, 0666, err) < 0)
@@ -97,7 +97,7 @@ static int run(Cli *cli, void *given, Err *err) {
     buf_deinit(&query);
     if (r < 0)
         return -1;
-    r = put(given, &answer, err);
+    r = put(cli, given, &answer, err);
     http_answer_free(&answer);
     return r;
 }

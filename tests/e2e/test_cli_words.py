@@ -252,6 +252,10 @@ def test_output_that_cannot_be_written(thole):
     with open("/dev/full", "w") as full:
         done = subprocess.run([str(thole.bin / "thole"), "help"], stdout=full, stderr=subprocess.PIPE, env=thole.env)
     assert done.returncode == 3 and b"could not write" in done.stderr
+    thole.config({"version": 1, "services": {f"s{i}": {"command": "sleep 1000"} for i in range(200)}})
+    with open("/dev/full", "w") as full:  # more than stdout keeps
+        done = subprocess.run([str(thole.bin / "thole"), "config", "-o", "json"], stdout=full, stderr=subprocess.PIPE, env=thole.env, cwd=thole.project)
+    assert done.returncode == 3 and b"could not write everything: No space left on device" in done.stderr, done
 
 
 def test_where_nothing_runs(thole):
