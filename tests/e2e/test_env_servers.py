@@ -181,8 +181,9 @@ def test_what_another_server_runs_in_a_worktree_keeps_it(make_thole):
     for name in ("e1", "e2"):
         first.run("create", name)
         second.thole.run("up", "-d", "--wait", cwd=first.tree(name))
-    refused = first.run("delete", "e1", code=3).err
-    assert f"services run in its worktree under another server: first `THOLE_RUNTIME_DIR={second.thole.runtime} THOLE_STATE_DIR=" in refused
+    for verb in ("create", "start", "refresh", "delete"):
+        refused = first.run(verb, "e1", code=3).err
+        assert f"services run in its worktree under another server: first `THOLE_RUNTIME_DIR={second.thole.runtime} THOLE_STATE_DIR=" in refused
     assert len(second.thole.pins()) == 2 and phase(first, "e1") == "running", "nothing has begun"
     as_advised(first, refused, first.tree("e1"))
     first.run("delete", "e1")

@@ -141,10 +141,13 @@ static int check_server(Operation *operation, Err *err) {
 }
 
 /* In its worktree another server may run what it knows nothing of environments for: there `thole
- * up` is as in any directory. */
+ * up` is as in any directory. A second time they would run on the same ports. */
 static int check_tree(Operation *operation, Err *err) {
     Arena *arena = &operation->arena;
-    const char *dir = operation->remains ? NULL : steps_sessions_elsewhere(operation, arena);
+    if (!is_about_services(&operation->ask) || operation->ask.kind == OPERATION_STOP ||
+        operation->remains)
+        return 0;
+    const char *dir = steps_sessions_elsewhere(operation, arena);
     if (!dir)
         return 0;
     if (!operation->ask.force)

@@ -97,7 +97,8 @@ MUST int steps_check_files(const Operation *operation, Arena *arena, Err *err);
 extern const StepDoer start_services_doer, stop_services_doer;
 /* None runs what that server would have started of it. */
 bool steps_sessions_down(const Operation *operation, const char *state_dir);
-/* Another server that runs sessions in a tree that would go: its state directory. NULL: none. */
+/* Another server that runs sessions of the config file, or in a tree that would go: its state
+ * directory. NULL: none. */
 const char *steps_sessions_elsewhere(const Operation *operation, Arena *arena);
 /* What sessions that are down have left, with the logs of what they ran. */
 MUST int steps_purge_sessions(const Operation *operation, Err *err);

@@ -379,9 +379,11 @@ bool steps_sessions_down(const Operation *operation, const char *state_dir) {
 }
 
 const char *steps_sessions_elsewhere(const Operation *operation, Arena *arena) {
-    if (!goes_whole(operation))
+    if (!entry_path(&operation->entry)[0] ||
+        (operation->ask.kind == OPERATION_DELETE && !goes_whole(operation)))
         return NULL;
-    return session_elsewhere(operation->engine->state_dir, entry_path(&operation->entry), arena);
+    AUTO_FREE char *where = place_of_sessions(operation);
+    return session_elsewhere(operation->engine->state_dir, where, arena);
 }
 
 int steps_purge_sessions(const Operation *operation, Err *err) {
