@@ -23,6 +23,8 @@ static const char *fault_of(const ComputeAsk *ask, const GitTree *tree, Arena *a
         return arena_printf(arena, "%s is a link by now", ask->path);
     if (tree->prefix[0])
         return arena_printf(arena, "%s is no worktree any more", ask->path);
+    if (compute_removal_begun(ask))
+        return arena_printf(arena, "the removal of %s has begun", ask->path);
     if (tree->half_made)
         return arena_printf(arena, "git was interrupted when it made %s", ask->path);
     if (compute_is_strange(ask, arena))
@@ -70,16 +72,18 @@ int compute_local_mounted(const ComputeAsk *ask, Arena *arena, Err *err) {
                    ask->path, mounts.at[0], mounts.n > 1 ? ", …" : "");
 }
 
-/* $1 repository or "", $2 worktree or "", $3 common, $4 where it is noted or "", then what ends the
- * infrastructure, if there is any. Of a worktree whose repository is gone there is nothing but the
- * directory; and git forgets one of which it could not remove all. */
+/* $1 repository or "", $2 worktree or "", $3 common, $4 where it is noted or "", $5 "again": git was
+ * interrupted in it; then what ends the infrastructure, if there is any. Of a worktree whose
+ * repository is gone there is nothing but the directory; and git forgets one of which it could not
+ * remove all, but will not go on with one whose .git it has removed. */
 static const char destroy_script[] =
-    "repository=$1 path=$2 common=$3 note=$4\n"
-    "shift 4\n"
+    "repository=$1 path=$2 common=$3 note=$4 again=$5\n"
+    "shift 5\n"
     "if [ $# -gt 0 ]; then \"$@\"; fi\n"
     "if [ -z \"$path\" ]; then exit 0; fi\n"
     "if [ -z \"$repository\" ]; then exec rm -rf -- \"$path\"; fi\n" COMPUTE_TAKE_TURN
     "if [ -n \"$note\" ]; then stat -c %d:%i:%.9W -- \"$path\" >\"$note\" 2>/dev/null || :; fi\n"
+    "if [ \"$again\" = again ]; then rm -rf -- \"$path\" 9<&-; fi\n"
     "git -C \"$repository\" worktree remove -f -f -- \"$path\" 9<&- && exit\n"
     "code=$?\n"
     "git -C \"$repository\" worktree list --porcelain 9<&- | grep -qxF -e \"worktree $path\" &&"
@@ -90,7 +94,12 @@ static const char destroy_script[] =
 typedef struct Remains {
     const char *path; /* "": nothing */
     GitTree repository;
+    bool again; /* git lists it still, but has removed its .git */
 } Remains;
+
+static bool has_git(const ComputeAsk *ask, Arena *arena) {
+    return access(arena_printf(arena, "%s/.git", ask->path), F_OK) == 0;
+}
 
 static int find_remains(const ComputeAsk *ask, Arena *arena, Remains *ret, Err *err) {
     Worktrees list = {0};
@@ -107,12 +116,14 @@ static int find_remains(const ComputeAsk *ask, Arena *arena, Remains *ret, Err *
         compute_worktrees(ask, arena, &list, err) < 0)
         return -1;
     known = compute_worktree_at(&list, ask->path);
-    if (known || lost)
+    if (known || lost) {
         ret->path = known ? known->path : ask->path;
-    else if (compute_removal_begun(ask))
+        ret->again = known && compute_removal_begun(ask) && !has_git(ask, arena);
+    } else if (compute_removal_begun(ask)) {
         *ret = (Remains){.path = ask->path, .repository = {.top = "", .common = ""}};
-    else if (access(ask->path, F_OK) == 0)
+    } else if (access(ask->path, F_OK) == 0) {
         return compute_no_worktree(ask, err);
+    }
     return 0;
 }
 
@@ -122,13 +133,14 @@ static int destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena, 
     Remains remains;
     if (find_remains(ask, arena, &remains, err) < 0 || compose_down(ask, arena, &compose, err) < 0)
         return -1;
-    const char **words = arena_alloc(arena, (compose.argv.n + 5) * sizeof(*words));
+    const char **words = arena_alloc(arena, (compose.argv.n + 6) * sizeof(*words));
     words[0] = remains.repository.top;
     words[1] = remains.path;
     words[2] = remains.repository.common;
     words[3] = ask->removing ? ask->removing : "";
+    words[4] = remains.again ? "again" : "";
     for (size_t i = 0; i < compose.argv.n; i++)
-        words[4 + i] = compose.argv.at[i];
+        words[5 + i] = compose.argv.at[i];
     *ret = (ComputeCommand){.cwd = "/"};
     if (remains.path[0] || compose.argv.n > 0)
         *ret = compute_script(destroy_script, words, arena);

@@ -67,15 +67,15 @@ static int look_at_path(WorktreeAdd *a, bool *ret_stands, Err *err) {
     *ret_stands = false;
     if (lstat(path, &st) < 0)
         return 0;
-    bool is_tree = git_tree_of(path, a->arena, &tree, NULL) == 0 && tree.prefix[0] == '\0' &&
-                   strcmp(tree.common, a->project.common) == 0;
-    if (!is_tree && is_empty_dir(path))
-        return 0;
-    if (!is_tree && compute_removal_begun(a->ask))
+    if (compute_removal_begun(a->ask))
         return err_set(err, ERR_CONFLICT,
                        "%s is what a removal has left that did not come to its end: "
                        "`thole env delete` goes on with it",
                        path);
+    bool is_tree = git_tree_of(path, a->arena, &tree, NULL) == 0 && tree.prefix[0] == '\0' &&
+                   strcmp(tree.common, a->project.common) == 0;
+    if (!is_tree && is_empty_dir(path))
+        return 0;
     if (!is_tree && git_tree_lost(path, a->arena))
         return err_set(
             err, ERR_CONFLICT,

@@ -25,6 +25,7 @@ typedef struct Loss {
     const ComputeAsk *ask;
     Arena *arena;
     GitTree tree;
+    bool begun;           /* its removal has, and came to no end */
     TreeCopy copy;        /* from the project; `from` NULL: that is gone, or is this very tree */
     StrList own, brought; /* sorted; `brought`: that have changed since */
     ComputeLoss found;
@@ -110,6 +111,8 @@ static int look_at_files(Loss *l, Err *err) {
     const char *end = done.out + done.out_n;
     for (const char *at = done.out; at + 3 < end; at += strlen(at) + 1) {
         bool untracked = str_starts(at, "??"); /* what git tracks is nobody's alone */
+        if (l->begun && str_starts(at, " D"))
+            continue; /* we have removed it */
         if (untracked && (is_own(l, at + 3) || has(&l->brought, at + 3) || is_copy(l, at + 3)))
             continue;
         if (untracked)
@@ -367,12 +370,18 @@ static int look_at_list(const ComputeAsk *ask, Arena *arena, Err *err) {
                    ask->path, tree->locked[0] ? ", saying " : "", tree->locked);
 }
 
-/* Of a removal that git has ended with, and forgotten, before all was gone. */
-static bool is_remainder(const ComputeAsk *ask, Arena *arena) {
-    Worktrees list;
-    Err unused;
-    return compute_removal_begun(ask) && compute_worktrees(ask, arena, &list, &unused) == 0 &&
-           !compute_worktree_at(&list, ask->path);
+/* Of a removal that has taken away what made it a worktree: it was looked at before that. */
+static bool is_remainder(const Loss *l) {
+    return l->begun && access(arena_printf(l->arena, "%s/.git", l->ask->path), F_OK) < 0;
+}
+
+/* Repositories and submodules in it may be half gone: they were looked at before. */
+static int look_again(Loss *l, Err *err) {
+    l->own = sorted(l, l->ask->own);
+    if (look_at_files(l, err) < 0 || look_at_commits(l, err) < 0)
+        return -1;
+    l->found.text = in_words(l);
+    return 0;
 }
 
 static int look_at_all(Loss *l, Err *err) {
@@ -389,11 +398,11 @@ static int look_at_all(Loss *l, Err *err) {
 }
 
 int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err) {
-    Loss l = {.ask = ask, .arena = arena};
+    Loss l = {.ask = ask, .arena = arena, .begun = compute_removal_begun(ask)};
     *ret = (ComputeLoss){0};
     if (compute_local_mounted(ask, arena, err) < 0)
         return -1;
-    if (is_remainder(ask, arena)) /* it was looked at before that */
+    if (is_remainder(&l))
         return 0;
     if (look_at_list(ask, arena, err) < 0)
         return -1;
@@ -409,7 +418,7 @@ int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *er
         return ask->managed ? compute_no_worktree(ask, err) : -1;
     if (compute_is_strange(ask, arena))
         return compute_no_worktree(ask, err);
-    if (!l.tree.half_made && look_at_all(&l, err) < 0)
+    if (!l.tree.half_made && (l.begun ? look_again(&l, err) : look_at_all(&l, err)) < 0)
         return -1;
     *ret = l.found;
     return 0;

@@ -265,6 +265,33 @@ TEST(a_removal_that_git_gave_up_comes_to_its_end)
     tree_yard_free(y);
 }
 
+/* ^C in the removal of a large tree: git lists it still, and does not go on without its .git. */
+TEST(a_removal_that_was_interrupted_comes_to_its_end)
+{
+    TreeYard *y = tree_yard_new();
+    ComputeLoss loss;
+    y->ask.removing = tree_yard_at(y, "note");
+    tree_yard_create(y);
+    tree_yard_sh(y, "stat -c %d:%i:%.9W t >note; rm t/a"); /* .git comes later */
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    CHECK_HAS(tree_yard_look(y).why, "the removal of");
+    CHECK_HAS(tree_yard_refusal(y), "is what a removal has left");
+    tree_yard_sh(y, "echo mine >t/new");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, "1 untracked file (new)");
+    tree_yard_sh(y, "rm t/new t/.git; mkdir t/cache; touch t/cache/left");
+    ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
+    CHECK_STR(loss.text, NULL);
+    CHECK_HAS(tree_yard_refusal(y), "is what a removal has left");
+    tree_yard_destroy(y);
+    CHECK_STR(tree_yard_sh(y, "ls -d t 2>/dev/null || echo gone"), "gone");
+    CHECK_STR(tree_yard_sh(y, "git -C r worktree list | wc -l"), "1");
+    tree_yard_create(y);
+    CHECK(tree_yard_look(y).stands);
+    tree_yard_free(y);
+}
+
 TEST(what_git_leaves_of_a_worktree_is_removed)
 {
     TreeYard *y = tree_yard_new();
