@@ -2,9 +2,13 @@
 /* All environments of a project at once, as previewctl's State. */
 #include "engine/environments/environment_state.h"
 
+#include <string.h>
+#include <unistd.h>
+
 #include "api/environment_request.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "engine/compute/git_tree.h"
 #include "spec/compute_access.h"
 #include "spec/config_modes.h"
 
@@ -69,12 +73,33 @@ static const char *owner_of(const Api *api, const char *project, const Environme
                : NULL;
 }
 
+/* A tree that is not ours to remove is one of the project's all the same: what runs in it is ended
+ * with the environment. */
+static bool is_of_others(const ComputeAccess *compute, const char *project, Arena *arena) {
+    AUTO_FREE char *dir = path_dir(project);
+    GitTree own, tree;
+    return !compute->managed && access(compute->path, F_OK) == 0 &&
+           (git_tree_of(compute->path, arena, &tree, NULL) < 0 ||
+            git_tree_of(dir, arena, &own, NULL) < 0 || strcmp(own.common, tree.common) != 0);
+}
+
+static int check_compute(const Api *api, const ComputeAccess *compute, const char *project,
+                         Arena *arena, Err *err) {
+    if (compute_access_check(compute, err) < 0 ||
+        compute_tree_check(compute, project, api->options.state_dir, err) < 0)
+        return -1;
+    return compute->path && strcmp(compute->type, "local") == 0 &&
+                   is_of_others(compute, project, arena)
+               ? err_set(err, ERR_INVALID, "path: %s is no worktree of the repository of %s",
+                         compute->path, project)
+               : 0;
+}
+
 /* Without a branch, in a mode that cannot be, or where nothing can be: nothing could ever go on
  * with it. */
 static int check_entries(const Api *api, const EnvironmentState *state, const char *project,
-                         Report *report) {
+                         Arena *arena, Report *report) {
     static const Place place = {.file = STATE_PLACE};
-    const char *state_dir = api->options.state_dir;
     Err err;
     for (size_t i = 0; i < state->environments.n; i++) {
         const EnvironmentEntry *entry = &state->environments.at[i];
@@ -85,8 +110,7 @@ static int check_entries(const Api *api, const EnvironmentState *state, const ch
                        "environments.%s.mode: \"%.80s\" cannot be the name of a mode: use letters, "
                        "digits, '-', '_' and '.', at most %d characters",
                        entry->name, entry->mode, MODE_MAX);
-        if (entry->compute && (compute_access_check(entry->compute, &err) < 0 ||
-                               compute_tree_check(entry->compute, project, state_dir, &err) < 0))
+        if (entry->compute && check_compute(api, entry->compute, project, arena, &err) < 0)
             report_add(report, &place, NULL, "environments.%s.compute.%s", entry->name, err.msg);
         const char *owner = owner_of(api, project, state, i);
         if (owner)
@@ -104,7 +128,7 @@ static int read_state(const Api *api, Request *request, const char *project, con
     Err err;
     report_init(&report, request->arena);
     if (state_decode(v, STATE_PLACE, request->arena, &report, ret) == 0 &&
-        check_entries(api, ret, project, &report) == 0)
+        check_entries(api, ret, project, request->arena, &report) == 0)
         return 0;
     err_set(&err, ERR_INVALID, "nothing was imported: %s",
             report_line(&report.at[0], request->arena));

@@ -42,6 +42,11 @@ char *path_resolve(const char *path) {
     return strcmp(name, "..") == 0 ? path_dir(above) : path_join(above, name);
 }
 
+char *path_resolve_above(const char *path) {
+    AUTO_FREE char *dir = path_dir(path), *real = path_resolve(dir);
+    return path_join(real, path_base(path));
+}
+
 bool path_below(const char *path, const char *dir) {
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/')

@@ -16,6 +16,8 @@ char *path_dir(const char *path);
 /* An absolute path made normal: links are resolved as far as it exists, and what is behind that
  * stands without "." and "..". Returns owned. */
 char *path_resolve(const char *path);
+/* Likewise, but for the last name: what is there may be a link itself. */
+char *path_resolve_above(const char *path);
 /* Is it `dir` or inside? Both absolute and normal. */
 bool path_below(const char *path, const char *dir);
 /* Those that are missing; existing ones stay as they are. */

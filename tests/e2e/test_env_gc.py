@@ -140,6 +140,8 @@ def test_what_another_store_knows_is_left_alone(shop):
     for kind in ("worktree", "directory"):
         assert not found[kind, "feat-x"]["removable"] and f"in another store, {shop.thole.state}/thole.db" in found[kind, "feat-x"]["why"], found
     shop.thole.run("env", "gc", "-y", env=other)
+    refused = shop.thole.run("env", "create", "feat-x", code=3, env=other).err
+    assert f"environment 'feat-x' of this project is in another store, {shop.thole.state}/thole.db" in refused, refused
     shop.thole.run("server", "stop", code=None)  # it may have left by itself
     assert tree.exists() and "feat-x" in shop.thole.run("env", "list").out
 

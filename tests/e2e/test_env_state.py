@@ -9,7 +9,7 @@ import sqlite3
 
 import pytest
 
-from driver import alive, link_of, pids
+from driver import alive, link_of, pids, wait_until
 from env_shop import API, Shop
 from killer import Killer
 
@@ -186,11 +186,14 @@ def test_a_tree_that_is_none_of_ours_is_not_ended(shop):
     above = shop.thole.base / "above"
     other = shop.thole.file("../above/other/thole.yaml", '{"version": 1, "services": {"a": {"command": "exec sleep 1000"}}}').parent.resolve()
     shop.thole.run("up", "-d", "--wait", cwd=other)
-    [pid] = [pid for pid in pids() if link_of(f"/proc/{pid}/cwd") == str(other) and "sleep" in link_of(f"/proc/{pid}/exe")]
+    [pid] = wait_until(lambda: [pid for pid in pids() if link_of(f"/proc/{pid}/cwd") == str(other) and "sleep" in link_of(f"/proc/{pid}/exe")])
     entry = {"name": "im", "mode": "local", "branch": "im", "status": "running", "compute": {"type": "local", "path": str(above), "managedWorktree": True}}
     imports(shop, {"version": 1, "environments": {"im": {**FOREIGN["environments"]["feat-a"], **entry}}})
     shop.thole.run("env", "stop", "im", code=None)
     shop.thole.run("env", "delete", "im", "--force", code=None)
+    entry["compute"] = {"type": "local", "path": str(other), "managedWorktree": False}
+    refused = imports(shop, {"version": 1, "environments": {"im": {**FOREIGN["environments"]["feat-a"], **entry}}}, 2).err
+    assert f"environments.im.compute.path: {other} is no worktree of the repository of" in refused, refused
     assert alive(pid) and "ready" in shop.thole.run("ps", cwd=other).out
 
 

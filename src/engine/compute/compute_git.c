@@ -140,14 +140,13 @@ int compute_worktrees(const ComputeAsk *ask, Arena *arena, Worktrees *ret, Err *
     return 0;
 }
 
-/* Not through a link that lies in the place of the worktree itself: that is none. */
 static bool is_same(const char *path, const char *place) {
-    AUTO_FREE char *above = path_dir(path), *real = path_resolve(above),
-                   *now = path_join(real, path_base(path));
-    return strcmp(now, place) == 0;
+    AUTO_FREE char *real = path_resolve_above(path);
+    return strcmp(real, place) == 0;
 }
 
-/* git wrote them down with links resolved; above them there may be others by now. */
+/* git wrote them down with links resolved. Above them there may be others by now; what is a link
+ * itself is no worktree. */
 const Worktree *compute_worktree_at(const Worktrees *list, const char *path) {
     AUTO_FREE char *place = path_resolve(path);
     for (size_t i = 0; i < list->n; i++)

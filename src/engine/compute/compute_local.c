@@ -72,10 +72,10 @@ int compute_local_mounted(const ComputeAsk *ask, Arena *arena, Err *err) {
                    ask->path, mounts.at[0], mounts.n > 1 ? ", …" : "");
 }
 
-/* $1 repository or "", $2 worktree or "", $3 common, $4 where it is noted or "", $5 "again": git was
- * interrupted in it; then what ends the infrastructure, if there is any. Of a worktree whose
- * repository is gone there is nothing but the directory; and git forgets one of which it could not
- * remove all, but will not go on with one whose .git it has removed. */
+/* $1 repository or "", $2 worktree or "", $3 common, $4 where it is noted or "", $5 "again": git
+ * was interrupted in it; then what ends the infrastructure, if any. Of a worktree whose repository
+ * is gone there is nothing but the directory; and git forgets one of which it could not remove all,
+ * but will not go on with one whose .git it has removed. */
 static const char destroy_script[] =
     "repository=$1 path=$2 common=$3 note=$4 again=$5\n"
     "shift 5\n"

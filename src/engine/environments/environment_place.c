@@ -2,10 +2,12 @@
 /* Where an environment is to be, before anything is begun: what is asked for fits what there is, or
  * it is refused. Reads what the mirror knows, files of git, and where a path leads. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -128,6 +130,25 @@ static int check_known(const Environment *environment, const OperationAsk *ask, 
 
 /* ---- one that is new ---- */
 
+char *environment_other_store(const char *dir, const char *own) {
+    AUTO_FREE char *path = path_join(dir, ENVIRONMENT_STORE), *text = NULL;
+    if (!own || file_read(path, PATH_MAX, &text, NULL, NULL) < 0 || strcmp(text, own) == 0 ||
+        access(text, F_OK) < 0)
+        return NULL;
+    return xstrdup(text);
+}
+
+/* Its worktree, its services and its directory here are those of the other one. */
+static int check_store(const Environment *environment, const char *name, Err *err) {
+    AUTO_FREE char *store =
+        environment_other_store(environment->dir, environment->engine->options.store_file);
+    return !store ? 0
+                  : err_set(err, ERR_CONFLICT,
+                            "environment '%s' of this project is in another store, %s: use that "
+                            "one (THOLE_STORE), or choose another name",
+                            name, store);
+}
+
 /* Where git would fail half way. Rights, and what /proc or a file system that is only read allow,
  * are known by making the first directory that is missing, which goes again at once. */
 static int check_can_be_made(const char *path, Err *err) {
@@ -173,7 +194,8 @@ int environment_place(const Environment *environment, const OperationAsk *ask, A
         return 0;
     if (ask->worktree && check_worktree(ret, arena, ret, err) < 0)
         return -1;
-    if (environment->version && check_known(environment, ret, err) < 0)
+    if (environment->version ? check_known(environment, ret, err) < 0
+                             : check_store(environment, ask->name, err) < 0)
         return -1;
     if (!environment->version && !ask->worktree &&
         check_branch(environment, ask->branch ? ask->branch : ask->name, arena, err) < 0)

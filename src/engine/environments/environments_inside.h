@@ -52,6 +52,9 @@ Environment *environment_new_apart(Engine *engine, const OperationAsk *ask);
 #define ENVIRONMENT_SHARED "shared"
 /* In its directory: the store that knows it. */
 #define ENVIRONMENT_STORE "store"
+/* Of what has the directory `dir`, if it is another than `own` (THOLE_STORE was another) and still
+ * there. Returns owned; NULL: it is ours, or nobody's. */
+char *environment_other_store(const char *dir, const char *own);
 char *environment_shared_place(const char *project);
 /* Where such a run of a manifest (absolute, links resolved) keeps what it does, and what the
  * backend calls it; in `arena`. */

@@ -109,16 +109,10 @@ static const char *runs_in(const OrphanSearch *search, const char *path) {
     return NULL;
 }
 
-/* THOLE_STORE was another: who has it knows the environment. NULL: it is of ours, or of one that is
- * gone. */
 static const char *other_store(const OrphanSearch *search, const char *slug) {
-    AUTO_FREE char *text = NULL;
-    const char *path =
-        arena_printf(search->arena, "%s/%s/" ENVIRONMENT_STORE, search->environments, slug);
-    if (!search->store || file_read(path, PATH_MAX, &text, NULL, NULL) < 0 ||
-        strcmp(text, search->store) == 0 || access(text, F_OK) < 0)
-        return NULL;
-    return arena_strdup(search->arena, text);
+    AUTO_FREE char *store = environment_other_store(
+        arena_printf(search->arena, "%s/%s", search->environments, slug), search->store);
+    return store ? arena_strdup(search->arena, store) : NULL;
 }
 
 /* Why it is not to go although no environment has it; NULL: nothing is known of that. */

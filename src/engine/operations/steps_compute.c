@@ -37,9 +37,7 @@ static void follow(Operation *operation) {
     if (!was->path || !was->path[0] || strcmp(was->type, "local") != 0 ||
         (session && session_standing(session) == SESSION_UP))
         return;
-    AUTO_FREE char *above = path_dir(was->path), *real = path_resolve(above),
-                   *path = was->managed ? path_join(real, path_base(was->path))
-                                        : path_resolve(was->path);
+    AUTO_FREE char *path = was->managed ? path_resolve_above(was->path) : path_resolve(was->path);
     if (strcmp(path, was->path) == 0)
         return;
     ComputeAccess *now = arena_dup(arena, was, sizeof(*was));

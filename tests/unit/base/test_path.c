@@ -60,6 +60,10 @@ TEST(path_resolve_makes_one_of_all_ways_to_say_it)
         AUTO_FREE char *is = xasprintf("%s%s", dir, rows[i].is);
         CHECK_STR(now, is);
     }
+    AUTO_FREE char *within = path_join(link, "a"), *last = path_resolve_above(link),
+                   *above = path_resolve_above(within), *a = path_join(real, "a");
+    CHECK_STR(last, link);
+    CHECK_STR(above, a);
     AUTO_FREE char *top = path_resolve("/.."), *relative = path_resolve("real");
     CHECK_STR(top, "/");
     CHECK_STR(relative, "real");
