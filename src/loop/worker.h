@@ -16,7 +16,7 @@ typedef void (*WorkFn)(void *arg);
 
 enum {
     WORKER_QUEUE_MAX = 1024, /* pieces whose `done` was not called yet */
-    WORKER_THREADS_MAX = 16
+    WORKER_THREADS_MAX = 64
 };
 
 Worker *worker_new(Loop *loop, unsigned threads); /* up to WORKER_THREADS_MAX */
