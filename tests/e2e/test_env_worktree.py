@@ -49,12 +49,13 @@ def test_attach_takes_a_tree_and_never_removes_it(thole, repository):
 
 def test_lines_that_people_have_added_to_an_env_file_are_kept(thole, repository):
     tree = thole.base / "tree"
+    thole.config({**CONFIG, "services": {**CONFIG["services"], "shares": {"path": ".", "env": {"OTHER": "x"}}}})
     repository.git("worktree", "add", "-q", "-b", "feat/x", tree)
     thole.run("env", "attach", "--worktree", tree)
     with (tree / ".env.local").open("a") as file:
         file.write("TOKEN=mine\n")
     said = thole.run("env", "delete", "tree").err
-    assert ".env.local: lines that thole.yaml says nothing of were added, so it is left" in said, said
+    assert ".env.local: lines that thole.yaml says nothing of were added, so it is left" in said and said.count(".env.local") == 1, said
     assert "TOKEN=mine\n" in (tree / ".env.local").read_text() and not (tree / ".thole.json").exists()
 
 
