@@ -232,6 +232,7 @@ void schema_forget(const Type *type, void *object, const char *key); /* ... as n
 /* --- comparing --- */
 
 bool strlist_same(const StrList *a, const StrList *b);
+bool strlist_has(const StrList *list, const char *text);
 
 /* Do both say the same? Where they stand in their files does not count. */
 bool schema_same(const Type *type, const void *a, const void *b);

@@ -32,6 +32,13 @@ bool strlist_same(const StrList *left, const StrList *right) {
     return true;
 }
 
+bool strlist_has(const StrList *list, const char *text) {
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->at[i], text) == 0)
+            return true;
+    return false;
+}
+
 static bool same_string_map(const void *a, const void *b) {
     const StrMap *left = a, *right = b;
     if (left->n != right->n)

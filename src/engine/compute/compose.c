@@ -229,13 +229,6 @@ static int lines_of(const Composer *c, const char *const *argv, Arena *arena, St
     return tool_lines(&(ToolAsk){argv, &c->env, "/"}, arena, ret, err);
 }
 
-static bool has(const StrList *list, const char *name) {
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->at[i], name) == 0)
-            return true;
-    return false;
-}
-
 static bool publishes(const InfraServices *services, const char *name) {
     for (size_t i = 0; i < services->n; i++)
         if (strcmp(services->at[i].name, name) == 0)
@@ -276,7 +269,7 @@ static const char *missing(const StrList *all, const StrList *running, const Str
                            Arena *arena) {
     const char *text = NULL;
     for (size_t i = 0; i < all->n; i++)
-        if (!has(running, all->at[i]) && !has(ended, all->at[i]))
+        if (!strlist_has(running, all->at[i]) && !strlist_has(ended, all->at[i]))
             text = text ? arena_printf(arena, "%s, %s", text, all->at[i]) : all->at[i];
     return text ? arena_printf(arena, "not running: %s", text) : NULL;
 }
@@ -286,9 +279,10 @@ static void list_services(const StrList *all, const StrList *running, const StrL
     ret->services = arena_alloc(arena, (all->n + 1) * sizeof(*ret->services));
     for (size_t i = 0; i < all->n; i++) {
         const char *name = all->at[i];
-        ret->services[ret->service_n++] = (ComputeService){name, has(running, name) ? "running"
-                                                                 : has(ended, name) ? "done"
-                                                                                    : "stopped"};
+        ret->services[ret->service_n++] =
+            (ComputeService){name, strlist_has(running, name) ? "running"
+                                   : strlist_has(ended, name) ? "done"
+                                                              : "stopped"};
     }
 }
 

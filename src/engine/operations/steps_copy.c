@@ -99,13 +99,6 @@ static int64_t first_ns(const EnvironmentEntry *entry) {
     return record->outputs ? value_get_int(record->outputs, "firstNs", record->finished_ns) : 1;
 }
 
-static bool has(const StrList *list, const char *text) {
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->at[i], text) == 0)
-            return true;
-    return false;
-}
-
 void operation_recall_copies(Operation *operation) {
     const Value *asked = noted(&operation->entry, "asked");
     operation->copied_ns = first_ns(&operation->entry);
@@ -114,10 +107,10 @@ void operation_recall_copies(Operation *operation) {
     const char **all = arena_alloc(&operation->arena, (copy->n + n + 1) * sizeof(*all));
     StrList now = {all, 0};
     for (size_t i = 0; i < n; i++)
-        if (value_str(value_at(asked, i)) && !has(&now, value_str(value_at(asked, i))))
+        if (value_str(value_at(asked, i)) && !strlist_has(&now, value_str(value_at(asked, i))))
             now.at[now.n++] = value_str(value_at(asked, i));
     for (size_t i = 0; i < copy->n; i++)
-        if (!has(&now, copy->at[i]))
+        if (!strlist_has(&now, copy->at[i]))
             now.at[now.n++] = copy->at[i];
     *copy = now;
 }

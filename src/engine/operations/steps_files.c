@@ -324,13 +324,6 @@ static bool is_our_manifest(const Operation *operation, Arena *arena) {
            strcmp(manifest.env_name, operation->entry.name) == 0;
 }
 
-static bool has(const StrList *files, const char *path) {
-    for (size_t i = 0; i < files->n; i++)
-        if (strcmp(files->at[i], path) == 0)
-            return true;
-    return false;
-}
-
 StrList operation_own_files(const Operation *operation, Arena *arena) {
     const Config *config = operation->config;
     StrList files = {.at = arena_alloc(arena, (config->services.n + 3) * sizeof(*files.at))};
@@ -340,7 +333,8 @@ StrList operation_own_files(const Operation *operation, Arena *arena) {
     }
     for (size_t i = 0; i < config->services.n; i++) {
         const char *path = env_file_of(config, &config->services.at[i], arena);
-        if (!has(&files, path) && is_ours(operation, path, arena)) /* services may share one */
+        if (!strlist_has(&files, path) &&
+            is_ours(operation, path, arena)) /* services may share one */
             files.at[files.n++] = path;
     }
     return files;

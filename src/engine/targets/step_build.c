@@ -49,13 +49,6 @@ static StrMap environment(const Target *target, Arena *arena) {
     return strmap_merge(&file, &injected, arena);
 }
 
-static bool seen(const StrList *list, const char *value) {
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->at[i], value) == 0)
-            return true;
-    return false;
-}
-
 /* Every part of a value that stands on a line of its own is masked by itself: programs print line
  * by line. */
 static void add_secret(StrList *list, const char *value, Arena *arena) {
@@ -63,7 +56,7 @@ static void add_secret(StrList *list, const char *value, Arena *arena) {
         size_t n = strcspn(at, "\r\n");
         if (n >= SECRET_MIN) {
             const char *part = arena_strndup(arena, at, n);
-            if (!seen(list, part))
+            if (!strlist_has(list, part))
                 list->at[list->n++] = part;
         }
         at += n;
