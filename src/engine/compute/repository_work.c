@@ -27,7 +27,7 @@ static int ask_git(const Work *w, const char *const *words, ToolDone *ret, Err *
 
 /* ---- what others have given ---- */
 
-/* Commits that a file of git begins its lines with. Of more than that too much is
+/* Commits that the lines of a file of git begin with. Without those above KNOWN_MAX too much is
  * taken for work, not too little. */
 static void add_commits(const char *dir, const char *name, Arena *arena, StrList *list) {
     char *text;

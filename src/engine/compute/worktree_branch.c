@@ -143,18 +143,18 @@ static int take_ref(WorktreeAdd *a, const Ref *ref, Err *err) {
                                         : 0;
 }
 
-/* What starts at `at` and ends with a NUL; on to what follows. */
-static const char *next_field(const char **at) {
-    const char *field = *at;
+/* What starts at `at` and ends with a NUL, and on to what follows; "": there is no more. */
+static const char *next_field(const char **at, const char *end) {
+    const char *field = *at < end ? *at : "";
     *at += strlen(field) + 1;
     return field;
 }
 
 static int take_refs(WorktreeAdd *a, const ToolDone *done, Err *err) {
     for (const char *at = done->out, *end = at + done->out_n; at < end; at++) { /* a line break */
-        Ref ref = {.name = next_field(&at)};
-        ref.commit = next_field(&at);
-        ref.tree = next_field(&at);
+        Ref ref = {.name = next_field(&at, end)};
+        ref.commit = next_field(&at, end);
+        ref.tree = next_field(&at, end);
         if (take_ref(a, &ref, err) < 0)
             return -1;
     }

@@ -197,7 +197,7 @@ static int look_at_module(Loss *l, const char *module, size_t *modules, size_t *
         name(l, &l->modules, ++*modules, module);
     if (work.stashes)
         name(l, &l->stashed, ++*stashed, module);
-    l->put_aside = l->put_aside || work.changed;
+    l->put_aside = l->put_aside || work.changed; /* its files are those of the worktree */
     l->in_modules += work.commits;
     l->stashes += work.stashes;
     return 0;
