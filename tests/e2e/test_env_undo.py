@@ -240,6 +240,17 @@ def test_what_was_undone_is_not_undone_again_after_a_stop_or_a_create_that_made_
     assert (thole.project / "ledger").read_text() == "mail\ngone\n"
 
 
+def test_what_is_half_deleted_is_not_started(thole):
+    project(thole, HOOKED)
+    create(thole)
+    (thole.project / "may-go").touch()
+    git = thole.file("bin/git", '#!/bin/sh\ncase $* in *"worktree remove"*) exit 1;; esac\nexec /usr/bin/git "$@"\n', 0o755)
+    thole.run("env", "delete", "feat-x", code=1, env={"PATH": f"{git.parent}:{thole.env['PATH']}"})
+    refused = thole.run("env", "start", "feat-x", code=3).err
+    assert "its deletion did not come to its end: `thole env delete feat-x` goes on with that" in refused and "env create" not in refused, refused
+    thole.run("env", "delete", "feat-x")
+
+
 def test_what_was_made_anew_is_undone_again(thole):
     project(thole, HOOKED)
     create(thole)

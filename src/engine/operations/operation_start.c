@@ -39,6 +39,11 @@ int operation_check_start(const Operation *operation, Err *err) {
     Arena arena;
     if (operation->ask.kind != OPERATION_START)
         return 0;
+    if (entry->status == ENVIRONMENT_DELETING)
+        return err_set(err, ERR_CONFLICT,
+                       "environment '%s' cannot be started, for its deletion did not come to its "
+                       "end: `thole env delete %s` goes on with that",
+                       entry->name, entry->name);
     arena_init(&arena);
     Counted *counted = arena_alloc(&arena, (list->n + 1) * sizeof(*counted));
     count(operation, counted);
