@@ -15,5 +15,6 @@ StrMap inherited_environment(const StrMap *env, Arena *arena);
 StrMap inherited_without_git(const StrMap *env, Arena *arena);
 /* By what is done for an environment: likewise, and without what another environment's commands are
  * told (asked from such a one: `thole env exec`), which is there under two names, THOLE_… and
- * PREVIEWCTL_…; of its ports and key-values also what is there under one. `env` is sorted. */
+ * PREVIEWCTL_…; of its ports and key-values also what is there under one. THOLE_OPERATIONS stays:
+ * who waits for a hook waits for what it runs so, too. `env` is sorted. */
 StrMap inherited_by_environment(const StrMap *env, Arena *arena);

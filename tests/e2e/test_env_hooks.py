@@ -53,10 +53,10 @@ def test_what_commands_of_one_environment_are_told_does_not_reach_another(thole)
 
 
 def test_a_hook_cannot_do_anything_to_the_environment_that_waits_for_it(thole):
-    """It would look on at itself, without end, or wait for its own end. What only looks works."""
+    """It would look on at itself, without end, or wait for its own end; also by way of `exec`. What only looks works."""
     own = "thole env %s >/dev/null 2>>said || echo $? >>codes; "
     words = ["create $THOLE_ENV_NAME", "delete $THOLE_ENV_NAME --force", "stop $THOLE_ENV_NAME", "start $THOLE_ENV_NAME",
-             "refresh $THOLE_ENV_NAME", "hook db init $THOLE_ENV_NAME"]
+             "refresh $THOLE_ENV_NAME", "hook db init $THOLE_ENV_NAME", "exec $THOLE_ENV_NAME -- thole env stop $THOLE_ENV_NAME"]
     looks = ["show $THOLE_ENV_NAME", "list", "store list $THOLE_ENV_NAME", "env $THOLE_ENV_NAME"]
     project = Project(thole, printing("".join(own % each for each in words + looks) + "thole env list >&2; echo URL=a"))
     thole.env["PATH"] = f"{thole.bin}:{thole.env['PATH']}"
