@@ -37,10 +37,10 @@ int compute_destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena,
     return compute->ops->destroy(compute, ask, arena, ret, err);
 }
 
-int compute_loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLoss *ret,
+int compute_loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, const char **ret,
                  Err *err) {
     check(ask);
-    *ret = (ComputeLoss){0};
+    *ret = NULL;
     return compute->ops->loss ? compute->ops->loss(compute, ask, arena, ret, err) : 0;
 }
 

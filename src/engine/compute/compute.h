@@ -58,16 +58,6 @@ typedef struct ComputeLook {
     size_t service_n;
 } ComputeLook;
 
-/* What would be gone with it. */
-typedef struct ComputeLoss {
-    size_t changed, untracked, commits; /* commits: on no branch and no remote */
-    size_t worktrees;    /* of the same repository, or of environments, that lie in it */
-    size_t repositories; /* likewise others, with work that is nowhere else */
-    size_t brought;      /* files that git does not have, and are not as they were brought */
-    const char
-        *text; /* "2 changed files (a.c, b.c) and 1 commit that is on no branch"; NULL: none */
-} ComputeLoss;
-
 typedef struct ComputeFile {
     const char *path;  /* relative to the root */
     const void *bytes; /* NULL: the file goes, if it is there */
@@ -90,8 +80,9 @@ typedef struct ComputeOps {
      * then the worktree if it is managed. What is gone already is fine. Does not look for losses:
      * that is `loss`. */
     int (*destroy)(const Compute *, const ComputeAsk *, Arena *, ComputeCommand *ret, Err *);
-    /* MAY. Blocking. ERR_CONFLICT: people have locked it. */
-    int (*loss)(const Compute *, const ComputeAsk *, Arena *, ComputeLoss *ret, Err *);
+    /* MAY. Blocking. What would be gone with it, in words: "2 changed files (a.c, b.c), 1 commit
+     * that is on no branch and no remote"; NULL: nothing. ERR_CONFLICT: people have locked it. */
+    int (*loss)(const Compute *, const ComputeAsk *, Arena *, const char **ret, Err *);
     /* MAY. Infrastructure: up, stopped; is every service of it running (or has ended well)? */
     int (*start)(const Compute *, const ComputeAsk *, Arena *, ComputeCommand *ret, Err *);
     int (*stop)(const Compute *, const ComputeAsk *, Arena *, ComputeCommand *ret, Err *);
@@ -107,7 +98,7 @@ MUST int compute_create(const Compute *compute, const ComputeAsk *ask, Arena *ar
                         ComputeCommand *ret, Err *err);
 MUST int compute_destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena,
                          ComputeCommand *ret, Err *err);
-MUST int compute_loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLoss *ret,
+MUST int compute_loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, const char **ret,
                       Err *err);
 /* `files` of `root`, which is `path` or below it, as ComputeAsk.own has them. */
 StrList compute_own(const char *path, const char *root, const StrList *files, Arena *arena);

@@ -55,7 +55,7 @@ int compute_no_worktree(const ComputeAsk *ask, Err *err);
 
 /* worktree_add.c, worktree_loss.c */
 MUST int worktree_add(const ComputeAsk *ask, Arena *arena, ComputeCommand *ret, Err *err);
-MUST int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err);
+MUST int worktree_loss(const ComputeAsk *ask, Arena *arena, const char **ret, Err *err);
 
 /* On what compose has made: the name of its project; with ".working_dir": where its file lies. */
 #define COMPOSE_LABEL "com.docker.compose.project"

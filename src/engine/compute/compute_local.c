@@ -148,7 +148,7 @@ static int destroy(const Compute *compute, const ComputeAsk *ask, Arena *arena, 
     return 0;
 }
 
-static int loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, ComputeLoss *ret,
+static int loss(const Compute *compute, const ComputeAsk *ask, Arena *arena, const char **ret,
                 Err *err) {
     return worktree_loss(ask, arena, ret, err);
 }

@@ -14,12 +14,11 @@
 #include "engine/compute/compute_inside.h"
 #include "engine/compute/git_hidden.h"
 #include "engine/compute/git_tree.h"
+#include "engine/compute/loss_tally.h"
 #include "engine/compute/repository_work.h"
 #include "engine/compute/tree_copy.h"
 #include "engine/compute/tree_within.h"
 #include "spec/manifest_names.h"
-
-enum { NAMED = 3 }; /* files that are named; the others are counted */
 
 typedef struct Loss {
     const ComputeAsk *ask;
@@ -28,13 +27,7 @@ typedef struct Loss {
     bool begun;           /* its removal has, and came to no end */
     TreeCopy copy;        /* from the project; `from` NULL: that is gone, or is this very tree */
     StrList own, brought; /* sorted; `brought`: that have changed since */
-    ComputeLoss found;
-    size_t in_modules; /* of the commits */
-    size_t stashes;    /* ... and of submodules, too */
-    size_t closed_n;   /* repositories that git says nothing of, as they are another user's */
-    bool put_aside;    /* what was not committed, by `git rebase --autostash` */
-    /* Names of the first ones. */
-    const char *changed, *untracked, *edited, *within, *repositories, *closed, *modules, *stashed;
+    LossTally lost;
 } Loss;
 
 /* What git cannot say is not taken for "nothing". */
@@ -88,13 +81,6 @@ static bool is_copy(const Loss *l, const char *path) {
     return l->copy.from && tree_copy_is_same(&l->copy, path);
 }
 
-static void name(const Loss *l, const char **names, size_t n, const char *path) {
-    if (n <= NAMED)
-        *names = *names ? arena_printf(l->arena, "%s, %s", *names, path) : path;
-    else if (n == NAMED + 1)
-        *names = arena_printf(l->arena, "%s, …", *names);
-}
-
 static int look_at_files(Loss *l, Err *err) {
     static const char *const words[] = {"-c", /* heard by submodules, too */
                                         "status.showUntrackedFiles=all",
@@ -115,10 +101,7 @@ static int look_at_files(Loss *l, Err *err) {
             continue; /* we have removed it */
         if (untracked && (is_own(l, at + 3) || has(&l->brought, at + 3) || is_copy(l, at + 3)))
             continue;
-        if (untracked)
-            name(l, &l->untracked, ++l->found.untracked, at + 3);
-        else
-            name(l, &l->changed, ++l->found.changed, at + 3);
+        loss_add(&l->lost, untracked ? LOSS_UNTRACKED : LOSS_CHANGED, 1, at + 3);
     }
     return 0;
 }
@@ -130,8 +113,7 @@ static int look_at_hidden(Loss *l, const char *dir, Err *err) {
     if (git_hidden_changes(top, l->ask->env, l->arena, &changed, err) < 0)
         return -1;
     for (size_t i = 0; i < changed.n; i++)
-        name(l, &l->changed, ++l->found.changed,
-             arena_printf(l->arena, "%s%s", dir, changed.at[i]));
+        loss_add(&l->lost, LOSS_CHANGED, 1, arena_printf(l->arena, "%s%s", dir, changed.at[i]));
     return 0;
 }
 
@@ -155,7 +137,7 @@ static int look_at_brought(Loss *l, Err *err) {
     for (size_t i = 0; i < changed.n; i++)
         if (!has(&tracked, changed.at[i])) {
             l->brought.at[l->brought.n++] = changed.at[i];
-            name(l, &l->edited, ++l->found.brought, changed.at[i]);
+            loss_add(&l->lost, LOSS_BROUGHT, 1, changed.at[i]);
         }
     return 0;
 }
@@ -182,38 +164,33 @@ static int look_at_commits(Loss *l, Err *err) {
         return 0;
     if (git(l, own, &done, err) < 0)
         return -1;
-    l->found.commits = number_of(&done, l->arena);
+    loss_add(&l->lost, LOSS_COMMITS, number_of(&done, l->arena), NULL);
     return 0;
 }
 
-static int look_at_module(Loss *l, const char *module, size_t *modules, size_t *stashed, Err *err) {
+static int look_at_module(Loss *l, const char *module, Err *err) {
     const char *dir = arena_printf(l->arena, "%s/modules/%s", l->tree.dir, module);
     GitTree tree;
     RepositoryWork work;
     if (git_tree_of(dir, l->arena, &tree, err) < 0 ||
         repository_work(&tree, l->ask->env, l->arena, &work, err) < 0)
         return -1;
-    if (work.commits)
-        name(l, &l->modules, ++*modules, module);
-    if (work.stashes)
-        name(l, &l->stashed, ++*stashed, module);
-    l->put_aside = l->put_aside || work.changed; /* its files are those of the worktree */
-    l->in_modules += work.commits;
-    l->stashes += work.stashes;
+    loss_add(&l->lost, LOSS_MODULE_COMMITS, work.commits, module);
+    loss_add(&l->lost, LOSS_MODULE_STASHES, work.stashes, module);
+    loss_add(&l->lost, LOSS_PUT_ASIDE, work.changed,
+             NULL); /* its files are those of the worktree */
     return 0;
 }
 
 /* What submodules have lies in the directory that git has for the worktree, all of it: also that of
  * one that is not checked out any more. */
 static int look_at_modules(Loss *l, Err *err) {
-    size_t modules = 0, stashed = 0;
     StrList list;
     if (tree_modules(&l->tree, l->arena, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.n; i++)
-        if (look_at_module(l, list.at[i], &modules, &stashed, err) < 0)
+        if (look_at_module(l, list.at[i], err) < 0)
             return -1;
-    l->found.commits += l->in_modules;
     return 0;
 }
 
@@ -224,8 +201,7 @@ static bool is_within(const Loss *l, const char *path) {
 }
 
 static void name_within(Loss *l, const char *path) {
-    name(l, &l->within, ++l->found.worktrees,
-         arena_strdup(l->arena, path + strlen(l->tree.top) + 1));
+    loss_add(&l->lost, LOSS_WITHIN, 1, arena_strdup(l->arena, path + strlen(l->tree.top) + 1));
 }
 
 /* Others lie in a directory of this one that is ignored, as `.worktrees/` often is. */
@@ -258,9 +234,9 @@ static int look_at_repository(Loss *l, const char *path, const char *shown, Err 
     if (r < 0 && err->kind != ERR_CONFLICT)
         return -1;
     if (r < 0)
-        name(l, &l->closed, ++l->closed_n, shown);
+        loss_add(&l->lost, LOSS_CLOSED, 1, shown);
     else if (work.commits || work.stashes || work.changed)
-        name(l, &l->repositories, ++l->found.repositories, shown);
+        loss_add(&l->lost, LOSS_REPOSITORIES, 1, shown);
     return 0;
 }
 
@@ -287,59 +263,6 @@ static int look_at_repositories(Loss *l, Err *err) {
             return -1;
     }
     return 0;
-}
-
-/* ---- in words ---- */
-
-static void say(const Loss *l, const char **text, const char *part) {
-    *text = *text ? arena_printf(l->arena, "%s, %s", *text, part) : part;
-}
-
-static const char *in_words(const Loss *l) {
-    const ComputeLoss *found = &l->found;
-    size_t own = found->commits - l->in_modules;
-    const char *text = NULL;
-    if (found->changed)
-        say(l, &text,
-            arena_printf(l->arena, "%zu changed file%s (%s)", found->changed,
-                         found->changed == 1 ? "" : "s", l->changed));
-    if (found->untracked)
-        say(l, &text,
-            arena_printf(l->arena, "%zu untracked file%s (%s)", found->untracked,
-                         found->untracked == 1 ? "" : "s", l->untracked));
-    if (found->brought)
-        say(l, &text,
-            arena_printf(l->arena, "%zu file%s that %s brought and changed since (%s)",
-                         found->brought, found->brought == 1 ? "" : "s",
-                         found->brought == 1 ? "was" : "were", l->edited));
-    if (found->worktrees)
-        say(l, &text,
-            arena_printf(l->arena, "%zu other worktree%s in it (%s)", found->worktrees,
-                         found->worktrees == 1 ? "" : "s", l->within));
-    if (found->repositories)
-        say(l, &text,
-            arena_printf(l->arena, "%zu repositor%s in it with work that is nowhere else (%s)",
-                         found->repositories, found->repositories == 1 ? "y" : "ies",
-                         l->repositories));
-    if (l->closed_n)
-        say(l, &text,
-            arena_printf(l->arena, "%zu repositor%s in it that git does not want to look into (%s)",
-                         l->closed_n, l->closed_n == 1 ? "y" : "ies", l->closed));
-    if (l->put_aside)
-        say(l, &text, "changes that --autostash has put aside");
-    if (own)
-        say(l, &text,
-            arena_printf(l->arena, "%zu commit%s on no branch and no remote", own,
-                         own == 1 ? " that is" : "s that are"));
-    if (l->in_modules)
-        say(l, &text,
-            arena_printf(l->arena, "%zu commit%s on no remote of a submodule (%s)", l->in_modules,
-                         l->in_modules == 1 ? " that is" : "s that are", l->modules));
-    if (l->stashes)
-        say(l, &text,
-            arena_printf(l->arena, "%zu stash%s of a submodule (%s)", l->stashes,
-                         l->stashes == 1 ? "" : "es", l->stashed));
-    return text;
 }
 
 /* ---- all of it ---- */
@@ -380,26 +303,25 @@ static int look_again(Loss *l, Err *err) {
     l->own = sorted(l, l->ask->own);
     if (look_at_files(l, err) < 0 || look_at_commits(l, err) < 0)
         return -1;
-    l->found.text = in_words(l);
     return 0;
 }
 
 static int look_at_all(Loss *l, Err *err) {
     take_project(l);
     l->own = sorted(l, l->ask->own);
-    l->put_aside = repository_has_autostash(&l->tree, l->arena);
+    loss_add(&l->lost, LOSS_PUT_ASIDE, repository_has_autostash(&l->tree, l->arena), NULL);
     if (look_at_brought(l, err) < 0 || look_at_files(l, err) < 0 ||
         look_at_hidden(l, "", err) < 0 || look_at_worktrees(l, err) < 0 ||
         look_at_repositories(l, err) < 0 || look_at_commits(l, err) < 0 ||
         look_at_modules(l, err) < 0)
         return -1;
-    l->found.text = in_words(l);
     return 0;
 }
 
-int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *err) {
-    Loss l = {.ask = ask, .arena = arena, .begun = compute_removal_begun(ask)};
-    *ret = (ComputeLoss){0};
+int worktree_loss(const ComputeAsk *ask, Arena *arena, const char **ret, Err *err) {
+    Loss l = {
+        .ask = ask, .arena = arena, .lost = {.arena = arena}, .begun = compute_removal_begun(ask)};
+    *ret = NULL;
     if (compute_local_mounted(ask, arena, err) < 0)
         return -1;
     if (is_remainder(&l))
@@ -420,6 +342,6 @@ int worktree_loss(const ComputeAsk *ask, Arena *arena, ComputeLoss *ret, Err *er
         return compute_no_worktree(ask, err);
     if (!l.tree.half_made && (l.begun ? look_again(&l, err) : look_at_all(&l, err)) < 0)
         return -1;
-    *ret = l.found;
+    *ret = loss_words(&l.lost);
     return 0;
 }

@@ -140,7 +140,7 @@ static ComputeAsk ask_of(const OrphanSearch *search, const char *path) {
 /* What keeps a worktree that git knows. owner NULL: nobody has it. */
 static const char *loss_of(const OrphanSearch *search, const char *path, const OrphanOwner *owner) {
     ComputeAsk ask = ask_of(search, path);
-    ComputeLoss loss = {0};
+    const char *loss = NULL;
     Err err;
     const StrList own = orphan_own_files(&ask, search->arena);
     ask.own = &own;
@@ -151,8 +151,7 @@ static const char *loss_of(const OrphanSearch *search, const char *path, const O
     }
     if (compute_loss(&compute_local, &ask, search->arena, &loss, &err) < 0)
         return arena_strdup(search->arena, err.msg);
-    return loss.text ? arena_printf(search->arena, "it has %s, which would be lost", loss.text)
-                     : NULL;
+    return loss ? arena_printf(search->arena, "it has %s, which would be lost", loss) : NULL;
 }
 
 static bool is_known_to_git(const OrphanSearch *search, const char *path, bool *ret_gone) {

@@ -180,7 +180,7 @@ static void find_others(Operation *operation, StepFound *ret) {
 }
 
 static int check_loss(Operation *operation, Arena *arena, StepActed *ret, Err *err) {
-    ComputeLoss loss = {0};
+    const char *loss = NULL;
     ComputeAsk ask = operation_compute_ask(operation, arena);
     if (operation->ask.keep_worktree)
         return 0;
@@ -193,11 +193,11 @@ static int check_loss(Operation *operation, Arena *arena, StepActed *ret, Err *e
     ask.others = operation->others;
     if (compute_loss(&compute_local, &ask, arena, &loss, err) < 0)
         return -1;
-    if (!loss.text)
+    if (!loss)
         return 0;
     return err_set(err, ERR_CONFLICT,
                    "%s has %s, which would be lost; keep it, or delete with --force", ask.path,
-                   loss.text);
+                   loss);
 }
 
 const StepDoer check_loss_doer = {.look_on_loop = find_others, .act = check_loss};

@@ -248,7 +248,7 @@ TEST(a_removal_that_git_gave_up_comes_to_its_end)
 {
     TreeYard *y = tree_yard_new();
     ComputeCommand command;
-    ComputeLoss loss;
+    const char *loss;
     y->ask.removing = tree_yard_at(y, "note");
     tree_yard_create(y);
     tree_yard_sh(y, "rm -rf r/.git/worktrees/t t/.git t/a; echo left >t/b");
@@ -257,7 +257,7 @@ TEST(a_removal_that_git_gave_up_comes_to_its_end)
     CHECK_EQ(compute_destroy(&compute_local, &y->ask, &y->arena, &command, &y->err), -1);
     tree_yard_sh(y, "stat -c %d:%i:%.9W t >note");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK(!loss.text);
+    CHECK(!loss);
     tree_yard_destroy(y);
     CHECK_STR(tree_yard_sh(y, "ls -d t 2>/dev/null || echo gone"), "gone");
     tree_yard_sh(y, "mkdir keep t; echo mine >t/c"); /* another directory */
@@ -269,20 +269,20 @@ TEST(a_removal_that_git_gave_up_comes_to_its_end)
 TEST(a_removal_that_was_interrupted_comes_to_its_end)
 {
     TreeYard *y = tree_yard_new();
-    ComputeLoss loss;
+    const char *loss;
     y->ask.removing = tree_yard_at(y, "note");
     tree_yard_create(y);
     tree_yard_sh(y, "stat -c %d:%i:%.9W t >note; rm t/a"); /* .git comes later */
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, NULL);
+    CHECK_STR(loss, NULL);
     CHECK_HAS(tree_yard_look(y).why, "the removal of");
     CHECK_HAS(tree_yard_refusal(y), "is what a removal has left");
     tree_yard_sh(y, "echo mine >t/new");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, "1 untracked file (new)");
+    CHECK_STR(loss, "1 untracked file (new)");
     tree_yard_sh(y, "rm t/new t/.git; mkdir t/cache; touch t/cache/left");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, NULL);
+    CHECK_STR(loss, NULL);
     CHECK_HAS(tree_yard_refusal(y), "is what a removal has left");
     tree_yard_destroy(y);
     CHECK_STR(tree_yard_sh(y, "ls -d t 2>/dev/null || echo gone"), "gone");
@@ -316,7 +316,7 @@ TEST(what_git_leaves_of_a_worktree_is_removed)
 TEST(what_watches_files_for_git_is_not_believed)
 {
     TreeYard *y = tree_yard_new();
-    ComputeLoss loss;
+    const char *loss;
     tree_yard_create(y);
     tree_yard_sh(
         y, "printf '#!/bin/sh\\nprintf \"tok\\\\0\"\\n' >monitor; chmod +x monitor\n"
@@ -324,7 +324,7 @@ TEST(what_watches_files_for_git_is_not_believed)
            "git status >/dev/null; echo two >>a");
     CHECK_STR(tree_yard_sh(y, "git -C t status --porcelain"), "");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, "1 changed file (a)");
+    CHECK_STR(loss, "1 changed file (a)");
     tree_yard_free(y);
 }
 
@@ -382,7 +382,7 @@ TEST(what_is_not_ours_is_not_destroyed)
 TEST(of_a_repository_that_is_gone_the_directory_goes)
 {
     TreeYard *y = tree_yard_new();
-    ComputeLoss loss;
+    const char *loss;
     ComputeCommand command;
     tree_yard_create(y);
     tree_yard_sh(y, "mkdir r/below; mv r gone; mkdir u; touch u/mine");
@@ -402,13 +402,13 @@ TEST(of_a_repository_that_is_gone_the_directory_goes)
 TEST(of_a_project_that_is_gone_the_repository_is_asked)
 {
     TreeYard *y = tree_yard_new();
-    ComputeLoss loss;
+    const char *loss;
     y->ask.project = tree_yard_at(y, "r/below");
     tree_yard_sh(y, "mkdir r/below");
     tree_yard_create(y);
     tree_yard_sh(y, "rmdir r/below; touch t/mine");
     ASSERT(compute_loss(&compute_local, &y->ask, &y->arena, &loss, &y->err) == 0);
-    CHECK_STR(loss.text, "1 untracked file (mine)");
+    CHECK_STR(loss, "1 untracked file (mine)");
     tree_yard_destroy(y);
     CHECK_STR(tree_yard_sh(y, "ls; git -C r worktree list | wc -l"), "r\n1");
     tree_yard_free(y);
