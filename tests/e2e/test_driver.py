@@ -45,7 +45,7 @@ def test_close_finds_what_was_left_behind(bare, mark, monkeypatch):
     monkeypatch.setattr(driver, "wait_until", lambda ask, timeout=20, what="it": wait(ask, min(timeout, 1), what))
     with pytest.raises(AssertionError, match="left behind.*sleep 1000"):
         bare.close()
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(10) in (-signal.SIGKILL, 128 + signal.SIGKILL)  # the shell, or what it has waited for, was first
     assert not bare.base.exists()
 
 
