@@ -324,9 +324,11 @@ def test_people_may_say_what_it_is(thole):
     path = environments.path(environments.item(thole, "feat-x")) + "/status"
     assert thole.api(path, "POST", {"status": "stopped"})[0] == 200
     wait_until(lambda: environments.phase(thole, "feat-x") == "stopped")
-    assert thole.api(path, "POST", {"status": "sleeping"})[0] == 200, "it is an operation, which fails"
-    wait_until(lambda: environments.item(thole, "feat-x")["status"]["operation"]["state"] == "failed")
-    assert environments.phase(thole, "feat-x") == "stopped"
+    before = environments.item(thole, "feat-x")["status"]["operation"]
+    for status in ("sleeping", "deleting"):
+        code, answer = thole.api(path, "POST", {"status": status})
+        assert code == 422 and f'"{status}" is no status' in answer["message"], answer
+    assert environments.item(thole, "feat-x")["status"]["operation"] == before and environments.phase(thole, "feat-x") == "stopped"
 
 
 def test_what_a_hook_writes_is_no_input_of_it(thole):

@@ -26,6 +26,17 @@ static int check_paths(const OperationAsk *ask, Err *err) {
     return 0;
 }
 
+/* That it is being deleted is nothing to be said: it is done. */
+static int check_status(const OperationAsk *ask, Err *err) {
+    EnvironmentStatus status;
+    if (ask->kind != OPERATION_STATUS ||
+        (environment_status_parse(ask->status, &status) == 0 && status != ENVIRONMENT_DELETING))
+        return 0;
+    return err_set(err, ERR_INVALID,
+                   "\"%.40s\" is no status; it is creating, provisioned, running, stopped or error",
+                   ask->status);
+}
+
 int operation_ask_check(const OperationAsk *ask, Err *err) {
     const struct {
         OperationKind kind;
@@ -43,7 +54,7 @@ int operation_ask_check(const OperationAsk *ask, Err *err) {
         return err_set(err, ERR_INVALID, "name: it is missing; init alone is of no environment");
     if (ask->ttl_ms < 0 || ask->ttl_ms > TTL_MOST_MS)
         return err_set(err, ERR_INVALID, "ttl: it is at most 100 years");
-    return check_paths(ask, err);
+    return check_status(ask, err) < 0 ? -1 : check_paths(ask, err);
 }
 
 bool operation_ask_is_apart(const OperationAsk *ask) {
