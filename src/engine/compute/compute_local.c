@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compute on this machine: a git worktree, and infrastructure by docker compose. */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -97,8 +98,9 @@ typedef struct Remains {
     bool again; /* git lists it still, but has removed its .git */
 } Remains;
 
-static bool has_git(const ComputeAsk *ask, Arena *arena) {
-    return access(arena_printf(arena, "%s/.git", ask->path), F_OK) == 0;
+static bool git_is_gone(const ComputeAsk *ask, Arena *arena) {
+    struct stat st;
+    return lstat(arena_printf(arena, "%s/.git", ask->path), &st) < 0 && errno == ENOENT;
 }
 
 static int find_remains(const ComputeAsk *ask, Arena *arena, Remains *ret, Err *err) {
@@ -118,7 +120,7 @@ static int find_remains(const ComputeAsk *ask, Arena *arena, Remains *ret, Err *
     known = compute_worktree_at(&list, ask->path);
     if (known || lost) {
         ret->path = known ? known->path : ask->path;
-        ret->again = known && compute_removal_begun(ask) && !has_git(ask, arena);
+        ret->again = known && compute_removal_begun(ask) && git_is_gone(ask, arena);
     } else if (compute_removal_begun(ask)) {
         *ret = (Remains){.path = ask->path, .repository = {.top = "", .common = ""}};
     } else if (access(ask->path, F_OK) == 0) {

@@ -123,7 +123,7 @@ static bool is_note_of(const char *note, const char *path, Arena *arena) {
     if (n <= strlen(git) || strcmp(line + n - strlen(git), git) != 0)
         return false;
     const char *tree = named(note, arena_strndup(arena, line, n - strlen(git)), arena);
-    AUTO_FREE char *real = path_resolve(tree);
+    AUTO_FREE char *real = path_resolve_above(tree); /* what is a link itself is no worktree */
     return strcmp(real, path) == 0;
 }
 

@@ -24,7 +24,7 @@ static const struct {
 };
 
 void loss_add(LossTally *tally, LossKind kind, size_t n, const char *where) {
-    __auto_type of = &tally->of[kind];
+    LossCount *of = &tally->of[kind];
     of->n += n;
     if (n == 0 || !where)
         return;
@@ -38,7 +38,7 @@ const char *loss_words(const LossTally *tally) {
     Arena *arena = tally->arena;
     const char *text = NULL;
     for (size_t i = 0; i < LOSS_KINDS; i++) {
-        __auto_type of = &tally->of[i];
+        const LossCount *of = &tally->of[i];
         const char *names = of->names ? arena_printf(arena, " (%s)", of->names) : "";
         if (of->n)
             text = arena_printf(arena, "%s%s%zu %s%s", text ? text : "", text ? ", " : "", of->n,

@@ -20,14 +20,16 @@ typedef enum LossKind {
     LOSS_KINDS
 } LossKind;
 
+typedef struct LossCount {
+    size_t n, named;
+    const char *names; /* of the first ones */
+} LossCount;
+
 typedef struct LossTally {
     Arena *arena;
-    struct {
-        size_t n, named;
-        const char *names; /* of the first ones */
-    } of[LOSS_KINDS];
+    LossCount of[LOSS_KINDS];
 } LossTally;
 
-/* `n` of them, at `where` (lent); NULL names nothing. */
+/* `n` of them, at `where` (lent as long as the tally is); NULL names nothing. */
 void loss_add(LossTally *tally, LossKind kind, size_t n, const char *where);
 const char *loss_words(const LossTally *tally); /* in its arena; NULL: nothing would be lost */

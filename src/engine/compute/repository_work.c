@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/compute/repository_work.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,20 +26,25 @@ static int ask_git(const Work *w, const char *const *words, ToolDone *ret, Err *
 
 /* ---- what others have given ---- */
 
+/* "78f2fb… TAB not-for-merge TAB branch 'topic' of ." of FETCH_HEAD, after `git pull . topic`. */
+static bool is_from_itself(const char *line) {
+    size_t n = strlen(line);
+    return n > 2 && line[n - 1] == '.' && (line[n - 2] == ' ' || line[n - 2] == '\t');
+}
+
 /* Commits that the lines of a file of git begin with. Without those above KNOWN_MAX too much is
  * taken for work, not too little. */
 static void add_commits(const char *dir, const char *name, Arena *arena, StrList *list) {
-    char *text;
+    AUTO_FREE char *text = NULL;
     size_t size;
     if (file_read(arena_printf(arena, "%s/%s", dir, name), KNOWN_BYTES, &text, &size, NULL) < 0)
         return;
     char *rest, *line = strtok_r(text, "\n", &rest);
     for (; line && list->n < KNOWN_MAX; line = strtok_r(NULL, "\n", &rest)) {
         size_t n = strspn(line, "0123456789abcdef");
-        if (n >= 40)
+        if (n >= 40 && !is_from_itself(line))
             list->at[list->n++] = arena_strndup(arena, line, n);
     }
-    free(text);
 }
 
 /* Where a shallow clone ends, and what was fetched without a name for it. */
@@ -58,13 +62,13 @@ int repository_has_remote(const GitTree *tree, const StrMap *env, Arena *arena, 
     int code;
     if (compute_git(&(GitAsk){tree->dir, env, words, &code}, arena, &done, err) < 0)
         return -1;
-    *ret = code == 0;
+    *ret = code == 0; /* if it cannot say: then more is looked at, and less is known */
     return 0;
 }
 
 /* ---- commits ---- */
 
-static int count(const Work *w, const StrList *what, size_t *ret, Err *err) {
+static int add_count(const Work *w, const StrList *what, size_t *sum, Err *err) {
     static const char *const no_tree[] = {NO_TREE}, *const begin[] = {"rev-list", "--count"};
     const char **words = arena_alloc(w->arena, (what->n + WORDS_MAX) * sizeof(*words));
     size_t n = 0;
@@ -83,12 +87,12 @@ static int count(const Work *w, const StrList *what, size_t *ret, Err *err) {
     const char *text = arena_strndup(w->arena, done.out, strcspn(done.out, "\n"));
     if (number_parse(text, 0, INT32_MAX, &number) < 0)
         return err_set(err, ERR_CONFLICT, "git rev-list in %s: \"%.40s\"", w->tree->top, text);
-    *ret += (size_t)number;
+    *sum += (size_t)number;
     return 0;
 }
 
 /* Those of `what` (NULL ends it), behind its "--not" also others, that no remote has given. */
-static int count_own(Work *w, const char *const *what, Err *err) {
+static int add_own(Work *w, const char *const *what, Err *err) {
     const StrList first = compute_words(what, w->arena), known = known_commits(w->tree, w->arena);
     StrList all = {.at = arena_alloc(w->arena, (first.n + known.n + 2) * sizeof(*all.at))};
     all.at[all.n++] = "--ignore-missing"; /* of what was fetched some may be gone */
@@ -97,7 +101,7 @@ static int count_own(Work *w, const char *const *what, Err *err) {
     all.at[all.n++] = "--remotes";
     for (size_t i = 0; i < known.n; i++)
         all.at[all.n++] = known.at[i];
-    return count(w, &all, &w->found.commits, err);
+    return add_count(w, &all, &w->found.commits, err);
 }
 
 static int look_at_refs(Work *w, Err *err) {
@@ -107,7 +111,7 @@ static int look_at_refs(Work *w, Err *err) {
                                        "--glob=*",
                                        "--not",
                                        NULL};
-    return count_own(w, refs, err);
+    return add_own(w, refs, err);
 }
 
 static int look_at_head(Work *w, Err *err) {
@@ -118,7 +122,7 @@ static int look_at_head(Work *w, Err *err) {
         return 0;
     if (repository_has_remote(w->tree, w->env, w->arena, &tags, err) < 0)
         return -1;
-    return count_own(w, tags ? tagged : head, err);
+    return add_own(w, tags ? tagged : head, err);
 }
 
 static bool has_git_file(const Work *w, const char *dir, const char *name) {
@@ -129,7 +133,7 @@ static int look_at_stashes(Work *w, Err *err) {
     const char *words[] = {"-g", "refs/stash"};
     const StrList what = {words, COUNT(words)};
     return has_git_file(w, w->tree->common, "logs/refs/stash")
-               ? count(w, &what, &w->found.stashes, err)
+               ? add_count(w, &what, &w->found.stashes, err)
                : 0;
 }
 

@@ -146,6 +146,8 @@ TEST(a_tag_of_ones_own_keeps_nothing)
         {"rm -rf own; git clone -q ../../other got; cd got; git commit -q --allow-empty -m 2; git "
          "tag mine",
          "1 repository in it with work that is nowhere else (deps/got)"},
+        {"cd got; git tag -d mine >../out; rm ../out; git fetch -q . HEAD",
+         "1 repository in it with work that is nowhere else (deps/got)"},
         {"rm -rf got; git init -q --bare hub.git; git clone -q hub.git got 2>&1; cd got; git "
          "commit "
          "-q --allow-empty -m 1; git push -q origin main",
